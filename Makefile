@@ -1,0 +1,74 @@
+# Two commands matter: `make run` and `make test`. Both set up what is missing. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PROMPT ?= Tell me a short story about a lighthouse.
+NPM    := $(BIN)/python web/build_site.py npm
+
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run chat test check unit page browser format site wheel lock clean setup
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@printf '  make %-12s %s\n' bench-NAME "Run benchmarks/NAME.py: $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))"
+
+run: site ## Answer a prompt in a headless browser: make run PROMPT="..."
+	@$(BIN)/browserllm run "$(PROMPT)"
+
+chat: site ## Open the chat page in your browser
+	@$(BIN)/browserllm chat
+
+test: check page ## Everything CI runs: checks, page tests, then unit, wire and browser tests
+	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire
+	$(BIN)/pytest tests/browser
+
+check: site ## Formatting, lint and types, Python and TypeScript
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(NPM) run check
+
+unit: site ## The fast Python tests with coverage
+	$(BIN)/pytest --cov --cov-report=term tests/unit tests/wire
+
+page: site ## The page's own tests (Vitest)
+	$(NPM) run test
+
+browser: site ## The tests in a real browser
+	$(BIN)/pytest tests/browser
+
+bench-%: site
+	@$(BIN)/python benchmarks/$*.py
+
+format: setup ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+site: setup ## Build the static site into src/browserllm/static (skips what is unchanged)
+	@$(BIN)/python web/build_site.py
+
+wheel: setup ## Build the wheel and the sdist into dist/
+	$(BIN)/python -m build --outdir dist
+
+setup: $(VENV)/.ready ## Create .venv and install what is locked
+
+$(VENV)/.ready: requirements/dev.txt requirements/node.txt pyproject.toml
+	@PYTHON=$(PYTHON) sh scripts/system-packages.sh
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing locked Python packages into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -c 'import sys; sys.path.insert(0, "web"); import build_site; sys.exit(build_site.node_on_path() is None)' \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: ## Refresh requirements/*.txt (needs pip-tools on PATH)
+	cd requirements && for name in dev node; do \
+	  pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	    --allow-unsafe --strip-extras --output-file=$$name.txt $$name.in; done
+
+clean: ## Remove what was built, installed and cached
+	rm -rf $(VENV) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage

