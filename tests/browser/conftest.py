@@ -1,0 +1,108 @@
+"""Real browsers: headless Chromium on a software WebGPU adapter, driven by Playwright or started by browserllm itself."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+
+import browserllm
+
+SITE = Path(browserllm.__file__).parent / "static"
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+NO_WEBGPU = ["--disable-features=WebGPU,WebGPUService", "--disable-gpu"]
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """The standard library's static server, as it is, without its log: the page must not need a special server."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serve a folder on loopback until the session ends; returns its URL."""
+    servers: list[http.server.ThreadingHTTPServer] = []
+
+    def start(folder: Path) -> str:
+        handler = functools.partial(QuietHandler, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def site_url(serve: Callable[[Path], str]) -> str:
+    """The built site on a plain static server."""
+    assert (SITE / "index.html").exists(), "the site is not built: run `make site`"
+    return serve(SITE)
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The browser the tests drive; `make` installs one where it can."""
+    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
+    assert path is not None, "no Chromium on PATH"
+    return path
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """One Playwright driver for the session."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def start_browser(
+    playwright: Playwright, browser_path: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., BrowserContext]]:
+    """Start a browser with a fresh profile: `start_browser(webgpu=False)`; closed when the session ends."""
+    contexts: list[BrowserContext] = []
+
+    def start(*, webgpu: bool = True) -> BrowserContext:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=browser_path,
+            headless=True,
+            args=["--headless=new", *FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU)],
+        )
+        context.set_default_timeout(120_000)
+        contexts.append(context)
+        return context
+
+    yield start
+    for context in contexts:
+        context.close()
+
+
+def run_python(page: Page, code: str) -> Any:
+    """Run Python in the page's Pyodide; the value of the last expression, decoded from the JSON it must be."""
+    text = page.evaluate("code => window.browserllm.python(code)", code)
+    return json.loads(text) if text is not None else None
