@@ -6,6 +6,7 @@ not of the network: `quantize_state` gives the state a 4-bit engine computes wit
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 
 import torch
@@ -37,7 +38,7 @@ def fake_quantize(weight: Tensor) -> Tensor:
     groups = weight.detach().float().view(rows, columns // GROUP_SIZE, GROUP_SIZE)
     scale = groups.abs().amax(dim=2, keepdim=True).clamp_min(1e-12) / ZERO_POINT
     on_grid = ((groups / scale).round().clamp(-ZERO_POINT, ZERO_POINT) * scale).view(rows, columns)
-    return weight + (on_grid - weight.detach()).to(weight.dtype)
+    return weight + (on_grid - weight.detach().float()).to(weight.dtype)
 
 
 def linear(x: Tensor, weight: Tensor, quantized: bool) -> Tensor:
@@ -57,6 +58,39 @@ class RMSNorm(nn.Module):
         wide = x.float()
         wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
         return (self.weight * wide).to(x.dtype)
+
+
+@dataclass
+class Packed:
+    """Whole documents one after the other in a single row, each seeing only itself and counting from position 0."""
+
+    boundaries: Tensor
+    """Where documents begin, and the end: int32; padded at the end by repeating it."""
+    positions: Tensor
+    longest: int
+
+
+def packed_attention(query: Tensor, key: Tensor, value: Tensor, packed: Packed) -> Tensor:
+    """Causal attention inside each document of a packed row; [1, heads, length, head_dim] in and out. CUDA only."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    flat = [part[0].transpose(0, 1).contiguous() for part in (query, key, value)]
+    bounds, longest = packed.boundaries, packed.longest
+    out = varlen_attn(*flat, bounds, bounds, longest, longest, **_CAUSAL)
+    return out.transpose(0, 1)[None]
+
+
+def _causal_argument() -> dict[str, object]:
+    # torch 2.10 says is_causal=True, later versions a window of everything to the left.
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return {}
+    names = inspect.signature(varlen_attn).parameters
+    return {"window_size": (-1, 0)} if "window_size" in names else {"is_causal": True}
+
+
+_CAUSAL = _causal_argument()
 
 
 @dataclass
@@ -87,6 +121,7 @@ class Attention(nn.Module):
         quantized: bool,
         past: KeyValueCache | None = None,
         mask: Tensor | None = None,
+        packed: Packed | None = None,
     ) -> tuple[Tensor, KeyValueCache]:
         batch, length, _ = x.shape
         head = self.config.head_dim
@@ -102,13 +137,11 @@ class Attention(nn.Module):
             value = torch.cat((past.value, value), dim=2)
         # Without a mask this is plain causal attention (training); with one, a step over a cache.
         groups = self.config.num_attention_heads // self.config.num_key_value_heads
-        out = F.scaled_dot_product_attention(
-            query,
-            key.repeat_interleave(groups, dim=1),
-            value.repeat_interleave(groups, dim=1),
-            attn_mask=mask,
-            is_causal=mask is None,
-        )
+        keys, values = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+        if packed is not None:
+            out = packed_attention(query, keys, values, packed)
+        else:
+            out = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, is_causal=mask is None)
         out = out.transpose(1, 2).reshape(batch, length, -1)
         return linear(out, self.o_proj.weight, quantized), KeyValueCache(key, value)
 
@@ -145,8 +178,9 @@ class Layer(nn.Module):
         quantized: bool,
         past: KeyValueCache | None = None,
         mask: Tensor | None = None,
+        packed: Packed | None = None,
     ) -> tuple[Tensor, KeyValueCache]:
-        mixed, cache = self.self_attn(self.input_layernorm(x), cos, sin, quantized, past, mask)
+        mixed, cache = self.self_attn(self.input_layernorm(x), cos, sin, quantized, past, mask, packed)
         x = x + mixed
         return x + self.mlp(self.post_attention_layernorm(x), quantized), cache
 
@@ -182,17 +216,20 @@ class Pocket(nn.Module):
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
 
-    def forward(self, tokens: Tensor, quantized: bool = False) -> Tensor:
-        """Return logits [batch, length, vocab] for whole sequences that start at position 0."""
-        return self.head(self.hidden(tokens, quantized), quantized)
+    def forward(self, tokens: Tensor, quantized: bool = False, packed: Packed | None = None) -> Tensor:
+        """Return logits [batch, length, vocab] for whole sequences that start at position 0, or for a packed row."""
+        return self.head(self.hidden(tokens, quantized, packed), quantized)
 
-    def hidden(self, tokens: Tensor, quantized: bool = False) -> Tensor:
+    def hidden(self, tokens: Tensor, quantized: bool = False, packed: Packed | None = None) -> Tensor:
         """Return the normed last hidden state [batch, length, hidden]."""
         table = self.model.embed_tokens.weight
         x = F.embedding(tokens, fake_quantize(table) if quantized else table)
-        cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
+        if packed is None:
+            cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
+        else:
+            cos, sin = self.cos[packed.positions], self.sin[packed.positions]
         for layer in self.model.layers:
-            x, _ = layer(x, cos, sin, quantized)
+            x, _ = layer(x, cos, sin, quantized, packed=packed)
         return self.model.norm(x)
 
     def head(self, hidden: Tensor, quantized: bool = False) -> Tensor:

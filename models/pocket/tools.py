@@ -1,0 +1,416 @@
+"""Conversations in which the model may call tools: made-up ones by the thousand, and the usual ones people try first.
+
+What is to be learned is copying (names, arguments, results) and choosing, not particular tools. So names, descriptions,
+parameter order and offered neighbours all vary, and some requests fit no tool at all.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from parameters import STRING_KINDS, Parameter, make_parameter, spoken_list
+from talk import talk_turn
+from words import Source, article
+
+Message = dict[str, Any]
+
+# verb in the tool's name: what a user says instead
+_VERBS: dict[str, tuple[str, ...]] = {
+    "get": ("get", "show me", "fetch", "give me"), "find": ("find", "look for", "find me"), "search": ("search", "search for", "look up"),
+    "list": ("list", "show all of", "list all of"), "create": ("create", "make", "set up"), "add": ("add", "add", "put in"),
+    "delete": ("delete", "remove", "erase"), "update": ("update", "change", "edit"), "send": ("send", "send", "deliver"),
+    "book": ("book", "reserve", "book"), "cancel": ("cancel", "call off", "cancel"), "start": ("start", "launch", "run"),
+    "stop": ("stop", "halt", "end"), "open": ("open", "open up", "open"), "close": ("close", "shut", "close"),
+    "turn_on": ("turn on", "switch on", "turn on"), "turn_off": ("turn off", "switch off", "turn off"), "play": ("play", "play", "put on"),
+    "pause": ("pause", "pause", "hold"), "check": ("check", "check", "look at"), "track": ("track", "follow", "track"),
+    "schedule": ("schedule", "plan", "schedule"), "order": ("order", "buy", "order"), "count": ("count", "count", "count up"),
+    "save": ("save", "store", "save"), "share": ("share", "share", "pass on"), "print": ("print", "print out", "print"),
+    "download": ("download", "download", "pull"), "upload": ("upload", "upload", "push"), "lock": ("lock", "lock", "lock up"),
+    "unlock": ("unlock", "unlock", "unlock"), "rate": ("rate", "rate", "give a rating to"), "rename": ("rename", "rename", "rename"),
+    "move": ("move", "move", "shift"), "copy": ("copy", "copy", "duplicate"), "approve": ("approve", "approve", "accept"),
+    "reject": ("reject", "reject", "refuse"), "pay": ("pay", "pay", "settle"), "clean": ("clean", "clean", "clean up"),
+    "repair": ("repair", "fix", "repair"), "set": ("set", "set", "adjust"), "measure": ("measure", "measure", "gauge"),
+    "feed": ("feed", "feed", "feed"), "paint": ("paint", "paint", "paint"), "call": ("call", "call", "ring"),
+    "register": ("register", "sign up", "register"), "archive": ("archive", "archive", "put away"), "test": ("test", "test", "try"),
+}  # fmt: skip
+_POLITE = ("{r}.", "{r}.", "Please {r}.", "Can you {r}?", "Could you {r}?", "I want you to {r}.", "I need you to {r}.", "{r}, please.", "Would you {r}?", "Hey, {r}.", "I would like to {r}.", "Now {r}.", "{r}")  # fmt: skip
+
+# The usual suspects: name, description, (kind, parameter, said with), requests, result keys.
+_USUAL: tuple[tuple[str, str, tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]], ...] = (
+    ("get_weather", "Get the current weather for a city", (("city", "city"),), ("What is the weather in {city}?", "Weather in {city}?", "How is the weather in {city}?", "Is it raining in {city}?", "How warm is it in {city}?", "Tell me the weather in {city}."), ("temperature", "condition")),
+    ("get_weather", "Look up the weather at a place", (("city", "location"), ("enum:celsius,fahrenheit", "unit")), ("What is the weather in {location} in {unit}?", "Weather in {location}, in {unit} please.", "How warm is it in {location}? Use {unit}."), ("temperature", "condition")),
+    ("get_forecast", "Weather forecast for some days", (("city", "city"), ("count", "days")), ("What is the forecast for {city} for the next {days} days?", "Give me a {days} day forecast for {city}.", "Will it rain in {city} in the next {days} days?"), ("forecast",)),
+    ("get_time", "Get the current time in a city", (("city", "city"),), ("What time is it in {city}?", "Time in {city}?", "Tell me the time in {city}."), ("time",)),
+    ("send_email", "Send an email", (("email", "to"), ("title", "subject"), ("text", "body")), ('Send an email to {to} with the subject "{subject}" and the text "{body}".', 'Write an email to {to}. Subject: {subject}. Text: {body}', 'Email {to}: "{body}", subject "{subject}".'), ("status", "id")),
+    ("send_message", "Send a message to a person", (("person", "recipient"), ("text", "text")), ("Send {recipient} a message: {text}", 'Tell {recipient} "{text}".', 'Write to {recipient}: "{text}"', 'Text {recipient} that says "{text}".'), ("status",)),
+    ("convert_currency", "Convert money from one currency to another", (("price", "amount"), ("currency", "from"), ("currency", "to")), ("Convert {amount} {from} to {to}.", "How much is {amount} {from} in {to}?", "What are {amount} {from} in {to}?"), ("result",)),
+    ("translate", "Translate a text into another language", (("text", "text"), ("language", "language")), ('Translate "{text}" into {language}.', "How do you say '{text}' in {language}?", "Translate into {language}: {text}"), ("translation",)),
+    ("set_timer", "Start a timer", (("minutes", "minutes"),), ("Set a timer for {minutes} minutes.", "Timer: {minutes} minutes.", "Wake me in {minutes} minutes.", "Start a {minutes} minute timer."), ("status",)),
+    ("create_reminder", "Create a reminder", (("text", "text"), ("time", "time")), ('Remind me to "{text}" at {time}.', "Reminder at {time}: {text}", 'Create a reminder "{text}" for {time}.'), ("status", "id")),
+    ("add", "Add two numbers", (("decimal", "a"), ("decimal", "b")), ("What is {a} plus {b}?", "Add {a} and {b}.", "{a} + {b}", "Calculate {a} + {b}."), ("result",)),
+    ("multiply", "Multiply two numbers", (("count", "a"), ("count", "b")), ("What is {a} times {b}?", "Multiply {a} by {b}.", "{a} * {b}", "Calculate {a} * {b}."), ("result",)),
+    ("calculator", "Evaluate an arithmetic expression", (("expression", "expression"),), ("What is {expression}?", "Calculate {expression}.", "Compute {expression}", "{expression} = ?"), ("result",)),
+    ("search_web", "Search the web", (("coin", "query"),), ("Search the web for {query}.", "Look up {query} on the web.", "Google {query}.", "Find pages about {query}."), ("title", "url")),
+    ("get_stock_price", "Current price of a share", (("company", "company"),), ("What is the stock price of {company}?", "How much is a share of {company}?", "Price of {company} shares?"), ("price",)),
+    ("book_table", "Book a table in a restaurant", (("company", "restaurant"), ("count", "people"), ("time", "time")), ("Book a table at {restaurant} for {people} people at {time}.", "Reserve a table for {people} at {restaurant}, {time}."), ("status", "id")),
+    ("play_music", "Play music by an artist", (("person", "artist"),), ("Play something by {artist}.", "Play {artist}.", "I want to hear {artist}."), ("title", "status")),
+    ("set_light", "Change a lamp", (("enum:kitchen,bedroom,garden,office", "room"), ("percent", "brightness")), ("Set the {room} light to {brightness} percent.", "Dim the lamp in the {room} to {brightness}%.", "Light in the {room}: {brightness}%"), ("status",)),
+    ("roll_dice", "Roll dice with some number of sides", (("count", "sides"),), ("Roll a dice with {sides} sides.", "Roll a {sides}-sided die.", "Throw a dice, {sides} sides."), ("result",)),
+    ("create_event", "Put an event into the calendar", (("title", "title"), ("date", "date"), ("time", "time")), ('Create an event "{title}" on {date} at {time}.', "Put {title} into my calendar for {date}, {time}.", 'Add "{title}" to the calendar on {date} at {time}.'), ("id", "status")),
+    ("get_population", "Number of people in a city or country", (("city", "place"),), ("How many people live in {place}?", "What is the population of {place}?"), ("population",)),
+    ("find_flights", "Find flights between two cities", (("city", "origin"), ("city", "destination"), ("date", "date")), ("Find flights from {origin} to {destination} on {date}.", "I want to fly from {origin} to {destination} on {date}."), ("flight", "price")),
+    ("add_todo", "Add a task to the list", (("text", "task"),), ('Add "{task}" to my list.', "New task: {task}", 'Put "{task}" on my to-do list.'), ("status", "id")),
+    ("read_file", "Read a file", (("path", "path"),), ("Read the file {path}.", "What is in {path}?", "Show me {path}."), ("content",)),
+    ("lookup_order", "Find an order by its number", (("code", "order_id"),), ("Where is my order {order_id}?", "What is the status of order {order_id}?", "Look up {order_id}."), ("status", "date")),
+)  # fmt: skip
+_CONDITIONS = ("sunny", "cloudy", "rain", "snow", "windy", "foggy", "light rain", "clear", "stormy")
+_STATUSES = ("ok", "done", "sent", "created", "saved", "shipped", "open", "confirmed", "success", "on the way")
+_ERRORS = ("not found", "timeout", "no permission", "service unavailable", "invalid {p}", "unknown {p}", "network error", "{v} does not exist", "no such {p}", "too many requests", "permission denied", "could not find {v}")
+_RESULT_KEYS = ("id", "status", "price", "total", "count", "name", "date", "time", "temperature", "condition", "score", "title", "place", "colour", "owner", "duration", "result")
+
+
+@dataclass
+class Tool:
+    """A tool and one request that it answers."""
+
+    name: str
+    description: str
+    parameters: list[Parameter]
+    request: str
+    result_keys: tuple[str, ...]
+    topic: str
+    """Verb and object (or the name), so that offered neighbours can be told apart."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments the user's request implies, in the schema's order."""
+        return {parameter.name: parameter.value for parameter in self.parameters if parameter.phrase}
+
+    def declaration(self, source: Source) -> dict[str, Any]:
+        """Return the tool as callers declare it, in the shapes seen in the wild."""
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {parameter.name: parameter.schema for parameter in self.parameters},
+        }
+        required = [parameter.name for parameter in self.parameters if parameter.required]
+        if required or source.chance(0.3):
+            schema["required"] = required
+        if source.chance(0.15):
+            schema["additionalProperties"] = False
+        function = {"name": self.name, "description": self.description, "parameters": schema}
+        if not self.description:
+            del function["description"]
+        return {"type": "function", "function": function}
+
+
+def _tool_name(source: Source, verb: str, noun: str) -> str:
+    noun = noun.replace(" ", "_")
+    style = source.random.random()
+    if style < 0.66:
+        return f"{verb}_{noun}"
+    if style < 0.82:
+        return (verb + "_" + noun).title().replace("_", "")[0].lower() + (verb + "_" + noun).title().replace("_", "")[1:]
+    if style < 0.88:
+        return f"{noun}_{verb}"
+    if style < 0.93:
+        return f"{source.coin()}_{verb}_{noun}"
+    if style < 0.97:
+        return f"{verb}-{noun}".replace("_", "-")
+    return source.coin()
+
+
+def made_up_tool(source: Source, verb: str | None = None, noun: str | None = None) -> Tool:
+    """Return a tool composed of a verb, an object and up to four parameters."""
+    verb = verb or source.pick(tuple(_VERBS))
+    noun = noun or source.pick((source.word("object"), source.word("object"), source.coin(), f"{source.coin()} {source.word('object')}"))
+    taken: set[str] = set()
+    parameters: list[Parameter] = []
+    kinds = source.some(list(STRING_KINDS) * 1 + ["count", "minutes", "percent", "price", "decimal", "enum", "enum", "enum", "flag", "flag", "list", "list"], source.pick((0, 1, 1, 2, 2, 2, 3, 3, 4)))
+    for kind in kinds:
+        parameter = make_parameter(source, kind, taken)
+        if parameter:
+            parameters.append(parameter)
+    for index, parameter in enumerate(parameters):
+        if index > 0 and source.chance(0.3):
+            parameter.required = False
+            if source.chance(0.5):
+                # Optional and not mentioned: it must stay out of the call.
+                parameter.phrase = ""
+    said = source.pick(_VERBS[verb])
+    request = f"{said} {source.pick(('the', 'the', 'the', 'my', article(noun).split()[0]))} {noun}"
+    phrases = [parameter.phrase for parameter in parameters if parameter.phrase]
+    if source.chance(0.4):
+        source.random.shuffle(phrases)
+    for phrase in phrases:
+        request += (", " if phrase.startswith(("make", "set", "not", "it is", "and")) or source.chance(0.15) else " ") + phrase
+    request = source.pick(_POLITE).format(r=request)
+    request = request[0].upper() + request[1:] if source.chance(0.93) else request
+    description = source.pick(
+        (
+            f"{verb.replace('_', ' ').capitalize()} {article(noun)}",
+            f"{verb.replace('_', ' ').capitalize()} the {noun}.",
+            f"Use this to {source.pick(_VERBS[verb])} {article(noun)}",
+            f"{source.pick(_VERBS[verb]).capitalize()} {noun}s",
+            f"{source.pick(_VERBS[verb]).capitalize()} the user's {noun}",
+        )
+    )
+    name = _tool_name(source, verb, noun)
+    if source.chance(0.08) and noun.replace(" ", "_") in name:
+        description = ""
+    keys = tuple(source.some(_RESULT_KEYS, source.number(1, 3)))
+    return Tool(name, description, parameters, request, keys, f"{verb} {noun}")
+
+
+def _usual_parameter(source: Source, kind: str, name: str) -> Parameter:
+    if kind.startswith("enum:"):
+        options = kind[5:].split(",")
+        return Parameter(name, {"type": "string", "enum": options}, source.pick(options), "-")
+    if kind == "currency":
+        pool = ("EUR", "USD", "GBP", "CHF", "JPY", "SEK", "NOK", "euros", "dollars", "pounds", "francs", "yen")
+        return Parameter(name, {"type": "string"}, source.pick(pool), "-")
+    if kind == "expression":
+        parts = [str(source.number(1, source.pick((20, 999))))]
+        for _ in range(source.number(1, 3)):
+            parts += [source.pick("+-*/"), str(source.number(1, source.pick((20, 999))))]
+        return Parameter(name, {"type": "string"}, source.pick((" ", " ", "")).join(parts), "-")
+    while True:
+        made = make_parameter(source, kind, set())
+        assert made is not None
+        if made.name.islower():
+            return Parameter(name, made.schema, made.value, "-")
+
+
+def usual_tool(source: Source) -> Tool:
+    """Return one of the tools that everybody's first example has."""
+    name, description, slots, requests, keys = source.pick(_USUAL)
+    parameters = [_usual_parameter(source, kind, slot) for kind, slot in slots]
+    request = source.phrasing(requests).format(**{parameter.name: parameter.value for parameter in parameters})
+    if source.chance(0.3):
+        name = source.pick((name.replace("get_", "fetch_"), name.replace("_", "-"), f"{name}_{source.coin()}", name.title().replace("_", "")[0].lower() + name.title().replace("_", "")[1:]))
+    if source.chance(0.3):
+        source.random.shuffle(parameters)
+    return Tool(name, description, parameters, request, keys, name)
+
+
+def make_tool(source: Source) -> Tool:
+    """Return a tool with a request for it."""
+    return usual_tool(source) if source.chance(0.3) else made_up_tool(source)
+
+
+def _neighbours(source: Source, tool: Tool, count: int) -> list[Tool]:
+    """Return other tools to offer; some share the verb or the object, so choosing takes reading both."""
+    others: list[Tool] = []
+    verb, _, noun = tool.topic.partition(" ")
+    while len(others) < count:
+        if noun and source.chance(0.35):
+            other = made_up_tool(source, noun=noun)
+        elif noun and source.chance(0.3):
+            other = made_up_tool(source, verb=verb)
+        else:
+            other = make_tool(source)
+        names = {tool.name, *(one.name for one in others)}
+        topics = {tool.topic, *(one.topic for one in others)}
+        # Verbs that mean nearly the same would make the right choice a matter of taste.
+        said = set(_VERBS.get(verb, ())) & set(_VERBS.get(other.topic.partition(" ")[0], ()))
+        same_family = not noun and other.topic.split("_")[-1][:6] == tool.topic.split("_")[-1][:6]
+        if other.name in names or other.topic in topics or same_family or (noun and noun in other.topic and (said or _close(verb, other.topic.split(" ")[0]))):
+            continue
+        others.append(other)
+    return others
+
+
+_CLOSE = (
+    {"get", "find", "search", "list", "check", "open", "track", "download", "play"}, {"create", "add", "book", "schedule", "order", "register", "start", "save", "set", "upload"},
+    {"delete", "cancel", "stop", "close", "turn_off", "archive", "reject", "pause", "lock"}, {"start", "turn_on", "open", "play", "unlock"},
+    {"update", "set", "rename", "move", "repair", "clean"}, {"send", "share", "call"}, {"check", "test", "measure", "count", "rate"}, {"save", "archive", "copy", "download"},
+)  # fmt: skip
+
+
+def _close(one: str, other: str) -> bool:
+    return any(one in group and other in group for group in _CLOSE)
+
+
+def _result_value(source: Source, key: str) -> Any:
+    match key:
+        case "temperature":
+            return source.number(-10, 38) if source.chance(0.8) else source.decimal()
+        case "condition" | "forecast":
+            return source.pick(_CONDITIONS)
+        case "status":
+            return source.pick(_STATUSES)
+        case "id":
+            return source.code() if source.chance(0.7) else source.number(1, 99999)
+        case "time" | "date" | "url":
+            return getattr(source, key)()
+        case "price" | "total":
+            return source.decimal() if source.chance(0.5) else source.number(1, 5000)
+        case "name" | "owner":
+            return source.full_name()
+        case "place":
+            return source.city()
+        case "colour":
+            return source.word("colour")
+        case "population":
+            return source.number(1000, 9_999_999)
+        case "title" | "translation" | "content":
+            return source.pick((source.note(), f"{source.coin()} {source.coin()}", source.coin().capitalize()))
+        case "flight":
+            return source.code()
+        case "result":
+            return source.decimal() if source.chance(0.5) else source.number(0, 99999)
+    return source.number(0, 500)
+
+
+def _result(source: Source, tool: Tool) -> tuple[str, str]:
+    """Return (what the tool says, what the model then says)."""
+    if source.chance(0.13):
+        parameter = source.pick(tool.parameters) if tool.parameters else None
+        said = parameter.name if parameter else "request"
+        value = parameter.value if parameter and isinstance(parameter.value, str) else "it"
+        error = source.pick(_ERRORS).format(p=said, v=value)
+        if source.chance(0.3):
+            error = f"{source.coin()} {source.pick(('failed', 'not available', 'is empty', 'is closed'))}"
+        raw = source.pick((json.dumps({"error": error}), f"Error: {error}", json.dumps({"error": error, "ok": False}), f"error: {error}"))
+        return raw, source.pick((f"Sorry, that did not work: {error}.", f"Sorry, that did not work: {error}.", f"The tool reported a problem: {error}."))
+    if source.chance(0.12):
+        names = [source.pick((source.coin().capitalize(), source.full_name(), source.code())) for _ in range(source.number(2, 4))]
+        raw = json.dumps(names) if source.chance(0.6) else json.dumps({source.pick(("results", "items", "found")): names})
+        return raw, f"I found {spoken_list(names)}."
+    keys = tool.result_keys
+    if source.chance(0.15):
+        keys = (*keys, f"{source.coin()}_{source.pick(('level', 'count', 'id'))}" if source.chance(0.5) else source.coin())
+    values = {key: _result_value(source, key) for key in dict.fromkeys(keys)}
+    if source.chance(0.15):
+        text = source.pick(
+            (
+                f"{source.pick(_CONDITIONS)}, {source.number(-9, 35)} degrees",
+                f"{source.number(2, 90)} {source.word('thing')}s",
+                source.note(),
+                source.code(),
+                str(source.number(0, 9999)),
+                str(source.decimal()),
+                f"{source.coin()} {source.coin()}",
+            )
+        )
+        return text, f"The result is: {text}."
+    parts = [f"the {key.replace('_', ' ')} is {value}" for key, value in values.items()]
+    sentence = spoken_list(parts)
+    lead = "Done. " if values.get("status") in ("ok", "done", "sent", "created", "saved", "success", "confirmed") else ""
+    compact = source.chance(0.15)
+    raw = json.dumps(values, ensure_ascii=False, separators=(",", ":") if compact else None)
+    return raw, lead + sentence[0].upper() + sentence[1:] + "."
+
+
+def _call_message(calls: list[Tool]) -> Message:
+    return {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [
+            {"type": "function", "function": {"name": call.name, "arguments": call.arguments()}} for call in calls
+        ],
+    }
+
+
+def _call_turns(source: Source, tool: Tool, offered: list[Tool], with_result: bool) -> list[Message]:
+    """Return request, call, result and answer; sometimes two calls at once."""
+    if source.chance(0.12):
+        second = next((other for other in offered if other is not tool and other.parameters), None)
+        if second is not None:
+            request = tool.request.rstrip(".!?") + source.pick((". Also, ", " and then ", ". And ", ". ")) + second.request
+            turns: list[Message] = [{"role": "user", "content": request}, _call_message([tool, second])]
+            if with_result:
+                (raw, said), (raw2, said2) = _result(source, tool), _result(source, second)
+                turns += [{"role": "tool", "content": raw}, {"role": "tool", "content": raw2}, {"role": "assistant", "content": f"{said} {said2}"}]
+            return turns
+    turns = [{"role": "user", "content": tool.request}, _call_message([tool])]
+    if with_result:
+        raw, said = _result(source, tool)
+        turns += [{"role": "tool", "content": raw}, {"role": "assistant", "content": said}]
+    return turns
+
+
+def _same_tool_twice(source: Source, tool: Tool) -> list[Message] | None:
+    """Return one request for two cities (or people, or words) that takes two calls, where the tool allows it."""
+    if len(tool.parameters) != 1 or not isinstance(tool.parameters[0].value, str) or "enum" in tool.parameters[0].schema:
+        return None
+    one = tool.parameters[0]
+    if tool.request.count(one.value) != 1:
+        return None
+    other_value = source.city() if one.name in ("city", "location", "place", "town") else source.coin().capitalize()
+    other = Tool(tool.name, tool.description, [Parameter(one.name, one.schema, other_value, one.phrase)], "", tool.result_keys, tool.topic)
+    request = tool.request.replace(one.value, f"{one.value} and {other_value}")
+    (raw, said), (raw2, said2) = _result(source, tool), _result(source, other)
+    return [
+        {"role": "user", "content": request},
+        _call_message([tool, other]),
+        {"role": "tool", "content": raw},
+        {"role": "tool", "content": raw2},
+        {"role": "assistant", "content": f"{one.value}: {said} {other_value}: {said2}"},
+    ]
+
+
+NO_TOOL = (
+    "I have no tool for that, sorry.",
+    "Sorry, none of my tools can do that.",
+    "I cannot do that: there is no tool for it.",
+)
+
+
+def _plain_talk(source: Source) -> tuple[str, str]:
+    """Return small talk that no tool could answer."""
+    while True:
+        question, answer = talk_turn(source)
+        if not any(word in answer for word in ("tool", "clock", "sum", "news", "too hard", "too small", " do not know", "look things")) and not any(letter.isdigit() for letter in question):
+            return question, answer
+
+
+def tool_conversation(source: Source) -> dict[str, Any]:
+    """Return a conversation with tools offered: {'messages': [...], 'tools': [...], 'kind': ...}."""
+    tool = make_tool(source)
+    offered = [tool, *_neighbours(source, tool, source.pick((0, 0, 1, 1, 2, 2, 3, 4, 6)))]
+    source.random.shuffle(offered)
+    declarations = [one.declaration(source) for one in offered]
+    messages: list[Message] = []
+    for _ in range(source.pick((0, 0, 0, 0, 1, 1, 2))):
+        question, answer = _plain_talk(source)
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    roll = source.random.random()
+    kind = "call"
+    if roll < 0.10:
+        kind = "none"
+        question, answer = _plain_talk(source)
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    elif roll < 0.18:
+        kind = "none"
+        while True:
+            stranger = made_up_tool(source)
+            verb, _, noun = stranger.topic.partition(" ")
+            nouns = {word for one in offered for word in one.topic.replace("_", " ").split()}
+            if not nouns & set(noun.split()) and not nouns & set(verb.split("_")):
+                break
+        messages += [{"role": "user", "content": stranger.request}, {"role": "assistant", "content": source.pick(NO_TOOL)}]
+    else:
+        twice = _same_tool_twice(source, tool) if source.chance(0.2) else None
+        messages += twice or _call_turns(source, tool, offered, with_result=True)
+        for _ in range(source.pick((0, 0, 0, 1, 1, 2))):
+            if source.chance(0.65):
+                again = source.pick(offered)
+                fresh = _again(source, again)
+                if fresh:
+                    messages += _call_turns(source, fresh, [], with_result=True)
+            else:
+                question, answer = _plain_talk(source)
+                messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return {"messages": messages, "tools": declarations, "kind": kind}
+
+
+def _again(source: Source, tool: Tool) -> Tool | None:
+    """Return a later request for the same tool with another text argument, or None where its value is not one word."""
+    parameter = next((one for one in tool.parameters if isinstance(one.value, str) and "enum" not in one.schema), None)
+    if parameter is None or tool.request.count(parameter.value) != 1:
+        return None
+    value = source.city() if parameter.value.istitle() else source.coin()
+    request = tool.request.replace(parameter.value, value)
+    changed = [replace(one, value=value) if one is parameter else one for one in tool.parameters]
+    return replace(tool, parameters=changed, request=request)
