@@ -1,0 +1,107 @@
+"""Language models in the browser, from Python.
+
+Names are imported when they are first used, so that ``import browserllm`` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from .backend import Backend as Backend
+    from .errors import AllBackendsFailed as AllBackendsFailed
+    from .errors import AuthenticationError as AuthenticationError
+    from .errors import BrowserLLMError as BrowserLLMError
+    from .errors import Cancelled as Cancelled
+    from .errors import ContentFiltered as ContentFiltered
+    from .errors import ContextExceeded as ContextExceeded
+    from .errors import DeviceLost as DeviceLost
+    from .errors import DownloadInterrupted as DownloadInterrupted
+    from .errors import IntegrityError as IntegrityError
+    from .errors import InternalError as InternalError
+    from .errors import InvalidRequest as InvalidRequest
+    from .errors import LoadFailed as LoadFailed
+    from .errors import ModelNotDownloaded as ModelNotDownloaded
+    from .errors import ModelNotFound as ModelNotFound
+    from .errors import ModelNotLoaded as ModelNotLoaded
+    from .errors import OutOfMemory as OutOfMemory
+    from .errors import ProtocolError as ProtocolError
+    from .errors import QueueFull as QueueFull
+    from .errors import QuotaExceeded as QuotaExceeded
+    from .errors import RateLimited as RateLimited
+    from .errors import Stalled as Stalled
+    from .errors import Timeout as Timeout
+    from .errors import Unavailable as Unavailable
+    from .errors import Unsupported as Unsupported
+    from .host import DeviceFacts as DeviceFacts
+    from .host import Event as Event
+    from .host import Host as Host
+    from .host import Progress as Progress
+    from .hosts import connect as connect
+    from .local import LocalBackend as LocalBackend
+    from .models import Artifact as Artifact
+    from .models import Catalog as Catalog
+    from .models import LoadedModel as LoadedModel
+    from .models import ModelCard as ModelCard
+    from .models import ModelManager as ModelManager
+    from .scripted import Clock as Clock
+    from .scripted import ScriptedBackend as ScriptedBackend
+    from .scripted import ScriptedHost as ScriptedHost
+    from .stream import ChatStream as ChatStream
+    from .types import AudioPart as AudioPart
+    from .types import Capabilities as Capabilities
+    from .types import ChatChunk as ChatChunk
+    from .types import ChatDone as ChatDone
+    from .types import ChatRequest as ChatRequest
+    from .types import ChatResponse as ChatResponse
+    from .types import ChatStart as ChatStart
+    from .types import ChatWarning as ChatWarning
+    from .types import ContentPart as ContentPart
+    from .types import Health as Health
+    from .types import Hop as Hop
+    from .types import ImagePart as ImagePart
+    from .types import Message as Message
+    from .types import ModelInfo as ModelInfo
+    from .types import ReasoningDelta as ReasoningDelta
+    from .types import TextDelta as TextDelta
+    from .types import TextPart as TextPart
+    from .types import Timings as Timings
+    from .types import Tool as Tool
+    from .types import ToolCallDelta as ToolCallDelta
+    from .types import ToolCallPart as ToolCallPart
+    from .types import ToolResultPart as ToolResultPart
+    from .types import Usage as Usage
+
+_MODULES = {
+    "backend": "Backend",
+    "errors": "AllBackendsFailed AuthenticationError BrowserLLMError Cancelled ContentFiltered ContextExceeded DeviceLost "
+    "DownloadInterrupted IntegrityError InternalError InvalidRequest LoadFailed ModelNotDownloaded ModelNotFound "
+    "ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited Stalled Timeout Unavailable Unsupported",
+    "host": "DeviceFacts Event Host Progress",
+    "hosts": "connect",
+    "local": "LocalBackend",
+    "models": "Artifact Catalog LoadedModel ModelCard ModelManager",
+    "scripted": "Clock ScriptedBackend ScriptedHost",
+    "stream": "ChatStream",
+    "types": "AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatStart ChatWarning ContentPart Health "
+    "Hop ImagePart Message ModelInfo ReasoningDelta TextDelta TextPart Timings Tool ToolCallDelta ToolCallPart "
+    "ToolResultPart Usage",
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

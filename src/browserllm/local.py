@@ -1,0 +1,204 @@
+"""LocalBackend: answers chats on the device behind a Host."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+
+from .backend import Backend, unsupported
+from .errors import BrowserLLMError, ModelNotLoaded
+from .host import Host, read
+from .models import Catalog, LoadedModel, ModelManager
+from .models.manager import OnProgress
+from .request import Prompt, build_request
+from .stream import Delta, Draft
+from .types import (
+    Capabilities,
+    ChatRequest,
+    ChatWarning,
+    FinishReason,
+    Health,
+    Message,
+    ModelInfo,
+    TextDelta,
+    TextPart,
+    Timings,
+    ToolResultPart,
+    Usage,
+)
+
+_PASSED_ON = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "top_logprobs",
+    "response_format",
+)
+
+
+class _ChatResult(msgspec.Struct):
+    finish_reason: FinishReason
+    usage: Usage = Usage()
+    timings: Timings = Timings()
+    warnings: list[ChatWarning] = []
+
+
+class LocalBackend(Backend):
+    """Answers chats with a model in the page: nothing leaves the device, and it costs nothing.
+
+    A model that is not loaded yet is loaded by the first chat. Responses name the engine, device and adapter, and their
+    ``route`` the engines that were passed over.
+    """
+
+    capabilities: Capabilities = Capabilities(
+        parameters=frozenset({"messages", "model", "stop", "logit_bias", "logprobs", "deadline_s", *_PASSED_ON})
+    )
+    name: str = "local"
+
+    def __init__(
+        self,
+        host: Host,
+        model: str | None = None,
+        *,
+        engine: str | None = None,
+        device: str | None = None,
+        catalog: Catalog | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """Answer over ``host``, which stays the caller's to close.
+
+        Without ``model`` it is the one loaded last, else the built-in one; ``engine`` (``webllm``, ``transformersjs``) and
+        ``device`` (``webgpu``, ``wasm``) force a choice. ``on_progress`` is told of loads that a chat starts.
+        """
+        self.host = host
+        self.model = model
+        self.engine = engine
+        self.device = device
+        self.models = ModelManager(host, catalog)
+        self._on_progress = on_progress
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Load the model if need be, and stream its answer."""
+        args = _chat_args(request, draft)
+        draft.cost_usd = 0.0
+        name = request.model or self.model or await self.models.current()
+        loaded_again = False
+        while True:
+            loaded = await self.models.load(name, engine=self.engine, device=self.device, on_progress=self._on_progress)
+            _note(draft, loaded)
+            stream = self.host.stream("chat", {"model": loaded.model, **args})
+            draft.interrupt = stream.cancel
+            tokens = 0
+            try:
+                yield ""  # the start goes out before the first token
+                async for chunk in stream:
+                    tokens += chunk.tokens
+                    if chunk.logprobs is None:
+                        yield chunk.text
+                    else:
+                        yield TextDelta(sequence=0, text=chunk.text, logprobs=chunk.logprobs)
+            except ModelNotLoaded:
+                # The page has lost the model since: load it again, once.
+                if tokens or loaded_again:
+                    raise
+                loaded_again = True
+                draft.interrupt = None
+                self.models.forget(loaded.model)
+                continue
+            finally:
+                stream.drop()
+                draft.usage = Usage(completion_tokens=tokens)
+            result = read(stream.result or {}, _ChatResult, "'chat'")
+            draft.finish_reason = result.finish_reason
+            draft.usage = result.usage
+            draft.timings = result.timings
+            draft.warnings.extend(result.warnings)
+            return
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return the models of the catalog, and whether the page has them in memory."""
+        loaded = {model.model for model in await self.models.status()}
+        return [
+            ModelInfo(id=card.id, name=card.name, context_window=card.context_window, loaded=card.id in loaded)
+            for card in self.models.catalog
+        ]
+
+    async def health(self) -> Health:
+        """Ask the page whether it answers."""
+        try:
+            await self.host.call("status")
+        except BrowserLLMError as error:
+            return Health(ok=False, reason=str(error))
+        return Health(ok=True)
+
+    async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
+        """Return 0: the device is the user's own."""
+        build_request(prompt, options)
+        return 0.0
+
+
+def _note(draft: Draft, loaded: LoadedModel) -> None:
+    draft.model = loaded.model
+    draft.engine = loaded.engine
+    draft.device = loaded.device
+    draft.adapter = loaded.adapter
+    draft.route = loaded.route
+
+
+def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
+    """Return the page's options for a request; what the page cannot honour is reported."""
+    args: dict[str, Any] = {"messages": _wire_messages(request.messages, draft)}
+    for name in _PASSED_ON:
+        value = getattr(request, name)
+        if value is not None:
+            args[name] = value
+    if request.stop:
+        args["stop"] = request.stop
+    if request.logit_bias:
+        args["logit_bias"] = {str(token): bias for token, bias in request.logit_bias.items()}
+    if request.logprobs:
+        args["logprobs"] = True
+    if request.n > 1:
+        unsupported(draft, "n", f"a local model gives one answer, not {request.n}")
+    if request.tools:
+        unsupported(draft, "tools", "local models do not call tools yet; the tools were left out")
+    if request.tool_choice is not None and request.tool_choice != "none":
+        unsupported(draft, "tool_choice", f"local models do not call tools yet; {request.tool_choice!r} was left out")
+    return args
+
+
+def _wire_messages(messages: list[Message], draft: Draft) -> list[dict[str, str]]:
+    """Return messages as text; the system messages at the start become one, which is what every engine takes."""
+    wire: list[dict[str, str]] = []
+    for index, message in enumerate(messages):
+        text = _text_of(message, index, draft)
+        if message.role == "system" and wire:
+            wire[-1]["content"] += f"\n\n{text}"
+        else:
+            wire.append({"role": message.role, "content": text})
+    return wire
+
+
+def _text_of(message: Message, index: int, draft: Draft) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    texts: list[str] = []
+    for part in message.content:
+        if isinstance(part, TextPart):
+            texts.append(part.text)
+        elif isinstance(part, ToolResultPart):
+            texts.append(part.content)
+        else:
+            kind = type(part).__struct_config__.tag
+            unsupported(
+                draft,
+                f"messages[{index}].content",
+                f"model {draft.model or 'of this backend'!r} takes text only; the part of type {kind!r} was left out",
+            )
+    return "".join(texts)

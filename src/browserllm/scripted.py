@@ -1,0 +1,428 @@
+"""ScriptedBackend and ScriptedHost: the two foundations played from a script, for tests without a browser.
+
+A script is a list of answers, one for each chat; the last one is used again when the list is at its end. An answer is a
+text, which is cut into words, or a list of steps:
+
+==================  =================================================================
+a text              one chunk
+`ReasoningDelta`    a piece of thinking (`ScriptedBackend` only)
+`ToolCallPart`      a whole tool call (`ScriptedBackend` only)
+`Wait`              seconds on the script's `Clock`, which the test moves
+an exception        fails the answer at this point
+`HANG`              nothing more comes until the answer is stopped
+`DEAF`              nothing more comes, and a stop is not heard either
+`CLOSE`             the connection closes here (`ScriptedHost` only)
+==================  =================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from .backend import Backend
+from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, Unavailable, to_wire
+from .host import PROTOCOL_VERSION, AdapterInfo, ChannelHost, DeviceFacts, WasmFacts, WebGPUFacts
+from .stream import Delta, Draft
+from .types import (
+    Capabilities,
+    ChatRequest,
+    FinishReason,
+    ReasoningDelta,
+    Timings,
+    ToolCallDelta,
+    ToolCallPart,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Wait(NamedTuple):
+    """A pause of so many seconds on the script's clock."""
+
+    seconds: float
+
+
+HANG: Final = "\0hang"
+DEAF: Final = "\0deaf"
+CLOSE: Final = "\0close"
+
+Step = str | Wait | BaseException | ReasoningDelta | ToolCallPart
+Answer = str | Sequence[Step]
+
+
+class Clock:
+    """A clock that stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        """Start at 0 seconds."""
+        self.now_s = 0.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the clock has been moved by ``seconds``."""
+        import asyncio
+
+        if seconds > 0:
+            future = asyncio.get_running_loop().create_future()
+            self._sleepers.append((self.now_s + seconds, future))
+            await future
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and wake whoever has slept long enough."""
+        self.now_s += seconds
+        for due, future in list(self._sleepers):
+            if due <= self.now_s:
+                self._sleepers.remove((due, future))
+                if not future.done():
+                    future.set_result(None)
+
+
+class _Script:
+    def __init__(self, answers: Answer | Sequence[Answer], clock: Clock) -> None:
+        self._answers: list[Answer] = [answers] if isinstance(answers, str) else list(answers)
+        self.clock = clock
+
+    def next(self) -> list[Step]:
+        if not self._answers:
+            return []
+        answer = self._answers[0] if len(self._answers) == 1 else self._answers.pop(0)
+        return _words(answer) if isinstance(answer, str) else list(answer)
+
+
+def _words(text: str) -> list[Step]:
+    return list(re.findall(r"\s*\S+\s*", text)) if text not in (HANG, DEAF, CLOSE) else [text]
+
+
+def _count_words(request: Sequence[Any]) -> int:
+    return sum(len(str(message).split()) for message in request)
+
+
+class ScriptedBackend(Backend):
+    """A backend that plays answers. ``requests`` holds every request, ``stopped`` those that were ended early."""
+
+    def __init__(
+        self,
+        answers: Answer | Sequence[Answer] = "Hello from the script.",
+        *,
+        name: str = "scripted",
+        model: str = "scripted",
+        finish_reason: FinishReason | None = None,
+        capabilities: Capabilities | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Play ``answers`` in order; ``finish_reason`` is ``tool_calls`` after a tool call and else ``stop``, or this."""
+        self.name = name
+        self.model = model
+        self.capabilities = capabilities or Capabilities(
+            tools=True, parameters=frozenset(ChatRequest.__struct_fields__)
+        )
+        self.clock = clock or Clock()
+        self.requests: list[ChatRequest] = []
+        self.stopped: list[ChatRequest] = []
+        self.closed = False
+        self._finish_reason: FinishReason | None = finish_reason
+        self._script = _Script(answers, self.clock)
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Play the next answer."""
+        import asyncio
+
+        self.requests.append(request)
+        draft.model = request.model or self.model
+        draft.cost_usd = 0.0
+        tokens = calls = 0
+        ended = False
+        try:
+            for step in self._script.next():
+                if isinstance(step, BaseException):
+                    ended = True
+                    raise step
+                if isinstance(step, Wait):
+                    await self.clock.sleep(step.seconds)
+                elif step in (HANG, DEAF, CLOSE):
+                    await asyncio.get_running_loop().create_future()
+                elif isinstance(step, ToolCallPart):
+                    yield ToolCallDelta(sequence=0, index=calls, id=step.id, name=step.name, arguments=step.arguments)
+                    calls += 1
+                else:
+                    tokens += 1
+                    yield step
+            ended = True
+            draft.finish_reason = self._finish_reason or ("tool_calls" if calls else "stop")
+        finally:
+            draft.usage = Usage(prompt_tokens=_count_words(request.messages), completion_tokens=tokens)
+            if not ended:
+                self.stopped.append(request)
+
+    async def close(self) -> None:
+        """Note that it was closed."""
+        self.closed = True
+
+
+def device_facts(
+    *,
+    webgpu: bool = True,
+    reason: str | None = "no_adapter",
+    adapter: AdapterInfo | None = None,
+    features: Sequence[str] = (),
+    wasm: bool = True,
+) -> DeviceFacts:
+    """Return the facts of a device for a script: with WebGPU, or without and then why."""
+    return DeviceFacts(
+        webgpu=WebGPUFacts(
+            available=webgpu,
+            reason=None if webgpu else reason,
+            adapter=(adapter or AdapterInfo(vendor="scripted", architecture="paper")) if webgpu else None,
+            features=list(features),
+        ),
+        wasm=WasmFacts(simd=wasm, threads=wasm),
+    )
+
+
+Target = str | tuple[str, str]
+"""An engine (``"webllm"``), or an engine on a device (``("transformersjs", "wasm")``)."""
+
+
+class ScriptedHost(ChannelHost):
+    """A host whose page is a script. It speaks the whole protocol, so all of `ChannelHost` is at work.
+
+    ``requests`` holds every ``(op, args)`` the page was asked, ``cancelled`` the ops that were stopped, ``loaded`` the
+    models in memory. The first chat after a load is taken for its validation and answered from
+    ``fail_validation``, not from the script.
+    """
+
+    def __init__(
+        self,
+        answers: Answer | Sequence[Answer] = "Hello from the page.",
+        *,
+        facts: DeviceFacts | None = None,
+        fail_load: Mapping[Target, BrowserLLMError] | None = None,
+        fail_validation: Mapping[Target, BrowserLLMError] | None = None,
+        load_steps: Sequence[Wait | Literal["\0hang"]] = (),
+        warnings: Sequence[Mapping[str, str]] = (),
+        engines: Sequence[str] = ("webllm", "transformersjs"),
+        protocol: int = PROTOCOL_VERSION,
+        clock: Clock | None = None,
+    ) -> None:
+        """Play ``answers`` on a device of ``facts``; fail loads and validations where told."""
+        self.clock = clock or Clock()
+        self.page = _Page(
+            _Script(answers, self.clock),
+            facts or device_facts(),
+            fail_load or {},
+            fail_validation or {},
+            list(load_steps),
+            [dict(warning) for warning in warnings],
+            {"protocol": protocol, "page_version": "scripted", "engines": [{"name": name} for name in engines]},
+        )
+        super().__init__(self.page)
+        # A script needs no waiting: its hello is there before the first call.
+        self.page.open(self._on_text, self._on_closed)
+
+    @property
+    def requests(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every request the page got, in order."""
+        return self.page.requests
+
+    @property
+    def cancelled(self) -> list[str]:
+        """The ops that were stopped."""
+        return self.page.cancelled
+
+    @property
+    def loaded(self) -> dict[str, dict[str, Any]]:
+        """The models in the page's memory."""
+        return self.page.loaded
+
+    def emit(self, name: str, **data: Any) -> None:
+        """Let the page report an event."""
+        self.page.say({"type": "event", "name": name, "data": data})
+
+    def break_connection(self, why: str = "the page was closed") -> None:
+        """Close the connection from the page's side."""
+        self.page.drop(why)
+
+
+class _Page:
+    """The other end of a `ScriptedHost`: a channel whose far side is a script."""
+
+    def __init__(
+        self,
+        script: _Script,
+        facts: DeviceFacts,
+        fail_load: Mapping[Target, BrowserLLMError],
+        fail_validation: Mapping[Target, BrowserLLMError],
+        load_steps: list[Any],
+        warnings: list[dict[str, str]],
+        hello: dict[str, Any],
+    ) -> None:
+        self.script = script
+        self.facts = facts
+        self.fail_load = fail_load
+        self.fail_validation = fail_validation
+        self.load_steps = load_steps
+        self.warnings = warnings
+        self.hello = hello
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.cancelled: list[str] = []
+        self.loaded: dict[str, dict[str, Any]] = {}
+        self._unproven: set[str] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._stops: dict[int, asyncio.Future[None]] = {}
+        self._turn: asyncio.Lock | None = None
+        self._on_text: Callable[[str | bytes], None] | None = None
+        self._on_closed: Callable[[str], None] | None = None
+
+    def open(self, on_text: Callable[[str | bytes], None], on_closed: Callable[[str], None]) -> None:
+        self._on_text, self._on_closed = on_text, on_closed
+        self.say({"type": "hello", "data": self.hello})
+
+    def send(self, text: str) -> None:
+        import asyncio
+
+        message = msgspec.json.decode(text)
+        if self._on_closed is None:
+            raise Unavailable("the scripted page is closed", reason="closed")
+        loop = asyncio.get_running_loop()
+        request_id = int(message["id"])
+        if message["op"] == "cancel":
+            stop = self._stops.get(request_id)
+            if stop is not None and not stop.done():
+                stop.set_result(None)
+            return
+        self.requests.append((message["op"], message["args"]))
+        self._stops[request_id] = loop.create_future()
+        task = loop.create_task(self._serve(request_id, message["op"], message["args"]))
+        self._tasks[request_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(request_id, None))
+
+    async def close(self) -> None:
+        self.drop("closed")
+
+    def say(self, message: Mapping[str, Any] | str) -> None:
+        """Send a message, or any text at all, to the program."""
+        if self._on_text is not None:
+            text = message if isinstance(message, str) else msgspec.json.encode({"v": PROTOCOL_VERSION, **message})
+            self._on_text(text)
+
+    def drop(self, why: str) -> None:
+        on_closed, self._on_text, self._on_closed = self._on_closed, None, None
+        for task in list(self._tasks.values()):
+            task.cancel()
+        if on_closed is not None:
+            on_closed(why)
+
+    async def _serve(self, request_id: int, op: str, args: dict[str, Any]) -> None:
+        import asyncio
+
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        try:
+            if op in ("load", "chat", "unload"):
+                async with self._turn:
+                    data = await getattr(self, f"_{op}")(request_id, args)
+            else:
+                data = getattr(self, f"_{op}")(args)
+        except BrowserLLMError as error:
+            self.say({"id": request_id, "type": "error", "error": to_wire(error)})
+        else:
+            self.say({"id": request_id, "type": "result", "data": data})
+
+    def _probe(self, args: dict[str, Any]) -> Any:
+        return msgspec.to_builtins(self.facts)
+
+    def _status(self, args: dict[str, Any]) -> Any:
+        return {"loaded": list(self.loaded.values()), "queue": 0}
+
+    async def _load(self, request_id: int, args: dict[str, Any]) -> Any:
+        engine, device, model = args["engine"], args["device"], args["model"]
+        for fraction in (0.0, 0.5, 1.0):
+            progress = {"phase": "loading", "fraction": fraction, "text": f"loading {model}"}
+            self.say({"id": request_id, "type": "progress", "data": progress})
+            if fraction == 0.0:
+                for step in self.load_steps:
+                    if await self._wait(request_id, step):
+                        self.cancelled.append("load")
+                        raise Cancelled(f"the load of {model!r} was stopped")
+        failure = self.fail_load.get((engine, device)) or self.fail_load.get(engine)
+        if failure is not None:
+            raise failure
+        adapter = self.facts.webgpu.adapter if device == "webgpu" else None
+        self.loaded[model] = {
+            "model": model,
+            "engine": engine,
+            "device": device,
+            "adapter": msgspec.to_builtins(adapter),
+            "context_window": 2048,
+        }
+        self._unproven.add(model)
+        return {**self.loaded[model], "load_ms": 1.0}
+
+    async def _unload(self, request_id: int, args: dict[str, Any]) -> Any:
+        models = [args["model"]] if args.get("model") else list(self.loaded)
+        gone = [model for model in models if self.loaded.pop(model, None) is not None]
+        return {"unloaded": gone}
+
+    async def _chat(self, request_id: int, args: dict[str, Any]) -> Any:
+        model = args["model"]
+        if model not in self.loaded:
+            raise ModelNotLoaded(f"model {model!r} is not loaded")
+        if model in self._unproven:
+            self._unproven.discard(model)
+            engine, device = self.loaded[model]["engine"], self.loaded[model]["device"]
+            failure = self.fail_validation.get((engine, device)) or self.fail_validation.get(engine)
+            if failure is not None:
+                raise failure
+            steps: list[Step] = ["ok"]
+        else:
+            steps = self.script.next()
+        tokens = 0
+        finish = "stop"
+        for step in steps:
+            if isinstance(step, BaseException):
+                raise step
+            if isinstance(step, Wait) or step in (HANG, DEAF):
+                stopped = await self._wait(request_id, step)
+            elif step == CLOSE:
+                self.drop("the browser was killed")
+                return {}
+            else:
+                tokens += 1
+                self.say({"id": request_id, "type": "chunk", "data": {"text": step, "tokens": 1}})
+                stopped = await self._wait(request_id, Wait(0))
+            if stopped:
+                finish = "cancelled"
+                self.cancelled.append("chat")
+                break
+            if args.get("max_tokens") is not None and tokens >= args["max_tokens"]:
+                finish = "length"
+                break
+        return {
+            "finish_reason": finish,
+            "usage": msgspec.to_builtins(Usage(prompt_tokens=_count_words(args["messages"]), completion_tokens=tokens)),
+            "timings": msgspec.to_builtins(Timings(queue_ms=0.0, first_token_ms=0.0, decode_ms=0.0)),
+            "warnings": self.warnings,
+        }
+
+    async def _wait(self, request_id: int, step: Any) -> bool:
+        """Wait out a step; return whether the request was stopped meanwhile."""
+        import asyncio
+
+        stop = self._stops[request_id]
+        if step == DEAF:
+            await asyncio.get_running_loop().create_future()
+        if step == HANG:
+            await stop
+        elif step.seconds > 0:
+            sleep = asyncio.ensure_future(self.script.clock.sleep(step.seconds))
+            await asyncio.wait([sleep, stop], return_when=asyncio.FIRST_COMPLETED)
+            sleep.cancel()
+        else:
+            await asyncio.sleep(0)
+        return stop.done()

@@ -1,0 +1,299 @@
+"""The words of a chat: what goes in (`ChatRequest`), what streams out (`ChatChunk`), what remains (`ChatResponse`).
+
+All are msgspec Structs: plain data that encodes to JSON and decodes typed. Values are checked where a request enters a
+backend (`browserllm.request`), so building one never fails.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "error"]
+TextMode = Literal["delta", "accumulated", "both"]
+
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""The largest request, as JSON, that a backend takes."""
+
+
+# What goes in
+
+
+class TextPart(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
+    """A piece of text."""
+
+    text: str
+
+
+class ImagePart(msgspec.Struct, frozen=True, tag="image", omit_defaults=True):
+    """An image: a URL (http, https or data) or its bytes, with the media type that belongs to them."""
+
+    url: str | None = None
+    data: bytes | None = None
+    media_type: str | None = None
+
+
+class AudioPart(msgspec.Struct, frozen=True, tag="audio", omit_defaults=True):
+    """A sound: a URL (http, https or data) or its bytes, with the media type that belongs to them."""
+
+    url: str | None = None
+    data: bytes | None = None
+    media_type: str | None = None
+
+
+class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True):
+    """The model asks for a tool: ``arguments`` is JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str = "{}"
+
+
+class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result", omit_defaults=True):
+    """What a tool answered to the call with the same ``id``."""
+
+    id: str
+    content: str
+    is_error: bool = False
+
+
+ContentPart = TextPart | ImagePart | AudioPart | ToolCallPart | ToolResultPart
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One turn of a chat: who says it, and text or a list of parts."""
+
+    role: Role
+    content: str | list[ContentPart] = ""
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of the turn, its text parts joined; other parts are left out."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def tool_calls(self) -> list[ToolCallPart]:
+        """The tools that this turn asks for."""
+        if isinstance(self.content, str):
+            return []
+        return [part for part in self.content if isinstance(part, ToolCallPart)]
+
+
+class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A function the model may ask for; ``parameters`` is a JSON Schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+
+
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request for every backend. ``None`` leaves the choice to the backend.
+
+    Ranges: ``temperature`` 0..2, ``top_p`` 0..1 (above 0), ``top_k`` >= 1, ``max_tokens`` >= 1, both penalties -2..2,
+    ``top_logprobs`` 0..20, ``n`` >= 1, ``deadline_s`` above 0. ``unsupported`` says what happens to something the
+    backend cannot do: a warning on the response, or an `Unsupported` error.
+    """
+
+    messages: list[Message]
+    model: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: list[str] = []
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: dict[int, float] = {}
+    logprobs: bool = False
+    top_logprobs: int | None = None
+    n: int = 1
+    response_format: dict[str, Any] | None = None
+    tools: list[Tool] = []
+    tool_choice: str | dict[str, Any] | None = None
+    metadata: dict[str, Any] = {}
+    deadline_s: float | None = None
+    unsupported: Literal["warn", "error"] = "warn"
+
+
+# What is known about an answer
+
+
+class ChatWarning(msgspec.Struct, frozen=True):
+    """Something in the request that was not honoured: which parameter, and what happened instead."""
+
+    parameter: str
+    message: str
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A step that was passed over on the way to the answer, and why."""
+
+    reason: str
+    code: str = ""
+    model: str | None = None
+    engine: str | None = None
+    device: str | None = None
+    backend: str | None = None
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of one answer; ``cached_tokens`` is the part of the prompt that needed no work."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the time went, in milliseconds; ``tokens_per_s`` is decoding alone. ``None`` where nobody measured."""
+
+    queue_ms: float | None = None
+    first_token_ms: float | None = None
+    decode_ms: float | None = None
+    tokens_per_s: float | None = None
+    total_ms: float | None = None
+
+
+class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished answer: the message, why it ended, what it took, and who gave it.
+
+    ``cost_usd`` is 0.0 for a local model and ``None`` where the cost is unknown. ``route`` lists the steps passed over.
+    """
+
+    request_id: str
+    backend: str
+    message: Message
+    finish_reason: FinishReason
+    model: str | None = None
+    engine: str | None = None
+    device: str | None = None
+    adapter: str | None = None
+    usage: Usage = Usage()
+    timings: Timings = Timings()
+    warnings: list[ChatWarning] = []
+    route: list[Hop] = []
+    logprobs: list[Any] = []
+    cost_usd: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of the answer."""
+        return self.message.text
+
+
+# What streams out
+
+
+class ChatChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a stream; ``sequence`` counts from 0.
+
+    ``text`` exists on every chunk: what this chunk adds to the answer, or with ``text="accumulated"`` the answer so
+    far. With ``text="both"`` the answer so far is in ``accumulated``, which is otherwise ``None``.
+    """
+
+    sequence: int
+    text: str = ""
+    accumulated: str | None = None
+
+
+class ChatStart(ChatChunk, frozen=True, kw_only=True, tag="start"):
+    """The first chunk: who is going to answer."""
+
+    request_id: str
+    backend: str
+    model: str | None = None
+    engine: str | None = None
+    device: str | None = None
+
+
+class TextDelta(ChatChunk, frozen=True, kw_only=True, tag="text"):
+    """A piece of the answer; ``logprobs`` holds its entries, OpenAI-shaped, when they were asked for."""
+
+    logprobs: list[Any] | None = None
+
+
+class ReasoningDelta(ChatChunk, frozen=True, kw_only=True, tag="reasoning"):
+    """A piece of the model's thinking, in ``reasoning``; it is no part of the answer."""
+
+    reasoning: str
+
+
+class ToolCallDelta(ChatChunk, frozen=True, kw_only=True, tag="tool_call"):
+    """A piece of a tool call: ``index`` says which, ``arguments`` adds to its JSON text."""
+
+    index: int = 0
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+class ChatDone(ChatChunk, frozen=True, kw_only=True, tag="done"):
+    """The last chunk, with the whole response."""
+
+    response: ChatResponse
+
+    @property
+    def message(self) -> Message:
+        """The whole answer as a message for the history."""
+        return self.response.message
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """Why the answer ended."""
+        return self.response.finish_reason
+
+    @property
+    def usage(self) -> Usage:
+        """What it took, in tokens."""
+        return self.response.usage
+
+    @property
+    def timings(self) -> Timings:
+        """What it took, in time."""
+        return self.response.timings
+
+    @property
+    def warnings(self) -> list[ChatWarning]:
+        """What was not honoured."""
+        return self.response.warnings
+
+
+# What a backend says about itself
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backend can do. ``parameters`` are the `ChatRequest` fields that it honours."""
+
+    images: bool = False
+    audio: bool = False
+    tools: bool = False
+    multiple_answers: bool = False
+    parameters: frozenset[str] = frozenset()
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that a backend offers."""
+
+    id: str
+    name: str = ""
+    context_window: int | None = None
+    loaded: bool = False
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a backend can answer now; ``reason`` says why not."""
+
+    ok: bool
+    reason: str = ""
