@@ -12,6 +12,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .backend import Backend as Backend
+    from .device import DeviceFacts as DeviceFacts
     from .errors import AllBackendsFailed as AllBackendsFailed
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BrowserLLMError as BrowserLLMError
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from .errors import Timeout as Timeout
     from .errors import Unavailable as Unavailable
     from .errors import Unsupported as Unsupported
-    from .host import DeviceFacts as DeviceFacts
     from .host import Event as Event
     from .host import Host as Host
     from .host import Progress as Progress
@@ -77,22 +77,28 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backend": "Backend",
-    "errors": "AllBackendsFailed AuthenticationError BrowserLLMError Cancelled ContentFiltered ContextExceeded DeviceLost "
-    "DownloadInterrupted IntegrityError InternalError InvalidRequest LoadFailed ModelNotDownloaded ModelNotFound "
-    "ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited Stalled Timeout Unavailable Unsupported",
-    "host": "DeviceFacts Event Host Progress",
+    "errors": """
+        AllBackendsFailed AuthenticationError BrowserLLMError Cancelled ContentFiltered ContextExceeded DeviceLost
+        DownloadInterrupted IntegrityError InternalError InvalidRequest LoadFailed ModelNotDownloaded ModelNotFound
+        ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited Stalled Timeout Unavailable
+        Unsupported
+    """,
+    "device": "DeviceFacts",
+    "host": "Event Host Progress",
     "hosts": "connect",
     "local": "LocalBackend",
     "models": "Artifact Catalog LoadedModel ModelCard ModelManager",
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",
-    "types": "AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatStart ChatWarning ContentPart Health "
-    "Hop ImagePart Message ModelInfo ReasoningDelta TextDelta TextPart Timings Tool ToolCallDelta ToolCallPart "
-    "ToolResultPart Usage",
+    "types": """
+        AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatStart ChatWarning ContentPart Health Hop
+        ImagePart Message ModelInfo ReasoningDelta TextDelta TextPart Timings Tool ToolCallDelta ToolCallPart
+        ToolResultPart Usage
+    """,
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-__all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -104,4 +110,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return ["__version__", *__all__]

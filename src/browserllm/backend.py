@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from types import TracebackType
@@ -36,11 +36,11 @@ class Backend(ABC):
         """Answer ``prompt`` (a text, a message, messages or a `ChatRequest`) as a stream of chunks.
 
         ``options`` are the fields of `ChatRequest`. ``text`` says what the chunks' ``text`` holds: what each adds
-        (``"delta"``), the answer so far (``"accumulated"``), or ``"both"``. Raises `InvalidRequest` at once when the request
-        is wrong; nothing runs before the first chunk is asked for.
+        (``"delta"``), the answer so far (``"accumulated"``), or ``"both"``. Raises `InvalidRequest` at once when the
+        request is wrong; nothing runs before the first chunk is asked for.
         """
         request = build_request(prompt, options)
-        return ChatStream(self.generate, Draft(request, self.name, self._next_request_id()), text)
+        return ChatStream(self.generate, Draft(request, self.name, f"chat-{os.urandom(8).hex()}"), text)
 
     async def complete(self, prompt: Prompt, **options: Any) -> ChatResponse:
         """Answer ``prompt`` and return the whole response; the same options and errors as `stream`."""
@@ -60,7 +60,7 @@ class Backend(ABC):
         build_request(prompt, options)
         return None
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 (most backends own nothing)
         """Let go of what this backend owns; safe to call more than once."""
 
     async def __aenter__(self) -> Self:
@@ -70,10 +70,6 @@ class Backend(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
-
-    def _next_request_id(self) -> str:
-        counter = self.__dict__.setdefault("_request_numbers", itertools.count(1))
-        return f"{self.name}-{next(counter)}"
 
 
 def unsupported(draft: Draft, parameter: str, message: str) -> None:

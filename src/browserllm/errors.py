@@ -1,3 +1,4 @@
+# ruff: noqa: N818 (Unavailable says more than UnavailableError)
 """Every exception browserllm raises.
 
 ::

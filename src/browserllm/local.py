@@ -73,8 +73,8 @@ class LocalBackend(Backend):
     ) -> None:
         """Answer over ``host``, which stays the caller's to close.
 
-        Without ``model`` it is the one loaded last, else the built-in one; ``engine`` (``webllm``, ``transformersjs``) and
-        ``device`` (``webgpu``, ``wasm``) force a choice. ``on_progress`` is told of loads that a chat starts.
+        Without ``model`` it is the one loaded last, else the built-in one; ``engine`` (``webllm``, ``transformersjs``)
+        and ``device`` (``webgpu``, ``wasm``) force a choice. ``on_progress`` is told of loads that a chat starts.
         """
         self.host = host
         self.model = model

@@ -35,8 +35,8 @@ _RANGES: tuple[tuple[str, float, float, bool], ...] = (
 def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
     """Make a checked request of a prompt and options; options win over what a given request says.
 
-    Raises `InvalidRequest` for an unknown option, a wrong type, a value out of range, a chat that makes no sense, or more
-    than `MAX_REQUEST_BYTES` of JSON.
+    Raises `InvalidRequest` for an unknown option, a wrong type, a value out of range, a chat that makes no sense, or
+    more than `MAX_REQUEST_BYTES` of JSON.
     """
     _check_names(options)
     fields: dict[str, Any] = {}

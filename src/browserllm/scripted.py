@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from .backend import Backend
+from .channel import PROTOCOL_VERSION, ChannelHost
+from .device import AdapterInfo, DeviceFacts, WasmFacts, WebGPUFacts
 from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, Unavailable, to_wire
-from .host import PROTOCOL_VERSION, AdapterInfo, ChannelHost, DeviceFacts, WasmFacts, WebGPUFacts
 from .stream import Delta, Draft
 from .types import (
     Capabilities,
@@ -48,11 +50,19 @@ class Wait(NamedTuple):
     seconds: float
 
 
-HANG: Final = "\0hang"
-DEAF: Final = "\0deaf"
-CLOSE: Final = "\0close"
+class Cue(Enum):
+    """A step that is no text."""
 
-Step = str | Wait | BaseException | ReasoningDelta | ToolCallPart
+    HANG = "hang"
+    DEAF = "deaf"
+    CLOSE = "close"
+
+
+HANG: Final = Cue.HANG
+DEAF: Final = Cue.DEAF
+CLOSE: Final = Cue.CLOSE
+
+Step = str | Cue | Wait | BaseException | ReasoningDelta | ToolCallPart
 Answer = str | Sequence[Step]
 
 
@@ -84,7 +94,7 @@ class Clock:
 
 
 class _Script:
-    def __init__(self, answers: Answer | Sequence[Answer], clock: Clock) -> None:
+    def __init__(self, answers: str | Sequence[Answer], clock: Clock) -> None:
         self._answers: list[Answer] = [answers] if isinstance(answers, str) else list(answers)
         self.clock = clock
 
@@ -96,7 +106,7 @@ class _Script:
 
 
 def _words(text: str) -> list[Step]:
-    return list(re.findall(r"\s*\S+\s*", text)) if text not in (HANG, DEAF, CLOSE) else [text]
+    return list(re.findall(r"\s*\S+\s*", text))
 
 
 def _count_words(request: Sequence[Any]) -> int:
@@ -108,7 +118,7 @@ class ScriptedBackend(Backend):
 
     def __init__(
         self,
-        answers: Answer | Sequence[Answer] = "Hello from the script.",
+        answers: str | Sequence[Answer] = "Hello from the script.",
         *,
         name: str = "scripted",
         model: str = "scripted",
@@ -116,7 +126,7 @@ class ScriptedBackend(Backend):
         capabilities: Capabilities | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Play ``answers`` in order; ``finish_reason`` is ``tool_calls`` after a tool call and else ``stop``, or this."""
+        """Play ``answers``; ``finish_reason`` is ``tool_calls`` after a tool call and else ``stop``, or this one."""
         self.name = name
         self.model = model
         self.capabilities = capabilities or Capabilities(
@@ -145,7 +155,7 @@ class ScriptedBackend(Backend):
                     raise step
                 if isinstance(step, Wait):
                     await self.clock.sleep(step.seconds)
-                elif step in (HANG, DEAF, CLOSE):
+                elif isinstance(step, Cue):
                     await asyncio.get_running_loop().create_future()
                 elif isinstance(step, ToolCallPart):
                     yield ToolCallDelta(sequence=0, index=calls, id=step.id, name=step.name, arguments=step.arguments)
@@ -199,12 +209,12 @@ class ScriptedHost(ChannelHost):
 
     def __init__(
         self,
-        answers: Answer | Sequence[Answer] = "Hello from the page.",
+        answers: str | Sequence[Answer] = "Hello from the page.",
         *,
         facts: DeviceFacts | None = None,
         fail_load: Mapping[Target, BrowserLLMError] | None = None,
         fail_validation: Mapping[Target, BrowserLLMError] | None = None,
-        load_steps: Sequence[Wait | Literal["\0hang"]] = (),
+        load_steps: Sequence[Wait | Cue] = (),
         warnings: Sequence[Mapping[str, str]] = (),
         engines: Sequence[str] = ("webllm", "transformersjs"),
         protocol: int = PROTOCOL_VERSION,
@@ -213,13 +223,13 @@ class ScriptedHost(ChannelHost):
         """Play ``answers`` on a device of ``facts``; fail loads and validations where told."""
         self.clock = clock or Clock()
         self.page = _Page(
-            _Script(answers, self.clock),
-            facts or device_facts(),
-            fail_load or {},
-            fail_validation or {},
-            list(load_steps),
-            [dict(warning) for warning in warnings],
-            {"protocol": protocol, "page_version": "scripted", "engines": [{"name": name} for name in engines]},
+            script=_Script(answers, self.clock),
+            facts=facts or device_facts(),
+            fail_load=fail_load or {},
+            fail_validation=fail_validation or {},
+            load_steps=list(load_steps),
+            warnings=[dict(warning) for warning in warnings],
+            hello={"protocol": protocol, "page_version": "scripted", "engines": [{"name": name} for name in engines]},
         )
         super().__init__(self.page)
         # A script needs no waiting: its hello is there before the first call.
@@ -254,11 +264,12 @@ class _Page:
 
     def __init__(
         self,
+        *,
         script: _Script,
         facts: DeviceFacts,
         fail_load: Mapping[Target, BrowserLLMError],
         fail_validation: Mapping[Target, BrowserLLMError],
-        load_steps: list[Any],
+        load_steps: list[Wait | Cue],
         warnings: list[dict[str, str]],
         hello: dict[str, Any],
     ) -> None:
@@ -387,9 +398,9 @@ class _Page:
         for step in steps:
             if isinstance(step, BaseException):
                 raise step
-            if isinstance(step, Wait) or step in (HANG, DEAF):
+            if isinstance(step, Wait) or step in {HANG, DEAF}:
                 stopped = await self._wait(request_id, step)
-            elif step == CLOSE:
+            elif step is CLOSE:
                 self.drop("the browser was killed")
                 return {}
             else:
@@ -410,15 +421,13 @@ class _Page:
             "warnings": self.warnings,
         }
 
-    async def _wait(self, request_id: int, step: Any) -> bool:
+    async def _wait(self, request_id: int, step: Wait | Cue) -> bool:
         """Wait out a step; return whether the request was stopped meanwhile."""
         import asyncio
 
         stop = self._stops[request_id]
-        if step == DEAF:
-            await asyncio.get_running_loop().create_future()
-        if step == HANG:
-            await stop
+        if isinstance(step, Cue):
+            await (stop if step is HANG else asyncio.get_running_loop().create_future())
         elif step.seconds > 0:
             sleep = asyncio.ensure_future(self.script.clock.sleep(step.seconds))
             await asyncio.wait([sleep, stop], return_when=asyncio.FIRST_COMPLETED)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from types import TracebackType
+from types import AsyncGeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from .errors import InvalidRequest
@@ -125,18 +125,16 @@ class _Generation:
                     sequence = 1
                 if self.stopped:
                     break
-                if item.__class__ is str:
+                if isinstance(item, str):
                     text, logprobs = item, None
                 elif isinstance(item, TextDelta):
                     text, logprobs = item.text, item.logprobs
                 else:
-                    assert not isinstance(item, str)
                     yield self._other(item, sequence, so_far)
                     sequence += 1
                     continue
                 if not text and logprobs is None:
                     continue
-                assert isinstance(text, str)
                 self._text.append(text)
                 if logprobs is not None:
                     self._logprobs.extend(logprobs)
@@ -180,20 +178,18 @@ class _Generation:
             try:
                 await source.aclose()
             finally:
-                if self.response is None:
-                    self._finish("cancelled" if self.stopped else draft.finish_reason)
+                response = self.response or self._finish("cancelled" if self.stopped else draft.finish_reason)
                 if not self.ended.done():
                     self.ended.set_result(None)
         if sequence == 0:
             yield self._start()
             sequence = 1
-        assert self.response is not None
-        text = self.response.text
+        text = response.text
         yield ChatDone(
             sequence=sequence,
             text=text if mode == "accumulated" else "",
             accumulated=text if mode == "both" else None,
-            response=self.response,
+            response=response,
         )
 
     def stop(self) -> None:
@@ -252,12 +248,11 @@ class _Generation:
             accumulated="" if self.mode == "both" else None,
         )
 
-    def _other(self, item: ReasoningDelta | ToolCallDelta | TextDelta, sequence: int, so_far: str) -> ChatChunk:
+    def _other(self, item: ReasoningDelta | ToolCallDelta, sequence: int, so_far: str) -> ChatChunk:
         text = so_far if self.mode == "accumulated" else ""
         accumulated = so_far if self.mode == "both" else None
         if isinstance(item, ReasoningDelta):
             return ReasoningDelta(sequence=sequence, text=text, accumulated=accumulated, reasoning=item.reasoning)
-        assert isinstance(item, ToolCallDelta)
         call_id, name, pieces = self._calls.get(item.index, ("", "", []))
         pieces.append(item.arguments)
         self._calls[item.index] = (item.id or call_id, item.name or name, pieces)
@@ -271,11 +266,11 @@ class _Generation:
             arguments=item.arguments,
         )
 
-    def _finish(self, finish_reason: FinishReason) -> None:
+    def _finish(self, finish_reason: FinishReason) -> ChatResponse:
         draft = self.draft
         timings = draft.timings
         total_ms = (time.perf_counter() - self._started_at) * 1000
-        self.response = ChatResponse(
+        response = self.response = ChatResponse(
             request_id=draft.request_id,
             backend=draft.backend,
             message=self._message(),
@@ -297,6 +292,7 @@ class _Generation:
             logprobs=self._logprobs,
             cost_usd=draft.cost_usd,
         )
+        return response
 
     def _message(self) -> Message:
         text = "".join(self._text)
@@ -383,7 +379,7 @@ class ChatStream:
         elif generation.loop is None:
             await self._close_chunks()
             generation.abandon()
-        elif self._chunks.ag_running:
+        elif self._running:
             generation.force()
             if generation.ended is not None:
                 import asyncio
@@ -393,8 +389,13 @@ class ChatStream:
             await self._close_chunks()
 
     async def _close_chunks(self) -> None:
-        if not self._chunks.ag_running:
+        if not self._running:
             await self._chunks.aclose()
+
+    @property
+    def _running(self) -> bool:
+        """Whether a task waits for the next chunk right now."""
+        return isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running
 
     def __del__(self) -> None:
         generation = getattr(self, "_generation", None)

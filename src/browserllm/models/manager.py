@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..device import AdapterInfo, DeviceFacts
 from ..errors import BrowserLLMError, Cancelled, LoadFailed, ProtocolError, Unavailable, Unsupported
-from ..host import AdapterInfo, DeviceFacts, Event, Host, Progress, read
+from ..host import Event, Host, Progress, read
 from ..types import Hop, Usage
 from .card import Artifact, ModelCard
 from .catalog import Catalog
@@ -68,10 +69,16 @@ class _ValidationResult(msgspec.Struct):
 class _Load:
     """A load under way, and everybody who waits for it."""
 
+    task: asyncio.Task[LoadedModel]
+
     def __init__(self) -> None:
-        self.task: asyncio.Task[LoadedModel] | None = None
         self.waiting = 0
         self.listeners: list[OnProgress] = []
+
+    def start(self, work: Coroutine[Any, Any, LoadedModel]) -> None:
+        import asyncio
+
+        self.task = asyncio.get_running_loop().create_task(work)
 
     def report(self, progress: Progress) -> None:
         for listener in list(self.listeners):
@@ -88,6 +95,10 @@ class _Models:
         self.loaded: dict[str, LoadedModel] = {}
         self.turn = asyncio.Lock()
         self.subscribed = False
+
+    def end(self, key: tuple[str, str | None, str | None], load: _Load) -> None:
+        if self.loads.get(key) is load:
+            del self.loads[key]
 
     def on_event(self, event: Event) -> None:
         if event.name == "device_lost":
@@ -123,12 +134,13 @@ class ModelManager:
     ) -> LoadedModel:
         """Bring a model into memory, prove that it answers, and return how it runs.
 
-        Tries its artifacts, the best first, or only those of ``engine`` and ``device``; the steps passed over are on the
-        result's ``route``. Loads of the same model share one load, others wait their turn. A cancelled load stops in
-        the page once nobody waits for it any more.
+        Tries its artifacts, the best first, or only those of ``engine`` and ``device``; the steps passed over are on
+        the result's ``route``. Loads of the same model share one load, others wait their turn. A cancelled load stops
+        in the page once nobody waits for it any more.
 
-        Raises `ModelNotFound`; `Unsupported` when the model has no artifact for that engine and device; `Unavailable` when
-        the device can run none; what the page reported when one was tried, `LoadFailed` with every try when more were.
+        Raises `ModelNotFound`; `Unsupported` when the model has no artifact for that engine and device; `Unavailable`
+        when the device can run none; what the page reported when one was tried, `LoadFailed` with every try when more
+        were.
         """
         import asyncio
 
@@ -141,9 +153,8 @@ class ModelManager:
         load = models.loads.get(key)
         if load is None:
             load = models.loads[key] = _Load()
-            load.task = asyncio.get_running_loop().create_task(self._load(card, engine, device, load.report))
-            load.task.add_done_callback(lambda _: models.loads.pop(key, None))
-        assert load.task is not None
+            load.start(self._load(card, engine, device, load.report))
+            load.task.add_done_callback(lambda _: models.end(key, load))
         load.waiting += 1
         if on_progress is not None:
             load.listeners.append(on_progress)
@@ -154,7 +165,7 @@ class ModelManager:
             if on_progress is not None:
                 load.listeners.remove(on_progress)
             if load.waiting == 0 and not load.task.done():
-                models.loads.pop(key, None)
+                models.end(key, load)
                 load.task.cancel()
 
     async def unload(self, name: str | None = None) -> list[str]:

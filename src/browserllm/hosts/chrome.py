@@ -1,0 +1,200 @@
+"""ChromeHost: a Chromium, Chrome, Edge or Brave that this process launches, and the page in it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import shlex
+import sys
+from pathlib import Path
+from typing import Literal
+
+from websockets.asyncio.server import ServerConnection
+
+from ..channel import ChannelHost
+from ..errors import InvalidRequest, Timeout, Unavailable
+from .browser import find_browser
+from .process import BrowserProcess
+from .profile import Profile, open_profile
+from .static import SOCKET_PATH, SiteServer, site_folder
+from .websocket import WebSocketChannel
+
+logger = logging.getLogger("browserllm")
+
+ORIGIN_HOST = "browserllm.localhost"
+"""The name of the page's host. The model cache belongs to the origin, so it must not change with the port."""
+
+QUIET_FLAGS = (
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--mute-audio",
+    # A window behind another one computes as fast as one in front.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    # No prompt of the system's keychain for a profile that keeps no passwords.
+    "--password-store=basic",
+    "--use-mock-keychain",
+)
+
+WEBGPU_FLAGS = {
+    # Chromium then takes the GPU, or its own software adapter (SwiftShader) on a machine without one.
+    "auto": ("--enable-unsafe-webgpu",),
+    "software": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
+    "off": ("--disable-features=WebGPU,WebGPUService", "--disable-gpu"),
+}
+
+
+class ChromeHost(ChannelHost):
+    """A host whose page lives in a browser of its own. `close` ends the browser; so does the end of this process."""
+
+    def __init__(
+        self, channel: WebSocketChannel, process: BrowserProcess, server: SiteServer, profile: Profile
+    ) -> None:
+        """Made by `launch`."""
+        super().__init__(channel)
+        self._process = process
+        self._server = server
+        self._profile = profile
+        self._closing: asyncio.Task[None] | None = None
+        process.exited.add_done_callback(lambda exited: channel.drop(f"the browser ended (code {exited.result()})"))
+
+    @classmethod
+    async def launch(
+        cls,
+        *,
+        browser: str | Path | None = None,
+        profile: str | Path | None = None,
+        visible: bool = False,
+        webgpu: Literal["auto", "software", "off"] = "auto",
+        timeout_s: float = 60.0,
+    ) -> ChromeHost:
+        """Launch a browser, open the page in it and connect; see `browserllm.connect`."""
+        if webgpu not in WEBGPU_FLAGS:
+            raise InvalidRequest(f"webgpu={webgpu!r} is not valid; use 'auto', 'software' or 'off'", parameter="webgpu")
+        folder = site_folder()
+        program = find_browser(browser)
+        held, notice = await asyncio.to_thread(open_profile, profile)
+        launching = _Launching(held, folder)
+        try:
+            async with asyncio.timeout(timeout_s):
+                host = await launching.run(program, visible=visible, webgpu=webgpu)
+        except TimeoutError as error:
+            tail = launching.stderr_tail
+            await launching.undo()
+            raise Timeout(
+                f"the page in {str(program)!r} did not answer within timeout_s={timeout_s:g}; "
+                f"the browser's last words: {tail or 'none'}",
+                data={"timeout_s": timeout_s, "stderr": tail},
+            ) from error
+        except BaseException:
+            await launching.undo()
+            raise
+        if notice is not None:
+            host.notices.append(notice)
+            logger.warning("%s", notice)
+        return host
+
+    async def close(self) -> None:
+        """End the connection, the browser and the server, and let go of the profile."""
+        # One task does it, whoever asks and however often; cancelling a caller must not leave a browser behind.
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await super().close()
+        await _release(self._process, self._server, self._profile)
+
+
+class _Launching:
+    """What has been started on the way to a host, so that a failure can undo it."""
+
+    def __init__(self, profile: Profile, folder: Path) -> None:
+        self._profile = profile
+        self._page: asyncio.Future[ServerConnection] = asyncio.get_running_loop().create_future()
+        self._secret = secrets.token_urlsafe(24)
+        self._server = SiteServer(folder, hosts=[ORIGIN_HOST], secret=self._secret, on_page=self._on_page)
+        self._process: BrowserProcess | None = None
+        self._channel: WebSocketChannel | None = None
+
+    @property
+    def stderr_tail(self) -> str:
+        return self._process.stderr_tail if self._process is not None else ""
+
+    async def run(self, program: Path, *, visible: bool, webgpu: str) -> ChromeHost:
+        await self._server.start()
+        command = [str(program), *_flags(self._profile.folder, self._server.port, visible=visible, webgpu=webgpu)]
+        process = self._process = BrowserProcess(command, self._profile.lock_fd, self._on_crash)
+        # The secret goes through the pipe: the command line is for everybody on the machine to read.
+        socket = f"ws://{ORIGIN_HOST}{SOCKET_PATH}?token={self._secret}"
+        url = f"http://{ORIGIN_HOST}/host.html#ws={socket}"
+        opened = asyncio.ensure_future(process.open_page(url))
+        try:
+            await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            opened.cancel()
+        if not self._page.done():
+            raise Unavailable(
+                f"the browser {str(program)!r} ended with exit code {process.exited.result()} before its page was up; "
+                f"its last words: {process.stderr_tail or 'none'}",
+                reason="device_failed" if process.exited.result() else "profile_in_use",
+                data={"exit_code": process.exited.result(), "stderr": process.stderr_tail},
+            )
+        self._channel = WebSocketChannel(self._page.result())
+        host = ChromeHost(self._channel, process, self._server, self._profile)
+        await host.start()
+        return host
+
+    async def undo(self) -> None:
+        await _release(self._process, self._server, self._profile)
+
+    def _on_page(self, connection: ServerConnection) -> None:
+        if not self._page.done():
+            self._page.set_result(connection)
+
+    def _on_crash(self) -> None:
+        if self._channel is not None:
+            self._channel.drop("the page crashed, perhaps for want of memory")
+
+
+async def _release(process: BrowserProcess | None, server: SiteServer, profile: Profile) -> None:
+    if process is not None:
+        await process.close()
+    await server.close()
+    await asyncio.to_thread(profile.release)
+
+
+def _flags(profile: Path, port: int, *, visible: bool, webgpu: str) -> list[str]:
+    flags = [
+        *QUIET_FLAGS,
+        f"--user-data-dir={profile}",
+        "--remote-debugging-pipe",
+        f"--host-resolver-rules=MAP {ORIGIN_HOST}:80 127.0.0.1:{port}",
+        *WEBGPU_FLAGS[webgpu],
+        *shlex.split(os.environ.get("BROWSERLLM_BROWSER_FLAGS", "")),
+    ]
+    if not visible:
+        flags.append("--headless=new")
+    if sys.platform == "linux" and os.geteuid() == 0:
+        # Chromium refuses to sandbox itself when it runs as root, as it does in containers.
+        flags.append("--no-sandbox")
+    return [*_join_features(flags), "about:blank"]
+
+
+def _join_features(flags: list[str]) -> list[str]:
+    """Chromium takes the last of several feature flags alone: make them one of each kind."""
+    joined: list[str] = []
+    for kind in ("--enable-features=", "--disable-features="):
+        features = [flag.removeprefix(kind) for flag in flags if flag.startswith(kind)]
+        if features:
+            joined.append(kind + ",".join(features))
+    return [flag for flag in flags if not flag.startswith(("--enable-features=", "--disable-features="))] + joined

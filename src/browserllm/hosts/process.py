@@ -1,0 +1,202 @@
+"""A browser process, driven over Chromium's debugging pipe: it ends when the pipe does, so it never outlives Python."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import Unavailable
+
+STDERR_TAIL_BYTES = 4096
+
+
+class BrowserProcess:
+    """A running browser. ``exited`` is done once it has ended; ``on_crash`` is called when its page crashes.
+
+    The pipe speaks the Chrome DevTools Protocol, JSON texts ended by a NUL byte
+    (https://chromedevtools.github.io/devtools-protocol/). Two of its messages are enough here: open a page, close the
+    browser.
+    """
+
+    def __init__(self, command: Sequence[str], lock_fd: int, on_crash: Callable[[], None]) -> None:
+        """Start ``command``, which inherits the lock; call from within a running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._on_crash = on_crash
+        self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._stderr = bytearray()
+        self.exited: asyncio.Future[int] = self._loop.create_future()
+        commands_in, self._commands = os.pipe()
+        self._answers, answers_out = os.pipe()
+        stderr, stderr_out = os.pipe()
+        try:
+            self._process = _start(command, commands_in, answers_out, stderr_out, lock_fd)
+        except OSError as error:
+            for fd in (self._commands, self._answers, stderr):
+                os.close(fd)
+            raise Unavailable(f"the browser {command[0]!r} cannot be started: {error}", reason="no_browser") from error
+        finally:
+            for fd in (commands_in, answers_out, stderr_out):
+                os.close(fd)
+        self.pid: int = self._process.pid
+        # Threads, because a pipe of one's own is no asyncio stream on Windows; each ends with the browser.
+        for target in (self._read_answers, lambda: self._read_stderr(stderr), self._wait):
+            threading.Thread(target=target, name="browserllm-browser", daemon=True).start()
+
+    @property
+    def stderr_tail(self) -> str:
+        """The end of what the browser wrote to its standard error."""
+        return bytes(self._stderr).decode(errors="replace").strip()
+
+    async def open_page(self, url: str) -> None:
+        """Open ``url``; raises `Unavailable` when the browser refuses or ends."""
+        await self._ask(1, "Target.setDiscoverTargets", {"discover": True})  # tells of crashes
+        await self._ask(2, "Target.createTarget", {"url": url})
+
+    async def close(self) -> None:
+        """End the browser: kindly, then less so; returns when it has gone."""
+        if not self.exited.done():
+            self._send(3, "Browser.close", {})
+            for wait_s, end in ((5.0, self._process.terminate), (2.0, self._kill), (5.0, None)):
+                done, _ = await asyncio.wait([self.exited], timeout=wait_s)
+                if done or end is None:
+                    break
+                end()
+        if self._commands >= 0:
+            os.close(self._commands)
+            self._commands = -1
+
+    def _kill(self) -> None:
+        if sys.platform == "win32":
+            self._process.kill()
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def _ask(self, number: int, method: str, params: dict[str, Any]) -> None:
+        reply: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._replies[number] = reply
+        self._send(number, method, params)
+        await asyncio.wait([reply, self.exited], return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            raise Unavailable(f"the browser ended with exit code {self.exited.result()}", reason="closed")
+        error = reply.result().get("error")
+        if error:
+            raise Unavailable(f"the browser refused {method!r}: {error}", reason="blocked")
+
+    def _send(self, number: int, method: str, params: dict[str, Any]) -> None:
+        message = msgspec.json.encode({"id": number, "method": method, "params": params}) + b"\0"
+        try:
+            os.write(self._commands, message)
+        except OSError:
+            # The pipe is broken because the browser has gone; `exited` says so to everybody.
+            return
+
+    def _read_answers(self) -> None:
+        pending = b""
+        while data := _read(self._answers):
+            *messages, pending = (pending + data).split(b"\0")
+            for message in messages:
+                self._call_soon(self._on_answer, message)
+        os.close(self._answers)
+
+    def _read_stderr(self, stderr: int) -> None:
+        while data := _read(stderr):
+            self._stderr += data
+            del self._stderr[:-STDERR_TAIL_BYTES]
+        os.close(stderr)
+
+    def _wait(self) -> None:
+        code = self._process.wait()
+        self._call_soon(self._on_exit, code)
+
+    def _call_soon(self, callback: Callable[..., None], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:
+            return  # the program's loop has ended before the browser, so nobody listens
+
+    def _on_exit(self, code: int) -> None:
+        if not self.exited.done():
+            self.exited.set_result(code)
+
+    def _on_answer(self, message: bytes) -> None:
+        answer: dict[str, Any] = msgspec.json.decode(message)
+        reply = self._replies.pop(answer.get("id", 0), None)
+        if reply is not None and not reply.done():
+            reply.set_result(answer)
+        elif answer.get("method") == "Target.targetCrashed":
+            self._on_crash()
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return b""
+
+
+class _Spawned:
+    """What `subprocess.Popen` is to a process that `os.posix_spawn` started."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def terminate(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+
+    def wait(self) -> int:
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+if sys.platform == "win32":
+
+    def _start(
+        command: Sequence[str], commands: int, answers: int, stderr: int, lock_fd: int
+    ) -> subprocess.Popen[bytes]:
+        import msvcrt
+
+        handles = [msvcrt.get_osfhandle(fd) for fd in (commands, answers, stderr)]
+        for handle in handles:
+            os.set_handle_inheritable(handle, True)
+        startup = subprocess.STARTUPINFO()
+        startup.lpAttributeList = {"handle_list": handles}
+        pipes = f"--remote-debugging-io-pipes={handles[0]},{handles[1]}"
+        return subprocess.Popen(
+            [command[0], pipes, *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            startupinfo=startup,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
+        )
+
+else:
+
+    def _start(command: Sequence[str], commands: int, answers: int, stderr: int, lock_fd: int) -> _Spawned:
+        import fcntl
+
+        # Chromium reads commands from descriptor 3 and answers on 4; 5 keeps the profile's lock. The copies lie above,
+        # so that no move overwrites what another one still needs.
+        sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (commands, answers, lock_fd, stderr)]
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            moves = [(os.POSIX_SPAWN_DUP2, source, fd) for source, fd in zip(sources, (3, 4, 5, 2), strict=True)]
+            moves += [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1)]
+            # A process group of its own: Ctrl-C in the terminal is for Python, which ends the browser in order.
+            pid = os.posix_spawn(Path(command[0]), list(command), os.environ, file_actions=moves, setpgroup=0)
+        finally:
+            for fd in (*sources, null):
+                os.close(fd)
+        return _Spawned(pid)
