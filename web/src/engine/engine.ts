@@ -1,0 +1,67 @@
+/** What an inference runtime must offer. Nothing here belongs to one runtime; see registry.ts for those there are. */
+
+import type { Device, LoadOrder, Phase, TokenLogprob } from "./protocol.ts";
+import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
+
+export interface LoadProgress {
+  readonly phase: Exclude<Phase, "queued">;
+  /** 0..1, or null where the runtime does not know. */
+  readonly fraction: number | null;
+  readonly text: string;
+  readonly loaded_bytes?: number | null;
+  readonly total_bytes?: number | null;
+}
+
+export interface LoadContext {
+  /** The URL that relative URLs of the artifact stand on. */
+  readonly base: string;
+  readonly signal: AbortSignal;
+  readonly report: (progress: LoadProgress) => void;
+}
+
+export interface Engine {
+  /**
+   * Load a model. When `signal` fires, reject with a `cancelled` PageError once everything that was taken is freed.
+   * Failures reject with a PageError and leave nothing behind; the engine can load again.
+   */
+  load(order: LoadOrder, context: LoadContext): Promise<LoadedModel>;
+}
+
+export interface Warning {
+  readonly parameter: string;
+  readonly message: string;
+}
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  /** Prompt tokens that did not have to be computed again. */
+  readonly cached_tokens: number;
+}
+
+export type FinishReason = "stop" | "length" | "cancelled";
+
+export interface ChatOutcome {
+  readonly finish_reason: FinishReason;
+  readonly usage: Usage;
+  readonly warnings: readonly Warning[];
+}
+
+/** Receives text as it is generated: `tokens` is how many tokens the text stands for. */
+export type EmitText = (text: string, tokens: number, logprobs?: readonly TokenLogprob[]) => void;
+
+export interface LoadedModel {
+  readonly device: Device;
+  /** The GPU in words, or null on the CPU. */
+  readonly adapter: string | null;
+  readonly context_window: number | null;
+  /** Settles only when the model is gone by itself (a lost GPU device), with the reason; see also `unload`. */
+  readonly lost: Promise<string>;
+
+  /** Generate. When `signal` fires, end soon with finish reason `cancelled`; the next chat works at once. */
+  chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome>;
+  countTokens(content: CountRequest["content"]): Promise<number>;
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }>;
+  /** Free everything the model holds; safe to call twice and after a loss. */
+  unload(): Promise<void>;
+}

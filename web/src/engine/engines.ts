@@ -1,0 +1,17 @@
+/** The engines that come with browserllm; a new one is a new line here. */
+
+import { dependencies } from "../../package.json";
+import type { EngineEntry } from "./registry.ts";
+
+export const engines: readonly EngineEntry[] = [
+  {
+    name: "webllm",
+    version: dependencies["@mlc-ai/web-llm"],
+    import: async () => new (await import("./webllm/engine.ts")).WebLlmEngine(),
+  },
+  {
+    name: "transformersjs",
+    version: dependencies["@huggingface/transformers"],
+    import: async () => new (await import("./transformersjs/engine.ts")).TransformersJsEngine(),
+  },
+];

@@ -1,0 +1,125 @@
+/**
+ * Watches the GPU devices that a runtime makes. Neither WebLLM nor ONNX Runtime hands its device out, but three things
+ * need it: to learn of its loss while a chat waits on it, to learn that memory ran out, and to free it when a load is
+ * cancelled halfway. So `requestDevice` is observed where it is defined.
+ */
+
+import { PageError } from "./errors.ts";
+
+export type GpuFault = { readonly kind: "lost"; readonly reason: string } | { readonly kind: "out_of_memory"; readonly reason: string };
+
+/** The devices made between `start` and `stop`, and what happens to them for as long as they live. */
+export class GpuWatch {
+  adapter: string | null = null;
+  readonly #devices = new Set<GPUDevice>();
+  readonly #listeners = new Set<(fault: GpuFault) => void>();
+  #fault: GpuFault | null = null;
+  #destroyed = false;
+
+  /** What went wrong first, if anything did. */
+  get fault(): GpuFault | null {
+    return this.#fault;
+  }
+
+  static start(): GpuWatch {
+    const watch = new GpuWatch();
+    watch.resume();
+    return watch;
+  }
+
+  /** Take the devices made from now on. */
+  resume(): void {
+    observe();
+    current = this;
+  }
+
+  /** Take no more devices; those taken stay watched. */
+  stop(): void {
+    if (current === this) current = null;
+  }
+
+  /** Free the devices and all that lives on them; a device that is still being made is freed when it comes. */
+  destroy(): void {
+    this.#destroyed = true;
+    for (const device of this.#devices) device.destroy();
+    this.#devices.clear();
+  }
+
+  /** Call back once, at the first fault or at once when there was one. */
+  onFault(listener: (fault: GpuFault) => void): void {
+    if (this.#fault !== null) listener(this.#fault);
+    else this.#listeners.add(listener);
+  }
+
+  /** `promise`, or a rejection with `makeError(fault)` when the GPU fails first. */
+  async guard<T>(promise: Promise<T>, makeError: (fault: GpuFault) => Error): Promise<T> {
+    let listener: ((fault: GpuFault) => void) | null = null;
+    const failed = new Promise<never>((_, reject) => {
+      listener = (fault) => { reject(makeError(fault)); };
+      this.onFault(listener);
+    });
+    try {
+      return await Promise.race([promise, failed]);
+    } finally {
+      if (listener !== null) this.#listeners.delete(listener);
+    }
+  }
+
+  take(device: GPUDevice, info: GPUAdapterInfo | undefined): void {
+    this.adapter = describeAdapter(info);
+    if (this.#destroyed) {
+      device.destroy();
+      return;
+    }
+    this.#devices.add(device);
+    void device.lost.then(({ reason, message }) => {
+      this.#devices.delete(device);
+      // "destroyed" is what our own destroy() and a runtime's dispose() say.
+      if (!this.#destroyed && reason !== "destroyed") this.#fail({ kind: "lost", reason: message === "" ? reason : message });
+    });
+    device.addEventListener("uncapturederror", ({ error }) => {
+      if (error instanceof GPUOutOfMemoryError) this.#fail({ kind: "out_of_memory", reason: error.message });
+    });
+  }
+
+  #fail(fault: GpuFault): void {
+    if (this.#fault !== null) return;
+    this.#fault = fault;
+    for (const listener of this.#listeners) listener(fault);
+    this.#listeners.clear();
+  }
+}
+
+/** A GPU in words: its description, or what else the browser tells. */
+export function describeAdapter(info: Partial<GPUAdapterInfo> | undefined): string | null {
+  if (info === undefined) return null;
+  if (info.description !== undefined && info.description !== "") return info.description;
+  const parts = [info.vendor, info.architecture, info.device].filter((part) => part !== undefined && part !== "");
+  return parts.length === 0 ? null : parts.join(" ");
+}
+
+export function gpuError(fault: GpuFault, model: string): PageError {
+  if (fault.kind === "out_of_memory") {
+    return new PageError("out_of_memory", `the GPU's memory is not enough for "${model}": ${fault.reason}`, { model });
+  }
+  return new PageError("device_lost", `the GPU device was lost (${fault.reason}); load the model again`, {
+    model,
+    reason: fault.reason,
+  });
+}
+
+let current: GpuWatch | null = null;
+let observing = false;
+
+function observe(): void {
+  if (observing || typeof GPUAdapter === "undefined") return;
+  observing = true;
+  const prototype = GPUAdapter.prototype;
+  const original = Object.getOwnPropertyDescriptor(prototype, "requestDevice")?.value as GPUAdapter["requestDevice"];
+  prototype.requestDevice = async function (this: GPUAdapter, ...args): Promise<GPUDevice> {
+    const watch = current;
+    const device = await original.apply(this, args);
+    watch?.take(device, this.info);
+    return device;
+  };
+}

@@ -1,0 +1,161 @@
+/** What a chat, an embedding or a token count may ask for, read from a message's arguments. */
+
+import { invalid } from "./errors.ts";
+import { Fields, isRecord, show, type JsonRecord } from "./fields.ts";
+
+export type Role = "system" | "user" | "assistant" | "tool";
+const ROLES: readonly Role[] = ["system", "user", "assistant", "tool"];
+
+export interface Message {
+  readonly role: Role;
+  readonly content: string;
+}
+
+/** Sampling and output options; what is absent is the engine's own default. */
+export interface ChatOptions {
+  readonly max_tokens?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly top_p?: number | undefined;
+  readonly top_k?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
+  readonly seed?: number | undefined;
+  readonly frequency_penalty?: number | undefined;
+  readonly presence_penalty?: number | undefined;
+  readonly repetition_penalty?: number | undefined;
+  readonly logit_bias?: ReadonlyMap<number, number> | undefined;
+  readonly logprobs?: boolean | undefined;
+  readonly top_logprobs?: number | undefined;
+  readonly response_format?: JsonRecord | undefined;
+}
+
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly Message[];
+  readonly options: ChatOptions;
+  /** Arguments that are no option of this protocol: said back as warnings, never dropped in silence. */
+  readonly unknown: readonly string[];
+}
+
+export interface EmbedRequest {
+  readonly model: string;
+  readonly input: readonly string[];
+}
+
+export interface CountRequest {
+  readonly model: string;
+  readonly content: { readonly messages: readonly Message[] } | { readonly text: string };
+}
+
+const OPTION_NAMES = [
+  "max_tokens",
+  "temperature",
+  "top_p",
+  "top_k",
+  "stop",
+  "seed",
+  "frequency_penalty",
+  "presence_penalty",
+  "repetition_penalty",
+  "logit_bias",
+  "logprobs",
+  "top_logprobs",
+  "response_format",
+] as const;
+
+const MAX_STOPS = 64;
+
+export function parseChatArgs(args: Fields): ChatRequest {
+  return {
+    model: args.requiredText("model"),
+    messages: readMessages(args),
+    options: {
+      max_tokens: args.integer("max_tokens", 1),
+      temperature: args.number("temperature", 0, 100),
+      top_p: readTopP(args),
+      top_k: args.integer("top_k", 1),
+      stop: readStops(args),
+      seed: args.integer("seed", 0),
+      frequency_penalty: args.number("frequency_penalty", -2, 2),
+      presence_penalty: args.number("presence_penalty", -2, 2),
+      repetition_penalty: readRepetitionPenalty(args),
+      logit_bias: readLogitBias(args),
+      logprobs: args.boolean("logprobs"),
+      top_logprobs: args.integer("top_logprobs", 0, 20),
+      response_format: args.record("response_format"),
+    },
+    unknown: args.namesOtherThan(["model", "messages", ...OPTION_NAMES]),
+  };
+}
+
+export function parseEmbedArgs(args: Fields): EmbedRequest {
+  const input = args.array("input");
+  if (input === undefined || input.length === 0 || !input.every((text) => typeof text === "string")) {
+    throw args.wrong("input", "a list of texts that is not empty", args.get("input"));
+  }
+  return { model: args.requiredText("model"), input };
+}
+
+export function parseCountArgs(args: Fields): CountRequest {
+  const model = args.requiredText("model");
+  const text = args.text("text");
+  if (text === undefined) return { model, content: { messages: readMessages(args) } };
+  if (args.get("messages") !== undefined) throw invalid("text", "give 'messages' or 'text', not both");
+  return { model, content: { text } };
+}
+
+function readMessages(args: Fields): readonly Message[] {
+  const values = args.array("messages");
+  if (values === undefined || values.length === 0) {
+    throw args.wrong("messages", "a list that is not empty", args.get("messages"));
+  }
+  return values.map((value, index) => {
+    const where = `messages[${index}]`;
+    if (!isRecord(value)) throw invalid(where, `'${where}' must be an object, not ${show(value)}`);
+    const role = ROLES.find((candidate) => candidate === value["role"]);
+    if (role === undefined) {
+      throw invalid(`${where}.role`, `'${where}.role' must be one of ${ROLES.join(", ")}, not ${show(value["role"])}`);
+    }
+    const content = value["content"];
+    if (typeof content !== "string") {
+      throw invalid(`${where}.content`, `'${where}.content' must be text, not ${show(content)}`);
+    }
+    return { role, content };
+  });
+}
+
+function readTopP(args: Fields): number | undefined {
+  const value = args.number("top_p", 0, 1);
+  if (value === 0) throw args.wrong("top_p", "a number above 0 and at most 1", value);
+  return value;
+}
+
+function readRepetitionPenalty(args: Fields): number | undefined {
+  const value = args.number("repetition_penalty", 0, Number.MAX_SAFE_INTEGER);
+  if (value === 0) throw args.wrong("repetition_penalty", "a number above 0", value);
+  return value;
+}
+
+function readStops(args: Fields): readonly string[] | undefined {
+  const values = args.array("stop");
+  if (values === undefined) return undefined;
+  const texts = values.filter((value) => typeof value === "string" && value !== "");
+  if (texts.length !== values.length || values.length > MAX_STOPS) {
+    throw args.wrong("stop", `a list of at most ${MAX_STOPS} texts, none empty`, values);
+  }
+  return texts as readonly string[];
+}
+
+function readLogitBias(args: Fields): ReadonlyMap<number, number> | undefined {
+  const record = args.record("logit_bias");
+  if (record === undefined) return undefined;
+  return new Map(
+    Object.entries(record).map(([key, value]) => {
+      const where = `logit_bias[${show(key)}]`;
+      if (!/^\d+$/.test(key)) throw invalid("logit_bias", `the keys of 'logit_bias' must be token ids, not ${show(key)}`);
+      if (typeof value !== "number" || !(value >= -100 && value <= 100)) {
+        throw invalid("logit_bias", `'${where}' must be a number between -100 and 100, not ${show(value)}`);
+      }
+      return [Number(key), value];
+    }),
+  );
+}

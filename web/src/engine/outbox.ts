@@ -1,0 +1,60 @@
+/** Joins chunks that come faster than one frame, so that a fast model does not flood the reader with messages. */
+
+import type { Chunk, TokenLogprob } from "./protocol.ts";
+
+export const FRAME_MS = 16;
+
+export interface Clock {
+  now(): number;
+  /** Call back after some milliseconds; returns what takes that back. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** The chunks of one request: the first goes out at once, later ones share at most one message a frame. */
+export class ChunkOutbox {
+  readonly #send: (chunk: Chunk) => void;
+  readonly #clock: Clock;
+  #text = "";
+  #tokens = 0;
+  #logprobs: TokenLogprob[] = [];
+  #lastSent = -Infinity;
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(send: (chunk: Chunk) => void, clock: Clock = systemClock) {
+    this.#send = send;
+    this.#clock = clock;
+  }
+
+  push(text: string, tokens: number, logprobs: readonly TokenLogprob[] = []): void {
+    this.#text += text;
+    this.#tokens += tokens;
+    this.#logprobs.push(...logprobs);
+    const wait = this.#lastSent + FRAME_MS - this.#clock.now();
+    // Checked on every push, not only by the timer: a runtime that computes without pause lets no timer through.
+    if (wait <= 0) this.flush();
+    else this.#cancelTimer ??= this.#clock.after(wait, () => { this.flush(); });
+  }
+
+  flush(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    if (this.#text === "" && this.#tokens === 0 && this.#logprobs.length === 0) return;
+    const chunk = { text: this.#text, tokens: this.#tokens };
+    const logprobs = this.#logprobs;
+    this.#text = "";
+    this.#tokens = 0;
+    this.#logprobs = [];
+    this.#lastSent = this.#clock.now();
+    this.#send(logprobs.length === 0 ? chunk : { ...chunk, logprobs });
+  }
+}

@@ -1,0 +1,145 @@
+/** The protocol's messages (ARCHITECTURE.md), and the door: everything that comes in is checked here, once. */
+
+import { PageError, type ErrorBody } from "./errors.ts";
+import { parseChatArgs, parseCountArgs, parseEmbedArgs, type ChatRequest, type CountRequest, type EmbedRequest } from "./options.ts";
+import { Fields, isRecord, show } from "./fields.ts";
+
+export const PROTOCOL_VERSION = 1;
+/** Longest text accepted, in UTF-16 units: a message cannot have fewer bytes than units. */
+export const MAX_MESSAGE_CHARS = 16 * 1024 * 1024;
+
+export type Device = "webgpu" | "wasm";
+
+export interface LoadOrder {
+  readonly model: string;
+  readonly engine: string;
+  readonly device: Device;
+  /** What the engine needs to find the model; each engine reads its own fields. */
+  readonly artifact: Readonly<Record<string, unknown>>;
+}
+
+export type Request =
+  | { readonly op: "probe"; readonly refresh: boolean }
+  | { readonly op: "load"; readonly order: LoadOrder }
+  | { readonly op: "unload"; readonly model: string | null }
+  | { readonly op: "chat"; readonly chat: ChatRequest }
+  | { readonly op: "embed"; readonly embed: EmbedRequest }
+  | { readonly op: "count_tokens"; readonly count: CountRequest }
+  | { readonly op: "status" };
+
+export type Inbound =
+  | { readonly kind: "request"; readonly id: number; readonly request: Request }
+  | { readonly kind: "cancel"; readonly id: number };
+
+export type Phase = "queued" | "downloading" | "loading" | "compiling" | "warming_up";
+
+export interface Progress {
+  readonly phase: Phase;
+  readonly fraction: number | null;
+  readonly text: string;
+  readonly loaded_bytes: number | null;
+  readonly total_bytes: number | null;
+  readonly position?: number;
+}
+
+export interface TokenLogprob {
+  readonly token: string;
+  readonly logprob: number;
+  readonly bytes: readonly number[] | null;
+  readonly top_logprobs: readonly { readonly token: string; readonly logprob: number; readonly bytes: readonly number[] | null }[];
+}
+
+export interface Chunk {
+  readonly text: string;
+  readonly tokens: number;
+  readonly logprobs?: readonly TokenLogprob[];
+}
+
+export type Outbound =
+  | { readonly type: "hello"; readonly data: Readonly<Record<string, unknown>> }
+  | { readonly id: number; readonly type: "progress"; readonly data: Progress }
+  | { readonly id: number; readonly type: "chunk"; readonly data: Chunk }
+  | { readonly id: number; readonly type: "result"; readonly data: unknown }
+  | { readonly id: number | null; readonly type: "error"; readonly error: ErrorBody }
+  | { readonly type: "event"; readonly name: string; readonly data: Readonly<Record<string, unknown>> };
+
+export function encode(message: Outbound): string {
+  return JSON.stringify({ v: PROTOCOL_VERSION, ...message });
+}
+
+/** A message that cannot be accepted: the error to answer with, and whose request it was, when that can be told. */
+export interface Refusal {
+  readonly kind: "refusal";
+  readonly id: number | null;
+  readonly error: PageError;
+}
+
+/** Read one inbound text; never throws. */
+export function parse(text: unknown): Inbound | Refusal {
+  let id: number | null = null;
+  try {
+    if (typeof text !== "string") throw protocolError(`a message must be text, not ${show(text)}`);
+    if (text.length > MAX_MESSAGE_CHARS) {
+      throw protocolError(`a message may have ${MAX_MESSAGE_CHARS} characters, not ${text.length}`);
+    }
+    const message = readJson(text);
+    if (typeof message["id"] === "number" && Number.isSafeInteger(message["id"])) id = message["id"];
+    if (message["v"] !== PROTOCOL_VERSION) {
+      throw protocolError(`'v' must be ${PROTOCOL_VERSION}, the protocol's version, not ${show(message["v"])}`);
+    }
+    if (id === null || id < 0) throw protocolError(`'id' must be a whole number >= 0, not ${show(message["id"])}`);
+    const op = message["op"];
+    if (op === "cancel") return { kind: "cancel", id };
+    const args = message["args"] ?? {};
+    if (!isRecord(args)) throw protocolError(`'args' must be an object, not ${show(args)}`);
+    return { kind: "request", id, request: readRequest(op, new Fields(args)) };
+  } catch (error) {
+    if (error instanceof PageError) return { kind: "refusal", id, error };
+    throw error;
+  }
+}
+
+function readJson(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw protocolError(`a message must be JSON, not ${show(text)}`, error);
+  }
+  if (!isRecord(value)) throw protocolError(`a message must be a JSON object, not ${show(value)}`);
+  return value;
+}
+
+function readRequest(op: unknown, args: Fields): Request {
+  switch (op) {
+    case "probe":
+      return { op, refresh: args.boolean("refresh") ?? false };
+    case "load":
+      return { op, order: readOrder(args) };
+    case "unload":
+      return { op, model: args.text("model") ?? null };
+    case "chat":
+      return { op, chat: parseChatArgs(args) };
+    case "embed":
+      return { op, embed: parseEmbedArgs(args) };
+    case "count_tokens":
+      return { op, count: parseCountArgs(args) };
+    case "status":
+      return { op };
+    default:
+      throw protocolError(`'op' must be an operation of the protocol, not ${show(op)}`);
+  }
+}
+
+function readOrder(args: Fields): LoadOrder {
+  return {
+    model: args.requiredText("model"),
+    engine: args.requiredText("engine"),
+    device: args.oneOf("device", ["webgpu", "wasm"]),
+    artifact: args.requiredRecord("artifact"),
+  };
+}
+
+function protocolError(message: string, cause?: unknown): PageError {
+  return new PageError("protocol", message, {}, cause);
+}

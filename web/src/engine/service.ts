@@ -1,0 +1,241 @@
+/** What the worker does for its peers: the operations of the protocol over one queue and the models that are loaded. */
+
+import { cancelled, PageError, toPageError } from "./errors.ts";
+import type { EmitText, LoadedModel, LoadProgress } from "./engine.ts";
+import type { EngineRegistry } from "./registry.ts";
+import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
+import type { LoadOrder, Progress, Request } from "./protocol.ts";
+import { FifoQueue } from "./queue.ts";
+import type { Prober } from "./probe.ts";
+
+/** One request's way to its peer. */
+export interface Reply {
+  readonly signal: AbortSignal;
+  progress(progress: Progress): void;
+  chunk: EmitText;
+  /** Send what is held back, before a result that must come after it. */
+  flush(): void;
+}
+
+interface Entry {
+  readonly order: LoadOrder;
+  readonly model: LoadedModel;
+}
+
+export interface ServiceOptions {
+  readonly registry: EngineRegistry;
+  readonly prober: Prober;
+  /** The URL that relative URLs stand on. */
+  readonly base: string;
+  readonly event: (name: string, data: Readonly<Record<string, unknown>>) => void;
+}
+
+export class Service {
+  readonly #options: ServiceOptions;
+  readonly #queue = new FifoQueue();
+  readonly #models = new Map<string, Entry>();
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Carry out one request; resolves with its result, rejects with what stopped it. */
+  readonly handle = async (request: Request, reply: Reply): Promise<unknown> => {
+    switch (request.op) {
+      case "probe":
+        return this.#options.prober.probe(request.refresh);
+      case "load":
+        return this.#load(request.order, reply);
+      case "unload":
+        return this.#unload(request.model, reply);
+      case "chat":
+        return this.#chat(request.chat, reply);
+      case "embed":
+        return this.#embed(request.embed, reply);
+      case "count_tokens":
+        return this.#count(request.count);
+      case "status":
+        return this.#status();
+    }
+  };
+
+  async #load(order: LoadOrder, reply: Reply): Promise<unknown> {
+    const done = await this.#turn(reply);
+    const started = performance.now();
+    // Who cancels is answered at once; the queue moves on when the engine has freed what it took.
+    const loading = this.#loadNow(order, reply).finally(done);
+    return describeModel(await abortable(loading, reply.signal), performance.now() - started);
+  }
+
+  async #loadNow(order: LoadOrder, reply: Reply): Promise<Entry> {
+    const present = this.#models.get(order.model);
+    // Asked for twice, loaded once: the second of two equal loads waits in the queue and finds the model here.
+    if (present !== undefined && sameOrder(present.order, order)) return present;
+    if (present !== undefined) await this.#free(order.model);
+    const report = ({ loaded_bytes = null, total_bytes = null, ...rest }: LoadProgress): void => {
+      if (!reply.signal.aborted) reply.progress({ ...rest, loaded_bytes, total_bytes });
+    };
+    const engine = await this.#options.registry.get(order.engine);
+    reply.signal.throwIfAborted();
+    const model = await engine.load(order, { base: this.#options.base, signal: reply.signal, report });
+    if (reply.signal.aborted) {
+      await model.unload();
+      throw reply.signal.reason;
+    }
+    const entry = { order, model };
+    this.#models.set(order.model, entry);
+    void model.lost.then((reason) => {
+      this.#dropLost(order.model, entry, reason);
+    });
+    return entry;
+  }
+
+  async #unload(name: string | null, reply: Reply): Promise<unknown> {
+    const done = await this.#turn(reply);
+    try {
+      const names = [...this.#models.keys()].filter((model) => name === null || model === name);
+      for (const model of names) await this.#free(model);
+      return { unloaded: names };
+    } finally {
+      done();
+    }
+  }
+
+  async #chat(request: ChatRequest, reply: Reply): Promise<unknown> {
+    const asked = performance.now();
+    let done: () => void;
+    try {
+      done = await this.#turn(reply);
+    } catch (error) {
+      if (!reply.signal.aborted) throw error;
+      return neverStarted(performance.now() - asked);
+    }
+    try {
+      const started = performance.now();
+      let first: number | null = null;
+      let emitted = 0;
+      const emit: EmitText = (text, tokens, logprobs) => {
+        first ??= performance.now();
+        emitted += tokens;
+        reply.chunk(text, tokens, logprobs);
+      };
+      const { model } = this.#entry(request.model);
+      const outcome = await model.chat(request, emit, reply.signal);
+      reply.flush();
+      const ended = performance.now();
+      const decode_ms = first === null ? 0 : ended - first;
+      const later = Math.max(outcome.usage.completion_tokens, emitted) - 1;
+      const unknown = request.unknown.map((parameter) => ({
+        parameter,
+        message: `'${parameter}' is no option of this page`,
+      }));
+      return {
+        finish_reason: outcome.finish_reason,
+        usage: outcome.usage,
+        timings: {
+          queue_ms: started - asked,
+          first_token_ms: (first ?? ended) - started,
+          decode_ms,
+          tokens_per_s: later > 0 && decode_ms > 0 ? (later * 1000) / decode_ms : 0,
+        },
+        warnings: [...unknown, ...outcome.warnings],
+      };
+    } finally {
+      done();
+    }
+  }
+
+  async #embed(request: EmbedRequest, reply: Reply): Promise<unknown> {
+    const done = await this.#turn(reply);
+    try {
+      const { vectors, tokens } = await this.#entry(request.model).model.embed(request, reply.signal);
+      return { vectors, usage: { prompt_tokens: tokens, completion_tokens: 0, cached_tokens: 0 } };
+    } finally {
+      done();
+    }
+  }
+
+  async #count(request: CountRequest): Promise<unknown> {
+    return { tokens: await this.#entry(request.model).model.countTokens(request.content) };
+  }
+
+  #status(): unknown {
+    return {
+      loaded: [...this.#models.values()].map(({ order, model }) => ({
+        model: order.model,
+        engine: order.engine,
+        device: model.device,
+        adapter: model.adapter,
+        context_window: model.context_window,
+      })),
+      queue: this.#queue.length,
+    };
+  }
+
+  #turn(reply: Reply): Promise<() => void> {
+    return this.#queue.turn(reply.signal, (position) => {
+      const text = position === 1 ? "Next in line" : `${position - 1} requests before this one`;
+      reply.progress({ phase: "queued", fraction: null, text, loaded_bytes: null, total_bytes: null, position });
+    });
+  }
+
+  #entry(name: string): Entry {
+    const entry = this.#models.get(name);
+    if (entry !== undefined) return entry;
+    const loaded = [...this.#models.keys()];
+    const there = loaded.length === 0 ? "no model is" : `loaded: ${loaded.join(", ")}`;
+    throw new PageError("model_not_loaded", `the model "${name}" is not loaded (${there})`, { model: name, loaded });
+  }
+
+  async #free(name: string): Promise<void> {
+    const entry = this.#models.get(name);
+    this.#models.delete(name);
+    await entry?.model.unload();
+    this.#options.event("unloaded", { model: name, engine: entry?.order.engine ?? null });
+  }
+
+  #dropLost(name: string, entry: Entry, reason: string): void {
+    if (this.#models.get(name) !== entry) return;
+    this.#models.delete(name);
+    this.#options.event("device_lost", { model: name, engine: entry.order.engine, reason });
+    void entry.model.unload().catch(this.#complain);
+  }
+
+  readonly #complain = (error: unknown): void => {
+    this.#options.event("internal_error", { ...toPageError(error).body() });
+  };
+}
+
+function sameOrder(a: LoadOrder, b: LoadOrder): boolean {
+  return a.engine === b.engine && a.device === b.device && JSON.stringify(a.artifact) === JSON.stringify(b.artifact);
+}
+
+function describeModel({ order, model }: Entry, load_ms: number): unknown {
+  const { device, adapter, context_window } = model;
+  return { model: order.model, engine: order.engine, device, adapter, context_window, load_ms };
+}
+
+/** The result of a chat that was stopped while it waited. */
+function neverStarted(queue_ms: number): unknown {
+  return {
+    finish_reason: "cancelled",
+    usage: { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 },
+    timings: { queue_ms, first_token_ms: 0, decode_ms: 0, tokens_per_s: 0 },
+    warnings: [],
+  };
+}
+
+/** `promise`, or a rejection as soon as `signal` fires. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason instanceof Error ? signal.reason : cancelled("the request"));
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    const settled = (): void => {
+      signal.removeEventListener("abort", abort);
+    };
+    promise.then(resolve, reject).finally(settled);
+  });
+}

@@ -1,0 +1,30 @@
+/** Starts the engine worker from a page. */
+
+export interface EngineHandle {
+  readonly worker: Worker;
+  /** The folder of the page: every file of the site is found from here. */
+  readonly base: string;
+  /** A channel to the engine: one end is connected, the other is returned. */
+  connect(): MessagePort;
+  onCrash(listener: (reason: string) => void): void;
+}
+
+export function startEngine(): EngineHandle {
+  const base = new URL("./", document.baseURI).href;
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "browserllm-engine" });
+  return {
+    worker,
+    base,
+    connect: () => {
+      const { port1, port2 } = new MessageChannel();
+      worker.postMessage({ type: "connect", base, port: port1 }, [port1]);
+      return port2;
+    },
+    onCrash: (listener) => {
+      // An error event without a message: the script could not be fetched or parsed.
+      worker.addEventListener("error", (event) => {
+        listener(event.message === "" ? "its program could not be loaded" : event.message);
+      });
+    },
+  };
+}

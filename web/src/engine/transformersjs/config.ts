@@ -1,0 +1,38 @@
+/** What config.json and generation_config.json of a model say, read with care: the files are whatever a folder holds. */
+
+import { isRecord } from "../fields.ts";
+import type { SamplerDefaults } from "./sampler.ts";
+
+/** The longest text the model takes, in tokens; null when its configuration does not tell. */
+export function contextWindow(config: unknown): number | null {
+  const places = [config, isRecord(config) ? config["text_config"] : null];
+  for (const place of places) {
+    if (!isRecord(place)) continue;
+    for (const name of ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"]) {
+      const value = place[name];
+      if (typeof value === "number" && value > 0) return value;
+    }
+  }
+  return null;
+}
+
+/** The tokens that end an answer, from wherever they are declared. */
+export function endTokens(...sources: readonly unknown[]): ReadonlySet<number> {
+  const ids = sources.flatMap((source) => (isRecord(source) ? source["eos_token_id"] : source));
+  return new Set(ids.flat().filter((id) => typeof id === "number"));
+}
+
+/** The model's own sampling; without one it is greedy, as in the library. */
+export function samplerDefaults(generation: unknown): SamplerDefaults {
+  const read = (name: string): number | null => {
+    const value = isRecord(generation) ? generation[name] : null;
+    return typeof value === "number" ? value : null;
+  };
+  const samples = isRecord(generation) && generation["do_sample"] === true;
+  return {
+    temperature: samples ? (read("temperature") ?? 1) : 0,
+    top_p: samples ? (read("top_p") ?? 1) : 1,
+    top_k: samples ? (read("top_k") ?? 50) : 0,
+    repetition_penalty: read("repetition_penalty") ?? 1,
+  };
+}

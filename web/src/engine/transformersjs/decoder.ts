@@ -1,0 +1,119 @@
+/**
+ * The decode loop. Our own and not the library's generate(), because a stop must take effect between two forward passes,
+ * the KV cache must outlive a request, and every sampling option must work the same way. It knows only numbers: what
+ * runs the network is a `TokenModel`.
+ */
+
+import type { FinishReason } from "../engine.ts";
+import type { Sampler } from "./sampler.ts";
+
+export interface TokenModel {
+  /** Run the network on tokens that follow those fed before; returns the logits after the last one, ours to change. */
+  feed(ids: readonly number[], past: number): Promise<Float32Array>;
+  /** Forget everything fed. */
+  reset(): Promise<void>;
+}
+
+/** Lets waiting messages and timers in: a network on the CPU would otherwise keep a stop out until the end. */
+export type Breathe = () => Promise<void>;
+
+export interface DecodeJob {
+  readonly prompt: readonly number[];
+  readonly maxTokens: number;
+  readonly contextWindow: number;
+  readonly sampler: Sampler;
+  readonly isEnd: (id: number) => boolean;
+  /** Hears each token with the logits it was picked from; says whether to go on. */
+  readonly onToken: (id: number, logits: Float32Array) => boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface DecodeResult {
+  readonly finish: FinishReason;
+  readonly generated: number;
+  readonly cached: number;
+}
+
+export interface PrefillPace {
+  readonly start: number;
+  readonly least: number;
+  readonly most: number;
+  /** How long one forward pass of a prompt may keep the thread. */
+  readonly target_ms: number;
+}
+
+export class Decoder {
+  readonly #model: TokenModel;
+  readonly #breathe: Breathe;
+  readonly #pace: PrefillPace;
+  readonly #now: () => number;
+  /** The tokens that the KV cache holds. */
+  #fed: number[] = [];
+
+  constructor(model: TokenModel, breathe: Breathe, pace: PrefillPace, now: () => number = () => performance.now()) {
+    this.#model = model;
+    this.#breathe = breathe;
+    this.#pace = pace;
+    this.#now = now;
+  }
+
+  async run(job: DecodeJob): Promise<DecodeResult> {
+    const cached = await this.#reuse(job.prompt);
+    let generated = 0;
+    const end = (finish: FinishReason): DecodeResult => ({ finish, generated, cached });
+    try {
+      let logits = await this.#prefill(job.prompt.slice(cached), job.signal);
+      for (;;) {
+        if (logits === null || job.signal.aborted) return end("cancelled");
+        const picked = job.sampler.pick(logits);
+        if (job.isEnd(picked)) return end("stop");
+        generated += 1;
+        if (!job.onToken(picked, logits)) return end("stop");
+        if (generated >= job.maxTokens || this.#fed.length + 1 >= job.contextWindow) return end("length");
+        await this.#breathe();
+        if (job.signal.aborted) return end("cancelled");
+        logits = await this.#feed([picked]);
+      }
+    } catch (error) {
+      await this.reset();
+      throw error;
+    }
+  }
+
+  async reset(): Promise<void> {
+    this.#fed = [];
+    await this.#model.reset();
+  }
+
+  /** How much of the prompt is in the KV cache; what does not fit it is forgotten. */
+  async #reuse(prompt: readonly number[]): Promise<number> {
+    const fits = this.#fed.length < prompt.length && this.#fed.every((id, index) => prompt[index] === id);
+    if (!fits && this.#fed.length > 0) await this.reset();
+    return this.#fed.length;
+  }
+
+  /** Null when a stop came first: what was fed until then stays in the KV cache. */
+  async #prefill(ids: readonly number[], signal: AbortSignal): Promise<Float32Array | null> {
+    let size = this.#pace.start;
+    let logits: Float32Array | null = null;
+    let from = 0;
+    while (from < ids.length) {
+      if (from > 0) await this.#breathe();
+      if (signal.aborted) return null;
+      const piece = ids.slice(from, from + size);
+      from += piece.length;
+      const started = this.#now();
+      logits = await this.#feed(piece);
+      const each = (this.#now() - started) / piece.length;
+      const fitting = each > 0 ? Math.floor(this.#pace.target_ms / each) : this.#pace.most;
+      size = Math.min(this.#pace.most, Math.max(this.#pace.least, fitting));
+    }
+    return logits;
+  }
+
+  async #feed(ids: readonly number[]): Promise<Float32Array> {
+    const logits = await this.#model.feed(ids, this.#fed.length);
+    this.#fed.push(...ids);
+    return logits;
+  }
+}

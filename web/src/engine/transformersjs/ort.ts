@@ -1,0 +1,59 @@
+/**
+ * Sets ONNX Runtime up under Transformers.js 4.3.1, and keeps one failure from spoiling all that comes after: the library
+ * strings session calls together with `chain = chain.then(call)`, so that after one rejection no later call ever runs.
+ * Here a failed call resolves instead, and its error is kept for whoever made the call to take.
+ */
+
+import { env, LogLevel } from "@huggingface/transformers";
+import { InferenceSession } from "onnxruntime-web/webgpu";
+
+let failure: unknown = null;
+
+/** The error of the last failed session call, once; null when there was none. */
+export function takeFailure(): unknown {
+  const taken = failure;
+  failure = null;
+  return taken;
+}
+
+let ready = false;
+
+/** Once per worker; `base` is where the site's `ort/` folder is. */
+export function setUpOrt(base: string): void {
+  if (ready) return;
+  ready = true;
+  env.logLevel = LogLevel.ERROR;
+  env.allowLocalModels = false;
+  // ONNX Runtime's own files: from this site and nowhere else, by their URL (a blob: script would need a looser CSP).
+  env.useWasmCache = false;
+  const wasm = env.backends.onnx.wasm;
+  if (wasm !== undefined) {
+    const file = (ending: string): string => new URL(`ort/ort-wasm-simd-threaded.asyncify.${ending}`, base).href;
+    wasm.wasmPaths = { mjs: file("mjs"), wasm: file("wasm") };
+    wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+  }
+  guardSessions();
+}
+
+function guardSessions(): void {
+  const create = InferenceSession.create.bind(InferenceSession) as (...args: unknown[]) => Promise<InferenceSession>;
+  const guarded = async (...args: unknown[]): Promise<unknown> => {
+    try {
+      const session = await create(...args);
+      const run = session.run.bind(session) as (...args: unknown[]) => Promise<unknown>;
+      const guardedRun = async (...feeds: unknown[]): Promise<unknown> => {
+        try {
+          return await run(...feeds);
+        } catch (error) {
+          failure = error;
+          return {};
+        }
+      };
+      return Object.assign(session, { run: guardedRun });
+    } catch (error) {
+      failure = error;
+      return { inputNames: [], outputNames: [], inputMetadata: [], release: () => Promise.resolve() };
+    }
+  };
+  Object.assign(InferenceSession, { create: guarded });
+}

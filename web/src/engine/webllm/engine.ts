@@ -1,0 +1,99 @@
+/** The WebLLM engine: runs in this worker, one MLCEngine for each loaded model. */
+
+import { MLCEngine, ModelType, prebuiltAppConfig, type ModelRecord } from "@mlc-ai/web-llm";
+import { cancelled, invalid, PageError } from "../errors.ts";
+import { Fields } from "../fields.ts";
+import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
+import { gpuError, GpuWatch } from "../gpu.ts";
+import type { LoadOrder } from "../protocol.ts";
+import { loadError } from "./errors.ts";
+import { findMissingFile } from "./files.ts";
+import { WebLlmModel } from "./model.ts";
+import { readProgress } from "./progress.ts";
+
+export class WebLlmEngine implements Engine {
+  async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
+    if (order.device !== "webgpu") {
+      throw new PageError("unsupported", `WebLLM runs on webgpu only, not on ${order.device}`, { device: order.device });
+    }
+    const record = findRecord(order, base);
+    const engine = new MLCEngine({
+      appConfig: { model_list: [record] },
+      logLevel: "WARN",
+      initProgressCallback: (progress) => { report(readProgress(progress)); },
+    });
+    report({ phase: "downloading", fraction: null, text: "Fetching the model's description" });
+    const watch = GpuWatch.start();
+    const abort = (): void => {
+      // unload() aborts downloads; what has no abort of its own ends soon on a device that is gone.
+      watch.destroy();
+      void engine.unload();
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await watch.guard(engine.reload(order.model), (fault) => gpuError(fault, order.model));
+      if (signal.aborted) throw cancelled(`loading "${order.model}"`);
+      if (watch.fault !== null) throw gpuError(watch.fault, order.model);
+      return new WebLlmModel(engine, order.model, watch, record.model_type === ModelType.embedding);
+    } catch (error) {
+      watch.destroy();
+      await engine.unload();
+      if (signal.aborted) throw cancelled(`loading "${order.model}"`);
+      throw await explain(error, record);
+    } finally {
+      watch.stop();
+      signal.removeEventListener("abort", abort);
+    }
+  }
+}
+
+/** WebLLM's record for a load order: from its own list, or made of the artifact's URLs. */
+export function findRecord(order: LoadOrder, base: string): ModelRecord {
+  const artifact = new Fields(order.artifact);
+  if (artifact.boolean("prebuilt") === true) {
+    const record = prebuiltAppConfig.model_list.find(({ model_id }) => model_id === order.model);
+    if (record === undefined) {
+      throw new PageError("model_not_found", `WebLLM's own list has no model "${order.model}"`, { model: order.model });
+    }
+    return record;
+  }
+  const url = artifact.requiredText("url");
+  const features = artifact.array("features");
+  if (features !== undefined && !features.every((feature) => typeof feature === "string")) {
+    throw artifact.wrong("features", "a list of texts", features);
+  }
+  const vram = artifact.number("vram_mb", 0, Infinity);
+  const lowResource = artifact.boolean("low_resource");
+  const overrides = artifact.record("overrides");
+  return {
+    model_id: order.model,
+    model: resolve(url, base, "url"),
+    model_lib: libraryUrl(resolve(artifact.requiredText("library"), base, "library")),
+    ...(overrides === undefined ? {} : { overrides }),
+    ...(vram === undefined ? {} : { vram_required_MB: vram }),
+    ...(lowResource === undefined ? {} : { low_resource_required: lowResource }),
+    ...(features === undefined ? {} : { required_features: [...features] }),
+  };
+}
+
+function resolve(url: string, base: string, parameter: string): string {
+  if (!URL.canParse(url, base)) throw invalid(parameter, `'${parameter}' must be a URL, not ${JSON.stringify(url)}`);
+  return new URL(url, base).href;
+}
+
+/** Without its origin when it is ours: WebLLM then leaves a site's own library to the HTTP cache, which can refresh it. */
+function libraryUrl(url: string): string {
+  const { origin, pathname, search } = new URL(url);
+  return origin === location.origin ? pathname + search : url;
+}
+
+async function explain(error: unknown, record: ModelRecord): Promise<PageError> {
+  const known = loadError(error, record.model_id);
+  if (known.code !== "load_failed") return known;
+  const folder = record.model.endsWith("/") ? record.model : `${record.model}/`;
+  const files = {
+    folder: /\/resolve\/.+\//.test(folder) ? folder : `${folder}resolve/main/`,
+    library: new URL(record.model_lib, location.origin).href,
+  };
+  return (await findMissingFile(files, record.model_id)) ?? known;
+}

@@ -1,0 +1,66 @@
+/** WebLLM's exceptions as errors of the protocol. */
+
+import { describe, invalid, PageError, toPageError } from "../errors.ts";
+
+/** A failure while loading. `url` is the file that could not be fetched, when that was the cause. */
+export function loadError(error: unknown, model: string): PageError {
+  if (error instanceof PageError) return error;
+  const { name, message } = describe(error);
+  switch (name) {
+    case "ModelNotFoundError":
+      return new PageError("model_not_found", message, { model }, error);
+    case "WebGPUNotAvailableError":
+    case "WebGPUNotFoundError":
+      return new PageError("unavailable", message, { reason: "no_api" }, error);
+    case "ShaderF16SupportError":
+    case "FeatureSupportError":
+      return new PageError("unavailable", message, { reason: "missing_feature" }, error);
+    case "DeviceLostError":
+      return new PageError("device_lost", `the GPU device was lost while "${model}" was loading`, { model }, error);
+    case "IntegrityError":
+      return new PageError("integrity", message, { model }, error);
+    case "QuotaExceededError":
+      return toPageError(error);
+  }
+  if (message.startsWith("Unable to find a compatible GPU")) {
+    return new PageError("unavailable", message, { reason: "no_adapter" }, error);
+  }
+  if (/exceeds limit\. requested=/.test(message)) {
+    return new PageError("unavailable", message, { reason: "missing_feature" }, error);
+  }
+  if (/out of memory|Array buffer allocation failed|memory access out of bounds/i.test(message)) {
+    return new PageError("out_of_memory", `not enough memory to load "${model}": ${message}`, { model }, error);
+  }
+  return new PageError("load_failed", `"${model}" could not be loaded: ${name}: ${message}`, { model, name }, error);
+}
+
+/** A failure while generating. `cached` is how many tokens of the prompt were in the model already. */
+export function chatError(error: unknown, cached: number): PageError {
+  if (error instanceof PageError) return error;
+  const { name, message } = describe(error);
+  switch (name) {
+    case "ContextWindowSizeExceededError": {
+      const [prompt, window] = [...message.matchAll(/: (\d+)/g)].map((match) => Number(match[1]));
+      if (prompt === undefined || window === undefined) break;
+      const prompt_tokens = prompt + cached;
+      return new PageError(
+        "context_exceeded",
+        `the prompt has ${prompt_tokens} tokens, but the model's context window is ${window}`,
+        { prompt_tokens, context_window: window },
+        error,
+      );
+    }
+    case "MessageOrderError":
+    case "SystemMessageOrderError":
+    case "UnsupportedRoleError":
+    case "ContentTypeError":
+      return invalid("messages", message);
+    case "GrammarMatcherInitError":
+    case "InvalidResponseFormatError":
+    case "InvalidResponseFormatGrammarError":
+    case "InvalidResponseFormatStructuralTagError":
+      return invalid("response_format", message);
+  }
+  if (/^Role is not supported/.test(message)) return invalid("messages", message);
+  return toPageError(error);
+}

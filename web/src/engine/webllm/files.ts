@@ -1,0 +1,53 @@
+/** Says which file of a model is missing: WebLLM's own error for a 404 names no URL. */
+
+import { PageError } from "../errors.ts";
+import { isRecord } from "../fields.ts";
+
+export interface ModelFiles {
+  /** The folder with the weights, as an absolute URL that ends in a slash. */
+  readonly folder: string;
+  readonly library: string;
+}
+
+/** The first file that the server does not give, as an error; null when all are there (or nobody can tell). */
+export async function findMissingFile({ folder, library }: ModelFiles, model: string): Promise<PageError | null> {
+  const cacheList = new URL("tensor-cache.json", folder).href;
+  const fixed = [new URL("mlc-chat-config.json", folder).href, library, cacheList, new URL("tokenizer.json", folder).href];
+  for (const url of fixed) {
+    const problem = await check(url, model);
+    if (problem !== null) return problem;
+  }
+  for (const url of await shardUrls(cacheList)) {
+    const problem = await check(url, model);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+async function check(url: string, model: string): Promise<PageError | null> {
+  if ((await caches.match(url)) !== undefined) return null; // a cached file is there, online or not
+  let problem: string;
+  try {
+    const { status, ok } = await fetch(url, { method: "HEAD" });
+    // Some servers do not know HEAD, which says nothing of the file.
+    if (ok || status === 405 || status === 501) return null;
+    problem = `the server answered ${status}`;
+    return new PageError("load_failed", `"${model}" could not be loaded: ${problem} for ${url}`, { model, url, status });
+  } catch {
+    problem = "no answer from the server (offline, blocked, or not shared with this site)";
+    return new PageError("download_interrupted", `"${model}" could not be loaded: ${problem} for ${url}`, { model, url });
+  }
+}
+
+async function shardUrls(cacheList: string): Promise<readonly string[]> {
+  try {
+    const response = (await caches.match(cacheList)) ?? (await fetch(cacheList));
+    const body: unknown = await response.json();
+    const records = isRecord(body) && Array.isArray(body["records"]) ? (body["records"] as readonly unknown[]) : [];
+    return records.flatMap((record) =>
+      isRecord(record) && typeof record["dataPath"] === "string" ? [new URL(record["dataPath"], cacheList).href] : [],
+    );
+  } catch {
+    return []; // not JSON: the caller reports the library's own error
+  }
+}

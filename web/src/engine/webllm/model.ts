@@ -1,0 +1,131 @@
+/** A model that WebLLM has loaded. */
+
+import type { MLCEngine } from "@mlc-ai/web-llm";
+import { PageError } from "../errors.ts";
+import type { ChatOutcome, EmitText, LoadedModel, Usage } from "../engine.ts";
+import { gpuError, type GpuWatch } from "../gpu.ts";
+import type { ChatRequest, CountRequest, EmbedRequest } from "../options.ts";
+import { StopFilter } from "../text.ts";
+import { chatError } from "./errors.ts";
+import { readInternals, type Internals } from "./internals.ts";
+import { toWebLlm } from "./request.ts";
+import { renderPrompt } from "./template.ts";
+
+export class WebLlmModel implements LoadedModel {
+  readonly device = "webgpu";
+  readonly adapter: string | null;
+  readonly context_window: number | null;
+  readonly lost: Promise<string>;
+  readonly #engine: MLCEngine;
+  readonly #name: string;
+  readonly #watch: GpuWatch;
+  readonly #embeds: boolean;
+  readonly #internals: Internals;
+
+  constructor(engine: MLCEngine, name: string, watch: GpuWatch, embeds: boolean) {
+    this.#engine = engine;
+    this.#name = name;
+    this.#watch = watch;
+    this.#embeds = embeds;
+    this.#internals = readInternals(engine, name);
+    this.adapter = watch.adapter;
+    this.context_window = this.#internals.contextWindow;
+    this.lost = new Promise((resolve) => {
+      watch.onFault(({ reason }) => { resolve(reason); });
+    });
+  }
+
+  async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
+    if (this.#embeds) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
+    const { request: body, warnings } = toWebLlm(request);
+    if (signal.aborted) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
+    const interrupt = (): void => { void this.#engine.interruptGenerate(); };
+    signal.addEventListener("abort", interrupt);
+    try {
+      const { finish, usage } = await this.#stream(body, request.options.stop ?? [], emit, signal);
+      const finish_reason = finish === "length" ? "length" : signal.aborted && finish === "abort" ? "cancelled" : "stop";
+      return { finish_reason, usage, warnings };
+    } catch (error) {
+      throw chatError(error, this.#internals.filled() ?? 0);
+    } finally {
+      signal.removeEventListener("abort", interrupt);
+    }
+  }
+
+  async #stream(
+    body: ReturnType<typeof toWebLlm>["request"],
+    stops: readonly string[],
+    emit: EmitText,
+    signal: AbortSignal,
+  ): Promise<{ finish: string | null; usage: Usage }> {
+    const filter = new StopFilter(stops);
+    let finish: string | null = null;
+    let usage = NOTHING_USED;
+    let emitted = "";
+    const stream = await this.#engine.chat.completions.create(body);
+    const chunks = stream[Symbol.asyncIterator]();
+    for (;;) {
+      // A stop that came before the library cleared its flag would be lost: say it again.
+      if (signal.aborted) void this.#engine.interruptGenerate();
+      const { done, value } = await this.#guard(chunks.next());
+      if (done === true) break;
+      if (value.usage !== undefined) usage = this.#readUsage(value.usage);
+      const choice = value.choices[0];
+      if (choice === undefined) continue;
+      finish = choice.finish_reason ?? finish;
+      if (choice.finish_reason !== null) continue;
+      const { text } = filter.push(choice.delta.content ?? "");
+      emitted += text;
+      emit(text, 1, choice.logprobs?.content ?? []);
+    }
+    // What was held back because a stop text might begin there: the library's message has it, cut at the stop text.
+    const message = await this.#engine.getMessage(this.#name);
+    if (message.length > emitted.length && message.startsWith(emitted)) emit(message.slice(emitted.length), 0);
+    return { finish, usage };
+  }
+
+  /** The library's prompt tokens are those it had to compute; the rest of the KV cache was there before. */
+  #readUsage({ prompt_tokens, completion_tokens }: { prompt_tokens: number; completion_tokens: number }): Usage {
+    const filled = this.#internals.filled();
+    const decoded = this.#internals.decoded();
+    const cached = filled === null || decoded === null ? 0 : Math.max(0, filled - decoded - prompt_tokens);
+    return { prompt_tokens: prompt_tokens + cached, completion_tokens, cached_tokens: cached };
+  }
+
+  countTokens(content: CountRequest["content"]): Promise<number> {
+    const { template } = this.#internals;
+    const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, content.messages);
+    let total = texts === null ? null : 0;
+    for (const text of texts ?? []) {
+      const tokens = this.#internals.countTokens(text);
+      total = total === null || tokens === null ? null : total + tokens;
+    }
+    if (total === null) return Promise.reject(new PageError("unsupported", "this engine cannot count tokens of this model"));
+    return Promise.resolve(total);
+  }
+
+  async embed({ input }: EmbedRequest): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
+    if (!this.#embeds) {
+      throw new PageError("unsupported", `"${this.#name}" is no embedding model`, { model: this.#name });
+    }
+    try {
+      const answer = await this.#guard(this.#engine.embeddings.create({ input: [...input] }));
+      return { vectors: answer.data.map(({ embedding }) => embedding), tokens: answer.usage.prompt_tokens };
+    } catch (error) {
+      throw chatError(error, 0);
+    }
+  }
+
+  async unload(): Promise<void> {
+    // After a loss there is nothing to wait for, and waiting on a dead device may never end.
+    if (this.#watch.fault === null) await this.#engine.unload();
+    else void this.#engine.unload();
+    this.#watch.destroy();
+  }
+
+  #guard<T>(promise: Promise<T>): Promise<T> {
+    return this.#watch.guard(promise, (fault) => gpuError(fault, this.#name));
+  }
+}
+
+const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

@@ -1,0 +1,18 @@
+/** WebLLM reports progress as English sentences; here they become phases. Checked against 0.2.86, which is pinned. */
+
+import type { LoadProgress } from "../engine.ts";
+
+export function readProgress(report: { readonly progress: number; readonly text: string }): LoadProgress {
+  const { text } = report;
+  const fraction = Number.isFinite(report.progress) ? Math.min(1, Math.max(0, report.progress)) : null;
+  if (text.startsWith("Loading GPU shader modules")) return { phase: "compiling", fraction, text: "Compiling GPU programs" };
+  if (text.startsWith("Loading model from cache")) return { phase: "loading", fraction, text: "Loading weights" };
+  if (text.startsWith("Finish loading")) return { phase: "compiling", fraction: 1, text: "Ready" };
+  // The library counts whole megabytes up; the total is nowhere in its text.
+  const megabytes = /(\d+)MB fetched/.exec(text)?.[1];
+  if (megabytes !== undefined) {
+    return { phase: "downloading", fraction, text: "Downloading weights", loaded_bytes: Number(megabytes) * 1024 * 1024 };
+  }
+  if (text.startsWith("Start to fetch params")) return { phase: "downloading", fraction: 0, text: "Looking for weights" };
+  return { phase: "loading", fraction: null, text };
+}

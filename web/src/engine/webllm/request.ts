@@ -1,0 +1,69 @@
+/** A chat of the protocol as WebLLM's request, with a warning for each option that it has no place for. */
+
+import type { ChatCompletionRequestStreaming, ResponseFormat } from "@mlc-ai/web-llm";
+import { invalid } from "../errors.ts";
+import { isRecord, show, type JsonRecord } from "../fields.ts";
+import type { Warning } from "../engine.ts";
+import type { ChatRequest, Message } from "../options.ts";
+
+const MAX_TOP_LOGPROBS = 5;
+
+export function toWebLlm(chat: ChatRequest): { request: ChatCompletionRequestStreaming; warnings: readonly Warning[] } {
+  const warnings: Warning[] = [];
+  const { options } = chat;
+  if (options.top_k !== undefined) {
+    warnings.push({ parameter: "top_k", message: "WebLLM has no top_k; it was ignored" });
+  }
+  let topLogprobs = options.logprobs === true ? options.top_logprobs : undefined;
+  if (topLogprobs !== undefined && topLogprobs > MAX_TOP_LOGPROBS) {
+    warnings.push({ parameter: "top_logprobs", message: `WebLLM gives at most ${MAX_TOP_LOGPROBS}; ${topLogprobs} were asked for` });
+    topLogprobs = MAX_TOP_LOGPROBS;
+  }
+  const bias = options.logit_bias;
+  return {
+    warnings,
+    request: {
+      stream: true,
+      stream_options: { include_usage: true },
+      messages: chat.messages.map(toWebLlmMessage),
+      max_tokens: options.max_tokens ?? null,
+      temperature: options.temperature ?? null,
+      top_p: options.top_p ?? null,
+      seed: options.seed ?? null,
+      stop: options.stop === undefined ? null : [...options.stop],
+      frequency_penalty: options.frequency_penalty ?? null,
+      presence_penalty: options.presence_penalty ?? null,
+      repetition_penalty: options.repetition_penalty ?? null,
+      logit_bias: bias === undefined ? null : Object.fromEntries([...bias].map(([id, value]) => [String(id), value])),
+      logprobs: options.logprobs ?? null,
+      top_logprobs: topLogprobs ?? null,
+      ...(options.response_format === undefined ? {} : { response_format: toResponseFormat(options.response_format) }),
+    },
+  };
+}
+
+function toWebLlmMessage({ role, content }: Message): ChatCompletionRequestStreaming["messages"][number] {
+  return role === "tool" ? { role, content, tool_call_id: "" } : { role, content };
+}
+
+/** OpenAI's `json_schema`, and WebLLM's own kinds with the schema as an object or as text. */
+export function toResponseFormat(format: JsonRecord): ResponseFormat {
+  const asText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+  switch (format["type"]) {
+    case "text":
+      return { type: "text" };
+    case "json_object":
+      return format["schema"] === undefined ? { type: "json_object" } : { type: "json_object", schema: asText(format["schema"]) };
+    case "json_schema": {
+      const inner = isRecord(format["json_schema"]) ? format["json_schema"] : format;
+      if (inner["schema"] === undefined) throw invalid("response_format", "'response_format' of type json_schema has no 'schema'");
+      return { type: "json_object", schema: asText(inner["schema"]) };
+    }
+    case "grammar":
+      return { type: "grammar", grammar: asText(format["grammar"]) };
+    case "structural_tag":
+      return { type: "structural_tag", structural_tag: asText(format["structural_tag"]) };
+    default:
+      throw invalid("response_format", `'response_format.type' must be text, json_object, json_schema, grammar or structural_tag, not ${show(format["type"])}`);
+  }
+}

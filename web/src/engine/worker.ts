@@ -1,0 +1,101 @@
+/**
+ * The engine worker: owns the GPU and speaks the protocol with any number of peers.
+ *
+ * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, url}` for a WebSocket,
+ * which is opened here so that no text passes through the page's thread. `base` is where the site's files are. The worker
+ * tells the page `{type: "socket", state: "open" | "closed", reason}` of sockets, and `{type: "loaded", models}` for a status line.
+ */
+
+import { version } from "../../package.json";
+import { toPageError } from "./errors.ts";
+import { isRecord } from "./fields.ts";
+import { Peer } from "./peer.ts";
+import { Prober, type ProbeScope } from "./probe.ts";
+import { PROTOCOL_VERSION } from "./protocol.ts";
+import { engines } from "./engines.ts";
+import { EngineRegistry } from "./registry.ts";
+import { Service } from "./service.ts";
+
+export type ToWorker =
+  | { readonly type: "connect"; readonly base: string; readonly port: MessagePort }
+  | { readonly type: "connect"; readonly base: string; readonly url: string };
+
+export interface SocketNews {
+  readonly type: "socket";
+  readonly state: "open" | "closed";
+  readonly reason: string;
+}
+
+/** What of the worker's global scope is used here; TypeScript's libraries offer a page's or a worker's, not both. */
+interface WorkerScope extends ProbeScope {
+  onmessage: ((event: MessageEvent<unknown>) => void) | null;
+  postMessage(message: SocketNews): void;
+  addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
+}
+
+const scope = self as unknown as WorkerScope;
+const registry = new EngineRegistry(engines);
+const prober = new Prober(scope);
+const peers = new Set<Peer>();
+let service: Service | null = null;
+
+const hello = {
+  protocol: PROTOCOL_VERSION,
+  page_version: version,
+  engines: registry.list(),
+  user_agent: navigator.userAgent,
+};
+
+function broadcast(name: string, data: Readonly<Record<string, unknown>>): void {
+  for (const peer of peers) peer.event(name, data);
+}
+
+function addPeer(base: string, send: (text: string) => void): Peer {
+  // One page, one base: the first peer's is every peer's.
+  service ??= new Service({ registry, prober, base, event: broadcast });
+  const { handle } = service;
+  const peer = new Peer({ send }, hello, handle);
+  peers.add(peer);
+  return peer;
+}
+
+function removePeer(peer: Peer): void {
+  peers.delete(peer);
+  peer.close();
+}
+
+function connectPort(base: string, port: MessagePort): void {
+  const peer = addPeer(base, (text) => { port.postMessage(text); });
+  port.onmessage = ({ data }) => { peer.receive(data); };
+  // Not in every browser yet; where it is missing, a dead port's requests end by themselves.
+  port.addEventListener("close", () => { removePeer(peer); });
+}
+
+function connectSocket(base: string, url: string): void {
+  const socket = new WebSocket(url);
+  let peer: Peer | null = null;
+  const tell = (state: SocketNews["state"], reason: string): void => {
+    scope.postMessage({ type: "socket", state, reason } satisfies SocketNews);
+  };
+  socket.onopen = () => {
+    peer = addPeer(base, (text) => { socket.send(text); });
+    tell("open", "");
+  };
+  socket.onmessage = ({ data }) => { peer?.receive(data); };
+  socket.onclose = ({ code, reason }) => {
+    if (peer !== null) removePeer(peer);
+    tell("closed", reason === "" ? `the connection ended (code ${code})` : reason);
+  };
+}
+
+scope.onmessage = ({ data }) => {
+  if (!isRecord(data) || data["type"] !== "connect" || typeof data["base"] !== "string") return;
+  if (data["port"] instanceof MessagePort) connectPort(data["base"], data["port"]);
+  else if (typeof data["url"] === "string") connectSocket(data["base"], data["url"]);
+};
+
+// A runtime's stray rejection must not end the worker, nor go unheard.
+scope.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  broadcast("internal_error", { ...toPageError(event.reason).body() });
+});

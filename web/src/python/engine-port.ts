@@ -1,0 +1,35 @@
+/** The engine's port as Python sees it (`_browserllm_page.engine_port`): texts in both directions. */
+
+import { HandlerSlot, type TextHandler } from "./handler.ts";
+
+export class EnginePort {
+  readonly #port: Pick<MessagePort, "postMessage" | "onmessage">;
+  readonly #slot = new HandlerSlot();
+  #hello: string | null = null;
+
+  constructor(port: Pick<MessagePort, "postMessage" | "onmessage">) {
+    this.#port = port;
+    port.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (typeof data !== "string") return;
+      this.#hello ??= data;
+      this.#slot.call(data);
+    };
+  }
+
+  // Python calls these as functions of an object, so they are bound.
+  readonly send = (text: string): void => {
+    this.#port.postMessage(text);
+  };
+
+  /**
+   * Give the function that hears the engine, or null. Every new one hears the hello first: for Python it is a new
+   * connection, though the port stays the same. What comes while nobody listens is meant for somebody who has left.
+   */
+  readonly set_handler = (handler: TextHandler | null | undefined): void => {
+    this.#slot.set(handler);
+    const hello = this.#hello;
+    if (hello === null || !this.#slot.filled) return;
+    // Not before the caller has returned: Python is still inside its open().
+    queueMicrotask(() => { this.#slot.call(hello); });
+  };
+}

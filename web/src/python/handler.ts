@@ -1,0 +1,31 @@
+/** A place where Python puts the function that hears texts, and takes it away again. */
+
+/** A Python function as Pyodide hands it over: a proxy that lives until it is destroyed. */
+export interface TextHandler {
+  (text: string): unknown;
+  copy?(): TextHandler;
+  destroy?(): void;
+}
+
+export class HandlerSlot {
+  #handler: TextHandler | null = null;
+
+  get filled(): boolean {
+    return this.#handler !== null;
+  }
+
+  /** Put a function in, or take it out with null. Pyodide destroys an argument after the call, so a copy is kept. */
+  set(handler: TextHandler | null | undefined): void {
+    const old = this.#handler;
+    this.#handler = handler == null ? null : (handler.copy?.() ?? handler);
+    old?.destroy?.();
+  }
+
+  call(text: string): void {
+    const answer = this.#handler?.(text);
+    // What Python returns may be a proxy too; nobody wants it.
+    if (typeof answer === "object" && answer !== null && "destroy" in answer && typeof answer.destroy === "function") {
+      answer.destroy();
+    }
+  }
+}

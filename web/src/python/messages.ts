@@ -1,0 +1,21 @@
+/** What the page and the Python worker say to each other. */
+
+export type ToPython =
+  | { readonly type: "start"; readonly base: string; readonly port: MessagePort }
+  | { readonly type: "run"; readonly id: number; readonly code: string }
+  | { readonly type: "ui"; readonly text: string };
+
+/** Milliseconds since the worker's script began. */
+export interface Timings {
+  readonly started: number;
+  readonly pyodide: number;
+  readonly packages: number;
+}
+
+export type FromPython =
+  | { readonly type: "ready"; readonly timings: Timings }
+  | { readonly type: "failed"; readonly error: string }
+  | { readonly type: "boot"; readonly text: string; readonly fraction: number }
+  | { readonly type: "ran"; readonly id: number; readonly ok: true; readonly value: string | null }
+  | { readonly type: "ran"; readonly id: number; readonly ok: false; readonly error: string }
+  | { readonly type: "ui"; readonly text: string };

@@ -1,0 +1,96 @@
+/** Starts Python in its worker, from a page. */
+
+import type { EngineHandle } from "../engine/start.ts";
+import type { FromPython, Timings, ToPython } from "./messages.ts";
+
+/** What a page shows as `window.browserllm`: Python for tests and for the curious. */
+export interface PythonConsole {
+  /** Run Python (top-level await works); resolves with the value of the last expression: a str as it is, the rest as JSON. */
+  python(code: string): Promise<string | null>;
+  readonly ready: Promise<void>;
+  readonly timings: Promise<Timings>;
+}
+
+export interface PythonHandle {
+  readonly console: PythonConsole;
+  readonly run: PythonConsole["python"];
+  readonly ready: Promise<void>;
+  sendUi(text: string): void;
+  onUi(listener: (text: string) => void): void;
+  onBoot(listener: (text: string, fraction: number) => void): void;
+}
+
+declare global {
+  interface Window {
+    browserllm: PythonConsole;
+  }
+}
+
+export function startPython(engine: EngineHandle): PythonHandle {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "browserllm-python" });
+  const waiting = new Map<number, { resolve: (value: string | null) => void; reject: (error: Error) => void }>();
+  const uiListeners: ((text: string) => void)[] = [];
+  const bootListeners: ((text: string, fraction: number) => void)[] = [];
+  let lastId = 0;
+  let resolveReady: (timings: Timings) => void = () => undefined;
+  let rejectReady: (error: Error) => void = () => undefined;
+  const timings = new Promise<Timings>((resolve, reject) => {
+    resolveReady = resolve;
+    rejectReady = reject;
+  });
+  const ready = timings.then(() => undefined);
+  ready.catch(() => undefined); // a page that does not ask has other ways to show it
+
+  const fail = (error: Error): void => {
+    rejectReady(error);
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  };
+  worker.onmessage = ({ data }: MessageEvent<FromPython>) => {
+    switch (data.type) {
+      case "ready":
+        resolveReady(data.timings);
+        return;
+      case "failed":
+        fail(new Error(data.error));
+        return;
+      case "boot":
+        for (const listener of bootListeners) listener(data.text, data.fraction);
+        return;
+      case "ran": {
+        const asker = waiting.get(data.id);
+        waiting.delete(data.id);
+        if (data.ok) asker?.resolve(data.value);
+        else asker?.reject(new Error(data.error));
+        return;
+      }
+      case "ui":
+        for (const listener of uiListeners) listener(data.text);
+    }
+  };
+  worker.onerror = ({ message }) => {
+    fail(new Error(message === "" ? "Python's worker could not be loaded" : message));
+  };
+
+  const post = (message: ToPython, transfer: Transferable[] = []): void => {
+    worker.postMessage(message, transfer);
+  };
+  const run = (code: string): Promise<string | null> => {
+    lastId += 1;
+    const id = lastId;
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      post({ type: "run", id, code });
+    });
+  };
+  const port = engine.connect();
+  post({ type: "start", base: engine.base, port }, [port]);
+  return {
+    console: { python: run, ready, timings },
+    run,
+    ready,
+    sendUi: (text) => { post({ type: "ui", text }); },
+    onUi: (listener) => { uiListeners.push(listener); },
+    onBoot: (listener) => { bootListeners.push(listener); },
+  };
+}

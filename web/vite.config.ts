@@ -1,0 +1,30 @@
+import { resolve } from "node:path";
+import { defineConfig, type Plugin } from "vite";
+
+const page = (name: string): string => resolve(import.meta.dirname, name);
+
+/** Transformers.js names a CDN as the first place of ONNX Runtime's files; ours is set before any is fetched (ort.ts). */
+const noCdn: Plugin = {
+  name: "no-cdn",
+  transform: (code, id) =>
+    id.includes("@huggingface/transformers") && code.includes(CDN) ? { code: code.replaceAll(CDN, "./ort/"), map: null } : null,
+};
+const CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@";
+
+export default defineConfig({
+  // Every file is found relative to the page, so the site works from any folder of any server.
+  base: "./",
+  plugins: [noCdn],
+  resolve: {
+    // ONNX Runtime without its wasm inside the bundle: it is served from ort/ (scripts/vendor.mjs).
+    conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "production"],
+  },
+  worker: { format: "es", plugins: () => [noCdn] },
+  build: {
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    // web-llm is 6 MB with its tokenizer inside; it is fetched only by those who use it.
+    chunkSizeWarningLimit: 8000,
+    rollupOptions: { input: { index: page("index.html"), host: page("host.html"), python: page("python.html") } },
+  },
+});
