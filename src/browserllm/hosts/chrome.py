@@ -28,6 +28,7 @@ ORIGIN_HOST = "browserllm.localhost"
 
 QUIET_FLAGS = (
     "--no-first-run",
+    "--no-startup-window",
     "--no-default-browser-check",
     "--disable-background-networking",
     "--disable-component-update",
@@ -49,7 +50,9 @@ WEBGPU_FLAGS = {
     # Chromium then takes the GPU, or its own software adapter (SwiftShader) on a machine without one.
     "auto": ("--enable-unsafe-webgpu",),
     "software": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
-    "off": ("--disable-features=WebGPU,WebGPUService", "--disable-gpu"),
+    # Asks for the software adapter, which Chromium gives to nobody without the flag above. (Its feature flags for WebGPU
+    # change nothing.)
+    "off": ("--disable-gpu", "--use-webgpu-adapter=swiftshader"),
 }
 
 
@@ -187,7 +190,7 @@ def _flags(profile: Path, port: int, *, visible: bool, webgpu: str) -> list[str]
     if sys.platform == "linux" and os.geteuid() == 0:
         # Chromium refuses to sandbox itself when it runs as root, as it does in containers.
         flags.append("--no-sandbox")
-    return [*_join_features(flags), "about:blank"]
+    return _join_features(flags)
 
 
 def _join_features(flags: list[str]) -> list[str]:

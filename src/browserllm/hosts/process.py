@@ -60,7 +60,7 @@ class BrowserProcess:
     async def open_page(self, url: str) -> None:
         """Open ``url``; raises `Unavailable` when the browser refuses or ends."""
         await self._ask(1, "Target.setDiscoverTargets", {"discover": True})  # tells of crashes
-        await self._ask(2, "Target.createTarget", {"url": url})
+        await self._ask(2, "Target.createTarget", {"url": url, "newWindow": True})
 
     async def close(self) -> None:
         """End the browser: kindly, then less so; returns when it has gone."""

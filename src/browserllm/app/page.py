@@ -1,0 +1,200 @@
+"""Python behind the chat page: what the user does comes in as actions, what the page shows goes out as messages.
+
+From the page, as JSON texts::
+
+    {"action": "start"}               connect, load the model
+    {"action": "send", "text": ...}   answer this
+    {"action": "stop"}                end the answer
+
+To the page::
+
+    {"type": "state", "patch": {...}}                       what changed of: status (starting, loading, ready, answering,
+                                                            error), progress, model, engine, device, adapter,
+                                                            tokens_per_s, first_token_ms, error, notice
+    {"type": "message", "id", "role", "text"}               a new message
+    {"type": "append", "id", "text"}                        more of it
+    {"type": "done", "id", "finish_reason"}                 it is whole
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from importlib import import_module
+from typing import Any, Literal
+
+import msgspec
+
+from ..errors import BrowserLLMError, ContextExceeded, to_wire
+from ..host import Event, Host, Progress
+from ..hosts import connect
+from ..local import LocalBackend
+from ..models.manager import DEFAULT_MODEL, LoadedModel
+from ..stream import ChatStream
+from ..types import Hop, Message, TextDelta
+
+
+class _Action(msgspec.Struct):
+    action: Literal["start", "send", "stop"]
+    text: str = ""
+
+
+class ChatApp:
+    """One conversation with the model of this page. Keeps the history; the page only draws."""
+
+    def __init__(self, open_host: Callable[[], Awaitable[Host]], send: Callable[[str], None]) -> None:
+        """Get a host with ``open_host`` when the page asks to start; ``send`` takes texts for the page."""
+        self.history: list[Message] = []
+        self._open_host = open_host
+        self._send = send
+        self._backend: LocalBackend | None = None
+        self._stream: ChatStream | None = None
+        self._busy = False
+        self._last_id = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def on_text(self, text: str) -> None:
+        """Take an action from the page; returns at once, the work goes on in a task."""
+        try:
+            action = msgspec.json.decode(text, type=_Action)
+        except msgspec.DecodeError as error:
+            self._patch(error={"code": "protocol", "message": f"the page sent {text[:80]!r}: {error}"})
+            return
+        if action.action == "stop":
+            self.stop()
+        elif not self._busy:
+            # Taken here, not in the task: a second action may come before the task has begun.
+            self._busy = True
+            self._spawn(self.start() if action.action == "start" else self.answer(action.text))
+
+    async def start(self) -> None:
+        """Connect to the engine and load the model."""
+        self._busy = True
+        try:
+            self._patch(status="starting", error=None)
+            if self._backend is None:
+                host = await self._open_host()
+                host.subscribe(self._on_event)
+                self._backend = LocalBackend(host, DEFAULT_MODEL, on_progress=self._on_progress)
+            self._patch(status="loading")
+            self._show(await self._backend.models.load(DEFAULT_MODEL, on_progress=self._on_progress))
+        except BrowserLLMError as error:
+            self._backend = None
+            self._patch(status="error", progress=None, error=_error(error))
+        finally:
+            self._busy = False
+
+    async def answer(self, text: str) -> None:
+        """Add ``text`` to the conversation and stream the model's answer."""
+        self._busy = True
+        backend = self._backend
+        try:
+            if backend is None:
+                self._patch(error={"code": "model_not_loaded", "message": "the model is not loaded yet; start first"})
+                return
+            self._say("user", text)
+            self.history.append(Message("user", text))
+            self._patch(status="answering", error=None)
+            await self._stream_answer(backend)
+        except BrowserLLMError as error:
+            # The turn that failed is taken back, so that the next one starts from a history that worked.
+            del self.history[-1:]
+            self._patch(status="ready", progress=None, error=_error(error))
+        finally:
+            self._stream = None
+            self._busy = False
+
+    def stop(self) -> None:
+        """End the answer that is under way, if there is one."""
+        if self._stream is not None:
+            self._stream.stop()
+
+    async def _stream_answer(self, backend: LocalBackend) -> None:
+        message_id: str | None = None
+        while True:
+            stream = self._stream = backend.stream(self.history)
+            try:
+                async for chunk in stream:
+                    if message_id is None:
+                        message_id = self._say("assistant", "")
+                    if isinstance(chunk, TextDelta):
+                        self._post({"type": "append", "id": message_id, "text": chunk.text})
+                break
+            except ContextExceeded:
+                if len(self.history) <= 1:
+                    raise
+                # Forget the oldest turn and its answer.
+                del self.history[: 2 if len(self.history) > 2 else 1]
+                self._patch(notice="The conversation is longer than the model can hold: its beginning was left out.")
+            finally:
+                if message_id is not None and stream.done:
+                    finish_reason = stream.response.finish_reason
+                    self._post({"type": "done", "id": message_id, "finish_reason": finish_reason})
+        response = stream.response
+        self.history.append(response.message)
+        self._patch(
+            status="ready",
+            progress=None,
+            engine=response.engine,
+            device=response.device,
+            adapter=response.adapter,
+            tokens_per_s=response.timings.tokens_per_s,
+            first_token_ms=response.timings.first_token_ms,
+        )
+
+    def _show(self, loaded: LoadedModel) -> None:
+        self._patch(
+            status="ready",
+            progress=None,
+            model=loaded.model,
+            engine=loaded.engine,
+            device=loaded.device,
+            adapter=loaded.adapter,
+            notice=_passed_over(loaded.route),
+        )
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._patch(
+            status="loading",
+            progress={"phase": progress.phase, "fraction": progress.fraction, "text": progress.text},
+        )
+
+    def _on_event(self, event: Event) -> None:
+        if event.name == "device_lost":
+            self._patch(notice="The GPU was lost; the next message loads the model again.")
+
+    def _say(self, role: str, text: str) -> str:
+        self._last_id += 1
+        message_id = f"m{self._last_id}"
+        self._post({"type": "message", "id": message_id, "role": role, "text": text})
+        return message_id
+
+    def _patch(self, **patch: Any) -> None:
+        self._post({"type": "state", "patch": patch})
+
+    def _post(self, message: dict[str, Any]) -> None:
+        self._send(msgspec.json.encode(message).decode())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _error(error: BrowserLLMError) -> dict[str, Any]:
+    wire = to_wire(error)
+    return {"code": wire["code"], "message": wire["message"]}
+
+
+def _passed_over(route: list[Hop]) -> str | None:
+    return "; ".join(f"{hop.engine} on {hop.device} was passed over: {hop.reason}" for hop in route) or None
+
+
+def main() -> None:
+    """Start the app in the page's Python: it waits for the page's first action."""
+    page = import_module("_browserllm_page")
+
+    async def open_host() -> Host:
+        return await connect()
+
+    page.ui_set_handler(ChatApp(open_host, page.ui_send).on_text)

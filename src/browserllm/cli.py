@@ -1,0 +1,271 @@
+"""The command ``browserllm``: answer a prompt, open the chat page, check this machine, write the site.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sys
+import webbrowser
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from .doctor import Check, examine
+from .errors import BrowserLLMError, InternalError, Timeout, to_wire
+from .host import Progress
+from .hosts import connect
+from .local import LocalBackend
+from .models.manager import DEFAULT_MODEL
+from .site import copy_site
+from .types import ChatDone, ChatResponse, Message, TextDelta
+from .version import __version__
+
+DEFAULT_PORT = 8017
+
+# What a model writes must not drive the terminal: no control characters but line ends and tabs.
+_NO_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+Options = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="browserllm", prog_name="browserllm")
+def cli() -> None:
+    """Language models in the browser, from Python."""
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what every command that launches a browser takes."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option(
+            "--webgpu",
+            type=click.Choice(["auto", "software", "off"]),
+            default="auto",
+            show_default=True,
+            help="The GPU where there is one, always the software adapter, or none.",
+        ),
+        click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
+        click.option("--browser", metavar="PATH", help="The browser to launch; else one is looked for."),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("prompt")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that answers.")
+@click.option("--engine", type=click.Choice(["webllm", "transformersjs"]), help="Take this engine and no other.")
+@click.option("--device", type=click.Choice(["webgpu", "wasm"]), help="Take this device and no other.")
+@click.option("--system", help="A system message to begin with.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after so many tokens.")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest token.")
+@click.option("--seed", type=int, help="The same seed gives the same answer.")
+@click.option("--visible", is_flag=True, help="Show the browser's window.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
+@_common
+def run(
+    *,
+    prompt: str,
+    model: str,
+    engine: str | None,
+    device: str | None,
+    system: str | None,
+    max_tokens: int | None,
+    temperature: float | None,
+    seed: int | None,
+    visible: bool,
+    timeout: float | None,
+    browser: str | None,
+    profile: str | None,
+    webgpu: Any,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Answer PROMPT in a headless browser; with - as PROMPT it is read from standard input."""
+    if prompt == "-":
+        prompt = click.get_text_stream("stdin").read()
+    if not prompt.strip():
+        raise click.UsageError("PROMPT is empty")
+    messages = [Message("system", system)] if system else []
+    messages.append(Message("user", prompt))
+    options = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+
+    async def work() -> int:
+        console = _console()
+        with console.status("Starting the browser", spinner="dots") as status:
+
+            def show(progress: Progress) -> None:
+                percent = "" if progress.fraction is None else f" {progress.fraction:.0%}"
+                status.update(f"Loading {escape(model)}: {escape(progress.phase.replace('_', ' '))}{percent}")
+
+            try:
+                async with asyncio.timeout(timeout):
+                    async with connect(browser=browser, profile=profile, visible=visible, webgpu=webgpu) as host:
+                        if not as_json:
+                            for notice in host.notices:
+                                console.print(f"[yellow]{escape(notice)}[/]", highlight=False)
+                        backend = LocalBackend(host, model, engine=engine, device=device, on_progress=show)
+                        response = None
+                        async with backend.stream(messages, **options) as stream:
+                            async for chunk in stream:
+                                if isinstance(chunk, TextDelta) and not as_json:
+                                    status.stop()
+                                    click.echo(chunk.text.translate(_NO_CONTROLS), nl=False)
+                                elif isinstance(chunk, ChatDone):
+                                    response = chunk.response
+            except TimeoutError as error:
+                if isinstance(error, BrowserLLMError):
+                    raise
+                raise Timeout(f"no whole answer within {timeout:g} s; raise --timeout") from error
+        if response is None:
+            raise InternalError("the answer ended without its last chunk; please report this")
+        if as_json:
+            _print_json({"text": response.text, **msgspec.to_builtins(response)})
+        else:
+            click.echo()
+            _summarise(console, response)
+        return 0
+
+    _finish(work, as_json=as_json, debug=debug)
+
+
+def _summarise(console: Console, response: ChatResponse) -> None:
+    for hop in response.route:
+        console.print(f"[dim]passed over {hop.engine} on {hop.device}: {escape(hop.reason)}[/]", highlight=False)
+    for warning in response.warnings:
+        console.print(f"[yellow]{escape(warning.parameter)}: {escape(warning.message)}[/]", highlight=False)
+    timings = response.timings
+    facts = [
+        response.engine or "unknown engine",
+        f"{response.device}/{response.adapter}" if response.adapter else str(response.device),
+        f"{timings.tokens_per_s:.1f} tokens/s" if timings.tokens_per_s is not None else "",
+        f"first token {timings.first_token_ms:.0f} ms" if timings.first_token_ms is not None else "",
+    ]
+    console.print(f"[dim]{escape(' · '.join(fact for fact in facts if fact))}[/]", highlight=False)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes any.")
+@click.option("--no-open", is_flag=True, help="Only print the address.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def chat(*, port: int, no_open: bool, debug: bool) -> None:
+    """Serve the chat page on this machine and open it in your browser. Ctrl-C ends it."""
+
+    async def work() -> int:
+        from .hosts.static import SiteServer, site_folder
+
+        server = await SiteServer(site_folder(), port=port).start()
+        try:
+            click.echo(f"The chat page is at {server.url} (Ctrl-C ends it)")
+            if not no_open and not (_has_display() and await asyncio.to_thread(webbrowser.open, server.url)):
+                click.echo("No browser could be opened here: open that address in Chrome, Edge, Safari or Firefox.")
+            await asyncio.Event().wait()
+        finally:
+            await server.close()
+        return 0
+
+    _finish(work, debug=debug)
+
+
+def _has_display() -> bool:
+    # Without one, webbrowser would start a text browser in this very terminal.
+    return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@cli.command()
+@_common
+def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
+    """Check whether this machine can run models, and say what to do where it cannot."""
+
+    async def work() -> int:
+        checks: list[Check] = []
+        async for check in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
+            checks.append(check)
+            if not as_json:
+                _print_check(check)
+        healthy = all(check.state != "fail" for check in checks)
+        if as_json:
+            _print_json({"ok": healthy, "checks": msgspec.to_builtins(checks)})
+        return 0 if healthy else 1
+
+    _finish(work, as_json=as_json, debug=debug)
+
+
+def _print_check(check: Check) -> None:
+    sign = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}[check.state]
+    console = Console(soft_wrap=True)
+    console.print(f"{sign} {escape(check.name)}: {escape(check.detail)}", highlight=False)
+    if check.remedy:
+        console.print(f"     [bold]{escape(check.remedy)}[/]", highlight=False)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Write into a folder that holds other things.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def build(*, folder: Path, force: bool, debug: bool) -> None:
+    """Write the chat site to DIR, for any static file server."""
+
+    async def work() -> int:
+        from .hosts.static import site_folder
+
+        count, size_bytes = copy_site(site_folder(), folder, force=force)
+        click.echo(f"Wrote {count} files ({size_bytes / 1e6:.1f} MB) to {folder}")
+        return 0
+
+    _finish(work, debug=debug)
+
+
+def _finish(work: Callable[[], Coroutine[Any, Any, int]], *, as_json: bool = False, debug: bool = False) -> None:
+    """Run a command's work and exit with its code; an error becomes one message, not a traceback."""
+    try:
+        code = asyncio.run(work())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        if isinstance(error, BrowserLLMError):
+            code = _fail(error, as_json=as_json, debug=debug)
+        elif error.errno == errno.EPIPE:
+            raise  # whoever read our output has enough; click exits in silence
+        else:
+            code = _fail(error, as_json=as_json, debug=debug)
+    except Exception as error:
+        code = _fail(error, as_json=as_json, debug=debug)
+    sys.exit(code)
+
+
+def _fail(error: Exception, *, as_json: bool, debug: bool) -> int:
+    if debug:
+        raise error
+    if as_json:
+        _print_json({"error": to_wire(error)})
+        return 1
+    message = str(error)
+    if not isinstance(error, BrowserLLMError):
+        message = f"{type(error).__name__}: {error} (run again with --debug to see where)"
+    _console().print(f"[bold red]Error:[/] [red]{escape(message)}[/]", highlight=False)
+    return 1
+
+
+def _console() -> Console:
+    return Console(stderr=True, soft_wrap=True)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def main() -> None:
+    """Run the command."""
+    cli(prog_name="browserllm")

@@ -1,0 +1,52 @@
+"""Writing the static site to a folder of the user's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from .errors import InvalidRequest
+
+MARKER = "browserllm-site.json"
+"""The file that lists what was written, so that a later run can replace exactly that."""
+
+
+def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
+    """Copy the site to ``target``; returns how many files and bytes.
+
+    What an earlier run wrote there is replaced. Raises `InvalidRequest` for a folder that holds other things, unless
+    ``force``.
+    """
+    marker = target / MARKER
+    if marker.is_file():
+        _remove_written(target, marker)
+    elif target.is_dir() and any(target.iterdir()) and not force:
+        raise InvalidRequest(
+            f"the folder {str(target)!r} holds other things; choose an empty one, or write into it with --force",
+            parameter="DIR",
+        )
+    files = sorted(file.relative_to(source) for file in source.rglob("*") if file.is_file())
+    size_bytes = 0
+    for file in files:
+        destination = target / file
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / file, destination)
+        size_bytes += destination.stat().st_size
+    marker.write_bytes(msgspec.json.encode([file.as_posix() for file in files]))
+    return len(files), size_bytes
+
+
+def _remove_written(target: Path, marker: Path) -> None:
+    try:
+        written = msgspec.json.decode(marker.read_bytes(), type=list[str])
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(
+            f"{str(marker)!r} does not list files ({error}); delete the folder and build again", parameter="DIR"
+        ) from error
+    for name in written:
+        path = target / name
+        if path.resolve().is_relative_to(target.resolve()):
+            path.unlink(missing_ok=True)
+    marker.unlink()
