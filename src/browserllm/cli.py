@@ -94,12 +94,12 @@ def run(
 ) -> None:
     """Answer PROMPT in a headless browser; with - as PROMPT it is read from standard input."""
     if prompt == "-":
-        prompt = click.get_text_stream("stdin").read()
+        prompt = sys.stdin.read()
     if not prompt.strip():
         raise click.UsageError("PROMPT is empty")
     messages = [Message("system", system)] if system else []
     messages.append(Message("user", prompt))
-    options = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+    options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
 
     async def work() -> int:
         console = _console()

@@ -8,12 +8,12 @@ From the page, as JSON texts::
 
 To the page::
 
-    {"type": "state", "patch": {...}}                       what changed of: status (starting, loading, ready, answering,
-                                                            error), progress, model, engine, device, adapter,
-                                                            tokens_per_s, first_token_ms, error, notice
-    {"type": "message", "id", "role", "text"}               a new message
-    {"type": "append", "id", "text"}                        more of it
-    {"type": "done", "id", "finish_reason"}                 it is whole
+    {"type": "state", "patch": {...}}            what changed of: status (starting, loading, ready, answering, error),
+                                                 progress, model, engine, device, adapter, tokens_per_s,
+                                                 first_token_ms, error, notice
+    {"type": "message", "id", "role", "text"}    a new message
+    {"type": "append", "id", "text"}             more of it
+    {"type": "done", "id", "finish_reason"}      it is whole
 """
 
 from __future__ import annotations

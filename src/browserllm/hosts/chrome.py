@@ -50,8 +50,8 @@ WEBGPU_FLAGS = {
     # Chromium then takes the GPU, or its own software adapter (SwiftShader) on a machine without one.
     "auto": ("--enable-unsafe-webgpu",),
     "software": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
-    # Asks for the software adapter, which Chromium gives to nobody without the flag above. (Its feature flags for WebGPU
-    # change nothing.)
+    # Asks for the software adapter, which Chromium gives to nobody without the flag above. (Its feature flags for
+    # WebGPU change nothing.)
     "off": ("--disable-gpu", "--use-webgpu-adapter=swiftshader"),
 }
 
