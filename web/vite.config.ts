@@ -25,6 +25,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // web-llm is 6 MB with its tokenizer inside; it is fetched only by those who use it.
     chunkSizeWarningLimit: 8000,
-    rollupOptions: { input: { index: page("index.html"), host: page("host.html"), python: page("python.html") } },
+    rolldownOptions: { input: { index: page("index.html"), host: page("host.html"), python: page("python.html") } },
   },
 });

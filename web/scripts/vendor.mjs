@@ -10,7 +10,8 @@ const files = {
   },
   ort: {
     from: "node_modules/onnxruntime-web/dist/",
-    names: ["ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm"],
+    // For the CPU alone, and for WebGPU too (ort.ts chooses).
+    names: ["ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"].flatMap((name) => [`${name}.mjs`, `${name}.wasm`]),
   },
 };
 

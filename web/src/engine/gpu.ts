@@ -22,15 +22,13 @@ export class GpuWatch {
   }
 
   static start(): GpuWatch {
-    const watch = new GpuWatch();
-    watch.resume();
-    return watch;
+    observe();
+    return (current = new GpuWatch());
   }
 
   /** Take the devices made from now on. */
-  resume(): void {
-    observe();
-    current = this;
+  static resume(watch: GpuWatch): void {
+    current = watch;
   }
 
   /** Take no more devices; those taken stay watched. */
@@ -52,17 +50,12 @@ export class GpuWatch {
   }
 
   /** `promise`, or a rejection with `makeError(fault)` when the GPU fails first. */
-  async guard<T>(promise: Promise<T>, makeError: (fault: GpuFault) => Error): Promise<T> {
-    let listener: ((fault: GpuFault) => void) | null = null;
-    const failed = new Promise<never>((_, reject) => {
-      listener = (fault) => { reject(makeError(fault)); };
+  guard<T>(promise: Promise<T>, makeError: (fault: GpuFault) => Error): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const listener = (fault: GpuFault): void => { reject(makeError(fault)); };
       this.onFault(listener);
+      promise.then(resolve, reject).finally(() => { this.#listeners.delete(listener); });
     });
-    try {
-      return await Promise.race([promise, failed]);
-    } finally {
-      if (listener !== null) this.#listeners.delete(listener);
-    }
   }
 
   take(device: GPUDevice, info: GPUAdapterInfo | undefined): void {

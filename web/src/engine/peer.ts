@@ -69,9 +69,11 @@ export class Peer {
     const outbox = new ChunkOutbox((data) => { this.#send({ id, type: "chunk", data }); }, this.#clock);
     const reply: Reply = {
       signal: controller.signal,
-      progress: (data) => { this.#send({ id, type: "progress", data }); },
+      progress: (data) => {
+        // A runtime may still report after the request has ended; nobody waits for that any more.
+        if (this.#running.get(id) === controller) this.#send({ id, type: "progress", data });
+      },
       chunk: (text, tokens, logprobs) => { outbox.push(text, tokens, logprobs); },
-      flush: () => { outbox.flush(); },
     };
     try {
       const data = await this.#handle(request, reply);

@@ -13,8 +13,6 @@ export interface Reply {
   readonly signal: AbortSignal;
   progress(progress: Progress): void;
   chunk: EmitText;
-  /** Send what is held back, before a result that must come after it. */
-  flush(): void;
 }
 
 interface Entry {
@@ -112,19 +110,17 @@ export class Service {
     }
     try {
       const started = performance.now();
-      let first: number | null = null;
-      let emitted = 0;
+      const tokenTimes = { first: Infinity };
       const emit: EmitText = (text, tokens, logprobs) => {
-        first ??= performance.now();
-        emitted += tokens;
+        tokenTimes.first = Math.min(tokenTimes.first, performance.now());
         reply.chunk(text, tokens, logprobs);
       };
       const { model } = this.#entry(request.model);
       const outcome = await model.chat(request, emit, reply.signal);
-      reply.flush();
       const ended = performance.now();
-      const decode_ms = first === null ? 0 : ended - first;
-      const later = Math.max(outcome.usage.completion_tokens, emitted) - 1;
+      const first = Math.min(tokenTimes.first, ended);
+      const decode_ms = ended - first;
+      const later = outcome.usage.completion_tokens - 1; // the first token belongs to the prompt's computation
       const unknown = request.unknown.map((parameter) => ({
         parameter,
         message: `'${parameter}' is no option of this page`,
@@ -134,7 +130,7 @@ export class Service {
         usage: outcome.usage,
         timings: {
           queue_ms: started - asked,
-          first_token_ms: (first ?? ended) - started,
+          first_token_ms: first - started,
           decode_ms,
           tokens_per_s: later > 0 && decode_ms > 0 ? (later * 1000) / decode_ms : 0,
         },

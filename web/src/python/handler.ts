@@ -2,7 +2,7 @@
 
 /** A Python function as Pyodide hands it over: a proxy that lives until it is destroyed. */
 export interface TextHandler {
-  (text: string): unknown;
+  (text: string): { destroy?(): void } | null | undefined;
   copy?(): TextHandler;
   destroy?(): void;
 }
@@ -22,10 +22,7 @@ export class HandlerSlot {
   }
 
   call(text: string): void {
-    const answer = this.#handler?.(text);
     // What Python returns may be a proxy too; nobody wants it.
-    if (typeof answer === "object" && answer !== null && "destroy" in answer && typeof answer.destroy === "function") {
-      answer.destroy();
-    }
+    this.#handler?.(text)?.destroy?.();
   }
 }

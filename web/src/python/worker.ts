@@ -13,13 +13,13 @@ interface Package {
 const ui = new HandlerSlot();
 const waitingUi: string[] = [];
 const started = performance.now();
-let python: Promise<PyodideAPI> | null = null;
+let python: Promise<Run> | null = null;
 
 function post(message: FromPython): void {
   self.postMessage(message);
 }
 
-async function boot(base: string, port: MessagePort): Promise<PyodideAPI> {
+async function boot(base: string, port: MessagePort): Promise<Run> {
   post({ type: "boot", text: "Loading Python", fraction: 0.1 });
   // Everything is asked for at once; Pyodide compiles its wasm while our packages arrive.
   const archives = fetchPackages(base);
@@ -39,10 +39,11 @@ async function boot(base: string, port: MessagePort): Promise<PyodideAPI> {
     ui_send: (text: string) => { post({ type: "ui", text }); },
     ui_set_handler: setUiHandler,
   });
+  const run = makeRun(pyodide);
   const ready = performance.now();
   const timings = { started, pyodide: loaded - started, packages: ready - started };
   post({ type: "ready", timings });
-  return pyodide;
+  return run;
 }
 
 async function fetchPackages(base: string): Promise<readonly ArrayBuffer[]> {
@@ -69,29 +70,32 @@ function setUiHandler(handler: Parameters<HandlerSlot["set"]>[0]): void {
   while (ui.filled && waitingUi.length > 0) ui.call(waitingUi.shift() ?? "");
 }
 
-/** Run code in a namespace of its own; the value of its last expression as text: str as it is, the rest as JSON. */
-async function run(pyodide: PyodideAPI, id: number, code: string): Promise<void> {
-  const namespace = pyodide.globals.get("dict")();
-  try {
-    namespace.set("__name__", "__main__");
-    await pyodide.runPythonAsync(`${CAPTURE}`, { globals: namespace });
-    namespace.set("_code", code);
-    const value: unknown = await pyodide.runPythonAsync("await _run(_code)", { globals: namespace });
-    post({ type: "ran", id, ok: true, value: typeof value === "string" ? value : null });
-  } catch (error) {
-    post({ type: "ran", id, ok: false, error: error instanceof Error ? error.message : String(error) });
-  } finally {
-    namespace.destroy();
-  }
-}
+/** Runs code in a namespace of its own; the value of its last expression as text: str as it is, the rest as JSON. */
+const RUNNER = `
+import json
+from pyodide.code import eval_code_async
 
-const CAPTURE = `
-async def _run(code):
-    import json
-    from pyodide.code import eval_code_async
+async def run(code):
     value = await eval_code_async(code, {"__name__": "__main__"})
     return value if value is None or isinstance(value, str) else json.dumps(value)
+
+run
 `;
+
+type Run = (code: string) => Promise<string | null | undefined>;
+
+function makeRun(pyodide: PyodideAPI): Run {
+  return pyodide.runPython(RUNNER) as Run; // a proxy that lives as long as the worker
+}
+
+async function answer(id: number, code: string, start: Promise<Run>): Promise<void> {
+  try {
+    const run = await start;
+    post({ type: "ran", id, ok: true, value: (await run(code)) ?? null });
+  } catch (error) {
+    post({ type: "ran", id, ok: false, error: error instanceof Error ? error.message : String(error) });
+  }
+}
 
 self.onmessage = ({ data }: MessageEvent<ToPython>) => {
   switch (data.type) {
@@ -101,17 +105,9 @@ self.onmessage = ({ data }: MessageEvent<ToPython>) => {
         post({ type: "failed", error: error instanceof Error ? error.message : String(error) });
       });
       return;
-    case "run": {
-      const { id, code } = data;
-      if (python === null) post({ type: "ran", id, ok: false, error: "Python was not started" });
-      else {
-        python.then(
-          (pyodide) => run(pyodide, id, code),
-          (error: unknown) => { post({ type: "ran", id, ok: false, error: `Python did not start: ${String(error)}` }); },
-        );
-      }
+    case "run":
+      void answer(data.id, data.code, python ?? Promise.reject(new Error("Python was not started")));
       return;
-    }
     case "ui":
       if (ui.filled) ui.call(data.text);
       else waitingUi.push(data.text);

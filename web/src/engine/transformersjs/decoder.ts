@@ -64,14 +64,14 @@ export class Decoder {
     try {
       let logits = await this.#prefill(job.prompt.slice(cached), job.signal);
       for (;;) {
-        if (logits === null || job.signal.aborted) return end("cancelled");
+        if (logits === null || stopped(job.signal)) return end("cancelled");
         const picked = job.sampler.pick(logits);
         if (job.isEnd(picked)) return end("stop");
         generated += 1;
         if (!job.onToken(picked, logits)) return end("stop");
         if (generated >= job.maxTokens || this.#fed.length + 1 >= job.contextWindow) return end("length");
         await this.#breathe();
-        if (job.signal.aborted) return end("cancelled");
+        if (stopped(job.signal)) return end("cancelled");
         logits = await this.#feed([picked]);
       }
     } catch (error) {
@@ -116,4 +116,9 @@ export class Decoder {
     this.#fed.push(...ids);
     return logits;
   }
+}
+
+/** Asked anew each time: a signal changes while the loop waits, which a plain `signal.aborted` hides from the compiler. */
+function stopped(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

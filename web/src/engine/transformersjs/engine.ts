@@ -23,7 +23,7 @@ export class TransformersJsEngine implements Engine {
     const artifact = new Fields(order.artifact);
     const folder = folderUrl(artifact.requiredText("url"), base);
     const dtype = artifact.oneOf("dtype", DTYPES);
-    setUpOrt(base);
+    await setUpOrt(base);
     const files = new ModelFetch(signal, report);
     const watch = order.device === "webgpu" ? this.#startWatch() : null;
     report({ phase: "downloading", fraction: null, text: "Fetching the model's description" });
@@ -52,7 +52,7 @@ export class TransformersJsEngine implements Engine {
 
   #startWatch(): GpuWatch {
     if (this.#watch === null || this.#watch.fault !== null) this.#watch = GpuWatch.start();
-    else this.#watch.resume();
+    else GpuWatch.resume(this.#watch);
     return this.#watch;
   }
 

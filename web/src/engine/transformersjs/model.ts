@@ -15,10 +15,10 @@ import { runError } from "./errors.ts";
 import { Network } from "./network.ts";
 import { logprobsOf, Sampler, seededRandom } from "./sampler.ts";
 
-/** On the CPU a stop must get through within 50 ms; a GPU does a whole piece in little more than the time of one token. */
+/** On the CPU a stop must get through within 50 ms; a GPU is fast in large pieces, unless it is a software one. */
 const PACES: Readonly<Record<Device, PrefillPace>> = {
   wasm: { start: 16, least: 2, most: 128, target_ms: 25 },
-  webgpu: { start: 256, least: 256, most: 256, target_ms: 25 },
+  webgpu: { start: 64, least: 16, most: 512, target_ms: 100 },
 };
 
 export interface Parts {

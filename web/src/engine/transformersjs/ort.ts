@@ -6,6 +6,7 @@
 
 import { env, LogLevel } from "@huggingface/transformers";
 import { InferenceSession } from "onnxruntime-web/webgpu";
+import { Prober } from "../probe.ts";
 
 let failure: unknown = null;
 
@@ -16,23 +17,33 @@ export function takeFailure(): unknown {
   return taken;
 }
 
-let ready = false;
+let ready: Promise<void> | null = null;
 
 /** Once per worker; `base` is where the site's `ort/` folder is. */
-export function setUpOrt(base: string): void {
-  if (ready) return;
-  ready = true;
+export function setUpOrt(base: string): Promise<void> {
+  ready ??= setUp(base);
+  return ready;
+}
+
+async function setUp(base: string): Promise<void> {
   env.logLevel = LogLevel.ERROR;
   env.allowLocalModels = false;
   // ONNX Runtime's own files: from this site and nowhere else, by their URL (a blob: script would need a looser CSP).
   env.useWasmCache = false;
-  const wasm = env.backends.onnx.wasm;
-  if (wasm !== undefined) {
-    const file = (ending: string): string => new URL(`ort/ort-wasm-simd-threaded.asyncify.${ending}`, base).href;
-    wasm.wasmPaths = { mjs: file("mjs"), wasm: file("wasm") };
-    wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
-  }
   guardSessions();
+  const wasm = env.backends.onnx.wasm;
+  if (wasm === undefined) return;
+  // One build serves a worker's whole life. That with WebGPU is twice as large and slower on the CPU, so it is taken
+  // only where there is a GPU that may be asked for later.
+  const build = (await hasAdapter()) ? ".asyncify" : "";
+  const file = (ending: string): string => new URL(`ort/ort-wasm-simd-threaded${build}.${ending}`, base).href;
+  wasm.wasmPaths = { mjs: file("mjs"), wasm: file("wasm") };
+  wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+}
+
+async function hasAdapter(): Promise<boolean> {
+  const { webgpu } = await new Prober(self).probe(false);
+  return webgpu.available;
 }
 
 function guardSessions(): void {

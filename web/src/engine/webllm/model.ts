@@ -1,6 +1,6 @@
 /** A model that WebLLM has loaded. */
 
-import type { MLCEngine } from "@mlc-ai/web-llm";
+import type { ChatCompletionChunk, MLCEngine } from "@mlc-ai/web-llm";
 import { PageError } from "../errors.ts";
 import type { ChatOutcome, EmitText, LoadedModel, Usage } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
@@ -38,12 +38,11 @@ export class WebLlmModel implements LoadedModel {
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
     if (this.#embeds) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
     const { request: body, warnings } = toWebLlm(request);
-    if (signal.aborted) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
     const interrupt = (): void => { void this.#engine.interruptGenerate(); };
     signal.addEventListener("abort", interrupt);
     try {
       const { finish, usage } = await this.#stream(body, request.options.stop ?? [], emit, signal);
-      const finish_reason = finish === "length" ? "length" : signal.aborted && finish === "abort" ? "cancelled" : "stop";
+      const finish_reason = finish === "length" ? "length" : finish === "abort" ? "cancelled" : "stop";
       return { finish_reason, usage, warnings };
     } catch (error) {
       throw chatError(error, this.#internals.filled() ?? 0);
@@ -67,8 +66,9 @@ export class WebLlmModel implements LoadedModel {
     for (;;) {
       // A stop that came before the library cleared its flag would be lost: say it again.
       if (signal.aborted) void this.#engine.interruptGenerate();
-      const { done, value } = await this.#guard(chunks.next());
-      if (done === true) break;
+      const next: IteratorResult<ChatCompletionChunk, unknown> = await this.#guard(chunks.next());
+      if (next.done === true) break;
+      const { value } = next;
       if (value.usage !== undefined) usage = this.#readUsage(value.usage);
       const choice = value.choices[0];
       if (choice === undefined) continue;
