@@ -28,7 +28,7 @@ test: check page ## Everything CI runs: checks, page tests, then unit, wire and 
 check: site ## Formatting, lint and types, Python and TypeScript
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(NPM) run check
 
 unit: site ## The fast Python tests with coverage

@@ -1,4 +1,4 @@
-"""What every benchmark prints: where it ran, a table with each budget beside its figure, and a verdict as the last line."""
+"""What every benchmark prints: a table with each budget beside its figure, where it ran, and a verdict as last line."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def report(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> int:
         figures = (number(row.median), number(min(row.values)), number(max(row.values)), str(len(row.values)))
         table.add_row(row.what, *figures, row.unit, bound, verdict)
     console.print(table)
-    console.print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    console.print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
     for note in notes:
         console.print(note)
     missed = [f"{row.what} {number(row.median)} {row.unit}" for row in rows if not row.met]

@@ -1,8 +1,8 @@
 """Python work per streamed chunk, from the pipe (MessagePort, WebSocket) to the body of `async for`.
 
-A peer that speaks the protocol answers a chat with thousands of chunks, one message each, as fast as they are taken. In the
-page that is a MessagePort in Pyodide's worker; on CPython a WebSocket client in another process. The time is this side's
-alone: wall time in the page, where the event loop does nothing else, and processor time of the process on CPython.
+A peer that speaks the protocol answers a chat with a thousand chunks, one message each, as fast as they are taken. In
+the page that is a MessagePort in Pyodide's worker; on CPython a WebSocket client in another process. The time is this
+side's alone: wall time in the page, where the event loop does nothing else, and processor time on CPython.
 """
 
 from __future__ import annotations
@@ -148,7 +148,12 @@ def main() -> int:
     """Measure both worlds and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20, help="streams in each world (default 20)")
-    parser.add_argument("--chunks", type=int, default=1000, help="chunks in each stream (default 1000; a host keeps 1024 unread ones apart)")
+    parser.add_argument(
+        "--chunks",
+        type=int,
+        default=1000,
+        help="chunks in each stream (default 1000; a host keeps 1024 unread ones apart)",
+    )
     options = parser.parse_args()
     page = in_page(options.runs, options.chunks)
     cpu, wall = asyncio.run(on_cpython(options.runs, options.chunks))

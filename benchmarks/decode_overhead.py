@@ -1,7 +1,7 @@
 """Decode speed and first token through the whole Python stack, beside web-llm called from bare JavaScript.
 
-Both run in one page of one Chromium on one adapter, in turn, on the same prompts; each run is a pair. The Python side is
-Pyodide in its worker, a MessagePort, the engine worker, web-llm; the bare side is web-llm in a worker, timed there.
+Both run in one page of one Chromium on one adapter, in turn, on the same prompts; each run is a pair. The Python side
+is Pyodide in its worker, a MessagePort, the engine worker, web-llm; the bare side is web-llm in a worker, timed there.
 """
 
 from __future__ import annotations

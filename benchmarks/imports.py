@@ -1,4 +1,4 @@
-"""Import cost: `import browserllm` and the first Backend in a fresh interpreter, beside an interpreter that does nothing."""
+"""Import cost: `import browserllm` and the first Backend, in a fresh interpreter each time."""
 
 from __future__ import annotations
 

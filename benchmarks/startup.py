@@ -1,4 +1,4 @@
-"""From opening the page to Python ready, and to the first token; cold (a fresh profile) and warm (the same one again)."""
+"""From opening the page to Python ready, and to the first token: cold (a fresh profile) and warm (the same again)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from _page import chromium, run_python, serve
 from _report import Row, report
 
-FIRST_TOKEN = """
+ASK = """
 import json
 import browserllm as bl
 async with bl.connect() as host:
@@ -24,21 +24,21 @@ json.dumps(True)
 
 
 def open_once(profile: Path, base: str) -> tuple[float, float]:
-    """Milliseconds to Python ready (the page's own clock), then to the first token, in a new browser on this profile."""
+    """Milliseconds to Python ready (the page's own clock) and to the first token, in a new browser on this profile."""
     with chromium(profile) as context:
         page = context.new_page()
         page.goto("about:blank")
         start = time.perf_counter()
         page.goto(base + "python.html", wait_until="commit")
         ready = page.evaluate("async () => { await window.browserllm.ready; return performance.now(); }")
-        run_python(page, FIRST_TOKEN)
+        run_python(page, ASK)
         return ready, (time.perf_counter() - start) * 1e3
 
 
 def main() -> int:
     """Measure cold and warm starts and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="fresh profiles, each opened cold and then warm (default 5)")
+    parser.add_argument("--runs", type=int, default=5, help="fresh profiles, each opened twice (default 5)")
     options = parser.parse_args()
     cold, warm = [], []
     with serve() as base:

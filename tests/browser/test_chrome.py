@@ -1,4 +1,4 @@
-"""CPython and a browser it launched: the whole way from `connect()` to the engine and back, and every way it can end."""
+"""CPython and a browser it launched: the way from `connect()` to the engine and back, and every way it can end."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def test_two_prompts_at_once_queue(tmp_path: Path) -> None:
 
 
 def test_bad_input_leaves_the_host_working(tmp_path: Path) -> None:
-    """Empty messages, a 10 MB prompt, an overlong prompt, an unknown model or option: typed errors that name the value."""
+    """Empty messages, prompts too large, an unknown model or option: typed errors that name the value."""
 
     async def main() -> list[tuple[str, str]]:
         async with backend(tmp_path / "profile", webgpu="software") as (host, llm):
@@ -315,7 +315,7 @@ def test_the_command_line_answers(tmp_path: Path) -> None:
 
 
 def test_doctor_finds_this_machine_able(tmp_path: Path) -> None:
-    """`browserllm doctor --json` checks browser, WebGPU, storage and a real answer, and exits with 0 when all is well."""
+    """`browserllm doctor --json` checks browser, WebGPU, storage and a real answer, and exits with 0."""
     done = subprocess.run(
         [sys.executable, "-m", "browserllm", "doctor", "--json"],
         capture_output=True,

@@ -58,7 +58,7 @@ def open_python(context: BrowserContext, site_url: str) -> Page:
 
 
 def test_streams_an_answer(engine_page: tuple[str, Page]) -> None:
-    """The engine that the device allows streams the pocket model's answer, with usage, timings and the steps passed over."""
+    """The engine that the device allows streams the pocket model's answer, with usage, timings and route."""
     engine, page = engine_page
     answer = run_python(page, ANSWER)
     assert answer["engine"] == engine
@@ -109,7 +109,7 @@ json.dumps(dict(after=after, reason=stopped.finish_reason, generated=stopped.usa
 
 
 def test_two_prompts_at_once_queue(engine_page: tuple[str, Page]) -> None:
-    """Two answers asked for at the same time come one after the other, each whole, and equal to the same asked alone."""
+    """Two answers asked for at once come one after the other, each whole, and the same as when asked alone."""
     _, page = engine_page
     code = """
 import asyncio, json

@@ -73,4 +73,3 @@ json.dumps([int(code), count.passed, count.failed, count.reports[:5], out.getval
     exit_code, passed, failed, reports, output = run_python(page, code)
     assert (exit_code, failed) == (pytest.ExitCode.OK, 0), "\n".join([*reports, output])
     assert passed > 50
-    print(f"in Pyodide: {passed} passed")
