@@ -192,8 +192,12 @@ class ChannelHost(Host):
         if self._closed is not None:
             raise self._closed_error()
         self._last_id = request_id = self._last_id + 1
-        self._send(_Outgoing(PROTOCOL_VERSION, request_id, op, args or {}))
         self._pending[request_id] = pending
+        try:
+            self._send(_Outgoing(PROTOCOL_VERSION, request_id, op, args or {}))
+        except BaseException:
+            del self._pending[request_id]
+            raise
         return request_id
 
     def _send(self, message: _Outgoing) -> None:
