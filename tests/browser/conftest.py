@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -12,22 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
-
-import browserllm
-
-SITE = Path(browserllm.__file__).parent / "static"
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
-NO_WEBGPU = ["--disable-features=WebGPU,WebGPUService", "--disable-gpu"]
+from in_page import FLAGS, NO_WEBGPU, SITE, SOFTWARE_WEBGPU
+from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -72,18 +57,18 @@ def browser_path() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """One Playwright driver for the session."""
+    """One Playwright driver for a file: it holds the thread's event loop, which the files on asyncio need themselves."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_browser(
     playwright: Playwright, browser_path: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., BrowserContext]]:
-    """Start a browser with a fresh profile: `start_browser(webgpu=False)`; closed when the session ends."""
+    """Start a browser with a fresh profile: `start_browser(webgpu=False)`; closed after the file."""
     contexts: list[BrowserContext] = []
 
     def start(*, webgpu: bool = True) -> BrowserContext:
@@ -100,9 +85,3 @@ def start_browser(
     yield start
     for context in contexts:
         context.close()
-
-
-def run_python(page: Page, code: str) -> Any:
-    """Run Python in the page's Pyodide; the value of the last expression, decoded from the JSON it must be."""
-    text = page.evaluate("code => window.browserllm.python(code)", code)
-    return json.loads(text) if text is not None else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import run_python
+from in_page import open_python, run_python
 from playwright.sync_api import BrowserContext, Page
 
 PROMPT = "Tell me a story about a fox."
@@ -47,14 +47,6 @@ def engine_page(
     page = open_python(context, site_url)
     yield request.param, page
     context.close()
-
-
-def open_python(context: BrowserContext, site_url: str) -> Page:
-    """Open the page that has Python and nothing else, and wait until Python is ready."""
-    page = context.new_page()
-    page.goto(site_url + "python.html")
-    page.evaluate("() => window.browserllm.ready")
-    return page
 
 
 def test_streams_an_answer(engine_page: tuple[str, Page]) -> None:
@@ -169,13 +161,10 @@ def test_broken_messages_are_refused_and_the_worker_lives(engine_page: tuple[str
     """Text that is no JSON and a message of another version are answered with `protocol`, and the worker goes on."""
     _, page = engine_page
     code = """
-import asyncio, json
+import json
 import browserllm as bl
 
 async with bl.connect() as host:
-    replies = []
-    loop = asyncio.get_running_loop()
-    seen = loop.create_future()
     from _browserllm_page import engine_port
     async def told(text):
         try:
@@ -185,7 +174,7 @@ async with bl.connect() as host:
         except bl.ProtocolError as e:
             return str(e)
     broken = await told("{not json")
-    other = await told('{"v":99,"id":1,"op":"status","args":{}}')
+    other = await told('{"v":99,"op":"status","args":{}}')
     status = await host.call("status", {})
 json.dumps([broken, other, sorted(status)])
 """

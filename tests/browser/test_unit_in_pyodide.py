@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SITE, run_python
+from in_page import SITE, open_python, run_python
 from playwright.sync_api import BrowserContext
 
 TESTS = Path(__file__).parents[1]
@@ -42,11 +42,9 @@ def test_the_unit_tests_pass_in_pyodide(
 ) -> None:
     """Every unit test that passes on CPython passes on Pyodide in a page, and as many are collected as there are."""
     assert (SITE / "python" / "manifest.json").exists()
-    page = start_browser(webgpu=False).new_page()
+    page = open_python(start_browser(webgpu=False), site_url)
     archive = test_archive()
     page.route("**/unit-tests.zip", lambda route: route.fulfill(body=archive, content_type="application/zip"))
-    page.goto(site_url + "python.html")
-    page.evaluate("() => window.browserllm.ready")
     code = """
 import io, json, sys, zipfile
 from js import fetch

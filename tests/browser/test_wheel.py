@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import run_python
+from in_page import open_python, run_python
 from playwright.sync_api import BrowserContext
 
 ROOT = Path(__file__).parents[2]
@@ -95,9 +95,7 @@ def test_the_installed_package_builds_a_site_that_answers(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    page = start_browser().new_page()
-    page.goto(serve(tmp_path / "site") + "python.html")
-    page.evaluate("() => window.browserllm.ready")
+    page = open_python(start_browser(), serve(tmp_path / "site"))
     code = """
 import json
 import browserllm as bl
