@@ -31,9 +31,9 @@ export interface ChatState {
 
 export type FromApp =
   | { readonly type: "state"; readonly patch: Partial<ChatState> }
-  | { readonly type: "message"; readonly id: number; readonly role: "user" | "assistant"; readonly text: string }
-  | { readonly type: "append"; readonly id: number; readonly text: string }
-  | { readonly type: "done"; readonly id: number; readonly finish_reason: string };
+  | { readonly type: "message"; readonly id: string; readonly role: "user" | "assistant"; readonly text: string }
+  | { readonly type: "append"; readonly id: string; readonly text: string }
+  | { readonly type: "done"; readonly id: string; readonly finish_reason: string };
 
 export const INITIAL: ChatState = {
   status: "starting",

@@ -19,7 +19,7 @@ export class ChatView {
   readonly #log = find("#log");
   readonly #input = find("#input", HTMLTextAreaElement);
   readonly #button = find("#send", HTMLButtonElement);
-  readonly #messages = new Map<number, HTMLElement>();
+  readonly #messages = new Map<string, HTMLElement>();
   readonly #events: ViewEvents;
   #state: ChatState | null = null;
 
@@ -58,7 +58,7 @@ export class ChatView {
     if (state.status === "ready" && before !== "ready" && document.activeElement === document.body) this.#input.focus();
   }
 
-  addMessage(id: number, role: "user" | "assistant", text: string): void {
+  addMessage(id: string, role: "user" | "assistant", text: string): void {
     find("#intro").hidden = true;
     const article = document.createElement("article");
     article.className = "message";
@@ -72,7 +72,7 @@ export class ChatView {
     this.#keepingEnd(() => { this.#log.append(article); }, true);
   }
 
-  append(id: number, text: string): void {
+  append(id: string, text: string): void {
     const paragraph = this.#messages.get(id)?.querySelector("p");
     if (paragraph == null) return;
     this.#keepingEnd(() => {
@@ -82,7 +82,7 @@ export class ChatView {
     });
   }
 
-  finish(id: number, reason: string): void {
+  finish(id: string, reason: string): void {
     const article = this.#messages.get(id);
     if (article === undefined) return;
     delete article.dataset["open"];
@@ -130,12 +130,13 @@ export class ChatView {
     find("#progress-percent").textContent = typeof fraction === "number" ? `${Math.round(fraction * 100)} %` : "";
   }
 
-  #drawError({ error }: ChatState): void {
+  #drawError({ error, status }: ChatState): void {
     find("#error").hidden = error === null;
     if (error === null) return;
     find("#error-title").textContent = TITLES[error.code ?? ""] ?? "That did not work";
     show("#error-message", error.message);
-    show("#error-remedy", error.remedy ?? null);
+    show("#error-remedy", error.remedy ?? REMEDIES[error.code ?? ""] ?? null);
+    find("#retry").hidden = status !== "error"; // with the model still there, the next message is the next try
   }
 
   #suggestion(text: string): HTMLButtonElement {
@@ -160,6 +161,15 @@ const TITLES: Readonly<Record<string, string>> = {
   context_exceeded: "The conversation is too long",
   quota_exceeded: "The browser's storage is full",
   all_backends_failed: "No engine could load the model",
+};
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  unavailable: "Use a current Chrome, Edge, Firefox or Safari, over https or on localhost.",
+  load_failed: "Reload the page; if it happens again, the site's files are incomplete.",
+  download_interrupted: "Check the connection and try again; what has arrived is kept.",
+  out_of_memory: "Close other tabs or programs that use the GPU, then try again.",
+  device_lost: "Try again. If it happens often, update the graphics driver.",
+  quota_exceeded: "Free some disk space, or clear the data of sites that you no longer use.",
 };
 
 function find(selector: string): HTMLElement;

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { makeBreathe } from "../../web/src/engine/transformersjs/breathe.ts";
+import { Decoder, type DecodeJob, type PrefillPace, type TokenModel } from "../../web/src/engine/transformersjs/decoder.ts";
+import { Sampler, seededRandom } from "../../web/src/engine/transformersjs/sampler.ts";
+
+const END = 9;
+const PACE: PrefillPace = { start: 4, least: 2, most: 16, target_ms: 20 };
+
+/** A network that counts: after token n it says n + 1. Each token takes `cost` milliseconds of the test's clock. */
+class Counter implements TokenModel {
+  readonly fed: { ids: readonly number[]; past: number }[] = [];
+  resets = 0;
+  clock = 0;
+  cost = 1;
+  failAt = Infinity;
+
+  feed(ids: readonly number[], past: number): Promise<Float32Array> {
+    if (this.fed.length >= this.failAt) return Promise.reject(new Error("boom"));
+    this.fed.push({ ids, past });
+    this.clock += this.cost * ids.length;
+    const logits = new Float32Array(100);
+    logits[(ids.at(-1) ?? 0) + 1] = 1;
+    return Promise.resolve(logits);
+  }
+
+  reset(): Promise<void> {
+    this.resets += 1;
+    return Promise.resolve();
+  }
+}
+
+function make(breathe = (): Promise<void> => Promise.resolve()): { network: Counter; decoder: Decoder } {
+  const network = new Counter();
+  return { network, decoder: new Decoder(network, breathe, PACE, () => network.clock) };
+}
+
+function job(prompt: number[], changes: Partial<DecodeJob> = {}): DecodeJob & { said: number[] } {
+  const said: number[] = [];
+  return {
+    said,
+    prompt,
+    maxTokens: Infinity,
+    contextWindow: Infinity,
+    sampler: new Sampler({ temperature: 0 }, { temperature: 0, top_p: 1, top_k: 0, repetition_penalty: 1 }, seededRandom(1)),
+    isEnd: (id) => id === END,
+    onToken: (id) => said.push(id) > 0,
+    signal: new AbortController().signal,
+    ...changes,
+  };
+}
+
+describe("the decode loop", () => {
+  it("runs to the end token, which is neither shown nor counted", async () => {
+    const { decoder } = make();
+    const one = job([4, 5]);
+    expect(await decoder.run(one)).toEqual({ finish: "stop", generated: 3, cached: 0 });
+    expect(one.said).toEqual([6, 7, 8]);
+  });
+
+  it("ends for length at max_tokens and at the context window", async () => {
+    expect(await make().decoder.run(job([1], { maxTokens: 3 }))).toMatchObject({ finish: "length", generated: 3 });
+    expect(await make().decoder.run(job([1], { contextWindow: 4 }))).toMatchObject({ finish: "length", generated: 3 });
+    expect(await make().decoder.run(job([1], { maxTokens: 1 }))).toMatchObject({ finish: "length", generated: 1 });
+  });
+
+  it("ends when the text has ended", async () => {
+    const { decoder } = make();
+    expect(await decoder.run(job([1], { onToken: (id) => id < 4 }))).toMatchObject({ finish: "stop", generated: 3 });
+  });
+
+  it("reuses what it knows when the next prompt goes on from it", async () => {
+    const { network, decoder } = make();
+    await decoder.run(job([4, 5]));
+    const next = await decoder.run(job([4, 5, 6, 7, 8, 9, 2, 3]));
+    expect(next.cached).toBe(5);
+    expect(network.resets).toBe(0);
+    expect(network.fed.find(({ past }) => past === 5)?.ids).toEqual([9, 2, 3]);
+  });
+
+  it("forgets when the next prompt is another, or the same again", async () => {
+    const { network, decoder } = make();
+    await decoder.run(job([4, 5]));
+    expect(await decoder.run(job([4, 6]))).toMatchObject({ cached: 0 });
+    expect(network.resets).toBe(1);
+    expect(await decoder.run(job([4, 6]))).toMatchObject({ cached: 0 });
+    expect(network.resets).toBe(2);
+  });
+
+  it("feeds a long prompt in pieces of as much as the time allows", async () => {
+    const { network, decoder } = make();
+    await decoder.run(job(Array.from({ length: 60 }, () => 1), { maxTokens: 1 }));
+    expect(network.fed.map(({ ids }) => ids.length)).toEqual([4, 16, 16, 16, 8]);
+    const slow = make();
+    slow.network.cost = 100;
+    await slow.decoder.run(job([1, 1, 1, 1, 1, 1, 1], { maxTokens: 1 }));
+    expect(slow.network.fed.map(({ ids }) => ids.length)).toEqual([4, 2, 1]);
+    const instant = make();
+    instant.network.cost = 0;
+    await instant.decoder.run(job(Array.from({ length: 30 }, () => 1), { maxTokens: 1 }));
+    expect(instant.network.fed.map(({ ids }) => ids.length)).toEqual([4, 16, 10]);
+  });
+
+  it("stops between two tokens, and knows what it has fed", async () => {
+    const controller = new AbortController();
+    const { decoder } = make();
+    const one = job([1], { signal: controller.signal, onToken: (id) => { if (id === 3) controller.abort(); return true; } });
+    expect(await decoder.run(one)).toMatchObject({ finish: "cancelled", generated: 2 });
+    expect(await decoder.run(job([1, 2, 3]))).toMatchObject({ cached: 2, finish: "stop" });
+  });
+
+  it("stops between two pieces of a prompt, and goes on from there", async () => {
+    const controller = new AbortController();
+    const { network, decoder } = make(() => { controller.abort(); return Promise.resolve(); });
+    const prompt = Array.from({ length: 30 }, () => 1);
+    expect(await decoder.run(job(prompt, { signal: controller.signal }))).toEqual({ finish: "cancelled", generated: 0, cached: 0 });
+    expect(network.fed).toHaveLength(1);
+    expect(await decoder.run(job(prompt, { maxTokens: 1 }))).toMatchObject({ cached: 4 });
+  });
+
+  it("begins anew after a failure", async () => {
+    const { network, decoder } = make();
+    network.failAt = 2;
+    await expect(decoder.run(job([1]))).rejects.toThrow("boom");
+    expect(network.resets).toBe(1);
+    network.failAt = Infinity;
+    expect(await decoder.run(job([1]))).toMatchObject({ cached: 0, finish: "stop" });
+  });
+});
+
+describe("breathing", () => {
+  it("lets others in once enough time has passed, and not before", async () => {
+    let now = 0;
+    const breathe = makeBreathe(() => now);
+    let heard = false;
+    // Something else that waits for its turn of the event loop, as a message to a worker does.
+    setImmediate(() => { heard = true; });
+    await breathe();
+    expect(heard).toBe(false);
+    for (let breaths = 0; breaths < 20 && !heard; breaths += 1) {
+      now += 8;
+      await breathe();
+    }
+    expect(heard).toBe(true);
+  });
+});

@@ -1,0 +1,155 @@
+/** Small stand-ins that several tests share. */
+
+import type { Clock } from "../../web/src/engine/outbox.ts";
+import type { ChatOutcome, EmitText, Engine, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
+import type { ChatRequest } from "../../web/src/engine/options.ts";
+import type { LoadOrder } from "../../web/src/engine/protocol.ts";
+import { EngineRegistry } from "../../web/src/engine/registry.ts";
+import { Prober } from "../../web/src/engine/probe.ts";
+import { Service } from "../../web/src/engine/service.ts";
+import { Peer } from "../../web/src/engine/peer.ts";
+
+/** A clock that the test moves. */
+export class ManualClock implements Clock {
+  time = 0;
+  readonly #timers = new Set<{ at: number; callback: () => void }>();
+
+  now(): number {
+    return this.time;
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.time + ms, callback };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  advance(ms: number): void {
+    this.time += ms;
+    for (const timer of this.#timers) {
+      if (timer.at > this.time) continue;
+      this.#timers.delete(timer);
+      timer.callback();
+    }
+  }
+}
+
+/** Something a test waits for: resolve it from outside. */
+export class Gate<T = void> {
+  readonly promise: Promise<T>;
+  open!: (value: T) => void;
+  fail!: (error: Error) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.open = resolve;
+      this.fail = reject;
+    });
+  }
+}
+
+/** Lets everything that can run now run: promises and messages, no timers. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A model whose answers the test writes token by token. */
+export class FakeModel implements LoadedModel {
+  readonly device = "webgpu";
+  readonly adapter = "fake";
+  readonly context_window = 100;
+  readonly loss = new Gate<string>();
+  readonly lost = this.loss.promise;
+  readonly chats: { request: ChatRequest; emit: EmitText; signal: AbortSignal; end: Gate<ChatOutcome> }[] = [];
+  unloads = 0;
+
+  chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
+    const end = new Gate<ChatOutcome>();
+    signal.addEventListener("abort", () => { end.open(outcome("cancelled")); });
+    this.chats.push({ request, emit, signal, end });
+    return end.promise;
+  }
+
+  countTokens(): Promise<number> {
+    return Promise.resolve(7);
+  }
+
+  embed(): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
+    return Promise.resolve({ vectors: [[1, 2]], tokens: 3 });
+  }
+
+  unload(): Promise<void> {
+    this.unloads += 1;
+    return Promise.resolve();
+  }
+}
+
+export function outcome(finish_reason: ChatOutcome["finish_reason"] = "stop"): ChatOutcome {
+  return { finish_reason, usage: { prompt_tokens: 5, completion_tokens: 3, cached_tokens: 1 }, warnings: [] };
+}
+
+/** An engine whose loads the test ends. */
+export class FakeEngine implements Engine {
+  readonly loads: { order: LoadOrder; context: LoadContext; end: Gate<LoadedModel> }[] = [];
+
+  load(order: LoadOrder, context: LoadContext): Promise<LoadedModel> {
+    const end = new Gate<LoadedModel>();
+    this.loads.push({ order, context, end });
+    return end.promise;
+  }
+}
+
+export interface Said {
+  readonly id?: number | null;
+  readonly type: string;
+  readonly name?: string;
+  readonly data?: Record<string, unknown>;
+  readonly error?: { code: string; message: string; data: Record<string, unknown> };
+}
+
+/** A service with a fake engine, and peers that write down what they are told. */
+export class Bench {
+  readonly engine = new FakeEngine();
+  readonly clock = new ManualClock();
+  readonly peers: Peer[] = [];
+  readonly service = new Service({
+    registry: new EngineRegistry([
+      { name: "fake", version: "1", import: () => Promise.resolve(this.engine) },
+      { name: "broken", version: "1", import: () => Promise.reject(new TypeError("no network")) },
+    ]),
+    prober: new Prober({ isSecureContext: false, crossOriginIsolated: false, navigator: { userAgent: "test" } }),
+    base: "https://example.org/app/",
+    event: (name, data) => {
+      for (const peer of this.peers) peer.event(name, data);
+    },
+  });
+
+  connect(): { peer: Peer; said: Said[]; ask: (id: number, op: string, args?: object) => void; of: (id: number) => Said[] } {
+    const said: Said[] = [];
+    const send = (text: string): void => { said.push(JSON.parse(text) as Said); };
+    const peer = new Peer({ send }, { protocol: 1 }, this.service.handle, this.clock);
+    this.peers.push(peer);
+    return {
+      peer,
+      said,
+      ask: (id, op, args = {}) => { peer.receive(JSON.stringify({ v: 1, id, op, args })); },
+      of: (id) => said.filter((message) => message.id === id),
+    };
+  }
+
+  /** Load a model by its asker's hand, and return it. */
+  async load(ask: (id: number, op: string, args: object) => void, model = "m", id = 1000): Promise<FakeModel> {
+    ask(id, "load", order(model));
+    await settle();
+    const fake = new FakeModel();
+    this.engine.loads.at(-1)?.end.open(fake);
+    await settle();
+    return fake;
+  }
+}
+
+export function order(model: string, artifact: object = { url: "models/m/" }): object {
+  return { model, engine: "fake", device: "webgpu", artifact };
+}
+
+export const HELLO_MESSAGES = [{ role: "user", content: "hello" }];

@@ -1,0 +1,156 @@
+import { describe, expect, it } from "vitest";
+import { PageError, toPageError } from "../../web/src/engine/errors.ts";
+import { encode, MAX_MESSAGE_CHARS, parse } from "../../web/src/engine/protocol.ts";
+
+function read(message: unknown): ReturnType<typeof parse> {
+  return parse(typeof message === "string" ? message : JSON.stringify(message));
+}
+
+function refusal(message: unknown): { id: number | null; code: string; text: string; parameter: unknown } {
+  const answer = read(message);
+  if (answer.kind !== "refusal") throw new Error(`accepted: ${JSON.stringify(message)}`);
+  return { id: answer.id, code: answer.error.code, text: answer.error.message, parameter: answer.error.data["parameter"] };
+}
+
+const chat = (args: object): object => ({ v: 1, id: 3, op: "chat", args: { model: "m", messages: [{ role: "user", content: "hi" }], ...args } });
+
+describe("what is no message of the protocol", () => {
+  it.each([
+    ["not json", "must be JSON"],
+    ["[1]", "must be a JSON object"],
+    ["null", "must be a JSON object"],
+    ['{"v":2,"id":1,"op":"status"}', "'v' must be 1, the protocol's version, not 2"],
+    ['{"v":1,"op":"status"}', "'id' must be a whole number >= 0, not nothing"],
+    ['{"v":1,"id":-1,"op":"status"}', "'id' must be"],
+    ['{"v":1,"id":"a","op":"status"}', "'id' must be"],
+    ['{"v":1,"id":1,"op":"dance"}', `'op' must be an operation of the protocol, not "dance"`],
+    ['{"v":1,"id":1,"op":"status","args":[]}', "'args' must be an object, not []"],
+  ])("refuses %s and says why", (text, reason) => {
+    const { code, text: message } = refusal(text);
+    expect(code).toBe("protocol");
+    expect(message).toContain(reason);
+  });
+
+  it("refuses a text that is too long, and what is no text, without reading it", () => {
+    expect(refusal(`"${"x".repeat(MAX_MESSAGE_CHARS)}"`).text).toContain("characters");
+    const binary = parse(new ArrayBuffer(2));
+    expect(binary).toMatchObject({ kind: "refusal", id: null, error: { code: "protocol" } });
+  });
+
+  it("gives the request's id back where it could be read", () => {
+    expect(refusal({ v: 9, id: 12, op: "status" }).id).toBe(12);
+    expect(refusal({ v: 1, op: "status" }).id).toBeNull();
+  });
+
+  it("cuts a long wrong value short", () => {
+    expect(refusal({ v: 1, id: 1, op: "x".repeat(500) }).text.length).toBeLessThan(200);
+  });
+});
+
+describe("what a request may say", () => {
+  it("reads every operation", () => {
+    expect(read({ v: 1, id: 1, op: "probe", args: { refresh: true } })).toMatchObject({ request: { op: "probe", refresh: true } });
+    expect(read({ v: 1, id: 1, op: "status" })).toMatchObject({ kind: "request", id: 1, request: { op: "status" } });
+    expect(read({ v: 1, id: 1, op: "unload" })).toMatchObject({ request: { model: null } });
+    expect(read({ v: 1, id: 1, op: "unload", args: { model: "m" } })).toMatchObject({ request: { model: "m" } });
+    expect(read({ v: 1, id: 7, op: "cancel" })).toEqual({ kind: "cancel", id: 7 });
+    expect(read({ v: 1, id: 1, op: "embed", args: { model: "m", input: ["a"] } })).toMatchObject({ request: { embed: { input: ["a"] } } });
+    expect(read({ v: 1, id: 1, op: "count_tokens", args: { model: "m", text: "a" } })).toMatchObject({
+      request: { count: { content: { text: "a" } } },
+    });
+    const load = { model: "m", engine: "webllm", device: "webgpu", artifact: { url: "u" } };
+    expect(read({ v: 1, id: 1, op: "load", args: load })).toMatchObject({ request: { order: load } });
+  });
+
+  it("reads every chat option, and treats null as absent", () => {
+    const options = {
+      max_tokens: 5,
+      temperature: 0,
+      top_p: 0.5,
+      top_k: 3,
+      stop: ["a"],
+      seed: 1,
+      frequency_penalty: -1,
+      presence_penalty: 2,
+      repetition_penalty: 1.1,
+      logprobs: true,
+      top_logprobs: 2,
+      response_format: { type: "text" },
+    };
+    expect(read(chat({ ...options, logit_bias: { 5: -100 } }))).toMatchObject({
+      request: { chat: { options: { ...options, logit_bias: new Map([[5, -100]]) }, unknown: [] } },
+    });
+    expect(read(chat({ temperature: null, stop: null }))).toMatchObject({ request: { chat: { options: { temperature: undefined } } } });
+  });
+
+  it("keeps the names of options it does not know, to warn of them", () => {
+    expect(read(chat({ mirostat: 2, typical_p: null }))).toMatchObject({ request: { chat: { unknown: ["mirostat"] } } });
+  });
+
+  it.each([
+    [{ model: "" }, "model"],
+    [{ model: 5 }, "model"],
+    [{ messages: [] }, "messages"],
+    [{ messages: "hi" }, "messages"],
+    [{ messages: ["hi"] }, "messages[0]"],
+    [{ messages: [{ role: "robot", content: "x" }] }, "messages[0].role"],
+    [{ messages: [{ role: "user", content: [1] }] }, "messages[0].content"],
+    [{ max_tokens: 0 }, "max_tokens"],
+    [{ max_tokens: 1.5 }, "max_tokens"],
+    [{ temperature: -1 }, "temperature"],
+    [{ temperature: "hot" }, "temperature"],
+    [{ top_p: 0 }, "top_p"],
+    [{ top_p: 1.01 }, "top_p"],
+    [{ repetition_penalty: 0 }, "repetition_penalty"],
+    [{ frequency_penalty: 3 }, "frequency_penalty"],
+    [{ stop: "x" }, "stop"],
+    [{ stop: [""] }, "stop"],
+    [{ seed: 0.5 }, "seed"],
+    [{ logprobs: 1 }, "logprobs"],
+    [{ top_logprobs: 21 }, "top_logprobs"],
+    [{ logit_bias: { x: 1 } }, "logit_bias"],
+    [{ logit_bias: { 1: 101 } }, "logit_bias"],
+    [{ logit_bias: [] }, "logit_bias"],
+    [{ response_format: "json" }, "response_format"],
+  ])("refuses a chat with %j and names the parameter", (args, parameter) => {
+    expect(refusal(chat(args))).toMatchObject({ id: 3, code: "invalid_request", parameter });
+  });
+
+  it.each([
+    ["load", { model: "m", engine: "e", device: "tpu", artifact: {} }, "device"],
+    ["load", { model: "m", engine: "e", device: "wasm" }, "artifact"],
+    ["load", { model: "m", device: "wasm", artifact: {} }, "engine"],
+    ["embed", { model: "m", input: [] }, "input"],
+    ["embed", { model: "m", input: [5] }, "input"],
+    ["count_tokens", { model: "m" }, "messages"],
+    ["count_tokens", { model: "m", text: "a", messages: [{ role: "user", content: "a" }] }, "text"],
+    ["probe", { refresh: "yes" }, "refresh"],
+  ])("refuses %s with %j", (op, args, parameter) => {
+    expect(refusal({ v: 1, id: 3, op, args })).toMatchObject({ code: "invalid_request", parameter });
+  });
+
+  it("is not fooled by names that every object has", () => {
+    expect(refusal({ v: 1, id: 1, op: "chat", args: { messages: [{ role: "user", content: "a" }], toString: 1 } }).parameter).toBe("model");
+  });
+});
+
+describe("errors on their way out", () => {
+  it("keep their code, message and data", () => {
+    const error = new PageError("context_exceeded", "too long", { prompt_tokens: 5 });
+    expect(toPageError(error)).toBe(error);
+    expect(error.body()).toEqual({ code: "context_exceeded", message: "too long", data: { prompt_tokens: 5 } });
+  });
+
+  it("are internal, with their name, when nobody knows them", () => {
+    expect(toPageError(new RangeError("boom")).body()).toEqual({ code: "internal", message: "RangeError: boom", data: { name: "RangeError" } });
+    expect(toPageError("boom").message).toBe("string: boom");
+  });
+
+  it("say that storage is full", () => {
+    expect(toPageError(new DOMException("no room", "QuotaExceededError")).code).toBe("quota_exceeded");
+  });
+
+  it("carry the protocol's version", () => {
+    expect(JSON.parse(encode({ type: "hello", data: {} }))).toEqual({ v: 1, type: "hello", data: {} });
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it, vi } from "vitest";
+import { chipsOf, INITIAL, readFromApp, speedOf } from "../../web/src/chat/state.ts";
+import { EnginePort } from "../../web/src/python/engine-port.ts";
+import { HandlerSlot, type TextHandler } from "../../web/src/python/handler.ts";
+import { settle } from "./helpers.ts";
+
+/** A Python function as Pyodide hands it over. */
+function proxy(): { handler: TextHandler; heard: string[]; copies: () => number; destroyed: () => number } {
+  const heard: string[] = [];
+  let copies = 0;
+  let destroyed = 0;
+  const handler: TextHandler = Object.assign((text: string) => { heard.push(text); return null; }, {
+    copy: () => { copies += 1; return handler; },
+    destroy: () => { destroyed += 1; },
+  });
+  return { handler, heard, copies: () => copies, destroyed: () => destroyed };
+}
+
+describe("a Python function that JavaScript keeps", () => {
+  it("is copied when it comes, and destroyed when it goes", () => {
+    const slot = new HandlerSlot();
+    const { handler, heard, copies, destroyed } = proxy();
+    slot.call("nobody hears");
+    slot.set(handler);
+    slot.call("hello");
+    expect([slot.filled, heard, copies(), destroyed()]).toEqual([true, ["hello"], 1, 0]);
+    slot.set(null);
+    expect([slot.filled, destroyed()]).toEqual([false, 1]);
+  });
+
+  it("may return a proxy, which is destroyed too", () => {
+    const slot = new HandlerSlot();
+    const destroy = vi.fn();
+    slot.set(() => ({ destroy }));
+    slot.call("x");
+    expect(destroy).toHaveBeenCalledOnce();
+  });
+});
+
+describe("the engine's port in Python", () => {
+  it("greets every new listener, and tells nobody what was meant for another", async () => {
+    const sent: unknown[] = [];
+    const port: Pick<MessagePort, "postMessage" | "onmessage"> = { onmessage: null, postMessage: (text: unknown) => { sent.push(text); } };
+    const engine = new EnginePort(port);
+    const say = (data: unknown): void => {
+      Reflect.apply(port.onmessage ?? (() => undefined), port as MessagePort, [{ data } as MessageEvent]);
+    };
+    engine.set_handler(null);
+    say("hello");
+    const [first, second] = [proxy(), proxy()];
+    engine.set_handler(first.handler);
+    expect(first.heard).toEqual([]); // Python is still in its call
+    await settle();
+    say("one");
+    engine.set_handler(null);
+    say("two");
+    engine.set_handler(second.handler);
+    await settle();
+    say(new ArrayBuffer(1));
+    say("three");
+    engine.send("out");
+    expect(first.heard).toEqual(["hello", "one"]);
+    expect(second.heard).toEqual(["hello", "three"]);
+    expect(sent).toEqual(["out"]);
+  });
+});
+
+describe("the chat page's state", () => {
+  it("shows who answers, and where", () => {
+    expect(chipsOf(INITIAL)).toEqual([]);
+    expect(chipsOf({ ...INITIAL, model: "pocket", engine: "webllm", device: "webgpu", adapter: "Apple M4" })).toEqual([
+      "pocket",
+      "WebLLM on WebGPU",
+      "Apple M4",
+    ]);
+    expect(chipsOf({ ...INITIAL, engine: "mine", device: "npu" })).toEqual(["mine on npu"]);
+    expect(chipsOf({ ...INITIAL, engine: "transformersjs", device: "wasm" })).toEqual(["Transformers.js on the CPU"]);
+  });
+
+  it("shows how fast", () => {
+    expect(speedOf(INITIAL)).toBe("");
+    expect(speedOf({ ...INITIAL, tokens_per_s: 37.24, first_token_ms: 312 })).toBe("37.2 tokens/s · first after 0.31 s");
+    expect(speedOf({ ...INITIAL, tokens_per_s: 0, first_token_ms: null })).toBe("");
+  });
+
+  it("reads the app's messages, and nothing else", () => {
+    expect(readFromApp('{"type":"done","id":"m1","finish_reason":"stop"}')).toEqual({ type: "done", id: "m1", finish_reason: "stop" });
+    expect(() => readFromApp("[]")).toThrow("not a message of the app");
+  });
+});

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PageError } from "../../web/src/engine/errors.ts";
+import { chatError, loadError } from "../../web/src/engine/webllm/errors.ts";
+import { findMissingFile } from "../../web/src/engine/webllm/files.ts";
+import { readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { readProgress } from "../../web/src/engine/webllm/progress.ts";
+import { toResponseFormat, toWebLlm } from "../../web/src/engine/webllm/request.ts";
+import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
+import type { ChatOptions } from "../../web/src/engine/options.ts";
+
+describe("progress", () => {
+  it.each([
+    [0, "Start to fetch params", { phase: "downloading", fraction: 0 }],
+    [
+      0.25,
+      "Fetching param cache[1/4]: 3MB fetched. 25% completed, 1 secs elapsed. It can take a while when we first visit this page",
+      { phase: "downloading", fraction: 0.25, loaded_bytes: 3 * 1024 * 1024 },
+    ],
+    [0.5, "Loading model from cache[2/4]: 3MB loaded. 50% completed, 1 secs elapsed.", { phase: "loading", fraction: 0.5 }],
+    [0.9, "Loading GPU shader modules[9/10]: 90% completed, 2 secs elapsed.", { phase: "compiling", fraction: 0.9 }],
+    [1, "Finish loading on WebGPU - google", { phase: "compiling", fraction: 1 }],
+    [NaN, "Something new", { phase: "loading", fraction: null, text: "Something new" }],
+  ])("%d %j is read as %j", (progress, text, expected) => {
+    expect(readProgress({ progress, text })).toMatchObject(expected);
+  });
+});
+
+function named(name: string, message = "x"): Error {
+  return Object.assign(new Error(message), { name });
+}
+
+describe("failures", () => {
+  it.each([
+    [named("ModelNotFoundError"), "model_not_found", undefined],
+    [named("WebGPUNotAvailableError"), "unavailable", "no_api"],
+    [named("ShaderF16SupportError"), "unavailable", "missing_feature"],
+    [named("DeviceLostError"), "device_lost", undefined],
+    [named("IntegrityError"), "integrity", undefined],
+    [named("QuotaExceededError"), "quota_exceeded", undefined],
+    [new Error("Unable to find a compatible GPU. This"), "unavailable", "no_adapter"],
+    [new Error("Cannot initialize because maxBufferSize exceeds limit. requested=1"), "unavailable", "missing_feature"],
+    [new RangeError("Array buffer allocation failed"), "out_of_memory", undefined],
+    [new Error("?"), "load_failed", undefined],
+    [new PageError("cancelled", "x"), "cancelled", undefined],
+  ])("of a load: %s is %s", (error, code, reason) => {
+    const found = loadError(error, "m");
+    expect(found.code).toBe(code);
+    expect(found.data["reason"]).toBe(reason);
+  });
+
+  it("name both numbers when the context is exceeded, with what was cached", () => {
+    const text = "Prompt tokens exceed context window size: number of prompt tokens: 300; context window size: 256\nConsider";
+    expect(chatError(named("ContextWindowSizeExceededError", text), 20)).toMatchObject({
+      code: "context_exceeded",
+      data: { prompt_tokens: 320, context_window: 256 },
+    });
+    expect(chatError(named("ContextWindowSizeExceededError", "reworded"), 0).code).toBe("internal");
+  });
+
+  it.each([
+    [named("MessageOrderError"), "messages"],
+    [named("SystemMessageOrderError"), "messages"],
+    [new Error("Role is not supported: tool"), "messages"],
+    [named("GrammarMatcherInitError"), "response_format"],
+  ])("of a request: %s blames %s", (error, parameter) => {
+    expect(chatError(error, 0)).toMatchObject({ code: "invalid_request", data: { parameter } });
+  });
+
+  it("of a chat that nobody knows are internal", () => {
+    expect(chatError(new Error("x"), 0).code).toBe("internal");
+    expect(chatError(new PageError("device_lost", "x"), 0).code).toBe("device_lost");
+  });
+});
+
+describe("a request", () => {
+  const make = (options: ChatOptions): ReturnType<typeof toWebLlm> =>
+    toWebLlm({ model: "m", messages: [{ role: "user", content: "a" }, { role: "tool", content: "b" }], options, unknown: [] });
+
+  it("carries every option that the library has", () => {
+    const { request, warnings } = make({
+      max_tokens: 3,
+      temperature: 0.5,
+      top_p: 0.9,
+      seed: 4,
+      stop: ["x"],
+      frequency_penalty: 1,
+      presence_penalty: 1,
+      repetition_penalty: 1.2,
+      logit_bias: new Map([[5, 1]]),
+      logprobs: true,
+      top_logprobs: 2,
+      response_format: { type: "text" },
+    });
+    expect(warnings).toEqual([]);
+    expect(request).toMatchObject({
+      stream: true,
+      stream_options: { include_usage: true },
+      messages: [{ role: "user" }, { role: "tool", tool_call_id: "" }],
+      max_tokens: 3,
+      temperature: 0.5,
+      seed: 4,
+      stop: ["x"],
+      logit_bias: { 5: 1 },
+      top_logprobs: 2,
+      response_format: { type: "text" },
+    });
+  });
+
+  it("warns of what the library lacks", () => {
+    expect(make({ top_k: 5 }).warnings).toMatchObject([{ parameter: "top_k" }]);
+    const { request, warnings } = make({ logprobs: true, top_logprobs: 9 });
+    expect(warnings).toMatchObject([{ parameter: "top_logprobs" }]);
+    expect(request.top_logprobs).toBe(5);
+    expect(make({ top_logprobs: 2 }).request.top_logprobs).toBeNull();
+  });
+
+  it("says a response format in the library's words", () => {
+    const schema = { type: "object" };
+    const text = JSON.stringify(schema);
+    expect(toResponseFormat({ type: "json_object" })).toEqual({ type: "json_object" });
+    expect(toResponseFormat({ type: "json_object", schema: text })).toEqual({ type: "json_object", schema: text });
+    expect(toResponseFormat({ type: "json_schema", json_schema: { name: "x", schema } })).toEqual({ type: "json_object", schema: text });
+    expect(toResponseFormat({ type: "json_schema", schema })).toEqual({ type: "json_object", schema: text });
+    expect(toResponseFormat({ type: "grammar", grammar: "root ::= [a]" })).toEqual({ type: "grammar", grammar: "root ::= [a]" });
+    expect(toResponseFormat({ type: "structural_tag", structural_tag: {} })).toEqual({ type: "structural_tag", structural_tag: "{}" });
+    expect(() => toResponseFormat({ type: "xml" })).toThrow("xml");
+    expect(() => toResponseFormat({ type: "json_schema" })).toThrow("schema");
+  });
+});
+
+describe("a conversation template", () => {
+  const chatml = {
+    system_template: "<|im_start|>system\n{system_message}<|im_end|>\n",
+    system_message: "Be kind.",
+    roles: { user: "<|im_start|>user", assistant: "<|im_start|>assistant", tool: "<|im_start|>user" },
+    role_templates: { user: "{user_message}", assistant: "{assistant_message}", tool: "<r>{tool_message}</r>" },
+    role_content_sep: "\n",
+    role_empty_sep: "\n",
+    seps: ["<|im_end|>\n"],
+  };
+
+  it("renders the prompt that the library renders", () => {
+    const prompt = renderPrompt(chatml, [
+      { role: "user", content: "a $& b" },
+      { role: "assistant", content: "c" },
+      { role: "tool", content: "d" },
+    ]).join("");
+    expect(prompt).toBe(
+      "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\na $& b<|im_end|>\n<|im_start|>assistant\nc<|im_end|>\n" +
+        "<|im_start|>user\n<r>d</r><|im_end|>\n<|im_start|>assistant\n",
+    );
+  });
+
+  it("takes the caller's system message in place of its own", () => {
+    const [system] = renderPrompt(chatml, [{ role: "system", content: "Be brief." }, { role: "user", content: "a" }]);
+    expect(system).toBe("<|im_start|>system\nBe brief.<|im_end|>\n");
+  });
+
+  it("does with little", () => {
+    expect(renderPrompt({}, [{ role: "user", content: "a" }])).toEqual([": a", ": "]);
+    const silent = { ...chatml, system_message: "", render_empty_system_message: false };
+    expect(renderPrompt(silent, [{ role: "user", content: "a" }])[0]).toBe("<|im_start|>user\na<|im_end|>\n");
+    const bare = { ...chatml, add_role_after_system_message: false };
+    expect(renderPrompt(bare, [{ role: "user", content: "a" }])[1]).toBe("a<|im_end|>\n");
+  });
+});
+
+describe("what the library keeps to itself", () => {
+  const engineWith = (pipeline: object, config: object): Parameters<typeof readInternals>[0] =>
+    ({
+      loadedModelIdToPipeline: new Map([["m", pipeline]]),
+      loadedModelIdToChatConfig: new Map([["m", config]]),
+    }) as unknown as Parameters<typeof readInternals>[0];
+
+  it("is read where it lies", () => {
+    const pipeline = {
+      contextWindowSize: 2048,
+      slidingWindowSize: -1,
+      filledKVCacheLength: 30,
+      curRoundDecodingTotalTokens: 4,
+      tokenizer: { encode: (text: string) => new Int32Array(text.length) },
+    };
+    const internals = readInternals(engineWith(pipeline, { conv_template: { seps: ["a"] }, conv_config: { seps: ["b"] } }), "m");
+    expect(internals.contextWindow).toBe(2048);
+    expect(internals.template).toEqual({ seps: ["b"] });
+    expect(internals.countTokens("abc")).toBe(3);
+    expect([internals.filled(), internals.decoded()]).toEqual([30, 4]);
+  });
+
+  it("is null where it does not lie, and a sliding window has no end", () => {
+    const internals = readInternals(engineWith({ contextWindowSize: 5, slidingWindowSize: 4 }, {}), "m");
+    expect(internals.contextWindow).toBeNull();
+    expect([internals.template, internals.countTokens("a"), internals.filled()]).toEqual([null, null, null]);
+    expect(readInternals({} as Parameters<typeof readInternals>[0], "m").contextWindow).toBeNull();
+  });
+});
+
+describe("a missing file", () => {
+  const files = { folder: "http://h/m/resolve/main/", library: "http://h/m/lib.wasm" };
+  let answers: Record<string, number>;
+  let cached: Set<string>;
+
+  beforeEach(() => {
+    answers = {};
+    cached = new Set();
+    const shards = JSON.stringify({ records: [{ dataPath: "params_shard_0.bin" }, {}] });
+    vi.stubGlobal("caches", { match: (url: string) => Promise.resolve(cached.has(url) ? new Response(shards) : undefined) });
+    vi.stubGlobal("fetch", (url: string, init?: RequestInit) => {
+      const status = answers[url.slice(url.lastIndexOf("/") + 1)] ?? 200;
+      if (status === 0) return Promise.reject(new TypeError("offline"));
+      return Promise.resolve(new Response(init?.method === "HEAD" ? null : shards, { status }));
+    });
+  });
+  afterEach(() => { vi.unstubAllGlobals(); });
+
+  it("is named with the server's answer", async () => {
+    answers["lib.wasm"] = 404;
+    expect(await findMissingFile(files, "m")).toMatchObject({ code: "load_failed", data: { url: "http://h/m/lib.wasm", status: 404 } });
+  });
+
+  it("is found among the weights too", async () => {
+    answers["params_shard_0.bin"] = 403;
+    expect(await findMissingFile(files, "m")).toMatchObject({ data: { url: "http://h/m/resolve/main/params_shard_0.bin" } });
+  });
+
+  it("is an interrupted download when nobody answers, unless it is cached", async () => {
+    answers["mlc-chat-config.json"] = 0;
+    expect(await findMissingFile(files, "m")).toMatchObject({ code: "download_interrupted" });
+    cached.add("http://h/m/resolve/main/mlc-chat-config.json");
+    expect(await findMissingFile(files, "m")).toBeNull();
+  });
+
+  it("is not claimed where a server does not know HEAD, or the list is no JSON", async () => {
+    answers["tokenizer.json"] = 405;
+    expect(await findMissingFile(files, "m")).toBeNull();
+    vi.stubGlobal("fetch", () => Promise.resolve(new Response("<html>")));
+    expect(await findMissingFile(files, "m")).toBeNull();
+  });
+});

@@ -1,0 +1,29 @@
+import { resolve } from "node:path";
+import { defineConfig } from "vitest/config";
+
+const project = resolve(import.meta.dirname, "..");
+
+export default defineConfig({
+  // The tests lie beside the other tests of the project, where there is no node_modules above them.
+  root: project,
+  resolve: { alias: { vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js") } },
+  test: {
+    dir: resolve(project, "tests/page"),
+    environment: "node",
+    coverage: {
+      provider: "v8",
+      reportsDirectory: "web/coverage",
+      include: ["web/src/**/*.ts"],
+      // What needs a browser (a GPU, wasm runtimes, a DOM) is covered by tests/browser.
+      exclude: [
+        "web/src/engine/{worker,start,engines,engine}.ts",
+        "web/src/engine/webllm/{engine,model}.ts",
+        "web/src/engine/transformersjs/{engine,model,network,ort}.ts",
+        "web/src/host/**",
+        "web/src/python/{worker,page,console,messages}.ts",
+        "web/src/chat/{chat,view}.ts",
+      ],
+      thresholds: { lines: 90, functions: 90, branches: 85, statements: 90 },
+    },
+  },
+});
