@@ -27,7 +27,7 @@ import msgspec
 from .backend import Backend
 from .channel import PROTOCOL_VERSION, ChannelHost
 from .device import AdapterInfo, DeviceFacts, WasmFacts, WebGPUFacts
-from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, Unavailable, to_wire
+from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, ProtocolError, Unavailable, to_wire
 from .stream import Delta, Draft
 from .types import (
     Capabilities,
@@ -283,6 +283,8 @@ class _Page:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.cancelled: list[str] = []
         self.loaded: dict[str, dict[str, Any]] = {}
+        self.validation: list[Step] = ["ok"]
+        self.finish_reason = "stop"
         self._unproven: set[str] = set()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stops: dict[int, asyncio.Future[None]] = {}
@@ -338,8 +340,10 @@ class _Page:
             if op in ("load", "chat", "unload"):
                 async with self._turn:
                     data = await getattr(self, f"_{op}")(request_id, args)
-            else:
+            elif op in {"probe", "status"}:
                 data = getattr(self, f"_{op}")(args)
+            else:
+                raise ProtocolError(f"there is no op {op!r}")
         except BrowserLLMError as error:
             self.say({"id": request_id, "type": "error", "error": to_wire(error)})
         else:
@@ -390,11 +394,11 @@ class _Page:
             failure = self.fail_validation.get((engine, device)) or self.fail_validation.get(engine)
             if failure is not None:
                 raise failure
-            steps: list[Step] = ["ok"]
+            steps = list(self.validation)
         else:
             steps = self.script.next()
         tokens = 0
-        finish = "stop"
+        finish = self.finish_reason
         for step in steps:
             if isinstance(step, BaseException):
                 raise step

@@ -1,0 +1,31 @@
+"""Async tests without a plugin: the same files run on CPython and, inside a page, on Pyodide."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from importlib import import_module
+
+import pytest
+
+LONGEST_TEST_S = 20
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an ``async def`` test to its end, in a loop of its own or, in a page, in the page's loop."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+
+    async def bounded() -> None:
+        # A bound, so that a test that waits for what never comes fails instead of hanging.
+        async with asyncio.timeout(LONGEST_TEST_S):
+            await pyfuncitem.obj(**arguments)
+
+    if sys.platform == "emscripten":
+        import_module("pyodide.ffi").run_sync(bounded())
+    else:
+        asyncio.run(bounded())
+    return True

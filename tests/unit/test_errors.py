@@ -1,0 +1,117 @@
+"""Errors cross the connection to the page and come out typed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+import browserllm as bl
+from browserllm.errors import ERRORS, error_from_wire, to_wire
+
+CODES = [
+    "unavailable",
+    "model_not_found",
+    "model_not_downloaded",
+    "model_not_loaded",
+    "load_failed",
+    "out_of_memory",
+    "device_lost",
+    "context_exceeded",
+    "quota_exceeded",
+    "integrity",
+    "download_interrupted",
+    "invalid_request",
+    "unsupported",
+    "cancelled",
+    "timeout",
+    "stalled",
+    "authentication",
+    "rate_limited",
+    "queue_full",
+    "content_filtered",
+    "all_backends_failed",
+    "protocol",
+    "internal",
+]
+
+
+def test_every_code_of_the_protocol_has_an_exception() -> None:
+    """The codes that ARCHITECTURE.md lists and the exceptions are the same set."""
+    assert set(ERRORS) == set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_error_survives_the_wire(code: str) -> None:
+    """Code, message and data are the same after a round trip, and the class belongs to the code."""
+    wire = {"code": code, "message": "it broke: 'x' 100%", "data": {"n": 1}}
+    error = error_from_wire(wire)
+    assert type(error) is ERRORS[code]
+    assert str(error) == "it broke: 'x' 100%"
+    assert to_wire(error) == wire
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_error_can_be_pickled_and_copied(code: str) -> None:
+    """Multiprocessing and logging copy exceptions: nothing is lost on the way."""
+    error = error_from_wire({"code": code, "message": "m", "data": {"reason": "closed"}})
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
+        assert type(other) is type(error)
+        assert (str(other), other.data) == ("m", {"reason": "closed"})
+
+
+def test_an_unknown_code_is_kept() -> None:
+    """A page of a newer release may report what this one does not know: the code stays readable."""
+    error = error_from_wire({"code": "brand_new", "message": "m"})
+    assert isinstance(error, bl.InternalError)
+    assert "brand_new" in str(error)
+    assert error.data["code"] == "brand_new"
+
+
+def test_an_error_without_a_message_still_says_something() -> None:
+    """Not even an empty error from the page gives an empty exception."""
+    assert "internal" in str(error_from_wire({}))
+
+
+def test_foreign_exceptions_become_internal() -> None:
+    """What is not ours crosses as ``internal`` with its type in the message."""
+    assert to_wire(KeyError("k")) == {"code": "internal", "message": "KeyError: 'k'", "data": {}}
+
+
+@pytest.mark.parametrize(
+    ("error", "caught_as"),
+    [
+        (bl.Timeout("m"), TimeoutError),
+        (bl.Stalled("m"), TimeoutError),
+        (bl.Unavailable("m", reason="closed"), ConnectionError),
+        (bl.InvalidRequest("m", parameter="p"), ValueError),
+        (bl.ModelNotFound("m"), LookupError),
+        (bl.OutOfMemory("m"), MemoryError),
+        (bl.AuthenticationError("m"), PermissionError),
+    ],
+)
+def test_errors_are_caught_by_the_names_callers_know(error: bl.BrowserLLMError, caught_as: type[Exception]) -> None:
+    """Each inherits the builtin that a caller would catch already, and keeps its message."""
+    assert isinstance(error, caught_as)
+    assert str(error) == "m"
+
+
+def test_extra_facts_are_attributes() -> None:
+    """Reason, retry time and causes are there for programs, not only in the text."""
+    assert bl.Unavailable("m", reason="no_adapter").reason == "no_adapter"
+    assert bl.Unavailable("m").reason == "unknown"
+    assert bl.RateLimited("m", data={"retry_after_s": 3}).retry_after_s == 3.0
+    assert bl.RateLimited("m").retry_after_s is None
+    cause = ValueError("x")
+    assert bl.AllBackendsFailed("m", causes=[cause]).causes == (cause,)
+    assert bl.InvalidRequest("m", parameter="stop").data == {"parameter": "stop"}
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    """Whoever adds an exception draws it at the top of the module, too."""
+    from browserllm import errors
+
+    assert errors.__doc__ is not None
+    for kind in ERRORS.values():
+        assert f"── {kind.__name__}" in errors.__doc__

@@ -1,0 +1,117 @@
+"""The package as a whole: its names, and Python inside a page."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.hosts.pyodide import connect_to_page
+
+
+def test_every_public_name_is_there() -> None:
+    """`__all__` and `dir()` name what can be imported; nothing else can."""
+    for name in bl.__all__:
+        assert getattr(bl, name) is not None
+    assert set(bl.__all__) <= set(dir(bl))
+    assert bl.__version__
+    with pytest.raises(AttributeError, match="'NoSuchName'"):
+        _ = bl.NoSuchName
+
+
+class Port:
+    """The engine's port as a page offers it: it repeats its hello to every new handler."""
+
+    def __init__(self) -> None:
+        self.handler: Callable[[str], None] | None = None
+        self.sent: list[str] = []
+
+    def set_handler(self, handler: Any) -> None:
+        self.handler = None if handler is None else handler.function
+        if self.handler is not None:
+            self.handler('{"v":1,"type":"hello","data":{"protocol":1}}')
+
+    def send(self, text: str) -> None:
+        self.sent.append(text)
+
+
+class Proxy:
+    """What Pyodide makes of a Python function for JavaScript."""
+
+    alive = 0
+
+    def __init__(self, function: Callable[[str], None]) -> None:
+        self.function = function
+        Proxy.alive += 1
+
+    def destroy(self) -> None:
+        Proxy.alive -= 1
+
+
+async def test_python_in_a_page_talks_to_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port's texts reach the host; closing it takes the handler away and destroys the proxy."""
+    port = Port()
+    page = types.ModuleType("_browserllm_page")
+    page.engine_port = port  # type: ignore[attr-defined]
+    ffi = types.ModuleType("pyodide.ffi")
+    ffi.create_proxy = Proxy  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "_browserllm_page", page)
+    monkeypatch.setitem(sys.modules, "pyodide.ffi", ffi)
+    first = await connect_to_page()
+    second_id = first._last_id
+    assert first.hello.protocol == 1
+    stream = first.stream("chat")
+    assert '"op":"chat"' in port.sent[-1]
+    await first.close()
+    assert '"op":"cancel"' in port.sent[-1]
+    assert (port.handler, Proxy.alive) == (None, 0)
+    await first.close()
+    with pytest.raises(bl.Unavailable):
+        await anext(aiter(stream))
+    second = await connect_to_page()
+    assert second._last_id > second_id
+    await second.close()
+    with pytest.raises(bl.Unavailable):
+        second._channel.send("late")
+
+
+async def test_a_page_that_is_not_ours_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python without our page's module says which page it needs."""
+    monkeypatch.setitem(sys.modules, "_browserllm_page", None)
+    with pytest.raises(bl.Unavailable, match="browserllm build") as caught:
+        await connect_to_page()
+    assert caught.value.reason == "no_window"
+
+
+async def test_connect_takes_the_page_python_runs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On emscripten, connect() is the page's host, awaited or with ``async with``."""
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    hosts: list[bl.ScriptedHost] = []
+
+    async def connect_to_page() -> bl.ScriptedHost:
+        hosts.append(bl.ScriptedHost())
+        return hosts[-1]
+
+    monkeypatch.setattr("browserllm.hosts.pyodide.connect_to_page", connect_to_page)
+    async with bl.connect(visible=True) as host:
+        assert host is hosts[0]
+    assert hosts[0].closed
+    assert await bl.connect() is hosts[1]
+    assert not hosts[1].closed
+
+
+def test_the_page_app_waits_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """main() gives the page a handler for its actions."""
+    from browserllm.app import page as app
+
+    handlers: list[Any] = []
+    module = types.ModuleType("_browserllm_page")
+    module.ui_send = lambda text: None  # type: ignore[attr-defined]
+    module.ui_set_handler = handlers.append  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "_browserllm_page", module)
+    app.main()
+    assert handlers[0].__self__.__class__ is app.ChatApp
