@@ -59,7 +59,7 @@ def browser_path() -> str:
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """One Playwright driver for a file: it holds the thread's event loop, which the files on asyncio need themselves."""
+    """One Playwright driver a file: it holds the thread's event loop, which the tests on asyncio need."""
     with sync_playwright() as driver:
         yield driver
 

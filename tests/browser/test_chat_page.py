@@ -5,48 +5,62 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 
-@pytest.fixture(params=["webllm", "transformersjs"])
+@pytest.fixture(params=["WebLLM on WebGPU", "Transformers.js on the CPU"])
 def chat_page(request: pytest.FixtureRequest, start_browser: Callable[..., BrowserContext], site_url: str) -> Page:
     """The page with the pocket model ready, once with WebGPU and once without."""
-    page = start_browser(webgpu=request.param == "webllm").new_page()
+    page = start_browser(webgpu="WebGPU" in request.param).new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(site_url)
-    expect(page.get_by_role("textbox")).to_be_enabled(timeout=120_000)
-    expect(page.locator("[data-engine]")).to_have_attribute("data-engine", request.param, timeout=120_000)
+    expect(page.locator("body")).to_have_attribute("data-status", "ready", timeout=120_000)
+    expect(page.get_by_label("What answers")).to_contain_text(request.param)
     assert errors == []
     return page
 
 
+def ask(page: Page, text: str) -> None:
+    """Write a message and send it with Enter."""
+    box = page.get_by_role("textbox", name="Message")
+    box.fill(text)
+    box.press("Enter")
+
+
+def finished(page: Page, count: int) -> Locator:
+    """Wait until the page shows `count` answers and the last one has ended; returns that one."""
+    answers = page.get_by_label("The model")
+    expect(answers).to_have_count(count)
+    last = answers.nth(count - 1)
+    expect(last).not_to_have_attribute("data-open", "", timeout=60_000)
+    return last
+
+
 def test_a_message_is_answered_and_a_second_one_remembers(chat_page: Page) -> None:
     """A typed message streams an answer into the page; the next one sees the history."""
-    box = chat_page.get_by_role("textbox")
-    box.fill("Hi, my name is Marta.")
-    box.press("Enter")
-    answers = chat_page.locator("[data-role=assistant]")
-    expect(answers).to_have_count(1)
-    expect(answers.first).to_have_attribute("data-done", "true", timeout=60_000)
-    assert answers.first.inner_text().strip()
-    box.fill("What is my name?")
-    box.press("Enter")
-    expect(answers).to_have_count(2)
-    expect(answers.nth(1)).to_have_attribute("data-done", "true", timeout=60_000)
-    expect(answers.nth(1)).to_contain_text("Marta")
+    ask(chat_page, "Hi, my name is Marta.")
+    assert finished(chat_page, 1).inner_text().strip()
+    ask(chat_page, "What is my name?")
+    expect(finished(chat_page, 2)).to_contain_text("Marta")
+    expect(chat_page.get_by_label("Speed of the last answer")).to_contain_text("tokens/s")
 
 
 def test_stop_ends_the_answer_and_the_next_message_works(chat_page: Page) -> None:
     """The stop button ends a running answer, and the page takes the next message."""
-    box = chat_page.get_by_role("textbox")
-    box.fill("Tell me a story about a dragon.")
-    box.press("Enter")
-    answers = chat_page.locator("[data-role=assistant]")
-    expect(answers.first).not_to_be_empty(timeout=60_000)
+    ask(chat_page, "Tell me a story about a dragon.")
+    answer = chat_page.get_by_label("The model").first.locator("p")
+    expect(answer).not_to_be_empty(timeout=60_000)
     chat_page.get_by_role("button", name="Stop").click()
-    expect(answers.first).to_have_attribute("data-done", "true")
-    box.fill("Hello!")
-    box.press("Enter")
-    expect(answers.nth(1)).to_have_attribute("data-done", "true", timeout=60_000)
-    assert answers.nth(1).inner_text().strip()
+    expect(finished(chat_page, 1)).to_contain_text("Stopped.")
+    ask(chat_page, "Hello!")
+    assert finished(chat_page, 2).inner_text().strip()
+
+
+def test_what_a_model_or_a_person_writes_is_text(chat_page: Page) -> None:
+    """Markup in a message is shown as it was typed, and becomes no element of the page."""
+    ask(chat_page, "<img src=x onerror=document.title='owned'><b>hi</b>")
+    finished(chat_page, 1)
+    expect(chat_page.get_by_label("You", exact=True)).to_contain_text("<b>hi</b>")
+    assert chat_page.locator("main img, main b").count() == 0
+    assert chat_page.title() == "browserllm"
