@@ -2,12 +2,14 @@
 
 TVM's stock attention keeps pages, and merges partial results in a kernel that reads and writes one element from
 several threads without a barrier: on software WebGPU every prompt that continues a conversation then comes out wrong.
-Here the cache is one plain buffer a layer, one kernel sees all keys at once, and nothing needs merging.
+Here the cache is one plain buffer a layer, and no two threads touch the same element.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 
 from tvm.ir import Expr
 from tvm.script import tirx as T
@@ -18,6 +20,10 @@ QUARTER_MIDDLE = 0.0078125
 QUARTER_LOW = math.pi / 2 - QUARTER_HIGH - QUARTER_MIDDLE
 """A quarter turn in three parts. The first two have few bits, so that their products with a small integer are exact,
 and few digits, because TVM prints constants into shaders with seven."""
+
+
+STRETCH = 32
+"""Keys that one thread takes while decoding."""
 
 
 def _frequency(pair: Expr, half: int, theta: float) -> Expr:
@@ -95,83 +101,105 @@ def rotate_and_store(heads: int, kv_heads: int, head_dim: int, theta: float, cap
     return rotate_store
 
 
-def attention(heads: int, kv_heads: int, head_dim: int, capacity: int) -> PrimFunc:
-    """Causal attention of every query over the cache up to its own position; a workgroup takes one query of one head.
+def attend_part(heads: int, kv_heads: int, head_dim: int, capacity: int) -> PrimFunc:
+    """Causal attention of every query over one stretch of the cache; a thread takes a query of one head, and a stretch.
 
-    First each thread scores every `threads`-th key, then the same threads, `parts` for each output dimension, sum up
-    the values. The scores of all keys lie in workgroup memory in between, which bounds the context window.
+    Writes for each (stretch, query, head) the weighted sum of the values, the sum of the weights, and the largest score,
+    by which all are scaled. While decoding, stretches are short, to keep a GPU busy with one query; in a prompt there
+    are queries enough, and one stretch holds all keys.
     """
-    parts, group, unroll = 2, heads // kv_heads, 8
-    threads = parts * head_dim
-    scale = head_dim**-0.5
-    # Workgroup memory: the scores, then a place per thread for three reductions, then the query.
-    bests, sums, mixed, query = (capacity + i * threads for i in range(4))
-    if (capacity + 3 * threads + head_dim) * 4 > 16384:
-        raise ValueError(f"a context window of {capacity} does not fit into 16 KiB of workgroup memory")
+    threads, group = 32, heads // kv_heads
+    record = head_dim + 2
+
+    def dot(query, keys, position, kv_head):
+        products = [query[d] * keys[position, kv_head, d] for d in range(head_dim)]
+        return functools.reduce(operator.add, products)
 
     @T.prim_func(s_tir=True, private=True)
     def attend(
         qkv_handle: T.handle,
         keys: T.Buffer((capacity, kv_heads, head_dim), "float32"),
         values: T.Buffer((capacity, kv_heads, head_dim), "float32"),
-        output_handle: T.handle,
+        part_handle: T.handle,
         past: T.int32,
+        stretch: T.int32,
     ):
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         n = T.int32()
+        stretches = T.int32()
         qkv = T.match_buffer(qkv_handle, (n, heads + 2 * kv_heads, head_dim), "float32")
-        output = T.match_buffer(output_handle, (n, heads, head_dim), "float32")
-        for row in T.thread_binding(n, thread="blockIdx.y"):
-            for head in T.thread_binding(heads, thread="blockIdx.x"):
+        part = T.match_buffer(part_handle, (stretches, n, heads, record), "float32")
+        for s in T.thread_binding(stretches, thread="blockIdx.y"):
+            for block in T.thread_binding((n * heads + threads - 1) // threads, thread="blockIdx.x"):
                 for lane in T.thread_binding(threads, thread="threadIdx.x"):
                     with T.sblock("attend"):
-                        # One buffer, so that no two parts of it are laid over each other.
-                        scratch = T.sblock_alloc_buffer((capacity + 3 * threads + head_dim,), "float32", scope="shared")
-                        best = T.sblock_alloc_buffer((1,), "float32", scope="local")
-                        total = T.sblock_alloc_buffer((1,), "float32", scope="local")
-                        value = T.sblock_alloc_buffer((1,), "float32", scope="local")
-                        if lane < head_dim:
-                            scratch[query + lane] = qkv[row, head, lane] * T.float32(scale)
-                        T.tvm_storage_sync("shared")
-                        best[0] = T.float32(-3e38)
-                        for i in T.serial((past + row + 1 - lane + threads - 1) // threads):
-                            value[0] = T.float32(0)
-                            for block in T.serial(head_dim // unroll):
-                                for d in T.unroll(unroll):
-                                    value[0] = (
-                                        value[0]
-                                        + scratch[query + block * unroll + d]
-                                        * keys[i * threads + lane, head // group, block * unroll + d]
-                                    )
-                            scratch[i * threads + lane] = value[0]
-                            best[0] = T.max(best[0], value[0])
-                        scratch[bests + lane] = best[0]
-                        T.tvm_storage_sync("shared")
-                        for i in T.serial(threads):
-                            best[0] = T.max(best[0], scratch[bests + i])
-                        total[0] = T.float32(0)
-                        for i in T.serial((past + row + 1 - lane + threads - 1) // threads):
-                            value[0] = T.exp(scratch[i * threads + lane] - best[0])
-                            scratch[i * threads + lane] = value[0]
-                            total[0] = total[0] + value[0]
-                        scratch[sums + lane] = total[0]
-                        T.tvm_storage_sync("shared")
-                        value[0] = T.float32(0)
-                        for i in T.serial((past + row + 1 - lane // head_dim + parts - 1) // parts):
-                            value[0] = (
-                                value[0]
-                                + scratch[i * parts + lane // head_dim]
-                                * values[i * parts + lane // head_dim, head // group, lane % head_dim]
-                            )
-                        scratch[mixed + lane] = value[0]
-                        T.tvm_storage_sync("shared")
-                        if lane < head_dim:
+                        place = T.sblock_alloc_buffer((3,), "int32", scope="local")
+                        bounds = T.sblock_alloc_buffer((2,), "int32", scope="local")
+                        query = T.sblock_alloc_buffer((head_dim,), "float32", scope="local")
+                        mixed = T.sblock_alloc_buffer((head_dim,), "float32", scope="local")
+                        total = T.sblock_alloc_buffer((2,), "float32", scope="local")
+                        score = T.sblock_alloc_buffer((2,), "float32", scope="local")
+                        if block * threads + lane < n * heads:
+                            place[0] = (block * threads + lane) // heads
+                            place[1] = (block * threads + lane) % heads
+                            place[2] = place[1] // group
+                            bounds[0] = s * stretch
+                            bounds[1] = T.min(bounds[0] + stretch, past + place[0] + 1)
+                            for d in T.unroll(head_dim):
+                                query[d] = qkv[place[0], place[1], d] * T.float32(head_dim**-0.5)
+                                mixed[d] = T.float32(0)
                             total[0] = T.float32(0)
-                            for i in T.serial(threads):
-                                total[0] = total[0] + scratch[sums + i]
-                            value[0] = T.float32(0)
-                            for part in T.unroll(parts):
-                                value[0] = value[0] + scratch[mixed + part * head_dim + lane]
-                            output[row, head, lane] = value[0] / total[0]
+                            total[1] = T.float32(-1e30)
+                            for i in T.serial(bounds[1] - bounds[0]):
+                                score[0] = dot(query, keys, bounds[0] + i, place[2])
+                                # A new largest score is rare: only then shrink what was summed up so far.
+                                if score[0] > total[1]:
+                                    score[1] = T.exp(total[1] - score[0])
+                                    total[1] = score[0]
+                                    total[0] = total[0] * score[1]
+                                    for d in T.unroll(head_dim):
+                                        mixed[d] = mixed[d] * score[1]
+                                score[0] = T.exp(score[0] - total[1])
+                                total[0] = total[0] + score[0]
+                                for d in T.unroll(head_dim):
+                                    mixed[d] = mixed[d] + score[0] * values[bounds[0] + i, place[2], d]
+                            for d in T.unroll(head_dim):
+                                part[s, place[0], place[1], d] = mixed[d]
+                            part[s, place[0], place[1], head_dim] = total[0]
+                            part[s, place[0], place[1], head_dim + 1] = total[1]
 
     return attend
+
+
+def merge_parts(heads: int, head_dim: int) -> PrimFunc:
+    """Join the stretches of `attend_part`: one thread for one element of the output [n, heads, head_dim]."""
+    threads = 32
+    record = head_dim + 2
+
+    @T.prim_func(s_tir=True, private=True)
+    def merge(part_handle: T.handle, output_handle: T.handle):
+        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
+        n = T.int32()
+        stretches = T.int32()
+        part = T.match_buffer(part_handle, (stretches, n, heads, record), "float32")
+        output = T.match_buffer(output_handle, (n, heads, head_dim), "float32")
+        for row in T.thread_binding(n, thread="blockIdx.y"):
+            for block in T.thread_binding(heads * head_dim // threads, thread="blockIdx.x"):
+                for lane in T.thread_binding(threads, thread="threadIdx.x"):
+                    with T.sblock("merge"):
+                        head: T.let[T.int32] = (block * threads + lane) // head_dim
+                        best = T.sblock_alloc_buffer((1,), "float32", scope="local")
+                        weight = T.sblock_alloc_buffer((1,), "float32", scope="local")
+                        total = T.sblock_alloc_buffer((2,), "float32", scope="local")
+                        best[0] = T.float32(-1e30)
+                        for s in T.serial(stretches):
+                            best[0] = T.max(best[0], part[s, row, head, head_dim + 1])
+                        total[0] = T.float32(0)
+                        total[1] = T.float32(0)
+                        for s in T.serial(stretches):
+                            weight[0] = T.exp(part[s, row, head, head_dim + 1] - best[0])
+                            total[0] = total[0] + weight[0] * part[s, row, head, (block * threads + lane) % head_dim]
+                            total[1] = total[1] + weight[0] * part[s, row, head, head_dim]
+                        output[row, head, (block * threads + lane) % head_dim] = total[0] / total[1]
+
+    return merge

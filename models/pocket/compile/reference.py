@@ -12,9 +12,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from config import CONFIG, SYSTEM
+from config import CONFIG, DIST, SYSTEM
 from model import Pocket
 from quantize import dequantize_q4f32_1
+
+__all__ = ["CONFIG", "DIST", "Pocket", "reference_logits", "reference_model", "template_ids"]
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -5,113 +5,152 @@ from __future__ import annotations
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-THREADS = 256
-"""A WebGPU workgroup may not be larger without asking."""
+from kernels import ceil_div
+
+THREADS = 64
+"""Threads in a workgroup."""
+SLICES = 16
+"""Stretches of the vocabulary that softmax sums up apart."""
+RUNS = (32, 8)
+"""Runs that are merged at once while sorting: at first, and later."""
 MASKED = -1e30
 """The logit of a token that the grammar forbids; finite even after division by WebLLM's smallest temperature, 1e-6."""
 
 
-def softmax_with_temperature(vocab: int) -> PrimFunc:
-    """Logits [1, 1, vocab], temperature [1] -> probabilities, in one workgroup."""
-    each = -(-vocab // THREADS)
+def softmax_parts(vocab: int) -> PrimFunc:
+    """logits [1, 1, vocab], temperature [1] -> for each of SLICES stretches its largest logit and sum [SLICES, 2]."""
+    each = ceil_div(vocab, SLICES)
+
+    @T.prim_func(s_tir=True, private=True)
+    def parts(
+        logits: T.Buffer((1, 1, vocab), "float32"),
+        temperature: T.Buffer((1,), "float32"),
+        part: T.Buffer((SLICES, 2), "float32"),
+    ):
+        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
+        for _block in T.thread_binding(1, thread="blockIdx.x"):
+            for lane in T.thread_binding(SLICES, thread="threadIdx.x"):
+                with T.sblock("parts"):
+                    best = T.sblock_alloc_buffer((1,), "float32", scope="local")
+                    total = T.sblock_alloc_buffer((1,), "float32", scope="local")
+                    best[0] = T.float32(-3e38)
+                    for i in T.serial(each):
+                        if i * SLICES + lane < vocab:
+                            best[0] = T.max(best[0], logits[0, 0, i * SLICES + lane])
+                    total[0] = T.float32(0)
+                    for i in T.serial(each):
+                        if i * SLICES + lane < vocab:
+                            total[0] = total[0] + T.exp((logits[0, 0, i * SLICES + lane] - best[0]) / temperature[0])
+                    part[lane, 0] = best[0]
+                    part[lane, 1] = total[0]
+
+    return parts
+
+
+def softmax_from_parts(vocab: int) -> PrimFunc:
+    """The probabilities [1, 1, vocab]; each thread joins the parts for itself."""
 
     @T.prim_func(s_tir=True, private=True)
     def softmax(
         logits: T.Buffer((1, 1, vocab), "float32"),
         temperature: T.Buffer((1,), "float32"),
+        part: T.Buffer((SLICES, 2), "float32"),
         output: T.Buffer((1, 1, vocab), "float32"),
     ):
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
-        for _block in T.thread_binding(1, thread="blockIdx.x"):
+        for block in T.thread_binding(ceil_div(vocab, THREADS), thread="blockIdx.x"):
             for lane in T.thread_binding(THREADS, thread="threadIdx.x"):
                 with T.sblock("softmax"):
-                    scratch = T.sblock_alloc_buffer((2, THREADS), "float32", scope="shared")
                     best = T.sblock_alloc_buffer((1,), "float32", scope="local")
                     total = T.sblock_alloc_buffer((1,), "float32", scope="local")
-                    best[0] = T.float32(-3e38)
-                    for i in T.serial(each):
-                        if i * THREADS + lane < vocab:
-                            best[0] = T.max(best[0], logits[0, 0, i * THREADS + lane])
-                    scratch[0, lane] = best[0]
-                    T.tvm_storage_sync("shared")
-                    for i in T.serial(THREADS):
-                        best[0] = T.max(best[0], scratch[0, i])
-                    total[0] = T.float32(0)
-                    for i in T.serial(each):
-                        if i * THREADS + lane < vocab:
-                            total[0] = total[0] + T.exp((logits[0, 0, i * THREADS + lane] - best[0]) / temperature[0])
-                    scratch[1, lane] = total[0]
-                    T.tvm_storage_sync("shared")
-                    total[0] = T.float32(0)
-                    for i in T.serial(THREADS):
-                        total[0] = total[0] + scratch[1, i]
-                    for i in T.serial(each):
-                        if i * THREADS + lane < vocab:
-                            output[0, 0, i * THREADS + lane] = (
-                                T.exp((logits[0, 0, i * THREADS + lane] - best[0]) / temperature[0]) / total[0]
-                            )
+                    if block * THREADS + lane < vocab:
+                        best[0] = part[0, 0]
+                        for i in T.serial(SLICES - 1):
+                            best[0] = T.max(best[0], part[i + 1, 0])
+                        total[0] = T.float32(0)
+                        for i in T.serial(SLICES):
+                            total[0] = total[0] + part[i, 1] * T.exp((part[i, 0] - best[0]) / temperature[0])
+                        output[0, 0, block * THREADS + lane] = (
+                            T.exp((logits[0, 0, block * THREADS + lane] - best[0]) / temperature[0]) / total[0]
+                        )
 
     return softmax
 
 
-def argsort_descending(vocab: int) -> PrimFunc:
-    """Probabilities [1, vocab] -> (sorted, their token ids): a bitonic sort in workgroup memory, equals by id."""
-    # At least one pair a thread, so that no barrier stands under a condition.
-    levels = max((2 * THREADS - 1).bit_length(), (vocab - 1).bit_length())
-    size = 2**levels
-    if size * 8 > 16384:
-        raise ValueError(f"a vocabulary of {vocab} does not fit into 16 KiB of workgroup memory")
+def merge_plan(vocab: int) -> list[tuple[int, int]]:
+    """How to sort by merging: (length, count) of the runs that become one run, level by level."""
+    plan, length = [], 1
+    while length < vocab:
+        count = min(RUNS[min(len(plan), len(RUNS) - 1)], ceil_div(vocab, length))
+        plan.append((length, count))
+        length *= count
+    return plan
+
+
+def merge_runs(vocab: int, length: int, count: int) -> PrimFunc:
+    """Merge every `count` neighbouring runs of `length` sorted probabilities into one, largest first, equals by id.
+
+    Inputs and outputs are the probabilities [1, vocab] and their token ids; at length 1 there are no ids to read yet.
+    Each thread finds the new place of one entry: its place in its own run, and in each other run, by bisection, how
+    many come before it. That takes no barrier, and far fewer steps than comparing all with all.
+    """
+    bits = length.bit_length()
+
+    @T.macro
+    def find_place(rank, values, entry):
+        place = T.sblock_alloc_buffer((3,), "int32", scope="local")
+        own = T.sblock_alloc_buffer((1,), "float32", scope="local")
+        own[0] = values[0, entry]
+        # The first entry of the merged run, and the place in its own run.
+        rank[0] = entry // (length * count) * (length * count) + entry % length
+        for other in T.serial(count):
+            if other != entry // length % count:
+                place[0] = 0
+                place[1] = entry // (length * count) * (length * count) + other * length
+                for bit in T.serial(bits):
+                    place[2] = place[0] + T.shift_right(length, bit)
+                    if T.And(place[2] <= length, place[1] + place[2] <= vocab):
+                        if T.Or(
+                            values[0, place[1] + place[2] - 1] > own[0],
+                            T.And(values[0, place[1] + place[2] - 1] == own[0], other < entry // length % count),
+                        ):
+                            place[0] = place[2]
+                rank[0] = rank[0] + place[0]
 
     @T.prim_func(s_tir=True, private=True)
-    def argsort(
-        probabilities: T.Buffer((1, vocab), "float32"),
-        sorted_values: T.Buffer((1, vocab), "float32"),
-        sorted_ids: T.Buffer((1, vocab), "int32"),
+    def first(
+        values: T.Buffer((1, vocab), "float32"),
+        merged_values: T.Buffer((1, vocab), "float32"),
+        merged_ids: T.Buffer((1, vocab), "int32"),
     ):
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
-        for _block in T.thread_binding(1, thread="blockIdx.x"):
+        for block in T.thread_binding(ceil_div(vocab, THREADS), thread="blockIdx.x"):
             for lane in T.thread_binding(THREADS, thread="threadIdx.x"):
-                with T.sblock("argsort"):
-                    value = T.sblock_alloc_buffer((size,), "float32", scope="shared")
-                    index = T.sblock_alloc_buffer((size,), "int32", scope="shared")
-                    low = T.sblock_alloc_buffer((1,), "int32", scope="local")
-                    high = T.sblock_alloc_buffer((1,), "int32", scope="local")
-                    swap = T.sblock_alloc_buffer((1,), "bool", scope="local")
-                    held = T.sblock_alloc_buffer((2,), "float32", scope="local")
-                    held_id = T.sblock_alloc_buffer((2,), "int32", scope="local")
-                    for i in T.serial(size // THREADS):
-                        index[i * THREADS + lane] = i * THREADS + lane
-                        # Places past the vocabulary sort to the end: no probability is negative.
-                        value[i * THREADS + lane] = T.if_then_else(
-                            i * THREADS + lane < vocab, probabilities[0, i * THREADS + lane], T.float32(-1)
-                        )
-                    for level in T.serial(levels):
-                        for step in T.serial(level + 1):
-                            T.tvm_storage_sync("shared")
-                            for i in T.serial(size // (2 * THREADS)):
-                                # Put a bit 0, then a bit 1, into the pair's number: its two places in the array.
-                                high[0] = T.shift_left(1, level - step)
-                                low[0] = 2 * (i * THREADS + lane) - T.bitwise_and(i * THREADS + lane, high[0] - 1)
-                                high[0] = low[0] + high[0]
-                                held[0] = value[low[0]]
-                                held[1] = value[high[0]]
-                                held_id[0] = index[low[0]]
-                                held_id[1] = index[high[0]]
-                                # Runs alternate in direction; equal probabilities keep the order of their ids.
-                                swap[0] = T.Or(
-                                    held[0] < held[1], T.And(held[0] == held[1], held_id[0] > held_id[1])
-                                ) == (T.bitwise_and(T.shift_right(low[0], level + 1), 1) == 0)
-                                value[low[0]] = T.Select(swap[0], held[1], held[0])
-                                value[high[0]] = T.Select(swap[0], held[0], held[1])
-                                index[low[0]] = T.Select(swap[0], held_id[1], held_id[0])
-                                index[high[0]] = T.Select(swap[0], held_id[0], held_id[1])
-                    T.tvm_storage_sync("shared")
-                    for i in T.serial(-(-vocab // THREADS)):
-                        if i * THREADS + lane < vocab:
-                            sorted_values[0, i * THREADS + lane] = value[i * THREADS + lane]
-                            sorted_ids[0, i * THREADS + lane] = index[i * THREADS + lane]
+                with T.sblock("merge"):
+                    rank = T.sblock_alloc_buffer((1,), "int32", scope="local")
+                    if block * THREADS + lane < vocab:
+                        find_place(rank, values, block * THREADS + lane)
+                        merged_values[0, rank[0]] = values[0, block * THREADS + lane]
+                        merged_ids[0, rank[0]] = block * THREADS + lane
 
-    return argsort
+    @T.prim_func(s_tir=True, private=True)
+    def later(
+        values: T.Buffer((1, vocab), "float32"),
+        ids: T.Buffer((1, vocab), "int32"),
+        merged_values: T.Buffer((1, vocab), "float32"),
+        merged_ids: T.Buffer((1, vocab), "int32"),
+    ):
+        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
+        for block in T.thread_binding(ceil_div(vocab, THREADS), thread="blockIdx.x"):
+            for lane in T.thread_binding(THREADS, thread="threadIdx.x"):
+                with T.sblock("merge"):
+                    rank = T.sblock_alloc_buffer((1,), "int32", scope="local")
+                    if block * THREADS + lane < vocab:
+                        find_place(rank, values, block * THREADS + lane)
+                        merged_values[0, rank[0]] = values[0, block * THREADS + lane]
+                        merged_ids[0, rank[0]] = ids[0, block * THREADS + lane]
+
+    return first if length == 1 else later
 
 
 def sample_with_top_p(vocab: int) -> PrimFunc:
@@ -218,7 +257,7 @@ def apply_penalty(vocab: int) -> PrimFunc:
 
 def apply_bitmask(vocab: int) -> PrimFunc:
     """Make the logits of tokens whose bit is 0 impossible, in place."""
-    words = -(-vocab // 32)
+    words = ceil_div(vocab, 32)
 
     @T.prim_func(s_tir=True, private=True)
     def bitmask(

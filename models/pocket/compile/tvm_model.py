@@ -136,15 +136,18 @@ class Pocket(nn.Module):
     def softmax_with_temperature(self, logits: Tensor, temperature: Tensor) -> Tensor:
         """Logits [1, 1, vocab] -> probabilities."""
         vocab = self.config.vocab_size
-        kernel = sampling.softmax_with_temperature(vocab)
-        return emit("softmax", kernel, [logits, temperature], (1, 1, vocab))
+        parts = emit("softmax_parts", sampling.softmax_parts(vocab), [logits, temperature], (sampling.SLICES, 2))
+        return emit("softmax", sampling.softmax_from_parts(vocab), [logits, temperature, parts], (1, 1, vocab))
 
     def argsort_probs(self, probs: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities [1, vocab] -> (sorted from the largest, their token ids)."""
-        shape = (1, self.config.vocab_size)
-        outputs = [Tensor.placeholder(shape, "float32"), Tensor.placeholder(shape, "int32")]
-        values, ids = op.tensor_ir_op(sampling.argsort_descending(shape[1]), "argsort", [probs], outputs)
-        return values, ids
+        vocab = self.config.vocab_size
+        outputs = [Tensor.placeholder((1, vocab), "float32"), Tensor.placeholder((1, vocab), "int32")]
+        entries = [probs]
+        for length, count in sampling.merge_plan(vocab):
+            kernel = sampling.merge_runs(vocab, length, count)
+            entries = list(op.tensor_ir_op(kernel, f"merge_{length}", entries, outputs))
+        return entries[0], entries[1]
 
     def sample_with_top_p(
         self, sorted_probs: Tensor, sorted_ids: Tensor, uniform: Tensor, row: Tensor, top_p: Tensor
@@ -161,16 +164,21 @@ class Pocket(nn.Module):
         heads, kv_heads, head_dim = config.num_attention_heads, config.num_key_value_heads, config.head_dim
         capacity = config.context_window_size
         append = attention.rotate_and_store(heads, kv_heads, head_dim, config.rope_theta, capacity)
-        attend = attention.attention(heads, kv_heads, head_dim, capacity)
+        attend = attention.attend_part(heads, kv_heads, head_dim, capacity)
+        # Partial results: for every query of a chunk, or for every stretch of one query.
+        parts = max(config.prefill_chunk_size, kernels.ceil_div(capacity, attention.STRETCH)) * heads * (head_dim + 2)
         call = relax.call_pure_packed(
             "browserllm.kv_cache_create",
             relax.prim_value(max_length),
             relax.prim_value(capacity),
+            relax.prim_value(attention.STRETCH),
+            relax.prim_value(parts),
             relax.prim_value(config.num_hidden_layers),
             relax.prim_value(kv_heads),
             relax.prim_value(head_dim),
             builder.add_func(append, "rotate_and_store"),
-            builder.add_func(attend, "attention"),
+            builder.add_func(attend, "attend_part"),
+            builder.add_func(attention.merge_parts(heads, head_dim), "merge_parts"),
             ty_args=relax.AnyType(),
         )
         return KVCache(_expr=call, _name="kv_cache")

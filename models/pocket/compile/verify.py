@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 from browser import chromium_page, served
-from model import Pocket
 from playwright.sync_api import Page
-from reference import CONFIG, DIST, reference_logits, reference_model, template_ids
+from reference import CONFIG, DIST, Pocket, reference_logits, reference_model, template_ids
 
 TOLERANCE = 0.05
 """The largest difference of a logit; more means a wrong kernel, not rounding."""
