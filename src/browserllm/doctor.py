@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from .device import DeviceFacts
+from .device import AdapterInfo, DeviceFacts
 from .errors import BrowserLLMError
 from .hosts import Connecting
 from .hosts.browser import find_browser
@@ -65,8 +65,9 @@ def _check_webgpu(facts: DeviceFacts) -> Check:
             detail=NO_WEBGPU.get(webgpu.reason or "", str(webgpu.reason)),
             remedy="models run on the CPU; for the GPU, update the browser and the graphics driver",
         )
-    detail = f"{describe_adapter(webgpu.adapter)}; features: {', '.join(sorted(webgpu.features)) or 'none'}"
-    if webgpu.adapter is not None and webgpu.adapter.fallback:
+    adapter = webgpu.adapter or AdapterInfo()
+    detail = f"{describe_adapter(adapter)}; features: {', '.join(sorted(webgpu.features)) or 'none'}"
+    if adapter.fallback:
         return Check(
             name="WebGPU",
             state="warn",

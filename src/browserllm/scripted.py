@@ -373,7 +373,7 @@ class _Page:
             "model": model,
             "engine": engine,
             "device": device,
-            "adapter": msgspec.to_builtins(adapter),
+            "adapter": f"{adapter.vendor} {adapter.architecture}" if adapter is not None else None,
             "context_window": 2048,
         }
         self._unproven.add(model)

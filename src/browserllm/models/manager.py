@@ -37,6 +37,9 @@ NO_WEBGPU = {
 """What the reasons of a page without WebGPU mean."""
 
 
+SOFTWARE = "(software)"
+
+
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model in the page's memory: on which engine, device and adapter, and which steps were passed over."""
 
@@ -53,7 +56,7 @@ class _LoadResult(msgspec.Struct):
     model: str
     engine: str
     device: str
-    adapter: AdapterInfo | str | None = None
+    adapter: str | None = None
     context_window: int | None = None
     load_ms: float | None = None
 
@@ -107,13 +110,11 @@ class _Models:
             self.loaded.pop(str(event.data.get("model")), None)
 
 
-def describe_adapter(adapter: AdapterInfo | str | None) -> str | None:
+def describe_adapter(adapter: AdapterInfo) -> str:
     """Return an adapter's name for people: what WebGPU tells of it, and whether it is software."""
-    if adapter is None or isinstance(adapter, str):
-        return adapter
     words = [adapter.description] if adapter.description else [adapter.vendor, adapter.architecture, adapter.device]
     name = " ".join(word for word in words if word) or "unnamed adapter"
-    return f"{name} (software)" if adapter.fallback else name
+    return f"{name} {SOFTWARE}" if adapter.fallback else name
 
 
 class ModelManager:
@@ -180,7 +181,7 @@ class ModelManager:
         """Ask the page which models are in its memory."""
         status = read(await self.host.call("status"), _Status, "'status'")
         known = self._current().loaded
-        return [known.get(model.model) or _loaded(model, []) for model in status.loaded]
+        return [known.get(model.model) or await self._loaded(model, []) for model in status.loaded]
 
     async def current(self) -> str:
         """Return the model that was loaded last, or the built-in one when there is none."""
@@ -301,7 +302,24 @@ class ModelManager:
         except BaseException:
             await self.unload(card.id)
             raise
-        return _loaded(result, list(route))
+        return await self._loaded(result, list(route))
+
+    async def _loaded(self, result: _LoadResult, route: list[Hop]) -> LoadedModel:
+        adapter = result.adapter
+        if adapter is not None:
+            # An engine tells its adapter's name; that it is software, only the probe tells.
+            probed = (await self.host.probe()).webgpu.adapter
+            if probed is not None and probed.fallback:
+                adapter = f"{adapter} {SOFTWARE}"
+        return LoadedModel(
+            model=result.model,
+            engine=result.engine,
+            device=result.device,
+            adapter=adapter,
+            context_window=result.context_window,
+            load_ms=result.load_ms,
+            route=route,
+        )
 
     async def _validate(self, model: str) -> None:
         """Let the model answer a few tokens: shaders that compile may still fail when they run."""
@@ -323,15 +341,3 @@ def _fits(loaded: LoadedModel, engine: str | None, device: str | None) -> bool:
 def _rank(artifact: Artifact) -> int:
     step = (artifact.engine, artifact.device)
     return PREFERENCE.index(step) if step in PREFERENCE else len(PREFERENCE)
-
-
-def _loaded(result: _LoadResult, route: list[Hop]) -> LoadedModel:
-    return LoadedModel(
-        model=result.model,
-        engine=result.engine,
-        device=result.device,
-        adapter=describe_adapter(result.adapter),
-        context_window=result.context_window,
-        load_ms=result.load_ms,
-        route=route,
-    )
