@@ -187,6 +187,26 @@ describe("what the library keeps to itself", () => {
     expect([internals.filled(), internals.decoded()]).toEqual([30, 4]);
   });
 
+  it("waits for the GPU between the pieces of a prompt, and lets a stop in there", async () => {
+    const log: string[] = [];
+    const pipeline = {
+      sync: () => { log.push("idle"); return Promise.resolve(); },
+      embedAndForward: (_data: unknown, length: number) => { log.push(`forward ${length}`); return Promise.resolve(length); },
+    };
+    const internals = readInternals(engineWith(pipeline, {}), "m");
+    let stop = false;
+    internals.betweenPieces(() => { if (stop) throw new Error("stopped"); });
+    expect(await pipeline.embedAndForward(null, 256)).toBe(256);
+    await pipeline.embedAndForward(null, 256);
+    await pipeline.embedAndForward(null, 1);
+    internals.newPrompt();
+    stop = true;
+    await pipeline.embedAndForward(null, 256);
+    await expect(pipeline.embedAndForward(null, 7)).rejects.toThrow("stopped");
+    expect(log).toEqual(["forward 256", "idle", "forward 256", "forward 1", "forward 256", "idle"]);
+    readInternals(engineWith({}, {}), "m").betweenPieces(() => undefined);
+  });
+
   it("is null where it does not lie, and a sliding window has no end", () => {
     const internals = readInternals(engineWith({ contextWindowSize: 5, slidingWindowSize: 4 }, {}), "m");
     expect(internals.contextWindow).toBeNull();

@@ -37,7 +37,7 @@ export class WebLlmEngine implements Engine {
       return new WebLlmModel(engine, order.model, watch, record.model_type === ModelType.embedding);
     } catch (error) {
       watch.destroy();
-      await engine.unload();
+      await engine.unload().catch(() => undefined); // what it was doing has failed already
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       throw await explain(error, record);
     } finally {

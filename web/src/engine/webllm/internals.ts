@@ -1,6 +1,7 @@
 /**
- * Four facts that WebLLM keeps to itself: the context window, the tokenizer, the chat template, and how many tokens the
- * KV cache holds. Read where they lie in 0.2.86, which is pinned; whatever is not where it should be reads as null.
+ * What WebLLM keeps to itself: the context window, the tokenizer, the chat template, how many tokens the KV cache holds,
+ * and the moment between two pieces of a long prompt. Read where they lie in 0.2.86, which is pinned; whatever is not
+ * where it should be reads as null.
  */
 
 import type { MLCEngine } from "@mlc-ai/web-llm";
@@ -15,6 +16,13 @@ export interface Internals {
   filled(): number | null;
   /** Forward passes of one token in the last answer. */
   decoded(): number | null;
+  /**
+   * Have `between` awaited before every piece of a prompt but the first, with the GPU idle; what it throws ends the
+   * chat. Without it a long prompt is handed to the GPU whole, and a stop would wait for all of it.
+   */
+  betweenPieces(between: () => void): void;
+  /** A new prompt begins: the next piece is its first. */
+  newPrompt(): void;
 }
 
 export function readInternals(engine: MLCEngine, model: string): Internals {
@@ -24,6 +32,7 @@ export function readInternals(engine: MLCEngine, model: string): Internals {
   const template = field(config, "conv_template");
   const patch = field(config, "conv_config");
   const sliding = asNumber(field(pipeline, "slidingWindowSize"));
+  let pieces = 0;
   const window = asNumber(field(pipeline, "contextWindowSize"));
   return {
     contextWindow: sliding !== null && sliding > 0 ? null : window,
@@ -34,6 +43,23 @@ export function readInternals(engine: MLCEngine, model: string): Internals {
     },
     filled: () => asNumber(field(pipeline, "filledKVCacheLength")),
     decoded: () => asNumber(field(pipeline, "curRoundDecodingTotalTokens")),
+    newPrompt: () => { pieces = 0; },
+    betweenPieces: (between) => {
+      const forward = field(pipeline, "embedAndForward");
+      if (typeof forward !== "function" || typeof pipeline !== "object" || pipeline === null) return;
+      const watched = async (...args: readonly unknown[]): Promise<unknown> => {
+        const length = asNumber(args[1]) ?? 1; // one token is decoding, which stops by itself
+        if (length > 1) {
+          pieces += 1;
+          if (pieces > 1) {
+            await call(pipeline, "sync", undefined);
+            between();
+          }
+        }
+        return Reflect.apply(forward, pipeline, args) as unknown;
+      };
+      Reflect.set(pipeline, "embedAndForward", watched);
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { PageError } from "../errors.ts";
 import type { ChatOutcome, EmitText, LoadedModel, Usage } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "../options.ts";
+import type { TokenLogprob } from "../protocol.ts";
 import { StopFilter } from "../text.ts";
 import { chatError } from "./errors.ts";
 import { readInternals, type Internals } from "./internals.ts";
@@ -21,6 +22,8 @@ export class WebLlmModel implements LoadedModel {
   readonly #watch: GpuWatch;
   readonly #embeds: boolean;
   readonly #internals: Internals;
+  /** Of the chat that runs. */
+  #signal: AbortSignal | null = null;
 
   constructor(engine: MLCEngine, name: string, watch: GpuWatch, embeds: boolean) {
     this.#engine = engine;
@@ -28,6 +31,7 @@ export class WebLlmModel implements LoadedModel {
     this.#watch = watch;
     this.#embeds = embeds;
     this.#internals = readInternals(engine, name);
+    this.#internals.betweenPieces(() => { this.#signal?.throwIfAborted(); });
     this.adapter = watch.adapter;
     this.context_window = this.#internals.contextWindow;
     this.lost = new Promise((resolve) => {
@@ -40,13 +44,17 @@ export class WebLlmModel implements LoadedModel {
     const { request: body, warnings } = toWebLlm(request);
     const interrupt = (): void => { void this.#engine.interruptGenerate(); };
     signal.addEventListener("abort", interrupt);
+    this.#signal = signal;
+    this.#internals.newPrompt();
     try {
       const { finish, usage } = await this.#stream(body, request.options.stop ?? [], emit, signal);
       const finish_reason = finish === "length" ? "length" : finish === "abort" ? "cancelled" : "stop";
       return { finish_reason, usage, warnings };
     } catch (error) {
+      if (isStop(error, signal)) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
       throw chatError(error, this.#internals.filled() ?? 0);
     } finally {
+      this.#signal = null;
       signal.removeEventListener("abort", interrupt);
     }
   }
@@ -76,7 +84,7 @@ export class WebLlmModel implements LoadedModel {
       if (choice.finish_reason !== null) continue;
       const { text } = filter.push(choice.delta.content ?? "");
       emitted += text;
-      emit(text, 1, choice.logprobs?.content ?? []);
+      emit(text, 1, choice.logprobs?.content?.map(finite) ?? []);
     }
     // What was held back because a stop text might begin there: the library's message has it, cut at the stop text.
     const message = await this.#engine.getMessage(this.#name);
@@ -117,15 +125,27 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async unload(): Promise<void> {
-    // After a loss there is nothing to wait for, and waiting on a dead device may never end.
+    // After a loss there is nothing to wait for: the library has let go by itself, and complains when asked again.
     if (this.#watch.fault === null) await this.#engine.unload();
-    else void this.#engine.unload();
+    else this.#engine.unload().catch(() => undefined);
     this.#watch.destroy();
   }
 
   #guard<T>(promise: Promise<T>): Promise<T> {
     return this.#watch.guard(promise, (fault) => gpuError(fault, this.#name));
   }
+}
+
+/** Whether an error is our own stop, thrown between two pieces of a prompt. */
+function isStop(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error === signal.reason;
+}
+
+/** JSON has no minus infinity, which is what an impossible token has; OpenAI says -9999 for it. */
+function finite(entry: TokenLogprob): TokenLogprob {
+  const bound = (logprob: number): number => Math.max(logprob, -9999);
+  const top_logprobs = entry.top_logprobs.map((other) => ({ ...other, logprob: bound(other.logprob) }));
+  return { ...entry, logprob: bound(entry.logprob), top_logprobs };
 }
 
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
