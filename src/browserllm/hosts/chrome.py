@@ -14,7 +14,7 @@ from typing import Literal
 from websockets.asyncio.server import ServerConnection
 
 from ..channel import ChannelHost
-from ..errors import InvalidRequest, Timeout, Unavailable
+from ..errors import InvalidRequest, Timeout
 from .browser import find_browser
 from .process import BrowserProcess
 from .profile import Profile, open_profile
@@ -140,18 +140,10 @@ class _Launching:
         # The secret goes through the pipe: the command line is for everybody on the machine to read.
         socket = f"ws://{ORIGIN_HOST}{SOCKET_PATH}?token={self._secret}"
         url = f"http://{ORIGIN_HOST}/host.html#ws={socket}"
-        opened = asyncio.ensure_future(process.open_page(url))
-        try:
-            await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            opened.cancel()
+        await process.open_page(url)
+        await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
         if not self._page.done():
-            raise Unavailable(
-                f"the browser {str(program)!r} ended with exit code {process.exited.result()} before its page was up; "
-                f"its last words: {process.stderr_tail or 'none'}",
-                reason="device_failed" if process.exited.result() else "profile_in_use",
-                data={"exit_code": process.exited.result(), "stderr": process.stderr_tail},
-            )
+            raise process.ended_early()
         self._channel = WebSocketChannel(self._page.result())
         host = ChromeHost(self._channel, process, self._server, self._profile)
         await host.start()

@@ -19,6 +19,12 @@ from ..errors import Unavailable
 
 STDERR_TAIL_BYTES = 4096
 
+KIND_WAIT_S = 5.0
+"""How long a browser has to end when it is asked to, before it is told to."""
+
+TERM_WAIT_S = 2.0
+"""How long it has then, before it is killed."""
+
 
 class BrowserProcess:
     """A running browser. ``exited`` is done once it has ended; ``on_crash`` is called when its page crashes.
@@ -31,6 +37,7 @@ class BrowserProcess:
     def __init__(self, command: Sequence[str], lock_fd: int, on_crash: Callable[[], None]) -> None:
         """Start ``command``, which inherits the lock; call from within a running loop."""
         self._loop = asyncio.get_running_loop()
+        self._program = command[0]
         self._on_crash = on_crash
         self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._stderr = bytearray()
@@ -49,8 +56,10 @@ class BrowserProcess:
                 os.close(fd)
         self.pid: int = self._process.pid
         # Threads, because a pipe of one's own is no asyncio stream on Windows; each ends with the browser.
-        for target in (self._read_answers, lambda: self._read_stderr(stderr), self._wait):
-            threading.Thread(target=target, name="browserllm-browser", daemon=True).start()
+        self._stderr_reader = threading.Thread(target=self._read_stderr, args=[stderr], daemon=True)
+        self._stderr_reader.start()
+        for target in (self._read_answers, self._wait):
+            threading.Thread(target=target, daemon=True).start()
 
     @property
     def stderr_tail(self) -> str:
@@ -62,11 +71,22 @@ class BrowserProcess:
         await self._ask(1, "Target.setDiscoverTargets", {"discover": True})  # tells of crashes
         await self._ask(2, "Target.createTarget", {"url": url, "newWindow": True})
 
+    def ended_early(self) -> Unavailable:
+        """Return the error of a browser that has ended before it was told to."""
+        code = self.exited.result()
+        # Code 0: it found another browser on its profile (one that this library did not start), and left it to that.
+        return Unavailable(
+            f"the browser {self._program!r} ended with exit code {code} before its page was up; "
+            f"its last words: {self.stderr_tail or 'none'}",
+            reason="closed" if code else "profile_in_use",
+            data={"exit_code": code, "stderr": self.stderr_tail},
+        )
+
     async def close(self) -> None:
         """End the browser: kindly, then less so; returns when it has gone."""
         if not self.exited.done():
             self._send(3, "Browser.close", {})
-            for wait_s, end in ((5.0, self._process.terminate), (2.0, self._kill), (5.0, None)):
+            for wait_s, end in ((KIND_WAIT_S, self._process.terminate), (TERM_WAIT_S, self._kill), (5.0, None)):
                 done, _ = await asyncio.wait([self.exited], timeout=wait_s)
                 if done or end is None:
                     break
@@ -88,7 +108,7 @@ class BrowserProcess:
         self._send(number, method, params)
         await asyncio.wait([reply, self.exited], return_when=asyncio.FIRST_COMPLETED)
         if not reply.done():
-            raise Unavailable(f"the browser ended with exit code {self.exited.result()}", reason="closed")
+            raise self.ended_early()
         error = reply.result().get("error")
         if error:
             raise Unavailable(f"the browser refused {method!r}: {error}", reason="blocked")
@@ -117,6 +137,7 @@ class BrowserProcess:
 
     def _wait(self) -> None:
         code = self._process.wait()
+        self._stderr_reader.join(1)  # its last words; a child that lives on may keep the pipe open
         self._call_soon(self._on_exit, code)
 
     def _call_soon(self, callback: Callable[..., None], *args: Any) -> None:

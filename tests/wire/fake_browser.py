@@ -1,0 +1,90 @@
+"""A program that behaves like a launched Chromium, as far as the launcher can see. Its mode is in FAKE_BROWSER.
+
+It speaks the debugging pipe on the descriptors 3 and 4; asked to open a page, it opens the page's WebSocket and plays a
+page that knows `status` and `chat`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+MODE = os.environ.get("FAKE_BROWSER", "")
+
+
+def answer(message: dict[str, object]) -> None:
+    """Write to the debugging pipe."""
+    os.write(4, json.dumps(message).encode() + b"\0")
+
+
+def page(url: str) -> None:
+    """Be the page at this address."""
+    port = int(next(re.findall(r"127\.0\.0\.1:(\d+)", flag)[0] for flag in sys.argv if "--host-resolver" in flag))
+    address = urlsplit(url)
+    target = address.fragment.removeprefix("ws=")
+    sock = socket.create_connection(("127.0.0.1", port))
+    origin = f"{address.scheme}://{address.netloc}"
+    with connect(target, sock=sock, origin=origin, proxy=None) as connection:  # pyright: ignore[reportArgumentType]
+        if MODE == "old":
+            say(connection, type="hello", data={"protocol": 0, "page_version": "0.0"})
+        elif MODE != "mute":
+            say(connection, type="hello", data={"protocol": 1, "page_version": "fake"})
+        try:
+            for text in connection:
+                serve(connection, json.loads(text))
+        except ConnectionClosed:
+            return
+
+
+def serve(connection: ClientConnection, request: dict[str, object]) -> None:
+    """Answer a request of the program."""
+    if request["op"] == "status":
+        say(connection, id=request["id"], type="result", data={"loaded": [], "queue": 0, "arguments": sys.argv})
+    elif request["op"] == "crash":
+        answer({"method": "Target.targetCrashed", "params": {"targetId": "T"}})
+    elif request["op"] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def say(connection: ClientConnection, **message: object) -> None:
+    """Send a message of the protocol."""
+    connection.send(json.dumps({"v": 1, **message}))
+
+
+def main() -> None:
+    """Serve the debugging pipe until it closes."""
+    print("a warning of the browser", file=sys.stderr, flush=True)
+    if MODE == "exit":
+        print("cannot open display", file=sys.stderr, flush=True)
+        sys.exit(7)
+    if MODE == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pending = b""
+    while data := os.read(3, 65536):
+        *messages, pending = (pending + data).split(b"\0")
+        for message in map(json.loads, messages):
+            if message["method"] == "Browser.close":
+                if MODE == "stubborn":
+                    continue
+                answer({"id": message["id"], "result": {}})
+                if MODE != "slow":
+                    os._exit(0)
+            elif message["method"] == "Target.createTarget" and MODE == "refuse":
+                answer({"id": message["id"], "error": {"message": "no pages today"}})
+            else:
+                answer({"id": message["id"], "result": {}})
+                if message["method"] == "Target.createTarget" and MODE != "no-page":
+                    threading.Thread(target=page, args=[message["params"]["url"]], daemon=True).start()
+    os._exit(0)
+
+
+main()
