@@ -62,9 +62,9 @@ def say(connection: ClientConnection, **message: object) -> None:
 
 def main() -> None:
     """Serve the debugging pipe until it closes."""
-    print("a warning of the browser", file=sys.stderr, flush=True)
+    os.write(2, b"a warning of the browser\n")
     if MODE == "exit":
-        print("cannot open display", file=sys.stderr, flush=True)
+        os.write(2, b"cannot open display\n")
         sys.exit(7)
     if MODE == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -32,7 +32,8 @@ HEAVY = {"websockets", "click", "rich", "platformdirs", "http", "socketserver", 
 
 def modules_after(code: str) -> set[str]:
     """The modules that a fresh interpreter has after this code."""
-    program = f"import sys\nbefore = set(sys.modules)\n{code}\nimport json\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    report = "import json; print(json.dumps(sorted(set(sys.modules) - before)))"
+    program = f"import sys\nbefore = set(sys.modules)\n{code}\n{report}"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     return set(json.loads(done.stdout))
 
@@ -63,7 +64,7 @@ def imports_of(file: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = parents[: len(parents) - node.level + 1]
             names = (*base, *(node.module or "").split("."))
-            found.add([name for name in names if name][0] if any(names) else node.names[0].name)
+            found.add(next(filter(None, names)) if any(names) else node.names[0].name)
     return found
 
 

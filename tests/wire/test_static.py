@@ -102,7 +102,7 @@ def test_nothing_outside_the_folder_is_served(site: Path, path: str) -> None:
 
 
 async def test_a_page_of_another_name_gets_nothing(site: Path) -> None:
-    """A foreign name that resolves to this machine (DNS rebinding) is refused; localhost and the extra names are not."""
+    """A foreign name that resolves to this machine (DNS rebinding) is refused; localhost and extra names are not."""
     server = await SiteServer(site, hosts=["browserllm.localhost"]).start()
     status, _, body = await request(server, "/", host="evil.example")
     assert (status, b"evil.example" in body) == (403, True)
