@@ -90,6 +90,9 @@ describe("the decode loop", () => {
     const { network, decoder } = make();
     await decoder.run(job(Array.from({ length: 60 }, () => 1), { maxTokens: 1 }));
     expect(network.fed.map(({ ids }) => ids.length)).toEqual([4, 16, 16, 16, 8]);
+    network.fed.length = 0;
+    await decoder.run(job(Array.from({ length: 20 }, () => 2), { maxTokens: 1 }));
+    expect(network.fed.map(({ ids }) => ids.length)).toEqual([16, 4]); // it has learned
     const slow = make();
     slow.network.cost = 100;
     await slow.decoder.run(job([1, 1, 1, 1, 1, 1, 1], { maxTokens: 1 }));

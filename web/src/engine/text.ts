@@ -56,6 +56,8 @@ export class TokenText {
   readonly #decode: (ids: readonly number[]) => string;
   #window: number[] = [];
   #shown = "";
+  /** What a token reads as on its own; answers repeat their tokens. */
+  readonly #alone = new Map<number, string>();
 
   constructor(decode: (ids: readonly number[]) => string) {
     this.#decode = decode;
@@ -69,7 +71,12 @@ export class TokenText {
     const fresh = text.slice(this.#shown.length);
     // The window starts over with this token as context for the next.
     this.#window = [id];
-    this.#shown = this.#decode(this.#window);
+    let alone = this.#alone.get(id);
+    if (alone === undefined) {
+      alone = this.#decode(this.#window);
+      this.#alone.set(id, alone);
+    }
+    this.#shown = alone;
     return fresh;
   }
 

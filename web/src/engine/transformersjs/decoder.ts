@@ -49,11 +49,14 @@ export class Decoder {
   readonly #now: () => number;
   /** The tokens that the KV cache holds. */
   #fed: number[] = [];
+  /** How many tokens of a prompt go in at once: learned from piece to piece, and kept for the next prompt. */
+  #size: number;
 
   constructor(model: TokenModel, breathe: Breathe, pace: PrefillPace, now: () => number = () => performance.now()) {
     this.#model = model;
     this.#breathe = breathe;
     this.#pace = pace;
+    this.#size = pace.start;
     this.#now = now;
   }
 
@@ -94,19 +97,18 @@ export class Decoder {
 
   /** Null when a stop came first: what was fed until then stays in the KV cache. */
   async #prefill(ids: readonly number[], signal: AbortSignal): Promise<Float32Array | null> {
-    let size = this.#pace.start;
     let logits: Float32Array | null = null;
     let from = 0;
     while (from < ids.length) {
       if (from > 0) await this.#breathe();
       if (signal.aborted) return null;
-      const piece = ids.slice(from, from + size);
+      const piece = ids.slice(from, from + this.#size);
       from += piece.length;
       const started = this.#now();
       logits = await this.#feed(piece);
       const each = (this.#now() - started) / piece.length;
       const fitting = each > 0 ? Math.floor(this.#pace.target_ms / each) : this.#pace.most;
-      size = Math.min(this.#pace.most, Math.max(this.#pace.least, fitting));
+      this.#size = Math.min(this.#pace.most, Math.max(this.#pace.least, fitting));
     }
     return logits;
   }

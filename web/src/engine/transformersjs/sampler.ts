@@ -118,7 +118,14 @@ export function logprobsOf(logits: Float32Array, id: number, top: number): { cho
 
 function argmax(logits: Float32Array): number {
   let best = 0;
-  for (let id = 1; id < logits.length; id += 1) if (at(logits, id) > at(logits, best)) best = id;
+  let highest = -Infinity;
+  for (let id = 0; id < logits.length; id += 1) {
+    const logit = at(logits, id);
+    if (logit > highest) {
+      highest = logit;
+      best = id;
+    }
+  }
   return best;
 }
 
