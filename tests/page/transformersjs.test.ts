@@ -77,7 +77,10 @@ describe("fetching a model", () => {
     const { files, told, signals } = fetching(() => body(100));
     const response = await files.fetch("http://h/model.onnx");
     expect((await response.arrayBuffer()).byteLength).toBe(100);
-    expect(told.at(-1)).toMatchObject({ phase: "downloading", fraction: 1, loaded_bytes: 100, total_bytes: 100 });
+    expect(told).toMatchObject([
+      { phase: "downloading", fraction: 1, loaded_bytes: 100, total_bytes: 100 },
+      { phase: "loading", fraction: null },
+    ]);
     expect(signals).toHaveLength(1);
   });
 
@@ -86,6 +89,12 @@ describe("fetching a model", () => {
     await (await files.fetch(new URL("http://h/a"))).arrayBuffer();
     await (await files.fetch("http://h/b")).arrayBuffer();
     expect(told.at(0)).toMatchObject({ fraction: null, total_bytes: null });
+  });
+
+  it("tells no share before the weights have begun", async () => {
+    const { files, told } = fetching(() => body(10));
+    await (await files.fetch("http://h/tokenizer.json")).arrayBuffer();
+    expect(told).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 10 }]);
   });
 
   it("does not count what only asks about a file", async () => {

@@ -62,10 +62,14 @@ export class ModelFetch {
     const now = performance.now();
     if (now - this.#lastTold < TELL_EVERY_MS && loaded !== total) return;
     this.#lastTold = now;
-    const fraction = total === null || total === 0 ? null : Math.min(1, loaded / total);
+    // Until the weights have begun, the total is that of the small files: no share of anything.
+    const weights = [...this.#sizes.keys()].some((url) => WEIGHTS.test(url));
+    const fraction = total === null || total === 0 || !weights ? null : Math.min(1, loaded / total);
     this.#report({ phase: "downloading", fraction, text: "Downloading the model", loaded_bytes: loaded, total_bytes: total });
+    if (fraction === 1) this.#report({ phase: "loading", fraction: null, text: "Preparing the network" });
   }
 }
 
 const TELL_EVERY_MS = 50;
+const WEIGHTS = /\.onnx(?:_data)?(?:_\d+)?(?:[?#]|$)/;
 const OPTIONAL = /\/(generation_config|chat_template|special_tokens_map|added_tokens)\.[a-z]+$/;
