@@ -6,7 +6,7 @@ The page's worker offers the JavaScript module ``_browserllm_page`` with ``engin
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -56,6 +56,8 @@ async def connect_to_page() -> ChannelHost:
             "open a page that `browserllm build` wrote",
             reason="no_window",
         ) from error
-    # The port outlives a host: numbers that only grow keep one host's late messages from the next one.
-    host = ChannelHost(PortChannel(page.engine_port, ffi.create_proxy), first_id=time.time_ns() // 1000)
+    # The port outlives a host: numbers far apart keep one host's late messages from the next one. (Not from the clock,
+    # which is coarse in a page.) 48 bits are whole numbers in JavaScript, too.
+    first_id = int.from_bytes(os.urandom(6), "big")
+    host = ChannelHost(PortChannel(page.engine_port, ffi.create_proxy), first_id=first_id)
     return await host.start()
