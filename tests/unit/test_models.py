@@ -66,7 +66,7 @@ async def test_webllm_comes_first() -> None:
     assert loaded.adapter == "scripted paper"
     assert [step.phase for step in progress] == ["loading"] * 3 + ["warming_up"]
     assert [op for op, _ in host.requests] == ["status", "probe", "load", "chat"]
-    assert host.requests[-1][1]["max_tokens"] == 4
+    assert host.requests[-1][1]["max_tokens"] == 2
 
 
 @pytest.mark.parametrize("reason", ["insecure_context", "no_api", "no_adapter", "device_failed", "brand_new"])

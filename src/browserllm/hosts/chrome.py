@@ -47,8 +47,9 @@ QUIET_FLAGS = (
 )
 
 WEBGPU_FLAGS = {
-    # Chromium then takes the GPU, or its own software adapter (SwiftShader) on a machine without one.
-    "auto": ("--enable-unsafe-webgpu",),
+    # Chromium then takes the GPU (on Linux through Vulkan), or on a machine without one its own software adapter,
+    # SwiftShader.
+    "auto": ("--enable-unsafe-webgpu", *(["--enable-features=Vulkan"] if sys.platform == "linux" else [])),
     "software": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
     # Asks for the software adapter, which Chromium gives to nobody without the flag above. (Its feature flags for
     # WebGPU change nothing.)

@@ -322,11 +322,11 @@ class ModelManager:
         )
 
     async def _validate(self, model: str) -> None:
-        """Let the model answer a few tokens: shaders that compile may still fail when they run."""
+        """Let the model answer two tokens, one from the prompt and one from decoding: what compiles may fail to run."""
         args: dict[str, Any] = {
             "model": model,
             "messages": [{"role": "user", "content": "Hi"}],
-            "max_tokens": 4,
+            "max_tokens": 2,
             "temperature": 0,
         }
         result = read(await self.host.call("chat", args), _ValidationResult, "'chat'")
