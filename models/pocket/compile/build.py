@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import wasm
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -152,17 +153,34 @@ def chat_config(config: PocketConfig, tokenizer: dict[str, object]) -> dict[str,
     }
 
 
+LIBRARY_LICENCES = (
+    "libcxx/LICENSE.TXT",
+    "libc/wasi/LICENSE",
+    "libc/wasi/LICENSE-MIT",
+    "libc/wasi/libc-bottom-half/cloudlibc/LICENSE",
+    "libc/wasi/libc-top-half/musl/COPYRIGHT",
+)
+"""Of the C and C++ libraries that zig links, relative to its `lib` folder."""
+
+
 def write_licences(folder: Path) -> None:
-    """Copy the licence and notice of TVM, whose runtime is part of pocket.wasm, from its wheels."""
-    for target, names in {"LICENSE-TVM.txt": ["LICENSE"], "NOTICE-TVM.txt": ["NOTICE"]}.items():
-        texts = []
-        for package in ("apache-tvm", "apache-tvm-ffi"):
-            for path in importlib.metadata.files(package) or []:
-                if path.name in names and len(path.parts) <= 3:
-                    text = Path(str(path.locate())).read_text(encoding="utf-8")
-                    if text not in texts:
-                        texts.append(text)
-        (folder / target).write_text("\n\n".join(texts), encoding="utf-8")
+    """Copy the licences of what is linked into pocket.wasm from the wheels it comes from: TVM, and zig's C library."""
+    for target, name in {"LICENSE-TVM.txt": "LICENSE", "NOTICE-TVM.txt": "NOTICE"}.items():
+        paths = [
+            Path(str(path.locate()))
+            for package in ("apache-tvm", "apache-tvm-ffi")
+            for path in importlib.metadata.files(package) or []
+            if path.name == name and len(path.parts) <= 3
+        ]
+        _write_texts(folder / target, paths)
+    libraries = wasm.wheel_folder("ziglang") / "lib"
+    _write_texts(folder / "LICENSE-WASI-LIBC.txt", [libraries / name for name in LIBRARY_LICENCES])
+
+
+def _write_texts(target: Path, paths: list[Path]) -> None:
+    """Write the texts of several files into one, each once."""
+    texts = dict.fromkeys(path.read_text(encoding="utf-8").strip() for path in paths)
+    target.write_text("\n\n\n".join(texts) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -172,6 +190,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=DIST, help="folder to write to")
     parser.add_argument("--cache", type=Path, default=WORK / "compile-cache", help="the compiled runtime is kept here")
     parser.add_argument("--tokenizer", type=Path, default=DIST / "tokenizer.json")
+    parser.add_argument("--wasm-opt", help="path of Binaryen's wasm-opt (npm: binaryen), to make pocket.wasm smaller")
     parser.add_argument("--weights-only", action="store_true", help="do not compile pocket.wasm again")
     arguments = parser.parse_args()
     output: Path = arguments.output
@@ -182,6 +201,8 @@ def main() -> None:
         import compiler
 
         expected = compiler.compile_wasm(CONFIG, output / "pocket.wasm", arguments.cache.resolve())
+        if arguments.wasm_opt:
+            wasm.shrink(output / "pocket.wasm", arguments.wasm_opt)
         given = {(name, value.shape, str(value.dtype)) for name, value in parameters.items()}
         if given != set(expected):
             raise SystemExit(f"weights and model differ: {sorted(given ^ set(expected), key=str)}")

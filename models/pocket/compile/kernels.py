@@ -112,7 +112,7 @@ def _sum(terms: list[Expr]) -> Expr:
 
 
 def matmul(out: int, width: int, rows: int, columns: int, residual: bool, gated: bool) -> PrimFunc:
-    """x [n, width] times a 4-bit weight [out, width], transposed -> [n, out], computed as one kernel.
+    """X [n, width] times a 4-bit weight [out, width], transposed -> [n, out], computed as one kernel.
 
     A thread makes `rows` x `columns` outputs, so that one unpacked weight serves `rows` inputs and one input `columns`
     weights. `residual` adds a second input of the output's shape. `gated` takes a weight [2 * out, width] and returns

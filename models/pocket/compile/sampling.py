@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from kernels import ceil_div
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
-
-from kernels import ceil_div
 
 THREADS = 64
 """Threads in a workgroup."""
@@ -18,7 +17,7 @@ MASKED = -1e30
 
 
 def softmax_parts(vocab: int) -> PrimFunc:
-    """logits [1, 1, vocab], temperature [1] -> for each of SLICES stretches its largest logit and sum [SLICES, 2]."""
+    """Logits [1, 1, vocab], temperature [1] -> for each of SLICES stretches its largest logit and sum [SLICES, 2]."""
     each = ceil_div(vocab, SLICES)
 
     @T.prim_func(s_tir=True, private=True)
@@ -109,7 +108,7 @@ def merge_runs(vocab: int, length: int, count: int) -> PrimFunc:
                 place[1] = entry // (length * count) * (length * count) + other * length
                 for bit in T.serial(bits):
                     place[2] = place[0] + T.shift_right(length, bit)
-                    if T.And(place[2] <= length, place[1] + place[2] <= vocab):
+                    if T.And(place[2] <= length, place[1] + place[2] <= vocab):  # noqa: SIM102 - each is one branch
                         if T.Or(
                             values[0, place[1] + place[2] - 1] > own[0],
                             T.And(values[0, place[1] + place[2] - 1] == own[0], other < entry // length % count),

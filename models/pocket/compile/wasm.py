@@ -72,7 +72,7 @@ def _zig(arguments: list[str | Path], directory: Path) -> None:
         raise RuntimeError(f"{' '.join(command)} failed:\n{result.stdout}{result.stderr}")
 
 
-def _wheel_folder(package: str) -> Path:
+def wheel_folder(package: str) -> Path:
     """The installed folder of a package, found without importing it."""
     import importlib.util
 
@@ -83,8 +83,8 @@ def _wheel_folder(package: str) -> Path:
 
 
 def _fingerprint() -> str:
-    """Changes with our runtime sources, the flags and the versions of the wheels."""
-    digest = hashlib.sha256(repr((COMPILE, LINK)).encode())
+    """Changes with our runtime sources, this file and the versions of the wheels."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for package in ("apache-tvm", "apache-tvm-ffi", "ziglang"):
         digest.update(importlib.metadata.version(package).encode())
     for path in sorted(RUNTIME.rglob("*")):
@@ -102,11 +102,14 @@ def runtime_object(cache: Path) -> Path:
     # One tree with relative paths: the sources name each other relatively, and no absolute path enters the object.
     tree = cache / "tree"
     shutil.rmtree(tree, ignore_errors=True)
-    tvm, ffi = _wheel_folder("tvm"), _wheel_folder("tvm_ffi")
+    tvm, ffi = wheel_folder("tvm"), wheel_folder("tvm_ffi")
     for part in ("include", "src/runtime", "web/emcc"):
         shutil.copytree(tvm / part, tree / part)
     for part in ("include", "src"):
         shutil.copytree(ffi / part, tree / "3rdparty/tvm-ffi" / part)
+    # The sources force inlining everywhere; left to the compiler, which is asked for size, the runtime is a fifth smaller.
+    inlining = tree / "3rdparty/tvm-ffi/include/tvm/ffi/base_detail.h"
+    inlining.write_text(inlining.read_text().replace("[[gnu::always_inline]] inline", "inline"))
     shutil.copytree(RUNTIME / "overlay", tree, dirs_exist_ok=True)
     for source in RUNTIME.glob("*.*"):
         shutil.copy(source, tree)
@@ -121,3 +124,17 @@ def runtime_object(cache: Path) -> Path:
 def link(objects: list[Path], output: Path, cache: Path) -> None:
     """Link the runtime and a model's object files into the module that WebLLM loads."""
     _zig([*LINK, *objects, "-o", output], cache)
+
+
+def shrink(module: Path, wasm_opt: str) -> None:
+    """Make a module smaller with Binaryen's wasm-opt; the features named are those that zig's baseline uses."""
+    features = (
+        "bulk-memory",
+        "sign-ext",
+        "nontrapping-float-to-int",
+        "mutable-globals",
+        "multivalue",
+        "reference-types",
+    )
+    command = [wasm_opt, "-Oz", *(f"--enable-{name}" for name in features), str(module), "-o", str(module)]
+    subprocess.run(command, check=True)
