@@ -30,7 +30,7 @@ def ask(page: Page, text: str) -> None:
 
 def finished(page: Page, count: int) -> Locator:
     """Wait until the page shows `count` answers and the last one has ended; returns that one."""
-    answers = page.get_by_label("The model")
+    answers = page.get_by_label("The model", exact=True)
     expect(answers).to_have_count(count)
     last = answers.nth(count - 1)
     expect(last).not_to_have_attribute("data-open", "", timeout=60_000)
@@ -49,7 +49,7 @@ def test_a_message_is_answered_and_a_second_one_remembers(chat_page: Page) -> No
 def test_stop_ends_the_answer_and_the_next_message_works(chat_page: Page) -> None:
     """The stop button ends a running answer, and the page takes the next message."""
     ask(chat_page, "Tell me a story about a dragon.")
-    answer = chat_page.get_by_label("The model").first.locator("p")
+    answer = chat_page.get_by_label("The model", exact=True).first.locator("p")
     expect(answer).not_to_be_empty(timeout=60_000)
     chat_page.get_by_role("button", name="Stop").click()
     expect(finished(chat_page, 1)).to_contain_text("Stopped.")

@@ -13,7 +13,7 @@ from in_page import SITE, open_python, run_python
 from playwright.sync_api import BrowserContext
 
 TESTS = Path(__file__).parents[1]
-PYTEST_PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
+PYTEST_PACKAGES = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
 
 
 def test_archive() -> bytes:
@@ -28,7 +28,11 @@ def test_archive() -> bytes:
             spec = importlib.util.find_spec(package)
             assert spec is not None
             assert spec.origin is not None
-            folder = Path(spec.origin).parent
+            origin = Path(spec.origin)
+            folder = origin.parent
+            if origin.name != "__init__.py":
+                archive.write(origin, Path("site") / origin.name)
+                continue
             for file in sorted(folder.rglob("*.py")):
                 archive.write(file, Path("site") / package / file.relative_to(folder))
     return buffer.getvalue()
