@@ -128,21 +128,21 @@ def story_conversation(source: Source) -> Conversation:
 def conversation(source: Source) -> Conversation:
     """Return the next conversation of the mix."""
     roll = source.random.random()
-    if roll < 0.34:
+    if roll < 0.44:
         made = tool_conversation(source)
         if source.chance(0.35):
             made["messages"].insert(0, {"role": "system", "content": _persona(source)[0]})
         return made
-    if roll < 0.56:
+    if roll < 0.66:
         return extraction_conversation(source)
-    if roll < 0.58:
+    if roll < 0.68:
         return creation_conversation(source)
-    if roll < 0.70:
+    if roll < 0.77:
         made = memory_conversation(source)
         if source.chance(0.2):
             made["messages"].insert(0, {"role": "system", "content": _persona(source)[0]})
         return made
-    if roll < 0.83:
+    if roll < 0.85:
         return story_conversation(source)
     if roll < 0.985:
         return chat_conversation(source, source.pick((1, 1, 1, 1, 2, 3, 4, 6)))

@@ -13,13 +13,13 @@ _MEMORIES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tu
     "name": (
         ("My name is {v}.", "I am {v}.", "I'm {v}.", "Hi, I am {v}.", "Hello, my name is {v}.", "Call me {v}.", "You can call me {v}.", "This is {v}.", "Hi! My name is {v}.", "People call me {v}.", "My name is {v}, nice to meet you.", "Hey, {v} here.", "Hello! I'm {v}."),
         ("Nice to meet you, {v}!", "Hello, {v}! How can I help you?", "Hi {v}! What can I do for you?"),
-        ("What is my name?", "What's my name?", "Do you remember my name?", "Who am I?", "Can you tell me my name?", "Do you know my name?", "What was my name again?", "Tell me my name.", "Say my name.", "Do you still know my name?", "How am I called?"),
+        ("What is my name?", "What is my name?", "And what is my name?", "So what is my name?", "My name is?", "What's my name?", "Do you remember my name?", "Who am I?", "Can you tell me my name?", "Do you know my name?", "What was my name again?", "Tell me my name.", "Say my name.", "Do you still know my name?", "How am I called?"),
         ("Your name is {v}.",),
     ),
     "city": (
-        ("I live in {v}.", "I am from {v}.", "My home is in {v}.", "I come from {v}.", "My city is {v}.", "I moved to {v} last year.", "My home town is {v}."),
+        ("I live in {v}.", "I live in {v} now.", "I am in {v}.", "I am from {v}.", "My home is in {v}.", "I come from {v}.", "My city is {v}.", "I moved to {v} last year.", "My home town is {v}."),
         ("{v} sounds like a nice place!", "I will remember that you live in {v}.", "Oh, {v}! How nice."),
-        ("Where do I live?", "Which city do I live in?", "Where am I from?", "Do you remember where I live?", "What is my city?", "What is my home town?", "Tell me where I live."),
+        ("Where do I live?", "In which city do I live?", "Do you know where I live?", "What city am I from?", "Which city do I live in?", "Where am I from?", "Do you remember where I live?", "What is my city?", "What is my home town?", "Tell me where I live."),
         ("You live in {v}.",),
     ),
     "colour": (
@@ -136,9 +136,9 @@ def make_memory(source: Source, kind: str | None = None) -> dict[str, str]:
     return {
         "kind": kind,
         "value": value,
-        "state": source.phrasing(statements).format(**slots),
+        "state": source.pick(statements).format(**slots),
         "ack": source.pick(acks).format(**slots),
-        "ask": source.phrasing(asks).format(**slots),
+        "ask": source.pick(asks).format(**slots),
         "answer": source.pick(answers).format(**slots),
         "key": kind + (relation if kind in ("relative", "any") else pet if kind == "pet" else ""),
     }

@@ -172,6 +172,9 @@ TIP_ASKS = ("Give me three tips for {t}.", "Three tips for {t}, please.", "I nee
 REPEAT_ASKS = ("Repeat after me: {x}", "Say: {x}", "Say '{x}'.", "Please repeat: {x}", "Repeat this: {x}", "Say the word {x}.", "Echo {x}")
 
 
+_LEADS = ("Hello! ", "Hi. ", "Okay. ", "Please: ", "Now: ", "Thanks. ", "So, ", "Hey, ", "And ", "Well, ", "Good. ", "Hm, ", "Hi Pocket! ", "One more question: ", "By the way: ", "Great. ", "Sorry, ", "Another question: ")  # fmt: skip
+
+
 def _casual(source: Source, text: str) -> str:
     """Return `text` as people type it: sometimes lower case, without the question mark, or with a word around it."""
     roll = source.random.random()
@@ -182,23 +185,31 @@ def _casual(source: Source, text: str) -> str:
     elif roll < 0.25:
         text = text.lower().rstrip("?!.") or text
     elif roll < 0.29:
-        text = source.pick(("Hello! ", "Hi. ", "Okay. ", "Please: ", "Now: ", "Thanks. ")) + text
+        text = source.pick(_LEADS) + text
+    elif roll < 0.33:
+        text = text.rstrip("?!.") + source.pick((", please?", ", please.", "???", "!!", " ?", " then?", ", Pocket?"))
     return text
+
+
+def _wording(source: Source, questions: tuple[str, ...]) -> str:
+    """Return one wording; all plain ones are trained on, since people will ask exactly these."""
+    question = source.pick(questions)
+    return source.expand((question,)) if "|" in question else question
 
 
 def small_talk(source: Source, me: str) -> tuple[str, str]:
     questions, answers = source.pick(SMALL_TALK)
-    return _casual(source, source.phrasing(questions)), source.pick(answers)
+    return _casual(source, _wording(source, questions)), source.pick(answers)
 
 
 def about_self(source: Source, me: str) -> tuple[str, str]:
     questions, answers = source.pick(SELF)
-    return _casual(source, source.phrasing(questions)), source.pick(answers).format(me=me)
+    return _casual(source, _wording(source, questions)), source.pick(answers).format(me=me)
 
 
 def about_browserllm(source: Source, me: str) -> tuple[str, str]:
     questions, answers = source.pick(BROWSERLLM)
-    return _casual(source, source.phrasing(questions)), source.pick(answers)
+    return _casual(source, _wording(source, questions)), source.pick(answers)
 
 
 def fact(source: Source, me: str) -> tuple[str, str]:
@@ -232,7 +243,7 @@ def arithmetic(source: Source, me: str) -> tuple[str, str]:
         a, b = source.number(21, 9999), source.number(12, 999)
     elif operator in ("-", "minus") and b > a:
         a, b = b, a
-    ask = source.phrasing(SUM_ASKS).format(a=a, b=b, o=operator)
+    ask = source.pick(SUM_ASKS).format(a=a, b=b, o=operator)
     if hard:
         return ask, source.pick(("That sum is too hard for me. I am a very small model.", "I cannot do such large sums, sorry. A calculator tool could help me."))
     value = {"+": a + b, "plus": a + b, "-": a - b, "minus": a - b}.get(operator, a * b)
@@ -242,8 +253,8 @@ def arithmetic(source: Source, me: str) -> tuple[str, str]:
 def unknown(source: Source, me: str) -> tuple[str, str]:
     """Something out of range: say so, and name what it was."""
     if source.chance(0.35):
-        return _casual(source, source.phrasing(HARD)), source.pick(HARD_ANSWERS)
-    ask = source.phrasing(UNKNOWN_ASKS)
+        return _casual(source, source.pick(HARD)), source.pick(HARD_ANSWERS)
+    ask = source.pick(UNKNOWN_ASKS)
     slots = {
         "x": source.pick((source.coin(), source.coin() + "ism", f"{source.coin()} {source.word('thing')}", f"the {source.coin()} effect", source.coin() + "ology")),
         "n": source.full_name(),
@@ -257,12 +268,12 @@ def unknown(source: Source, me: str) -> tuple[str, str]:
 def tips(source: Source, me: str) -> tuple[str, str]:
     topic = source.pick(tuple(TIPS))
     lines = [f"{index}. {tip}" for index, tip in enumerate(TIPS[topic], 1)]
-    return source.phrasing(TIP_ASKS).format(t=topic), "\n".join(lines)
+    return source.pick(TIP_ASKS).format(t=topic), "\n".join(lines)
 
 
 def repeat(source: Source, me: str) -> tuple[str, str]:
     text = source.pick((source.coin(), source.note(), f"{source.coin()} {source.coin()} {source.coin()}", source.code(), source.full_name()))
-    return source.phrasing(REPEAT_ASKS).format(x=text), text
+    return source.pick(REPEAT_ASKS).format(x=text), text
 
 
 TURNS: tuple[tuple[Callable[[Source, str], tuple[str, str]], float], ...] = (

@@ -62,6 +62,12 @@ def load_tokenizer(path: Path = DIST / "tokenizer.json") -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
+def letter_pieces(tokenizer: Tokenizer) -> list[str]:
+    """Return the pieces of words among the tokens, in lower case and without their space, sorted."""
+    texts = (token.removeprefix("Ġ").lower() for token in tokenizer.get_vocab())
+    return sorted({text for text in texts if text.isascii() and text.isalpha()})
+
+
 if __name__ == "__main__":
     DIST.mkdir(exist_ok=True)
     trained = build_tokenizer()

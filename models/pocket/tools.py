@@ -35,7 +35,7 @@ _VERBS: dict[str, tuple[str, ...]] = {
     "feed": ("feed", "feed", "feed"), "paint": ("paint", "paint", "paint"), "call": ("call", "call", "ring"),
     "register": ("register", "sign up", "register"), "archive": ("archive", "archive", "put away"), "test": ("test", "test", "try"),
 }  # fmt: skip
-_POLITE = ("{r}.", "{r}.", "Please {r}.", "Can you {r}?", "Could you {r}?", "I want you to {r}.", "I need you to {r}.", "{r}, please.", "Would you {r}?", "Hey, {r}.", "I would like to {r}.", "Now {r}.", "{r}")  # fmt: skip
+_POLITE = ("{r}!", "Let us {r}.", "{r} for me.", "Hi! {r}.", "Hello, can you {r}?", "I'd like you to {r}.", "Time to {r}.", "We have to {r}.", "It would be great if you could {r}.", "Could you please {r}?", "{r} now", "Use a tool to {r}.", "Go and {r}.", "I have to {r}.", "My boss wants me to {r}.", "Thanks. Now {r}.", "{r}.", "{r}.", "Please {r}.", "Can you {r}?", "Could you {r}?", "I want you to {r}.", "I need you to {r}.", "{r}, please.", "Would you {r}?", "Hey, {r}.", "I would like to {r}.", "Now {r}.", "{r}")  # fmt: skip
 
 # The usual suspects: name, description, (kind, parameter, said with), requests, result keys.
 _USUAL: tuple[tuple[str, str, tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]], ...] = (
@@ -109,15 +109,40 @@ def _tool_name(source: Source, verb: str, noun: str) -> str:
     style = source.random.random()
     if style < 0.66:
         return f"{verb}_{noun}"
-    if style < 0.82:
+    if style < 0.80:
         return (verb + "_" + noun).title().replace("_", "")[0].lower() + (verb + "_" + noun).title().replace("_", "")[1:]
-    if style < 0.88:
+    if style < 0.86:
         return f"{noun}_{verb}"
-    if style < 0.93:
+    if style < 0.91:
         return f"{source.coin()}_{verb}_{noun}"
-    if style < 0.97:
+    if style < 0.98:
         return f"{verb}-{noun}".replace("_", "-")
     return source.coin()
+
+
+_IN_NOUN = "(said with the noun)"
+_ASKING = ("get", "find", "search", "list", "check", "track", "count", "measure")
+_QUESTIONS = (
+    "what is the {n}", "how is the {n}", "where is the {n}", "do you have the {n}", "I need the {n}", "which {n} is there", "is there a {n}",
+    "what about the {n}", "can I see the {n}", "I am looking for the {n}", "tell me about the {n}", "what do you know about the {n}", "{n}",
+)  # fmt: skip
+
+
+def _natural_phrases(source: Source, parameters: list[Parameter]) -> str:
+    """Let a value that its type alone identifies be said plainly; return one that is said before the noun, or ''."""
+    said = [one for one in parameters if one.phrase]
+    numbers = [one for one in said if one.schema["type"] in ("integer", "number")]
+    texts = [one for one in said if one.schema["type"] == "string" and "enum" not in one.schema]
+    enums = [one for one in said if "enum" in one.schema]
+    if len(numbers) == 1 and source.chance(0.4):
+        plain = ("to {v}", "of {v}", "by {v}", "at {v}", "with {v}", "to {v} degrees", "for {v} people", "{v}", "{v} {p}")
+        numbers[0].phrase = source.pick(plain).format(v=numbers[0].value, p=numbers[0].name.replace("_", " "))
+    if len(texts) == 1 and source.chance(0.35):
+        texts[0].phrase = source.pick(("{v}", '"{v}"', "'{v}'", "of {v}", "for {v}", "called {v}", "{v}", "with {v}", "named {v}")).format(v=texts[0].value)
+    if len(enums) == 1 and source.chance(0.4):
+        enums[0].phrase = _IN_NOUN
+        return enums[0].value
+    return ""
 
 
 def made_up_tool(source: Source, verb: str | None = None, noun: str | None = None) -> Tool:
@@ -138,13 +163,26 @@ def made_up_tool(source: Source, verb: str | None = None, noun: str | None = Non
                 # Optional and not mentioned: it must stay out of the call.
                 parameter.phrase = ""
     said = source.pick(_VERBS[verb])
-    request = f"{said} {source.pick(('the', 'the', 'the', 'my', article(noun).split()[0]))} {noun}"
-    phrases = [parameter.phrase for parameter in parameters if parameter.phrase]
+    adjective = _natural_phrases(source, parameters)
+    spoken_noun = f"{adjective} {noun}" if adjective else noun
+    if verb in _ASKING and source.chance(0.3):
+        request = source.pick(_QUESTIONS).format(n=spoken_noun)
+        question = True
+    else:
+        request = f"{said} {source.pick(('the', 'the', 'the', 'my', article(spoken_noun).split()[0]))} {spoken_noun}"
+        question = False
+    phrases = [parameter.phrase for parameter in parameters if parameter.phrase and parameter.phrase != _IN_NOUN]
     if source.chance(0.4):
         source.random.shuffle(phrases)
     for phrase in phrases:
         request += (", " if phrase.startswith(("make", "set", "not", "it is", "and")) or source.chance(0.15) else " ") + phrase
-    request = source.pick(_POLITE).format(r=request)
+    lead = ""
+    if len(phrases) > 1 and not question and source.chance(0.12):
+        # "For Anna, at 10 am, book the table."
+        lead = phrases[0][0].upper() + phrases[0][1:] + ", "
+        request = request.replace(phrases[0], "", 1).replace("  ", " ").replace(" ,", ",").rstrip(" ,")
+        request = lead + request
+    request = request + source.pick("??.") if question else request + "." if lead else source.pick(_POLITE).format(r=request)
     request = request[0].upper() + request[1:] if source.chance(0.93) else request
     description = source.pick(
         (
@@ -153,6 +191,9 @@ def made_up_tool(source: Source, verb: str | None = None, noun: str | None = Non
             f"Use this to {source.pick(_VERBS[verb])} {article(noun)}",
             f"{source.pick(_VERBS[verb]).capitalize()} {noun}s",
             f"{source.pick(_VERBS[verb]).capitalize()} the user's {noun}",
+            f"{source.pick(_VERBS[verb]).capitalize()} {article(noun)} {source.pick(('by name', 'in the app', 'for a user', 'of the company', 'with options', 'and return the result'))}",
+            f"Tool to {verb.replace('_', ' ')} {noun}s",
+            f"This function can {source.pick(_VERBS[verb])} {article(noun)}.",
         )
     )
     name = _tool_name(source, verb, noun)
@@ -183,14 +224,15 @@ def _usual_parameter(source: Source, kind: str, name: str) -> Parameter:
 
 def usual_tool(source: Source) -> Tool:
     """Return one of the tools that everybody's first example has."""
-    name, description, slots, requests, keys = source.pick(_USUAL)
+    topic, description, slots, requests, keys = source.pick(_USUAL)
+    name = topic
     parameters = [_usual_parameter(source, kind, slot) for kind, slot in slots]
-    request = source.phrasing(requests).format(**{parameter.name: parameter.value for parameter in parameters})
+    request = source.pick(requests).format(**{parameter.name: parameter.value for parameter in parameters})
     if source.chance(0.3):
         name = source.pick((name.replace("get_", "fetch_"), name.replace("_", "-"), f"{name}_{source.coin()}", name.title().replace("_", "")[0].lower() + name.title().replace("_", "")[1:]))
     if source.chance(0.3):
         source.random.shuffle(parameters)
-    return Tool(name, description, parameters, request, keys, name)
+    return Tool(name, description, parameters, request, keys, topic)
 
 
 def make_tool(source: Source) -> Tool:
@@ -408,7 +450,7 @@ def tool_conversation(source: Source) -> dict[str, Any]:
 def _again(source: Source, tool: Tool) -> Tool | None:
     """Return a later request for the same tool with another text argument, or None where its value is not one word."""
     parameter = next((one for one in tool.parameters if isinstance(one.value, str) and "enum" not in one.schema), None)
-    if parameter is None or tool.request.count(parameter.value) != 1:
+    if parameter is None or tool.request.count(parameter.value) != 1 or len(parameter.value) < 4:
         return None
     value = source.city() if parameter.value.istitle() else source.coin()
     request = tool.request.replace(parameter.value, value)

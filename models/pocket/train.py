@@ -27,7 +27,7 @@ from torch import Tensor
 
 from config import CONFIG
 from model import Packed, Pocket
-from tokenizer import load_tokenizer
+from tokenizer import letter_pieces, load_tokenizer
 
 DOCUMENTS_PER_CHUNK = 1000
 ASSISTANT_BIT, START_BIT = 1 << 14, 1 << 13
@@ -54,7 +54,7 @@ def make_chunk(index: int, held_out: bool = False, documents: int = DOCUMENTS_PE
     from words import Source
 
     tokenizer = load_tokenizer()
-    source = Source(index, held_out)
+    source = Source(index, held_out, letter_pieces(tokenizer))
     texts = ["".join(text for text, _ in training_pieces(source)) for _ in range(documents)]
     start, role, end = (tokenizer.token_to_id(token) for token in ("<|im_start|>", "assistant", "<|im_end|>"))
     parts = []
@@ -131,6 +131,7 @@ def unpack(flagged: np.ndarray, device: str) -> tuple[Tensor, Tensor, Tensor, Pa
     return move(tokens[None, :-1]), move(tokens[1:]), move(weights), packed
 
 
+@torch.compile(disable=not torch.cuda.is_available())
 def orthogonalise(momentum: Tensor) -> Tensor:
     """Return matrices [n, rows, columns] with their singular values pushed to about 1 (five Newton-Schulz steps)."""
     x = momentum.bfloat16()
@@ -180,19 +181,21 @@ def loss_of(model: Pocket, batch: tuple[Tensor, Tensor, Tensor, Packed], quantiz
     return (losses * weights).sum() / weights.sum()
 
 
-def held_out_perplexity(model: Pocket, device: str, rows: bool, quantized: bool) -> dict[str, float]:
+def held_out_perplexity(model: Pocket, device: str, quantized: bool) -> dict[str, float]:
     """Return perplexity per token on conversations made of held-out words, for the model's own text and for all."""
     flagged = make_chunk(77, held_out=True, documents=400)
-    flagged = flagged[: len(flagged) // 2048 * 2048 - 2047]
-    tokens, targets, weights, packed = unpack(flagged, device)
-    with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        if rows:
-            hidden = model.hidden(tokens.view(-1, 2048), quantized)
-        else:
-            hidden = model.hidden(tokens, quantized, packed)
-        losses = F.cross_entropy(model.head(hidden, quantized).flatten(0, 1).float(), targets, reduction="none")
-    own = weights == 1
-    return {"assistant": math.exp(losses[own].mean().item()), "all": math.exp(losses[weights > 0].mean().item())}
+    starts = np.append(np.flatnonzero(flagged & START_BIT), len(flagged))
+    losses: list[Tensor] = []
+    own: list[Tensor] = []
+    for first, last in zip(starts[:-1], starts[1:], strict=True):
+        document = torch.from_numpy(flagged[first:last].astype(np.int64)).to(device)
+        tokens = document & TOKEN_BITS
+        with torch.no_grad():
+            logits = model(tokens[None, :-1], quantized)[0]
+        losses.append(F.cross_entropy(logits.float(), tokens[1:], reduction="none"))
+        own.append((document[1:] & ASSISTANT_BIT) > 0)
+    every, mask = torch.cat(losses), torch.cat(own)
+    return {"assistant": math.exp(every[mask].mean().item()), "all": math.exp(every.mean().item())}
 
 
 def main() -> None:
@@ -261,7 +264,7 @@ def main() -> None:
     save_file(state, options.out / "pocket.safetensors")
     model.load_state_dict(state)
     for quantized in (False, True):
-        result = held_out_perplexity(model, device, rows, quantized)
+        result = held_out_perplexity(model, device, quantized)
         print(json.dumps({"held_out_perplexity": result, "q4": quantized, "steps": step + 1}), file=log, flush=True)
         print("q4" if quantized else "float", result, "seconds", round(time.time() - began, 1), flush=True)
 

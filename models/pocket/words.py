@@ -7,6 +7,7 @@ evaluation draws nothing else, so an evaluated name, city, tool or subject was n
 from __future__ import annotations
 
 import random
+import re
 import zlib
 from collections.abc import Sequence
 
@@ -94,13 +95,17 @@ _ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu 
 _VOWELS = "a a e e i i o o u ai ea ee ia io oa oo ou".split()
 _CODAS = ["", "", "", *"b d g k l m n p r s t x ck ll lt mp nd ng nt rd rk rn sh sk st th".split()]
 
+_CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
+
 
 class Source:
     """Where a generator draws from: a random stream and the side (training or held out) of every word list."""
 
-    def __init__(self, seed: int, held_out: bool = False) -> None:
+    def __init__(self, seed: int, held_out: bool = False, pieces: Sequence[str] = ()) -> None:
+        """`pieces` are the tokenizer's letter pieces: words made of them let every token be seen as copied text."""
         self.random = random.Random(seed * 2 + held_out)
         self.held_out = held_out
+        self.pieces = pieces
         self.lists = {
             kind: [word for word in text.split() if is_held_out(word) == held_out] or text.split()
             for kind, text in _LISTS.items()
@@ -134,6 +139,14 @@ class Source:
             self._phrasings[id(options)] = mine
         return self.pick(mine)
 
+    def expand(self, patterns: Sequence[str]) -> str:
+        """Return one wording of one pattern: '(Give|Show) me' stands for two. Held-out wordings stay apart."""
+        for _ in range(12):
+            text = _CHOICE.sub(lambda match: self.pick(match[1].split("|")), self.pick(patterns))
+            if is_held_out(text) == self.held_out:
+                break
+        return text
+
     def word(self, kind: str) -> str:
         """Return a word of a kind named in the lists above."""
         return self.pick(self.lists[kind])
@@ -142,6 +155,11 @@ class Source:
         """Return a pronounceable lower-case word that probably means nothing."""
         while True:
             syllables = self.pick((1, 2, 2, 2, 3))
+            if self.pieces and self.chance(0.6):
+                word = "".join(self.pick(self.pieces) for _ in range(self.pick((1, 1, 2, 2, 3))))
+                if 2 <= len(word) <= 13 and is_held_out(word) == self.held_out:
+                    return word
+                continue
             word = "".join(self.pick(_ONSETS) + self.pick(_VOWELS) for _ in range(syllables)) + self.pick(_CODAS)
             if 3 <= len(word) <= 11 and is_held_out(word) == self.held_out:
                 return word
