@@ -53,3 +53,4 @@ def compile_wasm(config: PocketConfig, output: Path, cache: Path) -> list[tuple[
 
 def _link(objects: list[str], output: Path, cache: Path) -> None:
     wasm.link([wasm.runtime_object(cache), *map(Path, objects)], output.resolve(), cache)
+    output.chmod(0o644)  # a web page's data, not a program of this machine

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from config import PocketConfig
 
 PREFILL_ROWS, PREFILL_COLUMNS = 4, 2
-"""The tile of outputs a thread makes while it reads a prompt; while it decodes there is one row, and one output."""
+"""The tile of outputs a thread makes while it reads a prompt."""
+WIDE = 1024
+"""While decoding, a thread makes one output, or two if the matrix has this many rows or more."""
 
 
 def emit(name: str, kernel: PrimFunc, inputs: list[Tensor], shape: tuple, dtype: str = "float32") -> Tensor:
@@ -42,7 +44,7 @@ class QuantizedMatrix(nn.Module):
         """Multiply x [n, width]; then add `residual`, or combine both halves of a gated feed-forward."""
         decoding = x.shape[0] == 1
         out = self.out // 2 if gated else self.out
-        rows, columns = (1, 1) if decoding else (PREFILL_ROWS, 1 if gated else PREFILL_COLUMNS)
+        rows, columns = (1, 2 if out >= WIDE else 1) if decoding else (PREFILL_ROWS, PREFILL_COLUMNS)
         kernel = kernels.matmul(out, self.width, rows, columns, residual is not None, gated)
         inputs = [x, self.q_weight, self.q_scale] + ([] if residual is None else [residual])
         return emit(f"{name}_{'decode' if decoding else 'prefill'}", kernel, inputs, (x.shape[0], out))

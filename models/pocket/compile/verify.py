@@ -69,7 +69,8 @@ class Conversation:
         # Without a system message in the request, the template adds one in front.
         shift = len(turns) - 1 - len(messages)
         answered = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-        for i, answer in zip(answered, self.answers, strict=True):
+        generated = answered[len(answered) - len(self.answers) :]
+        for i, answer in zip(generated, self.answers, strict=True):
             turns[i + shift] = [*header, *answer, self.end_of_turn]
         return [token for turn in turns for token in turn]
 
@@ -104,6 +105,15 @@ def check_numbers(talk: Conversation) -> None:
         history += [{"role": "assistant", "content": answer}, {"role": "user", "content": question}]
     system = [{"role": "system", "content": "Answer in one word."}, {"role": "user", "content": "Is water wet?"}]
     talk.turn("own system message", system, 8, fresh=True)
+    history[-1]["content"] = "Read it all again."
+    talk.turn("a history read afresh", history, 8, fresh=True)
+    call = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
+    tool = [
+        {"role": "user", "content": "How is the weather in Oslo?"},
+        {"role": "assistant", "content": call},
+        {"role": "tool", "content": '{"temperature": 7, "sky": "cloudy"}'},
+    ]
+    talk.turn("a tool's result", tool, 16, fresh=True)
     sentence = "The quick brown fox jumps over the lazy dog near the river bank. "
     for count, more in ((24, 20), (55, 12)):
         long = [{"role": "user", "content": sentence * count + "How many animals were there?"}]
@@ -128,14 +138,18 @@ def check_sampling(talk: Conversation) -> None:
     report.check(
         "logit_bias forces a token", len(set(repeated.split())) <= 1 and repeated != greedy, repr(repeated[:24])
     )
-    tokens = talk.chat({"messages": say, "max_tokens": 60, **GREEDY, "frequency_penalty": 2, "presence_penalty": 2})
-    free = talk.chat({"messages": say, "max_tokens": 60, **GREEDY})
-    kinds = [len(set(result["tokens"])) / len(result["tokens"]) for result in (tokens, free)]
-    report.check("penalties make text more varied", kinds[0] >= kinds[1], f"{kinds[0]:.2f} against {kinds[1]:.2f}")
-    repetition = talk.chat({"messages": say, "max_tokens": 24, **GREEDY, "repetition_penalty": 1.5})
-    report.check(
-        "repetition_penalty changes the text", repetition["text"] != greedy or len(set(repetition["tokens"])) > 20
-    )
+    penalties = {"frequency_penalty": 1.2, "presence_penalty": 0.6, "repetition_penalty": 1.3}
+    result = talk.chat({"messages": say, "max_tokens": 40, **GREEDY, **penalties}, logits=True)
+    same, changed, seen = 0, 0, np.zeros(CONFIG.vocab_size)
+    for text_logits, token in zip(result["logits"], result["tokens"], strict=True):
+        raw = np.frombuffer(base64.b64decode(text_logits), np.float32)
+        logits = np.where(seen > 0, raw - 0.6 - 1.2 * seen, raw)
+        logits = np.where(seen > 0, np.where(logits > 0, logits / 1.3, logits * 1.3), logits)
+        same += int(logits.argmax() == token)
+        changed += int(raw.argmax() != token)
+        seen[token] += 1
+    steps = len(result["tokens"])
+    report.check("penalties", same == steps and changed > 0, f"{same} of {steps} tokens, {changed} by penalty")
     probable = talk.chat({"messages": say, "max_tokens": 4, **GREEDY, "logprobs": True, "top_logprobs": 3})["logprobs"]
     report.check("logprobs", bool(probable) and all(len(p["top_logprobs"]) == 3 for p in probable), len(probable))
 
