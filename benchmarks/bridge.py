@@ -15,12 +15,12 @@ import sys
 import time
 from typing import Any
 
-from _page import chromium, open_python, run_python, serve
-from _report import Row, report
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_socket
 
 import browserllm as bl
+from _page import chromium, open_python, run_python, serve
+from _report import Row, report
 from browserllm.channel import ChannelHost
 from browserllm.hosts.websocket import WebSocketChannel
 

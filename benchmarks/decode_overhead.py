@@ -11,6 +11,7 @@ import sys
 
 from _page import chromium, open_python, run_python, serve
 from _report import Row, report
+from browserllm.models import Catalog
 
 SUBJECTS = ["a fox", "a lighthouse", "an old clock", "a small robot", "a lost key", "a river", "a baker", "a cloud"]
 
@@ -38,7 +39,7 @@ await chat("Hello!", 4)
 """
 
 BARE = """
-(base) => {
+([base, folder]) => {
   const worker = new Worker("/bench/bare_worker.js", { type: "module" });
   let last = 0;
   const waiting = new Map();
@@ -50,7 +51,7 @@ BARE = """
     waiting.set(++last, { resolve, reject });
     worker.postMessage({ id: last, method, args });
   });
-  return window.bare("load", base);
+  return window.bare("load", base, folder);
 }
 """
 
@@ -68,7 +69,7 @@ def main() -> int:
     with serve() as base, chromium() as context:
         page = open_python(context, base)
         run_python(page, PREPARE)
-        page.evaluate(BARE, base)
+        page.evaluate(BARE, [base, Catalog().get("pocket").artifacts[0].url])
         page.evaluate("() => window.bare('chat', 'Hello!', 4)")
         for run in range(options.runs):
             prompt = f"Tell me a story about {SUBJECTS[run % len(SUBJECTS)]}."

@@ -27,7 +27,6 @@ ROOT = WEB.parent
 PACKAGE = ROOT / "src" / "browserllm"
 SITE = PACKAGE / "static"
 POCKET = ROOT / "models" / "pocket" / "dist"
-POCKET_PATH = Path("models/pocket/resolve/main")
 
 NODE_MINIMUM = (20, 19)
 """What Vite 8 asks for."""
@@ -130,7 +129,9 @@ def build_model(site: Path) -> None:
         raise SiteBuildError(
             f"the pocket model is missing: no folder {POCKET}; models/pocket/README.md says how to build"
         )
-    replace(POCKET, site / POCKET_PATH)
+    shutil.rmtree(site / "models" / "pocket", ignore_errors=True)
+    version = json.loads((POCKET / "manifest.json").read_text())["version"]
+    replace(POCKET, site / "models" / "pocket" / "resolve" / version)
 
 
 def python_sources() -> list[Path]:

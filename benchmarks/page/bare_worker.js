@@ -3,13 +3,13 @@ import { MLCEngine } from "/node_modules/@mlc-ai/web-llm/lib/index.js";
 
 const engine = new MLCEngine();
 
-async function load(base) {
+async function load(base, folder) {
   engine.setAppConfig({
     model_list: [
       {
         model_id: "pocket",
-        model: new URL("models/pocket/", base).href,
-        model_lib: new URL("models/pocket/resolve/main/pocket.wasm", base).href,
+        model: new URL(folder, base).href,
+        model_lib: new URL(`${folder}pocket.wasm`, base).href,
       },
     ],
   });

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_page import FLAGS, NO_WEBGPU, SITE, SOFTWARE_WEBGPU
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+
+from in_page import FLAGS, NO_WEBGPU, SITE, SOFTWARE_WEBGPU
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

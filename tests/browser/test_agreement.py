@@ -1,7 +1,7 @@
 """The pocket model's builds against the float reference: committed greedy answers, token for token, logits too.
 
-`models/pocket/reference/` holds what the torch reference answered to 20 held-out conversations, on the float weights and
-on the same weights quantised to four bits and dequantised. No torch is needed here.
+`models/pocket/reference/` holds what the torch reference answered to 20 held-out conversations, on the float weights
+and on the same weights quantised to four bits and dequantised. No torch is needed here.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_page import SITE, open_python, run_python
 from playwright.sync_api import BrowserContext, Page
+
+from in_page import open_python, run_python
 
 ROOT = Path(__file__).parents[2]
 POCKET = ROOT / "models" / "pocket"
@@ -34,7 +35,7 @@ def conversations(name: str) -> list[dict[str, Any]]:
 
 
 def byte_of_character() -> dict[str, int]:
-    """Byte-level BPE writes every byte as a printable character: the printable ones as themselves, the rest from 256 on."""
+    """Byte-level BPE writes a byte as a character: the printable ones as themselves, the rest from 256 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     table = {chr(byte): byte for byte in printable}
@@ -131,7 +132,7 @@ from browserllm.models import Artifact, Catalog, ModelCard
 
 catalog = Catalog()
 if ENGINE == "transformersjs":
-    folder = "models/pocket/resolve/main/"
+    folder = catalog.get("pocket").artifacts[0].url
     artifact = {"url": folder, "dtype": "fp32"}
     catalog.add(ModelCard(id="pocket-float", name="Pocket, float", context_window=2048, artifacts=[
         Artifact(engine="transformersjs", device="wasm", **artifact)]))
@@ -154,8 +155,7 @@ json.dumps(answers)
 def test_the_stack_answers_what_torch_answers(
     start_browser: Callable[..., BrowserContext], site_url: str, engine: str, weights: str
 ) -> None:
-    """Through Python in the page, each engine gives the reference's greedy answers: ONNX in float, WebLLM in four bits."""
-    assert (SITE / "models/pocket/resolve/main/onnx/model.onnx").exists()
+    """Through Python in the page, each engine gives the reference's answers: ONNX in float, WebLLM in four bits."""
     chosen = conversations(weights) if engine == "transformersjs" else conversations(weights)[::4]
     asked = [
         [

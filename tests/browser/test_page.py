@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from in_page import open_python, run_python
 from playwright.sync_api import BrowserContext, Page
+
+from in_page import open_python, run_python
 
 PROMPT = "Tell me a story about a fox."
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from in_page import SITE, open_python, run_python
 from playwright.sync_api import BrowserContext
+
+from in_page import SITE, open_python, run_python
 
 TESTS = Path(__file__).parents[1]
 PYTEST_PACKAGES = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")

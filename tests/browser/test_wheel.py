@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from in_page import open_python, run_python
 from playwright.sync_api import BrowserContext
+
+from browserllm.models.pocket_version import POCKET_VERSION
+from in_page import open_python, run_python
 
 ROOT = Path(__file__).parents[2]
 WHEEL_LIMIT_BYTES = 40_000_000
@@ -57,8 +59,8 @@ def test_the_wheel_holds_everything_and_keeps_its_budget(wheel: Path) -> None:
         "browserllm/static/pyodide/pyodide.asm.wasm",
         "browserllm/static/pyodide/python_stdlib.zip",
         "browserllm/static/python/manifest.json",
-        "browserllm/static/models/pocket/resolve/main/pocket.wasm",
-        "browserllm/static/models/pocket/resolve/main/onnx/model_quantized.onnx",
+        f"browserllm/static/models/pocket/resolve/{POCKET_VERSION}/pocket.wasm",
+        f"browserllm/static/models/pocket/resolve/{POCKET_VERSION}/onnx/model_quantized.onnx",
         "browserllm/py.typed",
     ):
         assert wanted in names

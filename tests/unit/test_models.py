@@ -10,7 +10,10 @@ import pytest
 import browserllm as bl
 from browserllm.device import AdapterInfo
 from browserllm.models.manager import describe_adapter
+from browserllm.models.pocket_version import POCKET_VERSION
 from browserllm.scripted import HANG, ScriptedHost, Wait, device_facts
+
+POCKET = f"models/pocket/resolve/{POCKET_VERSION}/"
 
 WEBLLM, ON_GPU, ON_CPU = ("webllm", "webgpu"), ("transformersjs", "webgpu"), ("transformersjs", "wasm")
 
@@ -28,9 +31,9 @@ def test_the_pocket_model_is_always_there() -> None:
     """The built-in model has an artifact for each engine and device, as the page takes them."""
     card = bl.Catalog().get("pocket")
     assert [(a.engine, a.device, a.to_wire()) for a in card.artifacts] == [
-        ("webllm", "webgpu", {"url": "models/pocket/", "library": "models/pocket/resolve/main/pocket.wasm"}),
-        ("transformersjs", "webgpu", {"url": "models/pocket/resolve/main/", "dtype": "fp32"}),
-        ("transformersjs", "wasm", {"url": "models/pocket/resolve/main/", "dtype": "q8"}),
+        ("webllm", "webgpu", {"url": POCKET, "library": f"{POCKET}pocket.wasm"}),
+        ("transformersjs", "webgpu", {"url": POCKET, "dtype": "fp32"}),
+        ("transformersjs", "wasm", {"url": POCKET, "dtype": "q8"}),
     ]
     assert (card.license, card.context_window) == ("Apache-2.0", 2048)
 

@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import InvalidRequest, ModelNotFound
 from .card import Artifact, ModelCard
+from .pocket_version import POCKET_VERSION
+
+# A version in the address: browsers keep models by address, and must not pair a new file with an old one.
+_POCKET = f"models/pocket/resolve/{POCKET_VERSION}/"
 
 POCKET = ModelCard(
     id="pocket",
@@ -18,11 +22,11 @@ POCKET = ModelCard(
         Artifact(
             engine="webllm",
             device="webgpu",
-            url="models/pocket/",
-            library="models/pocket/resolve/main/pocket.wasm",
+            url=_POCKET,
+            library=f"{_POCKET}pocket.wasm",
         ),
-        Artifact(engine="transformersjs", device="webgpu", url="models/pocket/resolve/main/", dtype="fp32"),
-        Artifact(engine="transformersjs", device="wasm", url="models/pocket/resolve/main/", dtype="q8"),
+        Artifact(engine="transformersjs", device="webgpu", url=_POCKET, dtype="fp32"),
+        Artifact(engine="transformersjs", device="wasm", url=_POCKET, dtype="q8"),
     ],
 )
 """The model that ships with the site: small, for trying things out, and always there."""
