@@ -4,8 +4,8 @@ Whatever ends it (``stop()``, the deadline, a cancelled task, a closed or droppe
 response with the finish reason ``cancelled`` remains.
 
 The work is done by `_Generation.run`, one async generator that the caller's own task drives: no task, lock or timer is
-made per chunk. `ChatStream` is only the handle. The generation must not refer to its handle, so that dropping the
-handle (a plain ``break`` out of ``async for``) frees it at once and `ChatStream.__del__` can tell the engine.
+made per chunk. `ChatStream` is only the handle. The generation does not refer to its handle, so that dropping that (a
+plain ``break`` out of ``async for``) drops the generator, which the event loop then closes at once.
 """
 
 from __future__ import annotations
@@ -220,11 +220,6 @@ class _Generation:
         if self.response is None:
             self._finish("cancelled")
 
-    def close_soon(self, chunks: AsyncGenerator[ChatChunk, None]) -> None:
-        """Close the generator of a handle that was dropped, from the loop."""
-        if self.loop is not None:
-            self.task = self.loop.create_task(_close(chunks))
-
     def _is_only_ours(self) -> bool:
         import asyncio
 
@@ -302,10 +297,6 @@ class _Generation:
         for _, (call_id, name, pieces) in sorted(self._calls.items()):
             parts.append(ToolCallPart(call_id, name, "".join(pieces) or "{}"))
         return Message("assistant", parts)
-
-
-async def _close(chunks: AsyncGenerator[ChatChunk, None]) -> None:
-    await chunks.aclose()
 
 
 class ChatStream:
@@ -396,13 +387,3 @@ class ChatStream:
     def _running(self) -> bool:
         """Whether a task waits for the next chunk right now."""
         return isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running
-
-    def __del__(self) -> None:
-        generation = getattr(self, "_generation", None)
-        if generation is None or generation.response is not None:
-            return
-        loop = generation.loop
-        if loop is None or loop.is_closed():
-            return
-        # Garbage is collected at any moment and in any thread: only ask the loop to close the generator.
-        loop.call_soon_threadsafe(generation.close_soon, self._chunks)

@@ -218,13 +218,57 @@ async def test_stop_before_the_first_chunk() -> None:
 async def test_an_engine_that_does_not_hear_the_stop_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop that is asked for and not heeded ends the wait after a grace."""
     monkeypatch.setattr("browserllm.stream.STOP_GRACE_S", 0.0)
-    host = bl.ScriptedHost([["one ", DEAF]])
-    stream = bl.LocalBackend(host).stream("hi")
+
+    class Deaf(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            draft.interrupt = lambda: None
+            yield "one "
+            await asyncio.get_running_loop().create_future()
+
+    stream = Deaf().stream("hi")
     async for chunk in stream:
         if chunk.text:
             stream.stop()
-    assert stream.response.finish_reason == "cancelled"
-    assert stream.response.text == "one "
+    assert (stream.response.finish_reason, stream.response.text) == ("cancelled", "one ")
+    host = bl.ScriptedHost([["one ", DEAF], "fine"])
+    backend = bl.LocalBackend(host)
+    stream = backend.stream("hi")
+    reading = asyncio.create_task(stream.finish())
+    await wait_for(lambda: ("chat" in [op for op, _ in host.requests]) and stream._generation.waiting)
+    await wait_for(lambda: "one " in stream._generation._text)
+    stream.stop()
+    assert (await reading).finish_reason == "cancelled"
+
+
+async def test_what_comes_after_the_stop_is_not_delivered() -> None:
+    """An engine may send another piece before it heeds a stop: the answer ends where the stop was."""
+
+    class Late(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            interrupted = asyncio.Event()
+            draft.interrupt = interrupted.set
+            yield "one "
+            await interrupted.wait()
+            yield "late"
+            yield "later"
+
+    stream = Late().stream("hi")
+    reading = asyncio.create_task(stream.finish())
+    await wait_for(lambda: stream._generation._text and stream._generation.waiting)
+    stream.stop()
+    assert ((await reading).text, stream.response.finish_reason) == ("one ", "cancelled")
+
+
+async def test_stop_ends_the_wait_of_the_task_that_waits() -> None:
+    """A stream may be handed from one task to another: the one that waits now is woken, no other is cancelled."""
+    stream = Recorder().stream("hi")
+    iterator = aiter(stream)
+    for _ in range(4):
+        await asyncio.create_task(anext(iterator))  # pyright: ignore[reportArgumentType]
+    waiting = asyncio.create_task(anext(iterator))  # pyright: ignore[reportArgumentType]
+    await wait_for(lambda: stream._generation.waiting)
+    stream.stop()
+    assert isinstance(await waiting, bl.ChatDone)
 
 
 async def test_a_failure_while_stopping_counts_as_stopped() -> None:

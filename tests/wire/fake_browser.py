@@ -52,7 +52,7 @@ def serve(connection: ClientConnection, request: dict[str, object]) -> None:
     elif request["op"] == "crash":
         answer({"method": "Target.targetCrashed", "params": {"targetId": "T"}})
     elif request["op"] == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getppid() if MODE == "split" else os.getpid(), signal.SIGKILL)
 
 
 def say(connection: ClientConnection, **message: object) -> None:
@@ -82,7 +82,12 @@ def main() -> None:
                 answer({"id": message["id"], "error": {"message": "no pages today"}})
             else:
                 answer({"id": message["id"], "result": {}})
-                if message["method"] == "Target.createTarget" and MODE != "no-page":
+                if message["method"] == "Target.createTarget" and MODE == "split":
+                    # The socket lives in a process of its own, as Chromium's does.
+                    if os.fork() == 0:
+                        page(message["params"]["url"])
+                        os._exit(0)
+                elif message["method"] == "Target.createTarget" and MODE != "no-page":
                     threading.Thread(target=page, args=[message["params"]["url"]], daemon=True).start()
     os._exit(0)
 

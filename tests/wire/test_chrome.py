@@ -91,8 +91,12 @@ async def test_an_unknown_webgpu_option_is_refused(fake: Path) -> None:
         await ChromeHost.launch(browser=fake, webgpu="fast")  # pyright: ignore[reportArgumentType]
 
 
-async def test_a_browser_that_dies_fails_everything_at_once(fake: Path, tmp_path: Path) -> None:
-    """Pending calls raise Unavailable(closed), and a new connection on the same profile works."""
+@pytest.mark.parametrize("mode", ["", "split"])
+async def test_a_browser_that_dies_fails_everything_at_once(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Pending calls raise Unavailable(closed), even if the socket outlives it; a new connection works."""
+    monkeypatch.setenv("FAKE_BROWSER", mode)
     async with bl.connect(browser=fake, profile=tmp_path / "p") as host:
         with pytest.raises(bl.Unavailable) as caught:
             await host.call("die")
