@@ -20,8 +20,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
     async def bounded() -> None:
         # A bound, so that a test that waits for what never comes fails instead of hanging.
-        async with asyncio.timeout(LONGEST_TEST_S):
+        async with asyncio.timeout(LONGEST_TEST_S) as bound:
             await pyfuncitem.obj(**arguments)
+        # The test may have swallowed the cancellation that the bound sends.
+        assert not bound.expired(), f"the test took longer than {LONGEST_TEST_S} s"
 
     asyncio.run(bounded())
     return True
