@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tool_talk import tool_conversation
+
 from config import SYSTEM
 from extraction import creation_conversation, extraction_conversation, extraction_turn
 from memory import filler, make_memory, memory_conversation
 from stories import story_turn
 from talk import talk_turn
-from tools import tool_conversation
 from words import Source
 
 Conversation = dict[str, Any]
@@ -63,7 +64,11 @@ def render(conversation: Conversation, compact_tools: bool = False) -> list[tupl
     for message in messages:
         role = message["role"]
         if role == "assistant":
-            pieces += [("<|im_start|>assistant\n", False), (assistant_text(message) + "<|im_end|>", True), ("\n", False)]
+            pieces += [
+                ("<|im_start|>assistant\n", False),
+                (assistant_text(message) + "<|im_end|>", True),
+                ("\n", False),
+            ]
         elif role == "tool":
             text = f"<tool_response>\n{message['content']}\n</tool_response>"
             pieces.append((f"<|im_start|>tool\n{text}<|im_end|>\n", False))
@@ -85,7 +90,15 @@ def _persona(source: Source) -> tuple[str, str]:
     if roll < 0.85:
         return source.pick(_SYSTEMS), "Pocket"
     me = source.name()
-    kind = source.pick(("a friendly robot", "a helpful assistant", "a small assistant", "a clever " + source.word("animal"), "an assistant"))
+    kind = source.pick(
+        (
+            "a friendly robot",
+            "a helpful assistant",
+            "a small assistant",
+            "a clever " + source.word("animal"),
+            "an assistant",
+        )
+    )
     return source.pick((f"You are {me}, {kind}.", f"Your name is {me}. You are {kind}.", f"You are {me}.")), me
 
 

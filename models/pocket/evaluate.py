@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from tool_talk import tool_conversation
 
 from about import BROWSERLLM, SELF
 from config import CONFIG, DIST
@@ -26,9 +27,8 @@ from facts import FACTS
 from memory import memory_conversation
 from model import Pocket, quantize_state
 from stories import story
-from talk import INDIRECT, DIRECT, SMALL_TALK, arithmetic, capital, unknown
+from talk import DIRECT, INDIRECT, SMALL_TALK, arithmetic, capital, unknown
 from tokenizer import load_tokenizer
-from tools import tool_conversation
 from train import held_out_perplexity
 from words import Source, is_held_out
 
@@ -161,7 +161,10 @@ def sum_cases(count: int) -> list[Case]:
         question, answer = arithmetic(source, "Pocket")
         declined = " is " not in answer or "too hard" in answer
         cases.append(
-            _single(question, lambda text, a=answer, d=declined: ("too hard" in text or "cannot" in text) if d else text == a)
+            _single(
+                question,
+                lambda text, a=answer, d=declined: ("too hard" in text or "cannot" in text) if d else text == a,
+            )
         )
     return cases
 

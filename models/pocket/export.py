@@ -209,7 +209,9 @@ def _store_in_16_bits(model: onnx.ModelProto, weights: Weights) -> onnx.ModelPro
             # Norms are tiny: they stay in 32 bits (their values are 16-bit exact all the same).
             kept.append(numpy_helper.from_array(value.astype(np.float16) if value.ndim == 2 else value, name))
             if value.ndim == 2:
-                nodes.append(helper.make_node("Cast", [name], [f"{name}/float32"], f"{name}/cast", to=TensorProto.FLOAT))
+                nodes.append(
+                    helper.make_node("Cast", [name], [f"{name}/float32"], f"{name}/cast", to=TensorProto.FLOAT)
+                )
         renamed[tensor.name] = name if value.ndim == 1 else f"{name}/float32"
         if transposed:
             renamed[tensor.name] = f"{name}/transposed"
@@ -353,7 +355,9 @@ def write_onnx(weights: Weights, dist: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, help="checkpoint to publish; without it, the committed weights are used")
+    parser.add_argument(
+        "--weights", type=Path, help="checkpoint to publish; without it, the committed weights are used"
+    )
     parser.add_argument("--dist", type=Path, default=DIST)
     options = parser.parse_args()
     if options.weights:

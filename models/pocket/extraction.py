@@ -23,14 +23,20 @@ def _together(source: Source, fields: list[Field], chance: float, *sentences: st
     sentence = source.pick(sentences)
     count = 1 + max(index for index in range(len(fields)) if f"{{{index}}}" in sentence)
     text = sentence.format(*(value for _, _, value, _ in fields[:count]))
-    core = [(name, kind, value, text if index == 0 else "") for index, (name, kind, value, _) in enumerate(fields[:count])]
+    core = [
+        (name, kind, value, text if index == 0 else "") for index, (name, kind, value, _) in enumerate(fields[:count])
+    ]
     return core + fields[count:]
 
 
 def _person(source: Source) -> list[Field]:
     who = source.full_name() if source.chance(0.5) else source.name()
     first = who.split()[0]
-    hobbies = source.some(source.lists["hobby"], source.number(1, 3)) if len(source.lists["hobby"]) > 2 else [source.coin(), source.coin()]
+    hobbies = (
+        source.some(source.lists["hobby"], source.number(1, 3))
+        if len(source.lists["hobby"]) > 2
+        else [source.coin(), source.coin()]
+    )
     yes = source.chance(0.5)
     fields = [
         _field(source, source.pick(("name", "name", "person", "full_name")), "string", who, "This is {v}.", "My friend is called {v}.", "The name is {v}.", "Meet {v}.", "{v} wrote to us."),
@@ -49,22 +55,29 @@ def _person(source: Source) -> list[Field]:
         source,
         fields,
         0.5,
-        '{0}, {1}, lives in {2} and works as a {3}.',
-        '{0} is a {1}-year-old {3} from {2}.',
-        'My name is {0}, I am {1} years old and I live in {2}.',
-        '{0} ({1}) is from {2}.',
-        '{0} is {1}.',
-        'I met {0}, a {3} from {2}, who is {1} years old.',
+        "{0}, {1}, lives in {2} and works as a {3}.",
+        "{0} is a {1}-year-old {3} from {2}.",
+        "My name is {0}, I am {1} years old and I live in {2}.",
+        "{0} ({1}) is from {2}.",
+        "{0} is {1}.",
+        "I met {0}, a {3} from {2}, who is {1} years old.",
         "Hi, I'm {0}, {1}, from {2}.",
-        '{0}, age {1}, {2}, {3}',
-        'Name: {0}, age: {1}, city: {2}, job: {3}.',
-        'At {1}, {0} moved to {2} to become a {3}.',
+        "{0}, age {1}, {2}, {3}",
+        "Name: {0}, age: {1}, city: {2}, job: {3}.",
+        "At {1}, {0} moved to {2} to become a {3}.",
     )
 
 
 def _order(source: Source) -> list[Field]:
     yes = source.chance(0.5)
-    item = source.pick((source.word("thing") + "s", source.word("food"), f"{source.word('colour')} {source.word('thing')}s", source.coin() + "s"))
+    item = source.pick(
+        (
+            source.word("thing") + "s",
+            source.word("food"),
+            f"{source.word('colour')} {source.word('thing')}s",
+            source.coin() + "s",
+        )
+    )
     count = source.number(1, 90)
     return [
         (source.pick(("item", "product", "article")), "string", item, f"Please send {count} {item}."),
@@ -82,7 +95,14 @@ def _order(source: Source) -> list[Field]:
 def _event(source: Source) -> list[Field]:
     people = [source.name() for _ in range(source.number(1, 4))]
     people = list(dict.fromkeys(people))
-    what = source.pick((f"{source.coin().capitalize()} {source.pick(('meeting', 'party', 'concert', 'workshop', 'conference'))}", f"{source.word('hobby')} class", f"{source.word('month')} festival", f"{source.word('company')} summit"))
+    what = source.pick(
+        (
+            f"{source.coin().capitalize()} {source.pick(('meeting', 'party', 'concert', 'workshop', 'conference'))}",
+            f"{source.word('hobby')} class",
+            f"{source.word('month')} festival",
+            f"{source.word('company')} summit",
+        )
+    )
     yes = source.chance(0.5)
     fields = [
         _field(source, source.pick(("title", "event", "name")), "string", what, "The event is called {v}.", "Come to the {v}!", "We plan the {v}."),
@@ -99,13 +119,13 @@ def _event(source: Source) -> list[Field]:
         source,
         fields,
         0.5,
-        '{0}: {1} at {2} in {3}.',
-        'The {0} is on {1} at {2} in {3}.',
-        'Join us for the {0} in {3} on {1}, {2}.',
-        'On {1} at {2} there is the {0} in {3}.',
-        '{0}, {1}, {2}, {3}.',
-        'Do not miss the {0} on {1}!',
-        'Let us meet for the {0} on {1} at {2}.',
+        "{0}: {1} at {2} in {3}.",
+        "The {0} is on {1} at {2} in {3}.",
+        "Join us for the {0} in {3} on {1}, {2}.",
+        "On {1} at {2} there is the {0} in {3}.",
+        "{0}, {1}, {2}, {3}.",
+        "Do not miss the {0} on {1}!",
+        "Let us meet for the {0} on {1} at {2}.",
     )
 
 
@@ -127,11 +147,11 @@ def _product(source: Source) -> list[Field]:
         source,
         fields,
         0.5,
-        'The {0} by {1} costs {2} euros.',
-        '{0} from {1}, only {2} euros!',
-        'I paid {2} for the {0} by {1}, and I give it {3} stars.',
-        '{1} sells the {0} for ${2}.',
-        '{0} ({1}): {2} euros, {3} stars.',
+        "The {0} by {1} costs {2} euros.",
+        "{0} from {1}, only {2} euros!",
+        "I paid {2} for the {0} by {1}, and I give it {3} stars.",
+        "{1} sells the {0} for ${2}.",
+        "{0} ({1}): {2} euros, {3} stars.",
     )
 
 
@@ -152,11 +172,11 @@ def _trip(source: Source) -> list[Field]:
         source,
         fields,
         0.5,
-        '{0} flies from {1} to {2} on {3}.',
-        '{0} takes the train from {1} to {2} on {3}.',
-        'On {3}, {0} goes from {1} to {2}.',
-        'From {1} to {2}: {0}, {3}.',
-        'Ticket: {0}, {1} - {2}, {3}, number {4}.',
+        "{0} flies from {1} to {2} on {3}.",
+        "{0} takes the train from {1} to {2} on {3}.",
+        "On {3}, {0} goes from {1} to {2}.",
+        "From {1} to {2}: {0}, {3}.",
+        "Ticket: {0}, {1} - {2}, {3}, number {4}.",
     )
 
 
@@ -175,7 +195,7 @@ def _recipe(source: Source) -> list[Field]:
         source,
         fields,
         0.5,
-        '{0} is easy to cook.',
+        "{0} is easy to cook.",
     )
 
 
@@ -183,10 +203,16 @@ def _made_up(source: Source) -> list[Field]:
     """Fields nobody has seen: the sentence names the field, the value must be copied."""
     fields: list[Field] = []
     for _ in range(source.number(3, 7)):
-        name = source.coin() if source.chance(0.6) else f"{source.coin()}_{source.pick(('id', 'level', 'name', 'count', 'type'))}"
+        name = (
+            source.coin()
+            if source.chance(0.6)
+            else f"{source.coin()}_{source.pick(('id', 'level', 'name', 'count', 'type'))}"
+        )
         said = name.replace("_", " ")
         kind = source.pick(("string", "string", "string", "integer", "number", "boolean", "array"))
-        value: Any = source.pick((source.coin(), source.coin().capitalize(), source.code(), source.city(), source.note(), source.full_name()))
+        value: Any = source.pick(
+            (source.coin(), source.coin().capitalize(), source.code(), source.city(), source.note(), source.full_name())
+        )
         spoken = None
         if kind == "integer":
             value = source.number(0, source.pick((20, 500, 90000)))
@@ -198,7 +224,19 @@ def _made_up(source: Source) -> list[Field]:
         elif kind == "array":
             value = list(dict.fromkeys(source.coin() for _ in range(source.number(1, 4))))
             spoken = spoken_list(value)
-        fields.append(_field(source, name, kind, value, f"The {said} is {{v}}.", f"{said}: {{v}}.", f"As {said} we have {{v}}.", f"The {said} was set to {{v}}.", said=spoken))
+        fields.append(
+            _field(
+                source,
+                name,
+                kind,
+                value,
+                f"The {said} is {{v}}.",
+                f"{said}: {{v}}.",
+                f"As {said} we have {{v}}.",
+                f"The {said} was set to {{v}}.",
+                said=spoken,
+            )
+        )
     return fields
 
 
@@ -236,7 +274,15 @@ _EXAMPLE = (
     "(Return|Write|Give me|Output|Produce) (JSON|a JSON object) (like|in the form|of the form|similar to|such as) {e}",
     "(Fill in|Fill|Complete) this (JSON|JSON object|form|template)( with the text| from the text||): {e}",
 )  # fmt: skip
-_LAYOUTS = ("{i}\n\n{t}", "{i}\n\nText: {t}", "{i}\n{t}", '{i}\n\n"{t}"', "{t}\n\n{i}", "Text: {t}\n\n{i}", "{i} Text: {t}")
+_LAYOUTS = (
+    "{i}\n\n{t}",
+    "{i}\n\nText: {t}",
+    "{i}\n{t}",
+    '{i}\n\n"{t}"',
+    "{t}\n\n{i}",
+    "Text: {t}\n\n{i}",
+    "{i} Text: {t}",
+)
 
 
 def json_schema(source: Source, fields: list[Field], missing: set[str]) -> dict[str, Any]:
@@ -248,13 +294,22 @@ def json_schema(source: Source, fields: list[Field], missing: set[str]) -> dict[
         if kind == "array":
             schema["items"] = {"type": "string"}
         if name in missing:
-            schema = {"type": [kind, "null"]} if source.chance(0.6) and kind != "array" else {"anyOf": [schema, {"type": "null"}]}
+            schema = (
+                {"type": [kind, "null"]}
+                if source.chance(0.6) and kind != "array"
+                else {"anyOf": [schema, {"type": "null"}]}
+            )
         if titled:
             schema = {"title": name.replace("_", " ").title(), **schema}
         properties[name] = schema
     whole: dict[str, Any] = {"type": "object", "properties": properties, "required": [name for name, *_ in fields]}
     if titled:
-        whole = {"properties": properties, "required": whole["required"], "title": source.coin().capitalize(), "type": "object"}
+        whole = {
+            "properties": properties,
+            "required": whole["required"],
+            "title": source.coin().capitalize(),
+            "type": "object",
+        }
     if source.chance(0.15):
         whole["additionalProperties"] = False
     return whole
@@ -306,11 +361,21 @@ def extraction(source: Source) -> dict[str, Any]:
         listed = ", ".join(names) if source.chance(0.4) else spoken_list(names)
         instruction = source.expand(_PROSE).format(f=listed)
         if missing and source.chance(0.7):
-            instruction += source.pick((" Use null if something is missing.", " Missing values are null.", " If a field is not in the text, write null."))
+            instruction += source.pick(
+                (
+                    " Use null if something is missing.",
+                    " Missing values are null.",
+                    " If a field is not in the text, write null.",
+                )
+            )
     elif form < 0.8:
         schema = json_schema(source, wanted, missing)
         style = source.random.random()
-        dumped = json.dumps(schema, indent=2) if style < 0.1 else json.dumps(schema, separators=(",", ":") if style < 0.3 else None)
+        dumped = (
+            json.dumps(schema, indent=2)
+            if style < 0.1
+            else json.dumps(schema, separators=(",", ":") if style < 0.3 else None)
+        )
         instruction = source.expand(_SCHEMA).format(s=dumped)
     else:
         example = {name: _placeholder(source, kind) for name, kind, _, _ in wanted}
@@ -329,7 +394,14 @@ def extraction_conversation(source: Source) -> dict[str, Any]:
     """Return a conversation that extracts once or a few times, the instruction sometimes in the system message."""
     if source.chance(0.2):
         made = extraction(source)
-        messages = [{"role": "system", "content": source.pick(("{i}", "You are a helpful assistant. {i}", "You extract data from text. {i}", "{i}")).format(i=made["instruction"])}]
+        messages = [
+            {
+                "role": "system",
+                "content": source.pick(
+                    ("{i}", "You are a helpful assistant. {i}", "You extract data from text. {i}", "{i}")
+                ).format(i=made["instruction"]),
+            }
+        ]
         messages += [{"role": "user", "content": made["text"]}, {"role": "assistant", "content": made["answer"]}]
         return {"messages": messages, "kind": "extraction"}
     messages = []
@@ -379,5 +451,12 @@ def creation_conversation(source: Source) -> dict[str, Any]:
     if source.chance(0.4):
         messages = [{"role": "system", "content": instruction}, {"role": "user", "content": said}]
     else:
-        messages = [{"role": "user", "content": source.pick((f"{said}\n\n{instruction}", f"{said}. {instruction}", f"{instruction}\n\n{said}"))}]
+        messages = [
+            {
+                "role": "user",
+                "content": source.pick(
+                    (f"{said}\n\n{instruction}", f"{said}. {instruction}", f"{instruction}\n\n{said}")
+                ),
+            }
+        ]
     return {"messages": [*messages, {"role": "assistant", "content": answer}], "kind": "creation"}

@@ -98,7 +98,11 @@ OPPOSITES = "big=small hot=cold up=down left=right day=night old=young fast=slow
 
 TIPS = {
     "sleeping well": ("Go to bed at the same time every day.", "Put your phone away.", "Keep the room dark and cool."),
-    "learning Python": ("Write a little code every day.", "Read code of other people.", "Build something that you like."),
+    "learning Python": (
+        "Write a little code every day.",
+        "Read code of other people.",
+        "Build something that you like.",
+    ),
     "staying healthy": ("Eat fruit and vegetables.", "Move every day.", "Sleep enough."),
     "saving money": ("Write down what you spend.", "Cook at home.", "Wait a day before you buy."),
     "learning a language": ("Practise every day.", "Speak with people.", "Listen to songs and films."),

@@ -95,7 +95,21 @@ _MEMORIES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tu
         ("Your {r} is {v}.",),
     ),
 }  # fmt: skip
-_RELATIVES = ("brother", "sister", "mother", "father", "friend", "boss", "neighbour", "teacher", "son", "daughter", "wife", "husband", "cousin")
+_RELATIVES = (
+    "brother",
+    "sister",
+    "mother",
+    "father",
+    "friend",
+    "boss",
+    "neighbour",
+    "teacher",
+    "son",
+    "daughter",
+    "wife",
+    "husband",
+    "cousin",
+)
 _PETS = ("cat", "dog", "bird", "horse", "rabbit", "fish", "hamster", "parrot")
 _NOT_TOLD = ("You have not told me that yet.", "I do not know: you have not told me yet.")
 
@@ -119,7 +133,16 @@ def _value(source: Source, kind: str) -> str:
         case "number":
             return str(source.number(1, 9999))
         case "any":
-            return source.pick((source.coin(), source.code(), source.city(), source.name(), source.coin().capitalize(), str(source.number(2, 999))))
+            return source.pick(
+                (
+                    source.coin(),
+                    source.code(),
+                    source.city(),
+                    source.name(),
+                    source.coin().capitalize(),
+                    str(source.number(2, 999)),
+                )
+            )
     return source.word(kind) if source.chance(0.85) else source.coin()
 
 
@@ -128,9 +151,23 @@ def make_memory(source: Source, kind: str | None = None) -> dict[str, str]:
     kind = kind or source.pick(("name", "name", "name", *_MEMORIES))
     statements, acks, asks, answers = _MEMORIES[kind]
     value = _value(source, kind)
-    relation = source.pick(_RELATIVES) if kind == "relative" else source.pick((source.coin(), f"{source.word('thing')} number", source.coin(), f"favourite {source.word('object')}"))
+    relation = (
+        source.pick(_RELATIVES)
+        if kind == "relative"
+        else source.pick(
+            (source.coin(), f"{source.word('thing')} number", source.coin(), f"favourite {source.word('object')}")
+        )
+    )
     pet = source.pick(_PETS)
-    slots = {"v": value, "V": value[0].upper() + value[1:], "a": article(value), "A": article(value).capitalize(), "p": pet, "q": article(pet), "r": relation}
+    slots = {
+        "v": value,
+        "V": value[0].upper() + value[1:],
+        "a": article(value),
+        "A": article(value).capitalize(),
+        "p": pet,
+        "q": article(pet),
+        "r": relation,
+    }
     if kind == "job":
         slots["A"] = slots["a"][0].upper() + slots["a"][1:]
     return {
@@ -179,7 +216,10 @@ def memory_conversation(source: Source, turns_between: int | None = None) -> dic
         key = source.pick(tuple(memories))
         if memories[key]["kind"] in ("name", "city", "code", "colour"):
             changed = make_memory(source, memories[key]["kind"])
-            say(f"{source.pick(('Sorry, I was wrong. ', 'No, wait. ', 'Actually, that changed. ', 'I made a mistake. '))}{changed['state']}", changed["ack"])
+            say(
+                f"{source.pick(('Sorry, I was wrong. ', 'No, wait. ', 'Actually, that changed. ', 'I made a mistake. '))}{changed['state']}",
+                changed["ack"],
+            )
             memories[key] = changed
     chat(turns_between if turns_between is not None else source.pick((0, 1, 1, 2, 2, 3, 4, 6)))
     asked = source.some(list(memories.values()), source.number(1, len(memories)))
@@ -189,6 +229,8 @@ def memory_conversation(source: Source, turns_between: int | None = None) -> dic
             chat(1)
     if source.chance(0.1):
         unknown = make_memory(source)
-        if unknown["kind"] not in ("any", "code", "word", "number") and all(memory["kind"] != unknown["kind"] for memory in memories.values()):
+        if unknown["kind"] not in ("any", "code", "word", "number") and all(
+            memory["kind"] != unknown["kind"] for memory in memories.values()
+        ):
             say(unknown["ask"], source.pick(_NOT_TOLD))
     return {"messages": messages, "kind": "memory", "answer": asked[0]["answer"], "value": asked[0]["value"]}

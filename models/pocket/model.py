@@ -74,7 +74,7 @@ def packed_attention(query: Tensor, key: Tensor, value: Tensor, packed: Packed) 
     """Causal attention inside each document of a packed row; [1, heads, length, head_dim] in and out. CUDA only."""
     from torch.nn.attention.varlen import varlen_attn
 
-    flat = [part[0].transpose(0, 1).contiguous() for part in (query, key, value)]
+    flat = [part[0].transpose(0, 1).to(value.dtype).contiguous() for part in (query, key, value)]
     bounds, longest = packed.boundaries, packed.longest
     out = varlen_attn(*flat, bounds, bounds, longest, longest, **_CAUSAL)
     return out.transpose(0, 1)[None]

@@ -75,13 +75,35 @@ def _value(source: Source, kind: str) -> Any:
         case "text":
             return source.note()
         case "title":
-            return source.pick((source.note(), source.coin().capitalize(), f"{source.word('thing')} {source.coin()}", f"The {source.word('colour')} {source.word('thing')}"))
+            return source.pick(
+                (
+                    source.note(),
+                    source.coin().capitalize(),
+                    f"{source.word('thing')} {source.coin()}",
+                    f"The {source.word('colour')} {source.word('thing')}",
+                )
+            )
         case "item":
-            return source.pick((source.word("thing"), source.coin(), f"{source.word('colour')} {source.word('thing')}", source.word("food")))
+            return source.pick(
+                (
+                    source.word("thing"),
+                    source.coin(),
+                    f"{source.word('colour')} {source.word('thing')}",
+                    source.word("food"),
+                )
+            )
         case "colour" | "language" | "job":
             return source.word(kind)
         case "coin":
-            return source.pick((source.coin(), source.word("hobby"), source.word("animal"), f"{source.coin()} {source.word('thing')}", source.word("food")))
+            return source.pick(
+                (
+                    source.coin(),
+                    source.word("hobby"),
+                    source.word("animal"),
+                    f"{source.coin()} {source.word('thing')}",
+                    source.word("food"),
+                )
+            )
         case "count":
             return source.number(1, source.pick((9, 30, 500)))
         case "minutes":
@@ -130,15 +152,31 @@ def make_parameter(source: Source, kind: str, taken: set[str]) -> Parameter | No
     elif kind == "list":
         schema = {"type": "array", "items": {"type": "string"}}
     elif kind == "enum":
-        options = list(source.pick(_ENUMS)) if source.chance(0.7) else [source.coin() for _ in range(source.number(2, 4))]
+        options = (
+            list(source.pick(_ENUMS)) if source.chance(0.7) else [source.coin() for _ in range(source.number(2, 4))]
+        )
         schema = {"type": "string", "enum": options}
     if description and source.chance(0.7):
         # Schemas in the wild put the description before or after the other keys.
-        schema = {"description": description, **schema} if source.chance(0.25) else {**schema, "description": description}
+        schema = (
+            {"description": description, **schema} if source.chance(0.25) else {**schema, "description": description}
+        )
     if kind == "flag":
         value = source.chance(0.6)
-        yes = (f"make it {said_name}", f"with {said_name} on", f"set {said_name} to true", f"{said_name}: yes", f"it is {said_name}")
-        no = (f"not {said_name}", f"with {said_name} off", f"set {said_name} to false", f"{said_name}: no", f"without {said_name}")
+        yes = (
+            f"make it {said_name}",
+            f"with {said_name} on",
+            f"set {said_name} to true",
+            f"{said_name}: yes",
+            f"it is {said_name}",
+        )
+        no = (
+            f"not {said_name}",
+            f"with {said_name} off",
+            f"set {said_name} to false",
+            f"{said_name}: no",
+            f"without {said_name}",
+        )
         phrase = source.pick(yes if value else no)
         return Parameter(name, schema, value, phrase)
     value = source.pick(schema["enum"]) if kind == "enum" else _value(source, kind)
@@ -147,7 +185,9 @@ def make_parameter(source: Source, kind: str, taken: set[str]) -> Parameter | No
         spoken = ", ".join(value)
     if odd or source.chance(0.18):
         quoted = f'"{spoken}"' if kind in STRING_KINDS and source.chance(0.3) else spoken
-        phrase = source.pick(("with {p} {v}", "{p} {v}", "{p}: {v}", "{p} = {v}", "set the {p} to {v}", "and {p} should be {v}")).format(p=said_name, v=quoted)
+        phrase = source.pick(
+            ("with {p} {v}", "{p} {v}", "{p}: {v}", "{p} = {v}", "set the {p} to {v}", "and {p} should be {v}")
+        ).format(p=said_name, v=quoted)
     else:
         phrase = source.pick(phrases).format(p=said_name, v=spoken)
     return Parameter(name, schema, value, phrase)

@@ -38,9 +38,7 @@ def quantize_q4f32_1(
     return packed, scale
 
 
-def dequantize_q4f32_1(
-    q_weight: npt.NDArray[np.uint32], q_scale: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
+def dequantize_q4f32_1(q_weight: npt.NDArray[np.uint32], q_scale: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the float32 matrix [out, in] that a 4-bit engine computes with."""
     rows, words = q_weight.shape
     shifts = np.arange(NIBBLES_PER_WORD, dtype=np.uint32) * np.uint32(4)

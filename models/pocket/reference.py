@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from tool_talk import tool_conversation
 
 from config import DIST, HERE
-from data import Conversation, prompt_text
-from extraction import extraction_turn
+from data import Conversation, conversation, prompt_text
 from export import load_master
+from extraction import extraction_turn
 from memory import make_memory
 from model import KeyValueCache, Pocket, quantize_state
 from stories import story
 from talk import capital, fact, opposite, tips
 from tokenizer import load_tokenizer
-from tools import tool_conversation
 from words import Source
 
 FOLDER = HERE / "reference"
@@ -91,7 +91,13 @@ def candidates(source: Source, kind: str) -> tuple[Conversation, list[str]]:
         opening = f"{memory['state']} {source.pick((capital, opposite, fact))(source, 'Pocket')[0]}"
         middle = source.pick((tips(source, "Pocket")[0], extraction_turn(source)[0], extraction_turn(source)[0]))
         return {"messages": [{"role": "user", "content": opening}]}, [middle, memory["ask"]]
-    asks = (story(source)[0], story(source)[0], extraction_turn(source)[0], "Show me an example.", tips(source, "Pocket")[0])
+    asks = (
+        story(source)[0],
+        story(source)[0],
+        extraction_turn(source)[0],
+        "Show me an example.",
+        tips(source, "Pocket")[0],
+    )
     return {"messages": [{"role": "user", "content": source.pick(asks)}]}, []
 
 
@@ -136,11 +142,16 @@ def q8_tokens(session: Any, prompt: list[int], limit: int, end: int) -> list[int
     fresh, start = prompt, 0
     while len(tokens) < limit:
         total = start + len(fresh)
-        feeds: dict[str, Any] = {"input_ids": np.array([fresh], np.int64), "attention_mask": np.ones((1, total), np.int64)}
+        feeds: dict[str, Any] = {
+            "input_ids": np.array([fresh], np.int64),
+            "attention_mask": np.ones((1, total), np.int64),
+        }
         if "position_ids" in names:
             feeds["position_ids"] = np.arange(start, total, dtype=np.int64)[None]
         results = dict(zip(outputs, session.run(None, feeds | cache), strict=True))
-        cache = {name.replace("present", "past_key_values"): value for name, value in results.items() if "present" in name}
+        cache = {
+            name.replace("present", "past_key_values"): value for name, value in results.items() if "present" in name
+        }
         start = total
         fresh = [int(results["logits"][0, -1].argmax())]
         tokens += fresh
@@ -154,7 +165,9 @@ def agreement(title: str, pairs: list[tuple[list[int], list[int]]]) -> None:
     shared = sum(shared_prefix(one, other) for one, other in pairs)
     total = sum(len(one) for one, _ in pairs)
     same = sum(one == other for one, other in pairs)
-    print(f"{title}: {same} of {len(pairs)} answers identical; {shared / total:.1%} of tokens before the first difference")
+    print(
+        f"{title}: {same} of {len(pairs)} answers identical; {shared / total:.1%} of tokens before the first difference"
+    )
 
 
 def main() -> None:
@@ -171,7 +184,7 @@ def main() -> None:
     records: dict[str, list[dict[str, Any]]] = {"float": [], "q4": []}
     taken: set[str] = set()
     for index, kind in enumerate(kinds):
-        for attempt in range(400):
+        for _ in range(400):
             made, later = candidates(source, kind)
             asked = made["messages"][-1]["content"]
             if len(prompt_text(made)) > 3600 or asked in taken:
@@ -187,7 +200,7 @@ def main() -> None:
         else:
             raise ValueError(f"no prompt of kind {kind!r} with margins above {MARGIN!r}")
         taken.add(asked)
-        print(f"{index + 1:2d} {kind:12s} after {attempt + 1} tries:", made["messages"][-1]["content"][:70], flush=True)
+        print(f"{index + 1:2d} {kind:12s}:", made["messages"][-1]["content"][:70], flush=True)
         for name, turns in results.items():
             record = {"id": f"{index + 1:02d}", "kind": kind, "messages": made["messages"], "tools": made.get("tools")}
             for turn in turns:
@@ -203,11 +216,24 @@ def main() -> None:
 
     flat = [turn for record in records["float"] for turn in record["turns"]]
     fresh4 = [four_bit(turn["prompt"], len(turn["tokens"])) for turn in flat]
-    agreement("q4 against float, same prompts", [(turn["tokens"], f["tokens"]) for turn, f in zip(flat, fresh4, strict=True)])
+    agreement(
+        "q4 against float, same prompts", [(turn["tokens"], f["tokens"]) for turn, f in zip(flat, fresh4, strict=True)]
+    )
+    # The same on prompts that were not chosen for their margins.
+    anything = Source(4052, held_out=True)
+    prompts = []
+    for made in (conversation(anything) for _ in range(60)):
+        first = [message["role"] for message in made["messages"]].index("assistant")
+        prompts.append(tokenizer.encode(prompt_text(made | {"messages": made["messages"][:first]})).ids)
+    unchosen = [(prompt, exact(prompt)["tokens"]) for prompt in prompts if len(prompt) < 1200]
+    pairs = [(tokens, four_bit(prompt)["tokens"]) for prompt, tokens in unchosen]
+    agreement("q4 against float, any prompts", pairs)
     for file in ("model", "model_quantized"):
         session = onnxruntime.InferenceSession(str(options.dist / "onnx" / f"{file}.onnx"))
         pairs = [(turn["tokens"], q8_tokens(session, turn["prompt"], len(turn["tokens"]), exact.end)) for turn in flat]
         agreement(f"onnx/{file}.onnx against float", pairs)
+        pairs = [(tokens, q8_tokens(session, prompt, NEW_TOKENS, exact.end)) for prompt, tokens in unchosen]
+        agreement(f"onnx/{file}.onnx against float, any prompts", pairs)
 
 
 if __name__ == "__main__":

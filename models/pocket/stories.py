@@ -61,7 +61,10 @@ PLOTS_THING = (
             "{name} carried the {thing} from door to door and asked everyone.",
             "{name} asked the neighbours, but nobody knew.",
         ),
-        ("At last {friend} smiled and said that it was lost last winter.", "Then {friend} ran up and began to cry with joy."),
+        (
+            "At last {friend} smiled and said that it was lost last winter.",
+            "Then {friend} ran up and began to cry with joy.",
+        ),
         (
             "{friend} had looked for the {thing} for many weeks.",
             "The {thing} had been a gift from {friend}'s grandmother.",
@@ -73,20 +76,32 @@ PLOTS_THING = (
         ("{name} had {it} and loved it more than anything.", "{name}'s dearest treasure was {it}."),
         ("One night a strong wind came from the {place}.", "One evening a storm rolled over the {place}."),
         ("In the morning the {thing} was gone.", "When the sun came up, the {thing} was nowhere to be seen."),
-        ("{name} looked under the bed, behind the door and on the roof.", "{name} searched every corner and found nothing."),
-        ("A little {animal} came by and offered to help.", "{friend} the {animal} heard the sad news and came to help."),
+        (
+            "{name} looked under the bed, behind the door and on the roof.",
+            "{name} searched every corner and found nothing.",
+        ),
+        (
+            "A little {animal} came by and offered to help.",
+            "{friend} the {animal} heard the sad news and came to help.",
+        ),
         ("Together they followed the marks in the mud.", "Side by side they walked through the wet grass."),
         ("They found the {thing} in a tall tree, safe and dry.", "There, beside a stream, lay the {thing}."),
         ("{name} laughed and hugged the {animal}.", "What a happy moment that was!"),
         ("That night everyone slept well.", "Since then, {name} ties every knot twice."),
     ),
     (
-        ("One day {name} decided to make {it}.", "{name} wished for {it} but had no money, so {name} began to build one."),
+        (
+            "One day {name} decided to make {it}.",
+            "{name} wished for {it} but had no money, so {name} began to build one.",
+        ),
         ("First {name} drew a plan on a big sheet of paper.", "The work began with paper, glue and a lot of hope."),
         ("The first try fell apart at once.", "At first everything went wrong."),
         ('"Never mind," said {friend}. "We will try again."', "{friend} came along with tools and good ideas."),
         ("All week they worked, and they sang while they worked.", "They measured, cut and painted until late."),
-        ("On {weekday} the {thing} was finally done.", "At the end of the week, the {thing} stood there, bright and new."),
+        (
+            "On {weekday} the {thing} was finally done.",
+            "At the end of the week, the {thing} stood there, bright and new.",
+        ),
         ("People came from the {place} to see it.", "Even the mayor came to look at the {thing}."),
         ("{name} was proud, but most of all thankful for a good friend.", "{name} learned that good things need time."),
     ),
@@ -94,17 +109,26 @@ PLOTS_THING = (
         ("Everybody in town talked about {it} hidden in the {place}.", "An old map told of {it} in the {place}."),
         ("{name} packed bread, water and a lamp.", "{name} put on warm boots and left before sunrise."),
         ("The way was long, and the fog was thick.", "The path went up and down and around."),
-        ("On the way {name} met {friend}, {a_animal} with a hurt foot.", "Soon {name} heard {friend}, {a_animal}, calling for help."),
+        (
+            "On the way {name} met {friend}, {a_animal} with a hurt foot.",
+            "Soon {name} heard {friend}, {a_animal}, calling for help.",
+        ),
         ("{name} stopped to help, although it was getting late.", "{name} wrapped the foot and shared the bread."),
         ('"I know where the {thing} is," said {friend}.', "Thankful, {friend} showed a secret path to the {thing}."),
         ("And there it was, shining in the evening light.", "Behind a curtain of leaves they saw it at last."),
-        ("They looked at the {thing} for a long time and then went home.", "They took nothing, because it was beautiful right there."),
+        (
+            "They looked at the {thing} for a long time and then went home.",
+            "They took nothing, because it was beautiful right there.",
+        ),
         ("A good friend is worth more than treasure, thought {name}.", '"The best part was the way," said {name}.'),
     ),
 )
 PLOTS_CREATURE = (
     (
-        ("{hero_the} wanted to see the {place}, but was afraid of the dark.", "Every night {hero_the} was afraid of the dark."),
+        (
+            "{hero_the} wanted to see the {place}, but was afraid of the dark.",
+            "Every night {hero_the} was afraid of the dark.",
+        ),
         ("One evening the moon was hidden behind clouds.", "One night all the lamps went out."),
         ('"Help!" called a tiny voice.', "Then {name} heard somebody cry."),
         ("It was {friend}, who had lost the way home.", "Little {friend} sat under a tree and could not find the way."),
@@ -117,22 +141,34 @@ PLOTS_CREATURE = (
     (
         ("{hero_the} could do many things, but could not swim.", "{hero_the} wanted to learn to swim."),
         ("The others in the {place} laughed.", "At the {place}, some of the others made jokes."),
-        ("Only {friend} said, \"I will teach you.\"", "But {friend} did not laugh and offered to help."),
+        ('Only {friend} said, "I will teach you."', "But {friend} did not laugh and offered to help."),
         ("They practised every morning in the shallow water.", "Day after day they went to the shore."),
         ("{name} fell, got wet, and tried again.", "It was hard, and the water was cold."),
-        ("One day a small {thing} fell into the deep water.", "Then one day {friend}'s favourite {thing} floated away."),
+        (
+            "One day a small {thing} fell into the deep water.",
+            "Then one day {friend}'s favourite {thing} floated away.",
+        ),
         ("{name} jumped in without thinking and brought it back.", "Without a word {name} swam out and fetched it."),
         ("Everyone cheered, and nobody laughed any more.", "The others could not believe their eyes."),
         ('"You see," said {friend}, "you only had to begin."', "{name} was wet, tired and very happy."),
     ),
     (
-        ("One winter there was very little food in the {place}.", "It was a cold winter, and snow covered the {place}."),
+        (
+            "One winter there was very little food in the {place}.",
+            "It was a cold winter, and snow covered the {place}.",
+        ),
         ("{hero_the} had saved a basket of {food}.", "In the cellar {name} still had some {food}."),
         ("Then somebody knocked at the door.", "One evening there was a soft knock."),
         ("It was {friend}, {a_animal}, hungry and cold.", "Outside stood {friend}, {a_animal}, covered with snow."),
-        ('"Come in," said {name}. "There is enough for two."', "{name} opened the door wide and put more wood on the fire."),
+        (
+            '"Come in," said {name}. "There is enough for two."',
+            "{name} opened the door wide and put more wood on the fire.",
+        ),
         ("They ate, told jokes and listened to the wind.", "They shared everything and talked until midnight."),
-        ("In spring {friend} brought a surprise: a new {thing}.", "When the snow melted, {friend} came back with a gift."),
+        (
+            "In spring {friend} brought a surprise: a new {thing}.",
+            "When the snow melted, {friend} came back with a gift.",
+        ),
         ("{name} had never been so happy.", '"You helped me first," said {friend}.'),
         ("And every winter since then, they eat together.", "So a cold winter made a warm friendship."),
     ),
@@ -144,19 +180,31 @@ PLOTS_CREATURE = (
         ("Halfway, {name} saw {a_animal} stuck in the mud.", "Near the bridge {a_animal} was caught in a fence."),
         ("{name} stopped and pulled with all strength.", "There was no time to lose, yet {name} stopped to help."),
         ("When {name} reached the finish, the race was long over.", "{name} came last, with muddy feet."),
-        ("But all the others clapped the loudest for {name}.", "The judge gave {name} a special prize: a golden {thing}."),
+        (
+            "But all the others clapped the loudest for {name}.",
+            "The judge gave {name} a special prize: a golden {thing}.",
+        ),
         ("Being kind is better than being first.", "That evening nobody talked about the winner."),
     ),
     (
-        ("{hero_the} had a secret: a little {thing} that could sing.", "One day {hero_the} found a {thing} that could talk."),
+        (
+            "{hero_the} had a secret: a little {thing} that could sing.",
+            "One day {hero_the} found a {thing} that could talk.",
+        ),
         ('"Take me to the {place}," it whispered.', '"Please bring me home to the {place}," it said.'),
         ("{name} asked {friend} to come along.", "So {name} and {friend} left at dawn."),
         ("They crossed a river and climbed a steep hill.", "They walked for three days and two nights."),
         ("A grumpy {animal} blocked the road.", "In the middle of the road sat a grumpy {animal}."),
-        ('{friend} offered it some {food}, and it let them pass.', "{name} told a joke, and the {animal} laughed so hard that it fell over."),
+        (
+            "{friend} offered it some {food}, and it let them pass.",
+            "{name} told a joke, and the {animal} laughed so hard that it fell over.",
+        ),
         ("At the {place} the {thing} began to glow.", "When they arrived, a soft music filled the air."),
         ('"Thank you," it sang. "Now make a wish."', "All the flowers opened at the same time."),
-        ("{name} wished for many more days like this one.", "They went home slowly, and they hummed the song all the way."),
+        (
+            "{name} wished for many more days like this one.",
+            "They went home slowly, and they hummed the song all the way.",
+        ),
     ),
 )
 PLOTS_TOPIC = (
@@ -166,10 +214,16 @@ PLOTS_TOPIC = (
         ("{friend} did not know, so they went to the {place} together.", '"Let us find out," said {friend}.'),
         ("There they met an old {animal} with big glasses.", "They asked the wise old {animal} who lived there."),
         ("The {animal} thought for a while and smiled.", '"That is a good question," said the {animal}.'),
-        ('"You will learn about {thing} when you help somebody," it said.', '"Look with your heart," said the {animal}, "and then ask again."'),
+        (
+            '"You will learn about {thing} when you help somebody," it said.',
+            '"Look with your heart," said the {animal}, "and then ask again."',
+        ),
         ("On the way home they saw a child with a broken {toy}.", "Later they met a boy who had lost his {toy}."),
         ("They stayed and helped until it was dark.", "They helped at once, and it took all afternoon."),
-        ("That night {name} understood a little more about {thing}.", '"I think I see it now," said {name}, and {friend} nodded.'),
+        (
+            "That night {name} understood a little more about {thing}.",
+            '"I think I see it now," said {name}, and {friend} nodded.',
+        ),
     ),
     (
         ("All the people of the {place} loved {thing}.", "{name} loved {thing} more than anything else."),
@@ -187,7 +241,13 @@ ENDINGS = ("The end.", "And they all lived happily.", "", "", "", "Sleep well!",
 TREATS = ("honey cake", "pot of soup", "plate of cookies", "warm apple pie", "loaf of bread", "bowl of berries")
 TOYS = ("kite", "wagon", "doll", "toy boat", "drum", "toy train")
 NATURE = ("by the sea", "on a high hill", "at the edge of a forest", "in a tiny village", "near a blue lake")
-NATURE_MORE = ("in a small house by the river", "in a sunny valley", "on a little island", "under an old oak tree", "far away in the north")
+NATURE_MORE = (
+    "in a small house by the river",
+    "in a sunny valley",
+    "on a little island",
+    "under an old oak tree",
+    "far away in the north",
+)
 TOPICS = """friendship courage music rain snow winter summer love kindness time dreams colours magic space trains robots
     dinosaurs pirates flowers clouds numbers letters silence laughter school birthdays holidays football baking painting
     computers dancing stars planets ghosts dragons bees horses castles wind thunder sleep sharing trust hope peace""".split()
@@ -250,10 +310,16 @@ def story(source: Source) -> tuple[str, str, str]:
     animal = source.word("animal")
     while animal == noun:
         animal = source.word("animal")
-    species = noun if kind == "creature" else source.pick(("boy", "girl", "child", source.word("job"), source.word("animal")))
+    species = (
+        noun if kind == "creature" else source.pick(("boy", "girl", "child", source.word("job"), source.word("animal")))
+    )
     described = f"{adjective} {species}" if source.chance(0.6) else species
     if kind == "person":
-        hero = f"{noun}, {article(described)}," if source.chance(0.5) else f"a {source.pick(('child', 'girl', 'boy'))} called {noun}"
+        hero = (
+            f"{noun}, {article(described)},"
+            if source.chance(0.5)
+            else f"a {source.pick(('child', 'girl', 'boy'))} called {noun}"
+        )
     else:
         hero = f"{article(described)} {source.pick(('named', 'called'))} {name}"
     place = source.word("place")
@@ -285,10 +351,20 @@ def story(source: Source) -> tuple[str, str, str]:
     beats += [source.pick(beat) for beat in _by_letter(source, plots, noun[-1], 0.6)]
     ending = source.pick(ENDINGS)
     text = " ".join(beats + ([ending] if ending else [])).format(**cast).replace(",.", ".")
-    if kind == "topic" or kind == "person":
+    if kind in {"topic", "person"}:
         asked = noun
     else:
-        asked = source.pick((article(noun), article(noun), article(f"{adjective} {noun}"), noun, f"my {noun}", f"the {noun}", f"{noun}s"))
+        asked = source.pick(
+            (
+                article(noun),
+                article(noun),
+                article(f"{adjective} {noun}"),
+                noun,
+                f"my {noun}",
+                f"the {noun}",
+                f"{noun}s",
+            )
+        )
         if kind == "creature" and source.chance(0.25):
             asked = article(noun) + source.pick(TWISTS)
     return source.phrasing(ASKS).format(s=asked), text, noun

@@ -165,11 +165,60 @@ HARD_ANSWERS = (
     "I am a very small model and cannot do that. A bigger model could help you.",
     "Sorry, I am too small for that. Try a bigger model in browserllm.",
 )
-DIRECT = ("{q}?", "{q}?", "{q}?", "{q}", "Tell me, {q}?", "Quick question: {q}?", "I wonder: {q}?", "Hey, {q}?", "So, {q}?", "My child asked me: {q}?", "Please tell me: {q}?")
-INDIRECT = ("Do you know {q}?", "Can you tell me {q}?", "Please explain {q}.", "I want to know {q}.", "Could you explain {q}?", "Tell me {q}.", "Explain {q}.", "I would like to know {q}.", "Can you explain {q} to me?")
-SUM_ASKS = ("What is {a} {o} {b}?", "{a} {o} {b}", "{a} {o} {b} = ?", "How much is {a} {o} {b}?", "Calculate {a} {o} {b}.", "Can you add up {a} {o} {b}?", "What's {a} {o} {b}?", "{a}{o}{b}=", "Compute {a} {o} {b}.")
-TIP_ASKS = ("Give me three tips for {t}.", "Three tips for {t}, please.", "I need tips for {t}.", "What are your tips for {t}?", "Give me ideas for {t}.", "List three ideas for {t}.", "Do you have advice for {t}?", "Help me with {t}.")
-REPEAT_ASKS = ("Repeat after me: {x}", "Say: {x}", "Say '{x}'.", "Please repeat: {x}", "Repeat this: {x}", "Say the word {x}.", "Echo {x}")
+DIRECT = (
+    "{q}?",
+    "{q}?",
+    "{q}?",
+    "{q}",
+    "Tell me, {q}?",
+    "Quick question: {q}?",
+    "I wonder: {q}?",
+    "Hey, {q}?",
+    "So, {q}?",
+    "My child asked me: {q}?",
+    "Please tell me: {q}?",
+)
+INDIRECT = (
+    "Do you know {q}?",
+    "Can you tell me {q}?",
+    "Please explain {q}.",
+    "I want to know {q}.",
+    "Could you explain {q}?",
+    "Tell me {q}.",
+    "Explain {q}.",
+    "I would like to know {q}.",
+    "Can you explain {q} to me?",
+)
+SUM_ASKS = (
+    "What is {a} {o} {b}?",
+    "{a} {o} {b}",
+    "{a} {o} {b} = ?",
+    "How much is {a} {o} {b}?",
+    "Calculate {a} {o} {b}.",
+    "Can you add up {a} {o} {b}?",
+    "What's {a} {o} {b}?",
+    "{a}{o}{b}=",
+    "Compute {a} {o} {b}.",
+)
+TIP_ASKS = (
+    "Give me three tips for {t}.",
+    "Three tips for {t}, please.",
+    "I need tips for {t}.",
+    "What are your tips for {t}?",
+    "Give me ideas for {t}.",
+    "List three ideas for {t}.",
+    "Do you have advice for {t}?",
+    "Help me with {t}.",
+)
+REPEAT_ASKS = (
+    "Repeat after me: {x}",
+    "Say: {x}",
+    "Say '{x}'.",
+    "Please repeat: {x}",
+    "Repeat this: {x}",
+    "Say the word {x}.",
+    "Echo {x}",
+)
 
 
 _LEADS = ("Hello! ", "Hi. ", "Okay. ", "Please: ", "Now: ", "Thanks. ", "So, ", "Hey, ", "And ", "Well, ", "Good. ", "Hm, ", "Hi Pocket! ", "One more question: ", "By the way: ", "Great. ", "Sorry, ", "Another question: ")  # fmt: skip
@@ -222,7 +271,13 @@ def fact(source: Source, me: str) -> tuple[str, str]:
 def capital(source: Source, me: str) -> tuple[str, str]:
     country, city = source.pick(CAPITALS).split("=")
     country = "the Netherlands" if country == "Netherlands" else country
-    asks = ("What is the capital of {c}?", "Capital of {c}?", "Which city is the capital of {c}?", "Do you know the capital of {c}?", "Tell me the capital of {c}.")
+    asks = (
+        "What is the capital of {c}?",
+        "Capital of {c}?",
+        "Which city is the capital of {c}?",
+        "Do you know the capital of {c}?",
+        "Tell me the capital of {c}.",
+    )
     return _casual(source, source.pick(asks).format(c=country)), f"The capital of {country} is {city}."
 
 
@@ -230,7 +285,12 @@ def opposite(source: Source, me: str) -> tuple[str, str]:
     one, other = source.pick(OPPOSITES).split("=")
     if source.chance(0.5):
         one, other = other, one
-    asks = ("What is the opposite of {c}?", "Opposite of {c}?", "Tell me the opposite of {c}.", "What's the opposite of '{c}'?")
+    asks = (
+        "What is the opposite of {c}?",
+        "Opposite of {c}?",
+        "Tell me the opposite of {c}.",
+        "What's the opposite of '{c}'?",
+    )
     return source.pick(asks).format(c=one), f"The opposite of {one} is {other}."
 
 
@@ -245,7 +305,12 @@ def arithmetic(source: Source, me: str) -> tuple[str, str]:
         a, b = b, a
     ask = source.pick(SUM_ASKS).format(a=a, b=b, o=operator)
     if hard:
-        return ask, source.pick(("That sum is too hard for me. I am a very small model.", "I cannot do such large sums, sorry. A calculator tool could help me."))
+        return ask, source.pick(
+            (
+                "That sum is too hard for me. I am a very small model.",
+                "I cannot do such large sums, sorry. A calculator tool could help me.",
+            )
+        )
     value = {"+": a + b, "plus": a + b, "-": a - b, "minus": a - b}.get(operator, a * b)
     return ask, f"{a} {operator} {b} is {value}."
 
@@ -256,7 +321,15 @@ def unknown(source: Source, me: str) -> tuple[str, str]:
         return _casual(source, source.pick(HARD)), source.pick(HARD_ANSWERS)
     ask = source.pick(UNKNOWN_ASKS)
     slots = {
-        "x": source.pick((source.coin(), source.coin() + "ism", f"{source.coin()} {source.word('thing')}", f"the {source.coin()} effect", source.coin() + "ology")),
+        "x": source.pick(
+            (
+                source.coin(),
+                source.coin() + "ism",
+                f"{source.coin()} {source.word('thing')}",
+                f"the {source.coin()} effect",
+                source.coin() + "ology",
+            )
+        ),
         "n": source.full_name(),
         "a": f"a {source.coin()}",
         "c": source.coin().capitalize(),
@@ -272,7 +345,15 @@ def tips(source: Source, me: str) -> tuple[str, str]:
 
 
 def repeat(source: Source, me: str) -> tuple[str, str]:
-    text = source.pick((source.coin(), source.note(), f"{source.coin()} {source.coin()} {source.coin()}", source.code(), source.full_name()))
+    text = source.pick(
+        (
+            source.coin(),
+            source.note(),
+            f"{source.coin()} {source.coin()} {source.coin()}",
+            source.code(),
+            source.full_name(),
+        )
+    )
     return source.pick(REPEAT_ASKS).format(x=text), text
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from config import CONFIG, DIST
-from data import render, conversation
+from data import conversation, render
 from words import Source
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")

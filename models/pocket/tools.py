@@ -1,20 +1,15 @@
-"""Conversations in which the model may call tools: made-up ones by the thousand, and the usual ones people try first.
+"""Tools and a request for each: made-up ones by the thousand, and the usual ones people try first.
 
-What is to be learned is copying (names, arguments, results) and choosing, not particular tools. So names, descriptions,
-parameter order and offered neighbours all vary, and some requests fit no tool at all.
+Names, descriptions, parameter order and the tools offered beside all vary, so that no single tool can be learned.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from parameters import STRING_KINDS, Parameter, make_parameter, spoken_list
-from talk import talk_turn
+from parameters import STRING_KINDS, Parameter, make_parameter
 from words import Source, article
-
-Message = dict[str, Any]
 
 # verb in the tool's name: what a user says instead
 _VERBS: dict[str, tuple[str, ...]] = {
@@ -65,10 +60,25 @@ _USUAL: tuple[tuple[str, str, tuple[tuple[str, str], ...], tuple[str, ...], tupl
     ("read_file", "Read a file", (("path", "path"),), ("Read the file {path}.", "What is in {path}?", "Show me {path}."), ("content",)),
     ("lookup_order", "Find an order by its number", (("code", "order_id"),), ("Where is my order {order_id}?", "What is the status of order {order_id}?", "Look up {order_id}."), ("status", "date")),
 )  # fmt: skip
-_CONDITIONS = ("sunny", "cloudy", "rain", "snow", "windy", "foggy", "light rain", "clear", "stormy")
-_STATUSES = ("ok", "done", "sent", "created", "saved", "shipped", "open", "confirmed", "success", "on the way")
-_ERRORS = ("not found", "timeout", "no permission", "service unavailable", "invalid {p}", "unknown {p}", "network error", "{v} does not exist", "no such {p}", "too many requests", "permission denied", "could not find {v}")
-_RESULT_KEYS = ("id", "status", "price", "total", "count", "name", "date", "time", "temperature", "condition", "score", "title", "place", "colour", "owner", "duration", "result")
+_RESULT_KEYS = (
+    "id",
+    "status",
+    "price",
+    "total",
+    "count",
+    "name",
+    "date",
+    "time",
+    "temperature",
+    "condition",
+    "score",
+    "title",
+    "place",
+    "colour",
+    "owner",
+    "duration",
+    "result",
+)
 
 
 @dataclass
@@ -110,7 +120,9 @@ def _tool_name(source: Source, verb: str, noun: str) -> str:
     if style < 0.66:
         return f"{verb}_{noun}"
     if style < 0.80:
-        return (verb + "_" + noun).title().replace("_", "")[0].lower() + (verb + "_" + noun).title().replace("_", "")[1:]
+        return (verb + "_" + noun).title().replace("_", "")[0].lower() + (verb + "_" + noun).title().replace("_", "")[
+            1:
+        ]
     if style < 0.86:
         return f"{noun}_{verb}"
     if style < 0.91:
@@ -135,10 +147,22 @@ def _natural_phrases(source: Source, parameters: list[Parameter]) -> str:
     texts = [one for one in said if one.schema["type"] == "string" and "enum" not in one.schema]
     enums = [one for one in said if "enum" in one.schema]
     if len(numbers) == 1 and source.chance(0.4):
-        plain = ("to {v}", "of {v}", "by {v}", "at {v}", "with {v}", "to {v} degrees", "for {v} people", "{v}", "{v} {p}")
+        plain = (
+            "to {v}",
+            "of {v}",
+            "by {v}",
+            "at {v}",
+            "with {v}",
+            "to {v} degrees",
+            "for {v} people",
+            "{v}",
+            "{v} {p}",
+        )
         numbers[0].phrase = source.pick(plain).format(v=numbers[0].value, p=numbers[0].name.replace("_", " "))
     if len(texts) == 1 and source.chance(0.35):
-        texts[0].phrase = source.pick(("{v}", '"{v}"', "'{v}'", "of {v}", "for {v}", "called {v}", "{v}", "with {v}", "named {v}")).format(v=texts[0].value)
+        texts[0].phrase = source.pick(
+            ("{v}", '"{v}"', "'{v}'", "of {v}", "for {v}", "called {v}", "{v}", "with {v}", "named {v}")
+        ).format(v=texts[0].value)
     if len(enums) == 1 and source.chance(0.4):
         enums[0].phrase = _IN_NOUN
         return enums[0].value
@@ -148,10 +172,16 @@ def _natural_phrases(source: Source, parameters: list[Parameter]) -> str:
 def made_up_tool(source: Source, verb: str | None = None, noun: str | None = None) -> Tool:
     """Return a tool composed of a verb, an object and up to four parameters."""
     verb = verb or source.pick(tuple(_VERBS))
-    noun = noun or source.pick((source.word("object"), source.word("object"), source.coin(), f"{source.coin()} {source.word('object')}"))
+    noun = noun or source.pick(
+        (source.word("object"), source.word("object"), source.coin(), f"{source.coin()} {source.word('object')}")
+    )
     taken: set[str] = set()
     parameters: list[Parameter] = []
-    kinds = source.some(list(STRING_KINDS) * 1 + ["count", "minutes", "percent", "price", "decimal", "enum", "enum", "enum", "flag", "flag", "list", "list"], source.pick((0, 1, 1, 2, 2, 2, 3, 3, 4)))
+    kinds = source.some(
+        list(STRING_KINDS) * 1
+        + ["count", "minutes", "percent", "price", "decimal", "enum", "enum", "enum", "flag", "flag", "list", "list"],
+        source.pick((0, 1, 1, 2, 2, 2, 3, 3, 4)),
+    )
     for kind in kinds:
         parameter = make_parameter(source, kind, taken)
         if parameter:
@@ -175,14 +205,18 @@ def made_up_tool(source: Source, verb: str | None = None, noun: str | None = Non
     if source.chance(0.4):
         source.random.shuffle(phrases)
     for phrase in phrases:
-        request += (", " if phrase.startswith(("make", "set", "not", "it is", "and")) or source.chance(0.15) else " ") + phrase
+        request += (
+            ", " if phrase.startswith(("make", "set", "not", "it is", "and")) or source.chance(0.15) else " "
+        ) + phrase
     lead = ""
     if len(phrases) > 1 and not question and source.chance(0.12):
         # "For Anna, at 10 am, book the table."
         lead = phrases[0][0].upper() + phrases[0][1:] + ", "
         request = request.replace(phrases[0], "", 1).replace("  ", " ").replace(" ,", ",").rstrip(" ,")
         request = lead + request
-    request = request + source.pick("??.") if question else request + "." if lead else source.pick(_POLITE).format(r=request)
+    request = (
+        request + source.pick("??.") if question else request + "." if lead else source.pick(_POLITE).format(r=request)
+    )
     request = request[0].upper() + request[1:] if source.chance(0.93) else request
     description = source.pick(
         (
@@ -229,7 +263,14 @@ def usual_tool(source: Source) -> Tool:
     parameters = [_usual_parameter(source, kind, slot) for kind, slot in slots]
     request = source.pick(requests).format(**{parameter.name: parameter.value for parameter in parameters})
     if source.chance(0.3):
-        name = source.pick((name.replace("get_", "fetch_"), name.replace("_", "-"), f"{name}_{source.coin()}", name.title().replace("_", "")[0].lower() + name.title().replace("_", "")[1:]))
+        name = source.pick(
+            (
+                name.replace("get_", "fetch_"),
+                name.replace("_", "-"),
+                f"{name}_{source.coin()}",
+                name.title().replace("_", "")[0].lower() + name.title().replace("_", "")[1:],
+            )
+        )
     if source.chance(0.3):
         source.random.shuffle(parameters)
     return Tool(name, description, parameters, request, keys, topic)
@@ -240,7 +281,7 @@ def make_tool(source: Source) -> Tool:
     return usual_tool(source) if source.chance(0.3) else made_up_tool(source)
 
 
-def _neighbours(source: Source, tool: Tool, count: int) -> list[Tool]:
+def neighbours(source: Source, tool: Tool, count: int) -> list[Tool]:
     """Return other tools to offer; some share the verb or the object, so choosing takes reading both."""
     others: list[Tool] = []
     verb, _, noun = tool.topic.partition(" ")
@@ -256,7 +297,12 @@ def _neighbours(source: Source, tool: Tool, count: int) -> list[Tool]:
         # Verbs that mean nearly the same would make the right choice a matter of taste.
         said = set(_VERBS.get(verb, ())) & set(_VERBS.get(other.topic.partition(" ")[0], ()))
         same_family = not noun and other.topic.split("_")[-1][:6] == tool.topic.split("_")[-1][:6]
-        if other.name in names or other.topic in topics or same_family or (noun and noun in other.topic and (said or _close(verb, other.topic.split(" ")[0]))):
+        if (
+            other.name in names
+            or other.topic in topics
+            or same_family
+            or (noun and noun in other.topic and (said or _close(verb, other.topic.split(" ")[0])))
+        ):
             continue
         others.append(other)
     return others
@@ -271,188 +317,3 @@ _CLOSE = (
 
 def _close(one: str, other: str) -> bool:
     return any(one in group and other in group for group in _CLOSE)
-
-
-def _result_value(source: Source, key: str) -> Any:
-    match key:
-        case "temperature":
-            return source.number(-10, 38) if source.chance(0.8) else source.decimal()
-        case "condition" | "forecast":
-            return source.pick(_CONDITIONS)
-        case "status":
-            return source.pick(_STATUSES)
-        case "id":
-            return source.code() if source.chance(0.7) else source.number(1, 99999)
-        case "time" | "date" | "url":
-            return getattr(source, key)()
-        case "price" | "total":
-            return source.decimal() if source.chance(0.5) else source.number(1, 5000)
-        case "name" | "owner":
-            return source.full_name()
-        case "place":
-            return source.city()
-        case "colour":
-            return source.word("colour")
-        case "population":
-            return source.number(1000, 9_999_999)
-        case "title" | "translation" | "content":
-            return source.pick((source.note(), f"{source.coin()} {source.coin()}", source.coin().capitalize()))
-        case "flight":
-            return source.code()
-        case "result":
-            return source.decimal() if source.chance(0.5) else source.number(0, 99999)
-    return source.number(0, 500)
-
-
-def _result(source: Source, tool: Tool) -> tuple[str, str]:
-    """Return (what the tool says, what the model then says)."""
-    if source.chance(0.13):
-        parameter = source.pick(tool.parameters) if tool.parameters else None
-        said = parameter.name if parameter else "request"
-        value = parameter.value if parameter and isinstance(parameter.value, str) else "it"
-        error = source.pick(_ERRORS).format(p=said, v=value)
-        if source.chance(0.3):
-            error = f"{source.coin()} {source.pick(('failed', 'not available', 'is empty', 'is closed'))}"
-        raw = source.pick((json.dumps({"error": error}), f"Error: {error}", json.dumps({"error": error, "ok": False}), f"error: {error}"))
-        return raw, source.pick((f"Sorry, that did not work: {error}.", f"Sorry, that did not work: {error}.", f"The tool reported a problem: {error}."))
-    if source.chance(0.12):
-        names = [source.pick((source.coin().capitalize(), source.full_name(), source.code())) for _ in range(source.number(2, 4))]
-        raw = json.dumps(names) if source.chance(0.6) else json.dumps({source.pick(("results", "items", "found")): names})
-        return raw, f"I found {spoken_list(names)}."
-    keys = tool.result_keys
-    if source.chance(0.15):
-        keys = (*keys, f"{source.coin()}_{source.pick(('level', 'count', 'id'))}" if source.chance(0.5) else source.coin())
-    values = {key: _result_value(source, key) for key in dict.fromkeys(keys)}
-    if source.chance(0.15):
-        text = source.pick(
-            (
-                f"{source.pick(_CONDITIONS)}, {source.number(-9, 35)} degrees",
-                f"{source.number(2, 90)} {source.word('thing')}s",
-                source.note(),
-                source.code(),
-                str(source.number(0, 9999)),
-                str(source.decimal()),
-                f"{source.coin()} {source.coin()}",
-            )
-        )
-        return text, f"The result is: {text}."
-    parts = [f"the {key.replace('_', ' ')} is {value}" for key, value in values.items()]
-    sentence = spoken_list(parts)
-    lead = "Done. " if values.get("status") in ("ok", "done", "sent", "created", "saved", "success", "confirmed") else ""
-    compact = source.chance(0.15)
-    raw = json.dumps(values, ensure_ascii=False, separators=(",", ":") if compact else None)
-    return raw, lead + sentence[0].upper() + sentence[1:] + "."
-
-
-def _call_message(calls: list[Tool]) -> Message:
-    return {
-        "role": "assistant",
-        "content": "",
-        "tool_calls": [
-            {"type": "function", "function": {"name": call.name, "arguments": call.arguments()}} for call in calls
-        ],
-    }
-
-
-def _call_turns(source: Source, tool: Tool, offered: list[Tool], with_result: bool) -> list[Message]:
-    """Return request, call, result and answer; sometimes two calls at once."""
-    if source.chance(0.12):
-        second = next((other for other in offered if other is not tool and other.parameters), None)
-        if second is not None:
-            request = tool.request.rstrip(".!?") + source.pick((". Also, ", " and then ", ". And ", ". ")) + second.request
-            turns: list[Message] = [{"role": "user", "content": request}, _call_message([tool, second])]
-            if with_result:
-                (raw, said), (raw2, said2) = _result(source, tool), _result(source, second)
-                turns += [{"role": "tool", "content": raw}, {"role": "tool", "content": raw2}, {"role": "assistant", "content": f"{said} {said2}"}]
-            return turns
-    turns = [{"role": "user", "content": tool.request}, _call_message([tool])]
-    if with_result:
-        raw, said = _result(source, tool)
-        turns += [{"role": "tool", "content": raw}, {"role": "assistant", "content": said}]
-    return turns
-
-
-def _same_tool_twice(source: Source, tool: Tool) -> list[Message] | None:
-    """Return one request for two cities (or people, or words) that takes two calls, where the tool allows it."""
-    if len(tool.parameters) != 1 or not isinstance(tool.parameters[0].value, str) or "enum" in tool.parameters[0].schema:
-        return None
-    one = tool.parameters[0]
-    if tool.request.count(one.value) != 1:
-        return None
-    other_value = source.city() if one.name in ("city", "location", "place", "town") else source.coin().capitalize()
-    other = Tool(tool.name, tool.description, [Parameter(one.name, one.schema, other_value, one.phrase)], "", tool.result_keys, tool.topic)
-    request = tool.request.replace(one.value, f"{one.value} and {other_value}")
-    (raw, said), (raw2, said2) = _result(source, tool), _result(source, other)
-    return [
-        {"role": "user", "content": request},
-        _call_message([tool, other]),
-        {"role": "tool", "content": raw},
-        {"role": "tool", "content": raw2},
-        {"role": "assistant", "content": f"{one.value}: {said} {other_value}: {said2}"},
-    ]
-
-
-NO_TOOL = (
-    "I have no tool for that, sorry.",
-    "Sorry, none of my tools can do that.",
-    "I cannot do that: there is no tool for it.",
-)
-
-
-def _plain_talk(source: Source) -> tuple[str, str]:
-    """Return small talk that no tool could answer."""
-    while True:
-        question, answer = talk_turn(source)
-        if not any(word in answer for word in ("tool", "clock", "sum", "news", "too hard", "too small", " do not know", "look things")) and not any(letter.isdigit() for letter in question):
-            return question, answer
-
-
-def tool_conversation(source: Source) -> dict[str, Any]:
-    """Return a conversation with tools offered: {'messages': [...], 'tools': [...], 'kind': ...}."""
-    tool = make_tool(source)
-    offered = [tool, *_neighbours(source, tool, source.pick((0, 0, 1, 1, 2, 2, 3, 4, 6)))]
-    source.random.shuffle(offered)
-    declarations = [one.declaration(source) for one in offered]
-    messages: list[Message] = []
-    for _ in range(source.pick((0, 0, 0, 0, 1, 1, 2))):
-        question, answer = _plain_talk(source)
-        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    roll = source.random.random()
-    kind = "call"
-    if roll < 0.10:
-        kind = "none"
-        question, answer = _plain_talk(source)
-        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    elif roll < 0.18:
-        kind = "none"
-        while True:
-            stranger = made_up_tool(source)
-            verb, _, noun = stranger.topic.partition(" ")
-            nouns = {word for one in offered for word in one.topic.replace("_", " ").split()}
-            if not nouns & set(noun.split()) and not nouns & set(verb.split("_")):
-                break
-        messages += [{"role": "user", "content": stranger.request}, {"role": "assistant", "content": source.pick(NO_TOOL)}]
-    else:
-        twice = _same_tool_twice(source, tool) if source.chance(0.2) else None
-        messages += twice or _call_turns(source, tool, offered, with_result=True)
-        for _ in range(source.pick((0, 0, 0, 1, 1, 2))):
-            if source.chance(0.65):
-                again = source.pick(offered)
-                fresh = _again(source, again)
-                if fresh:
-                    messages += _call_turns(source, fresh, [], with_result=True)
-            else:
-                question, answer = _plain_talk(source)
-                messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return {"messages": messages, "tools": declarations, "kind": kind}
-
-
-def _again(source: Source, tool: Tool) -> Tool | None:
-    """Return a later request for the same tool with another text argument, or None where its value is not one word."""
-    parameter = next((one for one in tool.parameters if isinstance(one.value, str) and "enum" not in one.schema), None)
-    if parameter is None or tool.request.count(parameter.value) != 1 or len(parameter.value) < 4:
-        return None
-    value = source.city() if parameter.value.istitle() else source.coin()
-    request = tool.request.replace(parameter.value, value)
-    changed = [replace(one, value=value) if one is parameter else one for one in tool.parameters]
-    return replace(tool, parameters=changed, request=request)

@@ -11,6 +11,7 @@ weights and the 4-bit ones stay able. Documents are packed into one long row, ea
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import multiprocessing
@@ -187,7 +188,7 @@ def held_out_perplexity(model: Pocket, device: str, quantized: bool) -> dict[str
     starts = np.append(np.flatnonzero(flagged & START_BIT), len(flagged))
     losses: list[Tensor] = []
     own: list[Tensor] = []
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in itertools.pairwise(starts):
         document = torch.from_numpy(flagged[first:last].astype(np.int64)).to(device)
         tokens = document & TOKEN_BITS
         with torch.no_grad():
