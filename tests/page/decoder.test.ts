@@ -53,7 +53,7 @@ describe("the decode loop", () => {
   it("runs to the end token, which is neither shown nor counted", async () => {
     const { decoder } = make();
     const one = job([4, 5]);
-    expect(await decoder.run(one)).toEqual({ finish: "stop", generated: 3, cached: 0 });
+    expect(await decoder.run(one)).toEqual({ finish: "stop", generated: 4, cached: 0 });
     expect(one.said).toEqual([6, 7, 8]);
   });
 

@@ -69,8 +69,9 @@ export class Decoder {
       for (;;) {
         if (logits === null || stopped(job.signal)) return end("cancelled");
         const picked = job.sampler.pick(logits);
-        if (job.isEnd(picked)) return end("stop");
+        // The end token counts, as it does in WebLLM and in most servers: it cost a step.
         generated += 1;
+        if (job.isEnd(picked)) return end("stop");
         if (!job.onToken(picked, logits)) return end("stop");
         if (generated >= job.maxTokens || this.#fed.length + 1 >= job.contextWindow) return end("length");
         await this.#breathe();
