@@ -1,8 +1,8 @@
 """Build the WebLLM files of the pocket model from its weights.
 
-    python build.py                      # ../work/pocket.safetensors -> ../dist
+    python build.py                      # the weights of ../dist/onnx/model.onnx -> ../dist
     python build.py --weights-only       # new weights, same shape: leaves pocket.wasm alone
-    python build.py --weights random     # before anything is trained
+    python build.py --weights random     # before anything is trained; or a safetensors file
 
 Writes `pocket.wasm`, `mlc-chat-config.json`, `tensor-cache.json`, `params_shard_*.bin` and TVM's licence files. The
 same inputs give the same bytes.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 import wasm
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -41,7 +42,11 @@ STACKED = {
 
 
 def read_weights(source: str, config: PocketConfig) -> dict[str, FloatArray]:
-    """Read a checkpoint with Hugging Face's Llama names, or make up one (`random`)."""
+    """Read weights under Hugging Face's Llama names: a checkpoint, the committed ones (`master`) or made up (`random`)."""
+    if source == "master":
+        from export import load_master
+
+        return load_master()
     if source != "random":
         from safetensors.numpy import load_file
 
@@ -187,7 +192,7 @@ def _write_texts(target: Path, paths: list[Path]) -> None:
 def main() -> None:
     """Run the build as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", default=str(WORK / "pocket.safetensors"), help="safetensors file, or `random`")
+    parser.add_argument("--weights", default="master", help="a safetensors file, `master` or `random`")
     parser.add_argument("--output", type=Path, default=DIST, help="folder to write to")
     parser.add_argument("--cache", type=Path, default=WORK / "compile-cache", help="the compiled runtime is kept here")
     parser.add_argument("--tokenizer", type=Path, default=DIST / "tokenizer.json")

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tvm
-import tvm_model
-import wasm
 from tvm import relax
 from tvm.relax import transform
+
+import tvm_model
+import wasm
 
 if TYPE_CHECKING:
     from config import PocketConfig

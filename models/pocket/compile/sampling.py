@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kernels import ceil_div
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
+
+from kernels import ceil_div
 
 THREADS = 64
 """Threads in a workgroup."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import attention
-import kernels
-import sampling
 import tvm
 from tvm import relax
 from tvm.relax.frontend import nn
 from tvm.relax.frontend.nn import Tensor, op, spec
 from tvm.tirx import PrimFunc
+
+import attention
+import kernels
+import sampling
 
 if TYPE_CHECKING:
     from config import PocketConfig

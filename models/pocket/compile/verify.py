@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from browser import chromium_page, served
 from playwright.sync_api import Page
-from reference import CONFIG, DIST, Pocket, reference_logits, reference_model, template_ids
+
+from browser import chromium_page, served
+from float_reference import CONFIG, DIST, Pocket, reference_logits, reference_model, template_ids
 
 TOLERANCE = 0.05
 """The largest difference of a logit; more means a wrong kernel, not rounding."""
@@ -218,14 +219,46 @@ def check_engine(talk: Conversation) -> None:
     report.check("unload and reload", bool(result["text"]), f"{seconds:.1f} s")
 
 
+def messages_of(folder: Path, prompt: list[int]) -> list[dict[str, str]]:
+    """Take a prompt's token ids apart into the messages that WebLLM is given."""
+    from tokenizers import Tokenizer
+
+    text = Tokenizer.from_file(str(folder / "tokenizer.json")).decode(prompt, skip_special_tokens=False)
+    messages = []
+    for part in text.split("<|im_start|>")[1:-1]:
+        role, _, content = part.removesuffix("\n").removesuffix("<|im_end|>").partition("\n")
+        if role == "tool":
+            content = content.removeprefix("<tool_response>\n").removesuffix("\n</tool_response>")
+        messages.append({"role": role, "content": content})
+    return messages
+
+
 def check_reference_file(talk: Conversation) -> None:
-    """The committed greedy answers, if the model has them."""
+    """The committed greedy answers: prompts, tokens and the five best logits of every step."""
     path = Path(__file__).parent.parent / "reference" / "q4.json"
-    if not path.exists():
-        print("      no reference/q4.json yet")
-        return
-    for case in json.loads(path.read_text())["cases"]:
-        print(case.keys())
+    for conversation in json.loads(path.read_text(encoding="utf-8"))["conversations"]:
+        messages: list[dict[str, str]] = []
+        in_cache: list[int] = []
+        tokens, same, difference, prompts_agree = 0, 0, 0.0, True
+        for turn in conversation["turns"]:
+            if turn["user"] is None:
+                messages = messages_of(talk.folder, turn["prompt"])
+            else:
+                messages.append({"role": "user", "content": turn["user"]})
+            result = talk.chat({"messages": messages, "max_tokens": len(turn["tokens"]), **GREEDY}, logits=True)
+            messages.append({"role": "assistant", "content": result["text"]})
+            in_cache += [token for chunk in result["fed"] for token in chunk]
+            prompts_agree &= in_cache[: len(turn["prompt"])] == turn["prompt"]
+            tokens += len(turn["tokens"])
+            same += sum(a == b for a, b in zip(result["tokens"], turn["tokens"], strict=False))
+            for text, step in zip(result["logits"], turn["steps"], strict=False):
+                logits = np.frombuffer(base64.b64decode(text), np.float32)
+                difference = max(difference, float(np.abs(logits[step["ids"]] - step["logits"]).max()))
+        talk.report.check(
+            f"reference {conversation['id']} ({conversation['kind']})",
+            prompts_agree and same == tokens and difference < TOLERANCE,
+            f"{same} of {tokens} tokens, max difference {difference:.6f}{'' if prompts_agree else ', other prompt'}",
+        )
 
 
 def measure(page: Page, worker: bool) -> None:
