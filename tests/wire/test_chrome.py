@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -219,6 +220,32 @@ async def test_cancelling_the_launch_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not alive(pid)
+    profile.open_profile(tmp_path / "p")[0].release()
+
+
+async def test_cancelling_the_wait_for_a_profile_leaves_it_free(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile that is taken after the caller has gone is let go."""
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    taken: list[profile.Profile] = []
+
+    def slow(wanted: Path) -> tuple[profile.Profile, str | None]:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(10)
+        taken.append(profile.open_profile(wanted)[0])
+        return taken[0], None
+
+    monkeypatch.setattr(chrome, "open_profile", slow)
+    task = asyncio.ensure_future(ChromeHost.launch(browser=fake, profile=tmp_path / "p"))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    while not (taken and taken[0]._lock.closed):
+        await asyncio.sleep(0)
     profile.open_profile(tmp_path / "p")[0].release()
 
 

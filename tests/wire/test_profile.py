@@ -18,6 +18,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache and a temporary folder of the test's own."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(profile_module, "LOCK_WAIT_S", 0)
     monkeypatch.setattr(profile_module.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
     monkeypatch.setattr(profile_module.tempfile, "tempdir", str(tmp_path / "tmp"))
 
@@ -63,6 +64,16 @@ def test_a_named_profile_in_use_is_refused(tmp_path: Path) -> None:
     assert "choose another folder" in str(caught.value)
     held.release()
     open_profile(folder)[0].release()
+
+
+def test_a_profile_that_becomes_free_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that is about to end is given the time."""
+    monkeypatch.setattr(profile_module, "LOCK_WAIT_S", 60)
+    first, _ = open_profile()
+    monkeypatch.setattr(profile_module.time, "sleep", lambda _: first.release())
+    second, notice = open_profile()
+    assert (second.folder, notice) == (first.folder, None)
+    second.release()
 
 
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:

@@ -86,7 +86,13 @@ class ChromeHost(ChannelHost):
             raise InvalidRequest(f"webgpu={webgpu!r} is not valid; use 'auto', 'software' or 'off'", parameter="webgpu")
         folder = site_folder()
         program = find_browser(browser)
-        held, notice = await asyncio.to_thread(open_profile, profile)
+        opening = asyncio.ensure_future(asyncio.to_thread(open_profile, profile))
+        try:
+            held, notice = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The thread goes on: what it takes must not stay taken.
+            opening.add_done_callback(lambda done: done.exception() or done.result()[0].release())
+            raise
         launching = _Launching(held, folder)
         try:
             async with asyncio.timeout(timeout_s):

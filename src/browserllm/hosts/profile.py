@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,9 @@ from ..errors import Unavailable
 
 LOCK_NAME = "browserllm.lock"
 TEMPORARY_PREFIX = "browserllm-profile-"
+
+LOCK_WAIT_S = 1.5
+"""How long to wait for a profile in use: a browser whose Python was killed takes a moment to end."""
 
 
 class Profile:
@@ -46,13 +50,18 @@ def default_folder() -> Path:
 def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]:
     """Take a profile: the ``wanted`` one, or the default, or when that is in use a temporary one and the notice of it.
 
-    Raises `Unavailable` (``profile_in_use``) for a wanted one in use, (``blocked``) for one that cannot be written.
+    Blocks for up to `LOCK_WAIT_S`. Raises `Unavailable`: ``profile_in_use`` for a wanted one in use, ``blocked`` for one
+    that cannot be written.
     """
     remove_orphans()
     folder = default_folder() if wanted is None else Path(wanted).expanduser().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _lock(folder)
+        give_up_at = time.monotonic() + LOCK_WAIT_S
+        while lock is None and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+            lock = _lock(folder)
     except OSError as error:
         raise Unavailable(
             f"the profile folder {str(folder)!r} cannot be used: {error}; choose another with profile=",
