@@ -50,8 +50,8 @@ def default_folder() -> Path:
 def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]:
     """Take a profile: the ``wanted`` one, or the default, or when that is in use a temporary one and the notice of it.
 
-    Blocks for up to `LOCK_WAIT_S`. Raises `Unavailable`: ``profile_in_use`` for a wanted one in use, ``blocked`` for one
-    that cannot be written.
+    Blocks for up to `LOCK_WAIT_S`. Raises `Unavailable`: ``profile_in_use`` for a wanted one in use, ``blocked`` for
+    one that cannot be written.
     """
     remove_orphans()
     folder = default_folder() if wanted is None else Path(wanted).expanduser().absolute()
