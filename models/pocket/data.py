@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tool_talk import tool_conversation
-
 from config import SYSTEM
 from extraction import creation_conversation, extraction_conversation, extraction_turn
 from memory import filler, make_memory, memory_conversation
 from stories import story_turn
 from talk import talk_turn
+from tool_talk import tool_conversation
 from words import Source
 
 Conversation = dict[str, Any]
