@@ -58,7 +58,7 @@ setup: $(VENV)/.ready ## Create .venv and install what is locked
 $(VENV)/.ready: requirements/dev.txt requirements/node.txt pyproject.toml
 	@PYTHON=$(PYTHON) sh scripts/system-packages.sh
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing locked Python packages into $(VENV)"
+	@echo "installing locked packages into $(VENV) and building the site (about a minute)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -c 'import sys; sys.path.insert(0, "web"); import build_site; sys.exit(build_site.node_on_path() is None)' \
 	  || $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/node.txt

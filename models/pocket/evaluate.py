@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from tool_talk import tool_conversation
 
 from about import BROWSERLLM, SELF
 from config import CONFIG, DIST
@@ -29,6 +28,7 @@ from model import Pocket, quantize_state
 from stories import story
 from talk import DIRECT, INDIRECT, SMALL_TALK, arithmetic, capital, unknown
 from tokenizer import load_tokenizer
+from tool_talk import tool_conversation
 from train import held_out_perplexity
 from words import Source, is_held_out
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tool_talk import tool_conversation
 
 from config import DIST, HERE
 from data import Conversation, conversation, prompt_text
@@ -27,6 +26,7 @@ from model import KeyValueCache, Pocket, quantize_state
 from stories import story
 from talk import capital, fact, opposite, tips
 from tokenizer import load_tokenizer
+from tool_talk import tool_conversation
 from words import Source
 
 FOLDER = HERE / "reference"

@@ -19,6 +19,9 @@ from .version import __version__
 
 QUESTION = "Hello!"
 
+MODEL_FEATURES = ("shader-f16", "subgroups")
+"""The WebGPU features that builds of models ask for."""
+
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at: ``ok``, ``warn`` (works, but) or ``fail``, and what to do about it."""
@@ -38,7 +41,9 @@ async def examine(connect: Callable[[], Connecting], browser: str | None = None)
         yield Check(name="browser", state="ok", detail=str(find_browser(browser)))
         async with connect() as host:
             facts = await host.probe()
-            yield Check(name="page", state="ok", detail=host.hello.user_agent or "connected")
+            engines = ", ".join(f"{engine.name} {engine.version}" for engine in host.hello.engines)
+            version = " ".join(filter(None, [facts.browser.name, facts.browser.version])) or host.hello.user_agent
+            yield Check(name="page", state="ok", detail=f"{version or 'connected'}; engines: {engines or 'none'}")
             for notice in host.notices:
                 yield Check(name="profile", state="warn", detail=notice)
             yield _check_webgpu(facts)
@@ -66,7 +71,9 @@ def _check_webgpu(facts: DeviceFacts) -> Check:
             remedy="models run on the CPU; for the GPU, update the browser and the graphics driver",
         )
     adapter = webgpu.adapter or AdapterInfo()
-    detail = f"{describe_adapter(adapter)}; features: {', '.join(sorted(webgpu.features)) or 'none'}"
+    # Of the many features, these decide which builds of a model run.
+    features = ", ".join(f"{name}: {'yes' if name in webgpu.features else 'no'}" for name in MODEL_FEATURES)
+    detail = f"{describe_adapter(adapter)}; {features}"
     if adapter.fallback:
         return Check(
             name="WebGPU",
