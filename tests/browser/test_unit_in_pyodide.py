@@ -21,7 +21,7 @@ def test_archive() -> bytes:
     """A zip of tests/unit and of pytest as it is installed here: all pure Python."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted((TESTS / "unit").rglob("*")):
+        for file in [TESTS / "conftest.py", *sorted((TESTS / "unit").rglob("*"))]:
             if file.is_file() and "__pycache__" not in file.parts:
                 archive.write(file, Path("tests") / file.relative_to(TESTS))
         archive.writestr("tests/pytest.ini", "[pytest]\naddopts = --import-mode=importlib --strict-markers\n")

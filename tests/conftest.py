@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 
-LONGEST_TEST_S = 20
+LONGEST_TEST_S = 30
 
 
 @pytest.hookimpl(tryfirst=True)
