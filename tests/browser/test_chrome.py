@@ -174,6 +174,58 @@ def test_killing_the_browser_fails_the_stream_at_once(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def kill_children(profile: Path, kind: str) -> None:
+    """Kill a browser's processes of one kind (`renderer`, `gpu-process`), found by their parents."""
+    parents: dict[int, int] = {}
+    commands: dict[int, bytes] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                commands[int(entry.name)] = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+    family = set(processes_with(f"--user-data-dir={profile}"))
+    while grown := {pid for pid, parent in parents.items() if parent in family and pid not in family}:
+        family |= grown
+    chosen = [pid for pid in family if f"--type={kind}".encode() in commands.get(pid, b"")]
+    assert chosen, f"the browser has no process of the kind {kind!r}"
+    for pid in chosen:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_crashed_page_fails_the_stream_at_once(tmp_path: Path) -> None:
+    """A page whose process dies in the middle of an answer raises Unavailable(closed), though the browser lives on."""
+
+    async def main() -> None:
+        profile = tmp_path / "profile"
+        async with backend(profile, webgpu="software") as (_, llm):
+            with pytest.raises(bl.Unavailable) as caught:
+                async for chunk in llm.stream(PROMPT, **LONG):
+                    if chunk.sequence == 3:
+                        kill_children(profile, "renderer")
+            assert caught.value.reason == "closed"
+
+    asyncio.run(main())
+
+
+def test_a_lost_gpu_is_named_and_the_next_prompt_loads_again(tmp_path: Path) -> None:
+    """A GPU process killed in the middle of an answer raises DeviceLost; the next prompt loads the model again."""
+
+    async def main() -> None:
+        profile = tmp_path / "profile"
+        async with backend(profile, webgpu="software") as (_, llm):
+            with pytest.raises(bl.DeviceLost):
+                async for chunk in llm.stream(PROMPT, **LONG):
+                    if chunk.sequence == 3:
+                        kill_children(profile, "gpu-process")
+            reply = await llm.complete("Hello!", temperature=0, max_tokens=8)
+            assert (reply.engine, reply.device) == ("webllm", "webgpu")
+            assert reply.text
+
+    asyncio.run(main())
+
+
 CHILD = """
 import asyncio, sys
 import browserllm as bl
