@@ -1,4 +1,7 @@
-"""Pages for the benchmarks: the built site, with the benchmark's own files and npm packages beside it, in Chromium."""
+"""Pages in Chromium with Python in them, for the benchmarks and the browser tests.
+
+The server is the benchmarks' own: the built site, with their files and the npm packages beside it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 import browserllm
+from browserllm.hosts.chrome import WEBGPU_FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = Path(browserllm.__file__).parent / "static"
@@ -27,8 +31,6 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--enable-unsafe-webgpu",
-    "--use-webgpu-adapter=swiftshader",
 ]
 
 
@@ -70,7 +72,7 @@ def chromium(profile: Path | None = None) -> Iterator[BrowserContext]:
         raise SystemExit("no Chromium on PATH: install one")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, sync_playwright() as driver:
         context = driver.chromium.launch_persistent_context(
-            str(profile or folder), executable_path=path, headless=True, args=FLAGS
+            str(profile or folder), executable_path=path, headless=True, args=[*FLAGS, *WEBGPU_FLAGS["software"]]
         )
         context.set_default_timeout(300_000)
         try:

@@ -77,7 +77,7 @@ def start_browser(
             str(tmp_path_factory.mktemp("profile")),
             executable_path=browser_path,
             headless=True,
-            args=["--headless=new", *FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU)],
+            args=[*FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU)],
         )
         context.set_default_timeout(120_000)
         contexts.append(context)

@@ -52,17 +52,8 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     route: list[Hop] = []
 
 
-class _LoadResult(msgspec.Struct):
-    model: str
-    engine: str
-    device: str
-    adapter: str | None = None
-    context_window: int | None = None
-    load_ms: float | None = None
-
-
 class _Status(msgspec.Struct):
-    loaded: list[_LoadResult]
+    loaded: list[LoadedModel]
 
 
 class _ValidationResult(msgspec.Struct):
@@ -295,7 +286,7 @@ class ModelManager:
             "device": artifact.device,
             "artifact": artifact.to_wire(),
         }
-        result = read(await self.host.call("load", args, report), _LoadResult, "'load'")
+        result = read(await self.host.call("load", args, report), LoadedModel, "'load'")
         try:
             report(Progress("warming_up", text="making sure that the model answers"))
             await self._validate(card.id)
@@ -304,22 +295,14 @@ class ModelManager:
             raise
         return await self._loaded(result, list(route))
 
-    async def _loaded(self, result: _LoadResult, route: list[Hop]) -> LoadedModel:
+    async def _loaded(self, result: LoadedModel, route: list[Hop]) -> LoadedModel:
         adapter = result.adapter
         if adapter is not None:
             # An engine tells its adapter's name; that it is software, only the probe tells.
             probed = (await self.host.probe()).webgpu.adapter
             if probed is not None and probed.fallback:
                 adapter = f"{adapter} {SOFTWARE}"
-        return LoadedModel(
-            model=result.model,
-            engine=result.engine,
-            device=result.device,
-            adapter=adapter,
-            context_window=result.context_window,
-            load_ms=result.load_ms,
-            route=route,
-        )
+        return msgspec.structs.replace(result, adapter=adapter, route=route)
 
     async def _validate(self, model: str) -> None:
         """Let the model answer two tokens, one from the prompt and one from decoding: what compiles may fail to run."""
