@@ -6,7 +6,12 @@ const project = resolve(import.meta.dirname, "..");
 export default defineConfig({
   // The tests lie beside the other tests of the project, where there is no node_modules above them.
   root: project,
-  resolve: { alias: { vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js") } },
+  resolve: {
+    alias: {
+      vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
+      "@mlc-ai/web-llm": resolve(import.meta.dirname, "node_modules/@mlc-ai/web-llm/lib/index.js"),
+    },
+  },
   test: {
     dir: resolve(project, "tests/page"),
     environment: "node",

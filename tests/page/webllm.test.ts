@@ -166,11 +166,10 @@ describe("a conversation template", () => {
 });
 
 describe("what the library keeps to itself", () => {
-  const engineWith = (pipeline: object, config: object): Parameters<typeof readInternals>[0] =>
-    ({
-      loadedModelIdToPipeline: new Map([["m", pipeline]]),
-      loadedModelIdToChatConfig: new Map([["m", config]]),
-    }) as unknown as Parameters<typeof readInternals>[0];
+  const engineWith = (pipeline: object, config: object): object => ({
+    loadedModelIdToPipeline: new Map([["m", pipeline]]),
+    loadedModelIdToChatConfig: new Map([["m", config]]),
+  });
 
   it("is read where it lies", () => {
     const pipeline = {
@@ -211,7 +210,7 @@ describe("what the library keeps to itself", () => {
     const internals = readInternals(engineWith({ contextWindowSize: 5, slidingWindowSize: 4 }, {}), "m");
     expect(internals.contextWindow).toBeNull();
     expect([internals.template, internals.countTokens("a"), internals.filled()]).toEqual([null, null, null]);
-    expect(readInternals({} as Parameters<typeof readInternals>[0], "m").contextWindow).toBeNull();
+    expect(readInternals({}, "m").contextWindow).toBeNull();
   });
 });
 

@@ -4,13 +4,15 @@
  * where it should be reads as null.
  */
 
-import type { MLCEngine } from "@mlc-ai/web-llm";
 import { isRecord } from "../fields.ts";
+import { literalTemplate } from "./template.ts";
 
 export interface Internals {
   readonly contextWindow: number | null;
   /** The conversation template of mlc-chat-config.json. */
   readonly template: Readonly<Record<string, unknown>> | null;
+  /** Have texts go into the conversation template as they are, whatever JavaScript's replace() would read in them. */
+  takeTextsLiterally(): void;
   countTokens(text: string): number | null;
   /** Tokens in the KV cache now. */
   filled(): number | null;
@@ -25,7 +27,8 @@ export interface Internals {
   newPrompt(): void;
 }
 
-export function readInternals(engine: MLCEngine, model: string): Internals {
+/** Of web-llm's MLCEngine, with the model loaded. */
+export function readInternals(engine: object, model: string): Internals {
   const pipeline = lookUp(engine, "loadedModelIdToPipeline", model);
   const config = lookUp(engine, "loadedModelIdToChatConfig", model);
   const tokenizer = field(pipeline, "tokenizer");
@@ -37,6 +40,12 @@ export function readInternals(engine: MLCEngine, model: string): Internals {
   return {
     contextWindow: sliding !== null && sliding > 0 ? null : window,
     template: isRecord(template) ? { ...template, ...(isRecord(patch) ? patch : {}) } : null,
+    takeTextsLiterally: () => {
+      if (!isRecord(config)) return;
+      for (const [name, part] of Object.entries({ conv_template: template, conv_config: patch })) {
+        if (isRecord(part)) Reflect.set(config, name, literalTemplate(part));
+      }
+    },
     countTokens: (text) => {
       const encoded = call(tokenizer, "encode", text);
       return encoded instanceof Int32Array || Array.isArray(encoded) ? encoded.length : null;

@@ -31,6 +31,7 @@ export class WebLlmModel implements LoadedModel {
     this.#watch = watch;
     this.#embeds = embeds;
     this.#internals = readInternals(engine, name);
+    this.#internals.takeTextsLiterally();
     this.#internals.betweenPieces(() => { this.#signal?.throwIfAborted(); });
     this.adapter = watch.adapter;
     this.context_window = this.#internals.contextWindow;

@@ -1,8 +1,53 @@
-/** The prompt that a conversation template of mlc-chat-config.json makes of messages: needed to count its tokens. */
+/**
+ * The conversation template of mlc-chat-config.json: made safe for WebLLM's way to fill it, and rendered by ourselves
+ * where its tokens are counted.
+ */
 
+import { isRecord, type JsonRecord } from "../fields.ts";
 import type { Message } from "../options.ts";
 
-type Template = Readonly<Record<string, unknown>>;
+type Template = JsonRecord;
+
+const FUNCTIONS = "{function_string}";
+
+/**
+ * A template whose holes take a text as it is. WebLLM fills them with `template.replace(hole, text)`, where JavaScript
+ * reads `$&`, `$$`, `` $` ``, `$'` in the text; escaping the texts instead would cost the KV cache, because WebLLM finds
+ * out by comparing texts whether a conversation goes on. The hole for functions, which we never fill, is left out.
+ */
+class LiteralTemplate extends String {
+  constructor(template: string) {
+    super(template.replace(FUNCTIONS, ""));
+  }
+
+  override replace(hole: unknown, text: unknown): string {
+    return super.replace(String(hole), () => String(text));
+  }
+}
+
+/** The same for a role: WebLLM takes `{function_string}` out of what it has filled, which may be the caller's own text. */
+class LiteralRoleTemplate extends LiteralTemplate {
+  override replace(hole: unknown, text: unknown): string {
+    return new Filled(super.replace(hole, text)) as unknown as string;
+  }
+}
+
+class Filled extends String {
+  override replace(): string {
+    return String(this);
+  }
+}
+
+/** The template, for WebLLM to fill, with nothing in the messages' texts being read as a pattern. */
+export function literalTemplate(template: Template): Template {
+  const { system_template: system, role_templates: roles } = template;
+  const literal = (value: unknown): unknown => (typeof value === "string" ? new LiteralRoleTemplate(value) : value);
+  return {
+    ...template,
+    ...(typeof system === "string" ? { system_template: new LiteralTemplate(system) } : {}),
+    ...(isRecord(roles) ? { role_templates: Object.fromEntries(Object.entries(roles).map(([role, value]) => [role, literal(value)])) } : {}),
+  };
+}
 
 /** The texts of the prompt, one per message; they are tokenized one by one, as WebLLM does. */
 export function renderPrompt(template: Template, messages: readonly Message[]): readonly string[] {
@@ -12,15 +57,15 @@ export function renderPrompt(template: Template, messages: readonly Message[]): 
   const head =
     system === "" && template["render_empty_system_message"] === false
       ? ""
-      : text(template["system_template"], "{system_message}").replace("{system_message}", () => system);
+      : text(template["system_template"], "{system_message}").replace(FUNCTIONS, "").replace("{system_message}", () => system);
   const parts = head === "" ? [] : [head];
   const seps = Array.isArray(template["seps"]) ? (template["seps"] as readonly unknown[]) : [];
   turns.forEach(({ role, content }, index) => {
     const name = lookUp(template["roles"], role);
     const bare = template["add_role_after_system_message"] === false && head !== "" && index === 0;
     const body = lookUp(template["role_templates"], role, "{" + role + "_message}")
-      .replace(`{${role}_message}`, () => content)
-      .replace("{function_string}", "");
+      .replace(FUNCTIONS, "")
+      .replace(`{${role}_message}`, () => content);
     const sep = seps.length === 0 ? "" : text(seps[index % seps.length], "");
     parts.push((bare ? "" : name + text(template["role_content_sep"], ": ")) + body + sep);
   });

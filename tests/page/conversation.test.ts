@@ -1,0 +1,134 @@
+/**
+ * Held to web-llm's own code: the conversation it builds of a request, for every template that MLC ships.
+ * conversation_templates.json is what mlc-llm 79d603f registers (python/mlc_llm/conversation_template, Apache-2.0).
+ */
+
+import { readFileSync } from "node:fs";
+import { MLCEngine, type ChatCompletionRequest } from "@mlc-ai/web-llm";
+import { describe, expect, it } from "vitest";
+import { isRecord, type JsonRecord } from "../../web/src/engine/fields.ts";
+import type { Message } from "../../web/src/engine/options.ts";
+import { readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
+
+const read = (path: string): JsonRecord => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as JsonRecord;
+const record = (value: unknown): JsonRecord => {
+  if (!isRecord(value)) throw new TypeError("not an object");
+  return value;
+};
+const templates: JsonRecord = {
+  ...read("conversation_templates.json"),
+  pocket: read("../../models/pocket/dist/mlc-chat-config.json")["conv_template"],
+};
+const names = Object.keys(templates);
+
+/** What web-llm's pipeline is to its engine, as far as a prompt goes. */
+interface Conversation {
+  appendMessage(role: string, content: unknown): void;
+  appendReplyHeader(role: string): void;
+  finishReply(text: string): void;
+  getPromptArray(): readonly string[];
+  getPromptArrayLastRound(): readonly string[];
+}
+
+/** The real engine and the real conversation, over a pipeline that keeps the prompts it would feed. */
+class Loaded {
+  readonly engine = new MLCEngine({ appConfig: { model_list: [] } });
+  readonly config: JsonRecord;
+  #conversation: Conversation | null = null;
+  #filled = false;
+
+  constructor(template: JsonRecord) {
+    this.config = { conv_template: template };
+    Reflect.set(this.engine, "loadedModelIdToChatConfig", new Map([["m", this.config]]));
+    Reflect.set(this.engine, "loadedModelIdToPipeline", new Map([["m", this]]));
+  }
+
+  getConversationObject(): unknown {
+    return this.#conversation ?? { messages: [] };
+  }
+  setConversation(conversation: Conversation): void {
+    this.#conversation = conversation;
+  }
+  getFinishReason(): string {
+    return "stop";
+  }
+  resetChat(): void {
+    this.#filled = false;
+  }
+
+  /** What a chat feeds the model before it answers `answer`: all of the prompt, or its last round. */
+  chat(messages: readonly Message[], answer: string): { fed: string; reused: boolean } {
+    const prepare = Reflect.get(this.engine, "preparePrefillInput") as (...args: readonly unknown[]) => JsonRecord;
+    const request = { messages } as unknown as ChatCompletionRequest;
+    const { inputStr, lastMsgRole } = Reflect.apply(prepare, this.engine, [request, this, this.config]);
+    const reused = this.#filled;
+    const conversation = this.#conversation;
+    if (conversation === null) throw new Error("the engine set no conversation");
+    conversation.appendMessage(String(lastMsgRole), inputStr);
+    conversation.appendReplyHeader("assistant");
+    const parts = reused ? conversation.getPromptArrayLastRound() : conversation.getPromptArray();
+    expect(parts.filter((part) => typeof part !== "string")).toEqual([]);
+    conversation.finishReply(answer);
+    this.#filled = true;
+    return { fed: parts.join(""), reused };
+  }
+}
+
+function guarded(template: JsonRecord): Loaded {
+  const loaded = new Loaded(template);
+  readInternals(loaded.engine, "m").takeTextsLiterally();
+  return loaded;
+}
+
+const HOSTILE = "a $& b $$ c $` d $' e $1 f $<x> {user_message} {function_string} {tool_message} $";
+
+/** A conversation with a text of its own in every place. */
+function conversation(template: JsonRecord, text: (place: string) => string): readonly Message[] {
+  const tool: readonly Message[] = "tool" in record(template["roles"]) ? [{ role: "tool", content: text("T") }] : [];
+  return [
+    { role: "system", content: text("S") },
+    { role: "user", content: text("U") },
+    { role: "assistant", content: text("A") },
+    ...tool,
+    { role: "user", content: text("V") },
+  ];
+}
+
+describe("web-llm's conversation", () => {
+  it.each(names)("of the template %s has every text as the caller wrote it", (name) => {
+    const template = record(templates[name]);
+    // What the library makes of harmless texts, with the texts in question put in their places.
+    const harmless = new Loaded(template).chat(conversation(template, (place) => `<<${place}>>`), "").fed;
+    const expected = harmless.replaceAll("{function_string}", "").replaceAll(/<<[SUATV]>>/g, () => HOSTILE);
+    const messages = conversation(template, () => HOSTILE);
+    expect(guarded(template).chat(messages, "").fed).toBe(expected);
+    expect(renderPrompt(template, messages).join("")).toBe(expected);
+  });
+
+  it.each(names)("of the template %s goes on in the KV cache", (name) => {
+    const loaded = guarded(record(templates[name]));
+    const messages: Message[] = [{ role: "system", content: HOSTILE }, { role: "user", content: HOSTILE }];
+    expect(loaded.chat(messages, HOSTILE).reused).toBe(false);
+    messages.push({ role: "assistant", content: HOSTILE }, { role: "user", content: HOSTILE });
+    const { fed, reused } = loaded.chat(messages, "");
+    expect(reused).toBe(true);
+    expect(fed).toContain(HOSTILE);
+    messages[3] = { role: "user", content: "something else" };
+    messages.push({ role: "assistant", content: "" }, { role: "user", content: "x" });
+    expect(loaded.chat(messages, "").reused).toBe(false);
+  });
+
+  it("has a template's own system message as it is", () => {
+    const template = { ...record(templates["chatml"]), system_message: HOSTILE };
+    expect(guarded(template).chat([{ role: "user", content: "x" }], "").fed).toContain(`system\n${HOSTILE}<|im_end|>`);
+  });
+
+  it("takes what a model's record overrides literally too", () => {
+    const loaded = new Loaded(record(templates["chatml"]));
+    Reflect.set(loaded.config, "conv_config", { system_template: "[{system_message}]", role_templates: { user: "({user_message})" } });
+    readInternals(loaded.engine, "m").takeTextsLiterally();
+    const { fed } = loaded.chat([{ role: "system", content: "$&" }, { role: "user", content: "$'" }], "");
+    expect(fed).toMatch(/^\[\$&\].*\n\(\$'\)<\|im_end\|>/);
+  });
+});
