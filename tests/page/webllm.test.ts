@@ -3,6 +3,7 @@ import { PageError } from "../../web/src/engine/errors.ts";
 import { chatError, loadError } from "../../web/src/engine/webllm/errors.ts";
 import { findMissingFile } from "../../web/src/engine/webllm/files.ts";
 import { readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { Pieces, type Forward } from "../../web/src/engine/webllm/pieces.ts";
 import { readProgress } from "../../web/src/engine/webllm/progress.ts";
 import { toResponseFormat, toWebLlm } from "../../web/src/engine/webllm/request.ts";
 import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
@@ -186,24 +187,19 @@ describe("what the library keeps to itself", () => {
     expect([internals.filled(), internals.decoded()]).toEqual([30, 4]);
   });
 
-  it("waits for the GPU between the pieces of a prompt, and lets a stop in there", async () => {
+  it("has a prompt fed in pieces", async () => {
     const log: string[] = [];
     const pipeline = {
       sync: () => { log.push("idle"); return Promise.resolve(); },
       embedAndForward: (_data: unknown, length: number) => { log.push(`forward ${length}`); return Promise.resolve(length); },
     };
     const internals = readInternals(engineWith(pipeline, {}), "m");
-    let stop = false;
-    internals.betweenPieces(() => { if (stop) throw new Error("stopped"); });
-    expect(await pipeline.embedAndForward(null, 256)).toBe(256);
-    await pipeline.embedAndForward(null, 256);
-    await pipeline.embedAndForward(null, 1);
+    internals.feedInPieces(() => { log.push("between"); });
+    expect(await pipeline.embedAndForward([range(100)], 100)).toBe(36);
     internals.newPrompt();
-    stop = true;
-    await pipeline.embedAndForward(null, 256);
-    await expect(pipeline.embedAndForward(null, 7)).rejects.toThrow("stopped");
-    expect(log).toEqual(["forward 256", "idle", "forward 256", "forward 1", "forward 256", "idle"]);
-    readInternals(engineWith({}, {}), "m").betweenPieces(() => undefined);
+    await pipeline.embedAndForward([range(10)], 10);
+    expect(log).toEqual(["forward 64", "idle", "between", "forward 36", "forward 10"]);
+    readInternals(engineWith({}, {}), "m").feedInPieces(() => undefined);
   });
 
   it("is null where it does not lie, and a sliding window has no end", () => {
@@ -211,6 +207,82 @@ describe("what the library keeps to itself", () => {
     expect(internals.contextWindow).toBeNull();
     expect([internals.template, internals.countTokens("a"), internals.filled()]).toEqual([null, null, null]);
     expect(readInternals({}, "m").contextWindow).toBeNull();
+  });
+});
+
+const range = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
+
+describe("a prompt in pieces", () => {
+  /** A GPU on the test's clock: a piece costs `each` milliseconds a token. */
+  class Gpu implements Forward {
+    clock = 0;
+    each = 1;
+    readonly fed: (readonly unknown[])[] = [];
+    readonly pieces = new Pieces(this, () => { this.between(); }, () => this.clock);
+    between: () => void = () => undefined;
+    #busy = 0;
+
+    forward = (data: readonly unknown[], length: number): Promise<unknown> => {
+      this.fed.push(data.flat());
+      this.#busy += length * this.each;
+      return Promise.resolve(`logits of ${String(data.flat().at(-1))}`);
+    };
+    sync = (): Promise<void> => {
+      this.clock += this.#busy;
+      this.#busy = 0;
+      return Promise.resolve();
+    };
+    get sizes(): readonly number[] {
+      return this.fed.map(({ length }) => length);
+    }
+  }
+
+  it("is whole, in order, and gives the last piece's logits", async () => {
+    const gpu = new Gpu();
+    expect(await gpu.pieces.feed([range(100), range(30)], 130)).toBe("logits of 29");
+    expect(gpu.fed.flat()).toEqual([...range(100), ...range(30)]);
+  });
+
+  it("comes in pieces of about 100 ms, which the next prompt begins with", async () => {
+    const gpu = new Gpu();
+    const sizesOf = async (tokens: number, each: number): Promise<readonly number[]> => {
+      gpu.each = each;
+      gpu.fed.length = 0;
+      gpu.pieces.newPrompt();
+      await gpu.pieces.feed([range(tokens)], tokens);
+      await gpu.sync(); // as WebLLM does before it samples
+      return gpu.sizes;
+    };
+    expect(await sizesOf(512, 1)).toEqual([64, 96, 96, 96, 96, 64]);
+    expect(await sizesOf(2000, 0.1)).toEqual([96, 992, 912]);
+    expect(await sizesOf(1100, 50)).toEqual([992, 32, 32, 32, 12]);
+  });
+
+  it("learns nothing from a piece that is shorter than the kernels' tiles", async () => {
+    const gpu = new Gpu();
+    gpu.each = 30;
+    await gpu.pieces.feed([range(6)], 6);
+    await gpu.pieces.feed([range(70)], 70);
+    expect(gpu.sizes).toEqual([6, 64, 6]);
+  });
+
+  it("ends where a stop is seen, between the library's own pieces too", async () => {
+    const gpu = new Gpu();
+    await gpu.pieces.feed([range(50)], 50);
+    gpu.between = () => { throw new Error("stopped"); };
+    await expect(gpu.pieces.feed([range(50)], 50)).rejects.toThrow("stopped");
+    gpu.pieces.newPrompt();
+    await expect(gpu.pieces.feed([range(200)], 200)).rejects.toThrow("stopped");
+    expect(gpu.sizes).toEqual([50, 96]);
+  });
+
+  it("leaves decoded tokens and images as they are", async () => {
+    const gpu = new Gpu();
+    await gpu.pieces.feed([[7]], 1);
+    await gpu.pieces.feed([[1], { url: "x" }], 300);
+    gpu.between = () => { throw new Error("asked between decoded tokens"); };
+    await gpu.pieces.feed([[7]], 1);
+    expect(gpu.sizes).toEqual([1, 2, 1]);
   });
 });
 

@@ -1,10 +1,11 @@
 /**
  * What WebLLM keeps to itself: the context window, the tokenizer, the chat template, how many tokens the KV cache holds,
- * and the moment between two pieces of a long prompt. Read where they lie in 0.2.86, which is pinned; whatever is not
+ * and how a prompt is fed. Read where they lie in 0.2.86, which is pinned; whatever is not
  * where it should be reads as null.
  */
 
 import { isRecord } from "../fields.ts";
+import { Pieces } from "./pieces.ts";
 import { literalTemplate } from "./template.ts";
 
 export interface Internals {
@@ -18,12 +19,11 @@ export interface Internals {
   filled(): number | null;
   /** Forward passes of one token in the last answer. */
   decoded(): number | null;
-  /**
-   * Have `between` awaited before every piece of a prompt but the first, with the GPU idle; what it throws ends the
-   * chat. Without it a long prompt is handed to the GPU whole, and a stop would wait for all of it.
-   */
-  betweenPieces(between: () => void): void;
-  /** A new prompt begins: the next piece is its first. */
+  /** Tokens of the last answer, without the end token. */
+  kept(): number | null;
+  /** Have prompts fed in pieces, see pieces.ts, with `between` called before each but the first. */
+  feedInPieces(between: () => void): void;
+  /** A new prompt begins: its first piece has none before it. */
   newPrompt(): void;
 }
 
@@ -35,7 +35,7 @@ export function readInternals(engine: object, model: string): Internals {
   const template = field(config, "conv_template");
   const patch = field(config, "conv_config");
   const sliding = asNumber(field(pipeline, "slidingWindowSize"));
-  let pieces = 0;
+  let pieces: Pieces | null = null;
   const window = asNumber(field(pipeline, "contextWindowSize"));
   return {
     contextWindow: sliding !== null && sliding > 0 ? null : window,
@@ -52,22 +52,20 @@ export function readInternals(engine: object, model: string): Internals {
     },
     filled: () => asNumber(field(pipeline, "filledKVCacheLength")),
     decoded: () => asNumber(field(pipeline, "curRoundDecodingTotalTokens")),
-    newPrompt: () => { pieces = 0; },
-    betweenPieces: (between) => {
+    kept: () => asNumber(field(field(pipeline, "outputIds"), "length")),
+    newPrompt: () => { pieces?.newPrompt(); },
+    feedInPieces: (between) => {
       const forward = field(pipeline, "embedAndForward");
       if (typeof forward !== "function" || typeof pipeline !== "object" || pipeline === null) return;
-      const watched = async (...args: readonly unknown[]): Promise<unknown> => {
-        const length = asNumber(args[1]) ?? 1; // one token is decoding, which stops by itself
-        if (length > 1) {
-          pieces += 1;
-          if (pieces > 1) {
-            await call(pipeline, "sync", undefined);
-            between();
-          }
-        }
-        return Reflect.apply(forward, pipeline, args) as unknown;
-      };
-      Reflect.set(pipeline, "embedAndForward", watched);
+      const fed = new Pieces(
+        {
+          forward: (...args) => Promise.resolve(Reflect.apply(forward, pipeline, args)),
+          sync: () => Promise.resolve(call(pipeline, "sync", undefined)),
+        },
+        between,
+      );
+      pieces = fed;
+      Reflect.set(pipeline, "embedAndForward", (data: readonly unknown[], length: number) => fed.feed(data, length));
     },
   };
 }

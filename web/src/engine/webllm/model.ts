@@ -32,7 +32,7 @@ export class WebLlmModel implements LoadedModel {
     this.#embeds = embeds;
     this.#internals = readInternals(engine, name);
     this.#internals.takeTextsLiterally();
-    this.#internals.betweenPieces(() => { this.#signal?.throwIfAborted(); });
+    this.#internals.feedInPieces(() => { this.#signal?.throwIfAborted(); });
     this.adapter = watch.adapter;
     this.context_window = this.#internals.contextWindow;
     this.lost = new Promise((resolve) => {
@@ -90,6 +90,11 @@ export class WebLlmModel implements LoadedModel {
     // What was held back because a stop text might begin there: the library's message has it, cut at the stop text.
     const message = await this.#engine.getMessage(this.#name);
     if (message.length > emitted.length && message.startsWith(emitted)) emit(message.slice(emitted.length), 0);
+    // Only the end token, which is not kept, ends an answer by itself. After a stop text the KV cache holds other tokens
+    // than the message has, and WebLLM would go on from there: a right prompt is worth more than a saved one. (After
+    // "length" and "abort" it starts anew by itself.)
+    const byItself = this.#internals.kept() === usage.completion_tokens - 1;
+    if (finish === "stop" && !byItself) await this.#engine.resetChat(true, this.#name);
     return { finish, usage };
   }
 
