@@ -77,7 +77,9 @@ class Loaded {
 
 function guarded(template: JsonRecord): Loaded {
   const loaded = new Loaded(template);
-  readInternals(loaded.engine, "m").takeTextsLiterally();
+  const internals = readInternals(loaded.engine, "m");
+  internals.takeTextsLiterally();
+  internals.endAnswers();
   return loaded;
 }
 
@@ -117,6 +119,21 @@ describe("web-llm's conversation", () => {
     messages[3] = { role: "user", content: "something else" };
     messages.push({ role: "assistant", content: "" }, { role: "user", content: "x" });
     expect(loaded.chat(messages, "").reused).toBe(false);
+  });
+
+  it.each(names)("of the template %s feeds turn by turn what it feeds in one go", (name) => {
+    const template = record(templates[name]);
+    const loaded = guarded(template);
+    const messages: Message[] = [{ role: "system", content: "S" }, { role: "user", content: "U" }];
+    let fed = loaded.chat(messages, "<<A>>").fed;
+    for (const content of ["V", "W"]) {
+      messages.push({ role: "assistant", content: "<<A>>" }, { role: "user", content });
+      fed += "<<A>>" + loaded.chat(messages, "<<A>>").fed;
+    }
+    // Some templates put other characters before an answer in the history than before one that is to come.
+    const before = (separator: string): string => `${String(record(template["roles"])["assistant"])}${String(template[separator])}<<A>>`;
+    const whole = guarded(template).chat(messages, "").fed;
+    expect(fed).toBe(whole.replaceAll(before("role_content_sep"), () => before("role_empty_sep")));
   });
 
   it("has a template's own system message as it is", () => {

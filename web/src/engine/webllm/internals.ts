@@ -6,7 +6,7 @@
 
 import { isRecord } from "../fields.ts";
 import { Pieces } from "./pieces.ts";
-import { literalTemplate } from "./template.ts";
+import { endOfAnswer, literalTemplate } from "./template.ts";
 
 export interface Internals {
   readonly contextWindow: number | null;
@@ -14,6 +14,8 @@ export interface Internals {
   readonly template: Readonly<Record<string, unknown>> | null;
   /** Have texts go into the conversation template as they are, whatever JavaScript's replace() would read in them. */
   takeTextsLiterally(): void;
+  /** Have what ends an answer in the template fed before the next turn. */
+  endAnswers(): void;
   countTokens(text: string): number | null;
   /** Tokens in the KV cache now. */
   filled(): number | null;
@@ -45,6 +47,23 @@ export function readInternals(engine: object, model: string): Internals {
       for (const [name, part] of Object.entries({ conv_template: template, conv_config: patch })) {
         if (isRecord(part)) Reflect.set(config, name, literalTemplate(part));
       }
+    },
+    endAnswers: () => {
+      const set = field(pipeline, "setConversation");
+      if (typeof set !== "function" || typeof pipeline !== "object" || pipeline === null) return;
+      Reflect.set(pipeline, "setConversation", (conversation: unknown) => {
+        for (const name of ["getPromptArrayLastRound", "getArtifactPromptSegmentsLastRound"]) {
+          const lastRound = field(conversation, name);
+          if (typeof conversation !== "object" || conversation === null || typeof lastRound !== "function") continue;
+          Reflect.set(conversation, name, (...args: readonly unknown[]) => {
+            const parts = Reflect.apply(lastRound, conversation, args) as readonly unknown[];
+            const messages = field(conversation, "messages");
+            const end = Array.isArray(messages) ? endOfAnswer(field(conversation, "config"), messages.length - 3) : "";
+            return end === "" ? parts : [end, ...parts];
+          });
+        }
+        Reflect.apply(set, pipeline, [conversation]);
+      });
     },
     countTokens: (text) => {
       const encoded = call(tokenizer, "encode", text);

@@ -32,6 +32,7 @@ export class WebLlmModel implements LoadedModel {
     this.#embeds = embeds;
     this.#internals = readInternals(engine, name);
     this.#internals.takeTextsLiterally();
+    this.#internals.endAnswers();
     this.#internals.feedInPieces(() => { this.#signal?.throwIfAborted(); });
     this.adapter = watch.adapter;
     this.context_window = this.#internals.contextWindow;

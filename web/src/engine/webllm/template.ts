@@ -49,6 +49,19 @@ export function literalTemplate(template: Template): Template {
   };
 }
 
+/**
+ * What the template has after the answer at `index`. WebLLM leaves it out of a conversation that goes on in the KV cache:
+ * the end token that the model says is never fed, and the next turn begins with the next role.
+ */
+export function endOfAnswer(template: unknown, index: number): string {
+  if (!isRecord(template)) return "";
+  const hole = "{assistant_message}";
+  const role = lookUp(template["role_templates"], "assistant");
+  const after = role.includes(hole) ? role.slice(role.indexOf(hole) + hole.length) : "";
+  const seps = Array.isArray(template["seps"]) ? (template["seps"] as readonly unknown[]) : [];
+  return after + (seps.length === 0 ? "" : text(seps[index % seps.length], ""));
+}
+
 /** The texts of the prompt, one per message; they are tokenized one by one, as WebLLM does. */
 export function renderPrompt(template: Template, messages: readonly Message[]): readonly string[] {
   const first = messages[0];
