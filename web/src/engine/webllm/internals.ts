@@ -39,9 +39,10 @@ export function readInternals(engine: object, model: string): Internals {
   const sliding = asNumber(field(pipeline, "slidingWindowSize"));
   let pieces: Pieces | null = null;
   const window = asNumber(field(pipeline, "contextWindowSize"));
+  const whole = isRecord(template) ? { ...template, ...(isRecord(patch) ? patch : {}) } : null;
   return {
     contextWindow: sliding !== null && sliding > 0 ? null : window,
-    template: isRecord(template) ? { ...template, ...(isRecord(patch) ? patch : {}) } : null,
+    template: whole,
     takeTextsLiterally: () => {
       if (!isRecord(config)) return;
       for (const [name, part] of Object.entries({ conv_template: template, conv_config: patch })) {
@@ -50,7 +51,7 @@ export function readInternals(engine: object, model: string): Internals {
     },
     endAnswers: () => {
       const set = field(pipeline, "setConversation");
-      if (typeof set !== "function" || typeof pipeline !== "object" || pipeline === null) return;
+      if (typeof set !== "function" || typeof pipeline !== "object" || pipeline === null || whole === null) return;
       Reflect.set(pipeline, "setConversation", (conversation: unknown) => {
         for (const name of ["getPromptArrayLastRound", "getArtifactPromptSegmentsLastRound"]) {
           const lastRound = field(conversation, name);
@@ -58,7 +59,7 @@ export function readInternals(engine: object, model: string): Internals {
           Reflect.set(conversation, name, (...args: readonly unknown[]) => {
             const parts = Reflect.apply(lastRound, conversation, args) as readonly unknown[];
             const messages = field(conversation, "messages");
-            const end = Array.isArray(messages) ? endOfAnswer(field(conversation, "config"), messages.length - 3) : "";
+            const end = Array.isArray(messages) ? endOfAnswer(whole, messages.length - 3) : "";
             return end === "" ? parts : [end, ...parts];
           });
         }

@@ -53,8 +53,7 @@ export function literalTemplate(template: Template): Template {
  * What the template has after the answer at `index`. WebLLM leaves it out of a conversation that goes on in the KV cache:
  * the end token that the model says is never fed, and the next turn begins with the next role.
  */
-export function endOfAnswer(template: unknown, index: number): string {
-  if (!isRecord(template)) return "";
+export function endOfAnswer(template: Template, index: number): string {
   const hole = "{assistant_message}";
   const role = lookUp(template["role_templates"], "assistant");
   const after = role.includes(hole) ? role.slice(role.indexOf(hole) + hole.length) : "";
