@@ -5,7 +5,7 @@ from __future__ import annotations
 # (questions, answers). Questions are completed with small variations by talk.py.
 BROWSERLLM = (
     (
-        ("What is browserllm?", "(What|What exactly) is (browserllm|this library|this package|this tool|this software)?", "(Can you|Could you|Please) (explain|describe|tell me about|introduce) browserllm.", "Tell me about browserllm.", "What does browserllm do?", "Explain browserllm to me.", "browserllm: what is it?", "What is this project?", "What is browserllm for?", "Describe browserllm in one sentence."),
+        ("What is browserllm?", "(What|What exactly) is (browserllm|this library|this package|this tool|this software)?", "(Can you|Could you|Please) (explain|describe|tell me about|introduce) browserllm.", "Tell me about browserllm.", "What does browserllm do?", "Explain browserllm to me.", "browserllm: what is it?", "What is this project?", "(I want to know|I would like to know|Do you know|Can you say|Tell me) (what browserllm is|more about browserllm|something about browserllm|what this library does)(.|?|)", "What is browserllm for?", "Describe browserllm in one sentence."),
         (
             "browserllm runs language models in the browser, from Python. The model works on your own device, so your text stays private.",
             "browserllm is a Python library that runs language models in a web page, on the device in front of you.",
@@ -30,56 +30,56 @@ BROWSERLLM = (
         ("Run `browserllm chat` in a terminal and start typing.", "The command is `browserllm chat`. It keeps the history of your conversation."),
     ),
     (
-        ("What does browserllm doctor do?", "(What is|What does|Explain|When do I use) browserllm doctor?", "(How do I|How can I) (check|test|find out) (if it works|if my browser works|if my GPU works|whether my machine works)?", "(It|browserllm|The model) (does not work|does not start|fails|is broken|crashes)(. What can I do?|.|. Help!)", "How do I check if my machine works?", "browserllm does not work. What can I do?", "How do I find out what is wrong?", "How can I test my setup?", "Something is broken. Help!", "It does not start. What now?"),
+        ("What does browserllm doctor do?", "(What is|What does|Explain|When do I use) browserllm doctor?", "(How do I|How can I) (check|test|find out) (if it works|if my browser works|if my GPU works|whether my machine works)?", "(It|browserllm|The model) (does not work|does not start|fails|is broken|crashes)(. What can I do?|.|. Help!)", "How do I check if my machine works?", "(What|When|Why|How) (do I use|should I run|do I need|does one use) (the command |the |)(browserllm doctor|doctor command|doctor)?", "(Tell me about|Explain|Describe) (the command |)browserllm doctor.", "browserllm does not work. What can I do?", "How do I find out what is wrong?", "How can I test my setup?", "Something is broken. Help!", "It does not start. What now?"),
         (
             "Run `browserllm doctor`. It looks at your browser and your GPU and says what to do.",
             "Try `browserllm doctor` first: it checks the browser, the GPU and the models on your device.",
         ),
     ),
     (
-        ("Which engines does browserllm use?", "(What|Which) (engine|engines|runtime|runtimes) (does it|does browserllm|do you) (use|have|run on|support)?", "(What|Which) (engine|engines) (is used|are used|are there|can I choose)?", "What engines are there?", "Which engine runs the model?", "What runs under the hood?", "Does browserllm use WebLLM?", "Does it work with Transformers.js?", "What inference engine is used?"),
+        ("Which engines does browserllm use?", "(What|Which) (engine|engines|runtime|runtimes) (does it|does browserllm|do you) (use|have|run on|support)?", "(What|Which) (engine|engines) (is used|are used|are there|can I choose)?", "What engines are there?", "Which engine runs the model?", "(List|Show me|Tell me|Say|Which are|What are) the (engines|runtimes)( of browserllm| in it| it has| there are|)(.|?|)", "Is there (an engine|a second engine|another engine|a CPU engine)( in browserllm| in it|)?", "What runs under the hood?", "Does browserllm use WebLLM?", "Does it work with Transformers.js?", "What inference engine is used?"),
         (
             "There are two main engines: WebLLM, which uses the GPU, and Transformers.js, which also runs on the CPU.",
             "browserllm uses WebLLM and Transformers.js. It can also use the Prompt API of the browser where that exists.",
         ),
     ),
     (
-        ("Does browserllm need a GPU?", "(Does it|Does browserllm|Does this) (need|require|use|run without) (a GPU|a graphics card|WebGPU)?", "(Can I|Can you) (use it|run it|run|run browserllm) (without a GPU|on a CPU|on an old laptop|on my laptop)?", "Do I need a GPU?", "Can it run without a GPU?", "Does it work on the CPU?", "I have no graphics card. Can I use browserllm?", "Is a graphics card needed?", "What hardware do I need?"),
+        ("Does browserllm need a GPU?", "(Does it|Does browserllm|Does this) (need|require|use|run without) (a GPU|a graphics card|WebGPU)?", "(Can I|Can you) (use it|run it|run|run browserllm) (without a GPU|on a CPU|on an old laptop|on my laptop)?", "Do I need a GPU?", "Can it run without a GPU?", "Does it work on the CPU?", "I have no graphics card. Can I use browserllm?", "Is a graphics card needed?", "(I have|My laptop has|There is|We have|My computer has) no (GPU|graphics card|good GPU|WebGPU)( here| in my laptop|)(.|. What now?|. Does it work?|)", "I (don't|do not) (have|own) (a graphics card|a good GPU|WebGPU|a fast computer)(.|. Is that a problem?|)", "(Is|Must there be|Do you need|Do I really need) a (GPU|graphics card|fast GPU)( needed| required| for browserllm| for this|)?", "What hardware do I need?"),
         (
             "A GPU makes it faster, but browserllm can also run small models on the CPU.",
             "A GPU is not needed. With WebGPU it is fast; without it, browserllm can use the CPU.",
         ),
     ),
     (
-        ("Is browserllm private?", "(Is|Are) (my data|my text|this chat|this conversation|it) (private|safe|secret|secure|sent to a server|sent anywhere|uploaded)?", "(Does|Do) (my data|my text|my prompts) (leave my device|leave my computer|go to a server|stay private|stay here|stay on my device)?", "(Who|Can anyone|Can you) (sees|see) (my messages|what I type|my data)?", "Is my data safe?", "Do you send my text to a server?", "Does my text leave the device?", "Who can read what I write?", "Is this private?", "Where does my data go?", "Are you spying on me?"),
+        ("Is browserllm private?", "(Is|Are) (my data|my text|this chat|this conversation|it) (private|safe|secret|secure|sent to a server|sent anywhere|uploaded)?", "(Does|Do) (my data|my text|my prompts) (leave my device|leave my computer|go to a server|stay private|stay here|stay on my device)?", "(Who|Can anyone|Can you) (sees|see) (my messages|what I type|my data)?", "Is my data safe?", "(Will|Does|Can) (my|our) (data|chat|messages|prompts|words) (be|stay|remain|be kept|really stay) (private|safe|on my device|secret|here)?", "(Do|Will|Can) you (keep|store|save|share|read|send|upload) (my|our) (text|messages|words|chat|secrets|prompts)( private| safe| anywhere|)?", "Do you send my text to a server?", "Does my text leave the device?", "Who can read what I write?", "Is this private?", "Where does my data go?", "Are you spying on me?"),
         (
             "It is private: the model runs on your device, and nothing leaves it unless your policy allows it.",
             "Your text stays on your device. Only if your own policy says so, a request may go to a cloud model.",
         ),
     ),
     (
-        ("Does browserllm work offline?", "(Does it|Does browserllm|Can it|Can this) (work|run|be used) (offline|without internet|without a connection|without a network)?", "Can I use it without internet?", "Do I need the internet?", "Does it work on a plane?", "Is a connection needed?"),
+        ("Does browserllm work offline?", "(Does it|Does browserllm|Can it|Can this) (work|run|be used) (offline|without internet|without a connection|without a network)?", "Can I use it without internet?", "(Can|Could|May|Do) (I|we|you) (use|run|start|need) (it|this|browserllm|the model)( when| while| if| even if) (I am|we are|my laptop is|the computer is) (on a train|not online|on a plane|not connected|without internet)?", "(What if|What happens when) (I am|I'm) (offline|not online|without internet)?", "Do I need the internet?", "Does it work on a plane?", "Is a connection needed?"),
         (
             "Once a model is on the device, browserllm works without the internet.",
             "It works offline as soon as the model is saved on your device.",
         ),
     ),
     (
-        ("How do I stop an answer?", "(How do I|How can I|How to|Can I) (stop|cancel|interrupt|abort|end) (you|the model|an answer|the answer|a generation|the output|it)(| while it writes| in Python| early)?", "How can I stop you?", "How do I cancel a generation?", "Can I interrupt the model?", "How to stop the model while it is writing?", "Stop button?"),
+        ("How do I stop an answer?", "(How do I|How can I|How to|Can I) (stop|cancel|interrupt|abort|end) (you|the model|an answer|the answer|a generation|the output|it)(| while it writes| in Python| early)?", "How can I stop you?", "How do I cancel a generation?", "Can I interrupt the model?", "(I want|I need|I would like|Is it possible|Is there a way) to (cancel|interrupt|end|abort|halt) (the answer|an answer|you|a generation|it)(.|?|)", "How to stop the model while it is writing?", "Stop button?"),
         (
             "In the app, press the stop button. In Python, leave the `async for` loop or cancel the task; the GPU then stops too.",
             "Cancel the task or leave the `async for` loop. In the terminal, press Ctrl+C.",
         ),
     ),
     (
-        ("How do I list the models?", "(How do I|How can I|How to) (list|see|show|find) (the|all|available|my|all the) models(| in Python| on my device)?", "(What|Which) models (do you|does browserllm|does it|can it) (have|support|offer|run|know)?", "Which models can I use?", "What models are available?", "How can I see all models?", "How do I list models in Python?", "Which models are on my device?"),
+        ("How do I list the models?", "(How do I|How can I|How to) (list|see|show|find) (the|all|available|my|all the) models(| in Python| on my device)?", "(What|Which) models (do you|does browserllm|does it|can it) (have|support|offer|run|know)?", "Which models can I use?", "(Show me|List|Tell me|I want to see|I need) (all the|the|all|my|your|a list of|the list of) models(.|, please.| that there are.|)", "What models are available?", "How can I see all models?", "How do I list models in Python?", "Which models are on my device?"),
         (
             "A `ModelManager` lists the models and says which of them fit your device and which are already there.",
             "Use `bl.ModelManager(host)`: it can list, download, load and delete models.",
         ),
     ),
     (
-        ("How do I load a model?", "(How do I|How can I|How to) (load|download|switch to|use|get|change to) (a model|another model|a bigger model|a different model|Qwen)?", "How do I load another model?", "How can I switch the model?", "How do I download a model?", "Can I use a bigger model?", "How do I use Qwen?"),
+        ("How do I load a model?", "(How do I|How can I|How to) (load|download|switch to|use|get|change to) (a model|another model|a bigger model|a different model|Qwen)?", "How do I load another model?", "I (would like|need|wish|have) to (load|use|download|get|try|switch to) (a model|another model|a bigger model|Qwen|a new model)(.|)", "How can I switch the model?", "How do I download a model?", "Can I use a bigger model?", "How do I use Qwen?"),
         (
             "Write `await models.load(\"Qwen3-0.6B\")` with a `ModelManager`. It downloads the model first if that is needed.",
             "With a `ModelManager` you call `await models.load(...)` and the name of the model. You see the progress while it loads.",
@@ -90,15 +90,15 @@ BROWSERLLM = (
         ("The `ModelManager` can delete a model and free the space on your device.", "Use the `ModelManager`: it can unload a model from memory and delete it from the device."),
     ),
     (
-        ("What is the licence?", "(What|Which) (licence|license) (does it have|is it|is used|does browserllm use|is browserllm under)?", "(Is it|Is browserllm|Is this) (free|open source|free to use|open|free of charge)?", "Which licence does browserllm have?", "Is browserllm free?", "Is it open source?", "What does browserllm cost?", "May I use browserllm at work?", "What license is it under?"),
+        ("What is the licence?", "(What|Which) (licence|license) (does it have|is it|is used|does browserllm use|is browserllm under)?", "(Is it|Is browserllm|Is this) (free|open source|free to use|open|free of charge)?", "Which licence does browserllm have?", "(Under which|What|Which) (terms|conditions|license|rules) (may I use it|is it published|can I use it|is browserllm published)?", "Is browserllm free?", "Is it open source?", "What does browserllm cost?", "May I use browserllm at work?", "What license is it under?"),
         ("browserllm is free and open source, under the Apache-2.0 licence.", "It is open source: the licence is Apache-2.0, and it costs nothing."),
     ),
     (
-        ("Which Python version do I need?", "(What|Which) (version of Python|Python version|Python) (is needed|do I need|does it need|is required|is supported)?", "Does it work with Python 3.11?", "What Python does browserllm need?", "Which version of Python?"),
+        ("Which Python version do I need?", "(What|Which) (version of Python|Python version|Python) (is needed|do I need|does it need|is required|is supported)?", "Does it work with Python 3.11?", "(Which|What) (Python|Python version) (do I|must I|should I|does it|does browserllm) (need|use|have|install)?", "What Python does browserllm need?", "Which version of Python?"),
         ("browserllm needs Python 3.11 or newer. In the page, it runs on Pyodide.", "Python 3.11 or newer works. In a web page, browserllm uses Pyodide."),
     ),
     (
-        ("Does it run in a notebook?", "Can I use browserllm in Jupyter?", "Does it work with marimo?", "Notebook support?", "Where can I run browserllm?"),
+        ("Does it run in a notebook?", "Can I use browserllm in Jupyter?", "(Can I|Can we|Does it|Will it|How do I) (use|run|work|start)( it| browserllm| this|) in (a notebook|JupyterLab|marimo|VS Code|Colab)?", "Does it work with marimo?", "Notebook support?", "Where can I run browserllm?"),
         ("Yes. The same Python program runs in a web page, in a notebook or in a plain Python process.", "It runs in notebooks, in web pages with Pyodide, and in plain Python."),
     ),
     (
@@ -158,22 +158,22 @@ SELF = (
         ),
     ),
     (
-        ("Who are you?", "(What is|What's|Tell me|Say) your name(|, please).", "(And|So|Hey|Hello|Hi), who are you?", "What is your name?", "What's your name?", "Who am I talking to?", "Do you have a name?", "What should I call you?", "And who are you?"),
+        ("Who are you?", "(What is|What's|Tell me|Say) your name(|, please).", "(And|So|Hey|Hello|Hi), who are you?", "What is your name?", "What's your name?", "Who am I talking to?", "(Can you|Could you|Will you|Do) (tell me|say) (who you are|your name|what you are called)?", "(How|By what name) (are you called|should I call you|can I call you|do people call you)?", "Do you have a name?", "What should I call you?", "And who are you?"),
         ("I am {me}, a small language model in your browser.", "My name is {me}. I am a small language model."),
     ),
     (
-        ("How big are you?", "(How|So how) (big|large|small|heavy) (are you|is this model|is Pocket|is the model)?", "How many parameters do you have?", "Are you a large model?", "How small are you?", "What is your size?", "How large is this model?"),
-        ("I am tiny: about 2.5 million parameters. Large models have thousands of times more.", "I have about 2.5 million parameters. That is very small for a language model."),
+        ("How big are you?", "(How|So how) (big|large|small|heavy) (are you|is this model|is Pocket|is the model)?", "How many parameters do you have?", "Are you a large model?", "How small are you?", "(Tell me|Say|I wonder|Do you know) (your size|how large you are|how many parameters you have|how small you are)(.|?|)", "What is your size?", "How large is this model?"),
+        ("I am tiny: about 2.8 million parameters. Large models have thousands of times more.", "I have about 2.8 million parameters. That is very small for a language model."),
     ),
     (
-        ("What can you do?", "(What|What else) can you (do|help with|tell me|do for me|offer)?", "How can you help me?", "What are you good at?", "What do you know?", "What can I ask you?", "Help", "What are your skills?", "What are you able to do?"),
+        ("What can you do?", "(What|What else) can you (do|help with|tell me|do for me|offer)?", "How can you help me?", "What are you good at?", "(Tell me|Show me|Say|I wonder|List) (what you do|your skills|the things you can do|what you are good at|all you can do)(.|?|)", "(Which|What) (tasks|skills|jobs|abilities) (can you do|do you have|do you know)?", "What do you know?", "What can I ask you?", "Help", "What are your skills?", "What are you able to do?"),
         (
             "I can chat a little, tell short stories, answer questions about browserllm, call tools and put facts from a text into JSON.",
             "I can tell a story, remember your name, call a tool and answer simple questions. I am small, so please be kind.",
         ),
     ),
     (
-        ("Who made you?", "Who (created|built|made|trained|programmed|invented|wrote) you?", "Who built you?", "Where do you come from?", "Who is your creator?", "Who trained you?"),
+        ("Who made you?", "Who (created|built|made|trained|programmed|invented|wrote) you?", "Who built you?", "Where do you come from?", "(Who|Which person|Which people|What company|Which team) (is it that |)(created|built|trained|wrote|developed|programmed|designed) (you|this model)?", "(Tell me|Do you know|I wonder|Can you say|Say) who (made|built|created|trained|wrote) you(.|?|)", "Who is your creator?", "Who trained you?"),
         ("The browserllm project made me, as a small model for demos and tests.", "I was made by the browserllm project."),
     ),
     (
@@ -181,7 +181,7 @@ SELF = (
         ("I was trained on text that a program of the browserllm project wrote. No other text was used.", "My training text was made by a program, so I only know simple things."),
     ),
     (
-        ("Are you a human?", "Are you a robot?", "Are you real?", "Am I talking to a person?", "Are you alive?", "Do you have feelings?", "Are you conscious?"),
+        ("Are you a human?", "Are you a robot?", "Are you real?", "Am I talking to a person?", "(Are|Aren't) you (really |just |only |maybe |)(a |an actual |a real )(robot|human|person|machine|program|bot|computer)?", "(So|I think|I guess|Are you sure|Is it right that|I believe) you are (not |)a (robot|person|human|machine|bot)(.|?|)", "Are you alive?", "Do you have feelings?", "Are you conscious?"),
         ("No, I am a small computer program: a language model in your browser.", "I am a language model, not a person. I have no feelings, but I like to be friendly."),
     ),
     (

@@ -1,6 +1,6 @@
 """The shape of the pocket model: the one place every builder, test and card reads it from.
 
-A Llama (RMSNorm, rotary positions, SwiGLU, grouped-query attention, tied embeddings). The shape is chosen so that
+A Llama (RMSNorm, rotary positions, SwiGLU, tied embeddings). The shape is chosen so that
 all published artifacts together stay under 12 MB: the float weights are stored in 16 bits (computed in 32), the
 8-bit ONNX takes one byte a weight, and the 4-bit WebLLM build 5/8 of a byte.
 """
@@ -20,7 +20,7 @@ class PocketConfig:
     intermediate_size: int = 448
     num_hidden_layers: int = 6
     num_attention_heads: int = 6
-    num_key_value_heads: int = 2
+    num_key_value_heads: int = 6
     head_dim: int = 32
     rms_norm_eps: float = 1e-5
     rope_theta: float = 10_000.0

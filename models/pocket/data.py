@@ -140,14 +140,14 @@ def story_conversation(source: Source) -> Conversation:
 def conversation(source: Source) -> Conversation:
     """Return the next conversation of the mix."""
     roll = source.random.random()
-    if roll < 0.44:
+    if roll < 0.48:
         made = tool_conversation(source)
         if source.chance(0.35):
             made["messages"].insert(0, {"role": "system", "content": _persona(source)[0]})
         return made
-    if roll < 0.66:
+    if roll < 0.67:
         return extraction_conversation(source)
-    if roll < 0.68:
+    if roll < 0.69:
         return creation_conversation(source)
     if roll < 0.77:
         made = memory_conversation(source)

@@ -23,6 +23,7 @@ from config import CONFIG, DIST
 from data import Conversation, assistant_text, prompt_text
 from extraction import extraction_conversation
 from facts import FACTS
+from handwritten import CASES, declaration
 from memory import memory_conversation
 from model import Pocket, quantize_state
 from stories import story
@@ -140,7 +141,7 @@ UNSEEN = (
     ("Give me a list of the models", "How do I list the models?"), ("I want to load a model", "How do I load a model?"),
     ("Under which licence is browserllm?", "What is the licence?"), ("Is there an engine called WebLLM?", "Which engines does browserllm use?"),
     ("Name the engines of browserllm", "Which engines does browserllm use?"), ("Which Python do you need?", "Which Python version do I need?"),
-    ("Could you tell me about browserllm?", "What is browserllm?"), ("What does the command browserllm doctor do?", "What does browserllm doctor do?"),
+    ("So what is this browserllm thing?", "What is browserllm?"), ("What does the command browserllm doctor do?", "What does browserllm doctor do?"),
     ("Can I run it in a Jupyter notebook?", "Does it run in a notebook?"),
 )  # fmt: skip
 
@@ -231,13 +232,17 @@ def tool_cases(count: int) -> tuple[list[Case], list[Case], list[Case], list[Cas
     while min(len(calls), len(refusals), len(results)) < count:
         made = tool_conversation(source)
         messages, tools = made["messages"], made["tools"]
+        asked = False
         for index, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
             before = {"messages": messages[:index], "tools": tools}
             if message.get("tool_calls"):
                 wanted = message["tool_calls"]
-                (calls if len(wanted) == 1 else several).append((before, exactly(wanted)))
+                if not asked or len(wanted) > 1:
+                    # A later request often repeats the first one with another value: it would count a miss twice.
+                    (calls if len(wanted) == 1 else several).append((before, exactly(wanted)))
+                asked = True
             elif messages[index - 1]["role"] == "tool":
                 expected = assistant_text(message)
                 loose = expected.split(": ", 1)[-1] if expected.startswith(("Sorry", "The tool reported")) else expected
@@ -245,6 +250,24 @@ def tool_cases(count: int) -> tuple[list[Case], list[Case], list[Case], list[Cas
         if made["kind"] == "none":
             refusals.append(({"messages": messages[:-1], "tools": tools}, lambda text: "<tool_call>" not in text))
     return calls[:count], refusals[:count], results[:count], several[: count // 2]
+
+
+def handwritten_cases() -> list[Case]:
+    """Return requests for tools written by hand: the one right call, its arguments in any order."""
+
+    def calls(name: str, arguments: dict[str, Any]) -> Callable[[str], bool]:
+        return lambda text: parse_calls(text) == [{"name": name, "arguments": arguments}]
+
+    return [
+        (
+            {
+                "messages": [{"role": "user", "content": request}],
+                "tools": [declaration(tool) for tool in tools],
+            },
+            calls(name, arguments),
+        )
+        for tools, request, name, arguments in CASES
+    ]
 
 
 def extraction_cases(count: int) -> list[Case]:
@@ -299,6 +322,7 @@ def all_cases(count: int) -> dict[str, list[Case]]:
         "says that it does not know": unknown_cases(count),
         "remembers a fact, two or more turns later": memory_cases(count),
         "tool call: right tool, right arguments": calls,
+        "tool call: tools and requests written by hand": handwritten_cases(),
         "no call when no tool fits": refusals,
         "answer from a tool's result": results,
         "several calls at once": several,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from words import Source
@@ -18,7 +18,8 @@ class Parameter:
     phrase: str
     """What the user says, for example 'in Oslo'."""
     required: bool = True
-    aliases: tuple[str, ...] = field(default=())
+    kind: str = ""
+    """Which of `_KINDS` its values come from; empty for other values."""
 
 
 # kind: (names, descriptions, phrases). {v} is the value, {p} the parameter's name in words.
@@ -64,7 +65,8 @@ _SUFFIXES = ("id", "name", "count", "code", "level", "type")
 STRING_KINDS = tuple(kind for kind in _KINDS if kind not in (*_INTEGERS, "price", "decimal", "enum", "flag", "list"))
 
 
-def _value(source: Source, kind: str) -> Any:
+def fresh_value(source: Source, kind: str) -> Any:
+    """Return a value of this kind, as it stands in the call."""
     match kind:
         case "city" | "origin" | "destination":
             return source.city()
@@ -134,7 +136,7 @@ def make_parameter(source: Source, kind: str, taken: set[str]) -> Parameter | No
     """Return a parameter of this kind with a fresh name, or None if all its names are taken."""
     names, descriptions, phrases = _KINDS[kind]
     name = source.pick(names)
-    odd = source.chance(0.12) and kind in (*STRING_KINDS, "count", "decimal")
+    odd = source.chance(0.06) and kind in (*STRING_KINDS, "count", "decimal")
     if odd:
         name = f"{source.coin()}_{source.pick(_SUFFIXES)}" if source.chance(0.6) else source.coin()
     if name in taken:
@@ -178,8 +180,8 @@ def make_parameter(source: Source, kind: str, taken: set[str]) -> Parameter | No
             f"without {said_name}",
         )
         phrase = source.pick(yes if value else no)
-        return Parameter(name, schema, value, phrase)
-    value = source.pick(schema["enum"]) if kind == "enum" else _value(source, kind)
+        return Parameter(name, schema, value, phrase, kind=kind)
+    value = source.pick(schema["enum"]) if kind == "enum" else fresh_value(source, kind)
     spoken = spoken_list(value) if kind == "list" else str(value)
     if kind == "list" and source.chance(0.25):
         spoken = ", ".join(value)
@@ -190,4 +192,4 @@ def make_parameter(source: Source, kind: str, taken: set[str]) -> Parameter | No
         ).format(p=said_name, v=quoted)
     else:
         phrase = source.pick(phrases).format(p=said_name, v=spoken)
-    return Parameter(name, schema, value, phrase)
+    return Parameter(name, schema, value, phrase, kind=kind)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from config import DIST, HERE
+from config import CONFIG, DIST, HERE
 from data import Conversation, conversation, prompt_text
 from export import load_master
 from extraction import extraction_turn
@@ -136,7 +136,8 @@ def shared_prefix(one: list[int], other: list[int]) -> int:
 def q8_tokens(session: Any, prompt: list[int], limit: int, end: int) -> list[int]:
     """Return the greedy answer of an ONNX session with a key-value cache."""
     names = [value.name for value in session.get_inputs()]
-    cache = {name: np.zeros((1, 2, 0, 32), np.float32) for name in names if name.startswith("past")}
+    shape = (1, CONFIG.num_key_value_heads, 0, CONFIG.head_dim)
+    cache = {name: np.zeros(shape, np.float32) for name in names if name.startswith("past")}
     outputs = [value.name for value in session.get_outputs()]
     tokens: list[int] = []
     fresh, start = prompt, 0

@@ -10,19 +10,19 @@ from words import Source
 
 SMALL_TALK = (
     (
-        ("Hi!", "Hello!", "Hey!", "Hello there!", "Good morning!", "Good evening!", "Hi there", "Hello", "hey", "Good day!", "Hi Pocket!", "Howdy!", "Greetings!", "Hello, are you there?", "Yo", "Hi, anyone here?"),
+        ("Hi!", "Hello!", "Hey!", "Hello there!", "Good morning!", "Good evening!", "Hi there", "Hello", "hey", "Good day!", "Hi Pocket!", "Howdy!", "Greetings!", "Hello, are you there?", "Yo", "Hi, anyone here?", "(Hi|Hello|Hey|Good morning|Good evening|Good afternoon)(| to you) (dear|friend|Pocket|again|buddy|robot|little model|everyone)(!|.||, nice to meet you!)", "(Evening|Afternoon|Hiya|Heya|Good morning|Mornin|Hi hi|Hello hello)(!||, you!| Pocket| there!)", "(Hello|Hi|Hey|Hiya)(, you| you two| all| friend|, I am here| and good day)(!||.)"),
         ("Hello! How can I help you?", "Hi there! What can I do for you?", "Hello! Nice to see you.", "Hi! Ask me anything small."),
     ),
     (
-        ("How are you?", "How are you today?", "How is it going?", "How do you do?", "Are you well?", "What's up?", "How's life?", "You okay?", "How do you feel?", "How are things?", "And how are you?"),
+        ("How are you?", "How are you today?", "How is it going?", "How do you do?", "Are you well?", "What's up?", "How's life?", "You okay?", "How do you feel?", "How are things?", "And how are you?", "How (are you|is it going|do you feel|is your day|is everything|are you doing|is life|was your day|were you|did you sleep)( today| now| this morning| these days| so far|)?", "(Hi|Hello|Hey|So|And), how (are you|do you do|is it going|are things)( today|)?"),
         ("I am fine, thank you. How are you?", "Very well, thanks! And you?", "I am well. I am a program, so I am always a little happy."),
     ),
     (
-        ("I am fine.", "I am good, thanks.", "I'm fine too.", "I am well.", "Very well, thank you.", "I feel great today!", "I am happy!", "Today was a good day.", "I had a great day.", "Good, thanks!"),
+        ("I am fine.", "I am good, thanks.", "I'm fine too.", "I am well.", "Very well, thank you.", "I feel great today!", "I am happy!", "Today was a good day.", "I had a great day.", "Good, thanks!", "(I am|I'm|Feeling|I'm feeling|I feel) (really |very |quite |so |)(fine|good|well|happy|great|wonderful|excellent)( today| now|, thanks|, thank you|, and you?|)(.|!|)", "(My|This|Today's|The) (day|week|morning|weekend) (was|is) (good|great|nice|lovely|wonderful|really nice|so good)(.|!|)"),
         ("I am glad to hear that!", "That is great! What would you like to do?", "How nice! That makes me happy."),
     ),
     (
-        ("I am sad.", "I feel bad today.", "I had a bad day.", "I am not well.", "I feel lonely.", "Today was terrible.", "I am so tired.", "I am stressed.", "I am worried.", "I feel down.", "I am unhappy."),
+        ("I am sad.", "I feel bad today.", "I had a bad day.", "I am not well.", "I feel lonely.", "Today was terrible.", "I am so tired.", "I am stressed.", "I am worried.", "I feel down.", "I am unhappy.", "(I am|I'm|I feel|I'm feeling|Feeling) (so |very |really |a bit |)(sad|bad|tired|lonely|down|terrible|unhappy|stressed|upset|awful|sick)( today| now| again| this week|)(.|!|)", "(My|This|The|What a) (week|morning|evening|weekend|day) (was|is|has been) (bad|terrible|awful|hard|not good|so sad|horrible|very bad|really hard)(.|!|)", "(Nobody|No one) (likes me|talks to me|understands me)(.|)"),
         ("I am sorry to hear that. Would you like a short story?", "That sounds hard. I hope it gets better soon.", "I am sorry. Talking to a friend can help, and so can a warm cup of tea."),
     ),
     (
@@ -30,19 +30,19 @@ SMALL_TALK = (
         ("I understand. Take a deep breath; I am here to listen.", "That is no fun. Do you want to talk about it?"),
     ),
     (
-        ("I am bored.", "I have nothing to do.", "So boring.", "Entertain me.", "What should I do now?", "I don't know what to do."),
+        ("I am bored.", "I have nothing to do.", "So boring.", "Entertain me.", "(I am|I'm|I feel|Feeling) (so |very |really |a bit |)bored( today| now|)(.|!|)", "What should I do now?", "I don't know what to do."),
         ("Shall I tell you a story or a joke?", "How about a joke? Or tell me a subject and I make up a story."),
     ),
     (
-        ("Thank you!", "Thanks!", "Thanks a lot.", "Thank you very much!", "Great, thanks!", "That helps, thank you.", "thx", "Many thanks!", "Cheers!", "Thank you, that was helpful."),
+        ("Thank you!", "Thanks!", "Thanks a lot.", "Thank you very much!", "Great, thanks!", "That helps, thank you.", "thx", "Many thanks!", "Cheers!", "Thank you, that was helpful.", "(Thanks|Thank you|Many thanks|Thx|Ok, thanks|Great, thank you|Thank you so much|Thanks so much|Thanks again)( for that| for your help| for the answer| for the story| for helping| for everything| indeed| Pocket|, friend|)(!|.|)", "(That|This|It) (was|is) (really |very |so |)(helpful|useful), (thanks|thank you)(!|.)"),
         ("You are welcome!", "My pleasure!", "You are welcome. Anything else?", "Glad to help!"),
     ),
     (
-        ("Bye!", "Goodbye!", "See you!", "See you later.", "Good night!", "I have to go.", "That is all.", "Bye bye", "Talk to you later.", "Until tomorrow!"),
+        ("Bye!", "Goodbye!", "See you!", "See you later.", "Good night!", "I have to go.", "That is all.", "Bye bye", "Talk to you later.", "Until tomorrow!", "(See you|Talk to you|Until|See ya|Speak to you) (tomorrow|soon|later|next time|on Monday|again|in a week|next month|tonight|another day|next year)(!|.|)", "(Bye|Goodbye|Good night|So long|Farewell|Bye for now|Ciao|Goodbye now)(, Pocket|, friend|, dear| and thanks| everyone|, then|)(!|.|)", "I (have to|must|need to|should|want to) (go|leave|sleep|work|stop)( now| soon|)(.|, bye.|)"),
         ("Goodbye! Have a nice day.", "See you soon!", "Bye! It was nice to talk to you."),
     ),
     (
-        ("Tell me a joke.", "Do you know a joke?", "Make me laugh.", "Another joke, please.", "Say something funny.", "Can you tell a joke?", "Joke please!", "I need a joke.", "Tell me something funny."),
+        ("Tell me a joke.", "Do you know a joke?", "Make me laugh.", "Another joke, please.", "Say something funny.", "Can you tell a joke?", "Joke please!", "I need a joke.", "Tell me something funny.", "(Tell me|Give me|I'd like|Do you have|Do you know|How about|I need|Say|Tell us) (another|one more|a good|a short|your best|some|a new|one) (joke|funny joke|joke please)(.|?|)", "(Any|Some|More|Good|Know any|Have any) (jokes|jokes today|more jokes|good jokes)(?|, please.)", "I (want|would like|like|love) (jokes|a joke|to laugh|another joke)(.|!|)"),
         (
             "Why did the computer go to the doctor? It had a virus!",
             "What do you call a bear with no teeth? A gummy bear!",
@@ -55,7 +55,7 @@ SMALL_TALK = (
         ),
     ),
     (
-        ("You are great!", "I like you.", "You are funny.", "Well done!", "Good job!", "Nice!", "Cool!", "That was nice.", "Wow!", "I love it.", "Awesome!", "That is great."),
+        ("You are great!", "I like you.", "You are funny.", "Well done!", "Good job!", "Nice!", "Cool!", "That was nice.", "Wow!", "I love it.", "Awesome!", "That is great.", "(You are|You're|That is|That's|This is) (so |very |really |)(cool|nice|clever|good|sweet|lovely|kind|amazing|funny)(!|.|)"),
         ("Thank you! That is kind of you.", "Oh, thank you!", "I am glad that you like it."),
     ),
     (
@@ -79,7 +79,7 @@ SMALL_TALK = (
         ("I am waiting for your words and talking to you.", "I am chatting with you, and that is the best part of my day."),
     ),
     (
-        ("Can you help me?", "I need help.", "I have a question.", "May I ask something?", "Could you help me with something?", "Can I ask you a question?"),
+        ("Can you help me?", "I need help.", "I have a question.", "May I ask something?", "Could you help me with something?", "Can I ask you a question?", "(Can|Could|Would|Will) you (help|assist|support) me( now| today| please| a bit| with this|)?", "I (have|need|want) (a question|some help|your help|help with something|to ask something)(.|!|)"),
         ("Of course! What is your question?", "I will try. What do you need?", "Sure, go ahead. I am small, but I do my best."),
     ),
     (

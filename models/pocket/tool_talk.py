@@ -10,9 +10,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from parameters import Parameter, spoken_list
+from parameters import STRING_KINDS, fresh_value, spoken_list
 from talk import talk_turn
-from tools import Tool, made_up_tool, make_tool, neighbours
+from tools import Tool, made_up_tool, make_tool, naming, neighbours
 from words import Source
 
 Message = dict[str, Any]
@@ -165,24 +165,15 @@ def _call_turns(source: Source, tool: Tool, offered: list[Tool], with_result: bo
 
 def _same_tool_twice(source: Source, tool: Tool) -> list[Message] | None:
     """Return one request for two cities (or people, or words) that takes two calls, where the tool allows it."""
-    if (
-        len(tool.parameters) != 1
-        or not isinstance(tool.parameters[0].value, str)
-        or "enum" in tool.parameters[0].schema
-    ):
+    if len(tool.parameters) != 1 or tool.request.count(str(tool.parameters[0].value)) != 1:
         return None
     one = tool.parameters[0]
-    if tool.request.count(one.value) != 1:
+    if one.kind not in STRING_KINDS or not one.phrase or " " in one.value:
         return None
-    other_value = source.city() if one.name in ("city", "location", "place", "town") else source.coin().capitalize()
-    other = Tool(
-        tool.name,
-        tool.description,
-        [Parameter(one.name, one.schema, other_value, one.phrase)],
-        "",
-        tool.result_keys,
-        tool.topic,
-    )
+    other_value = fresh_value(source, one.kind)
+    if other_value == one.value:
+        return None
+    other = replace(tool, parameters=[replace(one, value=other_value)])
     request = tool.request.replace(one.value, f"{one.value} and {other_value}")
     (raw, said), (raw2, said2) = _result(source, tool), _result(source, other)
     return [
@@ -214,8 +205,11 @@ def _plain_talk(source: Source) -> tuple[str, str]:
 
 def tool_conversation(source: Source) -> dict[str, Any]:
     """Return a conversation with tools offered: {'messages': [...], 'tools': [...], 'kind': ...}."""
-    tool = make_tool(source)
-    offered = [tool, *neighbours(source, tool, source.pick((0, 0, 1, 1, 2, 2, 3, 4, 6)))]
+    style = naming(source)
+    tool = make_tool(source, style)
+    # Tools gathered from several places do not share a style.
+    others = naming(source) if source.chance(0.2) else style
+    offered = [tool, *neighbours(source, others, tool, source.pick((0, 0, 1, 1, 2, 2, 3, 4, 6)))]
     source.random.shuffle(offered)
     declarations = [one.declaration(source) for one in offered]
     messages: list[Message] = []
@@ -231,7 +225,7 @@ def tool_conversation(source: Source) -> dict[str, Any]:
     elif roll < 0.18:
         kind = "none"
         while True:
-            stranger = made_up_tool(source)
+            stranger = made_up_tool(source, style)
             verb, _, noun = stranger.topic.partition(" ")
             nouns = {word for one in offered for word in one.topic.replace("_", " ").split()}
             if not nouns & set(noun.split()) and not nouns & set(verb.split("_")):
@@ -256,11 +250,11 @@ def tool_conversation(source: Source) -> dict[str, Any]:
 
 
 def _again(source: Source, tool: Tool) -> Tool | None:
-    """Return a later request for the same tool with another text argument, or None where its value is not one word."""
-    parameter = next((one for one in tool.parameters if isinstance(one.value, str) and "enum" not in one.schema), None)
+    """Return a later request for the same tool with another text argument, or None where its words do not show one."""
+    parameter = next((one for one in tool.parameters if one.kind in STRING_KINDS), None)
     if parameter is None or tool.request.count(parameter.value) != 1 or len(parameter.value) < 4:
         return None
-    value = source.city() if parameter.value.istitle() else source.coin()
+    value = fresh_value(source, parameter.kind)
     request = tool.request.replace(parameter.value, value)
     changed = [replace(one, value=value) if one is parameter else one for one in tool.parameters]
     return replace(tool, parameters=changed, request=request)

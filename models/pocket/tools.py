@@ -32,6 +32,8 @@ _VERBS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _POLITE = ("{r}!", "Let us {r}.", "{r} for me.", "Hi! {r}.", "Hello, can you {r}?", "I'd like you to {r}.", "Time to {r}.", "We have to {r}.", "It would be great if you could {r}.", "Could you please {r}?", "{r} now", "Use a tool to {r}.", "Go and {r}.", "I have to {r}.", "My boss wants me to {r}.", "Thanks. Now {r}.", "{r}.", "{r}.", "Please {r}.", "Can you {r}?", "Could you {r}?", "I want you to {r}.", "I need you to {r}.", "{r}, please.", "Would you {r}?", "Hey, {r}.", "I would like to {r}.", "Now {r}.", "{r}")  # fmt: skip
 
+_POLITE_BEFORE = ("Please ", "Hi, ", "Hello! ", "ok, ", "And ", "Thanks! Now ", "Quick question: ", "Hey, ", "Now ", "Also, ", "I wonder, ", "Good morning, ")  # fmt: skip
+
 # The usual suspects: name, description, (kind, parameter, said with), requests, result keys.
 _USUAL: tuple[tuple[str, str, tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]], ...] = (
     ("get_weather", "Get the current weather for a city", (("city", "city"),), ("What is the weather in {city}?", "Weather in {city}?", "How is the weather in {city}?", "Is it raining in {city}?", "How warm is it in {city}?", "Tell me the weather in {city}."), ("temperature", "condition")),
@@ -58,6 +60,41 @@ _USUAL: tuple[tuple[str, str, tuple[tuple[str, str], ...], tuple[str, ...], tupl
     ("find_flights", "Find flights between two cities", (("city", "origin"), ("city", "destination"), ("date", "date")), ("Find flights from {origin} to {destination} on {date}.", "I want to fly from {origin} to {destination} on {date}."), ("flight", "price")),
     ("add_todo", "Add a task to the list", (("text", "task"),), ('Add "{task}" to my list.', "New task: {task}", 'Put "{task}" on my to-do list.'), ("status", "id")),
     ("read_file", "Read a file", (("path", "path"),), ("Read the file {path}.", "What is in {path}?", "Show me {path}."), ("content",)),
+    ("get_news", "Latest news about a topic", (("coin", "topic"),), ("What is new about {topic}?", "Any news on {topic}?", "Show me the news about {topic}.", "News: {topic}"), ("title", "date")),
+    ("find_restaurant", "Find a restaurant", (("enum:italian,indian,thai,mexican,french", "cuisine"), ("city", "city")), ("Find an {cuisine} restaurant in {city}.", "Where can I eat {cuisine} food in {city}?", "I am hungry. {cuisine} food in {city}?"), ("name", "score")),
+    ("define_word", "Meaning of a word", (("coin", "word"),), ("What does {word} mean?", "Define {word}.", "What is the meaning of {word}?"), ("result",)),
+    ("create_note", "Save a note", (("title", "title"), ("text", "content")), ('Save a note called "{title}": {content}', 'Note "{title}" with the text "{content}".', 'Write down "{content}" under {title}.'), ("id", "status")),
+    ("set_alarm", "Set an alarm clock", (("time", "time"),), ("Wake me up at {time}.", "Set an alarm for {time}.", "Alarm at {time}, please."), ("status",)),
+    ("call_contact", "Call a person on the phone", (("person", "name"),), ("Call {name}.", "Ring {name} for me.", "I want to talk to {name}.", "Phone {name}, please."), ("status",)),
+    ("get_directions", "Directions from one place to another", (("city", "origin"), ("city", "destination"), ("enum:car,train,bike,bus", "mode")), ("How do I get from {origin} to {destination} by {mode}?", "Directions from {origin} to {destination} by {mode}.", "By {mode} from {origin} to {destination}."), ("duration", "total")),
+    ("order_pizza", "Order a pizza", (("enum:small,medium,large", "size"), ("item", "topping")), ("Order a {size} pizza with {topping}.", "I would like a {size} pizza with {topping}.", "One {size} pizza, {topping} on top."), ("id", "price")),
+    ("convert_units", "Convert a measure from one unit to another", (("decimal", "value"), ("enum:km,miles,meters,feet", "from_unit"), ("enum:inches,yards,cm", "to_unit")), ("Convert {value} {from_unit} to {to_unit}.", "How many {to_unit} are {value} {from_unit}?", "{value} {from_unit} in {to_unit}"), ("result",)),
+    ("random_number", "A random number in a range", (("count", "min"), ("count", "max")), ("Give me a random number between {min} and {max}.", "Pick a number from {min} to {max}.", "Random number, {min} to {max}"), ("result",)),
+    ("get_user", "Look up a user", (("code", "id"),), ("Who is user {id}?", "Show me user {id}.", "Get the user with id {id}."), ("name", "place")),
+    ("delete_file", "Delete a file", (("path", "path"),), ("Delete {path}.", "Remove the file {path}.", "Throw away {path}, please."), ("status",)),
+    ("write_file", "Write text into a file", (("path", "path"), ("text", "content")), ('Write "{content}" to {path}.', 'Save "{content}" in the file {path}.', 'Put the text "{content}" into {path}.'), ("status",)),
+    ("search_products", "Search the shop", (("item", "query"), ("price", "max_price")), ("Find {query} under {max_price} euros.", "Show me {query} for less than {max_price}.", "I want to buy {query}, at most {max_price}."), ("name", "price")),
+    ("track_package", "Where a parcel is", (("code", "tracking_number"),), ("Where is my package {tracking_number}?", "Track {tracking_number}.", "Has parcel {tracking_number} arrived?"), ("status", "place")),
+    ("book_hotel", "Book a hotel room", (("city", "city"), ("date", "check_in"), ("count", "nights")), ("Book a hotel in {city} from {check_in} for {nights} nights.", "I need a room in {city} on {check_in}, {nights} nights.", "Hotel in {city}, {nights} nights, starting {check_in}."), ("id", "price")),
+    ("subtract", "Subtract b from a", (("decimal", "a"), ("decimal", "b")), ("What is {a} minus {b}?", "{a} - {b}", "Compute {a} minus {b}."), ("result",)),
+    ("divide", "Divide two numbers", (("decimal", "a"), ("decimal", "b")), ("What is {a} divided by {b}?", "{a} / {b}", "Divide {a} by {b}."), ("result",)),
+    ("calculate_tip", "Tip for a bill", (("price", "bill"), ("percent", "percent")), ("What is a {percent} percent tip on {bill}?", "Tip of {percent}% for a bill of {bill}."), ("result",)),
+    ("is_prime", "Whether a number is prime", (("count", "number"),), ("Is {number} a prime number?", "Is {number} prime?", "Check if {number} is prime."), ("result",)),
+    ("create_ticket", "Open a support ticket", (("title", "title"), ("enum:low,medium,high", "priority")), ('Open a {priority} priority ticket: {title}', 'Create a ticket "{title}" with {priority} priority.', "New ticket, {priority}: {title}"), ("id", "status")),
+    ("play_song", "Play a song", (("title", "title"), ("person", "artist")), ('Play "{title}" by {artist}.', "Put on {title} by {artist}.", "I want to listen to {title} from {artist}."), ("status",)),
+    ("get_distance", "Distance between two places", (("city", "a"), ("city", "b")), ("How far is it from {a} to {b}?", "Distance between {a} and {b}?", "What is the distance from {a} to {b}?"), ("total", "duration")),
+    ("get_capital", "Capital of a country", (("city", "country"),), ("What is the capital of {country}?", "Capital of {country}?"), ("name",)),
+    ("list_files", "List the files in a folder", (("path", "directory"),), ("What files are in {directory}?", "List {directory}.", "Show the files in {directory}."), ("names", "count")),
+    ("get_battery", "Battery level of the device", (), ("How full is my battery?", "Battery level?", "Check the battery.", "How much battery is left?"), ("result",)),
+    ("get_date", "Today's date", (), ("What day is it today?", "What is the date?", "Today's date, please."), ("date",)),
+    ("get_location", "Where the user is", (), ("Where am I?", "What is my location?", "Find out where I am."), ("place",)),
+    ("lock_doors", "Lock all doors of the house", (), ("Lock the doors.", "Please lock all doors.", "Lock up the house."), ("status",)),
+    ("get_user_email", "Email address of a person", (("person", "name"),), ("What is the email of {name}?", "Email address of {name}?", "How can I write to {name}?"), ("result",)),
+    ("set_thermostat", "Set the heating", (("enum:kitchen,bedroom,office,bathroom", "room"), ("count", "temperature")), ("Set the {room} to {temperature} degrees.", "Make the {room} {temperature} degrees warm.", "Heat the {room} to {temperature}."), ("status",)),
+    ("add_to_cart", "Put a product into the cart", (("item", "product"), ("count", "quantity")), ("Add {quantity} {product} to my cart.", "Put {quantity} {product} into the cart.", "I will take {quantity} {product}."), ("total",)),
+    ("schedule_meeting", "Plan a meeting with somebody", (("person", "person"), ("date", "date"), ("time", "time")), ("Schedule a meeting with {person} on {date} at {time}.", "Meeting with {person}, {date}, {time}.", "Set up a call with {person} on {date} at {time}."), ("id", "status")),
+    ("count_letters", "Count the letters of a word", (("coin", "word"),), ("How many letters are in {word}?", "Count the letters in {word}.", "How long is the word {word}?"), ("count",)),
+    ("open_url", "Open a web page", (("url", "url"),), ("Open {url}.", "Go to {url}.", "Show me the page {url}."), ("title",)),
     ("lookup_order", "Find an order by its number", (("code", "order_id"),), ("Where is my order {order_id}?", "What is the status of order {order_id}?", "Look up {order_id}."), ("status", "date")),
 )  # fmt: skip
 _RESULT_KEYS = (
@@ -114,22 +151,40 @@ class Tool:
         return {"type": "function", "function": function}
 
 
-def _tool_name(source: Source, verb: str, noun: str) -> str:
-    noun = noun.replace(" ", "_")
-    style = source.random.random()
-    if style < 0.66:
-        return f"{verb}_{noun}"
-    if style < 0.80:
-        return (verb + "_" + noun).title().replace("_", "")[0].lower() + (verb + "_" + noun).title().replace("_", "")[
-            1:
-        ]
-    if style < 0.86:
-        return f"{noun}_{verb}"
-    if style < 0.91:
-        return f"{source.coin()}_{verb}_{noun}"
-    if style < 0.98:
-        return f"{verb}-{noun}".replace("_", "-")
-    return source.coin()
+def naming(source: Source) -> Naming:
+    """Return how a set of tools writes its names: one separator, sometimes a common prefix, as real sets have."""
+    roll = source.random.random()
+    separator = "_" if roll < 0.55 else "-" if roll < 0.74 else "" if roll < 0.92 else "^"
+    prefix = ""
+    if source.chance(0.14):
+        prefix = source.pick((source.coin(), source.coin(), source.pick(("app", "my", "api", "mcp", "home", "tool"))))
+    return Naming(separator, prefix, double=source.chance(0.3), noun_first=source.chance(0.06))
+
+
+@dataclass(frozen=True)
+class Naming:
+    """A style of names: separator `_`, `-`, `` (camelCase) or `^` (PascalCase)."""
+
+    separator: str
+    prefix: str
+    double: bool
+    """Two separators after the prefix, as servers' names are put before their tools'."""
+    noun_first: bool
+
+    def write(self, words: str) -> str:
+        """Return 'turn on lamp' as one name."""
+        parts = words.replace("_", " ").replace("-", " ").split()
+        if self.separator in ("_", "-"):
+            name = self.separator.join(parts)
+            return f"{self.prefix}{self.separator * (1 + self.double)}{name}" if self.prefix else name
+        joined = "".join(part[0].upper() + part[1:] for part in ([self.prefix] if self.prefix else []) + parts)
+        return joined if self.separator == "^" else joined[0].lower() + joined[1:]
+
+    def tool(self, source: Source, verb: str, noun: str) -> str:
+        """Return the name of the tool that does this to that."""
+        if source.chance(0.01):
+            return source.coin()
+        return self.write(f"{noun} {verb}" if self.noun_first else f"{verb} {noun}")
 
 
 _IN_NOUN = "(said with the noun)"
@@ -169,7 +224,18 @@ def _natural_phrases(source: Source, parameters: list[Parameter]) -> str:
     return ""
 
 
-def made_up_tool(source: Source, verb: str | None = None, noun: str | None = None) -> Tool:
+def _tell_apart(source: Source, parameters: list[Parameter]) -> None:
+    """Name the parameter where the user's words alone could mean either of two ('to Anna to Oslo')."""
+    seen: set[str] = set()
+    for parameter in parameters:
+        first = parameter.phrase.split(" ")[0]
+        if parameter.schema["type"] == "string" and first in seen:
+            form = source.pick(("with {p} {v}", "{p} {v}", "{p}: {v}", "with {p} = {v}"))
+            parameter.phrase = form.format(p=parameter.name.replace("_", " "), v=parameter.value)
+        seen.add(first)
+
+
+def made_up_tool(source: Source, style: Naming, verb: str | None = None, noun: str | None = None) -> Tool:
     """Return a tool composed of a verb, an object and up to four parameters."""
     verb = verb or source.pick(tuple(_VERBS))
     noun = noun or source.pick(
@@ -180,7 +246,7 @@ def made_up_tool(source: Source, verb: str | None = None, noun: str | None = Non
     kinds = source.some(
         list(STRING_KINDS) * 1
         + ["count", "minutes", "percent", "price", "decimal", "enum", "enum", "enum", "flag", "flag", "list", "list"],
-        source.pick((0, 1, 1, 2, 2, 2, 3, 3, 4)),
+        source.pick((0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4)),
     )
     for kind in kinds:
         parameter = make_parameter(source, kind, taken)
@@ -193,6 +259,7 @@ def made_up_tool(source: Source, verb: str | None = None, noun: str | None = Non
                 # Optional and not mentioned: it must stay out of the call.
                 parameter.phrase = ""
     said = source.pick(_VERBS[verb])
+    _tell_apart(source, parameters)
     adjective = _natural_phrases(source, parameters)
     spoken_noun = f"{adjective} {noun}" if adjective else noun
     if verb in _ASKING and source.chance(0.3):
@@ -230,8 +297,8 @@ def made_up_tool(source: Source, verb: str | None = None, noun: str | None = Non
             f"This function can {source.pick(_VERBS[verb])} {article(noun)}.",
         )
     )
-    name = _tool_name(source, verb, noun)
-    if source.chance(0.08) and noun.replace(" ", "_") in name:
+    name = style.tool(source, verb, noun)
+    if source.chance(0.08) and noun.split()[-1] in name.lower():
         description = ""
     keys = tuple(source.some(_RESULT_KEYS, source.number(1, 3)))
     return Tool(name, description, parameters, request, keys, f"{verb} {noun}")
@@ -253,45 +320,78 @@ def _usual_parameter(source: Source, kind: str, name: str) -> Parameter:
         made = make_parameter(source, kind, set())
         assert made is not None
         if made.name.islower():
-            return Parameter(name, made.schema, made.value, "-")
+            return Parameter(name, made.schema, made.value, "-", kind=kind)
 
 
-def usual_tool(source: Source) -> Tool:
-    """Return one of the tools that everybody's first example has."""
+# Words of usual names that others would choose: the name has to be read, not known.
+_SYNONYMS = {
+    "get": ("fetch", "lookup", "query", "show", "read", "check", "current"), "create": ("add", "new", "make", "save"),
+    "set": ("start", "create", "change", "update"), "send": ("post", "write", "deliver"), "find": ("search", "get", "list", "lookup"),
+    "search": ("find", "query", "lookup", "browse"), "add": ("create", "append", "insert", "put"), "play": ("start", "queue"),
+    "book": ("reserve", "make", "order"), "convert": ("change", "exchange", "calculate"), "lookup": ("get", "find", "track", "check"),
+    "delete": ("remove", "erase", "drop"), "translate": ("convert",), "read": ("open", "load", "get", "cat"), "write": ("save", "store", "create"),
+    "list": ("get", "show", "all"), "order": ("buy", "request"), "call": ("phone", "dial", "ring"), "track": ("find", "follow", "check"),
+}  # fmt: skip
+_PARAMETER_SYNONYMS = {
+    "city": ("location", "place", "town", "where", "city_name"), "location": ("city", "place", "loc"), "days": ("num_days", "count", "n"),
+    "to": ("recipient", "receiver", "to_address", "target"), "recipient": ("to", "name", "contact", "person"), "subject": ("title", "headline"),
+    "body": ("text", "content", "message"), "text": ("message", "content", "body", "note", "input"), "amount": ("value", "sum", "money"),
+    "language": ("target_language", "lang", "to"), "minutes": ("duration", "time", "duration_minutes", "length"), "time": ("when", "at", "start", "due"),
+    "query": ("q", "search", "keywords", "question", "term"), "company": ("symbol", "name", "stock"), "people": ("guests", "seats", "party_size"),
+    "artist": ("name", "singer", "band"), "room": ("lamp", "place", "area"), "brightness": ("level", "percent"), "sides": ("faces", "n"),
+    "title": ("name", "summary", "label"), "date": ("day", "when", "on"), "place": ("city", "location"), "origin": ("from", "start", "from_city"),
+    "destination": ("to", "end", "to_city"), "task": ("item", "text", "todo", "title"), "path": ("file", "filename", "file_path", "name"),
+    "order_id": ("id", "order_number", "order"), "expression": ("formula", "input", "expr"), "restaurant": ("name", "place", "venue"),
+    "a": ("x", "first", "left"), "b": ("y", "second", "right"), "content": ("text", "data", "body"), "name": ("contact", "person", "who"),
+    "word": ("term", "text"), "topic": ("subject", "about", "category"), "number": ("n", "value", "x"), "country": ("nation", "where"),
+    "size": ("pizza_size", "portion"), "priority": ("level", "urgency"), "unit": ("units", "scale"),
+}  # fmt: skip
+
+
+def usual_tool(source: Source, style: Naming) -> Tool:
+    """Return one of the tools that everybody's first example has, under the usual names or others."""
     topic, description, slots, requests, keys = source.pick(_USUAL)
-    name = topic
     parameters = [_usual_parameter(source, kind, slot) for kind, slot in slots]
     request = source.pick(requests).format(**{parameter.name: parameter.value for parameter in parameters})
-    if source.chance(0.3):
-        name = source.pick(
-            (
-                name.replace("get_", "fetch_"),
-                name.replace("_", "-"),
-                f"{name}_{source.coin()}",
-                name.title().replace("_", "")[0].lower() + name.title().replace("_", "")[1:],
-            )
-        )
+    words = topic.split("_")
+    if source.chance(0.5):
+        words[0] = source.pick(_SYNONYMS.get(words[0], (words[0],)))
+    if source.chance(0.08):
+        words.append(source.coin())
+    name = style.write(" ".join(words))
+    # 'a' and 'b' change together, into 'x' and 'y' or 'first' and 'second'.
+    index = source.number(0, 2)
+    for parameter in parameters if source.chance(0.6) else ():
+        others = _PARAMETER_SYNONYMS.get(parameter.name, (parameter.name,))
+        other = others[index] if parameter.name in ("a", "b") else source.pick(others)
+        if other not in {one.name for one in parameters}:
+            parameter.name = other
     if source.chance(0.3):
         source.random.shuffle(parameters)
+    if source.chance(0.25):
+        begins = request if request.startswith("I ") else request[0].lower() + request[1:]
+        request = source.pick(_POLITE_BEFORE) + begins
+    if source.chance(0.1):
+        description = ""
     return Tool(name, description, parameters, request, keys, topic)
 
 
-def make_tool(source: Source) -> Tool:
+def make_tool(source: Source, style: Naming) -> Tool:
     """Return a tool with a request for it."""
-    return usual_tool(source) if source.chance(0.3) else made_up_tool(source)
+    return usual_tool(source, style) if source.chance(0.36) else made_up_tool(source, style)
 
 
-def neighbours(source: Source, tool: Tool, count: int) -> list[Tool]:
+def neighbours(source: Source, style: Naming, tool: Tool, count: int) -> list[Tool]:
     """Return other tools to offer; some share the verb or the object, so choosing takes reading both."""
     others: list[Tool] = []
     verb, _, noun = tool.topic.partition(" ")
     while len(others) < count:
         if noun and source.chance(0.35):
-            other = made_up_tool(source, noun=noun)
+            other = made_up_tool(source, style, noun=noun)
         elif noun and source.chance(0.3):
-            other = made_up_tool(source, verb=verb)
+            other = made_up_tool(source, style, verb=verb)
         else:
-            other = make_tool(source)
+            other = make_tool(source, style)
         names = {tool.name, *(one.name for one in others)}
         topics = {tool.topic, *(one.topic for one in others)}
         # Verbs that mean nearly the same would make the right choice a matter of taste.

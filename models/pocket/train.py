@@ -171,6 +171,17 @@ def rate_at(step: int, steps: int, warmup: int = 100, decay_fraction: float = 0.
     return max(0.002, min(1.0, (step + 1) / warmup, falling))
 
 
+def with_all_key_value_heads(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights that had fewer key and value heads with as many as the model has now, computing the same."""
+    size = CONFIG.num_key_value_heads * CONFIG.head_dim
+    grown = dict(state)
+    for name, weight in state.items():
+        if name.endswith(("k_proj.weight", "v_proj.weight")) and len(weight) < size:
+            heads = weight.view(-1, CONFIG.head_dim, CONFIG.hidden_size)
+            grown[name] = heads.repeat_interleave(CONFIG.num_key_value_heads // len(heads), dim=0).reshape(size, -1)
+    return grown
+
+
 def loss_of(model: Pocket, batch: tuple[Tensor, Tensor, Tensor, Packed], quantized: bool, rows: bool) -> Tensor:
     """Return the weighted mean loss of a batch. `rows` forgets document boundaries (for machines without CUDA)."""
     tokens, targets, weights, packed = batch
@@ -222,7 +233,7 @@ def main() -> None:
     stream = Stream(options.workers, options.first_chunk, options.batch_tokens)
     model = Pocket().to(device)
     if options.start:
-        model.load_state_dict(load_file(options.start))
+        model.load_state_dict(with_all_key_value_heads(load_file(options.start)))
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     muon = Muon(matrices)
