@@ -1,4 +1,4 @@
-"""ModelCard: one model, with its files for each engine."""
+"""ModelCard: one model as people name it, with its artifacts: a build for each engine, device and precision."""
 
 from __future__ import annotations
 
@@ -8,38 +8,69 @@ import msgspec
 
 Device = Literal["webgpu", "wasm"]
 
+Purpose = Literal["chat", "code", "math", "multilingual", "vision", "embedding", "low-end"]
+
+# What the page's `load` takes of an artifact; the rest is for choosing and downloading one.
+_WIRE = ("url", "library", "dtype", "overrides", "low_resource", "vram_mb", "features", "model_type", "manifest")
+
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A model's files for one engine on one device.
+    """A model's files for one engine on one device, and what they need.
 
-    ``url`` is the folder with the files, absolute or relative to the site. ``library`` is WebLLM's compiled model,
-    ``dtype`` the precision that Transformers.js takes, ``features`` the WebGPU features that the device must have,
-    ``vram_mb`` the GPU memory it needs in mebibytes.
+    ``id`` is the engine's own name for this build. ``url`` is the folder with the files, absolute or relative to the
+    site; ``bundled`` says that they are the site's own and need no download. ``library`` is WebLLM's compiled model,
+    ``model_type`` the kind of pipeline it needs when that is no chat (``"embedding"``, ``"vision"``), ``manifest`` the
+    name of a model's own list of its resources. ``dtype`` is the precision that Transformers.js takes, ``files`` the
+    names to fetch where they cannot be told from it. ``features`` are the WebGPU features the device must have,
+    ``vram_mb`` the memory and ``buffer_mb`` the largest buffer it needs, in mebibytes. ``download_bytes`` is computed
+    from the parameters while ``download_estimated``. ``low_resource`` is WebLLM's word that limited devices (phones)
+    can run it.
     """
 
     engine: str
     device: Device
     url: str
+    id: str | None = None
     library: str | None = None
     dtype: str | None = None
     overrides: dict[str, Any] | None = None
     low_resource: bool | None = None
     vram_mb: float | None = None
     features: list[str] = []
+    model_type: Literal["embedding", "vision"] | None = None
+    manifest: str | None = None
+    quantization: str | None = None
+    context_window: int | None = None
+    buffer_mb: float | None = None
+    bundled: bool = False
+    download_bytes: int | None = None
+    download_estimated: bool = True
+    files: list[str] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Return the artifact as the page's ``load`` takes it."""
         wire: dict[str, Any] = msgspec.to_builtins(self)
-        del wire["engine"], wire["device"]
-        return wire
+        return {name: wire[name] for name in _WIRE if name in wire}
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A model that can run in the page: what it is, and its artifacts."""
+    """A model that can run in the page: what it is and is good for, and its artifacts.
+
+    ``family`` is its line of models ("Qwen3"), ``license`` an SPDX id or the name of its terms. ``context_window`` is
+    the most that a build of it takes, in tokens. ``tools`` says that it was trained to call tools, ``vision`` that it
+    takes images. ``cloud_equivalent`` names a cloud model of about its strength, where there is one.
+    """
 
     id: str
     artifacts: list[Artifact]
     name: str = ""
+    family: str = ""
+    type: Literal["chat", "embedding"] = "chat"
     parameters: int | None = None
     license: str | None = None
+    license_url: str | None = None
     context_window: int | None = None
+    purposes: list[Purpose] = []
+    tools: bool = False
+    vision: bool = False
+    cloud_equivalent: str | None = None

@@ -1,0 +1,357 @@
+"""Fit: can this device run a model, and why not, in words that a user understands.
+
+What a device tells is taken for what it is. ``maxBufferSize`` is not GPU memory; the memory of an adapter of its own
+is told by nobody, so it is called unknown, never guessed. Only where the GPU works in the computer's memory does
+``memory_gb`` bound it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import msgspec
+
+from ..device import AdapterInfo, DeviceFacts
+from ..errors import BrowserLLMError, DownloadInterrupted, OutOfMemory, QuotaExceeded, Unavailable, Unsupported
+from .card import Artifact, ModelCard
+
+PREFERENCE: tuple[tuple[str, str], ...] = (
+    ("webllm", "webgpu"),
+    ("transformersjs", "webgpu"),
+    ("transformersjs", "wasm"),
+)
+"""Engines and devices, the best first; what is not listed comes last."""
+
+NO_WEBGPU = {
+    "insecure_context": "WebGPU needs a secure page (https, or localhost)",
+    "no_api": "this browser has no WebGPU",
+    "no_adapter": "WebGPU finds no adapter on this machine",
+    "device_failed": "the WebGPU adapter gives no device",
+}
+"""What the reasons of a page without WebGPU mean."""
+
+MIB = 2**20
+
+# What is left of the computer's memory for a model on a GPU that shares it: macOS, for one, hands out three quarters.
+UNIFIED_SHARE = 0.75
+
+# Below this need, memory that nobody tells is not worth a warning: every WebGPU adapter has it.
+SMALL_MB = 1024
+
+# A WebAssembly memory ends at 4 GiB, and the runtime needs room beside the weights.
+WASM_MB = 3584
+
+# Kept free beside a download: what else the origin stores, and that sizes are estimates.
+STORAGE_MARGIN = 1.1
+
+# What web-llm 0.2.86 asks of an adapter whatever the model is (detectGPUDevice in its TVM runtime).
+WEBLLM_LIMITS = {
+    "maxBufferSize": 256 * MIB,
+    "maxStorageBufferBindingSize": 128 * MIB,
+    "maxComputeWorkgroupStorageSize": 32 * 1024,
+    "maxStorageBuffersPerShaderStage": 10,
+}
+
+
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why not, or what to mind: a ``code`` for programs, a ``message`` for people, and the build it is about."""
+
+    code: str
+    message: str
+    artifact: str | None = None
+
+
+class Candidate(NamedTuple):
+    """A build that could run a model, and what on this device stands against it."""
+
+    artifact: Artifact
+    obstacle: BrowserLLMError | None
+
+
+class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether a device can take a model.
+
+    ``artifact`` is the best build that fits, ``None`` when none does. ``reasons`` say why the builds that come before
+    it, or all of them, do not; ``warnings`` what to mind about the one that does.
+    """
+
+    model: str
+    fits: bool
+    artifact: Artifact | None = None
+    reasons: list[Reason] = []
+    warnings: list[Reason] = []
+
+
+def candidates(
+    card: ModelCard,
+    facts: DeviceFacts,
+    engine: str | None = None,
+    device: str | None = None,
+    engines: Collection[str] | None = None,
+) -> list[Candidate]:
+    """Return the builds of a model, the best first, each with what keeps this device from running it (or ``None``).
+
+    ``engine`` and ``device`` leave only theirs; ``engines`` are those the page has, where that is known. A build with
+    whole weights is left out where the engine has a quantized one: it is taken by its own id only. Space and connection
+    are no part of this: what is downloaded already needs neither (see `fit`). Raises `Unsupported` when the model has
+    no build for that engine and device.
+    """
+    chosen = [
+        artifact
+        for artifact in card.artifacts
+        if engine in (None, artifact.engine) and device in (None, artifact.device)
+    ]
+    if not chosen:
+        wanted = " and ".join(
+            f"{name} {value!r}" for name, value in (("engine", engine), ("device", device)) if value is not None
+        )
+        there = ", ".join(dict.fromkeys(f"{artifact.engine} on {artifact.device}" for artifact in card.artifacts))
+        raise Unsupported(
+            f"model {card.id!r} has nothing for {wanted}; it has: {there}",
+            data={"parameter": "device" if engine is None else "engine"},
+        )
+    return [Candidate(artifact, _obstacle(artifact, card, facts, engines)) for artifact in sorted(chosen, key=_rank)]
+
+
+def fit(
+    card: ModelCard | Artifact,
+    facts: DeviceFacts,
+    *,
+    engine: str | None = None,
+    device: str | None = None,
+    engines: Collection[str] | None = None,
+    free_bytes: int | None = None,
+    stored: Collection[str] = (),
+) -> Fit:
+    """Say whether this device can download and run a model, and why not.
+
+    ``free_bytes`` is the space for downloads, otherwise the browser's quota less its usage; ``stored`` are the ids of
+    the builds that are downloaded already. Raises `Unsupported` as `candidates` does.
+    """
+    if isinstance(card, Artifact):
+        card = ModelCard(id=card.id or card.url, artifacts=[card])
+    reasons: list[Reason] = []
+    for artifact, unfit in candidates(card, facts, engine, device, engines):
+        here = artifact.bundled or artifact.id in stored
+        obstacle = unfit or (None if here else _unobtainable(artifact, facts, free_bytes))
+        if obstacle is None:
+            return Fit(card.id, True, artifact, reasons, warnings(artifact, facts, stored=here))
+        reason = Reason(_code(obstacle), str(obstacle), artifact.id)
+        if not any(known.message == reason.message for known in reasons):
+            reasons.append(reason)
+    return Fit(card.id, False, None, reasons)
+
+
+def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) -> list[Reason]:
+    """Return what to mind about a build that this device can run."""
+    found: list[Reason] = []
+
+    def mind(code: str, message: str) -> None:
+        found.append(Reason(code, message, artifact.id))
+
+    if artifact.device == "webgpu":
+        if _is_software(facts):
+            mind("software_adapter", "WebGPU runs in software on this device, which is slow; take a small model")
+        need, most = artifact.vram_mb, _memory(facts)
+        if need is not None and need > SMALL_MB and most.mb is None:
+            mind("memory_unknown", f"needs {_mb(need)} of GPU memory; the browser does not tell how much there is")
+        elif need is not None and most.mb is not None and need > most.mb:
+            mind(
+                "memory_unknown",
+                f"needs {_mb(need)} of memory; the browser tells only that there are {most.total_gb:g} GB or more",
+            )
+        if artifact.low_resource is False and _is_mobile(facts):
+            mind("not_for_phones", "WebLLM does not list this build for phones; it may be closed for want of memory")
+    size = None if stored else artifact.download_bytes
+    if size is not None:
+        about = "about " if artifact.download_estimated else ""
+        metered = _metered(facts)
+        if metered is not None:
+            mind("metered", f"downloads {about}{size_text(size)}, and {metered}")
+    return found
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a size for people, in decimal megabytes or gigabytes: "376 MB", "1.3 GB"."""
+    return f"{size_bytes / 1e9:,.1f} GB" if size_bytes >= 1e9 else f"{max(1, round(size_bytes / 1e6))} MB"
+
+
+def _obstacle(
+    artifact: Artifact, card: ModelCard, facts: DeviceFacts, engines: Collection[str] | None
+) -> BrowserLLMError | None:
+    if engines is not None and artifact.engine not in engines:
+        return Unavailable(
+            f"the page has no engine {artifact.engine!r}, only {', '.join(map(repr, engines)) or 'none'}",
+            reason="missing_feature",
+        )
+    if artifact.device == "wasm":
+        return _wasm_obstacle(artifact, facts)
+    webgpu = facts.webgpu
+    if not webgpu.available:
+        reason = webgpu.reason or "no_adapter"
+        return Unavailable(NO_WEBGPU.get(reason, f"WebGPU is not available: {reason!r}"), reason=reason)
+    return _missing_features(artifact, card, facts) or _small_limits(artifact, facts) or _little_memory(artifact, facts)
+
+
+def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
+    if facts.wasm.simd is False:
+        return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
+    need = artifact.vram_mb or (artifact.download_bytes or 0) / MIB
+    if need > WASM_MB:
+        return OutOfMemory(f"needs {_mb(need)} of memory; WebAssembly has room for {_mb(WASM_MB)} at most")
+    total, exact = _told_gb(facts)
+    if total is not None and exact and need > total * 1024 * UNIFIED_SHARE:
+        return _out_of_memory(need, total)
+    return None
+
+
+def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts) -> BrowserLLMError | None:
+    missing = sorted(set(artifact.features) - set(facts.webgpu.features))
+    if not missing:
+        return None
+    message = f"needs {' and '.join(missing)}, this adapter has none"
+    for other in sorted(card.artifacts, key=_rank):
+        if other.engine != artifact.engine or set(other.features) - set(facts.webgpu.features):
+            continue
+        if other.device == "webgpu" and other.vram_mb is not None:
+            precision = "f32" if "shader-f16" in missing else "other"
+            message += f"; the {precision} build needs {_mb(other.vram_mb)}"
+            break
+    return Unavailable(message, reason="missing_feature", data={"missing": missing})
+
+
+def _small_limits(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
+    limits = facts.webgpu.limits
+    if artifact.engine == "webllm":
+        for name, least in WEBLLM_LIMITS.items():
+            if limits.get(name, least) < least:
+                return _limit(name, limits[name], f"WebLLM needs at least {least:,}")
+    need, name = artifact.buffer_mb, "maxStorageBufferBindingSize"
+    if need is None or name not in limits:
+        return None
+    granted = limits[name]
+    if artifact.engine == "webllm" and granted < 1024 * MIB:
+        granted = 128 * MIB  # its runtime asks for 1 GiB or, where that is too much, for the least there is
+    if granted < need * MIB:
+        return _limit(name, limits[name], f"the model needs a buffer of {_mb(need)} and would get {_mb(granted / MIB)}")
+    return None
+
+
+def _limit(name: str, value: float, need: str) -> BrowserLLMError:
+    return Unavailable(
+        f"this adapter's {name} is {value:,.0f}; {need}", reason="missing_feature", data={"limit": name, "value": value}
+    )
+
+
+def _little_memory(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
+    memory = _memory(facts)
+    if artifact.vram_mb is None or memory.mb is None or not memory.exact or artifact.vram_mb <= memory.mb:
+        return None
+    return _out_of_memory(artifact.vram_mb, memory.total_gb)
+
+
+def _out_of_memory(need: float, total_gb: float) -> BrowserLLMError:
+    usable = total_gb * 1024 * UNIFIED_SHARE
+    return OutOfMemory(
+        f"needs {_mb(need)} of memory; this device has about {total_gb:g} GB, of which a model can use {_mb(usable)}",
+        data={"need_mb": need, "usable_mb": usable},
+    )
+
+
+def _unobtainable(artifact: Artifact, facts: DeviceFacts, free_bytes: int | None) -> BrowserLLMError | None:
+    """Return why this device cannot download a build now."""
+    size = artifact.download_bytes
+    free: float | None = free_bytes
+    if free is None and facts.storage.quota is not None:
+        free = max(0, facts.storage.quota - (facts.storage.usage or 0))
+    if size is not None and free is not None and size * STORAGE_MARGIN > free:
+        about = "about " if artifact.download_estimated else ""
+        return QuotaExceeded(
+            f"needs {about}{size_text(size)} of storage; the browser has {size_text(free)} left for this site",
+            data={"need_bytes": size, "free_bytes": free},
+        )
+    if facts.online is False:
+        return DownloadInterrupted("is not downloaded, and this device is offline", data={"reason": "offline"})
+    return None
+
+
+class _Memory(NamedTuple):
+    """What a model on the GPU can have: ``mb`` is None where nobody tells, and a lower bound unless ``exact``."""
+
+    mb: float | None
+    exact: bool
+    total_gb: float
+
+
+def _memory(facts: DeviceFacts) -> _Memory:
+    total, exact = _told_gb(facts)
+    if total is None or not (_is_software(facts) or _shares_memory(facts.webgpu.adapter)):
+        return _Memory(None, False, 0)
+    return _Memory(total * 1024 * UNIFIED_SHARE, exact, total)
+
+
+def _told_gb(facts: DeviceFacts) -> tuple[float | None, bool]:
+    """Return the memory that the browser tells, and whether there is no more of it.
+
+    Browsers round to a power of two and stop counting: at 8, and since Chromium 147 at 32 except on phones
+    (https://chromestatus.com/feature/6330376953921536). Where a stop may be met, there may be more.
+    """
+    total = facts.memory_gb
+    return total, total is not None and (total < 8 or 8 < total < 32)
+
+
+def _is_software(facts: DeviceFacts) -> bool:
+    adapter = facts.webgpu.adapter
+    return adapter is not None and adapter.fallback is True
+
+
+def _shares_memory(adapter: AdapterInfo | None) -> bool:
+    """Whether the GPU works in the computer's memory, by the names that Chromium's Dawn gives (gpu_info.json)."""
+    vendor, architecture = (adapter.vendor or "", adapter.architecture or "") if adapter else ("", "")
+    if vendor == "intel":
+        return not architecture.endswith(("hp", "hpg"))  # those are graphics cards
+    return vendor in ("apple", "arm", "broadcom", "img-tec", "imagination", "qualcomm", "samsung")
+
+
+def _is_mobile(facts: DeviceFacts) -> bool:
+    return any(word in facts.user_agent for word in ("Android", "iPhone", "iPad", "Mobile"))
+
+
+def _metered(facts: DeviceFacts) -> str | None:
+    connection = facts.connection
+    if connection is not None and connection.type == "cellular":
+        return "this connection is cellular"
+    if connection is not None and connection.save_data:
+        return "this browser is set to save data"
+    return None
+
+
+def _code(error: BrowserLLMError) -> str:
+    """Return the most telling word for a reason: why it is unavailable, or else the error's own code."""
+    if isinstance(error, DownloadInterrupted):
+        return "offline"
+    return error.reason if isinstance(error, Unavailable) else error.code
+
+
+def _mb(mebibytes: float) -> str:
+    return f"{mebibytes:,.0f} MB"
+
+
+# Four bits before three, half-width arithmetic before full, and whole weights last: they cost four times the memory.
+_QUANTIZATION = ("q4f16_1", "q4f32_1", "q3f16_1", "q4f16", "q4", "q0f16", "q0f32")
+
+
+def _is_whole(artifact: Artifact) -> bool:
+    return (artifact.quantization or "").startswith("q0")
+
+
+def _rank(artifact: Artifact) -> tuple[int, int, int]:
+    """Order builds: by engine and device, then precision, then the longer context (it costs no other download)."""
+    step = (artifact.engine, artifact.device)
+    quantization = artifact.quantization or ""
+    return (
+        PREFERENCE.index(step) if step in PREFERENCE else len(PREFERENCE),
+        _QUANTIZATION.index(quantization) if quantization in _QUANTIZATION else 0,
+        -(artifact.context_window or 0),
+    )
