@@ -4,6 +4,7 @@ import type { Clock } from "../../web/src/engine/outbox.ts";
 import type { ChatOutcome, EmitText, Engine, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
 import type { ChatRequest } from "../../web/src/engine/options.ts";
 import type { LoadOrder } from "../../web/src/engine/protocol.ts";
+import type { FileFetcher, FileStore } from "../../web/src/engine/files/operations.ts";
 import { EngineRegistry } from "../../web/src/engine/registry.ts";
 import { Prober } from "../../web/src/engine/probe.ts";
 import { Service } from "../../web/src/engine/service.ts";
@@ -107,10 +108,40 @@ export interface Said {
   readonly error?: { code: string; message: string; data: Record<string, unknown> };
 }
 
+export interface Ordered {
+  readonly op: string;
+  readonly order: unknown;
+  readonly signal: AbortSignal | null;
+  readonly report: LoadContext["report"] | null;
+  readonly end: Gate<unknown>;
+}
+
+/** The file operations that were ordered; the test ends them. */
+export class FakeFiles implements FileFetcher, FileStore {
+  readonly ordered: Ordered[] = [];
+
+  readonly read = (order: unknown, signal: AbortSignal): Promise<never> => this.#take("read", order, signal);
+  readonly inspect = (order: unknown, signal: AbortSignal): Promise<never> => this.#take("inspect", order, signal);
+  readonly download = (order: unknown, signal: AbortSignal, report: unknown): Promise<never> =>
+    this.#take("download", order, signal, report as LoadContext["report"]);
+  readonly stored = (): Promise<never> => this.#take("stored", null);
+  readonly delete = (order: unknown): Promise<never> => this.#take("delete", order);
+  readonly journal = (order: unknown): Promise<never> => this.#take("journal", order);
+  readonly persist = (): Promise<never> => this.#take("persist", null);
+  readonly pick = (order: unknown, signal: AbortSignal): Promise<never> => this.#take("pick", order, signal);
+
+  #take(op: string, order: unknown, signal: AbortSignal | null = null, report: LoadContext["report"] | null = null): Promise<never> {
+    const end = new Gate<unknown>();
+    this.ordered.push({ op, order, signal, report, end });
+    return end.promise as Promise<never>;
+  }
+}
+
 /** A service with a fake engine, and peers that write down what they are told. */
 export class Bench {
   readonly engine = new FakeEngine();
   readonly clock = new ManualClock();
+  readonly files = new FakeFiles();
   readonly peers: Peer[] = [];
   readonly service = new Service({
     registry: new EngineRegistry([
@@ -118,6 +149,8 @@ export class Bench {
       { name: "broken", version: "1", import: () => Promise.reject(new TypeError("no network")) },
     ]),
     prober: new Prober({ isSecureContext: false, crossOriginIsolated: false, navigator: { userAgent: "test" } }),
+    fetcher: this.files,
+    store: this.files,
     base: "https://example.org/app/",
     event: (name, data) => {
       for (const peer of this.peers) peer.event(name, data);

@@ -62,6 +62,37 @@ describe("what a request may say", () => {
     expect(read({ v: 1, id: 1, op: "load", args: load })).toMatchObject({ request: { order: load } });
   });
 
+  it("reads the operations on files, with their defaults", () => {
+    const file = { url: "models/a.bin", cache: "webllm/model" };
+    const order = (op: string, args: object): unknown => {
+      const message = read({ v: 1, id: 1, op, args });
+      if (message.kind !== "request") throw new Error(JSON.stringify(message));
+      return message.request;
+    };
+    expect(order("read_file", { ...file, refresh: true })).toEqual({ op: "read_file", order: { ...file, refresh: true } });
+    expect(order("inspect_files", { urls: ["a", "https://b.org/"] })).toEqual({ op: "inspect_files", urls: ["a", "https://b.org/"] });
+    expect(order("download", { files: [file] })).toEqual({
+      op: "download",
+      order: {
+        files: [{ ...file, size_bytes: null, hash: null }],
+        parallel: 4,
+        verify_stored: false,
+        retries: 6,
+        backoff_ms: 500,
+        max_backoff_ms: 30_000,
+        stall_ms: 30_000,
+      },
+    });
+    const whole = { ...file, size_bytes: 5, hash: { algorithm: "md5", value: "A".repeat(32) } };
+    expect(order("download", { files: [whole], parallel: 2, retries: 0, backoff_ms: 0 })).toMatchObject({
+      order: { files: [{ size_bytes: 5, hash: { algorithm: "md5", value: "a".repeat(32) } }], parallel: 2, retries: 0, backoff_ms: 0 },
+    });
+    expect(order("delete_files", { entries: [file] })).toEqual({ op: "delete_files", order: { entries: [file], partials: [] } });
+    expect(order("journal", { put: { k: { a: 1 } } })).toEqual({ op: "journal", order: { put: { k: { a: 1 } }, remove: [] } });
+    expect(order("pick_files", { key: "k" })).toEqual({ op: "pick_files", order: { key: "k", prompt: "" } });
+    for (const op of ["stored", "persist"]) expect(order(op, {})).toEqual({ op });
+  });
+
   it("reads every chat option, and treats null as absent", () => {
     const options = {
       max_tokens: 5,
@@ -125,6 +156,40 @@ describe("what a request may say", () => {
     ["count_tokens", { model: "m" }, "messages"],
     ["count_tokens", { model: "m", text: "a", messages: [{ role: "user", content: "a" }] }, "text"],
     ["probe", { refresh: "yes" }, "refresh"],
+    ["read_file", { cache: "webllm/model" }, "url"],
+    ["read_file", { url: "file:///etc/passwd", cache: "webllm/model" }, "url"],
+    ["read_file", { url: "https://me:secret@host.org/a", cache: "webllm/model" }, "url"],
+    ["read_file", { url: "a", cache: "other" }, "cache"],
+    ["read_file", { url: "a", cache: "webllm/model", refresh: 1 }, "refresh"],
+    ["inspect_files", {}, "urls"],
+    ["inspect_files", { urls: ["a", "data:,x"] }, "urls[1]"],
+    ["inspect_files", { urls: ["http://["] }, "urls[0]"],
+    ["download", {}, "files"],
+    ["download", { files: Array.from({ length: 10_001 }, () => ({})) }, "files"],
+    ["download", { files: ["a"] }, "files[0]"],
+    ["download", { files: [{ cache: "webllm/model" }] }, "files[0].url"],
+    ["download", { files: [{ url: "a" }] }, "files[0].cache"],
+    ["download", { files: [{ url: "a", cache: "webllm/model", size_bytes: -1 }] }, "files[0].size_bytes"],
+    ["download", { files: [{ url: "a", cache: "webllm/model", hash: "abc" }] }, "files[0].hash"],
+    ["download", { files: [{ url: "a", cache: "webllm/model", hash: { algorithm: "sha1", value: "a" } }] }, "files[0].hash.algorithm"],
+    ["download", { files: [{ url: "a", cache: "webllm/model", hash: { algorithm: "md5", value: "a" } }] }, "files[0].hash.value"],
+    ["download", { files: [{ url: "a", cache: "webllm/model", hash: { algorithm: "md5", value: "x".repeat(32) } }] }, "files[0].hash.value"],
+    ["download", { files: [], parallel: 0 }, "parallel"],
+    ["download", { files: [], parallel: 17 }, "parallel"],
+    ["download", { files: [], retries: -1 }, "retries"],
+    ["download", { files: [], retries: 1.5 }, "retries"],
+    ["download", { files: [], backoff_ms: -1 }, "backoff_ms"],
+    ["download", { files: [], max_backoff_ms: "long" }, "max_backoff_ms"],
+    ["download", { files: [], stall_ms: 0 }, "stall_ms"],
+    ["download", { files: [], verify_stored: 1 }, "verify_stored"],
+    ["delete_files", { entries: [{ url: "a", cache: "b" }] }, "entries[0].cache"],
+    ["delete_files", { partials: [5] }, "partials[0]"],
+    ["journal", { put: { k: 5 } }, "put.k"],
+    ["journal", { put: { "": {} } }, "put"],
+    ["journal", { remove: [5] }, "remove[0]"],
+    ["pick_files", {}, "key"],
+    ["pick_files", { key: "x".repeat(513) }, "key"],
+    ["pick_files", { key: "k", prompt: 5 }, "prompt"],
   ])("refuses %s with %j", (op, args, parameter) => {
     expect(refusal({ v: 1, id: 3, op, args })).toMatchObject({ code: "invalid_request", parameter });
   });

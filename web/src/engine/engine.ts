@@ -4,7 +4,7 @@ import type { Device, LoadOrder, Phase, TokenLogprob } from "./protocol.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
 
 export interface LoadProgress {
-  readonly phase: Exclude<Phase, "queued">;
+  readonly phase: Exclude<Phase, "queued" | "verifying">;
   /** 0..1, or null where the runtime does not know. */
   readonly fraction: number | null;
   readonly text: string;

@@ -3,6 +3,19 @@
 import { PageError, type ErrorBody } from "./errors.ts";
 import { parseChatArgs, parseCountArgs, parseEmbedArgs, type ChatRequest, type CountRequest, type EmbedRequest } from "./options.ts";
 import { Fields, isRecord, show } from "./fields.ts";
+import {
+  parseDeleteArgs,
+  parseDownloadArgs,
+  parseInspectArgs,
+  parseJournalArgs,
+  parsePickArgs,
+  parseReadArgs,
+  type DeleteOrder,
+  type DownloadOrder,
+  type JournalOrder,
+  type PickOrder,
+  type ReadOrder,
+} from "./files/orders.ts";
 
 export const PROTOCOL_VERSION = 1;
 /** Longest text accepted, in UTF-16 units: a message cannot have fewer bytes than units. */
@@ -25,13 +38,35 @@ export type Request =
   | { readonly op: "chat"; readonly chat: ChatRequest }
   | { readonly op: "embed"; readonly embed: EmbedRequest }
   | { readonly op: "count_tokens"; readonly count: CountRequest }
-  | { readonly op: "status" };
+  | { readonly op: "status" }
+  | { readonly op: "read_file"; readonly order: ReadOrder }
+  | { readonly op: "inspect_files"; readonly urls: readonly string[] }
+  | { readonly op: "download"; readonly order: DownloadOrder }
+  | { readonly op: "stored" }
+  | { readonly op: "delete_files"; readonly order: DeleteOrder }
+  | { readonly op: "journal"; readonly order: JournalOrder }
+  | { readonly op: "persist" }
+  | { readonly op: "pick_files"; readonly order: PickOrder };
 
 export type Inbound =
   | { readonly kind: "request"; readonly id: number; readonly request: Request }
   | { readonly kind: "cancel"; readonly id: number };
 
-export type Phase = "queued" | "downloading" | "loading" | "compiling" | "warming_up";
+export type Phase = "queued" | "downloading" | "verifying" | "loading" | "compiling" | "warming_up";
+
+export type FileState = "waiting" | "downloading" | "verifying" | "retrying" | "done";
+
+/** How far one file of a download is. */
+export interface FileProgress {
+  readonly url: string;
+  readonly state: FileState;
+  readonly loaded_bytes: number;
+  readonly total_bytes: number | null;
+  /** 1 for the first try; grows with every failure, also when a file starts again. */
+  readonly attempt: number;
+  /** How long until the next try; null unless it waits for one. */
+  readonly retry_in_ms: number | null;
+}
 
 export interface Progress {
   readonly phase: Phase;
@@ -40,6 +75,8 @@ export interface Progress {
   readonly loaded_bytes: number | null;
   readonly total_bytes: number | null;
   readonly position?: number;
+  /** Of a download: the files that changed since the last message. */
+  readonly files?: readonly FileProgress[];
 }
 
 export interface TokenLogprob {
@@ -126,6 +163,22 @@ function readRequest(op: unknown, args: Fields): Request {
       return { op, count: parseCountArgs(args) };
     case "status":
       return { op };
+    case "read_file":
+      return { op, order: parseReadArgs(args) };
+    case "inspect_files":
+      return { op, urls: parseInspectArgs(args) };
+    case "download":
+      return { op, order: parseDownloadArgs(args) };
+    case "stored":
+      return { op };
+    case "delete_files":
+      return { op, order: parseDeleteArgs(args) };
+    case "journal":
+      return { op, order: parseJournalArgs(args) };
+    case "persist":
+      return { op };
+    case "pick_files":
+      return { op, order: parsePickArgs(args) };
     default:
       throw protocolError(`'op' must be an operation of the protocol, not ${show(op)}`);
   }

@@ -3,6 +3,8 @@
 import { cancelled, PageError, toPageError } from "./errors.ts";
 import type { EmitText, LoadedModel, LoadProgress } from "./engine.ts";
 import type { EngineRegistry } from "./registry.ts";
+import { absolute, type FileRef } from "./files/orders.ts";
+import type { FileFetcher, FileStore } from "./files/operations.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
 import type { LoadOrder, Progress, Request } from "./protocol.ts";
 import { FifoQueue } from "./queue.ts";
@@ -23,6 +25,8 @@ interface Entry {
 export interface ServiceOptions {
   readonly registry: EngineRegistry;
   readonly prober: Prober;
+  readonly fetcher: FileFetcher;
+  readonly store: FileStore;
   /** The URL that relative URLs stand on. */
   readonly base: string;
   readonly event: (name: string, data: Readonly<Record<string, unknown>>) => void;
@@ -54,8 +58,33 @@ export class Service {
         return this.#count(request.count);
       case "status":
         return this.#status();
+      // Files need no turn in the queue: a chat goes on while a model downloads.
+      case "read_file":
+        return this.#options.fetcher.read(this.#found(request.order), reply.signal);
+      case "inspect_files":
+        return this.#options.fetcher.inspect(request.urls.map(this.#absolute), reply.signal);
+      case "download": {
+        const order = { ...request.order, files: request.order.files.map(this.#found) };
+        return this.#options.fetcher.download(order, reply.signal, (progress) => { reply.progress(progress); });
+      }
+      case "stored":
+        return this.#options.store.stored();
+      case "delete_files": {
+        const { entries, partials } = request.order;
+        return this.#options.store.delete({ entries: entries.map(this.#found), partials: partials.map(this.#absolute) });
+      }
+      case "journal":
+        return this.#options.store.journal(request.order);
+      case "persist":
+        return this.#options.store.persist();
+      case "pick_files":
+        return this.#options.store.pick(request.order, reply.signal);
     }
   };
+
+  readonly #absolute = (url: string): string => absolute(url, this.#options.base);
+
+  readonly #found = <T extends FileRef>(file: T): T => ({ ...file, url: this.#absolute(file.url) });
 
   async #load(order: LoadOrder, reply: Reply): Promise<unknown> {
     const done = await this.#turn(reply);

@@ -7,12 +7,13 @@
  */
 
 import { version } from "../../package.json";
-import { toPageError } from "./errors.ts";
+import { PageError, toPageError } from "./errors.ts";
 import { isRecord } from "./fields.ts";
 import { Peer } from "./peer.ts";
 import { Prober, type ProbeScope } from "./probe.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 import { engines } from "./engines.ts";
+import type { FileFetcher, FileStore } from "./files/operations.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
 
@@ -50,9 +51,13 @@ function broadcast(name: string, data: Readonly<Record<string, unknown>>): void 
   for (const peer of peers) peer.event(name, data);
 }
 
+const coming = new Proxy({} as FileFetcher & FileStore, {
+  get: (_, name) => () => Promise.reject(new PageError("unsupported", `this page has no '${String(name)}' yet`)),
+});
+
 function addPeer(base: string, send: (text: string) => void): Peer {
   // One page, one base: the first peer's is every peer's.
-  service ??= new Service({ registry, prober, base, event: broadcast });
+  service ??= new Service({ registry, prober, fetcher: coming, store: coming, base, event: broadcast });
   const { handle } = service;
   const peer = new Peer({ send }, hello, handle);
   peers.add(peer);

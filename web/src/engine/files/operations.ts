@@ -1,0 +1,72 @@
+/** The two halves of what the worker does with files: fetching them, and looking after what is kept. */
+
+import type { JsonRecord } from "../fields.ts";
+import type { Progress } from "../protocol.ts";
+import type { CacheName, StoredEntry } from "./caches.ts";
+import type { DeleteOrder, DownloadOrder, FileRef, JournalOrder, PickOrder, ReadOrder } from "./orders.ts";
+
+/** A manifest's text, and whether it came from the cache or the network. */
+export interface ReadResult {
+  readonly text: string;
+  readonly size_bytes: number;
+  readonly from: "cache" | "network";
+}
+
+export interface InspectedFile {
+  readonly url: string;
+  /** null when nobody answers. */
+  readonly status: number | null;
+  /** null when the server does not say, or says it of a compressed form. */
+  readonly size_bytes: number | null;
+  readonly ranges: boolean;
+}
+
+export type Verified = "hash" | "size" | "none" | "stored";
+
+export interface DownloadedFile extends FileRef {
+  readonly size_bytes: number;
+  readonly fetched_bytes: number;
+  /** How many bytes an earlier download had left. */
+  readonly resumed_from: number;
+  readonly verified: Verified;
+}
+
+export interface DownloadResult {
+  readonly files: readonly DownloadedFile[];
+  readonly fetched_bytes: number;
+}
+
+/** Fetches files. Every address in an order is absolute. */
+export interface FileFetcher {
+  read(order: ReadOrder, signal: AbortSignal): Promise<ReadResult>;
+  inspect(urls: readonly string[], signal: AbortSignal): Promise<{ files: readonly InspectedFile[] }>;
+  download(order: DownloadOrder, signal: AbortSignal, report: (progress: Progress) => void): Promise<DownloadResult>;
+}
+
+/** A file that is not whole yet. */
+export interface PartialFile {
+  readonly url: string;
+  readonly cache: CacheName;
+  readonly loaded_bytes: number;
+  readonly total_bytes: number | null;
+  /** Epoch milliseconds. */
+  readonly updated_ms: number;
+}
+
+export interface StoredResult {
+  readonly usage_bytes: number | null;
+  readonly quota_bytes: number | null;
+  readonly persisted: boolean;
+  readonly entries: readonly StoredEntry[];
+  readonly partials: readonly PartialFile[];
+  readonly journal: Readonly<Record<string, JsonRecord>>;
+}
+
+/** Looks after what the browser keeps. Every address in an order is absolute. */
+export interface FileStore {
+  stored(): Promise<StoredResult>;
+  delete(order: DeleteOrder): Promise<{ deleted: number; freed_bytes: number }>;
+  journal(order: JournalOrder): Promise<{ journal: Readonly<Record<string, JsonRecord>> }>;
+  persist(): Promise<{ persisted: boolean }>;
+  pick(order: PickOrder, signal: AbortSignal): Promise<{ folder: string; entries: readonly StoredEntry[] }>;
+}
