@@ -111,7 +111,12 @@ def candidates(
             f"model {card.id!r} has nothing for {wanted}; it has: {there}",
             data={"parameter": "device" if engine is None else "engine"},
         )
-    return [Candidate(artifact, _obstacle(artifact, card, facts, engines)) for artifact in sorted(chosen, key=_rank)]
+    quantized = {artifact.engine for artifact in chosen if not _is_whole(artifact)}
+    return [
+        Candidate(artifact, _obstacle(artifact, card, facts, engines))
+        for artifact in sorted(chosen, key=_rank)
+        if not (_is_whole(artifact) and artifact.engine in quantized)
+    ]
 
 
 def fit(
