@@ -6,11 +6,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import sys
 import webbrowser
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +18,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from .doctor import Check, examine
-from .errors import BrowserLLMError, InternalError, Timeout, to_wire
+from .errors import BrowserLLMError, InternalError, Timeout
 from .host import Progress
 from .hosts import connect
 from .local import LocalBackend
 from .models.manager import DEFAULT_MODEL
 from .site import copy_site
+from .terminal import browser_options, finish, print_json, stderr_console
 from .types import ChatDone, ChatResponse, Message, TextDelta
 from .version import __version__
 
@@ -34,32 +33,11 @@ DEFAULT_PORT = 8017
 # What a model writes must not drive the terminal: no control characters but line ends and tabs.
 _NO_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
-Options = Callable[[Callable[..., None]], Callable[..., None]]
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="browserllm", prog_name="browserllm")
 def cli() -> None:
     """Language models in the browser, from Python."""
-
-
-def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what every command that launches a browser takes."""
-    for option in (
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
-        click.option(
-            "--webgpu",
-            type=click.Choice(["auto", "software", "off"]),
-            default="auto",
-            show_default=True,
-            help="The GPU where there is one, always the software adapter, or none.",
-        ),
-        click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
-        click.option("--browser", metavar="PATH", help="The browser to launch; else one is looked for."),
-    ):
-        command = option(command)
-    return command
 
 
 @cli.command()
@@ -73,7 +51,7 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seed", type=int, help="The same seed gives the same answer.")
 @click.option("--visible", is_flag=True, help="Show the browser's window.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
-@_common
+@browser_options
 def run(
     *,
     prompt: str,
@@ -102,7 +80,7 @@ def run(
     options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
 
     async def work() -> int:
-        console = _console()
+        console = stderr_console()
         with console.status("Starting the browser", spinner="dots") as status:
 
             def show(progress: Progress) -> None:
@@ -131,13 +109,13 @@ def run(
         if response is None:
             raise InternalError("the answer ended without its last chunk; please report this")
         if as_json:
-            _print_json({"text": response.text, **msgspec.to_builtins(response)})
+            print_json({"text": response.text, **msgspec.to_builtins(response)})
         else:
             click.echo()
             _summarise(console, response)
         return 0
 
-    _finish(work, as_json=as_json, debug=debug)
+    finish(work, as_json=as_json, debug=debug)
 
 
 def _summarise(console: Console, response: ChatResponse) -> None:
@@ -175,7 +153,7 @@ def chat(*, port: int, no_open: bool, debug: bool) -> None:
             await server.close()
         return 0
 
-    _finish(work, debug=debug)
+    finish(work, debug=debug)
 
 
 def _has_display() -> bool:
@@ -184,7 +162,7 @@ def _has_display() -> bool:
 
 
 @cli.command()
-@_common
+@browser_options
 def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
     """Check whether this machine can run models, and say what to do where it cannot."""
 
@@ -196,10 +174,10 @@ def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bo
                 _print_check(check)
         healthy = all(check.state != "fail" for check in checks)
         if as_json:
-            _print_json({"ok": healthy, "checks": msgspec.to_builtins(checks)})
+            print_json({"ok": healthy, "checks": msgspec.to_builtins(checks)})
         return 0 if healthy else 1
 
-    _finish(work, as_json=as_json, debug=debug)
+    finish(work, as_json=as_json, debug=debug)
 
 
 def _print_check(check: Check) -> None:
@@ -224,46 +202,7 @@ def build(*, folder: Path, force: bool, debug: bool) -> None:
         click.echo(f"Wrote {count} files ({size_bytes / 1e6:.1f} MB) to {folder}")
         return 0
 
-    _finish(work, debug=debug)
-
-
-def _finish(work: Callable[[], Coroutine[Any, Any, int]], *, as_json: bool = False, debug: bool = False) -> None:
-    """Run a command's work and exit with its code; an error becomes one message, not a traceback."""
-    try:
-        code = asyncio.run(work())
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except OSError as error:
-        if isinstance(error, BrowserLLMError):
-            code = _fail(error, as_json=as_json, debug=debug)
-        elif error.errno == errno.EPIPE:
-            raise  # whoever read our output has enough; click exits in silence
-        else:
-            code = _fail(error, as_json=as_json, debug=debug)
-    except Exception as error:
-        code = _fail(error, as_json=as_json, debug=debug)
-    sys.exit(code)
-
-
-def _fail(error: Exception, *, as_json: bool, debug: bool) -> int:
-    if debug:
-        raise error
-    if as_json:
-        _print_json({"error": to_wire(error)})
-        return 1
-    message = str(error)
-    if not isinstance(error, BrowserLLMError):
-        message = f"{type(error).__name__}: {error} (run again with --debug to see where)"
-    _console().print(f"[bold red]Error:[/] [red]{escape(message)}[/]", highlight=False)
-    return 1
-
-
-def _console() -> Console:
-    return Console(stderr=True, soft_wrap=True)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    finish(work, debug=debug)
 
 
 def main() -> None:

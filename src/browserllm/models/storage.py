@@ -1,0 +1,315 @@
+"""What the browser keeps of our models: how much, of which model, last used when; what to evict, and what is nobody's.
+
+What is there is what the caches say. The journal adds which files a finished download had and when the model was last
+used; comparing the two shows what the browser has evicted and what belongs to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+
+from ..host import Host, read
+from .card import Artifact, ModelCard
+
+ABANDONED_MS = 7 * 24 * 3600 * 1000
+"""A part of a file that was not touched for so long is nobody's: who wanted it would have come back."""
+
+
+class StoredFile(msgspec.Struct, frozen=True):
+    """A whole file in one of the caches that the engines read."""
+
+    cache: str
+    url: str
+    size_bytes: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others."""
+        return (self.cache, self.url)
+
+
+class Partial(msgspec.Struct, frozen=True):
+    """The beginning of a file whose download has not ended; ``updated_ms`` since the epoch."""
+
+    url: str
+    cache: str = ""
+    loaded_bytes: int = 0
+    total_bytes: int | None = None
+    updated_ms: float = 0.0
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal says of a download that was finished; times are milliseconds since the epoch."""
+
+    model: str
+    engine: str
+    device: str
+    artifact_id: str | None = None
+    files: list[StoredFile] = []
+    size_bytes: int = 0
+    downloaded_ms: float | None = None
+    last_used_ms: float | None = None
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page says it keeps."""
+
+    usage_bytes: int | None = None
+    quota_bytes: int | None = None
+    persisted: bool | None = None
+    entries: list[StoredFile] = []
+    partials: list[Partial] = []
+    journal: dict[str, Any] = {}
+
+
+class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of one build of a model on this device.
+
+    ``complete`` when nothing is missing of what its download had; ``evicted`` when it was complete once and the browser
+    has taken files away since. ``size_bytes`` is what is there now, parts of files included.
+    """
+
+    key: str
+    model: str
+    engine: str
+    device: str | None = None
+    artifact_id: str | None = None
+    size_bytes: int = 0
+    downloaded_ms: float | None = None
+    last_used_ms: float | None = None
+    complete: bool = False
+    evicted: bool = False
+    files: list[StoredFile] = []
+    partials: list[Partial] = []
+    missing: list[StoredFile] = []
+
+
+class Storage(msgspec.Struct, frozen=True, kw_only=True):
+    """The storage of the page's origin, in bytes; ``None`` where the browser does not say.
+
+    ``used_bytes`` counts everything of the origin, ``models`` what we know of it. ``orphans`` are files in the engines'
+    caches that belong to no model, ``abandoned`` parts of files that nobody has gone on with for a week.
+    """
+
+    used_bytes: int | None = None
+    quota_bytes: int | None = None
+    available_bytes: int | None = None
+    persisted: bool | None = None
+    models: list[StoredModel] = []
+    orphans: list[StoredFile] = []
+    abandoned: list[Partial] = []
+
+    @property
+    def models_bytes(self) -> int:
+        """The bytes of all models, each file counted once."""
+        files = {file.key: file.size_bytes or 0 for model in self.models for file in model.files}
+        partials = {partial.url: partial.loaded_bytes for model in self.models for partial in model.partials}
+        return sum(files.values()) + sum(partials.values())
+
+    def find(self, key: str) -> StoredModel | None:
+        """Return what is kept under a journal's key."""
+        return next((model for model in self.models if model.key == key), None)
+
+
+class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which models to delete, the one unused for longest first, so that ``needed_bytes`` become free.
+
+    ``enough`` is false when that cannot be reached: the rest is in use.
+    """
+
+    needed_bytes: int
+    freed_bytes: int
+    models: list[StoredModel]
+
+    @property
+    def enough(self) -> bool:
+        """Whether the plan frees what is needed."""
+        return self.freed_bytes >= self.needed_bytes
+
+
+def journal_key(model: str, artifact: Artifact) -> str:
+    """Return the journal's key of an artifact: the engine's own id, or model, engine and device."""
+    return artifact.id or f"{model}/{artifact.engine}/{artifact.device}"
+
+
+async def ask_stored(host: Host) -> Stored:
+    """Ask the page what it keeps."""
+    return read(await host.call("stored"), Stored, "'stored'")
+
+
+def take_stock(stored: Stored, cards: Iterable[ModelCard], now_ms: float) -> Storage:
+    """Sort what the page keeps by model: by the journal first, then by the folders of the catalog's artifacts."""
+    files = {entry.key: entry for entry in stored.entries}
+    partials = {partial.url: partial for partial in stored.partials}
+    models: list[StoredModel] = []
+    claimed: set[tuple[str, str]] = set()
+    claimed_partials: set[str] = set()
+    for key, raw in stored.journal.items():
+        record = _read_record(raw)
+        if record is None:
+            continue
+        there = [files[file.key] for file in record.files if _is_there(file, files)]
+        missing = [file for file in record.files if not _is_there(file, files)]
+        parts = [partials[file.url] for file in missing if file.url in partials]
+        claimed.update(file.key for file in record.files)
+        claimed_partials.update(part.url for part in parts)
+        models.append(
+            StoredModel(
+                key=key,
+                model=record.model,
+                engine=record.engine,
+                device=record.device,
+                artifact_id=record.artifact_id,
+                size_bytes=_size(there, parts),
+                downloaded_ms=record.downloaded_ms,
+                last_used_ms=record.last_used_ms,
+                complete=not missing,
+                evicted=bool(missing),
+                files=there,
+                partials=parts,
+                missing=missing,
+            )
+        )
+    loose = {key: entry for key, entry in files.items() if key not in claimed}
+    loose_partials = {url: part for url, part in partials.items() if url not in claimed_partials}
+    abandoned = [part for part in loose_partials.values() if now_ms - part.updated_ms > ABANDONED_MS]
+    for card in cards:
+        models += _unrecorded(card, loose, loose_partials, files)
+    orphans = list(loose.values())
+    free = None
+    if stored.quota_bytes is not None and stored.usage_bytes is not None:
+        free = max(0, stored.quota_bytes - stored.usage_bytes)
+    return Storage(
+        used_bytes=stored.usage_bytes,
+        quota_bytes=stored.quota_bytes,
+        available_bytes=free,
+        persisted=stored.persisted,
+        models=models,
+        orphans=orphans,
+        abandoned=abandoned,
+    )
+
+
+def plan_eviction(models: Collection[StoredModel], needed_bytes: int, keep: Collection[str]) -> EvictionPlan:
+    """Choose what to delete for ``needed_bytes``: the models unused for longest, never one whose name is in ``keep``.
+
+    A file that a model which stays needs too is not counted, because it is not deleted.
+    """
+    order = sorted((model for model in models if model.model not in keep), key=_last_used)
+    chosen: list[StoredModel] = []
+    freed = 0
+    for model in order:
+        if freed >= needed_bytes:
+            break
+        chosen.append(model)
+        files, partials = only_of(chosen, models)
+        freed = _size(files, partials)
+    return EvictionPlan(needed_bytes=needed_bytes, freed_bytes=freed, models=chosen)
+
+
+def only_of(chosen: Collection[StoredModel], models: Collection[StoredModel]) -> tuple[list[StoredFile], list[Partial]]:
+    """Return the files and parts of files of ``chosen`` that no other of ``models`` needs."""
+    keys = {model.key for model in chosen}
+    others = [model for model in models if model.key not in keys]
+    needed = {file.key for model in others for file in model.files}
+    needed_parts = {partial.url for model in others for partial in model.partials}
+    files = {file.key: file for model in chosen for file in model.files if file.key not in needed}
+    partials = {part.url: part for model in chosen for part in model.partials if part.url not in needed_parts}
+    return list(files.values()), list(partials.values())
+
+
+async def delete_files(
+    host: Host, files: Collection[StoredFile], partials: Collection[Partial], keys: Collection[str]
+) -> int:
+    """Delete files, parts of files and journal records; returns the bytes that became free."""
+    if keys:
+        await host.call("journal", {"put": {}, "remove": list(keys)})
+    if not files and not partials:
+        return 0
+    result = await host.call(
+        "delete_files",
+        {
+            "entries": [{"cache": file.cache, "url": file.url} for file in files],
+            "partials": [part.url for part in partials],
+        },
+    )
+    return int(result.get("freed_bytes") or 0)
+
+
+async def put_record(host: Host, key: str, record: Record) -> None:
+    """Write a record into the journal, over the one that is there."""
+    await host.call("journal", {"put": {key: msgspec.to_builtins(record)}, "remove": []})
+
+
+def _read_record(raw: Any) -> Record | None:
+    try:
+        return msgspec.convert(raw, Record)
+    except msgspec.ValidationError:
+        # A record that cannot be read says nothing of its files: they count by their folder, or as orphans.
+        return None
+
+
+def _is_there(file: StoredFile, files: dict[tuple[str, str], StoredFile]) -> bool:
+    found = files.get(file.key)
+    return found is not None and (None in (found.size_bytes, file.size_bytes) or found.size_bytes == file.size_bytes)
+
+
+def _unrecorded(
+    card: ModelCard,
+    loose: dict[tuple[str, str], StoredFile],
+    partials: dict[str, Partial],
+    everything: dict[tuple[str, str], StoredFile],
+) -> list[StoredModel]:
+    """Take from what is loose what lies in the folders of a card's artifacts, and the libraries of those."""
+    found: list[StoredModel] = []
+    for artifact in card.artifacts:
+        files = [file for file in loose.values() if _is_of(artifact, file.cache) and _is_in(artifact.url, file.url)]
+        parts = [part for part in partials.values() if _is_of(artifact, part.cache) and _is_in(artifact.url, part.url)]
+        if not files and not parts:
+            continue
+        if artifact.library is not None:
+            # A library serves many models: it is this one's too, whoever else has claimed it.
+            files += [file for file in everything.values() if _is_in(artifact.library, file.url) and file not in files]
+            parts += [part for part in partials.values() if _is_in(artifact.library, part.url) and part not in parts]
+        for file in files:
+            loose.pop(file.key, None)
+        for part in parts:
+            partials.pop(part.url, None)
+        found.append(
+            StoredModel(
+                key=journal_key(card.id, artifact),
+                model=card.id,
+                engine=artifact.engine,
+                device=artifact.device,
+                artifact_id=artifact.id,
+                size_bytes=_size(files, parts),
+                files=files,
+                partials=parts,
+            )
+        )
+    return found
+
+
+def _is_of(artifact: Artifact, cache: str) -> bool:
+    """Whether a cache is one of those that the artifact's engine reads."""
+    return cache.startswith("webllm/") == (artifact.engine == "webllm")
+
+
+def _is_in(place: str, url: str) -> bool:
+    """Whether a URL is ``place`` or lies in that folder; a place without a host is the site's own."""
+    if "://" not in place:
+        place = "/" + place.removeprefix("./")
+        start = url.find(place, url.find("://") + 3)
+        url = url[start:] if start >= 0 else ""
+    return url == place or url.startswith(place.rstrip("/") + "/")
+
+
+def _size(files: Iterable[StoredFile], partials: Iterable[Partial]) -> int:
+    return sum(file.size_bytes or 0 for file in files) + sum(part.loaded_bytes for part in partials)
+
+
+def _last_used(model: StoredModel) -> float:
+    return model.last_used_ms or model.downloaded_ms or 0.0

@@ -1,0 +1,74 @@
+"""What the commands share: the options of the browser, how they end, and how they speak.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from .errors import BrowserLLMError, to_wire
+
+
+def browser_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what every command that launches a browser takes."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option(
+            "--webgpu",
+            type=click.Choice(["auto", "software", "off"]),
+            default="auto",
+            show_default=True,
+            help="The GPU where there is one, always the software adapter, or none.",
+        ),
+        click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
+        click.option("--browser", metavar="PATH", help="The browser to launch; else one is looked for."),
+    ):
+        command = option(command)
+    return command
+
+
+def finish(
+    work: Callable[[], Coroutine[Any, Any, int]], *, as_json: bool = False, debug: bool = False, lines: bool = False
+) -> None:
+    """Run a command's work and exit with its code; an error becomes one message, not a traceback.
+
+    With ``as_json`` the message is a JSON object, on one line with ``lines``.
+    """
+    try:
+        code = asyncio.run(work())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+            raise  # whoever read our output has enough; click exits in silence
+        code = 1
+        if as_json:
+            print_json({"error": to_wire(error)}, line=lines)
+        else:
+            message = str(error)
+            if not isinstance(error, BrowserLLMError):
+                message = f"{type(error).__name__}: {error} (run again with --debug to see where)"
+            stderr_console().print(f"[bold red]Error:[/] [red]{escape(message)}[/]", highlight=False)
+    sys.exit(code)
+
+
+def stderr_console() -> Console:
+    """Return a console for people: standard output is for what a program may read."""
+    return Console(stderr=True, soft_wrap=True)
+
+
+def print_json(value: Any, *, line: bool = False) -> None:
+    """Print a value as JSON on standard output, indented or on one ``line``."""
+    text = msgspec.json.encode(value)
+    click.echo((text if line else msgspec.json.format(text, indent=2)).decode())
