@@ -99,6 +99,8 @@ class Fault:
     """Answer this status instead."""
     retry_after: str | None = None
     """The Retry-After of that answer."""
+    retry_date_s: float | None = None
+    """The same, as the date that lies so many seconds ahead (dates have whole seconds: up to one less)."""
     first_byte_s: float = 0
     """Wait so long before answering."""
     bytes_per_s: float | None = None
@@ -135,8 +137,11 @@ class Fault:
     needs_token: bool = False
     """Answer 403 to whoever comes without a token, or with a used one."""
 
-    def reaches(self, start: int, stop: int) -> bool:
-        """Whether an answer with these bytes meets the fault's position; true for a fault without one."""
+    def meets(self, asked: int | None, stop: int) -> bool:
+        """Whether an answer from this byte on (None: no range was asked for) has what the fault is about."""
+        if (self.ignore_range or self.refuse_range or self.shift_range) and asked is None:
+            return False
+        start = asked or 0
         places = (self.drop_at, self.reset_at, self.stall_at, self.corrupt_at, self.truncate_at)
         given = [place for place in places if place is not None]
         return not given or any(start <= place < stop for place in given)
@@ -175,13 +180,13 @@ class _File:
     spent: dict[int, int] = field(default_factory=dict)
     """How many answers each fault has spoilt, by its place in the list."""
 
-    def faults_for(self, start: int) -> Fault:
+    def faults_for(self, asked: int | None) -> Fault:
         """The faults that an answer from this byte on meets, as one, and count it."""
         met = _NO_FAULT
         for place, fault in enumerate(self.faults):
             stop = max((fault.content or self.content).size, 1)
             left = fault.times is None or self.spent.get(place, 0) < fault.times
-            if left and fault.reaches(start, stop):
+            if left and fault.meets(asked, stop):
                 self.spent[place] = self.spent.get(place, 0) + 1
                 met = fault.over(met)
         return met
@@ -351,7 +356,7 @@ class _Exchange:
             self._fault = file.faults_now()
             return await self._say(204 if self._fault.cors and self._fault.preflight else 403)
         asked = _first_byte(headers.get("range"))
-        self._fault = file.faults_for(asked or 0) if method == "GET" else file.faults_now()
+        self._fault = file.faults_for(asked) if method == "GET" else file.faults_now()
         return await self._answer(self._fault.content or file.content, asked, address.query)
 
     async def _answer(self, content: Content, asked: int | None, query: str) -> bool:
@@ -359,7 +364,10 @@ class _Exchange:
         if fault.first_byte_s:
             await self._silence(fault.first_byte_s)
         if fault.status is not None:
-            return await self._say(fault.status, {"Retry-After": fault.retry_after} if fault.retry_after else {})
+            retry_after = fault.retry_after
+            if fault.retry_date_s is not None:
+                retry_after = formatdate(time.time() + fault.retry_date_s, usegmt=True)
+            return await self._say(fault.status, {"Retry-After": retry_after} if retry_after else {})
         if fault.redirect is not None:
             return await self._say(302, {"Location": f"{fault.redirect}?token={self._server.new_token()}"})
         if fault.needs_token and method == "GET" and not self._server.use_token(query):
@@ -373,8 +381,9 @@ class _Exchange:
         changed = condition is not None and (condition.startswith("W/") or condition not in validators.values())
         if asked is None or changed or fault.ignore_range:
             return await self._send(content, 0, validators)
-        if asked >= content.size or fault.refuse_range:
-            return await self._say(416, {"Content-Range": f"bytes */{content.size}"})
+        size = _size(content, fault)
+        if asked >= size or fault.refuse_range:
+            return await self._say(416, {"Content-Range": f"bytes */{size}"})
         return await self._send(content, asked + fault.shift_range, validators, partial=True)
 
     def _validators(self, content: Content) -> dict[str, str]:
@@ -388,7 +397,7 @@ class _Exchange:
 
     async def _send(self, content: Content, start: int, headers: dict[str, str], *, partial: bool = False) -> bool:
         fault, request = self._fault, self._request
-        size = content.size if fault.truncate_at is None else min(fault.truncate_at, content.size)
+        size = _size(content, fault)
         if partial:
             headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
         if fault.chunked:
@@ -463,6 +472,10 @@ class _Exchange:
                     raise ConnectionResetError("the other side ended the connection")
         except TimeoutError:
             return
+
+
+def _size(content: Content, fault: Fault) -> int:
+    return content.size if fault.truncate_at is None else min(fault.truncate_at, content.size)
 
 
 def _first_byte(header: str | None) -> int | None:

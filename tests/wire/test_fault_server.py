@@ -91,6 +91,18 @@ def test_a_fault_spoils_as_many_answers_as_it_says(server: FaultServer) -> None:
     assert [each.whole for each in server.requests_for("/file")] == [True, False, False, True]
 
 
+def test_faults_of_ranges_wait_for_a_range(server: FaultServer) -> None:
+    """A fault that is about ranges is not spent on an answer with everything, and the end of a cut file is the end."""
+    server.add("/file", FILE, Fault(refuse_range=True, times=1))
+    assert [Answer(server, "/file", **({"Range": "bytes=9-"} if ranged else {})).status for ranged in (0, 1, 1)] == [
+        200,
+        416,
+        206,
+    ]
+    server.add("/cut", FILE, Fault(truncate_at=1000))
+    assert Answer(server, "/cut", Range="bytes=1000-").headers["content-range"] == "bytes */1000"
+
+
 def test_faults_join_and_heal(server: FaultServer) -> None:
     """Two faults of a file hold at once, and `heal` takes both away."""
     server.add("/a/file", FILE, Fault(corrupt_at=5), Fault(chunked=True))
@@ -188,6 +200,13 @@ def test_a_redirect_has_a_token_for_one_answer(server: FaultServer) -> None:
     assert [Answer(server, target).status for _ in range(2)] == [200, 403]
     assert Answer(server, "/signed").status == 403
     assert Answer(server, Answer(server, "/file").headers["location"].removeprefix(server.other_origin)).body == DATA
+
+
+def test_it_says_when_to_come_again(server: FaultServer) -> None:
+    """Retry-After as a date lies ahead by what was asked, less the part of a second that a date cannot say."""
+    server.add("/busy", FILE, Fault(status=429, retry_date_s=5))
+    told = parsedate_to_datetime(Answer(server, "/busy").headers["retry-after"]).timestamp()
+    assert 3.5 < told - time.time() <= 5
 
 
 def test_it_can_share_with_nobody(server: FaultServer) -> None:

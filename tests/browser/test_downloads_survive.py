@@ -1,0 +1,150 @@
+"""Downloads that meet more than a bad server: a killed browser, a stop, no server at all; and what they say of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import browserllm as bl
+from devtools import DIGESTS, FLAG, DevTools
+from fault_server import Content, Fault, FaultServer
+from served_models import ServedFile, noise_model, pocket_model
+
+MB = 1_000_000
+KILLS = 10
+LOST_PER_KILL = 4 * 1024 * 1024 + 1024 * 1024
+"""The last 4 MiB, and one chunk."""
+
+
+async def wrong_or_missing(profile: Path, files: list[ServedFile]) -> list[str]:
+    """The addresses whose cache entry is not what the server has, read in the browser that runs on this profile."""
+    devtools = await DevTools.open(profile)
+    kept = await devtools.evaluate(DIGESTS, [[file.cache, file.url] for file in files])
+    await devtools.close()
+    return [file.url for digest, file in zip(kept, files, strict=True) if digest != file.content.digest()]
+
+
+async def kill(host: bl.Host) -> None:
+    """SIGKILL for the launched browser and everything it started; returns when the host has noticed."""
+    process = host._process  # what no program should want, so there is no public way
+    os.killpg(process.pid, signal.SIGKILL)
+    await process.exited
+    await host.close()
+
+
+async def test_a_killed_browser_loses_four_megabytes_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten kills at random points of a download: each costs at most the last 4 MiB and a chunk, and the end is whole."""
+    monkeypatch.setenv("BROWSERLLM_BROWSER_FLAGS", FLAG)
+    seed = secrets.randbelow(1_000_000)
+    with FaultServer() as server:
+        sizes = [24 * MB, 14 * MB, 10 * MB]
+        files = noise_model(server, "/kill", sizes)
+        for number, size in enumerate(sizes):
+            path = f"/kill/resolve/main/params_shard_{number}.bin"
+            server.add(path, Content.generated(size, seed=number), Fault(bytes_per_s=24 * MB))
+        total = sum(file.content.size for file in files)
+        orders = {"files": [file.order() for file in files], "parallel": 2, "backoff_ms": 10}
+        points = sorted(random.Random(seed).choices(range(total), k=KILLS))  # noqa: S311
+        lost = []
+        fetched = 0
+        for point in points:
+            host = await bl.connect(profile=tmp_path / "profile", webgpu="off")
+            stored = await host.call("stored")
+            kept = sum(each["size_bytes"] for each in stored["entries"])
+            kept += sum(each["loaded_bytes"] for each in stored["partials"])
+            lost.append(fetched - kept)
+            before = server.sent_bytes()
+            download = asyncio.create_task(host.call("download", orders))
+            # The point is one of the model's bytes: what is kept counts, and what is sent on top of it.
+            reached = lambda: download.done() or kept + server.sent_bytes() - before >= point  # noqa: B023, E731
+            await asyncio.to_thread(server.wait_until, reached)
+            await kill(host)
+            await asyncio.gather(download, return_exceptions=True)
+            fetched = kept + server.sent_bytes() - before
+        async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
+            result = await host.call("download", orders)
+            assert await wrong_or_missing(tmp_path / "profile", files) == []
+            stored = await host.call("stored")
+        again = server.sent_bytes() - total
+        figures = f"seed {seed}: kills at {points}, lost before each {lost}, {again} bytes sent again"
+        assert max(lost) <= LOST_PER_KILL, figures
+        assert again <= KILLS * LOST_PER_KILL, figures
+        assert {file["verified"] for file in result["files"]} <= {"hash", "stored"}
+        assert stored["partials"] == []
+
+
+async def test_a_downloaded_model_answers_without_its_server(tmp_path: Path) -> None:
+    """Downloaded from another origin, then no server and a new browser: both engines load the model and answer."""
+    prompt = "Tell me a story about a fox."
+    with FaultServer() as server:
+        card = pocket_model(server, "/offline-pocket")
+        catalog = bl.Catalog([card])
+        async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
+            manager = bl.ModelManager(host, catalog)
+            for engine, device in (("webllm", "webgpu"), ("transformersjs", "wasm")):
+                await manager.download(card.id, engine=engine, device=device)
+        server.stop()
+        async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
+            replies = []
+            for engine, device in (("webllm", "webgpu"), ("transformersjs", "wasm")):
+                llm = bl.LocalBackend(host, model=card.id, engine=engine, device=device, catalog=catalog)
+                replies.append(await llm.complete(prompt, temperature=0, max_tokens=40))
+    assert [(reply.engine, reply.device) for reply in replies] == [("webllm", "webgpu"), ("transformersjs", "wasm")]
+    assert all("fox" in reply.text.lower() for reply in replies)
+
+
+async def test_the_progress_is_true(tmp_path: Path) -> None:
+    """At 4 MB/s the fraction told is within 5 % of what the server has sent, never goes back, and is told calmly."""
+    told: list[tuple[float, float, float]] = []
+    clock = asyncio.get_running_loop().time
+    with FaultServer() as server:
+        files = noise_model(server, "/progress", [7 * MB, 5 * MB, 3 * MB])
+        for number, size in enumerate([7 * MB, 5 * MB, 3 * MB]):
+            path = f"/progress/resolve/main/params_shard_{number}.bin"
+            drop = [Fault(drop_at=3 * MB, times=1)] if number == 0 else []
+            server.add(path, Content.generated(size, seed=number), Fault(bytes_per_s=2 * MB), *drop)
+        total = sum(file.content.size for file in files)
+
+        def note(progress: bl.Progress) -> None:
+            if progress.fraction is not None:
+                told.append((clock(), progress.fraction, server.sent_bytes("/progress") / total))
+
+        async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
+            orders = {"files": [file.order() for file in files], "parallel": 2, "backoff_ms": 10}
+            await host.call("download", orders, note)
+    assert len(told) >= 8
+    assert max(abs(fraction - true) for _, fraction, true in told) <= 0.05
+    fractions = [fraction for _, fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    # The times are those of the arrival here: messages sent 250 ms apart may come a little closer.
+    gaps = [after[0] - before[0] for before, after in pairwise(told)]
+    assert len(told) <= (told[-1][0] - told[0][0]) / 0.25 + 2
+    assert min(gaps[:-1]) >= 0.2
+
+
+async def test_a_download_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelling keeps what has come; the same download later fetches the rest alone."""
+    monkeypatch.setenv("BROWSERLLM_BROWSER_FLAGS", FLAG)
+    with FaultServer() as server:
+        files = noise_model(server, "/pause", [6 * MB], [Fault(bytes_per_s=12 * MB)])
+        orders = {"files": [file.order() for file in files]}
+        async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
+            for point in (2 * MB, 4 * MB):
+                download = asyncio.create_task(host.call("download", orders))
+                await asyncio.to_thread(server.wait_until, lambda at=point: server.sent_bytes("/pause") >= at)
+                download.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await download
+            result = await host.call("download", orders)
+            assert await wrong_or_missing(tmp_path / "profile", files) == []
+        shard = next(file for file in result["files"] if file["size_bytes"] == 6 * MB)
+        assert shard["resumed_from"] >= 3 * MB
+        assert server.sent_bytes("/pause") - sum(file.content.size for file in files) <= 2 * MB
