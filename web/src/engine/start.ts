@@ -1,5 +1,7 @@
 /** Starts the engine worker from a page. */
 
+import { serveWindow } from "./window/serve.ts";
+
 export interface EngineHandle {
   readonly worker: Worker;
   /** The folder of the page: every file of the site is found from here. */
@@ -12,6 +14,7 @@ export interface EngineHandle {
 export function startEngine(): EngineHandle {
   const base = new URL("./", document.baseURI).href;
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "browserllm-engine" });
+  serveWindow(worker);
   return {
     worker,
     base,

@@ -3,7 +3,8 @@
  *
  * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, url}` for a WebSocket,
  * which is opened here so that no text passes through the page's thread. `base` is where the site's files are. The worker
- * tells the page `{type: "socket", state: "open" | "closed", reason}` of sockets, and `{type: "loaded", models}` for a status line.
+ * tells the page `{type: "socket", state: "open" | "closed", reason}` of sockets, and asks it for what only a window can do
+ * (window/messages.ts).
  */
 
 import { version } from "../../package.json";
@@ -13,9 +14,13 @@ import { Peer } from "./peer.ts";
 import { Prober, type ProbeScope } from "./probe.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 import { engines } from "./engines.ts";
-import type { FileFetcher, FileStore } from "./files/operations.ts";
+import { Journal } from "./files/journal.ts";
+import type { FileFetcher } from "./files/operations.ts";
+import { BrowserStore, type PartialFiles } from "./files/store.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
+import { WindowLink } from "./window/link.ts";
+import type { ToWindow } from "./window/messages.ts";
 
 export type ToWorker =
   | { readonly type: "connect"; readonly base: string; readonly port: MessagePort }
@@ -29,14 +34,17 @@ export interface SocketNews {
 
 /** What of the worker's global scope is used here; TypeScript's libraries offer a page's or a worker's, not both. */
 interface WorkerScope extends ProbeScope {
+  readonly caches?: CacheStorage;
+  readonly indexedDB?: IDBFactory;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
-  postMessage(message: SocketNews): void;
+  postMessage(message: SocketNews | ToWindow): void;
   addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
 }
 
 const scope = self as unknown as WorkerScope;
 const registry = new EngineRegistry(engines);
 const prober = new Prober(scope);
+const windowLink = new WindowLink((message) => { scope.postMessage(message); });
 const peers = new Set<Peer>();
 let service: Service | null = null;
 
@@ -51,13 +59,27 @@ function broadcast(name: string, data: Readonly<Record<string, unknown>>): void 
   for (const peer of peers) peer.event(name, data);
 }
 
-const coming = new Proxy({} as FileFetcher & FileStore, {
+const coming = new Proxy({} as FileFetcher, {
   get: (_, name) => () => Promise.reject(new PageError("unsupported", `this page has no '${String(name)}' yet`)),
 });
 
+// The downloader is on its way; until it is here there is nothing unfinished.
+const noPartials: PartialFiles = { list: () => Promise.resolve([]), remove: () => Promise.resolve() };
+
+function makeStore(base: string): BrowserStore {
+  return new BrowserStore({
+    base,
+    caches: scope.caches,
+    storage: navigator.storage,
+    journal: new Journal(scope.indexedDB),
+    partials: noPartials,
+    window: windowLink,
+  });
+}
+
 function addPeer(base: string, send: (text: string) => void): Peer {
   // One page, one base: the first peer's is every peer's.
-  service ??= new Service({ registry, prober, fetcher: coming, store: coming, base, event: broadcast });
+  service ??= new Service({ registry, prober, fetcher: coming, store: makeStore(base), base, event: broadcast });
   const { handle } = service;
   const peer = new Peer({ send }, hello, handle);
   peers.add(peer);
@@ -94,7 +116,8 @@ function connectSocket(base: string, url: string): void {
 }
 
 scope.onmessage = ({ data }) => {
-  if (!isRecord(data) || data["type"] !== "connect" || typeof data["base"] !== "string") return;
+  if (!isRecord(data) || windowLink.receive(data)) return;
+  if (data["type"] !== "connect" || typeof data["base"] !== "string") return;
   if (data["port"] instanceof MessagePort) connectPort(data["base"], data["port"]);
   else if (typeof data["url"] === "string") connectSocket(data["base"], data["url"]);
 };

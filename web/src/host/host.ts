@@ -4,6 +4,7 @@
  * sent to no server.
  */
 
+import type { ToWindow } from "../engine/window/messages.ts";
 import type { SocketNews } from "../engine/worker.ts";
 import { startEngine } from "../engine/start.ts";
 
@@ -38,7 +39,8 @@ function main(): void {
     engine.worker.terminate();
     show("crashed", `The engine crashed: ${reason}`);
   });
-  engine.worker.addEventListener("message", ({ data }: MessageEvent<SocketNews>) => {
+  engine.worker.addEventListener("message", ({ data }: MessageEvent<SocketNews | ToWindow>) => {
+    if (data.type !== "socket") return;
     if (data.state === "open") show("open", "Connected to Python.");
     else show("closed", `Python has gone: ${data.reason}. You can close this page.`);
   });

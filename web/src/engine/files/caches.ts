@@ -17,12 +17,12 @@
  * The Responses that we put there have `Content-Length` and `Content-Type`, no `Content-Encoding` and no `Vary`.
  */
 
+import type { FileRef } from "./orders.ts";
+
 export const CACHE_NAMES = ["webllm/model", "webllm/config", "webllm/wasm", "transformers-cache"] as const;
 export type CacheName = (typeof CACHE_NAMES)[number];
 
-export interface StoredEntry {
-  readonly cache: CacheName;
-  readonly url: string;
+export interface StoredEntry extends FileRef {
   readonly size_bytes: number;
 }
 
@@ -59,20 +59,24 @@ export async function sizeOf(response: Response): Promise<number> {
   return (await response.blob()).size;
 }
 
-/** Delete files from their caches, and each cache that has become empty. Returns those that were there. */
-export async function deleteEntries(
-  storage: CacheStorage,
-  entries: readonly { readonly cache: CacheName; readonly url: string }[],
-): Promise<readonly { readonly cache: CacheName; readonly url: string }[]> {
-  const deleted: { readonly cache: CacheName; readonly url: string }[] = [];
-  for (const name of new Set(entries.map(({ cache }) => cache))) {
+/** Those of `files` that are there, with their sizes. */
+export async function findEntries(storage: CacheStorage, files: readonly FileRef[]): Promise<readonly StoredEntry[]> {
+  const found = await Promise.all(
+    files.map(async ({ cache, url }): Promise<StoredEntry | null> => {
+      // `ignoreVary`: whatever an engine stored with its server's headers is found too.
+      const response = await storage.match(url, { cacheName: cache, ignoreVary: true });
+      return response === undefined ? null : { cache, url, size_bytes: await sizeOf(response) };
+    }),
+  );
+  return found.filter((entry) => entry !== null);
+}
+
+/** Delete files from their caches, and each cache that has become empty. */
+export async function deleteEntries(storage: CacheStorage, files: readonly FileRef[]): Promise<void> {
+  for (const name of new Set(files.map(({ cache }) => cache))) {
     if (!(await storage.has(name))) continue;
     const cache = await storage.open(name);
-    for (const entry of entries) {
-      // `ignoreVary`: whatever an engine stored with its server's headers goes too.
-      if (entry.cache === name && (await cache.delete(entry.url, { ignoreVary: true }))) deleted.push(entry);
-    }
+    for (const file of files) if (file.cache === name) await cache.delete(file.url, { ignoreVary: true });
     if ((await cache.keys()).length === 0) await storage.delete(name);
   }
-  return deleted;
 }

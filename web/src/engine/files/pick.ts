@@ -1,0 +1,132 @@
+/** A folder that the person picks, copied into the caches that the engines read. */
+
+import { PageError } from "../errors.ts";
+import { isRecord } from "../fields.ts";
+import type { PickedFile, PickedFolder, WindowLink } from "../window/link.ts";
+import { deleteEntries, listEntries, type CacheName, type StoredEntry } from "./caches.ts";
+import type { PickOrder } from "./orders.ts";
+
+export interface PickResult {
+  /** The URL that stands for the folder; only the caches answer it. */
+  readonly folder: string;
+  readonly entries: readonly StoredEntry[];
+}
+
+export interface PickParts {
+  readonly base: string;
+  readonly caches: CacheStorage;
+  readonly storage: Pick<StorageManager, "estimate"> | undefined;
+  readonly window: Pick<WindowLink, "pickFolder">;
+}
+
+/** Where one picked file goes: its name is the path under the folder's URL. */
+export interface Placement {
+  readonly cache: CacheName;
+  readonly name: string;
+  readonly file: Blob;
+}
+
+export class FolderPick {
+  readonly #parts: PickParts;
+
+  constructor(parts: PickParts) {
+    this.#parts = parts;
+  }
+
+  async run({ key, prompt }: PickOrder, signal: AbortSignal): Promise<PickResult> {
+    const picked = await this.#parts.window.pickFolder(prompt, signal);
+    const placements = await place(picked);
+    await this.#checkSpace(placements);
+    const folder = new URL(`own/${encodeURIComponent(key)}/resolve/picked/`, this.#parts.base).href;
+    await this.#clear(folder); // of what an earlier pick of this key left, nothing may be mixed in
+    try {
+      const entries: StoredEntry[] = [];
+      for (const { cache, name, file } of placements) {
+        signal.throwIfAborted();
+        const url = new URL(name.split("/").map(encodeURIComponent).join("/"), folder).href;
+        await (await this.#parts.caches.open(cache)).put(url, new Response(file, { headers: headersFor(name, file) }));
+        entries.push({ cache, url, size_bytes: file.size });
+      }
+      return { folder, entries };
+    } catch (error) {
+      await this.#clear(folder); // half a model is no model
+      throw error;
+    }
+  }
+
+  async #checkSpace(placements: readonly Placement[]): Promise<void> {
+    const needed = placements.reduce((sum, { file }) => sum + file.size, 0);
+    const { quota, usage } = (await this.#parts.storage?.estimate()) ?? {};
+    if (quota === undefined || usage === undefined || needed <= quota - usage) return;
+    throw new PageError(
+      "quota_exceeded",
+      `the folder needs ${megabytes(needed)} and the browser has ${megabytes(quota - usage)} left for this site; delete a model first`,
+      { needed_bytes: needed, available_bytes: quota - usage },
+    );
+  }
+
+  async #clear(folder: string): Promise<void> {
+    const { caches } = this.#parts;
+    await deleteEntries(caches, (await listEntries(caches)).filter(({ url }) => url.startsWith(folder)));
+  }
+}
+
+/** Which files go where: those WebLLM reads, those Transformers.js reads, or both; others stay out. */
+export async function place({ name: folder, files }: PickedFolder): Promise<readonly Placement[]> {
+  const named = new Map(files.map((picked) => [storedName(picked), picked.file]));
+  const placements: Placement[] = [];
+  const put = (cache: CacheName, name: string): void => {
+    const file = named.get(name);
+    if (file !== undefined) placements.push({ cache, name, file });
+  };
+  if (named.has("mlc-chat-config.json")) {
+    for (const name of ["mlc-chat-config.json", "mlc-model-manifest.json"]) put("webllm/config", name);
+    for (const name of ["tensor-cache.json", "tokenizer.json", "tokenizer.model"]) put("webllm/model", name);
+    for (const name of await shardNames(named.get("tensor-cache.json"))) put("webllm/model", name);
+    for (const name of named.keys()) if (name.endsWith(".wasm")) put("webllm/wasm", name);
+  }
+  const networks = [...named.keys()].filter((name) => NETWORK.test(name));
+  if (named.has("config.json") && networks.length > 0) {
+    const texts = [...named.keys()].filter((name) => TEXT.test(name) && !WEBLLM_ONLY.has(name));
+    for (const name of [...texts, ...networks]) put("transformers-cache", name);
+  }
+  if (placements.length > 0) return placements;
+  const some = files.slice(0, 5).map(({ path }) => path);
+  const there = some.length === 0 ? "is empty" : `has ${some.join(", ")}${files.length > some.length ? ", ..." : ""}`;
+  throw new PageError(
+    "model_not_found",
+    `the folder "${folder}" holds no model: it ${there}; WebLLM needs mlc-chat-config.json, Transformers.js needs config.json and .onnx files`,
+    { folder },
+  );
+}
+
+const NETWORK = /\.onnx(?:_data(?:_\d+)?)?$/;
+/** At the folder's top: configuration, tokenizer, chat template. */
+const TEXT = /^[^/]+\.(?:json|jinja|txt)$/;
+const WEBLLM_ONLY: ReadonlySet<string> = new Set(["mlc-chat-config.json", "mlc-model-manifest.json", "tensor-cache.json", "ndarray-cache.json"]);
+
+/** Transformers.js looks for networks in onnx/ alone; files picked one by one, or in a flat folder, have no such path. */
+function storedName({ path }: PickedFile): string {
+  return NETWORK.test(path) && !path.includes("/") ? `onnx/${path}` : path;
+}
+
+async function shardNames(manifest: Blob | undefined): Promise<readonly string[]> {
+  if (manifest === undefined) return [];
+  try {
+    const value: unknown = JSON.parse(await manifest.text());
+    const records = isRecord(value) && Array.isArray(value["records"]) ? (value["records"] as readonly unknown[]) : [];
+    return records.flatMap((record) => (isRecord(record) && typeof record["dataPath"] === "string" ? [record["dataPath"]] : []));
+  } catch {
+    return []; // whoever reads the manifest next says what is wrong with it
+  }
+}
+
+function headersFor(name: string, file: Blob): Record<string, string> {
+  const ending = name.slice(name.lastIndexOf("."));
+  const type = ending === ".json" ? "application/json" : ending === ".wasm" ? "application/wasm" : "application/octet-stream";
+  return { "Content-Length": String(file.size), "Content-Type": type };
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

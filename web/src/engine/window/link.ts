@@ -1,0 +1,69 @@
+/** The worker's side: asks the window, and waits for its answer. */
+
+import { cancelled, PageError } from "../errors.ts";
+import { isRecord, type JsonRecord } from "../fields.ts";
+import type { FromWindow, PickedFolder, ToWindow, Wish } from "./messages.ts";
+
+export type { PickedFile, PickedFolder } from "./messages.ts";
+
+export class WindowLink {
+  readonly #post: (message: ToWindow) => void;
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  #present = false;
+  #lastId = 0;
+
+  constructor(post: (message: ToWindow) => void) {
+    this.#post = post;
+  }
+
+  /** Whether a message of the page was meant for here. */
+  receive(data: JsonRecord): boolean {
+    const message = data as unknown as FromWindow;
+    switch (message.type) {
+      case "window":
+        this.#present = true;
+        return true;
+      case "answer": {
+        const asker = this.#waiting.get(message.id);
+        this.#waiting.delete(message.id);
+        if (message.ok) asker?.resolve(message.value);
+        else if (message.cancelled) asker?.reject(new PageError("cancelled", message.message));
+        else asker?.reject(new PageError("internal", `the page failed: ${message.message}`));
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  /** Ask the browser to keep what is stored when space runs short; it may ask the person. */
+  async persist(): Promise<boolean> {
+    return (await this.#ask({ wish: "persist" }, "asking the browser to keep this site's data", null)) === true;
+  }
+
+  /** Ask the person for a folder. */
+  async pickFolder(prompt: string, signal: AbortSignal): Promise<PickedFolder> {
+    const value = await this.#ask({ wish: "pick_folder", prompt }, "choosing a folder", signal);
+    if (isRecord(value) && typeof value["name"] === "string" && Array.isArray(value["files"])) return value as unknown as PickedFolder;
+    throw new PageError("internal", "the page answered with no folder");
+  }
+
+  #ask(wish: Wish, what: string, signal: AbortSignal | null): Promise<unknown> {
+    if (!this.#present) {
+      const message = `${what} needs a page with a window, and this engine has none that answers`;
+      return Promise.reject(new PageError("unavailable", message, { reason: "no_window" }));
+    }
+    this.#lastId += 1;
+    const id = this.#lastId;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.#waiting.set(id, { resolve, reject });
+      signal?.addEventListener("abort", () => {
+        if (!this.#waiting.delete(id)) return;
+        this.#post({ type: "ask_over", id });
+        reject(signal.reason instanceof Error ? signal.reason : cancelled(what));
+      }, { once: true });
+      this.#post({ type: "ask", id, ...wish });
+    });
+  }
+}

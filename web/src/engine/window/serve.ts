@@ -1,0 +1,31 @@
+/** The window's side: does what the worker asks for and only a window can do. */
+
+import type { FromWindow, ToWindow } from "./messages.ts";
+import { askForFolder } from "./folder.ts";
+
+/** Answer a worker's wishes for as long as the page lives. */
+export function serveWindow(worker: Worker): void {
+  const controls = new Map<number, AbortController>();
+  const post = (message: FromWindow): void => { worker.postMessage(message); };
+  worker.addEventListener("message", ({ data }: MessageEvent<ToWindow>) => {
+    if (data.type === "ask_over") controls.get(data.id)?.abort();
+    if (data.type !== "ask") return;
+    const { id } = data;
+    const over = new AbortController();
+    controls.set(id, over);
+    const doing = data.wish === "persist" ? navigator.storage.persist() : askForFolder(data.prompt, over.signal);
+    doing
+      .then(
+        (value) => {
+          if (value === null) post({ type: "answer", id, ok: false, cancelled: true, message: "the person chose no folder" });
+          else post({ type: "answer", id, ok: true, value });
+        },
+        (error: unknown) => {
+          const message = error instanceof Error ? error.message : String(error);
+          post({ type: "answer", id, ok: false, cancelled: false, message });
+        },
+      )
+      .finally(() => { controls.delete(id); });
+  });
+  post({ type: "window" });
+}
