@@ -9,7 +9,7 @@ NPM    := $(BIN)/python web/build_site.py npm
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test check unit page browser format site wheel lock clean setup
+.PHONY: help run chat test check unit page browser format site catalog wheel lock clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ browser: site ## The tests in a real browser
 	$(BIN)/pytest tests/browser
 
 bench-%: site
-	@$(BIN)/python benchmarks/$*.py
+	@PYTHONPATH=tests:tests/browser $(BIN)/python benchmarks/$*.py
 
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -49,6 +49,9 @@ format: setup ## Format and fix what can be fixed
 
 site: setup ## Build the static site into src/browserllm/static (skips what is unchanged)
 	@$(BIN)/python web/build_site.py
+
+catalog: site ## Write the catalog anew from the pinned web-llm
+	$(NPM) run catalog
 
 wheel: setup ## Build the wheel and the sdist into dist/
 	$(BIN)/python -m build --outdir dist

@@ -10,10 +10,7 @@ import pytest
 import browserllm as bl
 from browserllm.device import AdapterInfo
 from browserllm.models.manager import describe_adapter
-from browserllm.models.pocket_version import POCKET_VERSION
 from browserllm.scripted import HANG, ScriptedHost, Wait, device_facts
-
-POCKET = f"models/pocket/resolve/{POCKET_VERSION}/"
 
 WEBLLM, ON_GPU, ON_CPU = ("webllm", "webgpu"), ("transformersjs", "webgpu"), ("transformersjs", "wasm")
 
@@ -25,39 +22,6 @@ def loads(host: ScriptedHost) -> list[tuple[str, str]]:
 
 def steps(route: list[bl.Hop]) -> list[tuple[str | None, str | None]]:
     return [(hop.engine, hop.device) for hop in route]
-
-
-def test_the_pocket_model_is_always_there() -> None:
-    """The built-in model has an artifact for each engine and device, as the page takes them."""
-    card = bl.Catalog().get("pocket")
-    assert [(a.engine, a.device, a.to_wire()) for a in card.artifacts] == [
-        ("webllm", "webgpu", {"url": POCKET, "library": f"{POCKET}pocket.wasm"}),
-        ("transformersjs", "webgpu", {"url": POCKET, "dtype": "fp32"}),
-        ("transformersjs", "wasm", {"url": POCKET, "dtype": "q8"}),
-    ]
-    assert (card.license, card.context_window) == ("Apache-2.0", 2048)
-
-
-def test_an_unknown_model_names_its_neighbours() -> None:
-    """The error has the name that was wrong and those that are near, or all of them."""
-    with pytest.raises(bl.ModelNotFound, match=r"no model 'poket'.*did you mean 'pocket'"):
-        bl.Catalog().get("poket")
-    with pytest.raises(bl.ModelNotFound, match=r"known models: 'pocket'"):
-        bl.Catalog().get("xyz")
-
-
-def test_custom_models_are_added_never_replaced() -> None:
-    """A card of one's own stands beside the built-in ones; a taken id or an empty card is refused."""
-    mine = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", vram_mb=10)])
-    catalog = bl.Catalog([mine])
-    assert catalog.get("mine") is mine
-    assert "mine" in catalog
-    assert [card.id for card in catalog] == ["pocket", "mine"]
-    assert mine.artifacts[0].to_wire() == {"url": "u", "vram_mb": 10.0}
-    with pytest.raises(bl.InvalidRequest, match="'mine' is in the catalog already"):
-        catalog.add(mine)
-    with pytest.raises(bl.InvalidRequest, match="no artifacts"):
-        catalog.add(bl.ModelCard(id="empty", artifacts=[]))
 
 
 async def test_webllm_comes_first() -> None:

@@ -65,6 +65,8 @@ export function findRecord(order: LoadOrder, base: string): ModelRecord {
   const vram = artifact.number("vram_mb", 0, Infinity);
   const lowResource = artifact.boolean("low_resource");
   const overrides = artifact.record("overrides");
+  const type = artifact.text("model_type") === undefined ? null : artifact.oneOf("model_type", ["embedding", "vision"]);
+  const manifest = artifact.text("manifest");
   return {
     model_id: order.model,
     model: resolve(url, base, "url"),
@@ -73,6 +75,8 @@ export function findRecord(order: LoadOrder, base: string): ModelRecord {
     ...(vram === undefined ? {} : { vram_required_MB: vram }),
     ...(lowResource === undefined ? {} : { low_resource_required: lowResource }),
     ...(features === undefined ? {} : { required_features: [...features] }),
+    ...(type === null ? {} : { model_type: type === "embedding" ? ModelType.embedding : ModelType.VLM }),
+    ...(manifest === undefined ? {} : { model_manifest: manifest }),
   };
 }
 
