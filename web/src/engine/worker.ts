@@ -8,15 +8,17 @@
  */
 
 import { version } from "../../package.json";
-import { PageError, toPageError } from "./errors.ts";
+import { toPageError } from "./errors.ts";
 import { isRecord } from "./fields.ts";
 import { Peer } from "./peer.ts";
 import { Prober, type ProbeScope } from "./probe.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 import { engines } from "./engines.ts";
+import { Downloader } from "./files/download.ts";
+import { browserEnvironment } from "./files/environment.ts";
 import { Journal } from "./files/journal.ts";
-import type { FileFetcher } from "./files/operations.ts";
-import { BrowserStore, type PartialFiles } from "./files/store.ts";
+import { Partials } from "./files/partial.ts";
+import { BrowserStore } from "./files/store.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
 import { WindowLink } from "./window/link.ts";
@@ -45,6 +47,7 @@ const scope = self as unknown as WorkerScope;
 const registry = new EngineRegistry(engines);
 const prober = new Prober(scope);
 const windowLink = new WindowLink((message) => { scope.postMessage(message); });
+const environment = browserEnvironment();
 const peers = new Set<Peer>();
 let service: Service | null = null;
 
@@ -59,27 +62,20 @@ function broadcast(name: string, data: Readonly<Record<string, unknown>>): void 
   for (const peer of peers) peer.event(name, data);
 }
 
-const coming = new Proxy({} as FileFetcher, {
-  get: (_, name) => () => Promise.reject(new PageError("unsupported", `this page has no '${String(name)}' yet`)),
-});
-
-// The downloader is on its way; until it is here there is nothing unfinished.
-const noPartials: PartialFiles = { list: () => Promise.resolve([]), remove: () => Promise.resolve() };
-
 function makeStore(base: string): BrowserStore {
   return new BrowserStore({
     base,
     caches: scope.caches,
     storage: navigator.storage,
     journal: new Journal(scope.indexedDB),
-    partials: noPartials,
+    partials: new Partials(environment),
     window: windowLink,
   });
 }
 
 function addPeer(base: string, send: (text: string) => void): Peer {
   // One page, one base: the first peer's is every peer's.
-  service ??= new Service({ registry, prober, fetcher: coming, store: makeStore(base), base, event: broadcast });
+  service ??= new Service({ registry, prober, fetcher: new Downloader(environment), store: makeStore(base), base, event: broadcast });
   const { handle } = service;
   const peer = new Peer({ send }, hello, handle);
   peers.add(peer);

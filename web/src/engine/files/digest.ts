@@ -1,0 +1,18 @@
+/** Hashes of files that never are in memory as a whole. */
+
+import { createMD5, createSHA256 } from "hash-wasm";
+import type { HashAlgorithm } from "./orders.ts";
+
+export interface Digest {
+  update(bytes: Uint8Array): void;
+  /** The hash of all bytes so far, in lower-case hexadecimal; ends the digest. */
+  hex(): string;
+}
+
+export async function startDigest(algorithm: HashAlgorithm): Promise<Digest> {
+  const hasher = await (algorithm === "md5" ? createMD5() : createSHA256());
+  return {
+    update: (bytes) => { hasher.update(bytes); },
+    hex: () => hasher.digest("hex"),
+  };
+}

@@ -1,0 +1,218 @@
+/** Fetches files for Python: a manifest's text, what servers say of files, and whole models into the engines' caches. */
+
+import { describe, PageError } from "../errors.ts";
+import type { Progress } from "../protocol.ts";
+import { contentLength, isEncoded } from "./answer.ts";
+import type { Environment } from "./environment.ts";
+import { findStored, putFile } from "./intake.ts";
+import type { DownloadedFile, DownloadResult, FileFetcher, InspectedFile, ReadResult } from "./operations.ts";
+import { DEFAULT_RETRY, type DownloadOrder, type FileOrder, type ReadOrder } from "./orders.ts";
+import { lockName, PartialData, UNFLUSHED_BYTES } from "./partial.ts";
+import { Report } from "./report.ts";
+import { Asker, Connection } from "./request.ts";
+import { keepTrying, reasonOf } from "./retry.ts";
+import { Transfer, type Tell } from "./transfer.ts";
+
+/** Manifests are small; what is not is no manifest, and would have to go through one message. */
+export const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+const INSPECT_PARALLEL = 6;
+
+export class Downloader implements FileFetcher {
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  async read({ url, cache, refresh }: ReadOrder, signal: AbortSignal): Promise<ReadResult> {
+    const { caches } = this.#environment;
+    const stored = refresh ? undefined : await caches.match(url, { cacheName: cache, ignoreVary: true });
+    if (stored !== undefined) return textOf(await stored.blob(), "cache");
+    const asker = new Asker(this.#environment, url);
+    const tries = { options: DEFAULT_RETRY, signal, reached: () => 0, waiting: () => undefined };
+    const { blob, type } = await keepTrying(this.#environment, tries, () => this.#fetchText(asker, url, signal));
+    await this.#explainQuota(url, blob.size, () => putFile(caches, { cache, url }, blob, type));
+    return textOf(blob, "network");
+  }
+
+  async #fetchText(asker: Asker, url: string, signal: AbortSignal): Promise<{ blob: Blob; type: string | null }> {
+    const connection = new Connection(this.#environment, url, DEFAULT_RETRY.stall_ms, signal);
+    try {
+      const response = await asker.ask(connection);
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      let size = 0;
+      const reader = response.body?.getReader();
+      while (reader !== undefined) {
+        const { done, value } = await connection.wait(reader.read()).catch((error: unknown) => {
+          throw connection.signal.aborted ? error : asker.broken(error);
+        });
+        if (done) break;
+        pieces.push(value);
+        size += value.length;
+        if (size > MAX_TEXT_BYTES) {
+          const message = `a manifest may have ${MAX_TEXT_BYTES} bytes, and this file has more (${url})`;
+          throw new PageError("invalid_request", message, { parameter: "url", url });
+        }
+      }
+      return { blob: new Blob(pieces), type: response.headers.get("Content-Type") };
+    } finally {
+      connection.close();
+    }
+  }
+
+  async inspect(urls: readonly string[], signal: AbortSignal): Promise<{ files: readonly InspectedFile[] }> {
+    const files = new Array<InspectedFile>(urls.length);
+    await inParallel(urls, INSPECT_PARALLEL, async (url, index) => {
+      files[index] = await this.#inspectOne(url, signal);
+    });
+    return { files };
+  }
+
+  async #inspectOne(url: string, signal: AbortSignal): Promise<InspectedFile> {
+    // With a Range a browser asks for nothing compressed: the length is then the file's own, which no script could
+    // tell otherwise where a server of another origin hides Content-Encoding.
+    const plain = await this.#head(url, { Range: "bytes=0-" }, signal);
+    if (plain !== null && plain.status !== 416) {
+      const { status, headers } = plain;
+      const size = plain.ok && !isEncoded(headers) ? contentLength(headers) : null;
+      const ranges = status === 206 || headers.get("Accept-Ranges") === "bytes";
+      return { url, status: status === 206 ? 200 : status, size_bytes: size, ranges };
+    }
+    // An empty file has no byte 0, and some servers cannot be asked for ranges from another origin.
+    const bare = await this.#head(url, {}, signal);
+    if (bare === null) return { url, status: null, size_bytes: null, ranges: false };
+    const length = plain !== null && bare.ok && !isEncoded(bare.headers) ? contentLength(bare.headers) : null;
+    return { url, status: bare.status, size_bytes: length, ranges: bare.headers.get("Accept-Ranges") === "bytes" };
+  }
+
+  async #head(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response | null> {
+    const connection = new Connection(this.#environment, url, DEFAULT_RETRY.stall_ms, signal);
+    const init: RequestInit = { method: "HEAD", headers, cache: "no-store", signal: connection.signal };
+    try {
+      return await connection.wait(this.#environment.fetch(url, init));
+    } catch {
+      if (signal.aborted) throw reasonOf(signal);
+      return null;
+    } finally {
+      connection.close();
+    }
+  }
+
+  async download(order: DownloadOrder, signal: AbortSignal, send: (progress: Progress) => void): Promise<DownloadResult> {
+    const report = new Report(order.files, this.#environment.clock, send);
+    const files = new Array<DownloadedFile>(order.files.length);
+    // The first failure ends the others too, and is told when they have put down what they have.
+    const failure = new AbortController();
+    const either = AbortSignal.any([signal, failure.signal]);
+    await inParallel(order.files, order.parallel, async (file, index) => {
+      if (either.aborted) return;
+      try {
+        files[index] = await this.#downloadOne(file, order, either, (change) => { report.change(index, change); });
+      } catch (error) {
+        if (!either.aborted) failure.abort(error);
+      }
+    });
+    if (either.aborted) {
+      report.stop();
+      throw signal.aborted ? reasonOf(signal) : failure.signal.reason;
+    }
+    report.flush();
+    return { files, fetched_bytes: files.reduce((sum, file) => sum + file.fetched_bytes, 0) };
+  }
+
+  /** One file; resolves when it is in its cache. Of all who want it, in whatever tab, one fetches and the others wait. */
+  #downloadOne(file: FileOrder, order: DownloadOrder, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => { reject(reasonOf(signal)); };
+      const task = async (): Promise<void> => {
+        try {
+          const stored = await findStored(this.#environment.caches, file, order.verify_stored, signal);
+          if (stored !== null) {
+            resolve(done(file, stored, { fetched_bytes: 0, resumed_from: 0 }, "stored", tell));
+            return;
+          }
+          const { partial, transfer, verified } = await this.#transfer(file, order, signal, tell);
+          // Filling the cache cannot be stopped, and whoever cancels does not have to wait for it; the lock does.
+          signal.addEventListener("abort", abort, { once: true });
+          tell({ state: "verifying" });
+          const blob = await partial.blob();
+          const { caches } = this.#environment;
+          await this.#explainQuota(file.url, blob.size, () => putFile(caches, file, blob, partial.source?.content_type ?? null));
+          await partial.remove();
+          resolve(done(file, blob.size, transfer, verified, tell));
+        } catch (error) {
+          reject(error as Error);
+        } finally {
+          signal.removeEventListener("abort", abort);
+        }
+      };
+      this.#environment.exclusively(lockName(file), signal, task).catch((error: unknown) => {
+        reject(signal.aborted ? reasonOf(signal) : (error as Error));
+      });
+    });
+  }
+
+  /** A file into its partial, which is closed then: whole and checked, or as far as it came. */
+  async #transfer(
+    file: FileOrder,
+    order: DownloadOrder,
+    signal: AbortSignal,
+    tell: Tell,
+  ): Promise<{ partial: PartialData; transfer: Transfer; verified: DownloadedFile["verified"] }> {
+    const together = Math.min(order.parallel, order.files.length);
+    const partial = await PartialData.open(this.#environment, file, UNFLUSHED_BYTES / together);
+    const transfer = new Transfer(this.#environment, file, order, partial, signal, tell);
+    try {
+      const needed = (): number => Math.max(0, (file.size_bytes ?? partial.source?.total_bytes ?? 0) - partial.size);
+      const verified = await this.#explainQuota(file.url, needed, () => transfer.run());
+      partial.close();
+      return { partial, transfer, verified };
+    } catch (error) {
+      try {
+        partial.close();
+      } catch {
+        // A full disk does not take the journal's last line either; what was flushed before it stays.
+      }
+      if (error instanceof PageError && error.code === "integrity") await partial.remove();
+      throw error;
+    }
+  }
+
+  async #explainQuota<T>(url: string, needed: number | (() => number), work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const { name } = describe(error);
+      if (name !== "QuotaExceededError") throw error;
+      const needed_bytes = typeof needed === "number" ? needed : needed();
+      const available_bytes = await this.#environment.available();
+      const room = available_bytes === null ? "" : `, and ${available_bytes} are left`;
+      const message = `the browser's storage is full: this file needs ${needed_bytes} more bytes${room}; delete a model or free disk space (${url})`;
+      throw new PageError("quota_exceeded", message, { url, needed_bytes, available_bytes }, error);
+    }
+  }
+}
+
+function done(
+  { cache, url }: FileOrder,
+  size_bytes: number,
+  { fetched_bytes, resumed_from }: { fetched_bytes: number; resumed_from: number },
+  verified: DownloadedFile["verified"],
+  tell: Tell,
+): DownloadedFile {
+  tell({ state: "done", loaded_bytes: size_bytes, total_bytes: size_bytes, retry_in_ms: null });
+  return { url, cache, size_bytes, fetched_bytes, resumed_from, verified };
+}
+
+async function textOf(blob: Blob, from: ReadResult["from"]): Promise<ReadResult> {
+  return { text: await blob.text(), size_bytes: blob.size, from };
+}
+
+/** Run `work` over all items, so many at a time. */
+async function inParallel<T>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < items.length; index = next++) await work(items[index] as T, index);
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+}

@@ -1,0 +1,45 @@
+/** What the downloader needs of the browser, so that tests can stand in for it. */
+
+import { PageError } from "../errors.ts";
+import { systemClock, type Clock } from "../outbox.ts";
+import { OriginDisk, type Disk } from "./disk.ts";
+
+export interface Environment {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  online(): boolean;
+  /** The site's own origin: whoever answers from there needs to share nothing. */
+  readonly origin: string;
+  readonly clock: Clock;
+  /** Epoch milliseconds. */
+  now(): number;
+  /** 0 up to 1. */
+  random(): number;
+  readonly disk: Disk;
+  readonly caches: CacheStorage;
+  /** Run `task` while nobody else, in any tab, has the lock of this name. */
+  exclusively(name: string, signal: AbortSignal, task: () => Promise<void>): Promise<void>;
+  /** How many more bytes may be stored; null when the browser does not say. */
+  available(): Promise<number | null>;
+}
+
+export function browserEnvironment(): Environment {
+  return {
+    fetch: (url, init) => fetch(url, init),
+    online: () => navigator.onLine,
+    origin: self.location.origin,
+    clock: systemClock,
+    now: () => Date.now(),
+    random: () => Math.random(),
+    disk: new OriginDisk(),
+    get caches() {
+      if ("caches" in self) return self.caches;
+      const message = "the browser keeps nothing for this page: serve it over https or from localhost";
+      throw new PageError("unavailable", message, { reason: "insecure_context" });
+    },
+    exclusively: (name, signal, task) => navigator.locks.request(name, { signal }, task),
+    available: async () => {
+      const { quota, usage } = await navigator.storage.estimate();
+      return quota === undefined || usage === undefined ? null : Math.max(0, quota - usage);
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/** One request of the downloader: its answer, or an error that says whether to try again. */
+
+import { PageError } from "../errors.ts";
+import type { Environment } from "./environment.ts";
+import { MAX_RETRY_AFTER_MS, reasonOf, retryAfterMs, Setback } from "./retry.ts";
+
+export type InterruptReason = "network" | "not_shared" | "missing" | "refused" | "server" | "too_short" | "offline";
+
+export function interrupted(url: string, reason: InterruptReason, what: string, data: object = {}, cause?: unknown): PageError {
+  return new PageError("download_interrupted", `${what} (${url})`, { url, reason, ...data }, cause);
+}
+
+/**
+ * The connection of one try. It ends when `signal` fires, and with a `stalled` setback when the server is silent for `stall_ms`
+ * while it is waited for.
+ */
+export class Connection {
+  readonly #controller = new AbortController();
+  readonly #clock: Environment["clock"];
+  readonly #url: string;
+  readonly #stallMs: number;
+  readonly #outer: AbortSignal;
+  #fail: ((error: Error) => void) | null = null;
+
+  constructor(environment: Pick<Environment, "clock">, url: string, stallMs: number, signal: AbortSignal) {
+    this.#clock = environment.clock;
+    this.#url = url;
+    this.#stallMs = stallMs;
+    this.#outer = signal;
+    signal.addEventListener("abort", this.#abort);
+  }
+
+  /** For what is waited for, so that it ends with the connection. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Wait for something of the server. */
+  wait<T>(promise: Promise<T>): Promise<T> {
+    // No Promise.race with something that lasts: every chunk of a file would leave a reaction behind on it.
+    return new Promise((resolve, reject) => {
+      const stall = this.#clock.after(this.#stallMs, () => { this.#end(this.#stalled()); });
+      this.#fail = reject;
+      if (this.#outer.aborted) this.#abort();
+      promise.then(resolve, reject).finally(stall);
+    });
+  }
+
+  close(): void {
+    this.#outer.removeEventListener("abort", this.#abort);
+    this.#fail = null;
+    this.#controller.abort();
+  }
+
+  readonly #abort = (): void => {
+    this.#end(reasonOf(this.#outer));
+  };
+
+  #end(error: Error): void {
+    this.#fail?.(error);
+    this.#controller.abort(error);
+  }
+
+  #stalled(): Setback {
+    const seconds = this.#stallMs / 1000;
+    const message = `the server sent nothing for ${seconds} s; check the connection and try again (${this.#url})`;
+    return new Setback(new PageError("stalled", message, { url: this.#url, stall_ms: this.#stallMs }));
+  }
+}
+
+/** Asks for one file, as often as its tries need it, and makes sense of what comes back. */
+export class Asker {
+  readonly #environment: Environment;
+  readonly #url: string;
+  #unshared = 0;
+  #answered = false;
+
+  constructor(environment: Environment, url: string) {
+    this.#environment = environment;
+    this.#url = url;
+  }
+
+  /** The answer: 200, or one of `accepted`. Anything else is an error, or a Setback when another try may help. */
+  async ask(connection: Connection, headers: Record<string, string> = {}, accepted: readonly number[] = []): Promise<Response> {
+    let response: Response;
+    try {
+      response = await connection.wait(
+        // The HTTP cache would keep a second copy of everything.
+        this.#environment.fetch(this.#url, { headers, cache: "no-store", signal: connection.signal }),
+      );
+    } catch (error) {
+      if (connection.signal.aborted) throw error;
+      throw await this.#unanswered(connection, error);
+    }
+    this.#answered = true;
+    if (response.status === 200 || accepted.includes(response.status)) return response;
+    throw refusal(this.#url, response, this.#environment.now());
+  }
+
+  /** The connection broke while the body was read. */
+  broken(cause: unknown): Setback {
+    return this.#noConnection("the connection broke", cause);
+  }
+
+  #noConnection(what: string, cause: unknown): Setback {
+    if (!this.#environment.online()) {
+      return new Setback(interrupted(this.#url, "offline", `${what}: this device is offline; connect it and try again`, {}, cause));
+    }
+    return new Setback(interrupted(this.#url, "network", `${what}; check the connection and try again`, {}, cause));
+  }
+
+  /** A browser does not say whether a server is gone or does not share with this site; a request without an answer tells. */
+  async #unanswered(connection: Connection, cause: unknown): Promise<Error> {
+    const gone = this.#noConnection("no answer from the server", cause);
+    if (this.#answered || !this.#environment.online() || new URL(this.#url).origin === this.#environment.origin) return gone;
+    try {
+      const init: RequestInit = { mode: "no-cors", method: "HEAD", cache: "no-store", signal: connection.signal };
+      await connection.wait(this.#environment.fetch(this.#url, init));
+    } catch (error) {
+      return connection.signal.aborted && error instanceof Error ? error : gone;
+    }
+    const message = `the server is there but does not share this file with this site (no CORS headers for ${this.#environment.origin})`;
+    const unshared = interrupted(this.#url, "not_shared", message, {}, cause);
+    // Once may be an accident: the connection of the first request broke, and that of the second did not.
+    this.#unshared += 1;
+    return this.#unshared > 1 ? unshared : new Setback(unshared);
+  }
+}
+
+/** What a status that is no success means. */
+function refusal(url: string, response: Response, now: number): PageError | Setback {
+  const { status } = response;
+  if (status === 404 || status === 410) {
+    return interrupted(url, "missing", `the server has no such file (status ${status}); check the address`, { status });
+  }
+  if (status === 401 || status === 403) {
+    return interrupted(url, "refused", `the server does not give this file to us (status ${status}); it may need a login`, { status });
+  }
+  const wait = retryAfterMs(response.headers.get("Retry-After"), now);
+  const retry_after_s = wait === null ? null : Math.ceil(wait / 1000);
+  const tooLong = wait !== null && wait > MAX_RETRY_AFTER_MS;
+  const again = status === 408 || status === 425 || status === 429 || status >= 500;
+  if (status === 429 || (again && tooLong)) {
+    const when = retry_after_s === null ? "later" : `in ${retry_after_s} s`;
+    const message = `the server asks to come back ${when} (status ${status}) (${url})`;
+    const limited = new PageError("rate_limited", message, { url, status, retry_after_s });
+    return tooLong ? limited : new Setback(limited, wait ?? 0);
+  }
+  const failed = interrupted(url, "server", `the server answered with status ${status}; try again later`, { status });
+  return again ? new Setback(failed, wait ?? 0) : failed;
+}

@@ -1,0 +1,85 @@
+/** When to try again, and when to give up. */
+
+import { cancelled, type PageError } from "../errors.ts";
+import type { Environment } from "./environment.ts";
+import type { RetryOptions } from "./orders.ts";
+
+/** A server that wants to be left alone for longer than this is taken at its word: the download ends. */
+export const MAX_RETRY_AFTER_MS = 120_000;
+
+/** A failure after which another try may help; `error` is what to report when there are no more tries. */
+export class Setback extends Error {
+  readonly error: PageError;
+  /** How long the server asked us to wait. */
+  readonly wait_ms: number;
+
+  constructor(error: PageError, wait_ms = 0) {
+    super(error.message, { cause: error });
+    this.error = error;
+    this.wait_ms = wait_ms;
+  }
+}
+
+export interface Tries {
+  readonly options: RetryOptions;
+  readonly signal: AbortSignal;
+  /** How far the tries have come: one that came further than any before gives the others back. */
+  readonly reached: () => number;
+  readonly waiting: (ms: number) => void;
+}
+
+/** Try until it works, cannot work, or has failed `retries` times in a row without coming further. */
+export async function keepTrying<T>(
+  environment: Pick<Environment, "clock" | "random">,
+  { options, signal, reached, waiting }: Tries,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  let best = reached();
+  for (let failures = 0; ; ) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof Setback)) throw error;
+      const came = reached();
+      failures = came > best ? 1 : failures + 1;
+      best = Math.max(best, came);
+      if (failures > options.retries) throw error.error;
+      const wait = Math.max(error.wait_ms, backoffMs(failures, options, environment.random()));
+      waiting(wait);
+      await sleep(environment.clock, wait, signal);
+    }
+  }
+}
+
+/** Exponential backoff with full jitter: anything between nothing and a bound that doubles with every failure. */
+export function backoffMs(failures: number, { backoff_ms, max_backoff_ms }: RetryOptions, random: number): number {
+  return random * Math.min(max_backoff_ms, backoff_ms * 2 ** (failures - 1));
+}
+
+/** A `Retry-After` header in milliseconds from `now`: seconds or a date; null when there is none that can be read. */
+export function retryAfterMs(header: string | null, now: number): number | null {
+  if (header === null) return null;
+  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? null : Math.max(0, date - now);
+}
+
+/** Resolves after `ms`; rejects as soon as `signal` fires. */
+export function sleep(clock: Environment["clock"], ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      wake();
+      reject(reasonOf(signal));
+    };
+    const wake = clock.after(ms, () => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    });
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+}
+
+export function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : cancelled("the download");
+}
