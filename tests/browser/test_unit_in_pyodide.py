@@ -24,7 +24,9 @@ def test_archive() -> bytes:
         for file in [TESTS / "conftest.py", *sorted((TESTS / "unit").rglob("*"))]:
             if file.is_file() and "__pycache__" not in file.parts:
                 archive.write(file, Path("tests") / file.relative_to(TESTS))
-        archive.writestr("tests/pytest.ini", "[pytest]\naddopts = --import-mode=importlib --strict-markers\n")
+        archive.writestr(
+            "tests/pytest.ini", "[pytest]\naddopts = --import-mode=importlib --strict-markers\npythonpath = .\n"
+        )
         for package in PYTEST_PACKAGES:
             spec = importlib.util.find_spec(package)
             assert spec is not None

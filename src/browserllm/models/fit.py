@@ -7,6 +7,7 @@ is told by nobody, so it is called unknown, never guessed. Only where the GPU wo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ MIB = 2**20
 # What is left of the computer's memory for a model on a GPU that shares it: macOS, for one, hands out three quarters.
 UNIFIED_SHARE = 0.75
 
-# Below this need, memory that nobody tells is not worth a warning: every WebGPU adapter has it.
+# Up to this need, memory that nobody tells is not worth a warning.
 SMALL_MB = 1024
 
 # A WebAssembly memory ends at 4 GiB, and the runtime needs room beside the weights.
@@ -158,16 +159,19 @@ def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) ->
     if artifact.device == "webgpu":
         if _is_software(facts):
             mind("software_adapter", "WebGPU runs in software on this device, which is slow; take a small model")
-        need, most = artifact.vram_mb, _memory(facts)
-        if need is not None and need > SMALL_MB and most.mb is None:
-            mind("memory_unknown", f"needs {_mb(need)} of GPU memory; the browser does not tell how much there is")
-        elif need is not None and most.mb is not None and need > most.mb:
+        need, most = _need(artifact), _memory(facts)
+        if most.mb is None and need.mb > SMALL_MB:
+            mind("memory_unknown", f"{need} of GPU memory; the browser does not tell how much there is")
+        elif most.mb is not None and need.mb > most.mb:
             mind(
                 "memory_unknown",
-                f"needs {_mb(need)} of memory; the browser tells only that there are {most.total_gb:g} GB or more",
+                f"{need} of memory; the browser tells only that there are {most.total_gb:g} GB or more",
             )
         if artifact.low_resource is False and _is_mobile(facts):
-            mind("not_for_phones", "WebLLM does not list this build for phones; it may be closed for want of memory")
+            mind(
+                "not_for_phones",
+                "WebLLM does not count this build as one for phones: the page may be closed for want of memory",
+            )
     size = None if stored else artifact.download_bytes
     if size is not None:
         about = "about " if artifact.download_estimated else ""
@@ -179,7 +183,8 @@ def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) ->
 
 def size_text(size_bytes: float) -> str:
     """Return a size for people, in decimal megabytes or gigabytes: "376 MB", "1.3 GB"."""
-    return f"{size_bytes / 1e9:,.1f} GB" if size_bytes >= 1e9 else f"{max(1, round(size_bytes / 1e6))} MB"
+    megabytes = math.ceil(size_bytes / 1e6)
+    return f"{megabytes} MB" if megabytes < 1000 else f"{size_bytes / 1e9:,.1f} GB"
 
 
 def _obstacle(
@@ -202,11 +207,11 @@ def _obstacle(
 def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
     if facts.wasm.simd is False:
         return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
-    need = artifact.vram_mb or (artifact.download_bytes or 0) / MIB
-    if need > WASM_MB:
-        return OutOfMemory(f"needs {_mb(need)} of memory; WebAssembly has room for {_mb(WASM_MB)} at most")
+    need = _need(artifact)
+    if need.mb > WASM_MB:
+        return OutOfMemory(f"{need} of memory; WebAssembly has room for {_mb(WASM_MB)} at most")
     total, exact = _told_gb(facts)
-    if total is not None and exact and need > total * 1024 * UNIFIED_SHARE:
+    if total is not None and exact and need.mb > total * 1024 * UNIFIED_SHARE:
         return _out_of_memory(need, total)
     return None
 
@@ -219,9 +224,8 @@ def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts) -
     for other in sorted(card.artifacts, key=_rank):
         if other.engine != artifact.engine or set(other.features) - set(facts.webgpu.features):
             continue
-        if other.device == "webgpu" and other.vram_mb is not None:
-            precision = "f32" if "shader-f16" in missing else "other"
-            message += f"; the {precision} build needs {_mb(other.vram_mb)}"
+        if other.device == "webgpu" and _need(other).mb:
+            message += f"; the {'f32' if 'shader-f16' in missing else 'other'} build {_need(other)}"
             break
     return Unavailable(message, reason="missing_feature", data={"missing": missing})
 
@@ -251,16 +255,17 @@ def _limit(name: str, value: float, need: str) -> BrowserLLMError:
 
 def _little_memory(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
     memory = _memory(facts)
-    if artifact.vram_mb is None or memory.mb is None or not memory.exact or artifact.vram_mb <= memory.mb:
+    need = _need(artifact)
+    if memory.mb is None or not memory.exact or need.mb <= memory.mb:
         return None
-    return _out_of_memory(artifact.vram_mb, memory.total_gb)
+    return _out_of_memory(need, memory.total_gb)
 
 
-def _out_of_memory(need: float, total_gb: float) -> BrowserLLMError:
+def _out_of_memory(need: _Need, total_gb: float) -> BrowserLLMError:
     usable = total_gb * 1024 * UNIFIED_SHARE
     return OutOfMemory(
-        f"needs {_mb(need)} of memory; this device has about {total_gb:g} GB, of which a model can use {_mb(usable)}",
-        data={"need_mb": need, "usable_mb": usable},
+        f"{need} of memory; this device has about {total_gb:g} GB, of which a model can use {_mb(usable)}",
+        data={"need_mb": need.mb, "usable_mb": usable},
     )
 
 
@@ -272,13 +277,30 @@ def _unobtainable(artifact: Artifact, facts: DeviceFacts, free_bytes: int | None
         free = max(0, facts.storage.quota - (facts.storage.usage or 0))
     if size is not None and free is not None and size * STORAGE_MARGIN > free:
         about = "about " if artifact.download_estimated else ""
+        margin = ", and a tenth must stay free" if size <= free else ""
         return QuotaExceeded(
-            f"needs {about}{size_text(size)} of storage; the browser has {size_text(free)} left for this site",
+            f"needs {about}{size_text(size)} of storage; the browser has {size_text(free)} left for this site{margin}",
             data={"need_bytes": size, "free_bytes": free},
         )
     if facts.online is False:
         return DownloadInterrupted("is not downloaded, and this device is offline", data={"reason": "offline"})
     return None
+
+
+class _Need(NamedTuple):
+    """The memory a build needs: as its catalog says, or at least its weights, as they are downloaded."""
+
+    mb: float
+    exact: bool
+
+    def __str__(self) -> str:
+        return f"needs {_mb(self.mb)}" if self.exact else f"needs at least {_mb(self.mb)}"
+
+
+def _need(artifact: Artifact) -> _Need:
+    if artifact.vram_mb is not None:
+        return _Need(artifact.vram_mb, True)
+    return _Need((artifact.download_bytes or 0) / MIB, False)
 
 
 class _Memory(NamedTuple):
@@ -299,8 +321,8 @@ def _memory(facts: DeviceFacts) -> _Memory:
 def _told_gb(facts: DeviceFacts) -> tuple[float | None, bool]:
     """Return the memory that the browser tells, and whether there is no more of it.
 
-    Browsers round to a power of two and stop counting: at 8, and since Chromium 147 at 32 except on phones
-    (https://chromestatus.com/feature/6330376953921536). Where a stop may be met, there may be more.
+    Browsers round to a power of two and stop counting: at 8, newer Chromium at 32 except on phones
+    (https://chromestatus.com/feature/6330376953921536). Where the count may have stopped, there may be more.
     """
     total = facts.memory_gb
     return total, total is not None and (total < 8 or 8 < total < 32)
@@ -315,7 +337,7 @@ def _shares_memory(adapter: AdapterInfo | None) -> bool:
     """Whether the GPU works in the computer's memory, by the names that Chromium's Dawn gives (gpu_info.json)."""
     vendor, architecture = (adapter.vendor or "", adapter.architecture or "") if adapter else ("", "")
     if vendor == "intel":
-        return not architecture.endswith(("hp", "hpg"))  # those are graphics cards
+        return not architecture.endswith(("hp", "hpg"))  # these are graphics cards
     return vendor in ("apple", "arm", "broadcom", "img-tec", "imagination", "qualcomm", "samsung")
 
 
