@@ -163,9 +163,11 @@ class ChannelHost(Host):
             raise pending.error
         return pending.result or {}
 
-    def stream(self, op: str, args: Mapping[str, Any] | None = None) -> HostStream:
+    def stream(
+        self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
+    ) -> HostStream:
         """Ask the page for ``op`` and return its chunks as they come."""
-        pending = _Pending()
+        pending = _Pending(on_progress)
         return _ChannelStream(self, self._ask(op, args, pending), pending)
 
     async def close(self) -> None:

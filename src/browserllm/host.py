@@ -23,8 +23,27 @@ class Chunk(msgspec.Struct, omit_defaults=True):
     logprobs: list[Any] | None = None
 
 
+class FileProgress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far one file of a download is.
+
+    ``state`` is ``waiting``, ``downloading``, ``verifying``, ``retrying`` (the next ``attempt`` begins in
+    ``retry_in_ms``) or ``done``.
+    """
+
+    url: str
+    state: str = "waiting"
+    loaded_bytes: int = 0
+    total_bytes: int | None = None
+    attempt: int = 1
+    retry_in_ms: float | None = None
+
+
 class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far a load is: ``fraction`` is 0..1, or ``None`` where nobody knows; ``position`` the place in the queue."""
+    """How far a download or a load is.
+
+    ``fraction`` is 0..1, or ``None`` where nobody knows; ``position`` the place in the queue. A download also has its
+    smoothed speed, the time left in seconds (``None`` while nobody can say), and all its ``files``.
+    """
 
     phase: str
     fraction: float | None = None
@@ -32,6 +51,9 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     loaded_bytes: int | None = None
     total_bytes: int | None = None
     position: int | None = None
+    bytes_per_s: float | None = None
+    seconds_left: float | None = None
+    files: list[FileProgress] = []
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -114,8 +136,14 @@ class Host(ABC):
         """
 
     @abstractmethod
-    def stream(self, op: str, args: Mapping[str, Any] | None = None) -> HostStream:
-        """Ask the page for ``op`` and return its chunks as they come."""
+    def stream(
+        self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
+    ) -> HostStream:
+        """Ask the page for ``op`` and return its chunks as they come.
+
+        An op without chunks may be streamed too: then its end arrives after a `HostStream.cancel`, which a cancelled
+        `call` does not wait for.
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -19,8 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,6 +27,8 @@ from .backend import Backend
 from .channel import PROTOCOL_VERSION, ChannelHost
 from .device import AdapterInfo, DeviceFacts, WasmFacts, WebGPUFacts
 from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, ProtocolError, Unavailable, to_wire
+from .script import CLOSE, DEAF, HANG, Clock, Cue, Wait
+from .scripted_files import OPS, PageSide, ScriptedFile, ScriptedFiles
 from .stream import Delta, Draft
 from .types import (
     Capabilities,
@@ -44,53 +45,8 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class Wait(NamedTuple):
-    """A pause of so many seconds on the script's clock."""
-
-    seconds: float
-
-
-class Cue(Enum):
-    """A step that is no text."""
-
-    HANG = "hang"
-    DEAF = "deaf"
-    CLOSE = "close"
-
-
-HANG: Final = Cue.HANG
-DEAF: Final = Cue.DEAF
-CLOSE: Final = Cue.CLOSE
-
 Step = str | Cue | Wait | BaseException | ReasoningDelta | ToolCallPart
 Answer = str | Sequence[Step]
-
-
-class Clock:
-    """A clock that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        """Start at 0 seconds."""
-        self.now_s = 0.0
-        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait until the clock has been moved by ``seconds``."""
-        import asyncio
-
-        if seconds > 0:
-            future = asyncio.get_running_loop().create_future()
-            self._sleepers.append((self.now_s + seconds, future))
-            await future
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock, and wake whoever has slept long enough."""
-        self.now_s += seconds
-        for due, future in list(self._sleepers):
-            if due <= self.now_s:
-                self._sleepers.remove((due, future))
-                if not future.done():
-                    future.set_result(None)
 
 
 class _Script:
@@ -216,12 +172,17 @@ class ScriptedHost(ChannelHost):
         fail_validation: Mapping[Target, BrowserLLMError] | None = None,
         load_steps: Sequence[Wait | Cue] = (),
         warnings: Sequence[Mapping[str, str]] = (),
+        files: ScriptedFiles | Mapping[str, str | int | ScriptedFile] | None = None,
         engines: Sequence[str] = ("webllm", "transformersjs"),
         protocol: int = PROTOCOL_VERSION,
         clock: Clock | None = None,
     ) -> None:
-        """Play ``answers`` on a device of ``facts``; fail loads and validations where told."""
+        """Play ``answers`` on a device of ``facts``; fail loads and validations where told.
+
+        ``files`` is the web by address and the storage of the browser, or the web alone.
+        """
         self.clock = clock or Clock()
+        self.files = files if isinstance(files, ScriptedFiles) else ScriptedFiles(files)
         self.page = _Page(
             script=_Script(answers, self.clock),
             facts=facts or device_facts(),
@@ -229,6 +190,7 @@ class ScriptedHost(ChannelHost):
             fail_validation=fail_validation or {},
             load_steps=list(load_steps),
             warnings=[dict(warning) for warning in warnings],
+            files=self.files,
             hello={"protocol": protocol, "page_version": "scripted", "engines": [{"name": name} for name in engines]},
         )
         super().__init__(self.page)
@@ -271,6 +233,7 @@ class _Page:
         fail_validation: Mapping[Target, BrowserLLMError],
         load_steps: list[Wait | Cue],
         warnings: list[dict[str, str]],
+        files: ScriptedFiles,
         hello: dict[str, Any],
     ) -> None:
         self.script = script
@@ -279,6 +242,7 @@ class _Page:
         self.fail_validation = fail_validation
         self.load_steps = load_steps
         self.warnings = warnings
+        self.files = files
         self.hello = hello
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.cancelled: list[str] = []
@@ -342,12 +306,27 @@ class _Page:
                     data = await getattr(self, f"_{op}")(request_id, args)
             elif op in {"probe", "status"}:
                 data = getattr(self, f"_{op}")(args)
+            elif op in OPS:
+                data = await self.files.answer(op, args, self._side(request_id, op))
             else:
                 raise ProtocolError(f"there is no op {op!r}")
         except BrowserLLMError as error:
             self.say({"id": request_id, "type": "error", "error": to_wire(error)})
         else:
             self.say({"id": request_id, "type": "result", "data": data})
+
+    def _side(self, request_id: int, op: str) -> PageSide:
+        async def wait(step: Wait | Cue) -> bool:
+            stopped = await self._wait(request_id, step)
+            if stopped:
+                self.cancelled.append(op)
+            return stopped
+
+        return PageSide(
+            report=lambda progress: self.say({"id": request_id, "type": "progress", "data": progress}),
+            wait=wait,
+            drop=lambda: self.drop("the browser was killed"),
+        )
 
     def _probe(self, args: dict[str, Any]) -> Any:
         return msgspec.to_builtins(self.facts)

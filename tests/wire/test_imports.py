@@ -17,9 +17,9 @@ PACKAGE = Path(browserllm.__file__).parent
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
     {"errors", "types", "device", "version"},
-    {"request", "host"},
+    {"request", "host", "script"},
     {"stream", "channel"},
-    {"backend"},
+    {"backend", "scripted_files"},
     {"hosts", "models", "scripted"},
     {"local"},
     {"app", "doctor", "site", "terminal"},
