@@ -86,7 +86,7 @@ def _persona(source: Source) -> tuple[str, str]:
     roll = source.random.random()
     if roll < 0.6:
         return SYSTEM, "Pocket"
-    if roll < 0.85:
+    if roll < 0.87:
         return source.pick(_SYSTEMS), "Pocket"
     me = source.name()
     kind = source.pick(
@@ -140,21 +140,21 @@ def story_conversation(source: Source) -> Conversation:
 def conversation(source: Source) -> Conversation:
     """Return the next conversation of the mix."""
     roll = source.random.random()
-    if roll < 0.48:
+    if roll < 0.54:
         made = tool_conversation(source)
         if source.chance(0.35):
             made["messages"].insert(0, {"role": "system", "content": _persona(source)[0]})
         return made
-    if roll < 0.67:
+    if roll < 0.71:
         return extraction_conversation(source)
-    if roll < 0.69:
+    if roll < 0.73:
         return creation_conversation(source)
-    if roll < 0.77:
+    if roll < 0.80:
         made = memory_conversation(source)
         if source.chance(0.2):
             made["messages"].insert(0, {"role": "system", "content": _persona(source)[0]})
         return made
-    if roll < 0.85:
+    if roll < 0.87:
         return story_conversation(source)
     if roll < 0.985:
         return chat_conversation(source, source.pick((1, 1, 1, 1, 2, 3, 4, 6)))

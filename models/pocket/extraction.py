@@ -259,7 +259,7 @@ _PROSE = (
 _SCHEMA = (
     "(Extract|Get|Read|Take|Find|Please extract|Pull) the (data|data|information|details|facts|fields|values) (from the text |from this text ||)(as JSON|as JSON|in JSON|into JSON) (that matches|matching|that follows|following|according to|valid for|that fits|with) (this|the|the following) (JSON schema|schema): {s}",
     "(Answer|Reply|Respond|Please answer|Answer only|Reply only|Respond only) with (JSON|JSON|a JSON object|valid JSON|one JSON object) (that matches|that matches|matching|that follows|following|according to|that fits|that conforms to|for) (this|the following|the) (JSON schema|schema):(\n| |\n\n){s}",
-    "(JSON schema|Schema|Output schema|Format|Answer format|Expected output|Output format|JSON Schema of the answer): {s}",
+    "(JSON schema|Schema|Output schema|Format|Format|format|FORMAT|The format|Format of the JSON|Use this format|Form|Answer format|Expected output|Output format|JSON Schema of the answer): {s}",
     "The (answer|output|reply|JSON|result) (must|should|has to) (match|follow|fit|conform to|satisfy) (this|the following) (JSON schema|schema):(\n| ){s}",
     "(Fill in|Fill|Use|Follow|Apply) (this|the following) (JSON schema|schema)( from the text| for the answer| with the text||):(\n| ){s}",
     "(Return|Write|Produce|Output|Give me|Make) (JSON|a JSON object|only JSON) (matching|that matches|for|following|with) (this|the|the following) (JSON schema|schema):(\n| ){s}",

@@ -32,7 +32,7 @@ _VERBS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _POLITE = ("{r}!", "Let us {r}.", "{r} for me.", "Hi! {r}.", "Hello, can you {r}?", "I'd like you to {r}.", "Time to {r}.", "We have to {r}.", "It would be great if you could {r}.", "Could you please {r}?", "{r} now", "Use a tool to {r}.", "Go and {r}.", "I have to {r}.", "My boss wants me to {r}.", "Thanks. Now {r}.", "{r}.", "{r}.", "Please {r}.", "Can you {r}?", "Could you {r}?", "I want you to {r}.", "I need you to {r}.", "{r}, please.", "Would you {r}?", "Hey, {r}.", "I would like to {r}.", "Now {r}.", "{r}")  # fmt: skip
 
-_POLITE_BEFORE = ("Please ", "Hi, ", "Hello! ", "ok, ", "And ", "Thanks! Now ", "Quick question: ", "Hey, ", "Now ", "Also, ", "I wonder, ", "Good morning, ")  # fmt: skip
+_POLITE_BEFORE = ("Please ", "It is late. ", "I am busy, so ", "I am back. ", "My hands are full: ", "One more thing: ", "Listen, ", "It is warm today. ", "I am at home. ", "Hi, ", "Hello! ", "ok, ", "And ", "Thanks! Now ", "Quick question: ", "Hey, ", "Now ", "Also, ", "I wonder, ", "Good morning, ")  # fmt: skip
 
 # The usual suspects: name, description, (kind, parameter, said with), requests, result keys.
 _USUAL: tuple[tuple[str, str, tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]], ...] = (
@@ -95,6 +95,31 @@ _USUAL: tuple[tuple[str, str, tuple[tuple[str, str], ...], tuple[str, ...], tupl
     ("schedule_meeting", "Plan a meeting with somebody", (("person", "person"), ("date", "date"), ("time", "time")), ("Schedule a meeting with {person} on {date} at {time}.", "Meeting with {person}, {date}, {time}.", "Set up a call with {person} on {date} at {time}."), ("id", "status")),
     ("count_letters", "Count the letters of a word", (("coin", "word"),), ("How many letters are in {word}?", "Count the letters in {word}.", "How long is the word {word}?"), ("count",)),
     ("open_url", "Open a web page", (("url", "url"),), ("Open {url}.", "Go to {url}.", "Show me the page {url}."), ("title",)),
+    ("set_temperature", "Change the temperature of a room", (("room", "room"), ("decimal", "degrees")), ("Make it {degrees} degrees in the {room}.", "Heat the {room} to {degrees} degrees.", "{degrees} degrees in the {room}, please.", "The {room} should have {degrees} degrees.", "It is cold in the {room}, make it {degrees}."), ("status",)),
+    ("turn_on_lamp", "Switch on the lamp of a room", (("room", "room"),), ("Light in the {room}!", "I need light in the {room}.", "The {room} is dark, put the lamp on.", "Switch on the {room} lamp.", "Lamp on in the {room}, please.", "I cannot see anything in the {room}."), ("status",)),
+    ("turn_off_lamp", "Switch off the lamp of a room", (("room", "room"),), ("No light in the {room}, please.", "Lamp off in the {room}.", "Make the {room} dark.", "I leave the {room}, put the lamp out."), ("status",)),
+    ("open_blinds", "Open the blinds in a room", (("room", "room"),), ("Let the sun into the {room}.", "Open the blinds in the {room}.", "Blinds up in the {room}."), ("status",)),
+    ("rename_path", "Give a file another name", (("path", "path"), ("path", "new_name")), ("Change the name of {path} to {new_name}.", "{path} should be called {new_name}.", "Call {path} {new_name} from now on.", "Rename the file {path} into {new_name}."), ("status",)),
+    ("copy_path", "Copy a file", (("path", "source"), ("path", "target")), ("Copy {source} to {target}.", "Make a copy of {source} called {target}.", "Duplicate {source} as {target}."), ("status",)),
+    ("search_trips", "Find connections between two cities on a day", (("city", "from"), ("city", "to"), ("date", "date")), ("I want to go from {from} to {to} on {date}.", "How do I get to {to} from {from} on {date}?", "A train from {from} to {to}, {date}.", "{from} to {to} on {date}, please.", "Travel from {from} to {to} on {date}."), ("code", "price")),
+    ("find_offers", "Search the products of the shop", (("item", "query"), ("price", "max_price")), ("I need {query}, not more than {max_price} euros.", "Is there {query} under {max_price}?", "Look for {query} up to {max_price} euros.", "Show {query} that cost at most {max_price} euros."), ("name", "price")),
+    ("add_product", "Put something into the basket", (("item", "product"), ("count", "quantity")), ("{quantity} {product}, please.", "I take {quantity} {product}.", "{quantity} times {product} into my basket.", "Order {quantity} of {product}."), ("total",)),
+    ("get_phone_number", "Telephone number of a person", (("person", "name"),), ("How can I reach {name}?", "Which number has {name}?", "I want to phone {name}, what is the number?", "The phone number of {name}, please."), ("result",)),
+    ("post_message", "Write to somebody in the chat", (("person", "user"), ("text", "message")), ('Tell {user}: {message}', 'Let {user} know: "{message}"', 'Message for {user}: {message}', 'Write {user} "{message}".'), ("status",)),
+    ("send_letter", "Send an email", (("email", "recipient"), ("title", "subject"), ("text", "body")), ('Mail {recipient} about "{subject}": {body}', 'Write to {recipient}, subject "{subject}", text "{body}".', 'Send "{body}" to {recipient} with the subject {subject}.', 'An email to {recipient}, please. Subject: {subject}. It says: {body}'), ("status", "id")),
+    ("set_reminder", "Remind the user later", (("text", "what"), ("time", "when")), ("At {when} I have to {what}, remind me.", "Do not let me forget to {what} at {when}.", "Remind me at {when}: {what}", "{when}: {what}. Remind me."), ("status",)),
+    ("play_station", "Play a radio station", (("company", "station"),), ("Put {station} on.", "I want to hear {station}.", "Radio: {station}", "Turn on {station}, please."), ("status",)),
+    ("book_room", "Reserve a hotel room", (("city", "city"), ("count", "nights")), ("{nights} nights in {city}, please.", "I stay in {city} for {nights} nights, find me a room.", "A room in {city}, {nights} nights.", "Hotel in {city} for {nights} nights."), ("id", "price")),
+    ("get_temperature", "How warm it is somewhere", (("city", "city"), ("enum:celsius,fahrenheit", "unit")), ("How many degrees in {city}, in {unit}?", "Temperature in {city} in {unit}, please.", "Is it warm in {city}? Say it in {unit}.", "{city}, {unit}: how warm is it?"), ("temperature",)),
+    ("run_sum", "Add two numbers", (("decimal", "a"), ("decimal", "b")), ("How much is {a} plus {b}?", "{a} and {b} together?", "The sum of {a} and {b}, please.", "Sum up {a} and {b}."), ("result",)),
+    ("run_product", "Multiply two numbers", (("decimal", "a"), ("decimal", "b")), ("How much is {a} times {b}?", "The product of {a} and {b}.", "{a} multiplied by {b}?", "What do {a} times {b} make?"), ("result",)),
+    ("create_invoice", "Write an invoice for a customer", (("company", "customer"), ("price", "amount")), ("Bill {customer} for {amount} euros.", "An invoice over {amount} for {customer}.", "{customer} owes us {amount}, write the invoice."), ("id",)),
+    ("assign_task", "Give a task to a person", (("text", "task"), ("person", "assignee")), ('{assignee} should "{task}".', 'Give {assignee} the task "{task}".', "New task for {assignee}: {task}"), ("id", "status")),
+    ("close_ticket", "Close a support ticket", (("code", "ticket"),), ("Ticket {ticket} is done.", "Close {ticket}.", "{ticket} can be closed.", "We solved ticket {ticket}."), ("status",)),
+    ("run_command", "Run a program in the shell", (("coin", "command"),), ("Run {command}.", "Execute {command} in the shell.", "Start {command} for me.", "What does {command} print?"), ("result",)),
+    ("get_recipe", "Find a recipe", (("item", "dish"), ("count", "people")), ("How do I cook {dish} for {people} people?", "A recipe for {dish}, we are {people}.", "{dish} for {people}, please.", "I want to cook {dish} for {people} guests."), ("title", "duration")),
+    ("log_workout", "Note a workout", (("enum:running,swimming,cycling,yoga", "sport"), ("minutes", "minutes")), ("I did {minutes} minutes of {sport}.", "Log {sport}, {minutes} minutes.", "{minutes} minutes {sport} today."), ("total",)),
+    ("check_availability", "Whether a person is free", (("person", "person"), ("date", "date")), ("Is {person} free on {date}?", "Can {person} meet on {date}?", "Does {person} have time on {date}?"), ("status",)),
     ("lookup_order", "Find an order by its number", (("code", "order_id"),), ("Where is my order {order_id}?", "What is the status of order {order_id}?", "Look up {order_id}."), ("status", "date")),
 )  # fmt: skip
 _RESULT_KEYS = (
@@ -308,6 +333,8 @@ def _usual_parameter(source: Source, kind: str, name: str) -> Parameter:
     if kind.startswith("enum:"):
         options = kind[5:].split(",")
         return Parameter(name, {"type": "string", "enum": options}, source.pick(options), "-")
+    if kind == "room":
+        return Parameter(name, {"type": "string"}, source.pick(_ROOMS), "-")
     if kind == "currency":
         pool = ("EUR", "USD", "GBP", "CHF", "JPY", "SEK", "NOK", "euros", "dollars", "pounds", "francs", "yen")
         return Parameter(name, {"type": "string"}, source.pick(pool), "-")
@@ -323,6 +350,8 @@ def _usual_parameter(source: Source, kind: str, name: str) -> Parameter:
             return Parameter(name, made.schema, made.value, "-", kind=kind)
 
 
+_ROOMS = ("kitchen", "bedroom", "bathroom", "hall", "cellar", "attic", "garage", "studio", "library", "nursery", "balcony", "workshop", "guest room", "dining room", "lounge", "corridor", "terrace", "pantry", "lobby", "sauna")  # fmt: skip
+
 # Words of usual names that others would choose: the name has to be read, not known.
 _SYNONYMS = {
     "get": ("fetch", "lookup", "query", "show", "read", "check", "current"), "create": ("add", "new", "make", "save"),
@@ -332,13 +361,21 @@ _SYNONYMS = {
     "delete": ("remove", "erase", "drop"), "translate": ("convert",), "read": ("open", "load", "get", "cat"), "write": ("save", "store", "create"),
     "list": ("get", "show", "all"), "order": ("buy", "request"), "call": ("phone", "dial", "ring"), "track": ("find", "follow", "check"),
 }  # fmt: skip
+_NOUN_SYNONYMS = {
+    "email": ("mail", "letter", "message"), "weather": ("conditions", "climate", "weather_info"), "flights": ("flight", "connections", "trips", "tickets"),
+    "trips": ("flights", "trains", "journeys"), "lamp": ("light", "lights", "bulb"), "light": ("lamp", "lights"), "products": ("items", "shop", "articles", "goods"),
+    "offers": ("products", "articles", "items"), "product": ("item", "to_basket", "article", "to_cart"), "reminder": ("note", "alert", "notification"), "file": ("document", "text_file", "path"),
+    "path": ("file", "document", "entry"), "temperature": ("heating", "degrees", "climate"), "number": ("phone", "contact"), "sum": ("add", "plus", "addition"), "station": ("radio", "channel"),
+    "room": ("hotel", "stay", "accommodation"), "user": ("account", "member", "profile"), "note": ("memo", "text"), "event": ("appointment", "entry", "date"), "order": ("purchase", "delivery"),
+    "message": ("text", "sms", "chat"), "letter": ("email", "mail"), "timer": ("countdown", "clock"), "music": ("song", "audio", "track"), "task": ("todo", "job"), "ticket": ("issue", "case"),
+}  # fmt: skip
 _PARAMETER_SYNONYMS = {
     "city": ("location", "place", "town", "where", "city_name"), "location": ("city", "place", "loc"), "days": ("num_days", "count", "n"),
     "to": ("recipient", "receiver", "to_address", "target"), "recipient": ("to", "name", "contact", "person"), "subject": ("title", "headline"),
     "body": ("text", "content", "message"), "text": ("message", "content", "body", "note", "input"), "amount": ("value", "sum", "money"),
     "language": ("target_language", "lang", "to"), "minutes": ("duration", "time", "duration_minutes", "length"), "time": ("when", "at", "start", "due"),
     "query": ("q", "search", "keywords", "question", "term"), "company": ("symbol", "name", "stock"), "people": ("guests", "seats", "party_size"),
-    "artist": ("name", "singer", "band"), "room": ("lamp", "place", "area"), "brightness": ("level", "percent"), "sides": ("faces", "n"),
+    "artist": ("name", "singer", "band"), "room": ("place", "area", "where", "location", "room_name"), "degrees": ("temperature", "value", "target", "celsius"), "from": ("origin", "start", "source"), "new_name": ("name", "to", "target"), "max_price": ("limit", "budget", "price"), "station": ("channel", "name", "radio"), "nights": ("days", "count", "duration"), "quantity": ("amount", "count", "number"), "product": ("item", "article", "name"), "brightness": ("level", "percent"), "sides": ("faces", "n"),
     "title": ("name", "summary", "label"), "date": ("day", "when", "on"), "place": ("city", "location"), "origin": ("from", "start", "from_city"),
     "destination": ("to", "end", "to_city"), "task": ("item", "text", "todo", "title"), "path": ("file", "filename", "file_path", "name"),
     "order_id": ("id", "order_number", "order"), "expression": ("formula", "input", "expr"), "restaurant": ("name", "place", "venue"),
@@ -356,6 +393,8 @@ def usual_tool(source: Source, style: Naming) -> Tool:
     words = topic.split("_")
     if source.chance(0.5):
         words[0] = source.pick(_SYNONYMS.get(words[0], (words[0],)))
+    if source.chance(0.4):
+        words[-1] = source.pick(_NOUN_SYNONYMS.get(words[-1], (words[-1],)))
     if source.chance(0.08):
         words.append(source.coin())
     name = style.write(" ".join(words))
@@ -371,14 +410,15 @@ def usual_tool(source: Source, style: Naming) -> Tool:
     if source.chance(0.25):
         begins = request if request.startswith("I ") else request[0].lower() + request[1:]
         request = source.pick(_POLITE_BEFORE) + begins
-    if source.chance(0.1):
-        description = ""
+    description = source.pick(
+        ("{d}", "{d}", "{d}", "{d}.", "Use this to {l}", "Tool: {l}", "{d} for the user", "{l}", "")
+    ).format(d=description, l=description[0].lower() + description[1:])
     return Tool(name, description, parameters, request, keys, topic)
 
 
 def make_tool(source: Source, style: Naming) -> Tool:
     """Return a tool with a request for it."""
-    return usual_tool(source, style) if source.chance(0.36) else made_up_tool(source, style)
+    return usual_tool(source, style) if source.chance(0.46) else made_up_tool(source, style)
 
 
 def neighbours(source: Source, style: Naming, tool: Tool, count: int) -> list[Tool]:
