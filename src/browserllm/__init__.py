@@ -44,9 +44,16 @@ if TYPE_CHECKING:
     from .local import LocalBackend as LocalBackend
     from .models import Artifact as Artifact
     from .models import Catalog as Catalog
+    from .models import Download as Download
+    from .models import DownloadResult as DownloadResult
+    from .models import EvictionPlan as EvictionPlan
     from .models import LoadedModel as LoadedModel
     from .models import ModelCard as ModelCard
+    from .models import ModelEntry as ModelEntry
+    from .models import ModelEvent as ModelEvent
     from .models import ModelManager as ModelManager
+    from .models import Storage as Storage
+    from .models import StoredModel as StoredModel
     from .scripted import Clock as Clock
     from .scripted import ScriptedBackend as ScriptedBackend
     from .scripted import ScriptedHost as ScriptedHost
@@ -87,7 +94,10 @@ _MODULES = {
     "host": "Event Host Progress",
     "hosts": "connect",
     "local": "LocalBackend",
-    "models": "Artifact Catalog LoadedModel ModelCard ModelManager",
+    "models": """
+        Artifact Catalog Download DownloadResult EvictionPlan LoadedModel ModelCard ModelEntry ModelEvent ModelManager
+        Storage StoredModel
+    """,
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",
     "types": """

@@ -14,7 +14,9 @@ from .hosts import Connecting
 from .hosts.browser import find_browser
 from .hosts.static import site_folder
 from .local import LocalBackend
-from .models.manager import DEFAULT_MODEL, NO_WEBGPU, describe_adapter
+from .models.fit import NO_WEBGPU
+from .models.loading import describe_adapter
+from .models.manager import DEFAULT_MODEL
 from .version import __version__
 
 QUESTION = "Hello!"

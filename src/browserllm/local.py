@@ -11,7 +11,7 @@ from .backend import Backend, unsupported
 from .errors import BrowserLLMError, ModelNotLoaded
 from .host import Host, read
 from .models import Catalog, LoadedModel, ModelManager
-from .models.manager import OnProgress
+from .models.loading import OnProgress
 from .request import Prompt, build_request
 from .stream import Delta, Draft
 from .types import (
@@ -52,8 +52,8 @@ class _ChatResult(msgspec.Struct):
 class LocalBackend(Backend):
     """Answers chats with a model in the page: nothing leaves the device, and it costs nothing.
 
-    A model that is not loaded yet is loaded by the first chat. Responses name the engine, device and adapter, and their
-    ``route`` the engines that were passed over.
+    A model that is not loaded yet is loaded by the first chat, which frees others. Responses name the engine, device and
+    adapter, and their ``route`` the engines that were passed over.
     """
 
     capabilities: Capabilities = Capabilities(
@@ -69,17 +69,21 @@ class LocalBackend(Backend):
         engine: str | None = None,
         device: str | None = None,
         catalog: Catalog | None = None,
+        download: bool = True,
         on_progress: OnProgress | None = None,
     ) -> None:
         """Answer over ``host``, which stays the caller's to close.
 
         Without ``model`` it is the one loaded last, else the built-in one; ``engine`` (``webllm``, ``transformersjs``)
-        and ``device`` (``webgpu``, ``wasm``) force a choice. ``on_progress`` is told of loads that a chat starts.
+        and ``device`` (``webgpu``, ``wasm``) force a choice. A model that is not on the device is fetched by the first
+        chat, or with ``download=False`` raises `ModelNotDownloaded`. ``on_progress`` is told of downloads and loads
+        that a chat starts.
         """
         self.host = host
         self.model = model
         self.engine = engine
         self.device = device
+        self.download = download
         self.models = ModelManager(host, catalog)
         self._on_progress = on_progress
 
@@ -90,7 +94,9 @@ class LocalBackend(Backend):
         name = request.model or self.model or await self.models.current()
         loaded_again = False
         while True:
-            loaded = await self.models.load(name, engine=self.engine, device=self.device, on_progress=self._on_progress)
+            loaded = await self.models.load(
+                name, engine=self.engine, device=self.device, download=self.download, on_progress=self._on_progress
+            )
             _note(draft, loaded)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             draft.interrupt = stream.cancel
@@ -122,11 +128,16 @@ class LocalBackend(Backend):
             return
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return the models of the catalog, and whether the page has them in memory."""
-        loaded = {model.model for model in await self.models.status()}
+        """Return the models of the catalog, whether their files are on the device, and whether they are in memory."""
         return [
-            ModelInfo(id=card.id, name=card.name, context_window=card.context_window, loaded=card.id in loaded)
-            for card in self.models.catalog
+            ModelInfo(
+                id=entry.card.id,
+                name=entry.card.name,
+                context_window=entry.card.context_window,
+                downloaded=entry.downloaded,
+                loaded=entry.loaded is not None,
+            )
+            for entry in await self.models.list()
         ]
 
     async def health(self) -> Health:

@@ -361,6 +361,8 @@ class _Page:
     async def _unload(self, request_id: int, args: dict[str, Any]) -> Any:
         models = [args["model"]] if args.get("model") else list(self.loaded)
         gone = [model for model in models if self.loaded.pop(model, None) is not None]
+        for model in gone:
+            self.say({"type": "event", "name": "unloaded", "data": {"model": model}})
         return {"unloaded": gone}
 
     async def _chat(self, request_id: int, args: dict[str, Any]) -> Any:

@@ -284,11 +284,12 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that a backend offers."""
+    """A model that a backend offers; ``downloaded`` and ``loaded`` are about models on the device."""
 
     id: str
     name: str = ""
     context_window: int | None = None
+    downloaded: bool = False
     loaded: bool = False
 
 

@@ -10,6 +10,8 @@ import pytest
 import browserllm as bl
 from browserllm.scripted import CLOSE, HANG, ScriptedHost, device_facts
 
+MINE = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)])
+
 
 def chats(host: ScriptedHost) -> list[dict[str, Any]]:
     """The chats the page was asked for, without the validation of each load."""
@@ -277,7 +279,7 @@ async def test_a_model_that_was_lost_is_loaded_again_once() -> None:
 
 async def test_the_model_is_the_requests_then_the_backends_then_the_loaded_one() -> None:
     """Who names a model more closely wins; an unknown one is an error that names it."""
-    catalog = bl.Catalog([bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u")])])
+    catalog = bl.Catalog([MINE])
     host = ScriptedHost()
     backend = bl.LocalBackend(host, catalog=catalog)
     assert (await backend.complete("hi")).model == "pocket"
@@ -292,9 +294,12 @@ async def test_what_the_backend_says_about_itself() -> None:
     """Models with what is loaded, health, an honest zero, and progress of loads that a chat starts."""
     progress: list[bl.Progress] = []
     async with bl.LocalBackend(ScriptedHost(), on_progress=progress.append) as backend:
-        assert [(model.id, model.loaded) for model in await backend.list_models()] == [("pocket", False)]
+        before = {model.id: (model.downloaded, model.loaded) for model in await backend.list_models()}
+        assert before["pocket"] == (True, False)
+        assert before["Qwen3-0.6B"] == (False, False)
         await backend.complete("hi")
-        assert [(model.id, model.loaded) for model in await backend.list_models()] == [("pocket", True)]
+        after = {model.id: (model.downloaded, model.loaded) for model in await backend.list_models()}
+        assert after == {**before, "pocket": (True, True)}
         assert (await backend.health()).ok
         assert await backend.estimate_cost("hi") == 0.0
         assert "temperature" in backend.capabilities.parameters

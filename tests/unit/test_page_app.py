@@ -77,7 +77,7 @@ async def test_start_loads_the_model_and_says_where_it_runs() -> None:
     page, _ = await started()
     assert page.statuses[0] == "starting"
     assert page.statuses[-1] == "ready"
-    assert page.progress == ["loading", "loading", "loading", "warming_up"]
+    assert page.progress == ["loading", "loading", "loading", "warming_up", "ready"]
     assert page.state["progress"] is None
     assert (page.state["model"], page.state["engine"], page.state["device"]) == ("pocket", "webllm", "webgpu")
     assert (page.state["adapter"], page.state["notice"], page.state["error"]) == ("scripted paper", None, None)

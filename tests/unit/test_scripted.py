@@ -38,7 +38,7 @@ async def test_a_host_records_and_limits() -> None:
     host = ScriptedHost("one two three four")
     response = await bl.LocalBackend(host).complete("hi", max_tokens=2)
     assert (response.text, response.finish_reason) == ("one two ", "length")
-    assert [op for op, _ in host.requests] == ["status", "status", "probe", "load", "chat", "chat"]
+    assert [op for op, _ in host.requests] == ["status", "status", "probe", "status", "load", "chat", "chat"]
 
 
 async def test_a_host_waits_on_the_clock() -> None:

@@ -29,7 +29,8 @@ from ..errors import BrowserLLMError, ContextExceeded, to_wire
 from ..host import Event, Host, Progress
 from ..hosts import connect
 from ..local import LocalBackend
-from ..models.manager import DEFAULT_MODEL, LoadedModel
+from ..models import LoadedModel
+from ..models.manager import DEFAULT_MODEL
 from ..stream import ChatStream
 from ..types import Hop, Message, TextDelta
 

@@ -1,7 +1,14 @@
-"""The models on the device: what there is (`Catalog`, `ModelCard`) and what is in memory (`ModelManager`)."""
+"""The models on the device: what there is (`Catalog`), what of it is here and what is in memory (`ModelManager`)."""
 
 from .card import Artifact as Artifact
 from .card import ModelCard as ModelCard
 from .catalog import Catalog as Catalog
-from .manager import LoadedModel as LoadedModel
+from .download import Download as Download
+from .download import DownloadResult as DownloadResult
+from .events import ModelEvent as ModelEvent
+from .loading import LoadedModel as LoadedModel
+from .manager import ModelEntry as ModelEntry
 from .manager import ModelManager as ModelManager
+from .storage import EvictionPlan as EvictionPlan
+from .storage import Storage as Storage
+from .storage import StoredModel as StoredModel

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from ..errors import BrowserLLMError
-from ..host import Progress, report
+from ..host import Progress
 from .loading import LoadedModel
 
 EventKind = Literal[
@@ -48,29 +47,3 @@ class ModelEvent(msgspec.Struct, frozen=True, kw_only=True):
     loaded: LoadedModel | None = None
     error: BrowserLLMError | None = None
     message: str = ""
-
-
-class Feed:
-    """Hands every event to every subscriber."""
-
-    def __init__(self) -> None:
-        """Begin with nobody."""
-        self._subscribers: list[Callable[[ModelEvent], None]] = []
-
-    def subscribe(self, callback: Callable[[ModelEvent], None]) -> Callable[[], None]:
-        """Call ``callback`` with every event from now on; returns what ends that."""
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
-
-    def emit(self, event: ModelEvent) -> None:
-        """Tell everybody; a subscriber that fails is reported to the loop, and ends nothing."""
-        for callback in list(self._subscribers):
-            try:
-                callback(event)
-            except Exception as error:
-                report(error, f"a subscriber failed on the model event {event.kind!r}")

@@ -1,120 +1,174 @@
-"""ModelManager: brings models into a page's memory, on the best engine that really runs them."""
+"""ModelManager: the models of a device, from the catalog to the page's memory. The one face of this folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..device import AdapterInfo, DeviceFacts
-from ..errors import BrowserLLMError, Cancelled, LoadFailed, ProtocolError, Unavailable, Unsupported
-from ..host import Event, Host, Progress, read
-from ..types import Hop, Usage
+from ..errors import BrowserLLMError, Cancelled, InvalidRequest
+from ..host import Host, Progress, read
+from .activity import Activity
 from .card import Artifact, ModelCard
 from .catalog import Catalog
+from .download import Download, DownloadResult
+from .events import ModelEvent
+from .fetching import Fetcher
+from .fit import Candidate, Fit, candidates, fit
+from .loading import LoadedModel, OnProgress, SharedLoad, Wish, load_first, load_one, name_adapter
+from .space import OnFull, Space
+from .storage import Storage, StoredModel, journal_key, plan_eviction
 
 if TYPE_CHECKING:
-    import asyncio
+    import builtins
 
-OnProgress = Callable[[Progress], None]
+    from ..types import Hop
+    from .recommend import Recommendation, Tiers
 
 DEFAULT_MODEL = "pocket"
 
-PREFERENCE: tuple[tuple[str, str], ...] = (
-    ("webllm", "webgpu"),
-    ("transformersjs", "webgpu"),
-    ("transformersjs", "wasm"),
-)
-"""Engines and devices, the best first; what is not listed comes last."""
 
-NO_WEBGPU = {
-    "insecure_context": "WebGPU needs a secure page (https, or localhost)",
-    "no_api": "this browser has no WebGPU",
-    "no_adapter": "WebGPU finds no adapter on this machine",
-    "device_failed": "the WebGPU adapter gives no device",
-}
-"""What the reasons of a page without WebGPU mean."""
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of the catalog as it stands with this device.
 
+    ``size_bytes`` is what its files take here; ``evicted`` says that the browser has deleted some of them. ``loaded``
+    says where it runs, while it is in memory. ``last_used_ms`` counts since the epoch.
+    """
 
-SOFTWARE = "(software)"
-
-
-class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model in the page's memory: on which engine, device and adapter, and which steps were passed over."""
-
-    model: str
-    engine: str
-    device: str
-    adapter: str | None = None
-    context_window: int | None = None
-    load_ms: float | None = None
-    route: list[Hop] = []
+    card: ModelCard
+    fit: Fit
+    downloaded: bool = False
+    evicted: bool = False
+    size_bytes: int = 0
+    last_used_ms: float | None = None
+    loaded: LoadedModel | None = None
 
 
 class _Status(msgspec.Struct):
     loaded: list[LoadedModel]
 
 
-class _ValidationResult(msgspec.Struct):
-    usage: Usage
-
-
-class _Load:
-    """A load under way, and everybody who waits for it."""
-
-    task: asyncio.Task[LoadedModel]
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.listeners: list[OnProgress] = []
-
-    def start(self, work: Coroutine[Any, Any, LoadedModel]) -> None:
-        import asyncio
-
-        self.task = asyncio.get_running_loop().create_task(work)
-
-    def report(self, progress: Progress) -> None:
-        for listener in list(self.listeners):
-            listener(progress)
-
-
-class _Models:
-    """What all managers of one host share: the loads under way, and what is in the page's memory."""
-
-    def __init__(self) -> None:
-        import asyncio
-
-        self.loads: dict[tuple[str, str | None, str | None], _Load] = {}
-        self.loaded: dict[str, LoadedModel] = {}
-        self.turn = asyncio.Lock()
-        self.subscribed = False
-
-    def end(self, key: tuple[str, str | None, str | None], load: _Load) -> None:
-        if self.loads.get(key) is load:
-            del self.loads[key]
-
-    def on_event(self, event: Event) -> None:
-        if event.name == "device_lost":
-            self.loaded.clear()
-        elif event.name == "unloaded":
-            self.loaded.pop(str(event.data.get("model")), None)
-
-
-def describe_adapter(adapter: AdapterInfo) -> str:
-    """Return an adapter's name for people: what WebGPU tells of it, and whether it is software."""
-    words = [adapter.description] if adapter.description else [adapter.vendor, adapter.architecture, adapter.device]
-    name = " ".join(word for word in words if word) or "unnamed adapter"
-    return f"{name} {SOFTWARE}" if adapter.fallback else name
-
-
 class ModelManager:
-    """Loads and unloads the models of a host. All managers of one host know of each other's models."""
+    """Finds, downloads, loads, unloads and deletes models. All managers of a host know of each other."""
 
-    def __init__(self, host: Host, catalog: Catalog | None = None) -> None:
-        """Manage the models of ``host``; ``catalog`` knows them by name."""
+    def __init__(
+        self,
+        host: Host,
+        catalog: Catalog | None = None,
+        *,
+        storage_budget_bytes: int | None = None,
+        on_full: OnFull = "fail",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Manage the models of ``host``; ``catalog`` knows them by name.
+
+        ``storage_budget_bytes`` bounds what all models take, beside the browser's own quota. When a download needs more
+        than is left, ``on_full`` decides: ``"fail"`` raises `QuotaExceeded`, whose ``data["plan"]`` names what could be
+        deleted; ``"evict"`` deletes the models unused for longest, never one that is loaded or being fetched; an async
+        function gets the `EvictionPlan` and answers whether to follow it. ``clock`` returns seconds since the epoch.
+        """
         self.host = host
         self.catalog = catalog or Catalog()
+        self._budget_bytes = storage_budget_bytes
+        self._on_full: OnFull = on_full
+        self._clock = clock
+        self._space = Space(host, self.catalog, clock)
+
+    # What there is
+
+    async def fit(self, name: str, *, engine: str | None = None, device: str | None = None) -> Fit:
+        """Say whether this device can run a model, and why not; raises `ModelNotFound`, `Unsupported`."""
+        card, pinned = self._find(name)
+        return await self._fit(_only(card, pinned), await self.storage(), engine, device)
+
+    async def recommend(self, purpose: str = "chat", count: int = 3) -> builtins.list[Recommendation]:
+        """Return the best models of this device for a purpose: ``chat``, ``code``, ``math``, ``multilingual``, ..."""
+        from .recommend import recommend
+
+        return recommend(self.catalog, await self.host.probe(), purpose, count)
+
+    async def tiers(self) -> Tiers:
+        """Return the models that are Quick, Smart and Genius on this device."""
+        from .recommend import tiers
+
+        return tiers(self.catalog, await self.host.probe())
+
+    async def list(
+        self, *, fits: bool | None = None, purpose: str | None = None, downloaded: bool | None = None
+    ) -> builtins.list[ModelEntry]:
+        """Return the catalog's models as they stand with this device; each argument leaves only those that agree."""
+        stock = await self.storage()
+        loaded = {model.model: model for model in await self.status()}
+        entries: builtins.list[ModelEntry] = []
+        for card in self.catalog:
+            if purpose is not None and purpose not in card.purposes:
+                continue
+            kept = [model for model in stock.models if model.model == card.id]
+            entry = ModelEntry(
+                card=card,
+                fit=await self._fit(card, stock),
+                downloaded=any(model.complete for model in kept)
+                or any(artifact.bundled for artifact in card.artifacts),
+                evicted=any(model.evicted for model in kept),
+                size_bytes=sum(model.size_bytes for model in kept),
+                last_used_ms=max((model.last_used_ms or 0 for model in kept), default=0) or None,
+                loaded=loaded.get(card.id),
+            )
+            if fits in (None, entry.fit.fits) and downloaded in (None, entry.downloaded):
+                entries.append(entry)
+        return entries
+
+    async def add(self, source: str | Path, *, id: str | None = None, **options: Any) -> ModelCard:  # noqa: A002
+        """Add a model of one's own to the catalog: a folder on this machine, or the URL of one.
+
+        Its manifest is read to see what it is. ``id`` names it, else its folder does; ``library`` is the URL of
+        WebLLM's compiled model. Raises `InvalidRequest` when the id is taken, and what `add_own` raises.
+        """
+        from .own import add_own
+
+        card = await add_own(self.host, source, id=id, **options)
+        self.catalog.add(card)
+        return card
+
+    # Onto the device
+
+    async def start_download(
+        self,
+        name: str,
+        *,
+        engine: str | None = None,
+        device: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Download:
+        """Begin to fetch a model's files, without touching the GPU; await the `Download`, pause it, cancel it.
+
+        Of its builds the best that this device can run is taken, or that of ``engine`` and ``device``, or the one that
+        ``name`` is the engine's own id of. Who asks for a build that is being fetched shares that download.
+
+        Raises `ModelNotFound`, `Unsupported`, and `Unavailable` when the device can run none. Awaiting the download
+        raises `QuotaExceeded` when there is too little space (see ``on_full``), and what else `Download` says.
+        """
+        card, pinned = self._find(name)
+        choice = await self._candidates(card, pinned, engine, device)
+        for artifact, obstacle in choice:
+            if obstacle is None:
+                return self._fetcher.start(card, artifact, on_progress)
+        raise next(obstacle for _, obstacle in choice if obstacle is not None)
+
+    async def download(
+        self,
+        name: str,
+        *,
+        engine: str | None = None,
+        device: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> DownloadResult:
+        """Fetch a model's files to the end: `start_download`, awaited. Cancelling it keeps what has come."""
+        return await (await self.start_download(name, engine=engine, device=device, on_progress=on_progress))
 
     async def load(
         self,
@@ -122,61 +176,53 @@ class ModelManager:
         *,
         engine: str | None = None,
         device: str | None = None,
+        keep_others: bool = False,
+        download: bool = True,
         on_progress: OnProgress | None = None,
     ) -> LoadedModel:
         """Bring a model into memory, prove that it answers, and return how it runs.
 
         Tries its artifacts, the best first, or only those of ``engine`` and ``device``; the steps passed over are on
-        the result's ``route``. Loads of the same model share one load, others wait their turn. A cancelled load stops
-        in the page once nobody waits for it any more.
+        the result's ``route``. What is not on the device is downloaded first, unless ``download`` is false. Other
+        models are freed before this one takes memory, unless ``keep_others``. Loads of the same model share one load,
+        others wait their turn. A cancelled load stops in the page once nobody waits for it any more; what it has
+        fetched stays, for the next one to go on with.
 
         Raises `ModelNotFound`; `Unsupported` when the model has no artifact for that engine and device; `Unavailable`
-        when the device can run none; what the page reported when one was tried, `LoadFailed` with every try when more
-        were.
+        when the device can run none; `ModelNotDownloaded` when its files are not here and cannot or must not be
+        fetched; what the page reported when one was tried, `LoadFailed` with every try when more were.
         """
-        import asyncio
-
-        card = self.catalog.get(name)
-        known = self._current().loaded.get(card.id)
-        if known is not None and _fits(known, engine, device):
+        card, pinned = self._find(name)
+        wish = Wish(engine, device, pinned.id if pinned is not None else None, keep_others, download)
+        activity = self._activity
+        known = activity.loaded.get(card.id)
+        if known is not None and wish.is_met(known):
+            activity.note_use(self.host, card.id, self._clock() * 1000)
             return known
-        models = self._current()
-        key = (card.id, engine, device)
-        load = models.loads.get(key)
+        load = activity.loads.get((card.id, wish))
         if load is None:
-            load = models.loads[key] = _Load()
-            load.start(self._load(card, engine, device, load.report))
-            load.task.add_done_callback(lambda _: models.end(key, load))
-        load.waiting += 1
-        if on_progress is not None:
-            load.listeners.append(on_progress)
-        try:
-            return await asyncio.shield(load.task)
-        finally:
-            load.waiting -= 1
-            if on_progress is not None:
-                load.listeners.remove(on_progress)
-            if load.waiting == 0 and not load.task.done():
-                models.end(key, load)
-                load.task.cancel()
+            load = activity.loads[card.id, wish] = SharedLoad()
+            load.start(self._load(card, pinned, wish, load.report), partial(activity.end_load, (card.id, wish), load))
+        return await load.wait(on_progress)
 
-    async def unload(self, name: str | None = None) -> list[str]:
+    async def unload(self, name: str | None = None) -> builtins.list[str]:
         """Free a model's memory, or that of all models; returns the ids that were loaded."""
-        result = await self.host.call("unload", {} if name is None else {"model": name})
-        models = self._current()
-        for model in list(models.loaded) if name is None else [name]:
-            models.loaded.pop(model, None)
+        model = self._find(name)[0].id if name is not None and name in self.catalog else name
+        result = await self.host.call("unload", {} if model is None else {"model": model})
+        activity = self._activity
+        for gone in list(activity.loaded) if model is None else [model]:
+            activity.loaded.pop(gone, None)
         return list(result.get("unloaded", []))
 
-    async def status(self) -> list[LoadedModel]:
+    async def status(self) -> builtins.list[LoadedModel]:
         """Ask the page which models are in its memory."""
         status = read(await self.host.call("status"), _Status, "'status'")
-        known = self._current().loaded
-        return [known.get(model.model) or await self._loaded(model, []) for model in status.loaded]
+        known = self._activity.loaded
+        return [known.get(model.model) or await name_adapter(self.host, model) for model in status.loaded]
 
     async def current(self) -> str:
         """Return the model that was loaded last, or the built-in one when there is none."""
-        known = self._current().loaded
+        known = self._activity.loaded
         if known:
             return list(known)[-1]
         loaded = [model.model for model in await self.status() if model.model in self.catalog]
@@ -184,143 +230,181 @@ class ModelManager:
 
     def forget(self, name: str) -> None:
         """Take note that the page has lost a model, so that the next load asks the page."""
-        self._current().loaded.pop(name, None)
+        self._activity.loaded.pop(name, None)
 
-    def _current(self) -> _Models:
-        models = self.host.shared(_Models)
-        if not models.subscribed:
-            models.subscribed = True
-            self.host.subscribe(models.on_event)
-        return models
+    def subscribe(self, callback: Callable[[ModelEvent], None]) -> Callable[[], None]:
+        """Call ``callback`` with every `ModelEvent` of this host's models; returns what ends that."""
+        return self._activity.subscribe(callback)
 
-    async def _load(self, card: ModelCard, engine: str | None, device: str | None, report: OnProgress) -> LoadedModel:
-        models = self._current()
-        async with models.turn:
-            for present in await self.status():
-                if present.model == card.id:
-                    if _fits(present, engine, device):
-                        models.loaded[card.id] = present
-                        return present
-                    await self.unload(card.id)
-            loaded = await self._load_first(card, self._candidates(card, engine, device), report)
-            models.loaded[card.id] = loaded
-            return loaded
+    # Storage
 
-    def _candidates(self, card: ModelCard, engine: str | None, device: str | None) -> list[Artifact]:
-        candidates = [
-            artifact
-            for artifact in card.artifacts
-            if engine in (None, artifact.engine) and device in (None, artifact.device)
+    async def storage(self) -> Storage:
+        """Ask the browser what it keeps: the space there is, every model's bytes and last use, and what is nobody's."""
+        return await self._fetcher.stock()
+
+    async def persist(self) -> bool:
+        """Ask the browser to keep models when the disk is full, as the first download does; returns what it says."""
+        self._activity.persist_asked = True
+        return bool((await self.host.call("persist")).get("persisted"))
+
+    async def delete(self, name: str) -> int:
+        """Delete a model's files from the device, and free its memory; returns the bytes that became free.
+
+        An engine's own id deletes that build alone. Files that another model needs too stay.
+
+        Raises `ModelNotFound`, and `InvalidRequest` while it is being fetched or loaded.
+        """
+        stock = await self.storage()
+        return await self._delete(self.select(name, stock), stock)
+
+    def select(self, name: str, stock: Storage) -> builtins.list[StoredModel]:
+        """Return what is stored under a name: all builds of a model, or the one with that id; none when it is not here.
+
+        Raises `ModelNotFound` when neither the storage nor the catalog knows the name.
+        """
+        # The storage first: it may know a model of one's own that this program has not added.
+        found = [kept for kept in stock.models if name in (kept.model, kept.key)]
+        if found:
+            return found
+        card, pinned = self._find(name)
+        return [
+            kept for kept in stock.models if kept.model == card.id and (pinned is None or kept.artifact_id == pinned.id)
         ]
-        if not candidates:
-            wanted = " and ".join(
-                f"{name} {value!r}" for name, value in (("engine", engine), ("device", device)) if value is not None
-            )
-            there = ", ".join(f"{artifact.engine} on {artifact.device}" for artifact in card.artifacts)
-            raise Unsupported(
-                f"model {card.id!r} has nothing for {wanted}; it has: {there}",
-                data={"parameter": "device" if engine is None else "engine"},
-            )
-        return sorted(candidates, key=_rank)
 
-    async def _load_first(self, card: ModelCard, candidates: list[Artifact], report: OnProgress) -> LoadedModel:
-        facts = await self.host.probe()
-        route: list[Hop] = []
-        failures: list[BrowserLLMError] = []
-        for artifact in candidates:
-            obstacle = self._obstacle(artifact, facts)
-            try:
-                if obstacle is not None:
-                    raise obstacle
-                return await self._load_one(card, artifact, route, report)
-            except BrowserLLMError as error:
-                if isinstance(error, (Cancelled, ProtocolError)) or (
-                    isinstance(error, Unavailable) and error.reason == "closed"
-                ):
-                    raise
-                failures.append(error)
-                route.append(
-                    Hop(
-                        model=card.id,
-                        engine=artifact.engine,
-                        device=artifact.device,
-                        reason=str(error),
-                        code=error.code,
-                    )
-                )
-        if len(failures) == 1 or all(isinstance(error, Unavailable) for error in failures):
-            raise failures[0]
-        steps = "; ".join(f"{hop.engine} on {hop.device}: {hop.reason}" for hop in route)
-        raise LoadFailed(
-            f"no engine could load model {card.id!r}: {steps}", data={"steps": msgspec.to_builtins(route)}
-        ) from failures[-1]
+    async def clear(self) -> int:
+        """Delete everything: all models, parts of files and orphans; returns the bytes that became free."""
+        stock = await self.storage()
+        freed = await self._delete(stock.models, stock)
+        return freed + await self.remove_orphans()
 
-    def _obstacle(self, artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
+    async def evict(self, budget_bytes: int) -> builtins.list[StoredModel]:
+        """Delete models, those unused for longest first, until all take at most ``budget_bytes``; returns which.
+
+        Models that are loaded or being fetched stay.
+        """
+        stock = await self.storage()
+        plan = plan_eviction(
+            stock.models,
+            stock.models_bytes - budget_bytes,
+            keep={*self._activity.busy, *(loaded.model for loaded in await self.status())},
+        )
+        await self._delete(plan.models, stock)
+        return plan.models
+
+    async def remove_orphans(self) -> int:
+        """Delete files that belong to no model, and parts of files that nobody went on with for a week."""
+        return await self._space.delete_orphans(await self.storage())
+
+    # Behind the face
+
+    @property
+    def _activity(self) -> Activity:
+        activity = self.host.shared(Activity)
+        activity.watch(self.host)
+        return activity
+
+    @property
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(
+            self.host,
+            self._activity,
+            self._space,
+            budget_bytes=self._budget_bytes,
+            on_full=self._on_full,
+            clock=self._clock,
+        )
+
+    def _find(self, name: str) -> tuple[ModelCard, Artifact | None]:
+        match = self.catalog.find(name)
+        return match.card, match.artifact
+
+    async def _candidates(
+        self, card: ModelCard, pinned: Artifact | None, engine: str | None, device: str | None
+    ) -> builtins.list[Candidate]:
+        """Return what could run, the best first; of the builds for one engine and device, those already here first."""
         engines = [engine.name for engine in self.host.hello.engines]
-        if artifact.engine not in engines:
-            return Unavailable(
-                f"the page has no engine {artifact.engine!r}, only {', '.join(map(repr, engines)) or 'none'}",
-                reason="missing_feature",
-            )
-        if artifact.device != "webgpu":
-            if facts.wasm.simd is False:
-                return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
-            return None
-        webgpu = facts.webgpu
-        if not webgpu.available:
-            reason = webgpu.reason or "no_adapter"
-            return Unavailable(NO_WEBGPU.get(reason, f"WebGPU is not available: {reason!r}"), reason=reason)
-        missing = sorted(set(artifact.features) - set(webgpu.features))
-        if missing:
-            return Unavailable(
-                f"the WebGPU adapter lacks {', '.join(map(repr, missing))}",
-                reason="missing_feature",
-                data={"missing": missing},
-            )
-        return None
+        choice = candidates(_only(card, pinned), await self.host.probe(), engine, device, engines)
+        if len(choice) == 1 or all(artifact.bundled for artifact, _ in choice):
+            return choice
+        here = {model.key for model in (await self.storage()).models if model.complete}
+        steps = [(artifact.engine, artifact.device) for artifact, _ in choice]
 
-    async def _load_one(self, card: ModelCard, artifact: Artifact, route: list[Hop], report: OnProgress) -> LoadedModel:
-        args = {
-            "model": card.id,
-            "engine": artifact.engine,
-            "device": artifact.device,
-            "artifact": artifact.to_wire(),
-        }
-        result = read(await self.host.call("load", args, report), LoadedModel, "'load'")
+        def rank(candidate: Candidate) -> tuple[int, bool]:
+            artifact = candidate.artifact
+            return steps.index((artifact.engine, artifact.device)), journal_key(card.id, artifact) not in here
+
+        return sorted(choice, key=rank)
+
+    async def _fit(self, card: ModelCard, stock: Storage, engine: str | None = None, device: str | None = None) -> Fit:
+        return fit(
+            card,
+            await self.host.probe(),
+            engine=engine,
+            device=device,
+            engines=[engine.name for engine in self.host.hello.engines],
+            free_bytes=stock.available_bytes,
+            stored={model.artifact_id for model in stock.models if model.complete and model.artifact_id},
+        )
+
+    async def _load(self, card: ModelCard, pinned: Artifact | None, wish: Wish, report: OnProgress) -> LoadedModel:
+        import asyncio
+
+        activity = self._activity
+        activity.tell("loading", card.id)
         try:
-            report(Progress("warming_up", text="making sure that the model answers"))
-            await self._validate(card.id)
-        except BaseException:
-            await self.unload(card.id)
+            loaded = await self._load_best(card, pinned, wish, report)
+        except asyncio.CancelledError:
+            message = f"the load of model {card.id!r} was stopped"
+            activity.tell("error", card.id, error=Cancelled(message), message=message)
             raise
-        return await self._loaded(result, list(route))
+        except BrowserLLMError as error:
+            activity.tell("error", card.id, error=error, message=str(error))
+            raise
+        activity.loaded.pop(card.id, None)
+        activity.loaded[card.id] = loaded
+        activity.tell("ready", card.id, loaded=loaded)
+        activity.note_use(self.host, card.id, self._clock() * 1000)
+        return loaded
 
-    async def _loaded(self, result: LoadedModel, route: list[Hop]) -> LoadedModel:
-        adapter = result.adapter
-        if adapter is not None:
-            # An engine tells its adapter's name; that it is software, only the probe tells.
-            probed = (await self.host.probe()).webgpu.adapter
-            if probed is not None and probed.fallback:
-                adapter = f"{adapter} {SOFTWARE}"
-        return msgspec.structs.replace(result, adapter=adapter, route=route)
+    async def _load_best(self, card: ModelCard, pinned: Artifact | None, wish: Wish, report: OnProgress) -> LoadedModel:
+        for present in await self.status():
+            if present.model == card.id and wish.is_met(present):
+                return present
+        activity = self._activity
 
-    async def _validate(self, model: str) -> None:
-        """Let the model answer two tokens, one from the prompt and one from decoding: what compiles may fail to run."""
-        args: dict[str, Any] = {
-            "model": model,
-            "messages": [{"role": "user", "content": "Hi"}],
-            "max_tokens": 2,
-            "temperature": 0,
-        }
-        result = read(await self.host.call("chat", args), _ValidationResult, "'chat'")
-        if result.usage.completion_tokens < 1:
-            raise LoadFailed(f"model {model!r} was loaded but its validation generation gave no token")
+        def report_load(progress: Progress) -> None:
+            report(progress)
+            activity.tell("progress", card.id, progress=progress)
+
+        async def load(artifact: Artifact, route: builtins.list[Hop], may_download: bool) -> LoadedModel:
+            if not artifact.bundled:
+                await self._fetcher.ensure(card, artifact, wish.download and may_download, report)
+            async with activity.turn:
+                # Whoever had the turn before may have loaded this very model, or another one.
+                for other in await self.status():
+                    if other.model == card.id and wish.is_met(other):
+                        return other
+                    if other.model == card.id or not wish.keep_others:
+                        await self.unload(other.model)
+                return await load_one(self.host, card, artifact, route, report_load)
+
+        return await load_first(card, await self._candidates(card, pinned, wish.engine, wish.device), load)
+
+    async def _delete(self, chosen: builtins.list[StoredModel], stock: Storage) -> int:
+        names = {kept.model for kept in chosen}
+        busy = names & self._activity.busy
+        if busy:
+            raise InvalidRequest(
+                f"model {min(busy)!r} is being fetched or loaded: cancel that before you delete it", parameter="name"
+            )
+        for loaded in await self.status():
+            if loaded.model in names:
+                await self.unload(loaded.model)
+        freed = await self._space.delete(chosen, stock)
+        self._activity.note_deleted(chosen)
+        return freed
 
 
-def _fits(loaded: LoadedModel, engine: str | None, device: str | None) -> bool:
-    return engine in (None, loaded.engine) and device in (None, loaded.device)
-
-
-def _rank(artifact: Artifact) -> int:
-    step = (artifact.engine, artifact.device)
-    return PREFERENCE.index(step) if step in PREFERENCE else len(PREFERENCE)
+def _only(card: ModelCard, pinned: Artifact | None) -> ModelCard:
+    """Return a card with the one artifact that was asked for by its own id."""
+    return card if pinned is None else msgspec.structs.replace(card, artifacts=[pinned])

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Literal
 
-
 from ..errors import QuotaExceeded
 from ..host import Host
 from .catalog import Catalog
+from .files import ModelFile
 from .fit import size_text
 from .storage import (
     EvictionPlan,
     Storage,
-    StoredFile,
+    Stored,
     StoredModel,
     ask_stored,
     delete_files,
@@ -37,7 +37,10 @@ class Space:
 
     async def stock(self) -> Storage:
         """Ask the page what it keeps, and sort it by model."""
-        return take_stock(await ask_stored(self._host), self._catalog, self._clock() * 1000)
+        return self._sort(await ask_stored(self._host))
+
+    def _sort(self, stored: Stored) -> Storage:
+        return take_stock(stored, self._catalog, self._clock() * 1000)
 
     async def delete(self, models: Collection[StoredModel], stock: Storage) -> int:
         """Delete models, but no file that another model needs too; returns the bytes that became free."""
@@ -51,8 +54,8 @@ class Space:
     async def make_room(
         self,
         model: str,
-        files: Sequence[StoredFile],
-        stock: Storage,
+        files: Sequence[ModelFile],
+        stored: Stored,
         *,
         budget_bytes: int | None,
         keep: Collection[str],
@@ -62,7 +65,8 @@ class Space:
 
         Returns the models that were deleted for it. Raises `QuotaExceeded` when there is too little space.
         """
-        short, why = _shortage(files, stock, budget_bytes)
+        stock = self._sort(stored)
+        short, why = _shortage(files, stored, stock, budget_bytes)
         if short <= 0:
             return []
         plan = plan_eviction(stock.models, short, keep)
@@ -75,11 +79,11 @@ class Space:
         )
 
 
-def _shortage(files: Sequence[StoredFile], stock: Storage, budget_bytes: int | None) -> tuple[int, str]:
+def _shortage(files: Sequence[ModelFile], stored: Stored, stock: Storage, budget_bytes: int | None) -> tuple[int, str]:
     """Return how many bytes are missing for a download, and in which words; none are when it is 0 or less."""
-    there = {file.key for model in stock.models for file in model.files} | {file.key for file in stock.orphans}
-    begun = {part.url: part.loaded_bytes for model in stock.models for part in model.partials}
-    missing = [file for file in files if file.key not in there]
+    there = {entry.key for entry in stored.entries}
+    begun = {part.url: part.loaded_bytes for part in stored.partials}
+    missing = [file for file in files if (file.cache, file.url) not in there]
     sizes = [file.size_bytes or 0 for file in missing]
     to_fetch = sum(sizes) - sum(min(begun.get(file.url, 0), file.size_bytes or 0) for file in missing)
     shortages: list[tuple[int, str]] = []

@@ -86,6 +86,19 @@ class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
     partials: list[Partial] = []
     missing: list[StoredFile] = []
 
+    def to_record(self) -> Record:
+        """Return the journal's record of a model that is complete."""
+        return Record(
+            model=self.model,
+            engine=self.engine,
+            device=self.device or "",
+            artifact_id=self.artifact_id,
+            files=self.files,
+            size_bytes=self.size_bytes,
+            downloaded_ms=self.downloaded_ms,
+            last_used_ms=self.last_used_ms,
+        )
+
 
 class Storage(msgspec.Struct, frozen=True, kw_only=True):
     """The storage of the page's origin, in bytes; ``None`` where the browser does not say.
