@@ -61,6 +61,19 @@ describe("a watch on a GPU device", () => {
     expect([early.destroyed, late.destroyed, watch.fault]).toEqual([true, true, null]);
   });
 
+  it("tells when the first device is there, even one that it frees at once", async () => {
+    const watch = new GpuWatch();
+    let taken = 0;
+    void watch.taken.then(() => { taken += 1; });
+    watch.destroy();
+    await settle();
+    expect(taken).toBe(0);
+    take(watch);
+    take(watch);
+    await settle();
+    expect(taken).toBe(1);
+  });
+
   it("ends a wait that a lost device would never end", async () => {
     const watch = new GpuWatch();
     const device = take(watch);

@@ -3,7 +3,8 @@ import { PageError } from "../../web/src/engine/errors.ts";
 import type { LoadProgress } from "../../web/src/engine/engine.ts";
 import { contextWindow, endTokens, samplerDefaults } from "../../web/src/engine/transformersjs/config.ts";
 import { loadError, runError } from "../../web/src/engine/transformersjs/errors.ts";
-import { ModelFetch } from "../../web/src/engine/transformersjs/files.ts";
+import { CACHE, ModelFiles } from "../../web/src/engine/transformersjs/files.ts";
+import { FakeCaches } from "./browser_storage.ts";
 
 afterEach(() => { vi.unstubAllGlobals(); });
 
@@ -59,15 +60,32 @@ describe("failures", () => {
 });
 
 describe("fetching a model", () => {
-  function fetching(answer: (url: string) => Response | Error): { files: ModelFetch; told: LoadProgress[]; signals: unknown[] } {
+  interface Fetching {
+    files: ModelFiles;
+    told: LoadProgress[];
+    signals: (AbortSignal | null | undefined)[];
+    caches: FakeCaches;
+    controller: AbortController;
+  }
+
+  function fetching(answer: (url: string) => Response | Error, folder = "http://h/"): Fetching {
     const told: LoadProgress[] = [];
-    const signals: unknown[] = [];
+    const signals: Fetching["signals"] = [];
+    const caches = new FakeCaches();
+    const controller = new AbortController();
     vi.stubGlobal("fetch", (input: string | URL | Request, init: RequestInit) => {
       signals.push(init.signal);
       const found = answer(input instanceof Request ? input.url : String(input));
       return found instanceof Error ? Promise.reject(found) : Promise.resolve(found);
     });
-    return { files: new ModelFetch(new AbortController().signal, (progress) => told.push(progress)), told, signals };
+    const files = new ModelFiles({
+      folder: new URL(folder),
+      base: "http://site/app/",
+      signal: controller.signal,
+      report: (progress) => told.push(progress),
+      caches: caches.storage,
+    });
+    return { files, told, signals, caches, controller };
   }
 
   const body = (size: number, headers: Record<string, string> = {}): Response =>
@@ -116,5 +134,74 @@ describe("fetching a model", () => {
     const { files } = fetching(() => new TypeError("Failed to fetch"));
     await expect(files.fetch("http://h/x")).rejects.toThrow("Failed to fetch");
     expect(files.failed).toEqual({ url: "http://h/x", status: null });
+  });
+
+  it("reads what is stored, whatever its origin, and says that it loads", async () => {
+    for (const folder of ["http://h/", "http://site/app/models/m/"]) {
+      const { files, told, caches } = fetching(() => new TypeError("offline"), folder);
+      caches.store(CACHE, `${folder}onnx/model.onnx`, "12345", { "Content-Length": "5" });
+      const response = await files.cache.match(`${folder}onnx/model.onnx`);
+      expect(response?.headers.get("Content-Length")).toBe("5");
+      expect(told).toEqual([]);
+      expect(await response?.text()).toBe("12345");
+      expect(told).toMatchObject([
+        { phase: "loading", fraction: 1, text: "Reading the stored model" },
+        { phase: "loading", fraction: null, text: "Preparing the network" },
+      ]);
+      expect(await files.cache.match(`${folder}else`)).toBeUndefined();
+      expect(await files.cache.match("/models/folder1/config.json")).toBeUndefined();
+    }
+  });
+
+  it("says that it downloads as soon as one part of the weights is not stored", async () => {
+    const { files, told, caches } = fetching(() => body(50));
+    caches.store(CACHE, "http://h/onnx/model.onnx", "12345", { "Content-Length": "5" });
+    await (await files.cache.match("http://h/onnx/model.onnx"))?.text();
+    await (await files.fetch("http://h/onnx/model.onnx_data")).arrayBuffer();
+    expect(told.at(-2)).toMatchObject({ phase: "downloading", loaded_bytes: 55, total_bytes: 55 });
+  });
+
+  it("keeps what it fetched, but not the site's own files", async () => {
+    const other = fetching(() => body(1));
+    await other.files.cache.put("http://h/config.json", new Response("{}"));
+    expect(other.caches.urls(CACHE)).toEqual(["http://h/config.json"]);
+    const own = fetching(() => body(1), "http://site/app/models/m/");
+    await own.files.cache.put("http://site/app/models/m/config.json", new Response("{}"));
+    expect(await own.caches.keys()).toEqual([]);
+  });
+
+  it("takes an optional file of a stored model for missing when nobody answers", async () => {
+    const { files, caches } = fetching(() => new TypeError("offline"));
+    await expect(files.fetch("http://h/generation_config.json")).rejects.toThrow("offline");
+    caches.store(CACHE, "http://h/config.json", "{}");
+    expect((await files.fetch("http://h/generation_config.json")).status).toBe(404);
+    await expect(files.fetch("http://h/tokenizer.json")).rejects.toThrow("offline");
+    expect(files.failed).toEqual({ url: "http://h/tokenizer.json", status: null });
+  });
+
+  it("asks no server for a picked file", async () => {
+    const { files, signals } = fetching(() => body(1), "http://site/app/own/k/resolve/picked/");
+    expect((await files.fetch("http://site/app/own/k/resolve/picked/generation_config.json")).status).toBe(404);
+    expect(signals).toEqual([]);
+    await files.fetch("http://site/app/own/k/resolve/picked/tokenizer.json");
+    expect(files.failed).toMatchObject({ status: 404 });
+  });
+
+  it("ends what is on its way when the load is cancelled or has failed", async () => {
+    for (const how of ["cancel", "stop"] as const) {
+      const { files, signals, controller } = fetching(() => body(1));
+      await files.fetch("http://h/x");
+      expect(signals[0]?.aborted).toBe(false);
+      if (how === "cancel") controller.abort(new PageError("cancelled", "enough"));
+      else files.stop();
+      expect(signals[0]?.aborted).toBe(true);
+      await expect(files.cache.match("http://h/y")).rejects.toThrow();
+    }
+  });
+
+  it("does without a cache where the browser refuses one", async () => {
+    const { files, caches } = fetching(() => body(1));
+    caches.match = () => Promise.reject(new DOMException("refused", "SecurityError"));
+    expect(await files.cache.match("http://h/y")).toBeUndefined();
   });
 });

@@ -1,17 +1,23 @@
+import { resolveObjectURL } from "node:buffer";
+import { readFile } from "node:fs/promises";
+import { MLCEngine } from "@mlc-ai/web-llm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PageError } from "../../web/src/engine/errors.ts";
 import { chatError, loadError } from "../../web/src/engine/webllm/errors.ts";
 import { findMissingFile } from "../../web/src/engine/webllm/files.ts";
-import { readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { abortReload, readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { openLibrary } from "../../web/src/engine/webllm/library.ts";
 import { Pieces, type Forward } from "../../web/src/engine/webllm/pieces.ts";
 import { readProgress } from "../../web/src/engine/webllm/progress.ts";
 import { toResponseFormat, toWebLlm } from "../../web/src/engine/webllm/request.ts";
 import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
 import type { ChatOptions } from "../../web/src/engine/options.ts";
+import { FakeCaches } from "./browser_storage.ts";
+import { settle } from "./helpers.ts";
 
 describe("progress", () => {
   it.each([
-    [0, "Start to fetch params", { phase: "downloading", fraction: 0 }],
+    [0, "Start to fetch params", { phase: "loading", fraction: null, text: "Looking for weights" }],
     [
       0.25,
       "Fetching param cache[1/4]: 3MB fetched. 25% completed, 1 secs elapsed. It can take a while when we first visit this page",
@@ -23,6 +29,94 @@ describe("progress", () => {
     [NaN, "Something new", { phase: "loading", fraction: null, text: "Something new" }],
   ])("%d %j is read as %j", (progress, text, expected) => {
     expect(readProgress({ progress, text })).toMatchObject(expected);
+  });
+
+  it("comes in the words that the pinned library really says", async () => {
+    const source = await readFile(new URL("../../web/node_modules/@mlc-ai/web-llm/lib/index.js", import.meta.url), "utf8");
+    // Every text that goes into a progress report: the words it begins with.
+    const begun = [...source.matchAll(/\btext(?: = |: )"([^"]+)"/g)].map((match) => match[1] ?? "");
+    const phases = (start: string): string[] => {
+      const texts = begun.filter((text) => text.startsWith(start));
+      return texts.map((text) => readProgress({ progress: 0.5, text: `${text}1/2]: 3MB fetched. ` }).phase);
+    };
+    expect(phases("Fetching param cache[")).toEqual(["downloading"]);
+    expect(phases("Loading model from cache[")).toEqual(["loading"]);
+    expect(phases("Loading GPU shader modules[")).toEqual(["compiling"]);
+    expect(new Set(phases("Finish loading on "))).toEqual(new Set(["compiling"]));
+    expect(begun).toContain("Start to fetch params");
+    // The parts that numbers are read from.
+    expect(source).toContain('"MB fetched. "');
+  });
+});
+
+describe("a library", () => {
+  const URLS = { hub: "https://hub.example/l.wasm", own: "https://site.example/l.wasm", local: "http://localhost:8000/l.wasm" };
+  let kept: FakeCaches;
+  const idle = new AbortController().signal;
+
+  beforeEach(() => {
+    kept = new FakeCaches();
+    vi.stubGlobal("caches", kept);
+    vi.stubGlobal("location", { origin: "https://site.example" });
+    vi.stubGlobal("fetch", (url: string) => Promise.resolve(new Response(url)));
+  });
+  afterEach(() => { vi.unstubAllGlobals(); });
+
+  const read = async (address: string): Promise<string | undefined> => resolveObjectURL(address)?.text();
+
+  it.each(Object.values(URLS))("that is stored is read from there: %s", async (url) => {
+    kept.store("webllm/wasm", url, "stored");
+    const library = await openLibrary(url, "m", idle);
+    expect(await read(library.url)).toBe("stored");
+    library.release();
+    expect(await read(library.url)).toBeUndefined();
+  });
+
+  it("of another server is left to WebLLM, which stores it", async () => {
+    expect((await openLibrary(URLS.hub, "m", idle)).url).toBe(URLS.hub);
+  });
+
+  it.each([URLS.own, URLS.local])("that WebLLM would not store is fetched here: %s", async (url) => {
+    expect(await read((await openLibrary(url, "m", idle)).url)).toBe(url);
+    expect(await kept.keys()).toEqual([]);
+  });
+
+  it("that does not come is named", async () => {
+    vi.stubGlobal("fetch", () => Promise.resolve(new Response(null, { status: 404 })));
+    await expect(openLibrary(URLS.own, "m", idle)).rejects.toMatchObject({ code: "load_failed", data: { url: URLS.own, status: 404 } });
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("offline")));
+    await expect(openLibrary(URLS.own, "m", idle)).rejects.toMatchObject({ code: "download_interrupted", data: { url: URLS.own } });
+  });
+});
+
+describe("a load that is cancelled", () => {
+  it("ends by the library's own signal, which stays where the library looks for it", () => {
+    const reloadController = new AbortController();
+    const engine = { reloadController };
+    abortReload(engine);
+    expect(reloadController.signal.reason).toMatchObject({ name: "AbortError" });
+    expect(engine.reloadController).toBe(reloadController);
+    abortReload({}); // before it has begun
+  });
+
+  it("ends the pinned library's downloads", async () => {
+    vi.stubGlobal("location", { origin: "https://site.example" });
+    const asked: string[] = [];
+    const add = (request: Request): Promise<void> => {
+      asked.push(request.url);
+      return new Promise((_, reject) => {
+        request.signal.addEventListener("abort", () => { reject(request.signal.reason as Error); });
+      });
+    };
+    vi.stubGlobal("caches", { open: () => Promise.resolve({ match: () => Promise.resolve(undefined), add }) });
+    const record = { model_id: "m", model: "https://hub.example/m", model_lib: "https://hub.example/l.wasm" };
+    const engine = new MLCEngine({ appConfig: { model_list: [record] }, logLevel: "SILENT" });
+    const loading = engine.reload("m");
+    await settle();
+    abortReload(engine);
+    await loading; // it takes this for its own way of ending
+    expect(asked).toEqual(["https://hub.example/m/resolve/main/mlc-chat-config.json"]);
+    vi.unstubAllGlobals();
   });
 });
 

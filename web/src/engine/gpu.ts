@@ -11,10 +11,17 @@ export type GpuFault = { readonly kind: "lost"; readonly reason: string } | { re
 /** The devices made between `start` and `stop`, and what happens to them for as long as they live. */
 export class GpuWatch {
   adapter: string | null = null;
+  /** Settles when the first device has been made. */
+  readonly taken: Promise<void>;
+  #tookOne: () => void = () => undefined;
   readonly #devices = new Set<GPUDevice>();
   readonly #listeners = new Set<(fault: GpuFault) => void>();
   #fault: GpuFault | null = null;
   #destroyed = false;
+
+  constructor() {
+    this.taken = new Promise((resolve) => { this.#tookOne = resolve; });
+  }
 
   /** What went wrong first, if anything did. */
   get fault(): GpuFault | null {
@@ -60,6 +67,7 @@ export class GpuWatch {
 
   take(device: GPUDevice, info: GPUAdapterInfo | undefined): void {
     this.adapter = describeAdapter(info);
+    this.#tookOne();
     if (this.#destroyed) {
       device.destroy();
       return;

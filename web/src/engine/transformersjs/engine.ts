@@ -1,15 +1,15 @@
 /** The Transformers.js engine: ONNX models on WebGPU or on the CPU (WebAssembly). */
 
-import { AutoModelForCausalLM, AutoTokenizer, env, type PreTrainedModel, type PreTrainedTokenizer } from "@huggingface/transformers";
-import { cancelled, invalid, PageError } from "../errors.ts";
+import { AutoModelForCausalLM, AutoTokenizer, env, type PreTrainedModel } from "@huggingface/transformers";
+import { cancelled, invalid } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
-import { GpuWatch } from "../gpu.ts";
+import { gpuError, GpuWatch } from "../gpu.ts";
 import type { LoadOrder } from "../protocol.ts";
 import { loadError } from "./errors.ts";
-import { ModelFetch } from "./files.ts";
+import { ModelFiles } from "./files.ts";
 import { TransformersJsModel } from "./model.ts";
-import { setUpOrt, takeFailure } from "./ort.ts";
+import { SessionWatch, setUpOrt, takeFailure } from "./ort.ts";
 
 const DTYPES = ["auto", "fp32", "fp16", "q8", "int8", "uint8", "q4", "bnb4", "q4f16"] as const;
 type Dtype = (typeof DTYPES)[number];
@@ -24,28 +24,42 @@ export class TransformersJsEngine implements Engine {
     const folder = folderUrl(artifact.requiredText("url"), base);
     const dtype = artifact.oneOf("dtype", DTYPES);
     await setUpOrt(base);
-    const files = new ModelFetch(signal, report);
+    const stored = "caches" in self ? self.caches : undefined;
+    const files = new ModelFiles({ folder, base, signal, report, caches: stored });
     const watch = order.device === "webgpu" ? this.#startWatch() : null;
-    report({ phase: "downloading", fraction: null, text: "Fetching the model's description" });
-    let model: PreTrainedModel | null = null;
+    const sessions = SessionWatch.start();
+    report({ phase: "loading", fraction: null, text: "Reading the model's description" });
+    const guard = <T>(promise: Promise<T>): Promise<T> =>
+      watch === null ? promise : watch.guard(promise, (fault) => gpuError(fault, order.model));
     try {
-      const tokenizer = await this.#fromFolder(folder, base, files, async (id) => {
+      const loading = this.#fromFolder(folder, files, async (id) => {
         // First the tokenizer alone: it is small, and says at once when the folder is wrong.
         const tokenizer = await AutoTokenizer.from_pretrained(id);
         signal.throwIfAborted();
-        model = await loadNetwork(id, order, dtype);
-        return tokenizer;
+        const model = await loadNetwork(id, order, dtype);
+        const failure = takeFailure();
+        if (failure !== null) throw failure as Error;
+        return new TransformersJsModel({ name: order.model, device: order.device, model, tokenizer, watch });
       });
-      const failure = takeFailure();
-      if (failure !== null) throw failure as Error;
-      if (signal.aborted) throw cancelled(`loading "${order.model}"`);
-      if (watch?.fault != null) throw new PageError("device_lost", `the GPU device was lost (${watch.fault.reason})`);
-      return makeModel(order, model, tokenizer, watch);
+      const model = await guard(loading);
+      signal.throwIfAborted();
+      if (order.device === "webgpu") {
+        report({ phase: "compiling", fraction: null, text: "Compiling GPU programs" });
+        await guard(model.warmUp());
+        signal.throwIfAborted();
+      }
+      if (watch?.fault != null) throw gpuError(watch.fault, order.model);
+      return model;
     } catch (error) {
-      await (model as PreTrainedModel | null)?.dispose();
+      files.stop();
+      const freed = sessions.free();
+      // On a device that is lost, freeing may never end.
+      if (watch?.fault == null) await freed;
+      else freed.catch(() => undefined);
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       throw loadError(error, order.model, files.failed);
     } finally {
+      sessions.stop();
       watch?.stop();
     }
   }
@@ -60,12 +74,12 @@ export class TransformersJsEngine implements Engine {
    * Run `load` with the library's one "hub" being this folder, so that any folder of any server will do. The id is new
    * each time, because the library remembers by id what a hub has; what is cached is keyed by URL.
    */
-  async #fromFolder<T>(folder: URL, base: string, files: ModelFetch, load: (id: string) => Promise<T>): Promise<T> {
+  async #fromFolder<T>(folder: URL, files: ModelFiles, load: (id: string) => Promise<T>): Promise<T> {
     env.remoteHost = `${folder.origin}/`;
     env.remotePathTemplate = folder.pathname === "/" ? "." : folder.pathname.slice(1);
     env.fetch = files.fetch;
-    // A site's own files are left to the HTTP cache, which notices when the site has new ones.
-    env.useBrowserCache = "caches" in self && folder.origin !== new URL(base).origin;
+    env.useCustomCache = true;
+    env.customCache = files.cache;
     this.#loads += 1;
     return load(`folder${this.#loads}`);
   }
@@ -73,16 +87,6 @@ export class TransformersJsEngine implements Engine {
 
 function loadNetwork(id: string, order: LoadOrder, dtype: Dtype): Promise<PreTrainedModel> {
   return AutoModelForCausalLM.from_pretrained(id, { device: order.device, dtype });
-}
-
-function makeModel(
-  order: LoadOrder,
-  model: PreTrainedModel | null,
-  tokenizer: PreTrainedTokenizer,
-  watch: GpuWatch | null,
-): LoadedModel {
-  if (model === null) throw new PageError("internal", "the library loaded no network");
-  return new TransformersJsModel({ name: order.model, device: order.device, model, tokenizer, watch });
 }
 
 function folderUrl(url: string, base: string): URL {

@@ -1,16 +1,38 @@
-/** Fetches a model's files for the library: from one folder only, counted, abortable, and remembered when they fail. */
+/**
+ * A model's files for the library: from the cache where they are stored, else from the network; counted, abortable, and
+ * remembered when they fail.
+ */
 
 import type { LoadProgress } from "../engine.ts";
 
-export class ModelFetch {
+export const CACHE = "transformers-cache";
+
+export interface ModelFilesOptions {
+  readonly folder: URL;
+  /** Where the site's own files are. */
+  readonly base: string;
+  readonly signal: AbortSignal;
+  readonly report: (progress: LoadProgress) => void;
+  /** Undefined where the browser keeps nothing. */
+  readonly caches: Pick<CacheStorage, "open" | "match"> | undefined;
+}
+
+interface Size {
+  loaded: number;
+  readonly total: number | null;
+  readonly stored: boolean;
+}
+
+export class ModelFiles {
+  readonly #options: ModelFilesOptions;
+  readonly #stopped = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #report: (progress: LoadProgress) => void;
-  readonly #sizes = new Map<string, { loaded: number; total: number | null }>();
+  readonly #sizes = new Map<string, Size>();
   #failed: { url: string; status: number | null } | null = null;
 
-  constructor(signal: AbortSignal, report: (progress: LoadProgress) => void) {
-    this.#signal = signal;
-    this.#report = report;
+  constructor(options: ModelFilesOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#stopped.signal]);
   }
 
   /** The last file that did not come: status null when there was no answer at all. */
@@ -18,13 +40,23 @@ export class ModelFetch {
     return this.#failed;
   }
 
+  /** The load has failed: end what is still on its way. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  /** As `env.fetch`. */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const url = input instanceof Request ? input.url : String(input);
+    // Picked files have an address of the site, but no server has them.
+    const picked = url.startsWith(new URL("own/", this.#options.base).href);
     let response: Response;
     try {
-      response = await fetch(input, { ...init, signal: this.#signal });
+      response = picked ? missing() : await fetch(input, { ...init, signal: this.#signal });
     } catch (error) {
-      if (!this.#signal.aborted) this.#failed = { url, status: null };
+      if (this.#signal.aborted) throw error;
+      if (OPTIONAL.test(url) && (await this.#isStored("config.json"))) return missing();
+      this.#failed = { url, status: null };
       throw error;
     }
     if (!response.ok) {
@@ -33,24 +65,54 @@ export class ModelFetch {
       return response;
     }
     const partial = new Headers(init?.headers).has("Range") || init?.method === "HEAD";
-    return partial || response.body === null ? response : this.#counted(url, response, response.body);
+    return partial ? response : this.#counted(url, response, false);
   };
 
-  #counted(url: string, response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>>): Response {
+  /** As `env.customCache`. What is stored is read from there, whatever its origin. */
+  readonly cache = {
+    match: async (request: string): Promise<Response | undefined> => {
+      const response = await this.#find(request);
+      return response === undefined ? undefined : this.#counted(request, response, true);
+    },
+    put: async (request: string, response: Response): Promise<void> => {
+      // A site's own files are left to the HTTP cache, which notices when the site has new ones.
+      const { folder, base, caches } = this.#options;
+      if (caches === undefined || folder.origin === new URL(base).origin) return;
+      await (await caches.open(CACHE)).put(request, response);
+    },
+  };
+
+  async #find(url: string): Promise<Response | undefined> {
+    this.#signal.throwIfAborted();
+    // The library first asks for a path of its own making, which is no file of ours.
+    if (!/^https?:/.test(url)) return undefined;
+    try {
+      return await this.#options.caches?.match(url, { cacheName: CACHE, ignoreVary: true });
+    } catch {
+      return undefined; // a browser that refuses its storage to a frame
+    }
+  }
+
+  async #isStored(name: string): Promise<boolean> {
+    return (await this.#find(new URL(name, this.#options.folder).href)) !== undefined;
+  }
+
+  #counted(url: string, response: Response, stored: boolean): Response {
+    if (response.body === null) return response;
     const length = response.headers.get("Content-Length");
     // The length of a compressed answer is not that of what comes out of it.
     const plain = response.headers.get("Content-Encoding") === null;
-    const size = { loaded: 0, total: length === null || !plain ? null : Number(length) };
-    this.#sizes.set(url, size);
+    const size: Size = { loaded: 0, total: length === null || !plain ? null : Number(length), stored };
     const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
       transform: (bytes, controller) => {
+        this.#sizes.set(url, size); // not before: the library asks for the headers alone, too
         size.loaded += bytes.length;
         controller.enqueue(bytes);
         this.#tell();
       },
     });
     const { status, statusText, headers } = response;
-    return new Response(body.pipeThrough(count), { status, statusText, headers });
+    return new Response(response.body.pipeThrough(count), { status, statusText, headers });
   }
 
   #lastTold = -Infinity;
@@ -63,11 +125,20 @@ export class ModelFetch {
     if (now - this.#lastTold < TELL_EVERY_MS && loaded !== total) return;
     this.#lastTold = now;
     // Until the weights have begun, the total is that of the small files: no share of anything.
-    const weights = [...this.#sizes.keys()].some((url) => WEIGHTS.test(url));
-    const fraction = total === null || total === 0 || !weights ? null : Math.min(1, loaded / total);
-    this.#report({ phase: "downloading", fraction, text: "Downloading the model", loaded_bytes: loaded, total_bytes: total });
-    if (fraction === 1) this.#report({ phase: "loading", fraction: null, text: "Preparing the network" });
+    const weights = [...this.#sizes].filter(([url]) => WEIGHTS.test(url)).map(([, size]) => size);
+    const fraction = total === null || total === 0 || weights.length === 0 ? null : Math.min(1, loaded / total);
+    const stored = (weights.length === 0 ? files : weights).every((size) => size.stored);
+    if (stored) this.#options.report({ phase: "loading", fraction, text: "Reading the stored model" });
+    else {
+      const bytes = { loaded_bytes: loaded, total_bytes: total };
+      this.#options.report({ phase: "downloading", fraction, text: "Downloading the model", ...bytes });
+    }
+    if (fraction === 1) this.#options.report({ phase: "loading", fraction: null, text: "Preparing the network" });
   }
+}
+
+function missing(): Response {
+  return new Response(null, { status: 404 });
 }
 
 const TELL_EVERY_MS = 50;

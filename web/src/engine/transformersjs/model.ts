@@ -35,6 +35,7 @@ export class TransformersJsModel implements LoadedModel {
   readonly context_window: number | null;
   readonly lost: Promise<string>;
   readonly #parts: Parts;
+  readonly #network: Network;
   readonly #decoder: Decoder;
   readonly #ends: ReadonlySet<number>;
   #unloaded = false;
@@ -47,8 +48,15 @@ export class TransformersJsModel implements LoadedModel {
     this.lost = new Promise((resolve) => {
       parts.watch?.onFault(({ reason }) => { resolve(reason); });
     });
-    this.#decoder = new Decoder(new Network(parts.model), makeBreathe(), PACES[parts.device]);
+    this.#network = new Network(parts.model);
+    this.#decoder = new Decoder(this.#network, makeBreathe(), PACES[parts.device]);
     this.#ends = endTokens(parts.model.generation_config, parts.model.config, parts.tokenizer.eos_token_id);
+  }
+
+  /** Have the GPU programs made: ONNX Runtime does that when a network first runs. */
+  async warmUp(): Promise<void> {
+    await this.#network.feed([0], 0);
+    await this.#network.reset();
   }
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {

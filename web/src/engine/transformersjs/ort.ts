@@ -17,6 +17,36 @@ export function takeFailure(): unknown {
   return taken;
 }
 
+/**
+ * The sessions made between `start` and `stop`. A model of several networks that fails with one of them never hands out the others,
+ * and a session that is still being made cannot be stopped: so they are freed here.
+ */
+export class SessionWatch {
+  readonly #sessions = new Set<Promise<InferenceSession>>();
+
+  static start(): SessionWatch {
+    return (current = new SessionWatch());
+  }
+
+  stop(): void {
+    if (current === this) current = null;
+  }
+
+  take(session: Promise<InferenceSession>): void {
+    this.#sessions.add(session);
+  }
+
+  /** Release them all, those too that are still being made. */
+  async free(): Promise<void> {
+    for (const session of await Promise.allSettled(this.#sessions)) {
+      if (session.status === "fulfilled") await session.value.release();
+    }
+    this.#sessions.clear();
+  }
+}
+
+let current: SessionWatch | null = null;
+
 let ready: Promise<void> | null = null;
 
 /** Once per worker; `base` is where the site's `ort/` folder is. */
@@ -50,7 +80,9 @@ function guardSessions(): void {
   const create = InferenceSession.create.bind(InferenceSession) as (...args: unknown[]) => Promise<InferenceSession>;
   const guarded = async (...args: unknown[]): Promise<unknown> => {
     try {
-      const session = await create(...args);
+      const creating = create(...args);
+      current?.take(creating);
+      const session = await creating;
       const run = session.run.bind(session) as (...args: unknown[]) => Promise<unknown>;
       const guardedRun = async (...feeds: unknown[]): Promise<unknown> => {
         try {

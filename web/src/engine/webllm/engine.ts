@@ -8,8 +8,10 @@ import { gpuError, GpuWatch } from "../gpu.ts";
 import type { LoadOrder } from "../protocol.ts";
 import { loadError } from "./errors.ts";
 import { findMissingFile } from "./files.ts";
+import { abortReload } from "./internals.ts";
+import { openLibrary } from "./library.ts";
 import { WebLlmModel } from "./model.ts";
-import { readProgress } from "./progress.ts";
+import { COMPILING, readProgress } from "./progress.ts";
 
 export class WebLlmEngine implements Engine {
   async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
@@ -17,21 +19,36 @@ export class WebLlmEngine implements Engine {
       throw new PageError("unsupported", `WebLLM runs on webgpu only, not on ${order.device}`, { device: order.device });
     }
     const record = findRecord(order, base);
-    const engine = new MLCEngine({
-      appConfig: { model_list: [record] },
-      logLevel: "WARN",
-      initProgressCallback: (progress) => { report(readProgress(progress)); },
+    report({ phase: "loading", fraction: null, text: "Reading the model's description" });
+    const library = await openLibrary(record.model_lib, order.model, signal).catch((error: unknown) => {
+      throw signal.aborted ? cancelled(`loading "${order.model}"`) : error;
     });
-    report({ phase: "downloading", fraction: null, text: "Fetching the model's description" });
+    const engine = new MLCEngine({
+      appConfig: { model_list: [{ ...record, model_lib: library.url }] },
+      logLevel: "WARN",
+      initProgressCallback: (progress) => {
+        // Between two files, or two GPU programs, there is no other way in.
+        signal.throwIfAborted();
+        const told = readProgress(progress);
+        report(told);
+        if (told.phase === "loading" && told.fraction === 1) report(COMPILING);
+      },
+    });
     const watch = GpuWatch.start();
+    let leave = (): void => undefined;
+    const left = new Promise<never>((_, reject) => { leave = () => { reject(cancelled(`loading "${order.model}"`)); }; });
+    left.catch(() => undefined);
     const abort = (): void => {
-      // unload() aborts downloads; what has no abort of its own ends soon on a device that is gone.
+      abortReload(engine);
       watch.destroy();
-      void engine.unload();
+      // Once its device is there, and gone, the library can take nothing more, whatever it still waits for.
+      void watch.taken.then(leave);
     };
     signal.addEventListener("abort", abort, { once: true });
+    const loading = engine.reload(order.model);
     try {
-      await watch.guard(engine.reload(order.model), (fault) => gpuError(fault, order.model));
+      if (signal.aborted) abort();
+      await Promise.race([watch.guard(loading, (fault) => gpuError(fault, order.model)), left]);
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       if (watch.fault !== null) throw gpuError(watch.fault, order.model);
       return new WebLlmModel(engine, order.model, watch, record.model_type === ModelType.embedding);
@@ -41,7 +58,9 @@ export class WebLlmEngine implements Engine {
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       throw await explain(error, record);
     } finally {
+      loading.catch(() => undefined); // it may end after we have left
       watch.stop();
+      library.release();
       signal.removeEventListener("abort", abort);
     }
   }
@@ -70,7 +89,7 @@ export function findRecord(order: LoadOrder, base: string): ModelRecord {
   return {
     model_id: order.model,
     model: resolve(url, base, "url"),
-    model_lib: libraryUrl(resolve(artifact.requiredText("library"), base, "library")),
+    model_lib: resolve(artifact.requiredText("library"), base, "library"),
     ...(overrides === undefined ? {} : { overrides }),
     ...(vram === undefined ? {} : { vram_required_MB: vram }),
     ...(lowResource === undefined ? {} : { low_resource_required: lowResource }),
@@ -85,19 +104,13 @@ function resolve(url: string, base: string, parameter: string): string {
   return new URL(url, base).href;
 }
 
-/** Without its origin when it is ours: WebLLM then leaves a site's own library to the HTTP cache, which can refresh it. */
-function libraryUrl(url: string): string {
-  const { origin, pathname, search } = new URL(url);
-  return origin === location.origin ? pathname + search : url;
-}
-
 async function explain(error: unknown, record: ModelRecord): Promise<PageError> {
   const known = loadError(error, record.model_id);
   if (known.code !== "load_failed") return known;
   const folder = record.model.endsWith("/") ? record.model : `${record.model}/`;
   const files = {
     folder: /\/resolve\/.+\//.test(folder) ? folder : `${folder}resolve/main/`,
-    library: new URL(record.model_lib, location.origin).href,
+    library: record.model_lib,
   };
   return (await findMissingFile(files, record.model_id)) ?? known;
 }

@@ -90,6 +90,15 @@ export function readInternals(engine: object, model: string): Internals {
   };
 }
 
+/**
+ * Have a `reload` that runs end as soon as it can. Its own way, `unload`, forgets the signal while the library still has to
+ * look at it, and then downloads the whole model.
+ */
+export function abortReload(engine: object): void {
+  const controller = field(engine, "reloadController");
+  if (controller instanceof AbortController) controller.abort(new DOMException("the load was cancelled", "AbortError"));
+}
+
 function lookUp(owner: object, map: string, key: string): unknown {
   const value = field(owner, map);
   return value instanceof Map ? value.get(key) : null;

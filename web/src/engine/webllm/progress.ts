@@ -2,6 +2,9 @@
 
 import type { LoadProgress } from "../engine.ts";
 
+/** The GPU programs begin when the weights are loaded; the library's first word of them comes a second later. */
+export const COMPILING: LoadProgress = { phase: "compiling", fraction: 0, text: "Compiling GPU programs" };
+
 export function readProgress(report: { readonly progress: number; readonly text: string }): LoadProgress {
   const { text } = report;
   const fraction = Number.isFinite(report.progress) ? Math.min(1, Math.max(0, report.progress)) : null;
@@ -13,6 +16,6 @@ export function readProgress(report: { readonly progress: number; readonly text:
   if (megabytes !== undefined) {
     return { phase: "downloading", fraction, text: "Downloading weights", loaded_bytes: Number(megabytes) * 1024 * 1024 };
   }
-  if (text.startsWith("Start to fetch params")) return { phase: "downloading", fraction: 0, text: "Looking for weights" };
+  if (text.startsWith("Start to fetch params")) return { phase: "loading", fraction: null, text: "Looking for weights" };
   return { phase: "loading", fraction: null, text };
 }

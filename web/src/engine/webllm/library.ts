@@ -1,0 +1,38 @@
+/**
+ * A model's library, handed to WebLLM as an address that it only has to read.
+ *
+ * web-llm 0.2.86 takes a library from its cache unless the URL contains "localhost" or does not begin with "http"; then
+ * it fetches it, each time, with nothing to stop it. So what is stored is read here, whatever its origin, and what WebLLM would
+ * not store (a file of this computer, or of the site itself: the HTTP cache has those, and can refresh them) is fetched here, where a
+ * cancelled load ends it.
+ */
+
+import { PageError } from "../errors.ts";
+
+export interface Library {
+  /** For `ModelRecord.model_lib`. */
+  readonly url: string;
+  release(): void;
+}
+
+export async function openLibrary(url: string, model: string, signal: AbortSignal): Promise<Library> {
+  const stored = await caches.match(url, { cacheName: "webllm/wasm", ignoreVary: true });
+  const leaveIt = stored === undefined && new URL(url).origin !== location.origin && !url.includes("localhost");
+  if (leaveIt) return { url, release: () => undefined };
+  const response = stored ?? (await fetchLibrary(url, model, signal));
+  const address = URL.createObjectURL(await response.blob());
+  return { url: address, release: () => { URL.revokeObjectURL(address); } };
+}
+
+async function fetchLibrary(url: string, model: string, signal: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (error) {
+    const why = "no answer from the server (offline, blocked, or not shared with this site)";
+    throw new PageError("download_interrupted", `"${model}" could not be loaded: ${why} for ${url}`, { model, url }, error);
+  }
+  if (response.ok) return response;
+  const { status } = response;
+  throw new PageError("load_failed", `"${model}" could not be loaded: the server answered ${status} for ${url}`, { model, url, status });
+}
