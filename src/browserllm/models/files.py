@@ -16,6 +16,7 @@ import msgspec
 from ..errors import BrowserLLMError, Cancelled, LoadFailed, ProtocolError, Unavailable
 from ..host import Host, read
 from .card import Artifact
+from .storage import ask_stored
 
 T = TypeVar("T")
 
@@ -94,6 +95,9 @@ async def list_files(host: Host, artifact: Artifact, *, refresh: bool = False, h
     What the page keeps of the manifest is used, unless ``refresh`` asks the server for it anew. Addresses are absolute,
     as the page reports them everywhere else. An artifact that is ``bundled`` has no files of its own.
 
+    A size that no manifest and no server tells is that of the stored file, where there is one: what is complete on the
+    device can be listed without a network.
+
     Raises `LoadFailed` when the manifest is none or names what cannot be, or a file is missing; what the page reports
     when the manifest does not come.
     """
@@ -107,6 +111,8 @@ async def list_files(host: Host, artifact: Artifact, *, refresh: bool = False, h
 async def inspect(host: Host, urls: Iterable[str]) -> list[Inspected]:
     """Ask the servers of files for their sizes, in the order given."""
     asked = list(urls)
+    if not asked:
+        return []
     result = read(await host.call("inspect_files", {"urls": asked}), _Inspection, "'inspect_files'")
     if len(result.files) != len(asked):
         raise ProtocolError(f"the page inspected {len(result.files)} files instead of {len(asked)}")
@@ -152,11 +158,12 @@ async def _list_webllm(host: Host, artifact: Artifact, refresh: bool) -> FileLis
     tokenizer_url = folder + _tokenizer(_decode(config_text, _ChatConfig, config_url), config_url)
     shards_file, shards_text = await _read(host, shards_url, "webllm/model", refresh)
     shards = read_shards(shards_text, shards_url)
-    tokenizer, library = await inspect(host, [tokenizer_url, artifact.library])
-    files += [config_file, shards_file]
-    files += [_present(tokenizer, "webllm/model", tokenizer_url), _present(library, "webllm/wasm", artifact.library)]
+    tokenizer = ModelFile(tokenizer_url, "webllm/model")
+    library = ModelFile(artifact.library, "webllm/wasm")
+    tokenizer, library = await _look(host, [tokenizer, library])
+    files += [config_file, shards_file, tokenizer, library]
     files += [msgspec.structs.replace(shard, url=folder + shard.url) for shard in shards]
-    return _absolute(FileList(files, shards_url), tokenizer_url, tokenizer.url)
+    return _as_answered(FileList(files, shards_url), folder, tokenizer_url, tokenizer.url)
 
 
 def _tokenizer(config: _ChatConfig, url: str) -> str:
@@ -219,17 +226,13 @@ async def _list_transformersjs(host: Host, artifact: Artifact, refresh: bool, hu
     needed = ["tokenizer.json", "tokenizer_config.json", *_network_names(artifact, config, config_url)]
     optional = ["generation_config.json"]
     listing, listed = await _read_listing(host, folder, hub)
-    unlisted = [name for name in (*needed, *optional) if name not in listed]
-    found = dict(zip(unlisted, await inspect(host, [folder + name for name in unlisted]), strict=True))
-    files = [config_file, *([listing] if listing is not None else [])]
-    for name in (*needed, *optional):
-        if name in listed:
-            files.append(msgspec.structs.replace(listed[name], url=folder + name))
-        elif name in needed or found[name].status == 200:
-            files.append(_present(found[name], "transformers-cache", folder + name))
-    first = next(iter(found.items()), None)
-    result = FileList(files, config_url)
-    return result if first is None else _absolute(result, folder + first[0], first[1].url)
+    names = [*needed, *(name for name in optional if name in listed)]
+    files = [msgspec.structs.replace(listed[name], url=folder + name) for name in names if name in listed]
+    asked = [ModelFile(folder + name, "transformers-cache") for name in names if name not in listed]
+    if listing is not None:
+        return FileList([config_file, listing, *files, *await _look(host, asked)], config_url)
+    found = await _look(host, asked, [ModelFile(folder + name, "transformers-cache") for name in optional])
+    return _as_answered(FileList([config_file, *found], config_url), folder, asked[0].url, found[0].url)
 
 
 def _network_names(artifact: Artifact, config: _NetworkConfig, url: str) -> list[str]:
@@ -261,14 +264,21 @@ async def _read_listing(host: Host, folder: str, hub: str) -> tuple[ModelFile | 
         return None, {}
     repository, revision, below = match.groups()
     url = f"{hub}/api/models/{repository}/tree/{revision}?recursive=1"
+    # Reading tries again and again, looking once: nobody waits long for what is not needed.
+    (answer,) = await inspect(host, [url])
+    if answer.status != 200:
+        return None, {}
     try:
         # Anew each time: a kept list of another day would accuse the files of today.
         file, text = await _read(host, url, "transformers-cache", refresh=True)
-        entries = msgspec.json.decode(text, type=list[_Listed])
     except (Cancelled, ProtocolError, Unavailable):
         raise
-    except (BrowserLLMError, msgspec.DecodeError):
+    except BrowserLLMError:
         return None, {}
+    try:
+        entries = msgspec.json.decode(text, type=list[_Listed])
+    except msgspec.DecodeError:
+        entries = []
     return file, {
         entry.path.removeprefix(below): ModelFile("", "transformers-cache", entry.size, _sha256(entry.lfs))
         for entry in entries
@@ -317,25 +327,38 @@ def _name_in(name: str, manifest_url: str) -> str:
     return quote(name, safe="/!$&'()*+,;=@~")
 
 
-def _present(file: Inspected, cache: str, asked: str) -> ModelFile:
-    if file.is_missing:
-        raise LoadFailed(
-            f"the model is not complete: {asked.rpartition('/')[2]!r} is missing, its server answers {file.status} for "
-            f"{file.url}",
-            data={"url": file.url, "status": file.status},
-        )
-    return ModelFile(asked, cache, file.size_bytes)
+async def _look(host: Host, needed: list[ModelFile], optional: Iterable[ModelFile] = ()) -> list[ModelFile]:
+    """Return files with their sizes and absolute addresses; an optional one only when it is there.
+
+    What the server does not have, or nobody answers for, may be stored all the same: then it is what is stored.
+    """
+    files = [*needed, *optional]
+    answers = await inspect(host, [file.url for file in files])
+    stored: dict[tuple[str, str], int | None] = {}
+    if any(answer.size_bytes is None for answer in answers):
+        stored = {entry.key: entry.size_bytes for entry in (await ask_stored(host)).entries}
+    found: list[ModelFile] = []
+    for index, (file, answer) in enumerate(zip(files, answers, strict=True)):
+        key = (file.cache, answer.url)
+        if answer.is_missing and key not in stored and index < len(needed):
+            raise LoadFailed(
+                f"the model is not complete: {answer.url.rpartition('/')[2]!r} is missing, its server answers "
+                f"{answer.status} for {answer.url}",
+                data={"url": answer.url, "status": answer.status},
+            )
+        if index < len(needed) or key in stored or answer.status == 200:
+            size = answer.size_bytes if answer.size_bytes is not None else stored.get(key)
+            found.append(ModelFile(answer.url, file.cache, size))
+    return found
 
 
-def _absolute(files: FileList, asked: str, answered: str) -> FileList:
-    """Make all addresses absolute, when the page's answer for one of them shows what they are relative to."""
-    if asked == answered or not answered.endswith(asked):
-        return files
-    base = answered.removesuffix(asked)
+def _as_answered(files: FileList, folder: str, asked: str, answered: str) -> FileList:
+    """Write all addresses in ``folder`` as the page wrote one of them: absolute, and in its spelling."""
+    real = answered.removesuffix(asked.removeprefix(folder))
 
-    def absolute(url: str) -> str:
-        return url if "://" in url else base + url
+    def write(url: str) -> str:
+        return real + url.removeprefix(folder) if url.startswith(folder) else url
 
     return FileList(
-        [msgspec.structs.replace(file, url=absolute(file.url)) for file in files.files], absolute(files.manifest_url)
+        [msgspec.structs.replace(file, url=write(file.url)) for file in files.files], write(files.manifest_url)
     )
