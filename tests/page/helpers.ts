@@ -25,6 +25,11 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  /** When the next timer is due; null when there is none. */
+  get next(): number | null {
+    return this.#timers.size === 0 ? null : Math.min(...[...this.#timers].map(({ at }) => at));
+  }
+
   advance(ms: number): void {
     this.time += ms;
     for (const timer of this.#timers) {

@@ -1,6 +1,6 @@
 /** Fetches files for Python: a manifest's text, what servers say of files, and whole models into the engines' caches. */
 
-import { describe, PageError } from "../errors.ts";
+import { describe, PageError, toPageError } from "../errors.ts";
 import type { Progress } from "../protocol.ts";
 import { contentLength, isEncoded } from "./answer.ts";
 import type { Environment } from "./environment.ts";
@@ -104,15 +104,16 @@ export class Downloader implements FileFetcher {
     // The first failure ends the others too, and is told when they have put down what they have.
     const failure = new AbortController();
     const either = AbortSignal.any([signal, failure.signal]);
+    const stopped = (): boolean => either.aborted;
     await inParallel(order.files, order.parallel, async (file, index) => {
-      if (either.aborted) return;
+      if (stopped()) return;
       try {
         files[index] = await this.#downloadOne(file, order, either, (change) => { report.change(index, change); });
       } catch (error) {
-        if (!either.aborted) failure.abort(error);
+        if (!stopped()) failure.abort(error);
       }
     });
-    if (either.aborted) {
+    if (stopped()) {
       report.stop();
       throw signal.aborted ? reasonOf(signal) : failure.signal.reason;
     }
@@ -141,13 +142,13 @@ export class Downloader implements FileFetcher {
           await partial.remove();
           resolve(done(file, blob.size, transfer, verified, tell));
         } catch (error) {
-          reject(error as Error);
+          reject(toPageError(error));
         } finally {
           signal.removeEventListener("abort", abort);
         }
       };
       this.#environment.exclusively(lockName(file), signal, task).catch((error: unknown) => {
-        reject(signal.aborted ? reasonOf(signal) : (error as Error));
+        reject(signal.aborted ? reasonOf(signal) : toPageError(error));
       });
     });
   }

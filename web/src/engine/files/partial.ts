@@ -88,7 +88,6 @@ export class PartialData {
     this.reset();
     this.#source = source;
     this.#log({ cache: this.#file.cache, url: this.#file.url, source } satisfies Head);
-    this.#journal.flush();
   }
 
   /** Drop what there is. */

@@ -85,9 +85,9 @@ export class Transfer {
     }
     this.resumed_from = this.#partial.size;
     this.#peak = this.#partial.size;
-    if (this.#order.hash === null) return;
+    this.#digest = await this.#newDigest();
+    if (this.#digest === null) return;
     this.#show("verifying");
-    this.#digest = await startDigest(this.#order.hash.algorithm);
     const piece = new Uint8Array(READ_BYTES);
     for (let at = 0; at < this.#partial.size; ) {
       const length = this.#partial.read(piece, at);
@@ -105,10 +105,12 @@ export class Transfer {
       const connection = new Connection(this.#environment, this.#order.url, this.#options.stall_ms, this.#signal);
       try {
         const start = this.#ranges && this.#isUsable() ? this.#partial.size : 0;
+        // Made before it is needed: a browser drops what it has received of a body whose connection breaks, so from the
+        // answer on nothing but reading may take time.
+        const digest = await this.#newDigest();
         const response = await this.#asker.ask(connection, this.#headers(start), start > 0 ? [206, 416] : []);
-        if (response.status === 200) await this.#begin(sourceOf(response));
+        if (response.status === 200) this.#begin(sourceOf(response), digest);
         else if (!this.#continues(response, start)) continue;
-        this.#show("downloading");
         await this.#pour(connection, response.body);
       } finally {
         connection.close();
@@ -162,16 +164,21 @@ export class Transfer {
     return false;
   }
 
-  async #begin(source: Source): Promise<void> {
+  #begin(source: Source, digest: Digest | null): void {
     if (this.#partial.size > 0) this.#again(0);
     this.#drop();
     this.#partial.begin(source);
-    if (this.#order.hash !== null) this.#digest = await startDigest(this.#order.hash.algorithm);
+    this.#digest = digest;
+  }
+
+  #newDigest(): Promise<Digest> | null {
+    return this.#order.hash === null ? null : startDigest(this.#order.hash.algorithm);
   }
 
   async #pour(connection: Connection, body: ReadableStream<Uint8Array> | null): Promise<void> {
     const reader = body?.getReader();
     const promised = this.#order.size_bytes;
+    this.#show("downloading");
     while (reader !== undefined) {
       const { done, value } = await this.#read(connection, reader);
       if (done) break;
