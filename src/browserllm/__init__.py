@@ -47,13 +47,17 @@ if TYPE_CHECKING:
     from .models import Download as Download
     from .models import DownloadResult as DownloadResult
     from .models import EvictionPlan as EvictionPlan
+    from .models import Fit as Fit
     from .models import LoadedModel as LoadedModel
     from .models import ModelCard as ModelCard
     from .models import ModelEntry as ModelEntry
     from .models import ModelEvent as ModelEvent
     from .models import ModelManager as ModelManager
+    from .models import Reason as Reason
+    from .models import Recommendation as Recommendation
     from .models import Storage as Storage
     from .models import StoredModel as StoredModel
+    from .models import Tiers as Tiers
     from .scripted import Clock as Clock
     from .scripted import ScriptedBackend as ScriptedBackend
     from .scripted import ScriptedHost as ScriptedHost
@@ -95,8 +99,8 @@ _MODULES = {
     "hosts": "connect",
     "local": "LocalBackend",
     "models": """
-        Artifact Catalog Download DownloadResult EvictionPlan LoadedModel ModelCard ModelEntry ModelEvent ModelManager
-        Storage StoredModel
+        Artifact Catalog Download DownloadResult EvictionPlan Fit LoadedModel ModelCard ModelEntry ModelEvent
+        ModelManager Reason Recommendation Storage StoredModel Tiers
     """,
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 import browserllm as bl
+from browserllm.models.curated import complete
 from browserllm.models.pocket_version import POCKET_VERSION
 from browserllm.models.prebuilt import PREBUILT, WEB_LLM_VERSION
 
@@ -148,6 +149,16 @@ def test_a_name_is_found(name: str, card: str, build: str | None) -> None:
     match = bl.Catalog().find(name)
     assert (match.card.id, match.artifact and match.artifact.id) == (card, build)
     assert bl.Catalog().get(name) is match.card
+
+
+def test_a_model_that_nobody_has_described_yet_has_a_card() -> None:
+    """A newer web-llm may list a model before the table knows it: then only what its name says is known."""
+    build = bl.Artifact(engine="webllm", device="webgpu", url="u", quantization="q4f16_1", context_window=4096)
+    card = complete(bl.ModelCard(id="Newcomer-3B-it", artifacts=[build]))
+    assert (card.family, card.license, card.parameters, card.purposes) == ("Newcomer-3B-it", None, 3 * 10**9, ["chat"])
+    assert card.artifacts[0].download_bytes == 3e9 * 4.5 / 8 + 15e6
+    strange = complete(bl.ModelCard(id="Strange", artifacts=[msgspec.structs.replace(build, quantization="q9f9")]))
+    assert (strange.parameters, strange.artifacts[0].download_bytes, strange.cloud_equivalent) == (None, None, None)
 
 
 def test_a_name_of_several_lists_them_the_smallest_first() -> None:

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..device import AdapterInfo, DeviceFacts
+from ..device import DeviceFacts
 from ..errors import BrowserLLMError, DownloadInterrupted, OutOfMemory, QuotaExceeded, Unavailable, Unsupported
 from .card import Artifact, ModelCard
+from .machine import Memory, computer_memory, gpu_memory, graphics, is_mobile, metered
 
 PREFERENCE: tuple[tuple[str, str], ...] = (
     ("webllm", "webgpu"),
@@ -33,9 +34,6 @@ NO_WEBGPU = {
 """What the reasons of a page without WebGPU mean."""
 
 MIB = 2**20
-
-# What is left of the computer's memory for a model on a GPU that shares it: macOS, for one, hands out three quarters.
-UNIFIED_SHARE = 0.75
 
 # Up to this need, memory that nobody tells is not worth a warning.
 SMALL_MB = 1024
@@ -157,17 +155,17 @@ def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) ->
         found.append(Reason(code, message, artifact.id))
 
     if artifact.device == "webgpu":
-        if _is_software(facts):
+        if graphics(facts) == "software":
             mind("software_adapter", "WebGPU runs in software on this device, which is slow; take a small model")
-        need, most = _need(artifact), _memory(facts)
-        if most.mb is None and need.mb > SMALL_MB:
+        need, memory = _need(artifact), gpu_memory(facts)
+        if memory.usable_mb is None and need.mb > SMALL_MB:
             mind("memory_unknown", f"{need} of GPU memory; the browser does not tell how much there is")
-        elif most.mb is not None and need.mb > most.mb:
+        elif memory.usable_mb is not None and need.mb > memory.usable_mb:
             mind(
                 "memory_unknown",
-                f"{need} of memory; the browser tells only that there are {most.total_gb:g} GB or more",
+                f"{need} of memory; the browser tells only that there are {memory.total_gb:g} GB or more",
             )
-        if artifact.low_resource is False and _is_mobile(facts):
+        if artifact.low_resource is False and is_mobile(facts):
             mind(
                 "not_for_phones",
                 "WebLLM does not count this build as one for phones: the page may be closed for want of memory",
@@ -175,9 +173,9 @@ def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) ->
     size = None if stored else artifact.download_bytes
     if size is not None:
         about = "about " if artifact.download_estimated else ""
-        metered = _metered(facts)
-        if metered is not None:
-            mind("metered", f"downloads {about}{size_text(size)}, and {metered}")
+        dear = metered(facts)
+        if dear is not None:
+            mind("metered", f"downloads {about}{size_text(size)}, and {dear}")
     return found
 
 
@@ -201,7 +199,11 @@ def _obstacle(
     if not webgpu.available:
         reason = webgpu.reason or "no_adapter"
         return Unavailable(NO_WEBGPU.get(reason, f"WebGPU is not available: {reason!r}"), reason=reason)
-    return _missing_features(artifact, card, facts) or _small_limits(artifact, facts) or _little_memory(artifact, facts)
+    return (
+        _missing_features(artifact, card, facts)
+        or _small_limits(artifact, facts)
+        or _little_memory(_need(artifact), gpu_memory(facts))
+    )
 
 
 def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
@@ -209,11 +211,8 @@ def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | 
         return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
     need = _need(artifact)
     if need.mb > WASM_MB:
-        return OutOfMemory(f"{need} of memory; WebAssembly has room for {_mb(WASM_MB)} at most")
-    total, exact = _told_gb(facts)
-    if total is not None and exact and need.mb > total * 1024 * UNIFIED_SHARE:
-        return _out_of_memory(need, total)
-    return None
+        return OutOfMemory(f"{need} of memory; WebAssembly has room for {mb_text(WASM_MB)} at most")
+    return _little_memory(need, computer_memory(facts))
 
 
 def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts) -> BrowserLLMError | None:
@@ -243,7 +242,9 @@ def _small_limits(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | N
     if artifact.engine == "webllm" and granted < 1024 * MIB:
         granted = 128 * MIB  # its runtime asks for 1 GiB or, where that is too much, for the least there is
     if granted < need * MIB:
-        return _limit(name, limits[name], f"the model needs a buffer of {_mb(need)} and would get {_mb(granted / MIB)}")
+        return _limit(
+            name, limits[name], f"the model needs a buffer of {mb_text(need)} and would get {mb_text(granted / MIB)}"
+        )
     return None
 
 
@@ -253,18 +254,12 @@ def _limit(name: str, value: float, need: str) -> BrowserLLMError:
     )
 
 
-def _little_memory(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
-    memory = _memory(facts)
-    need = _need(artifact)
-    if memory.mb is None or not memory.exact or need.mb <= memory.mb:
+def _little_memory(need: _Need, memory: Memory) -> BrowserLLMError | None:
+    usable = memory.usable_mb
+    if usable is None or not memory.exact or need.mb <= usable:
         return None
-    return _out_of_memory(need, memory.total_gb)
-
-
-def _out_of_memory(need: _Need, total_gb: float) -> BrowserLLMError:
-    usable = total_gb * 1024 * UNIFIED_SHARE
     return OutOfMemory(
-        f"{need} of memory; this device has about {total_gb:g} GB, of which a model can use {_mb(usable)}",
+        f"{need} of memory; this device has about {memory.total_gb:g} GB, of which a model can use {mb_text(usable)}",
         data={"need_mb": need.mb, "usable_mb": usable},
     )
 
@@ -294,64 +289,18 @@ class _Need(NamedTuple):
     exact: bool
 
     def __str__(self) -> str:
-        return f"needs {_mb(self.mb)}" if self.exact else f"needs at least {_mb(self.mb)}"
+        return f"needs {mb_text(self.mb)}" if self.exact else f"needs at least {mb_text(self.mb)}"
+
+
+def need_mb(artifact: Artifact) -> float:
+    """Return the memory that a build needs, in mebibytes: its catalog's word, or else at least its weights."""
+    return _need(artifact).mb
 
 
 def _need(artifact: Artifact) -> _Need:
     if artifact.vram_mb is not None:
         return _Need(artifact.vram_mb, True)
     return _Need((artifact.download_bytes or 0) / MIB, False)
-
-
-class _Memory(NamedTuple):
-    """What a model on the GPU can have: ``mb`` is None where nobody tells, and a lower bound unless ``exact``."""
-
-    mb: float | None
-    exact: bool
-    total_gb: float
-
-
-def _memory(facts: DeviceFacts) -> _Memory:
-    total, exact = _told_gb(facts)
-    if total is None or not (_is_software(facts) or _shares_memory(facts.webgpu.adapter)):
-        return _Memory(None, False, 0)
-    return _Memory(total * 1024 * UNIFIED_SHARE, exact, total)
-
-
-def _told_gb(facts: DeviceFacts) -> tuple[float | None, bool]:
-    """Return the memory that the browser tells, and whether there is no more of it.
-
-    Browsers round to a power of two and stop counting: at 8, newer Chromium at 32 except on phones
-    (https://chromestatus.com/feature/6330376953921536). Where the count may have stopped, there may be more.
-    """
-    total = facts.memory_gb
-    return total, total is not None and (total < 8 or 8 < total < 32)
-
-
-def _is_software(facts: DeviceFacts) -> bool:
-    adapter = facts.webgpu.adapter
-    return adapter is not None and adapter.fallback is True
-
-
-def _shares_memory(adapter: AdapterInfo | None) -> bool:
-    """Whether the GPU works in the computer's memory, by the names that Chromium's Dawn gives (gpu_info.json)."""
-    vendor, architecture = (adapter.vendor or "", adapter.architecture or "") if adapter else ("", "")
-    if vendor == "intel":
-        return not architecture.endswith(("hp", "hpg"))  # these are graphics cards
-    return vendor in ("apple", "arm", "broadcom", "img-tec", "imagination", "qualcomm", "samsung")
-
-
-def _is_mobile(facts: DeviceFacts) -> bool:
-    return any(word in facts.user_agent for word in ("Android", "iPhone", "iPad", "Mobile"))
-
-
-def _metered(facts: DeviceFacts) -> str | None:
-    connection = facts.connection
-    if connection is not None and connection.type == "cellular":
-        return "this connection is cellular"
-    if connection is not None and connection.save_data:
-        return "this browser is set to save data"
-    return None
 
 
 def _code(error: BrowserLLMError) -> str:
@@ -361,7 +310,8 @@ def _code(error: BrowserLLMError) -> str:
     return error.reason if isinstance(error, Unavailable) else error.code
 
 
-def _mb(mebibytes: float) -> str:
+def mb_text(mebibytes: float) -> str:
+    """Return memory for people, in mebibytes: "1,060 MB"."""
     return f"{mebibytes:,.0f} MB"
 
 
