@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -208,6 +210,22 @@ def test_custom_models_are_added_never_replaced() -> None:
             catalog.add(bl.ModelCard(id=taken, artifacts=mine.artifacts))
     with pytest.raises(bl.InvalidRequest, match="no artifacts"):
         catalog.add(bl.ModelCard(id="empty", artifacts=[]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"device": "gpu"}, "Invalid enum value 'gpu' - at `$.artifacts[0].device`"),
+        ({"vram_mb": "much"}, "Expected `float | null`, got `str` - at `$.artifacts[0].vram_mb`"),
+        ({"url": None}, "Expected `str`, got `null` - at `$.artifacts[0].url`"),
+    ],
+)
+def test_a_card_of_ones_own_is_held_to_the_schema(wrong: dict[str, Any], said: str) -> None:
+    """A wrong type is refused when the card is added, with the place it stands in."""
+    build: dict[str, Any] = {"engine": "webllm", "device": "webgpu", "url": "u", **wrong}
+    with pytest.raises(bl.InvalidRequest) as caught:
+        bl.Catalog([bl.ModelCard(id="mine", artifacts=[bl.Artifact(**build)])])
+    assert str(caught.value) == f"model 'mine' is no valid card: {said}"
 
 
 def test_the_generated_list_has_no_field_that_cards_lack() -> None:

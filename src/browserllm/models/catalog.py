@@ -101,7 +101,7 @@ class Catalog:
         return name == POCKET.id or name in self._added or name in built_in()
 
     def add(self, card: ModelCard) -> None:
-        """Add a model; raises `InvalidRequest` when its id is taken or it has no artifacts."""
+        """Add a model; raises `InvalidRequest` when its id is taken, or it is no card that an engine could run."""
         if card.id in self:
             raise InvalidRequest(
                 f"a model {card.id!r} is in the catalog already; give yours another id", parameter="id"
@@ -110,6 +110,11 @@ class Catalog:
             raise InvalidRequest(
                 f"model {card.id!r} has no artifacts, so no engine could run it", parameter="artifacts"
             )
+        try:
+            # A card made in Python has the types its caller gave it; a page would only say later what is wrong.
+            msgspec.convert(msgspec.to_builtins(card), ModelCard)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"model {card.id!r} is no valid card: {error}", parameter="card") from error
         self._added[card.id] = card
 
     def get(self, name: str) -> ModelCard:
