@@ -45,10 +45,8 @@ class Content:
 
     @classmethod
     def generated(cls, size: int, seed: int = 0) -> Content:
-        """Noise of ``size`` bytes, the same for the same seed."""
-        if size <= PIECE_BYTES:
-            return cls(random.Random(seed).randbytes(size))  # noqa: S311
-        return cls(_noise(seed), size)
+        """Noise of ``size`` bytes, the same for the same seed; in hexadecimal, so that it can be compressed."""
+        return cls(_noise(seed)[:size]) if size <= PIECE_BYTES else cls(_noise(seed), size)
 
     def read(self, start: int, stop: int) -> memoryview:
         """The bytes from ``start`` to ``stop``, at most `PIECE_BYTES` of them."""
@@ -74,7 +72,7 @@ class Content:
 @cache
 def _noise(seed: int) -> bytes:
     # No power of two: a piece in the wrong place is then other bytes.
-    return random.Random(seed).randbytes(1024 * 1024 - 3)  # noqa: S311
+    return random.Random(seed).randbytes(512 * 1024).hex().encode()[3:]  # noqa: S311
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,11 @@ class Fault:
     """How many answers it spoils; None is all of them. An answer that does not reach its position does not count."""
 
     drop_at: int | None = None
-    """End the connection here, as if all was said; the bytes before have been sent."""
+    """End the connection here, as if all was said."""
     reset_at: int | None = None
     """End the connection here, as a router does that forgot it."""
+    quiet_s: float = 0
+    """Be silent for so long before: a browser throws away what it has not given to the page when a connection ends."""
     stall_at: int | None = None
     """Say nothing more from here, and hold the connection."""
     corrupt_at: int | None = None
@@ -420,13 +420,15 @@ class _Exchange:
                 spoilt = bytearray(piece)
                 spoilt[fault.corrupt_at - at] ^= 0xFF
                 piece = memoryview(bytes(spoilt))
+            request.sent_bytes += len(piece)
             self._writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if fault.chunked else piece)
             await self._writer.drain()
             at += len(piece)
-            request.sent_bytes += len(piece)
             self._server.tell()
             if fault.bytes_per_s is not None:
                 await asyncio.sleep(max(0.0, began_s + (at - start) / fault.bytes_per_s - time.monotonic()))
+        if fault.quiet_s:
+            await self._silence(fault.quiet_s)
         if fault.reset_at is not None:
             connection: socket.socket = self._writer.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

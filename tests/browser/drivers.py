@@ -25,6 +25,9 @@ from served_models import ServedFile
 
 T = TypeVar("T")
 
+LONGEST_CALL_S = 60
+"""A bound, so that what never ends fails."""
+
 
 @dataclass
 class Outcome:
@@ -105,7 +108,7 @@ class Launched(Driver):
         async def awaited() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(LONGEST_CALL_S)
 
     def call(self, op: str, args: dict[str, Any]) -> Outcome:
         """Ask through the host."""

@@ -88,7 +88,7 @@ def test_a_fault_spoils_as_many_answers_as_it_says(server: FaultServer) -> None:
         broken = Answer(server, "/file")
         assert (broken.body, broken.whole) == (DATA[:100_000], False)
     assert Answer(server, "/file").whole
-    assert [each.whole for each in server.requests_for("/file")] == [True, False, False, True]
+    server.wait_until(lambda: [each.whole for each in server.requests_for("/file")] == [True, False, False, True])
 
 
 def test_faults_of_ranges_wait_for_a_range(server: FaultServer) -> None:

@@ -50,6 +50,15 @@ async def test_files_have_their_type_and_the_page_is_isolated(site: Path, target
     assert headers["x-content-type-options"] == "nosniff"
 
 
+async def test_a_launched_browser_gets_the_isolation_that_chromium_knows(site: Path) -> None:
+    """Its page is isolated too, and may ask servers that share nothing whether they are there."""
+    server = await SiteServer(site, on_page=lambda _: None).start()
+    _, headers, _ = await request(server, "/index.html")
+    await server.close()
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-embedder-policy"] == "credentialless"
+
+
 async def test_a_file_is_sent_again_only_when_it_changed(site: Path) -> None:
     """The ETag makes the second visit cheap, and a rebuilt file new."""
     server = await SiteServer(site).start()

@@ -130,6 +130,11 @@ class SiteServer:
         response = await asyncio.to_thread(read_file, self._folder, target.path, request.headers.get("If-None-Match"))
         if method == "HEAD":
             response.body = b""
+        if self._on_page is not None:
+            # A browser of ours is a Chromium, which takes this too. It lets the page find out whether a server that
+            # shares nothing is there at all; Safari, which may open the chat page, only knows the stricter word.
+            del response.headers["Cross-Origin-Embedder-Policy"]
+            response.headers["Cross-Origin-Embedder-Policy"] = "credentialless"
         return response
 
     def _refuse_socket(self, request: Request, host: str, query: str) -> Response | None:
