@@ -209,18 +209,20 @@ def test_a_crashed_page_fails_the_stream_at_once(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_lost_gpu_is_named_and_the_next_prompt_loads_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["webllm", "transformersjs"])
+def test_a_lost_gpu_is_named_and_the_next_prompt_loads_again(tmp_path: Path, engine: str) -> None:
     """A GPU process killed in the middle of an answer raises DeviceLost; the next prompt loads the model again."""
 
     async def main() -> None:
         profile = tmp_path / "profile"
-        async with backend(profile, webgpu="software") as (_, llm):
+        async with bl.connect(profile=profile, webgpu="software") as host:
+            llm = bl.LocalBackend(host, model="pocket", engine=engine, device="webgpu")
             with pytest.raises(bl.DeviceLost):
                 async for chunk in llm.stream(PROMPT, **LONG):
                     if chunk.sequence == 3:
                         kill_children(profile, "gpu-process")
             reply = await llm.complete("Hello!", temperature=0, max_tokens=8)
-            assert (reply.engine, reply.device) == ("webllm", "webgpu")
+            assert (reply.engine, reply.device) == (engine, "webgpu")
             assert reply.text
 
     asyncio.run(main())

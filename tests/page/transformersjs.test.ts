@@ -107,12 +107,22 @@ describe("fetching a model", () => {
     await (await files.fetch(new URL("http://h/a"))).arrayBuffer();
     await (await files.fetch("http://h/b")).arrayBuffer();
     expect(told.at(0)).toMatchObject({ fraction: null, total_bytes: null });
+    const weights = fetching(() => body(50, { "Content-Encoding": "br" }));
+    await (await weights.files.fetch("http://h/model.onnx")).arrayBuffer();
+    expect(weights.told).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 50, total_bytes: null }]);
   });
 
   it("tells no share before the weights have begun", async () => {
     const { files, told } = fetching(() => body(10));
     await (await files.fetch("http://h/tokenizer.json")).arrayBuffer();
     expect(told).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 10 }]);
+  });
+
+  it("goes on to the network once, though a small file ends after the weights", async () => {
+    const { files, told } = fetching(() => body(10));
+    await (await files.fetch("http://h/onnx/model.onnx")).arrayBuffer();
+    await (await files.fetch("http://h/generation_config.json")).arrayBuffer();
+    expect(told.map(({ phase, fraction }) => [phase, fraction])).toEqual([["downloading", 1], ["loading", null]]);
   });
 
   it("does not count what only asks about a file", async () => {
@@ -158,7 +168,7 @@ describe("fetching a model", () => {
     caches.store(CACHE, "http://h/onnx/model.onnx", "12345", { "Content-Length": "5" });
     await (await files.cache.match("http://h/onnx/model.onnx"))?.text();
     await (await files.fetch("http://h/onnx/model.onnx_data")).arrayBuffer();
-    expect(told.at(-2)).toMatchObject({ phase: "downloading", loaded_bytes: 55, total_bytes: 55 });
+    expect(told.at(-2)).toMatchObject({ phase: "downloading", fraction: 1, loaded_bytes: 55, total_bytes: 55 });
   });
 
   it("keeps what it fetched, but not the site's own files", async () => {

@@ -15,7 +15,7 @@ const DTYPES = ["auto", "fp32", "fp16", "q8", "int8", "uint8", "q4", "bnb4", "q4
 type Dtype = (typeof DTYPES)[number];
 
 export class TransformersJsEngine implements Engine {
-  /** ONNX Runtime keeps its GPU device from model to model. */
+  /** ONNX Runtime shares one GPU device among the models that are loaded, and lets it go with the last. */
   #watch: GpuWatch | null = null;
   #loads = 0;
 

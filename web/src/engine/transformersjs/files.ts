@@ -116,25 +116,33 @@ export class ModelFiles {
   }
 
   #lastTold = -Infinity;
+  /** How many files of the weights had come when all that were known had. */
+  #arrived = 0;
 
   #tell(): void {
-    const files = [...this.#sizes.values()];
-    const loaded = files.reduce((sum, file) => sum + file.loaded, 0);
-    const total = files.every((file) => file.total !== null) ? files.reduce((sum, file) => sum + (file.total ?? 0), 0) : null;
-    const now = performance.now();
-    if (now - this.#lastTold < TELL_EVERY_MS && loaded !== total) return;
-    this.#lastTold = now;
-    // Until the weights have begun, the total is that of the small files: no share of anything.
     const weights = [...this.#sizes].filter(([url]) => WEIGHTS.test(url)).map(([, size]) => size);
-    const fraction = total === null || total === 0 || weights.length === 0 ? null : Math.min(1, loaded / total);
-    const stored = (weights.length === 0 ? files : weights).every((size) => size.stored);
-    if (stored) this.#options.report({ phase: "loading", fraction, text: "Reading the stored model" });
+    const files = weights.length === 0 ? [...this.#sizes.values()] : weights;
+    // Until the weights have begun, the total is that of some small files: no share of anything.
+    const total = weights.length > 0 && files.every((size) => size.total !== null) ? sumOf(files, ({ total }) => total ?? 0) : null;
+    const loaded = sumOf(files, ({ loaded }) => loaded);
+    const arrived = total !== null && loaded >= total;
+    const now = performance.now();
+    // A small file may end after the weights; that is no news.
+    if (arrived ? this.#arrived === weights.length : now - this.#lastTold < TELL_EVERY_MS) return;
+    if (arrived) this.#arrived = weights.length;
+    this.#lastTold = now;
+    const fraction = total === null || total === 0 ? null : Math.min(1, loaded / total);
+    if (files.every(({ stored }) => stored)) this.#options.report({ phase: "loading", fraction, text: "Reading the stored model" });
     else {
       const bytes = { loaded_bytes: loaded, total_bytes: total };
       this.#options.report({ phase: "downloading", fraction, text: "Downloading the model", ...bytes });
     }
-    if (fraction === 1) this.#options.report({ phase: "loading", fraction: null, text: "Preparing the network" });
+    if (arrived) this.#options.report({ phase: "loading", fraction: null, text: "Preparing the network" });
   }
+}
+
+function sumOf(files: readonly Size[], of: (size: Size) => number): number {
+  return files.reduce((sum, size) => sum + of(size), 0);
 }
 
 function missing(): Response {
