@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from .device import DeviceFacts
-from .errors import ProtocolError
+from .errors import ProtocolError, Unsupported
 
 T = TypeVar("T")
 
@@ -154,6 +155,17 @@ class Host(ABC):
         if refresh or self._facts is None:
             self._facts = read(await self.call("probe", {"refresh": refresh}), DeviceFacts, "'probe'")
         return self._facts
+
+    def share_folder(self, path: str | os.PathLike[str]) -> str:
+        """Let the page read a folder of this machine; returns its address, the same in every run with this profile.
+
+        Raises `Unsupported` where no process of ours serves the page, `InvalidRequest` when there is no such folder.
+        """
+        raise Unsupported(
+            f"the folder {str(path)!r} cannot be shared with this page, which no program on this machine serves: give "
+            "the URL of a server that has the folder, let the person pick it, or use a browser that "
+            "browserllm.connect() launches"
+        )
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call ``callback`` with every `Event` of the page; returns what ends that."""

@@ -8,6 +8,7 @@ import os
 import secrets
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from ..errors import InvalidRequest, Timeout
 from .browser import find_browser
 from .process import BrowserProcess
 from .profile import Profile, open_profile
+from .share import FolderServer, open_key
 from .static import SOCKET_PATH, SiteServer, site_folder
 from .websocket import WebSocketChannel
 
@@ -25,6 +27,9 @@ logger = logging.getLogger("browserllm")
 
 ORIGIN_HOST = "browserllm.localhost"
 """The name of the page's host. The model cache belongs to the origin, so it must not change with the port."""
+
+FOLDERS_HOST = f"files.{ORIGIN_HOST}"
+"""The name of the host with the shared folders: another origin, because engines keep only what is not the site's."""
 
 QUIET_FLAGS = (
     "--no-first-run",
@@ -61,12 +66,18 @@ class ChromeHost(ChannelHost):
     """A host whose page lives in a browser of its own. `close` ends the browser; so does the end of this process."""
 
     def __init__(
-        self, channel: WebSocketChannel, process: BrowserProcess, server: SiteServer, profile: Profile
+        self,
+        channel: WebSocketChannel,
+        process: BrowserProcess,
+        server: SiteServer,
+        folders: FolderServer,
+        profile: Profile,
     ) -> None:
         """Made by `launch`."""
         super().__init__(channel)
         self._process = process
         self._server = server
+        self._folders = folders
         self._profile = profile
         self._closing: asyncio.Task[None] | None = None
         process.exited.add_done_callback(lambda exited: channel.drop(f"the browser ended (code {exited.result()})"))
@@ -113,8 +124,12 @@ class ChromeHost(ChannelHost):
             logger.warning("%s", notice)
         return host
 
+    def share_folder(self, path: str | os.PathLike[str]) -> str:
+        """Serve a folder to the page; see `Host.share_folder`."""
+        return self._folders.share(path)
+
     async def close(self) -> None:
-        """End the connection, the browser and the server, and let go of the profile."""
+        """End the connection, the browser and the servers, and let go of the profile."""
         # One task does it, whoever asks and however often; cancelling a caller must not leave a browser behind.
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
@@ -122,7 +137,7 @@ class ChromeHost(ChannelHost):
 
     async def _close(self) -> None:
         await super().close()
-        await _release(self._process, self._server, self._profile)
+        await _release(self._process, self._server, self._folders, self._profile)
 
 
 class _Launching:
@@ -133,6 +148,7 @@ class _Launching:
         self._page: asyncio.Future[ServerConnection] = asyncio.get_running_loop().create_future()
         self._secret = secrets.token_urlsafe(24)
         self._server = SiteServer(folder, hosts=[ORIGIN_HOST], secret=self._secret, on_page=self._on_page)
+        self._folders = FolderServer(host=FOLDERS_HOST, origin=f"http://{ORIGIN_HOST}", key=open_key(profile.folder))
         self._process: BrowserProcess | None = None
         self._channel: WebSocketChannel | None = None
 
@@ -141,8 +157,11 @@ class _Launching:
         return self._process.stderr_tail if self._process is not None else ""
 
     async def run(self, program: Path, *, visible: bool, webgpu: str) -> ChromeHost:
-        await self._server.start()
-        command = [str(program), *_flags(self._profile.folder, self._server.port, visible=visible, webgpu=webgpu)]
+        ports = {
+            ORIGIN_HOST: (await self._server.start()).port,
+            FOLDERS_HOST: (await self._folders.start()).port,
+        }
+        command = [str(program), *_flags(self._profile.folder, ports, visible=visible, webgpu=webgpu)]
         process = self._process = BrowserProcess(command, self._profile.lock_fd, self._on_crash)
         # The secret goes through the pipe: the command line is for everybody on the machine to read.
         socket = f"ws://{ORIGIN_HOST}{SOCKET_PATH}?token={self._secret}"
@@ -152,12 +171,12 @@ class _Launching:
         if not self._page.done():
             raise process.ended_early()
         self._channel = WebSocketChannel(self._page.result())
-        host = ChromeHost(self._channel, process, self._server, self._profile)
+        host = ChromeHost(self._channel, process, self._server, self._folders, self._profile)
         await host.start()
         return host
 
     async def undo(self) -> None:
-        await _release(self._process, self._server, self._profile)
+        await _release(self._process, self._server, self._folders, self._profile)
 
     def _on_page(self, connection: ServerConnection) -> None:
         if not self._page.done():
@@ -168,19 +187,20 @@ class _Launching:
             self._channel.drop("the page crashed, perhaps for want of memory")
 
 
-async def _release(process: BrowserProcess | None, server: SiteServer, profile: Profile) -> None:
+async def _release(process: BrowserProcess | None, server: SiteServer, folders: FolderServer, profile: Profile) -> None:
     if process is not None:
         await process.close()
     await server.close()
+    await folders.close()
     await asyncio.to_thread(profile.release)
 
 
-def _flags(profile: Path, port: int, *, visible: bool, webgpu: str) -> list[str]:
+def _flags(profile: Path, ports: Mapping[str, int], *, visible: bool, webgpu: str) -> list[str]:
     flags = [
         *QUIET_FLAGS,
         f"--user-data-dir={profile}",
         "--remote-debugging-pipe",
-        f"--host-resolver-rules=MAP {ORIGIN_HOST}:80 127.0.0.1:{port}",
+        "--host-resolver-rules=" + ", ".join(f"MAP {name}:80 127.0.0.1:{port}" for name, port in ports.items()),
         *WEBGPU_FLAGS[webgpu],
         *shlex.split(os.environ.get("BROWSERLLM_BROWSER_FLAGS", "")),
     ]
