@@ -308,6 +308,15 @@ describe("a crash", () => {
   });
 });
 
+it("A partial of a file that is stored is removed", async () => {
+  const bench = new DownloadBench().serve(serve());
+  bench.disk.remove = () => Promise.reject(new Error("killed"));
+  await expect(bench.download([order(whole)])).rejects.toThrow("killed");
+  Reflect.deleteProperty(bench.disk, "remove");
+  expect((await bench.download([order(whole)])).files[0]?.verified).toBe("stored");
+  expect([...bench.disk.files]).toEqual([]);
+});
+
 describe("a partial", () => {
   async function paused(promise: Partial<FileOrder> = {}, answer: Answer = cut()): Promise<DownloadBench> {
     const bench = new DownloadBench().serve(answer, status(404));

@@ -129,6 +129,8 @@ export class Downloader implements FileFetcher {
         try {
           const stored = await findStored(this.#environment.caches, file, order.verify_stored, signal);
           if (stored !== null) {
+            // Whoever stored it was killed before it could do this.
+            await PartialData.discard(this.#environment, file);
             resolve(done(file, stored, { fetched_bytes: 0, resumed_from: 0 }, "stored", tell));
             return;
           }

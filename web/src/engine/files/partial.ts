@@ -73,6 +73,11 @@ export class PartialData {
     }
   }
 
+  /** Remove what there is of a file that needs it no more. The caller holds the file's lock. */
+  static async discard({ disk }: Home, file: FileRef): Promise<void> {
+    await removeNamed(disk, await nameOf(file));
+  }
+
   /** How many bytes there are. */
   get size(): number {
     return this.#size;
