@@ -322,12 +322,16 @@ def test_an_engine_or_a_device_can_be_chosen() -> None:
     )
 
 
-def test_errors_carry_their_numbers() -> None:
-    """Programs need not read sentences: what was needed and what there is are in the error's data."""
+def test_errors_carry_their_numbers_and_their_subject() -> None:
+    """Programs need not read sentences: what was needed and what there is are in the error's data.
+
+    A reason stands beside its build; an error may be raised by itself and names it.
+    """
     facts = DEVICES["phone without f16"]
     (_, little, *_) = candidates(CATALOG.get("Qwen3-4B"), facts)
     assert isinstance(little.obstacle, bl.OutOfMemory)
     assert little.obstacle.data == {"need_mb": 4327.71, "usable_mb": 3072.0}
+    assert str(little.obstacle) == f"'Qwen3-4B-q4f32_1-MLC' {ONLY_4_GB.format('4,328')}"
     (missing, *_) = candidates(CATALOG.get("Qwen3-4B"), facts)
     assert missing.obstacle is not None
     assert missing.obstacle.data["missing"] == ["shader-f16"]

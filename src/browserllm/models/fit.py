@@ -96,26 +96,12 @@ def candidates(
     are no part of this: what is downloaded already needs neither (see `fit`). Raises `Unsupported` when the model has
     no build for that engine and device.
     """
-    chosen = [
-        artifact
-        for artifact in card.artifacts
-        if engine in (None, artifact.engine) and device in (None, artifact.device)
-    ]
-    if not chosen:
-        wanted = " and ".join(
-            f"{name} {value!r}" for name, value in (("engine", engine), ("device", device)) if value is not None
-        )
-        there = ", ".join(dict.fromkeys(f"{artifact.engine} on {artifact.device}" for artifact in card.artifacts))
-        raise Unsupported(
-            f"model {card.id!r} has nothing for {wanted}; it has: {there}",
-            data={"parameter": "device" if engine is None else "engine"},
-        )
-    quantized = {artifact.engine for artifact in chosen if not _is_whole(artifact)}
-    return [
-        Candidate(artifact, _obstacle(artifact, card, facts, engines))
-        for artifact in sorted(chosen, key=_rank)
-        if not (_is_whole(artifact) and artifact.engine in quantized)
-    ]
+    found = _judge(card, facts, engine, device, engines)
+    for artifact, obstacle in found:
+        # Raised by itself, a sentence needs its subject.
+        if obstacle is not None and obstacle.message.startswith("needs"):
+            obstacle.message = f"{artifact.id or card.id!r} {obstacle.message}"
+    return found
 
 
 def fit(
@@ -136,7 +122,7 @@ def fit(
     if isinstance(card, Artifact):
         card = ModelCard(id=card.id or card.url, artifacts=[card])
     reasons: list[Reason] = []
-    for artifact, unfit in candidates(card, facts, engine, device, engines):
+    for artifact, unfit in _judge(card, facts, engine, device, engines):
         here = artifact.bundled or artifact.id in stored
         obstacle = unfit or (None if here else _unobtainable(artifact, facts, free_bytes))
         if obstacle is None:
@@ -157,7 +143,7 @@ def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) ->
     if artifact.device == "webgpu":
         if graphics(facts) == "software":
             mind("software_adapter", "WebGPU runs in software on this device, which is slow; take a small model")
-        need, memory = _need(artifact), gpu_memory(facts)
+        need, memory = memory_need(artifact), gpu_memory(facts)
         if memory.usable_mb is None and need.mb > SMALL_MB:
             mind("memory_unknown", f"{need} of GPU memory; the browser does not tell how much there is")
         elif memory.usable_mb is not None and need.mb > memory.usable_mb:
@@ -185,6 +171,31 @@ def size_text(size_bytes: float) -> str:
     return f"{megabytes} MB" if megabytes < 1000 else f"{size_bytes / 1e9:,.1f} GB"
 
 
+def _judge(
+    card: ModelCard, facts: DeviceFacts, engine: str | None, device: str | None, engines: Collection[str] | None
+) -> list[Candidate]:
+    chosen = [
+        artifact
+        for artifact in card.artifacts
+        if engine in (None, artifact.engine) and device in (None, artifact.device)
+    ]
+    if not chosen:
+        wanted = " and ".join(
+            f"{name} {value!r}" for name, value in (("engine", engine), ("device", device)) if value is not None
+        )
+        there = ", ".join(dict.fromkeys(f"{artifact.engine} on {artifact.device}" for artifact in card.artifacts))
+        raise Unsupported(
+            f"model {card.id!r} has nothing for {wanted}; it has: {there}",
+            data={"parameter": "device" if engine is None else "engine"},
+        )
+    quantized = {artifact.engine for artifact in chosen if not _is_whole(artifact)}
+    return [
+        Candidate(artifact, _obstacle(artifact, card, facts, engines))
+        for artifact in sorted(chosen, key=_rank)
+        if not (_is_whole(artifact) and artifact.engine in quantized)
+    ]
+
+
 def _obstacle(
     artifact: Artifact, card: ModelCard, facts: DeviceFacts, engines: Collection[str] | None
 ) -> BrowserLLMError | None:
@@ -202,14 +213,14 @@ def _obstacle(
     return (
         _missing_features(artifact, card, facts)
         or _small_limits(artifact, facts)
-        or _little_memory(_need(artifact), gpu_memory(facts))
+        or _little_memory(memory_need(artifact), gpu_memory(facts))
     )
 
 
 def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
     if facts.wasm.simd is False:
         return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
-    need = _need(artifact)
+    need = memory_need(artifact)
     if need.mb > WASM_MB:
         return OutOfMemory(f"{need} of memory; WebAssembly has room for {mb_text(WASM_MB)} at most")
     return _little_memory(need, computer_memory(facts))
@@ -223,8 +234,8 @@ def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts) -
     for other in sorted(card.artifacts, key=_rank):
         if other.engine != artifact.engine or set(other.features) - set(facts.webgpu.features):
             continue
-        if other.device == "webgpu" and _need(other).mb:
-            message += f"; the {'f32' if 'shader-f16' in missing else 'other'} build {_need(other)}"
+        if other.device == "webgpu" and memory_need(other).mb:
+            message += f"; the {'f32' if 'shader-f16' in missing else 'other'} build {memory_need(other)}"
             break
     return Unavailable(message, reason="missing_feature", data={"missing": missing})
 
@@ -254,7 +265,7 @@ def _limit(name: str, value: float, need: str) -> BrowserLLMError:
     )
 
 
-def _little_memory(need: _Need, memory: Memory) -> BrowserLLMError | None:
+def _little_memory(need: Need, memory: Memory) -> BrowserLLMError | None:
     usable = memory.usable_mb
     if usable is None or not memory.exact or need.mb <= usable:
         return None
@@ -282,8 +293,8 @@ def _unobtainable(artifact: Artifact, facts: DeviceFacts, free_bytes: int | None
     return None
 
 
-class _Need(NamedTuple):
-    """The memory a build needs: as its catalog says, or at least its weights, as they are downloaded."""
+class Need(NamedTuple):
+    """The memory a build needs, in mebibytes; unless ``exact`` it needs at least as much."""
 
     mb: float
     exact: bool
@@ -292,15 +303,11 @@ class _Need(NamedTuple):
         return f"needs {mb_text(self.mb)}" if self.exact else f"needs at least {mb_text(self.mb)}"
 
 
-def need_mb(artifact: Artifact) -> float:
-    """Return the memory that a build needs, in mebibytes: its catalog's word, or else at least its weights."""
-    return _need(artifact).mb
-
-
-def _need(artifact: Artifact) -> _Need:
+def memory_need(artifact: Artifact) -> Need:
+    """Return the memory that a build needs: its catalog's word, or else at least its weights."""
     if artifact.vram_mb is not None:
-        return _Need(artifact.vram_mb, True)
-    return _Need((artifact.download_bytes or 0) / MIB, False)
+        return Need(artifact.vram_mb, True)
+    return Need((artifact.download_bytes or 0) / MIB, False)
 
 
 def _code(error: BrowserLLMError) -> str:

@@ -17,7 +17,7 @@ from ..device import DeviceFacts
 from ..errors import InvalidRequest
 from .card import ModelCard, Purpose
 from .catalog import POCKET, Catalog
-from .fit import Fit, fit, mb_text, need_mb, size_text
+from .fit import Fit, fit, mb_text, memory_need, size_text
 from .machine import graphics, metered
 
 PURPOSES: tuple[Purpose, ...] = Purpose.__args__
@@ -188,7 +188,7 @@ def _suited(
             if (card.parameters or 0) > ease.parameters:
                 continue
             result = fit(card, facts, engines=engines, free_bytes=free_bytes, stored=stored)
-            if result.artifact is None or need_mb(result.artifact) > ease.mb:
+            if result.artifact is None or memory_need(result.artifact).mb > ease.mb:
                 continue
             if not _is_stored(result, stored) and (result.artifact.download_bytes or 0) > ease.download_bytes:
                 continue
@@ -238,7 +238,7 @@ def _gb(facts: DeviceFacts) -> str:
 def _say(reason: str, card: ModelCard, found: Fit, stored: Collection[str]) -> str:
     artifact = found.artifact
     assert artifact is not None  # noqa: S101 (only what fits is recommended)
-    said = [f"{(card.parameters or 0) / 1e9:.1f} billion parameters", f"needs {mb_text(need_mb(artifact))}"]
+    said = [f"{(card.parameters or 0) / 1e9:.1f} billion parameters", str(memory_need(artifact))]
     if _is_stored(found, stored):
         said.append("is downloaded already")
     elif artifact.download_bytes is not None:
