@@ -160,7 +160,7 @@ async def _list_webllm(host: Host, artifact: Artifact, refresh: bool) -> FileLis
     shards = read_shards(shards_text, shards_url)
     tokenizer = ModelFile(tokenizer_url, "webllm/model")
     library = ModelFile(artifact.library, "webllm/wasm")
-    tokenizer, library = await _look(host, [tokenizer, library])
+    tokenizer, library = await _look(host, [tokenizer, library], refresh=refresh)
     files += [config_file, shards_file, tokenizer, library]
     files += [msgspec.structs.replace(shard, url=folder + shard.url) for shard in shards]
     return _as_answered(FileList(files, shards_url), folder, tokenizer_url, tokenizer.url)
@@ -230,8 +230,9 @@ async def _list_transformersjs(host: Host, artifact: Artifact, refresh: bool, hu
     files = [msgspec.structs.replace(listed[name], url=folder + name) for name in names if name in listed]
     asked = [ModelFile(folder + name, "transformers-cache") for name in names if name not in listed]
     if listing is not None:
-        return FileList([config_file, listing, *files, *await _look(host, asked)], config_url)
-    found = await _look(host, asked, [ModelFile(folder + name, "transformers-cache") for name in optional])
+        return FileList([config_file, listing, *files, *await _look(host, asked, refresh=refresh)], config_url)
+    generation = [ModelFile(folder + name, "transformers-cache") for name in optional]
+    found = await _look(host, asked, generation, refresh=refresh)
     return _as_answered(FileList([config_file, *found], config_url), folder, asked[0].url, found[0].url)
 
 
@@ -327,18 +328,21 @@ def _name_in(name: str, manifest_url: str) -> str:
     return quote(name, safe="/!$&'()*+,;=@~")
 
 
-async def _look(host: Host, needed: list[ModelFile], optional: Iterable[ModelFile] = ()) -> list[ModelFile]:
+async def _look(
+    host: Host, needed: list[ModelFile], optional: Iterable[ModelFile] = (), *, refresh: bool
+) -> list[ModelFile]:
     """Return files with their sizes and absolute addresses; an optional one only when it is there.
 
-    What the server does not have, or nobody answers for, may be stored all the same: then it is what is stored.
+    What is stored is what counts, as with the manifest, and the servers are asked for the rest; with ``refresh`` they
+    are asked for all, and what is stored counts where they have no answer.
     """
     files = [*needed, *optional]
-    answers = await inspect(host, [file.url for file in files])
-    stored: dict[tuple[str, str], int | None] = {}
-    if any(answer.size_bytes is None for answer in answers):
-        stored = {entry.key: entry.size_bytes for entry in (await ask_stored(host)).entries}
+    stored = {entry.key: entry.size_bytes for entry in (await ask_stored(host)).entries}
+    asked = [file.url for file in files if refresh or (file.cache, file.url) not in stored]
+    answers = dict(zip(asked, await inspect(host, asked), strict=True))
     found: list[ModelFile] = []
-    for index, (file, answer) in enumerate(zip(files, answers, strict=True)):
+    for index, file in enumerate(files):
+        answer = answers.get(file.url, Inspected(file.url))
         key = (file.cache, answer.url)
         if answer.is_missing and key not in stored and index < len(needed):
             raise LoadFailed(
