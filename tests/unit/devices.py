@@ -23,9 +23,11 @@ LIMITS: dict[str, float] = {
     "maxStorageBuffersPerShaderStage": 10,
 }
 
-ANDROID = (
-    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Mobile Safari/537.36"
+ANDROID = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/156.0.0.0 Mobile Safari/537.36"
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36"
 )
+
+MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36"
 
 
 def gpu(
@@ -54,8 +56,9 @@ def device(webgpu: WebGPUFacts, *, free_gb: float | None = 100, **facts: Any) ->
 DEVICES: dict[str, DeviceFacts] = {
     "laptop with an integrated GPU": device(gpu("intel", "xe-lpg"), memory_gb=16),
     "old laptop with an integrated GPU without f16": device(gpu("intel", "gen-9", f16=False), memory_gb=4),
-    "Mac with 8 GB": device(gpu("apple", "common-3"), memory_gb=8),
-    "Mac with 64 GB": device(gpu("apple", "common-3"), memory_gb=32),
+    "Mac with 8 GB": device(gpu("apple", "common-3"), memory_gb=8, user_agent=MAC),
+    "Mac whose browser counts to 8": device(gpu("apple", "common-3"), memory_gb=8),
+    "Mac with 64 GB": device(gpu("apple", "common-3"), memory_gb=32, user_agent=MAC),
     "gaming PC": device(gpu("nvidia", "blackwell"), memory_gb=32),
     "PC with an Arc card": device(gpu("intel", "xe-2hpg"), memory_gb=4),
     "phone with f16": device(gpu("qualcomm", "adreno-7xx"), memory_gb=8, user_agent=ANDROID),

@@ -16,6 +16,7 @@ TIERS = [
     ("laptop with an integrated GPU", "Qwen3.5-0.8B", "Qwen3.5-2B", "Qwen3.5-4B"),
     ("old laptop with an integrated GPU without f16", "Qwen3.5-0.8B", "Qwen3.5-0.8B", "Llama-3.2-1B-Instruct"),
     ("Mac with 8 GB", "Qwen3.5-0.8B", "Qwen3.5-2B", "Qwen3.5-4B"),
+    ("Mac whose browser counts to 8", "Qwen3.5-0.8B", "Qwen3.5-2B", "Qwen3.5-4B"),
     ("Mac with 64 GB", "Qwen3.5-0.8B", "Qwen3.5-2B", "Qwen3.5-9B"),
     ("gaming PC", "Qwen3.5-0.8B", "Qwen3.5-2B", "Qwen3.5-4B"),
     ("PC with an Arc card", "Qwen3.5-0.8B", "Qwen3.5-2B", "Qwen3.5-4B"),

@@ -11,6 +11,9 @@ Graphics = Literal["cpu", "software", "phone", "integrated", "apple", "card"]
 # What is left of the computer's memory for a model on a GPU that shares it: macOS, for one, hands out three quarters.
 _USABLE = 0.75
 
+COUNTS_TO_32 = 156
+"""A Chromium that tells up to 32 GB: seen in this one; announced for 147, where it may have been turned off."""
+
 
 class Memory(NamedTuple):
     """Memory as far as the browser tells: ``total_gb`` is None where it does not, a lower bound unless ``exact``."""
@@ -27,11 +30,12 @@ class Memory(NamedTuple):
 def computer_memory(facts: DeviceFacts) -> Memory:
     """Return the computer's memory.
 
-    Browsers round to a power of two and stop counting: at 8 GB, newer Chromium at 32 except on phones
-    (https://chromestatus.com/feature/6330376953921536). Where the count may have stopped, there may be more.
+    Browsers round to a power of two and stop counting at 8 GB, newer Chromium at 32 except on phones
+    (https://chromestatus.com/feature/6330376953921536). Where the count stopped, there may be more.
     """
     total = facts.memory_gb
-    return Memory(total, total is not None and (total < 8 or 8 < total < 32))
+    most = 32 if _chromium(facts) >= COUNTS_TO_32 and not is_mobile(facts) else 8
+    return Memory(total, total is not None and (total < most or 8 < total < 32))
 
 
 def gpu_memory(facts: DeviceFacts) -> Memory:
@@ -56,6 +60,12 @@ def graphics(facts: DeviceFacts) -> Graphics:
     if adapter.vendor == "apple":
         return "apple"
     return "integrated" if _shares_memory(adapter) else "card"
+
+
+def _chromium(facts: DeviceFacts) -> int:
+    """Return the version of Chromium under whatever browser this is; 0 when it is another."""
+    version = facts.user_agent.partition("Chrome/")[2].partition(".")[0]
+    return int(version) if version.isdecimal() else 0
 
 
 def is_mobile(facts: DeviceFacts) -> bool:
