@@ -1,0 +1,73 @@
+"""Models of one's own in a real browser: a folder of this machine, on both engines, and kept for the next run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import browserllm as bl
+from browserllm.models.download import start_download
+from browserllm.models.own import add_own
+from in_page import SITE
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pocket model as anybody would have one: a folder, here with a blank in its name."""
+    (pocket,) = (SITE / "models" / "pocket" / "resolve").iterdir()
+    return Path(shutil.copytree(pocket, tmp_path_factory.mktemp("models") / "My model"))
+
+
+async def test_a_folder_is_downloaded_once_and_answers_in_the_next_run_without_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both engines; the second run has the same addresses and asks for nothing but the manifest's look-up."""
+    profile = tmp_path / "profile"
+    async with bl.connect(profile=profile) as host:
+        card = await add_own(host, folder)
+        assert [(a.engine, a.device) for a in card.artifacts] == [
+            ("webllm", "webgpu"),
+            ("transformersjs", "webgpu"),
+            ("transformersjs", "wasm"),
+        ]
+        for artifact in card.artifacts:
+            result = await start_download(host, artifact, model=card.id)
+            assert result.size_bytes == artifact.download_bytes
+            assert {file.verified for file in result.files} <= {"hash", "size", "stored"}
+        first = card.artifacts
+    gone = folder.rename(folder.with_name("gone"))
+    folder.mkdir()
+    try:
+        async with bl.connect(profile=profile) as host:
+            # The folder is empty now: whatever answers comes from the caches.
+            assert host.share_folder(folder) == first[0].url
+            for artifact in (first[0], first[2]):
+                own = bl.ModelCard(id="own", artifacts=[artifact])
+                llm = bl.LocalBackend(host, "own", catalog=bl.Catalog([own]))
+                assert (await llm.complete("Hello", max_tokens=4)).usage.completion_tokens > 0
+                assert [hop.reason for hop in (await llm.models.load("own")).route] == []
+                await llm.models.unload("own")
+    finally:
+        folder.rmdir()
+        gone.rename(folder)
+
+
+async def test_a_file_that_is_cut_short_is_named(folder: Path, tmp_path: Path) -> None:
+    """With both sizes, before anything is loaded; nothing of it stays in the browser."""
+    broken = Path(shutil.copytree(folder, tmp_path / "broken"))
+    shard = broken / "params_shard_0.bin"
+    promised = shard.stat().st_size
+    os.truncate(shard, 12)
+    (broken / "linked.json").symlink_to("/etc/passwd")
+    async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
+        expected = rf"params_shard_0\.bin is 12 bytes, tensor-cache\.json promises {promised:,}"
+        with pytest.raises(bl.IntegrityError, match=expected):
+            await add_own(host, broken)
+        assert (await host.call("stored"))["entries"] == []
+        url = host.share_folder(broken)
+        with pytest.raises(bl.DownloadInterrupted, match="403") as caught:
+            await host.call("read_file", {"url": url + "linked.json", "cache": "webllm/config"})
+        assert caught.value.data["reason"] == "refused"
