@@ -119,8 +119,8 @@ export class PartialData {
   flush(): void {
     if (this.#size === this.#flushed) return;
     this.#data.flush();
+    // The journal itself need not be flushed: a line that a power cut takes away only makes the partial shorter.
     this.#log([this.#size, this.#now()]);
-    this.#journal.flush();
     this.#flushed = this.#size;
   }
 

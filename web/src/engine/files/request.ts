@@ -111,13 +111,16 @@ export class Asker {
 
   /** A browser does not say whether a server is gone or does not share with this site; a request without an answer tells. */
   async #unanswered(connection: Connection, cause: unknown): Promise<Error> {
-    const gone = this.#noConnection("no answer from the server", cause);
-    if (this.#answered || !this.#environment.online() || new URL(this.#url).origin === this.#environment.origin) return gone;
+    if (this.#answered || !this.#environment.online() || new URL(this.#url).origin === this.#environment.origin) {
+      return this.#noConnection("no answer from the server", cause);
+    }
     try {
       const init: RequestInit = { mode: "no-cors", method: "HEAD", cache: "no-store", signal: connection.signal };
       await connection.wait(this.#environment.fetch(this.#url, init));
     } catch (error) {
-      return connection.signal.aborted && error instanceof Error ? error : gone;
+      if (connection.signal.aborted && error instanceof Error) return error;
+      // A page that may share memory (COEP: require-corp) gets no such answer from a server that shares nothing.
+      return this.#noConnection("no answer from the server (or it does not share this file with this site)", cause);
     }
     const message = `the server is there but does not share this file with this site (no CORS headers for ${this.#environment.origin})`;
     const unshared = interrupted(this.#url, "not_shared", message, {}, cause);
