@@ -1,9 +1,10 @@
 """What is known of the models beyond web-llm's list: licences, purposes, sizes, and their builds for Transformers.js.
 
-Kept by hand; checked on 2026-11-21. Sources: parameters and licences from the models' own pages on the Hugging Face
-Hub; the files of the ONNX builds and their sizes from the Hub's listings of each repository's ``onnx`` folder, those of
-Qwen3 and gemma-3 from what published programs download. A build is listed only where its file was seen: SmolLM2's two
-small ones have no 8-bit file, so the CPU takes their 4-bit one, and Qwen3-1.7B has none for the CPU.
+Kept by hand, as of 2026-11-21. The ONNX builds: each file was seen, with its size, in the Hub's listing of the
+repository's ``onnx`` folder, those of Qwen3 and gemma-3 in what published programs download. SmolLM2's two small ones
+have no 8-bit file, so the CPU takes their 4-bit one; of Qwen3-1.7B and gemma-3 none for the CPU was seen. Licences and
+parameters are those that the makers publish; looked up again were Gemma 3, Llama 3.2, Ministral 3, Phi 3.5, Qwen2.5
+Coder, SmolLM2 and StableLM 2. Purposes are our judgement.
 """
 
 from __future__ import annotations
