@@ -230,6 +230,15 @@ async def test_callers_share_one_download() -> None:
     assert seen[-1].phase == "ready"
 
 
+async def test_another_precision_is_another_download() -> None:
+    """Also for a card whose builds have no ids of their own."""
+    host = ScriptedHost(files=web() | {FOLDER + "onnx/model_q4.onnx": 30})
+    nameless = msgspec.structs.replace(ARTIFACT, id=None)
+    q8 = start_download(host, nameless, model="tiny")
+    q4 = start_download(host, msgspec.structs.replace(nameless, dtype="q4"), model="tiny")
+    assert ((await q8).files[-1].size_bytes, (await q4).files[-1].size_bytes) == (SIZE, 30)
+
+
 async def test_a_cancelled_waiter_leaves_the_others_alone() -> None:
     """One task that waits is cancelled, the other gets its files."""
     host = ScriptedHost(files=web(400, Wait(1), 600))

@@ -75,7 +75,7 @@ async def test_a_webllm_folder_at_an_address() -> None:
     card = await add_own(ScriptedHost(files=at(URL, webllm())), URL, library="tiny.wasm")
     assert (card.id, card.name, card.context_window) == ("tiny", "tiny", 2048)
     (artifact,) = card.artifacts
-    assert (artifact.engine, artifact.device, artifact.url) == ("webllm", "webgpu", URL)
+    assert (artifact.engine, artifact.device, artifact.url, artifact.id) == ("webllm", "webgpu", URL, "tiny")
     assert artifact.library == URL + "tiny.wasm"
     total = sum(len(file) if isinstance(file, str) else file for file in webllm().values())
     assert (artifact.download_bytes, artifact.download_estimated) == (total, False)
@@ -134,6 +134,7 @@ async def test_of_several_networks_each_device_gets_its_best(
     assert [dtype for _, device, dtype in what(card) if device == "webgpu"] == webgpu
     assert [dtype for _, device, dtype in what(card) if device == "wasm"] == wasm
     for artifact in card.artifacts:
+        assert artifact.id == f"tiny/{artifact.dtype}"
         needs = artifact.device == "webgpu" and artifact.dtype in ("q4f16", "fp16")
         assert artifact.features == (["shader-f16"] if needs else [])
 

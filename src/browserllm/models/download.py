@@ -89,7 +89,7 @@ def start_download(
     if not 1 <= parallel <= 16:
         raise InvalidRequest(f"parallel={parallel!r} is not valid; use 1 to 16 files at a time", parameter="parallel")
     jobs = host.shared(_Jobs)
-    key = (journal_key(model, artifact), artifact.url)
+    key = (journal_key(model, artifact), artifact.url, artifact.dtype)
     job = jobs.running.get(key)
     if job is None:
         job = jobs.running[key] = _Job(host, artifact, model, clock, epoch)
@@ -228,9 +228,9 @@ class _Jobs:
     """The downloads of a host that are under way."""
 
     def __init__(self) -> None:
-        self.running: dict[tuple[str, str], _Job] = {}
+        self.running: dict[tuple[str, str, str | None], _Job] = {}
 
-    def end(self, key: tuple[str, str], job: _Job) -> None:
+    def end(self, key: tuple[str, str, str | None], job: _Job) -> None:
         if self.running.get(key) is job:
             del self.running[key]
 

@@ -68,8 +68,9 @@ async def add_own(
         raise InvalidRequest(f"dtype={dtype!r} is not valid; use one of {', '.join(DTYPE_SUFFIXES)}", parameter="dtype")
     before = {entry.key for entry in (await ask_stored(host)).entries}
     place = await _locate(host, source, id)
+    model = id or place.name
     try:
-        artifacts = await _artifacts(host, place, engine, library, dtype)
+        artifacts = await _artifacts(host, model, place, engine, library, dtype)
         window = await _context_window(host, artifacts[0])
     except BaseException:
         # What was picked, and the manifests that were read, are of no use to anybody.
@@ -78,7 +79,6 @@ async def add_own(
             new = [entry for entry in entries if entry.key not in before and entry.url.startswith(place.url)]
             await delete_files(host, new, [], [])
         raise
-    model = id or place.name
     return ModelCard(id=model, name=name or model, artifacts=artifacts, context_window=window)
 
 
@@ -111,16 +111,27 @@ def _name_of(place: str) -> str:
 
 
 async def _artifacts(
-    host: Host, place: _Source, engine: Engine | None, library: str | None, dtype: str | None
+    host: Host, model: str, place: _Source, engine: Engine | None, library: str | None, dtype: str | None
 ) -> list[Artifact]:
     """Return an artifact for each engine and device that the folder is for, each with all its files looked up."""
     found = await _engines(host, place, engine)
     artifacts: list[Artifact] = []
     if "webllm" in found:
         wasm = _library(place, library)
-        artifacts.append(Artifact(engine="webllm", device="webgpu", url=place.url, library=wasm))
+        artifacts.append(Artifact(engine="webllm", device="webgpu", id=model, url=place.url, library=wasm))
     if "transformersjs" in found:
-        artifacts += await _networks(host, place, dtype)
+        for device, name in await _networks(host, place, dtype):
+            needs = ["shader-f16"] if device == "webgpu" and _needs_f16(name) else []
+            artifacts.append(
+                Artifact(
+                    engine="transformersjs",
+                    device=device,
+                    id=f"{model}/{name}",
+                    url=place.url,
+                    dtype=name,
+                    features=needs,
+                )
+            )
     return [await _checked(host, artifact) for artifact in artifacts]
 
 
@@ -183,21 +194,17 @@ def _library(place: _Source, library: str | None) -> str:
     )
 
 
-async def _networks(host: Host, place: _Source, dtype: str | None) -> list[Artifact]:
-    """Return the artifacts for the networks in the folder: on the GPU also one that needs no f16, if there is one."""
+async def _networks(host: Host, place: _Source, dtype: str | None) -> list[tuple[Device, str]]:
+    """Return which network each device runs: on a GPU also one that needs no f16, if there is one."""
     there = [dtype] if dtype is not None else await _dtypes(host, place)
-    artifacts: list[Artifact] = []
+    networks: list[tuple[Device, str]] = []
     for device, preferred in PREFERRED_DTYPES.items():
-        order = [name for name in (*preferred, *there) if name in there]
-        chosen = order[:1]
-        if device == "webgpu" and _needs_f16(order[0]):
-            chosen += [name for name in order if not _needs_f16(name)][:1]
-        for name in chosen:
-            features = ["shader-f16"] if device == "webgpu" and _needs_f16(name) else []
-            artifacts.append(
-                Artifact(engine="transformersjs", device=device, url=place.url, dtype=name, features=features)
-            )
-    return artifacts
+        order = [name for name in dict.fromkeys((*preferred, *there)) if name in there]
+        networks.append((device, order[0]))
+        plain = [name for name in order if not _needs_f16(name)]
+        if device == "webgpu" and plain and plain[0] != order[0]:
+            networks.append((device, plain[0]))
+    return networks
 
 
 def _needs_f16(dtype: str) -> bool:
