@@ -242,6 +242,17 @@ async def test_refresh_asks_the_server_again() -> None:
     assert (await list_files(host, webllm(), refresh=True)).files[-1].url == FOLDER + "new.bin"
 
 
+async def test_what_is_stored_counts_before_what_a_server_says() -> None:
+    """A server may answer for a picked folder with a page of its own; and nobody is asked for what is here."""
+    storage = ScriptedFiles(webllm_web())
+    host = ScriptedHost(files=storage)
+    for cache, url in (("webllm/model", FOLDER + "tokenizer.json"), ("webllm/wasm", LIBRARY)):
+        storage.store(cache, url, 77)
+    assert [file.size_bytes for file in (await list_files(host, webllm())).files[2:4]] == [77, 77]
+    assert "inspect_files" not in [op for op, _ in host.requests]
+    assert [file.size_bytes for file in (await list_files(host, webllm(), refresh=True)).files[2:4]] == [500, 3000]
+
+
 # Transformers.js
 
 
