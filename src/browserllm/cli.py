@@ -17,14 +17,16 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+from .cli_models import models
 from .doctor import Check, examine
+from .download_bars import describe_progress
 from .errors import BrowserLLMError, InternalError, Timeout
 from .host import Progress
 from .hosts import connect
 from .local import LocalBackend
 from .models.manager import DEFAULT_MODEL
 from .site import copy_site
-from .terminal import browser_options, finish, print_json, stderr_console
+from .terminal import browser_options, finish, print_json, print_notices, stderr_console
 from .types import ChatDone, ChatResponse, Message, TextDelta
 from .version import __version__
 
@@ -38,6 +40,9 @@ _NO_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(cod
 @click.version_option(__version__, package_name="browserllm", prog_name="browserllm")
 def cli() -> None:
     """Language models in the browser, from Python."""
+
+
+cli.add_command(models)
 
 
 @cli.command()
@@ -84,15 +89,14 @@ def run(
         with console.status("Starting the browser", spinner="dots") as status:
 
             def show(progress: Progress) -> None:
-                percent = "" if progress.fraction is None else f" {progress.fraction:.0%}"
-                status.update(f"Loading {escape(model)}: {escape(progress.phase.replace('_', ' '))}{percent}")
+                word = "Fetching" if progress.phase in ("downloading", "verifying") else "Loading"
+                status.update(f"{word} {escape(model)}: {escape(describe_progress(progress))}")
 
             try:
                 async with asyncio.timeout(timeout):
                     async with connect(browser=browser, profile=profile, visible=visible, webgpu=webgpu) as host:
                         if not as_json:
-                            for notice in host.notices:
-                                console.print(f"[yellow]{escape(notice)}[/]", highlight=False)
+                            print_notices(host.notices)
                         backend = LocalBackend(host, model, engine=engine, device=device, on_progress=show)
                         response = None
                         async with backend.stream(messages, **options) as stream:

@@ -52,8 +52,8 @@ class _ChatResult(msgspec.Struct):
 class LocalBackend(Backend):
     """Answers chats with a model in the page: nothing leaves the device, and it costs nothing.
 
-    A model that is not loaded yet is loaded by the first chat, which frees others. Responses name the engine, device and
-    adapter, and their ``route`` the engines that were passed over.
+    A model that is not loaded yet is loaded by the first chat, which frees others. Responses name the engine, device
+    and adapter, and their ``route`` the engines that were passed over.
     """
 
     capabilities: Capabilities = Capabilities(

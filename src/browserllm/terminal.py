@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import click
@@ -72,3 +72,18 @@ def print_json(value: Any, *, line: bool = False) -> None:
     """Print a value as JSON on standard output, indented or on one ``line``."""
     text = msgspec.json.encode(value)
     click.echo((text if line else msgspec.json.format(text, indent=2)).decode())
+
+
+def print_notices(notices: Iterable[str]) -> None:
+    """Print what the user should know about how the browser was started."""
+    for notice in notices:
+        stderr_console().print(f"[yellow]{escape(notice)}[/]", highlight=False)
+
+
+def bytes_text(size_bytes: float) -> str:
+    """Return a size that is known, for people: "12 kB", "3.4 MB", "352 MB", "1.35 GB"."""
+    if size_bytes >= 1e9:
+        return f"{size_bytes / 1e9:.2f} GB"
+    if size_bytes >= 1e6:
+        return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e8 else f"{size_bytes / 1e6:.0f} MB"
+    return f"{size_bytes / 1e3:.0f} kB" if size_bytes >= 1000 else f"{size_bytes:.0f} bytes"

@@ -58,8 +58,14 @@ class Fetcher:
                     f"ModelManager.download({card.id!r}) does that, and so does load() with download=True",
                     data={"model": card.id, "download_bytes": artifact.download_bytes},
                 )
+
+            def report_download(progress: Progress) -> None:
+                # The end of the download is not the end of the load that waits for it.
+                if progress.phase not in ("ready", "error"):
+                    report(progress)
+
             try:
-                await self.start(card, artifact, report)
+                await self.start(card, artifact, report_download)
             except DownloadInterrupted as error:
                 if error.data.get("reason") != "offline" and (await self._host.probe(refresh=True)).online is not False:
                     raise

@@ -272,10 +272,15 @@ class ModelManager:
         ]
 
     async def clear(self) -> int:
-        """Delete everything: all models, parts of files and orphans; returns the bytes that became free."""
-        stock = await self.storage()
-        freed = await self._delete(stock.models, stock)
-        return freed + await self.remove_orphans()
+        """Delete everything: all models, parts of files and orphans; returns the bytes that became free.
+
+        Raises `InvalidRequest` while a model is being fetched or loaded.
+        """
+        models = (await self.storage()).models
+        await self._release({kept.model for kept in models} | self._activity.busy)
+        freed = await self._space.clear()
+        self._activity.note_deleted(models)
+        return freed
 
     async def evict(self, budget_bytes: int) -> builtins.list[StoredModel]:
         """Delete models, those unused for longest first, until all take at most ``budget_bytes``; returns which.
@@ -360,7 +365,6 @@ class ModelManager:
         except BrowserLLMError as error:
             activity.tell("error", card.id, error=error, message=str(error))
             raise
-        activity.loaded.pop(card.id, None)
         activity.loaded[card.id] = loaded
         activity.tell("ready", card.id, loaded=loaded)
         activity.note_use(self.host, card.id, self._clock() * 1000)
@@ -391,7 +395,13 @@ class ModelManager:
         return await load_first(card, await self._candidates(card, pinned, wish.engine, wish.device), load)
 
     async def _delete(self, chosen: builtins.list[StoredModel], stock: Storage) -> int:
-        names = {kept.model for kept in chosen}
+        await self._release({kept.model for kept in chosen})
+        freed = await self._space.delete(chosen, stock)
+        self._activity.note_deleted(chosen)
+        return freed
+
+    async def _release(self, names: set[str]) -> None:
+        """Free the memory of models that are to be deleted; refuses those on their way here."""
         busy = names & self._activity.busy
         if busy:
             raise InvalidRequest(
@@ -400,9 +410,6 @@ class ModelManager:
         for loaded in await self.status():
             if loaded.model in names:
                 await self.unload(loaded.model)
-        freed = await self._space.delete(chosen, stock)
-        self._activity.note_deleted(chosen)
-        return freed
 
 
 def _only(card: ModelCard, pinned: Artifact | None) -> ModelCard:
