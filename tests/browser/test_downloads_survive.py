@@ -48,7 +48,7 @@ async def test_a_killed_browser_loses_four_megabytes_at_most(tmp_path: Path, mon
         files = noise_model(server, "/kill", sizes)
         for number, size in enumerate(sizes):
             path = f"/kill/resolve/main/params_shard_{number}.bin"
-            server.add(path, Content.generated(size, seed=number), Fault(bytes_per_s=8 * MB))
+            server.add(path, Content.generated(size, seed=number), Fault(bytes_per_s=6 * MB))
         total = sum(file.content.size for file in files)
         orders = {"files": [file.order() for file in files], "parallel": 2, "backoff_ms": 10}
         points = sorted(random.Random(seed).choices(range(total), k=KILLS))  # noqa: S311
