@@ -7,6 +7,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.models.recommend import CURRENT, PURPOSES, recommend, tiers
+from browserllm.scripted import ScriptedHost
+from browserllm.scripted_files import ScriptedFiles
 from unit.devices import ANDROID, DEVICES, device, gpu
 
 CATALOG = bl.Catalog()
@@ -180,6 +182,32 @@ def test_a_model_of_ones_own_is_recommended_too() -> None:
     assert "mine" in [pick.model for pick in picks]
     assert "silent" not in [pick.model for pick in picks]
     assert len({pick.card.family for pick in picks}) == len(picks)
+
+
+async def test_a_manager_knows_what_is_there() -> None:
+    """It weighs the page's engines, the space that is left and what is downloaded, not the device alone."""
+    facts = DEVICES["laptop with an integrated GPU"]
+    files = ScriptedFiles()
+    manager = bl.ModelManager(ScriptedHost(facts=facts, files=files))
+    assert (await manager.tiers()).genius.model == "Qwen3.5-4B"
+
+    folder = "https://huggingface.co/mlc-ai/Qwen3-4B-q4f16_1-MLC/resolve/main/"
+    whole = {"cache": "webllm/model", "url": f"{folder}params_shard_0.bin", "size_bytes": 2_000_000_000}
+    files.store("webllm/model", whole["url"], whole["size_bytes"])
+    files.journal["Qwen3-4B-q4f16_1-MLC"] = {
+        "model": "Qwen3-4B",
+        "engine": "webllm",
+        "device": "webgpu",
+        "artifact_id": "Qwen3-4B-q4f16_1-MLC",
+        "files": [whole],
+        "size_bytes": whole["size_bytes"],
+    }
+    assert (await manager.tiers()).genius.reason.endswith("needs 3,432 MB, is downloaded already")
+
+    files.quota_bytes = files.used_bytes + 300_000_000
+    assert [pick.model for pick in await manager.recommend("low-end")] == ["SmolLM2-135M-Instruct"]
+    onnx = bl.ModelManager(ScriptedHost(facts=facts, engines=["transformersjs"]))
+    assert (await onnx.tiers()).genius.model == "Qwen3-1.7B"
 
 
 def test_the_families_of_today_are_in_the_catalog() -> None:

@@ -89,13 +89,13 @@ class ModelManager:
         """Return the best models of this device for a purpose: ``chat``, ``code``, ``math``, ``multilingual``, ..."""
         from .recommend import recommend
 
-        return recommend(self.catalog, await self.host.probe(), purpose, count)
+        return recommend(self.catalog, await self.host.probe(), purpose, count, **self._means(await self.storage()))
 
     async def tiers(self) -> Tiers:
         """Return the models that are Quick, Smart and Genius on this device."""
         from .recommend import tiers
 
-        return tiers(self.catalog, await self.host.probe())
+        return tiers(self.catalog, await self.host.probe(), **self._means(await self.storage()))
 
     async def list(
         self, *, fits: bool | None = None, purpose: str | None = None, downloaded: bool | None = None
@@ -341,15 +341,15 @@ class ModelManager:
         return sorted(choice, key=rank)
 
     async def _fit(self, card: ModelCard, stock: Storage, engine: str | None = None, device: str | None = None) -> Fit:
-        return fit(
-            card,
-            await self.host.probe(),
-            engine=engine,
-            device=device,
-            engines=[engine.name for engine in self.host.hello.engines],
-            free_bytes=stock.available_bytes,
-            stored={model.artifact_id for model in stock.models if model.complete and model.artifact_id},
-        )
+        return fit(card, await self.host.probe(), engine=engine, device=device, **self._means(stock))
+
+    def _means(self, stock: Storage) -> dict[str, Any]:
+        """Return what beside the device decides on a fit: the page's engines, the space, what is downloaded."""
+        return {
+            "engines": [engine.name for engine in self.host.hello.engines],
+            "free_bytes": stock.available_bytes,
+            "stored": {model.artifact_id for model in stock.models if model.complete and model.artifact_id},
+        }
 
     async def _load(self, card: ModelCard, pinned: Artifact | None, wish: Wish, report: OnProgress) -> LoadedModel:
         import asyncio
