@@ -122,11 +122,10 @@ class ModelManager:
                 entries.append(entry)
         return entries
 
-    async def add(self, source: str | Path, *, id: str | None = None, **options: Any) -> ModelCard:  # noqa: A002
-        """Add a model of one's own to the catalog: a folder on this machine, or the URL of one.
+    async def add(self, source: str | Path | None = None, *, id: str | None = None, **options: Any) -> ModelCard:  # noqa: A002
+        """Add a model of one's own to the catalog: a folder of this machine, an address, or one picked in the page.
 
-        Its manifest is read to see what it is. ``id`` names it, else its folder does; ``library`` is the URL of
-        WebLLM's compiled model. Raises `InvalidRequest` when the id is taken, and what `add_own` raises.
+        See `add_own` for ``id``, the ``options`` and what is raised; an ``id`` that is taken raises `InvalidRequest`.
         """
         from .own import add_own
 
