@@ -25,7 +25,7 @@ export default defineConfig({
         "web/src/engine/{worker,start,engines,engine}.ts",
         "web/src/engine/window/{serve,folder}.ts",
         "web/src/engine/webllm/{engine,model}.ts",
-        "web/src/engine/transformersjs/{engine,model,network,ort}.ts",
+        "web/src/engine/transformersjs/{engine,gpu,model,network,ort}.ts",
         "web/src/host/**",
         "web/src/python/{worker,page,console,messages}.ts",
         "web/src/chat/{chat,view}.ts",

@@ -273,8 +273,8 @@ WATCH_GPU = """() => {
   GPUAdapter.prototype.requestDevice = async function (...args) {
     const device = await make.apply(this, args);
     const entry = { live: true, bytes: 0 };
+    entry.lost = device.lost.then(() => { entry.live = false; });
     self.devices.push(entry);
-    device.lost.then(() => { entry.live = false; });
     const create = device.createBuffer.bind(device);
     device.createBuffer = (wish) => {
       entry.bytes += wish.size;
@@ -284,7 +284,12 @@ WATCH_GPU = """() => {
   };
 }"""
 
-GPU_IN_USE = "() => self.devices.filter(({ live }) => live).map(({ bytes }) => bytes)"
+# A device that was destroyed says so a moment later.
+GPU_IN_USE = """async () => {
+  const gone = Promise.all(self.devices.map(({ lost }) => lost));
+  await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 5000))]);
+  return self.devices.filter(({ live }) => live).map(({ bytes }) => bytes);
+}"""
 
 CANCEL = """
 import asyncio, json
@@ -344,6 +349,7 @@ def test_a_load_cancelled_in_any_phase_leaves_nothing(
         ("webllm", "webgpu", "params_shard_0.bin", Fault(status=404)),
         ("webllm", "webgpu", "params_shard_0.bin", Fault(truncate_at=1000)),
         ("transformersjs", "webgpu", "onnx/model_quantized.onnx", Fault(status=404)),
+        ("transformersjs", "webgpu", "onnx/model_quantized.onnx", Fault(truncate_at=100_000)),
         ("transformersjs", "wasm", "onnx/model_quantized.onnx", Fault(truncate_at=100_000)),
     ],
 )

@@ -1,7 +1,7 @@
 /**
- * Watches the GPU devices that a runtime makes. Neither WebLLM nor ONNX Runtime hands its device out, but three things
- * need it: to learn of its loss while a chat waits on it, to learn that memory ran out, and to free it when a load is
- * cancelled halfway. So `requestDevice` is observed where it is defined.
+ * Watches GPU devices: to learn of a loss while a chat waits, to learn that memory ran out, and to free them when a load is
+ * cancelled halfway. WebLLM makes its device itself and hands it to nobody, so `requestDevice` is observed where it is
+ * defined; ONNX Runtime is given one of ours (transformersjs/gpu.ts).
  */
 
 import { PageError } from "./errors.ts";
@@ -31,11 +31,6 @@ export class GpuWatch {
   static start(): GpuWatch {
     observe();
     return (current = new GpuWatch());
-  }
-
-  /** Take the devices made from now on. */
-  static resume(watch: GpuWatch): void {
-    current = watch;
   }
 
   /** Take no more devices; those taken stay watched. */

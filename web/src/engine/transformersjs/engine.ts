@@ -4,10 +4,11 @@ import { AutoModelForCausalLM, AutoTokenizer, env, type PreTrainedModel } from "
 import { cancelled, invalid } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
-import { gpuError, GpuWatch } from "../gpu.ts";
+import { gpuError } from "../gpu.ts";
 import type { LoadOrder } from "../protocol.ts";
 import { loadError } from "./errors.ts";
 import { ModelFiles } from "./files.ts";
+import { openGpu, type Gpu } from "./gpu.ts";
 import { TransformersJsModel } from "./model.ts";
 import { SessionWatch, setUpOrt, takeFailure } from "./ort.ts";
 
@@ -15,8 +16,6 @@ const DTYPES = ["auto", "fp32", "fp16", "q8", "int8", "uint8", "q4", "bnb4", "q4
 type Dtype = (typeof DTYPES)[number];
 
 export class TransformersJsEngine implements Engine {
-  /** ONNX Runtime shares one GPU device among the models that are loaded, and lets it go with the last. */
-  #watch: GpuWatch | null = null;
   #loads = 0;
 
   async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
@@ -26,7 +25,8 @@ export class TransformersJsEngine implements Engine {
     await setUpOrt(base);
     const stored = "caches" in self ? self.caches : undefined;
     const files = new ModelFiles({ folder, base, signal, report, caches: stored });
-    const watch = order.device === "webgpu" ? this.#startWatch() : null;
+    const gpu = order.device === "webgpu" ? await openGpu() : null;
+    const watch = gpu?.watch ?? null;
     const sessions = SessionWatch.start();
     report({ phase: "loading", fraction: null, text: "Reading the model's description" });
     const guard = <T>(promise: Promise<T>): Promise<T> =>
@@ -36,14 +36,14 @@ export class TransformersJsEngine implements Engine {
         // First the tokenizer alone: it is small, and says at once when the folder is wrong.
         const tokenizer = await AutoTokenizer.from_pretrained(id);
         signal.throwIfAborted();
-        const model = await loadNetwork(id, order, dtype);
+        const model = await loadNetwork(id, order, dtype, gpu);
         const failure = takeFailure();
         if (failure !== null) throw failure as Error;
         return new TransformersJsModel({ name: order.model, device: order.device, model, tokenizer, watch });
       });
       const model = await guard(loading);
       signal.throwIfAborted();
-      if (order.device === "webgpu") {
+      if (gpu !== null) {
         report({ phase: "compiling", fraction: null, text: "Compiling GPU programs" });
         await guard(model.warmUp());
         signal.throwIfAborted();
@@ -56,18 +56,12 @@ export class TransformersJsEngine implements Engine {
       // On a device that is lost, freeing may never end.
       if (watch?.fault == null) await freed;
       else freed.catch(() => undefined);
+      watch?.destroy();
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       throw loadError(error, order.model, files.failed);
     } finally {
       sessions.stop();
-      watch?.stop();
     }
-  }
-
-  #startWatch(): GpuWatch {
-    if (this.#watch === null || this.#watch.fault !== null) this.#watch = GpuWatch.start();
-    else GpuWatch.resume(this.#watch);
-    return this.#watch;
   }
 
   /**
@@ -85,8 +79,9 @@ export class TransformersJsEngine implements Engine {
   }
 }
 
-function loadNetwork(id: string, order: LoadOrder, dtype: Dtype): Promise<PreTrainedModel> {
-  return AutoModelForCausalLM.from_pretrained(id, { device: order.device, dtype });
+function loadNetwork(id: string, order: LoadOrder, dtype: Dtype, gpu: Gpu | null): Promise<PreTrainedModel> {
+  const providers = gpu === null ? {} : { session_options: { executionProviders: [{ name: "webgpu", device: gpu.device }] } };
+  return AutoModelForCausalLM.from_pretrained(id, { device: order.device, dtype, ...providers });
 }
 
 function folderUrl(url: string, base: string): URL {

@@ -120,6 +120,7 @@ export class TransformersJsModel implements LoadedModel {
     // After a loss there is nothing to wait for, and waiting on a dead device may never end.
     if (this.#parts.watch?.fault == null) await freed;
     else freed.catch(() => undefined);
+    this.#parts.watch?.destroy();
   }
 
   #encode(messages: readonly Message[]): readonly number[] {

@@ -1,0 +1,43 @@
+/**
+ * A GPU device for each model. ONNX Runtime 1.31's own is one for all, and after a session that could not be made it is never let
+ * go again, nor are the buffers it keeps for reuse. A device of ours is freed with all that lives on it.
+ */
+
+import { PageError } from "../errors.ts";
+import { GpuWatch } from "../gpu.ts";
+
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly watch: GpuWatch;
+}
+
+/** As ONNX Runtime asks for them itself: all that the adapter has. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+export async function openGpu(): Promise<Gpu> {
+  const gpu = navigator.gpu as GPU | undefined;
+  if (gpu === undefined) throw new PageError("unavailable", "this browser has no WebGPU here", { reason: "no_api" });
+  const options = { powerPreference: "high-performance" } as const;
+  // The first answer may be null only because the GPU process is still starting.
+  const adapter = (await gpu.requestAdapter(options)) ?? (await gpu.requestAdapter(options));
+  if (adapter === null) throw new PageError("unavailable", "the browser offers no GPU adapter", { reason: "no_adapter" });
+  try {
+    const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+    const device = await adapter.requestDevice({ requiredFeatures: [...adapter.features] as GPUFeatureName[], requiredLimits });
+    const watch = new GpuWatch();
+    watch.take(device, adapter.info);
+    return { device, watch };
+  } catch (error) {
+    throw new PageError("unavailable", `the GPU gives no device: ${String(error)}`, { reason: "device_failed" }, error);
+  }
+}
