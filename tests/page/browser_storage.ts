@@ -6,7 +6,7 @@ import type { PickedFolder } from "../../web/src/engine/window/link.ts";
 export class FakeCaches {
   readonly caches = new Map<string, FakeCache>();
   /** Called before each put, to make it fail. */
-  onPut: (url: string) => void = () => undefined;
+  onPut: (url: string) => void | Promise<void> = () => undefined;
 
   /** As the type that the code under test asks for. */
   get storage(): CacheStorage {
@@ -26,7 +26,7 @@ export class FakeCaches {
   }
 
   open(name: string): Promise<FakeCache> {
-    const cache = this.caches.get(name) ?? new FakeCache((url) => { this.onPut(url); });
+    const cache = this.caches.get(name) ?? new FakeCache((url) => this.onPut(url));
     this.caches.set(name, cache);
     return Promise.resolve(cache);
   }
@@ -37,7 +37,7 @@ export class FakeCaches {
 
   /** Put a file in from outside; `type` "cors" is what the network gave an engine. */
   store(cache: string, url: string, body: string, headers: Record<string, string> = {}, type = "default"): void {
-    const found = this.caches.get(cache) ?? new FakeCache((asked) => { this.onPut(asked); });
+    const found = this.caches.get(cache) ?? new FakeCache((asked) => this.onPut(asked));
     this.caches.set(cache, found);
     found.entries.set(url, { body: new Blob([body]), headers, type });
   }
@@ -54,9 +54,9 @@ export class FakeCaches {
 
 class FakeCache {
   readonly entries = new Map<string, { body: Blob; headers: Record<string, string>; type: string }>();
-  readonly #onPut: (url: string) => void;
+  readonly #onPut: (url: string) => void | Promise<void>;
 
-  constructor(onPut: (url: string) => void) {
+  constructor(onPut: (url: string) => void | Promise<void>) {
     this.#onPut = onPut;
   }
 
@@ -72,7 +72,7 @@ class FakeCache {
   }
 
   async put(request: string | Request, response: Response): Promise<void> {
-    this.#onPut(urlOf(request));
+    await this.#onPut(urlOf(request));
     const headers = Object.fromEntries(response.headers.entries());
     this.entries.set(urlOf(request), { body: await response.blob(), headers, type: response.type });
   }

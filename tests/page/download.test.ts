@@ -74,6 +74,7 @@ const CASES: readonly Case[] = [
   { name: "mirrors with other dates for one ETag", answers: [cut({ date: "d0" }), serve({ date: "d1" })], ranges: [null, REST] },
   // Ranges that are wrong.
   { name: "another range than asked for", answers: [cut(), serve({ shift: 5 }), serve()], promise: whole, ranges: [null, REST, null] },
+  { name: "wrong ranges are not asked for again", answers: [cut(), serve({ shift: 5 }), serve({ cut: 64_000 }), serve()], promise: whole, ranges: [null, REST, null, null] },
   { name: "416 at a range", answers: [cut(), status(416), serve()], promise: whole, ranges: [null, REST, null] },
   { name: "416 at everything", answers: [status(416)], promise: whole, error: interrupted("server", { status: 416 }) },
   { name: "a range that is compressed", answers: [cut(), serve({ encoding: "gzip" }), serve()], promise: whole, ranges: [null, REST, null] },
@@ -198,6 +199,11 @@ describe("tries", () => {
     }
   });
 
+  it("are over when nothing is missing, however the connection ended", async () => {
+    const bench = new DownloadBench().serve(serve({ length: SIZE + 9, cut: SIZE }));
+    expect((await bench.download([order(whole)], { retries: 0 })).files[0]?.verified).toBe("hash");
+  });
+
   it("give up a silent server after the time they were given", async () => {
     const bench = new DownloadBench().serve(serve({ stall: CUT }));
     await expect(bench.download([order()], { retries: 0, stall_ms: 1234 })).rejects.toMatchObject({ code: "stalled" });
@@ -289,6 +295,28 @@ describe("a crash", () => {
     expect(result.files[0]?.verified).toBe("hash");
     expect(bench.ranges).toEqual([anew ? null : expect.stringMatching(/^bytes=4\d+-$/)]);
   }, 20_000);
+
+  it("after a crash reads the journal that the first one tore", async () => {
+    const bench = reborn(await crashed(5 * MEGABYTE));
+    const journal = bench.disk.named(".journal");
+    journal.bytes = Buffer.concat([journal.bytes.subarray(0, journal.size), Buffer.from("[999999")]);
+    journal.size = journal.bytes.length;
+    bench.serve(serve({ bytes: large, stall: 10 * MEGABYTE }));
+    void bench.start([order({ hash: hashOf("md5", large) })]).catch(() => undefined);
+    await bench.received(10 * MEGABYTE);
+    const [partial] = await new Partials(bench.environment).list();
+    expect(partial?.loaded_bytes).toBeGreaterThan(5 * MEGABYTE);
+  });
+
+  it("while a changed file begins again leaves nothing of the old one", async () => {
+    const bench = reborn(await crashed(9 * MEGABYTE));
+    bench.serve(serve({ bytes: large, etag: '"v2"', stall: MEGABYTE }));
+    void bench.start([order()]).catch(() => undefined);
+    await bench.requests(2);
+    await bench.received(MEGABYTE);
+    expect(bench.disk.named(".data").size).toBe(MEGABYTE);
+    expect(await new Partials(bench.environment).list()).toMatchObject([{ loaded_bytes: 0 }]);
+  });
 
   it("that loses bytes the journal speaks of goes on from those that are there", async () => {
     const bench = reborn(await crashed(5 * MEGABYTE));
@@ -416,6 +444,20 @@ describe("many files", () => {
     expect(result.fetched_bytes).toBe(21);
     expect(result.files.map(({ url }) => url)).toEqual(gates.map((_, index) => `https://models.example/${index}`));
   });
+
+  it("go into their caches while the next one is fetched, and only one of them waits", async () => {
+    const bench = new DownloadBench();
+    const urls = [0, 1, 2].map((index) => `https://models.example/${index}`);
+    for (const url of urls) bench.at(url, serve());
+    const gate = new Gate();
+    bench.caches.onPut = () => gate.promise;
+    const download = bench.start(urls.map((url) => order({ url })), { parallel: 1 });
+    await bench.requests(2);
+    await settle();
+    expect(bench.asked.map(({ url }) => url)).toEqual(urls.slice(0, 2));
+    gate.open();
+    expect((await bench.finish(download)).files).toHaveLength(3);
+  });
 });
 
 describe("progress", () => {
@@ -442,6 +484,14 @@ describe("progress", () => {
     await bench.finish(download);
     expect(bench.said.at(-1)).toMatchObject({ total_bytes: SIZE + 3, fraction: 1 });
   });
+});
+
+it("A length that has been passed is no total", async () => {
+  const bench = new DownloadBench().serve(serve({ length: 999, hidden: true, stall: CUT }));
+  void bench.start([order()]).catch(() => undefined);
+  await bench.received(CUT);
+  bench.clock.advance(250);
+  expect(bench.said.at(-1)).toMatchObject({ loaded_bytes: CUT, total_bytes: null, fraction: null });
 });
 
 describe("a manifest", () => {

@@ -105,10 +105,10 @@ export class Downloader implements FileFetcher {
     const failure = new AbortController();
     const either = AbortSignal.any([signal, failure.signal]);
     const stopped = (): boolean => either.aborted;
-    await inParallel(order.files, order.parallel, async (file, index) => {
+    await inParallel(order.files, order.parallel, async (file, index, fetched) => {
       if (stopped()) return;
       try {
-        files[index] = await this.#downloadOne(file, order, either, (change) => { report.change(index, change); });
+        files[index] = await this.#downloadOne(file, order, either, fetched, (change) => { report.change(index, change); });
       } catch (error) {
         if (!stopped()) failure.abort(error);
       }
@@ -122,7 +122,7 @@ export class Downloader implements FileFetcher {
   }
 
   /** One file; resolves when it is in its cache. Of all who want it, in whatever tab, one fetches and the others wait. */
-  #downloadOne(file: FileOrder, order: DownloadOrder, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
+  #downloadOne(file: FileOrder, order: DownloadOrder, signal: AbortSignal, fetched: () => void, tell: Tell): Promise<DownloadedFile> {
     return new Promise((resolve, reject) => {
       const abort = (): void => { reject(reasonOf(signal)); };
       const task = async (): Promise<void> => {
@@ -135,6 +135,7 @@ export class Downloader implements FileFetcher {
             return;
           }
           const { partial, transfer, verified } = await this.#transfer(file, order, signal, tell);
+          fetched();
           // Filling the cache cannot be stopped, and whoever cancels does not have to wait for it; the lock does.
           signal.addEventListener("abort", abort, { once: true });
           tell({ state: "verifying" });
@@ -211,11 +212,27 @@ async function textOf(blob: Blob, from: ReadResult["from"]): Promise<ReadResult>
   return { text: await blob.text(), size_bytes: blob.size, from };
 }
 
-/** Run `work` over all items, so many at a time. */
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<void>): Promise<void> {
+/**
+ * Run `work` over all items, so many at a time. Work that calls `ready` lets the next item begin while it ends (a file goes
+ * into its cache while the line is there for another), but not the one after that.
+ */
+async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T, index: number, ready: () => void) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) await work(items[index] as T, index);
+    let ending = Promise.resolve();
+    for (let index = next++; index < items.length; index = next++) {
+      const before = ending;
+      await new Promise<void>((ready, fail) => {
+        ending = work(items[index] as T, index, ready);
+        ending.then(ready, fail);
+      });
+      await before;
+    }
+    await ending;
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
 }
