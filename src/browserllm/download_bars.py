@@ -16,8 +16,11 @@ from .host import FileProgress, Progress
 from .models import DownloadResult
 from .terminal import bytes_text, print_json, stderr_console
 
-NAME_WIDTH = 26
-"""Columns for a name: with a bar and the numbers beside it a line has 80."""
+NAME_WIDTH = 22
+"""Columns for a name: with a bar of 12 and the numbers beside it a line has 80."""
+
+LONGEST_S = 24 * 3600
+"""A longer time left is no estimate that anybody can use: it is not shown."""
 
 
 class DownloadBars:
@@ -30,7 +33,7 @@ class DownloadBars:
         self._last: Progress | None = None
         self._bars = Bars(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[numbers]}", justify="left"),
             console=Console(stderr=True),
             transient=True,
@@ -115,7 +118,7 @@ def describe_progress(progress: Progress) -> str:
         parts.append("verifying")
     if progress.bytes_per_s:
         parts.append(f"{bytes_text(progress.bytes_per_s)}/s")
-    if progress.seconds_left:
+    if progress.seconds_left and progress.seconds_left < LONGEST_S:
         parts.append(f"{_time(progress.seconds_left)} left")
     return "  ".join(parts)
 

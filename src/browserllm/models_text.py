@@ -77,7 +77,7 @@ def print_entries(entries: Sequence[ModelEntry], storage: Storage, *, judged: bo
             if build.model == entry.card.id:
                 table.add_row(*_stored_row(build))
         if any(artifact.bundled for artifact in entry.card.artifacts):
-            table.add_row(entry.card.id, "", "part of browserllm itself", "")
+            table.add_row(entry.card.id, "", "built in", "")
     for build in storage.models:
         if build.model not in known:
             table.add_row(*_stored_row(build))

@@ -567,3 +567,41 @@ async def test_a_download_needs_a_build_that_the_device_can_run() -> None:
         await manager.download("alpha", device="webgpu")
     result = await manager.download("pocket")
     assert (result.files, host.files.fetched_bytes) == ([], 0)
+
+
+async def test_a_model_of_ones_own_is_added_and_loads() -> None:
+    """By its address; it is in the catalog then, and its name is taken."""
+    _, manager = with_models()
+    mine = await manager.add(f"{HUB}/alpha/", id="mine", engine="transformersjs")
+    assert manager.catalog.get("mine") is mine
+    assert (await manager.load("mine")).engine == "transformersjs"
+    with pytest.raises(bl.InvalidRequest, match="'mine'"):
+        await manager.add(f"{HUB}/beta/", id="mine", engine="transformersjs")
+
+
+async def test_recommendations_are_of_the_catalog_and_this_device() -> None:
+    """The manager asks with the device's facts; the tiers are models of the catalog."""
+    _, manager = with_models(facts=device_facts(features=["shader-f16"]))
+    recommended = await manager.recommend("code", 2)
+    assert 1 <= len(recommended) <= 2
+    tiers = await manager.tiers()
+    assert tiers.quick.card.id in manager.catalog
+    assert all(choice.card.id in manager.catalog for choice in recommended)
+
+
+async def test_a_journal_that_fails_is_reported_not_raised() -> None:
+    """The last use is noted beside the work: a chat must not fail for it."""
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    host, manager = with_models()
+    asked = host.call
+
+    async def call(op: str, args: Any = None, on_progress: Any = None) -> dict[str, Any]:
+        if op == "journal" and loads(host):
+            raise bl.InternalError("the journal is broken")
+        return await asked(op, args, on_progress)
+
+    host.call = call  # type: ignore[method-assign]
+    assert (await manager.load("alpha")).engine == "webllm"
+    await until(lambda: reported)
+    assert isinstance(reported[0]["exception"], bl.InternalError)

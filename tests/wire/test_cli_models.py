@@ -292,6 +292,10 @@ def test_what_is_not_whole_is_called_so(browser: Callable[..., Browser]) -> None
             ),
             "100 MB of 400 MB  25%  3.0 MB/s  1 min 40 s left",
         ),
+        (
+            Progress("downloading", 0.0, loaded_bytes=2, total_bytes=12 * 10**9, bytes_per_s=20.0, seconds_left=1e6),
+            "2 bytes of 12.0 GB  0%  20 bytes/s",
+        ),
         (Progress("verifying", 1.0, loaded_bytes=10**6, total_bytes=10**6), "1.0 MB of 1.0 MB  100%  verifying"),
     ],
 )
