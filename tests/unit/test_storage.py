@@ -353,6 +353,10 @@ async def test_a_model_that_is_being_fetched_is_not_deleted() -> None:
         await asyncio.sleep(0)
     with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched or loaded"):
         await device.manager.delete("slow")
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched"):
+        await bl.ModelManager(device.host).remove_orphans()
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched"):
+        await device.manager.clear()
     await download.cancel()
     assert await device.manager.delete("slow") == 10 + 3 * 2
 
@@ -386,6 +390,8 @@ async def test_the_last_use_is_noted_at_loads_and_once_a_minute() -> None:
         await asyncio.sleep(0)  # nobody waits for the note
         uses.append((await device.manager.storage()).models[0].last_used_ms or 0)
     assert uses == [1_000_000, 1_000_000, 1_060_000, 1_060_000]
+    await device.manager.download("a")
+    assert (await device.manager.storage()).models[0].last_used_ms == 1_060_000
     fresh = Device("b")
     await fresh.manager.load("b")
     await asyncio.sleep(0)

@@ -378,8 +378,17 @@ class _Job:
             files=files,
             size_bytes=sum(file.size_bytes for file in result.files),
             downloaded_ms=self._epoch() * 1000,
+            last_used_ms=self._last_used_ms(key),
         )
         await put_record(self._host, key, record)
+
+    def _last_used_ms(self, key: str) -> float | None:
+        """Return what the record says that this one replaces: fetching again is no use."""
+        before = self._before.journal.get(key) if self._before is not None else None
+        try:
+            return msgspec.convert(before, Record).last_used_ms
+        except msgspec.ValidationError:
+            return None
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)

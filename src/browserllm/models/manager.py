@@ -296,7 +296,11 @@ class ModelManager:
         return plan.models
 
     async def remove_orphans(self) -> int:
-        """Delete files that belong to no model, and parts of files that nobody went on with for a week."""
+        """Delete files that belong to no model, and parts of files that nobody went on with for a week.
+
+        Raises `InvalidRequest` while a model is being fetched: its files may be those of no model known here.
+        """
+        self._refuse_busy(set(self._activity.fetching.values()))
         return await self._space.delete_orphans(await self.storage())
 
     # Behind the face
@@ -401,14 +405,16 @@ class ModelManager:
 
     async def _release(self, names: set[str]) -> None:
         """Free the memory of models that are to be deleted; refuses those on their way here."""
-        busy = names & self._activity.busy
-        if busy:
-            raise InvalidRequest(
-                f"model {min(busy)!r} is being fetched or loaded: cancel that before you delete it", parameter="name"
-            )
+        self._refuse_busy(names & self._activity.busy)
         for loaded in await self.status():
             if loaded.model in names:
                 await self.unload(loaded.model)
+
+    def _refuse_busy(self, busy: set[str]) -> None:
+        if busy:
+            raise InvalidRequest(
+                f"model {min(busy)!r} is being fetched or loaded: cancel that before you delete", parameter="name"
+            )
 
 
 def _only(card: ModelCard, pinned: Artifact | None) -> ModelCard:
