@@ -16,6 +16,7 @@ from .activity import Activity
 from .card import Artifact, ModelCard
 from .catalog import Catalog
 from .download import Download, DownloadResult
+from .entry import ModelEntry, describe
 from .events import ModelEvent
 from .fetching import Fetcher
 from .fit import Candidate, Fit, candidates, fit
@@ -30,22 +31,6 @@ if TYPE_CHECKING:
     from .recommend import Recommendation, Tiers
 
 DEFAULT_MODEL = "pocket"
-
-
-class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A model of the catalog as it stands with this device.
-
-    ``size_bytes`` is what its files take here; ``evicted`` says that the browser has deleted some of them. ``loaded``
-    says where it runs, while it is in memory. ``last_used_ms`` counts since the epoch.
-    """
-
-    card: ModelCard
-    fit: Fit
-    downloaded: bool = False
-    evicted: bool = False
-    size_bytes: int = 0
-    last_used_ms: float | None = None
-    loaded: LoadedModel | None = None
 
 
 class _Status(msgspec.Struct):
@@ -107,17 +92,7 @@ class ModelManager:
         for card in self.catalog:
             if purpose is not None and purpose not in card.purposes:
                 continue
-            kept = [model for model in stock.models if model.model == card.id]
-            entry = ModelEntry(
-                card=card,
-                fit=await self._fit(card, stock),
-                downloaded=any(model.complete for model in kept)
-                or any(artifact.bundled for artifact in card.artifacts),
-                evicted=any(model.evicted for model in kept),
-                size_bytes=sum(model.size_bytes for model in kept),
-                last_used_ms=max((model.last_used_ms or 0 for model in kept), default=0) or None,
-                loaded=loaded.get(card.id),
-            )
+            entry = describe(card, await self._fit(card, stock), stock, loaded.get(card.id))
             if fits in (None, entry.fit.fits) and downloaded in (None, entry.downloaded):
                 entries.append(entry)
         return entries
