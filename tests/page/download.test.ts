@@ -109,6 +109,7 @@ const CASES: readonly Case[] = [
   // Other origins.
   { name: "a server that does not share", answers: [unshared], promise: whole, error: interrupted("not_shared"), ranges: [null, null] },
   { name: "what looks like not sharing, once", answers: [unshared, serve()], promise: whole },
+  { name: "a server that shared before", answers: [cut(), unshared], promise: whole, error: interrupted("network"), ranges: [null, REST, REST, REST] },
   { name: "a server that is gone", answers: [nobody], promise: whole, error: interrupted("network"), ranges: [null, null, null, null] },
 ];
 
