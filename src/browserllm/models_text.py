@@ -54,14 +54,13 @@ def print_entries(entries: Sequence[ModelEntry], storage: Storage, *, judged: bo
     """Print models as this device has them: what they run on when they were ``judged``, else what is stored of them."""
     console = _console()
     if judged:
-        table = _table("Model", "Download", "Runs on", "Here", "Good for", right=["Download", "Here"])
+        table = _table("Model", "Download", "Runs on", "Here", right=["Download", "Here"])
         for entry in entries:
             table.add_row(
                 entry.card.id,
                 _download(entry.fit.artifact),
                 _place(entry.fit.artifact),
                 _size_here(entry),
-                _good_for(entry.card),
             )
         console.print(table)
         console.print(
@@ -117,7 +116,8 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
         f"context of {card.context_window:,} tokens" if card.context_window else "",
     ]
     console.print(f"[bold]{escape(card.id)}[/]  {escape(' · '.join(filter(None, facts)))}", highlight=False)
-    console.print(f"Good for {_good_for(card)}", highlight=False)
+    if _good_for(card):
+        console.print(f"Good for {_good_for(card)}", highlight=False)
     if card.cloud_equivalent:
         console.print(f"In the cloud, about as able: {escape(card.cloud_equivalent)}", highlight=False)
     fits = next((artifact for artifact, judged in builds if judged.fits), None)
@@ -125,10 +125,10 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
     console.print(f"This model {verdict}\n", highlight=False)
     for artifact, judged in builds:
         sign = "[green]yes[/]" if judged.fits else "[red]no [/]"
-        memory = f", {artifact.vram_mb:,.0f} MB of memory" if artifact.vram_mb else ""
+        memory = f", memory {artifact.vram_mb:,.0f} MB" if artifact.vram_mb else ""
         console.print(
-            f"{sign} [bold]{escape(artifact.id or artifact.dtype or 'build')}[/]  {_place(artifact)}, "
-            f"{_download(artifact)} to download{memory}",
+            f"{sign} [bold]{escape(artifact.id or artifact.dtype or card.id)}[/]  {_place(artifact)}, "
+            f"download {_download(artifact)}{memory}",
             highlight=False,
             soft_wrap=True,
         )
