@@ -268,3 +268,47 @@ describe("the other operations", () => {
     expect(model.unloads).toBe(1);
   });
 });
+
+describe("files", () => {
+  const file = { url: "models/a.bin#x", cache: "webllm/model" };
+  const found = { url: "https://example.org/app/models/a.bin", cache: "webllm/model" };
+
+  it("are looked after with absolute addresses, and answered with what comes of it", async () => {
+    const bench = new Bench();
+    const { ask, of } = bench.connect();
+    const cases: [string, object, string, unknown][] = [
+      ["read_file", file, "read", { ...found, refresh: false }],
+      ["inspect_files", { urls: ["a", "https://b.org/c"] }, "inspect", ["https://example.org/app/a", "https://b.org/c"]],
+      ["stored", {}, "stored", null],
+      ["delete_files", { entries: [file], partials: ["p"] }, "delete", { entries: [found], partials: ["https://example.org/app/p"] }],
+      ["journal", { put: { k: {} } }, "journal", { put: { k: {} }, remove: [] }],
+      ["persist", {}, "persist", null],
+      ["pick_files", { key: "k", prompt: "which?" }, "pick", { key: "k", prompt: "which?" }],
+    ];
+    for (const [id, [op, args, name, order]] of cases.entries()) {
+      ask(id, op, args);
+      await settle();
+      expect(bench.files.ordered.at(-1)).toMatchObject({ op: name, order });
+      bench.files.ordered.at(-1)?.end.open({ done: op });
+      await settle();
+      expect(of(id)).toMatchObject([{ type: "result", data: { done: op } }]);
+    }
+  });
+
+  it("are downloaded while a model is loading, with progress, until somebody stops it", async () => {
+    const bench = new Bench();
+    const { ask, of } = bench.connect();
+    ask(1, "load", order("m"));
+    ask(2, "download", { files: [file] });
+    await settle();
+    const download = bench.files.ordered[0];
+    expect(download).toMatchObject({ op: "download", order: { files: [found] } });
+    download?.report?.({ phase: "downloading", fraction: 0.5, text: "" });
+    expect(of(2)).toMatchObject([{ type: "progress", data: { fraction: 0.5 } }]);
+    ask(2, "cancel");
+    expect(download?.signal?.aborted).toBe(true);
+    ask(3, "status");
+    await settle();
+    expect(of(3)[0]?.data).toMatchObject({ queue: 1 });
+  });
+});
