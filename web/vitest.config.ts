@@ -23,6 +23,7 @@ export default defineConfig({
       // What needs a browser (a GPU, wasm runtimes, a DOM) is covered by tests/browser.
       exclude: [
         "web/src/engine/{worker,start,engines,engine}.ts",
+        "web/src/engine/files/{disk,environment}.ts",
         "web/src/engine/window/{serve,folder}.ts",
         "web/src/engine/webllm/{engine,model}.ts",
         "web/src/engine/transformersjs/{engine,gpu,model,network,ort}.ts",
