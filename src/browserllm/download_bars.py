@@ -26,8 +26,8 @@ LONGEST_S = 24 * 3600
 class DownloadBars:
     """Shows the progress of one download, from ``with`` to its end."""
 
-    def __init__(self, model: str, *, as_json: bool) -> None:
-        """Show ``model`` in the terminal, or with ``as_json`` print a line for each update."""
+    def __init__(self, model: str, *, as_json: bool, console: Console | None = None) -> None:
+        """Show ``model`` on ``console`` (else standard error), or with ``as_json`` print a line for each update."""
         self._model = model
         self._as_json = as_json
         self._last: Progress | None = None
@@ -35,7 +35,7 @@ class DownloadBars:
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[numbers]}", justify="left"),
-            console=Console(stderr=True),
+            console=console or Console(stderr=True),
             transient=True,
         )
         self._total: TaskID | None = None
@@ -67,6 +67,12 @@ class DownloadBars:
             )
             for file in progress.files:
                 self._show_file(file)
+
+    def text(self) -> str:
+        """Return what is shown now, without colours."""
+        with self._bars.console.capture() as captured:
+            self._bars.console.print(self._bars.get_renderable())
+        return captured.get()
 
     def say_stopped(self) -> None:
         """Say what remains after Ctrl-C."""
@@ -127,7 +133,7 @@ def _describe_file(file: FileProgress) -> str:
     numbers = _of(file.loaded_bytes, file.total_bytes)
     if file.state == "retrying":
         wait = f" in {_time(file.retry_in_ms / 1000)}" if file.retry_in_ms else ""
-        return f"{numbers}  try {file.attempt + 1}{wait}"
+        return f"{numbers}  try {file.attempt}{wait}"
     return numbers if file.state == "downloading" else f"{numbers}  {file.state}"
 
 

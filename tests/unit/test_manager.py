@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -329,6 +330,19 @@ def with_models(*steps: Any, **options: Any) -> tuple[ScriptedHost, bl.ModelMana
     return host, bl.ModelManager(host, bl.Catalog([card("alpha"), card("beta")]))
 
 
+@contextmanager
+def reports() -> Iterator[list[dict[str, Any]]]:
+    """What the loop is told of meanwhile."""
+    reported: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    try:
+        yield reported
+    finally:
+        loop.set_exception_handler(before)
+
+
 async def until(reached: Callable[[], object]) -> None:
     while not reached():
         await asyncio.sleep(0)
@@ -505,13 +519,12 @@ async def test_a_failed_load_and_download_are_events() -> None:
 
 async def test_a_subscribers_bug_ends_nothing() -> None:
     """It is reported to the loop; the others hear everything."""
-    reported: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     manager = bl.ModelManager(ScriptedHost())
     heard: list[str] = []
     manager.subscribe(lambda event: 1 / 0)
     manager.subscribe(lambda event: heard.append(event.kind))
-    assert (await manager.load()).engine == "webllm"
+    with reports() as reported:
+        assert (await manager.load()).engine == "webllm"
     assert heard[-1] == "ready"
     assert {type(context["exception"]) for context in reported} == {ZeroDivisionError}
 
@@ -591,8 +604,6 @@ async def test_recommendations_are_of_the_catalog_and_this_device() -> None:
 
 async def test_a_journal_that_fails_is_reported_not_raised() -> None:
     """The last use is noted beside the work: a chat must not fail for it."""
-    reported: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     host, manager = with_models()
     asked = host.call
 
@@ -602,6 +613,7 @@ async def test_a_journal_that_fails_is_reported_not_raised() -> None:
         return await asked(op, args, on_progress)
 
     host.call = call  # type: ignore[method-assign]
-    assert (await manager.load("alpha")).engine == "webllm"
-    await until(lambda: reported)
+    with reports() as reported:
+        assert (await manager.load("alpha")).engine == "webllm"
+        await until(lambda: reported)
     assert isinstance(reported[0]["exception"], bl.InternalError)

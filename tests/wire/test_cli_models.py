@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 import browserllm as bl
 from browserllm import cli, cli_models
 from browserllm.download_bars import describe_progress
-from browserllm.host import Progress
+from browserllm.host import FileProgress, Progress
 from browserllm.scripted import HANG, ScriptedHost, device_facts
 from browserllm.scripted_files import ScriptedFile, ScriptedFiles
+from browserllm.terminal import bytes_text
 
 FOLDER = "https://hub.test/tiny/"
 
@@ -302,3 +306,45 @@ def test_what_is_not_whole_is_called_so(browser: Callable[..., Browser]) -> None
 def test_progress_is_one_line(progress: Progress, line: str) -> None:
     """Bytes, percent, speed and time left, as far as they are known."""
     assert describe_progress(progress) == line
+
+
+def test_a_file_that_is_tried_again_says_so() -> None:
+    """Each file under way has a line; one that waits for its next try says which and when; one that is done goes."""
+    console = Console(width=80, file=io.StringIO())
+    bars = cli_models.DownloadBars("tiny", as_json=False, console=console)
+    retrying = FileProgress("https://hub.test/a.bin", "retrying", 5_000, 10_000, 2, 3000.0)
+    verifying = FileProgress("https://hub.test/b.bin", "verifying", 10_000, 10_000)
+    with bars:
+        bars.show(Progress("downloading", 0.5, loaded_bytes=15_000, total_bytes=20_000, files=[retrying, verifying]))
+        shown = bars.text()
+        done = [FileProgress(file.url, "done", 10_000, 10_000) for file in (retrying, verifying)]
+        bars.show(Progress("downloading", 1.0, loaded_bytes=20_000, total_bytes=20_000, files=done))
+        left = bars.text()
+    assert "15 kB of 20 kB  50%" in shown
+    assert "a.bin" in shown and "5 kB of 10 kB  try 2 in 3 s" in shown
+    assert "b.bin" in shown and "10 kB of 10 kB  verifying" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert "a.bin" not in left and "20 kB of 20 kB" in left
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(5, "5 bytes"), (12_345, "12 kB"), (3_400_000, "3.4 MB"), (352e6, "352 MB"), (1.35e9, "1.35 GB")]
+)
+def test_sizes_are_for_people(size: float, text: str) -> None:
+    """With as many digits as one can use."""
+    assert bytes_text(size) == text
+
+
+def test_the_last_use_is_told_in_days(browser: Callable[..., Browser]) -> None:
+    """Or hours, minutes, just now."""
+    made = browser()
+    invoke("pull", "tiny")
+    record = made.files.journal["tiny-q8"]
+    for seconds, said in (
+        (2 * 86_400 + 5, "2 days ago"),
+        (3_700, "1 hour ago"),
+        (200, "3 minutes ago"),
+        (1, "just now"),
+    ):
+        record["last_used_ms"] = (time.time() - seconds) * 1000
+        assert said in invoke("list", "--downloaded").stdout
