@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from .local import LocalBackend as LocalBackend
     from .models import Artifact as Artifact
     from .models import Catalog as Catalog
-    from .models import Download as Download
-    from .models import DownloadResult as DownloadResult
     from .models import EvictionPlan as EvictionPlan
     from .models import Fit as Fit
     from .models import LoadedModel as LoadedModel
@@ -54,10 +52,12 @@ if TYPE_CHECKING:
     from .models import ModelEvent as ModelEvent
     from .models import ModelManager as ModelManager
     from .models import Reason as Reason
-    from .models import Recommendation as Recommendation
     from .models import Storage as Storage
     from .models import StoredModel as StoredModel
-    from .models import Tiers as Tiers
+    from .models.download import Download as Download
+    from .models.download import DownloadResult as DownloadResult
+    from .models.recommend import Recommendation as Recommendation
+    from .models.recommend import Tiers as Tiers
     from .scripted import Clock as Clock
     from .scripted import ScriptedBackend as ScriptedBackend
     from .scripted import ScriptedHost as ScriptedHost
@@ -99,9 +99,12 @@ _MODULES = {
     "hosts": "connect",
     "local": "LocalBackend",
     "models": """
-        Artifact Catalog Download DownloadResult EvictionPlan Fit LoadedModel ModelCard ModelEntry ModelEvent
-        ModelManager Reason Recommendation Storage StoredModel Tiers
+        Artifact Catalog EvictionPlan Fit LoadedModel ModelCard ModelEntry ModelEvent ModelManager Reason Storage
+        StoredModel
     """,
+    # Not with the others: a program that only loads and chats starts sooner without them.
+    "models.download": "Download DownloadResult",
+    "models.recommend": "Recommendation Tiers",
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",
     "types": """

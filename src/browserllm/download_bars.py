@@ -13,7 +13,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from .host import FileProgress, Progress
-from .models import DownloadResult
+from .models.download import DownloadResult
 from .terminal import bytes_text, print_json, stderr_console
 
 NAME_WIDTH = 22

@@ -3,16 +3,12 @@
 from .card import Artifact as Artifact
 from .card import ModelCard as ModelCard
 from .catalog import Catalog as Catalog
-from .download import Download as Download
-from .download import DownloadResult as DownloadResult
 from .entry import ModelEntry as ModelEntry
 from .events import ModelEvent as ModelEvent
 from .fit import Fit as Fit
 from .fit import Reason as Reason
 from .loading import LoadedModel as LoadedModel
 from .manager import ModelManager as ModelManager
-from .recommend import Recommendation as Recommendation
-from .recommend import Tiers as Tiers
 from .storage import EvictionPlan as EvictionPlan
 from .storage import Storage as Storage
 from .storage import StoredModel as StoredModel

@@ -181,7 +181,7 @@ async def load_one(
     except BaseException:
         await host.call("unload", {"model": card.id})
         raise
-    report(Progress("ready", 1.0))
+    report(Progress("ready", 1.0, "ready to answer"))
     return await name_adapter(host, msgspec.structs.replace(result, artifact_id=artifact.id, route=route))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,10 +14,8 @@ from ..host import Host, Progress, read
 from .activity import Activity
 from .card import Artifact, ModelCard
 from .catalog import Catalog
-from .download import Download, DownloadResult
 from .entry import ModelEntry, describe
 from .events import ModelEvent
-from .fetching import Fetcher
 from .fit import Candidate, Fit, candidates, fit
 from .loading import LoadedModel, OnProgress, SharedLoad, Wish, load_first, load_one, name_adapter
 from .space import OnFull, Space
@@ -26,8 +23,11 @@ from .storage import Storage, StoredModel, journal_key, plan_eviction
 
 if TYPE_CHECKING:
     import builtins
+    from pathlib import Path
 
     from ..types import Hop
+    from .download import Download, DownloadResult
+    from .fetching import Fetcher
     from .recommend import Recommendation, Tiers
 
 DEFAULT_MODEL = "pocket"
@@ -288,6 +288,9 @@ class ModelManager:
 
     @property
     def _fetcher(self) -> Fetcher:
+        # Not before it is needed: most programs load what is there, and start sooner without it.
+        from .fetching import Fetcher
+
         return Fetcher(
             self.host,
             self._activity,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import QuotaExceeded
 from ..host import Host
 from .catalog import Catalog
-from .files import ModelFile
 from .fit import size_text
 from .storage import (
     EvictionPlan,
@@ -21,6 +20,9 @@ from .storage import (
     plan_eviction,
     take_stock,
 )
+
+if TYPE_CHECKING:
+    from .files import ModelFile
 
 OnFull = Literal["fail", "evict"] | Callable[[EvictionPlan], Awaitable[bool]]
 """What to do when a download needs more space than is left: an error, delete what the plan says, or ask somebody."""
