@@ -171,6 +171,8 @@ class Request:
     """Bytes of the body that were handed to the network."""
     whole: bool = False
     """Whether the answer was sent to its end."""
+    over: bool = False
+    """Whether nothing more is sent, however it ended."""
 
 
 @dataclass
@@ -349,15 +351,22 @@ class _Exchange:
         self._request = Request(method, address.path, headers, time.monotonic())
         self._server.requests.append(self._request)
         self._server.tell()
-        file = self._server.find(address.path)
+        try:
+            return await self._choose(method, address.path, address.query)
+        finally:
+            self._request.over = True
+            self._server.tell()
+
+    async def _choose(self, method: str, path: str, query: str) -> bool:
+        file = self._server.find(path)
         if file is None:
             return await self._say(404)
         if method == "OPTIONS":
             self._fault = file.faults_now()
             return await self._say(204 if self._fault.cors and self._fault.preflight else 403)
-        asked = _first_byte(headers.get("range"))
+        asked = _first_byte(self._request.headers.get("range"))
         self._fault = file.faults_for(asked) if method == "GET" else file.faults_now()
-        return await self._answer(self._fault.content or file.content, asked, address.query)
+        return await self._answer(self._fault.content or file.content, asked, query)
 
     async def _answer(self, content: Content, asked: int | None, query: str) -> bool:
         fault, method = self._fault, self._request.method

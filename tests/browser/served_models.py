@@ -57,6 +57,13 @@ def noise_model(
     ]
 
 
+def noise_card(server: FaultServer, folder: str) -> bl.ModelCard:
+    """The card of a model that `noise_model` serves: it can be downloaded, and no engine would run it."""
+    url = f"{server.origin}{folder}/resolve/main/"
+    artifact = bl.Artifact(engine="webllm", device="webgpu", url=url, library=f"{url}model.wasm")
+    return bl.ModelCard(id=folder.strip("/"), artifacts=[artifact])
+
+
 def pocket_model(server: FaultServer, folder: str, *faults: Fault) -> bl.ModelCard:
     """Serve the pocket model from another origin than the site's; its manifest has hashes, every file the faults.
 

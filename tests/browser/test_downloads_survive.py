@@ -15,7 +15,7 @@ import pytest
 import browserllm as bl
 from devtools import DIGESTS, FLAG, DevTools
 from fault_server import Content, Fault, FaultServer
-from served_models import ServedFile, noise_model, pocket_model
+from served_models import ServedFile, noise_card, noise_model, pocket_model
 
 MB = 1_000_000
 KILLS = 10
@@ -130,21 +130,30 @@ async def test_the_progress_is_true(tmp_path: Path) -> None:
     assert min(gaps[:-1]) >= 0.2
 
 
-async def test_a_download_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cancelling keeps what has come; the same download later fetches the rest alone."""
+async def test_a_download_pauses_goes_on_and_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pausing and cancelling keep what has come; going on, and the same download later, fetch the rest alone."""
     monkeypatch.setenv("BROWSERLLM_BROWSER_FLAGS", FLAG)
     with FaultServer() as server:
-        files = noise_model(server, "/pause", [6 * MB], [Fault(bytes_per_s=12 * MB)])
-        orders = {"files": [file.order() for file in files]}
-        async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
-            for point in (2 * MB, 4 * MB):
-                download = asyncio.create_task(host.call("download", orders))
-                await asyncio.to_thread(server.wait_until, lambda at=point: server.sent_bytes("/pause") >= at)
-                download.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await download
-            result = await host.call("download", orders)
+        files = noise_model(server, "/pause", [6 * MB], [Fault(bytes_per_s=6 * MB)])
+        shard = "/pause/resolve/main/params_shard_0.bin"
+        sent = lambda: server.sent_bytes("/pause")  # noqa: E731
+        async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
+            manager = bl.ModelManager(host, bl.Catalog([noise_card(server, "/pause")]))
+            download = await manager.start_download("pause", engine="webllm")
+            await asyncio.to_thread(server.wait_until, lambda: sent() >= 2 * MB)
+            download.pause()
+            assert download.state == "paused"
+            await asyncio.to_thread(server.wait_until, lambda: server.requests_for(shard)[0].over)
+            before = sent()
+            download.resume()
+            assert before < 5 * MB
+            await asyncio.to_thread(server.wait_until, lambda: sent() >= 4 * MB)
+            await download.cancel()
+            assert download.state == "cancelled"
+            with pytest.raises((bl.Cancelled, asyncio.CancelledError)):
+                await download
+            result = await manager.download("pause", engine="webllm")
             assert await wrong_or_missing(tmp_path / "profile", files) == []
-        shard = next(file for file in result["files"] if file["size_bytes"] == 6 * MB)
-        assert shard["resumed_from"] >= 3 * MB
-        assert server.sent_bytes("/pause") - sum(file.content.size for file in files) <= 2 * MB
+        assert len(server.requests_for(shard)) == 3
+        assert next(file for file in result.files if file.size_bytes == 6 * MB).resumed_from >= 2 * MB
+        assert sent() - sum(file.content.size for file in files) <= 2 * MB
