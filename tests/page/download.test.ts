@@ -275,6 +275,7 @@ describe("a crash", () => {
     const lost = 9 * MEGABYTE - (partial?.loaded_bytes ?? 0);
     expect(lost).toBeGreaterThan(0);
     expect(lost).toBeLessThanOrEqual(UNFLUSHED_BYTES);
+    expect(bench.disk.named(".data").flushes).toBe(2); // once for every line of the journal
     const result = await bench.download([order({ hash: hashOf("md5", large) })]);
     expect(result.files[0]).toMatchObject({ resumed_from: partial?.loaded_bytes, verified: "hash" });
     expect(bench.ranges).toEqual([`bytes=${partial?.loaded_bytes}-`]);

@@ -65,7 +65,7 @@ export class MemoryDisk implements Disk {
     return (found[0] as (typeof found)[0])[1];
   }
 
-  /** What a killed browser leaves: bytes that no journal line speaks of, and a torn line. */
+  /** Whoever had a file open is gone; what was written stays. */
   crash(): void {
     for (const file of this.files.values()) file.open = false;
   }
