@@ -59,10 +59,12 @@ async def test_a_second_download_fetches_nothing() -> None:
     """What is there with the right size is not fetched again."""
     host = ScriptedHost(files=web())
     await start(host)
+    host.files.journal["tiny-q8"]["last_used_ms"] = 5.0
     fetched = host.files.fetched_bytes
     again = await start(host)
     assert host.files.fetched_bytes == fetched
     assert (again.fetched_bytes, {file.verified for file in again.files}) == (0, {"stored"})
+    assert host.files.journal["tiny-q8"]["last_used_ms"] == 5.0
 
 
 async def test_it_can_be_awaited_any_number_of_times() -> None:
