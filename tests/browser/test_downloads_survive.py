@@ -1,4 +1,4 @@
-"""Downloads that meet more than a bad server: a killed browser, a stop, no server at all; and what they say of it."""
+"""Downloads that meet more than a bad server: a killed browser, a stop, no server at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import random
 import secrets
 import signal
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,36 +97,6 @@ async def test_a_downloaded_model_answers_without_its_server(tmp_path: Path) -> 
                 replies.append(await llm.complete(prompt, temperature=0, max_tokens=40))
     assert [(reply.engine, reply.device) for reply in replies] == [("webllm", "webgpu"), ("transformersjs", "wasm")]
     assert all("fox" in reply.text.lower() for reply in replies)
-
-
-async def test_the_progress_is_true(tmp_path: Path) -> None:
-    """At 4 MB/s the fraction told is within 5 % of what the server has sent, never goes back, and is told calmly."""
-    told: list[tuple[float, float, float]] = []
-    clock = asyncio.get_running_loop().time
-    with FaultServer() as server:
-        files = noise_model(server, "/progress", [7 * MB, 5 * MB, 3 * MB])
-        for number, size in enumerate([7 * MB, 5 * MB, 3 * MB]):
-            path = f"/progress/resolve/main/params_shard_{number}.bin"
-            drop = [Fault(drop_at=3 * MB, times=1)] if number == 0 else []
-            server.add(path, Content.generated(size, seed=number), Fault(bytes_per_s=2 * MB), *drop)
-        total = sum(file.content.size for file in files)
-
-        def note(progress: bl.Progress) -> None:
-            if progress.fraction is not None:
-                told.append((clock(), progress.fraction, server.sent_bytes("/progress") / total))
-
-        async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
-            orders = {"files": [file.order() for file in files], "parallel": 2, "backoff_ms": 10}
-            await host.call("download", orders, note)
-    assert len(told) >= 8
-    assert max(abs(fraction - true) for _, fraction, true in told) <= 0.05
-    fractions = [fraction for _, fraction, _ in told]
-    assert fractions == sorted(fractions)
-    assert fractions[-1] == 1
-    # The times are those of the arrival here: messages sent 250 ms apart may come a little closer.
-    gaps = [after[0] - before[0] for before, after in pairwise(told)]
-    assert len(told) <= (told[-1][0] - told[0][0]) / 0.25 + 2
-    assert min(gaps[:-1]) >= 0.2
 
 
 async def test_a_download_pauses_goes_on_and_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
