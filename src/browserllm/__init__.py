@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from .types import ChatStart as ChatStart
     from .types import ChatWarning as ChatWarning
     from .types import ContentPart as ContentPart
+    from .types import Embeddings as Embeddings
     from .types import Health as Health
     from .types import Hop as Hop
     from .types import ImagePart as ImagePart
@@ -108,8 +109,8 @@ _MODULES = {
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",
     "types": """
-        AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatStart ChatWarning ContentPart Health Hop
-        ImagePart Message ModelInfo ReasoningDelta TextDelta TextPart Timings Tool ToolCallDelta ToolCallPart
+        AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatStart ChatWarning ContentPart Embeddings
+        Health Hop ImagePart Message ModelInfo ReasoningDelta TextDelta TextPart Timings Tool ToolCallDelta ToolCallPart
         ToolResultPart Usage
     """,
 }

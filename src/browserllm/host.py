@@ -58,10 +58,15 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
-    """An engine in the page, and its version."""
+    """An engine in the page: its version, its devices (``webgpu``, ``wasm``), and what it can do with a fitting model.
+
+    ``capabilities`` are of ``chat``, ``embed``, ``logprobs``, ``structured_output``.
+    """
 
     name: str
     version: str = ""
+    devices: list[str] = []
+    capabilities: list[str] = []
 
 
 class Hello(msgspec.Struct, frozen=True):

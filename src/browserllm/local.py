@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import msgspec
 
 from .backend import Backend, unsupported
-from .errors import BrowserLLMError, ModelNotLoaded
+from .errors import BrowserLLMError, InvalidRequest, ModelNotLoaded
 from .host import Host, read
 from .models import Catalog, LoadedModel, ModelManager
 from .models.loading import OnProgress
@@ -18,6 +18,7 @@ from .types import (
     Capabilities,
     ChatRequest,
     ChatWarning,
+    Embeddings,
     FinishReason,
     Health,
     Message,
@@ -47,6 +48,15 @@ class _ChatResult(msgspec.Struct):
     usage: Usage = Usage()
     timings: Timings = Timings()
     warnings: list[ChatWarning] = []
+
+
+class _Vectors(msgspec.Struct):
+    vectors: list[list[float]]
+    usage: Usage = Usage()
+
+
+class _Count(msgspec.Struct):
+    tokens: int
 
 
 class LocalBackend(Backend):
@@ -91,12 +101,9 @@ class LocalBackend(Backend):
         """Load the model if need be, and stream its answer."""
         args = _chat_args(request, draft)
         draft.cost_usd = 0.0
-        name = request.model or self.model or await self.models.current()
         loaded_again = False
         while True:
-            loaded = await self.models.load(
-                name, engine=self.engine, device=self.device, download=self.download, on_progress=self._on_progress
-            )
+            loaded = await self._load(request.model)
             _note(draft, loaded)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             draft.interrupt = stream.cancel
@@ -127,6 +134,30 @@ class LocalBackend(Backend):
             draft.warnings.extend(result.warnings)
             return
 
+    async def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> Embeddings:
+        """Turn texts into vectors with an embedding model, which is loaded (and fetched) if need be.
+
+        Raises `InvalidRequest` when there is no text, `Unsupported` when the model is none for embeddings, and what a
+        load raises.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if not texts:
+            raise InvalidRequest("embed() got no texts; give it at least one", parameter="texts")
+        loaded = await self._load(model)
+        answer = read(await self.host.call("embed", {"model": loaded.model, "input": texts}), _Vectors, "'embed'")
+        return Embeddings(model=loaded.model, vectors=answer.vectors, usage=answer.usage)
+
+    async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int:
+        """Return how many tokens a prompt is for a model, its chat template included; loads the model if need be.
+
+        Raises `InvalidRequest` for what is no prompt, `Unsupported` for parts that the model cannot take.
+        """
+        request = build_request(prompt, {"unsupported": "error"})
+        messages = _wire_messages(request.messages, Draft(request, self.name, ""))
+        loaded = await self._load(model or request.model)
+        counted = await self.host.call("count_tokens", {"model": loaded.model, "messages": messages})
+        return read(counted, _Count, "'count_tokens'").tokens
+
     async def list_models(self) -> list[ModelInfo]:
         """Return the models of the catalog, whether their files are on the device, and whether they are in memory."""
         return [
@@ -152,6 +183,12 @@ class LocalBackend(Backend):
         """Return 0: the device is the user's own."""
         build_request(prompt, options)
         return 0.0
+
+    async def _load(self, name: str | None) -> LoadedModel:
+        name = name or self.model or await self.models.current()
+        return await self.models.load(
+            name, engine=self.engine, device=self.device, download=self.download, on_progress=self._on_progress
+        )
 
 
 def _note(draft: Draft, loaded: LoadedModel) -> None:

@@ -301,7 +301,7 @@ class _Page:
         if self._turn is None:
             self._turn = asyncio.Lock()
         try:
-            if op in ("load", "chat", "unload"):
+            if op in ("load", "chat", "unload", "embed", "count_tokens"):
                 async with self._turn:
                     data = await getattr(self, f"_{op}")(request_id, args)
             elif op in {"probe", "status"}:
@@ -365,10 +365,24 @@ class _Page:
             self.say({"type": "event", "name": "unloaded", "data": {"model": model}})
         return {"unloaded": gone}
 
-    async def _chat(self, request_id: int, args: dict[str, Any]) -> Any:
-        model = args["model"]
+    async def _embed(self, request_id: int, args: dict[str, Any]) -> Any:
+        self._must_be_loaded(args["model"])
+        # Some vector, always the same for the same text.
+        vectors = [[float(len(text)), float(len(text.split())), 1.0] for text in args["input"]]
+        usage = msgspec.to_builtins(Usage(prompt_tokens=_count_words(args["input"])))
+        return {"vectors": vectors, "usage": usage}
+
+    async def _count_tokens(self, request_id: int, args: dict[str, Any]) -> Any:
+        self._must_be_loaded(args["model"])
+        return {"tokens": _count_words([message["content"] for message in args["messages"]])}
+
+    def _must_be_loaded(self, model: str) -> None:
         if model not in self.loaded:
             raise ModelNotLoaded(f"model {model!r} is not loaded")
+
+    async def _chat(self, request_id: int, args: dict[str, Any]) -> Any:
+        model = args["model"]
+        self._must_be_loaded(model)
         if model in self._unproven:
             self._unproven.discard(model)
             engine, device = self.loaded[model]["engine"], self.loaded[model]["device"]

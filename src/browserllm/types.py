@@ -283,6 +283,14 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     parameters: frozenset[str] = frozenset()
 
 
+class Embeddings(msgspec.Struct, frozen=True, kw_only=True):
+    """Texts as vectors: ``vectors`` [texts, dimensions], in the order of the texts; ``model`` made them."""
+
+    model: str
+    vectors: list[list[float]]
+    usage: Usage = Usage()
+
+
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A model that a backend offers; ``downloaded`` and ``loaded`` are about models on the device."""
 

@@ -68,6 +68,7 @@ def test_webllm_streams_to_cpython(tmp_path: Path) -> None:
             reply = await llm.complete(PROMPT, temperature=0, max_tokens=60)
             assert "".join(pieces) == reply.text
             assert len(pieces) > 10
+            assert await llm.count_tokens(PROMPT) == reply.usage.prompt_tokens
             return reply
 
     reply = asyncio.run(main())
@@ -83,7 +84,9 @@ def test_without_webgpu_the_cpu_answers_and_says_why(tmp_path: Path) -> None:
 
     async def main() -> bl.ChatResponse:
         async with backend(tmp_path / "profile", webgpu="off") as (_, llm):
-            return await llm.complete(PROMPT, temperature=0, max_tokens=60)
+            reply = await llm.complete(PROMPT, temperature=0, max_tokens=60)
+            assert await llm.count_tokens(PROMPT) == reply.usage.prompt_tokens
+            return reply
 
     reply = asyncio.run(main())
     assert (reply.engine, reply.device) == ("transformersjs", "wasm")

@@ -150,8 +150,8 @@ export class Bench {
   readonly peers: Peer[] = [];
   readonly service = new Service({
     registry: new EngineRegistry([
-      { name: "fake", version: "1", import: () => Promise.resolve(this.engine) },
-      { name: "broken", version: "1", import: () => Promise.reject(new TypeError("no network")) },
+      { name: "fake", version: "1", devices: ["webgpu", "wasm"], capabilities: ["chat"], import: () => Promise.resolve(this.engine) },
+      { name: "broken", version: "1", devices: ["webgpu"], capabilities: ["chat"], import: () => Promise.reject(new TypeError("no network")) },
     ]),
     prober: new Prober({ isSecureContext: false, crossOriginIsolated: false, navigator: { userAgent: "test" } }),
     fetcher: this.files,

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { PageError } from "../../web/src/engine/errors.ts";
 import { Peer } from "../../web/src/engine/peer.ts";
 import { FRAME_MS } from "../../web/src/engine/outbox.ts";
-import { Bench, FakeModel, HELLO_MESSAGES, order, outcome, settle } from "./helpers.ts";
+import { engines } from "../../web/src/engine/engines.ts";
+import { EngineRegistry } from "../../web/src/engine/registry.ts";
+import { Bench, FakeEngine, FakeModel, HELLO_MESSAGES, order, outcome, settle } from "./helpers.ts";
 
 describe("a connection", () => {
   it("greets first, and stays usable after a message it cannot read", async () => {
@@ -119,9 +121,25 @@ describe("loading", () => {
     const { ask, of } = new Bench().connect();
     ask(1, "load", { ...order("m"), engine: "none" });
     ask(2, "load", { ...order("m"), engine: "broken" });
+    ask(3, "load", { ...order("m"), engine: "broken", device: "wasm" });
     await settle();
     expect(of(1)[0]).toMatchObject({ error: { code: "unsupported", message: expect.stringContaining("fake, broken") as string } });
     expect(of(2).at(-1)).toMatchObject({ error: { code: "load_failed", message: expect.stringContaining("no network") as string } });
+    expect(of(3).at(-1)).toMatchObject({ error: { code: "unsupported", message: 'the engine "broken" runs on webgpu only, not on wasm' } });
+  });
+
+  it("takes a new engine by its line in the list alone, flags and all", async () => {
+    const engine = new FakeEngine();
+    const registry = new EngineRegistry([
+      ...engines,
+      { name: "mine", version: "7", devices: ["wasm"], capabilities: ["chat"], import: () => Promise.resolve(engine) },
+    ]);
+    expect(registry.list()).toMatchObject([
+      { name: "webllm", devices: ["webgpu"], capabilities: expect.arrayContaining(["chat", "embed"]) as string[] },
+      { name: "transformersjs", devices: ["webgpu", "wasm"], capabilities: expect.arrayContaining(["chat"]) as string[] },
+      { name: "mine", version: "7", devices: ["wasm"], capabilities: ["chat"] },
+    ]);
+    expect(await registry.get("mine", "wasm")).toBe(engine);
   });
 });
 

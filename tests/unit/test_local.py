@@ -319,3 +319,35 @@ async def test_two_chats_queue_in_the_page() -> None:
     backend = bl.LocalBackend(ScriptedHost(["a b c", "d e f"]))
     responses = await asyncio.gather(backend.complete("1"), backend.complete("2"))
     assert [response.text for response in responses] == ["a b c", "d e f"]
+
+
+async def test_texts_become_vectors() -> None:
+    """An embedding model is loaded at the first use; one text is a list of one, and none is refused."""
+    embedder = bl.ModelCard(
+        id="vectors",
+        type="embedding",
+        artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)],
+    )
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host, "vectors", catalog=bl.Catalog([embedder]))
+    made = await backend.embed(["one two", "three"])
+    assert (made.model, len(made.vectors), made.usage.prompt_tokens) == ("vectors", 2, 3)
+    assert (await backend.embed("three")).vectors == [made.vectors[1]]
+    assert [args["input"] for op, args in host.requests if op == "embed"][-2:] == [["one two", "three"], ["three"]]
+    with pytest.raises(bl.InvalidRequest, match="no texts"):
+        await backend.embed([])
+
+
+async def test_tokens_are_counted_as_a_chat_would_feed_them() -> None:
+    """The messages go to the page as a chat's do; what the model cannot take is refused."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host)
+    messages = [bl.Message("system", "a"), bl.Message("system", "b"), bl.Message("user", "one two")]
+    assert await backend.count_tokens(messages) == 4
+    asked = next(args for op, args in host.requests if op == "count_tokens")
+    assert asked == {
+        "model": "pocket",
+        "messages": [{"role": "system", "content": "a\n\nb"}, {"role": "user", "content": "one two"}],
+    }
+    with pytest.raises(bl.Unsupported, match="takes text only"):
+        await backend.count_tokens([bl.Message("user", [bl.ImagePart(url="https://x.test/a.png")])])

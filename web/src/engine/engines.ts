@@ -7,11 +7,15 @@ export const engines: readonly EngineEntry[] = [
   {
     name: "webllm",
     version: dependencies["@mlc-ai/web-llm"],
+    devices: ["webgpu"],
+    capabilities: ["chat", "embed", "logprobs", "structured_output"],
     import: async () => new (await import("./webllm/engine.ts")).WebLlmEngine(),
   },
   {
     name: "transformersjs",
     version: dependencies["@huggingface/transformers"],
+    devices: ["webgpu", "wasm"],
+    capabilities: ["chat", "logprobs"],
     import: async () => new (await import("./transformersjs/engine.ts")).TransformersJsEngine(),
   },
 ];

@@ -2,10 +2,19 @@
 
 import { PageError } from "./errors.ts";
 import type { Engine } from "./engine.ts";
+import type { Device } from "./protocol.ts";
 
-export interface EngineEntry {
+/** What an engine can do with a model that is made for it. */
+export type Capability = "chat" | "embed" | "logprobs" | "structured_output";
+
+export interface EngineFacts {
   readonly name: string;
   readonly version: string;
+  readonly devices: readonly Device[];
+  readonly capabilities: readonly Capability[];
+}
+
+export interface EngineEntry extends EngineFacts {
   readonly import: () => Promise<Engine>;
 }
 
@@ -17,15 +26,20 @@ export class EngineRegistry {
     for (const entry of entries) this.#entries.set(entry.name, entry);
   }
 
-  list(): readonly { readonly name: string; readonly version: string }[] {
-    return [...this.#entries.values()].map(({ name, version }) => ({ name, version }));
+  list(): readonly EngineFacts[] {
+    return [...this.#entries.values()].map(({ name, version, devices, capabilities }) => ({ name, version, devices, capabilities }));
   }
 
-  async get(name: string): Promise<Engine> {
+  /** An engine, ready to load models for `device`. */
+  async get(name: string, device: Device): Promise<Engine> {
     const entry = this.#entries.get(name);
     if (entry === undefined) {
       const names = [...this.#entries.keys()].join(", ");
       throw new PageError("unsupported", `there is no engine "${name}" in this page; it has ${names}`, { engine: name });
+    }
+    if (!entry.devices.includes(device)) {
+      const there = entry.devices.join(" and ");
+      throw new PageError("unsupported", `the engine "${name}" runs on ${there} only, not on ${device}`, { engine: name, device });
     }
     let engine = this.#loaded.get(name);
     if (engine === undefined) {

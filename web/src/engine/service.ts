@@ -102,7 +102,7 @@ export class Service {
     const report = ({ loaded_bytes = null, total_bytes = null, ...rest }: LoadProgress): void => {
       if (!reply.signal.aborted) reply.progress({ ...rest, loaded_bytes, total_bytes });
     };
-    const engine = await this.#options.registry.get(order.engine);
+    const engine = await this.#options.registry.get(order.engine, order.device);
     reply.signal.throwIfAborted();
     const model = await engine.load(order, { base: this.#options.base, signal: reply.signal, report });
     if (reply.signal.aborted) {

@@ -15,9 +15,6 @@ import { COMPILING, readProgress } from "./progress.ts";
 
 export class WebLlmEngine implements Engine {
   async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
-    if (order.device !== "webgpu") {
-      throw new PageError("unsupported", `WebLLM runs on webgpu only, not on ${order.device}`, { device: order.device });
-    }
     const record = findRecord(order, base);
     report({ phase: "loading", fraction: null, text: "Reading the model's description" });
     const library = await openLibrary(record.model_lib, order.model, signal).catch((error: unknown) => {
