@@ -93,6 +93,11 @@ describe("the decode loop", () => {
     network.fed.length = 0;
     await decoder.run(job(Array.from({ length: 20 }, () => 2), { maxTokens: 1 }));
     expect(network.fed.map(({ ids }) => ids.length)).toEqual([16, 4]); // it has learned
+    network.fed.length = 0;
+    network.cost = 100;
+    await decoder.run(job(Array.from({ length: 40 }, () => 3), { maxTokens: 1 }));
+    // and keeps to it however slow the machine is just now: the same prompt goes in the same way, and gets the same answer
+    expect(network.fed.map(({ ids }) => ids.length)).toEqual([16, 16, 8]);
     const slow = make();
     slow.network.cost = 100;
     await slow.decoder.run(job([1, 1, 1, 1, 1, 1, 1], { maxTokens: 1 }));
@@ -101,6 +106,10 @@ describe("the decode loop", () => {
     instant.network.cost = 0;
     await instant.decoder.run(job(Array.from({ length: 30 }, () => 1), { maxTokens: 1 }));
     expect(instant.network.fed.map(({ ids }) => ids.length)).toEqual([4, 16, 10]);
+    const odd = make();
+    odd.network.cost = 1.5;
+    await odd.decoder.run(job(Array.from({ length: 30 }, () => 1), { maxTokens: 1 }));
+    expect(odd.network.fed.map(({ ids }) => ids.length)).toEqual([4, 8, 8, 8, 2]); // 13 would fit
   });
 
   it("stops between two tokens, and knows what it has fed", async () => {

@@ -49,8 +49,12 @@ export class Decoder {
   readonly #now: () => number;
   /** The tokens that the KV cache holds. */
   #fed: number[] = [];
-  /** How many tokens of a prompt go in at once: learned from piece to piece, and kept for the next prompt. */
+  /**
+   * How many tokens of a prompt go in at once: learned from the first pieces, and then kept. An 8-bit network scales its
+   * activations by the whole piece, so that pieces of another size could end in another answer.
+   */
   #size: number;
+  #measured = 0;
 
   constructor(model: TokenModel, breathe: Breathe, pace: PrefillPace, now: () => number = () => performance.now()) {
     this.#model = model;
@@ -107,11 +111,18 @@ export class Decoder {
       from += piece.length;
       const started = this.#now();
       logits = await this.#feed(piece);
-      const each = (this.#now() - started) / piece.length;
-      const fitting = each > 0 ? Math.floor(this.#pace.target_ms / each) : this.#pace.most;
-      this.#size = Math.min(this.#pace.most, Math.max(this.#pace.least, fitting));
+      this.#learn((this.#now() - started) / piece.length);
     }
     return logits;
+  }
+
+  #learn(each_ms: number): void {
+    if (this.#measured === PIECES_TO_LEARN) return;
+    this.#measured += 1;
+    const { least, most, target_ms } = this.#pace;
+    // Powers of two, so that two loads on one machine mostly learn the same.
+    const fitting = each_ms > 0 ? 2 ** Math.floor(Math.log2(target_ms / each_ms)) : most;
+    this.#size = Math.min(most, Math.max(least, fitting));
   }
 
   async #feed(ids: readonly number[]): Promise<Float32Array> {
@@ -120,6 +131,9 @@ export class Decoder {
     return logits;
   }
 }
+
+/** The first piece also pays for a network's start; a model's validation, about 30 tokens, mostly suffices. */
+const PIECES_TO_LEARN = 3;
 
 /** Asked anew each time: a signal changes while the loop waits, which a plain `signal.aborted` hides from the compiler. */
 function stopped(signal: AbortSignal): boolean {
