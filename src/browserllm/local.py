@@ -101,9 +101,10 @@ class LocalBackend(Backend):
         """Load the model if need be, and stream its answer."""
         args = _chat_args(request, draft)
         draft.cost_usd = 0.0
+        name = await self._name(request.model)
         loaded_again = False
         while True:
-            loaded = await self._load(request.model)
+            loaded = await self._load(name)
             _note(draft, loaded)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             draft.interrupt = stream.cancel
@@ -143,7 +144,7 @@ class LocalBackend(Backend):
         texts = [texts] if isinstance(texts, str) else list(texts)
         if not texts:
             raise InvalidRequest("embed() got no texts; give it at least one", parameter="texts")
-        loaded = await self._load(model)
+        loaded = await self._load(await self._name(model))
         answer = read(await self.host.call("embed", {"model": loaded.model, "input": texts}), _Vectors, "'embed'")
         return Embeddings(model=loaded.model, vectors=answer.vectors, usage=answer.usage)
 
@@ -154,7 +155,7 @@ class LocalBackend(Backend):
         """
         request = build_request(prompt, {"unsupported": "error"})
         messages = _wire_messages(request.messages, Draft(request, self.name, ""))
-        loaded = await self._load(model or request.model)
+        loaded = await self._load(await self._name(model or request.model))
         counted = await self.host.call("count_tokens", {"model": loaded.model, "messages": messages})
         return read(counted, _Count, "'count_tokens'").tokens
 
@@ -184,8 +185,10 @@ class LocalBackend(Backend):
         build_request(prompt, options)
         return 0.0
 
-    async def _load(self, name: str | None) -> LoadedModel:
-        name = name or self.model or await self.models.current()
+    async def _name(self, wanted: str | None) -> str:
+        return wanted or self.model or await self.models.current()
+
+    async def _load(self, name: str) -> LoadedModel:
         return await self.models.load(
             name, engine=self.engine, device=self.device, download=self.download, on_progress=self._on_progress
         )

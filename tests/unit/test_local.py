@@ -351,3 +351,12 @@ async def test_tokens_are_counted_as_a_chat_would_feed_them() -> None:
     }
     with pytest.raises(bl.Unsupported, match="takes text only"):
         await backend.count_tokens([bl.Message("user", [bl.ImagePart(url="https://x.test/a.png")])])
+
+
+async def test_a_model_that_the_page_has_lost_is_not_swapped_for_another() -> None:
+    """Without a model by name it is the one loaded last, and stays that one when it has to be loaded again."""
+    host = ScriptedHost("an answer")
+    backend = bl.LocalBackend(host, catalog=bl.Catalog([MINE]))
+    await backend.models.load("mine")
+    host.loaded.clear()
+    assert (await backend.complete("hi")).model == "mine"
