@@ -89,9 +89,10 @@ def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as
     """
 
     async def work() -> int:
-        match = Catalog().find(name)
+        catalog = Catalog()
+        match = catalog.find(name)
         async with connect(browser=browser, profile=profile, webgpu=webgpu) as host:
-            manager = ModelManager(host, Catalog())
+            manager = ModelManager(host, catalog)
             storage = await manager.storage()
             facts = await host.probe()
             engines = [engine.name for engine in host.hello.engines]

@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
@@ -117,6 +117,32 @@ class HostStream(ABC):
         """Ask the page to stop this request, and forget it: nothing of it is delivered any more."""
 
 
+class Subscribers(Generic[T]):
+    """Functions called with every event of a kind; one that fails is reported to the loop, and ends nothing."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._callbacks: list[Callable[[T], None]] = []
+
+    def add(self, callback: Callable[[T], None]) -> Callable[[], None]:
+        """Call ``callback`` with every event from now on; returns what ends that."""
+        self._callbacks.append(callback)
+
+        def remove() -> None:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+        return remove
+
+    def tell(self, event: T, name: str) -> None:
+        """Call them all; ``name`` says which event it was, where one fails."""
+        for callback in list(self._callbacks):
+            try:
+                callback(event)
+            except Exception as error:  # a subscriber's bug must not end what it listens to
+                report(error, f"a subscriber failed on {name}")
+
+
 class Host(ABC):
     """A connection to a page's engine worker.
 
@@ -128,7 +154,7 @@ class Host(ABC):
     def __init__(self) -> None:
         """Start with no notices and no subscribers."""
         self.notices: list[str] = []
-        self._subscribers: list[Callable[[Event], None]] = []
+        self._subscribers: Subscribers[Event] = Subscribers()
         self._shared: dict[type[Any], Any] = {}
         self._facts: DeviceFacts | None = None
 
@@ -174,13 +200,7 @@ class Host(ABC):
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call ``callback`` with every `Event` of the page; returns what ends that."""
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return self._subscribers.add(callback)
 
     def shared(self, kind: type[T]) -> T:
         """Return this host's one object of ``kind``, made at the first call: state that belongs to the page."""
@@ -199,11 +219,7 @@ class Host(ABC):
     def _emit(self, event: Event) -> None:
         if event.name == "device_lost":
             self._facts = None
-        for callback in list(self._subscribers):
-            try:
-                callback(event)
-            except Exception as error:  # a subscriber's bug must not end the connection
-                report(error, f"a subscriber failed on the event {event.name!r}")
+        self._subscribers.tell(event, f"the event {event.name!r}")
 
 
 def report(error: Exception, message: str) -> None:

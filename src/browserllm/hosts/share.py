@@ -21,6 +21,7 @@ from typing import BinaryIO, Self
 from urllib.parse import unquote, urlsplit
 
 from ..errors import InvalidRequest, Unavailable
+from .static import etag_of, stays_inside
 
 REVISION = "resolve/local/"
 """WebLLM reads models from folders with a revision in their address, and would append one."""
@@ -123,7 +124,7 @@ class FolderServer:
         with file:
             facts = os.fstat(file.fileno())
             size = facts.st_size
-            etag = f'"{facts.st_mtime_ns:x}-{size:x}"'
+            etag = etag_of(facts)
             modified = formatdate(facts.st_mtime, usegmt=True)
             known = {"ETag": etag, "Last-Modified": modified, "Accept-Ranges": "bytes"}
             if headers.get("if-none-match") == etag:
@@ -152,12 +153,7 @@ class FolderServer:
         below = unquote(url_path.removeprefix(f"/{name}/{REVISION}"))
         folder = self._folders.get(name)
         parts = PurePosixPath(below).parts
-        # Whatever could leave the folder, on any system, is no name of ours.
-        if (
-            folder is None
-            or not parts
-            or any(part.startswith((".", "/")) or set(part) & set("\\:\0") for part in parts)
-        ):
+        if folder is None or not parts or not stays_inside(parts):
             raise FileNotFoundError
         file = folder.joinpath(*parts)
         if not file.resolve(strict=True).is_relative_to(folder):

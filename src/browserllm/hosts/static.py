@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Callable, Collection, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
@@ -147,21 +148,30 @@ class SiteServer:
         return None
 
 
+def stays_inside(parts: Iterable[str]) -> bool:
+    """Say whether a path below a folder is plain: what could leave the folder, on any system, is no name of ours."""
+    return not any(part.startswith((".", "/")) or set(part) & set("\\:\0") for part in parts)
+
+
+def etag_of(file: os.stat_result) -> str:
+    """Return what tells a version of a file from all others."""
+    return f'"{file.st_mtime_ns:x}-{file.st_size:x}"'
+
+
 def read_file(folder: Path, url_path: str, known_etag: str | None = None) -> Response:
     """Return the response for a path of the site: the file, its ``index.html``, "not modified", or "not found"."""
     path = unquote(url_path)
     if path.endswith("/"):
         path += "index.html"
     parts = PurePosixPath(path).parts[1:]
-    # Whatever could leave the folder, on any system, is no name of ours.
-    if not path.startswith("/") or any(part.startswith(".") or set(part) & set("\\:\0") for part in parts):
+    if not path.startswith("/") or not stays_inside(parts):
         return _text(HTTPStatus.NOT_FOUND, "not found")
     file = folder.joinpath(*parts)
     try:
         status = file.stat()
         if not file.is_file():
             return _text(HTTPStatus.NOT_FOUND, "not found")
-        etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+        etag = etag_of(status)
         headers = Headers(
             {
                 "Content-Type": MIME_TYPES.get(file.suffix, "application/octet-stream"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import BrowserLLMError, Unavailable
-from ..host import Event, Host, Progress, report
+from ..host import Event, Host, Progress, Subscribers, report
 from .events import EventKind, ModelEvent
 from .loading import LoadedModel, SharedLoad, Wish
 from .storage import Storage, StoredModel, put_record
@@ -40,7 +40,7 @@ class Activity:
         self.told: dict[str, Progress] = {}
         self.persist_asked = False
         self._evicted: set[str] = set()
-        self._subscribers: list[Callable[[ModelEvent], None]] = []
+        self._subscribers: Subscribers[ModelEvent] = Subscribers()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched = False
 
@@ -57,13 +57,7 @@ class Activity:
 
     def subscribe(self, callback: Callable[[ModelEvent], None]) -> Callable[[], None]:
         """Call ``callback`` with every event from now on; returns what ends that."""
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return self._subscribers.add(callback)
 
     def tell(
         self,
@@ -77,11 +71,7 @@ class Activity:
     ) -> None:
         """Tell every subscriber; one that fails is reported to the loop, and ends nothing."""
         event = ModelEvent(kind=kind, model=model, progress=progress, loaded=loaded, error=error, message=message)
-        for callback in list(self._subscribers):
-            try:
-                callback(event)
-            except Exception as problem:
-                report(problem, f"a subscriber failed on the model event {kind!r}")
+        self._subscribers.tell(event, f"the model event {kind!r}")
 
     def end_load(self, key: tuple[str, Wish], load: SharedLoad) -> None:
         """Forget a load: it is over, or nobody wants it any more."""

@@ -300,6 +300,10 @@ class ModelManager:
             clock=self._clock,
         )
 
+    @property
+    def _engines(self) -> builtins.list[str]:
+        return [engine.name for engine in self.host.hello.engines]
+
     def _find(self, name: str) -> tuple[ModelCard, Artifact | None]:
         match = self.catalog.find(name)
         return match.card, match.artifact
@@ -308,8 +312,7 @@ class ModelManager:
         self, card: ModelCard, pinned: Artifact | None, engine: str | None, device: str | None
     ) -> builtins.list[Candidate]:
         """Return what could run, the best first; of the builds for one engine and device, those already here first."""
-        engines = [engine.name for engine in self.host.hello.engines]
-        choice = candidates(_only(card, pinned), await self.host.probe(), engine, device, engines)
+        choice = candidates(_only(card, pinned), await self.host.probe(), engine, device, self._engines)
         if len(choice) == 1 or all(artifact.bundled for artifact, _ in choice):
             return choice
         here = {model.key for model in (await self.storage()).models if model.complete}
@@ -327,7 +330,7 @@ class ModelManager:
     def _means(self, stock: Storage) -> dict[str, Any]:
         """Return what beside the device decides on a fit: the page's engines, the space, what is downloaded."""
         return {
-            "engines": [engine.name for engine in self.host.hello.engines],
+            "engines": self._engines,
             "free_bytes": stock.available_bytes,
             "stored": {model.artifact_id for model in stock.models if model.complete and model.artifact_id},
         }

@@ -106,7 +106,7 @@ async function probeWebGpu(scope: ProbeScope): Promise<WebGpuFacts> {
 }
 
 /** The adapter, asked for twice: the first answer may be null only because the GPU process is still starting. */
-async function requestAdapter(gpu: Pick<GPU, "requestAdapter">): Promise<GPUAdapter | null> {
+export async function requestAdapter(gpu: Pick<GPU, "requestAdapter">): Promise<GPUAdapter | null> {
   const ask = async (): Promise<GPUAdapter | null> => {
     try {
       return await gpu.requestAdapter({ powerPreference: "high-performance" });

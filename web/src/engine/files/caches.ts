@@ -17,6 +17,7 @@
  * The Responses that we put there have `Content-Length` and `Content-Type`, no `Content-Encoding` and no `Vary`.
  */
 
+import { isRecord } from "../fields.ts";
 import type { FileRef } from "./orders.ts";
 
 export const CACHE_NAMES = ["webllm/model", "webllm/config", "webllm/wasm", "transformers-cache"] as const;
@@ -79,4 +80,10 @@ export async function deleteEntries(storage: CacheStorage, files: readonly FileR
     for (const file of files) if (file.cache === name) await cache.delete(file.url, { ignoreVary: true });
     if ((await cache.keys()).length === 0) await storage.delete(name);
   }
+}
+
+/** The shards that the value of a tensor-cache.json lists, as paths in its folder; none where it is no such list. */
+export function shardNames(manifest: unknown): readonly string[] {
+  const records = isRecord(manifest) && Array.isArray(manifest["records"]) ? (manifest["records"] as readonly unknown[]) : [];
+  return records.flatMap((record) => (isRecord(record) && typeof record["dataPath"] === "string" ? [record["dataPath"]] : []));
 }

@@ -1,9 +1,9 @@
 /** A folder that the person picks, copied into the caches that the engines read. */
 
 import { PageError } from "../errors.ts";
-import { isRecord } from "../fields.ts";
 import type { PickedFile, PickedFolder, WindowLink } from "../window/link.ts";
-import { deleteEntries, listEntries, type CacheName, type StoredEntry } from "./caches.ts";
+import { deleteEntries, listEntries, shardNames, type CacheName, type StoredEntry } from "./caches.ts";
+import { putFile } from "./intake.ts";
 import type { PickOrder } from "./orders.ts";
 
 export interface PickResult {
@@ -44,7 +44,7 @@ export class FolderPick {
       for (const { cache, name, file } of placements) {
         signal.throwIfAborted();
         const url = new URL(name.split("/").map(encodeURIComponent).join("/"), folder).href;
-        await (await this.#parts.caches.open(cache)).put(url, new Response(file, { headers: headersFor(name, file) }));
+        await putFile(this.#parts.caches, { cache, url }, file, typeOf(name));
         entries.push({ cache, url, size_bytes: file.size });
       }
       return { folder, entries };
@@ -82,7 +82,7 @@ export async function place({ name: folder, files }: PickedFolder): Promise<read
   if (named.has("mlc-chat-config.json")) {
     for (const name of ["mlc-chat-config.json", "mlc-model-manifest.json"]) put("webllm/config", name);
     for (const name of ["tensor-cache.json", "tokenizer.json", "tokenizer.model"]) put("webllm/model", name);
-    for (const name of await shardNames(named.get("tensor-cache.json"))) put("webllm/model", name);
+    for (const name of await shardsIn(named.get("tensor-cache.json"))) put("webllm/model", name);
     for (const name of named.keys()) if (name.endsWith(".wasm")) put("webllm/wasm", name);
   }
   const networks = [...named.keys()].filter((name) => NETWORK.test(name));
@@ -110,21 +110,18 @@ function storedName({ path }: PickedFile): string {
   return NETWORK.test(path) && !path.includes("/") ? `onnx/${path}` : path;
 }
 
-async function shardNames(manifest: Blob | undefined): Promise<readonly string[]> {
+async function shardsIn(manifest: Blob | undefined): Promise<readonly string[]> {
   if (manifest === undefined) return [];
   try {
-    const value: unknown = JSON.parse(await manifest.text());
-    const records = isRecord(value) && Array.isArray(value["records"]) ? (value["records"] as readonly unknown[]) : [];
-    return records.flatMap((record) => (isRecord(record) && typeof record["dataPath"] === "string" ? [record["dataPath"]] : []));
+    return shardNames(JSON.parse(await manifest.text()));
   } catch {
     return []; // whoever reads the manifest next says what is wrong with it
   }
 }
 
-function headersFor(name: string, file: Blob): Record<string, string> {
+function typeOf(name: string): string | null {
   const ending = name.slice(name.lastIndexOf("."));
-  const type = ending === ".json" ? "application/json" : ending === ".wasm" ? "application/wasm" : "application/octet-stream";
-  return { "Content-Length": String(file.size), "Content-Type": type };
+  return ending === ".json" ? "application/json" : ending === ".wasm" ? "application/wasm" : null;
 }
 
 function megabytes(bytes: number): string {

@@ -5,6 +5,7 @@
 
 import { PageError } from "../errors.ts";
 import { GpuWatch } from "../gpu.ts";
+import { requestAdapter } from "../probe.ts";
 
 export interface Gpu {
   readonly device: GPUDevice;
@@ -27,9 +28,7 @@ const LIMITS = [
 export async function openGpu(): Promise<Gpu> {
   const gpu = navigator.gpu as GPU | undefined;
   if (gpu === undefined) throw new PageError("unavailable", "this browser has no WebGPU here", { reason: "no_api" });
-  const options = { powerPreference: "high-performance" } as const;
-  // The first answer may be null only because the GPU process is still starting.
-  const adapter = (await gpu.requestAdapter(options)) ?? (await gpu.requestAdapter(options));
+  const adapter = await requestAdapter(gpu);
   if (adapter === null) throw new PageError("unavailable", "the browser offers no GPU adapter", { reason: "no_adapter" });
   try {
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));

@@ -1,7 +1,7 @@
 /** Says which file of a model is missing: WebLLM's own error for a 404 names no URL. */
 
 import { PageError } from "../errors.ts";
-import { isRecord } from "../fields.ts";
+import { shardNames } from "../files/caches.ts";
 
 export interface ModelFiles {
   /** The folder with the weights, as an absolute URL that ends in a slash. */
@@ -26,27 +26,29 @@ export async function findMissingFile({ folder, library }: ModelFiles, model: st
 
 async function check(url: string, model: string): Promise<PageError | null> {
   if ((await caches.match(url)) !== undefined) return null; // a cached file is there, online or not
-  let problem: string;
   try {
     const { status, ok } = await fetch(url, { method: "HEAD" });
     // Some servers do not know HEAD, which says nothing of the file.
     if (ok || status === 405 || status === 501) return null;
-    problem = `the server answered ${status}`;
-    return new PageError("load_failed", `"${model}" could not be loaded: ${problem} for ${url}`, { model, url, status });
-  } catch {
-    problem = "no answer from the server (offline, blocked, or not shared with this site)";
-    return new PageError("download_interrupted", `"${model}" could not be loaded: ${problem} for ${url}`, { model, url });
+    return refused(url, model, status);
+  } catch (error) {
+    return unanswered(url, model, error);
   }
+}
+
+export function refused(url: string, model: string, status: number): PageError {
+  return new PageError("load_failed", `"${model}" could not be loaded: the server answered ${status} for ${url}`, { model, url, status });
+}
+
+export function unanswered(url: string, model: string, cause: unknown): PageError {
+  const why = "no answer from the server (offline, blocked, or not shared with this site)";
+  return new PageError("download_interrupted", `"${model}" could not be loaded: ${why} for ${url}`, { model, url }, cause);
 }
 
 async function shardUrls(cacheList: string): Promise<readonly string[]> {
   try {
     const response = (await caches.match(cacheList)) ?? (await fetch(cacheList));
-    const body: unknown = await response.json();
-    const records = isRecord(body) && Array.isArray(body["records"]) ? (body["records"] as readonly unknown[]) : [];
-    return records.flatMap((record) =>
-      isRecord(record) && typeof record["dataPath"] === "string" ? [new URL(record["dataPath"], cacheList).href] : [],
-    );
+    return shardNames(await response.json()).map((name) => new URL(name, cacheList).href);
   } catch {
     return []; // not JSON: the caller reports the library's own error
   }

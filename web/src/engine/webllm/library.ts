@@ -7,7 +7,7 @@
  * cancelled load ends it.
  */
 
-import { PageError } from "../errors.ts";
+import { refused, unanswered } from "./files.ts";
 
 export interface Library {
   /** For `ModelRecord.model_lib`. */
@@ -29,10 +29,8 @@ async function fetchLibrary(url: string, model: string, signal: AbortSignal): Pr
   try {
     response = await fetch(url, { signal });
   } catch (error) {
-    const why = "no answer from the server (offline, blocked, or not shared with this site)";
-    throw new PageError("download_interrupted", `"${model}" could not be loaded: ${why} for ${url}`, { model, url }, error);
+    throw unanswered(url, model, error);
   }
   if (response.ok) return response;
-  const { status } = response;
-  throw new PageError("load_failed", `"${model}" could not be loaded: the server answered ${status} for ${url}`, { model, url, status });
+  throw refused(url, model, response.status);
 }

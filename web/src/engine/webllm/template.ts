@@ -57,8 +57,12 @@ export function endOfAnswer(template: Template, index: number): string {
   const hole = "{assistant_message}";
   const role = lookUp(template["role_templates"], "assistant");
   const after = role.includes(hole) ? role.slice(role.indexOf(hole) + hole.length) : "";
-  const seps = Array.isArray(template["seps"]) ? (template["seps"] as readonly unknown[]) : [];
-  return after + (seps.length === 0 ? "" : text(seps[index % seps.length], ""));
+  return after + separator(template, index);
+}
+
+/** What stands after the message at `index`. */
+function separator({ seps }: Template, index: number): string {
+  return Array.isArray(seps) && seps.length > 0 ? text(seps[index % seps.length], "") : "";
 }
 
 /** The texts of the prompt, one per message; they are tokenized one by one, as WebLLM does. */
@@ -71,15 +75,13 @@ export function renderPrompt(template: Template, messages: readonly Message[]): 
       ? ""
       : text(template["system_template"], "{system_message}").replace(FUNCTIONS, "").replace("{system_message}", () => system);
   const parts = head === "" ? [] : [head];
-  const seps = Array.isArray(template["seps"]) ? (template["seps"] as readonly unknown[]) : [];
   turns.forEach(({ role, content }, index) => {
     const name = lookUp(template["roles"], role);
     const bare = template["add_role_after_system_message"] === false && head !== "" && index === 0;
     const body = lookUp(template["role_templates"], role, "{" + role + "_message}")
       .replace(FUNCTIONS, "")
       .replace(`{${role}_message}`, () => content);
-    const sep = seps.length === 0 ? "" : text(seps[index % seps.length], "");
-    parts.push((bare ? "" : name + text(template["role_content_sep"], ": ")) + body + sep);
+    parts.push((bare ? "" : name + text(template["role_content_sep"], ": ")) + body + separator(template, index));
   });
   parts.push(lookUp(template["roles"], "assistant") + text(template["role_empty_sep"], ": "));
   return parts;
