@@ -12,10 +12,12 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .backend import Backend as Backend
+    from .backend import Middleware as Middleware
     from .device import DeviceFacts as DeviceFacts
     from .errors import AllBackendsFailed as AllBackendsFailed
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BrowserLLMError as BrowserLLMError
+    from .errors import BudgetExceeded as BudgetExceeded
     from .errors import Cancelled as Cancelled
     from .errors import ContentFiltered as ContentFiltered
     from .errors import ContextExceeded as ContextExceeded
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from .errors import Timeout as Timeout
     from .errors import Unavailable as Unavailable
     from .errors import Unsupported as Unsupported
+    from .facts import BackendFacts as BackendFacts
+    from .facts import Environment as Environment
     from .host import Event as Event
     from .host import Host as Host
     from .host import Progress as Progress
@@ -68,6 +72,7 @@ if TYPE_CHECKING:
     from .types import ChatDone as ChatDone
     from .types import ChatRequest as ChatRequest
     from .types import ChatResponse as ChatResponse
+    from .types import ChatRestart as ChatRestart
     from .types import ChatStart as ChatStart
     from .types import ChatWarning as ChatWarning
     from .types import ContentPart as ContentPart
@@ -78,6 +83,7 @@ if TYPE_CHECKING:
     from .types import Message as Message
     from .types import ModelInfo as ModelInfo
     from .types import ReasoningDelta as ReasoningDelta
+    from .types import ReasoningPart as ReasoningPart
     from .types import TextDelta as TextDelta
     from .types import TextPart as TextPart
     from .types import Timings as Timings
@@ -88,14 +94,15 @@ if TYPE_CHECKING:
     from .types import Usage as Usage
 
 _MODULES = {
-    "backend": "Backend",
+    "backend": "Backend Middleware",
     "errors": """
-        AllBackendsFailed AuthenticationError BrowserLLMError Cancelled ContentFiltered ContextExceeded DeviceLost
-        DownloadInterrupted IntegrityError InternalError InvalidRequest LoadFailed ModelNotDownloaded ModelNotFound
-        ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited Stalled Timeout Unavailable
-        Unsupported
+        AllBackendsFailed AuthenticationError BrowserLLMError BudgetExceeded Cancelled ContentFiltered ContextExceeded
+        DeviceLost DownloadInterrupted IntegrityError InternalError InvalidRequest LoadFailed ModelNotDownloaded
+        ModelNotFound ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited Stalled Timeout
+        Unavailable Unsupported
     """,
     "device": "DeviceFacts",
+    "facts": "BackendFacts Environment",
     "host": "Event Host Progress",
     "hosts": "connect",
     "local": "LocalBackend",
@@ -109,9 +116,9 @@ _MODULES = {
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",
     "types": """
-        AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatStart ChatWarning ContentPart Embeddings
-        Health Hop ImagePart Message ModelInfo ReasoningDelta TextDelta TextPart Timings Tool ToolCallDelta ToolCallPart
-        ToolResultPart Usage
+        AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatRestart ChatStart ChatWarning ContentPart
+        Embeddings Health Hop ImagePart Message ModelInfo ReasoningDelta ReasoningPart TextDelta TextPart Timings Tool
+        ToolCallDelta ToolCallPart ToolResultPart Usage
     """,
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
 from .errors import Unsupported
+from .facts import BackendFacts, Environment
 from .request import Prompt, build_request
 from .stream import ChatStream, Delta, Draft
 from .types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, TextMode
@@ -17,11 +19,14 @@ from .types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, T
 class Backend(ABC):
     """Answers chat requests. Implement `generate`, and override what you know better.
 
-    ``name`` is what responses and routes call this backend.
+    ``name`` is what responses and routes call this backend. ``leaves_device`` says whether requests may leave the
+    user's device, ``needs_network`` whether it answers without one: a backend that says nothing is thought to do both.
     """
 
     name: str = "backend"
     capabilities: Capabilities = Capabilities()
+    leaves_device: bool = True
+    needs_network: bool = True
 
     @abstractmethod
     def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -60,6 +65,17 @@ class Backend(ABC):
         build_request(prompt, options)
         return None
 
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Say what is known of answering a checked request, without sending anything; cheap, for routers ask often."""
+        return BackendFacts(leaves_device=self.leaves_device, needs_network=self.needs_network, model=request.model)
+
+    def environment(self) -> Environment | None:
+        """Say what this backend knows of the world around it, now; ``None`` when it knows nothing."""
+        return None
+
+    async def prepare(self, request: ChatRequest) -> None:  # noqa: B027 (most backends are always ready)
+        """Get ready to answer such requests (load the model, say), without answering one."""
+
     async def close(self) -> None:  # noqa: B027 (most backends own nothing)
         """Let go of what this backend owns; safe to call more than once."""
 
@@ -70,6 +86,55 @@ class Backend(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+class Middleware(Backend):
+    """A backend around another one: it passes everything on, and a subclass overrides what it changes.
+
+    Its arguments begin with the backend it wraps, so ``Logging(Retry(backend))`` reads from the outside in.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        """Wrap ``backend``; closing this closes it, too."""
+        self.backend = backend
+        self.name = backend.name
+        self.capabilities = backend.capabilities
+        self.leaves_device = backend.leaves_device
+        self.needs_network = backend.needs_network
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Pass the answer on."""
+        async with aclosing(self.backend.generate(request, draft)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return what the wrapped backend offers."""
+        return await self.backend.list_models()
+
+    async def health(self) -> Health:
+        """Ask the wrapped backend."""
+        return await self.backend.health()
+
+    async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
+        """Ask the wrapped backend."""
+        return await self.backend.estimate_cost(prompt, **options)
+
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Ask the wrapped backend."""
+        return await self.backend.facts(request)
+
+    def environment(self) -> Environment | None:
+        """Ask the wrapped backend."""
+        return self.backend.environment()
+
+    async def prepare(self, request: ChatRequest) -> None:
+        """Let the wrapped backend get ready."""
+        await self.backend.prepare(request)
+
+    async def close(self) -> None:
+        """Close the wrapped backend."""
+        await self.backend.close()
 
 
 def unsupported(draft: Draft, parameter: str, message: str) -> None:

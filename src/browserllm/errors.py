@@ -23,6 +23,7 @@
     ├── AuthenticationError (PermissionError)  the key is missing or wrong
     ├── RateLimited                            too many requests; .retry_after_s
     ├── QueueFull                              too many requests wait already
+    ├── BudgetExceeded                         it would cost more than the budget has left
     ├── ContentFiltered                        a safety filter refused the content
     ├── AllBackendsFailed                      nobody could answer; .causes holds every failure
     ├── ProtocolError                          the other side spoke another protocol
@@ -48,6 +49,11 @@ UnavailableReason = Literal[
     "no_browser",
     "closed",
     "profile_in_use",
+    "offline",
+    "unreachable",
+    "server_error",
+    "circuit_open",
+    "private",
 ]
 
 
@@ -200,6 +206,12 @@ class QueueFull(BrowserLLMError):
     """Too many requests wait already."""
 
     code = "queue_full"
+
+
+class BudgetExceeded(BrowserLLMError):
+    """It would cost more than the budget has left; nothing was spent."""
+
+    code = "budget_exceeded"
 
 
 class ContentFiltered(BrowserLLMError):

@@ -23,6 +23,7 @@ from .types import (
     Health,
     Message,
     ModelInfo,
+    ReasoningPart,
     TextDelta,
     TextPart,
     Timings,
@@ -199,7 +200,7 @@ def _note(draft: Draft, loaded: LoadedModel) -> None:
     draft.engine = loaded.engine
     draft.device = loaded.device
     draft.adapter = loaded.adapter
-    draft.route = loaded.route
+    draft.route.extend(hop for hop in loaded.route if hop not in draft.route)
 
 
 def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
@@ -245,6 +246,8 @@ def _text_of(message: Message, index: int, draft: Draft) -> str:
             texts.append(part.text)
         elif isinstance(part, ToolResultPart):
             texts.append(part.content)
+        elif isinstance(part, ReasoningPart):
+            continue  # what a model thought is not fed to it again
         else:
             kind = type(part).__struct_config__.tag
             unsupported(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from .errors import InvalidRequest
-from .types import MAX_REQUEST_BYTES, ChatRequest, Message, ToolResultPart
+from .types import MAX_REQUEST_BYTES, ChatRequest, Message, ReasoningPart, ToolResultPart
 
 Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest
 """What a backend takes: a text, a message, a list of messages (dicts will do), or a whole request."""
@@ -118,16 +118,17 @@ def _check_messages(messages: Sequence[Message]) -> None:
                 "system messages come first",
                 parameter="messages",
             )
+        if message.role != "assistant" and _has(message, ReasoningPart):
+            raise InvalidRequest(
+                f"messages[{index}] has role {message.role!r} and reasoning; only 'assistant' reasons",
+                parameter="messages",
+            )
         if message.tool_calls and message.role != "assistant":
             raise InvalidRequest(
                 f"messages[{index}] has role {message.role!r} and a tool call; only 'assistant' calls tools",
                 parameter="messages",
             )
-        if (
-            message.role != "tool"
-            and not isinstance(message.content, str)
-            and any(isinstance(part, ToolResultPart) for part in message.content)
-        ):
+        if message.role != "tool" and _has(message, ToolResultPart):
             raise InvalidRequest(
                 f"messages[{index}] has role {message.role!r} and a tool result; use role 'tool'",
                 parameter="messages",
@@ -136,6 +137,10 @@ def _check_messages(messages: Sequence[Message]) -> None:
         raise InvalidRequest(
             "messages holds only system messages; add a message with role 'user'", parameter="messages"
         )
+
+
+def _has(message: Message, kind: type[Any]) -> bool:
+    return not isinstance(message.content, str) and any(isinstance(part, kind) for part in message.content)
 
 
 def _shorten(value: Any, limit: int = 80) -> str:

@@ -27,6 +27,7 @@ from .backend import Backend
 from .channel import PROTOCOL_VERSION, ChannelHost
 from .device import AdapterInfo, DeviceFacts, WasmFacts, WebGPUFacts
 from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, ProtocolError, Unavailable, to_wire
+from .facts import BackendFacts, Environment
 from .script import CLOSE, DEAF, HANG, Clock, Cue, Wait
 from .scripted_files import OPS, PageSide, ScriptedFile, ScriptedFiles
 from .stream import Delta, Draft
@@ -81,9 +82,19 @@ class ScriptedBackend(Backend):
         finish_reason: FinishReason | None = None,
         capabilities: Capabilities | None = None,
         clock: Clock | None = None,
+        leaves_device: bool = False,
+        facts: BackendFacts | None = None,
+        environment: Environment | None = None,
     ) -> None:
-        """Play ``answers``; ``finish_reason`` is ``tool_calls`` after a tool call and else ``stop``, or this one."""
+        """Play ``answers``; ``finish_reason`` is ``tool_calls`` after a tool call and else ``stop``, or this one.
+
+        ``leaves_device``, ``facts`` and ``environment`` are what a router is told.
+        """
         self.name = name
+        self.leaves_device = self.needs_network = leaves_device
+        self.known_facts = facts
+        self.known_environment = environment
+        self.prepared: list[ChatRequest] = []
         self.model = model
         self.capabilities = capabilities or Capabilities(
             tools=True, parameters=frozenset(ChatRequest.__struct_fields__)
@@ -125,6 +136,25 @@ class ScriptedBackend(Backend):
             draft.usage = Usage(prompt_tokens=_count_words(request.messages), completion_tokens=tokens)
             if not ended:
                 self.stopped.append(request)
+
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Say what the script says (``known_facts``), or that nothing stands in the way."""
+        if self.known_facts is not None:
+            return self.known_facts
+        return BackendFacts(
+            leaves_device=self.leaves_device,
+            needs_network=self.needs_network,
+            model=request.model or self.model,
+            cost_usd=0.0,
+        )
+
+    def environment(self) -> Environment | None:
+        """Say what the script says (``known_environment``)."""
+        return self.known_environment
+
+    async def prepare(self, request: ChatRequest) -> None:
+        """Note it in ``prepared``."""
+        self.prepared.append(request)
 
     async def close(self) -> None:
         """Note that it was closed."""

@@ -15,12 +15,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import AsyncGeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+from msgspec.structs import replace
+
 from .errors import InvalidRequest
 from .types import (
     ChatChunk,
     ChatDone,
     ChatRequest,
     ChatResponse,
+    ChatRestart,
     ChatStart,
     ChatWarning,
     ContentPart,
@@ -28,6 +32,7 @@ from .types import (
     Hop,
     Message,
     ReasoningDelta,
+    ReasoningPart,
     TextDelta,
     TextMode,
     TextPart,
@@ -43,7 +48,7 @@ if TYPE_CHECKING:
 STOP_GRACE_S = 2.0
 """How long a stopped engine has to end its answer with usage and timings before it is cut off."""
 
-Delta = str | TextDelta | ReasoningDelta | ToolCallDelta
+Delta = str | TextDelta | ReasoningDelta | ToolCallDelta | ChatRestart
 """What a backend yields: text as it is, or a chunk (its ``sequence`` is set by the stream)."""
 
 
@@ -56,9 +61,15 @@ class Draft:
 
     def __init__(self, request: ChatRequest, backend: str, request_id: str) -> None:
         """Start with the request and the backend's name."""
+        self.request_id = request_id
+        self.warnings: list[ChatWarning] = []
+        self.route: list[Hop] = []
+        self.begin(request, backend)
+
+    def begin(self, request: ChatRequest, backend: str) -> None:
+        """Begin anew with another backend, or with another request: only ``warnings`` and ``route`` remain."""
         self.request = request
         self.backend = backend
-        self.request_id = request_id
         self.model: str | None = request.model
         self.engine: str | None = None
         self.device: str | None = None
@@ -66,9 +77,8 @@ class Draft:
         self.finish_reason: FinishReason = "stop"
         self.usage = Usage()
         self.timings = Timings()
-        self.warnings: list[ChatWarning] = []
-        self.route: list[Hop] = []
         self.cost_usd: float | None = None
+        self.provider_request_id: str | None = None
         self.interrupt: Callable[[], None] | None = None
 
     def warn(self, parameter: str, message: str) -> None:
@@ -77,6 +87,23 @@ class Draft:
 
 
 Generate = Callable[[ChatRequest, Draft], AsyncGenerator[Delta, None]]
+
+
+class _Reasoning(msgspec.Struct):
+    """A piece of thinking in the making."""
+
+    pieces: list[str] = []
+    signature: str | None = None
+    redacted: bool = False
+
+
+class _Call(msgspec.Struct):
+    """A tool call in the making."""
+
+    pieces: list[str] = []
+    id: str = ""
+    name: str = ""
+    signature: str | None = None
 
 
 class _Generation:
@@ -95,7 +122,8 @@ class _Generation:
         self.task: asyncio.Task[Any] | None = None
         self._cancelling = 0
         self._text: list[str] = []
-        self._calls: dict[int, tuple[str, str, list[str]]] = {}
+        self._reasoning: list[_Reasoning] = []
+        self._calls: dict[int, _Call] = {}
         self._logprobs: list[Any] = []
         self._timers: list[asyncio.TimerHandle] = []
         self._started_at = time.perf_counter()
@@ -130,6 +158,8 @@ class _Generation:
                 elif isinstance(item, TextDelta):
                     text, logprobs = item.text, item.logprobs
                 else:
+                    if isinstance(item, ChatRestart):
+                        so_far = ""
                     yield self._other(item, sequence, so_far)
                     sequence += 1
                     continue
@@ -243,23 +273,36 @@ class _Generation:
             accumulated="" if self.mode == "both" else None,
         )
 
-    def _other(self, item: ReasoningDelta | ToolCallDelta, sequence: int, so_far: str) -> ChatChunk:
-        text = so_far if self.mode == "accumulated" else ""
-        accumulated = so_far if self.mode == "both" else None
+    def _other(self, item: ReasoningDelta | ToolCallDelta | ChatRestart, sequence: int, so_far: str) -> ChatChunk:
         if isinstance(item, ReasoningDelta):
-            return ReasoningDelta(sequence=sequence, text=text, accumulated=accumulated, reasoning=item.reasoning)
-        call_id, name, pieces = self._calls.get(item.index, ("", "", []))
-        pieces.append(item.arguments)
-        self._calls[item.index] = (item.id or call_id, item.name or name, pieces)
-        return ToolCallDelta(
+            self._add_reasoning(item)
+        elif isinstance(item, ToolCallDelta):
+            self._add_call(item)
+        else:
+            self._text.clear()
+            self._reasoning.clear()
+            self._calls.clear()
+            self._logprobs.clear()
+        return replace(
+            item,
             sequence=sequence,
-            text=text,
-            accumulated=accumulated,
-            index=item.index,
-            id=item.id,
-            name=item.name,
-            arguments=item.arguments,
+            text=so_far if self.mode == "accumulated" else "",
+            accumulated=so_far if self.mode == "both" else None,
         )
+
+    def _add_reasoning(self, item: ReasoningDelta) -> None:
+        if not self._reasoning or self._reasoning[-1].signature is not None:
+            self._reasoning.append(_Reasoning())
+        part = self._reasoning[-1]
+        part.pieces.append(item.reasoning)
+        part.signature, part.redacted = item.signature, item.redacted
+
+    def _add_call(self, item: ToolCallDelta) -> None:
+        call = self._calls.setdefault(item.index, _Call())
+        call.pieces.append(item.arguments)
+        call.id = item.id or call.id
+        call.name = item.name or call.name
+        call.signature = item.signature or call.signature
 
     def _finish(self, finish_reason: FinishReason) -> ChatResponse:
         draft = self.draft
@@ -286,25 +329,32 @@ class _Generation:
             route=draft.route,
             logprobs=self._logprobs,
             cost_usd=draft.cost_usd,
+            provider_request_id=draft.provider_request_id,
         )
         return response
 
     def _message(self) -> Message:
         text = "".join(self._text)
-        if not self._calls:
+        if not self._calls and not self._reasoning:
             return Message("assistant", text)
-        parts: list[ContentPart] = [TextPart(text)] if text else []
-        for _, (call_id, name, pieces) in sorted(self._calls.items()):
-            parts.append(ToolCallPart(call_id, name, "".join(pieces) or "{}"))
+        parts: list[ContentPart] = [
+            ReasoningPart("".join(part.pieces), part.signature, part.redacted) for part in self._reasoning
+        ]
+        if text:
+            parts.append(TextPart(text))
+        for index in sorted(self._calls):
+            call = self._calls[index]
+            parts.append(ToolCallPart(call.id, call.name, "".join(call.pieces) or "{}", call.signature))
         return Message("assistant", parts)
 
 
 class ChatStream:
     """A running answer: iterate it once for its chunks, or ``await stream.finish()`` for the response alone.
 
-    The chunks come in this order: one `ChatStart`, any number of `TextDelta`, `ReasoningDelta` and `ToolCallDelta`, one
-    `ChatDone`. Nothing is sent to the engine before the first chunk is asked for. A failure is raised where it happens,
-    after the chunks that came before it.
+    The chunks come in this order: one `ChatStart`, any number of `TextDelta`, `ReasoningDelta` and `ToolCallDelta` (and
+    `ChatRestart`, where a router takes another backend in the middle of an answer), one `ChatDone`. Nothing is sent to
+    the engine before the first chunk is asked for. A failure is raised where it happens, after the chunks that came
+    before it.
 
     Leaving early is safe: ``async with`` closes the stream at once, and so does dropping it after a ``break``.
     """

@@ -43,12 +43,27 @@ class AudioPart(msgspec.Struct, frozen=True, tag="audio", omit_defaults=True):
     media_type: str | None = None
 
 
+class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", omit_defaults=True):
+    """A piece of the model's thinking; it is no part of the answer.
+
+    ``signature`` is what some providers want back, unread, with the history; a ``redacted`` piece is nothing else.
+    """
+
+    text: str
+    signature: str | None = None
+    redacted: bool = False
+
+
 class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True):
-    """The model asks for a tool: ``arguments`` is JSON text, as the model wrote it."""
+    """The model asks for a tool: ``arguments`` is JSON text, as the model wrote it.
+
+    ``signature`` is what some providers want back, unread, with the history.
+    """
 
     id: str
     name: str
     arguments: str = "{}"
+    signature: str | None = None
 
 
 class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result", omit_defaults=True):
@@ -59,7 +74,7 @@ class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result", omit_defaul
     is_error: bool = False
 
 
-ContentPart = TextPart | ImagePart | AudioPart | ToolCallPart | ToolResultPart
+ContentPart = TextPart | ImagePart | AudioPart | ReasoningPart | ToolCallPart | ToolResultPart
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,6 +98,13 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
             return []
         return [part for part in self.content if isinstance(part, ToolCallPart)]
 
+    @property
+    def reasoning(self) -> str:
+        """The model's thinking in this turn, its parts joined."""
+        if isinstance(self.content, str):
+            return ""
+        return "".join(part.text for part in self.content if isinstance(part, ReasoningPart))
+
 
 class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     """A function the model may ask for; ``parameters`` is a JSON Schema of its arguments."""
@@ -97,7 +119,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     Ranges: ``temperature`` 0..2, ``top_p`` 0..1 (above 0), ``top_k`` >= 1, ``max_tokens`` >= 1, both penalties -2..2,
     ``top_logprobs`` 0..20, ``n`` >= 1, ``deadline_s`` above 0. ``unsupported`` says what happens to something the
-    backend cannot do: a warning on the response, or an `Unsupported` error.
+    backend cannot do: a warning on the response, or an `Unsupported` error. A ``private`` request is given to no
+    backend that leaves the device.
     """
 
     messages: list[Message]
@@ -119,6 +142,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tool_choice: str | dict[str, Any] | None = None
     metadata: dict[str, Any] = {}
     deadline_s: float | None = None
+    private: bool = False
     unsupported: Literal["warn", "error"] = "warn"
 
 
@@ -144,11 +168,17 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one answer; ``cached_tokens`` is the part of the prompt that needed no work."""
+    """Tokens of one answer.
+
+    Of the ``prompt_tokens``, ``cached_tokens`` needed no work and ``cache_write_tokens`` were put into a cache that a
+    provider bills; of the ``completion_tokens``, ``reasoning_tokens`` were thinking.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -170,6 +200,7 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
     """A finished answer: the message, why it ended, what it took, and who gave it.
 
     ``cost_usd`` is 0.0 for a local model and ``None`` where the cost is unknown. ``route`` lists the steps passed over.
+    ``provider_request_id`` is what a cloud provider calls the request, for its support.
     """
 
     request_id: str
@@ -186,11 +217,17 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
     route: list[Hop] = []
     logprobs: list[Any] = []
     cost_usd: float | None = None
+    provider_request_id: str | None = None
 
     @property
     def text(self) -> str:
         """The text of the answer."""
         return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        """The model's thinking, where the backend shows it."""
+        return self.message.reasoning
 
 
 # What streams out
@@ -225,9 +262,14 @@ class TextDelta(ChatChunk, frozen=True, kw_only=True, tag="text"):
 
 
 class ReasoningDelta(ChatChunk, frozen=True, kw_only=True, tag="reasoning"):
-    """A piece of the model's thinking, in ``reasoning``; it is no part of the answer."""
+    """A piece of the model's thinking, in ``reasoning``; it is no part of the answer.
 
-    reasoning: str
+    ``signature`` ends a `ReasoningPart`, of which it is a part; what comes after it belongs to the next one.
+    """
+
+    reasoning: str = ""
+    signature: str | None = None
+    redacted: bool = False
 
 
 class ToolCallDelta(ChatChunk, frozen=True, kw_only=True, tag="tool_call"):
@@ -237,6 +279,20 @@ class ToolCallDelta(ChatChunk, frozen=True, kw_only=True, tag="tool_call"):
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    signature: str | None = None
+
+
+class ChatRestart(ChatChunk, frozen=True, kw_only=True, tag="restart"):
+    """The answer broke off and begins anew with another backend: what came before this chunk no longer counts.
+
+    ``hop`` says who failed and why; the rest is who answers now.
+    """
+
+    hop: Hop
+    backend: str
+    model: str | None = None
+    engine: str | None = None
+    device: str | None = None
 
 
 class ChatDone(ChatChunk, frozen=True, kw_only=True, tag="done"):

@@ -31,6 +31,7 @@ CODES = [
     "rate_limited",
     "queue_full",
     "content_filtered",
+    "budget_exceeded",
     "all_backends_failed",
     "protocol",
     "internal",

@@ -148,3 +148,12 @@ def test_a_message_gives_its_text_and_tool_calls() -> None:
     assert (message.text, message.tool_calls) == ("ab", [call])
     assert (bl.Message("user", "x").text, bl.Message("user", "x").tool_calls) == ("x", [])
     assert bl.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
+
+
+def test_only_the_assistant_reasons() -> None:
+    """Thinking in another role's turn is refused by its place; in an assistant's turn it may come back."""
+    thought = bl.ReasoningPart("hm", signature="s")
+    with pytest.raises(bl.InvalidRequest, match=r"messages\[0\] has role 'user' and reasoning"):
+        build_request([bl.Message("user", [thought])], {})
+    request = build_request([bl.Message("user", "hi"), bl.Message("assistant", [thought, bl.TextPart("ok")])], {})
+    assert (request.messages[1].reasoning, request.messages[1].text, request.messages[0].reasoning) == ("hm", "ok", "")

@@ -89,3 +89,18 @@ def test_facts_of_a_device() -> None:
     facts = device_facts(webgpu=False, reason="no_api")
     assert (facts.webgpu.available, facts.webgpu.reason, facts.webgpu.adapter) == (False, "no_api", None)
     assert device_facts().webgpu.reason is None
+
+
+async def test_a_backend_tells_a_router_what_the_script_says() -> None:
+    """Without a script nothing stands in the way and nothing leaves the device."""
+    request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
+    here = ScriptedBackend()
+    facts = await here.facts(request)
+    assert (facts.leaves_device, facts.needs_network, facts.available, facts.model) == (False, False, True, "scripted")
+    assert here.environment() is None
+    told = bl.BackendFacts(leaves_device=True, needs_network=True, fetch_bytes=5)
+    there = ScriptedBackend(leaves_device=True, facts=told, environment=bl.Environment(online=False))
+    assert there.leaves_device and await there.facts(request) == told
+    assert there.environment() == bl.Environment(online=False)
+    await there.prepare(request)
+    assert there.prepared == [request]

@@ -11,6 +11,7 @@ import pytest
 import browserllm as bl
 from browserllm.scripted import DEAF, HANG, Wait
 from browserllm.stream import Delta, Draft
+from browserllm.types import TextMode
 
 
 class Recorder(bl.Backend):
@@ -91,7 +92,7 @@ def test_an_unknown_text_mode_is_refused() -> None:
 
 
 async def test_reasoning_and_tool_calls_are_kept_apart_from_the_text() -> None:
-    """Their chunks carry no text of the answer; the message ends with the tool calls, whole."""
+    """Their chunks carry no text of the answer; the message has thinking, text and then the tool calls, whole."""
     call = bl.ToolCallPart("c1", "weather", '{"city": "Oslo"}')
     thought = bl.ReasoningDelta(sequence=0, reasoning="hm")
     backend = bl.ScriptedBackend([[thought, "Let me see.", call]])
@@ -100,8 +101,49 @@ async def test_reasoning_and_tool_calls_are_kept_apart_from_the_text() -> None:
     kinds = [bl.ChatStart, bl.ReasoningDelta, bl.TextDelta, bl.ToolCallDelta, bl.ChatDone]
     assert [type(chunk) for chunk in chunks] == kinds
     assert [chunk.text for chunk in chunks] == ["", "", "Let me see.", "Let me see.", "Let me see."]
-    assert stream.response.message == bl.Message("assistant", [bl.TextPart("Let me see."), call])
+    parts = [bl.ReasoningPart("hm"), bl.TextPart("Let me see."), call]
+    assert stream.response.message == bl.Message("assistant", parts)
+    assert (stream.response.reasoning, stream.response.text) == ("hm", "Let me see.")
     assert stream.response.finish_reason == "tool_calls"
+
+
+async def test_a_signature_ends_a_piece_of_thinking() -> None:
+    """Pieces are joined up to the signature; the next thought is a part of its own."""
+    script: list[bl.ReasoningDelta | str] = [
+        bl.ReasoningDelta(sequence=0, reasoning="a"),
+        bl.ReasoningDelta(sequence=0, reasoning="b"),
+        bl.ReasoningDelta(sequence=0, signature="s1"),
+        bl.ReasoningDelta(sequence=0, signature="s2", redacted=True),
+        "done",
+    ]
+    response = await bl.ScriptedBackend([script]).complete("hi")
+    thoughts = [bl.ReasoningPart("ab", "s1"), bl.ReasoningPart("", "s2", redacted=True)]
+    assert response.message.content == [*thoughts, bl.TextPart("done")]
+    again = await bl.ScriptedBackend(["ok"]).complete([bl.Message("user", "hi"), response.message])
+    assert again.text == "ok"
+
+
+@pytest.mark.parametrize("mode", ["delta", "accumulated", "both"])
+async def test_a_restart_clears_what_came_before(mode: TextMode) -> None:
+    """What the chunks accumulate, and the response, begin anew after a `ChatRestart`."""
+
+    class Restarts(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield bl.ReasoningDelta(sequence=0, reasoning="hm")
+            yield "one "
+            yield bl.ToolCallDelta(sequence=0, id="1", name="f")
+            draft.begin(request, "second")
+            yield bl.ChatRestart(sequence=0, hop=bl.Hop(reason="broke off", backend="first"), backend="second")
+            yield "two"
+
+    stream = Restarts().stream("hi", text=mode)
+    chunks = [chunk async for chunk in stream]
+    (restart,) = [chunk for chunk in chunks if isinstance(chunk, bl.ChatRestart)]
+    assert (restart.sequence, restart.text, restart.hop.backend, restart.backend) == (4, "", "first", "second")
+    assert restart.accumulated == ("" if mode == "both" else None)
+    assert chunks[-2].text == "two"
+    assert stream.response.message == bl.Message("assistant", "two")
+    assert stream.response.backend == "second"
 
 
 async def test_a_tool_call_in_pieces_is_put_together() -> None:

@@ -16,11 +16,11 @@ PACKAGE = Path(browserllm.__file__).parent
 
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
-    {"errors", "types", "device", "version"},
+    {"clock", "errors", "facts", "types", "device", "version"},
     {"request", "host", "script"},
     {"stream", "channel"},
     {"backend", "scripted_files"},
-    {"hosts", "models", "scripted"},
+    {"cloud", "hosts", "models", "routing", "scripted"},
     {"local"},
     {"app", "doctor", "site", "terminal"},
     {"download_bars", "models_text"},

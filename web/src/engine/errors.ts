@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   "rate_limited",
   "queue_full",
   "content_filtered",
+  "budget_exceeded",
   "all_backends_failed",
   "protocol",
   "internal",

@@ -1,0 +1,40 @@
+"""What is known, before anything is sent: of a backend with regard to a request, and of the world around it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The device's network and battery; ``None`` where nobody knows.
+
+    ``metered`` says that bytes cost money, ``save_data`` that the user asked for thrift; ``battery_level`` is 0..1.
+    """
+
+    online: bool | None = None
+    metered: bool | None = None
+    save_data: bool | None = None
+    battery_level: float | None = None
+    charging: bool | None = None
+
+
+class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backend knows of answering a request; ``None`` where it does not know.
+
+    ``model`` would answer. ``available`` is false when it surely cannot answer, ``reason`` then says why. The four
+    about the model on the device are ``None`` for backends that have none: ``fits`` (the device can run it),
+    ``downloaded``, ``fetch_bytes`` (still to be fetched before it can answer), ``loaded``. ``queue_length`` counts the
+    requests before this one. ``cost_usd`` is an estimate, 0.0 on the user's own device.
+    """
+
+    leaves_device: bool
+    needs_network: bool
+    model: str | None = None
+    available: bool = True
+    reason: str = ""
+    fits: bool | None = None
+    downloaded: bool | None = None
+    fetch_bytes: int | None = None
+    loaded: bool | None = None
+    queue_length: int | None = None
+    cost_usd: float | None = None
