@@ -1,0 +1,136 @@
+"""The one HTTP seam under the clouds: a request goes out, a status and headers come back, then bytes as they arrive.
+
+There are two implementations: `http_sockets.SocketClient` in a process, `http_fetch.FetchClient` in a page. Their
+failures are these, and no others:
+
+============================================  ======================================================================
+nobody answers at the address                 `Unavailable`, reason ``unreachable`` (a browser may say ``offline``)
+the connection takes too long                 `Timeout`, data ``{"phase": "connect"}``
+the request cannot be sent for too long       `Timeout`, data ``{"phase": "send"}``
+silence before the body's first byte          `Timeout`, data ``{"phase": "first_token"}``
+silence after it                              `Stalled`
+the connection breaks in the body             `Unavailable`, reason ``unreachable``, data ``{"phase": "body"}``
+what comes is not HTTP                        `ProtocolError`
+============================================  ======================================================================
+
+A cancelled task ends its transfer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+import msgspec
+
+from ..errors import ProtocolError
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""The largest body that is read as a whole."""
+
+
+class Secret(str):
+    """A text that is masked wherever it is shown, and itself where it is sent (encoded, compared, joined)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[secret]'"
+
+    def __str__(self) -> str:
+        return "[secret]"
+
+    def __format__(self, spec: str) -> str:
+        return "[secret]"
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # A pickle would carry the text itself to wherever errors are collected.
+        return (str, ("[secret]",))
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait, in seconds; ``None`` is for ever.
+
+    ``connect_s`` is for the connection, ``silence_s`` the longest time without a byte, the wait for the first one
+    included (a model may think for a while before it says anything).
+    """
+
+    connect_s: float | None = 10
+    silence_s: float | None = 120
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request. Header values that must not be shown are `Secret`."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+    body: bytes | None = None
+    timeouts: Timeouts = Timeouts()
+
+    def __repr__(self) -> str:
+        size = 0 if self.body is None else len(self.body)
+        return f"HttpRequest({self.method} {self.url!r}, headers={self.headers!r}, {size} bytes)"
+
+
+class HttpResponse(ABC):
+    """An answer whose headers are there; the body comes with `chunks`. Close it whatever happens."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By name in lower case. A page sees only those that the server lets it see (CORS)."""
+
+    @abstractmethod
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Give the body's bytes as they come, decompressed; once."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """End the transfer at once, whatever is still to come; safe to call more than once."""
+
+    async def read(self, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+        """Return the whole body; raises `ProtocolError` when it is larger than the limit."""
+        body, whole = await self.read_start(limit_bytes)
+        if not whole:
+            raise ProtocolError(
+                f"the answer is larger than {limit_bytes} bytes; check that the address is an API's",
+                data={"limit_bytes": limit_bytes},
+            )
+        return body
+
+    async def read_start(self, limit_bytes: int) -> tuple[bytes, bool]:
+        """Return at most so many bytes of the body, and whether that is all of it."""
+        pieces: list[bytes] = []
+        size = 0
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                pieces.append(chunk)
+                size += len(chunk)
+                if size > limit_bytes:
+                    return b"".join(pieces)[:limit_bytes], False
+        return b"".join(pieces), True
+
+
+class HttpClient(ABC):
+    """Sends requests; it keeps connections open between them."""
+
+    @abstractmethod
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and return once the headers are there. Redirects are not followed."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close every connection; safe to call more than once. A later request opens new ones."""
+
+
+def open_client() -> HttpClient:
+    """Return the client for where this runs: fetch in a page, sockets elsewhere. Nothing is sent or opened yet."""
+    if sys.platform == "emscripten":
+        from .http_fetch import FetchClient
+
+        return FetchClient()
+    from .http_sockets import SocketClient
+
+    return SocketClient()

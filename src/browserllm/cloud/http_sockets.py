@@ -1,0 +1,164 @@
+"""The HTTP seam of a process: httpx2 over sockets, imported with the first request.
+
+Proxies and certificates come from the environment, as everywhere (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE). A loopback
+address is the exception: it is never reached through a proxy, which would carry to another machine what was meant for
+this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Timeout, Unavailable
+from ..version import __version__
+from .address import is_loopback, origin
+from .http import HttpClient, HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import httpx2
+
+
+class SocketClient(HttpClient):
+    """Sends requests from a process. One client can serve several event loops; connections belong to one of them."""
+
+    def __init__(self) -> None:
+        """Nothing is opened before the first request."""
+        # By whether the address is a loopback's.
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx2.AsyncClient]] = (
+            WeakKeyDictionary()
+        )
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and return once the headers are there."""
+        import httpx2
+
+        try:
+            response = await self._client(is_loopback(request.url)).send(_build(request), stream=True)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            failure = _failure(error, request, "first_token")
+        else:
+            return SocketResponse(response, request)
+        # Raised out here, the failure has no context: the frames of httpx2 hold the headers, with the key.
+        raise failure
+
+    async def close(self) -> None:
+        """Close the connections of this event loop; those of a loop that has ended went with it."""
+        import asyncio
+
+        for client in self._clients.pop(asyncio.get_running_loop(), {}).values():
+            await client.aclose()
+
+    def _client(self, loopback: bool) -> httpx2.AsyncClient:
+        import asyncio
+
+        import httpx2
+
+        clients = self._clients.setdefault(asyncio.get_running_loop(), {})
+        if loopback not in clients:
+            clients[loopback] = httpx2.AsyncClient(
+                trust_env=not loopback,
+                follow_redirects=False,
+                # How many run at a time is for the router to say; here nobody waits.
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30),
+            )
+        return clients[loopback]
+
+
+class SocketResponse(HttpResponse):
+    """An answer over a socket."""
+
+    def __init__(self, response: httpx2.Response, request: HttpRequest) -> None:
+        """Made by `SocketClient`."""
+        self.status = response.status_code
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self._response = response
+        self._request = request
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Give the body's bytes as they come; once."""
+        import httpx2
+
+        failure: BrowserLLMError | None = None
+        phase = "first_token"
+        try:
+            async for chunk in self._response.aiter_bytes():
+                phase = "body"
+                yield chunk
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            failure = _failure(error, self._request, phase)
+        if failure is not None:
+            raise failure
+
+    async def aclose(self) -> None:
+        """End the transfer at once; a connection whose answer was read to its end stays open for the next."""
+        import httpx2
+
+        # What is left of a connection that is being given up does not matter.
+        with suppress(httpx2.HTTPError):
+            await self._response.aclose()
+
+
+def _build(request: HttpRequest) -> httpx2.Request:
+    import httpx2
+
+    timeouts = request.timeouts
+    timeout = httpx2.Timeout(
+        connect=timeouts.connect_s, read=timeouts.silence_s, write=timeouts.silence_s, pool=None
+    ).as_dict()
+    # Packed answers would come in blocks, not token by token.
+    headers: dict[str, Any] = {"user-agent": f"browserllm/{__version__}", "accept-encoding": "identity"}
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers={**headers, **request.headers},
+        content=request.body,
+        extensions={"timeout": timeout},
+    )
+
+
+def _failure(error: Exception, request: HttpRequest, phase: str) -> BrowserLLMError:
+    """Say what httpx2's failure means; `phase` is where the answer was when it came."""
+    import httpx2
+
+    where = origin(request.url)
+    why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    timeouts = request.timeouts
+    if isinstance(error, httpx2.ConnectTimeout):
+        return Timeout(
+            f"no connection to {where} within {timeouts.connect_s:g} s; check the network, or raise Timeouts.connect_s",
+            data={"phase": "connect", "limit_s": timeouts.connect_s},
+        )
+    if isinstance(error, httpx2.WriteTimeout):
+        return Timeout(
+            f"{where} took nothing of the request for {timeouts.silence_s:g} s; check the network",
+            data={"phase": "send", "limit_s": timeouts.silence_s},
+        )
+    if isinstance(error, httpx2.ReadTimeout):
+        if phase == "body":
+            return Stalled(
+                f"{where} said nothing more for {timeouts.silence_s:g} s; try again, or raise Timeouts.silence_s",
+                data={"limit_s": timeouts.silence_s},
+            )
+        return Timeout(
+            f"{where} said nothing for {timeouts.silence_s:g} s; try again, or raise Timeouts.silence_s",
+            data={"phase": "first_token", "limit_s": timeouts.silence_s},
+        )
+    if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
+        return InvalidRequest(f"the request to {where} cannot be sent ({why}); check base_url and headers")
+    if isinstance(error, httpx2.DecodingError):
+        return ProtocolError(f"what {where} sent cannot be unpacked ({why})")
+    if phase == "body":
+        return Unavailable(
+            f"the connection to {where} broke in the middle of the answer ({why}); try again",
+            reason="unreachable",
+            data={"phase": "body"},
+        )
+    return Unavailable(
+        f"{where} cannot be reached ({why}); check the network and the address, and that a server listens there",
+        reason="unreachable",
+    )
