@@ -21,15 +21,17 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a backend knows of answering a request; ``None`` where it does not know.
 
-    ``model`` would answer. ``available`` is false when it surely cannot answer, ``reason`` then says why. The four
-    about the model on the device are ``None`` for backends that have none: ``fits`` (the device can run it),
-    ``downloaded``, ``fetch_bytes`` (still to be fetched before it can answer), ``loaded``. ``queue_length`` counts the
-    requests before this one. ``cost_usd`` is an estimate, 0.0 on the user's own device.
+    ``model`` would answer; ``knows_model`` says whether the backend has the very model that the request names.
+    ``available`` is false when it surely cannot answer, ``reason`` then says why. The four about the model on the
+    device are ``None`` for backends that have none: ``fits`` (the device can run it), ``downloaded``, ``fetch_bytes``
+    (still to be fetched before it can answer), ``loaded``. ``queue_length`` counts the requests before this one.
+    ``cost_usd`` is an estimate, 0.0 on the user's own device.
     """
 
     leaves_device: bool
     needs_network: bool
     model: str | None = None
+    knows_model: bool | None = None
     available: bool = True
     reason: str = ""
     fits: bool | None = None

@@ -56,7 +56,7 @@ class Draft:
     """The response in the making: a backend writes down what it knows, as soon as it knows it.
 
     ``interrupt``, when set, asks the engine to end this answer soon; it must not block. Without it, a stop cancels the
-    backend's wait.
+    backend's wait. ``stopped`` says that nobody wants this answer any more: whatever fails now is not tried again.
     """
 
     def __init__(self, request: ChatRequest, backend: str, request_id: str) -> None:
@@ -64,10 +64,11 @@ class Draft:
         self.request_id = request_id
         self.warnings: list[ChatWarning] = []
         self.route: list[Hop] = []
+        self.stopped = False
         self.begin(request, backend)
 
     def begin(self, request: ChatRequest, backend: str) -> None:
-        """Begin anew with another backend, or with another request: only ``warnings`` and ``route`` remain."""
+        """Begin anew with another backend, or with another request; ``warnings``, ``route`` and ``stopped`` remain."""
         self.request = request
         self.backend = backend
         self.model: str | None = request.model
@@ -226,7 +227,7 @@ class _Generation:
         """End the answer soon: ask the engine when it listens, else cut the wait off."""
         if self.stopped or self.response is not None:
             return
-        self.stopped = True
+        self.stopped = self.draft.stopped = True
         if self.draft.interrupt is None:
             self.force()
             return
@@ -236,7 +237,7 @@ class _Generation:
 
     def force(self) -> None:
         """End the answer now: cancel the wait of whoever iterates, as ``asyncio.timeout`` does."""
-        self.stopped = True
+        self.stopped = self.draft.stopped = True
         if self.forced or self.response is not None:
             return
         self.forced = True

@@ -512,3 +512,24 @@ async def test_the_backend_is_a_context_manager() -> None:
         assert await backend.estimate_cost("hi") is None
     assert backend.closed
     await Recorder().close()
+
+
+async def test_a_backend_can_see_that_its_answer_was_stopped() -> None:
+    """A backend that is asked to end softly and then fails must know not to try again."""
+
+    class Deaf(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            drafts.append(draft)
+            draft.interrupt = lambda: None
+            yield "one"
+            yield "two"
+
+    drafts: list[Draft] = []
+    stream = Deaf().stream("go")
+    await anext(stream)
+    assert not drafts[0].stopped
+    stream.stop()
+    assert drafts[0].stopped
+    drafts[0].begin(drafts[0].request, "another")
+    assert drafts[0].stopped
+    await stream.aclose()
