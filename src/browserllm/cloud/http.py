@@ -22,6 +22,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import NoReturn
 
 import msgspec
 
@@ -45,9 +46,15 @@ class Secret(str):
     def __format__(self, spec: str) -> str:
         return "[secret]"
 
-    def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        # A pickle would carry the text itself to wherever errors are collected.
-        return (str, ("[secret]",))
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        # A pickle would carry the text itself to wherever pickles are kept.
+        raise TypeError("a secret is not pickled; read the key anew where it is needed")
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

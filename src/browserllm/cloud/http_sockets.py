@@ -149,7 +149,8 @@ def _failure(error: Exception, request: HttpRequest, phase: str) -> BrowserLLMEr
             data={"phase": "first_token", "limit_s": timeouts.silence_s},
         )
     if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
-        return InvalidRequest(f"the request to {where} cannot be sent ({why}); check base_url and headers")
+        # Not with httpx2's words: they may quote a header.
+        return InvalidRequest(f"the request to {where} cannot be sent; check base_url and headers")
     if isinstance(error, httpx2.DecodingError):
         return ProtocolError(f"what {where} sent cannot be unpacked ({why})")
     if phase == "body":

@@ -1,0 +1,424 @@
+"""CloudBackend: what every cloud has in common. A wire format adds what a request, an event and an error look like.
+
+To read one: `generate` first, then what a wire format must say (the abstract methods), then the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+import msgspec
+
+from ..backend import Backend
+from ..clock import AnyClock, SystemClock
+from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError, Unavailable
+from ..facts import BackendFacts
+from ..request import Prompt, build_request
+from ..stream import Delta, Draft
+from ..types import ChatRequest, Health, ModelInfo
+from .address import check_base_url, host_of, is_loopback
+from .events import Event, EventDecoder, ServerSentEvents
+from .failures import Place, VendorError, failure, quote, read_error_body
+from .http import HttpClient, HttpRequest, HttpResponse, Secret, Timeouts, open_client
+from .prices import Price, Prices, cost_of, estimate_usage, price_of
+
+MODELS_KEPT_S = 3600.0
+"""How long a list of models is taken for true."""
+
+MAX_PAGES = 50
+"""How many pages of models are read at most."""
+
+DRAIN_S = 0.1
+"""How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""
+
+
+class Reader(ABC):
+    """Reads one answer: events in, deltas out. What it learns of the response goes into ``draft``."""
+
+    ended = False
+    """Whether the end marker has come: nothing is read after it."""
+
+    def __init__(self, draft: Draft, place: Place) -> None:
+        """Write into ``draft``; ``place`` is for `failures.failure`."""
+        self.draft = draft
+        self.place = place
+
+    @abstractmethod
+    def read(self, event: Event) -> Iterable[Delta]:
+        """Read an event of a stream. Raises what an error event means, and `ProtocolError` for nonsense."""
+
+    def read_whole(self, body: bytes) -> Iterable[Delta]:
+        """Read an answer that came as one JSON text, from a server that does not stream."""
+        raise ProtocolError(f"{self.place.backend!r} did not stream: {quote(body.decode('utf-8', 'replace'))}")
+
+    def finish(self) -> Iterable[Delta]:
+        """Give what is left when the stream is over. Raises `Unavailable` when it broke off before its end."""
+        if not self.ended:
+            raise broke_off(self.place)
+        return ()
+
+
+def broke_off(place: Place) -> Unavailable:
+    """Return the error for a stream that is over before its end marker."""
+    return Unavailable(
+        f"{place.backend!r} ended the stream for model {place.model!r} before the answer was complete; try again",
+        reason="unreachable",
+        data={"phase": "body", "backend": place.backend, "model": place.model},
+    )
+
+
+class CloudBackend(Backend, ABC):
+    """Answers over HTTP with somebody's API. Not used itself: see `OpenAI`, `Anthropic`, `Gemini`, `Ollama`."""
+
+    vendor: ClassVar[str]
+    """The vendor's name, in lower case: the backend's, too, unless it is given one."""
+    default_base_url: ClassVar[str]
+    key_hosts: ClassVar[tuple[str, ...]]
+    """The vendor's own hosts. The environment's key is sent to these (and below them) alone, and they need one."""
+    key_variables: ClassVar[tuple[str, ...]]
+    """The environment variables that may hold the key; the first one that is set counts."""
+    default_prices: ClassVar[Prices] = {}
+    """What the vendor's own hosts charge."""
+    request_id_header: ClassVar[str] = "x-request-id"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 (it is frozen)
+        client: HttpClient | None = None,
+        prices: Mapping[str, Price] | None = None,
+        leaves_device: bool = True,
+        allow_http: bool = False,
+        clock: AnyClock | None = None,
+    ) -> None:
+        """Answer with ``model`` of the API at ``base_url``; nothing is imported, read or sent before it is needed.
+
+        Args:
+            model: The model's name at the vendor; a request may name another.
+            api_key: The key. Without one it is read from the environment (``key_variables``), for the vendor's own
+                hosts only. It is masked wherever this object shows it.
+            base_url: The API's address: https, or http to this machine.
+            name: What responses and routes call this backend.
+            headers: Sent with every request; their values are masked like the key.
+            extra_body: Added to the body of every chat as it is, over what this backend wrote.
+            timeouts: How long to wait for the connection, and for a byte.
+            client: What sends the requests; closed with this backend. By default one of its own.
+            prices: US dollars per million tokens by model, instead of the built-in table.
+            leaves_device: ``False`` says that the server at ``base_url``, a loopback address, keeps what it gets on
+                this device: it then takes private requests, needs no network and costs nothing.
+            allow_http: Take an http address that is not this machine.
+            clock: What the age of the model list is measured with.
+
+        Raises:
+            InvalidRequest: An argument is wrong.
+        """
+        # Masked first: what is raised from here on may be shown with the values of local variables.
+        api_key = None if api_key is None else Secret(api_key)
+        headers = {each.lower(): Secret(value) for each, value in (headers or {}).items()}
+        if not model:
+            raise InvalidRequest(f"model={model!r} is empty; name one of the vendor's models", parameter="model")
+        self.model = model
+        self.base_url = check_base_url(base_url or self.default_base_url, allow_http=allow_http)
+        self.name = name or self.vendor
+        self.timeouts = timeouts
+        self.extra_body = dict(extra_body or {})
+        try:
+            msgspec.json.encode(self.extra_body)
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(f"extra_body cannot be written as JSON: {error}", parameter="extra_body") from error
+        if not leaves_device and not is_loopback(self.base_url):
+            raise InvalidRequest(
+                f"leaves_device=False is not true of base_url={self.base_url!r}: only a server on this machine "
+                "(localhost, 127.0.0.1) can keep a request on it",
+                parameter="leaves_device",
+            )
+        self.leaves_device = leaves_device
+        self.needs_network = leaves_device
+        self.clock: AnyClock = clock or SystemClock()
+        self._headers = {each: _checked(value, f"headers[{each!r}]") for each, value in headers.items()}
+        self._given_key = None if api_key is None else _checked(api_key, "api_key")
+        self._client = client
+        self._prices = prices
+        self._models: list[ModelInfo] | None = None
+        self._models_at_s = 0.0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {self.model!r} at {self.base_url}>"
+
+    # The answer
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Send the request and read the answer as it comes."""
+        model = draft.model = request.model or self.model
+        self._refuse_private(request, model)
+        draft.cost_usd = 0.0 if self.keeps_on_device(model) else None
+        body = {**self.body(request, draft), **self.extra_body}
+        response = await self._send("POST", self.chat_url(model), msgspec.json.encode(body))
+        try:
+            place = self._place(model, response)
+            draft.provider_request_id = place.provider_request_id
+            if response.status != 200:
+                raise await self._failure(response, place)
+            async with aclosing(self._deltas(response, self.reader(draft, place))) as deltas:
+                async for delta in deltas:
+                    yield delta
+            draft.cost_usd = self._cost(model, draft)
+        finally:
+            await response.aclose()
+
+    async def _deltas(self, response: HttpResponse, reader: Reader) -> AsyncGenerator[Delta, None]:
+        kind = response.headers.get("content-type", "")
+        decoder = self.decoder()
+        if kind.startswith("text/html"):
+            start, _ = await response.read_start(4096)
+            raise ProtocolError(
+                f"{self.name!r} answered with a web page instead of an answer; check base_url={self.base_url!r}: "
+                f"{quote(start.decode('utf-8', 'replace'), 200)}"
+            )
+        if kind.startswith("application/json"):
+            for delta in reader.read_whole(await response.read()):
+                yield delta
+            return
+        async with aclosing(response.chunks()) as chunks:
+            async for chunk in chunks:
+                for delta in _read(reader, decoder.feed(chunk)):
+                    yield delta
+                if reader.ended:
+                    await _drain(chunks)
+                    break
+        for delta in _read(reader, decoder.close()):
+            yield delta
+        for delta in reader.finish():
+            yield delta
+
+    # What a wire format says
+
+    @abstractmethod
+    def chat_url(self, model: str) -> str:
+        """Return where chats are sent."""
+
+    @abstractmethod
+    def auth_headers(self, key: Secret) -> dict[str, Secret]:
+        """Return the headers that carry the key."""
+
+    @abstractmethod
+    def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
+        """Return the body that asks for a stream; what cannot be honoured goes to `backend.unsupported`. No I/O."""
+
+    @abstractmethod
+    def reader(self, draft: Draft, place: Place) -> Reader:
+        """Return what reads the answer."""
+
+    @abstractmethod
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error's body says: JSON, or text where it is none."""
+
+    @abstractmethod
+    def models_url(self, page: str | None) -> str:
+        """Return where the models are listed; ``page`` is what `read_models` returned for the next one."""
+
+    @abstractmethod
+    def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
+        """Return the models of one page, and what asks for the next one. `msgspec.DecodeError` says it is none."""
+
+    def decoder(self) -> EventDecoder:
+        """Return what makes events of bytes: server-sent events."""
+        return ServerSentEvents()
+
+    def fixed_headers(self) -> dict[str, str]:
+        """Return headers that every request has, besides the key's: none."""
+        return {}
+
+    def keeps_on_device(self, model: str) -> bool:
+        """Say whether a request for this model stays here. (A local server may pass some models on to a cloud.)"""
+        return not self.leaves_device
+
+    # What is asked besides answers
+
+    async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
+        """Return the vendor's models; kept for an hour, unless ``refresh`` asks anew."""
+        age_s = self.clock.now_s - self._models_at_s
+        if self._models is None or refresh or age_s >= MODELS_KEPT_S:
+            self._models = await self._fetch_models()
+            self._models_at_s = self.clock.now_s
+        return list(self._models)
+
+    async def health(self) -> Health:
+        """Ask for the first page of models, which costs nothing and needs the key."""
+        try:
+            await self._fetch_models(pages=1)
+        except BrowserLLMError as error:
+            return Health(ok=False, reason=str(error))
+        return Health(ok=True)
+
+    async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
+        """Return about what the request will cost, in US dollars; ``None`` for a model without a known price.
+
+        The prompt's tokens are guessed from its length (`prices.estimate_usage`); the answer counts as ``max_tokens``,
+        or as 500 tokens.
+        """
+        return self._estimate(build_request(prompt, options))
+
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Say what is known without asking anybody: where the request would go, and about what it would cost."""
+        model = request.model or self.model
+        leaves_device = not self.keeps_on_device(model)
+        reason = ""
+        if request.private and leaves_device:
+            reason = "the request is private, and this backend leaves the device"
+        elif self._key() is None and self._needs_key():
+            reason = f"there is no key: {self._key_name()} is not set"
+        return BackendFacts(
+            leaves_device=leaves_device,
+            needs_network=leaves_device,
+            model=model,
+            available=not reason,
+            reason=reason,
+            cost_usd=self._estimate(request),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    # Inside
+
+    def _refuse_private(self, request: ChatRequest, model: str) -> None:
+        if request.private and not self.keeps_on_device(model):
+            raise Unavailable(
+                f"the request is private, and {self.name!r} would send it to {self.base_url}: nothing was sent; "
+                "use a backend on this device",
+                reason="private",
+                data={"backend": self.name, "model": model},
+            )
+
+    async def _send(self, method: str, url: str, body: bytes | None = None) -> HttpResponse:
+        if self._client is None:
+            self._client = open_client()
+        headers: dict[str, str] = (
+            {"accept": "application/json"} if body is None else {"content-type": "application/json"}
+        )
+        headers |= self.fixed_headers()
+        key = self._key()
+        if key is not None:
+            headers |= self.auth_headers(key)
+        elif self._needs_key() and not self._headers:
+            raise AuthenticationError(
+                f"there is no key for {self.name!r}: pass api_key, or set {self._key_name()}",
+                data={"backend": self.name},
+            )
+        headers |= self._headers
+        return await self._client.send(
+            HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts)
+        )
+
+    async def _failure(self, response: HttpResponse, place: Place) -> BrowserLLMError:
+        error = self.read_error(await read_error_body(response))
+        return failure(error, place, status=response.status, headers=response.headers)
+
+    async def _fetch_models(self, pages: int = MAX_PAGES) -> list[ModelInfo]:
+        models: list[ModelInfo] = []
+        page: str | None = None
+        for _ in range(pages):
+            response = await self._send("GET", self.models_url(page))
+            try:
+                if response.status != 200:
+                    raise await self._failure(response, self._place(self.model, response))
+                body = await response.read()
+            finally:
+                await response.aclose()
+            try:
+                found, page = self.read_models(body)
+            except msgspec.DecodeError as error:
+                said = quote(body[:1000].decode("utf-8", "replace"), 200)
+                raise ProtocolError(f"{self.name!r} sent no list of models ({error}): {said}") from None
+            models += found
+            if page is None:
+                break
+        return models
+
+    def _place(self, model: str, response: HttpResponse) -> Place:
+        return Place(
+            backend=self.name,
+            model=model,
+            key_name="api_key" if self._given_key is not None else self._key_name(),
+            provider_request_id=response.headers.get(self.request_id_header),
+        )
+
+    def _is_vendors_own(self) -> bool:
+        host = host_of(self.base_url)
+        return any(host == own or host.endswith("." + own) for own in self.key_hosts)
+
+    def _needs_key(self) -> bool:
+        return self._is_vendors_own()
+
+    def _key(self) -> Secret | None:
+        if self._given_key is not None or not self._is_vendors_own():
+            return self._given_key
+        for variable in self.key_variables:
+            if os.environ.get(variable, "").strip():
+                return _checked(Secret(os.environ[variable]), variable)
+        return None
+
+    def _key_name(self) -> str:
+        return " or ".join(self.key_variables) if self._is_vendors_own() else "api_key"
+
+    def _price(self, model: str) -> Price | None:
+        if self._prices is None and not self._is_vendors_own():
+            return None
+        return price_of(model, self.default_prices if self._prices is None else self._prices)
+
+    def _estimate(self, request: ChatRequest) -> float | None:
+        model = request.model or self.model
+        if self.keeps_on_device(model):
+            return 0.0
+        price = self._price(model)
+        return None if price is None else cost_of(estimate_usage(request), price)
+
+    def _cost(self, model: str, draft: Draft) -> float | None:
+        if self.keeps_on_device(model):
+            return 0.0
+        # An alias has no price of its own, the model behind it may.
+        price = self._price(model) or self._price(draft.model or model)
+        return None if price is None or not draft.usage.total_tokens else cost_of(draft.usage, price)
+
+
+def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
+    for event in events:
+        if reader.ended:
+            break
+        yield from reader.read(event)
+
+
+async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
+    """Read a transfer to its end, which is near: only then can its connection serve the next request."""
+    import asyncio
+
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in chunks:
+                pass
+    except (TimeoutError, BrowserLLMError):
+        # The answer is complete, whatever comes of the connection.
+        pass
+
+
+def _checked(secret: Secret, what: str) -> Secret:
+    """Return a key or header value without blanks around it; one that no header takes is refused, unseen."""
+    secret = Secret(secret.strip())
+    if not secret or not secret.isascii() or not secret.isprintable():
+        raise InvalidRequest(
+            f"{what} is empty or holds characters that cannot be sent in a header; copy it again", parameter=what
+        )
+    return secret

@@ -1,0 +1,167 @@
+"""Bytes into events, whatever the pieces they come in: server-sent events, and JSON lines.
+
+Server-sent events as the HTML standard has them (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+lines end with CR, LF or both; a byte order mark may lead; lines that begin with a colon are comments; several data
+lines are one text; an event is dispatched by the empty line after it. What has no empty line after it when the stream
+ends is not dispatched.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from ..errors import ProtocolError
+
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+"""The largest event, in bytes of the stream (an image may be in one)."""
+
+QUOTE = 200
+"""How many characters of an event an error quotes."""
+
+T = TypeVar("T")
+_LINE_END = re.compile(rb"[\r\n]")
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event: its data, and its name (``"message"`` when it has none)."""
+
+    data: str
+    name: str = "message"
+
+    def decode(self, kind: type[T]) -> T:
+        """Return the data as JSON of that type; raises `ProtocolError` with a quote when it is none."""
+        try:
+            return msgspec.json.decode(self.data, type=kind)
+        except msgspec.DecodeError as error:
+            start = self.data if len(self.data) <= QUOTE else self.data[:QUOTE] + "…"
+            raise ProtocolError(f"an event of the stream is not what was agreed ({error}): {start!r}") from None
+
+
+class EventDecoder(ABC):
+    """Takes bytes as they come and gives the events that are whole. Raises `ProtocolError` for what is none."""
+
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        """Refuse an event, and a line, of more than so many bytes."""
+        self._max_event_bytes = max_event_bytes
+        self._line: list[bytes] = []
+        self._line_bytes = 0
+        self._after_cr = False
+        self._first = True
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Give the events that are whole with these bytes."""
+        # An LF that follows a CR ends no second line, even when they come in two pieces.
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        start = 0
+        while (end := self._line_end(chunk, start)) >= 0:
+            self._keep(chunk[start:end])
+            start = end + 1
+            if chunk[end] == 0x0D:
+                if start == len(chunk):
+                    self._after_cr = True
+                elif chunk[start] == 0x0A:
+                    start += 1
+            yield from self._take_line()
+        self._keep(chunk[start:])
+
+    def close(self) -> Iterator[Event]:
+        """The stream has ended: give what that completes."""
+        return iter(())
+
+    @abstractmethod
+    def read_line(self, line: str) -> Iterator[Event]:
+        """Take one line, without its end."""
+
+    @abstractmethod
+    def _line_end(self, chunk: bytes, start: int) -> int:
+        """Return where the next line ends, or -1."""
+
+    def _take_line(self) -> Iterator[Event]:
+        raw = b"".join(self._line)
+        self._line.clear()
+        self._line_bytes = 0
+        if self._first:
+            self._first = False
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        try:
+            line = raw.decode()
+        except UnicodeDecodeError as error:
+            around = raw[max(0, error.start - 20) : error.end + 20]
+            failure = ProtocolError(
+                f"the stream holds bytes that are no UTF-8 (around {around!r}); the server, or something on the way, "
+                "is broken: try again"
+            )
+        else:
+            yield from self.read_line(line)
+            return
+        raise failure
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._line.append(piece)
+            self._line_bytes += len(piece)
+            self._check_size(self._line_bytes)
+
+    def _check_size(self, size_bytes: int) -> None:
+        if size_bytes > self._max_event_bytes:
+            raise ProtocolError(
+                f"an event of the stream is larger than {self._max_event_bytes} bytes; the server is broken, or "
+                "this is no stream of events",
+                data={"limit_bytes": self._max_event_bytes},
+            )
+
+
+class ServerSentEvents(EventDecoder):
+    """Server-sent events. Comments, ids and retry times are passed over: nobody reconnects to an answer."""
+
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        """Refuse an event of more than so many bytes."""
+        super().__init__(max_event_bytes)
+        self._data: list[str] = []
+        self._data_bytes = 0
+        self._name = ""
+
+    def read_line(self, line: str) -> Iterator[Event]:
+        """Take one line; the empty one gives the event before it."""
+        if not line:
+            if self._data:
+                yield Event("\n".join(self._data), self._name or "message")
+            self._data.clear()
+            self._data_bytes = 0
+            self._name = ""
+            return
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            self._data.append(value)
+            self._data_bytes += len(value) + 1
+            self._check_size(self._data_bytes)
+        elif field == "event":
+            self._name = value
+
+    def _line_end(self, chunk: bytes, start: int) -> int:
+        found = _LINE_END.search(chunk, start)
+        return -1 if found is None else found.start()
+
+
+class JsonLines(EventDecoder):
+    """One JSON text a line; empty lines are passed over, and the last line needs no end."""
+
+    def read_line(self, line: str) -> Iterator[Event]:
+        """Take one line as an event."""
+        if line.strip():
+            yield Event(line)
+
+    def close(self) -> Iterator[Event]:
+        """The stream has ended, and with it the last line."""
+        yield from self._take_line()
+
+    def _line_end(self, chunk: bytes, start: int) -> int:
+        return chunk.find(b"\n", start)
