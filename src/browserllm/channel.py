@@ -272,6 +272,8 @@ class ChannelHost(Host):
             self._greet(error)
             return
         self.hello = hello
+        if hello.environment is not None:
+            self._look_around(hello.environment)
         self._greet(None)
 
     def _greet(self, error: BrowserLLMError | None) -> None:

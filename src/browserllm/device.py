@@ -41,10 +41,35 @@ class StorageFacts(msgspec.Struct, frozen=True):
 
 
 class ConnectionFacts(msgspec.Struct, frozen=True):
-    """The network, as far as the browser tells."""
+    """The network, as far as the browser tells.
+
+    ``type`` is what it is (``cellular``, ``wifi``, ``ethernet``), which phones tell and most computers do not;
+    ``effective_type`` how fast it seems (``slow-2g``, ``2g``, ``3g``, ``4g``).
+    """
 
     type: str | None = None
+    effective_type: str | None = None
     save_data: bool | None = None
+
+    @property
+    def metered(self) -> bool | None:
+        """Whether bytes are likely to cost money: browsers tell nothing but the type. ``None`` where they do not."""
+        return {"cellular": True, "wifi": False, "ethernet": False}.get(self.type or "")
+
+
+class BatteryFacts(msgspec.Struct, frozen=True):
+    """The battery: ``level`` is 0..1."""
+
+    level: float
+    charging: bool
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What changes around a device while the page is open; ``None`` where the browser does not say."""
+
+    online: bool | None = None
+    connection: ConnectionFacts | None = None
+    battery: BatteryFacts | None = None
 
 
 class BrowserFacts(msgspec.Struct, frozen=True):
@@ -64,6 +89,7 @@ class DeviceFacts(msgspec.Struct, frozen=True):
     cores: int | None = None
     online: bool | None = None
     connection: ConnectionFacts | None = None
+    battery: BatteryFacts | None = None
     browser: BrowserFacts = BrowserFacts()
     user_agent: str = ""
     cross_origin_isolated: bool | None = None

@@ -10,8 +10,9 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from .device import DeviceFacts
+from .device import DeviceFacts, Surroundings
 from .errors import ProtocolError, Unsupported
+from .facts import Environment
 
 T = TypeVar("T")
 
@@ -70,16 +71,17 @@ class EngineInfo(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """What the page says first."""
+    """What the page says first; ``environment`` is how things are then."""
 
     protocol: int
     page_version: str = ""
     engines: list[EngineInfo] = []
     user_agent: str = ""
+    environment: Surroundings | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened in the page by itself: ``device_lost``, ``unloaded``."""
+    """Something that happened in the page by itself: ``device_lost``, ``unloaded``, ``environment``."""
 
     name: str
     data: dict[str, Any] = {}
@@ -157,6 +159,8 @@ class Host(ABC):
         self._subscribers: Subscribers[Event] = Subscribers()
         self._shared: dict[type[Any], Any] = {}
         self._facts: DeviceFacts | None = None
+        self._surroundings: Surroundings | None = None
+        self._environment = Environment()
 
     @abstractmethod
     async def call(
@@ -182,10 +186,20 @@ class Host(ABC):
         """End the connection: what is pending fails with `Unavailable`; safe to call more than once."""
 
     async def probe(self, *, refresh: bool = False) -> DeviceFacts:
-        """Return the facts of the page's device; kept after the first time unless ``refresh``."""
+        """Return the facts of the page's device; kept after the first time unless ``refresh``.
+
+        What the page tells by itself (network, battery) is always how it is now.
+        """
         if refresh or self._facts is None:
-            self._facts = read(await self.call("probe", {"refresh": refresh}), DeviceFacts, "'probe'")
+            facts = read(await self.call("probe", {"refresh": refresh}), DeviceFacts, "'probe'")
+            # An event may have come since: what the page tells by itself is never older.
+            self._facts = _with_surroundings(facts, self._surroundings)
         return self._facts
+
+    @property
+    def environment(self) -> Environment:
+        """The network and the battery, as the page told them last: nobody is asked, for the page tells every change."""
+        return self._environment
 
     def share_folder(self, path: str | os.PathLike[str]) -> str:
         """Let the page read a folder of this machine; returns its address, the same in every run with this profile.
@@ -219,7 +233,32 @@ class Host(ABC):
     def _emit(self, event: Event) -> None:
         if event.name == "device_lost":
             self._facts = None
+        elif event.name == "environment":
+            try:
+                self._look_around(read(event.data, Surroundings, "'environment'"))
+            except ProtocolError as error:
+                report(error, "the page told of an environment that cannot be read")
         self._subscribers.tell(event, f"the event {event.name!r}")
+
+    def _look_around(self, now: Surroundings) -> None:
+        """Take note of how things are around the device."""
+        self._surroundings = now
+        if self._facts is not None:
+            self._facts = _with_surroundings(self._facts, now)
+        connection, battery = now.connection, now.battery
+        self._environment = Environment(
+            online=now.online,
+            metered=connection.metered if connection is not None else None,
+            save_data=connection.save_data if connection is not None else None,
+            battery_level=battery.level if battery is not None else None,
+            charging=battery.charging if battery is not None else None,
+        )
+
+
+def _with_surroundings(facts: DeviceFacts, now: Surroundings | None) -> DeviceFacts:
+    if now is None:
+        return facts
+    return msgspec.structs.replace(facts, online=now.online, connection=now.connection, battery=now.battery)
 
 
 def report(error: Exception, message: str) -> None:

@@ -181,6 +181,10 @@ def device_facts(
     )
 
 
+def _surroundings(facts: DeviceFacts) -> dict[str, Any]:
+    return {name: msgspec.to_builtins(getattr(facts, name)) for name in ("online", "connection", "battery")}
+
+
 Target = str | tuple[str, str]
 """An engine (``"webllm"``), or an engine on a device (``("transformersjs", "wasm")``)."""
 
@@ -221,7 +225,12 @@ class ScriptedHost(ChannelHost):
             load_steps=list(load_steps),
             warnings=[dict(warning) for warning in warnings],
             files=self.files,
-            hello={"protocol": protocol, "page_version": "scripted", "engines": [{"name": name} for name in engines]},
+            hello={
+                "protocol": protocol,
+                "page_version": "scripted",
+                "engines": [{"name": name} for name in engines],
+                "environment": _surroundings(facts or device_facts()),
+            },
         )
         super().__init__(self.page)
         # A script needs no waiting: its hello is there before the first call.

@@ -7,6 +7,7 @@ import type { LoadOrder } from "../../web/src/engine/protocol.ts";
 import type { FileFetcher, FileStore } from "../../web/src/engine/files/operations.ts";
 import { EngineRegistry } from "../../web/src/engine/registry.ts";
 import { Prober } from "../../web/src/engine/probe.ts";
+import type { Environment } from "../../web/src/engine/surroundings.ts";
 import { Service } from "../../web/src/engine/service.ts";
 import { Peer } from "../../web/src/engine/peer.ts";
 
@@ -142,6 +143,9 @@ export class FakeFiles implements FileFetcher, FileStore {
   }
 }
 
+/** What a browser tells of its surroundings that tells nothing. */
+export const NOWHERE: Environment = { online: null, connection: { type: null, effective_type: null, save_data: null }, battery: null };
+
 /** A service with a fake engine, and peers that write down what they are told. */
 export class Bench {
   readonly engine = new FakeEngine();
@@ -153,7 +157,10 @@ export class Bench {
       { name: "fake", version: "1", devices: ["webgpu", "wasm"], capabilities: ["chat"], import: () => Promise.resolve(this.engine) },
       { name: "broken", version: "1", devices: ["webgpu"], capabilities: ["chat"], import: () => Promise.reject(new TypeError("no network")) },
     ]),
-    prober: new Prober({ isSecureContext: false, crossOriginIsolated: false, navigator: { userAgent: "test" } }),
+    prober: new Prober(
+      { isSecureContext: false, crossOriginIsolated: false, navigator: { userAgent: "test" } },
+      { look: () => NOWHERE },
+    ),
     fetcher: this.files,
     store: this.files,
     base: "https://example.org/app/",

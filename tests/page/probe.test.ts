@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Prober, readBrowser, type ProbeScope } from "../../web/src/engine/probe.ts";
+import { NOWHERE } from "./helpers.ts";
 
 type Adapter = { info: object; features: Set<string>; limits: object; requestDevice: () => Promise<{ destroy: () => void }> };
 
@@ -26,9 +27,13 @@ function scope(adapters: (Adapter | null | Error)[], changes: object = {}, navig
   return { scope: made as unknown as ProbeScope, asked: () => asked };
 }
 
+function prober(where: ProbeScope): Prober {
+  return new Prober(where, { look: () => NOWHERE });
+}
+
 describe("the probe", () => {
   it("tells of the adapter", async () => {
-    const facts = await new Prober(scope([adapter()]).scope).probe(false);
+    const facts = await prober(scope([adapter()]).scope).probe(false);
     expect(facts.webgpu).toEqual({
       available: true,
       reason: null,
@@ -40,7 +45,7 @@ describe("the probe", () => {
 
   it("asks again when the first answer is null: the GPU process may still be starting", async () => {
     const { scope: slow, asked } = scope([null, adapter()]);
-    expect((await new Prober(slow).probe(false)).webgpu.available).toBe(true);
+    expect((await prober(slow).probe(false)).webgpu.available).toBe(true);
     expect(asked()).toBe(2);
   });
 
@@ -51,26 +56,25 @@ describe("the probe", () => {
     ["no_adapter", scope([new Error("blocked")])],
     ["device_failed", scope([adapter({ requestDevice: () => Promise.reject(new Error("dead")) })])],
   ])("says %s", async (reason, { scope: where }) => {
-    expect((await new Prober(where).probe(false)).webgpu).toMatchObject({ available: false, reason });
+    expect((await prober(where).probe(false)).webgpu).toMatchObject({ available: false, reason });
   });
 
   it("remembers, until it is asked to look again", async () => {
     const { scope: where, asked } = scope([adapter()]);
-    const prober = new Prober(where);
-    expect(await prober.probe(false)).toBe(await prober.probe(false));
+    const one = prober(where);
+    await one.probe(false);
+    await one.probe(false);
     expect(asked()).toBe(1);
-    await prober.probe(true);
+    await one.probe(true);
     expect(asked()).toBe(2);
   });
 
   it("says null where the browser says nothing", async () => {
     const { scope: bare } = scope([null]);
-    expect(await new Prober(bare).probe(false)).toMatchObject({
+    expect(await prober(bare).probe(false)).toMatchObject({
       storage: { usage: null, quota: null, persisted: null },
       memory_gb: null,
       cores: null,
-      online: null,
-      connection: { type: null, save_data: null },
       browser: { name: null, version: null },
       user_agent: "UA",
       wasm: { simd: true, threads: false },
@@ -79,22 +83,27 @@ describe("the probe", () => {
 
   it("tells what the browser tells", async () => {
     const storage = { estimate: () => Promise.resolve({ usage: 1, quota: 2 }), persisted: () => Promise.resolve(true) };
-    const connection = { effectiveType: "4g", saveData: true };
-    const navigator = { storage, deviceMemory: 8, hardwareConcurrency: 4, onLine: true, connection };
-    const facts = await new Prober(scope([null], { crossOriginIsolated: true }, navigator).scope).probe(false);
+    const navigator = { storage, deviceMemory: 8, hardwareConcurrency: 4 };
+    const facts = await prober(scope([null], { crossOriginIsolated: true }, navigator).scope).probe(false);
     expect(facts).toMatchObject({
       storage: { usage: 1, quota: 2, persisted: true },
       memory_gb: 8,
       cores: 4,
-      online: true,
-      connection: { type: "4g", save_data: true },
       wasm: { threads: true },
     });
   });
 
+  it("looks around anew every time, also when it remembers the rest", async () => {
+    let online = true;
+    const one = new Prober(scope([null]).scope, { look: () => ({ ...NOWHERE, online }) });
+    expect((await one.probe(false)).online).toBe(true);
+    online = false;
+    expect(await one.probe(false)).toMatchObject({ online: false, battery: null });
+  });
+
   it("does not fail where storage is refused", async () => {
     const storage = { estimate: () => Promise.reject(new Error("private")), persisted: () => Promise.resolve(false) };
-    expect((await new Prober(scope([null], {}, { storage }).scope).probe(false)).storage.quota).toBeNull();
+    expect((await prober(scope([null], {}, { storage }).scope).probe(false)).storage.quota).toBeNull();
   });
 });
 

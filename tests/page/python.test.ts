@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { chipsOf, INITIAL, readFromApp, speedOf } from "../../web/src/chat/state.ts";
 import { EnginePort } from "../../web/src/python/engine-port.ts";
 import { HandlerSlot, type TextHandler } from "../../web/src/python/handler.ts";
-import { settle } from "./helpers.ts";
+import { encode } from "../../web/src/engine/protocol.ts";
+import { NOWHERE, settle } from "./helpers.ts";
 
 /** A Python function as Pyodide hands it over. */
 function proxy(): { handler: TextHandler; heard: string[]; copies: () => number; destroyed: () => number } {
@@ -38,13 +39,18 @@ describe("a Python function that JavaScript keeps", () => {
 });
 
 describe("the engine's port in Python", () => {
-  it("greets every new listener, and tells nobody what was meant for another", async () => {
+  function open(): { engine: EnginePort; sent: unknown[]; say: (data: unknown) => void } {
     const sent: unknown[] = [];
     const port: Pick<MessagePort, "postMessage" | "onmessage"> = { onmessage: null, postMessage: (text: unknown) => { sent.push(text); } };
     const engine = new EnginePort(port);
     const say = (data: unknown): void => {
       Reflect.apply(port.onmessage ?? (() => undefined), port as MessagePort, [{ data } as MessageEvent]);
     };
+    return { engine, sent, say };
+  }
+
+  it("greets every new listener, and tells nobody what was meant for another", async () => {
+    const { engine, sent, say } = open();
     engine.set_handler(null);
     say("hello");
     const [first, second] = [proxy(), proxy()];
@@ -62,6 +68,19 @@ describe("the engine's port in Python", () => {
     expect(first.heard).toEqual(["hello", "one"]);
     expect(second.heard).toEqual(["hello", "three"]);
     expect(sent).toEqual(["out"]);
+  });
+
+  it("tells every new listener how things are around the device, as it heard last", async () => {
+    const { engine, say } = open();
+    const around = (online: boolean): string => encode({ type: "event", name: "environment", data: { ...NOWHERE, online } });
+    say("hello");
+    say(around(false));
+    say(around(true));
+    say(encode({ type: "event", name: "unloaded", data: { model: "environment" } }));
+    const { handler, heard } = proxy();
+    engine.set_handler(handler);
+    await settle();
+    expect(heard).toEqual(["hello", around(true)]);
   });
 });
 

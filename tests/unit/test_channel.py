@@ -7,12 +7,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 import browserllm as bl
 from browserllm import channel as channel_module
 from browserllm.channel import ChannelHost
+from browserllm.device import BatteryFacts
 from browserllm.host import HostStream
+from browserllm.scripted import device_facts
 
 HELLO = {"protocol": 1, "page_version": "9.9", "engines": [{"name": "webllm", "version": "1"}], "user_agent": "UA"}
 
@@ -104,6 +107,33 @@ async def test_a_second_hello_changes_nothing() -> None:
     host, pipe = await connected()
     pipe.say(type="hello", data={"protocol": 7})
     assert host.hello.page_version == "9.9"
+
+
+async def test_the_page_tells_how_things_are_around_the_device() -> None:
+    """The hello says it first, an event every change, and nobody is asked; what cannot be read changes nothing."""
+    pipe = Pipe()
+    host = ChannelHost(pipe)
+    assert host.environment == bl.Environment()
+    starting = asyncio.create_task(host.start())
+    await asyncio.sleep(0)
+    wifi = {"type": "wifi", "effective_type": "4g", "save_data": False}
+    pipe.say(type="hello", data={**HELLO, "environment": {"online": True, "connection": wifi, "battery": None}})
+    await starting
+    assert host.environment == bl.Environment(online=True, metered=False, save_data=False)
+    heard: list[bl.Event] = []
+    host.subscribe(heard.append)
+    now = {"online": False, "connection": {"type": "cellular"}, "battery": {"level": 0.25, "charging": False}}
+    pipe.say(type="event", name="environment", data=now)
+    assert host.environment == bl.Environment(online=False, metered=True, battery_level=0.25, charging=False)
+    problems: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+    pipe.say(type="event", name="environment", data={"online": "perhaps"})
+    assert host.environment.online is False
+    assert isinstance(problems[0]["exception"], bl.ProtocolError)
+    assert [event.name for event in heard] == ["environment", "environment"]
+    pipe.say(type="event", name="environment", data={})
+    assert host.environment == bl.Environment()
+    assert pipe.sent == []
 
 
 async def test_a_call_is_numbered_and_answered() -> None:
@@ -374,6 +404,20 @@ async def test_the_probe_is_asked_once() -> None:
     host.emit("device_lost")
     await host.probe()
     assert len(host.requests) == 3
+
+
+async def test_the_facts_of_a_device_follow_what_changes_around_it() -> None:
+    """A probe that is kept, and one that comes after the event, both know what the page told."""
+    host = bl.ScriptedHost(facts=msgspec.structs.replace(device_facts(), online=True))
+    assert host.environment.online is True
+    assert (await host.probe()).online is True
+    host.emit("environment", online=False, battery={"level": 0.5, "charging": True})
+    facts = await host.probe()
+    assert (facts.online, facts.battery) == (False, BatteryFacts(0.5, True))
+    assert [op for op, _ in host.requests] == ["probe"]
+    assert (await host.probe(refresh=True)).online is False
+    host.emit("device_lost", model="pocket")
+    assert (await host.probe()).online is False
 
 
 async def test_a_probe_that_is_no_probe_is_a_protocol_error() -> None:

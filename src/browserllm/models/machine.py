@@ -76,8 +76,8 @@ def is_mobile(facts: DeviceFacts) -> bool:
 def metered(facts: DeviceFacts) -> str | None:
     """Return why bytes are dear on this device's connection, or ``None``."""
     connection = facts.connection
-    if connection is not None and connection.type == "cellular":
-        return "this connection is cellular"
+    if connection is not None and connection.metered:
+        return f"this connection is {connection.type}"
     if connection is not None and connection.save_data:
         return "this browser is set to save data"
     return None

@@ -1,13 +1,13 @@
 /** The facts of this device, as far as the browser tells them (op `probe`). A value nobody tells is null. */
 
-export interface DeviceFacts {
+import type { Environment, Surroundings } from "./surroundings.ts";
+
+export interface DeviceFacts extends Environment {
   readonly webgpu: WebGpuFacts;
   readonly wasm: { readonly simd: boolean; readonly threads: boolean };
   readonly storage: { readonly usage: number | null; readonly quota: number | null; readonly persisted: boolean | null };
   readonly memory_gb: number | null;
   readonly cores: number | null;
-  readonly online: boolean | null;
-  readonly connection: { readonly type: string | null; readonly save_data: boolean | null };
   readonly browser: { readonly name: string | null; readonly version: string | null };
   readonly user_agent: string;
   readonly cross_origin_isolated: boolean;
@@ -38,29 +38,31 @@ export interface ProbeScope {
     readonly storage?: Pick<StorageManager, "estimate" | "persisted"> | undefined;
     readonly deviceMemory?: number | undefined;
     readonly hardwareConcurrency?: number | undefined;
-    readonly onLine?: boolean | undefined;
-    readonly connection?: { readonly effectiveType?: string; readonly type?: string; readonly saveData?: boolean } | undefined;
     readonly userAgentData?: { readonly brands: readonly { readonly brand: string; readonly version: string }[] } | undefined;
   };
 }
 
 export class Prober {
   readonly #scope: ProbeScope;
-  #facts: Promise<DeviceFacts> | null = null;
+  readonly #surroundings: Pick<Surroundings, "look">;
+  #facts: Promise<FixedFacts> | null = null;
 
-  constructor(scope: ProbeScope) {
+  constructor(scope: ProbeScope, surroundings: Pick<Surroundings, "look">) {
     this.#scope = scope;
+    this.#surroundings = surroundings;
   }
 
-  /** The facts; kept after the first time, until a refresh. */
-  probe(refresh: boolean): Promise<DeviceFacts> {
+  /** The facts; kept after the first time, until a refresh. What changes around the device is always looked at. */
+  async probe(refresh: boolean): Promise<DeviceFacts> {
     if (refresh) this.#facts = null;
     this.#facts ??= probe(this.#scope);
-    return this.#facts;
+    return { ...(await this.#facts), ...this.#surroundings.look() };
   }
 }
 
-async function probe(scope: ProbeScope): Promise<DeviceFacts> {
+type FixedFacts = Omit<DeviceFacts, keyof Environment>;
+
+async function probe(scope: ProbeScope): Promise<FixedFacts> {
   const { navigator } = scope;
   const [webgpu, storage] = await Promise.all([probeWebGpu(scope), probeStorage(navigator.storage)]);
   return {
@@ -69,11 +71,6 @@ async function probe(scope: ProbeScope): Promise<DeviceFacts> {
     storage,
     memory_gb: navigator.deviceMemory ?? null,
     cores: navigator.hardwareConcurrency ?? null,
-    online: navigator.onLine ?? null,
-    connection: {
-      type: navigator.connection?.type ?? navigator.connection?.effectiveType ?? null,
-      save_data: navigator.connection?.saveData ?? null,
-    },
     browser: readBrowser(navigator),
     user_agent: navigator.userAgent,
     cross_origin_isolated: scope.crossOriginIsolated,
@@ -81,7 +78,7 @@ async function probe(scope: ProbeScope): Promise<DeviceFacts> {
   };
 }
 
-async function probeWebGpu(scope: ProbeScope): Promise<WebGpuFacts> {
+export async function probeWebGpu(scope: Pick<ProbeScope, "isSecureContext" | "navigator">): Promise<WebGpuFacts> {
   const without = (reason: WebGpuFacts["reason"]): WebGpuFacts => {
     return { available: false, reason, adapter: null, features: [], limits: {} };
   };

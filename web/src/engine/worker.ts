@@ -21,6 +21,7 @@ import { Partials } from "./files/partial.ts";
 import { BrowserStore } from "./files/store.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
+import { Surroundings, type SurroundingsScope } from "./surroundings.ts";
 import { WindowLink } from "./window/link.ts";
 import type { ToWindow } from "./window/messages.ts";
 
@@ -35,18 +36,24 @@ export interface SocketNews {
 }
 
 /** What of the worker's global scope is used here; TypeScript's libraries offer a page's or a worker's, not both. */
-interface WorkerScope extends ProbeScope {
+interface WorkerScope extends SurroundingsScope, ProbeScope {
+  readonly navigator: SurroundingsScope["navigator"] & ProbeScope["navigator"];
   readonly caches?: CacheStorage;
   readonly indexedDB?: IDBFactory;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
   postMessage(message: SocketNews | ToWindow): void;
+  addEventListener(type: "online" | "offline", listener: () => void): void;
   addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
 }
 
 const scope = self as unknown as WorkerScope;
 const registry = new EngineRegistry(engines);
-const prober = new Prober(scope);
-const windowLink = new WindowLink((message) => { scope.postMessage(message); });
+const surroundings = new Surroundings(scope, (now) => { broadcast("environment", { ...now }); });
+const prober = new Prober(scope, surroundings);
+const windowLink = new WindowLink(
+  (message) => { scope.postMessage(message); },
+  (battery) => { surroundings.setBattery(battery); },
+);
 const environment = browserEnvironment();
 const peers = new Set<Peer>();
 let service: Service | null = null;
@@ -77,7 +84,7 @@ function addPeer(base: string, send: (text: string) => void): Peer {
   // One page, one base: the first peer's is every peer's.
   service ??= new Service({ registry, prober, fetcher: new Downloader(environment), store: makeStore(base), base, event: broadcast });
   const { handle } = service;
-  const peer = new Peer({ send }, hello, handle);
+  const peer = new Peer({ send }, { ...hello, environment: surroundings.look() }, handle);
   peers.add(peer);
   return peer;
 }

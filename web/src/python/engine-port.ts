@@ -2,16 +2,21 @@
 
 import { HandlerSlot, type TextHandler } from "./handler.ts";
 
+/** How the event begins that says how things are around the device; parsing every message would cost every token. */
+const ENVIRONMENT = '{"v":1,"type":"event","name":"environment",';
+
 export class EnginePort {
   readonly #port: Pick<MessagePort, "postMessage" | "onmessage">;
   readonly #slot = new HandlerSlot();
   #hello: string | null = null;
+  #environment: string | null = null;
 
   constructor(port: Pick<MessagePort, "postMessage" | "onmessage">) {
     this.#port = port;
     port.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (typeof data !== "string") return;
       this.#hello ??= data;
+      if (data.startsWith(ENVIRONMENT)) this.#environment = data;
       this.#slot.call(data);
     };
   }
@@ -22,14 +27,18 @@ export class EnginePort {
   };
 
   /**
-   * Give the function that hears the engine, or null. Every new one hears the hello first: for Python it is a new
-   * connection, though the port stays the same. What comes while nobody listens is meant for somebody who has left.
+   * Give the function that hears the engine, or null. Every new one hears the hello first, and what has changed around
+   * the device since: for Python it is a new connection, though the port stays the same. What else comes while nobody
+   * listens is meant for somebody who has left.
    */
   readonly set_handler = (handler: TextHandler | null | undefined): void => {
     this.#slot.set(handler);
     const hello = this.#hello;
     if (hello === null || !this.#slot.filled) return;
     // Not before the caller has returned: Python is still inside its open().
-    queueMicrotask(() => { this.#slot.call(hello); });
+    queueMicrotask(() => {
+      this.#slot.call(hello);
+      if (this.#environment !== null) this.#slot.call(this.#environment);
+    });
   };
 }

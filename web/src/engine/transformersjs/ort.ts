@@ -6,7 +6,7 @@
 
 import { env, LogLevel } from "@huggingface/transformers";
 import { InferenceSession } from "onnxruntime-web/webgpu";
-import { Prober } from "../probe.ts";
+import { probeWebGpu } from "../probe.ts";
 
 let failure: unknown = null;
 
@@ -65,15 +65,10 @@ async function setUp(base: string): Promise<void> {
   if (wasm === undefined) return;
   // One build serves a worker's whole life. That with WebGPU is twice as large and slower on the CPU, so it is taken
   // only where there is a GPU that may be asked for later.
-  const build = (await hasAdapter()) ? ".asyncify" : "";
+  const build = (await probeWebGpu(self)).available ? ".asyncify" : "";
   const file = (ending: string): string => new URL(`ort/ort-wasm-simd-threaded${build}.${ending}`, base).href;
   wasm.wasmPaths = { mjs: file("mjs"), wasm: file("wasm") };
   wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
-}
-
-async function hasAdapter(): Promise<boolean> {
-  const { webgpu } = await new Prober(self).probe(false);
-  return webgpu.available;
 }
 
 function guardSessions(): void {

@@ -2,18 +2,21 @@
 
 import { cancelled, PageError } from "../errors.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
+import type { Battery } from "../surroundings.ts";
 import type { FromWindow, PickedFolder, ToWindow, Wish } from "./messages.ts";
 
 export type { PickedFile, PickedFolder } from "./messages.ts";
 
 export class WindowLink {
   readonly #post: (message: ToWindow) => void;
+  readonly #onBattery: (battery: Battery) => void;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #present = false;
   #lastId = 0;
 
-  constructor(post: (message: ToWindow) => void) {
+  constructor(post: (message: ToWindow) => void, onBattery: (battery: Battery) => void = () => undefined) {
     this.#post = post;
+    this.#onBattery = onBattery;
   }
 
   /** Whether a message of the page was meant for here. */
@@ -22,6 +25,9 @@ export class WindowLink {
     switch (message.type) {
       case "window":
         this.#present = true;
+        return true;
+      case "battery":
+        this.#onBattery(message.battery);
         return true;
       case "answer": {
         const asker = this.#waiting.get(message.id);

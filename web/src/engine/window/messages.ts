@@ -1,5 +1,7 @@
 /** What the engine worker and the window that started it say to each other, because only a window can do it. */
 
+import type { Battery } from "../surroundings.ts";
+
 /** A file of a picked folder; `path` is relative to the folder. */
 export interface PickedFile {
   readonly path: string;
@@ -21,6 +23,8 @@ export type ToWindow =
 export type FromWindow =
   /** There is a window, and it answers. */
   | { readonly type: "window" }
+  /** Said at the start and at every change, by browsers that tell. */
+  | { readonly type: "battery"; readonly battery: Battery }
   | { readonly type: "answer"; readonly id: number; readonly ok: true; readonly value: unknown }
   /** `cancelled`: by the person. */
   | { readonly type: "answer"; readonly id: number; readonly ok: false; readonly cancelled: boolean; readonly message: string };

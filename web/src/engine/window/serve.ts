@@ -1,6 +1,7 @@
-/** The window's side: does what the worker asks for and only a window can do. */
+/** The window's side: does what the worker asks for and only a window can do, and tells it of the battery. */
 
 import type { FromWindow, ToWindow } from "./messages.ts";
+import { watchBattery, type BatteryNavigator } from "./battery.ts";
 import { askForFolder } from "./folder.ts";
 
 /** Answer a worker's wishes for as long as the page lives. */
@@ -28,4 +29,5 @@ export function serveWindow(worker: Worker): void {
       .finally(() => { controls.delete(id); });
   });
   post({ type: "window" });
+  void watchBattery(navigator as BatteryNavigator, (battery) => { post({ type: "battery", battery }); });
 }

@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import { Surroundings, type Environment, type SurroundingsScope } from "../../web/src/engine/surroundings.ts";
+import { watchBattery, type BatteryNavigator } from "../../web/src/engine/window/battery.ts";
+import { WindowLink } from "../../web/src/engine/window/link.ts";
+import { NOWHERE } from "./helpers.ts";
+
+/** A worker's global scope whose network the test changes. */
+class Scope extends EventTarget {
+  readonly connection = Object.assign(new EventTarget(), { type: "wifi", effectiveType: "4g", saveData: false });
+  readonly navigator = { onLine: true, connection: this.connection };
+}
+
+function look(scope: SurroundingsScope): { surroundings: Surroundings; told: Environment[] } {
+  const told: Environment[] = [];
+  return { surroundings: new Surroundings(scope, (now) => told.push(now)), told };
+}
+
+describe("what is around a device", () => {
+  it("is what the browser tells", () => {
+    expect(look(new Scope()).surroundings.look()).toEqual({
+      online: true,
+      connection: { type: "wifi", effective_type: "4g", save_data: false },
+      battery: null,
+    });
+  });
+
+  it("is null where the browser tells nothing", () => {
+    const silent = { navigator: {}, addEventListener: () => undefined };
+    expect(look(silent).surroundings.look()).toEqual(NOWHERE);
+    const deaf = { navigator: { connection: { saveData: true } }, addEventListener: () => undefined };
+    expect(look(deaf).surroundings.look().connection.save_data).toBe(true);
+  });
+
+  it("is told at every change, and only then", () => {
+    const scope = new Scope();
+    const { told } = look(scope);
+    scope.dispatchEvent(new Event("online")); // it was before
+    expect(told).toEqual([]);
+    scope.navigator.onLine = false;
+    scope.dispatchEvent(new Event("offline"));
+    scope.connection.type = "cellular";
+    scope.connection.dispatchEvent(new Event("change"));
+    scope.connection.dispatchEvent(new Event("change")); // of something that is not looked at
+    scope.navigator.onLine = true;
+    scope.dispatchEvent(new Event("online"));
+    expect(told.map(({ online, connection }) => [online, connection.type])).toEqual([
+      [false, "wifi"],
+      [false, "cellular"],
+      [true, "cellular"],
+    ]);
+  });
+
+  it("is told before it is answered, when nobody said that it changed", () => {
+    const scope = new Scope();
+    const { surroundings, told } = look(scope);
+    scope.navigator.onLine = false;
+    expect(surroundings.look().online).toBe(false);
+    expect(told).toHaveLength(1);
+  });
+});
+
+describe("the battery", () => {
+  function battery(): EventTarget & { level: number; charging: boolean } {
+    return Object.assign(new EventTarget(), { level: 0.5, charging: true });
+  }
+
+  it("is watched by the window, and told by the worker", async () => {
+    const { surroundings, told } = look(new Scope());
+    const link = new WindowLink(() => undefined, (now) => { surroundings.setBattery(now); });
+    const real = battery();
+    await watchBattery({ getBattery: () => Promise.resolve(real) }, (now) => {
+      expect(link.receive({ type: "battery", battery: now })).toBe(true);
+    });
+    real.level = 0.25;
+    real.dispatchEvent(new Event("levelchange"));
+    real.charging = false;
+    real.dispatchEvent(new Event("chargingchange"));
+    expect(told.map((now) => now.battery)).toEqual([
+      { level: 0.5, charging: true },
+      { level: 0.25, charging: true },
+      { level: 0.25, charging: false },
+    ]);
+    expect(surroundings.look().battery).toEqual({ level: 0.25, charging: false });
+  });
+
+  it.each<[string, BatteryNavigator]>([
+    ["a browser without it", {}],
+    ["a page that may not know", { getBattery: () => Promise.reject(new DOMException("no", "NotAllowedError")) }],
+    ["a browser that throws", { getBattery: () => { throw new TypeError("gone"); } }],
+  ])("stays unknown in %s", async (_, navigator) => {
+    const told: unknown[] = [];
+    await watchBattery(navigator, (now) => told.push(now));
+    expect(told).toEqual([]);
+  });
+});
