@@ -282,6 +282,7 @@ class CloudBackend(Backend, ABC):
             leaves_device=leaves_device,
             needs_network=leaves_device,
             model=model,
+            knows_model=self._knows(model),
             available=not reason,
             reason=reason,
             cost_usd=self._estimate(request),
@@ -373,6 +374,12 @@ class CloudBackend(Backend, ABC):
 
     def _key_name(self) -> str:
         return " or ".join(self.key_variables) if self._is_vendors_own() else "api_key"
+
+    def _knows(self, model: str) -> bool | None:
+        """Whether this backend has such a model, as far as it has been told."""
+        if model == self.model or self._price(model) is not None:
+            return True
+        return None if self._models is None else any(each.id == model for each in self._models)
 
     def _price(self, model: str) -> Price | None:
         if self._prices is None and not self._is_vendors_own():

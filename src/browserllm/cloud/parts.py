@@ -1,0 +1,134 @@
+"""What every wire format says in its own words: media, the choice of tools, the shape of the answer."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import Any, Literal, NamedTuple, cast
+from urllib.parse import unquote_to_bytes
+
+from ..errors import InvalidRequest
+from ..types import AudioPart, ChatRequest, ImagePart
+
+_DATA_URL = re.compile(r"data:([^,]*),(.*)", re.DOTALL)
+
+
+class Media(NamedTuple):
+    """An image or a sound by value."""
+
+    media_type: str
+    base64: str
+
+    @property
+    def url(self) -> str:
+        """As a data URL."""
+        return f"data:{self.media_type};base64,{self.base64}"
+
+
+def media_of(part: ImagePart | AudioPart) -> Media | str:
+    """Return an image or a sound by value, or the http(s) address where it lies.
+
+    Raises `InvalidRequest` when the part holds neither, both, or something of an unknown type.
+    """
+    what = "image" if isinstance(part, ImagePart) else "sound"
+    if (part.url is None) == (part.data is None):
+        raise InvalidRequest(f"an {what} part needs either a url or data, and not both", parameter="messages")
+    if part.data is not None:
+        media_type = part.media_type or _media_type(part.data)
+        if media_type is None:
+            raise InvalidRequest(
+                f"an {what} part has data of an unknown type (it begins with {part.data[:8]!r}); say its media_type",
+                parameter="messages",
+            )
+        return Media(media_type, b64encode(part.data).decode())
+    url = part.url or ""
+    if url.startswith(("https://", "http://")):
+        return url
+    found = _DATA_URL.fullmatch(url)
+    if found is None:
+        raise InvalidRequest(
+            f"an {what} part has the url {url[:60]!r}; use one that begins with https:, http: or data:",
+            parameter="messages",
+        )
+    head, body = found.groups()
+    media_type, *flags = head.split(";")
+    if "base64" not in flags:
+        body = b64encode(unquote_to_bytes(body)).decode()
+    return Media(part.media_type or media_type or "text/plain", body)
+
+
+class ToolChoice(NamedTuple):
+    """Whether the model may, must or must not call tools; ``name`` is the one that it must call."""
+
+    mode: Literal["auto", "none", "required", "named"]
+    name: str = ""
+
+
+def tool_choice_of(request: ChatRequest) -> ToolChoice | None:
+    """Return what the request says, or ``None``. Raises `InvalidRequest` for anything else, or an unknown tool."""
+    choice = request.tool_choice
+    if choice is None:
+        return None
+    if choice in ("auto", "none", "required"):
+        if not request.tools and choice == "required":
+            raise InvalidRequest("tool_choice='required' needs tools", parameter="tool_choice")
+        return ToolChoice(choice)
+    name: Any = None
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        name = cast("dict[str, Any]", function).get("name") if isinstance(function, dict) else choice.get("name")
+    if not isinstance(name, str) or name not in {tool.name for tool in request.tools}:
+        known = ", ".join(repr(tool.name) for tool in request.tools) or "there are none"
+        raise InvalidRequest(
+            f"tool_choice={choice!r} is not valid; use 'auto', 'none', 'required', or {{'name': ...}} with one of the "
+            f"tools ({known})",
+            parameter="tool_choice",
+        )
+    return ToolChoice("named", name)
+
+
+class JsonFormat(NamedTuple):
+    """The answer is to be JSON; of a ``schema``, when there is one."""
+
+    schema: dict[str, Any] | None = None
+    name: str = "answer"
+    strict: bool | None = None
+
+
+def json_format_of(request: ChatRequest) -> JsonFormat | None:
+    """Return what ``response_format`` says; ``None`` is text. Raises `InvalidRequest` when it says nothing known."""
+    given = request.response_format
+    if given is None or given.get("type") == "text":
+        return None
+    if given.get("type") == "json_object":
+        return JsonFormat()
+    spec = given.get("json_schema")
+    if given.get("type") == "json_schema" and isinstance(spec, dict):
+        fields = cast("dict[str, Any]", spec)
+        schema, name, strict = fields.get("schema"), fields.get("name", "answer"), fields.get("strict")
+        if isinstance(schema, dict) and isinstance(name, str) and (strict is None or isinstance(strict, bool)):
+            return JsonFormat(cast("dict[str, Any]", schema), name, strict)
+    raise InvalidRequest(
+        f"response_format={given!r} is not valid; use {{'type': 'text'}}, {{'type': 'json_object'}} or "
+        "{'type': 'json_schema', 'json_schema': {'name': ..., 'schema': {...}}}",
+        parameter="response_format",
+    )
+
+
+def _media_type(data: bytes) -> str | None:
+    """Tell an image or a sound by how it begins."""
+    if data[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(data[8:12])
+    if data[4:8] == b"ftyp":
+        return {b"avif": "image/avif", b"heic": "image/heic"}.get(data[8:12])
+    starts = {
+        b"\x89PNG": "image/png",
+        b"\xff\xd8\xff": "image/jpeg",
+        b"GIF8": "image/gif",
+        b"ID3": "audio/mp3",
+        b"\xff\xfb": "audio/mp3",
+        b"\xff\xf3": "audio/mp3",
+        b"fLaC": "audio/flac",
+        b"OggS": "audio/ogg",
+    }
+    return next((kind for start, kind in starts.items() if data.startswith(start)), None)
