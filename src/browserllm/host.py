@@ -197,6 +197,11 @@ class Host(ABC):
         return self._facts
 
     @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return False
+
+    @property
     def environment(self) -> Environment:
         """The network and the battery, as the page told them last: nobody is asked, for the page tells every change."""
         return self._environment

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from .backend import Backend, unsupported
-from .errors import BrowserLLMError, InvalidRequest, ModelNotLoaded
+from .errors import BrowserLLMError, InvalidRequest, ModelNotFound, ModelNotLoaded, Unavailable
+from .facts import BackendFacts, Environment
 from .host import Host, read
 from .models import Catalog, LoadedModel, ModelManager
 from .models.loading import OnProgress
@@ -60,6 +61,13 @@ class _Count(msgspec.Struct):
     tokens: int
 
 
+class _Chats:
+    """How many chats of this program a page has before it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class LocalBackend(Backend):
     """Answers chats with a model in the page: nothing leaves the device, and it costs nothing.
 
@@ -71,6 +79,8 @@ class LocalBackend(Backend):
         parameters=frozenset({"messages", "model", "stop", "logit_bias", "logprobs", "deadline_s", *_PASSED_ON})
     )
     name: str = "local"
+    leaves_device: bool = False
+    needs_network: bool = False
 
     def __init__(
         self,
@@ -108,6 +118,7 @@ class LocalBackend(Backend):
             loaded = await self._load(name)
             _note(draft, loaded)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
+            self._chats.count += 1
             draft.interrupt = stream.cancel
             tokens = 0
             try:
@@ -127,6 +138,7 @@ class LocalBackend(Backend):
                 self.models.forget(loaded.model)
                 continue
             finally:
+                self._chats.count -= 1
                 stream.drop()
                 draft.usage = Usage(completion_tokens=tokens)
             result = read(stream.result or {}, _ChatResult, "'chat'")
@@ -185,6 +197,52 @@ class LocalBackend(Backend):
         """Return 0: the device is the user's own."""
         build_request(prompt, options)
         return 0.0
+
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Say how the model that would answer stands with this device.
+
+        Once it is loaded, the page is not asked; before that now and then. ``queue_length`` counts this program's
+        chats.
+        """
+        name = request.model or self.model
+        known: dict[str, Any]
+        try:
+            if self.host.closed:
+                raise Unavailable("the connection to the page is closed; connect again", reason="closed")
+            standing = await self.models.standing(name, engine=self.engine, device=self.device, download=self.download)
+        except BrowserLLMError as error:
+            known = {"model": name, "available": False, "reason": str(error)}
+            if request.model is not None and isinstance(error, ModelNotFound):
+                known["knows_model"] = False
+        else:
+            known = {
+                "model": standing.model,
+                "knows_model": True if request.model is not None else None,
+                "available": not standing.obstacle,
+                "reason": standing.obstacle,
+                "fits": standing.fits,
+                "downloaded": standing.downloaded,
+                "fetch_bytes": standing.fetch_bytes,
+                "loaded": standing.loaded,
+            }
+        return BackendFacts(
+            leaves_device=False, needs_network=False, queue_length=self._chats.count, cost_usd=0.0, **known
+        )
+
+    def environment(self) -> Environment:
+        """Say how things are around the device, as its page told it last."""
+        return self.host.environment
+
+    async def prepare(self, request: ChatRequest) -> None:
+        """Load the model that would answer, and fetch it if need be (unless ``download`` is false).
+
+        Raises what `ModelManager.load` raises.
+        """
+        await self._load(await self._name(request.model))
+
+    @property
+    def _chats(self) -> _Chats:
+        return self.host.shared(_Chats)
 
     async def _name(self, wanted: str | None) -> str:
         return wanted or self.model or await self.models.current()

@@ -11,6 +11,7 @@ from ..errors import BrowserLLMError, Unavailable
 from ..host import Event, Host, Progress, Subscribers, report
 from .events import EventKind, ModelEvent
 from .loading import LoadedModel, SharedLoad, Wish
+from .standing import Standings
 from .storage import Storage, StoredModel, put_record
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Activity:
 
     ``loaded`` has the models in memory, the last one at the end; ``kept`` what is stored of those; ``fetching`` the
     names of the models that are being fetched, by the journal's key, and ``told`` their last update. ``turn`` is held
-    by the one load that may use the GPU.
+    by the one load that may use the GPU. ``standings`` is what was found out for whoever chooses between models.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Activity:
         self.kept: dict[str, StoredModel] = {}
         self.fetching: dict[str, str] = {}
         self.told: dict[str, Progress] = {}
+        self.standings = Standings()
         self.persist_asked = False
         self._evicted: set[str] = set()
         self._subscribers: Subscribers[ModelEvent] = Subscribers()
@@ -70,6 +72,8 @@ class Activity:
         message: str = "",
     ) -> None:
         """Tell every subscriber; one that fails is reported to the loop, and ends nothing."""
+        if kind != "progress":
+            self.standings.forget()
         event = ModelEvent(kind=kind, model=model, progress=progress, loaded=loaded, error=error, message=message)
         self._subscribers.tell(event, f"the model event {kind!r}")
 
@@ -117,8 +121,11 @@ class Activity:
             self.tell("deleted", name)
 
     def _on_event(self, event: Event) -> None:
+        if event.name == "environment":
+            self.standings.forget()  # what can be fetched has changed with the network
         if event.name not in ("device_lost", "unloaded"):
             return
+        self.standings.forget()
         # A page that does not say which model means all of them.
         named = event.data.get("model")
         for model in [str(named)] if named is not None else list(self.loaded):

@@ -19,6 +19,7 @@ from .events import ModelEvent
 from .fit import Candidate, Fit, candidates, fit
 from .loading import LoadedModel, OnProgress, SharedLoad, Wish, load_first, load_one, name_adapter
 from .space import OnFull, Space
+from .standing import Standing, judge_files
 from .storage import Storage, StoredModel, journal_key, plan_eviction
 
 if TYPE_CHECKING:
@@ -205,6 +206,19 @@ class ModelManager:
     def forget(self, name: str) -> None:
         """Take note that the page has lost a model, so that the next load asks the page."""
         self._activity.loaded.pop(name, None)
+        self._activity.standings.forget()
+
+    async def standing(
+        self, name: str | None = None, *, engine: str | None = None, device: str | None = None, download: bool = True
+    ) -> Standing:
+        """Say what a chat with a model (without a name: the `current` one) would have to do first; loads nothing.
+
+        May be asked before every chat: the page is asked once, and again after something happened to a model or to the
+        network, or after some seconds. Raises `ModelNotFound`, `Unsupported`, as `load` would with these arguments.
+        """
+        standings = self._activity.standings
+        key = (name, engine, device, download)
+        return standings.get(key, self._clock()) or await standings.ask(key, self._clock, partial(self._judge, *key))
 
     def subscribe(self, callback: Callable[[ModelEvent], None]) -> Callable[[], None]:
         """Call ``callback`` with every `ModelEvent` of this host's models; returns what ends that."""
@@ -309,13 +323,18 @@ class ModelManager:
         return match.card, match.artifact
 
     async def _candidates(
-        self, card: ModelCard, pinned: Artifact | None, engine: str | None, device: str | None
+        self,
+        card: ModelCard,
+        pinned: Artifact | None,
+        engine: str | None,
+        device: str | None,
+        stock: Storage | None = None,
     ) -> builtins.list[Candidate]:
         """Return what could run, the best first; of the builds for one engine and device, those already here first."""
         choice = candidates(_only(card, pinned), await self.host.probe(), engine, device, self._engines)
         if len(choice) == 1 or all(artifact.bundled for artifact, _ in choice):
             return choice
-        here = {model.key for model in (await self.storage()).models if model.complete}
+        here = {model.key for model in (stock or await self.storage()).models if model.complete}
         steps = [(artifact.engine, artifact.device) for artifact, _ in choice]
 
         def rank(candidate: Candidate) -> tuple[int, bool]:
@@ -323,6 +342,15 @@ class ModelManager:
             return steps.index((artifact.engine, artifact.device)), journal_key(card.id, artifact) not in here
 
         return sorted(choice, key=rank)
+
+    async def _judge(self, name: str | None, engine: str | None, device: str | None, download: bool) -> Standing:
+        card, pinned = self._find(name or await self.current())
+        wish = Wish(engine, device, pinned.id if pinned is not None else None)
+        if any(loaded.model == card.id and wish.is_met(loaded) for loaded in await self.status()):
+            return Standing(model=card.id, loaded=True)
+        stock = Storage() if all(artifact.bundled for artifact in card.artifacts) else await self.storage()
+        choice = await self._candidates(card, pinned, engine, device, stock)
+        return judge_files(card, choice, await self.host.probe(), stock, may_download=download)
 
     async def _fit(self, card: ModelCard, stock: Storage, engine: str | None = None, device: str | None = None) -> Fit:
         return fit(card, await self.host.probe(), engine=engine, device=device, **self._means(stock))
