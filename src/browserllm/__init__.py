@@ -13,6 +13,10 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .backend import Backend as Backend
     from .backend import Middleware as Middleware
+    from .cloud.base import CloudBackend as CloudBackend
+    from .cloud.http import Timeouts as Timeouts
+    from .cloud.openai import OpenAI as OpenAI
+    from .cloud.prices import Price as Price
     from .device import DeviceFacts as DeviceFacts
     from .errors import AllBackendsFailed as AllBackendsFailed
     from .errors import AuthenticationError as AuthenticationError
@@ -95,6 +99,10 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backend": "Backend Middleware",
+    "cloud.base": "CloudBackend",
+    "cloud.http": "Timeouts",
+    "cloud.openai": "OpenAI",
+    "cloud.prices": "Price",
     "errors": """
         AllBackendsFailed AuthenticationError BrowserLLMError BudgetExceeded Cancelled ContentFiltered ContextExceeded
         DeviceLost DownloadInterrupted IntegrityError InternalError InvalidRequest LoadFailed ModelNotDownloaded

@@ -6,20 +6,21 @@ To read one: `generate` first, then what a wire format must say (the abstract me
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import msgspec
 
 from ..backend import Backend
 from ..clock import AnyClock, SystemClock
-from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError, Unavailable
+from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Unavailable
 from ..facts import BackendFacts
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
-from ..types import ChatRequest, Health, ModelInfo
+from ..types import ChatRequest, Health, ModelInfo, Timings
 from .address import check_base_url, host_of, is_loopback
 from .events import Event, EventDecoder, ServerSentEvents
 from .failures import Place, VendorError, failure, quote, read_error_body
@@ -36,6 +37,22 @@ DRAIN_S = 0.1
 """How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""
 
 
+class CloudOptions(TypedDict, total=False):
+    """The arguments of `CloudBackend`, besides the model."""
+
+    api_key: str | None
+    base_url: str | None
+    name: str | None
+    headers: Mapping[str, str] | None
+    extra_body: Mapping[str, Any] | None
+    timeouts: Timeouts
+    client: HttpClient | None
+    prices: Mapping[str, Price] | None
+    leaves_device: bool
+    allow_http: bool
+    clock: AnyClock | None
+
+
 class Reader(ABC):
     """Reads one answer: events in, deltas out. What it learns of the response goes into ``draft``."""
 
@@ -46,6 +63,11 @@ class Reader(ABC):
         """Write into ``draft``; ``place`` is for `failures.failure`."""
         self.draft = draft
         self.place = place
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, should the connection break now: by default once the end marker has come."""
+        return self.ended
 
     @abstractmethod
     def read(self, event: Event) -> Iterable[Delta]:
@@ -74,12 +96,12 @@ def broke_off(place: Place) -> Unavailable:
 class CloudBackend(Backend, ABC):
     """Answers over HTTP with somebody's API. Not used itself: see `OpenAI`, `Anthropic`, `Gemini`, `Ollama`."""
 
-    vendor: ClassVar[str]
+    vendor: str
     """The vendor's name, in lower case: the backend's, too, unless it is given one."""
-    default_base_url: ClassVar[str]
-    key_hosts: ClassVar[tuple[str, ...]]
+    default_base_url: str
+    key_hosts: tuple[str, ...]
     """The vendor's own hosts. The environment's key is sent to these (and below them) alone, and they need one."""
-    key_variables: ClassVar[tuple[str, ...]]
+    key_variables: tuple[str, ...]
     """The environment variables that may hold the key; the first one that is set counts."""
     default_prices: ClassVar[Prices] = {}
     """What the vendor's own hosts charge."""
@@ -163,6 +185,8 @@ class CloudBackend(Backend, ABC):
         self._refuse_private(request, model)
         draft.cost_usd = 0.0 if self.keeps_on_device(model) else None
         body = {**self.body(request, draft), **self.extra_body}
+        started_at = time.perf_counter()
+        first_at: float | None = None
         response = await self._send("POST", self.chat_url(model), msgspec.json.encode(body))
         try:
             place = self._place(model, response)
@@ -171,8 +195,11 @@ class CloudBackend(Backend, ABC):
                 raise await self._failure(response, place)
             async with aclosing(self._deltas(response, self.reader(draft, place))) as deltas:
                 async for delta in deltas:
+                    first_at = first_at or time.perf_counter()
                     yield delta
             draft.cost_usd = self._cost(model, draft)
+            if first_at is not None:
+                draft.timings = _timings(started_at, first_at, draft.usage.completion_tokens)
         finally:
             await response.aclose()
 
@@ -189,13 +216,18 @@ class CloudBackend(Backend, ABC):
             for delta in reader.read_whole(await response.read()):
                 yield delta
             return
-        async with aclosing(response.chunks()) as chunks:
-            async for chunk in chunks:
-                for delta in _read(reader, decoder.feed(chunk)):
-                    yield delta
-                if reader.ended:
-                    await _drain(chunks)
-                    break
+        try:
+            async with aclosing(response.chunks()) as chunks:
+                async for chunk in chunks:
+                    for delta in _read(reader, decoder.feed(chunk)):
+                        yield delta
+                    if reader.ended:
+                        await _drain(chunks)
+                        break
+        except (Unavailable, Stalled):
+            # A connection that breaks after everything was said takes nothing from the answer.
+            if not reader.complete:
+                raise
         for delta in _read(reader, decoder.close()):
             yield delta
         for delta in reader.finish():
@@ -406,6 +438,15 @@ def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
         if reader.ended:
             break
         yield from reader.read(event)
+
+
+def _timings(started_at: float, first_at: float, tokens: int) -> Timings:
+    decode_ms = (time.perf_counter() - first_at) * 1000
+    return Timings(
+        first_token_ms=(first_at - started_at) * 1000,
+        decode_ms=decode_ms,
+        tokens_per_s=(tokens - 1) * 1000 / decode_ms if tokens > 1 and decode_ms > 0 else None,
+    )
 
 
 async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:

@@ -30,6 +30,23 @@ TOKENS_PER_IMAGE = 1000
 ASSUMED_OUTPUT_TOKENS = 500
 """What an estimate takes for an answer whose ``max_tokens`` is not given."""
 
+# Per million tokens, at the standard tier, for prompts up to 272,000 tokens (OpenAI charges twice the input for longer
+# ones). From developers.openai.com/api/docs/pricing as quoted by others; read on 2026-11-21.
+OPENAI: Prices = {
+    "gpt-6.1-terra": Price(input=1.00, cached_input=0.05, cache_write=1.25, output=5.00),
+    "gpt-6-sol": Price(input=2.00, cached_input=0.20, cache_write=2.50, output=10.00),
+    "gpt-6-luna": Price(input=0.10, cached_input=0.01, cache_write=0.125, output=0.50),
+    "gpt-5.6-sol": Price(input=5.00, cached_input=0.50, output=30.00),
+    "gpt-5.6-terra": Price(input=2.00, cached_input=0.20, output=12.00),
+    "gpt-5.6-luna": Price(input=0.20, cached_input=0.02, output=1.20),
+    "gpt-5.5": Price(input=5.00, cached_input=0.50, output=30.00),
+    "gpt-5.4": Price(input=2.50, cached_input=0.25, output=15.00),
+    "gpt-5.4-mini": Price(input=0.75, cached_input=0.075, output=4.50),
+    "gpt-5.4-nano": Price(input=0.20, cached_input=0.02, output=1.25),
+    "gpt-4o": Price(input=2.50, cached_input=1.25, output=10.00),
+    "gpt-4o-mini": Price(input=0.15, cached_input=0.075, output=0.60),
+}
+
 _DATED = re.compile(r"-(\d{4}-?\d{2}-?\d{2}|latest)$")
 
 

@@ -1,0 +1,286 @@
+"""OpenAI's chat completions: a request as OpenAI, and the many servers that are compatible with it, take it.
+
+The shape is that of https://developers.openai.com/api/reference; `presets` says how others differ. What comes back is
+read in `openai_reader`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Unpack
+
+import msgspec
+
+from ..backend import unsupported
+from ..errors import InvalidRequest
+from ..stream import Draft
+from ..types import (
+    AudioPart,
+    Capabilities,
+    ChatRequest,
+    ImagePart,
+    Message,
+    ModelInfo,
+    TextPart,
+    ToolResultPart,
+)
+from .address import host_of
+from .base import CloudBackend, CloudOptions, Reader
+from .failures import Place, VendorError
+from .http import Secret
+from .openai_reader import ChatCompletionReader, read_error
+from .parts import json_format_of, media_of, tool_choice_of
+from .presets import PRESETS, Preset, PresetName
+from .prices import OPENAI
+
+_PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
+_PARAMETERS = frozenset(
+    {*_PLAIN, "max_tokens", "stop", "seed", "logit_bias", "logprobs", "response_format", "tools", "tool_choice"}
+)
+
+_AUDIO = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
+
+
+class OpenAI(CloudBackend):
+    """Answers with OpenAI, or with a server that is compatible with it.
+
+    ``OpenAI("gpt-6-luna")`` asks OpenAI, ``OpenAI("openai/gpt-oss-120b", preset="groq")`` Groq, and
+    ``OpenAI("anything", base_url="https://...")`` whoever is there.
+    """
+
+    vendor = "openai"
+    default_base_url = PRESETS["openai"].base_url
+    default_prices = OPENAI
+    capabilities = Capabilities(images=True, audio=True, tools=True, parameters=_PARAMETERS)
+
+    def __init__(self, model: str, *, preset: PresetName = "openai", **options: Unpack[CloudOptions]) -> None:
+        """Answer with ``model``; ``preset`` is the server's kind, and its address unless there is a ``base_url``.
+
+        ``options`` are those of `CloudBackend`.
+        """
+        # Masked before anything can fail: see CloudBackend.
+        if (key := options.get("api_key")) is not None:
+            options["api_key"] = Secret(key)
+            del key
+        if preset not in PRESETS:
+            raise InvalidRequest(
+                f"preset={preset!r} is not known; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
+                parameter="preset",
+            )
+        self.preset: Preset = PRESETS[preset]
+        self.vendor = preset
+        self.default_base_url = self.preset.base_url
+        self.key_variables = self.preset.key_variables
+        self.key_hosts = self.preset.key_hosts
+        if preset != "openai" and options.get("prices") is None:
+            options["prices"] = {}  # the table is of OpenAI's own prices
+        self.capabilities = Capabilities(
+            images=True, audio=True, tools=True, parameters=_PARAMETERS - self.preset.refuses
+        )
+        super().__init__(model, **options)
+
+    # What is sent
+
+    def chat_url(self, model: str) -> str:
+        """Return where chats are sent."""
+        return f"{self.base_url}/chat/completions"
+
+    def auth_headers(self, key: Secret) -> dict[str, Secret]:
+        """Return the key as a bearer token."""
+        return {"authorization": Secret("Bearer " + key)}
+
+    def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
+        """Return the request as chat completions have it."""
+        preset = self.preset
+        model = request.model or self.model
+        body: dict[str, Any] = {"model": model, "messages": list(self._messages(request, draft)), "stream": True}
+        if preset.stream_options:
+            body["stream_options"] = {"include_usage": True}
+        taken = {name: getattr(request, name) for name in _PLAIN}
+        taken[self._tokens_field(model)] = request.max_tokens
+        taken[preset.seed_field] = request.seed
+        taken["stop"] = request.stop or None
+        taken["logprobs"] = request.logprobs or None
+        # JSON's keys are texts; OpenAI takes whole numbers only.
+        bias = {str(token): int(value) if value == int(value) else value for token, value in request.logit_bias.items()}
+        taken["logit_bias"] = bias or None
+        for name, value in taken.items():
+            field = "seed" if name == preset.seed_field else name
+            if value is None:
+                continue
+            if field in preset.refuses:
+                unsupported(draft, field, f"{self.name!r} does not take it; it was left out")
+            else:
+                body[name] = value
+        if request.n > 1:
+            unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+        self._add_tools(body, request)
+        self._add_format(body, request, draft)
+        return body
+
+    def _tokens_field(self, model: str) -> str:
+        """Return how the limit is called: by OpenAI's newer name only where that is known."""
+        if self.preset is not PRESETS["openai"] or self._is_vendors_own():
+            return self.preset.tokens_field
+        # Somewhere else, Azure or a proxy, may still be OpenAI's models; what else there is knows the older name.
+        azure = host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
+        return "max_completion_tokens" if azure or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model) else "max_tokens"
+
+    def _add_tools(self, body: dict[str, Any], request: ChatRequest) -> None:
+        choice = tool_choice_of(request)
+        if not request.tools:
+            return
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    **({"description": tool.description} if tool.description else {}),
+                    "parameters": tool.parameters or {"type": "object", "properties": {}},
+                },
+            }
+            for tool in request.tools
+        ]
+        if choice is not None:
+            named = {"type": "function", "function": {"name": choice.name}}
+            body["tool_choice"] = named if choice.mode == "named" else choice.mode
+
+    def _add_format(self, body: dict[str, Any], request: ChatRequest, draft: Draft) -> None:
+        wanted = json_format_of(request)
+        if wanted is None:
+            return
+        schema = wanted.schema
+        if schema is not None and "json_schema" not in self.preset.formats:
+            unsupported(
+                draft,
+                "response_format",
+                f"{self.name!r} takes no schema; JSON was asked for, put the schema in a message",
+            )
+            schema = None
+        elif schema is None and "json_object" not in self.preset.formats:
+            schema = {"type": "object"}
+        if schema is None:
+            body["response_format"] = {"type": "json_object"}
+            return
+        spec: dict[str, Any] = {"name": wanted.name, "schema": schema}
+        if wanted.strict is not None:
+            spec["strict"] = wanted.strict
+        body["response_format"] = {"type": "json_schema", "json_schema": spec}
+
+    def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
+        for index, message in enumerate(request.messages):
+            if message.role == "tool":
+                yield from self._tool_messages(index, message, draft)
+                continue
+            wire: dict[str, Any] = {"role": message.role}
+            if message.name is not None:
+                if self.preset.names:
+                    wire["name"] = message.name
+                else:
+                    unsupported(draft, "messages", f"{self.name!r} takes no names; {message.name!r} was left out")
+            if message.role == "assistant":
+                self._fill_assistant(wire, message, draft)
+            elif isinstance(message.content, str):
+                wire["content"] = message.content
+            else:
+                parts = [self._part(part, message.role, draft) for part in message.content]
+                wire["content"] = [part for part in parts if part is not None]
+            yield wire
+
+    def _fill_assistant(self, wire: dict[str, Any], message: Message, draft: Draft) -> None:
+        calls = message.tool_calls
+        wire["content"] = message.text if message.text or not calls else None
+        if calls:
+            wire["tool_calls"] = [
+                {
+                    "id": self._call_id(call.id),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in calls
+            ]
+            if self.preset.returns_reasoning and message.reasoning:
+                wire["reasoning_content"] = message.reasoning
+        for part in () if isinstance(message.content, str) else message.content:
+            if isinstance(part, (ImagePart, AudioPart)):
+                unsupported(draft, "messages", "an assistant's turn cannot have media; it was left out")
+
+    def _tool_messages(self, index: int, message: Message, draft: Draft) -> Iterator[dict[str, Any]]:
+        results = [] if isinstance(message.content, str) else message.content
+        if not any(isinstance(part, ToolResultPart) for part in results):
+            raise InvalidRequest(
+                f"messages[{index}] has role 'tool' and no ToolResultPart, so nobody knows which call it answers",
+                parameter="messages",
+            )
+        for part in results:
+            if isinstance(part, ToolResultPart):
+                # There is no place for the mark of an error, so the words must say it.
+                content = f"Error: {part.content}" if part.is_error else part.content
+                yield {"role": "tool", "tool_call_id": self._call_id(part.id), "content": content}
+            else:
+                unsupported(draft, "messages", "a tool's turn can have results only; another part was left out")
+
+    def _part(self, part: object, role: str, draft: Draft) -> dict[str, Any] | None:
+        if isinstance(part, TextPart):
+            return {"type": "text", "text": part.text}
+        if isinstance(part, (ImagePart, AudioPart)) and role != "user":
+            unsupported(draft, "messages", f"a turn of role {role!r} cannot have media; it was left out")
+            return None
+        if isinstance(part, ImagePart):
+            media = media_of(part)
+            return {"type": "image_url", "image_url": {"url": media if isinstance(media, str) else media.url}}
+        if isinstance(part, AudioPart):
+            media = media_of(part)
+            kind = "" if isinstance(media, str) else _AUDIO.get(media.media_type, "")
+            if isinstance(media, str) or not kind:
+                unsupported(draft, "messages", "a sound must be given by value, as WAV or MP3; it was left out")
+                return None
+            return {"type": "input_audio", "input_audio": {"data": media.base64, "format": kind}}
+        return None
+
+    def _call_id(self, call_id: str) -> str:
+        """Return a call's id as this server takes it: another vendor's may be too long, or have other characters."""
+        fits = re.fullmatch(r"[a-zA-Z0-9]{9}", call_id) if self.preset.short_call_ids else len(call_id) <= 40
+        if fits:
+            return call_id
+        import hashlib
+
+        return hashlib.sha256(call_id.encode()).hexdigest()[:9]
+
+    # What comes back
+
+    def reader(self, draft: Draft, place: Place) -> Reader:
+        """Return what reads the answer."""
+        return ChatCompletionReader(draft, place)
+
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error's body says, in any of the shapes that compatible servers use."""
+        return read_error(body)
+
+    def models_url(self, page: str | None) -> str:
+        """Return where the models are listed."""
+        return f"{self.base_url}/models"
+
+    def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
+        """Return the models; they come as one page."""
+        # Together sends the list itself.
+        models = msgspec.json.decode(body, type=_Models | list[_Model])
+        listed = models.data if isinstance(models, _Models) else models
+        return [
+            ModelInfo(
+                id=model.id, name=model.name or model.id, context_window=model.context_length or model.max_model_len
+            )
+            for model in listed
+        ], None
+
+
+class _Model(msgspec.Struct):
+    id: str
+    name: str | None = None
+    context_length: int | None = None
+    max_model_len: int | None = None
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]

@@ -1,0 +1,118 @@
+"""Servers that speak OpenAI's chat completions, by name: where they are, where their key is, and how they differ.
+
+Checked against their documentation on 2026-11-21:
+
+- OpenAI: developers.openai.com/api/reference (chat completions)
+- OpenRouter: openrouter.ai/docs/api/reference
+- Groq: console.groq.com/docs/openai ("currently unsupported": logprobs, logit_bias, top_logprobs, messages[].name, n)
+- Mistral: docs.mistral.ai/api (random_seed; unknown fields are refused, stream_options among them; ids of 9 characters)
+- DeepSeek: api-docs.deepseek.com (JSON without a schema; the thinking before a tool call must come back)
+- Together: docs.together.ai/docs/inference/openai-compatibility
+- xAI: docs.x.ai/docs/api-reference
+- LM Studio: lmstudio.ai/docs/developer/openai-compat (JSON with a schema only)
+- vLLM: docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+- llama.cpp: the README of tools/server
+- Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+PresetName = Literal[
+    "openai",
+    "openrouter",
+    "groq",
+    "mistral",
+    "deepseek",
+    "together",
+    "xai",
+    "lmstudio",
+    "vllm",
+    "llamacpp",
+    "ollama",
+]
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that speaks chat completions.
+
+    ``refuses`` are the `ChatRequest` fields that it does not take, ``formats`` the response formats that it knows.
+    """
+
+    base_url: str
+    key_variables: tuple[str, ...] = ()
+    key_hosts: tuple[str, ...] = ()
+    """The hosts that the environment's key is for; a server without any needs no key."""
+    refuses: frozenset[str] = frozenset()
+    formats: frozenset[str] = frozenset({"json_object", "json_schema"})
+    tokens_field: str = "max_tokens"
+    seed_field: str = "seed"
+    names: bool = True
+    """Whether messages may have a name."""
+    stream_options: bool = True
+    """Whether usage must be asked for, and may be."""
+    short_call_ids: bool = False
+    """Whether ids of tool calls must be nine letters and digits."""
+    returns_reasoning: bool = False
+    """Whether the thinking before a tool call must come back with the history."""
+
+
+PRESETS: dict[str, Preset] = {
+    "openai": Preset(
+        base_url="https://api.openai.com/v1",
+        key_variables=("OPENAI_API_KEY",),
+        key_hosts=("api.openai.com",),
+        refuses=frozenset({"top_k"}),
+        tokens_field="max_completion_tokens",
+    ),
+    "openrouter": Preset(
+        base_url="https://openrouter.ai/api/v1",
+        key_variables=("OPENROUTER_API_KEY",),
+        key_hosts=("openrouter.ai",),
+    ),
+    "groq": Preset(
+        base_url="https://api.groq.com/openai/v1",
+        key_variables=("GROQ_API_KEY",),
+        key_hosts=("api.groq.com",),
+        refuses=frozenset({"top_k", "logprobs", "top_logprobs", "logit_bias"}),
+        tokens_field="max_completion_tokens",
+        names=False,
+    ),
+    "mistral": Preset(
+        base_url="https://api.mistral.ai/v1",
+        key_variables=("MISTRAL_API_KEY",),
+        key_hosts=("api.mistral.ai",),
+        refuses=frozenset({"top_k", "logprobs", "top_logprobs", "logit_bias"}),
+        seed_field="random_seed",
+        names=False,
+        stream_options=False,
+        short_call_ids=True,
+    ),
+    "deepseek": Preset(
+        base_url="https://api.deepseek.com",
+        key_variables=("DEEPSEEK_API_KEY",),
+        key_hosts=("api.deepseek.com",),
+        refuses=frozenset({"top_k", "seed", "logit_bias"}),
+        formats=frozenset({"json_object"}),
+        returns_reasoning=True,
+    ),
+    "together": Preset(
+        base_url="https://api.together.ai/v1",
+        key_variables=("TOGETHER_API_KEY",),
+        key_hosts=("api.together.ai", "api.together.xyz"),
+    ),
+    "xai": Preset(
+        base_url="https://api.x.ai/v1",
+        key_variables=("XAI_API_KEY",),
+        key_hosts=("api.x.ai",),
+        refuses=frozenset({"top_k", "logit_bias"}),
+        tokens_field="max_completion_tokens",
+    ),
+    "lmstudio": Preset(base_url="http://127.0.0.1:1234/v1", formats=frozenset({"json_schema"})),
+    "vllm": Preset(base_url="http://127.0.0.1:8000/v1"),
+    "llamacpp": Preset(base_url="http://127.0.0.1:8080/v1"),
+    "ollama": Preset(base_url="http://127.0.0.1:11434/v1", refuses=frozenset({"top_k", "logit_bias"})),
+}
