@@ -1,7 +1,8 @@
 """How fast stop() takes effect on each engine: tokens that were still computed, and time until the stream has ended.
 
-Python in the page streams a long answer and stops it after the fifth piece of text. The end arrives only when the
-engine is idle again, so the time to it bounds the engine's own.
+Python in the page streams a long answer and stops it after the fifth token. The end arrives only when the engine is
+idle again, so the time to it bounds the engine's own. Tokens that come faster than a frame share a chunk; logprobs, one
+entry a token, tell how many it holds.
 
 On WebGPU the token that the GPU computes is always finished: what was submitted cannot be taken back. Stops at any
 moment (spread evenly over a token's time) so wait for half a token in the middle. A stop in answer to a token is the
@@ -26,19 +27,21 @@ async with bl.connect() as host:
     token_s = 0.0
     # The first run warms up and says how long a token takes.
     for run, wait in enumerate([0, *WAITS]):
-        stream = llm.stream("Tell me a story about a fox.", temperature=0.9, seed=run, max_tokens=400)
+        stream = llm.stream("Tell me a story about a fox.", temperature=0.9, seed=run, max_tokens=400, logprobs=True)
         seen, stopped = 0, 0.0
         def stop():
             global stopped
             stopped = time.perf_counter()
             stream.stop()
         async for chunk in stream:
-            if not chunk.text:
+            if not isinstance(chunk, bl.TextDelta):
                 continue
-            seen += 1
-            if seen == 5 and wait == 0:
+            before, seen = seen, seen + len(chunk.logprobs or ())
+            if before >= 5 or seen < 5:
+                continue
+            if wait == 0:
                 stop()
-            elif seen == 5:
+            else:
                 asyncio.get_running_loop().call_later(wait * token_s, stop)
         idle_ms = (time.perf_counter() - stopped) * 1e3
         assert stream.response.finish_reason == "cancelled", stream.response
@@ -52,7 +55,7 @@ json.dumps(figures[1:])
 def measure(engine: str, device: str, waits: list[float]) -> list[list[float]]:
     """Per stop: milliseconds until the end, tokens computed that nobody saw, milliseconds a token takes.
 
-    A stop comes so many tokens' time after the fifth piece of text; 0 is at once, before Python does anything else.
+    A stop comes so many tokens' time after the fifth token was seen; 0 is at once, before Python does anything else.
     """
     code = ASK.replace("ENGINE", repr(engine)).replace("DEVICE", repr(device)).replace("WAITS", repr(waits))
     with serve() as base, chromium() as context:

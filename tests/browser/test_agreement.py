@@ -91,6 +91,8 @@ def raw_page(start_browser: Callable[..., BrowserContext]) -> Iterator[Page]:
     page = start_browser().new_page()
     page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
     page.wait_for_function("window.pocket")
+    # web-llm asks once, and the first answer may be null because the GPU process is still starting.
+    page.evaluate("async () => { await navigator.gpu.requestAdapter(); }")
     page.evaluate("pocket.load({ record: true })")
     yield page
     server.shutdown()
