@@ -25,9 +25,10 @@ figures = []
 async with bl.connect() as host:
     llm = bl.LocalBackend(host, model="pocket", engine=ENGINE, device=DEVICE)
     token_s = 0.0
+    PROBS = dict(logprobs=True, top_logprobs=1)
     # The first run warms up and says how long a token takes.
     for run, wait in enumerate([0, *WAITS]):
-        stream = llm.stream("Tell me a story about a fox.", temperature=0.9, seed=run, max_tokens=400, logprobs=True)
+        stream = llm.stream("Tell me a story about a fox.", temperature=0.9, seed=run, max_tokens=400, **PROBS)
         seen, stopped = 0, 0.0
         def stop():
             global stopped
