@@ -1,7 +1,7 @@
 /** The WebLLM engine: runs in this worker, one MLCEngine for each loaded model. */
 
-import { MLCEngine, ModelType, prebuiltAppConfig, type ModelRecord } from "@mlc-ai/web-llm";
-import { cancelled, invalid, PageError } from "../errors.ts";
+import { MLCEngine, ModelType, type ModelRecord } from "@mlc-ai/web-llm";
+import { cancelled, invalid, type PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
 import { gpuError, GpuWatch } from "../gpu.ts";
@@ -63,16 +63,9 @@ export class WebLlmEngine implements Engine {
   }
 }
 
-/** WebLLM's record for a load order: from its own list, or made of the artifact's URLs. */
+/** WebLLM's record for a load order, made of the artifact's URLs. */
 export function findRecord(order: LoadOrder, base: string): ModelRecord {
   const artifact = new Fields(order.artifact);
-  if (artifact.boolean("prebuilt") === true) {
-    const record = prebuiltAppConfig.model_list.find(({ model_id }) => model_id === order.model);
-    if (record === undefined) {
-      throw new PageError("model_not_found", `WebLLM's own list has no model "${order.model}"`, { model: order.model });
-    }
-    return record;
-  }
   const url = artifact.requiredText("url");
   const features = artifact.array("features");
   if (features !== undefined && !features.every((feature) => typeof feature === "string")) {
