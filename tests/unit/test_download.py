@@ -150,11 +150,27 @@ async def test_pause_keeps_what_came_and_resume_goes_on() -> None:
     download.resume()
     download.resume()
     result = await download
-    assert host.files.fetched_bytes == SIZE + 4
+    assert host.files.fetched_bytes == result.fetched_bytes == SIZE + 4
     assert {file.url: file.resumed_from for file in result.files}[WEIGHTS] == 400
     download.pause()
     download.resume()
     assert download.state == "done"
+
+
+async def test_what_was_fetched_counts_every_order_of_the_handle_and_no_other() -> None:
+    """Two pauses, on top of 300 bytes that an earlier download had left: the rest was fetched by this one."""
+    storage = ScriptedFiles(web(300, bl.DownloadInterrupted("broke off"), 200, HANG, 100, HANG))
+    with pytest.raises(bl.DownloadInterrupted):
+        await start(ScriptedHost(files=storage))
+    before = storage.fetched_bytes
+    download = start(ScriptedHost(files=storage))
+    for kept in (500, 600):
+        await settle()
+        download.pause()
+        await settle()
+        assert storage.partials[WEIGHTS]["loaded_bytes"] == kept
+        download.resume()
+    assert (await download).fetched_bytes == storage.fetched_bytes - before == SIZE - 300
 
 
 async def test_pause_and_resume_at_once_order_the_page_in_turn() -> None:

@@ -39,7 +39,11 @@ class DownloadedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DownloadResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a download brought: its files, and the bytes that were fetched for them by its last order to the page."""
+    """What a download brought: its files, and the bytes that it fetched for them from the network.
+
+    ``fetched_bytes`` counts from the first byte of the handle to its last, however often it was paused; what an earlier
+    download had left is not in it. Of an order that a pause ended, it counts what the page kept.
+    """
 
     model: str
     files: list[DownloadedFile]
@@ -181,16 +185,21 @@ class DownloadJob:
         self._files = files = await list_files(self._host, self._artifact, refresh=refresh)
         if make_room is not None:
             await make_room(files, stored)
-        self._meter = Meter(self._clock, _what_is_there(files, stored))
         args = {"files": msgspec.to_builtins(files.files), "parallel": parallel}
+        there = _what_is_there(files, await ask_stored(self._host))  # the manifest has come, others may have gone
+        self._meter = Meter(self._clock, there)
+        fetched = 0
         while True:
             await self._running.wait()
             self.state = "downloading"
             result = await self._fetch(args)
             if result is not None:
                 break
+            # An order that was stopped tells nothing: what it brought is what has come to be there.
+            before, there = there, _what_is_there(files, await ask_stored(self._host))
+            fetched += _brought(before, there)
         await self._write_journal(result)
-        return DownloadResult(model=self.model, files=result.files, fetched_bytes=result.fetched_bytes)
+        return DownloadResult(model=self.model, files=result.files, fetched_bytes=fetched + result.fetched_bytes)
 
     async def _fetch(self, args: dict[str, Any]) -> _PageResult | None:
         """Order the files from the page; returns ``None`` when a pause ended it."""
@@ -278,3 +287,8 @@ def _what_is_there(files: FileList, stored: Stored) -> list[FileProgress]:
         else:
             there.append(FileProgress(file.url, "waiting", part.loaded_bytes if part is not None else 0, size))
     return there
+
+
+def _brought(before: list[FileProgress], after: list[FileProgress]) -> int:
+    """Return the bytes that came between two moments; a file that begins anew brings nothing less than nothing."""
+    return sum(max(0, now.loaded_bytes - then.loaded_bytes) for then, now in zip(before, after, strict=True))
