@@ -66,6 +66,22 @@ if TYPE_CHECKING:
     from .models.download import DownloadResult as DownloadResult
     from .models.recommend import Recommendation as Recommendation
     from .models.recommend import Tiers as Tiers
+    from .routing import Breaker as Breaker
+    from .routing import ByCapability as ByCapability
+    from .routing import Candidate as Candidate
+    from .routing import Choice as Choice
+    from .routing import CloudFirst as CloudFirst
+    from .routing import Custom as Custom
+    from .routing import Excluded as Excluded
+    from .routing import Explanation as Explanation
+    from .routing import Explicit as Explicit
+    from .routing import LeastCost as LeastCost
+    from .routing import LeastLatency as LeastLatency
+    from .routing import LocalFirst as LocalFirst
+    from .routing import LocalOnly as LocalOnly
+    from .routing import Policy as Policy
+    from .routing import RoundRobin as RoundRobin
+    from .routing import Router as Router
     from .scripted import Clock as Clock
     from .scripted import ScriptedBackend as ScriptedBackend
     from .scripted import ScriptedHost as ScriptedHost
@@ -121,6 +137,10 @@ _MODULES = {
     # Not with the others: a program that only loads and chats starts sooner without them.
     "models.download": "Download DownloadResult",
     "models.recommend": "Recommendation Tiers",
+    "routing": """
+        Breaker ByCapability Candidate Choice CloudFirst Custom Excluded Explanation Explicit LeastCost LeastLatency
+        LocalFirst LocalOnly Policy RoundRobin Router
+    """,
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",
     "types": """
