@@ -17,7 +17,7 @@ PACKAGE = Path(browserllm.__file__).parent
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
     {"clock", "errors", "facts", "types", "device", "version"},
-    {"request", "host", "script"},
+    {"request", "images", "host", "script", "store", "store_sqlite"},
     {"stream", "channel"},
     {"backend", "scripted_files"},
     {"cloud", "hosts", "models", "routing", "scripted"},

@@ -1,0 +1,119 @@
+"""SQLiteStore: a `KeyValueStore` in a file, for programs outside of a page."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import BrowserLLMError, IntegrityError, QuotaExceeded, Unavailable, Unsupported
+
+if TYPE_CHECKING:
+    import asyncio
+
+BUSY_S = 10.0
+"""How long a statement waits for another process that writes."""
+
+Result = TypeVar("Result")
+
+_CREATE = "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+# A key that begins with the prefix is not before it, which lets SQLite start at the right place.
+_PREFIX = "key >= :prefix AND substr(key, 1, length(:prefix)) = :prefix"
+
+
+class SQLiteStore:
+    """Keeps values in one file, which any number of tasks, loops and processes may share.
+
+    Each call is one statement in a thread of its own, so that the event loop does not wait for the disk; SQLite puts
+    them in order. The file is made when it is first needed, readable by its owner alone, for answers are kept in it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Keep everything in the file ``path``; its folder is made too. Raises `Unsupported` in a page."""
+        if sys.platform == "emscripten":
+            raise Unsupported("SQLiteStore needs threads, and a page's Python has none: use the store of the page")
+        self.path = Path(path)
+        self._connection: sqlite3.Connection | None = None
+        self._opening: asyncio.Lock | None = None
+        self._closed = False
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the value of ``key``; ``None`` when there is none."""
+        rows = await self._run("SELECT value FROM entries WHERE key = :key", key=key)
+        return rows[0][0] if rows else None
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep ``value`` as ``key``. Raises `QuotaExceeded` when the disk is full."""
+        await self._run("INSERT OR REPLACE INTO entries VALUES (:key, :value)", key=key, value=value)
+
+    async def delete(self, key: str) -> None:
+        """Forget ``key``, if it is there."""
+        await self._run("DELETE FROM entries WHERE key = :key", key=key)
+
+    async def items(self, prefix: str = "") -> list[tuple[str, bytes]]:
+        """Return the keys that begin with ``prefix`` and their values, in key order."""
+        return await self._run(f"SELECT key, value FROM entries WHERE {_PREFIX} ORDER BY key", prefix=prefix)  # noqa: S608
+
+    async def clear(self, prefix: str = "") -> None:
+        """Forget every key that begins with ``prefix``."""
+        await self._run(f"DELETE FROM entries WHERE {_PREFIX}", prefix=prefix)  # noqa: S608
+
+    async def close(self) -> None:
+        """Close the file; what is in it stays."""
+        self._closed = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._in_thread(connection.close)
+
+    async def _run(self, statement: str, **values: Any) -> list[Any]:
+        connection = self._connection or await self._open()
+        return await self._in_thread(lambda: connection.execute(statement, values).fetchall())
+
+    async def _open(self) -> sqlite3.Connection:
+        import asyncio
+
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._closed:
+                raise Unavailable(f"the store {str(self.path)!r} is closed; make a new one", reason="closed")
+            if self._connection is None:
+                self._connection = await self._in_thread(self._connect)
+            return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Without a transaction around it, each statement is one; calls from several threads wait for each other.
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            # Readers and one writer at the same time; a crash of the machine may lose the last writes, never more.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_CREATE)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        import asyncio
+
+        try:
+            return await asyncio.to_thread(work)
+        except (sqlite3.Error, OSError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> BrowserLLMError:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL:
+            return QuotaExceeded(f"the disk has no room for the store {str(self.path)!r}: {error}; free some space")
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            return IntegrityError(f"the store {str(self.path)!r} is damaged: {error}; delete the file to start anew")
+        return Unavailable(
+            f"the store {str(self.path)!r} cannot be used: {error}; choose a file that this program may write",
+            reason="closed" if self._closed else "blocked",
+        )
