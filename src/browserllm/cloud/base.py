@@ -205,7 +205,6 @@ class CloudBackend(Backend, ABC):
 
     async def _deltas(self, response: HttpResponse, reader: Reader) -> AsyncGenerator[Delta, None]:
         kind = response.headers.get("content-type", "")
-        decoder = self.decoder()
         if kind.startswith("text/html"):
             start, _ = await response.read_start(4096)
             raise ProtocolError(
@@ -215,7 +214,15 @@ class CloudBackend(Backend, ABC):
         if kind.startswith("application/json"):
             for delta in reader.read_whole(await response.read()):
                 yield delta
-            return
+        else:
+            async with aclosing(self._streamed(response, reader)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        for delta in reader.finish():
+            yield delta
+
+    async def _streamed(self, response: HttpResponse, reader: Reader) -> AsyncGenerator[Delta, None]:
+        decoder = self.decoder()
         try:
             async with aclosing(response.chunks()) as chunks:
                 async for chunk in chunks:
@@ -229,8 +236,6 @@ class CloudBackend(Backend, ABC):
             if not reader.complete:
                 raise
         for delta in _read(reader, decoder.close()):
-            yield delta
-        for delta in reader.finish():
             yield delta
 
     # What a wire format says
