@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 import browserllm as bl
+from browserllm.models.download import start_download
 from browserllm.models.storage import (
     ABANDONED_MS,
     Partial,
@@ -64,7 +66,69 @@ def stock(stored: Stored, *cards: bl.ModelCard) -> bl.Storage:
 def test_the_journals_key_is_the_engines_own_id() -> None:
     """Or, for a build without one, what tells it from the model's others."""
     assert journal_key("qwen", webllm_card("qwen").artifacts[0]) == "qwen-MLC"
-    assert journal_key("own", bl.Artifact(engine="transformersjs", device="wasm", url="u")) == "own/transformersjs/wasm"
+    plain = bl.Artifact(engine="transformersjs", device="wasm", url="u")
+    assert journal_key("own", plain) == "own/transformersjs/wasm"
+    assert journal_key("own", msgspec.structs.replace(plain, dtype="q4")) == "own/transformersjs/wasm/q4"
+
+
+def precisions(*dtypes: str) -> bl.ModelCard:
+    """A model of one's own with builds that have no ids, all in one folder and for one device."""
+    place = {"engine": "transformersjs", "device": "wasm", "url": f"{HUB}/own/"}
+    return bl.ModelCard(id="own", artifacts=[msgspec.convert({**place, "dtype": each}, bl.Artifact) for each in dtypes])
+
+
+def network(suffix: str, size_bytes: int) -> dict[str, str | int | ScriptedFile]:
+    texts = {f"{HUB}/own/{name}": "{}" for name in ("config.json", "tokenizer.json", "tokenizer_config.json")}
+    return {**texts, f"{HUB}/own/onnx/model{suffix}.onnx": ScriptedFile(size_bytes)}
+
+
+async def test_two_precisions_without_ids_are_two_stored_models() -> None:
+    """Each is complete, has its own size, and stays when the other one is deleted."""
+    card = precisions("q8", "q4")
+    files = ScriptedFiles(network("_quantized", 70) | network("_q4", 40))
+    host = ScriptedHost(files=files)
+    manager = bl.ModelManager(host, bl.Catalog([card]))
+    for artifact in card.artifacts:
+        await start_download(host, artifact, model="own")
+    kept = {model.key: model for model in (await manager.storage()).models}
+    assert {key: (model.complete, model.size_bytes) for key, model in kept.items()} == {
+        "own/transformersjs/wasm/q8": (True, 76),
+        "own/transformersjs/wasm/q4": (True, 46),
+    }
+    assert await manager.delete("own/transformersjs/wasm/q8") == 70
+    (left,) = (await manager.storage()).models
+    assert (left.key, left.complete) == ("own/transformersjs/wasm/q4", True)
+
+
+async def test_a_record_of_before_keys_had_a_precision_is_that_of_the_build_it_has() -> None:
+    """It counts as downloaded, for that build alone; fetched again, it is kept under the new key, and once."""
+    card = precisions("q8", "q4")
+    q8, q4 = card.artifacts
+    host = ScriptedHost(files=ScriptedFiles(network("_quantized", 70) | network("_q4", 40)))
+    await start_download(host, q4, model="own")
+    journal = host.files.journal
+    old = "own/transformersjs/wasm"
+    journal[old] = journal.pop(f"{old}/q4") | {"last_used_ms": 5.0}
+    manager = bl.ModelManager(host, bl.Catalog([card]))
+    before = await manager.storage()
+    found = before.find("own", q4)
+    assert found is not None and (found.key, found.complete, found.last_used_ms) == (old, True, 5.0)
+    assert before.find("own", q8) is None
+    assert (await manager.load("own", download=False)).route == []
+    del host.files.entries["transformers-cache", f"{HUB}/own/onnx/model_q4.onnx"]
+    await start_download(host, q4, model="own")
+    assert list(journal) == [f"{old}/q4"]
+    assert journal[f"{old}/q4"]["last_used_ms"] >= 5.0
+
+
+def test_a_part_of_one_precision_is_not_the_others() -> None:
+    """A network that has begun to come belongs to its own build; what all builds read, to the first."""
+    config = file(f"{HUB}/own/config.json", 2, "transformers-cache")
+    part = Partial(f"{HUB}/own/onnx/model_q4.onnx_data", "transformers-cache", 9, 40, NOW_MS)
+    other = Partial(f"{HUB}/own/onnx/model_fp16.onnx", "transformers-cache", 3, 40, NOW_MS)
+    q8, q4 = stock(Stored(entries=[config], partials=[part, other]), precisions("q8", "q4")).models
+    assert (q8.files, q8.partials) == ([config], [other])
+    assert (q4.key, q4.files, q4.partials) == ("own/transformersjs/wasm/q4", [], [part])
 
 
 def test_the_space_is_what_the_browser_says() -> None:

@@ -12,7 +12,16 @@ from ..host import FileProgress, Host, HostStream, Progress, read
 from .card import Artifact
 from .files import FileList, list_files
 from .progress import Meter
-from .storage import Record, Stored, StoredFile, ask_stored, delete_files, journal_key, put_record
+from .storage import (
+    Record,
+    Stored,
+    StoredFile,
+    ask_stored,
+    delete_files,
+    journal_key,
+    put_record,
+    replaced_keys,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -219,6 +228,8 @@ class DownloadJob:
 
     async def _write_journal(self, result: _PageResult) -> None:
         key = journal_key(self.model, self._artifact)
+        journal = self._before.journal if self._before is not None else {}
+        replaced = replaced_keys(self.model, self._artifact, journal)
         files = [StoredFile(file.cache, file.url, file.size_bytes) for file in result.files]
         record = Record(
             model=self.model,
@@ -228,17 +239,10 @@ class DownloadJob:
             files=files,
             size_bytes=sum(file.size_bytes for file in result.files),
             downloaded_ms=self._epoch() * 1000,
-            last_used_ms=self._last_used_ms(key),
+            # Of the record that this one replaces: fetching again is no use.
+            last_used_ms=max(_last_used_ms(journal.get(name)) for name in (key, *replaced)) or None,
         )
-        await put_record(self._host, key, record)
-
-    def _last_used_ms(self, key: str) -> float | None:
-        """Return what the record says that this one replaces: fetching again is no use."""
-        before = self._before.journal.get(key) if self._before is not None else None
-        try:
-            return msgspec.convert(before, Record).last_used_ms
-        except msgspec.ValidationError:
-            return None
+        await put_record(self._host, key, record, remove=replaced)
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)
@@ -271,6 +275,13 @@ class DownloadJob:
         self.finished.set_result(None)
         text = str(self._error) if self._error is not None else ""
         self._tell(self._meter.finish("ready" if self.state == "done" else "error", text))
+
+
+def _last_used_ms(raw: Any) -> float:
+    try:
+        return msgspec.convert(raw, Record).last_used_ms or 0
+    except msgspec.ValidationError:
+        return 0
 
 
 def _what_is_there(files: FileList, stored: Stored) -> list[FileProgress]:

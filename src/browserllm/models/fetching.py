@@ -49,8 +49,7 @@ class Fetcher:
 
         Raises `ModelNotDownloaded` when they must not be fetched or there is no network, and what a download raises.
         """
-        key = journal_key(card.id, artifact)
-        kept = (await self.stock()).find(key)
+        kept = (await self.stock()).find(card.id, artifact)
         if kept is None or not kept.complete:
             if not may_download:
                 raise ModelNotDownloaded(
@@ -74,7 +73,7 @@ class Fetcher:
                     f"offline: connect it and load again, which goes on with what has come already ({error})",
                     data={"model": card.id, "download_bytes": artifact.download_bytes, "reason": "offline"},
                 ) from error
-            kept = (await self.stock()).find(key)
+            kept = (await self.stock()).find(card.id, artifact)
         if kept is not None:
             self._activity.kept[card.id] = kept
 

@@ -20,7 +20,7 @@ from .fit import Candidate, Fit, candidates, fit
 from .loading import LoadedModel, OnProgress, SharedLoad, Wish, load_first, load_one, name_adapter
 from .space import OnFull, Space
 from .standing import Standing, judge_files
-from .storage import Storage, StoredModel, journal_key, plan_eviction
+from .storage import Storage, StoredModel, plan_eviction
 
 if TYPE_CHECKING:
     import builtins
@@ -334,12 +334,13 @@ class ModelManager:
         choice = candidates(_only(card, pinned), await self.host.probe(), engine, device, self._engines)
         if len(choice) == 1 or all(artifact.bundled for artifact, _ in choice):
             return choice
-        here = {model.key for model in (stock or await self.storage()).models if model.complete}
+        stock = stock or await self.storage()
         steps = [(artifact.engine, artifact.device) for artifact, _ in choice]
 
         def rank(candidate: Candidate) -> tuple[int, bool]:
             artifact = candidate.artifact
-            return steps.index((artifact.engine, artifact.device)), journal_key(card.id, artifact) not in here
+            kept = stock.find(card.id, artifact)
+            return steps.index((artifact.engine, artifact.device)), kept is None or not kept.complete
 
         return sorted(choice, key=rank)
 

@@ -9,7 +9,7 @@ import msgspec
 from ..device import DeviceFacts
 from .card import Artifact, ModelCard
 from .fit import Candidate, fit
-from .storage import Storage, journal_key
+from .storage import Storage
 
 LASTS_S = 10.0
 """How long it holds that a model is not loaded: another tab may fetch it, the browser may delete it."""
@@ -94,14 +94,14 @@ def judge_files(
 
 
 def _is_here(card: ModelCard, artifact: Artifact, stock: Storage) -> bool:
-    kept = stock.find(journal_key(card.id, artifact))
+    kept = stock.find(card.id, artifact)
     return artifact.bundled or (kept is not None and kept.complete)
 
 
 def _bytes_left(card: ModelCard, artifact: Artifact, stock: Storage) -> int | None:
     if artifact.download_bytes is None:
         return None
-    kept = stock.find(journal_key(card.id, artifact))
+    kept = stock.find(card.id, artifact)
     return max(0, artifact.download_bytes - (kept.size_bytes if kept is not None else 0))
 
 

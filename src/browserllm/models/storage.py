@@ -6,7 +6,8 @@ used; comparing the two shows what the browser has evicted and what belongs to n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -122,9 +123,14 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
         partials = {partial.url: partial.loaded_bytes for model in self.models for partial in model.partials}
         return sum(files.values()) + sum(partials.values())
 
-    def find(self, key: str) -> StoredModel | None:
-        """Return what is kept under a journal's key."""
-        return next((model for model in self.models if model.key == key), None)
+    def find(self, model: str, artifact: Artifact) -> StoredModel | None:
+        """Return what is kept of a build of a model."""
+        here = {kept.key: kept for kept in self.models}
+        kept = here.get(journal_key(model, artifact))
+        if kept is None and (old := here.get(_old_key(model, artifact))) is not None:
+            # Builds of several precisions shared such a key: it is that of the one whose network it has.
+            kept = old if _has_network(artifact, [*old.files, *old.missing]) else None
+        return kept
 
 
 class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,8 +150,15 @@ class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def journal_key(model: str, artifact: Artifact) -> str:
-    """Return the journal's key of an artifact: the engine's own id, or model, engine and device."""
-    return artifact.id or f"{model}/{artifact.engine}/{artifact.device}"
+    """Return the journal's key of an artifact: the engine's own id, or model, engine, device and precision."""
+    return artifact.id or "/".join(filter(None, (model, artifact.engine, artifact.device, artifact.dtype)))
+
+
+def replaced_keys(model: str, artifact: Artifact, journal: Mapping[str, Any]) -> list[str]:
+    """Return the keys under which an older version kept the record of a build."""
+    old = _old_key(model, artifact)
+    record = _read_record(journal[old]) if old in journal and old != journal_key(model, artifact) else None
+    return [old] if record is not None and _has_network(artifact, record.files) else []
 
 
 async def ask_stored(host: Host) -> Stored:
@@ -252,9 +265,9 @@ async def delete_files(
     return int(result.get("freed_bytes") or 0)
 
 
-async def put_record(host: Host, key: str, record: Record) -> None:
-    """Write a record into the journal, over the one that is there."""
-    await host.call("journal", {"put": {key: msgspec.to_builtins(record)}, "remove": []})
+async def put_record(host: Host, key: str, record: Record, *, remove: Sequence[str] = ()) -> None:
+    """Write a record into the journal, over the one that is there, and in the same step ``remove`` others."""
+    await host.call("journal", {"put": {key: msgspec.to_builtins(record)}, "remove": list(remove)})
 
 
 def _read_record(raw: Any) -> Record | None:
@@ -263,6 +276,28 @@ def _read_record(raw: Any) -> Record | None:
     except msgspec.ValidationError:
         # A record that cannot be read says nothing of its files: they count by their folder, or as orphans.
         return None
+
+
+def _old_key(model: str, artifact: Artifact) -> str:
+    """Return a build's key as it was before the precision became part of it; no key (empty) where there is an id."""
+    return "" if artifact.id is not None else f"{model}/{artifact.engine}/{artifact.device}"
+
+
+def _has_network(artifact: Artifact, files: Iterable[StoredFile]) -> bool:
+    return any(_is_network(artifact, file.url) for file in files)
+
+
+def _is_network(artifact: Artifact, url: str) -> bool:
+    """Whether a URL is, by its name, one of the networks that a build for Transformers.js runs."""
+    from .files import DTYPE_SUFFIXES
+
+    if artifact.files is not None:
+        return any(name.endswith(".onnx") and url.endswith(f"/{name}") for name in artifact.files)
+    dtype = artifact.dtype or ("fp32" if artifact.device == "webgpu" else "q8")
+    return (
+        re.search(rf"/onnx/model{DTYPE_SUFFIXES.get(dtype, '_' + re.escape(dtype))}\.onnx(_data(_\d+)?)?$", url)
+        is not None
+    )
 
 
 def _is_there(file: StoredFile, files: dict[tuple[str, str], StoredFile]) -> bool:
@@ -279,8 +314,8 @@ def _unrecorded(
     """Take from what is loose what lies in the folders of a card's artifacts, and the libraries of those."""
     found: list[StoredModel] = []
     for artifact in card.artifacts:
-        files = [file for file in loose.values() if _is_of(artifact, file.cache) and _is_in(artifact.url, file.url)]
-        parts = [part for part in partials.values() if _is_of(artifact, part.cache) and _is_in(artifact.url, part.url)]
+        files = [file for file in loose.values() if _may_have(artifact, card, file)]
+        parts = [part for part in partials.values() if _may_have(artifact, card, part)]
         if not files and not parts:
             continue
         if artifact.library is not None:
@@ -304,6 +339,15 @@ def _unrecorded(
             )
         )
     return found
+
+
+def _may_have(artifact: Artifact, card: ModelCard, file: StoredFile | Partial) -> bool:
+    """Whether a file that no record claims is, by its place, an artifact's, and no network of the card's others."""
+    if not _is_of(artifact, file.cache) or not _is_in(artifact.url, file.url):
+        return False
+    if ".onnx" not in file.url or _is_network(artifact, file.url):
+        return True
+    return not any(_is_of(other, file.cache) and _is_network(other, file.url) for other in card.artifacts)
 
 
 def _is_of(artifact: Artifact, cache: str) -> bool:
