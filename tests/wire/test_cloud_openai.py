@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import cloud_scenarios as scenarios
 import pytest
+
+import cloud_scenarios as scenarios
 from openai_exchanges import EXCHANGES
 from vendor_server import VendorServer
 
