@@ -13,8 +13,11 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .backend import Backend as Backend
     from .backend import Middleware as Middleware
+    from .cloud.anthropic import Anthropic as Anthropic
     from .cloud.base import CloudBackend as CloudBackend
+    from .cloud.gemini import Gemini as Gemini
     from .cloud.http import Timeouts as Timeouts
+    from .cloud.ollama import Ollama as Ollama
     from .cloud.openai import OpenAI as OpenAI
     from .cloud.prices import Price as Price
     from .device import DeviceFacts as DeviceFacts
@@ -115,8 +118,11 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backend": "Backend Middleware",
+    "cloud.anthropic": "Anthropic",
     "cloud.base": "CloudBackend",
+    "cloud.gemini": "Gemini",
     "cloud.http": "Timeouts",
+    "cloud.ollama": "Ollama",
     "cloud.openai": "OpenAI",
     "cloud.prices": "Price",
     "errors": """

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict, cast
 
 import msgspec
 
@@ -132,7 +132,7 @@ class CloudBackend(Backend, ABC):
             base_url: The API's address: https, or http to this machine.
             name: What responses and routes call this backend.
             headers: Sent with every request; their values are masked like the key.
-            extra_body: Added to the body of every chat as it is, over what this backend wrote.
+            extra_body: Added to the body of every chat as it is, over what this backend wrote; objects are merged.
             timeouts: How long to wait for the connection, and for a byte.
             client: What sends the requests; closed with this backend. By default one of its own.
             prices: US dollars per million tokens by model, instead of the built-in table.
@@ -184,7 +184,7 @@ class CloudBackend(Backend, ABC):
         model = draft.model = request.model or self.model
         self._refuse_private(request, model)
         draft.cost_usd = 0.0 if self.keeps_on_device(model) else None
-        body = {**self.body(request, draft), **self.extra_body}
+        body = _merged(self.body(request, draft), self.extra_body)
         started_at = time.perf_counter()
         first_at: float | None = None
         response = await self._send("POST", self.chat_url(model), msgspec.json.encode(body))
@@ -198,7 +198,8 @@ class CloudBackend(Backend, ABC):
                     first_at = first_at or time.perf_counter()
                     yield delta
             draft.cost_usd = self._cost(model, draft)
-            if first_at is not None:
+            # A server that measured itself knows better.
+            if first_at is not None and draft.timings == Timings():
                 draft.timings = _timings(started_at, first_at, draft.usage.completion_tokens)
         finally:
             await response.aclose()
@@ -443,6 +444,15 @@ def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
         if reader.ended:
             break
         yield from reader.read(event)
+
+
+def _merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(body)
+    for key, value in extra.items():
+        ours = merged.get(key)
+        both = isinstance(ours, dict) and isinstance(value, Mapping)
+        merged[key] = _merged(cast("dict[str, Any]", ours), cast("Mapping[str, Any]", value)) if both else value
+    return merged
 
 
 def _timings(started_at: float, first_at: float, tokens: int) -> Timings:

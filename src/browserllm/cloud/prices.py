@@ -47,6 +47,31 @@ OPENAI: Prices = {
     "gpt-4o-mini": Price(input=0.15, cached_input=0.075, output=0.60),
 }
 
+# Writes are those to the cache of 5 minutes; Haiku 5.5 for prompts up to 100,000 tokens (longer ones cost five times as
+# much). From the models' pages at platform.claude.com/docs, and Haiku's as quoted by others; read on 2026-11-21.
+ANTHROPIC: Prices = {
+    "claude-fable-5-1": Price(input=10.00, cached_input=0.25, cache_write=12.50, output=50.00),
+    "claude-opus-5-5": Price(input=4.00, cached_input=0.20, cache_write=5.00, output=20.00),
+    "claude-sonnet-5-5": Price(input=2.00, cached_input=0.10, cache_write=2.50, output=10.00),
+    "claude-haiku-5-5": Price(input=0.10, cached_input=0.01, cache_write=0.125, output=0.50),
+    "claude-opus-5": Price(input=5.00, cached_input=0.50, cache_write=6.25, output=25.00),
+    "claude-sonnet-5": Price(input=2.00, cached_input=0.20, cache_write=2.50, output=10.00),
+    "claude-haiku-4-5": Price(input=1.00, cached_input=0.10, cache_write=1.25, output=5.00),
+}
+
+# For prompts up to 200,000 tokens where length matters (2.5 Pro). 4 Argon and 3.8 Flash are sold at half of this until
+# the end of November and of December 2026. From ai.google.dev/gemini-api/docs/pricing as quoted by others; read on
+# 2026-11-21.
+GEMINI: Prices = {
+    "gemini-4-argon": Price(input=4.00, cached_input=0.20, output=20.00),
+    "gemini-3.8-flash": Price(input=1.50, cached_input=0.15, output=7.50),
+    "gemini-3.6-flash": Price(input=1.50, cached_input=0.15, output=7.50),
+    "gemini-3.5-flash-lite": Price(input=0.30, cached_input=0.03, output=2.50),
+    "gemini-2.5-pro": Price(input=1.25, output=10.00),
+    "gemini-2.5-flash": Price(input=0.30, output=2.50),
+    "gemini-2.5-flash-lite": Price(input=0.10, output=0.40),
+}
+
 _DATED = re.compile(r"-(\d{4}-?\d{2}-?\d{2}|latest)$")
 
 

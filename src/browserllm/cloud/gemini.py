@@ -1,0 +1,278 @@
+"""Google's Gemini API, generateContent: https://ai.google.dev/api/generate-content.
+
+Tools and answers take JSON Schema as it is (``parametersJsonSchema``, ``responseJsonSchema``). Thoughts are shown when
+they are asked for: ``extra_body={"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}``; a model that
+does not think refuses that, so it is not the default.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote as url_quote
+
+import msgspec
+
+from ..backend import unsupported
+from ..errors import InvalidRequest
+from ..stream import Draft
+from ..types import (
+    AudioPart,
+    Capabilities,
+    ChatRequest,
+    ContentPart,
+    ImagePart,
+    Message,
+    ModelInfo,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from .base import CloudBackend, Reader
+from .failures import Place, VendorError
+from .gemini_reader import GeminiReader, read_error
+from .history import arguments_object, signature_for, tool_name_of
+from .http import Secret
+from .parts import Media, json_format_of, media_of, tool_choice_of
+from .prices import GEMINI
+
+NO_SIGNATURE = "skip_thought_signature_validator"
+"""What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.
+See https://ai.google.dev/gemini-api/docs/thought-signatures."""
+
+_UNSIGNED = re.compile(r"(models/)?(gemini-[12]\b|gemma)")
+"""The models that want no signature."""
+
+# Our field, theirs.
+_NUMBERS = {
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "max_tokens": "maxOutputTokens",
+    "seed": "seed",
+    "frequency_penalty": "frequencyPenalty",
+    "presence_penalty": "presencePenalty",
+}
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
+
+
+class Gemini(CloudBackend):
+    """Gemini, over Google's Gemini API. Takes the same arguments as every cloud backend: see `CloudBackend`."""
+
+    vendor = "gemini"
+    default_base_url = "https://generativelanguage.googleapis.com/v1beta"
+    key_hosts = ("googleapis.com",)
+    key_variables = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    default_prices = GEMINI
+    capabilities = Capabilities(
+        images=True,
+        audio=True,
+        tools=True,
+        parameters=frozenset(
+            {*_NUMBERS, "stop", "logprobs", "top_logprobs", "response_format", "tools", "tool_choice"},
+        ),
+    )
+
+    def chat_url(self, model: str) -> str:
+        """Return where chats are sent; a model that names its collection (``tunedModels/...``) is left in it."""
+        path = model if "/" in model else f"models/{model}"
+        return f"{self.base_url}/{url_quote(path)}:streamGenerateContent?alt=sse"
+
+    def auth_headers(self, key: Secret) -> dict[str, Secret]:
+        """Return the headers that carry the key, which is never in an address."""
+        return {"x-goog-api-key": key}
+
+    def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
+        """Return the body that asks for an answer."""
+        return content_body(request, draft, request.model or self.model)
+
+    def reader(self, draft: Draft, place: Place) -> Reader:
+        """Return what reads the answer."""
+        return GeminiReader(draft, place)
+
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error's body says."""
+        return read_error(body)
+
+    def models_url(self, page: str | None) -> str:
+        """Return where the models are listed."""
+        token = f"&pageToken={url_quote(page, safe='')}" if page else ""
+        return f"{self.base_url}/models?pageSize=1000{token}"
+
+    def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
+        """Return the models of one page that answer chats, and what asks for the next one."""
+        page = msgspec.json.decode(body, type=_ModelPage)
+        models = [
+            ModelInfo(
+                id=each.name.removeprefix("models/"),
+                name=each.display_name,
+                context_window=each.input_token_limit,
+            )
+            for each in page.models
+            if "generateContent" in each.supported_generation_methods
+        ]
+        return models, page.next_page_token or None
+
+
+# The request
+
+
+def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, Any]:
+    """Return the body of a request, and report what it cannot say."""
+    body: dict[str, Any] = {"contents": _contents(request, draft, model)}
+    system = [{"text": message.text} for message in request.messages if message.role == "system" and message.text]
+    if system:
+        body["systemInstruction"] = {"parts": system}
+    if request.tools:
+        body["tools"] = [
+            {
+                "functionDeclarations": [
+                    {
+                        "name": tool.name,
+                        **({"description": tool.description} if tool.description else {}),
+                        **({"parametersJsonSchema": tool.parameters} if tool.parameters else {}),
+                    }
+                    for tool in request.tools
+                ]
+            }
+        ]
+    choice = tool_choice_of(request)
+    if choice is not None and request.tools:
+        config: dict[str, Any] = {"mode": _MODES[choice.mode]}
+        if choice.name:
+            config["allowedFunctionNames"] = [choice.name]
+        body["toolConfig"] = {"functionCallingConfig": config}
+    generation = _generation(request)
+    if generation:
+        body["generationConfig"] = generation
+    if request.n > 1:
+        unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+    if request.logit_bias:
+        unsupported(draft, "logit_bias", "this API has none; it was left out")
+    if any(message.name for message in request.messages):
+        unsupported(draft, "messages", "this API knows no names of speakers; they were left out")
+    return body
+
+
+def _generation(request: ChatRequest) -> dict[str, Any]:
+    generation: dict[str, Any] = {
+        theirs: value for ours, theirs in _NUMBERS.items() if (value := getattr(request, ours)) is not None
+    }
+    if request.stop:
+        generation["stopSequences"] = request.stop
+    if request.logprobs:
+        generation["responseLogprobs"] = True
+        if request.top_logprobs:
+            generation["logprobs"] = request.top_logprobs
+    shape = json_format_of(request)
+    if shape is not None:
+        generation["responseMimeType"] = "application/json"
+        if shape.schema is not None:
+            generation["responseJsonSchema"] = shape.schema
+    return generation
+
+
+def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, Any]]:
+    """Return the turns: the user's and the model's alternate, results apart from what the user says."""
+    contents: list[dict[str, Any]] = []
+    last = ""
+    for index, message in enumerate(request.messages):
+        if message.role == "system":
+            if any(not isinstance(part, TextPart) for part in _parts_of(message)):
+                unsupported(draft, "messages", "system messages are text alone here; the rest was left out")
+            continue
+        if message.role == "assistant":
+            parts = _model_parts(message, draft, model)
+        else:
+            parts = [
+                sent
+                for part in _parts_of(message)
+                if (sent := _user_part(part, request.messages[:index], draft)) is not None
+            ]
+        if not parts:
+            continue
+        if message.role == last:
+            contents[-1]["parts"] += parts
+        else:
+            contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
+        last = message.role
+    if not contents:
+        raise InvalidRequest("messages holds nothing but empty texts; say something", parameter="messages")
+    if contents[0]["role"] == "model":
+        # A call must follow a user's turn.
+        contents.insert(0, {"role": "user", "parts": [{"text": "…"}]})
+        draft.warn(
+            "messages", "they begin with the assistant; a user's turn '…' was put before, for this API wants one"
+        )
+    return contents
+
+
+def _parts_of(message: Message) -> list[ContentPart]:
+    return [TextPart(message.content)] if isinstance(message.content, str) else message.content
+
+
+def _user_part(part: ContentPart, before: list[Message], draft: Draft) -> dict[str, Any] | None:
+    if isinstance(part, TextPart):
+        # A part without data is refused.
+        return {"text": part.text} if part.text else None
+    if isinstance(part, (ImagePart, AudioPart)):
+        return _media_part(part)
+    if isinstance(part, ToolResultPart):
+        return {
+            "functionResponse": {
+                "id": part.id,
+                "name": tool_name_of(part, before),
+                "response": {"error" if part.is_error else "output": part.content},
+            }
+        }
+    unsupported(draft, "messages", "only the assistant reasons and calls tools; such a part was left out")
+    return None
+
+
+def _media_part(part: ImagePart | AudioPart) -> dict[str, Any]:
+    media = media_of(part)
+    if isinstance(media, Media):
+        return {"inlineData": {"mimeType": media.media_type, "data": media.base64}}
+    return {"fileData": {"fileUri": media, **({"mimeType": part.media_type} if part.media_type else {})}}
+
+
+def _model_parts(message: Message, draft: Draft, model: str) -> list[dict[str, Any]]:
+    """Return a turn of the model: what it said, the signature of that, and its calls with theirs.
+
+    Thoughts themselves do not go back: the signatures stand for them.
+    """
+    said: list[dict[str, Any]] = []
+    signed: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
+    for part in _parts_of(message):
+        if isinstance(part, TextPart):
+            said += [{"text": part.text}] if part.text else []
+        elif isinstance(part, ReasoningPart):
+            signature = signature_for("gemini", model, part.signature)
+            # Parts with a signature and without are not to be put together, so it has one of its own.
+            signed += [{"text": "", "thoughtSignature": signature}] if signature else []
+        elif isinstance(part, ToolCallPart):
+            call: dict[str, Any] = {"functionCall": {"id": part.id, "name": part.name, "args": arguments_object(part)}}
+            signature = signature_for("gemini", model, part.signature)
+            # Of calls side by side, the first one has the signature.
+            if signature is None and not calls and not _UNSIGNED.match(model):
+                signature = NO_SIGNATURE
+            calls.append(call if signature is None else {**call, "thoughtSignature": signature})
+        elif isinstance(part, (ImagePart, AudioPart)):
+            said.append(_media_part(part))
+        else:
+            unsupported(draft, "messages", "an assistant's turn cannot have results; they were left out")
+    return said + signed + calls
+
+
+class _Model(msgspec.Struct, rename="camel"):
+    name: str
+    display_name: str = ""
+    input_token_limit: int | None = None
+    supported_generation_methods: list[str] = []
+
+
+class _ModelPage(msgspec.Struct, rename="camel"):
+    models: list[_Model]
+    next_page_token: str = ""

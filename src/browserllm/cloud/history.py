@@ -1,0 +1,59 @@
+"""How what one model said goes back to a model: its signatures, its calls' arguments, its tools' names.
+
+A signature is a vendor's seal on its model's thinking. It goes back unchanged, and to nobody else: another vendor, and
+by now another model of the same vendor, refuses a chat that holds one. So it is kept with the model's name before it
+(``"anthropic/claude-sonnet-5-5:EqQB..."``). One without a name was put there by the program, and is sent as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from ..errors import InvalidRequest
+from ..types import Message, ToolCallPart, ToolResultPart
+
+
+def mark_signature(vendor: str, model: str, signature: str) -> str:
+    """Return the signature as it is kept in a history; signatures are base64 and hold no colon."""
+    return f"{vendor}/{model}:{signature}"
+
+
+def signature_for(vendor: str, model: str, kept: str | None) -> str | None:
+    """Return the signature to send to a model; ``None`` when there is none, or it is another model's."""
+    signer, mark, signature = (kept or "").rpartition(":")
+    return (signature or None) if not mark or signer == f"{vendor}/{model}" else None
+
+
+def new_call_id() -> str:
+    """Make an id for a tool call that came without one; every vendor takes it."""
+    return f"call_{os.urandom(9).hex()}"
+
+
+def arguments_object(call: ToolCallPart) -> dict[str, Any]:
+    """Return a call's arguments as the object that vendors want in a history.
+
+    A model may have written what is no object, or no JSON at all; it then finds its own words under ``INVALID_JSON``.
+    """
+    if not call.arguments.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(call.arguments)
+    except (msgspec.DecodeError, UnicodeError):
+        value = None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"INVALID_JSON": call.arguments}
+
+
+def tool_name_of(result: ToolResultPart, before: Sequence[Message]) -> str:
+    """Return the name of the tool whose result this is; raises `InvalidRequest` when nobody called it."""
+    for message in reversed(before):
+        for call in message.tool_calls:
+            if call.id == result.id:
+                return call.name
+    raise InvalidRequest(
+        f"the tool result with id {result.id!r} answers no tool call before it; keep the message that holds the call",
+        parameter="messages",
+    )

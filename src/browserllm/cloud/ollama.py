@@ -1,0 +1,269 @@
+"""Ollama's own API: https://docs.ollama.com/api/chat.
+
+On this machine (the default address) it keeps requests on the device: they cost nothing and may be private. Models of
+Ollama's cloud leave it all the same, whatever server is asked for them; they are told by their names, and before a
+private request is sent, the server is asked whether it would pass it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Unpack
+
+import msgspec
+
+from ..backend import unsupported
+from ..errors import InvalidRequest, ProtocolError, Unavailable
+from ..stream import Delta, Draft
+from ..types import (
+    AudioPart,
+    Capabilities,
+    ChatRequest,
+    ImagePart,
+    Message,
+    ModelInfo,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from .address import is_loopback
+from .base import CloudBackend, CloudOptions, Reader
+from .events import EventDecoder, JsonLines
+from .failures import Place, VendorError
+from .history import arguments_object, tool_name_of
+from .http import Secret
+from .ollama_reader import OllamaReader, read_error
+from .parts import Media, json_format_of, media_of, tool_choice_of
+
+# Our field, theirs.
+_OPTIONS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "max_tokens": "num_predict",
+    "seed": "seed",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+}
+
+
+class Ollama(CloudBackend):
+    """Models that an Ollama server runs, by default the one on this machine."""
+
+    vendor = "ollama"
+    default_base_url = "http://127.0.0.1:11434"
+    key_hosts = ("ollama.com",)
+    key_variables = ("OLLAMA_API_KEY",)
+    capabilities = Capabilities(
+        images=True,
+        tools=True,
+        parameters=frozenset({*_OPTIONS, "stop", "logprobs", "top_logprobs", "response_format", "tools"}),
+    )
+
+    def __init__(self, model: str, *, num_ctx: int | None = None, **options: Unpack[CloudOptions]) -> None:
+        """Answer with ``model``; ``num_ctx`` is its context window in tokens, the server's own choice by default.
+
+        ``options`` are those of `CloudBackend`; ``leaves_device`` is ``False`` for an address on this machine.
+        """
+        if num_ctx is not None and num_ctx < 1:
+            raise InvalidRequest(f"num_ctx={num_ctx!r} is out of range: it must be at least 1", parameter="num_ctx")
+        if "leaves_device" not in options:
+            options["leaves_device"] = not is_loopback(options.get("base_url") or self.default_base_url)
+        super().__init__(model, **options)
+        self.num_ctx = num_ctx
+        self._passed_on: set[str] = set()
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Send the request and read the answer as it comes; a private one only once it is sure to stay here."""
+        model = request.model or self.model
+        if request.private and self.keeps_on_device(model):
+            await self._ask_where(model)
+        async with aclosing(super().generate(request, draft)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    def keeps_on_device(self, model: str) -> bool:
+        """Say whether a request for this model stays here; models of Ollama's cloud do not."""
+        name = model.strip().lower()
+        return not self.leaves_device and not name.endswith(("-cloud", ":cloud")) and model not in self._passed_on
+
+    def chat_url(self, model: str) -> str:
+        """Return where chats are sent."""
+        return f"{self.base_url}/api/chat"
+
+    def auth_headers(self, key: Secret) -> dict[str, Secret]:
+        """Return the headers that carry the key."""
+        return {"authorization": Secret("Bearer " + key)}
+
+    def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
+        """Return the body that asks for a stream."""
+        return chat_body(request, draft, request.model or self.model, self.num_ctx)
+
+    def reader(self, draft: Draft, place: Place) -> Reader:
+        """Return what reads the answer."""
+        return OllamaReader(draft, place, self._passed_on.add)
+
+    def decoder(self) -> EventDecoder:
+        """Return what makes events of bytes: one JSON text a line."""
+        return JsonLines()
+
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error's body says."""
+        return read_error(body)
+
+    def models_url(self, page: str | None) -> str:
+        """Return where the models are listed."""
+        return f"{self.base_url}/api/tags"
+
+    def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
+        """Return the models that the server has."""
+        models = msgspec.json.decode(body, type=_Tags).models
+        self._passed_on |= {name for each in models if each.remote_host for name in (each.name, each.model)}
+        return [ModelInfo(id=each.model or each.name, downloaded=not each.remote_host) for each in models], None
+
+    async def _ask_where(self, model: str) -> None:
+        """Raise `Unavailable` when the server would pass requests for this model on to another one."""
+        response = await self._send("POST", f"{self.base_url}/api/show", msgspec.json.encode({"model": model}))
+        try:
+            if response.status != 200:
+                raise await self._failure(response, self._place(model, response))
+            shown = msgspec.json.decode(await response.read(), type=_Shown)
+        except msgspec.DecodeError as error:
+            raise ProtocolError(f"{self.name!r} did not say where {model!r} runs ({error}); nothing was sent") from None
+        finally:
+            await response.aclose()
+        if shown.remote_host or shown.remote_model:
+            self._passed_on.add(model)
+            raise Unavailable(
+                f"the request is private, and {self.name!r} would pass it on to {shown.remote_host!r}, where {model!r} "
+                "runs: nothing was sent; use a model that runs on this device",
+                reason="private",
+                data={"backend": self.name, "model": model},
+            )
+
+
+class _Shown(msgspec.Struct):
+    remote_host: str = ""
+    remote_model: str = ""
+
+
+class _Tag(msgspec.Struct):
+    name: str = ""
+    model: str = ""
+    remote_host: str = ""
+
+
+class _Tags(msgspec.Struct):
+    models: list[_Tag]
+
+
+# The request
+
+
+def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | None = None) -> dict[str, Any]:
+    """Return the body of a request for a stream, and report what it cannot say."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": _messages(request, draft),
+        "stream": True,
+        # Otherwise a chat that is too long loses its beginning, and nobody is told.
+        "truncate": False,
+    }
+    options: dict[str, Any] = {
+        theirs: value for ours, theirs in _OPTIONS.items() if (value := getattr(request, ours)) is not None
+    }
+    if request.stop:
+        options["stop"] = request.stop
+    if num_ctx is not None:
+        options["num_ctx"] = num_ctx
+    if options:
+        body["options"] = options
+    tools = request.tools
+    choice = tool_choice_of(request)
+    if choice is not None and choice.mode == "none":
+        tools = []
+    elif choice is not None and choice.mode != "auto":
+        unsupported(draft, "tool_choice", "this API cannot make a model call a tool; it may choose")
+    if tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": {"type": "object", "properties": {}, **tool.parameters},
+                },
+            }
+            for tool in tools
+        ]
+    shape = json_format_of(request)
+    if shape is not None:
+        body["format"] = "json" if shape.schema is None else shape.schema
+    if request.logprobs:
+        body["logprobs"] = True
+        if request.top_logprobs:
+            body["top_logprobs"] = request.top_logprobs
+    if request.n > 1:
+        unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+    if request.logit_bias:
+        unsupported(draft, "logit_bias", "this API has none; it was left out")
+    if any(message.name for message in request.messages):
+        unsupported(draft, "messages", "this API knows no names of speakers; they were left out")
+    return body
+
+
+def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:
+    """Return the messages, one for each result; the models' own templates cope with the order of roles."""
+    messages: list[dict[str, Any]] = []
+    for index, message in enumerate(request.messages):
+        if isinstance(message.content, str):
+            messages.append({"role": message.role, "content": message.content})
+            continue
+        if message.role == "tool":
+            for part in message.content:
+                if isinstance(part, ToolResultPart):
+                    messages.append(_result(part, tool_name_of(part, request.messages[:index])))
+                else:
+                    unsupported(draft, "messages", "a tool's turn can have results only; another part was left out")
+            continue
+        messages.append(_message(message, draft))
+    return messages
+
+
+def _result(part: ToolResultPart, name: str) -> dict[str, Any]:
+    return {
+        "role": "tool",
+        # There is no other place to say that a tool failed.
+        "content": f"Error: {part.content}" if part.is_error else part.content,
+        "tool_name": name,
+        "tool_call_id": part.id,
+    }
+
+
+def _message(message: Message, draft: Draft) -> dict[str, Any]:
+    sent: dict[str, Any] = {"role": message.role, "content": message.text}
+    images: list[str] = []
+    calls: list[dict[str, Any]] = []
+    for part in message.content:
+        if isinstance(part, ImagePart):
+            media = media_of(part)
+            if isinstance(media, Media):
+                images.append(media.base64)
+            else:
+                unsupported(draft, "messages", f"this API fetches no images; {media!r} was left out, pass its bytes")
+        elif isinstance(part, AudioPart):
+            unsupported(draft, "messages", "this API takes no sound; it was left out")
+        elif isinstance(part, ToolCallPart):
+            function = {"index": len(calls), "name": part.name, "arguments": arguments_object(part)}
+            calls.append({"id": part.id, "function": function})
+        elif not isinstance(part, (TextPart, ReasoningPart)):
+            unsupported(draft, "messages", f"a turn of role {message.role!r} cannot have results; they were left out")
+    if message.reasoning:
+        sent["thinking"] = message.reasoning
+    if images:
+        sent["images"] = images
+    if calls:
+        sent["tool_calls"] = calls
+    return sent
