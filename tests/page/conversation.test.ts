@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { MLCEngine, type ChatCompletionRequest } from "@mlc-ai/web-llm";
 import { describe, expect, it } from "vitest";
 import { isRecord, type JsonRecord } from "../../web/src/engine/fields.ts";
-import type { Message } from "../../web/src/engine/options.ts";
+import type { TextMessage as Message } from "../../web/src/engine/options.ts";
 import { readInternals } from "../../web/src/engine/webllm/internals.ts";
 import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
 

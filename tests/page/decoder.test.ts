@@ -63,6 +63,34 @@ describe("the decode loop", () => {
     expect(await make().decoder.run(job([1], { maxTokens: 1 }))).toMatchObject({ finish: "length", generated: 1 });
   });
 
+  it("has what a piece needs prepared before it is fed, and hears a stop between two steps of that", async () => {
+    const { network, decoder } = make();
+    const steps: string[] = [];
+    const feed = network.feed.bind(network);
+    const prepared: TokenModel = Object.assign(network, {
+      feed: (ids: readonly number[], past: number) => {
+        steps.push(`feed ${ids.join()}`);
+        return feed(ids, past);
+      },
+      prepare: async (ids: readonly number[], goOn: () => Promise<boolean>) => {
+        for (const id of ids.filter((each) => each < 0)) {
+          if (!(await goOn())) return false;
+          steps.push(`prepare ${id}`);
+          if (id === -3) stop.abort();
+        }
+        return true;
+      },
+    });
+    const stop = new AbortController();
+    expect(prepared).toBe(network);
+    expect(await decoder.run(job([1, -1, 2, -2, 6], { maxTokens: 1 }))).toMatchObject({ generated: 1, cached: 0 });
+    expect(steps).toEqual(["prepare -1", "prepare -2", "feed 1,-1,2,-2", "feed 6"]);
+    // The same numbers are the same image, which is there; another one is not.
+    expect(await decoder.run(job([1, -1, 2, -2, 6, 7], { maxTokens: 1 }))).toMatchObject({ cached: 5 });
+    expect(await decoder.run(job([1, -3, -4], { signal: stop.signal }))).toEqual({ finish: "cancelled", generated: 0, cached: 0 });
+    expect(steps.slice(4)).toEqual(["feed 7", "prepare -3"]);
+  });
+
   it("ends when the text has ended", async () => {
     const { decoder } = make();
     expect(await decoder.run(job([1], { onToken: (id) => id < 4 }))).toMatchObject({ finish: "stop", generated: 3 });

@@ -1,7 +1,7 @@
 /** Small stand-ins that several tests share. */
 
 import type { Clock } from "../../web/src/engine/outbox.ts";
-import type { ChatOutcome, EmitText, Engine, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
+import type { ChatOutcome, EmitText, Engine, InputKind, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
 import type { ChatRequest } from "../../web/src/engine/options.ts";
 import type { LoadOrder } from "../../web/src/engine/protocol.ts";
 import type { FileFetcher, FileStore } from "../../web/src/engine/files/operations.ts";
@@ -65,6 +65,7 @@ export class FakeModel implements LoadedModel {
   readonly device = "webgpu";
   readonly adapter = "fake";
   readonly context_window = 100;
+  readonly input: readonly InputKind[] = ["text"];
   readonly loss = new Gate<string>();
   readonly lost = this.loss.promise;
   readonly chats: { request: ChatRequest; emit: EmitText; signal: AbortSignal; end: Gate<ChatOutcome> }[] = [];

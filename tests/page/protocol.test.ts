@@ -114,6 +114,16 @@ describe("what a request may say", () => {
     expect(read(chat({ temperature: null, stop: null }))).toMatchObject({ request: { chat: { options: { temperature: undefined } } } });
   });
 
+  it("reads parts, and leaves a text a text", () => {
+    const parts = [
+      { type: "text", text: "a" },
+      { type: "image", url: "https://x.test/a.png" },
+      { type: "image", url: "data:image/png;base64,AA==" },
+    ];
+    const messages = [{ role: "user", content: parts }, { role: "assistant", content: "b" }];
+    expect(read(chat({ messages }))).toMatchObject({ request: { chat: { messages } } });
+  });
+
   it("keeps the names of options it does not know, to warn of them", () => {
     expect(read(chat({ mirostat: 2, typical_p: null }))).toMatchObject({ request: { chat: { unknown: ["mirostat"] } } });
   });
@@ -125,7 +135,16 @@ describe("what a request may say", () => {
     [{ messages: "hi" }, "messages"],
     [{ messages: ["hi"] }, "messages[0]"],
     [{ messages: [{ role: "robot", content: "x" }] }, "messages[0].role"],
-    [{ messages: [{ role: "user", content: [1] }] }, "messages[0].content"],
+    [{ messages: [{ role: "user", content: 1 }] }, "messages[0].content"],
+    [{ messages: [{ role: "user", content: [] }] }, "messages[0].content"],
+    [{ messages: [{ role: "user", content: Array.from({ length: 257 }, () => ({ type: "text", text: "a" })) }] }, "messages[0].content"],
+    [{ messages: [{ role: "assistant", content: [{ type: "text", text: "a" }] }] }, "messages[0].content"],
+    [{ messages: [{ role: "user", content: [1] }] }, "messages[0].content[0]"],
+    [{ messages: [{ role: "user", content: [{ type: "sound", url: "https://x.test" }] }] }, "messages[0].content[0].type"],
+    [{ messages: [{ role: "user", content: [{ type: "text" }] }] }, "messages[0].content[0].text"],
+    [{ messages: [{ role: "user", content: [{ type: "image" }] }] }, "messages[0].content[0].url"],
+    [{ messages: [{ role: "user", content: [{ type: "image", url: "file:///a.png" }] }] }, "messages[0].content[0].url"],
+    [{ messages: [{ role: "user", content: [{ type: "image", url: "data:image/svg+xml;base64,AA==" }] }] }, "messages[0].content[0].url"],
     [{ max_tokens: 0 }, "max_tokens"],
     [{ max_tokens: 1.5 }, "max_tokens"],
     [{ temperature: -1 }, "temperature"],

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { PageError } from "../../web/src/engine/errors.ts";
 import type { LoadProgress } from "../../web/src/engine/engine.ts";
-import { contextWindow, endTokens, samplerDefaults } from "../../web/src/engine/transformersjs/config.ts";
+import { contextWindow, endTokens, kindOf, normalizes, poolingOf, samplerDefaults } from "../../web/src/engine/transformersjs/config.ts";
 import { loadError, runError } from "../../web/src/engine/transformersjs/errors.ts";
 import { CACHE, ModelFiles } from "../../web/src/engine/transformersjs/files.ts";
 import { FakeCaches } from "./browser_storage.ts";
@@ -15,6 +15,24 @@ describe("a model's configuration", () => {
     expect(contextWindow({ text_config: { max_position_embeddings: 8 } })).toBe(8);
     expect(contextWindow({ max_position_embeddings: "2048" })).toBeNull();
     expect(contextWindow(null)).toBeNull();
+  });
+
+  it("tells what the model is for", () => {
+    expect(kindOf({ model_type: "idefics3", architectures: ["Idefics3ForConditionalGeneration"] })).toBe("vision");
+    expect(kindOf({ model_type: "smolvlm" })).toBe("vision");
+    for (const name of ["BertModel", "MPNetModel", "Qwen3Model"]) expect(kindOf({ architectures: [name] })).toBe("embedding");
+    for (const name of ["LlamaForCausalLM", "GPT2LMHeadModel", "Gemma3ForConditionalGeneration"]) expect(kindOf({ architectures: [name] })).toBe("chat");
+    for (const config of [null, {}, { architectures: "BertModel" }, { architectures: [] }]) expect(kindOf(config)).toBe("chat");
+  });
+
+  it("tells how the tokens of a text become one vector", () => {
+    expect(poolingOf({ pooling_mode_mean_tokens: true, pooling_mode_cls_token: false })).toBe("mean");
+    expect(poolingOf({ pooling_mode_mean_tokens: false, pooling_mode_cls_token: true })).toBe("cls");
+    expect(poolingOf({ pooling_mode_lasttoken: true })).toBe("last");
+    for (const config of [null, {}, { pooling_mode_max_tokens: true }]) expect(poolingOf(config)).toBeNull();
+    const modules = [{ type: "sentence_transformers.models.Transformer" }, { type: "sentence_transformers.models.Normalize" }];
+    expect(normalizes(modules)).toBe(true);
+    for (const config of [null, modules.slice(0, 1), [1]]) expect(normalizes(config)).toBe(false);
   });
 
   it("tells the tokens that end an answer, wherever they are", () => {

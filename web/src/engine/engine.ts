@@ -50,17 +50,21 @@ export interface ChatOutcome {
 /** Receives text as it is generated: `tokens` is how many tokens the text stands for. */
 export type EmitText = (text: string, tokens: number, logprobs?: readonly TokenLogprob[]) => void;
 
+export type InputKind = "text" | "image";
+
 export interface LoadedModel {
   readonly device: Device;
   /** The GPU in words, or null on the CPU. */
   readonly adapter: string | null;
   readonly context_window: number | null;
+  /** What a chat may hold; a model for embeddings takes text. */
+  readonly input: readonly InputKind[];
   /** Settles only when the model is gone by itself (a lost GPU device), with the reason; see also `unload`. */
   readonly lost: Promise<string>;
 
   /** Generate. When `signal` fires, end soon with finish reason `cancelled`; the next chat works at once. */
   chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome>;
-  countTokens(content: CountRequest["content"]): Promise<number>;
+  countTokens(content: CountRequest["content"], signal: AbortSignal): Promise<number>;
   embed(request: EmbedRequest, signal: AbortSignal): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }>;
   /** Free everything the model holds; safe to call twice and after a loss. */
   unload(): Promise<void>;

@@ -8,14 +8,14 @@ export const engines: readonly EngineEntry[] = [
     name: "webllm",
     version: dependencies["@mlc-ai/web-llm"],
     devices: ["webgpu"],
-    capabilities: ["chat", "embed", "logprobs", "structured_output"],
+    capabilities: ["chat", "embed", "images", "logprobs", "structured_output"],
     import: async () => new (await import("./webllm/engine.ts")).WebLlmEngine(),
   },
   {
     name: "transformersjs",
     version: dependencies["@huggingface/transformers"],
     devices: ["webgpu", "wasm"],
-    capabilities: ["chat", "logprobs"],
+    capabilities: ["chat", "embed", "images", "logprobs"],
     import: async () => new (await import("./transformersjs/engine.ts")).TransformersJsEngine(),
   },
 ];

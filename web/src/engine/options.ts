@@ -6,9 +6,28 @@ import { Fields, isRecord, show, type JsonRecord } from "./fields.ts";
 export type Role = "system" | "user" | "assistant" | "tool";
 const ROLES: readonly Role[] = ["system", "user", "assistant", "tool"];
 
-export interface Message {
+export interface TextPart {
+  readonly type: "text";
+  readonly text: string;
+}
+
+/** An image by its address: `data:` with the bytes, or http(s), which the page fetches (images.ts). */
+export interface ImagePart {
+  readonly type: "image";
+  readonly url: string;
+}
+
+export type Part = TextPart | ImagePart;
+
+export interface TextMessage {
   readonly role: Role;
   readonly content: string;
+}
+
+export interface Message {
+  readonly role: Role;
+  /** Parts come from role "user" alone. */
+  readonly content: string | readonly Part[];
 }
 
 /** Sampling and output options; what is absent is the engine's own default. */
@@ -63,6 +82,8 @@ const OPTION_NAMES = [
 ] as const;
 
 const MAX_STOPS = 64;
+const MAX_PARTS = 256;
+const IMAGE_URL = /^(?:https?:\/\/[^/?#]|data:image\/(?:png|jpeg|webp|gif);base64,)/;
 
 export function parseChatArgs(args: Fields): ChatRequest {
   return {
@@ -116,11 +137,27 @@ function readMessages(args: Fields): readonly Message[] {
       throw invalid(`${where}.role`, `'${where}.role' must be one of ${ROLES.join(", ")}, not ${show(value["role"])}`);
     }
     const content = value["content"];
-    if (typeof content !== "string") {
-      throw invalid(`${where}.content`, `'${where}.content' must be text, not ${show(content)}`);
+    if (typeof content === "string") return { role, content };
+    if (role !== "user" || !Array.isArray(content)) {
+      const expected = role === "user" ? "text or a list of parts" : `text from role ${role}`;
+      throw invalid(`${where}.content`, `'${where}.content' must be ${expected}, not ${show(content)}`);
     }
-    return { role, content };
+    if (content.length === 0 || content.length > MAX_PARTS) {
+      throw invalid(`${where}.content`, `'${where}.content' must have 1 to ${MAX_PARTS} parts, not ${content.length}`);
+    }
+    return { role, content: content.map((part, position) => readPart(part, `${where}.content[${position}]`)) };
   });
+}
+
+function readPart(value: unknown, where: string): Part {
+  if (!isRecord(value)) throw invalid(where, `'${where}' must be an object, not ${show(value)}`);
+  const { type, text, url } = value;
+  if (type === "text" && typeof text === "string") return { type, text };
+  if (type === "text") throw invalid(`${where}.text`, `'${where}.text' must be text, not ${show(text)}`);
+  if (type !== "image") throw invalid(`${where}.type`, `'${where}.type' must be text or image, not ${show(type)}`);
+  if (typeof url === "string" && IMAGE_URL.test(url)) return { type, url };
+  const expected = "http(s)://... or data:image/png;base64,... (or jpeg, webp, gif)";
+  throw invalid(`${where}.url`, `'${where}.url' must be ${expected}, not ${show(url)}`);
 }
 
 function readTopP(args: Fields): number | undefined {

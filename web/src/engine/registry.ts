@@ -5,7 +5,7 @@ import type { Engine } from "./engine.ts";
 import type { Device } from "./protocol.ts";
 
 /** What an engine can do with a model that is made for it. */
-export type Capability = "chat" | "embed" | "logprobs" | "structured_output";
+export type Capability = "chat" | "embed" | "images" | "logprobs" | "structured_output";
 
 export interface EngineFacts {
   readonly name: string;

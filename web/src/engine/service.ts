@@ -55,7 +55,7 @@ export class Service {
       case "embed":
         return this.#embed(request.embed, reply);
       case "count_tokens":
-        return this.#count(request.count);
+        return this.#count(request.count, reply);
       case "status":
         return this.#status();
       // Files need no turn in the queue: a chat goes on while a model downloads.
@@ -180,8 +180,8 @@ export class Service {
     }
   }
 
-  async #count(request: CountRequest): Promise<unknown> {
-    return { tokens: await this.#entry(request.model).model.countTokens(request.content) };
+  async #count(request: CountRequest, reply: Reply): Promise<unknown> {
+    return { tokens: await this.#entry(request.model).model.countTokens(request.content, reply.signal) };
   }
 
   #status(): unknown {
@@ -192,6 +192,7 @@ export class Service {
         device: model.device,
         adapter: model.adapter,
         context_window: model.context_window,
+        input: model.input,
       })),
       queue: this.#queue.length,
     };
@@ -236,8 +237,8 @@ function sameOrder(a: LoadOrder, b: LoadOrder): boolean {
 }
 
 function describeModel({ order, model }: Entry, load_ms: number): unknown {
-  const { device, adapter, context_window } = model;
-  return { model: order.model, engine: order.engine, device, adapter, context_window, load_ms };
+  const { device, adapter, context_window, input } = model;
+  return { model: order.model, engine: order.engine, device, adapter, context_window, input, load_ms };
 }
 
 /** The result of a chat that was stopped while it waited. */

@@ -36,3 +36,32 @@ export function samplerDefaults(generation: unknown): SamplerDefaults {
     repetition_penalty: read("repetition_penalty") ?? 1,
   };
 }
+
+export type ModelKind = "chat" | "embedding" | "vision";
+
+/** Of which vision models this engine knows how images become tokens; they are read by AutoProcessor's Idefics3Processor. */
+const VISION_TYPES: readonly unknown[] = ["idefics3", "smolvlm"];
+
+/** What a model is for, as far as its configuration tells: a network without a head for text makes vectors. */
+export function kindOf(config: unknown): ModelKind {
+  if (!isRecord(config)) return "chat";
+  if (VISION_TYPES.includes(config["model_type"])) return "vision";
+  const architecture: unknown = Array.isArray(config["architectures"]) ? config["architectures"][0] : null;
+  return typeof architecture === "string" && /(?<!LMHead)Model$/.test(architecture) ? "embedding" : "chat";
+}
+
+export const POOLINGS = ["mean", "cls", "last"] as const;
+export type Pooling = (typeof POOLINGS)[number];
+
+/** How 1_Pooling/config.json of a sentence-transformers folder makes one vector of all tokens'; null when it does not say. */
+export function poolingOf(config: unknown): Pooling | null {
+  if (!isRecord(config)) return null;
+  if (config["pooling_mode_mean_tokens"] === true) return "mean";
+  if (config["pooling_mode_cls_token"] === true) return "cls";
+  return config["pooling_mode_lasttoken"] === true ? "last" : null;
+}
+
+/** Whether modules.json of such a folder ends with a step that makes vectors of length 1. */
+export function normalizes(modules: unknown): boolean {
+  return Array.isArray(modules) && modules.some((module: unknown) => isRecord(module) && /\.Normalize$/.test(String(module["type"])));
+}

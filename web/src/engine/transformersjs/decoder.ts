@@ -1,13 +1,18 @@
 /**
  * The decode loop. Our own and not the library's generate(), because a stop must take effect between two forward passes,
  * the KV cache must outlive a request, and every sampling option must work the same way. It knows only numbers: what
- * runs the network is a `TokenModel`.
+ * runs the network is a `TokenModel`. (The rows of an image are numbers too, see vision.ts.)
  */
 
 import type { FinishReason } from "../engine.ts";
 import type { Sampler } from "./sampler.ts";
 
 export interface TokenModel {
+  /**
+   * Compute what feeding these needs besides, where it does (the images among them). `goOn` is asked between two steps;
+   * false when it said no.
+   */
+  prepare?(ids: readonly number[], goOn: () => Promise<boolean>): Promise<boolean>;
   /** Run the network on tokens that follow those fed before; returns the logits after the last one, ours to change. */
   feed(ids: readonly number[], past: number): Promise<Float32Array>;
   /** Forget everything fed. */
@@ -104,10 +109,15 @@ export class Decoder {
   async #prefill(ids: readonly number[], signal: AbortSignal): Promise<Float32Array | null> {
     let logits: Float32Array | null = null;
     let from = 0;
+    const goOn = async (): Promise<boolean> => {
+      await this.#breathe();
+      return !stopped(signal);
+    };
     while (from < ids.length) {
       if (from > 0) await this.#breathe();
       if (signal.aborted) return null;
       const piece = ids.slice(from, from + this.#size);
+      if ((await this.#model.prepare?.(piece, goOn)) === false) return null;
       from += piece.length;
       const started = this.#now();
       logits = await this.#feed(piece);

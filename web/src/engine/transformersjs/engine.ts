@@ -1,16 +1,29 @@
 /** The Transformers.js engine: ONNX models on WebGPU or on the CPU (WebAssembly). */
 
-import { AutoModelForCausalLM, AutoTokenizer, env, type PreTrainedModel } from "@huggingface/transformers";
-import { cancelled, invalid } from "../errors.ts";
+import {
+  AutoConfig,
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForImageTextToText,
+  AutoProcessor,
+  AutoTokenizer,
+  env,
+  type PreTrainedModel,
+} from "@huggingface/transformers";
+import { cancelled, invalid, PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
 import { gpuError } from "../gpu.ts";
 import type { LoadOrder } from "../protocol.ts";
+import { kindOf, normalizes, poolingOf, POOLINGS, type ModelKind } from "./config.ts";
+import { EmbeddingModel, type EmbeddingParts } from "./embedding.ts";
 import { loadError } from "./errors.ts";
 import { ModelFiles } from "./files.ts";
 import { openGpu, type Gpu } from "./gpu.ts";
+import type { Parts } from "./loaded.ts";
 import { TransformersJsModel } from "./model.ts";
 import { SessionWatch, setUpOrt, takeFailure } from "./ort.ts";
+import { VisionPrompts } from "./vision.ts";
 
 const DTYPES = ["auto", "fp32", "fp16", "q8", "int8", "uint8", "q4", "bnb4", "q4f16"] as const;
 type Dtype = (typeof DTYPES)[number];
@@ -35,16 +48,21 @@ export class TransformersJsEngine implements Engine {
       const loading = this.#fromFolder(folder, files, async (id) => {
         // First the tokenizer alone: it is small, and says at once when the folder is wrong.
         const tokenizer = await AutoTokenizer.from_pretrained(id);
+        const kind = readKind(artifact) ?? kindOf(await AutoConfig.from_pretrained(id));
+        const processor = kind === "vision" ? await AutoProcessor.from_pretrained(id) : null;
+        const pooled = kind === "embedding" ? await readPooling(artifact, files) : null;
         signal.throwIfAborted();
-        const model = await loadNetwork(id, order, dtype, gpu);
+        const model = await loadNetwork(id, kind, order, dtype, gpu);
         const failure = takeFailure();
         if (failure !== null) throw failure as Error;
-        return new TransformersJsModel({ name: order.model, device: order.device, model, tokenizer, watch });
+        const parts: Parts = { name: order.model, device: order.device, model, tokenizer, watch };
+        if (pooled !== null) return new EmbeddingModel({ ...parts, ...pooled });
+        return new TransformersJsModel(parts, processor === null ? null : new VisionPrompts(processor, model));
       });
       const model = await guard(loading);
       signal.throwIfAborted();
-      if (gpu !== null) {
-        report({ phase: "compiling", fraction: null, text: "Compiling GPU programs" });
+      if (gpu !== null || model.input.some((kind) => kind === "image")) {
+        report({ phase: "compiling", fraction: null, text: gpu === null ? "Trying the vision encoder" : "Compiling GPU programs" });
         await guard(model.warmUp());
         signal.throwIfAborted();
       }
@@ -79,9 +97,28 @@ export class TransformersJsEngine implements Engine {
   }
 }
 
-function loadNetwork(id: string, order: LoadOrder, dtype: Dtype, gpu: Gpu | null): Promise<PreTrainedModel> {
+const NETWORKS = { chat: AutoModelForCausalLM, vision: AutoModelForImageTextToText, embedding: AutoModel } as const;
+
+function loadNetwork(id: string, kind: ModelKind, order: LoadOrder, dtype: Dtype, gpu: Gpu | null): Promise<PreTrainedModel> {
   const providers = gpu === null ? {} : { session_options: { executionProviders: [{ name: "webgpu", device: gpu.device }] } };
-  return AutoModelForCausalLM.from_pretrained(id, { device: order.device, dtype, ...providers });
+  return NETWORKS[kind].from_pretrained(id, { device: order.device, dtype, ...providers });
+}
+
+function readKind(artifact: Fields): ModelKind | null {
+  return artifact.text("model_type") === undefined ? null : artifact.oneOf("model_type", ["embedding", "vision"] as const);
+}
+
+/** How vectors are made: as the artifact says, else as the folder does in the files of sentence-transformers. */
+async function readPooling(artifact: Fields, files: ModelFiles): Promise<Pick<EmbeddingParts, "pooling" | "normalize">> {
+  if (artifact.text("pooling") !== undefined) {
+    return { pooling: artifact.oneOf("pooling", POOLINGS), normalize: artifact.boolean("normalize") ?? false };
+  }
+  const pooling = poolingOf(await files.optionalJson("1_Pooling/config.json"));
+  if (pooling === null) {
+    const remedy = "give the artifact a pooling (mean, cls, last), or the folder 1_Pooling/config.json";
+    throw new PageError("unsupported", `nothing says how the vectors of this model's tokens become one; ${remedy}`);
+  }
+  return { pooling, normalize: artifact.boolean("normalize") ?? normalizes(await files.optionalJson("modules.json")) };
 }
 
 function folderUrl(url: string, base: string): URL {

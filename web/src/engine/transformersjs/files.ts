@@ -82,6 +82,19 @@ export class ModelFiles {
     },
   };
 
+  /** A JSON file of the folder, or null where there is none: kept like the library's own. */
+  async optionalJson(name: string): Promise<unknown> {
+    const url = new URL(name, this.#options.folder).href;
+    let response = await this.cache.match(url);
+    if (response === undefined) {
+      response = await this.fetch(url);
+      if (response.status === 404) return null;
+      if (!response.ok) throw new TypeError(`the server answered ${response.status} for ${url}`);
+      await this.cache.put(url, response.clone());
+    }
+    return response.json();
+  }
+
   async #find(url: string): Promise<Response | undefined> {
     this.#signal.throwIfAborted();
     // The library first asks for a path of its own making, which is no file of ours.
@@ -151,4 +164,4 @@ function missing(): Response {
 
 const TELL_EVERY_MS = 50;
 const WEIGHTS = /\.onnx(?:_data)?(?:_\d+)?(?:[?#]|$)/;
-const OPTIONAL = /\/(generation_config|chat_template|special_tokens_map|added_tokens)\.[a-z]+$/;
+const OPTIONAL = /\/(generation_config|chat_template|special_tokens_map|added_tokens|modules|1_Pooling\/config)\.[a-z]+$/;

@@ -1,19 +1,19 @@
-/** A model that Transformers.js has loaded. */
+/** A model that chats. */
 
-import type { PreTrainedModel, PreTrainedTokenizer } from "@huggingface/transformers";
 import { invalid, PageError } from "../errors.ts";
-import type { ChatOutcome, EmitText, LoadedModel, Warning } from "../engine.ts";
-import type { GpuWatch } from "../gpu.ts";
+import type { ChatOutcome, EmitText, InputKind, LoadedModel, Warning } from "../engine.ts";
+import { seeImages, textOnly } from "../images.ts";
 import type { ChatRequest, CountRequest, Message } from "../options.ts";
 import type { Device, TokenLogprob } from "../protocol.ts";
 import { StopFilter, TokenText } from "../text.ts";
-import { gpuError } from "../gpu.ts";
 import { makeBreathe } from "./breathe.ts";
-import { contextWindow, endTokens, samplerDefaults } from "./config.ts";
+import { endTokens, samplerDefaults } from "./config.ts";
 import { Decoder, type PrefillPace } from "./decoder.ts";
 import { runError } from "./errors.ts";
+import { Loaded, type Parts } from "./loaded.ts";
 import { Network } from "./network.ts";
 import { logprobsOf, Sampler, seededRandom } from "./sampler.ts";
+import { VisionNetwork, VisionPrompts, type Prompt } from "./vision.ts";
 
 /** On the CPU a stop must get through within 50 ms; a GPU is fast in large pieces, unless it is a software one. */
 const PACES: Readonly<Record<Device, PrefillPace>> = {
@@ -21,40 +21,32 @@ const PACES: Readonly<Record<Device, PrefillPace>> = {
   webgpu: { start: 64, least: 16, most: 512, target_ms: 100 },
 };
 
-export interface Parts {
-  readonly name: string;
-  readonly device: Device;
-  readonly model: PreTrainedModel;
-  readonly tokenizer: PreTrainedTokenizer;
-  readonly watch: GpuWatch | null;
+/** What a model has that sees. */
+interface Eyes {
+  readonly prompts: VisionPrompts;
+  readonly network: VisionNetwork;
 }
 
-export class TransformersJsModel implements LoadedModel {
-  readonly device: Device;
-  readonly adapter: string | null;
-  readonly context_window: number | null;
-  readonly lost: Promise<string>;
-  readonly #parts: Parts;
+export class TransformersJsModel extends Loaded implements LoadedModel {
+  readonly input: readonly InputKind[];
   readonly #network: Network;
+  readonly #eyes: Eyes | null;
   readonly #decoder: Decoder;
   readonly #ends: ReadonlySet<number>;
-  #unloaded = false;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.device = parts.device;
-    this.adapter = parts.watch?.adapter ?? null;
-    this.context_window = contextWindow(parts.model.config);
-    this.lost = new Promise((resolve) => {
-      parts.watch?.onFault(({ reason }) => { resolve(reason); });
-    });
-    this.#network = new Network(parts.model);
+  /** `prompts` belong to a model that takes images. */
+  constructor(parts: Parts, prompts: VisionPrompts | null) {
+    super(parts);
+    this.#eyes = prompts === null ? null : { prompts, network: new VisionNetwork(parts.model) };
+    this.input = prompts === null ? ["text"] : ["text", "image"];
+    this.#network = this.#eyes?.network ?? new Network(parts.model);
     this.#decoder = new Decoder(this.#network, makeBreathe(), PACES[parts.device]);
     this.#ends = endTokens(parts.model.generation_config, parts.model.config, parts.tokenizer.eos_token_id);
   }
 
   /** Have the GPU programs made: ONNX Runtime does that when a network first runs. */
   async warmUp(): Promise<void> {
+    await this.#eyes?.network.encode(this.#eyes.prompts.blank());
     await this.#network.feed([0], 0);
     await this.#network.reset();
   }
@@ -65,7 +57,15 @@ export class TransformersJsModel implements LoadedModel {
     if (options.response_format !== undefined && options.response_format["type"] !== "text") {
       warnings.push({ parameter: "response_format", message: "Transformers.js does not constrain its output; it was ignored" });
     }
-    const prompt = this.#encode(request.messages);
+    let prompt: readonly number[];
+    try {
+      const { ids, blocks } = await this.#encode(request.messages, signal);
+      this.#eyes?.network.show(blocks);
+      prompt = ids;
+    } catch (error) {
+      if (signal.aborted) return { finish_reason: "cancelled", usage: { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }, warnings };
+      throw runError(error, this.parts.name);
+    }
     const window = this.context_window ?? Infinity;
     if (prompt.length >= window) {
       throw new PageError(
@@ -75,11 +75,11 @@ export class TransformersJsModel implements LoadedModel {
       );
     }
     const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
-    const sampler = new Sampler(options, samplerDefaults(this.#parts.model.generation_config), seededRandom(seed));
+    const sampler = new Sampler(options, samplerDefaults(this.parts.model.generation_config), seededRandom(seed));
     const pieces = new TokenText(this.#decode);
     const filter = new StopFilter(options.stop ?? []);
     try {
-      const result = await this.#guard(
+      const result = await this.guard(
         this.#decoder.run({
           prompt,
           sampler,
@@ -100,33 +100,31 @@ export class TransformersJsModel implements LoadedModel {
       const usage = { prompt_tokens: prompt.length, completion_tokens: result.generated, cached_tokens: result.cached };
       return { finish_reason: result.finish, usage, warnings };
     } catch (error) {
-      throw runError(error, this.#parts.name);
+      throw runError(error, this.parts.name);
+    } finally {
+      this.#eyes?.network.show(new Map());
     }
   }
 
-  countTokens(content: CountRequest["content"]): Promise<number> {
-    const ids = "text" in content ? this.#parts.tokenizer.encode(content.text) : this.#encode(content.messages);
-    return Promise.resolve(ids.length);
+  async countTokens(content: CountRequest["content"], signal: AbortSignal): Promise<number> {
+    if ("text" in content) return this.parts.tokenizer.encode(content.text).length;
+    return (await this.#encode(content.messages, signal)).ids.length;
   }
 
   embed(): Promise<never> {
-    return Promise.reject(new PageError("unsupported", `"${this.#parts.name}" is no embedding model`, { model: this.#parts.name }));
+    return Promise.reject(new PageError("unsupported", `"${this.parts.name}" is no embedding model`, { model: this.parts.name }));
   }
 
-  async unload(): Promise<void> {
-    if (this.#unloaded) return;
-    this.#unloaded = true;
-    const freed = this.#decoder.reset().then(() => this.#parts.model.dispose());
-    // After a loss there is nothing to wait for, and waiting on a dead device may never end.
-    if (this.#parts.watch?.fault == null) await freed;
-    else freed.catch(() => undefined);
-    this.#parts.watch?.destroy();
+  protected override letGo(): Promise<void> {
+    return this.#decoder.reset();
   }
 
-  #encode(messages: readonly Message[]): readonly number[] {
+  async #encode(messages: readonly Message[], signal: AbortSignal): Promise<Prompt> {
+    if (this.#eyes !== null) return this.#eyes.prompts.encode(await seeImages(messages, signal));
+    const texts = textOnly(messages, this.parts.name);
     let ids: unknown;
     try {
-      ids = this.#parts.tokenizer.apply_chat_template([...messages], {
+      ids = this.parts.tokenizer.apply_chat_template([...texts], {
         add_generation_prompt: true,
         return_tensor: false,
         return_dict: false,
@@ -136,12 +134,12 @@ export class TransformersJsModel implements LoadedModel {
       const reason = error instanceof Error ? error.message : String(error);
       throw invalid("messages", `the model's chat template refuses these messages: ${reason}`);
     }
-    if (Array.isArray(ids) && ids.every((id) => typeof id === "number")) return ids;
+    if (Array.isArray(ids) && ids.every((id) => typeof id === "number")) return { ids, blocks: new Map() };
     throw new PageError("internal", "the chat template gave no list of token ids");
   }
 
   readonly #decode = (ids: readonly number[]): string => {
-    return this.#parts.tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    return this.parts.tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
   };
 
   #logprob(id: number, logits: Float32Array, top: number): TokenLogprob {
@@ -151,10 +149,5 @@ export class TransformersJsModel implements LoadedModel {
       return { token: text, logprob, bytes: [...new TextEncoder().encode(text)] };
     };
     return { ...entry(id, ranked.chosen), top_logprobs: ranked.top.map((other) => entry(other.id, other.logprob)) };
-  }
-
-  #guard<T>(promise: Promise<T>): Promise<T> {
-    const { watch, name } = this.#parts;
-    return watch === null ? promise : watch.guard(promise, (fault) => gpuError(fault, name));
   }
 }

@@ -6,16 +6,16 @@ import type { TokenModel } from "./decoder.ts";
 import { takeFailure } from "./ort.ts";
 
 export class Network implements TokenModel {
-  readonly #model: PreTrainedModel;
+  protected readonly model: PreTrainedModel;
   #cache: DynamicCache | null = null;
 
   constructor(model: PreTrainedModel) {
-    this.#model = model;
+    this.model = model;
   }
 
   async feed(ids: readonly number[], past: number): Promise<Float32Array> {
-    const outputs: unknown = await this.#model.forward({
-      input_ids: new Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]),
+    const outputs: unknown = await this.model.forward({
+      ...(await this.inputs(ids)),
       attention_mask: new Tensor("int64", new BigInt64Array(past + ids.length).fill(1n), [1, past + ids.length]),
       past_key_values: this.#cache,
       // Only some networks ask for it; the library passes on what a network has an input for.
@@ -23,11 +23,7 @@ export class Network implements TokenModel {
     });
     const tensors = readTensors(outputs);
     const logits = tensors.get("logits");
-    if (logits === undefined) {
-      const failure = takeFailure();
-      if (failure !== null) throw failure as Error;
-      throw new PageError("internal", "the network gave no logits");
-    }
+    if (logits === undefined) throw noOutput("logits");
     this.#keep(tensors);
     const last = lastRow(logits);
     for (const [name, tensor] of tensors) if (!name.startsWith("present") && tensor.location === "gpu-buffer") tensor.dispose();
@@ -38,6 +34,11 @@ export class Network implements TokenModel {
     const cache = this.#cache;
     this.#cache = null;
     await cache?.dispose();
+  }
+
+  /** What the network's first layer is given of these tokens. */
+  protected inputs(ids: readonly number[]): Promise<Record<string, Tensor>> {
+    return Promise.resolve({ input_ids: idTensor(ids) });
   }
 
   #keep(tensors: ReadonlyMap<string, Tensor>): void {
@@ -51,6 +52,15 @@ export class Network implements TokenModel {
 /** The input that an output of the KV cache goes back into: `present.0.key` is `past_key_values.0.key`. */
 export function inputNameOf(output: string): string {
   return /^present_/.test(output) ? output.replace("present_", "past_") : output.replace("present", "past_key_values");
+}
+
+export function idTensor(ids: readonly number[]): Tensor {
+  return new Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
+}
+
+/** Why a session gave nothing: its own error, where it had one. */
+export function noOutput(name: string): Error {
+  return (takeFailure() as Error | null) ?? new PageError("internal", `the network gave no ${name}`);
 }
 
 function readTensors(outputs: unknown): ReadonlyMap<string, Tensor> {

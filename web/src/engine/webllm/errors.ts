@@ -50,6 +50,10 @@ export function chatError(error: unknown, cached: number): PageError {
         error,
       );
     }
+    case "EmbeddingExceedContextWindowSizeError": {
+      const [window, prompt] = [...message.matchAll(/\d+/g)].map((match) => Number(match[0]));
+      return new PageError("context_exceeded", message, { prompt_tokens: prompt, context_window: window }, error);
+    }
     case "MessageOrderError":
     case "SystemMessageOrderError":
     case "UnsupportedRoleError":

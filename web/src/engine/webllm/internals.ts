@@ -10,6 +10,8 @@ import { endOfAnswer, literalTemplate } from "./template.ts";
 
 export interface Internals {
   readonly contextWindow: number | null;
+  /** Whether the model has what it takes to see. */
+  readonly takesImages: boolean;
   /** The conversation template of mlc-chat-config.json. */
   readonly template: Readonly<Record<string, unknown>> | null;
   /** Have texts go into the conversation template as they are, whatever JavaScript's replace() would read in them. */
@@ -39,9 +41,11 @@ export function readInternals(engine: object, model: string): Internals {
   const sliding = asNumber(field(pipeline, "slidingWindowSize"));
   let pieces: Pieces | null = null;
   const window = asNumber(field(pipeline, "contextWindowSize"));
+  const kinds = call(pipeline, "getSupportedInputKinds", undefined);
   const whole = isRecord(template) ? { ...template, ...(isRecord(patch) ? patch : {}) } : null;
   return {
     contextWindow: sliding !== null && sliding > 0 ? null : window,
+    takesImages: kinds instanceof Set && kinds.has("image"),
     template: whole,
     takeTextsLiterally: () => {
       if (!isRecord(config)) return;

@@ -2,9 +2,10 @@
 
 import type { ChatCompletionChunk, MLCEngine } from "@mlc-ai/web-llm";
 import { PageError } from "../errors.ts";
-import type { ChatOutcome, EmitText, LoadedModel, Usage } from "../engine.ts";
+import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
-import type { ChatRequest, CountRequest, EmbedRequest } from "../options.ts";
+import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
+import type { ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
 import type { TokenLogprob } from "../protocol.ts";
 import { StopFilter } from "../text.ts";
 import { chatError } from "./errors.ts";
@@ -16,6 +17,7 @@ export class WebLlmModel implements LoadedModel {
   readonly device = "webgpu";
   readonly adapter: string | null;
   readonly context_window: number | null;
+  readonly input: readonly InputKind[];
   readonly lost: Promise<string>;
   readonly #engine: MLCEngine;
   readonly #name: string;
@@ -36,6 +38,7 @@ export class WebLlmModel implements LoadedModel {
     this.#internals.feedInPieces(() => { this.#signal?.throwIfAborted(); });
     this.adapter = watch.adapter;
     this.context_window = this.#internals.contextWindow;
+    this.input = this.#internals.takesImages ? ["text", "image"] : ["text"];
     this.lost = new Promise((resolve) => {
       watch.onFault(({ reason }) => { resolve(reason); });
     });
@@ -43,7 +46,9 @@ export class WebLlmModel implements LoadedModel {
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
     if (this.#embeds) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
-    const { request: body, warnings } = toWebLlm(request);
+    const messages = await this.#messages(request.messages, signal);
+    if (messages === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
+    const { request: body, warnings } = toWebLlm({ ...request, messages });
     const interrupt = (): void => { void this.#engine.interruptGenerate(); };
     signal.addEventListener("abort", interrupt);
     this.#signal = signal;
@@ -58,6 +63,23 @@ export class WebLlmModel implements LoadedModel {
     } finally {
       this.#signal = null;
       signal.removeEventListener("abort", interrupt);
+    }
+  }
+
+  /** The messages with every image's bytes in them; null when a stop came first. */
+  async #messages(messages: readonly Message[], signal: AbortSignal): Promise<readonly Message[] | null> {
+    if (!this.input.includes("image") || !hasImages(messages)) return textOnly(messages, this.#name);
+    try {
+      const seen = await seeImages(messages, signal);
+      return await Promise.all(
+        seen.map(async ({ role, content }) => {
+          if (typeof content === "string") return { role, content };
+          return { role, content: await Promise.all(content.map(async (part) => (part.type === "text" ? part : { ...part, url: await toDataUrl(part) }))) };
+        }),
+      );
+    } catch (error) {
+      if (signal.aborted) return null;
+      throw error;
     }
   }
 
@@ -108,15 +130,22 @@ export class WebLlmModel implements LoadedModel {
   }
 
   countTokens(content: CountRequest["content"]): Promise<number> {
+    return new Promise((resolve) => { resolve(this.#count(content)); });
+  }
+
+  #count(content: CountRequest["content"]): number {
     const { template } = this.#internals;
-    const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, content.messages);
+    if ("messages" in content && this.input.includes("image") && hasImages(content.messages)) {
+      throw new PageError("unsupported", "WebLLM does not tell how many tokens an image is", { model: this.#name });
+    }
+    const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, textOnly(content.messages, this.#name));
     let total = texts === null ? null : 0;
     for (const text of texts ?? []) {
       const tokens = this.#internals.countTokens(text);
       total = total === null || tokens === null ? null : total + tokens;
     }
-    if (total === null) return Promise.reject(new PageError("unsupported", "this engine cannot count tokens of this model"));
-    return Promise.resolve(total);
+    if (total === null) throw new PageError("unsupported", "this engine cannot count tokens of this model");
+    return total;
   }
 
   async embed({ input }: EmbedRequest): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {

@@ -4,10 +4,12 @@ import type { ChatCompletionRequestStreaming, ResponseFormat } from "@mlc-ai/web
 import { invalid } from "../errors.ts";
 import { isRecord, show, type JsonRecord } from "../fields.ts";
 import type { Warning } from "../engine.ts";
+import { textOf } from "../images.ts";
 import type { ChatRequest, Message } from "../options.ts";
 
 const MAX_TOP_LOGPROBS = 5;
 
+/** Images must be `data:` URLs by now: WebLLM fetches others itself, without limits and without a word of where. */
 export function toWebLlm(chat: ChatRequest): { request: ChatCompletionRequestStreaming; warnings: readonly Warning[] } {
   const warnings: Warning[] = [];
   const { options } = chat;
@@ -19,6 +21,11 @@ export function toWebLlm(chat: ChatRequest): { request: ChatCompletionRequestStr
     warnings.push({ parameter: "top_logprobs", message: `WebLLM gives at most ${MAX_TOP_LOGPROBS}; ${topLogprobs} were asked for` });
     topLogprobs = MAX_TOP_LOGPROBS;
   }
+  chat.messages.forEach(({ content }, index) => {
+    const kinds = typeof content === "string" ? [] : content.map(({ type }) => type);
+    if (!kinds.includes("text") || kinds.lastIndexOf("image") < kinds.indexOf("text")) return;
+    warnings.push({ parameter: `messages[${index}].content`, message: "WebLLM takes a message's images before its text; they were put first" });
+  });
   const bias = options.logit_bias;
   return {
     warnings,
@@ -42,8 +49,12 @@ export function toWebLlm(chat: ChatRequest): { request: ChatCompletionRequestStr
   };
 }
 
+/** WebLLM takes one text in a message, and puts the images before it whatever their order. */
 function toWebLlmMessage({ role, content }: Message): ChatCompletionRequestStreaming["messages"][number] {
-  return role === "tool" ? { role, content, tool_call_id: "" } : { role, content };
+  if (typeof content === "string") return role === "tool" ? { role, content, tool_call_id: "" } : { role, content };
+  const images = content.flatMap((part) => (part.type === "image" ? [{ type: "image_url" as const, image_url: { url: part.url } }] : []));
+  const text = textOf(content);
+  return { role: "user", content: text === "" ? images : [...images, { type: "text", text }] };
 }
 
 /** OpenAI's `json_schema`, and WebLLM's own kinds with the schema as an object or as text. */

@@ -4,7 +4,7 @@
  */
 
 import { isRecord, type JsonRecord } from "../fields.ts";
-import type { Message } from "../options.ts";
+import type { TextMessage } from "../options.ts";
 
 type Template = JsonRecord;
 
@@ -66,7 +66,7 @@ function separator({ seps }: Template, index: number): string {
 }
 
 /** The texts of the prompt, one per message; they are tokenized one by one, as WebLLM does. */
-export function renderPrompt(template: Template, messages: readonly Message[]): readonly string[] {
+export function renderPrompt(template: Template, messages: readonly TextMessage[]): readonly string[] {
   const first = messages[0];
   const system = first?.role === "system" ? first.content : text(template["system_message"], "");
   const turns = first?.role === "system" ? messages.slice(1) : messages;
