@@ -11,6 +11,7 @@ from .backend import Backend, unsupported
 from .errors import BrowserLLMError, InvalidRequest, ModelNotFound, ModelNotLoaded, Unavailable
 from .facts import BackendFacts, Environment
 from .host import Host, read
+from .images import image_url
 from .models import Catalog, LoadedModel, ModelManager
 from .models.loading import OnProgress
 from .request import Prompt, build_request
@@ -22,6 +23,7 @@ from .types import (
     Embeddings,
     FinishReason,
     Health,
+    ImagePart,
     Message,
     ModelInfo,
     ReasoningPart,
@@ -107,6 +109,8 @@ class LocalBackend(Backend):
         self.download = download
         self.models = ModelManager(host, catalog)
         self._on_progress = on_progress
+        if model is not None and model in self.models.catalog:
+            self._take_images(self.models.catalog.get(model).vision)
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if need be, and stream its answer."""
@@ -117,6 +121,8 @@ class LocalBackend(Backend):
         while True:
             loaded = await self._load(name)
             _note(draft, loaded)
+            if "image" not in loaded.input:
+                args["messages"] = _without_images(args["messages"], draft)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             self._chats.count += 1
             draft.interrupt = stream.cancel
@@ -167,8 +173,12 @@ class LocalBackend(Backend):
         Raises `InvalidRequest` for what is no prompt, `Unsupported` for parts that the model cannot take.
         """
         request = build_request(prompt, {"unsupported": "error"})
-        messages = _wire_messages(request.messages, Draft(request, self.name, ""))
+        draft = Draft(request, self.name, "")
+        messages = _wire_messages(request.messages, draft)
         loaded = await self._load(await self._name(model or request.model))
+        draft.model = loaded.model
+        if "image" not in loaded.input:
+            messages = _without_images(messages, draft)
         counted = await self.host.call("count_tokens", {"model": loaded.model, "messages": messages})
         return read(counted, _Count, "'count_tokens'").tokens
 
@@ -248,9 +258,16 @@ class LocalBackend(Backend):
         return wanted or self.model or await self.models.current()
 
     async def _load(self, name: str) -> LoadedModel:
-        return await self.models.load(
+        loaded = await self.models.load(
             name, engine=self.engine, device=self.device, download=self.download, on_progress=self._on_progress
         )
+        if name == self.model:
+            self._take_images("image" in loaded.input)
+        return loaded
+
+    def _take_images(self, images: bool) -> None:
+        # The card's word until the model is loaded, and then the model's own.
+        self.capabilities = msgspec.structs.replace(self.capabilities, images=images)
 
 
 def _note(draft: Draft, loaded: LoadedModel) -> None:
@@ -283,34 +300,58 @@ def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
     return args
 
 
-def _wire_messages(messages: list[Message], draft: Draft) -> list[dict[str, str]]:
-    """Return messages as text; the system messages at the start become one, which is what every engine takes."""
-    wire: list[dict[str, str]] = []
+WireMessage = dict[str, Any]
+"""A message as the page takes it: its content is a text, or a list of text and image parts."""
+
+
+def _wire_messages(messages: list[Message], draft: Draft) -> list[WireMessage]:
+    """Return messages for the page; the system messages at the start become one, which is what every engine takes."""
+    wire: list[WireMessage] = []
     for index, message in enumerate(messages):
-        text = _text_of(message, index, draft)
+        content = _content_of(message, index, draft)
         if message.role == "system" and wire:
-            wire[-1]["content"] += f"\n\n{text}"
+            wire[-1]["content"] += f"\n\n{content}"
         else:
-            wire.append({"role": message.role, "content": text})
+            wire.append({"role": message.role, "content": content})
     return wire
 
 
-def _text_of(message: Message, index: int, draft: Draft) -> str:
+def _content_of(message: Message, index: int, draft: Draft) -> str | list[dict[str, str]]:
+    """Return a message's text, or its parts where images of a user are among them; what is neither is reported."""
     if isinstance(message.content, str):
         return message.content
-    texts: list[str] = []
-    for part in message.content:
-        if isinstance(part, TextPart):
-            texts.append(part.text)
-        elif isinstance(part, ToolResultPart):
-            texts.append(part.content)
+    parts: list[dict[str, str]] = []
+    for position, part in enumerate(message.content):
+        if isinstance(part, (TextPart, ToolResultPart)):
+            parts.append({"type": "text", "text": part.text if isinstance(part, TextPart) else part.content})
         elif isinstance(part, ReasoningPart):
             continue  # what a model thought is not fed to it again
+        elif isinstance(part, ImagePart) and message.role == "user":
+            parts.append({"type": "image", "url": image_url(part, f"messages[{index}].content[{position}]")})
         else:
             kind = type(part).__struct_config__.tag
             unsupported(
                 draft,
                 f"messages[{index}].content",
-                f"model {draft.model or 'of this backend'!r} takes text only; the part of type {kind!r} was left out",
+                f"local models take no part of type {kind!r} from role {message.role!r}; it was left out",
             )
-    return "".join(texts)
+    return parts if any(part["type"] == "image" for part in parts) else _text_of(parts)
+
+
+def _without_images(messages: list[WireMessage], draft: Draft) -> list[WireMessage]:
+    """Return the messages as text, for a model that takes nothing else; the images are reported."""
+    # The system messages, which are first, have become one.
+    merged = len(draft.request.messages) - len(messages)
+    texts: list[WireMessage] = []
+    for index, message in enumerate(messages):
+        content = message["content"]
+        if not isinstance(content, str):
+            where = f"messages[{index + merged}].content"
+            unsupported(draft, where, f"model {draft.model!r} takes text only; the part of type 'image' was left out")
+            content = _text_of(content)
+        texts.append({"role": message["role"], "content": content})
+    return texts
+
+
+def _text_of(parts: list[dict[str, str]]) -> str:
+    return "".join(part["text"] for part in parts if part["type"] == "text")

@@ -393,6 +393,7 @@ class _Page:
             "device": device,
             "adapter": f"{adapter.vendor} {adapter.architecture}" if adapter is not None else None,
             "context_window": 2048,
+            "input": ["text", "image"] if args["artifact"].get("model_type") == "vision" else ["text"],
         }
         self._unproven.add(model)
         return {**self.loaded[model], "load_ms": 1.0}

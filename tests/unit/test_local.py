@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 import browserllm as bl
 from browserllm.scripted import CLOSE, HANG, ScriptedHost, device_facts
 
 MINE = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)])
+
+SEEING = bl.ModelCard(
+    id="seeing",
+    vision=True,
+    artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True, model_type="vision")],
+)
 
 
 def chats(host: ScriptedHost) -> list[dict[str, Any]]:
@@ -132,7 +139,10 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ({"n": 2}, "n"),
     ({"tools": [{"name": "f"}]}, "tools"),
     ({"tool_choice": "auto"}, "tool_choice"),
-    ({"messages": [bl.Message("user", [bl.TextPart("t"), bl.ImagePart(url="u")])]}, "messages[0].content"),
+    (
+        {"messages": [bl.Message("user", [bl.TextPart("t"), bl.ImagePart(url="https://x.test/a.png")])]},
+        "messages[0].content",
+    ),
     ({"messages": [bl.Message("user", [bl.TextPart("t"), bl.AudioPart(url="u")])]}, "messages[0].content"),
 ]
 
@@ -153,6 +163,71 @@ async def test_what_cannot_be_honoured_is_an_error_if_asked(options: dict[str, A
         await bl.LocalBackend(host).complete("hi", unsupported="error", **options)
     assert caught.value.data["parameter"] == parameter
     assert chats(host) == []
+
+
+async def test_images_go_to_a_model_that_takes_them() -> None:
+    """Addresses as they are, bytes as a data: URL, the texts between them; a chat of texts stays texts."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host, "seeing", catalog=bl.Catalog([SEEING]))
+    assert backend.capabilities.images
+    messages = [
+        bl.Message("system", "a"),
+        bl.Message("system", "b"),
+        bl.Message("user", [bl.TextPart("c"), bl.ImagePart(url="https://x.test/a.png"), bl.TextPart("d")]),
+        bl.Message("assistant", "e"),
+        bl.Message("user", [bl.ImagePart(data=b"png", media_type="image/png")]),
+    ]
+    response = await backend.complete(messages, unsupported="error")
+    assert response.warnings == []
+    assert chats(host)[0]["messages"] == [
+        {"role": "system", "content": "a\n\nb"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "c"},
+                {"type": "image", "url": "https://x.test/a.png"},
+                {"type": "text", "text": "d"},
+            ],
+        },
+        {"role": "assistant", "content": "e"},
+        {"role": "user", "content": [{"type": "image", "url": "data:image/png;base64,cG5n"}]},
+    ]
+    assert await backend.count_tokens("one two") == 2
+
+
+async def test_whether_a_model_takes_images_is_what_the_loaded_one_says() -> None:
+    """Not its card; the place that is named counts every system message."""
+    boast = msgspec.structs.replace(MINE, vision=True)
+    backend = bl.LocalBackend(ScriptedHost(), "mine", catalog=bl.Catalog([boast]))
+    assert backend.capabilities.images
+    image = bl.ImagePart(url="https://x.test/a.png")
+    messages = [bl.Message("system", "a"), bl.Message("system", "b"), bl.Message("user", [bl.TextPart("c"), image])]
+    response = await backend.complete(messages)
+    (warning,) = response.warnings
+    assert (warning.parameter, "'mine' takes text only" in warning.message) == ("messages[2].content", True)
+    assert not backend.capabilities.images
+    with pytest.raises(bl.Unsupported, match=r"messages\[2\].content: model 'mine' takes text only"):
+        await backend.complete(messages, unsupported="error")
+
+
+async def test_an_image_of_the_model_itself_is_no_input() -> None:
+    """Only a user shows images, whatever the model takes."""
+    backend = bl.LocalBackend(ScriptedHost(), "seeing", catalog=bl.Catalog([SEEING]))
+    said = bl.Message("assistant", [bl.TextPart("a"), bl.ImagePart(url="https://x.test/a.png")])
+    response = await backend.complete([said, bl.Message("user", "b")])
+    (warning,) = response.warnings
+    assert "'image' from role 'assistant'" in warning.message
+
+
+async def test_a_wrong_image_is_refused_before_anything_is_loaded() -> None:
+    """The error names its place."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host)
+    with pytest.raises(bl.InvalidRequest, match=r"messages\[0\].content\[1\]: .*'image/tiff'") as caught:
+        image = bl.ImagePart(data=b"x", media_type="image/tiff")
+        await backend.complete([bl.Message("user", [bl.TextPart("a"), image])])
+    assert caught.value.data["parameter"] == "messages[0].content[1]"
+    assert "load" not in [op for op, _ in host.requests]
 
 
 async def test_no_tools_wanted_is_no_warning() -> None:

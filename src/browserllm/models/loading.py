@@ -34,12 +34,14 @@ SOFTWARE = "(software)"
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model in the page's memory: on which engine, device and adapter, and which steps were passed over.
 
-    ``artifact_id`` is the engine's own id of the build, where it is known.
+    ``artifact_id`` is the engine's own id of the build, where it is known. ``input`` is what the model itself, now
+    that it is loaded, takes: ``text``, ``image``.
     """
 
     model: str
     engine: str
     device: str
+    input: tuple[str, ...] = ("text",)
     artifact_id: str | None = None
     adapter: str | None = None
     context_window: int | None = None

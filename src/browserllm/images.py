@@ -1,0 +1,62 @@
+"""The images of a chat, checked at the door: each becomes one URL, whatever the caller had."""
+
+from __future__ import annotations
+
+import base64
+import re
+from binascii import Error as NotBase64
+
+from .errors import InvalidRequest
+from .types import ImagePart
+
+MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+"""What every browser decodes, and every cloud takes."""
+
+
+def image_url(part: ImagePart, where: str) -> str:
+    """Return an image as one URL: http(s) as it is, bytes as a ``data:`` URL with their media type.
+
+    ``where`` names the part in errors (``messages[0].content[1]``). Raises `InvalidRequest` when there is no image or
+    two, the media type is none of `MEDIA_TYPES`, or the address is of another kind.
+    """
+    if part.data is not None:
+        if part.url is not None:
+            raise _invalid(where, f"the image has both data= and url={_short(part.url)!r}; give one of them")
+        if not part.data:
+            raise _invalid(where, "the image's data=b'' is empty")
+        _check_type(part.media_type, where)
+        return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"
+    if not part.url:
+        raise _invalid(where, f"the image has url={part.url!r} and no data; give one of them")
+    if re.match(r"https?://[^/?#]", part.url):
+        return part.url
+    inline = re.match(r"data:([^;,]*);base64,", part.url)
+    if inline is None:
+        raise _invalid(
+            where,
+            f"the image's url={_short(part.url)!r} is not valid: use http://, https:// or data:image/...;base64,...; "
+            "a file's bytes go into data=",
+        )
+    _check_type(inline[1], where)
+    try:
+        content = base64.b64decode(part.url[inline.end() :], validate=True)
+    except NotBase64 as error:
+        raise _invalid(where, f"the image's url={_short(part.url)!r} is no base64: {error}") from error
+    if not content:
+        raise _invalid(where, f"the image's url={part.url!r} holds no bytes")
+    return part.url
+
+
+def _check_type(media_type: str | None, where: str) -> None:
+    if media_type not in MEDIA_TYPES:
+        raise _invalid(
+            where, f"the image's media_type={media_type!r} is not valid; use one of {', '.join(MEDIA_TYPES)}"
+        )
+
+
+def _invalid(where: str, message: str) -> InvalidRequest:
+    return InvalidRequest(f"{where}: {message}", parameter=where)
+
+
+def _short(url: str, limit: int = 60) -> str:
+    return url if len(url) <= limit else url[: limit - 1] + "…"

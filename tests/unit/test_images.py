@@ -1,0 +1,51 @@
+"""Images at the door: each becomes one URL, or an error that names what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.images import MEDIA_TYPES, image_url
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_bytes_become_a_data_url(media_type: str) -> None:
+    """With the media type that belongs to them, and back the same way."""
+    url = image_url(bl.ImagePart(data=b"\x89PNG\xff", media_type=media_type), "here")
+    assert url == f"data:{media_type};base64,iVBOR/8="
+    assert image_url(bl.ImagePart(url=url), "here") == url
+
+
+@pytest.mark.parametrize("url", ["https://x.test/a.png?b=c#d", "http://127.0.0.1:8000/a"])
+def test_an_address_stays_what_it_is(url: str) -> None:
+    """The page fetches it."""
+    assert image_url(bl.ImagePart(url=url, media_type="image/png"), "here") == url
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "url=None and no data"),
+        ({"url": ""}, "url='' and no data"),
+        ({"url": "https://x.test", "data": b"x", "media_type": "image/png"}, "both data= and url='https://x.test'"),
+        ({"data": b"", "media_type": "image/png"}, "data=b'' is empty"),
+        ({"data": b"x"}, "media_type=None is not valid; use one of image/png"),
+        ({"data": b"x", "media_type": "image/svg+xml"}, "media_type='image/svg[+]xml'"),
+        ({"url": "cat.png"}, "url='cat.png' is not valid"),
+        ({"url": "file:///etc/passwd"}, "url='file:///etc/passwd' is not valid"),
+        ({"url": "https://"}, "url='https://' is not valid"),
+        ({"url": "data:image/png,x"}, "url='data:image/png,x' is not valid"),
+        ({"url": "data:text/html;base64,eA=="}, "media_type='text/html'"),
+        ({"url": "data:;base64,eA=="}, "media_type=''"),
+        ({"url": "data:image/png;base64,a b"}, "is no base64"),
+        ({"url": "data:image/png;base64,"}, "holds no bytes"),
+        ({"url": f"ftp://{'x' * 100}"}, "url='ftp://x{53}…' is not valid"),
+    ],
+)
+def test_what_is_no_image_is_refused_by_name(fields: dict[str, Any], words: str) -> None:
+    """The error names the place and the value."""
+    with pytest.raises(bl.InvalidRequest, match=f"^messages.0..content.1.: .*{words}") as caught:
+        image_url(bl.ImagePart(**fields), "messages[0].content[1]")
+    assert caught.value.data["parameter"] == "messages[0].content[1]"
