@@ -14,12 +14,12 @@ from browserllm.errors import ProtocolError
 # Every kind of line end, a byte order mark, comments, an empty event, several data lines, characters of two to four
 # bytes, fields with and without the space, names, unknown fields, and a last event without its end.
 STREAM = (
-    "\ufeff: hello\r\n\r\ndata: ä€👋\r\ndata:two\r\n\r\n"
+    "\ufeffdata:0\r\n: hello\r\n\r\ndata: ä€👋\r\ndata:two\r\n\r\n"
     "event: ping\ndata\n\n"
     ":\rdata:  x\rid: 7\rretry: 10\rnonsense: y\r\r"
     "\n\ndata: a\r\n\nevent: lost\n\ndata: b: c\r\r\ndata: not ended"
 ).encode()
-EVENTS = [Event("ä€👋\ntwo"), Event("", "ping"), Event(" x"), Event("a"), Event("b: c")]
+EVENTS = [Event("0"), Event("ä€👋\ntwo"), Event("", "ping"), Event(" x"), Event("a"), Event("b: c")]
 LINES = '{"a":"ä€👋"}\r\n\n  \n{"b":1}\n{"c":2}'.encode()
 
 
