@@ -22,7 +22,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import msgspec
 
@@ -36,6 +36,11 @@ class Secret(str):
     """A text that is masked wherever it is shown, and itself where it is sent (encoded, compared, joined)."""
 
     __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Mask a text; one that is masked stays itself."""
+        # str() of a secret would be its mask.
+        return text if isinstance(text, cls) else super().__new__(cls, text)
 
     def __repr__(self) -> str:
         return "'[secret]'"
