@@ -200,6 +200,15 @@ describe("tries", () => {
     }
   });
 
+  it("wait until a date on the server's clock, though this device's is a day off", async () => {
+    for (const day of [-1, 1]) {
+      const at = (second: number): string => new Date(Date.UTC(2026, 0, 1 + day, 0, 0, second)).toUTCString();
+      const bench = new DownloadBench().serve(status(429, { "Retry-After": at(42), Date: at(12) }), serve());
+      await bench.download([order()]);
+      expect(bench.asked.map((asked) => asked.at)).toEqual([0, 30_000]);
+    }
+  });
+
   it("are over when nothing is missing, however the connection ended", async () => {
     const bench = new DownloadBench().serve(serve({ length: SIZE + 9, cut: SIZE }));
     expect((await bench.download([order(whole)], { retries: 0 })).files[0]?.verified).toBe("hash");

@@ -442,6 +442,41 @@ async def test_an_eviction_by_the_browser_is_noticed_and_mended() -> None:
     assert weights_key in device.files.entries
 
 
+@pytest.mark.parametrize("jump_s", [-86_400, 86_400])
+async def test_a_clock_that_jumps_by_a_day_breaks_nothing(jump_s: float) -> None:
+    """A use after the jump is noted whatever the journal says, the least used goes first, no part is abandoned."""
+    device = Device("a", "b", "c")
+    device.now_s = 10 * 86_400.0
+    for name in "abc":
+        await device.manager.download(name)
+        await device.manager.load(name)
+        await asyncio.sleep(0)
+        device.now_s += 3600
+    part = {"url": f"{HUB}/d/shard_0.bin", "cache": "webllm/model", "loaded_bytes": 5}
+    device.files.partials[part["url"]] = {**part, "updated_ms": device.now_s * 1000}
+    assert (await device.manager.standing("c")).loaded
+    assert (await device.manager.standing("a")).downloaded
+    device.now_s += jump_s
+    assert (await device.manager.standing("a")).downloaded
+    await device.manager.load("b")
+    await asyncio.sleep(0)
+    storage = await device.manager.storage()
+    assert {model.model: model.last_used_ms for model in storage.models}["b"] == device.now_s * 1000
+    assert storage.abandoned == []
+    assert [gone.model for gone in await device.manager.evict(SIZE)] == ["a", "c"]
+    assert await device.stored() == ["b"]
+
+
+async def test_a_part_beside_a_whole_build_does_not_hide_it() -> None:
+    """What is complete stays downloaded, whatever else began to come into its folder."""
+    device = Device("a")
+    await device.manager.download("a")
+    url = f"{HUB}/a/onnx/model_quantized.onnx_data"
+    device.files.partials[url] = {"url": url, "cache": "transformers-cache", "loaded_bytes": 5}
+    found = (await device.manager.storage()).find("a", device.catalog.get("a").artifacts[0])
+    assert found is not None and found.complete
+
+
 async def test_the_last_use_is_noted_at_loads_and_once_a_minute() -> None:
     """A chat in between costs no word with the page."""
     device = Device("a")

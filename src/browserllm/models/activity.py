@@ -99,7 +99,8 @@ class Activity:
     def note_use(self, host: Host, model: str, now_ms: float) -> None:
         """Let the journal know that a model is in use; nobody waits for that."""
         kept = self.kept.get(model)
-        if kept is None or now_ms - (kept.last_used_ms or 0) < NOTE_USE_EVERY_MS:
+        # A last use that is still to come was noted by a clock that went wrong: this one is true.
+        if kept is None or 0 <= now_ms - (kept.last_used_ms or 0) < NOTE_USE_EVERY_MS:
             return
         self.kept[model] = kept = msgspec.structs.replace(kept, last_used_ms=now_ms)
         self.spawn(put_record(host, kept.key, kept.to_record()))

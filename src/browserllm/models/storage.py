@@ -125,7 +125,8 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
 
     def find(self, model: str, artifact: Artifact) -> StoredModel | None:
         """Return what is kept of a build of a model."""
-        here = {kept.key: kept for kept in self.models}
+        # A part that came on top of a build that is whole has an entry of its own, after the record's.
+        here = {kept.key: kept for kept in reversed(self.models)}
         kept = here.get(journal_key(model, artifact))
         if kept is None and (old := here.get(_old_key(model, artifact))) is not None:
             # Builds of several precisions shared such a key: it is that of the one whose network it has.

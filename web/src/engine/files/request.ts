@@ -139,7 +139,8 @@ function refusal(url: string, response: Response, now: number): PageError | Setb
   if (status === 401 || status === 403) {
     return interrupted(url, "refused", `the server does not give this file to us (status ${status}); it may need a login`, { status });
   }
-  const wait = retryAfterMs(response.headers.get("Retry-After"), now);
+  const dated = Date.parse(response.headers.get("Date") ?? ""); // its date counts on its own clock, where it tells that
+  const wait = retryAfterMs(response.headers.get("Retry-After"), Number.isNaN(dated) ? now : dated);
   const retry_after_s = wait === null ? null : Math.ceil(wait / 1000);
   const tooLong = wait !== null && wait > MAX_RETRY_AFTER_MS;
   const again = status === 408 || status === 425 || status === 429 || status >= 500;
