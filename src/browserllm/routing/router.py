@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..backend import Backend
 from ..clock import AnyClock, SystemClock
-from ..errors import AllBackendsFailed, InternalError, InvalidRequest
+from ..errors import AllBackendsFailed, InvalidRequest
 from ..facts import BackendFacts, Environment
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
@@ -287,9 +287,10 @@ class Router(PrivacyKeeper):
         for choice in self.policy.rank(request, candidates) if candidates else ():
             candidate = offered.pop(choice.name, None)
             if candidate is None or candidate is not choice.candidate:
-                raise InternalError(
-                    f"the policy {self.policy.name} ranked {choice.name!r}, which it was not offered, or twice; "
-                    "a policy may only rank the candidates it is given"
+                raise InvalidRequest(
+                    f"the policy {self.policy.name} ranked {choice.name!r}, which it was not shown, or twice; "
+                    "a policy may rank each candidate that it is shown once, and no other",
+                    parameter="policy",
                 )
             if choice.excluded:
                 excluded.append(_excluded(candidate, choice.reason))
@@ -312,7 +313,7 @@ class Router(PrivacyKeeper):
             return
         for choice in choices:
             if choice.prepare and choice is not answering and choice.candidate.local:
-                self._warming.begin(self._members[choice.name], _sent(choice, request))
+                self._warming.begin(self._members[choice.name], _sent(choice, request), choice.model)
 
     def _told(self, choice: Choice) -> Choice:
         failure = "" if self._warming is None else self._warming.failure(choice.name, choice.model)

@@ -23,13 +23,13 @@ class Warming:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[tuple[str, str | None], str] = {}
 
-    def begin(self, member: Member, request: ChatRequest) -> None:
-        """Prepare ``member`` for such requests, unless that goes on already or has failed."""
+    def begin(self, member: Member, request: ChatRequest, model: str | None) -> None:
+        """Prepare ``member`` for such requests, which ``model`` will answer, unless that goes on or has failed."""
         import asyncio
 
-        if member.name in self._tasks or (member.name, request.model) in self._failures:
+        if member.name in self._tasks or (member.name, model) in self._failures:
             return
-        task = asyncio.get_running_loop().create_task(self._prepare(member, request))
+        task = asyncio.get_running_loop().create_task(self._prepare(member, request, model))
         self._tasks[member.name] = task
         task.add_done_callback(lambda _: self._tasks.pop(member.name, None))
 
@@ -46,8 +46,8 @@ class Warming:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _prepare(self, member: Member, request: ChatRequest) -> None:
+    async def _prepare(self, member: Member, request: ChatRequest, model: str | None) -> None:
         try:
             await member.backend.prepare(request)
         except Exception as error:
-            self._failures[member.name, request.model] = str(error) or type(error).__name__
+            self._failures[member.name, model] = str(error) or type(error).__name__
