@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from .scripted import Clock as Clock
     from .scripted import ScriptedBackend as ScriptedBackend
     from .scripted import ScriptedHost as ScriptedHost
+    from .store_host import HostStore as HostStore
     from .stream import ChatStream as ChatStream
     from .types import AudioPart as AudioPart
     from .types import Capabilities as Capabilities
@@ -149,6 +150,7 @@ _MODULES = {
     """,
     "scripted": "Clock ScriptedBackend ScriptedHost",
     "stream": "ChatStream",
+    "store_host": "HostStore",
     "types": """
         AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatRestart ChatStart ChatWarning ContentPart
         Embeddings Health Hop ImagePart Message ModelInfo ReasoningDelta ReasoningPart TextDelta TextPart Timings Tool

@@ -46,7 +46,8 @@ class ScriptedFiles:
     """Files on the web, and what the browser keeps of them. Two hosts with the same one are a browser started twice.
 
     ``entries`` are the files in the caches with their sizes, by cache and address; ``partials`` the beginnings of
-    files; ``journal`` the records. ``online`` and ``quota_bytes`` may be changed at any time, and so may ``web``.
+    files; ``journal`` the records, ``values`` what a `HostStore` keeps. ``online`` and
+    ``quota_bytes`` may be changed at any time, and so may ``web``.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class ScriptedFiles:
         self.texts: dict[tuple[str, str], str] = {}
         self.partials: dict[str, dict[str, Any]] = {}
         self.journal: dict[str, Any] = {}
+        self.values: dict[tuple[str, str], str] = {}
         self.persisted = False
         self.fetched_bytes = 0
         self._grants_persistence = grants_persistence
@@ -143,6 +145,29 @@ class ScriptedFiles:
     def _persist(self, args: Mapping[str, Any]) -> dict[str, Any]:
         self.persisted = self.persisted or self._grants_persistence
         return {"persisted": self.persisted}
+
+    def _values(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        name, key = args["name"], args.get("key", "")
+        if args["action"] == "get":
+            return {"value": self.values.get((name, key))}
+        if args["action"] == "put":
+            self.values[name, key] = args["value"]
+        elif args["action"] == "delete":
+            self.values.pop((name, key), None)
+        else:
+            found = sorted(
+                (key, value)
+                for (store, key), value in self.values.items()
+                if store == name
+                and key.startswith(args.get("prefix") or "")
+                and (args.get("after") is None or key > args["after"])
+            )
+            if args["action"] == "items":
+                # In pages of two, so that whoever reads them has to turn one.
+                return {"items": found[:2], "more": len(found) > 2}
+            for key, _ in found:
+                del self.values[name, key]
+        return {}
 
     def _pick_files(self, args: Mapping[str, Any]) -> dict[str, Any]:
         if self.picked is None:
@@ -238,9 +263,9 @@ class ScriptedFiles:
 
 
 OPS = frozenset(
-    {"read_file", "inspect_files", "download", "stored", "delete_files", "journal", "persist", "pick_files"}
+    {"read_file", "inspect_files", "download", "stored", "delete_files", "journal", "persist", "pick_files", "values"}
 )
-"""The operations of the protocol that are about files."""
+"""The operations of the protocol that are about what the browser keeps."""
 
 
 class PageSide:

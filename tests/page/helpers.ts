@@ -1,5 +1,6 @@
 /** Small stand-ins that several tests share. */
 
+import { IDBFactory } from "fake-indexeddb";
 import type { Clock } from "../../web/src/engine/outbox.ts";
 import type { ChatOutcome, EmitText, Engine, InputKind, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
 import type { ChatRequest } from "../../web/src/engine/options.ts";
@@ -10,6 +11,7 @@ import { Prober } from "../../web/src/engine/probe.ts";
 import type { Environment } from "../../web/src/engine/surroundings.ts";
 import { Service } from "../../web/src/engine/service.ts";
 import { Peer } from "../../web/src/engine/peer.ts";
+import { Values } from "../../web/src/engine/values.ts";
 
 /** A clock that the test moves. */
 export class ManualClock implements Clock {
@@ -152,6 +154,7 @@ export class Bench {
   readonly engine = new FakeEngine();
   readonly clock = new ManualClock();
   readonly files = new FakeFiles();
+  readonly values = new Values(new IDBFactory());
   readonly peers: Peer[] = [];
   readonly service = new Service({
     registry: new EngineRegistry([
@@ -164,6 +167,7 @@ export class Bench {
     ),
     fetcher: this.files,
     store: this.files,
+    values: this.values,
     base: "https://example.org/app/",
     event: (name, data) => {
       for (const peer of this.peers) peer.event(name, data);

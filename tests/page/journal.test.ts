@@ -1,6 +1,7 @@
 import { IDBFactory } from "fake-indexeddb";
 import { describe, expect, it } from "vitest";
-import { DATABASE, DATABASE_VERSION, Journal, PATIENCE_MS, STORE } from "../../web/src/engine/files/journal.ts";
+import { PATIENCE_MS } from "../../web/src/engine/database.ts";
+import { DATABASE, DATABASE_VERSION, Journal, STORE } from "../../web/src/engine/files/journal.ts";
 import { Gate, ManualClock, settle } from "./helpers.ts";
 
 function openRaw(factory: IDBFactory, version: number, upgrade: (database: IDBDatabase) => void = () => undefined): Promise<IDBDatabase> {

@@ -18,7 +18,7 @@ PACKAGE = Path(browserllm.__file__).parent
 LAYERS: list[set[str]] = [
     {"clock", "errors", "facts", "types", "device", "version"},
     {"request", "images", "host", "script", "store", "store_sqlite"},
-    {"stream", "channel"},
+    {"stream", "channel", "store_host"},
     {"backend", "scripted_files"},
     {"cloud", "hosts", "models", "routing", "scripted"},
     {"local"},

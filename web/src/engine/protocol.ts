@@ -16,6 +16,7 @@ import {
   type PickOrder,
   type ReadOrder,
 } from "./files/orders.ts";
+import { parseValuesArgs, type ValuesOrder } from "./values.ts";
 
 export const PROTOCOL_VERSION = 1;
 /** Longest text accepted, in UTF-16 units: a message cannot have fewer bytes than units. */
@@ -46,7 +47,8 @@ export type Request =
   | { readonly op: "delete_files"; readonly order: DeleteOrder }
   | { readonly op: "journal"; readonly order: JournalOrder }
   | { readonly op: "persist" }
-  | { readonly op: "pick_files"; readonly order: PickOrder };
+  | { readonly op: "pick_files"; readonly order: PickOrder }
+  | { readonly op: "values"; readonly order: ValuesOrder };
 
 export type Inbound =
   | { readonly kind: "request"; readonly id: number; readonly request: Request }
@@ -179,6 +181,8 @@ function readRequest(op: unknown, args: Fields): Request {
       return { op };
     case "pick_files":
       return { op, order: parsePickArgs(args) };
+    case "values":
+      return { op, order: parseValuesArgs(args) };
     default:
       throw protocolError(`'op' must be an operation of the protocol, not ${show(op)}`);
   }

@@ -9,6 +9,7 @@ import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
 import type { LoadOrder, Progress, Request } from "./protocol.ts";
 import { FifoQueue } from "./queue.ts";
 import type { Prober } from "./probe.ts";
+import type { Values } from "./values.ts";
 
 /** One request's way to its peer. */
 export interface Reply {
@@ -27,6 +28,7 @@ export interface ServiceOptions {
   readonly prober: Prober;
   readonly fetcher: FileFetcher;
   readonly store: FileStore;
+  readonly values: Pick<Values, "run">;
   /** The URL that relative URLs stand on. */
   readonly base: string;
   readonly event: (name: string, data: Readonly<Record<string, unknown>>) => void;
@@ -79,6 +81,8 @@ export class Service {
         return this.#options.store.persist();
       case "pick_files":
         return this.#options.store.pick(request.order, reply.signal);
+      case "values":
+        return this.#options.values.run(request.order);
     }
   };
 

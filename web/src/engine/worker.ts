@@ -22,6 +22,7 @@ import { BrowserStore } from "./files/store.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
 import { Surroundings, type SurroundingsScope } from "./surroundings.ts";
+import { Values } from "./values.ts";
 import { WindowLink } from "./window/link.ts";
 import type { ToWindow } from "./window/messages.ts";
 
@@ -82,7 +83,15 @@ function makeStore(base: string): BrowserStore {
 
 function addPeer(base: string, send: (text: string) => void): Peer {
   // One page, one base: the first peer's is every peer's.
-  service ??= new Service({ registry, prober, fetcher: new Downloader(environment), store: makeStore(base), base, event: broadcast });
+  service ??= new Service({
+    registry,
+    prober,
+    fetcher: new Downloader(environment),
+    store: makeStore(base),
+    values: new Values(scope.indexedDB),
+    base,
+    event: broadcast,
+  });
   const { handle } = service;
   const peer = new Peer({ send }, { ...hello, environment: surroundings.look() }, handle);
   peers.add(peer);
