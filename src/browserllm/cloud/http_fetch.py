@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..clock import AnyClock, SystemClock
-from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Timeout, Unavailable
+from ..errors import BrowserLLMError, InvalidRequest, Stalled, Timeout, Unavailable
 from .address import is_loopback, origin
 from .http import HttpClient, HttpRequest, HttpResponse
 
@@ -72,13 +72,7 @@ class FetchClient(HttpClient):
         except ffi.JsException as error:
             failure = transfer.failure(error, js.navigator.onLine)
         else:
-            if answer.type != "opaqueredirect":
-                return FetchResponse(answer, transfer, ffi)
-            transfer.abort()
-            failure = ProtocolError(
-                f"{origin(request.url)} redirects to another address, which a page is not told and a key must not "
-                "follow; correct base_url"
-            )
+            return FetchResponse(answer, transfer, ffi)
         # Raised out here, the failure has no context: whoever shows it shows nothing of the request.
         raise failure
 
@@ -93,7 +87,8 @@ class FetchResponse(HttpResponse):
 
     def __init__(self, answer: Any, transfer: _Transfer, ffi: Any) -> None:
         """Made by `FetchClient`."""
-        self.status = int(answer.status)
+        # Of a redirect, which is not followed, a page learns nothing but that it is one.
+        self.status = 302 if answer.type == "opaqueredirect" else int(answer.status)
         self.headers = {str(name).lower(): str(value) for name, value in answer.headers.entries()}
         self._reader = answer.body.getReader() if answer.body else None
         self._transfer = transfer
