@@ -55,6 +55,27 @@ async def test_a_folder_is_downloaded_once_and_answers_in_the_next_run_without_i
         gone.rename(folder)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
+async def test_a_snapshot_in_hugging_faces_cache_is_a_folder_too(folder: Path, tmp_path: Path) -> None:
+    """Its files are links into the blobs beside it; the model has its own name, is whole, and answers."""
+    model = tmp_path / "hub" / "models--org--Tiny"
+    snapshot = model / "snapshots" / ("5f" * 20)
+    (model / "blobs").mkdir(parents=True)
+    files = [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()]
+    for number, name in enumerate(files):
+        blob = Path(shutil.copy(folder / name, model / "blobs" / f"{number:064x}"))
+        (snapshot / name).parent.mkdir(parents=True, exist_ok=True)
+        (snapshot / name).symlink_to(os.path.relpath(blob, (snapshot / name).parent))
+    async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
+        manager = bl.ModelManager(host)
+        card = await manager.add(snapshot)
+        assert card.id == "Tiny"
+        llm = bl.LocalBackend(host, card.id, catalog=manager.catalog, device="wasm")
+        assert (await llm.complete("Hello", max_tokens=4)).usage.completion_tokens > 0
+        whole = [kept for kept in (await manager.storage()).models if kept.complete]
+        assert [(kept.model, kept.engine) for kept in whole] == [("Tiny", "transformersjs")]
+
+
 async def test_a_file_that_is_cut_short_is_named(folder: Path, tmp_path: Path) -> None:
     """With both sizes, before anything is loaded; nothing of it stays in the browser."""
     broken = Path(shutil.copytree(folder, tmp_path / "broken"))

@@ -106,6 +106,14 @@ async def test_a_folder_of_this_machine(tmp_path: Path) -> None:
         assert card.artifacts[0].library == SHARED + "tiny.wasm"
 
 
+async def test_a_snapshot_in_hugging_faces_cache_is_named_after_its_model(tmp_path: Path) -> None:
+    """Its folder's name is a revision, which tells nobody anything; its files may be links."""
+    folder = tmp_path / "models--org--Tiny-1B" / "snapshots" / ("5f" * 20)
+    written(folder, webllm())
+    card = await add_own(SharingHost(), folder)
+    assert (card.id, card.artifacts[0].library) == ("Tiny-1B", SHARED + "tiny.wasm")
+
+
 async def test_a_folder_for_both_engines(tmp_path: Path) -> None:
     """An artifact for each engine and device, as in the catalog; or those of the one that is asked for."""
     folder = written(tmp_path / "both", {**webllm(), **network("q8", "fp32")})

@@ -201,6 +201,105 @@ async def test_a_link_is_followed_inside_the_folder_only(model: Path) -> None:
         assert (await ask(server, folder + "up/secret.txt"))[0] == 403
 
 
+def in_hub_cache(cache: Path, name: str = "models--org--tiny") -> Path:
+    """Lay a model out as huggingface_hub keeps it; returns its snapshot, whose files are links into the blobs."""
+    model = cache / name
+    snapshot = model / "snapshots" / ("5f" * 20)
+    (snapshot / "onnx").mkdir(parents=True)
+    (model / "blobs").mkdir()
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text(snapshot.name)
+    for blob, file, up in (("a1" * 20, "config.json", "../.."), ("b2" * 32, "onnx/model.onnx", "../../..")):
+        (model / "blobs" / blob).write_bytes(f"{name}/{file}".encode())
+        (snapshot / file).symlink_to(f"{up}/blobs/{blob}")
+    return snapshot
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
+async def test_a_snapshot_in_hugging_faces_cache_is_served_from_its_blobs(tmp_path: Path) -> None:
+    """Also from a folder below it, and when the cache itself is reached over a link."""
+    snapshot = in_hub_cache(tmp_path / "hub")
+    (tmp_path / "link").symlink_to(tmp_path / "hub")
+    async with serving() as server:
+        folder = server.share(tmp_path / "link" / snapshot.relative_to(tmp_path / "hub"))
+        assert folder == server.share(snapshot)
+        assert (await ask(server, folder + "config.json"))[::2] == (200, b"models--org--tiny/config.json")
+        status, headers, body = await ask(server, folder + "onnx/model.onnx", Range="bytes=0-5")
+        assert (status, body, headers["content-range"]) == (206, b"models", "bytes 0-5/33")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/etc/passwd",
+        "../../../secret.txt",
+        "../../refs/main",
+        "../../../models--org--other/blobs/" + "a1" * 20,
+        "../../blobs/../../secret.txt",
+        "../../blobs/passwd",
+        "../../blobs/below/secret.txt",
+        "../../blobs",
+    ],
+)
+async def test_a_snapshot_opens_nothing_but_its_own_blobs(tmp_path: Path, target: str) -> None:
+    """Not the machine's files, not another model's, not what a blob that is a link leads to."""
+    snapshot = in_hub_cache(tmp_path)
+    in_hub_cache(tmp_path, "models--org--other")
+    (tmp_path / "secret.txt").write_text("secret")
+    blobs = snapshot.parent.parent / "blobs"
+    (blobs / "passwd").symlink_to("/etc/passwd")
+    (blobs / "below").mkdir()
+    (blobs / "below" / "secret.txt").write_text("secret")
+    (snapshot / "wrong").symlink_to(target)
+    assert (snapshot / "wrong").exists()
+    async with serving() as server:
+        status, _, body = await ask(server, server.share(snapshot) + "wrong")
+    assert (status, body) == (
+        403,
+        b"'wrong' is a link that leads out of the shared folder; put the file itself there",
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
+async def test_blobs_that_are_a_link_are_not_followed(tmp_path: Path) -> None:
+    """Else who writes the cache's folder chooses what of the machine is read."""
+    snapshot = in_hub_cache(tmp_path)
+    blobs = snapshot.parent.parent / "blobs"
+    blobs.rename(tmp_path / "elsewhere")
+    blobs.symlink_to(tmp_path / "elsewhere")
+    async with serving() as server:
+        assert (await ask(server, server.share(snapshot) + "config.json"))[0] == 403
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
+async def test_blobs_beside_any_other_folder_are_not_open(tmp_path: Path) -> None:
+    """It takes the whole layout: the folder's own name does not matter, those of the two above it do."""
+    for above in ("models--org--tiny/other", "datasets--org--tiny/snapshots"):
+        folder = tmp_path / above / "rev"
+        folder.mkdir(parents=True)
+        (tmp_path / above).parent.joinpath("blobs").mkdir()
+        (tmp_path / above).parent.joinpath("blobs", "x").write_text("secret")
+        (folder / "config.json").symlink_to("../../blobs/x")
+        async with serving() as server:
+            assert (await ask(server, server.share(folder) + "config.json"))[0] == 403
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
+async def test_links_that_lead_to_each_other_lead_nowhere(tmp_path: Path) -> None:
+    """They are answered, in any folder."""
+    snapshot = in_hub_cache(tmp_path)
+    blobs = snapshot.parent.parent / "blobs"
+    (blobs / "one").symlink_to("two")
+    (blobs / "two").symlink_to("one")
+    (snapshot / "loop.json").symlink_to("../../blobs/one")
+    (snapshot / "self.json").symlink_to("self.json")
+    async with serving() as server:
+        folder = server.share(snapshot)
+        for name in ("loop.json", "self.json"):
+            assert (await ask(server, folder + name))[0] == 404
+
+
 async def test_names_are_any_unicode(model: Path) -> None:
     """As a manifest writes them."""
     async with serving() as server:

@@ -69,6 +69,8 @@ class FolderServer:
     def share(self, folder: str | os.PathLike[str]) -> str:
         """Share a folder and all below it; returns its address, the same for the same folder in every run.
 
+        Links are followed inside the folder only, and from a snapshot in Hugging Face's cache into its model's blobs.
+
         Raises `InvalidRequest` when there is no such folder.
         """
         path = Path(folder).expanduser()
@@ -156,11 +158,16 @@ class FolderServer:
         if folder is None or not parts or not stays_inside(parts):
             raise FileNotFoundError
         file = folder.joinpath(*parts)
-        if not file.resolve(strict=True).is_relative_to(folder):
+        try:
+            real = file.resolve(strict=True)
+        except RuntimeError as error:  # what Python before 3.13 says of links that lead to each other
+            raise FileNotFoundError from error
+        blobs = _blobs_of(folder)
+        if not real.is_relative_to(folder) and (blobs is None or real.parent != blobs):
             raise PermissionError(f"{below!r} is a link that leads out of the shared folder; put the file itself there")
-        if not file.is_file():
+        if not real.is_file():
             raise FileNotFoundError
-        return file.open("rb")
+        return real.open("rb")
 
     async def _say(
         self, writer: asyncio.StreamWriter, status: HTTPStatus, message: str, more: dict[str, str] | None = None
@@ -188,6 +195,17 @@ class FolderServer:
         lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in every.items())]
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         await writer.drain()
+
+
+def _blobs_of(folder: Path) -> Path | None:
+    """Return where the files of a snapshot in Hugging Face's cache really lie, or ``None`` for any other folder.
+
+    There ``models--OWNER--NAME/snapshots/REVISION`` holds links into the ``blobs`` beside ``snapshots``. ``folder`` has
+    no link in it; whether ``blobs`` is one shows where a file really lies: then not in what is returned.
+    """
+    model = folder.parent.parent
+    is_snapshot = folder.parent.name == "snapshots" and model.name.startswith("models--")
+    return model / "blobs" if is_snapshot else None
 
 
 def open_key(profile: Path) -> bytes:

@@ -13,7 +13,17 @@ import msgspec
 from ..errors import BrowserLLMError, DownloadInterrupted, IntegrityError, InvalidRequest, LoadFailed, ModelNotFound
 from ..host import Host, read
 from .card import Artifact, Device, ModelCard
-from .files import DTYPE_SUFFIXES, HUB, Inspected, ModelFile, inspect, list_files, webllm_folder
+from .files import (
+    DTYPE_SUFFIXES,
+    HUB,
+    Inspected,
+    ModelFile,
+    inspect,
+    list_files,
+    network_names,
+    read_network_config,
+    webllm_folder,
+)
 from .storage import StoredFile, ask_stored, delete_files
 
 Engine = Literal["webllm", "transformersjs"]
@@ -53,10 +63,11 @@ async def add_own(
 ) -> ModelCard:
     """Return the card of a model that is in no catalog, with an artifact for each engine and device its folder is for.
 
-    ``source`` is a folder of this machine, the http(s) address of one, or ``None`` to let the person pick it in the
-    page. ``id`` is what to call the model (else by its folder), ``name`` its name for people, ``engine`` the one to use
-    of two, ``library`` the .wasm of a WebLLM model (a file of the folder, or an address; needed unless the folder can
-    be listed and has just one), ``dtype`` the precision to take of several (``q4``, ``q8``, ``fp32``, ...).
+    ``source`` is a folder of this machine (a snapshot in Hugging Face's cache is one too), the http(s) address of one,
+    or ``None`` to let the person pick it in the page. ``id`` is what to call the model (else by its folder), ``name``
+    its name for people, ``engine`` the one to use of two, ``library`` the .wasm of a WebLLM model (a file of the
+    folder, or an address; needed unless the folder can be listed and has just one), ``dtype`` the precision to take of
+    several (``q4``, ``q8``, ``fp32``, ...).
 
     Every file is looked up. Raises `LoadFailed` or `IntegrityError` naming the file that is missing or wrong,
     `ModelNotFound` when the folder holds no model, `InvalidRequest` for an argument that cannot be, `Unsupported` where
@@ -79,7 +90,15 @@ async def add_own(
             new = [entry for entry in entries if entry.key not in before and entry.url.startswith(place.url)]
             await delete_files(host, new, [], [])
         raise
-    return ModelCard(id=model, name=name or model, artifacts=artifacts, context_window=window)
+    kinds = {artifact.model_type for artifact in artifacts}
+    return ModelCard(
+        id=model,
+        name=name or model,
+        artifacts=artifacts,
+        context_window=window,
+        type="embedding" if "embedding" in kinds else "chat",
+        vision="vision" in kinds,
+    )
 
 
 async def _locate(host: Host, source: str | os.PathLike[str] | None, model: str | None) -> _Source:
@@ -102,7 +121,11 @@ def _share(host: Host, source: str | os.PathLike[str]) -> _Source:
     folder = Path(source).expanduser()
     url = host.share_folder(folder)
     names = [file.name for file in folder.iterdir() if file.is_file()]
-    return _Source(url, _name_of(folder.resolve().name), names)
+    real = folder.resolve()
+    if real.parent.name == "snapshots" and real.parent.parent.name.startswith("models--"):
+        # A snapshot in Hugging Face's cache is named by its revision; models--OWNER--NAME says whose it is.
+        return _Source(url, _name_of(real.parent.parent.name.rpartition("--")[2]), names)
+    return _Source(url, _name_of(real.name), names)
 
 
 def _name_of(place: str) -> str:
@@ -120,7 +143,8 @@ async def _artifacts(
         wasm = _library(place, library)
         artifacts.append(Artifact(engine="webllm", device="webgpu", id=model, url=place.url, library=wasm))
     if "transformersjs" in found:
-        for device, name in await _networks(host, place, dtype):
+        kind = (await read_network_config(host, place.url)).kind
+        for device, name in await _networks(host, place, dtype, network_names(kind)[0]):
             needs = ["shader-f16"] if device == "webgpu" and _needs_f16(name) else []
             artifacts.append(
                 Artifact(
@@ -130,6 +154,7 @@ async def _artifacts(
                     url=place.url,
                     dtype=name,
                     features=needs,
+                    model_type=kind,
                 )
             )
     return [await _checked(host, artifact) for artifact in artifacts]
@@ -194,9 +219,9 @@ def _library(place: _Source, library: str | None) -> str:
     )
 
 
-async def _networks(host: Host, place: _Source, dtype: str | None) -> list[tuple[Device, str]]:
+async def _networks(host: Host, place: _Source, dtype: str | None, network: str) -> list[tuple[Device, str]]:
     """Return which network each device runs: on a GPU also one that needs no f16, if there is one."""
-    there = [dtype] if dtype is not None else await _dtypes(host, place)
+    there = [dtype] if dtype is not None else await _dtypes(host, place, network)
     networks: list[tuple[Device, str]] = []
     for device, preferred in PREFERRED_DTYPES.items():
         order = [name for name in dict.fromkeys((*preferred, *there)) if name in there]
@@ -211,8 +236,8 @@ def _needs_f16(dtype: str) -> bool:
     return dtype.endswith("f16") or dtype == "fp16"
 
 
-async def _dtypes(host: Host, place: _Source) -> list[str]:
-    urls = {name: f"{place.url}onnx/model{suffix}.onnx" for name, suffix in DTYPE_SUFFIXES.items()}
+async def _dtypes(host: Host, place: _Source, network: str) -> list[str]:
+    urls = {name: f"{place.url}onnx/{network}{suffix}.onnx" for name, suffix in DTYPE_SUFFIXES.items()}
     answers = await inspect(host, urls.values())
     stored = {entry.url for entry in (await ask_stored(host)).entries}
     there = [
