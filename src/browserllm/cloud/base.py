@@ -33,6 +33,9 @@ MODELS_KEPT_S = 3600.0
 MAX_PAGES = 50
 """How many pages of models are read at most."""
 
+SHORTEST_KEY = 8
+"""What is shorter is no key, and is not looked for in errors."""
+
 DRAIN_S = 0.1
 """How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""
 
@@ -187,6 +190,7 @@ class CloudBackend(Backend, ABC):
         body = _merged(self.body(request, draft), self.extra_body)
         started_at = time.perf_counter()
         first_at: float | None = None
+        masked: BrowserLLMError | None = None
         response = await self._send("POST", self.chat_url(model), msgspec.json.encode(body))
         try:
             place = self._place(model, response)
@@ -201,8 +205,14 @@ class CloudBackend(Backend, ABC):
             # A server that measured itself knows better.
             if first_at is not None and draft.timings == Timings():
                 draft.timings = _timings(started_at, first_at, draft.usage.completion_tokens)
+        except BrowserLLMError as error:
+            masked = self._masked(error)
+            if masked is None:
+                raise
         finally:
             await response.aclose()
+        if masked is not None:
+            raise masked
 
     async def _deltas(self, response: HttpResponse, reader: Reader) -> AsyncGenerator[Delta, None]:
         kind = response.headers.get("content-type", "")
@@ -362,9 +372,22 @@ class CloudBackend(Backend, ABC):
             HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts)
         )
 
+    def _masked(self, error: BrowserLLMError) -> BrowserLLMError | None:
+        """Return the error without the key, when the vendor's words in it quote that; else ``None``."""
+        message, data = error.message, msgspec.json.encode(error.data)
+        for secret in (self._key(), *self._headers.values()):
+            # Not every header is a secret: a short one may be in any text.
+            if secret is not None and len(secret) >= SHORTEST_KEY:
+                message = message.replace(secret, "[secret]")
+                data = data.replace(secret.encode(), b"[secret]")
+        if message == error.message and data == msgspec.json.encode(error.data):
+            return None
+        return type(error)(message, data=msgspec.json.decode(data))
+
     async def _failure(self, response: HttpResponse, place: Place) -> BrowserLLMError:
         error = self.read_error(await read_error_body(response))
-        return failure(error, place, status=response.status, headers=response.headers)
+        made = failure(error, place, status=response.status, headers=response.headers)
+        return self._masked(made) or made
 
     async def _fetch_models(self, pages: int = MAX_PAGES) -> list[ModelInfo]:
         models: list[ModelInfo] = []
