@@ -59,7 +59,7 @@ def test_every_id_of_web_llm_is_a_build_of_one_model() -> None:
 def test_every_model_says_what_it_is() -> None:
     """Each card has a family, its parameters and its builds; licences have an address where they are read."""
     cards = list(bl.Catalog())
-    assert len(bl.Catalog()) == len(cards) == len({card.id for card in cards}) == 70
+    assert len(bl.Catalog()) == len(cards) == len({card.id for card in cards}) == 72
     for card in cards:
         assert card.name
         assert card.artifacts
@@ -72,8 +72,9 @@ def test_every_model_says_what_it_is() -> None:
     assert [card.id for card in cards if card.type == "embedding"] == [
         "snowflake-arctic-embed-m",
         "snowflake-arctic-embed-s",
+        "all-MiniLM-L6-v2",
     ]
-    assert [card.id for card in cards if card.vision] == ["Phi-3.5-vision-instruct"]
+    assert [card.id for card in cards if card.vision] == ["Phi-3.5-vision-instruct", "SmolVLM-256M-Instruct"]
 
 
 def test_a_model_joins_its_builds_for_both_engines() -> None:
@@ -97,6 +98,26 @@ def test_a_model_joins_its_builds_for_both_engines() -> None:
         "features": ["shader-f16"],
     }
     assert (on_gpu.id, on_gpu.download_bytes) == ("onnx-community/Qwen3-0.6B-ONNX/q4f16", 585_000_000)
+
+
+def test_builds_of_transformersjs_say_what_they_are_for() -> None:
+    """The page has to know which networks a vision model has, and how an embedding model makes one vector."""
+    catalog = bl.Catalog()
+    seeing = artifact(catalog.get("SmolVLM-256M-Instruct"), dtype="int8")
+    assert seeing.to_wire() == {
+        "url": "https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct/resolve/main/",
+        "dtype": "int8",
+        "model_type": "vision",
+    }
+    embedder = artifact(catalog.get("all-MiniLM-L6-v2"), dtype="fp16")
+    assert embedder.to_wire() == {
+        "url": "https://huggingface.co/Xenova/all-MiniLM-L6-v2/resolve/main/",
+        "dtype": "fp16",
+        "features": ["shader-f16"],
+        "model_type": "embedding",
+        "pooling": "mean",
+        "normalize": True,
+    }
 
 
 def test_a_build_goes_to_the_page_with_all_that_web_llm_wants() -> None:
@@ -183,8 +204,8 @@ def test_a_name_of_several_lists_them_the_smallest_first() -> None:
         ("gemma-3-1b-it", "did you mean 'gemma3-1b-it'"),
         ("Qwen3-0.6B-q4f16-MLC", "did you mean 'Qwen3-0.6B'"),
         ("SmolLM2-135M-Instruct-q4f32_1-MLC-b4-v1", "did you mean 'SmolLM2-135M-Instruct'"),
-        ("!!!", "no model '!!!' in the catalog; it has 70, list(Catalog()) names them. Add your own"),
-        ("", "no model '' in the catalog; it has 70"),
+        ("!!!", "no model '!!!' in the catalog; it has 72, list(Catalog()) names them. Add your own"),
+        ("", "no model '' in the catalog; it has 72"),
     ],
 )
 def test_an_unknown_model_names_its_neighbours(name: str, said: str) -> None:
@@ -202,7 +223,7 @@ def test_custom_models_are_added_never_replaced() -> None:
     assert "mine" in catalog
     assert "theirs" not in catalog
     assert [card.id for card in catalog][-1] == "mine"
-    assert len(catalog) == 71
+    assert len(catalog) == 73
     assert mine.artifacts[0].to_wire() == {"url": "u", "vram_mb": 10.0}
     assert "mine" not in bl.Catalog()
     for taken in ("mine", "pocket", "Qwen3-0.6B"):

@@ -122,8 +122,8 @@ def test_what_is_downloaded_comes_first() -> None:
         ("multilingual", ["Qwen3.5-9B", "Qwen3-8B", "Llama-3.1-8B-Instruct"]),
         ("low-end", ["SmolLM2-135M-Instruct", "Qwen3-0.6B"]),
         # No family of today takes images or makes embeddings, so those that do are offered.
-        ("vision", ["Phi-3.5-vision-instruct"]),
-        ("embedding", ["snowflake-arctic-embed-m"]),
+        ("vision", ["Phi-3.5-vision-instruct", "SmolVLM-256M-Instruct"]),
+        ("embedding", ["snowflake-arctic-embed-m", "all-MiniLM-L6-v2"]),
     ],
 )
 def test_a_model_for_a_purpose(purpose: str, models: list[str]) -> None:

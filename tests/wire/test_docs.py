@@ -33,5 +33,5 @@ def test_the_numbers_about_models_are_those_of_the_catalog() -> None:
     said = f"knows {len(cards)} models: the built-in `pocket`, every model in the list of the pinned web-llm "
     assert said in MODELS.replace("\n", " ")
     assert f"({len(builds)} builds of {len(of_webllm)} models)" in MODELS
-    assert len(of_both) == 12
-    assert "for twelve models" in MODELS.replace("\n", " ")
+    assert len(of_both) == 14
+    assert "for fourteen models" in MODELS.replace("\n", " ")

@@ -12,6 +12,7 @@ Purpose = Literal["chat", "code", "math", "multilingual", "vision", "embedding",
 
 # What the page's `load` takes of an artifact; the rest is for choosing and downloading one.
 _WIRE = ("url", "library", "dtype", "overrides", "low_resource", "vram_mb", "features", "model_type", "manifest")
+_EMBEDDING = ("pooling", "normalize")
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,10 +22,12 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     site; ``bundled`` says that they are the site's own and need no download. ``library`` is WebLLM's compiled model,
     ``model_type`` the kind of pipeline it needs when that is no chat (``"embedding"``, ``"vision"``), ``manifest`` the
     name of a model's own list of its resources. ``dtype`` is the precision that Transformers.js takes, ``files`` the
-    names to fetch where they cannot be told from it. ``features`` are the WebGPU features the device must have,
-    ``vram_mb`` the memory and ``buffer_mb`` the largest buffer it needs, in mebibytes. ``download_bytes`` is computed
-    from the parameters while ``download_estimated``. ``low_resource`` is WebLLM's word that limited devices (phones)
-    can run it.
+    names to fetch where they cannot be told from it. ``pooling`` says how an embedding model's vectors of tokens become
+    one (their mean, the first, the last), and ``normalize`` whether that gets length 1; without ``pooling``
+    Transformers.js reads both from the folder's ``1_Pooling/config.json`` and ``modules.json``. ``features`` are the
+    WebGPU features the device must have, ``vram_mb`` the memory and ``buffer_mb`` the largest buffer it needs, in
+    mebibytes. ``download_bytes`` is computed from the parameters while ``download_estimated``. ``low_resource`` is
+    WebLLM's word that limited devices (phones) can run it.
     """
 
     engine: str
@@ -39,6 +42,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     features: list[str] = []
     model_type: Literal["embedding", "vision"] | None = None
     manifest: str | None = None
+    pooling: Literal["mean", "cls", "last"] | None = None
+    normalize: bool | None = None
     quantization: str | None = None
     context_window: int | None = None
     buffer_mb: float | None = None
@@ -50,7 +55,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def to_wire(self) -> dict[str, Any]:
         """Return the artifact as the page's ``load`` takes it."""
         wire: dict[str, Any] = msgspec.to_builtins(self)
-        return {name: wire[name] for name in _WIRE if name in wire}
+        return {name: wire[name] for name in (*_WIRE, *_EMBEDDING) if name in wire}
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

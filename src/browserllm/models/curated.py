@@ -2,14 +2,17 @@
 
 Kept by hand, as of 2026-11-21. The ONNX builds: each file was seen, with its size, in the Hub's listing of the
 repository's ``onnx`` folder, those of Qwen3 and gemma-3 in what published programs download. SmolLM2's two small ones
-have no 8-bit file, so the CPU takes their 4-bit one; of Qwen3-1.7B and gemma-3 none for the CPU was seen. Licences and
-parameters are those that the makers publish; looked up again were Gemma 3, Llama 3.2, Ministral 3, Phi 3.5, Qwen2.5
-Coder, SmolLM2 and StableLM 2. Purposes are our judgement.
+have no 8-bit file, so the CPU takes their 4-bit one; of Qwen3-1.7B and gemma-3 none for the CPU was seen. A build of
+SmolVLM-256M is three networks, which were seen together as q4f16 and int8. The mean and length 1 for all-MiniLM-L6-v2
+are what its makers' card computes. Licences and parameters are those that the makers publish; looked up again were
+Gemma 3, Llama 3.2, MiniLM, Ministral 3, Phi 3.5, Qwen2.5 Coder, SmolLM2, SmolVLM and StableLM 2. Purposes are our
+judgement.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import msgspec
 
@@ -87,6 +90,8 @@ _FAMILIES: tuple[tuple[str, _Family], ...] = (
     ("Qwen2.5", _Family("Qwen2.5", _APACHE, ("chat", "multilingual"), tools=True)),
     ("Qwen2-Math", _Family("Qwen2 Math", _APACHE, ("math",))),
     ("Qwen2", _Family("Qwen2", _APACHE, ("chat", "multilingual"))),
+    ("SmolVLM", _Family("SmolVLM", _APACHE, ("vision",), vision=True)),
+    ("all-MiniLM", _Family("MiniLM", _APACHE, ("embedding",))),
     ("stablelm", _Family("StableLM 2", "Stability AI Non-Commercial Research Community License")),
     ("RedPajama", _Family("RedPajama", _APACHE)),
     ("TinyLlama", _Family("TinyLlama", _APACHE, ("chat", "low-end"))),
@@ -121,22 +126,25 @@ _PARAMETERS_M = {
     "gemma-4-E2B-it": 5100,
     "phi-1_5": 1418,
     "phi-2": 2780,
+    "all-MiniLM-L6-v2": 23,
     "snowflake-arctic-embed-m": 109,
     "snowflake-arctic-embed-s": 33,
 }
 
-# Tokens that a family was made for; the builds of WebLLM take 4096 of them.
+# Tokens that a family was made for; the builds of WebLLM take 4096 of them. SmolVLM has what SmolLM2 has, its language.
 _CONTEXT_WINDOWS = {
     "DeepSeek R1": 131072,
     "Gemma 3": 32768,
     "Llama 3.1": 131072,
     "Llama 3.2": 131072,
+    "MiniLM": 256,
     "Phi 3.5": 131072,
     "Phi 4": 131072,
     "Qwen2.5": 32768,
     "Qwen2.5 Coder": 32768,
     "Qwen3": 40960,
     "SmolLM2": 8192,
+    "SmolVLM": 8192,
 }
 
 # Bits for a weight in a download. MLC keeps groups of 32 four-bit weights with a scale of 16 bits (of 40 three-bit
@@ -155,6 +163,8 @@ class _Onnx(msgspec.Struct, frozen=True):
     repo: str
     webgpu: dict[str, int]
     wasm: dict[str, int] = {}
+    model_type: Literal["embedding", "vision"] | None = None
+    pooling: Literal["mean"] | None = None
 
 
 _ONNX: dict[str, _Onnx] = {
@@ -173,6 +183,12 @@ _ONNX: dict[str, _Onnx] = {
     "Qwen3-1.7B": _Onnx("onnx-community/Qwen3-1.7B-ONNX", {"q4f16": 1426, "q4": 2147}),
     "Llama-3.2-1B-Instruct": _Onnx("onnx-community/Llama-3.2-1B-Instruct", {"q4f16": 1070, "q4": 1660}, {"q8": 1240}),
     "gemma3-1b-it": _Onnx("onnx-community/gemma-3-1b-it-ONNX", {"q4f16": 764, "q4": 860}),
+    "SmolVLM-256M-Instruct": _Onnx(
+        "HuggingFaceTB/SmolVLM-256M-Instruct", {"q4f16": 189}, {"int8": 261}, model_type="vision"
+    ),
+    "all-MiniLM-L6-v2": _Onnx(
+        "Xenova/all-MiniLM-L6-v2", {"fp16": 45, "fp32": 90}, {"q8": 23}, model_type="embedding", pooling="mean"
+    ),
     "DeepSeek-R1-Distill-Qwen-1.5B": _Onnx(
         "onnx-community/DeepSeek-R1-Distill-Qwen-1.5B-ONNX", {"q4f16": 1370, "q4": 1970}, {"q8": 1850}
     ),
@@ -244,7 +260,10 @@ def _onnx_artifacts(name: str, window: int | None) -> list[Artifact]:
             dtype=dtype,
             quantization=dtype,
             context_window=window,
-            features=["shader-f16"] if dtype.endswith("f16") else [],
+            model_type=onnx.model_type,
+            pooling=onnx.pooling,
+            normalize=True if onnx.pooling is not None else None,
+            features=["shader-f16"] if dtype.endswith("f16") or dtype == "fp16" else [],
             download_bytes=megabytes * 1_000_000 + _DOWNLOAD_BESIDE,
         )
         for device, dtypes in devices

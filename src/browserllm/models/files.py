@@ -204,8 +204,31 @@ class _TransformersJs(msgspec.Struct):
     use_external_data_format: bool | int | dict[str, bool | int] | None = None
 
 
-class _NetworkConfig(msgspec.Struct):
+class NetworkConfig(msgspec.Struct):
+    """What a model's ``config.json`` says of its networks."""
+
+    model_type: str | None = None
+    architectures: list[str] | None = None
     transformers_js: _TransformersJs | None = msgspec.field(name="transformers.js_config", default=None)
+
+    @property
+    def kind(self) -> Literal["embedding", "vision"] | None:
+        """What the model is for, unless it chats in texts; the page finds out alike (``transformersjs/config.ts``)."""
+        if self.model_type in {"idefics3", "smolvlm"}:
+            return "vision"
+        architecture = self.architectures[0] if self.architectures else ""
+        return "embedding" if re.search("(?<!LMHead)Model$", architecture) else None
+
+
+def network_names(kind: Literal["embedding", "vision"] | None) -> tuple[str, ...]:
+    """Return the names of a model's ONNX files, the one that every precision has first."""
+    return ("decoder_model_merged", "embed_tokens", "vision_encoder") if kind == "vision" else ("model",)
+
+
+async def read_network_config(host: Host, folder: str) -> NetworkConfig:
+    """Read ``config.json`` of a folder in Transformers.js's layout; raises `LoadFailed` when it is none."""
+    url = f"{folder.rstrip('/')}/config.json"
+    return _decode((await _read(host, url, "transformers-cache", False))[1], NetworkConfig, url)
 
 
 class _Lfs(msgspec.Struct):
@@ -222,9 +245,13 @@ async def _list_transformersjs(host: Host, artifact: Artifact, refresh: bool, hu
     folder = artifact.url.rstrip("/") + "/"
     config_url = f"{folder}config.json"
     config_file, text = await _read(host, config_url, "transformers-cache", refresh)
-    config = _decode(text, _NetworkConfig, config_url)
-    needed = ["tokenizer.json", "tokenizer_config.json", *_network_names(artifact, config, config_url)]
+    config = _decode(text, NetworkConfig, config_url)
+    kind = artifact.model_type or config.kind
+    processor = ["preprocessor_config.json", "processor_config.json"] if kind == "vision" else []
+    needed = ["tokenizer.json", "tokenizer_config.json", *processor, *_onnx_files(artifact, config, config_url)]
     optional = ["generation_config.json"]
+    if kind == "embedding":
+        optional = ["1_Pooling/config.json", "modules.json"] if artifact.pooling is None else []
     listing, listed = await _read_listing(host, folder, hub)
     names = [*needed, *(name for name in optional if name in listed)]
     files = [msgspec.structs.replace(listed[name], url=folder + name) for name in names if name in listed]
@@ -236,7 +263,7 @@ async def _list_transformersjs(host: Host, artifact: Artifact, refresh: bool, hu
     return _as_answered(FileList([config_file, *found], config_url), folder, asked[0].url, found[0].url)
 
 
-def _network_names(artifact: Artifact, config: _NetworkConfig, url: str) -> list[str]:
+def _onnx_files(artifact: Artifact, config: NetworkConfig, url: str) -> list[str]:
     if artifact.files is not None:
         return [_name_in(name, url) for name in artifact.files]
     dtype = artifact.dtype or ("fp32" if artifact.device == "webgpu" else "q8")
@@ -245,14 +272,15 @@ def _network_names(artifact: Artifact, config: _NetworkConfig, url: str) -> list
             f"dtype {dtype!r} of the model at {artifact.url} is none; use one of {', '.join(DTYPE_SUFFIXES)}",
             data={"url": artifact.url},
         )
-    name = f"model{DTYPE_SUFFIXES[dtype]}.onnx"
-    count = config.transformers_js.use_external_data_format if config.transformers_js is not None else None
-    if isinstance(count, dict):
-        count = count.get(name, count.get("model", 0))
-    if not 0 <= int(count or 0) <= MAX_DATA_FILES:
-        _refuse(url, f"its use_external_data_format {count!r} is not 0 to {MAX_DATA_FILES} files")
-    data = [f"onnx/{name}_data{f'_{index}' if index else ''}" for index in range(int(count or 0))]
-    return [f"onnx/{name}", *data]
+    data = config.transformers_js.use_external_data_format if config.transformers_js is not None else None
+    files: list[str] = []
+    for stem in network_names(artifact.model_type or config.kind):
+        name = f"{stem}{DTYPE_SUFFIXES[dtype]}.onnx"
+        count = data.get(name, data.get(stem, 0)) if isinstance(data, dict) else data
+        if not 0 <= int(count or 0) <= MAX_DATA_FILES:
+            _refuse(url, f"its use_external_data_format {count!r} is not 0 to {MAX_DATA_FILES} files")
+        files += [f"onnx/{name}", *(f"onnx/{name}_data{f'_{n}' if n else ''}" for n in range(int(count or 0)))]
+    return files
 
 
 async def _read_listing(host: Host, folder: str, hub: str) -> tuple[ModelFile | None, dict[str, ModelFile]]:

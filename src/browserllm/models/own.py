@@ -302,5 +302,8 @@ async def _context_window(host: Host, artifact: Artifact) -> int | None:
         config: dict[str, Any] = msgspec.json.decode(answer["text"], type=dict[str, Any])
     except (msgspec.DecodeError, KeyError):
         return None
+    text = config.get("text_config")  # of a model that takes more than text
+    if isinstance(text, dict):
+        config = {**text, **config}
     value = config.get("context_window_size" if webllm else "max_position_embeddings")
     return value if isinstance(value, int) and value > 0 else None
