@@ -68,7 +68,7 @@ async def test_a_named_model_is_answered_by_who_has_it(model: str, backend: str,
 
 
 async def test_a_model_is_not_replaced_in_silence() -> None:
-    """When who has it fails, another one answers with its own model and a warning, or not at all, by the caller's choice."""
+    """When who has it fails, another one answers with its own model and a warning; if the caller wants, not at all."""
     here, away = device(), openai(fails=True)
     router = bl.Router([here, away])
     reply = await router.complete("hello", model="gpt-5-nano")
