@@ -122,6 +122,23 @@ async def test_forced_webgpu_without_webgpu_is_unavailable() -> None:
     assert caught.value.reason == "no_adapter"
 
 
+async def test_when_nothing_can_be_tried_every_obstacle_is_named() -> None:
+    """One error with all the steps, of the type and with the facts of the best build's; nothing was asked to load."""
+    host = ScriptedHost(facts=device_facts(webgpu=False, reason="no_adapter"), engines=["webllm"])
+    places: list[tuple[str, Any]] = [("webllm", "webgpu"), ("transformersjs", "wasm")]
+    artifacts = [bl.Artifact(engine=engine, device=device, url="https://x.test/m/") for engine, device in places]
+    catalog = bl.Catalog([bl.ModelCard(id="nowhere", artifacts=artifacts)])
+    with pytest.raises(bl.Unavailable) as caught:
+        await bl.ModelManager(host, catalog).load("nowhere")
+    error = caught.value
+    assert error.reason == "no_adapter"
+    assert [(step["engine"], step["device"]) for step in error.data["steps"]] == places
+    assert str(error).startswith("this device cannot run model 'nowhere': webllm on webgpu: ")
+    for step in error.data["steps"]:
+        assert f"{step['engine']} on {step['device']}: {step['reason']}" in str(error)
+    assert loads(host) == []
+
+
 async def test_an_engine_can_be_forced() -> None:
     """Engine and device narrow the candidates; a combination that is not there is refused with those that are."""
     manager = bl.ModelManager(ScriptedHost())

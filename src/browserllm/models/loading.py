@@ -133,7 +133,8 @@ async def load_first(
     ``load`` gets the artifact, the steps before it, and whether it may download: after one download that failed only
     what is on the device already is tried, never a second download that nobody asked for.
 
-    Raises the one error when one was tried, the failed download's, or `LoadFailed` with every try.
+    Raises the one error when one was tried, the failed download's, or `LoadFailed` with every try. When none could be
+    tried, it is an error of the best one's type, with what stands against each.
     """
     route: list[Hop] = []
     obstacles: list[BrowserLLMError] = []
@@ -157,13 +158,31 @@ async def load_first(
     if failed_download is not None and not tried:
         raise failed_download
     if not tried:
-        raise obstacles[0]
+        raise _join_obstacles(card, obstacles, route)
     if len(tried) == 1 and failed_download is None:
         raise tried[0]
-    steps = "; ".join(f"{hop.engine} on {hop.device}: {hop.reason}" for hop in route)
     raise LoadFailed(
-        f"no engine could load model {card.id!r}: {steps}", data={"steps": msgspec.to_builtins(route)}
+        f"no engine could load model {card.id!r}: {_steps_text(route)}", data={"steps": msgspec.to_builtins(route)}
     ) from tried[-1]
+
+
+def _join_obstacles(card: ModelCard, obstacles: Sequence[BrowserLLMError], route: list[Hop]) -> BrowserLLMError:
+    """Return one error for what stands against every candidate, of the best one's type: that is the one to clear."""
+    first = obstacles[0]
+    if len(obstacles) == 1:
+        first.data.setdefault("steps", msgspec.to_builtins(route))
+        return first
+    joined = type(first)(
+        f"this device cannot run model {card.id!r}: {_steps_text(route)}",
+        data={**first.data, "steps": msgspec.to_builtins(route)},
+    )
+    joined.__cause__ = first
+    return joined
+
+
+def _steps_text(route: list[Hop]) -> str:
+    # Several builds for one device may fail for one reason: it is said once.
+    return "; ".join(dict.fromkeys(f"{hop.engine} on {hop.device}: {hop.reason}" for hop in route))
 
 
 async def load_one(
