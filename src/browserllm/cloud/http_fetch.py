@@ -104,15 +104,10 @@ class FetchResponse(HttpResponse):
         try:
             while self._reader is not None:
                 transfer.check_open()
-                piece = await transfer.wait(self._reader.read())
-                if piece.done:
+                data = _bytes_of(await transfer.wait(self._reader.read()))
+                if data is None:
                     transfer.end()
                     return
-                value = piece.value
-                data: bytes = value.to_bytes()
-                # Not left to the garbage collectors, of which there are two that do not know of each other.
-                value.destroy()
-                piece.destroy()
                 phase = "body"
                 if data:
                     yield data
@@ -218,6 +213,13 @@ class _Transfer:
         self._silent = True
         self._watch = None  # not to be cancelled by its own order
         self.abort()
+
+
+def _bytes_of(piece: Any) -> bytes | None:
+    """Return what a reader gave, or ``None`` at the end. The browser's own objects go with this frame: what a generator
+    held on to would wait with it.
+    """
+    return None if piece.done else piece.value.to_bytes()
 
 
 def _options(request: HttpRequest, transfer: _Transfer, js: Any, ffi: Any) -> Any:
