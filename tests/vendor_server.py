@@ -256,8 +256,8 @@ class VendorServer:
             gone = waits[0].done()
             if isinstance(step, Hold):
                 step.released.set()
-            for wait in waits:
-                wait.cancel()
+            waits[0].cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
         if gone:
             asked.gone.set()
         return not gone
