@@ -76,6 +76,15 @@ async def test_a_snapshot_in_hugging_faces_cache_is_a_folder_too(folder: Path, t
         assert [(kept.model, kept.engine) for kept in whole] == [("Tiny", "transformersjs")]
 
 
+async def test_nobody_is_asked_for_a_folder_in_a_headless_browser(tmp_path: Path) -> None:
+    """It says at once what to do instead of waiting for somebody who sees the question; the rest goes on."""
+    async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
+        with pytest.raises(bl.Unavailable, match=r"models\.add\(folder\), or .* connect\(visible=True\)") as caught:
+            await bl.ModelManager(host).add()
+        assert caught.value.reason == "no_window"
+        assert "persisted" in await host.call("persist")
+
+
 async def test_a_file_that_is_cut_short_is_named(folder: Path, tmp_path: Path) -> None:
     """With both sizes, before anything is loaded; nothing of it stays in the browser."""
     broken = Path(shutil.copytree(folder, tmp_path / "broken"))

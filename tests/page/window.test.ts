@@ -8,7 +8,7 @@ import { settle } from "./helpers.ts";
 function setUp(): { link: WindowLink; asked: ToWindow[] } {
   const asked: ToWindow[] = [];
   const link = new WindowLink((message) => asked.push(message));
-  link.receive({ type: "window" });
+  link.receive({ type: "window", seen: true });
   return { link, asked };
 }
 
@@ -34,6 +34,20 @@ describe("what only a window can do", () => {
     const link = new WindowLink(() => { throw new Error("nobody is there"); });
     await expect(link.persist()).rejects.toMatchObject({ code: "unavailable", data: { reason: "no_window" } });
     await expect(link.pickFolder("", idle)).rejects.toMatchObject({ code: "unavailable", data: { reason: "no_window" } });
+  });
+
+  it("is not asked of a person in a window that nobody sees", async () => {
+    const { link, asked } = setUp();
+    link.receive({ type: "window", seen: false });
+    await expect(link.pickFolder("", idle)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("models.add(folder)") as string,
+      data: { reason: "no_window" },
+    });
+    expect(asked).toEqual([]);
+    const persisting = link.persist();
+    link.receive({ type: "answer", id: 1, ok: true, value: false });
+    expect(await persisting).toBe(false);
   });
 
   it("is taken back when nobody waits for it any more", async () => {

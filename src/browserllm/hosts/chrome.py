@@ -165,7 +165,8 @@ class _Launching:
         process = self._process = BrowserProcess(command, self._profile.lock_fd, self._on_crash)
         # The secret goes through the pipe: the command line is for everybody on the machine to read.
         socket = f"ws://{ORIGIN_HOST}{SOCKET_PATH}?token={self._secret}"
-        url = f"http://{ORIGIN_HOST}/host.html#ws={socket}"
+        # What the page cannot find out by itself: whether it is any use to ask the person something.
+        url = f"http://{ORIGIN_HOST}/host.html{'' if visible else '?headless'}#ws={socket}"
         await process.open_page(url)
         await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
         if not self._page.done():

@@ -71,7 +71,8 @@ async def add_own(
 
     Every file is looked up. Raises `LoadFailed` or `IntegrityError` naming the file that is missing or wrong,
     `ModelNotFound` when the folder holds no model, `InvalidRequest` for an argument that cannot be, `Unsupported` where
-    folders of this machine cannot be shared, `Cancelled` when the person picks nothing. A failure keeps nothing.
+    folders of this machine cannot be shared, `Cancelled` when the person picks nothing, `Unavailable` (``no_window``)
+    when nobody could: in a headless browser the question is not asked. A failure keeps nothing.
     """
     if engine is not None and engine not in MANIFESTS:
         raise InvalidRequest(f"engine={engine!r} is not valid; use 'webllm' or 'transformersjs'", parameter="engine")

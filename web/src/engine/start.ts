@@ -11,10 +11,11 @@ export interface EngineHandle {
   onCrash(listener: (reason: string) => void): void;
 }
 
-export function startEngine(): EngineHandle {
+/** Start the engine; `seen` is whether a person may see this page. */
+export function startEngine({ seen = true } = {}): EngineHandle {
   const base = new URL("./", document.baseURI).href;
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "browserllm-engine" });
-  serveWindow(worker);
+  serveWindow(worker, seen);
   return {
     worker,
     base,

@@ -1,7 +1,7 @@
 /**
  * The page of a browser that Python launched: starts the engine worker and connects it to Python's WebSocket.
  * The socket's address comes in the fragment (`host.html#ws=<absolute ws url>`), because a fragment is
- * sent to no server.
+ * sent to no server. With `?headless` nobody sees the page.
  */
 
 import type { ToWindow } from "../engine/window/messages.ts";
@@ -33,7 +33,7 @@ function main(): void {
   }
   // The address holds a secret: not to stay in the bar, the history or a screenshot.
   history.replaceState(null, "", location.pathname + location.search);
-  const engine = startEngine();
+  const engine = startEngine({ seen: !new URLSearchParams(location.search).has("headless") });
   engine.onCrash((reason) => {
     // A terminated worker's socket closes, so Python learns of it at once.
     engine.worker.terminate();

@@ -12,6 +12,7 @@ export class WindowLink {
   readonly #onBattery: (battery: Battery) => void;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #present = false;
+  #seen = false;
   #lastId = 0;
 
   constructor(post: (message: ToWindow) => void, onBattery: (battery: Battery) => void = () => undefined) {
@@ -25,6 +26,7 @@ export class WindowLink {
     switch (message.type) {
       case "window":
         this.#present = true;
+        this.#seen = message.seen;
         return true;
       case "battery":
         this.#onBattery(message.battery);
@@ -47,8 +49,14 @@ export class WindowLink {
     return (await this.#ask({ wish: "persist" }, "asking the browser to keep this site's data", null)) === true;
   }
 
-  /** Ask the person for a folder. */
+  /** Ask the person for a folder; refused where nobody would see the question, because it would wait for ever. */
   async pickFolder(prompt: string, signal: AbortSignal): Promise<PickedFolder> {
+    if (this.#present && !this.#seen) {
+      const message =
+        "nobody can choose a folder in a browser without a visible window (it is headless): " +
+        "give the folder's path, models.add(folder), or launch the browser with connect(visible=True)";
+      throw new PageError("unavailable", message, { reason: "no_window" });
+    }
     const value = await this.#ask({ wish: "pick_folder", prompt }, "choosing a folder", signal);
     if (isRecord(value) && typeof value["name"] === "string" && Array.isArray(value["files"])) return value as unknown as PickedFolder;
     throw new PageError("internal", "the page answered with no folder");

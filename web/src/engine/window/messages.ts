@@ -21,8 +21,8 @@ export type ToWindow =
   | { readonly type: "ask_over"; readonly id: number };
 
 export type FromWindow =
-  /** There is a window, and it answers. */
-  | { readonly type: "window" }
+  /** There is a window, and it answers; `seen` is whether a person may see it, which nobody does in a headless browser. */
+  | { readonly type: "window"; readonly seen: boolean }
   /** Said at the start and at every change, by browsers that tell. */
   | { readonly type: "battery"; readonly battery: Battery }
   | { readonly type: "answer"; readonly id: number; readonly ok: true; readonly value: unknown }

@@ -4,8 +4,8 @@ import type { FromWindow, ToWindow } from "./messages.ts";
 import { watchBattery, type BatteryNavigator } from "./battery.ts";
 import { askForFolder } from "./folder.ts";
 
-/** Answer a worker's wishes for as long as the page lives. */
-export function serveWindow(worker: Worker): void {
+/** Answer a worker's wishes for as long as the page lives; without `seen` it is no use to ask the person. */
+export function serveWindow(worker: Worker, seen: boolean): void {
   const controls = new Map<number, AbortController>();
   const post = (message: FromWindow): void => { worker.postMessage(message); };
   worker.addEventListener("message", ({ data }: MessageEvent<ToWindow>) => {
@@ -28,6 +28,6 @@ export function serveWindow(worker: Worker): void {
       )
       .finally(() => { controls.delete(id); });
   });
-  post({ type: "window" });
+  post({ type: "window", seen });
   void watchBattery(navigator as BatteryNavigator, (battery) => { post({ type: "battery", battery }); });
 }
