@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PROMPT ?= Tell me a short story about a lighthouse.
+PEERS  := .venv-peers
 NPM    := $(BIN)/python web/build_site.py npm
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -40,6 +41,14 @@ page: site ## The page's own tests (Vitest)
 browser: site ## The tests in a real browser
 	$(BIN)/pytest tests/browser
 
+bench-router: $(PEERS)/.ready
+
+$(PEERS)/.ready: requirements/peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@echo "installing what browserllm is measured beside into $(PEERS) (about a minute)"
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	@touch $@
+
 bench-%: site
 	@PYTHONPATH=tests:tests/browser $(BIN)/python benchmarks/$*.py
 
@@ -69,9 +78,9 @@ $(VENV)/.ready: requirements/dev.txt requirements/node.txt pyproject.toml
 	@touch $@
 
 lock: ## Refresh requirements/*.txt (needs pip-tools on PATH)
-	cd requirements && for name in dev node; do \
+	cd requirements && for name in dev node peers; do \
 	  pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	    --allow-unsafe --strip-extras --output-file=$$name.txt $$name.in; done
 
 clean: ## Remove what was built, installed and cached
-	rm -rf $(VENV) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) $(PEERS) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage
