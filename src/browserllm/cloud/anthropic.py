@@ -78,7 +78,7 @@ class Anthropic(CloudBackend):
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
         """Return the headers that carry the key."""
-        return {"x-api-key": key}
+        return {"authorization": Secret("Bearer " + key)}
 
     def fixed_headers(self) -> dict[str, str]:
         """Return the API's version; in a page also the consent without which the API answers no page."""

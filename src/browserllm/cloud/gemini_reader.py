@@ -171,11 +171,10 @@ class GeminiReader(Reader):
 
     def _end(self, reason: str, message: str) -> None:
         draft = self.draft
-        self.ended = True
         why = f"{reason}: {message}" if message else reason
         if reason in _FAILURES:
-            said = f"the answer ended with {why}"
-            raise failure(VendorError(message=said, code=reason, meaning=_FAILURES[reason]), self.place)
+            raise failure(VendorError(message=f"it ended with {why}", meaning=_FAILURES[reason]), self.place)
+        self.ended = True
         draft.finish_reason = _FINISH.get(reason, "stop")
         if draft.finish_reason == "stop" and self._calls:
             draft.finish_reason = "tool_calls"
