@@ -103,9 +103,13 @@ async def tools_are_called(url: str) -> None:
 
 @scenario
 async def sloppy_tool_calls_are_sorted_out(url: str) -> None:
-    """The same index with another id is another call; a missing id is made up; broken arguments stay as they are."""
-    calls = (await answer_of(url, "same-index", tools=[WEATHER])).message.tool_calls
-    assert [call.id for call in calls] == ["a", "b"]
+    """An index that comes again with another id is another call; a missing id is made up; arguments stay as they are.
+
+    And the answer ends for its tool calls, though the server says "stop".
+    """
+    response = await answer_of(url, "same-index", tools=[WEATHER])
+    assert [call.id for call in response.message.tool_calls] == ["a", "b"]
+    assert response.finish_reason == "tool_calls"
     response = await answer_of(url, "no-call-id", tools=[WEATHER])
     (call,) = response.message.tool_calls
     assert call.id.startswith("call_") and call.arguments == '{"city":"Oslo"}'
