@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from native_scenarios import HELLO, broken_streams
+from native_scenarios import HELLO
+from vendor_exchanges import broken_streams
 from vendor_server import Reply, answer, events, stream
 
 MODEL = "gemini-3.8-flash"

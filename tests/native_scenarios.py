@@ -1,4 +1,4 @@
-"""What the scenarios of Anthropic, Gemini and Ollama have in common: how an exchange is played, and how streams break.
+"""What the scenarios of Anthropic, Gemini and Ollama have in common.
 
 Each vendor's scenarios need nothing but a server's address, so they run on CPython (tests/wire) and in a page alike.
 """
@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import pytest
 
 import browserllm as bl
-from vendor_server import CUT, SILENCE, Hold, Reply
 
 KEY = "sk-test-7f3a9c21d5e8"
 """The key of every scenario: it must show up nowhere but in a header."""
@@ -67,32 +66,6 @@ def warned(response: bl.ChatResponse) -> str:
     return " ".join(f"{warning.parameter}: {warning.message}" for warning in response.warnings)
 
 
-def broken_streams(hello: Reply, first: bytes, line: bytes) -> dict[str, Reply]:
-    """The ways in which an answer can break that every vendor has.
-
-    ``hello`` is a whole answer, ``first`` its beginning up to the first words, ``line`` what stands before data.
-    """
-    whole, headers = hello.body, hello.headers
-
-    def reply(*steps: Any, **more: Any) -> Reply:
-        return Reply(steps, 200, headers, **more)
-
-    return {
-        "byte-by-byte": hello.in_pieces(1),
-        "crlf": reply(whole.replace(b"\n", b"\r\n")),
-        "no-end": reply(first),
-        "cut-mid-event": reply(whole[: len(first) + 11], CUT),
-        "short-length": reply(first, length=len(whole)),
-        "bad-utf8": reply(first, line + b"\xff\xfe\n\n"),
-        "bad-json": reply(first, line + b'{"type": "content_block_delta", "candidates": [nonsense\n\n'),
-        "wrong-type": reply(first, line + b"[1, 2]\n\n"),
-        "huge-event": reply(first, line + b'{"', *[b"a" * 1024 * 1024] * 17),
-        "web-page": Reply((b"<html>Sign in</html>",), 200, {"content-type": "text/html"}, length=20),
-        "silent-before": reply(before=SILENCE),
-        "silent-later": reply(first, SILENCE),
-    }
-
-
 async def check_broken_streams(play: Play, url: str) -> None:
     """Every way to break is an error that says so, with what was received before on the response."""
     assert (await answer_of(play(url, "byte-by-byte"))).text == TEXT
@@ -120,14 +93,3 @@ async def check_statuses(play: Play, url: str, statuses: Mapping[str, str]) -> d
         assert error.data["backend"] in str(error) and error.data["model"] in str(error), name
         errors[name] = error
     return errors
-
-
-async def check_a_slow_start_and_a_stop(play: Play, url: str, name: str, hold: Hold, asked: Any) -> None:
-    """An answer that is long in coming is waited for; a stop in its middle closes the connection."""
-    async with play(url, name) as llm:
-        stream = llm.stream("Say hello.")
-        async for chunk in stream:
-            if chunk.text:
-                stream.stop()
-        assert stream.response.finish_reason == "cancelled"
-        await asked().wait_until_gone()
