@@ -121,6 +121,11 @@ class Launched(Driver):
         """Read the caches through DevTools."""
         return self.run(self._devtools.evaluate(DIGESTS, [[file.cache, file.url] for file in files]))
 
+    def set_offline(self, offline: bool) -> None:
+        """Take the page's network away, or give it back."""
+        conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.run(self._devtools.send("Network.emulateNetworkConditions", **conditions))
+
     def close(self) -> None:
         """End the browser and the loop."""
         self.run(self._devtools.close())

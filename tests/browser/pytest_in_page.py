@@ -20,7 +20,7 @@ import io, sys, zipfile
 from js import fetch
 response = await fetch(BASE + "tests.zip")
 zipfile.ZipFile(io.BytesIO((await response.arrayBuffer()).to_bytes())).extractall("/unit")
-sys.path += ["/unit/site", "/unit/tests"]
+sys.path += ["/unit/site", "/unit/tests", "/unit/tests/browser"]
 None
 """
 
