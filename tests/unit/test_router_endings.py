@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.scripted import DEAF, HANG, Answer
+from browserllm.scripted import DEAF, HANG, Answer, Wait
 from browserllm.stream import Delta, Draft
 
 CUT = bl.Unavailable("the connection was cut", reason="unreachable")
@@ -244,6 +244,64 @@ async def test_an_end_takes_a_waiting_request_out_of_the_line(fallback: Any, how
     assert (await next_one).text == "hello"
     assert [request.messages[0].text for request in slow.requests] == ["first", "next"]
     assert stream.response.finish_reason == "cancelled"
+
+
+async def test_a_stopped_answer_is_no_answer_to_learn_from() -> None:
+    """Ended softly, with usage, it still says nothing of how the backend is."""
+
+    class Ends(bl.Backend):
+        name = "ends"
+        leaves_device = needs_network = False
+
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            stop = asyncio.Event()
+            draft.interrupt = stop.set
+            yield "one"
+            await stop.wait()
+            draft.usage = bl.Usage(completion_tokens=1)
+
+    router = bl.Router([Ends()])
+    stream = router.stream("go")
+    reading = asyncio.create_task(stream.finish())
+    await settle()
+    stream.stop()
+    assert (await reading).usage.completion_tokens == 1
+    assert router._order[0].history.answers == 0  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_a_breaker_that_opens_lets_nobody_out_of_the_line() -> None:
+    """Who was ranked before, and waited since, is not sent to a backend that has failed meanwhile."""
+    clock = bl.Clock()
+    flaky = bl.ScriptedBackend([[Wait(1), DOWN], "hello"], name="flaky", clock=clock)
+    router = bl.Router(
+        [flaky, scripted("other", "hi", "hi")],
+        bl.Explicit(),
+        limits={"flaky": 1},
+        breaker=bl.Breaker(failures=1, jitter=0),
+        clock=clock,
+    )
+    tasks = [asyncio.create_task(router.complete("go")) for _ in range(2)]
+    await settle()
+    clock.advance(1)
+    replies = await asyncio.gather(*tasks)
+    assert [reply.backend for reply in replies] == ["other", "other"]
+    assert len(flaky.requests) == 1
+    assert "'flaky' was not asked: its circuit breaker is open for another 30 s" in replies[1].route[0].reason
+
+
+async def test_a_backend_that_begins_to_leave_the_device_is_noticed_before_sending() -> None:
+    """What was true when the candidates were ranked is looked at once more after the wait."""
+    changing = scripted("changing", [HANG], "hello")
+    router = bl.Router([changing], limits={"changing": 1})
+    first = asyncio.create_task(router.complete("go"))
+    await settle()
+    waiting = asyncio.create_task(router.complete("a secret", private=True))
+    await settle()
+    changing.leaves_device = True
+    first.cancel()
+    with pytest.raises(bl.AllBackendsFailed, match="the request is private, and 'changing' may leave the device"):
+        await waiting
+    assert len(changing.requests) == 1
 
 
 async def test_a_deadline_holds_over_all_tries() -> None:

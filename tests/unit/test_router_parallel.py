@@ -137,15 +137,19 @@ async def test_only_the_winners_words_count() -> None:
                 yield delta
             draft.cost_usd = 0.5
 
-    winner = Warns([[Wait(0), "one ", "two"]], name="winner")
-    reply = await racing(Warns([["", HANG]], name="loser"), winner).complete("go")
+    clock = bl.Clock()
+    winner = Warns([["one ", Wait(1), "two"]], name="winner", clock=clock, finish_reason="length")
+    task = asyncio.create_task(racing(Warns([["", HANG]], name="loser"), winner).complete("go"))
+    await settle()
+    clock.advance(1)  # what the winner says of itself at its end counts, too
+    reply = await task
     assert [warning.message for warning in reply.warnings] == [
         "winner has no seed",
         "winner has no top_k",
         "winner has no top_k",
     ]
     assert [hop.reason for hop in reply.route] == ["an engine less", "'winner' was first to answer"]
-    assert (reply.cost_usd, reply.usage.completion_tokens) == (0.5, 2)
+    assert (reply.cost_usd, reply.usage.completion_tokens, reply.finish_reason) == (0.5, 2, "length")
 
 
 async def test_a_slow_reader_slows_the_backend_down() -> None:
