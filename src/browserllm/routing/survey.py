@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from ..errors import BrowserLLMError
 from ..facts import BackendFacts, Environment
 from ..types import ChatRequest
+from .breaker import BreakerState
 from .candidate import Candidate, Excluded, ModelMatch, missing_of, needs_of
 from .member import Member, may_leave
 from .translation import Translator
@@ -29,42 +31,50 @@ async def survey(
 ) -> tuple[list[Candidate], list[Excluded]]:
     """Return who may be asked, in the router's order, and who may not; nothing is sent."""
     needs = needs_of(request)
-    offline = environment.online is False
+    offline, private = environment.online is False, request.private
+    looks = None if request.model is None else await _look_for_model(members, request, translator)
     candidates: list[Candidate] = []
     excluded: list[Excluded] = []
-    looks = [] if request.model is None else await _look_for_model(members, request, translator)
     for position, member in enumerate(members):
-        breaker, name = member.breaker, member.name
-        if request.private and may_leave(member.backend):
-            excluded.append(_private(name))
+        backend, breaker = member.backend, member.breaker
+        if private and may_leave(backend):
+            excluded.append(_private(member.name))
             continue
-        if breaker is not None and breaker.state != "closed":
+        state: BreakerState = "closed" if breaker is None else breaker.state
+        if breaker is not None and state != "closed":
             refusal = breaker.refusal()
             if refusal:
-                excluded.append(Excluded(name=name, reason=refusal, data={"reason": "circuit_open"}))
+                excluded.append(Excluded(name=member.name, reason=refusal, data={"reason": "circuit_open"}))
                 continue
-        if looks:
-            look = looks[position]
+        if looks is None:
+            # Nearly every request: one call for each backend, and no more than it takes.
+            model, match = None, "any"
+            try:
+                facts = await backend.facts(request)
+            except Exception as error:
+                excluded.append(_mute(member.name, error))
+                continue
         else:
-            look = await _look(member, request, None, "any")
-        if isinstance(look, Excluded):
-            excluded.append(look)
-            continue
-        facts, model, match = look
-        missing = missing_of(needs, member.backend.capabilities) if needs else ()
-        reason = _refusal(request, facts, match, missing, offline)
-        if reason is not None:
-            excluded.append(Excluded(name=name, reason=reason[1], code=reason[0], data=reason[2]))
+            look = looks[position]
+            if isinstance(look, Excluded):
+                excluded.append(look)
+                continue
+            facts, model, match = look
+        missing = missing_of(needs, backend.capabilities) if needs else ()
+        refused = _refusal(request, facts, match, missing, offline)
+        if refused is not None:
+            code, reason, data = refused
+            excluded.append(Excluded(name=member.name, reason=reason, code=code, data=data))
             continue
         candidates.append(
             Candidate(
-                name=name,
+                name=member.name,
                 position=position,
                 facts=facts,
                 environment=environment,
                 history=member.history,
-                capabilities=member.backend.capabilities,
-                breaker="closed" if breaker is None else breaker.state,
+                capabilities=backend.capabilities,
+                breaker=state,
                 waiting=0 if member.queue is None else member.queue.waiting,
                 model=facts.model if model is None else model,
                 match=match,
@@ -84,7 +94,7 @@ def _refusal(
     request: ChatRequest, facts: BackendFacts, match: ModelMatch, missing: tuple[str, ...], offline: bool
 ) -> tuple[str, str, dict[str, str]] | None:
     """Why a backend cannot be asked, as the code, the reason and the data of an error; ``None`` when it can."""
-    if request.private and facts.leaves_device:
+    if facts.leaves_device and request.private:
         return "unavailable", "the request is private, and this may leave the device", {"reason": "private"}
     if offline and facts.needs_network:
         return "unavailable", "the device is offline", {"reason": "offline"}
@@ -104,13 +114,16 @@ def _refusal(
 async def _look(member: Member, request: ChatRequest, model: str | None, match: ModelMatch) -> _Look | Excluded:
     """Ask a backend what it knows of answering with ``model``; one that cannot even say that is not asked."""
     try:
-        facts = await member.backend.facts(request if request.model == model else replace(request, model=model))
+        return _Look(await member.backend.facts(replace(request, model=model)), model, match)
     except Exception as error:
-        code = getattr(error, "code", "internal")
-        return Excluded(
-            name=member.name, reason=str(error) or type(error).__name__, code=code, data=getattr(error, "data", {})
-        )
-    return _Look(facts, model, match)
+        return _mute(member.name, error)
+
+
+def _mute(name: str, error: Exception) -> Excluded:
+    """A backend that cannot even say what it knows, whatever the failure: the others can answer."""
+    if isinstance(error, BrowserLLMError):
+        return Excluded(name=name, reason=str(error), code=error.code, data=error.data)
+    return Excluded(name=name, reason=f"{type(error).__name__}: {error}", code="internal")
 
 
 async def _look_for_model(
