@@ -6,12 +6,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import browserllm as bl
+from browserllm.cloud.http import HttpClient, HttpRequest, HttpResponse, open_client
+from browserllm.cloud.presets import PRESETS
+from openai_exchanges import EXCHANGES
+from vendor_server import VendorServer
 
 DOCS = Path(__file__).parents[2] / "docs"
 MODELS = (DOCS / "models.md").read_text(encoding="utf-8")
+CLOUD = (DOCS / "cloud.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", MODELS, re.DOTALL))
@@ -35,3 +41,48 @@ def test_the_numbers_about_models_are_those_of_the_catalog() -> None:
     assert f"({len(builds)} builds of {len(of_webllm)} models)" in MODELS
     assert len(of_both) == 14
     assert "for fourteen models" in MODELS.replace("\n", " ")
+
+
+class Rerouted(HttpClient):
+    """The client of this process, with every vendor at one address."""
+
+    def __init__(self, url: str) -> None:
+        self._client = open_client()
+        self._url = url
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        path = request.url.partition("://")[2].partition("/")[2]
+        return await self._client.send(msgspec.structs.replace(request, url=f"{self._url}/{path}"))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", CLOUD, re.DOTALL))
+def test_the_code_about_clouds_runs(
+    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each block by itself, with a key in the environment and a scripted server in the place of every vendor."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-docs")
+    with VendorServer({"v1": EXCHANGES["hello"]}) as server:
+        monkeypatch.setattr("browserllm.cloud.base.open_client", lambda: Rerouted(server.url))
+        scope: dict[str, Any] = {}
+        exec(compile(code, "cloud.md", "exec"), scope)  # noqa: S102 (our own documentation)
+    assert scope["bl"] is bl
+    printed = capsys.readouterr().out
+    assert printed.count("Grüße, Welt 👋!") == code.count("print(") == len(server.asked("v1"))
+
+
+def test_the_page_about_clouds_has_the_presets_there_are() -> None:
+    """Each with its address, its key and what it does not take."""
+    rows = {
+        row.split("`")[1]: row
+        for row in CLOUD.splitlines()
+        if (row.startswith("| `") and "/v1`" in row) or "`https" in row
+    }
+    assert list(rows) == list(PRESETS)
+    for name, preset in PRESETS.items():
+        known = [f"`{preset.base_url}`", *(f"`{each}`" for each in (*preset.key_variables, *preset.refuses))]
+        assert all(each in rows[name] for each in known), name
+        assert rows[name].count("`") // 2 == 1 + len(known), name
+        assert ("names" in rows[name]) == (not preset.names), name
