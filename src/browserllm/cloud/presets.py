@@ -1,15 +1,18 @@
 """Servers that speak OpenAI's chat completions, by name: where they are, where their key is, and how they differ.
 
-Checked against their documentation on 2026-11-21:
+Addresses and keys are those of their documentation, read on 2026-11-21; so is what they do not take, unless said:
 
 - OpenAI: developers.openai.com/api/reference (chat completions)
 - OpenRouter: openrouter.ai/docs/api/reference
 - Groq: console.groq.com/docs/openai ("currently unsupported": logprobs, logit_bias, top_logprobs, messages[].name, n)
-- Mistral: docs.mistral.ai/api (random_seed; unknown fields are refused, stream_options among them; ids of 9 characters)
-- DeepSeek: api-docs.deepseek.com (JSON without a schema; the thinking before a tool call must come back)
+- Mistral: docs.mistral.ai/api (random_seed). It refuses fields that it does not list, stream_options among them, and ids
+  of calls that are not nine letters and digits: github.com/mistralai/platform-docs-public/issues/7, client-js/issues/69
+- DeepSeek: api-docs.deepseek.com (JSON without a schema; guides/thinking_mode: what was thought before a tool call must
+  come back)
 - Together: docs.together.ai/docs/inference/openai-compatibility
 - xAI: docs.x.ai/docs/api-reference
-- LM Studio: lmstudio.ai/docs/developer/openai-compat (JSON with a schema only)
+- LM Studio: lmstudio.ai/docs/developer/openai-compat. It refuses JSON without a schema:
+  github.com/lmstudio-ai/lmstudio-bug-tracker/issues/189
 - vLLM: docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 - llama.cpp: the README of tools/server
 - Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
