@@ -85,10 +85,23 @@ if TYPE_CHECKING:
     from .routing import Policy as Policy
     from .routing import RoundRobin as RoundRobin
     from .routing import Router as Router
+    from .routing.middleware import Allowance as Allowance
+    from .routing.middleware import Budget as Budget
+    from .routing.middleware import Logging as Logging
+    from .routing.middleware import Redaction as Redaction
+    from .routing.middleware import ResponseCache as ResponseCache
+    from .routing.middleware import Retry as Retry
+    from .routing.middleware import Spent as Spent
+    from .routing.middleware import Telemetry as Telemetry
+    from .routing.middleware import TimeLimits as TimeLimits
+    from .routing.middleware import observe_models as observe_models
     from .scripted import Clock as Clock
     from .scripted import ScriptedBackend as ScriptedBackend
     from .scripted import ScriptedHost as ScriptedHost
+    from .store import KeyValueStore as KeyValueStore
+    from .store import MemoryStore as MemoryStore
     from .store_host import HostStore as HostStore
+    from .store_sqlite import SQLiteStore as SQLiteStore
     from .stream import ChatStream as ChatStream
     from .types import AudioPart as AudioPart
     from .types import Capabilities as Capabilities
@@ -148,8 +161,13 @@ _MODULES = {
         Breaker ByCapability Candidate Choice CloudFirst Custom Excluded Explanation Explicit LeastCost LeastLatency
         LocalFirst LocalOnly Policy RoundRobin Router
     """,
+    "routing.middleware": """
+        Allowance Budget Logging Redaction ResponseCache Retry Spent Telemetry TimeLimits observe_models
+    """,
     "scripted": "Clock ScriptedBackend ScriptedHost",
+    "store_sqlite": "SQLiteStore",
     "stream": "ChatStream",
+    "store": "KeyValueStore MemoryStore",
     "store_host": "HostStore",
     "types": """
         AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatRestart ChatStart ChatWarning ContentPart

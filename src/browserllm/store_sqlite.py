@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from .errors import BrowserLLMError, IntegrityError, QuotaExceeded, Unavailable,
 
 if TYPE_CHECKING:
     import asyncio
+    import sqlite3
 
 BUSY_S = 10.0
 """How long a statement waits for another process that writes."""
@@ -85,6 +85,8 @@ class SQLiteStore:
             return self._connection
 
     def _connect(self) -> sqlite3.Connection:
+        import sqlite3
+
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         # Without a transaction around it, each statement is one; calls from several threads wait for each other.
@@ -101,6 +103,7 @@ class SQLiteStore:
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         import asyncio
+        import sqlite3
 
         try:
             return await asyncio.to_thread(work)
@@ -108,6 +111,8 @@ class SQLiteStore:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> BrowserLLMError:
+        import sqlite3
+
         code = getattr(error, "sqlite_errorcode", None)
         if code == sqlite3.SQLITE_FULL:
             return QuotaExceeded(f"the disk has no room for the store {str(self.path)!r}: {error}; free some space")

@@ -1,0 +1,142 @@
+"""TimeLimits: give up on an answer that does not begin, does not go on, or does not end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from ...backend import Backend, Middleware
+from ...clock import AnyClock, SystemClock
+from ...errors import BrowserLLMError, InvalidRequest, Stalled, Timeout
+from ...stream import Delta, Draft
+from ...types import ChatRequest
+from ..member import is_empty
+from .checks import check_above_0
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class TimeLimits(Middleware):
+    """Raises `Timeout` when an answer takes too long to begin or to end, and `Stalled` when nothing more comes.
+
+    The wrapped backend is ended at once, and a router can ask the next one. This is what tells it from the request's
+    ``deadline_s``, which ends the answer as it is, without an error.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        first_token_s: float | None = None,
+        between_tokens_s: float | None = None,
+        total_s: float | None = None,
+        clock: AnyClock | None = None,
+    ) -> None:
+        """Limit the seconds to the first token, from one to the next, and altogether; ``None`` is no limit.
+
+        The first token of a local model comes after its download and its load. Only waiting for the backend counts as
+        time between tokens, not what the caller does with one; the total is all of the time. Raises `InvalidRequest`
+        for a limit that is not above 0, and when there is none.
+        """
+        super().__init__(backend)
+        check_above_0(first_token_s=first_token_s, between_tokens_s=between_tokens_s, total_s=total_s)
+        if first_token_s is None and between_tokens_s is None and total_s is None:
+            raise InvalidRequest("TimeLimits() got no limit; give it at least one", parameter="total_s")
+        self.first_token_s = first_token_s
+        self.between_tokens_s = between_tokens_s
+        self.total_s = total_s
+        self._clock = clock or SystemClock()
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Pass the answer on, as long as it keeps to the limits."""
+        watch = _Watch(self, self._clock)
+        try:
+            async with aclosing(self.backend.generate(request, draft)) as deltas:
+                while (delta := await watch.next(deltas)) is not None:
+                    watch.began = watch.began or not is_empty(delta)
+                    yield delta
+        finally:
+            watch.close()
+
+
+class _Watch:
+    """Looks at the clock while an answer is waited for: one task for the whole answer, none for each token."""
+
+    def __init__(self, limits: TimeLimits, clock: AnyClock) -> None:
+        import asyncio
+
+        self.limits = limits
+        self.clock = clock
+        self.began = False
+        self.started_s = self.since_s = clock.now_s
+        self.waiting: asyncio.Task[Any] | None = None
+        self.failure: BrowserLLMError | None = None
+        # No limit can pass unseen during a sleep that is as long as the shortest of them.
+        self.longest_s = min(
+            limit for limit in (limits.first_token_s, limits.between_tokens_s, limits.total_s) if limit is not None
+        )
+        self.task = asyncio.create_task(self._look())
+
+    async def next(self, deltas: AsyncGenerator[Delta, None]) -> Delta | None:
+        """Return the next delta, ``None`` at the end. Raises `Timeout` or `Stalled` when it does not come in time."""
+        import asyncio
+
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 (an async generator runs in a task)
+        cancelling = task.cancelling()
+        self.since_s = self.clock.now_s
+        if self.failure is not None or self._left_s() <= 0:
+            raise self.failure or self._too_late()
+        self.waiting = task
+        try:
+            return await anext(deltas, None)
+        except asyncio.CancelledError:
+            # Ours, unless somebody else cancelled the task as well.
+            if self.failure is not None and task.uncancel() <= cancelling:
+                raise self.failure from None
+            raise
+        finally:
+            self.waiting = None
+
+    def close(self) -> None:
+        """Stop looking."""
+        self.task.cancel()
+
+    async def _look(self) -> None:
+        while self.failure is None:
+            left_s = self._left_s()
+            if left_s <= 0:
+                self.failure = self._too_late()
+                if self.waiting is not None:
+                    self.waiting.cancel()
+                return
+            await self.clock.sleep(min(left_s, self.longest_s))
+
+    def _limits(self) -> list[tuple[float, BrowserLLMError]]:
+        """When each limit that counts now is over, and what it is then."""
+        limits = self.limits
+        found: list[tuple[float, BrowserLLMError]] = []
+        if limits.total_s is not None:
+            message = f"{limits.name!r} took longer than total_s={limits.total_s:g} seconds to answer"
+            found.append((self.started_s + limits.total_s, Timeout(message, data=_data("total", limits.total_s))))
+        if not self.began and limits.first_token_s is not None:
+            message = f"{limits.name!r} said nothing for first_token_s={limits.first_token_s:g} seconds"
+            data = _data("first_token", limits.first_token_s)
+            found.append((self.started_s + limits.first_token_s, Timeout(message, data=data)))
+        if self.began and self.waiting is not None and limits.between_tokens_s is not None:
+            message = f"{limits.name!r} stopped in the middle: nothing for {limits.between_tokens_s:g} seconds"
+            data = _data("between_tokens", limits.between_tokens_s)
+            found.append((self.since_s + limits.between_tokens_s, Stalled(message, data=data)))
+        return found
+
+    def _left_s(self) -> float:
+        return min((due_s for due_s, _ in self._limits()), default=float("inf")) - self.clock.now_s
+
+    def _too_late(self) -> BrowserLLMError:
+        return min(self._limits(), key=lambda limit: limit[0])[1]
+
+
+def _data(phase: str, limit_s: float) -> dict[str, Any]:
+    return {"phase": phase, "limit_s": limit_s}

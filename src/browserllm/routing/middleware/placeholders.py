@@ -1,0 +1,180 @@
+"""Placeholders: values out of texts, and back into an answer that comes in pieces."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+from ...errors import InvalidRequest
+from .detectors import Detector, Span
+
+_KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}>")
+# Some servers write < and > like this in JSON.
+_ESCAPED = (("<", ">"), ("\\u003c", "\\u003e"), ("\\u003C", "\\u003E"))
+
+
+class Placeholders:
+    """The values of one request and what stands for them: the same value is the same placeholder everywhere.
+
+    They are numbered as they appear, so that a conversation that goes on keeps its numbers. What looks like a
+    placeholder in the texts already is nobody's: its number is passed over, and it is left as it is.
+    """
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        """Find values with ``detectors``."""
+        self._detectors = detectors
+        self._taken: set[str] = set()
+        self._by_value: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+        self.values: dict[str, str] = {}
+
+    def reserve(self, text: str) -> None:
+        """Pass over what looks like a placeholder in ``text``; every text comes here before the first is redacted."""
+        self._taken.update(_PLACEHOLDER.findall(text))
+
+    def reserve_json(self, text: str) -> None:
+        """The same for JSON, where a placeholder may be written with escapes."""
+        self.reserve(text)
+        if "\\" in text:
+            with suppress(ValueError, RecursionError):
+                self.reserve(json.dumps(json.loads(text), ensure_ascii=False))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many different values of which kind were found."""
+        counts: dict[str, int] = {}
+        for placeholder in self.values:
+            kind = placeholder[1:-1].rpartition("_")[0]
+            counts[kind] = counts.get(kind, 0) + 1
+        return counts
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with placeholders. Raises `InvalidRequest` for a detector's span that is not in the text."""
+        spans = merge(_checked(span, text) for detector in self._detectors for span in detector(text))
+        pieces: list[str] = []
+        end = 0
+        for span in spans:
+            pieces += (text[end : span.start], self._placeholder(text[span.start : span.end], span.kind))
+            end = span.end
+        return "".join([*pieces, text[end:]]) if spans else text
+
+    def redact_json(self, text: str) -> str:
+        """Return JSON with placeholders in its strings, names and numbers; what is no JSON is redacted as text."""
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return self.redact(text)
+        redacted = self.redact_value(value)
+        # What holds nothing stays as it was written, to the last space.
+        return text if redacted == value else json.dumps(redacted, ensure_ascii=False)
+
+    def redact_value(self, value: Any) -> Any:
+        """Return what JSON can hold with placeholders in it; a number in which something is found becomes a text."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, dict):
+            return {self.redact(key): self.redact_value(item) for key, item in cast("dict[str, Any]", value).items()}
+        if isinstance(value, list):
+            return [self.redact_value(item) for item in cast("list[Any]", value)]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            text = str(value)
+            redacted = self.redact(text)
+            return value if redacted == text else redacted
+        return value
+
+    def put_back(self, text: str) -> str:
+        """Return ``text`` with the known values replaced, and nothing else looked for: the opposite of a `Restorer`."""
+        if not self._by_value:
+            return text
+        values = sorted(self._by_value, key=len, reverse=True)
+        pattern = re.compile("|".join(re.escape(value) for value in values))
+        return pattern.sub(lambda match: self._by_value[match.group()], text)
+
+    def restorer(self, *, in_json: bool = False) -> Restorer:
+        """Make what puts the values back into a text; ``in_json`` writes them as a part of a JSON text."""
+        table: dict[str, str] = {}
+        for placeholder, value in self.values.items():
+            if not in_json:
+                table[placeholder] = value
+                continue
+            written = json.dumps(value, ensure_ascii=False)[1:-1]
+            table.update((f"{left}{placeholder[1:-1]}{right}", written) for left, right in _ESCAPED)
+        return Restorer(table)
+
+    def _placeholder(self, value: str, kind: str) -> str:
+        known = self._by_value.get(value)
+        if known is not None:
+            return known
+        while True:
+            number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
+            placeholder = f"<{kind}_{number}>"
+            if placeholder not in self._taken:
+                break
+        self._by_value[value] = placeholder
+        self.values[placeholder] = value
+        return placeholder
+
+
+class Restorer:
+    """Puts values back into a text that comes in pieces: what may be the start of a placeholder is held back."""
+
+    def __init__(self, table: dict[str, str]) -> None:
+        """Replace each key of ``table`` by its value."""
+        self._table = table
+        self._held = ""
+        self._starts = {key[:length] for key in table for length in range(1, len(key))}
+        self._longest = max((len(key) for key in table), default=0)
+        self._pattern = re.compile("|".join(re.escape(key) for key in table)) if table else None
+
+    def feed(self, piece: str) -> str:
+        """Return what can be said for sure after one more piece."""
+        if self._pattern is None:
+            return piece
+        text = self._held + piece
+        # Looked at before anything is replaced: values are never looked into.
+        end = len(text)
+        for length in range(min(self._longest - 1, len(text)), 0, -1):
+            if text[-length:] in self._starts:
+                end -= length
+                break
+        self._held = text[end:]
+        return self._pattern.sub(self._value, text[:end])
+
+    def end(self) -> str:
+        """Return what was held back, now that nothing more comes."""
+        held, self._held = self._held, ""
+        return held
+
+    def _value(self, match: re.Match[str]) -> str:
+        return self._table[match.group()]
+
+
+def merge(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order that do not overlap: those that do become one, of the kind of the longest."""
+    merged: list[Span] = []
+    longest = 0
+    for span in sorted(spans):
+        length = span.end - span.start
+        if not merged or span.start >= merged[-1].end:
+            merged.append(span)
+            longest = length
+            continue
+        last = merged[-1]
+        merged[-1] = Span(last.start, max(last.end, span.end), span.kind if length > longest else last.kind)
+        longest = max(longest, length)
+    return merged
+
+
+def _checked(span: Span, text: str) -> Span:
+    start, end, kind = span
+    if not (0 <= start < end <= len(text) and _KIND.fullmatch(kind)):
+        raise InvalidRequest(
+            f"a detector found {tuple(span)!r} in a text of {len(text)} characters: start and end must lie within it, "
+            "and the kind be upper case letters, digits and '_'",
+            parameter="detectors",
+        )
+    return Span(start, end, kind)
