@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
+import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import anthropic
@@ -13,9 +18,9 @@ from pydantic import TypeAdapter
 
 import anthropic_scenarios as scenarios
 import browserllm as bl
-from anthropic_exchanges import EXCHANGES, FAILURES, ITEMS, MODEL
+from anthropic_exchanges import EXCHANGES, FAILURES, ITEMS, MODEL, error, sse
 from native_scenarios import KEY, PIXEL, RECIPE, WEATHER
-from vendor_server import VendorServer
+from vendor_server import Hold, VendorServer, answer, stream
 
 
 @pytest.fixture
@@ -89,8 +94,6 @@ CHAT: list[bl.Message] = [
 async def test_the_sdk_sends_the_same_request(server: VendorServer) -> None:
     """For everything a request can say, the official client's body and headers mean what ours do."""
     body, headers = await ours(server, "hello", CHAT, **EVERYTHING)
-    import base64
-
     image = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
     their_body, their_headers = await theirs(
         server,
@@ -165,7 +168,7 @@ async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) ->
         response = await llm.complete("Hi")
     assert response.text == "".join(block.text for block in message.content if block.type == "text")
     assert response.reasoning == "".join(block.thinking for block in message.content if block.type == "thinking")
-    assert [(call.id, call.name, bl_json(call.arguments)) for call in response.message.tool_calls] == [
+    assert [(call.id, call.name, json.loads(call.arguments)) for call in response.message.tool_calls] == [
         (block.id, block.name, block.input) for block in message.content if block.type == "tool_use"
     ]
     usage, their = response.usage, message.usage
@@ -179,13 +182,6 @@ async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) ->
         their.output_tokens,
         their.output_tokens_details.thinking_tokens,
     )
-
-
-def bl_json(text: str) -> Any:
-    """Arguments as the object they are."""
-    import json
-
-    return json.loads(text)
 
 
 async def test_a_tool_loop_sends_what_the_sdks_would(server: VendorServer) -> None:
@@ -208,14 +204,6 @@ async def test_a_tool_loop_sends_what_the_sdks_would(server: VendorServer) -> No
     assert body["messages"] == server.asked("thinking")[-1].json["messages"]
 
 
-ERRORS = {
-    "InvalidRequest": anthropic.BadRequestError,
-    "AuthenticationError": (anthropic.AuthenticationError, anthropic.PermissionDeniedError),
-    "ModelNotFound": anthropic.NotFoundError,
-    "RateLimited": anthropic.RateLimitError,
-}
-
-
 @pytest.mark.parametrize("name", FAILURES)
 async def test_the_sdk_takes_the_errors_for_its_own(server: VendorServer, name: str) -> None:
     """Each error body is one the SDK knows, with the same words as ours quotes."""
@@ -229,3 +217,32 @@ async def test_the_sdk_takes_the_errors_for_its_own(server: VendorServer, name: 
             await llm.complete("Hi")
     assert body["error"]["message"] in str(our.value)
     assert our.value.data["status"] == caught.value.status_code
+
+
+async def test_a_slow_answer_is_waited_for_and_a_stop_hangs_up(server: VendorServer) -> None:
+    """Nothing comes before the first byte does; a stop in the middle closes the connection at once."""
+    before, within = Hold(), Hold()
+    first = sse(*ITEMS["hello"][:5])
+    server.add("slow", replace(stream(first, within, sse(*ITEMS["hello"][5:])), before=before))
+    async with bl.Anthropic(MODEL, base_url=f"{server.url}/slow", api_key=KEY) as llm:
+        running = llm.stream("Hi")
+        chunk = asyncio.ensure_future(anext(running))
+        await before.wait_until_reached()
+        assert not chunk.done()
+        before.release()
+        assert isinstance(await chunk, bl.ChatStart)
+        await within.wait_until_reached()
+        assert (await anext(running)).text == "Grüße"
+        running.stop()
+        assert (await running.finish()).finish_reason == "cancelled"
+        await server.asked("slow")[0].wait_until_gone()
+
+
+async def test_a_key_shows_nowhere(server: VendorServer) -> None:
+    """Not in the backend, nor in what a vendor quotes of it, nor in the address."""
+    server.add("quotes", answer(error("authentication_error", f"invalid key {KEY}"), 401))
+    async with bl.Anthropic(MODEL, base_url=f"{server.url}/quotes", api_key=KEY) as llm:
+        with pytest.raises(bl.AuthenticationError) as caught:
+            await llm.complete("Hi")
+        shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+        assert KEY not in shown + repr(llm) + repr(caught.value.data) + server.asked("quotes")[0].path
