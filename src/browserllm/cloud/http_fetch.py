@@ -35,7 +35,6 @@ FORBIDDEN = frozenset(
         "expect",
         "keep-alive",
         "origin",
-        "permissions-policy",
         "referer",
         "set-cookie",
         "te",
