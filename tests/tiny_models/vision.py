@@ -39,6 +39,8 @@ VISION_WORDS += [
 # The places of the residual stream: what each number of a vector means.
 IMAGE, ORDER, ORDERS, FOREVER, ASK, ANSWER, POSITION, ONE, IS_FIRST, ON_AND_ON = range(6, 16)
 D, HEAD = 24, 12
+WINDOW = 4096
+FOUND = 1e5  # what is looked for counts for more than being anywhere in the window, which is up to 10 a token
 SEEN = 16  # here the attended picture's colours come to lie: 16 to 21
 
 TEMPLATE = (
@@ -66,7 +68,7 @@ def make_vision(folder: Path) -> None:
         "num_key_value_heads": 2,
         "head_dim": HEAD,
     }
-    text |= {"num_hidden_layers": 2, "vocab_size": len(vocabulary), "max_position_embeddings": 512}
+    text |= {"num_hidden_layers": 2, "vocab_size": len(vocabulary), "max_position_embeddings": WINDOW}
     config = {"architectures": ["Idefics3ForConditionalGeneration"], "model_type": "idefics3", "text_config": text}
     write(
         folder / "config.json",
@@ -120,16 +122,16 @@ def write_decoder(path: Path, vocabulary: dict[str, int]) -> None:
     # The first head finds the last "first" or "last", the second whether there was a "forever".
     query1, key1, value1, out1 = zeros.copy(), zeros.copy(), zeros.copy(), zeros.copy()
     query1[ONE, [0, 1]] = 1
-    key1[ORDERS, 0], key1[POSITION, 1] = 1000, 10
+    key1[ORDERS, 0], key1[POSITION, 1] = FOUND, 10
     value1[ORDER, 0], out1[0, IS_FIRST] = 1, 1
     query1[ONE, [HEAD, HEAD + 1]] = 1
-    key1[FOREVER, HEAD], key1[POSITION, HEAD + 1] = 1000, 10
+    key1[FOREVER, HEAD], key1[POSITION, HEAD + 1] = FOUND, 10
     value1[FOREVER, HEAD], out1[HEAD, ON_AND_ON] = 1, 1
     # The next one looks at a picture: the last one, or where it was asked for the first, that.
     query2, key2, value2, out2 = zeros.copy(), zeros.copy(), zeros.copy(), zeros.copy()
     query2[ONE, [0, 1]] = 1
     query2[IS_FIRST, 1] = -2
-    key2[IMAGE, 0], key2[POSITION, 1] = 1000, 10
+    key2[IMAGE, 0], key2[POSITION, 1] = FOUND, 10
     for number in range(len(COLOURS)):
         value2[number, number] = 1
         out2[number, SEEN + number] = 1
