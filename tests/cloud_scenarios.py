@@ -146,7 +146,7 @@ async def ends_are_told_apart(url: str) -> None:
 
 @scenario
 async def servers_differ(url: str) -> None:
-    """Comments, unknown fields, no end marker, no usage, no stream at all: all are answers."""
+    """Comments, unknown fields, no end marker, no usage, no stream at all, wrong labels: all are answers."""
     assert (await answer_of(url, "keep-alive")).text == TEXT
     assert (await answer_of(url, "unknown-fields")).text == "Hi"
     for name in ("no-done", "cut-after-finish") if GIVES_ALL else ("no-done",):
@@ -159,6 +159,9 @@ async def servers_differ(url: str) -> None:
     whole = await answer_of(url, "whole", tools=[WEATHER])
     assert (whole.text, whole.finish_reason) == ("Let me look.", "tool_calls")
     assert whole.message.tool_calls[0].id == "call_whole"
+    assert (await answer_of(url, "whole-mislabelled", tools=[WEATHER])).text == "Let me look."
+    for name in ("stream-mislabelled", "unlabelled"):
+        assert (await answer_of(url, name)).text == TEXT, name
 
 
 @scenario

@@ -7,6 +7,7 @@ holds them. What other servers add is marked with where it is documented.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from vendor_server import CUT, SILENCE, Reply, answer, events, stream
@@ -253,6 +254,12 @@ EXCHANGES: dict[str, Reply | list[Reply]] = {
         )
     ),
     "whole": answer(WHOLE),
+    # Content types that are wrong: JSON called text, and a stream called JSON.
+    "whole-mislabelled": replace(answer(WHOLE), headers={"content-type": "text/plain"}),
+    "stream-mislabelled": replace(
+        stream(events(*text_chunks(*HELLO), "[DONE]")), headers={"content-type": "application/json"}
+    ),
+    "unlabelled": replace(stream(b"\n", events(*text_chunks(*HELLO), "[DONE]")), headers={}),
     "whole-error": answer(error("Something failed.", "server_error")),
     "no-done": stream(events(*text_chunks("Hi"))),
     "no-usage": stream(events(chunk({"content": "Hi"}), chunk({}, "stop"), "[DONE]")),

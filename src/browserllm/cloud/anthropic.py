@@ -32,12 +32,13 @@ from ..types import (
     ToolResultPart,
 )
 from .anthropic_reader import AnthropicReader, read_error
-from .base import CloudBackend, Reader
+from .base import CloudBackend
 from .failures import Place, VendorError
 from .history import arguments_object, signature_for
 from .http import Secret
 from .parts import Media, json_format_of, media_of, tool_choice_of
 from .prices import ANTHROPIC
+from .reader import Reader
 
 API_VERSION = "2026-10-21"
 

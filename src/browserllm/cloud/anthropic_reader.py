@@ -9,10 +9,10 @@ import msgspec
 
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, ToolCallDelta, Usage
-from .base import Reader
 from .events import Event
 from .failures import Meaning, Place, VendorError, failure
 from .history import mark_signature, new_call_id
+from .reader import Reader
 
 
 class _Usage(msgspec.Struct):

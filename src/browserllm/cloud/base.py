@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, TypedDict, cast
 
@@ -16,16 +16,17 @@ import msgspec
 
 from ..backend import Backend
 from ..clock import AnyClock, SystemClock
-from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Unavailable
+from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError, Unavailable
 from ..facts import BackendFacts
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo, Timings
 from .address import check_base_url, host_of, is_loopback
-from .events import Event, EventDecoder, ServerSentEvents
+from .events import EventDecoder, ServerSentEvents
 from .failures import Place, VendorError, failure, quote, read_error_body
 from .http import HttpClient, HttpRequest, HttpResponse, Secret, Timeouts, open_client
 from .prices import Price, Prices, cost_of, estimate_usage, price_of
+from .reader import Reader, read_answer
 
 MODELS_KEPT_S = 3600.0
 """How long a list of models is taken for true."""
@@ -35,9 +36,6 @@ MAX_PAGES = 50
 
 SHORTEST_KEY = 8
 """What is shorter is no key, and is not looked for in errors."""
-
-DRAIN_S = 0.1
-"""How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""
 
 
 class CloudOptions(TypedDict, total=False):
@@ -54,46 +52,6 @@ class CloudOptions(TypedDict, total=False):
     leaves_device: bool
     allow_http: bool
     clock: AnyClock | None
-
-
-class Reader(ABC):
-    """Reads one answer: events in, deltas out. What it learns of the response goes into ``draft``."""
-
-    ended = False
-    """Whether the end marker has come: nothing is read after it."""
-
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``; ``place`` is for `failures.failure`."""
-        self.draft = draft
-        self.place = place
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is missing, should the connection break now: by default once the end marker has come."""
-        return self.ended
-
-    @abstractmethod
-    def read(self, event: Event) -> Iterable[Delta]:
-        """Read an event of a stream. Raises what an error event means, and `ProtocolError` for nonsense."""
-
-    def read_whole(self, body: bytes) -> Iterable[Delta]:
-        """Read an answer that came as one JSON text, from a server that does not stream."""
-        raise ProtocolError(f"{self.place.backend!r} did not stream: {quote(body.decode('utf-8', 'replace'))}")
-
-    def finish(self) -> Iterable[Delta]:
-        """Give what is left when the stream is over. Raises `Unavailable` when it broke off before its end."""
-        if not self.ended:
-            raise broke_off(self.place)
-        return ()
-
-
-def broke_off(place: Place) -> Unavailable:
-    """Return the error for a stream that is over before its end marker."""
-    return Unavailable(
-        f"{place.backend!r} ended the stream for model {place.model!r} before the answer was complete; try again",
-        reason="unreachable",
-        data={"phase": "body", "backend": place.backend, "model": place.model},
-    )
 
 
 class CloudBackend(Backend, ABC):
@@ -197,7 +155,7 @@ class CloudBackend(Backend, ABC):
             draft.provider_request_id = place.provider_request_id
             if response.status != 200:
                 raise await self._failure(response, place)
-            async with aclosing(self._deltas(response, self.reader(draft, place))) as deltas:
+            async with aclosing(read_answer(response, self.reader(draft, place), self.decoder())) as deltas:
                 async for delta in deltas:
                     first_at = first_at or time.perf_counter()
                     yield delta
@@ -213,41 +171,6 @@ class CloudBackend(Backend, ABC):
             await response.aclose()
         if masked is not None:
             raise masked
-
-    async def _deltas(self, response: HttpResponse, reader: Reader) -> AsyncGenerator[Delta, None]:
-        kind = response.headers.get("content-type", "")
-        if kind.startswith("text/html"):
-            start, _ = await response.read_start(4096)
-            raise ProtocolError(
-                f"{self.name!r} answered with a web page instead of an answer; check base_url={self.base_url!r}: "
-                f"{quote(start.decode('utf-8', 'replace'), 200)}"
-            )
-        if kind.startswith("application/json"):
-            for delta in reader.read_whole(await response.read()):
-                yield delta
-        else:
-            async with aclosing(self._streamed(response, reader)) as deltas:
-                async for delta in deltas:
-                    yield delta
-        for delta in reader.finish():
-            yield delta
-
-    async def _streamed(self, response: HttpResponse, reader: Reader) -> AsyncGenerator[Delta, None]:
-        decoder = self.decoder()
-        try:
-            async with aclosing(response.chunks()) as chunks:
-                async for chunk in chunks:
-                    for delta in _read(reader, decoder.feed(chunk)):
-                        yield delta
-                    if reader.ended:
-                        await _drain(chunks)
-                        break
-        except (Unavailable, Stalled):
-            # A connection that breaks after everything was said takes nothing from the answer.
-            if not reader.complete:
-                raise
-        for delta in _read(reader, decoder.close()):
-            yield delta
 
     # What a wire format says
 
@@ -462,13 +385,6 @@ class CloudBackend(Backend, ABC):
         return None if price is None or not draft.usage.total_tokens else cost_of(draft.usage, price)
 
 
-def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
-    for event in events:
-        if reader.ended:
-            break
-        yield from reader.read(event)
-
-
 def _merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(body)
     for key, value in extra.items():
@@ -485,19 +401,6 @@ def _timings(started_at: float, first_at: float, tokens: int) -> Timings:
         decode_ms=decode_ms,
         tokens_per_s=(tokens - 1) * 1000 / decode_ms if tokens > 1 and decode_ms > 0 else None,
     )
-
-
-async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
-    """Read a transfer to its end, which is near: only then can its connection serve the next request."""
-    import asyncio
-
-    try:
-        async with asyncio.timeout(DRAIN_S):
-            async for _ in chunks:
-                pass
-    except (TimeoutError, BrowserLLMError):
-        # The answer is complete, whatever comes of the connection.
-        pass
 
 
 def _checked(secret: Secret, what: str) -> Secret:

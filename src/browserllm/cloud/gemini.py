@@ -29,13 +29,14 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .base import CloudBackend, Reader
+from .base import CloudBackend
 from .failures import Place, VendorError
 from .gemini_reader import GeminiReader, read_error
 from .history import arguments_object, signature_for, tool_name_of
 from .http import Secret
 from .parts import Media, json_format_of, media_of, tool_choice_of
 from .prices import GEMINI
+from .reader import Reader
 
 NO_SIGNATURE = "skip_thought_signature_validator"
 """What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.

@@ -29,13 +29,14 @@ from ..types import (
     ToolResultPart,
 )
 from .address import is_loopback
-from .base import CloudBackend, CloudOptions, Reader
+from .base import CloudBackend, CloudOptions
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
 from .history import arguments_object, tool_name_of
 from .http import Secret
 from .ollama_reader import OllamaReader, read_error
 from .parts import Media, json_format_of, media_of, tool_choice_of
+from .reader import Reader
 
 # Our field, theirs.
 _OPTIONS = {

@@ -10,10 +10,10 @@ import msgspec
 
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, ToolCallDelta, Usage
-from .base import Reader
 from .events import Event
 from .failures import Meaning, Place, VendorError, failure
 from .history import new_call_id
+from .reader import Reader
 
 
 class _Function(msgspec.Struct):

@@ -26,13 +26,14 @@ from ..types import (
     ToolResultPart,
 )
 from .address import host_of
-from .base import CloudBackend, CloudOptions, Reader
+from .base import CloudBackend, CloudOptions
 from .failures import Place, VendorError
 from .http import Secret
 from .openai_reader import ChatCompletionReader, read_error
 from .parts import json_format_of, media_of, tool_choice_of
 from .presets import PRESETS, Preset, PresetName
 from .prices import OPENAI
+from .reader import Reader
 
 _PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
 _PARAMETERS = frozenset(

@@ -15,9 +15,9 @@ import msgspec
 from ..errors import BrowserLLMError
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from .base import Reader, broke_off
 from .events import Event
 from .failures import Meaning, Place, VendorError, failure
+from .reader import Reader, broke_off
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",

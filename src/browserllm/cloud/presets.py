@@ -6,7 +6,8 @@ Addresses and keys are those of their documentation, read on 2026-11-21; so is w
 - OpenRouter: openrouter.ai/docs/api/reference
 - Groq: console.groq.com/docs/openai ("currently unsupported": logprobs, logit_bias, top_logprobs, messages[].name, n)
 - Mistral: docs.mistral.ai/api (random_seed). It refuses fields that it does not list, stream_options among them, and
-  ids of calls that are not nine letters and digits: github.com/mistralai/platform-docs-public/issues/7, client-js/issues/69
+  ids of calls that are not nine letters and digits: github.com/mistralai/platform-docs-public/issues/7,
+  github.com/mistralai/client-js/issues/69
 - DeepSeek: api-docs.deepseek.com (JSON without a schema; guides/thinking_mode: what was thought before a tool call must
   come back)
 - Together: docs.together.ai/docs/inference/openai-compatibility

@@ -1,0 +1,149 @@
+"""Reads an answer of a cloud: bytes into events, events into deltas, and how that ends."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
+
+from ..errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
+from ..stream import Delta, Draft
+from .events import Event, EventDecoder, ServerSentEvents
+from .failures import Place, quote
+from .http import MAX_BODY_BYTES, HttpResponse
+
+DRAIN_S = 0.1
+"""How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""
+
+
+class Reader(ABC):
+    """Reads one answer: events in, deltas out. What it learns of the response goes into ``draft``."""
+
+    ended = False
+    """Whether the end marker has come: nothing is read after it."""
+
+    def __init__(self, draft: Draft, place: Place) -> None:
+        """Write into ``draft``; ``place`` is for `failures.failure`."""
+        self.draft = draft
+        self.place = place
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, should the connection break now: by default once the end marker has come."""
+        return self.ended
+
+    @abstractmethod
+    def read(self, event: Event) -> Iterable[Delta]:
+        """Read an event of a stream. Raises what an error event means, and `ProtocolError` for nonsense."""
+
+    def read_whole(self, body: bytes) -> Iterable[Delta]:
+        """Read an answer that came as one JSON text, from a server that does not stream."""
+        raise ProtocolError(f"{self.place.backend!r} did not stream: {quote(body.decode('utf-8', 'replace'))}")
+
+    def finish(self) -> Iterable[Delta]:
+        """Give what is left when the stream is over. Raises `Unavailable` when it broke off before its end."""
+        if not self.ended:
+            raise broke_off(self.place)
+        return ()
+
+
+def broke_off(place: Place) -> Unavailable:
+    """Return the error for a stream that is over before its end marker."""
+    return Unavailable(
+        f"{place.backend!r} ended the stream for model {place.model!r} before the answer was complete; try again",
+        reason="unreachable",
+        data={"phase": "body", "backend": place.backend, "model": place.model},
+    )
+
+
+async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:
+    """Give the deltas of an answer: a stream of events, or one JSON text from a server that does not stream.
+
+    Raises `ProtocolError` for anything else, what the reader raises, and the failures of the connection.
+    """
+    async with aclosing(response.chunks()) as chunks:
+        start = await _start(chunks)
+        if _is_whole(response, start, decoder):
+            for delta in reader.read_whole(await _whole(start, chunks)):
+                yield delta
+        else:
+            async with aclosing(_streamed(start, chunks, reader, decoder)) as deltas:
+                async for delta in deltas:
+                    yield delta
+    for delta in reader.finish():
+        yield delta
+
+
+async def _streamed(
+    start: bytes, chunks: AsyncGenerator[bytes, None], reader: Reader, decoder: EventDecoder
+) -> AsyncGenerator[Delta, None]:
+    chunk: bytes | None = start
+    try:
+        while chunk is not None:
+            for delta in _read(reader, decoder.feed(chunk)):
+                yield delta
+            if reader.ended:
+                await _drain(chunks)
+                break
+            chunk = await anext(chunks, None)
+    except (Unavailable, Stalled):
+        # A connection that breaks after everything was said takes nothing from the answer.
+        if not reader.complete:
+            raise
+    for delta in _read(reader, decoder.close()):
+        yield delta
+
+
+def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
+    for event in events:
+        if reader.ended:
+            break
+        yield from reader.read(event)
+
+
+def _is_whole(response: HttpResponse, start: bytes, decoder: EventDecoder) -> bool:
+    """Tell how an answer comes: by how it begins, for its content type may be wrong; `ProtocolError` for a page."""
+    kind = response.headers.get("content-type", "").lower()
+    first = start.lstrip()[:1]
+    if first == b"<" or kind.startswith("text/html"):
+        said = quote(start[:4096].decode("utf-8", "replace"), 200)
+        raise ProtocolError(f"there is a web page instead of an answer; check base_url: {said}")
+    if isinstance(decoder, ServerSentEvents):
+        return first in {b"{", b"["}
+    return kind.startswith("application/json")
+
+
+async def _start(chunks: AsyncGenerator[bytes, None]) -> bytes:
+    """Return the first bytes that say anything."""
+    start = b""
+    async for chunk in chunks:
+        start += chunk
+        if start.strip():
+            break
+    return start
+
+
+async def _whole(start: bytes, chunks: AsyncGenerator[bytes, None]) -> bytes:
+    pieces, size = [start], len(start)
+    async for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise ProtocolError(
+                f"the answer is larger than {MAX_BODY_BYTES} bytes; check that base_url is an API's",
+                data={"limit_bytes": MAX_BODY_BYTES},
+            )
+    return b"".join(pieces)
+
+
+async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
+    """Read a transfer to its end, which is near: only then can its connection serve the next request."""
+    import asyncio
+
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in chunks:
+                pass
+    except (TimeoutError, BrowserLLMError):
+        # The answer is complete, whatever comes of the connection.
+        pass
