@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import random as _random
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -32,6 +31,8 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
+    from random import Random
+
     from ..clock import AnyClock
 
 BreakerState = Literal["closed", "open", "half_open"]
@@ -97,12 +98,12 @@ def is_its_fault(error: BaseException) -> bool:
 class CircuitBreaker:
     """One backend's breaker. Whoever asks `allow` must call `success`, `failure` or `neither` afterwards, once."""
 
-    def __init__(self, settings: Breaker, clock: AnyClock, random: _random.Random | None = None) -> None:
+    def __init__(self, settings: Breaker, clock: AnyClock, random: Random | None = None) -> None:
         """Start closed, and measure on ``clock``; ``random`` is for the jitter."""
         settings.check()
         self.settings = settings
         self._clock = clock
-        self._random = random or _random.Random()  # noqa: S311 (no secret)
+        self._random = random
         self._open_until: float | None = None
         self._probing = False
         self._proven = 0
@@ -197,6 +198,10 @@ class CircuitBreaker:
         self._buckets.clear()
 
     def _cool_down(self) -> float:
+        if self._random is None:
+            from random import Random
+
+            self._random = Random()  # noqa: S311 (no secret)
         return self.settings.cool_down_s * (1 - self.settings.jitter * self._random.random())
 
     def _bucket(self) -> list[int]:

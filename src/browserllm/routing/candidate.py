@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from ..errors import BrowserLLMError, error_from_wire
 from ..facts import BackendFacts, Environment
@@ -18,6 +20,25 @@ backend's own model would answer in place of one that it has not."""
 
 _DEFAULTS = ChatRequest(messages=[])
 _NO_PARAMETERS = frozenset({"messages", "model", "metadata", "deadline_s", "private", "unsupported", "tools", "n"})
+
+
+class Excluded(msgspec.Struct, frozen=True, kw_only=True):
+    """A backend that is not asked, and why: ``code`` and ``data`` are those of the error that it stands for."""
+
+    name: str
+    reason: str
+    code: str = "unavailable"
+    data: dict[str, Any] = {}
+
+    def hop(self) -> Hop:
+        """This as a step of the route."""
+        return Hop(reason=self.reason, code=self.code, backend=self.name)
+
+    def error(self) -> BrowserLLMError:
+        """This as an exception."""
+        return error_from_wire(
+            {"code": self.code, "message": f"{self.name!r} was not asked: {self.reason}", "data": self.data}
+        )
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +70,11 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def queue_length(self) -> int:
         """How many requests come before this one: in the backend, and in the router's line for it."""
         return (self.facts.queue_length or 0) + self.waiting
+
+    def excluded(self, reason: str) -> Excluded:
+        """Say that the policy does not want this one asked."""
+        code = "model_not_downloaded" if self.facts.downloaded is False else "unavailable"
+        return Excluded(name=self.name, reason=reason, code=code)
 
     def unhonoured(self, request: ChatRequest) -> list[str]:
         """Return the parameters that the request sets and the backend does not honour; none when it does not say."""
@@ -84,24 +110,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         """The model that would answer."""
         return self.candidate.model
 
-
-class Excluded(msgspec.Struct, frozen=True, kw_only=True):
-    """A backend that is not asked, and why: ``code`` and ``data`` are those of the error that it stands for."""
-
-    name: str
-    reason: str
-    code: str = "unavailable"
-    data: dict[str, Any] = {}
-
-    def hop(self) -> Hop:
-        """This as a step of the route."""
-        return Hop(reason=self.reason, code=self.code, backend=self.name)
-
-    def error(self) -> BrowserLLMError:
-        """This as an exception."""
-        return error_from_wire(
-            {"code": self.code, "message": f"{self.name!r} was not asked: {self.reason}", "data": self.data}
-        )
+    def request_for(self, request: ChatRequest) -> ChatRequest:
+        """Return the request as this backend gets it: with the name that the model has there."""
+        candidate = self.candidate
+        if candidate.match == "any" or candidate.model == request.model:
+            return request
+        return replace(request, model=candidate.model)
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +132,14 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
             lines.append(f"  {place}. {choice.name}{model}: {choice.reason}")
         lines.extend(f"  -  {excluded.name}: {excluded.reason}" for excluded in self.excluded)
         return "\n".join(lines)
+
+
+def knows_model(choices: Sequence[Choice]) -> bool | None:
+    """Whether one of these surely has the model that the request names, or surely none."""
+    matches = {choice.candidate.match for choice in choices}
+    if matches & {"asked", "translated"}:
+        return True
+    return None if matches & {"any", "perhaps"} else False
 
 
 def needs_of(request: ChatRequest) -> tuple[str, ...]:

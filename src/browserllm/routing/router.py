@@ -6,9 +6,8 @@ What is sent, and to whom, is decided in three steps: `survey` says who may be a
 
 from __future__ import annotations
 
-import random as _random
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
@@ -20,7 +19,7 @@ from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo
 from .breaker import Breaker, CircuitBreaker
-from .candidate import Candidate, Choice, Excluded, Explanation
+from .candidate import Choice, Excluded, Explanation, knows_model
 from .history import History
 from .member import Member, PrivacyKeeper, Turn, is_empty, union_of, unique_names
 from .policies import LocalFirst, Policy
@@ -30,6 +29,9 @@ from .survey import NOTHING_KNOWN, survey
 from .translation import Translations, Translator
 from .tries import Tries
 from .warming import Warming
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Router(PrivacyKeeper):
@@ -55,7 +57,7 @@ class Router(PrivacyKeeper):
         warm_up: bool = True,
         environment: Callable[[], Environment | None] | None = None,
         clock: AnyClock | None = None,
-        random: _random.Random | None = None,
+        random: Random | None = None,
         name: str = "router",
     ) -> None:
         """Route to ``backends``, which are closed with the router. Those of the same name are told apart by a number.
@@ -89,7 +91,6 @@ class Router(PrivacyKeeper):
         self.needs_network = all(backend.needs_network for backend in backends)
         self.capabilities = union_of([backend.capabilities for backend in backends])
         self._clock = clock or SystemClock()
-        random = random or _random.Random()  # noqa: S311 (no secret)
         self._members = {
             name: Member(
                 name,
@@ -145,7 +146,7 @@ class Router(PrivacyKeeper):
             turn = Turn(self._members[choice.name])
             source = None
             try:
-                sent = _sent(choice, request)
+                sent = choice.request_for(request)
                 await turn.take(sent, self._next_number())
                 draft.begin(sent, choice.name)
                 _warn_of_another_model(choice, request, draft)
@@ -228,7 +229,7 @@ class Router(PrivacyKeeper):
         choices, _ = await self._plan(request)
         if not choices:
             return None
-        return await self._members[choices[0].name].backend.estimate_cost(_sent(choices[0], request))
+        return await self._members[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Say what is known of whoever would be asked first; whether the device may be left, of all who might be."""
@@ -244,7 +245,7 @@ class Router(PrivacyKeeper):
             choices[0].candidate.facts,
             leaves_device=any(not choice.candidate.local for choice in choices),
             needs_network=all(choice.candidate.facts.needs_network for choice in choices),
-            knows_model=_knows_model(choices),
+            knows_model=knows_model(choices),
             queue_length=choices[0].candidate.queue_length,
         )
 
@@ -262,7 +263,7 @@ class Router(PrivacyKeeper):
         """Get the backend ready that would be asked first."""
         choices, _ = await self._plan(request)
         if choices:
-            await self._members[choices[0].name].backend.prepare(_sent(choices[0], request))
+            await self._members[choices[0].name].backend.prepare(choices[0].request_for(request))
 
     async def close(self) -> None:
         """Stop what is being got ready, and close every backend, once each, whatever another one's closing raises."""
@@ -293,16 +294,16 @@ class Router(PrivacyKeeper):
                     parameter="policy",
                 )
             if choice.excluded:
-                excluded.append(_excluded(candidate, choice.reason))
+                excluded.append(candidate.excluded(choice.reason))
             else:
                 choices.append(choice)
-        excluded.extend(_excluded(one, f"{self.policy.name} left it out") for one in offered.values())
+        excluded.extend(one.excluded(f"{self.policy.name} left it out") for one in offered.values())
         return choices, excluded
 
     def _runner(self, choice: Choice, request: ChatRequest, draft: Draft) -> Runner:
         """One backend in a race."""
         turn = Turn(self._members[choice.name])
-        sent = _sent(choice, request)
+        sent = choice.request_for(request)
         runner = Runner(choice, turn, sent, draft, number=self._next_number())
         _warn_of_another_model(choice, request, runner.draft)
         return runner
@@ -313,7 +314,7 @@ class Router(PrivacyKeeper):
             return
         for choice in choices:
             if choice.prepare and choice is not answering and choice.candidate.local:
-                self._warming.begin(self._members[choice.name], _sent(choice, request), choice.model)
+                self._warming.begin(self._members[choice.name], choice.request_for(request), choice.model)
 
     def _told(self, choice: Choice) -> Choice:
         failure = "" if self._warming is None else self._warming.failure(choice.name, choice.model)
@@ -334,27 +335,7 @@ def _check(parameter: str, value: object, valid: bool, how: str) -> None:
         raise InvalidRequest(f"{parameter}={value!r} is not valid: it must be {how}", parameter=parameter)
 
 
-def _sent(choice: Choice, request: ChatRequest) -> ChatRequest:
-    """The request as this backend gets it: with the name that the model has there."""
-    candidate = choice.candidate
-    if candidate.match == "any" or candidate.model == request.model:
-        return request
-    return replace(request, model=candidate.model)
-
-
 def _warn_of_another_model(choice: Choice, request: ChatRequest, draft: Draft) -> None:
     if choice.candidate.match == "own":
         instead = f"its own {choice.model!r}" if choice.model else "its own"
         draft.warn("model", f"{choice.name!r} has no model {request.model!r}; {instead} answered")
-
-
-def _excluded(candidate: Candidate, reason: str) -> Excluded:
-    code = "model_not_downloaded" if candidate.facts.downloaded is False else "unavailable"
-    return Excluded(name=candidate.name, reason=reason, code=code)
-
-
-def _knows_model(choices: Sequence[Choice]) -> bool | None:
-    matches = {choice.candidate.match for choice in choices}
-    if matches & {"any", "perhaps"}:
-        return None
-    return bool(matches & {"asked", "translated"})
