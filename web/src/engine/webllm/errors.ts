@@ -54,6 +54,12 @@ export function chatError(error: unknown, cached: number): PageError {
       const [window, prompt] = [...message.matchAll(/\d+/g)].map((match) => Number(match[0]));
       return new PageError("context_exceeded", message, { prompt_tokens: prompt, context_window: window }, error);
     }
+    case "PrefillChunkSizeSmallerThanImageError": {
+      // An image goes in as a whole, and how many tokens it is depends on its shape alone.
+      const [most, tokens] = [...message.matchAll(/: (\d+)/g)].map((match) => Number(match[1]));
+      const text = `an image becomes ${tokens ?? "more"} tokens, and the model takes at most ${most ?? "fewer"} at once: crop it to another shape (4:3, say)`;
+      return new PageError("invalid_request", text, { parameter: "messages", image_tokens: tokens, most_tokens: most }, error);
+    }
     case "MessageOrderError":
     case "SystemMessageOrderError":
     case "UnsupportedRoleError":
