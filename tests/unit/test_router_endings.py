@@ -175,6 +175,20 @@ async def test_a_stopped_answer_is_not_begun_anew(fallback: Any, first: tuple[st
     assert other.requests == []
 
 
+@BOTH
+async def test_a_stop_is_known_to_a_router_in_a_router(fallback: Any) -> None:
+    """It does not begin anew either."""
+    other = scripted("other", "hello")
+    inner = restarting(Soft("one"), other, name="inner")
+    stream = bl.Router([inner, scripted("last", [HANG])], bl.Explicit(), fallback=fallback).stream("go")
+    reading = asyncio.create_task(stream.finish())
+    await settle()
+    stream.stop()
+    response = await reading
+    assert (response.finish_reason, response.text, response.backend) == ("cancelled", "one", "soft")
+    assert other.requests == []
+
+
 class SlowFacts(bl.ScriptedBackend):
     """Takes for ever to say what it knows."""
 

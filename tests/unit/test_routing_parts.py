@@ -99,6 +99,16 @@ async def test_a_waiter_that_is_cancelled_leaves_no_hole() -> None:
     assert queue.running == 0
 
 
+async def test_who_gave_up_is_not_kept() -> None:
+    """However many come and go behind a request that never ends, the lines stay empty."""
+    queue, entered = FairQueue(1), list[str]()
+    await queue.enter()
+    for task in await enter_in_line(queue, entered, ["a1", "a2", "b1"]):
+        task.cancel()
+    await settle()
+    assert (queue.running, queue.waiting, queue._lines) == (1, 0, {})  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_a_place_does_not_go_to_a_waiter_that_was_just_cancelled() -> None:
     """Cancelled first, then the place comes, before the task has run again."""
     queue, entered = FairQueue(1), list[str]()

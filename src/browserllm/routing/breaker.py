@@ -155,7 +155,6 @@ class CircuitBreaker:
             self._proven += 1
             if self._proven >= self.settings.successes:
                 self._open_until = None
-                self._buckets.clear()
         elif self._open_until is None:
             self._bucket()[1] += 1
 
