@@ -232,6 +232,16 @@ def test_prices_are_counted_by_kind() -> None:
         assert 0 < (each.cached_input or 0) < each.input < each.output, model
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[", b'{"data":7}', b'{"data":[{"id":"\xff"}]}', b"[" * 100_000])
+async def test_a_list_of_models_that_is_none_is_an_error(body: bytes) -> None:
+    """With its beginning, and health says it."""
+    llm = bl.OpenAI("m", api_key="k", client=Client(body))
+    with pytest.raises(bl.ProtocolError, match="no list of models") as caught:
+        await llm.list_models()
+    assert len(str(caught.value)) < 500
+    assert not (await llm.health()).ok
+
+
 # Failures
 
 
@@ -270,7 +280,17 @@ def test_a_vendors_words_are_quoted_short() -> None:
 @pytest.mark.parametrize("status", [400, 404, 418, 429, 500, 503, 529, 599, 302, 201])
 async def test_every_status_is_an_error_of_ours(status: int) -> None:
     """Those that nobody documented, too."""
-    bodies: Sequence[Any] = (b"", b"<html>", b"[]", b"null", b'{"error":null}', b'{"error":{"message":7}}', b"\xff")
+    bodies: Sequence[Any] = (
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b'{"error":null}',
+        b'{"error":{"message":7}}',
+        b"\xff",
+        b'"\xff"',
+        b"[" * 60_000,
+    )
     for body in bodies:
         llm = bl.OpenAI("m", api_key="k", client=Client(body, status))
         with pytest.raises(bl.BrowserLLMError, match=f"answered {status}"):

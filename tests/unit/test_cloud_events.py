@@ -106,3 +106,5 @@ def test_data_is_decoded_with_a_quote_when_it_fails() -> None:
     with pytest.raises(ProtocolError) as caught:
         Event("[" + "1" * 10_000).decode(list[int])
     assert len(str(caught.value)) < 400
+    with pytest.raises(ProtocolError):
+        Event("[" * 100_000).decode(object)

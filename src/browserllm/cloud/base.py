@@ -200,7 +200,7 @@ class CloudBackend(Backend, ABC):
 
     @abstractmethod
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
-        """Return the models of one page, and what asks for the next one. `msgspec.DecodeError` says it is none."""
+        """Return the models of one page, and what asks for the next one. A `ValueError` says it is none."""
 
     def decoder(self) -> EventDecoder:
         """Return what makes events of bytes: server-sent events."""
@@ -325,7 +325,7 @@ class CloudBackend(Backend, ABC):
                 await response.aclose()
             try:
                 found, page = self.read_models(body)
-            except msgspec.DecodeError as error:
+            except (ValueError, RecursionError) as error:
                 said = quote(body[:1000].decode("utf-8", "replace"), 200)
                 raise ProtocolError(f"{self.name!r} sent no list of models ({error}): {said}") from None
             models += found

@@ -37,7 +37,7 @@ class Event(msgspec.Struct, frozen=True):
         """Return the data as JSON of that type; raises `ProtocolError` with a quote when it is none."""
         try:
             return msgspec.json.decode(self.data, type=kind)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             start = self.data if len(self.data) <= QUOTE else self.data[:QUOTE] + "…"
             raise ProtocolError(f"an event of the stream is not what was agreed ({error}): {start!r}") from None
 

@@ -129,7 +129,7 @@ async def read_error_body(response: HttpResponse) -> Any:
         return ""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
 
 

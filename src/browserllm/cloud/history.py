@@ -42,7 +42,7 @@ def arguments_object(call: ToolCallPart) -> dict[str, Any]:
         return {}
     try:
         value = msgspec.json.decode(call.arguments)
-    except (msgspec.DecodeError, UnicodeError):
+    except (ValueError, RecursionError):
         value = None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"INVALID_JSON": call.arguments}
 

@@ -131,7 +131,7 @@ class Ollama(CloudBackend):
             if response.status != 200:
                 raise await self._failure(response, self._place(model, response))
             shown = msgspec.json.decode(await response.read(), type=_Shown)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ProtocolError(f"{self.name!r} did not say where {model!r} runs ({error}); nothing was sent") from None
         finally:
             await response.aclose()

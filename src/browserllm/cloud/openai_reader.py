@@ -141,6 +141,8 @@ class ChatCompletionReader(Reader):
             yield ReasoningDelta(sequence=0, reasoning=thought)
         entries = None if logprobs is None else logprobs.content
         for kind, text in _texts(message.content):
+            if not text:
+                continue
             if kind == "thinking":
                 yield ReasoningDelta(sequence=0, reasoning=text)
             elif entries:
@@ -197,15 +199,22 @@ def _json(value: Any) -> str:
 def _texts(content: Any) -> Iterator[tuple[str, str]]:
     """Give the texts of a content: a text, or (Mistral's thinking models) parts of text and thinking."""
     if isinstance(content, str):
-        if content:
-            yield "text", content
+        yield "text", content
         return
-    for part in cast("list[Any]", content) if isinstance(content, list) else ():
-        fields = cast("dict[str, Any]", part) if isinstance(part, dict) else {}
-        if fields.get("type") == "thinking":
-            yield from (("thinking", text) for _, text in _texts(fields.get("thinking")))
-        elif isinstance(fields.get("text"), str) and fields["text"]:
-            yield "text", fields["text"]
+    for part in _dicts(content):
+        if part.get("type") == "thinking":
+            yield "thinking", "".join(_text(inner) for inner in _dicts(part.get("thinking")))
+        else:
+            yield "text", _text(part)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in cast("list[Any]", value) if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _text(part: dict[str, Any]) -> str:
+    text = part.get("text")
+    return text if isinstance(text, str) else ""
 
 
 def _usage(usage: _Usage) -> Usage:
