@@ -86,16 +86,18 @@ def find_cards(text: str) -> Iterator[Span]:
     """Numbers of payment cards: 13 to 19 digits, alone or in groups, with the right check digit (Luhn)."""
     for match in _DIGITS.finditer(text):
         # A card begins and ends with a group of digits; more groups may stand beside it.
-        groups = list(re.finditer("[0-9]+", match.group()))
-        first = 0
-        while first < len(groups):
-            for last in range(min(first + 19, len(groups)) - 1, first - 1, -1):
-                digits = "".join(group.group() for group in groups[first : last + 1])
-                if 13 <= len(digits) <= 19 and digits[0] in "23456" and _luhn(digits):
-                    yield Span(match.start() + groups[first].start(), match.start() + groups[last].end(), "CARD")
-                    first = last
+        at = [match.start() + index for index, sign in enumerate(match.group()) if sign.isdigit()]
+        digits = "".join(text[index] for index in at)
+        free = 0
+        for first in range(len(at) - 12):
+            if first < free or digits[first] not in "23456" or (first and at[first - 1] == at[first] - 1):
+                continue
+            for end in range(min(first + 19, len(at)), first + 12, -1):
+                inside_group = end < len(at) and at[end] == at[end - 1] + 1
+                if not inside_group and _luhn(digits[first:end]):
+                    yield Span(at[first], at[end - 1] + 1, "CARD")
+                    free = end
                     break
-            first += 1
 
 
 def find_ibans(text: str) -> Iterator[Span]:

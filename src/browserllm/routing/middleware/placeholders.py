@@ -22,6 +22,9 @@ class Placeholders:
 
     They are numbered as they appear, so that a conversation that goes on keeps its numbers. What looks like a
     placeholder in the texts already is nobody's: its number is passed over, and it is left as it is.
+
+    Redact everything once to find the values, `spread` them, and redact everything again: a value that was found in
+    one place is then replaced in every other, also where no detector would have found it.
     """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
@@ -30,6 +33,7 @@ class Placeholders:
         self._taken: set[str] = set()
         self._by_value: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
+        self._known: re.Pattern[str] | None = None
         self.values: dict[str, str] = {}
 
     def reserve(self, text: str) -> None:
@@ -52,9 +56,18 @@ class Placeholders:
             counts[kind] = counts.get(kind, 0) + 1
         return counts
 
+    def spread(self) -> None:
+        """From now on replace every value found so far wherever it stands, but for words, which are parts of others."""
+        self._known = _any_of(value for value in self._by_value if len(value) >= 6 and not value.isalpha())
+
     def redact(self, text: str) -> str:
         """Return ``text`` with placeholders. Raises `InvalidRequest` for a detector's span that is not in the text."""
-        spans = merge(_checked(span, text) for detector in self._detectors for span in detector(text))
+        found = [_checked(span, text) for detector in self._detectors for span in detector(text)]
+        if self._known is not None:
+            for match in self._known.finditer(text):
+                kind = self._by_value[match.group()][1:-1].rpartition("_")[0]
+                found.append(Span(match.start(), match.end(), kind))
+        spans = merge(found)
         pieces: list[str] = []
         end = 0
         for span in spans:
@@ -86,13 +99,10 @@ class Placeholders:
             return value if redacted == text else redacted
         return value
 
-    def put_back(self, text: str) -> str:
-        """Return ``text`` with the known values replaced, and nothing else looked for: the opposite of a `Restorer`."""
-        if not self._by_value:
-            return text
-        values = sorted(self._by_value, key=len, reverse=True)
-        pattern = re.compile("|".join(re.escape(value) for value in values))
-        return pattern.sub(lambda match: self._by_value[match.group()], text)
+    def put_back(self, text: str, known: int) -> str:
+        """Return ``text`` with the first ``known`` values replaced, and no others: the opposite of a `Restorer`."""
+        pattern = _any_of(list(self._by_value)[:known])
+        return text if pattern is None else pattern.sub(lambda match: self._by_value[match.group()], text)
 
     def restorer(self, *, in_json: bool = False) -> Restorer:
         """Make what puts the values back into a text; ``in_json`` writes them as a part of a JSON text."""
@@ -128,7 +138,7 @@ class Restorer:
         self._held = ""
         self._starts = {key[:length] for key in table for length in range(1, len(key))}
         self._longest = max((len(key) for key in table), default=0)
-        self._pattern = re.compile("|".join(re.escape(key) for key in table)) if table else None
+        self._pattern = _any_of(table)
 
     def feed(self, piece: str) -> str:
         """Return what can be said for sure after one more piece."""
@@ -167,6 +177,12 @@ def merge(spans: Iterable[Span]) -> list[Span]:
         merged[-1] = Span(last.start, max(last.end, span.end), span.kind if length > longest else last.kind)
         longest = max(longest, length)
     return merged
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern for any of these, the longest first; ``None`` for nothing."""
+    longest_first = sorted(texts, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
 
 def _checked(span: Span, text: str) -> Span:

@@ -124,20 +124,27 @@ def redact_request(request: ChatRequest, placeholders: Placeholders) -> ChatRequ
     """Return the request with placeholders in all of its texts."""
     for text in _texts(request):
         placeholders.reserve_json(text)
+    known: dict[int, int] = {}
+    _redact_texts(request, placeholders, known)
+    placeholders.spread()
+    return _redact_texts(request, placeholders, known)
+
+
+def _redact_texts(request: ChatRequest, placeholders: Placeholders, known: dict[int, int]) -> ChatRequest:
     return replace(
         request,
-        messages=[_redact_message(message, placeholders) for message in request.messages],
+        messages=[_redact_message(message, placeholders, known) for message in request.messages],
         stop=[placeholders.redact(text) for text in request.stop],
         metadata=placeholders.redact_value(request.metadata),
     )
 
 
-def _redact_message(message: Message, placeholders: Placeholders) -> Message:
+def _redact_message(message: Message, placeholders: Placeholders, known: dict[int, int]) -> Message:
     content = message.content
     if isinstance(content, str):
         content = placeholders.redact(content)
     else:
-        content = [_redact_part(part, placeholders) for part in content]
+        content = [_redact_part(part, placeholders, known) for part in content]
     name = message.name
     # Providers take letters and digits alone as a name: one that holds something is left out.
     if name is not None and placeholders.redact(name) != name:
@@ -145,7 +152,7 @@ def _redact_message(message: Message, placeholders: Placeholders) -> Message:
     return replace(message, content=content, name=name)
 
 
-def _redact_part(part: ContentPart, placeholders: Placeholders) -> ContentPart:
+def _redact_part(part: ContentPart, placeholders: Placeholders, known: dict[int, int]) -> ContentPart:
     if isinstance(part, TextPart):
         return replace(part, text=placeholders.redact(part.text))
     if isinstance(part, ToolCallPart):
@@ -153,9 +160,11 @@ def _redact_part(part: ContentPart, placeholders: Placeholders) -> ContentPart:
     if isinstance(part, ToolResultPart):
         return replace(part, content=placeholders.redact_json(part.content))
     if isinstance(part, ReasoningPart):
+        if part.signature is None and not part.redacted:
+            return replace(part, text=placeholders.redact(part.text))
         # Signed reasoning must go back as the model wrote it, which is with the placeholders it had seen by then.
-        signed = part.signature is not None or part.redacted
-        return replace(part, text=placeholders.put_back(part.text) if signed else placeholders.redact(part.text))
+        seen = known.setdefault(id(part), len(placeholders.values))
+        return replace(part, text=placeholders.put_back(part.text, seen))
     return part
 
 
