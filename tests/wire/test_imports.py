@@ -62,6 +62,7 @@ def modules_after(code: str) -> set[str]:
         "import browserllm; browserllm.LocalBackend(None)",
         "import browserllm; browserllm.connect(); browserllm.ModelManager(None)",
         "import browserllm; browserllm.OpenAI('gpt-6-luna', api_key='k')",
+        "import browserllm; browserllm.Router([browserllm.OpenAI('gpt-6-luna', api_key='k')])",
     ],
 )
 def test_the_core_imports_msgspec_and_nothing_heavy(code: str) -> None:
