@@ -129,8 +129,8 @@ def test_results_follow_their_calls_at_once() -> None:
             bl.Message("user", "Weather?"),
             bl.Message("assistant", [*calls]),
             bl.Message("tool", [bl.ToolResultPart("functions.weather:0", "", is_error=True)]),
-            bl.Message("tool", [bl.ToolResultPart("b", "")]),
             bl.Message("user", "So?"),
+            bl.Message("tool", [bl.ToolResultPart("b", "")]),
         ],
         tools=[TOOL],
     )
@@ -264,6 +264,14 @@ def test_a_page_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert claude().fixed_headers() == {"anthropic-version": "2026-10-21"}
     monkeypatch.setattr(sys, "platform", "emscripten")
     assert claude().fixed_headers()[consent] == "true"
+
+
+async def test_a_block_of_an_unknown_kind_is_left_out_and_named() -> None:
+    """With all that belongs to it, whatever that is."""
+    odd = begin(0, type="summary", text="never")
+    deltas, draft = read(claude(), sse(START, odd, delta(0, type="text_delta", text="said"), *END))
+    assert (await message_of(deltas)).content == ""
+    assert "'summary'" in draft.warnings[0].message
 
 
 async def test_arguments_may_come_with_the_start_of_a_call() -> None:

@@ -169,6 +169,16 @@ async def test_a_bare_request_is_the_sdks(server: VendorServer) -> None:
     assert body == {key: value for key, value in their_body.items() if value}
 
 
+async def test_a_vendors_own_settings_are_added_to_ours(server: VendorServer) -> None:
+    """What extra_body holds is merged into the objects of the body, and wins."""
+    extra = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}, "seed": 2}, "labels": {"a": "b"}}
+    async with bl.Gemini(MODEL, base_url=f"{server.url}/hello/v1beta", api_key=KEY, extra_body=extra) as llm:
+        await llm.complete("Hi", temperature=0.5, seed=1)
+    body = server.asked("hello")[-1].json
+    assert body["generationConfig"] == {"temperature": 0.5, "seed": 2, "thinkingConfig": {"includeThoughts": True}}
+    assert body["labels"] == {"a": "b"}
+
+
 async def test_what_we_send_is_of_the_sdks_types(server: VendorServer) -> None:
     """Each part of our body validates as the SDK's own, which takes no field that it does not know."""
     body, _ = await ours(server, "hello", CHAT, **EVERYTHING)
