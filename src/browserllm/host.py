@@ -61,7 +61,7 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
 class EngineInfo(msgspec.Struct, frozen=True):
     """An engine in the page: its version, its devices (``webgpu``, ``wasm``), and what it can do with a fitting model.
 
-    ``capabilities`` are of ``chat``, ``embed``, ``logprobs``, ``structured_output``.
+    ``capabilities`` are of ``chat``, ``embed``, ``images``, ``logprobs``, ``structured_output``.
     """
 
     name: str
