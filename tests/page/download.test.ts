@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { PageError } from "../../web/src/engine/errors.ts";
+import { cancelled, PageError } from "../../web/src/engine/errors.ts";
 import type { FileOrder } from "../../web/src/engine/files/orders.ts";
 import { Partials, UNFLUSHED_BYTES } from "../../web/src/engine/files/partial.ts";
+import { Turns } from "../../web/src/engine/files/turns.ts";
 import {
   BYTES,
   DownloadBench,
@@ -138,6 +139,14 @@ describe("a download", () => {
     expect(bench.asked[0]?.init.cache).toBe("no-store");
     const stored = await bench.caches.caches.get("webllm/model")?.match(URL_OF_FILE);
     expect(Object.fromEntries(stored?.headers ?? [])).toEqual({ "content-length": String(SIZE), "content-type": "application/octet-stream" });
+  });
+
+  it("is the same from a stream that fills our memory, also one that breaks", async () => {
+    const bench = new DownloadBench().serve(cut({ fills: true }), serve({ fills: true }));
+    const result = await bench.download([order(whole)]);
+    expect(result.files[0]).toMatchObject({ verified: "hash", fetched_bytes: SIZE });
+    expect(bench.ranges).toEqual([null, REST]);
+    expect(await bench.holds(BYTES)).toBe(true);
   });
 
   it("asks its own origin with If-Range, and another with the range alone, which needs no permission", async () => {
@@ -468,6 +477,52 @@ describe("many files", () => {
     expect(bench.asked.map(({ url }) => url)).toEqual(urls.slice(0, 2));
     gate.open();
     expect((await bench.finish(download)).files).toHaveLength(3);
+  });
+
+  it("are opened before the line is free for them, and let go when the download is stopped meanwhile", async () => {
+    const bench = new DownloadBench();
+    const urls = [0, 1, 2].map((index) => `https://models.example/${index}`);
+    for (const url of urls) bench.at(url, serve({ stall: 50_000 }));
+    const stop = new AbortController();
+    const download = bench.start(urls.map((url) => order({ url })), { parallel: 1 }, stop.signal);
+    await bench.received(50_000);
+    const open = (): number => [...bench.disk.files].filter(([name, file]) => name.endsWith(".data") && file.open).length;
+    while (open() < 2) await settle();
+    await settle();
+    expect([open(), bench.asked.length]).toEqual([2, 1]);
+    stop.abort(cancelled("the download"));
+    await expect(download).rejects.toMatchObject({ code: "cancelled" });
+    expect([open(), bench.asked.length]).toEqual([0, 1]);
+    for (const url of urls) bench.at(url, serve());
+    const again = await bench.download(urls.map((url) => order({ url })), { parallel: 1 });
+    expect(again.files.map(({ resumed_from }) => resumed_from)).toEqual([50_000, 0, 0]);
+  });
+
+  it("take their turns at the line, also after one that failed", async () => {
+    const turns = new Turns(1);
+    const { signal } = new AbortController();
+    const gate = new Gate();
+    const began: string[] = [];
+    const note = (name: string) => (): Promise<void> => {
+      began.push(name);
+      return Promise.resolve();
+    };
+    const first = turns.take(signal, async () => {
+      began.push("first");
+      await gate.promise;
+      throw new Error("broken");
+    });
+    const stop = new AbortController();
+    const stopped = turns.take(stop.signal, note("stopped"));
+    const last = turns.take(signal, note("last"));
+    stop.abort(cancelled("the download"));
+    await expect(stopped).rejects.toMatchObject({ code: "cancelled" });
+    await expect(turns.take(stop.signal, note("late"))).rejects.toMatchObject({ code: "cancelled" });
+    gate.open();
+    await expect(first).rejects.toThrow("broken");
+    await last;
+    expect(began).toEqual(["first", "last"]);
+    await expect(turns.take(signal, () => Promise.resolve("free"))).resolves.toBe("free");
   });
 });
 

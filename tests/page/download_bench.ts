@@ -112,6 +112,8 @@ export interface Manners {
   readonly end?: number;
   /** Ranges begin so many bytes too late. */
   readonly shift?: number;
+  /** A stream of bytes, as most browsers have it, which fills memory that is handed to it. */
+  readonly fills?: boolean;
   /** Without the headers that a server of another origin has to expose. */
   readonly hidden?: boolean;
 }
@@ -139,27 +141,24 @@ export function serve(manners: Manners = {}): Answer {
   };
 }
 
-function flow(bytes: Uint8Array, start: number, { cut, stall, end }: Manners): ReadableStream<Uint8Array> {
+function flow(bytes: Uint8Array, start: number, { cut, stall, end, fills = false }: Manners): ReadableStream<Uint8Array> {
   const stop = Math.min(bytes.length, cut ?? Infinity, stall ?? Infinity, end ?? Infinity);
   let at = start;
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: (controller): Promise<void> | undefined => {
-        if (at < stop) {
-          controller.enqueue(bytes.slice(at, Math.min(stop, at + PIECE)));
-          at = Math.min(stop, at + PIECE);
-        } else if (stop === stall) {
-          return new Promise(() => undefined);
-        } else if (stop === cut) {
-          controller.error(new TypeError("network error"));
-        } else {
-          controller.close();
-        }
-        return undefined;
-      },
-    },
-    { highWaterMark: 0 },
-  );
+  const pull = (controller: ReadableStreamController<Uint8Array>): Promise<void> | undefined => {
+    if (at < stop) {
+      controller.enqueue(bytes.slice(at, Math.min(stop, at + PIECE)));
+      at = Math.min(stop, at + PIECE);
+    } else if (stop === stall) {
+      return new Promise(() => undefined);
+    } else if (stop === cut) {
+      controller.error(new TypeError("network error"));
+    } else {
+      controller.close();
+      if ("byobRequest" in controller) controller.byobRequest?.respond(0);
+    }
+    return undefined;
+  };
+  return fills ? new ReadableStream({ type: "bytes", pull }) : new ReadableStream({ pull }, { highWaterMark: 0 });
 }
 
 export const status = (code: number, headers: Record<string, string> = {}): Answer => () => new Response(null, { status: code, headers });

@@ -12,6 +12,7 @@ import { Report } from "./report.ts";
 import { Asker, Connection } from "./request.ts";
 import { keepTrying, reasonOf } from "./retry.ts";
 import { Transfer, type Tell } from "./transfer.ts";
+import { Turns } from "./turns.ts";
 
 /** Manifests are small; what is not is no manifest, and would have to go through one message. */
 export const MAX_TEXT_BYTES = 8 * 1024 * 1024;
@@ -105,10 +106,13 @@ export class Downloader implements FileFetcher {
     const failure = new AbortController();
     const either = AbortSignal.any([signal, failure.signal]);
     const stopped = (): boolean => either.aborted;
-    await inParallel(order.files, order.parallel, async (file, index, fetched) => {
+    // As many files again as the line has: the ones go into their caches, the others are opened and wait for the line, so
+    // that it never waits for a disk. No more than that, or a slow disk would fill up with copies.
+    const line = new Turns(order.parallel);
+    await inParallel(order.files, 2 * order.parallel, async (file, index) => {
       if (stopped()) return;
       try {
-        files[index] = await this.#downloadOne(file, order, either, fetched, (change) => { report.change(index, change); });
+        files[index] = await this.#downloadOne(file, order, line, either, (change) => { report.change(index, change); });
       } catch (error) {
         if (!stopped()) failure.abort(error);
       }
@@ -122,7 +126,7 @@ export class Downloader implements FileFetcher {
   }
 
   /** One file; resolves when it is in its cache. Of all who want it, in whatever tab, one fetches and the others wait. */
-  #downloadOne(file: FileOrder, order: DownloadOrder, signal: AbortSignal, fetched: () => void, tell: Tell): Promise<DownloadedFile> {
+  #downloadOne(file: FileOrder, order: DownloadOrder, line: Turns, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
     return new Promise((resolve, reject) => {
       const abort = (): void => { reject(reasonOf(signal)); };
       const task = async (): Promise<void> => {
@@ -134,8 +138,7 @@ export class Downloader implements FileFetcher {
             resolve(done(file, stored, { fetched_bytes: 0, resumed_from: 0 }, "stored", tell));
             return;
           }
-          const { partial, transfer, verified } = await this.#transfer(file, order, signal, tell);
-          fetched();
+          const { partial, transfer, verified } = await this.#transfer(file, order, line, signal, tell);
           // Filling the cache cannot be stopped, and whoever cancels does not have to wait for it; the lock does.
           signal.addEventListener("abort", abort, { once: true });
           tell({ state: "verifying" });
@@ -160,6 +163,7 @@ export class Downloader implements FileFetcher {
   async #transfer(
     file: FileOrder,
     order: DownloadOrder,
+    line: Turns,
     signal: AbortSignal,
     tell: Tell,
   ): Promise<{ partial: PartialData; transfer: Transfer; verified: DownloadedFile["verified"] }> {
@@ -168,8 +172,12 @@ export class Downloader implements FileFetcher {
     const transfer = new Transfer(this.#environment, file, order, partial, signal, tell);
     try {
       const needed = (): number => Math.max(0, (file.size_bytes ?? partial.source?.total_bytes ?? 0) - partial.size);
-      const verified = await this.#explainQuota(file.url, needed, () => transfer.run());
-      partial.close();
+      const verified = await line.take(signal, async () => {
+        const found = await this.#explainQuota(file.url, needed, () => transfer.run());
+        // Within the turn: what a crash may cost is shared by those who have one.
+        partial.close();
+        return found;
+      });
       return { partial, transfer, verified };
     } catch (error) {
       try {
@@ -212,27 +220,11 @@ async function textOf(blob: Blob, from: ReadResult["from"]): Promise<ReadResult>
   return { text: await blob.text(), size_bytes: blob.size, from };
 }
 
-/**
- * Run `work` over all items, so many at a time. Work that calls `ready` lets the next item begin while it ends (a file goes
- * into its cache while the line is there for another), but not the one after that.
- */
-async function inParallel<T>(
-  items: readonly T[],
-  width: number,
-  work: (item: T, index: number, ready: () => void) => Promise<void>,
-): Promise<void> {
+/** Run `work` over all items, so many at a time. */
+async function inParallel<T>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
-    let ending = Promise.resolve();
-    for (let index = next++; index < items.length; index = next++) {
-      const before = ending;
-      await new Promise<void>((ready, fail) => {
-        ending = work(items[index] as T, index, ready);
-        ending.then(ready, fail);
-      });
-      await before;
-    }
-    await ending;
+    for (let index = next++; index < items.length; index = next++) await work(items[index] as T, index);
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
 }
