@@ -237,6 +237,7 @@ STATUSES = {
     "server": "Unavailable",
     "overloaded": "Unavailable",
     "gateway": "Timeout",
+    "bad-call": "ProtocolError",
     "text-error": "InvalidRequest",
 }
 

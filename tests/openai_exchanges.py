@@ -188,6 +188,8 @@ ERRORS: dict[str, tuple[int, Any, dict[str, str]]] = {
     "server": (500, error("The server had an error.", "server_error"), {}),
     "overloaded": (503, error("Overloaded", "overloaded"), {"retry-after": "2.5"}),
     "gateway": (504, error("Gateway timeout", "server_error"), {}),
+    # console.groq.com/docs/tool-use and /docs/structured-outputs: the model's fault, not the caller's
+    "bad-call": (400, error("Failed to call a function.", "invalid_request_error", "tool_use_failed"), {}),
     # lmstudio.ai: a text
     "text-error": (400, {"error": "No models loaded."}, {}),
 }

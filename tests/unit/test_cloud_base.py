@@ -105,11 +105,14 @@ def test_what_is_elsewhere_leaves_the_device() -> None:
 
 
 def test_other_wrong_arguments_are_refused() -> None:
-    """A model without a name, a body that is no JSON."""
+    """A model without a name, a body that is no JSON, no time at all."""
     with pytest.raises(bl.InvalidRequest, match="model=''"):
         bl.OpenAI("")
     with pytest.raises(bl.InvalidRequest, match="extra_body"):
         bl.OpenAI("m", extra_body={"x": object()})
+    for timeouts in (bl.Timeouts(connect_s=0), bl.Timeouts(silence_s=-1), bl.Timeouts(silence_s=float("nan"))):
+        with pytest.raises(bl.InvalidRequest, match="timeouts"):
+            bl.OpenAI("m", timeouts=timeouts)
 
 
 # Keys
@@ -172,7 +175,7 @@ async def test_a_private_request_is_not_sent() -> None:
 # Facts and costs
 
 
-async def test_facts_come_without_asking() -> None:
+async def test_facts_come_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model, whether it is known, whether there is a key, and about what it costs."""
     client = Client(b'{"data":[{"id":"gpt-6-sol"},{"id":"mine"}]}')
     llm = bl.OpenAI("gpt-6-luna", client=client)
@@ -180,6 +183,10 @@ async def test_facts_come_without_asking() -> None:
     facts = await llm.facts(ask)
     assert (facts.model, facts.knows_model, facts.available) == ("gpt-6-luna", True, False)
     assert "OPENAI_API_KEY" in facts.reason
+    assert (await bl.OpenAI("gpt-6-luna", headers={"Authorization": "Token t"}).facts(ask)).available
+    monkeypatch.setenv("OPENAI_API_KEY", "é")
+    facts = await llm.facts(ask)
+    assert not facts.available and "copy it again" in facts.reason
     llm = bl.OpenAI("gpt-6-luna", client=client, api_key="k")
     facts = await llm.facts(ask)
     assert facts.available and facts.cost_usd == pytest.approx(0.5, rel=0.001)
@@ -254,6 +261,18 @@ async def test_a_list_of_models_that_is_none_is_an_error(body: bytes) -> None:
         ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
         ({"retry-after": "Sat, 21 Nov 2026 10:00:00 GMT", "date": "Sat, 21 Nov 2026 10:00:30 GMT"}, 0.0),
         ({"retry-after": "Sat, 21 Nov 1970 10:00:00 GMT"}, 0.0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}, 360.0),
+        (
+            {
+                "x-ratelimit-remaining-requests": "7",
+                "x-ratelimit-reset-requests": "1d",
+                "x-ratelimit-remaining-tokens": "0",
+                "x-ratelimit-reset-tokens": "1h2m59.5s20ms",
+            },
+            3779.52,
+        ),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "soon"}, None),
+        ({"x-ratelimit-remaining-tokens": "0"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "inf"}, None),
@@ -264,7 +283,7 @@ async def test_a_list_of_models_that_is_none_is_an_error(body: bytes) -> None:
 )
 def test_the_time_to_wait_is_read_in_every_form(headers: dict[str, str], expected: float | None) -> None:
     """Seconds, milliseconds, a date by the server's clock; nonsense is none."""
-    assert retry_after(headers) == expected
+    assert retry_after(headers) == (None if expected is None else pytest.approx(expected))
 
 
 def test_a_vendors_words_are_quoted_short() -> None:

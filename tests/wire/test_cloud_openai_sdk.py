@@ -272,7 +272,7 @@ async def test_the_sdk_reads_whole_answers_and_models_alike(server: VendorServer
 async def test_the_sdk_sees_the_same_failure(server: VendorServer, name: str) -> None:
     """Its exception and ours agree on the status, and on whose fault it is."""
     mine = {
-        400: (bl.InvalidRequest, bl.ContextExceeded, bl.ContentFiltered),
+        400: (bl.InvalidRequest, bl.ContextExceeded, bl.ContentFiltered, bl.ProtocolError),
         401: (bl.AuthenticationError,),
         403: (bl.AuthenticationError, bl.ContentFiltered),
         404: (bl.ModelNotFound, bl.ProtocolError),

@@ -125,6 +125,12 @@ class CloudBackend(Backend, ABC):
                 "(localhost, 127.0.0.1) can keep a request on it",
                 parameter="leaves_device",
             )
+        for limit_s in (timeouts.connect_s, timeouts.silence_s):
+            if limit_s is not None and not limit_s > 0:
+                raise InvalidRequest(
+                    f"timeouts={timeouts!r} is not valid: each is above 0 seconds, or None for ever",
+                    parameter="timeouts",
+                )
         self.leaves_device = leaves_device
         self.needs_network = leaves_device
         self.clock: AnyClock = clock or SystemClock()
@@ -247,8 +253,8 @@ class CloudBackend(Backend, ABC):
         reason = ""
         if request.private and leaves_device:
             reason = "the request is private, and this backend leaves the device"
-        elif self._key() is None and self._needs_key():
-            reason = f"there is no key: {self._key_name()} is not set"
+        else:
+            reason = self._lack_of_key()
         return BackendFacts(
             leaves_device=leaves_device,
             needs_network=leaves_device,
@@ -285,11 +291,8 @@ class CloudBackend(Backend, ABC):
         key = self._key()
         if key is not None:
             headers |= self.auth_headers(key)
-        elif self._needs_key() and not self._headers:
-            raise AuthenticationError(
-                f"there is no key for {self.name!r}: pass api_key, or set {self._key_name()}",
-                data={"backend": self.name},
-            )
+        elif lack := self._lack_of_key():
+            raise AuthenticationError(lack, data={"backend": self.name})
         headers |= self._headers
         return await self._client.send(
             HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts)
@@ -355,6 +358,14 @@ class CloudBackend(Backend, ABC):
             if os.environ.get(variable, "").strip():
                 return _checked(Secret(os.environ[variable]), variable)
         return None
+
+    def _lack_of_key(self) -> str:
+        """Say why no request can be sent without a key, or nothing."""
+        try:
+            missing = self._key() is None and self._needs_key() and not self._headers
+        except InvalidRequest as error:
+            return str(error)
+        return f"there is no key for {self.name!r}: pass api_key, or set {self._key_name()}" if missing else ""
 
     def _key_name(self) -> str:
         return " or ".join(self.key_variables) if self._is_vendors_own() else "api_key"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -25,7 +26,18 @@ MAX_QUOTE = 500
 """How many characters of a vendor's own words an error quotes."""
 
 Meaning = Literal[
-    "", "address", "authentication", "context", "filtered", "invalid", "model", "overloaded", "quota", "rate", "timeout"
+    "",
+    "address",
+    "authentication",
+    "broken",
+    "context",
+    "filtered",
+    "invalid",
+    "model",
+    "overloaded",
+    "quota",
+    "rate",
+    "timeout",
 ]
 """What a vendor's error code means; ``""`` leaves it to the status."""
 
@@ -36,6 +48,8 @@ _MEANINGS: Mapping[int, Meaning] = {
     408: "timeout",
     429: "rate",
 }
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class VendorError(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +90,9 @@ def failure(
         data["retry_after_s"] = retry_after_s
     wait = "try again later" if retry_after_s is None else f"try again in {retry_after_s:g} s"
     match meaning:
+        case "broken":
+            # The model's fault, not the caller's: another one may do better.
+            return ProtocolError(f"{said}; the model did not keep to the form that was asked: try again", data=data)
         case "authentication":
             return AuthenticationError(f"{said}; check {place.key_name}, and what the key may do", data=data)
         case "context":
@@ -101,23 +118,26 @@ def failure(
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to wait (Retry-After: seconds or a date), or ``None``."""
+    """Return the seconds that a server asks to wait, or ``None``.
+
+    Retry-After has seconds or a date; where it is missing, the limit that is used up says when it begins anew
+    (x-ratelimit-reset-requests and -tokens, as OpenAI and Groq have them: ``6m0s``).
+    """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
     value = headers.get("retry-after", "").strip()
     seconds = _number(value)
-    if seconds is not None or not value:
+    if seconds is not None:
         return seconds
-    import time
-    from email.utils import parsedate_to_datetime
-
-    try:
-        # The server's date counts on the server's clock, when it says what time that is.
-        now_s = parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else time.time()
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
-    except (ValueError, OverflowError):
-        return None
+    if value:
+        return _until(value, headers.get("date"))
+    waits = [
+        _duration(headers.get(f"x-ratelimit-reset-{kind}", ""))
+        for kind in ("requests", "tokens")
+        if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
+    ]
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 async def read_error_body(response: HttpResponse) -> Any:
@@ -158,6 +178,25 @@ def _said(error: VendorError, status: int | None, place: Place) -> str:
     words = f": {quote(error.message)}" if error.message.strip() else ""
     request = f" [request {place.provider_request_id}]" if place.provider_request_id else ""
     return f"{answered}{about}{code}{words}{request}"
+
+
+def _until(date: str, now: str | None) -> float | None:
+    """Return the seconds until a date, on the server's clock when that is known."""
+    import time
+    from email.utils import parsedate_to_datetime
+
+    try:
+        now_s = time.time() if now is None else parsedate_to_datetime(now).timestamp()
+        return max(0.0, parsedate_to_datetime(date).timestamp() - now_s)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _duration(text: str) -> float | None:
+    if re.fullmatch(r"(\d+(\.\d+)?(ms|s|m|h|d))+", text) is None:
+        return None
+    found = re.findall(r"([\d.]+)(ms|s|m|h|d)", text)
+    return sum(float(number) * _UNITS_S[unit] for number, unit in found)
 
 
 def _number(text: str | None) -> float | None:

@@ -41,6 +41,8 @@ _MEANINGS: dict[str, Meaning] = {
     "rate_limit_exceeded": "rate",
     "invalid_api_key": "authentication",
     "model_not_found": "model",
+    "tool_use_failed": "broken",
+    "json_validate_failed": "broken",
 }
 _CONTEXT = re.compile(r"maximum context length|context (length|window|size)|too many tokens|prompt is too long", re.I)
 
