@@ -209,6 +209,15 @@ async def test_facts_that_cannot_be_had_exclude_a_backend() -> None:
         await bl.Router([broken]).complete("hello")
     assert isinstance(caught.value.causes[0], bl.Unavailable) and caught.value.causes[0].reason == "closed"
     assert broken.requests == []
+    reply = await bl.Router([broken, local()]).complete("hello", model="local-model")
+    assert (reply.backend, reply.route[0].reason) == ("local", "the page is closed")
+
+    class Buggy(bl.ScriptedBackend):
+        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+            raise KeyError("oops")
+
+    reply = await bl.Router([Buggy(name="buggy"), local()]).complete("hello")
+    assert (reply.route[0].code, reply.route[0].reason) == ("internal", "KeyError: 'oops'")
 
 
 async def test_a_breaker_opens_lets_a_probe_through_and_closes() -> None:
@@ -358,6 +367,57 @@ async def test_who_cannot_take_the_request_whole_comes_last_or_not_at_all(unsupp
         assert [(one.name, one.code) for one in explanation.excluded] == [("blind", "unsupported")]
     else:
         assert explanation.ranked[1].reason == "on this device; cannot take the request's images"
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "missing"),
+    [
+        (bl.TextPart("hello"), {}, ()),
+        (bl.TextPart("hello"), {"tools": [bl.Tool("f")]}, ("tools",)),
+        (bl.TextPart("hello"), {"tools": [bl.Tool("f")], "tool_choice": "none"}, ()),
+        (bl.TextPart("hello"), {"response_format": {"type": "json_object"}}, ("response_format",)),
+        (bl.TextPart("hello"), {"response_format": {"type": "text"}}, ()),
+        (bl.ImagePart(url="https://example.com/cat.png"), {}, ("images",)),
+        (bl.AudioPart(data=b"miaow", media_type="audio/wav"), {"tools": [bl.Tool("f")]}, ("tools", "audio")),
+    ],
+)
+async def test_what_a_request_needs_is_read_from_it(
+    part: Any, options: dict[str, Any], missing: tuple[str, ...]
+) -> None:
+    """A backend that says nothing of its parameters is not held to them."""
+    plain = bl.ScriptedBackend(name="plain", capabilities=bl.Capabilities(parameters=frozenset({"seed"})))
+    mute = bl.ScriptedBackend(name="mute", capabilities=bl.Capabilities())
+    explanation = await bl.Router([plain, mute]).explain(bl.Message("user", [part]), **options)
+    found = {choice.name: choice.candidate.missing for choice in explanation.ranked}
+    assert found == {"plain": missing, "mute": tuple(need for need in missing if need != "response_format")}
+
+
+@pytest.mark.parametrize(
+    ("delta", "begins"),
+    [
+        (bl.TextDelta(sequence=0), False),
+        (bl.TextDelta(sequence=0, text="x"), True),
+        (bl.TextDelta(sequence=0, logprobs=[{"token": "x"}]), True),
+        (bl.ReasoningDelta(sequence=0), False),
+        (bl.ReasoningDelta(sequence=0, reasoning="hm"), True),
+        (bl.ReasoningDelta(sequence=0, signature="s"), True),
+        (bl.ToolCallDelta(sequence=0, name="f"), True),
+    ],
+)
+async def test_an_answer_begins_with_its_first_content(delta: Any, begins: bool) -> None:
+    """Until then a failure goes to the next backend; from then on it is the caller's."""
+
+    class Says(bl.ScriptedBackend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield delta
+            raise DOWN
+
+    router = bl.Router([Says(name="says"), cloud()], bl.Explicit())
+    if begins:
+        with pytest.raises(bl.Unavailable):
+            await router.complete("hello")
+    else:
+        assert (await router.complete("hello")).backend == "cloud"
 
 
 async def test_backends_of_the_same_name_are_told_apart() -> None:

@@ -120,11 +120,6 @@ class CircuitBreaker:
         return "open" if self._clock.now_s < self._open_until else "half_open"
 
     @property
-    def probing(self) -> bool:
-        """Whether a probe is on its way, so that no other request is let through."""
-        return self._probing
-
-    @property
     def opens_in_s(self) -> float:
         """Seconds until a probe is let through; 0 when that is now."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - self._clock.now_s)
