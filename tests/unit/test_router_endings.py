@@ -166,13 +166,15 @@ class Soft(bl.Backend):
 async def test_a_stopped_answer_is_not_begun_anew(fallback: Any, first: tuple[str, ...]) -> None:
     """An engine that fails while it is being stopped has stopped; the next backend is not asked."""
     soft, other = Soft(*first), scripted("other", "hello")
-    stream = restarting(soft, other, fallback=fallback, parallel=1).stream("go")
+    router = restarting(soft, other, fallback=fallback, parallel=1)
+    stream = router.stream("go")
     reading = asyncio.create_task(stream.finish())
     await settle()
     stream.stop()
     response = await reading
     assert (response.finish_reason, response.text) == ("cancelled", "".join(first))
     assert other.requests == []
+    assert router._order[0].history.failures == 0  # pyright: ignore[reportPrivateUsage]
 
 
 @BOTH
@@ -260,7 +262,8 @@ async def test_an_end_takes_a_waiting_request_out_of_the_line(fallback: Any, how
     assert stream.response.finish_reason == "cancelled"
 
 
-async def test_a_stopped_answer_is_no_answer_to_learn_from() -> None:
+@BOTH
+async def test_a_stopped_answer_is_no_answer_to_learn_from(fallback: Any) -> None:
     """Ended softly, with usage, it still says nothing of how the backend is."""
 
     class Ends(bl.Backend):
@@ -274,7 +277,7 @@ async def test_a_stopped_answer_is_no_answer_to_learn_from() -> None:
             await stop.wait()
             draft.usage = bl.Usage(completion_tokens=1)
 
-    router = bl.Router([Ends()])
+    router = bl.Router([Ends(), scripted("other", [HANG])], bl.Explicit(), fallback=fallback)
     stream = router.stream("go")
     reading = asyncio.create_task(stream.finish())
     await settle()

@@ -88,15 +88,17 @@ class Turn:
         self.began_at = self.member.history.began(self.started_at)
 
     def answered(self, draft: Draft) -> None:
-        """Note a whole answer."""
+        """Note a whole answer; one that was stopped says nothing of the backend."""
+        if draft.stopped:
+            return
         self._settled = True
         self.member.history.answered(self.began_at, draft.usage.completion_tokens)
         if self.member.breaker is not None:
             self.member.breaker.success(probe=self._probe)
 
-    def failed(self, error: Exception) -> None:
-        """Note a failure; one before the turn was taken is nothing that the backend did."""
-        if self._started:
+    def failed(self, error: Exception, draft: Draft) -> None:
+        """Note a failure; one before the turn was taken, or after a stop, is nothing that the backend did."""
+        if self._started and not draft.stopped:
             self._settled = True
             self.member.history.failed(error)
             if self.member.breaker is not None:

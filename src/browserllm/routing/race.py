@@ -84,7 +84,7 @@ class Runner:
                         await self._pause()
             turn.answered(self.draft)
         except Exception as error:
-            turn.failed(error)
+            turn.failed(error, self.draft)
             self.error = error
         except asyncio.CancelledError:
             self.error = Cancelled(f"the work of {self.choice.name!r} was cancelled")

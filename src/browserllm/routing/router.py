@@ -163,14 +163,13 @@ class Router(PrivacyKeeper):
                         if restart is not None:
                             yield restart
                     yield delta
-                if not draft.stopped:
-                    turn.answered(draft)
+                turn.answered(draft)
                 restart = tries.restart()
                 if restart is not None:
                     yield restart  # the new answer is empty, but it is the answer
                 return
             except Exception as error:
-                turn.failed(error)
+                turn.failed(error, draft)
                 if turn.began_at is None:
                     tries.failed(choice, error)
                 elif self.on_interrupted == "raise":
