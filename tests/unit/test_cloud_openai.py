@@ -150,6 +150,34 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     assert caught.value.data["parameter"] in (*wrong, "messages")
 
 
+def test_an_image_by_value_is_told_by_how_it_begins() -> None:
+    """Or by the media type it is given; a data URL without base64 gets it."""
+    for part, url in (
+        (bl.ImagePart(data=b"\xff\xd8\xff"), "data:image/jpeg;base64,/9j/"),
+        (bl.ImagePart(data=b"RIFF....WEBP"), "data:image/webp;base64,UklGRi4uLi5XRUJQ"),
+        (bl.ImagePart(data=b"....ftypavif"), "data:image/avif;base64,Li4uLmZ0eXBhdmlm"),
+        (bl.ImagePart(data=b"?", media_type="image/png"), "data:image/png;base64,Pw=="),
+        (bl.ImagePart(url="data:image/svg+xml,%3Csvg/%3E"), "data:image/svg+xml;base64,PHN2Zy8+"),
+        (bl.ImagePart(url="http://x.example/a.png"), "http://x.example/a.png"),
+    ):
+        body, _ = body_of(bl.OpenAI("gpt-6-luna"), bl.Message("user", [part]))
+        assert body["messages"][0]["content"] == [{"type": "image_url", "image_url": {"url": url}}]
+
+
+def test_a_tools_turn_has_results_only() -> None:
+    """Anything else is warned of."""
+    turns = [
+        bl.Message("user", "?"),
+        bl.Message("assistant", [bl.ToolCallPart("a", "weather")]),
+        bl.Message("tool", [bl.TextPart("by the way"), bl.ToolResultPart("a", "cold")]),
+    ]
+    body, warned = body_of(bl.OpenAI("gpt-6-luna"), turns)
+    assert (body["messages"][2:], warned) == (
+        [{"role": "tool", "tool_call_id": "a", "content": "cold"}],
+        ["messages"],
+    )
+
+
 def test_media_that_cannot_be_sent_is_warned_of() -> None:
     """A sound by address, a sound of another kind, media in an assistant's turn."""
     turns = [
