@@ -28,6 +28,7 @@ from .channel import PROTOCOL_VERSION, ChannelHost
 from .device import AdapterInfo, DeviceFacts, WasmFacts, WebGPUFacts
 from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, ProtocolError, Unavailable, to_wire
 from .facts import BackendFacts, Environment
+from .request import Prompt, build_request
 from .script import CLOSE, DEAF, HANG, Clock, Cue, Wait
 from .scripted_files import OPS, PageSide, ScriptedFile, ScriptedFiles
 from .stream import Delta, Draft
@@ -147,6 +148,10 @@ class ScriptedBackend(Backend):
             model=request.model or self.model,
             cost_usd=0.0,
         )
+
+    async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
+        """Return what its facts say."""
+        return (await self.facts(build_request(prompt, options))).cost_usd
 
     def environment(self) -> Environment | None:
         """Say what the script says (``known_environment``)."""

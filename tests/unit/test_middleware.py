@@ -121,6 +121,27 @@ async def test_a_stop_ends_the_wait_at_once() -> None:
     assert len(inner.requests) == 1
 
 
+async def test_what_fails_while_it_is_stopped_is_not_tried_again() -> None:
+    """An engine that was asked to end its answer may fail doing so; nobody wants another one."""
+    tries: list[bl.ChatRequest] = []
+
+    class Engine(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            tries.append(request)
+            interrupted = asyncio.get_running_loop().create_future()
+            draft.interrupt = lambda: interrupted.set_result(None)
+            yield ""
+            await interrupted
+            raise DOWN
+
+    stream = bl.Retry(Engine(), first_wait_s=0).stream("hi")
+    answer = asyncio.create_task(stream.finish())
+    await settle()
+    stream.stop()
+    assert (await answer).finish_reason == "cancelled"
+    assert len(tries) == 1
+
+
 async def test_a_cancelled_task_ends_the_wait_at_once() -> None:
     """The cancellation is passed on, not taken for a failure."""
     clock = Clock()

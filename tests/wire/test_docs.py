@@ -18,6 +18,7 @@ from vendor_server import VendorServer
 DOCS = Path(__file__).parents[2] / "docs"
 MODELS = (DOCS / "models.md").read_text(encoding="utf-8")
 CLOUD = (DOCS / "cloud.md").read_text(encoding="utf-8")
+MIDDLEWARE = (DOCS / "middleware.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", MODELS, re.DOTALL))
@@ -82,3 +83,29 @@ def test_the_page_about_clouds_has_the_presets_there_are() -> None:
         assert all(each in rows[name] for each in known), name
         assert rows[name].count("`") // 2 == 1 + len(known), name
         assert ("names" in rows[name]) == (not preset.names), name
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", MIDDLEWARE, re.DOTALL))
+def test_the_code_about_middleware_runs(code: str) -> None:
+    """Each block by itself; what it asserts holds."""
+    scope: dict[str, Any] = {}
+    exec(compile(code, "middleware.md", "exec"), scope)  # noqa: S102 (our own documentation)
+    assert "assert " in code
+    assert scope["bl"] is bl
+
+
+def test_the_page_about_middleware_has_all_there_is() -> None:
+    """Every middleware, every kind of finding and every metric is named."""
+    from browserllm.routing import middleware
+
+    classes = [each for each in vars(middleware).values() if isinstance(each, type) and issubclass(each, bl.Middleware)]
+    assert len(classes) == 7
+    assert all(f"| `{each.__name__}` |" in MIDDLEWARE for each in classes)
+    sources = Path(middleware.__file__).parent
+    kinds = re.findall(r', "([A-Z_]+)"\)', (sources / "detectors.py").read_text(encoding="utf-8"))
+    names = re.findall(
+        r'"((?:gen_ai|browserllm)\.(?:client|model)\.[a-z_.]+)"',
+        "".join(file.read_text(encoding="utf-8") for file in sources.glob("telemetry*.py")),
+    )
+    assert (len(set(kinds)), len(set(names))) == (9, 9)
+    assert all(f"`{each}`" in MIDDLEWARE for each in {"TERM", *kinds, *names})
