@@ -3,6 +3,7 @@
 import { PageError } from "../errors.ts";
 import type { FileProgress } from "../protocol.ts";
 import { contentLength, contentRange, differ, isEncoded, sourceOf, validatorOf } from "./answer.ts";
+import { readBody, type BodyReader } from "./body.ts";
 import { startDigest, type Digest } from "./digest.ts";
 import type { Environment } from "./environment.ts";
 import type { Verified } from "./operations.ts";
@@ -176,12 +177,12 @@ export class Transfer {
   }
 
   async #pour(connection: Connection, body: ReadableStream<Uint8Array> | null): Promise<void> {
-    const reader = body?.getReader();
+    const reader = body === null ? null : readBody(body);
     const promised = this.#order.size_bytes;
     this.#show("downloading");
-    while (reader !== undefined) {
+    while (reader !== null) {
       const { done, value } = await this.#read(connection, reader);
-      if (done) break;
+      if (done || value === undefined) break;
       this.#partial.append(value);
       this.#digest?.update(value);
       this.fetched_bytes += value.length;
@@ -202,13 +203,13 @@ export class Transfer {
     this.#ended = true;
   }
 
-  async #read(connection: Connection, reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+  async #read(connection: Connection, reader: BodyReader): ReturnType<BodyReader["read"]> {
     try {
       return await connection.wait(reader.read());
     } catch (error) {
       if (connection.signal.aborted) throw error;
       // Nothing is missing: a length that was announced too long is the server's affair.
-      if (this.#isWhole()) return { done: true, value: undefined };
+      if (this.#isWhole()) return { done: true };
       throw this.#asker.broken(error);
     }
   }
