@@ -177,12 +177,16 @@ async def test_offline_the_cloud_is_skipped_at_once_and_online_it_is_used_again(
     assert (await router.complete("hello")).backend == "cloud"
 
 
-async def test_a_model_that_would_have_to_be_fetched_is_not_asked_for_offline() -> None:
-    """The reason has the code of a model that is not here."""
+async def test_a_model_that_is_not_here_and_cannot_be_fetched_is_not_asked_for() -> None:
+    """Offline, or when the backend says so: the cause is of the kind for that."""
     here = local(downloaded=False, fetch_bytes=10)
     router = bl.Router([here], environment=lambda: OFFLINE)
     with pytest.raises(bl.AllBackendsFailed) as caught:
         await router.complete("hello")
+    assert isinstance(caught.value.causes[0], bl.ModelNotDownloaded)
+    refuses = local(downloaded=False, available=False, reason="it is not to be fetched")
+    with pytest.raises(bl.AllBackendsFailed, match="it is not to be fetched") as caught:
+        await bl.Router([refuses]).complete("hello")
     assert isinstance(caught.value.causes[0], bl.ModelNotDownloaded)
 
 

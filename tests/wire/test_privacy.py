@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -228,7 +228,7 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
 
 
 @given(router_of(trees), actions, environments)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_private_request_reaches_nobody_who_leaves_the_device(
     tree: dict[str, Any], actions: list[tuple[str, dict[str, Any]]], environment: bl.Environment
 ) -> None:
