@@ -273,14 +273,14 @@ async def nobody_there_is_unreachable(url: str) -> None:
 @scenario
 async def silence_is_bounded(url: str) -> None:
     """Silence before the first byte is a timeout, later a stall; both say how long it was."""
-    timeouts = bl.Timeouts(silence_s=0.2)
+    timeouts = bl.Timeouts(silence_s=1)
     for name, kind in (
         ("silent-before", bl.Timeout),
         ("silent-after-headers", bl.Timeout),
         ("silent-later", bl.Stalled),
     ):
         async with openai(url, name, timeouts=timeouts) as llm:
-            with pytest.raises(kind, match=r"0\.2 s") as caught:
+            with pytest.raises(kind, match=r"for 1 s") as caught:
                 await llm.complete("Say hello.")
         if kind is bl.Timeout:
             assert caught.value.data["phase"] == "first_token", name  # type: ignore[attr-defined]
