@@ -281,6 +281,16 @@ async def test_arguments_may_come_with_the_start_of_a_call() -> None:
     assert (json.loads(call.arguments), call.id[:5]) == ({"a": 1}, "call_")
 
 
+def test_tokens_that_nobody_counted_are_unknown() -> None:
+    """Which is said."""
+    end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+    start = {"type": "message_start", "message": {}}
+    _, draft = read(claude(), sse(start, end, {"type": "message_stop"}))
+    assert [warning.parameter for warning in draft.warnings] == ["usage"]
+    _, draft = read(claude(), WHOLE)
+    assert draft.warnings == []
+
+
 def test_a_wrong_type_is_nonsense_and_an_unknown_event_is_not() -> None:
     """What we read must be of its type; what we do not know may be anything."""
     with pytest.raises(bl.ProtocolError, match="text"):

@@ -213,6 +213,14 @@ def test_every_filter_is_a_filter(reason: str) -> None:
     assert reason in draft.warnings[0].message
 
 
+def test_tokens_that_nobody_counted_are_unknown() -> None:
+    """Which is said."""
+    _, draft = read(gemini(), sse({"candidates": [{"finishReason": "STOP"}]}))
+    assert [warning.parameter for warning in draft.warnings] == ["usage"]
+    _, draft = read(gemini(), WHOLE)
+    assert draft.warnings == []
+
+
 def test_a_wrong_type_is_nonsense() -> None:
     """What we read must be of its type."""
     with pytest.raises(bl.ProtocolError, match="text"):

@@ -136,6 +136,14 @@ async def test_calls_without_ids_get_some() -> None:
     assert (draft.timings.tokens_per_s, draft.timings.first_token_ms) == (2.0, None)
 
 
+def test_tokens_that_nobody_counted_are_unknown() -> None:
+    """Which is said."""
+    _, draft = read(bl.Ollama(MODEL), lines({**line("Hi"), "done": True}))
+    assert [warning.parameter for warning in draft.warnings] == ["usage"]
+    _, draft = read(bl.Ollama(MODEL), WHOLE)
+    assert draft.warnings == []
+
+
 def test_an_error_in_a_line_is_an_error() -> None:
     """And an answer that has no last line is not complete."""
     with pytest.raises(bl.Unavailable, match="it crashed"):

@@ -24,7 +24,6 @@ from ..types import (
     ChatRequest,
     ContentPart,
     ImagePart,
-    Message,
     ModelInfo,
     ReasoningPart,
     TextPart,
@@ -34,7 +33,7 @@ from ..types import (
 from .anthropic_reader import AnthropicReader, read_error
 from .base import CloudBackend
 from .failures import Place, VendorError
-from .history import arguments_object, signature_for
+from .history import arguments_object, parts_of, signature_for
 from .http import Secret
 from .parts import Media, json_format_of, media_of, tool_choice_of
 from .prices import ANTHROPIC
@@ -63,7 +62,7 @@ class Anthropic(CloudBackend):
 
     vendor = "anthropic"
     default_base_url = "https://api.anthropic.com/v1"
-    key_hosts = ("anthropic.com",)
+    key_hosts = ("api.anthropic.com",)
     key_variables = ("ANTHROPIC_API_KEY",)
     request_id_header = "request-id"
     capabilities = Capabilities(
@@ -167,23 +166,20 @@ def _report(request: ChatRequest, draft: Draft) -> None:
     if request.temperature == 0:
         unsupported(draft, "temperature", f"{_UNSUPPORTED['temperature']}; it was left out")
     if request.n > 1:
-        unsupported(draft, "n", "this API gives one answer; one is asked for")
-    if any(message.name for message in request.messages):
-        unsupported(draft, "messages", "this API knows no names of speakers; they were left out")
+        unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
 
 
 def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, list[dict[str, Any]]]:
     """Return the system prompt, and turns that alternate and begin with the user, as the API wants them."""
     system: list[str] = []
     turns: list[dict[str, Any]] = []
-    for message in request.messages:
+    for index, message in enumerate(request.messages):
+        parts = parts_of(message, index, draft)
         if message.role == "system":
             system += [message.text] if message.text.strip() else []
-            if any(not isinstance(part, TextPart) for part in _parts(message)):
-                unsupported(draft, "messages", "system messages are text alone here; the rest was left out")
             continue
         role = "assistant" if message.role == "assistant" else "user"
-        blocks = [block for part in _parts(message) if (block := _block(part, draft, model)) is not None]
+        blocks = [block for part in parts if (block := _block(part, draft, model)) is not None]
         if not blocks:
             continue
         if turns and turns[-1]["role"] == role:
@@ -206,10 +202,6 @@ def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, 
         # Results come first in a turn, right after their calls.
         turn["content"].sort(key=_is_no_result)
     return "\n\n".join(system), turns
-
-
-def _parts(message: Message) -> list[ContentPart]:
-    return [TextPart(message.content)] if isinstance(message.content, str) else message.content
 
 
 def _block(part: ContentPart, draft: Draft, model: str) -> dict[str, Any] | None:

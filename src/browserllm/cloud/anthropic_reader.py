@@ -120,6 +120,8 @@ class AnthropicReader(Reader):
                 self._end(end.delta)
             case "message_stop":
                 self.ended = True
+                if self._usage.output_tokens is None:
+                    self.draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
             case "error":
                 raise failure(read_error(event.decode(dict[str, Any])), self.place)
             case _:
@@ -164,6 +166,8 @@ class AnthropicReader(Reader):
 
     def _add_usage(self, new: _Usage | None) -> None:
         """Take what is said of the tokens; later counts include the earlier ones."""
+        if new is None:
+            return
         for field in _Usage.__struct_fields__:
             if getattr(new, field) is not None:
                 setattr(self._usage, field, getattr(new, field))

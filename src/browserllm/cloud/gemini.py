@@ -32,7 +32,7 @@ from ..types import (
 from .base import CloudBackend
 from .failures import Place, VendorError
 from .gemini_reader import GeminiReader, read_error
-from .history import arguments_object, signature_for, tool_name_of
+from .history import arguments_object, parts_of, signature_for, tool_name_of
 from .http import Secret
 from .parts import Media, json_format_of, media_of, tool_choice_of
 from .prices import GEMINI
@@ -63,7 +63,7 @@ class Gemini(CloudBackend):
 
     vendor = "gemini"
     default_base_url = "https://generativelanguage.googleapis.com/v1beta"
-    key_hosts = ("googleapis.com",)
+    key_hosts = ("generativelanguage.googleapis.com",)
     key_variables = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     default_prices = GEMINI
     capabilities = Capabilities(
@@ -151,8 +151,6 @@ def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
         unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
     if request.logit_bias:
         unsupported(draft, "logit_bias", "this API has none; it was left out")
-    if any(message.name for message in request.messages):
-        unsupported(draft, "messages", "this API knows no names of speakers; they were left out")
     return body
 
 
@@ -179,18 +177,14 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
     contents: list[dict[str, Any]] = []
     last = ""
     for index, message in enumerate(request.messages):
+        taken = parts_of(message, index, draft)
         if message.role == "system":
-            if any(not isinstance(part, TextPart) for part in _parts_of(message)):
-                unsupported(draft, "messages", "system messages are text alone here; the rest was left out")
             continue
         if message.role == "assistant":
-            parts = _model_parts(message, draft, model)
+            parts = _model_parts(taken, model)
         else:
-            parts = [
-                sent
-                for part in _parts_of(message)
-                if (sent := _user_part(part, request.messages[:index], draft)) is not None
-            ]
+            before = request.messages[:index]
+            parts = [part for each in taken if (part := _user_part(each, before)) is not None]
         if not parts:
             continue
         if message.role == last:
@@ -209,26 +203,15 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
     return contents
 
 
-def _parts_of(message: Message) -> list[ContentPart]:
-    return [TextPart(message.content)] if isinstance(message.content, str) else message.content
-
-
-def _user_part(part: ContentPart, before: list[Message], draft: Draft) -> dict[str, Any] | None:
-    if isinstance(part, TextPart):
-        # A part without data is refused.
-        return {"text": part.text} if part.text else None
+def _user_part(part: ContentPart, before: list[Message]) -> dict[str, Any] | None:
+    """Return a part of a user's or a tool's turn, or ``None`` where there is nothing to send."""
+    if isinstance(part, ToolResultPart):
+        response = {"error" if part.is_error else "output": part.content}
+        return {"functionResponse": {"id": part.id, "name": tool_name_of(part, before), "response": response}}
     if isinstance(part, (ImagePart, AudioPart)):
         return _media_part(part)
-    if isinstance(part, ToolResultPart):
-        return {
-            "functionResponse": {
-                "id": part.id,
-                "name": tool_name_of(part, before),
-                "response": {"error" if part.is_error else "output": part.content},
-            }
-        }
-    unsupported(draft, "messages", "only the assistant reasons and calls tools; such a part was left out")
-    return None
+    # A part without data is refused.
+    return {"text": part.text} if isinstance(part, TextPart) and part.text else None
 
 
 def _media_part(part: ImagePart | AudioPart) -> dict[str, Any]:
@@ -238,7 +221,7 @@ def _media_part(part: ImagePart | AudioPart) -> dict[str, Any]:
     return {"fileData": {"fileUri": media, **({"mimeType": part.media_type} if part.media_type else {})}}
 
 
-def _model_parts(message: Message, draft: Draft, model: str) -> list[dict[str, Any]]:
+def _model_parts(parts: list[ContentPart], model: str) -> list[dict[str, Any]]:
     """Return a turn of the model: what it said, the signature of that, and its calls with theirs.
 
     Thoughts themselves do not go back: the signatures stand for them.
@@ -246,7 +229,7 @@ def _model_parts(message: Message, draft: Draft, model: str) -> list[dict[str, A
     said: list[dict[str, Any]] = []
     signed: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
-    for part in _parts_of(message):
+    for part in parts:
         if isinstance(part, TextPart):
             said += [{"text": part.text}] if part.text else []
         elif isinstance(part, ReasoningPart):
@@ -260,10 +243,6 @@ def _model_parts(message: Message, draft: Draft, model: str) -> list[dict[str, A
             if signature is None and not calls and not _UNSIGNED.match(model):
                 signature = NO_SIGNATURE
             calls.append(call if signature is None else {**call, "thoughtSignature": signature})
-        elif isinstance(part, (ImagePart, AudioPart)):
-            said.append(_media_part(part))
-        else:
-            unsupported(draft, "messages", "an assistant's turn cannot have results; they were left out")
     return said + signed + calls
 
 

@@ -175,6 +175,8 @@ class GeminiReader(Reader):
         if reason in _FAILURES:
             raise failure(VendorError(message=f"it ended with {why}", meaning=_FAILURES[reason]), self.place)
         self.ended = True
+        if draft.usage == Usage():
+            draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
         draft.finish_reason = _FINISH.get(reason, "stop")
         if draft.finish_reason == "stop" and self._calls:
             draft.finish_reason = "tool_calls"

@@ -13,8 +13,50 @@ from typing import Any, cast
 
 import msgspec
 
+from ..backend import unsupported
 from ..errors import InvalidRequest
-from ..types import Message, ToolCallPart, ToolResultPart
+from ..stream import Draft
+from ..types import (
+    AudioPart,
+    ContentPart,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+_TAKEN: dict[Role, tuple[type[ContentPart], ...]] = {
+    "system": (TextPart,),
+    "user": (TextPart, ImagePart, AudioPart),
+    "assistant": (TextPart, ReasoningPart, ToolCallPart),
+    "tool": (ToolResultPart,),
+}
+"""What turns are made of."""
+
+
+def parts_of(message: Message, index: int, draft: Draft) -> list[ContentPart]:
+    """Return the parts of ``messages[index]`` that such a turn can have, and report what it cannot.
+
+    Raises `InvalidRequest` for a tool's turn without a result.
+    """
+    role = message.role
+    parts: list[ContentPart] = [TextPart(message.content)] if isinstance(message.content, str) else message.content
+    taken = [part for part in parts if isinstance(part, _TAKEN[role])]
+    if role == "tool" and not taken:
+        raise InvalidRequest(
+            f"messages[{index}] has role 'tool' and no ToolResultPart, so nobody knows which call it answers",
+            parameter="messages",
+        )
+    for part in parts:
+        if not isinstance(part, _TAKEN[role]):
+            what = type(part).__name__
+            unsupported(draft, "messages", f"a turn of role {role!r} cannot have a part like {what}; it was left out")
+    if message.name is not None:
+        unsupported(draft, "messages", f"this API knows no names of speakers; {message.name!r} was left out")
+    return taken
 
 
 def mark_signature(vendor: str, model: str, signature: str) -> str:

@@ -20,11 +20,10 @@ from ..types import (
     AudioPart,
     Capabilities,
     ChatRequest,
+    ContentPart,
     ImagePart,
     Message,
     ModelInfo,
-    ReasoningPart,
-    TextPart,
     ToolCallPart,
     ToolResultPart,
 )
@@ -32,7 +31,7 @@ from .address import is_loopback
 from .base import CloudBackend, CloudOptions
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
-from .history import arguments_object, tool_name_of
+from .history import arguments_object, parts_of, tool_name_of
 from .http import Secret
 from .ollama_reader import OllamaReader, read_error
 from .parts import Media, json_format_of, media_of, tool_choice_of
@@ -210,8 +209,6 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
         unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
     if request.logit_bias:
         unsupported(draft, "logit_bias", "this API has none; it was left out")
-    if any(message.name for message in request.messages):
-        unsupported(draft, "messages", "this API knows no names of speakers; they were left out")
     return body
 
 
@@ -219,17 +216,14 @@ def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:
     """Return the messages, one for each result; the models' own templates cope with the order of roles."""
     messages: list[dict[str, Any]] = []
     for index, message in enumerate(request.messages):
-        if isinstance(message.content, str):
-            messages.append({"role": message.role, "content": message.content})
-            continue
+        parts = parts_of(message, index, draft)
         if message.role == "tool":
-            for part in message.content:
-                if isinstance(part, ToolResultPart):
-                    messages.append(_result(part, tool_name_of(part, request.messages[:index])))
-                else:
-                    unsupported(draft, "messages", "a tool's turn can have results only; another part was left out")
-            continue
-        messages.append(_message(message, draft))
+            before = request.messages[:index]
+            messages += [
+                _result(part, tool_name_of(part, before)) for part in parts if isinstance(part, ToolResultPart)
+            ]
+        else:
+            messages.append(_message(message, parts, draft))
     return messages
 
 
@@ -243,11 +237,11 @@ def _result(part: ToolResultPart, name: str) -> dict[str, Any]:
     }
 
 
-def _message(message: Message, draft: Draft) -> dict[str, Any]:
+def _message(message: Message, parts: list[ContentPart], draft: Draft) -> dict[str, Any]:
     sent: dict[str, Any] = {"role": message.role, "content": message.text}
     images: list[str] = []
     calls: list[dict[str, Any]] = []
-    for part in message.content:
+    for part in parts:
         if isinstance(part, ImagePart):
             media = media_of(part)
             if isinstance(media, Media):
@@ -259,8 +253,6 @@ def _message(message: Message, draft: Draft) -> dict[str, Any]:
         elif isinstance(part, ToolCallPart):
             function = {"index": len(calls), "name": part.name, "arguments": arguments_object(part)}
             calls.append({"id": part.id, "function": function})
-        elif not isinstance(part, (TextPart, ReasoningPart)):
-            unsupported(draft, "messages", f"a turn of role {message.role!r} cannot have results; they were left out")
     if message.reasoning:
         sent["thinking"] = message.reasoning
     if images:

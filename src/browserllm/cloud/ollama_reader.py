@@ -98,6 +98,8 @@ class OllamaReader(Reader):
             draft.finish_reason = "tool_calls"
         if reason not in _FINISH:
             draft.warn("finish_reason", f"{reason!r} is unknown; it was taken for 'stop'")
+        if line.eval_count is None:
+            draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
         draft.usage = Usage(prompt_tokens=line.prompt_eval_count or 0, completion_tokens=line.eval_count or 0)
         decode_ns, before_ns = line.eval_duration, (line.load_duration or 0) + (line.prompt_eval_duration or 0)
         draft.timings = Timings(
