@@ -43,6 +43,8 @@ OPENAI: Prices = {
     "gpt-5.4": Price(input=2.50, cached_input=0.25, output=15.00),
     "gpt-5.4-mini": Price(input=0.75, cached_input=0.075, output=4.50),
     "gpt-5.4-nano": Price(input=0.20, cached_input=0.02, output=1.25),
+    "gpt-5": Price(input=1.25, cached_input=0.125, output=10.00),
+    "gpt-5-mini": Price(input=0.25, cached_input=0.025, output=2.00),
     "gpt-4o": Price(input=2.50, cached_input=1.25, output=10.00),
     "gpt-4o-mini": Price(input=0.15, cached_input=0.075, output=0.60),
 }
