@@ -239,6 +239,49 @@ async def test_an_answer_over_midnight_counts_on_the_day_it_began() -> None:
     assert (await budget.spent_today()).usd == 0.5
 
 
+async def test_sums_of_cents_reach_the_limit_exactly() -> None:
+    """0.1 + 0.1 + 0.1 is a little more than 0.3 for a computer, and not for anybody else."""
+    budget = bl.Budget(Priced(estimate=0.1, cost=0.1), per_day=bl.Allowance(usd=0.3))
+    for _ in range(3):
+        await budget.complete("hi")
+    with pytest.raises(bl.BudgetExceeded):
+        await budget.complete("hi")
+
+
+class Slow(bl.MemoryStore):
+    """A store whose next write takes as long as the test wants, once it sets a ``gate``."""
+
+    gate: asyncio.Future[None] | None = None
+
+    async def put(self, key: str, value: bytes) -> None:
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            await gate
+        await super().put(key, value)
+
+
+async def test_an_older_count_never_overwrites_a_newer_one() -> None:
+    """However slow the store is: the last count is the one that stays."""
+    store, day = Slow(), Day()
+
+    def program() -> bl.Budget:
+        inner = Priced([["a", HANG]], estimate=0.2, cost=0.1)
+        return bl.Budget(inner, per_day=bl.Allowance(usd=9), store=store, today=day)
+
+    budget = program()
+    streams = [budget.stream("hi") for _ in range(2)]
+    answers = [asyncio.create_task(stream.finish()) for stream in streams]
+    await settle()
+    gate = store.gate = asyncio.get_running_loop().create_future()
+    for stream in streams:
+        stream.stop()
+        await settle()
+    gate.set_result(None)
+    await asyncio.gather(*answers)
+    assert await program().spent_today() == await budget.spent_today()
+    assert (await budget.spent_today()).usd == pytest.approx(0.2)
+
+
 class Broken(bl.MemoryStore):
     """A store that fails when it is told to."""
 

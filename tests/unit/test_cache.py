@@ -10,6 +10,7 @@ import pytest
 import browserllm as bl
 from browserllm.scripted import HANG, ScriptedBackend
 from browserllm.store import MemoryStore
+from unit.interruptible import Interruptible, stopped
 
 
 class Now:
@@ -137,6 +138,11 @@ async def test_what_did_not_end_well_is_not_kept() -> None:
             stream.stop()
     assert stream.response.finish_reason == "cancelled"
     assert (await cache.complete("hi", temperature=0)).text == "c"
+    engine = Interruptible()
+    around = bl.ResponseCache(engine)
+    for _ in range(2):
+        await stopped(around, temperature=0)
+    assert len(engine.requests) == 2
     filtered = bl.ResponseCache(ScriptedBackend(["x", "y"], finish_reason="content_filter"))
     assert [(await filtered.complete("hi", temperature=0)).text for _ in range(2)] == ["x", "y"]
 

@@ -14,6 +14,7 @@ import browserllm as bl
 from browserllm.routing.middleware.retry import may_pass
 from browserllm.scripted import DEAF, HANG, Clock, ScriptedBackend, Wait
 from browserllm.stream import Delta, Draft
+from unit.interruptible import Interruptible, stopped
 
 LATER = bl.RateLimited("too many requests", data={"retry_after_s": 7})
 DOWN = bl.Unavailable("the server failed", reason="server_error")
@@ -123,23 +124,9 @@ async def test_a_stop_ends_the_wait_at_once() -> None:
 
 async def test_what_fails_while_it_is_stopped_is_not_tried_again() -> None:
     """An engine that was asked to end its answer may fail doing so; nobody wants another one."""
-    tries: list[bl.ChatRequest] = []
-
-    class Engine(bl.Backend):
-        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            tries.append(request)
-            interrupted = asyncio.get_running_loop().create_future()
-            draft.interrupt = lambda: interrupted.set_result(None)
-            yield ""
-            await interrupted
-            raise DOWN
-
-    stream = bl.Retry(Engine(), first_wait_s=0).stream("hi")
-    answer = asyncio.create_task(stream.finish())
-    await settle()
-    stream.stop()
-    assert (await answer).finish_reason == "cancelled"
-    assert len(tries) == 1
+    engine = Interruptible(DOWN, said="")
+    assert (await stopped(bl.Retry(engine, first_wait_s=0))).finish_reason == "cancelled"
+    assert len(engine.requests) == 1
 
 
 async def test_a_cancelled_task_ends_the_wait_at_once() -> None:
@@ -373,6 +360,14 @@ async def test_a_stopped_answer_is_logged_as_cancelled() -> None:
             await stream.aclose()
         assert log.records[-1].__dict__["chat"]["finish_reason"] == "cancelled"
         assert log.records[-1].levelno == logging.INFO
+
+
+async def test_what_fails_while_it_is_stopped_is_no_error() -> None:
+    """It has stopped, which is all that was asked."""
+    log = Records()
+    await stopped(bl.Logging(Interruptible(DOWN), logger=log.logger))
+    assert [record.levelno for record in log.records] == [logging.INFO, logging.INFO]
+    assert "ends (cancelled)" in log.lines[1]
 
 
 # Put together

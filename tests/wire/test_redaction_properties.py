@@ -99,14 +99,17 @@ def as_texts(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-@given(json_values, st.booleans(), st.lists(st.integers(min_value=0)))
+@given(json_values, st.booleans(), st.booleans(), st.lists(st.integers(min_value=0)))
+@example("ada@example.org", False, True, list(range(30)))
 @settings(max_examples=300, deadline=None)
-def test_json_is_restored_wherever_it_is_cut(value: Any, ascii_only: bool, places: list[int]) -> None:
-    """The arguments of a tool call, with any way of escaping, are the same JSON afterwards."""
+def test_json_is_restored_wherever_it_is_cut(value: Any, ascii_only: bool, escaped: bool, places: list[int]) -> None:
+    """The arguments of a tool call, with either way of escaping, are the same JSON afterwards."""
     text = json.dumps(value, ensure_ascii=ascii_only)
     placeholders = Placeholders([falcons, *DETECTORS])
     placeholders.reserve_json(text)
     hidden = placeholders.redact_json(text)
+    if escaped:
+        hidden = hidden.replace("<", "\\u003c").replace(">", "\\u003e")
     assert as_texts(json.loads(restored(placeholders, cut(hidden, places), in_json=True))) == as_texts(value)
 
 

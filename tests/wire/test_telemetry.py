@@ -24,6 +24,7 @@ import browserllm as bl
 from browserllm.routing.middleware.telemetry import SECONDS, TOKENS
 from browserllm.scripted import Clock, ScriptedBackend, Wait
 from browserllm.stream import Delta, Draft
+from unit.interruptible import Interruptible, stopped
 
 
 class Sdk:
@@ -210,6 +211,13 @@ async def test_a_failure_sets_the_status_and_the_error_type(sdk: Sdk, content: b
     assert span.attributes["gen_ai.response.finish_reasons"] == ("error",)
     assert ("secret" in span.to_json()) is content
     assert sdk.points("gen_ai.client.operation.duration")[0][1]["error.type"] == "rate_limited"
+
+
+async def test_what_fails_while_it_is_stopped_is_no_error(sdk: Sdk) -> None:
+    """It has stopped, which is all that was asked."""
+    await stopped(sdk.around(Interruptible(bl.Unavailable("gone"))))
+    assert sdk.span.status.status_code is StatusCode.UNSET
+    assert "error.type" not in (sdk.span.attributes or {})
 
 
 async def test_content_is_reported_in_the_shape_of_the_conventions(sdk: Sdk) -> None:
@@ -416,13 +424,35 @@ async def test_downloads_are_metrics_too(sdk: Sdk) -> None:
         events.tell(bl.ModelEvent(kind="progress", model="m", progress=bl.Progress("downloading", loaded_bytes=5000)))
         clock.advance(1)
         events.tell(last)
+    events.tell(bl.ModelEvent(kind="downloading", model="n"))
+    events.tell(bl.ModelEvent(kind="downloaded", model="n"))
+    events.tell(bl.ModelEvent(kind="downloading", model="m"))
+    events.tell(bl.ModelEvent(kind="downloaded", model="m"))
     end()
     events.tell(bl.ModelEvent(kind="downloading", model="m"))
     assert sdk.points("browserllm.model.download.duration") == [
         (5.0, {"gen_ai.request.model": "m"}),
         (5.0, {"gen_ai.request.model": "m", "error.type": "quota_exceeded"}),
+        (0.0, {"gen_ai.request.model": "n"}),
     ]
-    assert sdk.points("browserllm.model.download.size") == [(5000, {"gen_ai.request.model": "m"})]
+    assert sdk.points("browserllm.model.download.size") == [
+        (5000, {"gen_ai.request.model": "m"}),
+        (0, {"gen_ai.request.model": "n"}),
+    ]
+
+
+async def test_a_model_that_loads_again_elsewhere_is_one_model(sdk: Sdk) -> None:
+    """A lost device frees it, another engine takes its place."""
+    events = Events()
+    bl.observe_models(events, meter_provider=sdk.meter_provider, clock=Clock())
+    for device in ("webgpu", "wasm"):
+        loaded = bl.LoadedModel(model="m", engine="transformersjs", device=device)
+        events.tell(bl.ModelEvent(kind="ready", model="m", loaded=loaded))
+    counts = {attributes["browserllm.device"]: count for count, attributes in sdk.points("browserllm.model.loaded")}
+    assert counts == {"webgpu": 0, "wasm": 1}
+    events.tell(bl.ModelEvent(kind="device_lost", model="m"))
+    counts = {attributes["browserllm.device"]: count for count, attributes in sdk.points("browserllm.model.loaded")}
+    assert counts == {"webgpu": 0, "wasm": 0}
 
 
 class Events:
