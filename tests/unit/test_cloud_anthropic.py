@@ -10,7 +10,15 @@ import pytest
 
 import browserllm as bl
 from browserllm.cloud.anthropic import DEFAULT_MAX_TOKENS
-from unit.wire_formats import TOOL, body_of, check_every_split, message_of, read
+from unit.wire_formats import (
+    TOOL,
+    body_of,
+    check_every_split,
+    check_spoiled_errors,
+    check_spoiled_events,
+    message_of,
+    read,
+)
 
 MODEL = "claude-sonnet-5-5"
 
@@ -22,7 +30,7 @@ def claude(**options: Any) -> bl.Anthropic:
 
 def sse(*items: dict[str, Any]) -> bytes:
     """Events as bytes."""
-    return "".join(f"event: {item['type']}\ndata: {json.dumps(item)}\n\n" for item in items).encode()
+    return "".join(f"event: {item.get('type')}\ndata: {json.dumps(item)}\n\n" for item in items).encode()
 
 
 START = {"type": "message_start", "message": {"model": MODEL, "usage": {"input_tokens": 3, "output_tokens": 1}}}
@@ -297,3 +305,19 @@ def test_a_wrong_type_is_nonsense_and_an_unknown_event_is_not() -> None:
         read(claude(), sse(START, begin(0, type="text", text=7), *END))
     with pytest.raises(bl.Unavailable, match="before the answer was complete"):
         read(claude(), sse(START, {"type": "content_block_start", "content_block": {}}, {"type": "x", "index": "y"}))
+
+
+def test_no_field_is_taken_for_granted() -> None:
+    """Missing, null, or of another type: an answer or a typed error, and nothing else."""
+    items = [
+        START,
+        begin(0, type="thinking", thinking="", signature=""),
+        delta(0, type="signature_delta", signature="SIG=="),
+        begin(1, type="redacted_thinking", data="DATA=="),
+        begin(2, type="tool_use", id="toolu_1", name="weather", input={}),
+        delta(2, type="input_json_delta", partial_json="{}"),
+        *END,
+    ]
+    assert check_spoiled_events(claude(), items, sse) > 200
+    error = {"type": "error", "error": {"type": "rate_limit_error", "message": "x", "details": {"error_code": "y"}}}
+    check_spoiled_errors(claude(), error)

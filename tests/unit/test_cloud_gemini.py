@@ -9,7 +9,15 @@ import pytest
 
 import browserllm as bl
 from browserllm.cloud.gemini import NO_SIGNATURE
-from unit.wire_formats import TOOL, body_of, check_every_split, message_of, read
+from unit.wire_formats import (
+    TOOL,
+    body_of,
+    check_every_split,
+    check_spoiled_errors,
+    check_spoiled_events,
+    message_of,
+    read,
+)
 
 MODEL = "gemini-3.8-flash"
 
@@ -225,3 +233,23 @@ def test_a_wrong_type_is_nonsense() -> None:
     """What we read must be of its type."""
     with pytest.raises(bl.ProtocolError, match="text"):
         read(gemini(), sse(piece({"text": 7})))
+
+
+def test_no_field_is_taken_for_granted() -> None:
+    """Missing, null, or of another type: an answer or a typed error, and nothing else."""
+    items = [
+        piece({"text": "Hmm", "thought": True}),
+        piece(CALL, logprobsResult={"chosenCandidates": [{"token": "a", "logProbability": -1}]}),
+        {"promptFeedback": {"blockReason": "SAFETY"}, "modelVersion": "x", "responseId": "y"},
+        {**piece(finishReason="STOP", finishMessage="x", index=0), "modelVersion": "x"},
+    ]
+    assert check_spoiled_events(gemini(), items, sse) > 200
+    error = {
+        "error": {
+            "code": 429,
+            "message": "x",
+            "status": "RESOURCE_EXHAUSTED",
+            "details": [{"@type": "x", "retryDelay": "3s", "violations": [{"quotaId": "x"}], "reason": "y"}],
+        }
+    }
+    check_spoiled_errors(gemini(), error)

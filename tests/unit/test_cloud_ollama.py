@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from unit.wire_formats import TOOL, body_of, check_every_split, message_of, read
+from unit.wire_formats import (
+    TOOL,
+    body_of,
+    check_every_split,
+    check_spoiled_errors,
+    check_spoiled_events,
+    message_of,
+    read,
+)
 
 MODEL = "qwen3:0.6b"
 
@@ -174,3 +182,16 @@ async def test_what_leaves_the_device_is_known_by_address_and_name() -> None:
     assert bl.Ollama(MODEL, base_url="http://localhost:11434", leaves_device=True).leaves_device
     with pytest.raises(bl.InvalidRequest, match="leaves_device"):
         bl.Ollama(MODEL, base_url="https://ollama.com", leaves_device=False)
+
+
+def test_no_field_is_taken_for_granted() -> None:
+    """Missing, null, or of another type: an answer or a typed error, and nothing else."""
+    items = [
+        line(thinking="Hmm"),
+        {**line("Hi"), "logprobs": [{"token": "Hi", "logprob": -1}], "remote_host": "x"},
+        line(tool_calls=[{**CALL, "id": "call_1"}]),
+        {**LAST, "load_duration": 1, "prompt_eval_duration": 2},
+    ]
+    assert check_spoiled_events(bl.Ollama(MODEL), items, lines) > 200
+    error = {"error": "model 'x' not found", "status": 404}
+    check_spoiled_errors(bl.Ollama(MODEL), error)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import browserllm as bl
-from browserllm.cloud.failures import Place
+from browserllm.cloud.failures import Place, failure
 from browserllm.request import build_request
 from browserllm.stream import ChatStream, Delta, Draft
 
@@ -54,3 +55,37 @@ async def check_every_split(llm: bl.CloudBackend, whole: bytes) -> None:
         again, other = read(llm, whole[:at], whole[at:])
         assert again == deltas, at
         assert (other.usage, other.finish_reason) == (draft.usage, draft.finish_reason), at
+
+
+def spoiled(value: Any) -> Iterator[Any]:
+    """The same JSON with one thing wrong: a field missing, null, or of another type, at every place in turn."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            rest = {name: other for name, other in value.items() if name != key}
+            yield rest
+            for odd in (None, 7, -1.5, True, "odd", [], [7], {}, {"odd": 7}):
+                yield {**value, key: odd}
+            for worse in spoiled(each):
+                yield {**value, key: worse}
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            for worse in spoiled(each):
+                yield [*value[:index], worse, *value[index + 1 :]]
+
+
+def check_spoiled_events(llm: bl.CloudBackend, items: list[Any], encode: Callable[..., bytes]) -> int:
+    """Whatever is wrong with an event, the answer is one, or a typed error; returns how many ways were tried."""
+    tried = 0
+    for index, item in enumerate(items):
+        for worse in spoiled(item):
+            tried += 1
+            with contextlib.suppress(bl.BrowserLLMError):
+                read(llm, encode(*items[:index], worse, *items[index + 1 :]))
+    return tried
+
+
+def check_spoiled_errors(llm: bl.CloudBackend, body: Any) -> None:
+    """Whatever is wrong with an error's body, it is read as far as it can be."""
+    place = Place(backend=llm.name, model=llm.model, key_name="api_key")
+    for worse in (*spoiled(body), None, 7, "text", [], [7], {}, {"error": None}):
+        assert isinstance(failure(llm.read_error(worse), place, status=400), bl.BrowserLLMError)
