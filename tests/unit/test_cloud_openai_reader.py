@@ -135,3 +135,34 @@ def test_chunks_in_any_order_end_well() -> None:
         assert draft.finish_reason == ("tool_calls" if calls else "stop"), seed
         with pytest.raises(bl.Unavailable, match="before the answer was complete"):
             read(*some)
+
+
+def test_what_does_no_harm_is_taken() -> None:
+    """Numbers that are texts, an error that is empty, entries of tokens without a text of their own."""
+    half = {"token": "\\xf0", "logprob": -0.5}
+    deltas, draft = read(
+        {"error": {}, "choices": [{"index": "0", "delta": {"content": ""}, "logprobs": {"content": [half]}}]},
+        {"choices": [{"delta": {"content": "👋"}, "logprobs": {"content": [half]}, "finish_reason": "stop"}]},
+        {"usage": {"prompt_tokens": "7", "completion_tokens": 2.0}},
+        DONE,
+    )
+    assert [(delta.text, delta.logprobs) for delta in deltas if isinstance(delta, bl.TextDelta)] == [
+        ("", [half]),
+        ("👋", [half]),
+    ]
+    assert draft.usage == bl.Usage(prompt_tokens=7, completion_tokens=2)
+
+
+@pytest.mark.parametrize(
+    ("message", "meaning"),
+    [
+        ("This model's maximum context length is 4097 tokens, so it cannot generate more.", "context"),
+        ("the request exceeds the available context size. try increasing the context size", "context"),
+        ("Prompt is too long: 9 tokens > 8 maximum", "context"),
+        ("Too many tokens, please wait before trying again.", ""),
+        ("Rate limit reached on tokens per min (TPM)", ""),
+    ],
+)
+def test_a_prompt_that_is_too_long_is_told_by_its_words(message: str, meaning: str) -> None:
+    """Most servers have no code for it."""
+    assert read_error({"error": {"message": message}}).meaning == meaning

@@ -34,9 +34,12 @@ class Event(msgspec.Struct, frozen=True):
     name: str = "message"
 
     def decode(self, kind: type[T]) -> T:
-        """Return the data as JSON of that type; raises `ProtocolError` with a quote when it is none."""
+        """Return the data as JSON of that type; raises `ProtocolError` with a quote when it is none.
+
+        A number that came as a text is taken for one.
+        """
         try:
-            return msgspec.json.decode(self.data, type=kind)
+            return msgspec.json.decode(self.data, type=kind, strict=False)
         except (msgspec.DecodeError, RecursionError) as error:
             start = self.data if len(self.data) <= QUOTE else self.data[:QUOTE] + "…"
             raise ProtocolError(f"an event of the stream is not what was agreed ({error}): {start!r}") from None

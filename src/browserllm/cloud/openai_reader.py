@@ -44,7 +44,7 @@ _MEANINGS: dict[str, Meaning] = {
     "tool_use_failed": "broken",
     "json_validate_failed": "broken",
 }
-_CONTEXT = re.compile(r"maximum context length|context (length|window|size)|too many tokens|prompt is too long", re.I)
+_CONTEXT = re.compile(r"context (length|window|size)|prompt is too long", re.IGNORECASE)
 
 
 def read_error(body: Any) -> VendorError:
@@ -61,7 +61,7 @@ def read_error(body: Any) -> VendorError:
     meaning: Meaning = ""
     for name in names:
         meaning = meaning or _MEANINGS.get(name, "")
-    if not meaning and _CONTEXT.search(message) and "rate" not in message.lower():
+    if not meaning and _CONTEXT.search(message):
         meaning = "context"
     metadata = fields.get("metadata")
     if isinstance(metadata, dict) and "flagged_input" in metadata:  # OpenRouter's moderation
@@ -94,7 +94,7 @@ class ChatCompletionReader(Reader):
         if not event.data.strip():
             return
         chunk = event.decode(_Chunk)
-        if chunk.error is not None or event.name == "error" or chunk.object == "error":
+        if chunk.error or event.name == "error" or chunk.object == "error":
             raise self._failure(event.decode(dict[str, Any]))
         yield from self._read_chunk(chunk)
 
@@ -152,6 +152,9 @@ class ChatCompletionReader(Reader):
                 entries = None
             else:
                 yield text
+        if entries:
+            # Tokens that are a part of a character have no text yet.
+            yield TextDelta(sequence=0, logprobs=entries)
         if message.refusal:
             self._refused = True
             yield message.refusal
