@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ import pytest
 import browserllm as bl
 import cloud_scenarios as scenarios
 from browserllm.cloud.http import HttpClient, HttpRequest, open_client
+from browserllm.cloud.http_sockets import SocketClient
 from openai_exchanges import EXCHANGES, chunk, text_chunks
 from vendor_server import CUT, SILENCE, Hold, Reply, VendorServer, answer, events, stream
 
@@ -183,15 +185,26 @@ async def test_a_loopback_address_is_never_reached_through_a_proxy(
         assert [asked.path for asked in proxy.requests] == ["http://api.example.test/v1/chat/completions"]
 
 
-def test_a_backend_works_in_one_event_loop_after_another(server: VendorServer) -> None:
-    """Connections belong to their loop; the backend does not."""
-    llm = scenarios.openai(server.url, "hello")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_backend_works_in_one_event_loop_after_another(server: VendorServer, closed: bool) -> None:
+    """Connections belong to their loop, and go with it when nobody closed them; the backend does not."""
+    llm = scenarios.openai(server.url, "hello", client=(client := SocketClient()))
+    loops: list[asyncio.AbstractEventLoop] = []
 
     async def ask() -> str:
-        async with llm:
-            return (await llm.complete("Hi")).text
+        loops.append(asyncio.get_running_loop())
+        text = (await llm.complete("Hi")).text
+        if closed:
+            await llm.close()
+        return text
 
-    assert [asyncio.run(ask()) for _ in range(2)] == [scenarios.TEXT] * 2
+    assert [asyncio.run(ask()) for _ in range(3)] == [scenarios.TEXT] * 3
+    assert list(client._clients) == ([] if closed else loops[-1:])
+    assert len({asked.connection for asked in server.asked("hello")}) == 3
+    # What was left open is warned of when it is found, which is here.
+    client._clients.clear()
+    gc.collect()
 
 
 async def test_many_at_a_time_do_not_mix(server: VendorServer) -> None:

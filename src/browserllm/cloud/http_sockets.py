@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Timeout, Unavailable
 from ..version import __version__
@@ -28,10 +27,8 @@ class SocketClient(HttpClient):
 
     def __init__(self) -> None:
         """Nothing is opened before the first request."""
-        # By whether the address is a loopback's.
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx2.AsyncClient]] = (
-            WeakKeyDictionary()
-        )
+        # For each event loop, by whether the address is a loopback's.
+        self._clients: dict[asyncio.AbstractEventLoop, dict[bool, httpx2.AsyncClient]] = {}
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and return once the headers are there."""
@@ -47,7 +44,7 @@ class SocketClient(HttpClient):
         raise failure
 
     async def close(self) -> None:
-        """Close the connections of this event loop; those of a loop that has ended went with it."""
+        """Close the connections of this event loop; those of a loop that has ended go with it."""
         import asyncio
 
         for client in self._clients.pop(asyncio.get_running_loop(), {}).values():
@@ -58,6 +55,8 @@ class SocketClient(HttpClient):
 
         import httpx2
 
+        for ended in [loop for loop in self._clients if loop.is_closed()]:
+            del self._clients[ended]
         clients = self._clients.setdefault(asyncio.get_running_loop(), {})
         if loopback not in clients:
             clients[loopback] = httpx2.AsyncClient(
