@@ -15,9 +15,11 @@ import pytest
 
 import browserllm as bl
 import cloud_scenarios as scenarios
+from browserllm.cloud.events import QUOTE
+from browserllm.cloud.failures import MAX_QUOTE
 from browserllm.cloud.http import HttpRequest, Secret
 from openai_exchanges import EXCHANGES
-from vendor_server import Hold, Reply, VendorServer, stream
+from vendor_server import Hold, Reply, VendorServer, answer, stream
 
 SHOWN = scenarios.KEY[3:]
 """A part of the key that would give it away."""
@@ -91,6 +93,9 @@ def add_echoes(server: VendorServer) -> None:
     body = b'{"error": {"message": "Incorrect API key provided: %s", "code": "%s"}}' % ((scenarios.KEY.encode(),) * 2)
     server.add("echo", Reply((body,), 401, {"content-type": "application/json"}, length=len(body)))
     server.add("echo-stream", stream(b"data: " + body + b"\n\n"))
+    # Where the quote ends, in the middle of the key.
+    server.add("echo-cut", answer({"error": {"message": "x" * (MAX_QUOTE - 15) + scenarios.KEY}}, 401))
+    server.add("echo-broken", stream(b"data: " + b"x" * (QUOTE - 15) + scenarios.KEY.encode() + b"\n\n"))
 
 
 async def test_a_server_that_quotes_the_key_is_masked(server: VendorServer) -> None:
@@ -105,6 +110,11 @@ async def test_a_server_that_quotes_the_key_is_masked(server: VendorServer) -> N
         with pytest.raises(bl.Unavailable, match=r"Incorrect API key provided: \[secret\]") as caught:
             await llm.complete("Hi")
     assert SHOWN not in everything_of(caught.value)
+    for name in ("echo-cut", "echo-broken"):
+        async with scenarios.openai(server.url, name) as llm:
+            with pytest.raises(bl.BrowserLLMError, match=r"xx\[secret\]") as caught:
+                await llm.complete("Hi")
+        assert SHOWN[:6] not in str(caught.value) + repr(caught.value.data), name
 
 
 async def test_a_cancelled_request_shows_no_key(server: VendorServer, logged: Callable[[], str]) -> None:

@@ -300,13 +300,17 @@ class CloudBackend(Backend, ABC):
 
     def _masked(self, error: BrowserLLMError) -> BrowserLLMError | None:
         """Return the error without the key, when the vendor's words in it quote that; else ``None``."""
-        message, data = error.message, msgspec.json.encode(error.data)
+        message, data = error.message, msgspec.json.encode(error.data).decode()
+        said = (message, data)
         for secret in (self._key(), *self._headers.values()):
             # Not every header is a secret: a short one may be in any text.
-            if secret is not None and len(secret) >= SHORTEST_KEY:
-                message = message.replace(secret, "[secret]")
-                data = data.replace(secret.encode(), b"[secret]")
-        if message == error.message and data == msgspec.json.encode(error.data):
+            if secret is None or len(secret) < SHORTEST_KEY:
+                continue
+            # A quote that was cut may end in the middle of it.
+            shown = ("".join(secret), *(secret[:end] + "…" for end in range(len(secret) - 1, SHORTEST_KEY - 1, -1)))
+            for each in shown:
+                message, data = message.replace(each, "[secret]"), data.replace(each, "[secret]")
+        if (message, data) == said:
             return None
         return type(error)(message, data=msgspec.json.decode(data))
 
