@@ -343,3 +343,16 @@ async def test_a_router_goes_past_a_budget_that_is_spent() -> None:
         router = bl.Router([budget, ScriptedBackend("local", name="local")], policy=bl.CloudFirst())
         response = await router.complete("hi")
         assert (response.text, response.backend) == ("local", "local")
+
+
+async def test_the_facts_know_a_price_that_only_the_estimate_knows() -> None:
+    """A backend need not say its costs twice."""
+
+    class Quiet(Priced):
+        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+            return bl.BackendFacts(leaves_device=True, needs_network=True)
+
+    request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
+    for estimate, available in ((0.1, True), (2.0, False), (None, False)):
+        budget = bl.Budget(Quiet(estimate=estimate, cost=0.1), per_day=bl.Allowance(usd=1))
+        assert (await budget.facts(request)).available is available

@@ -90,10 +90,10 @@ class Budget(Middleware):
     ) -> None:
         """Spend no more than these; ``unknown_cost`` says what happens to a request whose price nobody knows.
 
-        An allowed request of unknown cost counts its tokens alone. ``key`` tells several budgets in one store apart.
-        ``today`` says which day it is, by default in UTC; ``datetime.date.today`` counts by the local one. A
-        clock that is set forward begins a new day; one that is set back finds the count of the old one.
-        Raises `InvalidRequest` for an allowance that is not above 0, and when there is none.
+        An allowed request of unknown cost counts its tokens alone. ``key`` tells several budgets in one store apart,
+        which stays the caller's to close. ``today`` says which day it is, by default in UTC; ``datetime.date.today``
+        counts by the local one. A clock that is set forward begins a new day; one that is set back finds the count of
+        the old one. Raises `InvalidRequest` for an allowance that is not above 0, and when there is none.
         """
         super().__init__(backend)
         limits = {"per_request": per_request, "per_session": per_session, "per_day": per_day}
@@ -123,13 +123,13 @@ class Budget(Middleware):
             return facts
         # By the last count that was read: routers ask often, and the request itself is held to the newest.
         today = self._ledger.known or await self._ledger.read()
-        reason = self._refusal(request, today, self._estimate(request, facts.cost_usd))
+        usd = await self._expected_usd(request) if facts.cost_usd is None else facts.cost_usd
+        reason = self._refusal(request, today, self._estimate(request, usd))
         return replace(facts, available=False, reason=reason) if reason else facts
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Pass the answer on, if there is enough left for it."""
-        usd = await self.backend.estimate_cost(request) if self._counts_usd else None
-        estimate = self._estimate(request, usd)
+        estimate = self._estimate(request, await self._expected_usd(request))
         today = await self._ledger.read()
         # Nothing is awaited from here until it is set aside: nobody else can be told that there is enough in between.
         reason = self._refusal(request, today, estimate)
@@ -156,6 +156,9 @@ class Budget(Middleware):
                 await self._ledger.write(day)
             except BrowserLLMError as error:
                 draft.warn("budget", f"what this answer cost could not be written down: {error}")
+
+    async def _expected_usd(self, request: ChatRequest) -> float | None:
+        return await self.backend.estimate_cost(request) if self._counts_usd else None
 
     def _estimate(self, request: ChatRequest, usd: float | None) -> _Estimate:
         size = sum(len(text.encode(errors="replace")) for text in _texts(request))

@@ -81,8 +81,9 @@ class ResponseCache(Middleware):
     ) -> None:
         """Keep answers in ``store``, by default in memory, for ``max_age_s`` seconds (``None``: for good).
 
-        Of more than ``max_entries`` or ``max_bytes``, those go that were not used for the longest time. ``now`` is the
-        time of day in seconds since 1970. Raises `InvalidRequest` for a limit that is not above 0.
+        Of more than ``max_entries`` or ``max_bytes``, those go that were not used for the longest time. The store stays
+        the caller's to close. ``now`` is the time of day in seconds since 1970. Raises `InvalidRequest` for a limit
+        that is not above 0.
         """
         super().__init__(backend)
         check_above_0(max_age_s=max_age_s, max_entries=max_entries, max_bytes=max_bytes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...backend import Backend, Middleware
 from ...clock import AnyClock, SystemClock
@@ -16,6 +17,8 @@ from .checks import check_above_0
 
 if TYPE_CHECKING:
     import asyncio
+
+_Phase = Literal["first_token", "between_tokens", "total"]
 
 
 class TimeLimits(Middleware):
@@ -114,29 +117,25 @@ class _Watch:
                 return
             await self.clock.sleep(min(left_s, self.longest_s))
 
-    def _limits(self) -> list[tuple[float, BrowserLLMError]]:
-        """When each limit that counts now is over, and what it is then."""
+    def _due(self) -> tuple[float, _Phase]:
+        """When the first of the limits that count now is over, and which that is."""
         limits = self.limits
-        found: list[tuple[float, BrowserLLMError]] = []
-        if limits.total_s is not None:
-            message = f"{limits.name!r} took longer than total_s={limits.total_s:g} seconds to answer"
-            found.append((self.started_s + limits.total_s, Timeout(message, data=_data("total", limits.total_s))))
+        due: tuple[float, _Phase] = (self.started_s + (inf if limits.total_s is None else limits.total_s), "total")
         if not self.began and limits.first_token_s is not None:
-            message = f"{limits.name!r} said nothing for first_token_s={limits.first_token_s:g} seconds"
-            data = _data("first_token", limits.first_token_s)
-            found.append((self.started_s + limits.first_token_s, Timeout(message, data=data)))
+            due = min(due, (self.started_s + limits.first_token_s, "first_token"))
         if self.began and self.waiting is not None and limits.between_tokens_s is not None:
-            message = f"{limits.name!r} stopped in the middle: nothing for {limits.between_tokens_s:g} seconds"
-            data = _data("between_tokens", limits.between_tokens_s)
-            found.append((self.since_s + limits.between_tokens_s, Stalled(message, data=data)))
-        return found
+            due = min(due, (self.since_s + limits.between_tokens_s, "between_tokens"))
+        return due
 
     def _left_s(self) -> float:
-        return min((due_s for due_s, _ in self._limits()), default=float("inf")) - self.clock.now_s
+        return self._due()[0] - self.clock.now_s
 
     def _too_late(self) -> BrowserLLMError:
-        return min(self._limits(), key=lambda limit: limit[0])[1]
-
-
-def _data(phase: str, limit_s: float) -> dict[str, Any]:
-    return {"phase": phase, "limit_s": limit_s}
+        name, phase = self.limits.name, self._due()[1]
+        limit_s: float = getattr(self.limits, f"{phase}_s")
+        data = {"phase": phase, "limit_s": limit_s}
+        if phase == "total":
+            return Timeout(f"{name!r} took longer than total_s={limit_s:g} seconds to answer", data=data)
+        if phase == "first_token":
+            return Timeout(f"{name!r} said nothing for first_token_s={limit_s:g} seconds", data=data)
+        return Stalled(f"{name!r} stopped in the middle: nothing for between_tokens_s={limit_s:g} seconds", data=data)
