@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
 import browserllm as bl
 from browserllm.scripted import DEAF, HANG, Clock, ScriptedBackend, Wait
+from browserllm.stream import Delta, Draft
 
 
 async def settle() -> None:
@@ -122,6 +124,34 @@ async def test_a_timeout_leaves_the_task_as_it_was() -> None:
         with pytest.raises(bl.Timeout):
             await bl.TimeLimits(ScriptedBackend([[DEAF]], clock=clock), total_s=5, clock=clock).complete("x")
         await asyncio.sleep(0)
+        task = asyncio.current_task()
+        assert task is not None
+        return task.cancelling()
+
+    asking = asyncio.create_task(ask())
+    await settle()
+    clock.advance(5)
+    assert await asking == 0
+
+
+@pytest.mark.parametrize("then", ["goes on", "ends", "fails"])
+async def test_a_backend_that_keeps_a_cancellation_to_itself_is_given_up_all_the_same(then: str) -> None:
+    """Whatever it makes of it, the caller sees the time limit, and his task is not left cancelled."""
+    clock = Clock()
+
+    class Stubborn(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                if then == "fails":
+                    raise bl.Unavailable("cut off", reason="unreachable") from None
+            if then == "goes on":
+                yield "late"
+
+    async def ask() -> int:
+        with pytest.raises(bl.Timeout):
+            await bl.TimeLimits(Stubborn(), total_s=5, clock=clock).complete("x")
         task = asyncio.current_task()
         assert task is not None
         return task.cancelling()

@@ -94,14 +94,24 @@ class _Watch:
             raise self.failure or self._too_late()
         self.waiting = task
         try:
-            return await anext(deltas, None)
+            delta = await anext(deltas, None)
         except asyncio.CancelledError:
             # Ours, unless somebody else cancelled the task as well.
             if self.failure is not None and task.uncancel() <= cancelling:
                 raise self.failure from None
             raise
+        except Exception as error:
+            if self.failure is None:
+                raise
+            task.uncancel()
+            raise self.failure from error
         finally:
             self.waiting = None
+        if self.failure is not None:
+            # The backend kept the cancellation to itself; it was too late all the same.
+            task.uncancel()
+            raise self.failure
+        return delta
 
     def close(self) -> None:
         """Stop looking."""
