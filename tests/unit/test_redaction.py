@@ -31,6 +31,11 @@ def found(text: str) -> list[tuple[str, str]]:
     [
         ("write to ada.lovelace+x@mail.example.org.", "ada.lovelace+x@mail.example.org", "EMAIL"),
         ("<jörg@müller.example>", "jörg@müller.example", "EMAIL"),
+        ("请" * 100 + "发到ada@example.org谢谢", "ada@example.org", "EMAIL"),
+        ("电话+4915123456789或", "+4915123456789", "PHONE"),
+        ("地址10.0.0.1和", "10.0.0.1", "IP"),
+        ("地址2001:db8::1和", "2001:db8::1", "IP"),
+        ("почта: иван@пример.рф", "иван@пример.рф", "EMAIL"),
         ("call +49 (0)151 234-56789 now", "+49 (0)151 234-56789", "PHONE"),
         ("0044 20 7946 0958", "0044 20 7946 0958", "PHONE"),
         ("card 4111 1111 1111 1111 12/27", "4111 1111 1111 1111", "CARD"),
@@ -299,6 +304,8 @@ async def test_terms_and_detectors_of_ones_own() -> None:
     assert inner.requests[0].messages[0].text == "<PERSON_1> flies <PROJECT_1> to <PLACE_1>; falconry is a sport"
     await bl.Redaction(inner, terms=["a.c"], detectors=[]).complete("abc a.c ada@example.org")
     assert inner.requests[1].messages[0].text == "abc <TERM_1> ada@example.org"
+    await bl.Redaction(inner, terms=["北京", "Ada"]).complete("我住在北京市, Adaさん")
+    assert inner.requests[2].messages[0].text == "我住在<TERM_1>市, <TERM_2>さん"
 
 
 @pytest.mark.parametrize("span", [(0, 99, "X"), (-1, 2, "X"), (2, 2, "X"), (0, 1, "lower"), (0, 1, "")])

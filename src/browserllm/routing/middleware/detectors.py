@@ -22,15 +22,22 @@ class Span(NamedTuple):
 
 Detector = Callable[[str], Iterable[Span]]
 
+# Of scripts that put spaces between words (Latin, Greek, Cyrillic). Others may stand right beside a value.
+_LETTERS = "A-Za-z\u00c0-\u024f\u0370-\u052f"
+
 # Every pattern begins where it cannot begin one character later, and is bounded: no text makes it slow.
-_EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])")
-_PHONE = re.compile(r"(?<![\w+.])(?:\+|00)[1-9](?:[ .\-/()]{0,2}[0-9]){6,14}(?![0-9])")
+_EMAIL = re.compile(
+    rf"(?<![{_LETTERS}0-9_.%+-])[{_LETTERS}0-9_.%+-]{{1,64}}@"
+    rf"(?:[{_LETTERS}0-9](?:[{_LETTERS}0-9-]{{0,61}}[{_LETTERS}0-9])?\.){{1,8}}[{_LETTERS}]{{2,24}}(?![{_LETTERS}0-9-])"
+)
+_PHONE = re.compile(r"(?<![0-9A-Za-z+.])(?:\+|00)[1-9](?:[ .\-/()]{0,2}[0-9]){6,14}(?![0-9])")
 _DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){12,}")
 _IBAN = re.compile(r"(?<![0-9A-Za-z])([A-Za-z]{2})[0-9]{2}(?:[ ]?[0-9A-Za-z]){11,30}")
 _IPV4 = re.compile(
-    r"(?<![\w.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?!\w|\.\w)"
+    r"(?<![0-9A-Za-z.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+    r"(?![0-9A-Za-z]|\.[0-9A-Za-z])"
 )
-_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:[0-9.]{7,15})?(?![\w:])")
+_IPV6 = re.compile(r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]{2,39}(?:[0-9.]{7,15})?(?![0-9A-Za-z:])")
 _JWT = re.compile(r"(?<![\w-])(eyJ[\w-]{5,})\.[\w-]{5,}\.[\w-]*", re.ASCII)
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----.*?"
@@ -73,7 +80,7 @@ _IBAN_LENGTHS = {
 
 
 def find_emails(text: str) -> Iterator[Span]:
-    """E-mail addresses, also with letters beyond ASCII."""
+    """E-mail addresses, also with Latin letters beyond ASCII, Greek and Cyrillic ones."""
     return _all(_EMAIL, text, "EMAIL")
 
 
@@ -174,7 +181,14 @@ def find_terms(terms: Iterable[str], kind: str = "TERM") -> Detector:
     words = sorted({term for term in terms if term.strip()}, key=len, reverse=True)
     if not words:
         return lambda text: ()
-    pattern = re.compile(r"(?<!\w)(?:" + "|".join(re.escape(word) for word in words) + r")(?!\w)", re.IGNORECASE)
+    # A word ends where no letter follows; one of a script without spaces ends anywhere.
+    before, after = f"(?<![{_LETTERS}0-9_])", f"(?![{_LETTERS}0-9_])"
+    edge = re.compile(f"[{_LETTERS}0-9_]")
+    parts = [
+        (before if edge.match(word[0]) else "") + re.escape(word) + (after if edge.match(word[-1]) else "")
+        for word in words
+    ]
+    pattern = re.compile("|".join(parts), re.IGNORECASE)
     return lambda text: _all(pattern, text, kind)
 
 
