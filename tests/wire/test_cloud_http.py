@@ -6,6 +6,7 @@ import asyncio
 import gc
 import gzip
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 
@@ -183,6 +184,21 @@ async def test_a_loopback_address_is_never_reached_through_a_proxy(
         async with llm:
             await llm.complete("Hi")
         assert [asked.path for asked in proxy.requests] == ["http://api.example.test/v1/chat/completions"]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "gopher://127.0.0.1:1", "http://127.0.0.1:1"])
+async def test_a_proxy_that_cannot_be_used_is_an_error(
+    server: VendorServer, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """With where it comes from; an address of this machine is reached all the same."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    async with bl.OpenAI("m", base_url="https://api.example.test/v1", api_key=scenarios.KEY) as llm:
+        with pytest.raises(bl.Unavailable) as caught:
+            await llm.complete("Hi")
+    assert caught.value.reason == "unreachable"
+    assert ("ALL_PROXY" in str(caught.value)) == (not proxy.startswith("http"))
+    assert (await scenarios.answer_of(server.url, "hello")).text == scenarios.TEXT
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

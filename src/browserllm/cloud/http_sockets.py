@@ -53,19 +53,30 @@ class SocketClient(HttpClient):
     def _client(self, loopback: bool) -> httpx2.AsyncClient:
         import asyncio
 
-        import httpx2
-
         for ended in [loop for loop in self._clients if loop.is_closed()]:
             del self._clients[ended]
         clients = self._clients.setdefault(asyncio.get_running_loop(), {})
         if loopback not in clients:
-            clients[loopback] = httpx2.AsyncClient(
-                trust_env=not loopback,
-                follow_redirects=False,
-                # How many run at a time is for the router to say; here nobody waits.
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30),
-            )
+            clients[loopback] = _open(loopback)
         return clients[loopback]
+
+
+def _open(loopback: bool) -> httpx2.AsyncClient:
+    import httpx2
+
+    try:
+        return httpx2.AsyncClient(
+            trust_env=not loopback,
+            follow_redirects=False,
+            # How many run at a time is for the router to say; here nobody waits.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30),
+        )
+    except (ImportError, ValueError, OSError) as error:
+        raise Unavailable(
+            f"the proxy or the certificates of the environment cannot be used ({error}); look at HTTPS_PROXY, "
+            "ALL_PROXY and SSL_CERT_FILE (a SOCKS proxy needs the package 'socksio')",
+            reason="unreachable",
+        ) from None
 
 
 class SocketResponse(HttpResponse):
