@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import browserllm as bl
 from native_scenarios import (
     KEY,
@@ -49,6 +51,14 @@ async def an_answer_streams(url: str) -> None:
     assert response.usage == bl.Usage(
         prompt_tokens=19, completion_tokens=15, cached_tokens=3, cache_write_tokens=5, reasoning_tokens=7
     )
+
+
+@scenario
+async def each_kind_of_token_has_its_price(url: str) -> None:
+    """Fresh ones, those written to the cache and read from it, and what was answered."""
+    prices = {MODEL: bl.Price(input=2, output=10, cached_input=0.1, cache_write=2.5)}
+    response = await answer_of(play(url, "hello", prices=prices))
+    assert response.cost_usd == pytest.approx((11 * 2 + 3 * 0.1 + 5 * 2.5 + 15 * 10) / 1e6)
 
 
 @scenario

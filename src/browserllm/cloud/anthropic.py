@@ -160,11 +160,9 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
 
 def _report(request: ChatRequest, draft: Draft) -> None:
     for parameter, why in _UNSUPPORTED.items():
-        if getattr(request, parameter):
+        value = getattr(request, parameter)
+        if value is not None and value is not False and value != {}:
             unsupported(draft, parameter, f"{why}; it was left out")
-    # A temperature of 0 is false and yet a wish.
-    if request.temperature == 0:
-        unsupported(draft, "temperature", f"{_UNSUPPORTED['temperature']}; it was left out")
     if request.n > 1:
         unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
 

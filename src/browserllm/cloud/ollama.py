@@ -3,6 +3,9 @@
 On this machine (the default address) it keeps requests on the device: they cost nothing and may be private. Models of
 Ollama's cloud leave it all the same, whatever server is asked for them; they are told by their names, and before a
 private request is sent, the server is asked whether it would pass it on.
+
+A page may ask a server only if that lets its origin: start it with OLLAMA_ORIGINS set to the page's origin. Thinking is
+asked for with ``extra_body={"think": True}``.
 """
 
 from __future__ import annotations
