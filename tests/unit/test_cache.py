@@ -213,6 +213,16 @@ async def test_a_damaged_entry_is_asked_anew_and_replaced(which: str, damage: by
     assert (await cache.complete("hi", temperature=0)).text == "answer 1"
 
 
+async def test_an_entry_that_nobody_can_read_makes_room() -> None:
+    """It would otherwise stay for good."""
+    store = MemoryStore()
+    await store.put("cache/about/old", b"{")
+    await store.put("cache/answer/old", b"x" * 1000)
+    await bl.ResponseCache(counting(), store=store).complete("hi", temperature=0)
+    assert "cache/answer/old" not in dict(await store.items())
+    assert len(await store.items()) == 2
+
+
 class Failing(MemoryStore):
     """A store whose disk is full, or that cannot be read."""
 

@@ -253,6 +253,25 @@ async def test_tool_calls_in_pieces_are_put_together_each_for_itself() -> None:
     ]
 
 
+async def test_text_with_logprobs_is_restored_too() -> None:
+    """The text is held back as long as need be, the logprobs come at once; they keep the placeholders."""
+    pieces = [bl.TextDelta(sequence=0, text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", "!")]
+
+    class WithLogprobs(ScriptedBackend):
+        async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
+            for piece in pieces:
+                yield piece
+
+    stream = bl.Redaction(WithLogprobs(leaves_device=True)).stream("ada@example.org", logprobs=True)
+    chunks = [chunk async for chunk in stream if isinstance(chunk, bl.TextDelta)]
+    assert [(chunk.text, len(chunk.logprobs or [])) for chunk in chunks] == [
+        ("to ", 1),
+        ("ada@example.org", 1),
+        ("!", 1),
+    ]
+    assert [entry["token"] for entry in stream.response.logprobs] == ["to <EM", "AIL_1>", "!"]
+
+
 async def test_what_was_held_back_is_delivered_when_the_answer_breaks_off() -> None:
     """It was received; the failure comes after it."""
     inner = ScriptedBackend([["so <EMAIL", bl.Stalled("silent")]], leaves_device=True)

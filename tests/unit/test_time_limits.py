@@ -162,6 +162,12 @@ async def test_a_backend_that_keeps_a_cancellation_to_itself_is_given_up_all_the
     assert await asking == 0
 
 
+async def test_a_failure_in_time_is_passed_on() -> None:
+    """It is the backend's own."""
+    with pytest.raises(bl.RateLimited):
+        await bl.TimeLimits(ScriptedBackend([["a", bl.RateLimited("busy")]]), total_s=5, clock=Clock()).complete("x")
+
+
 async def test_a_router_asks_the_next_after_a_time_limit() -> None:
     """That is what tells it from a deadline."""
     clock = Clock()
