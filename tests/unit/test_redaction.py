@@ -253,6 +253,17 @@ async def test_tool_calls_in_pieces_are_put_together_each_for_itself() -> None:
     ]
 
 
+@pytest.mark.parametrize("depth", [300, 600, 900, 100_000])
+async def test_arguments_that_are_nested_too_deep_are_redacted_as_text(depth: int) -> None:
+    """Neither a crash nor a leak."""
+    inner = ScriptedBackend("ok", leaves_device=True)
+    call = bl.ToolCallPart("1", "a", "[" * depth + '"ada@example.org"' + "]" * depth)
+    await bl.Redaction(inner).complete([bl.Message("user", "x"), bl.Message("assistant", [call])])
+    assert inner.requests[0].messages[1].tool_calls[0].arguments == call.arguments.replace(
+        "ada@example.org", "<EMAIL_1>"
+    )
+
+
 async def test_text_with_logprobs_is_restored_too() -> None:
     """The text is held back as long as need be, the logprobs come at once; they keep the placeholders."""
     pieces = [bl.TextDelta(sequence=0, text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", "!")]

@@ -81,9 +81,12 @@ class Placeholders:
             value = json.loads(text)
         except (ValueError, RecursionError):
             return self.redact(text)
-        redacted = self.redact_value(value)
-        # What holds nothing stays as it was written, to the last space.
-        return text if redacted == value else json.dumps(redacted, ensure_ascii=False)
+        try:
+            redacted = self.redact_value(value)
+            # What holds nothing stays as it was written, to the last space.
+            return text if redacted == value else json.dumps(redacted, ensure_ascii=False)
+        except RecursionError:
+            return self.redact(text)
 
     def redact_value(self, value: Any) -> Any:
         """Return what JSON can hold with placeholders in it; a number in which something is found becomes a text."""
