@@ -157,6 +157,8 @@ class LocalBackend(Backend):
     async def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> Embeddings:
         """Turn texts into vectors with an embedding model, which is loaded (and fetched) if need be.
 
+        Transformers.js pools and normalizes as the model says; WebLLM gives the first token's vector, of any length.
+
         Raises `InvalidRequest` when there is no text, `Unsupported` when the model is none for embeddings, and what a
         load raises.
         """

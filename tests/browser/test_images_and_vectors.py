@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import http.server
 import json
+import lzma
 import struct
 import threading
 import zlib
@@ -81,9 +82,9 @@ def pictures() -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
     server.server_close()
 
 
-def furthest(vectors: list[list[float]]) -> float:
+def furthest(vectors: list[list[float]], what: str = "vector") -> float:
     """How far the vectors are, at most, from those that numpy computed."""
-    pairs = zip(vectors, (each["vector"] for each in EXPECTED), strict=True)
+    pairs = zip(vectors, (each[what] for each in EXPECTED), strict=True)
     return max(abs(a - b) for made, known in pairs for a, b in zip(made, known, strict=True))
 
 
@@ -140,6 +141,34 @@ async def sees(host: bl.Host, catalog: bl.Catalog, device: str) -> None:
     assert stream.response.finish_reason == "cancelled"
     assert set(stream.response.text.split()) == {"red"}
     assert (await llm.complete([ask("What colour is it?", "blue")])).text == "blue"
+
+
+def test_webllm_embeds(tmp_path: Path) -> None:
+    """The same weights, compiled: the first token's vector, with the tokens around a text that its tokenizer wants."""
+
+    async def main() -> None:
+        with FaultServer() as server:
+            for file in (TINY / "webllm").rglob("*.*"):
+                path, data = f"/{file.relative_to(TINY).as_posix()}", file.read_bytes()
+                server.add(path.removesuffix(".xz"), lzma.decompress(data) if path.endswith(".xz") else data)
+            url = f"{server.origin}/webllm/resolve/main/"
+            artifact = bl.Artifact(
+                engine="webllm", device="webgpu", url=url, library=f"{url}bert.wasm", model_type="embedding"
+            )
+            catalog = bl.Catalog([bl.ModelCard(id="bert", type="embedding", artifacts=[artifact])])
+            async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
+                llm = bl.LocalBackend(host, "bert", catalog=catalog)
+                made = await llm.embed(TEXTS)
+                assert furthest(made.vectors, "first") < 1e-4
+                assert made.usage.prompt_tokens == sum(each["tokens"] for each in EXPECTED)
+                with pytest.raises(bl.ContextExceeded) as caught:
+                    await llm.embed("fox " * 40)
+                assert caught.value.data == {"prompt_tokens": 42, "context_window": 32}
+                with pytest.raises(bl.Unsupported, match="cannot chat"):
+                    await llm.complete("hi")
+                assert furthest((await llm.embed(TEXTS)).vectors, "first") < 1e-4
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { MLCEngine } from "@mlc-ai/web-llm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PageError } from "../../web/src/engine/errors.ts";
+import { fetchAround, readAround } from "../../web/src/engine/webllm/around.ts";
 import { chatError, loadError } from "../../web/src/engine/webllm/errors.ts";
 import { findMissingFile } from "../../web/src/engine/webllm/files.ts";
 import { abortReload, readInternals } from "../../web/src/engine/webllm/internals.ts";
@@ -220,6 +221,33 @@ describe("a request", () => {
     expect(toResponseFormat({ type: "structural_tag", structural_tag: {} })).toEqual({ type: "structural_tag", structural_tag: "{}" });
     expect(() => toResponseFormat({ type: "xml" })).toThrow("xml");
     expect(() => toResponseFormat({ type: "json_schema" })).toThrow("schema");
+  });
+});
+
+describe("what stands around a text", () => {
+  const single = [{ SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[SEP]", type_id: 0 } }];
+  const specials = { "[CLS]": { ids: [101] }, "[SEP]": { ids: [102] } };
+
+  it("is in the tokenizer's post-processor, whatever its kind", () => {
+    const template = { type: "TemplateProcessing", single, special_tokens: specials };
+    expect(readAround({ post_processor: template })).toEqual({ before: [101], after: [102] });
+    expect(readAround({ post_processor: { ...template, single: single.slice(1) } })).toEqual({ before: [], after: [102] });
+    expect(readAround({ post_processor: { type: "BertProcessing", sep: ["[SEP]", 102], cls: ["[CLS]", 101] } })).toEqual({ before: [101], after: [102] });
+    for (const tokenizer of [null, {}, { post_processor: null }, { post_processor: { type: "ByteLevel" } }, { post_processor: { ...template, single: [1] } }]) {
+      expect(readAround(tokenizer)).toEqual({ before: [], after: [] });
+    }
+  });
+
+  it("is read from where WebLLM keeps the model, else from its server", async () => {
+    const kept = new FakeCaches();
+    vi.stubGlobal("caches", kept);
+    const text = JSON.stringify({ post_processor: { type: "TemplateProcessing", single, special_tokens: specials } });
+    vi.stubGlobal("fetch", (url: string) => Promise.resolve(new Response(url.endsWith("/tokenizer.json") ? text : null)));
+    const signal = new AbortController().signal;
+    expect(await fetchAround("https://hub.example/m/", signal)).toEqual({ before: [101], after: [102] });
+    kept.store("webllm/model", "https://hub.example/m/tokenizer.json", "{}");
+    expect(await fetchAround("https://hub.example/m/", signal)).toEqual({ before: [], after: [] });
+    vi.unstubAllGlobals();
   });
 });
 

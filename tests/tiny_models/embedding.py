@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -31,12 +32,14 @@ WIDTH, HEADS, LAYERS, INNER, POSITIONS = 16, 2, 2, 32, 32
 TEXTS = ["the quick fox runs over the lazy dog .", "a dog sleeps", "Is the moon a fox?", "xyz", "The Fox"]
 
 
-def make_embedding(folder: Path) -> None:
-    """Write a BERT, and what it makes of some texts by numpy alone."""
+def vocabulary() -> dict[str, Any]:
+    """Return its tokenizer.json."""
+    return tokenizer(BERT_WORDS, ["[PAD]", "[UNK]", "[CLS]", "[SEP]"], ("[CLS]", "[SEP]"))
+
+
+def random_weights(count: int) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+    """Return the tables of ``count`` words and the layers, always the same."""
     random = np.random.default_rng(7)
-    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    words = tokenizer(BERT_WORDS, specials, ("[CLS]", "[SEP]"))
-    count = len(words["model"]["vocab"])
 
     def matrix(*shape: int) -> Array:
         return random.normal(0, 0.5, shape).astype(np.float32)
@@ -49,6 +52,14 @@ def make_embedding(folder: Path) -> None:
         | {"up_bias": matrix(INNER), "norm1": 1 + matrix(WIDTH) / 5, "norm2": 1 + matrix(WIDTH) / 5}
         for _ in range(LAYERS)
     ]
+    return tables, layers
+
+
+def make_embedding(folder: Path) -> None:
+    """Write a BERT, and what it makes of some texts by numpy alone."""
+    words = vocabulary()
+    count = len(words["model"]["vocab"])
+    tables, layers = random_weights(count)
     write_bert(folder / "onnx" / "model.onnx", tables, layers)
     write(folder / "tokenizer.json", words)
     write(
@@ -73,7 +84,9 @@ def make_embedding(folder: Path) -> None:
         (ran,) = session.run(None, {name: np.array(data, np.int64) for name, data in feeds.items()})
         assert np.abs(np.asarray(ran)[0] - states).max() < 1e-4, "the graph is not what numpy computes"
         mean = states.mean(0)
-        expected.append({"text": text, "tokens": len(ids), "vector": (mean / np.linalg.norm(mean)).round(6).tolist()})
+        vectors = {"vector": mean / np.linalg.norm(mean), "first": states[0]}
+        rounded = {name: vector.astype(float).round(6).tolist() for name, vector in vectors.items()}
+        expected.append({"text": text, "tokens": len(ids), **rounded})
     write(folder / "expected.json", expected)
 
 

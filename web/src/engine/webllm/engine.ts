@@ -6,6 +6,7 @@ import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
 import { gpuError, GpuWatch } from "../gpu.ts";
 import type { LoadOrder } from "../protocol.ts";
+import { fetchAround } from "./around.ts";
 import { loadError } from "./errors.ts";
 import { findMissingFile } from "./files.ts";
 import { abortReload } from "./internals.ts";
@@ -48,7 +49,8 @@ export class WebLlmEngine implements Engine {
       await Promise.race([watch.guard(loading, (fault) => gpuError(fault, order.model)), left]);
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       if (watch.fault !== null) throw gpuError(watch.fault, order.model);
-      return new WebLlmModel(engine, order.model, watch, record.model_type === ModelType.embedding);
+      const around = record.model_type === ModelType.embedding ? await fetchAround(folderOf(record), signal) : null;
+      return new WebLlmModel(engine, order.model, watch, around);
     } catch (error) {
       watch.destroy();
       await engine.unload().catch(() => undefined); // what it was doing has failed already
@@ -97,10 +99,11 @@ function resolve(url: string, base: string, parameter: string): string {
 async function explain(error: unknown, record: ModelRecord): Promise<PageError> {
   const known = loadError(error, record.model_id);
   if (known.code !== "load_failed") return known;
+  return (await findMissingFile({ folder: folderOf(record), library: record.model_lib }, record.model_id)) ?? known;
+}
+
+/** Where WebLLM reads the model's files. */
+function folderOf(record: ModelRecord): string {
   const folder = record.model.endsWith("/") ? record.model : `${record.model}/`;
-  const files = {
-    folder: /\/resolve\/.+\//.test(folder) ? folder : `${folder}resolve/main/`,
-    library: record.model_lib,
-  };
-  return (await findMissingFile(files, record.model_id)) ?? known;
+  return /\/resolve\/.+\//.test(folder) ? folder : `${folder}resolve/main/`;
 }

@@ -19,6 +19,8 @@ export interface Internals {
   /** Have what ends an answer in the template fed before the next turn. */
   endAnswers(): void;
   countTokens(text: string): number | null;
+  /** A text's tokens, without those that stand around it. */
+  encode(text: string): readonly number[] | null;
   /** Tokens in the KV cache now. */
   filled(): number | null;
   /** Forward passes of one token in the last answer. */
@@ -73,6 +75,10 @@ export function readInternals(engine: object, model: string): Internals {
     countTokens: (text) => {
       const encoded = call(tokenizer, "encode", text);
       return encoded instanceof Int32Array || Array.isArray(encoded) ? encoded.length : null;
+    },
+    encode: (text) => {
+      const encoded = call(tokenizer, "encode", text);
+      return encoded instanceof Int32Array ? [...encoded] : null;
     },
     filled: () => asNumber(field(pipeline, "filledKVCacheLength")),
     decoded: () => asNumber(field(pipeline, "curRoundDecodingTotalTokens")),

@@ -8,6 +8,7 @@ import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
 import type { ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
 import type { TokenLogprob } from "../protocol.ts";
 import { StopFilter } from "../text.ts";
+import type { Around } from "./around.ts";
 import { chatError } from "./errors.ts";
 import { readInternals, type Internals } from "./internals.ts";
 import { toWebLlm } from "./request.ts";
@@ -22,16 +23,17 @@ export class WebLlmModel implements LoadedModel {
   readonly #engine: MLCEngine;
   readonly #name: string;
   readonly #watch: GpuWatch;
-  readonly #embeds: boolean;
+  /** Of a model for embeddings. */
+  readonly #around: Around | null;
   readonly #internals: Internals;
   /** Of the chat that runs. */
   #signal: AbortSignal | null = null;
 
-  constructor(engine: MLCEngine, name: string, watch: GpuWatch, embeds: boolean) {
+  constructor(engine: MLCEngine, name: string, watch: GpuWatch, around: Around | null) {
     this.#engine = engine;
     this.#name = name;
     this.#watch = watch;
-    this.#embeds = embeds;
+    this.#around = around;
     this.#internals = readInternals(engine, name);
     this.#internals.takeTextsLiterally();
     this.#internals.endAnswers();
@@ -45,7 +47,7 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
-    if (this.#embeds) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
+    if (this.#around !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
     const messages = await this.#messages(request.messages, signal);
     if (messages === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
     const { request: body, warnings } = toWebLlm({ ...request, messages });
@@ -149,11 +151,17 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async embed({ input }: EmbedRequest): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
-    if (!this.#embeds) {
+    const around = this.#around;
+    if (around === null) {
       throw new PageError("unsupported", `"${this.#name}" is no embedding model`, { model: this.#name });
     }
     try {
-      const answer = await this.#guard(this.#engine.embeddings.create({ input: [...input] }));
+      const tokens = input.map((text) => {
+        const inner = this.#internals.encode(text);
+        if (inner === null) throw new PageError("unsupported", "this engine cannot tokenize for this model");
+        return [...around.before, ...inner, ...around.after];
+      });
+      const answer = await this.#guard(this.#engine.embeddings.create({ input: tokens }));
       return { vectors: answer.data.map(({ embedding }) => embedding), tokens: answer.usage.prompt_tokens };
     } catch (error) {
       throw chatError(error, 0);
