@@ -16,7 +16,7 @@ PACKAGE = Path(browserllm.__file__).parent
 
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
-    {"clock", "errors", "facts", "types", "device", "version"},
+    {"clock", "errors", "facts", "nesting", "types", "device", "version"},
     {"request", "images", "host", "script", "store", "store_sqlite"},
     {"stream", "channel", "store_host"},
     {"backend", "scripted_files"},

@@ -17,6 +17,7 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest
+from ..nesting import decode_json
 from ..stream import Draft
 from ..types import (
     AudioPart,
@@ -106,7 +107,7 @@ class Anthropic(CloudBackend):
 
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
         """Return the models of one page, and the last one's id when there are more."""
-        page = msgspec.json.decode(body, type=_ModelPage)
+        page = decode_json(body, _ModelPage)
         models = [
             ModelInfo(id=each.id, name=each.display_name, context_window=each.max_input_tokens) for each in page.data
         ]

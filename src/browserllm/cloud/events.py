@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from ..errors import ProtocolError
+from ..nesting import decode_json
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """The largest event, in bytes of the stream (an image may be in one)."""
@@ -39,7 +40,7 @@ class Event(msgspec.Struct, frozen=True):
         A number that came as a text is taken for one.
         """
         try:
-            return msgspec.json.decode(self.data, type=kind, strict=False)
+            return decode_json(self.data, kind, strict=False)
         except (msgspec.DecodeError, RecursionError) as error:
             start = self.data if len(self.data) <= QUOTE else self.data[:QUOTE] + "…"
             raise ProtocolError(f"an event of the stream is not what was agreed ({error}): {start!r}") from None

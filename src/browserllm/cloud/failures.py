@@ -20,6 +20,7 @@ from ..errors import (
     Timeout,
     Unavailable,
 )
+from ..nesting import decode_json
 from .http import HttpResponse
 
 MAX_QUOTE = 500
@@ -148,7 +149,7 @@ async def read_error_body(response: HttpResponse) -> Any:
         # The status says more than the connection that broke after it.
         return ""
     try:
-        return msgspec.json.decode(body)
+        return decode_json(body, object)
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
 

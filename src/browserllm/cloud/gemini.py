@@ -15,6 +15,7 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest
+from ..nesting import decode_json
 from ..stream import Draft
 from ..types import (
     AudioPart,
@@ -103,7 +104,7 @@ class Gemini(CloudBackend):
 
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
         """Return the models of one page that answer chats, and what asks for the next one."""
-        page = msgspec.json.decode(body, type=_ModelPage)
+        page = decode_json(body, _ModelPage)
         models = [
             ModelInfo(
                 id=each.name.removeprefix("models/"),

@@ -11,10 +11,9 @@ import os
 from collections.abc import Sequence
 from typing import Any, cast
 
-import msgspec
-
 from ..backend import unsupported
 from ..errors import InvalidRequest
+from ..nesting import decode_json
 from ..stream import Draft
 from ..types import (
     AudioPart,
@@ -83,7 +82,7 @@ def arguments_object(call: ToolCallPart) -> dict[str, Any]:
     if not call.arguments.strip():
         return {}
     try:
-        value = msgspec.json.decode(call.arguments)
+        value = decode_json(call.arguments, object)
     except (ValueError, RecursionError):
         value = None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"INVALID_JSON": call.arguments}

@@ -18,6 +18,7 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError, Unavailable
+from ..nesting import decode_json
 from ..stream import Delta, Draft
 from ..types import (
     AudioPart,
@@ -122,7 +123,7 @@ class Ollama(CloudBackend):
 
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
         """Return the models that the server has."""
-        models = msgspec.json.decode(body, type=_Tags).models
+        models = decode_json(body, _Tags).models
         self._passed_on |= {name for each in models if each.remote_host for name in (each.name, each.model)}
         return [ModelInfo(id=each.model or each.name, downloaded=not each.remote_host) for each in models], None
 
@@ -132,7 +133,7 @@ class Ollama(CloudBackend):
         try:
             if response.status != 200:
                 raise await self._failure(response, self._place(model, response))
-            shown = msgspec.json.decode(await response.read(), type=_Shown)
+            shown = decode_json(await response.read(), _Shown)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"{self.name!r} did not say where {model!r} runs ({error}); nothing was sent") from None
         finally:

@@ -14,6 +14,7 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest
+from ..nesting import decode_json
 from ..stream import Draft
 from ..types import (
     AudioPart,
@@ -266,7 +267,7 @@ class OpenAI(CloudBackend):
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
         """Return the models; they come as one page."""
         # Together sends the list itself.
-        models = msgspec.json.decode(body, type=_Models | list[_Model])
+        models: _Models | list[_Model] = decode_json(body, _Models | list[_Model])
         listed = models.data if isinstance(models, _Models) else models
         return [
             ModelInfo(

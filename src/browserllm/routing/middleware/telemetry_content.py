@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ...nesting import decode_json
 from ...stream import Delta
 from ...types import (
     AudioPart,
@@ -107,7 +108,7 @@ def _media(part: ImagePart | AudioPart) -> dict[str, Any]:
 
 def _arguments(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return decode_json(text, object)
     except msgspec.DecodeError:
         return text
 

@@ -1,0 +1,52 @@
+"""JSON from somebody else, read with a bound on its depth.
+
+In a process, JSON that is nested too deeply is a RecursionError. In a page its decoder runs out of WebAssembly's stack,
+and Python with it: nothing after that answers any more.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+T = TypeVar("T")
+
+MAX_DEPTH = 200
+"""How many lists and objects may lie in each other. Nothing that means something comes near it."""
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
+
+@overload
+def decode_json(text: bytes | str, kind: type[T], *, strict: bool = True) -> T: ...
+@overload
+def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any: ...
+def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any:
+    """Decode as `msgspec.json.decode` does; raises RecursionError for what is nested deeper than `MAX_DEPTH`."""
+    if _opened(text) > MAX_DEPTH and _depth(text.encode() if isinstance(text, str) else text) > MAX_DEPTH:
+        raise RecursionError(f"JSON is nested more than {MAX_DEPTH} deep")
+    return msgspec.json.decode(text, type=kind, strict=strict)
+
+
+def _opened(text: bytes | str) -> int:
+    """Count what could nest: for nearly every text that is enough to know."""
+    if isinstance(text, str):
+        return text.count("[") + text.count("{")
+    return text.count(b"[") + text.count(b"{")
+
+
+def _depth(text: bytes) -> int:
+    """Return how deep the text goes, or something above `MAX_DEPTH` where it goes deeper."""
+    depth = deepest = 0
+    for token in _TOKENS.finditer(text):
+        first = token.group()[:1]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                break
+        elif first in b"]}":
+            depth -= 1
+    return deepest
