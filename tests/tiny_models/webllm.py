@@ -1,4 +1,4 @@
-"""The BERT of `embedding.py` compiled for WebLLM, by the parts of `models/pocket/compile` (its README says how they work).
+"""The BERT of `embedding.py` compiled for WebLLM, by `models/pocket/compile` (its README says how that works).
 
 Run by itself, because it needs TVM (two minutes the first time); `tests/tiny/webllm` comes out of it:
 
