@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from ...errors import InvalidRequest
+from ...nesting import decode_json
 from .detectors import Detector, Span
 
 _KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
@@ -45,7 +46,7 @@ class Placeholders:
         self.reserve(text)
         if "\\" in text:
             with suppress(ValueError, RecursionError):
-                self.reserve(json.dumps(json.loads(text), ensure_ascii=False))
+                self.reserve(json.dumps(_loads(text), ensure_ascii=False))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -78,7 +79,7 @@ class Placeholders:
     def redact_json(self, text: str) -> str:
         """Return JSON with placeholders in its strings, names and numbers; what is no JSON is redacted as text."""
         try:
-            value = json.loads(text)
+            value = _loads(text)
         except (ValueError, RecursionError):
             return self.redact(text)
         try:
@@ -180,6 +181,12 @@ def merge(spans: Iterable[Span]) -> list[Span]:
         merged[-1] = Span(last.start, max(last.end, span.end), span.kind if length > longest else last.kind)
         longest = max(longest, length)
     return merged
+
+
+def _loads(text: str) -> Any:
+    # Looked at first by what knows a bound on the depth; msgspec itself would round long numbers.
+    decode_json(text, Any)
+    return json.loads(text)
 
 
 def _any_of(texts: Iterable[str]) -> re.Pattern[str] | None:
