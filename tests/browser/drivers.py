@@ -92,13 +92,13 @@ class InPage(Driver):
 class Launched(Driver):
     """CPython and its browser, in a loop of its own thread (Playwright holds the test's)."""
 
-    def __init__(self, profile: Path, **options: Any) -> None:
-        """Launch a browser on ``profile``; `close` ends it."""
+    def __init__(self, profile: Path, *, flags: str = "", **options: Any) -> None:
+        """Launch a browser on ``profile``, with ``flags`` on its command line; `close` ends it."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("BROWSERLLM_BROWSER_FLAGS", FLAG)
+            patch.setenv("BROWSERLLM_BROWSER_FLAGS", f"{FLAG} {flags}")
             self.host: bl.Host = self.run(bl.connect(profile=profile, **options))
         self._devtools = self.run(DevTools.open(profile))
 
@@ -121,10 +121,12 @@ class Launched(Driver):
         """Read the caches through DevTools."""
         return self.run(self._devtools.evaluate(DIGESTS, [[file.cache, file.url] for file in files]))
 
-    def set_offline(self, offline: bool) -> None:
-        """Take the page's network away, or give it back."""
-        conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-        self.run(self._devtools.send("Network.emulateNetworkConditions", **conditions))
+    def set_network(self, *, offline: bool = False, connection: str = "none") -> None:
+        """Take the page's network away or give it back, of this type (one of the DevTools protocol's names)."""
+        # Chromium forgets the type of a network that is neither away nor slow.
+        latency = 0 if connection == "none" else 1
+        conditions = {"offline": offline, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.run(self._devtools.send("Network.emulateNetworkConditions", **conditions, connectionType=connection))
 
     def close(self) -> None:
         """End the browser and the loop."""

@@ -74,7 +74,7 @@ class Outside(World):
         return self.driver.run(getattr(routing_scenarios, function)(*args, **host, **options))
 
     def set_offline(self, offline: bool) -> None:
-        self.driver.set_offline(offline)
+        self.driver.set_network(offline=offline)
 
 
 @pytest.fixture(scope="module")
