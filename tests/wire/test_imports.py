@@ -18,7 +18,7 @@ PACKAGE = Path(browserllm.__file__).parent
 LAYERS: list[set[str]] = [
     {"clock", "errors", "facts", "nesting", "types", "device", "version"},
     {"request", "images", "host", "script", "store", "store_sqlite"},
-    {"stream", "channel", "store_host"},
+    {"stream", "channel", "store_host", "toolcalls"},
     {"backend", "scripted_files"},
     {"cloud", "hosts", "models", "routing", "scripted"},
     {"local"},
@@ -62,6 +62,7 @@ def modules_after(code: str) -> set[str]:
         "import browserllm; browserllm.LocalBackend(None)",
         "import browserllm; browserllm.connect(); browserllm.ModelManager(None)",
         "import browserllm; browserllm.OpenAI('gpt-6-luna', api_key='k')",
+        "import browserllm; browserllm.Anthropic('m'); browserllm.Gemini('m'); browserllm.Ollama('m')",
         "import browserllm; browserllm.Router([browserllm.OpenAI('gpt-6-luna', api_key='k')])",
     ],
 )
