@@ -75,9 +75,14 @@ def booted(context: BrowserContext, site_url: str) -> Page:
 
 
 def test_a_start_fetches_the_standard_library_only_when_it_is_needed(restored: Page) -> None:
-    """What the chat app imports is there already; a module that is not in the snapshot fetches the archive, once."""
+    """What the chat app, clouds and routers import is there; another module fetches the archive, once."""
     assert "snapshot.bin" in run_python(restored, FETCHED)
     run_python(restored, "import browserllm, browserllm.app.page")
+    run_python(
+        restored,
+        "import browserllm as bl\nbl.Router([bl.OpenAI('m'), bl.Anthropic('m'), bl.Gemini('m'), bl.Ollama('m')])\n1",
+    )
+    run_python(restored, "from browserllm.cloud.http import open_client\nopen_client()\n1")
     assert "python_stdlib.zip" not in run_python(restored, FETCHED)
     assert run_python(restored, "import colorsys; colorsys.rgb_to_hsv(1, 1, 1)[2]") == 1
     assert run_python(restored, "import wave; 1") == 1
