@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -55,6 +55,36 @@ def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
     _check_ranges(request)
     _check_messages(request.messages)
     return request
+
+
+class ToolChoice(NamedTuple):
+    """Whether the model may, must or must not call tools; ``name`` is the one that it must call."""
+
+    mode: Literal["auto", "none", "required", "named"]
+    name: str = ""
+
+
+def tool_choice_of(request: ChatRequest) -> ToolChoice | None:
+    """Return what the request says, or ``None``. Raises `InvalidRequest` for anything else, or an unknown tool."""
+    choice = request.tool_choice
+    if choice is None:
+        return None
+    if choice in ("auto", "none", "required"):
+        if not request.tools and choice == "required":
+            raise InvalidRequest("tool_choice='required' needs tools", parameter="tool_choice")
+        return ToolChoice(choice)
+    name: Any = None
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        name = cast("dict[str, Any]", function).get("name") if isinstance(function, dict) else choice.get("name")
+    if not isinstance(name, str) or name not in {tool.name for tool in request.tools}:
+        known = ", ".join(repr(tool.name) for tool in request.tools) or "there are none"
+        raise InvalidRequest(
+            f"tool_choice={choice!r} is not valid; use 'auto', 'none', 'required', or {{'name': ...}} with one of the "
+            f"tools ({known})",
+            parameter="tool_choice",
+        )
+    return ToolChoice("named", name)
 
 
 def _check_names(options: Mapping[str, Any]) -> None:

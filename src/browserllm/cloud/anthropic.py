@@ -18,6 +18,7 @@ import msgspec
 from ..backend import unsupported
 from ..errors import InvalidRequest
 from ..nesting import decode_json
+from ..request import tool_choice_of
 from ..stream import Draft
 from ..types import (
     AudioPart,
@@ -36,7 +37,7 @@ from .base import CloudBackend
 from .failures import Place, VendorError
 from .history import arguments_object, parts_of, signature_for
 from .http import Secret
-from .parts import Media, json_format_of, media_of, tool_choice_of
+from .parts import Media, json_format_of, media_of
 from .prices import ANTHROPIC
 from .reader import Reader
 

@@ -16,6 +16,7 @@ import msgspec
 from ..backend import unsupported
 from ..errors import InvalidRequest
 from ..nesting import decode_json
+from ..request import tool_choice_of
 from ..stream import Draft
 from ..types import (
     AudioPart,
@@ -35,7 +36,7 @@ from .failures import Place, VendorError
 from .gemini_reader import GeminiReader, read_error
 from .history import arguments_object, parts_of, signature_for, tool_name_of
 from .http import Secret
-from .parts import Media, json_format_of, media_of, tool_choice_of
+from .parts import Media, json_format_of, media_of
 from .prices import GEMINI
 from .reader import Reader
 

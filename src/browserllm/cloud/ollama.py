@@ -19,6 +19,7 @@ import msgspec
 from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError, Unavailable
 from ..nesting import decode_json
+from ..request import tool_choice_of
 from ..stream import Delta, Draft
 from ..types import (
     AudioPart,
@@ -38,7 +39,7 @@ from .failures import Place, VendorError
 from .history import arguments_object, parts_of, tool_name_of
 from .http import Secret
 from .ollama_reader import OllamaReader, read_error
-from .parts import Media, json_format_of, media_of, tool_choice_of
+from .parts import Media, json_format_of, media_of
 from .reader import Reader
 
 # Our field, theirs.

@@ -15,6 +15,7 @@ import msgspec
 from ..backend import unsupported
 from ..errors import InvalidRequest
 from ..nesting import decode_json
+from ..request import tool_choice_of
 from ..stream import Draft
 from ..types import (
     AudioPart,
@@ -31,7 +32,7 @@ from .base import CloudBackend, CloudOptions
 from .failures import Place, VendorError
 from .http import Secret
 from .openai_reader import ChatCompletionReader, read_error
-from .parts import json_format_of, media_of, tool_choice_of
+from .parts import json_format_of, media_of
 from .presets import PRESETS, Preset, PresetName
 from .prices import OPENAI
 from .reader import Reader

@@ -1,0 +1,316 @@
+"""One call, in any of the ways that models write one, from a `Reader` into a name and JSON arguments."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from ..types import Tool
+from .lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
+
+_NAME_KEYS = {"name", "function", "tool", "tool_name", "function_name", "tool_call"}
+_ARGUMENT_KEYS = {"arguments", "parameters", "args", "input"}
+_BESIDE = {"type", "id"}
+_KNOWN_KEYS = _NAME_KEYS | _ARGUMENT_KEYS | _BESIDE
+_NAME = re.compile(r"[\w.:/-]+")
+_IDENTIFIER = re.compile(r"\w+")
+_PARAMETER = "<parameter="
+MAX_NAME = 256
+
+
+class NoCall(Exception):  # noqa: N818 (a way to say no, not a failure)
+    """What looked like a call is none."""
+
+
+class _Call:
+    """A call in the making: what is written before its name is known is held."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.begun = False
+        self.has_arguments = False
+        self.held: list[str] = []
+
+
+class CallReader:
+    """Reads calls of some tools. ``begin`` is told a call's name, then ``write`` pieces of its arguments.
+
+    Once a call has begun, whatever follows, it is one; before that `NoCall` says that it is none.
+    """
+
+    def __init__(
+        self, reader: Reader, tools: Sequence[Tool], begin: Callable[[str], None], write: Callable[[str], None]
+    ) -> None:
+        """Read from ``reader``."""
+        self.calls = 0
+        self._reader = reader
+        self._properties = {tool.name: _properties(tool) for tool in tools}
+        self._tell = begin
+        self._pass = write
+
+    def read(self, char: str, *, tagged: bool) -> Steps[None]:
+        """Read the call that begins with ``char``; without a tag around it, its tool must be known."""
+        call = _Call()
+        try:
+            if char == "{":
+                yield from self._members(call, tagged=tagged)
+            elif char == "<" and (yield from self._reader.one_of(("<function=",))):
+                yield from self._xml(call)
+            elif char.isalpha() or char == "_":
+                yield from self._named(call, tagged=tagged)
+            else:
+                raise NoCall
+        except NoCall:
+            if not call.begun:
+                raise
+        else:
+            if not call.has_arguments:
+                call.held.append("{}")
+            self._begin(call)
+
+    def _members(self, call: _Call, *, tagged: bool, nested: bool = False) -> Steps[None]:
+        """Read ``{"name": ..., "arguments": {...}}``, its members in any order."""
+        reader = self._reader
+        reader.at += 1
+        others = False
+        while True:
+            yield from reader.blanks()
+            char = yield from reader.peek()
+            if char in ",;])" and char:
+                reader.at += 1
+                continue
+            closed = char == "" or (yield from reader.stands(reader.closer))
+            if closed or char == "}":
+                reader.at += not closed
+                # Whole is a call with its arguments; an end that was forgotten, or did not come, adds nothing to it.
+                if not nested and not (call.name and (call.has_arguments or not (others or closed))):
+                    raise NoCall
+                return
+            key = yield from self._key()
+            if not (tagged or call.begun or key in _KNOWN_KEYS or key in self._properties):
+                raise NoCall
+            yield from reader.blanks()
+            if key in _NAME_KEYS and not call.name:
+                if (yield from reader.need()) == "{":
+                    yield from self._members(call, tagged=tagged, nested=True)
+                    continue
+                call.name = yield from self._text_value()
+                self._check_name(call.name, tagged=tagged)
+                if call.has_arguments:
+                    self._begin(call)
+            elif key in _ARGUMENT_KEYS and not call.has_arguments:
+                yield from self._arguments(call)
+            elif key in self._properties and not call.name:
+                call.name = key  # {"tool": {its arguments}}
+                yield from self._arguments(call)
+            else:
+                others = others or key not in _BESIDE
+                yield from read_value(reader, lambda _: self._check_held(call))
+
+    def _key(self) -> Steps[str]:
+        reader = self._reader
+        if (yield from reader.peek()) in "\"'":
+            key = yield from self._text_value()
+        else:
+            key = yield from read_word(reader, ":=,}")
+        yield from reader.blanks()
+        if (yield from reader.need()) not in ":=":
+            raise NoCall
+        reader.at += 1
+        return key
+
+    def _named(self, call: _Call, *, tagged: bool) -> Steps[None]:
+        """Read ``name(key=value)``, Mistral's ``name[ARGS]{...}``, or ``name`` and an object after it."""
+        reader = self._reader
+        name = yield from self.name()
+        printed = name == "print" and (yield from reader.peek()) == "("
+        if printed:  # Gemma was shown to print what a call gives
+            reader.at += 1
+            name = yield from self.name()
+        self._check_name(name, tagged=tagged)
+        call.name = name
+        if (yield from reader.peek()) == "(":
+            yield from self._keywords(call)
+            if printed and (yield from reader.peek()) == ")":
+                reader.at += 1
+            return
+        marked = yield from reader.one_of(("[ARGS]",))
+        yield from reader.blanks()
+        if (yield from reader.peek()) != "{" or not (marked or tagged):
+            raise NoCall
+        yield from self._arguments(call)
+
+    def _keywords(self, call: _Call) -> Steps[None]:
+        """Read Python's arguments as an object; those without a name have the tool's own names, in its order."""
+        reader = self._reader
+        reader.at += 1
+        unnamed = iter(self._properties.get(call.name, {}))
+        comma = "{"
+        while True:
+            yield from reader.blanks()
+            char = yield from reader.need()
+            if char in ",)":
+                reader.at += 1
+                if char == ",":
+                    continue
+                if comma == "{":
+                    self._open(call)
+                    self._write(call, comma)
+                self._write(call, "}")
+                return
+            name = yield from self.name(_IDENTIFIER)
+            mark = reader.at - len(name)
+            equals = yield from reader.one_of(("=", "=="))
+            if equals != "=":
+                if comma == "{" and char == "{":
+                    yield from self._arguments(call)  # one object is all of them
+                    yield from reader.blanks()
+                    reader.at += (yield from reader.peek()) == ")"
+                    return
+                reader.at = mark
+                name = next(unnamed, "")
+                if not name:
+                    raise Broken if call.begun else NoCall
+            self._open(call)
+            self._write(call, f"{comma}{json.dumps(name, ensure_ascii=False)}: ")
+            comma = ", "
+            yield from reader.blanks()
+            yield from read_value(reader, lambda text: self._write(call, text), ends=",)")
+
+    def _xml(self, call: _Call) -> Steps[None]:
+        """Read ``name>`` and then JSON, or ``<parameter=key>value</parameter>`` for each argument."""
+        reader = self._reader
+        call.name = yield from self._until(">")
+        self._check_name(call.name, tagged=True)
+        yield from reader.blanks()
+        if (yield from reader.peek()) == "{":
+            yield from self._arguments(call)
+        else:
+            types = self._properties.get(call.name, {})
+            comma = "{"
+            while (yield from reader.one_of((_PARAMETER,))):
+                self._open(call)
+                key = yield from self._until(">")
+                value = yield from self._until("</parameter>")
+                self._write(call, f"{comma}{json.dumps(key, ensure_ascii=False)}: {_typed(value, types.get(key))}")
+                comma = ", "
+                yield from reader.blanks()
+            if comma == "{":
+                self._open(call)
+                self._write(call, comma)
+            self._write(call, "}")
+        yield from reader.blanks()
+        yield from reader.one_of(("</function>",))
+
+    # The parts of a call
+
+    def _arguments(self, call: _Call) -> Steps[None]:
+        reader = self._reader
+        char = yield from reader.need()
+        if char == "{":
+            self._open(call)
+            yield from read_value(reader, lambda text: self._write(call, text))
+            return
+        value = yield from self._value()
+        if char in "\"'":  # JSON in a text, as OpenAI has it
+            value = repair(_decoded(value)) or value
+        self._open(call)
+        self._write(call, "{}" if value == "null" else value)
+
+    def _text_value(self) -> Steps[str]:
+        return _decoded((yield from self._value()))
+
+    def _value(self) -> Steps[str]:
+        """Take a value that must be whole before anything can be done with it; return it as JSON."""
+        written: list[str] = []
+        begin = self._reader.at
+
+        def write(text: str) -> None:
+            written.append(text)
+            if self._reader.at - begin > MAX_HELD:
+                raise Broken
+
+        yield from read_value(self._reader, write)
+        return "".join(written)
+
+    def name(self, pattern: re.Pattern[str] = _NAME) -> Steps[str]:
+        """Take a name; an empty text where there is none."""
+        reader = self._reader
+        name = ""
+        while (yield from reader.peek()) and (some := reader.run(pattern)):
+            name += some
+            if len(name) > MAX_NAME:
+                raise NoCall
+        return name
+
+    def _until(self, end: str) -> Steps[str]:
+        """Take a text up to ``end``, and that."""
+        reader = self._reader
+        begin = reader.at
+        reader.marks.append(begin)
+        while not (yield from reader.stands(end)):
+            yield from reader.need()
+            reader.at += 1
+            if reader.at - begin > MAX_HELD:
+                raise Broken
+        text = reader.since(begin)
+        reader.marks.remove(begin)
+        reader.at += len(end)
+        return text
+
+    def _check_name(self, name: str, *, tagged: bool) -> None:
+        if not name or len(name) > MAX_NAME or not (tagged or name in self._properties):
+            raise NoCall
+
+    def _check_held(self, call: _Call) -> None:
+        if not call.begun and self._reader.at - self._reader.marks[0] > MAX_HELD:
+            raise Broken
+
+    def _open(self, call: _Call) -> None:
+        call.has_arguments = True
+        if call.name:
+            self._begin(call)
+
+    def _begin(self, call: _Call) -> None:
+        if not call.begun:
+            call.begun = True
+            self.calls += 1
+            self._reader.marks.clear()  # nothing of it will be read again
+            self._tell(call.name)
+            self._pass("".join(call.held))
+
+    def _write(self, call: _Call, text: str) -> None:
+        if call.begun:
+            self._pass(text)
+        else:
+            call.held.append(text)
+            self._check_held(call)
+
+
+def _properties(tool: Tool) -> dict[str, Any]:
+    found = tool.parameters.get("properties")
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _decoded(written: str) -> str:
+    """Return a JSON text's text; anything else as it is written."""
+    try:
+        value = msgspec.json.decode(written)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return written
+    return value if isinstance(value, str) else written
+
+
+def _typed(value: str, schema: Any) -> str:
+    """Return a value that was written without quotes as JSON of the type that its schema says."""
+    value = value.removeprefix("\n").removesuffix("\n")
+    kind = cast("dict[str, Any]", schema).get("type") if isinstance(schema, dict) else None
+    if kind != "string":
+        written = repair(value)
+        if written is not None and (kind is not None or not written.startswith('"')):
+            return written
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,180 @@
+"""How each family of models wants tools in its prompt, writes calls, and takes results: facts of their chat templates.
+
+The engines' templates take texts in roles and nothing else, so the tools become part of a message, calls a text of the
+assistant, and results messages. A call is rendered as the family's models write it: WebLLM compares the history with
+what the model said, and goes on in its KV cache where they are equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ..types import Tool, ToolCallPart, ToolResultPart
+
+FormatName = Literal["pocket", "hermes", "llama", "mistral", "ministral", "phi", "gemma"]
+
+
+class ToolFormat(NamedTuple):
+    """One family's way.
+
+    ``place`` is where the tools stand, which ``describe`` writes: in the system message, or before the first user
+    message. A call is ``before_call``, its name, ``between``, its arguments, ``after_call``. All calls of a turn have
+    ``begin`` before them, ``separator`` between them and ``end`` after them; ``trigger`` is how one shows that it
+    begins. ``result_role`` is the role of results, and ``result`` what stands around one; neighbours become one message
+    when the role is ``user``. ``default_system`` is what the template says for itself where there is no system message.
+    ``several`` says that a turn may hold several calls.
+    """
+
+    name: FormatName
+    describe: Callable[[Sequence[Tool]], str]
+    before_call: str
+    between: str
+    after_call: str
+    trigger: str
+    begin: str = ""
+    separator: str = "\n"
+    end: str = ""
+    place: Literal["system", "user"] = "system"
+    result_role: Literal["tool", "user"] = "user"
+    result: tuple[str, str] = ("<tool_response>\n", "\n</tool_response>")
+    default_system: str = ""
+    several: bool = True
+    has_ids: bool = False
+
+    def call(self, call: ToolCallPart) -> str:
+        """Return one call as the model writes it."""
+        identity = f', "id": "{short_id(call.id)}"' if self.has_ids else ""
+        after = identity + self.after_call
+        return f"{self.before_call}{call.name}{self.between}{call.arguments.strip() or '{}'}{after}"
+
+    def calls(self, calls: Sequence[ToolCallPart]) -> str:
+        """Return all calls of a turn."""
+        return self.begin + self.separator.join(map(self.call, calls)) + self.end
+
+    def said(self, text: str, calls: Sequence[ToolCallPart]) -> str:
+        """Return an assistant's turn."""
+        gap = "\n" if text and calls and not text.endswith("\n") else ""
+        return text + gap + (self.calls(calls) if calls else "")
+
+    def answered(self, result: ToolResultPart) -> str:
+        """Return one result. There is no place for the mark of an error, so the words say it."""
+        content = f"Error: {result.content}" if result.is_error else result.content
+        if self.has_ids:
+            content = json.dumps({"content": content, "call_id": short_id(result.id)}, ensure_ascii=False)
+        return self.result[0] + content + self.result[1]
+
+
+def short_id(call_id: str) -> str:
+    """Return a call's id as Mistral takes it: nine letters or digits."""
+    fits = len(call_id) == 9 and call_id.isalnum() and call_id.isascii()
+    return call_id if fits else hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:9]
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    parameters = tool.parameters or {"type": "object", "properties": {}}
+    return {"name": tool.name, "description": tool.description, "parameters": parameters}
+
+
+def _declared(tool: Tool, **layout: Any) -> str:
+    return json.dumps({"type": "function", "function": _function(tool)}, ensure_ascii=False, **layout)
+
+
+def _hermes(tools: Sequence[Tool]) -> str:
+    lines = "".join(f"\n{_declared(tool)}" for tool in tools)
+    return (
+        "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+        f"You are provided with function signatures within <tools></tools> XML tags:\n<tools>{lines}\n</tools>\n\n"
+        "For each function call, return a json object with function name and arguments within <tool_call></tool_call> "
+        'XML tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
+    )
+
+
+def _llama(tools: Sequence[Tool]) -> str:
+    return (
+        "Given the following functions, please respond with a JSON for a function call with its proper arguments that "
+        'best answers the given prompt.\n\nRespond in the format {"name": function name, "parameters": dictionary of '
+        "argument name and its value}.Do not use variables.\n\n"
+        + "".join(f"{_declared(tool, indent=4)}\n\n" for tool in tools)
+    )
+
+
+def _mistral(tools: Sequence[Tool]) -> str:
+    return f"[AVAILABLE_TOOLS] [{', '.join(map(_declared, tools))}][/AVAILABLE_TOOLS]"
+
+
+def _ministral(tools: Sequence[Tool]) -> str:
+    return f"[AVAILABLE_TOOLS][{', '.join(map(_declared, tools))}][/AVAILABLE_TOOLS]"
+
+
+def _phi(tools: Sequence[Tool]) -> str:
+    functions = json.dumps([_function(tool) for tool in tools], ensure_ascii=False)
+    return f"<|tool|>{functions}<|/tool|>"
+
+
+def _gemma(tools: Sequence[Tool]) -> str:
+    functions = json.dumps([_function(tool) for tool in tools], ensure_ascii=False)
+    return (
+        "You have access to functions. If you decide to invoke any of the function(s), you MUST put it in the format "
+        'of\n{"name": function name, "parameters": dictionary of argument name and its value}\n\n'
+        f"You SHOULD NOT include any other text in the response if you call a function\n{functions}\n\n"
+    )
+
+
+_TAG = ('<tool_call>\n{"name": "', '", "arguments": ', "}\n</tool_call>", "<tool_call>")
+_BARE = ('{"name": "', '", "parameters": ', "}", '{"name": "')
+_POCKET = "You are Pocket, a small and friendly language model that runs in the browser."
+
+FORMATS: dict[FormatName, ToolFormat] = {
+    # Its template writes the tags around results itself.
+    "pocket": ToolFormat("pocket", _hermes, *_TAG, result_role="tool", result=("", ""), default_system=_POCKET),
+    "hermes": ToolFormat("hermes", _hermes, *_TAG),
+    "llama": ToolFormat("llama", _llama, *_BARE, place="user", result_role="tool", result=("", ""), several=False),
+    "mistral": ToolFormat(
+        "mistral",
+        _mistral,
+        *('{"name": "', '", "arguments": ', "}", "[TOOL_CALLS]"),
+        begin="[TOOL_CALLS] [",
+        separator=", ",
+        end="]",
+        result=("[TOOL_RESULTS] ", "[/TOOL_RESULTS]"),
+        has_ids=True,
+    ),
+    "ministral": ToolFormat(
+        "ministral",
+        _ministral,
+        *("[TOOL_CALLS]", "[ARGS]", "", "[TOOL_CALLS]"),
+        separator="",
+        result_role="tool",
+        result=("", ""),
+    ),
+    "phi": ToolFormat(
+        "phi",
+        _phi,
+        *('{"name": "', '", "arguments": ', "}", "<|tool_call|>"),
+        begin="<|tool_call|>[",
+        separator=", ",
+        end="]<|/tool_call|>",
+    ),
+    "gemma": ToolFormat("gemma", _gemma, *_BARE, place="user", several=False),
+}
+
+# By how a family's name begins, the longer ones first; every other model is asked in the way of Hermes.
+_FAMILIES: tuple[tuple[str, FormatName], ...] = (
+    ("Pocket", "pocket"),
+    ("Llama 3.", "llama"),
+    ("Ministral", "ministral"),
+    ("Mistral", "mistral"),
+    ("Phi 4", "phi"),
+    ("Gemma", "gemma"),
+)
+
+
+def format_for(family: str) -> ToolFormat:
+    """Return the way of a family (`ModelCard.family`); what is not known is asked in the way of Hermes and Qwen."""
+    for start, name in _FAMILIES:
+        if family.startswith(start):
+            return FORMATS[name]
+    return FORMATS["hermes"]

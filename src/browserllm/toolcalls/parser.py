@@ -1,0 +1,201 @@
+"""What a model writes, in any pieces, into text and tool calls.
+
+Every family has its own way to write a call, and small models mix them up. So the parser knows the ways rather than
+the family: tags around JSON (Hermes, Qwen, Phi), a marker before it (Mistral), JSON alone (Llama, Gemma), lists of
+calls, OpenAI's nested objects, Python's ``name(key=value)``, XML's ``<function=name>``; each alone, after text, in a
+code fence, several in a row. Without a tag around it, only what names a tool that was offered is a call.
+
+Arguments come out as the model writes them, as soon as the tool's name is known, with `lenient`'s repairs. What turns
+out to be no call comes out as text, to the letter. No text makes the parser fail, and it never holds back more than
+`lenient.MAX_HELD` characters or so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from msgspec.structs import replace
+
+from ..types import Tool, ToolCallDelta
+from .calls import MAX_NAME, CallReader, NoCall
+from .lenient import Broken, Reader, Steps
+
+Piece = str | ToolCallDelta
+
+# What begins calls, and what ends them.
+_TAGS = {
+    "<tool_call>": "</tool_call>",
+    "<function_call>": "</function_call>",
+    "<|tool_call|>": "<|/tool_call|>",
+    "<|tool_call_start|>": "<|tool_call_end|>",
+    "<|python_tag|>": "",
+    "[TOOL_CALLS]": "",
+    "<function=": "</function>",
+}
+_OPENINGS = tuple(_TAGS)
+_PLAIN = re.compile(r"[^\s<\[{`]+")
+
+
+class ToolCallParser:
+    """Turns pieces of an answer into text and `ToolCallDelta`s; how the answer is cut into pieces changes nothing.
+
+    Of each call the first delta has its id and name, the following ones its arguments. A call that breaks off keeps
+    arguments that are no whole JSON, so that nobody runs half of it.
+    """
+
+    def __init__(self, tools: Sequence[Tool], new_id: Callable[[], str] | None = None) -> None:
+        """Read calls of ``tools``; ``new_id`` makes the calls' ids."""
+        self._new_id = new_id or (lambda: f"call_{os.urandom(9).hex()}")
+        self._reader = Reader()
+        self._call = CallReader(self._reader, tools, self._begin, self._write)
+        self._pieces: list[Piece] = []
+        self._fresh = True  # nothing but blanks since the line began
+        self._after_call = False
+        self._steps = self._run()
+
+    @property
+    def calls(self) -> int:
+        """How many calls have begun."""
+        return self._call.calls
+
+    def feed(self, text: str) -> list[Piece]:
+        """Take the next piece of the answer; return what is clear by now."""
+        self._reader.add(text)
+        return self._go_on()
+
+    def finish(self) -> list[Piece]:
+        """Say that the answer has ended; return the rest."""
+        self._reader.end()
+        return self._go_on()
+
+    def _go_on(self) -> list[Piece]:
+        next(self._steps, None)
+        pieces, self._pieces = self._pieces, []
+        return _joined(pieces)
+
+    # Text, until something looks like a call
+
+    def _run(self) -> Steps[None]:
+        reader = self._reader
+        while char := (yield from reader.peek()):
+            if not (self._fresh or char.isspace() or char in "<[{`"):
+                self._say(reader.run(_PLAIN))
+                continue
+            mark, calls = reader.at, self.calls
+            reader.marks.append(mark)
+            with suppress(NoCall, Broken):
+                yield from self._candidate()
+            if self.calls > calls:
+                self._fresh = self._after_call = True
+                reader.closer = ""
+                reader.marks.clear()
+                continue
+            reader.closer = ""
+            # Of what was no call, only what cannot begin another one is text yet.
+            read = reader.since(mark)
+            text = read[: len(read) - len(read.lstrip())] or read[:1] or char
+            reader.marks.clear()
+            reader.at = mark + len(text)
+            ended = not (yield from reader.peek())
+            if not (ended and self._after_call and text.isspace()):
+                self._say(text)
+
+    def _begin(self, name: str) -> None:
+        self._pieces.append(ToolCallDelta(sequence=0, index=self.calls - 1, id=self._new_id(), name=name))
+
+    def _write(self, text: str) -> None:
+        self._pieces.append(ToolCallDelta(sequence=0, index=self.calls - 1, arguments=text))
+
+    def _say(self, text: str) -> None:
+        line = text.rpartition("\n")
+        self._fresh = not line[2].strip() and (self._fresh or bool(line[1]))
+        self._after_call = self._after_call and not text.strip()
+        self._pieces.append(text)
+
+    def _candidate(self) -> Steps[None]:
+        reader = self._reader
+        fresh = "\n" in (yield from reader.blanks()) or self._fresh
+        char = yield from reader.need()
+        opening = (yield from reader.one_of(_OPENINGS)) if char in "<[" else ""
+        if opening:
+            reader.closer = _TAGS[opening]
+            if opening == "<function=":
+                reader.at -= len(opening)  # it is a call of its own
+            yield from self._calls(tagged=True)
+        elif not fresh:
+            raise NoCall
+        elif char == "`":
+            yield from self._fence()
+            reader.closer = "```"
+            yield from self._calls(tagged=False)
+        else:
+            yield from self._calls(tagged=False)
+
+    def _fence(self) -> Steps[None]:
+        """Take a fence with its language, and the end of the line."""
+        reader = self._reader
+        if not (yield from reader.one_of(("```",))):
+            raise NoCall
+        language = yield from self._call.name()
+        if len(language) > MAX_NAME or "\n" not in (yield from reader.blanks()):
+            raise NoCall
+
+    # Calls, one after the other
+
+    def _calls(self, *, tagged: bool) -> Steps[None]:
+        """Read one call or several, or lists of them; what follows them and is none is left alone."""
+        reader = self._reader
+        before, lists, mark = self.calls, 0, reader.at
+        while True:
+            if self.calls > before:
+                reader.marks[:] = [mark]
+            yield from reader.blanks()
+            char = yield from reader.peek()
+            if reader.closer and (yield from reader.stands(reader.closer)):
+                reader.at += len(reader.closer)
+                return
+            if char == "[" and lists < 2 and not (yield from self._opens()):
+                lists += 1
+            elif char == "]" and lists:
+                lists -= 1
+            elif not (char and char in ",;" and (lists or self.calls > before)):
+                try:
+                    yield from self._call.read(char, tagged=tagged)
+                except NoCall:
+                    if self.calls == before:
+                        raise
+                    reader.at = mark
+                    return
+                mark = reader.at
+                continue
+            reader.at += 1
+            if self.calls > before:
+                mark = reader.at
+
+    def _opens(self) -> Steps[bool]:
+        begin = self._reader.at
+        self._reader.marks.append(begin)
+        found = yield from self._reader.one_of(_OPENINGS)
+        self._reader.marks.remove(begin)
+        self._reader.at = begin
+        return bool(found)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Join neighbours that belong together."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, str):
+            if isinstance(last, str):
+                joined[-1] = last + piece
+            else:
+                joined.append(piece)
+        elif isinstance(last, ToolCallDelta) and last.index == piece.index:
+            joined[-1] = replace(last, arguments=last.arguments + piece.arguments)
+        else:
+            joined.append(piece)
+    return joined

@@ -1,0 +1,97 @@
+"""Messages with tools, calls and results into messages of text, which is all that an engine's template takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..errors import InvalidRequest
+from ..request import ToolChoice, tool_choice_of
+from ..types import ChatRequest, ContentPart, Message, TextPart, Tool, ToolResultPart
+from .constraint import tool_constraint
+from .formats import ToolFormat
+from .parser import ToolCallParser
+
+_NAME = re.compile(r"[\w.:/-]{1,128}")
+
+
+class ToolUse:
+    """What the tools of a request come to, for a model that has no field for them.
+
+    ``tools`` are those on offer: none where the choice is ``none``.
+    """
+
+    def __init__(self, request: ChatRequest) -> None:
+        """Raise `InvalidRequest` for a choice or a tool's name that is not valid."""
+        self.choice = tool_choice_of(request) or ToolChoice("auto")
+        self.tools: list[Tool] = [] if self.choice.mode == "none" else request.tools
+        for index, tool in enumerate(self.tools):
+            if not _NAME.fullmatch(tool.name):
+                raise InvalidRequest(
+                    f"tools[{index}].name={tool.name!r} is not valid; use letters, digits, '_', '-', '.', ':' and '/'",
+                    parameter="tools",
+                )
+
+    def messages(self, messages: Sequence[Message], form: ToolFormat) -> list[Message]:
+        """Return the messages with the tools told, and calls and results as the model's family writes them."""
+        written: list[Message] = []
+        for message in messages:
+            if message.role == "tool":
+                _add_results(written, message, form)
+            elif message.tool_calls:
+                written.append(Message("assistant", form.said(message.text, message.tool_calls)))
+            elif _is_result(written, form) and message.role == "user":
+                # Templates want turns in turn: what the user says after results stands in the same message.
+                written[-1] = Message("user", [TextPart(f"{written[-1].text}\n\n"), *_parts(message)])
+            else:
+                written.append(message)
+        return self._told(written, form) if self.tools else written
+
+    def constraint(self, form: ToolFormat) -> dict[str, object] | None:
+        """Return the ``response_format`` that makes calls well-formed; ``None`` without tools."""
+        return tool_constraint(form, self.tools, self.choice) if self.tools else None
+
+    def parser(self) -> ToolCallParser | None:
+        """Return what reads the answer; ``None`` without tools."""
+        return ToolCallParser(self.tools) if self.tools else None
+
+    def _told(self, messages: list[Message], form: ToolFormat) -> list[Message]:
+        text = form.describe(self.tools)
+        first = next((index for index, message in enumerate(messages) if message.role == "user"), None)
+        if form.place == "user" and first is not None:
+            message = messages[first]
+            content = text + message.content if isinstance(message.content, str) else [TextPart(text), *message.content]
+            return [*messages[:first], Message("user", content), *messages[first + 1 :]]
+        system = "\n\n".join(message.text for message in messages if message.role == "system") or form.default_system
+        rest = [message for message in messages if message.role != "system"]
+        return [Message("system", f"{system}\n\n{text}" if system else text), *rest]
+
+
+def _add_results(written: list[Message], message: Message, form: ToolFormat) -> None:
+    for part in _parts(message):
+        if isinstance(part, (ToolResultPart, TextPart)):
+            result = part if isinstance(part, ToolResultPart) else ToolResultPart("", part.text)
+            text = form.answered(result)
+            if _is_result(written, form):
+                written[-1] = Message("user", f"{written[-1].text}\n{text}")
+            else:
+                written.append(Message(form.result_role, text))
+        else:
+            written.append(Message("tool", [part]))  # the backend says that it cannot take it
+
+
+def _is_result(written: list[Message], form: ToolFormat) -> bool:
+    """Say whether the last message is one of results that others may join."""
+    last = written[-1] if written else None
+    before, after = form.result
+    return (
+        last is not None
+        and form.result_role == last.role == "user"
+        and isinstance(last.content, str)
+        and last.content.startswith(before)
+        and last.content.endswith(after)
+    )
+
+
+def _parts(message: Message) -> list[ContentPart]:
+    return [TextPart(message.content)] if isinstance(message.content, str) else message.content

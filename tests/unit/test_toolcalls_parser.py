@@ -1,0 +1,126 @@
+"""Reading tool calls: the ways that models write them, right and wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from browserllm.toolcalls import ToolCallParser
+from browserllm.types import Tool, ToolCallDelta
+
+TOOLS = [
+    Tool("weather", "", {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}),
+    Tool("add", "", {"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}}),
+]
+OSLO = ("weather", '{"city": "Oslo"}')
+
+
+def read(text: str, size: int = 1) -> tuple[str, list[tuple[str, str]]]:
+    """The text, and of each call the name and the arguments; the answer comes in pieces of this size."""
+    parser = ToolCallParser(TOOLS)
+    pieces = [piece for at in range(0, len(text), size) for piece in parser.feed(text[at : at + size])]
+    pieces += parser.finish()
+    calls: dict[int, tuple[str, str]] = {}
+    for piece in pieces:
+        if isinstance(piece, ToolCallDelta):
+            name, arguments = calls.get(piece.index, ("", ""))
+            calls[piece.index] = (name + (piece.name or ""), arguments + piece.arguments)
+    return "".join(piece for piece in pieces if isinstance(piece, str)), list(calls.values())
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("text", "said", "calls"),
+    [
+        # as families write them
+        ('<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>', "", [OSLO]),
+        ('{"name": "weather", "parameters": {"city": "Oslo"}}', "", [OSLO]),
+        ('<|python_tag|>{"name": "weather", "parameters": {"city": "Oslo"}}', "", [OSLO]),
+        ('[TOOL_CALLS] [{"name": "weather", "arguments": {"city": "Oslo"}, "id": "abc"}]', "", [OSLO]),
+        ('[TOOL_CALLS]weather[ARGS]{"city": "Oslo"}[TOOL_CALLS]add[ARGS]{}', "", [OSLO, ("add", "{}")]),
+        ('<|tool_call|>[{"name": "weather", "arguments": {"city": "Oslo"}}]<|/tool_call|>', "", [OSLO]),
+        ("<|tool_call_start|>[weather(city='Oslo')]<|tool_call_end|>", "", [OSLO]),
+        ('<function=weather>{"city": "Oslo"}</function>', "", [OSLO]),
+        (
+            "<tool_call>\n<function=weather>\n<parameter=city>\nOslo\n</parameter>\n<parameter=days>\n3\n</parameter>\n"
+            "</function>\n</tool_call>",
+            "",
+            [("weather", '{"city": "Oslo", "days": 3}')],
+        ),
+        ("```tool_code\nprint(weather(city='Oslo'))\n```", "", [OSLO]),
+        ('{"type": "function", "function": {"name": "add", "arguments": "{\\"a\\": 1}"}}', "", [("add", '{"a": 1}')]),
+        # text around, several
+        (
+            'Let me look.\n<tool_call>{"name": "weather", "arguments": {"city": "Oslo"}}</tool_call>',
+            "Let me look.",
+            [OSLO],
+        ),
+        ('<tool_call>{"name": "add", "arguments": {}}</tool_call>\nDone.', "\nDone.", [("add", "{}")]),
+        ('Sure:\n```json\n{"name": "add", "arguments": {"a": 1}}\n```\nDone.', "Sure:\nDone.", [("add", '{"a": 1}')]),
+        ('[weather(city="Oslo"), add(1, b=2)]', "", [OSLO, ("add", '{"a": 1, "b": 2}')]),
+        (
+            '{"name": "add", "arguments": {"a": 1}}; {"name": "add", "arguments": {}}',
+            "",
+            [("add", '{"a": 1}'), ("add", "{}")],
+        ),
+        # the wrong form
+        ('{"weather": {"city": "Oslo"}}', "", [OSLO]),
+        ('{"arguments": {"city": "Oslo"}, "name": "weather"}', "", [OSLO]),
+        ('<tool_call>weather\n{"city": "Oslo"}</tool_call>', "", [OSLO]),
+        ('weather({"city": "Oslo"})', "", [OSLO]),
+        (
+            "<tool_call>{'name': 'add', 'arguments': {'a': True, 'b': None,}}</tool_call>",
+            "",
+            [("add", '{"a": true, "b": null}')],
+        ),
+        ('<tool_call>{name: "weather", arguments: {city: Oslo}}</tool_call>', "", [OSLO]),
+        (
+            '<tool_call>{"name": "weather", "arguments": {"city": "a "big" one"}}</tool_call>',
+            "",
+            [("weather", '{"city": "a \\"big\\" one"}')],
+        ),
+        ('<tool_call>{"name": "add", "arguments": {"a": 1</tool_call> ok', " ok", [("add", '{"a": 1}')]),
+        ('<tool_call>{"name": "add"}</tool_call>', "", [("add", "{}")]),
+        ('<tool_call>{"name": "unknown", "arguments": {}}</tool_call>', "", [("unknown", "{}")]),
+        # no calls
+        ("Use [this](link), {braces}, `code` and <b>.", "Use [this](link), {braces}, `code` and <b>.", []),
+        ('{"name": "Otto", "city": "Oslo"}', '{"name": "Otto", "city": "Oslo"}', []),
+        ("<tool_call> is a tag.", "<tool_call> is a tag.", []),
+        ("```python\nadd = 1\n```", "```python\nadd = 1\n```", []),
+        ("add both: 1 and 2", "add both: 1 and 2", []),
+        ("I could use weather(city) here.", "I could use weather(city) here.", []),
+    ],
+)
+def test_calls_are_told_from_text(text: str, said: str, calls: list[tuple[str, str]], size: int) -> None:
+    """Each way to write calls is read, in pieces of any size; what is none stays text to the letter."""
+    assert read(text, size) == (said, calls)
+
+
+def test_arguments_come_as_they_are_written() -> None:
+    """Nobody waits for the end of a call to see how it begins."""
+    parser = ToolCallParser(TOOLS, new_id=lambda: "id")
+    assert parser.feed('<tool_call>{"name": "weather", "argu') == []
+    (first,) = parser.feed('ments": {"city": "Os')
+    assert first == ToolCallDelta(sequence=0, index=0, id="id", name="weather", arguments='{"city": "Os')
+    assert parser.feed("lo") == [ToolCallDelta(sequence=0, index=0, arguments="lo")]
+
+
+def test_json_that_is_an_answer_streams_as_text() -> None:
+    """An answer in JSON is held only until its first key shows that it is no call."""
+    parser = ToolCallParser(TOOLS)
+    assert parser.feed('{"temperature": ') == ['{"temperature":']
+    assert parser.feed("20") == [" 20"]
+
+
+def test_a_call_that_breaks_off_is_never_completed() -> None:
+    """Its arguments stay what no JSON reader takes, so that nobody runs half of what was meant."""
+    said, calls = read('<tool_call>{"name": "add", "arguments": {"a": 12, "b": 3')
+    assert said == ""
+    assert calls == [("add", '{"a": 12, "b": ')]
+
+
+def test_ids_tell_calls_apart() -> None:
+    """Each call has an id of its own, on its first delta."""
+    parser = ToolCallParser(TOOLS)
+    pieces = parser.feed("<tool_call>add(a=1)</tool_call>" * 3) + parser.finish()
+    ids = [piece.id for piece in pieces if isinstance(piece, ToolCallDelta) and piece.id]
+    assert len(set(ids)) == parser.calls == 3
