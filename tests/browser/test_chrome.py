@@ -59,6 +59,15 @@ async def backend(profile: Path, **options: object) -> AsyncIterator[tuple[bl.Ho
         yield host, bl.LocalBackend(host, model="pocket")
 
 
+async def gives_logprobs(llm: bl.LocalBackend) -> None:
+    """There is an entry for each token, with as many others as were asked for: none by default."""
+    reply = await llm.complete(PROMPT, temperature=0, max_tokens=4, logprobs=True)
+    assert len(reply.logprobs) == reply.usage.completion_tokens == 4
+    assert all(entry["logprob"] <= 0 and entry["top_logprobs"] == [] for entry in reply.logprobs)
+    reply = await llm.complete(PROMPT, temperature=0, max_tokens=4, logprobs=True, top_logprobs=2)
+    assert [len(entry["top_logprobs"]) for entry in reply.logprobs] == [2, 2, 2, 2]
+
+
 def test_webllm_streams_to_cpython(tmp_path: Path) -> None:
     """A launched browser streams the pocket model from WebLLM on the software adapter, and ends with the host."""
 
@@ -69,6 +78,7 @@ def test_webllm_streams_to_cpython(tmp_path: Path) -> None:
             assert "".join(pieces) == reply.text
             assert len(pieces) > 10
             assert await llm.count_tokens(PROMPT) == reply.usage.prompt_tokens
+            await gives_logprobs(llm)
             return reply
 
     reply = asyncio.run(main())
@@ -86,6 +96,7 @@ def test_without_webgpu_the_cpu_answers_and_says_why(tmp_path: Path) -> None:
         async with backend(tmp_path / "profile", webgpu="off") as (_, llm):
             reply = await llm.complete(PROMPT, temperature=0, max_tokens=60)
             assert await llm.count_tokens(PROMPT) == reply.usage.prompt_tokens
+            await gives_logprobs(llm)
             return reply
 
     reply = asyncio.run(main())

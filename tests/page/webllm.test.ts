@@ -210,6 +210,11 @@ describe("a request", () => {
     expect(make({ top_logprobs: 2 }).request.top_logprobs).toBeNull();
   });
 
+  it("asks for one other token where only the token's own probability is wanted", () => {
+    expect(make({ logprobs: true }).request).toMatchObject({ logprobs: true, top_logprobs: 1 });
+    expect(make({ logprobs: true, top_logprobs: 0 }).request.top_logprobs).toBe(1);
+  });
+
   it("says a response format in the library's words", () => {
     const schema = { type: "object" };
     const text = JSON.stringify(schema);

@@ -5,7 +5,7 @@ import { PageError } from "../errors.ts";
 import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
 import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
-import type { ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
+import type { ChatOptions, ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
 import type { TokenLogprob } from "../protocol.ts";
 import { StopFilter } from "../text.ts";
 import type { Around } from "./around.ts";
@@ -56,7 +56,7 @@ export class WebLlmModel implements LoadedModel {
     this.#signal = signal;
     this.#internals.newPrompt();
     try {
-      const { finish, usage } = await this.#stream(body, request.options.stop ?? [], emit, signal);
+      const { finish, usage } = await this.#stream(body, request.options, emit, signal);
       const finish_reason = finish === "length" ? "length" : finish === "abort" ? "cancelled" : "stop";
       return { finish_reason, usage, warnings };
     } catch (error) {
@@ -87,11 +87,11 @@ export class WebLlmModel implements LoadedModel {
 
   async #stream(
     body: ReturnType<typeof toWebLlm>["request"],
-    stops: readonly string[],
+    { stop = [], top_logprobs = 0 }: ChatOptions,
     emit: EmitText,
     signal: AbortSignal,
   ): Promise<{ finish: string | null; usage: Usage }> {
-    const filter = new StopFilter(stops);
+    const filter = new StopFilter(stop);
     let finish: string | null = null;
     let usage = NOTHING_USED;
     let emitted = "";
@@ -110,7 +110,7 @@ export class WebLlmModel implements LoadedModel {
       if (choice.finish_reason !== null) continue;
       const { text } = filter.push(choice.delta.content ?? "");
       emitted += text;
-      emit(text, 1, choice.logprobs?.content?.map(finite) ?? []);
+      emit(text, 1, choice.logprobs?.content?.map((entry) => toLogprob(entry, top_logprobs)) ?? []);
     }
     // What was held back because a stop text might begin there: the library's message has it, cut at the stop text.
     const message = await this.#engine.getMessage(this.#name);
@@ -185,10 +185,10 @@ function isStop(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && error === signal.reason;
 }
 
-/** JSON has no minus infinity, which is what an impossible token has; OpenAI says -9999 for it. */
-function finite(entry: TokenLogprob): TokenLogprob {
+/** WebLLM's entry, with `top` others. JSON has no minus infinity, which an impossible token has; OpenAI says -9999. */
+function toLogprob(entry: TokenLogprob, top: number): TokenLogprob {
   const bound = (logprob: number): number => Math.max(logprob, -9999);
-  const top_logprobs = entry.top_logprobs.map((other) => ({ ...other, logprob: bound(other.logprob) }));
+  const top_logprobs = entry.top_logprobs.slice(0, top).map((other) => ({ ...other, logprob: bound(other.logprob) }));
   return { ...entry, logprob: bound(entry.logprob), top_logprobs };
 }
 

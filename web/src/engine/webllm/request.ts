@@ -43,7 +43,8 @@ export function toWebLlm(chat: ChatRequest): { request: ChatCompletionRequestStr
       repetition_penalty: options.repetition_penalty ?? null,
       logit_bias: bias === undefined ? null : Object.fromEntries([...bias].map(([id, value]) => [String(id), value])),
       logprobs: options.logprobs ?? null,
-      top_logprobs: topLogprobs ?? null,
+      // Asked for none of the others, WebLLM gives not even the token's own; `model.ts` takes away what is too much.
+      top_logprobs: options.logprobs === true ? Math.max(1, topLogprobs ?? 0) : null,
       ...(options.response_format === undefined ? {} : { response_format: toResponseFormat(options.response_format) }),
     },
   };
