@@ -37,6 +37,16 @@ async def test_a_device_that_can_run_nothing_leaves_it_to_the_cloud(policy: bl.P
     assert len(caught.value.causes) == 2
 
 
+@pytest.mark.parametrize(("webgpu", "code"), [(True, "model_not_downloaded"), (False, "unavailable")])
+async def test_a_model_to_be_fetched_is_told_from_one_that_cannot_run(webgpu: bool, code: str) -> None:
+    """A download is a remedy for the one, and none for the other."""
+    artifact = bl.Artifact(engine="webllm", device="webgpu", id="far-1", url="https://models.test/far/", library="l")
+    catalog = bl.Catalog([bl.ModelCard(id="far", artifacts=[artifact])])
+    local = bl.LocalBackend(bl.ScriptedHost(facts=device_facts(webgpu=webgpu)), "far", catalog=catalog, download=False)
+    reply = await bl.Router([local, cloud()]).complete("hello")
+    assert (reply.backend, reply.route[0].code) == ("cloud", code)
+
+
 async def test_a_closed_page_leaves_it_to_the_cloud() -> None:
     """Before an answer, and in the middle of one when the caller wants that."""
     host = bl.ScriptedHost([["one ", CLOSE]])

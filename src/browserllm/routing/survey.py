@@ -99,7 +99,8 @@ def _refusal(
     if offline and facts.needs_network:
         return "unavailable", "the device is offline", {"reason": "offline"}
     if not facts.available:
-        code = "model_not_downloaded" if facts.downloaded is False else "unavailable"
+        # A download is no help where the device cannot run it.
+        code = "model_not_downloaded" if facts.downloaded is False and facts.fits is not False else "unavailable"
         return code, facts.reason or "it cannot answer now", {}
     if facts.fits is False:
         return "unavailable", facts.reason or f"{facts.model or 'its model'} does not fit this device", {}
