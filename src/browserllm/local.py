@@ -16,6 +16,7 @@ from .models import Catalog, LoadedModel, ModelManager
 from .models.loading import OnProgress
 from .request import Prompt, build_request
 from .stream import Delta, Draft
+from .toolcalls import ToolFormat, ToolUse, format_for
 from .types import (
     Capabilities,
     ChatRequest,
@@ -78,7 +79,10 @@ class LocalBackend(Backend):
     """
 
     capabilities: Capabilities = Capabilities(
-        parameters=frozenset({"messages", "model", "stop", "logit_bias", "logprobs", "deadline_s", *_PASSED_ON})
+        tools=True,
+        parameters=frozenset(
+            {"messages", "model", "stop", "logit_bias", "logprobs", "tools", "tool_choice", "deadline_s", *_PASSED_ON}
+        ),
     )
     name: str = "local"
     leaves_device: bool = False
@@ -114,34 +118,55 @@ class LocalBackend(Backend):
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if need be, and stream its answer."""
+        use = ToolUse(request)
         args = _chat_args(request, draft)
         draft.cost_usd = 0.0
         name = await self._name(request.model)
-        loaded_again = False
+        form = self._format(name)
+        args["messages"] = _wire_messages(use.messages(request.messages, form), draft)
+        again = False
+        held: bool | None = None  # whether the engine holds calls to their form; asked once
         while True:
             loaded = await self._load(name)
             _note(draft, loaded)
+            if held is None:
+                held = self._hold(use, form, loaded.engine, args, draft)
             if "image" not in loaded.input:
                 args["messages"] = _without_images(args["messages"], draft)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             self._chats.count += 1
             draft.interrupt = stream.cancel
             tokens = 0
+            parser = use.parser()
             try:
                 yield ""  # the start goes out before the first token
                 async for chunk in stream:
                     tokens += chunk.tokens
-                    if chunk.logprobs is None:
+                    if parser is not None:
+                        if chunk.logprobs is not None:
+                            yield TextDelta(sequence=0, logprobs=chunk.logprobs)
+                        for piece in parser.feed(chunk.text):
+                            yield piece
+                    elif chunk.logprobs is None:
                         yield chunk.text
                     else:
                         yield TextDelta(sequence=0, text=chunk.text, logprobs=chunk.logprobs)
             except ModelNotLoaded:
                 # The page has lost the model since: load it again, once.
-                if tokens or loaded_again:
+                if tokens or again:
                     raise
-                loaded_again = True
+                again = True
                 draft.interrupt = None
                 self.models.forget(loaded.model)
+                continue
+            except InvalidRequest as error:
+                # A schema that the engine cannot make a grammar of.
+                if tokens or not held or error.data.get("parameter") != "response_format":
+                    raise
+                held = False
+                draft.interrupt = None
+                del args["response_format"]
+                unsupported(draft, "tools", f"the model was asked, and not made, to follow the tools' schemas: {error}")
                 continue
             finally:
                 self._chats.count -= 1
@@ -149,6 +174,11 @@ class LocalBackend(Backend):
                 draft.usage = Usage(completion_tokens=tokens)
             result = read(stream.result or {}, _ChatResult, "'chat'")
             draft.finish_reason = result.finish_reason
+            if parser is not None:
+                for piece in parser.finish():
+                    yield piece
+                if parser.calls and result.finish_reason == "stop":
+                    draft.finish_reason = "tool_calls"
             draft.usage = result.usage
             draft.timings = result.timings
             draft.warnings.extend(result.warnings)
@@ -176,8 +206,9 @@ class LocalBackend(Backend):
         """
         request = build_request(prompt, {"unsupported": "error"})
         draft = Draft(request, self.name, "")
-        messages = _wire_messages(request.messages, draft)
-        loaded = await self._load(await self._name(model or request.model))
+        name = await self._name(model or request.model)
+        messages = _wire_messages(ToolUse(request).messages(request.messages, self._format(name)), draft)
+        loaded = await self._load(name)
         draft.model = loaded.model
         if "image" not in loaded.input:
             messages = _without_images(messages, draft)
@@ -252,6 +283,32 @@ class LocalBackend(Backend):
         """
         await self._load(await self._name(request.model))
 
+    def _format(self, name: str) -> ToolFormat:
+        """Return how the family of a model calls tools."""
+        try:
+            return format_for(self.models.catalog.get(name).family)
+        except ModelNotFound:
+            return format_for("")  # loading it will say so
+
+    def _hold(self, use: ToolUse, form: ToolFormat, engine: str, args: dict[str, Any], draft: Draft) -> bool:
+        """Have the engine make calls well-formed, where it can; say where it cannot what that means."""
+        constraint = use.constraint(form)
+        if constraint is None:
+            return False
+        known = {info.name: info.capabilities for info in self.host.hello.engines}
+        if "structured_output" in known.get(engine, ()):
+            if "response_format" in args:
+                unsupported(draft, "response_format", "an answer that may call tools has their form; it was left out")
+            args["response_format"] = constraint
+            return True
+        if use.choice.mode == "auto":
+            draft.warn("tools", f"engine {engine!r} cannot hold a model to the tools' schemas: check the arguments")
+        else:
+            unsupported(
+                draft, "tool_choice", f"engine {engine!r} cannot make a model call a tool; it was only asked to"
+            )
+        return False
+
     @property
     def _chats(self) -> _Chats:
         return self.host.shared(_Chats)
@@ -282,7 +339,7 @@ def _note(draft: Draft, loaded: LoadedModel) -> None:
 
 def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
     """Return the page's options for a request; what the page cannot honour is reported."""
-    args: dict[str, Any] = {"messages": _wire_messages(request.messages, draft)}
+    args: dict[str, Any] = {}
     for name in _PASSED_ON:
         value = getattr(request, name)
         if value is not None:
@@ -295,10 +352,6 @@ def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
         args["logprobs"] = True
     if request.n > 1:
         unsupported(draft, "n", f"a local model gives one answer, not {request.n}")
-    if request.tools:
-        unsupported(draft, "tools", "local models do not call tools yet; the tools were left out")
-    if request.tool_choice is not None and request.tool_choice != "none":
-        unsupported(draft, "tool_choice", f"local models do not call tools yet; {request.tool_choice!r} was left out")
     return args
 
 

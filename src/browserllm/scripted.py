@@ -190,6 +190,11 @@ def _surroundings(facts: DeviceFacts) -> dict[str, Any]:
     return {name: msgspec.to_builtins(getattr(facts, name)) for name in ("online", "connection", "battery")}
 
 
+_CAPABILITIES = {
+    "webllm": ["chat", "embed", "images", "logprobs", "structured_output"],
+    "transformersjs": ["chat", "embed", "images", "logprobs"],
+}
+
 Target = str | tuple[str, str]
 """An engine (``"webllm"``), or an engine on a device (``("transformersjs", "wasm")``)."""
 
@@ -233,7 +238,7 @@ class ScriptedHost(ChannelHost):
             hello={
                 "protocol": protocol,
                 "page_version": "scripted",
-                "engines": [{"name": name} for name in engines],
+                "engines": [{"name": name, "capabilities": _CAPABILITIES.get(name, ["chat"])} for name in engines],
                 "environment": _surroundings(facts or device_facts()),
             },
         )

@@ -137,8 +137,6 @@ async def test_system_messages_become_one() -> None:
 
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ({"n": 2}, "n"),
-    ({"tools": [{"name": "f"}]}, "tools"),
-    ({"tool_choice": "auto"}, "tool_choice"),
     (
         {"messages": [bl.Message("user", [bl.TextPart("t"), bl.ImagePart(url="https://x.test/a.png")])]},
         "messages[0].content",
@@ -231,7 +229,7 @@ async def test_a_wrong_image_is_refused_before_anything_is_loaded() -> None:
 
 
 async def test_no_tools_wanted_is_no_warning() -> None:
-    """``tool_choice="none"`` is what a local model does anyway."""
+    """``tool_choice="none"`` without tools asks for nothing."""
     assert (await bl.LocalBackend(ScriptedHost()).complete("hi", tool_choice="none")).warnings == []
 
 
