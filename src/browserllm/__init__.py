@@ -13,6 +13,9 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .backend import Backend as Backend
     from .backend import Middleware as Middleware
+    from .chat.tools import FunctionTool as FunctionTool
+    from .chat.tools import Toolbox as Toolbox
+    from .chat.tools import tool as tool
     from .cloud.anthropic import Anthropic as Anthropic
     from .cloud.base import CloudBackend as CloudBackend
     from .cloud.gemini import Gemini as Gemini
@@ -132,6 +135,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backend": "Backend Middleware",
+    "chat.tools": "FunctionTool Toolbox tool",
     "cloud.anthropic": "Anthropic",
     "cloud.base": "CloudBackend",
     "cloud.gemini": "Gemini",

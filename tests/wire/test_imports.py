@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"request", "images", "host", "script", "store", "store_sqlite"},
     {"stream", "channel", "store_host", "toolcalls"},
     {"backend", "scripted_files"},
-    {"cloud", "hosts", "models", "routing", "scripted"},
+    {"chat", "cloud", "hosts", "models", "routing", "scripted"},
     {"local"},
     {"app", "doctor", "site", "terminal"},
     {"download_bars", "models_text"},

@@ -1,0 +1,1 @@
+"""Conversations over any Backend: tools that run, structured answers, sessions."""

@@ -1,0 +1,273 @@
+"""Functions as tools: their schema from signature and docstring, and running them with arguments that were checked.
+
+Whatever goes wrong with a call becomes a result that the model can read: arguments that do not fit, a tool that nobody
+has, an exception, a time limit. Only cancelling the caller's task is raised.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast, overload
+
+import msgspec
+
+from ..errors import InvalidRequest
+from ..nesting import decode_json
+from ..types import Tool, ToolCallPart, ToolResultPart
+from .docstrings import parse_docstring
+
+
+class FunctionTool:
+    """A tool that can be run. It is still the function that it was made of: calling it calls that.
+
+    ``tool`` is what models are told, ``timeout_s`` how long a run may take.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Read the signature and the docstring; raise `InvalidRequest` for a signature that no JSON can fill."""
+        said, parameters = parse_docstring(function.__doc__)
+        self.function = function
+        self.timeout_s = timeout_s
+        self._type, self._wrapped = _arguments_type(function)
+        schema = _schema(self._type, parameters)
+        own_name = getattr(function, "__name__", type(function).__name__)
+        self.tool = Tool(name or own_name, said if description is None else description, schema)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"FunctionTool({self.tool.name!r})"
+
+    def arguments(self, text: str) -> dict[str, Any]:
+        """Return a call's arguments as the function takes them; raise `InvalidRequest` where they do not fit."""
+        try:
+            decoded = decode_json(text or "{}", Any)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise InvalidRequest(f"the arguments are not valid JSON: {error}", parameter="arguments") from error
+        try:
+            value = msgspec.convert(decoded, self._type, strict=False, dec_hook=_decode_other)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise InvalidRequest(f"the arguments do not fit: {error}", parameter="arguments") from error
+        except ValueError as error:  # pydantic's
+            raise InvalidRequest(f"the arguments do not fit: {error}", parameter="arguments") from error
+        if not self._wrapped:
+            return {"": value}
+        return {name: getattr(value, name) for name in value.__struct_fields__}
+
+    async def run(self, call: ToolCallPart) -> ToolResultPart:
+        """Run a call; what goes wrong is in the result."""
+        import asyncio
+
+        try:
+            arguments = self.arguments(call.arguments)
+        except InvalidRequest as error:
+            return _failed(call, str(error))
+        limit = asyncio.timeout(self.timeout_s)
+        try:
+            async with limit:
+                value = await self._call(arguments)
+            return ToolResultPart(call.id, _as_text(value))
+        except Exception as error:
+            if limit.expired():
+                return _failed(call, f"{call.name} took longer than {self.timeout_s:g} s")
+            return _failed(call, f"{type(error).__name__}: {error}")
+
+    async def _call(self, arguments: dict[str, Any]) -> Any:
+        import asyncio
+        import inspect
+
+        if not self._wrapped:
+            return arguments[""]
+        if inspect.iscoroutinefunction(self.function) or sys.platform == "emscripten":
+            value = self.function(**arguments)
+        else:
+            # So that a function that waits or computes does not stop everything else; a page has no threads.
+            value = await asyncio.to_thread(self.function, **arguments)
+        return await value if inspect.isawaitable(value) else value
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> FunctionTool: ...
+@overload
+def tool(
+    *, name: str | None = None, description: str | None = None, timeout_s: float | None = None
+) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout_s: float | None = None,
+) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
+    """Make a tool of a function, as ``@tool`` or ``@tool(timeout_s=10)``.
+
+    Its name, docstring and annotated parameters are what the model is told. Plain functions run in a thread (in a page,
+    where there are none, at once), coroutine functions in the caller's loop.
+    """
+
+    def make(function: Callable[..., Any]) -> FunctionTool:
+        return FunctionTool(function, name=name, description=description, timeout_s=timeout_s)
+
+    return make if function is None else make(function)
+
+
+class Toolbox:
+    """The tools of a conversation: what models are told, and what runs their calls."""
+
+    def __init__(self, tools: Iterable[Any] = ()) -> None:
+        """Take functions, classes of data, `FunctionTool`s, `Tool`s and declarations; their names must differ."""
+        self._tools: dict[str, FunctionTool | Tool] = {}
+        for given in tools:
+            made = as_tool(given)
+            declared = made.tool if isinstance(made, FunctionTool) else made
+            if declared.name in self._tools:
+                raise InvalidRequest(
+                    f"two tools are called {declared.name!r}; give one another name", parameter="tools"
+                )
+            self._tools[declared.name] = made
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+    @property
+    def tools(self) -> list[Tool]:
+        """What models are told: the ``tools`` of a request."""
+        return [made.tool if isinstance(made, FunctionTool) else made for made in self._tools.values()]
+
+    def can_run(self, name: str) -> bool:
+        """Say whether a tool has a function; calls of the others are the caller's to answer."""
+        return isinstance(self._tools.get(name), FunctionTool)
+
+    async def run(self, call: ToolCallPart) -> ToolResultPart:
+        """Run a call; what goes wrong, a tool that nobody has too, is in the result."""
+        made = self._tools.get(call.name)
+        if isinstance(made, FunctionTool):
+            return await made.run(call)
+        if made is not None:
+            return _failed(call, f"the tool {call.name!r} has no function here")
+        known = ", ".join(map(repr, self._tools)) or "there are none"
+        return _failed(call, f"there is no tool {call.name!r}; the tools are: {known}")
+
+
+def as_tool(given: Any) -> FunctionTool | Tool:
+    """Return anything that can be a tool as one; raise `InvalidRequest` for what cannot."""
+    if isinstance(given, (FunctionTool, Tool)):
+        return given
+    if isinstance(given, Mapping):
+        declared = cast("Mapping[str, Any]", given)
+        try:
+            # As OpenAI has it, or the function alone.
+            return msgspec.convert(dict(declared.get("function", declared)), Tool)
+        except (msgspec.ValidationError, TypeError, ValueError) as error:
+            raise InvalidRequest(f"the tool {given!r} is not valid: {error}", parameter="tools") from error
+    if callable(given):
+        return FunctionTool(given)
+    raise InvalidRequest(
+        f"{given!r} is no tool; use a function, a class of data, a Tool, or a dict with a name and parameters",
+        parameter="tools",
+    )
+
+
+def _arguments_type(function: Callable[..., Any]) -> tuple[type[Any], bool]:
+    """Return the type of a function's arguments, and whether it was made for them; a class of data is that itself."""
+    import inspect
+    import typing
+
+    if inspect.isclass(function):
+        return cast("type[Any]", function), False
+    try:
+        signature = inspect.signature(function)
+        hints = typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+    except (TypeError, ValueError, NameError) as error:
+        raise InvalidRequest(f"the signature of {function!r} cannot be read: {error}", parameter="tools") from error
+    fields: list[Any] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise InvalidRequest(
+                f"{function!r} has the parameter {str(parameter)!r}, which no JSON object fills; give it a plain name",
+                parameter="tools",
+            )
+        kind = hints.get(parameter.name, Any)
+        if parameter.default is parameter.empty:
+            fields.append((parameter.name, kind))
+        else:
+            fields.append((parameter.name, kind, _default(parameter.default)))
+    return msgspec.defstruct("arguments", fields, kw_only=True, forbid_unknown_fields=True), True
+
+
+def _default(value: Any) -> Any:
+    from copy import copy
+
+    # A default that can change is copied, so that no run sees another's.
+    changes = type(value) in (list, dict, set)
+    return msgspec.field(default_factory=lambda: copy(value)) if changes else value
+
+
+def _schema(kind: type[Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return the JSON Schema of the arguments, with what the docstring says of them."""
+    extra: dict[str, Any] = {}
+
+    def other(inner: type[Any]) -> dict[str, Any]:
+        schema = _other_schema(inner)
+        extra.update(schema.pop("$defs", {}))
+        return schema
+
+    if hasattr(kind, "model_json_schema"):
+        schema = kind.model_json_schema()
+    else:
+        try:
+            (root,), definitions = msgspec.json.schema_components(
+                [kind], schema_hook=other, ref_template="#/$defs/{name}"
+            )
+        except (TypeError, NotImplementedError) as error:
+            raise InvalidRequest(f"the arguments of {kind.__name__!r} have no JSON Schema: {error}") from error
+        name = root.get("$ref", "").removeprefix("#/$defs/")
+        schema = dict(definitions.pop(name, root))
+        definitions.update(extra)
+        if definitions:
+            schema["$defs"] = definitions
+    schema.pop("title", None)
+    schema.setdefault("properties", {})
+    for name, said in parameters.items():
+        if name in schema["properties"]:
+            schema["properties"][name].setdefault("description", said)
+    return schema
+
+
+def _other_schema(kind: type[Any]) -> dict[str, Any]:
+    """Return the schema of a type that msgspec does not know: pydantic's models have their own."""
+    if hasattr(kind, "model_json_schema"):
+        return dict(cast("Any", kind).model_json_schema())
+    raise NotImplementedError(f"{kind!r} is no type that JSON has")
+
+
+def _decode_other(kind: type[Any], value: Any) -> Any:
+    if hasattr(kind, "model_validate"):
+        return cast("Any", kind).model_validate(value)
+    raise NotImplementedError(f"{kind!r} is no type that JSON has")
+
+
+def _encode_other(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    raise NotImplementedError(f"{type(value).__name__} is nothing that JSON has")
+
+
+def _as_text(value: Any) -> str:
+    """Return a result as the model reads it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=_encode_other).decode()
+
+
+def _failed(call: ToolCallPart, why: str) -> ToolResultPart:
+    return ToolResultPart(call.id, why, is_error=True)
