@@ -14,6 +14,7 @@ from browserllm.errors import to_wire
 
 KEY = "sk-test-7f3a9c21d5e8"
 COOL_DOWN_S = 30.0
+PATIENCE_S = 30.0
 
 
 class Bench:
@@ -47,10 +48,11 @@ class Bench:
         return self.routers[name]
 
     async def until(self, reached: Callable[[], bool]) -> None:
-        """Wait for what the page tells by itself."""
-        while not reached():
-            self.changed.clear()
-            await self.changed.wait()
+        """Wait for what the page tells by itself; what never comes is a failure."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not reached():
+                self.changed.clear()
+                await self.changed.wait()
 
 
 def far(name: str, device: str) -> bl.ModelCard:
