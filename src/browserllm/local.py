@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,6 @@ from .models import Catalog, LoadedModel, ModelManager
 from .models.loading import OnProgress
 from .request import Prompt, build_request
 from .stream import Delta, Draft
-from .toolcalls import ToolFormat, ToolUse, format_for
 from .types import (
     Capabilities,
     ChatRequest,
@@ -34,6 +33,9 @@ from .types import (
     ToolResultPart,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from .toolcalls import ToolUse
 
 _PASSED_ON = (
     "max_tokens",
@@ -118,26 +120,25 @@ class LocalBackend(Backend):
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if need be, and stream its answer."""
-        use = ToolUse(request)
         args = _chat_args(request, draft)
         draft.cost_usd = 0.0
+        use = _tool_use(request)
         name = await self._name(request.model)
-        form = self._format(name)
-        args["messages"] = _wire_messages(use.messages(request.messages, form), draft)
+        args["messages"] = _wire_messages(self._messages(request, use, name), draft)
         again = False
         held: bool | None = None  # whether the engine holds calls to their form; asked once
         while True:
             loaded = await self._load(name)
             _note(draft, loaded)
             if held is None:
-                held = self._hold(use, form, loaded.engine, args, draft)
+                held = use is not None and self._hold(use, loaded.engine, args, draft)
             if "image" not in loaded.input:
                 args["messages"] = _without_images(args["messages"], draft)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             self._chats.count += 1
             draft.interrupt = stream.cancel
             tokens = 0
-            parser = use.parser()
+            parser = None if use is None else use.parser()
             try:
                 yield ""  # the start goes out before the first token
                 async for chunk in stream:
@@ -207,7 +208,7 @@ class LocalBackend(Backend):
         request = build_request(prompt, {"unsupported": "error"})
         draft = Draft(request, self.name, "")
         name = await self._name(model or request.model)
-        messages = _wire_messages(ToolUse(request).messages(request.messages, self._format(name)), draft)
+        messages = _wire_messages(self._messages(request, _tool_use(request), name), draft)
         loaded = await self._load(name)
         draft.model = loaded.model
         if "image" not in loaded.input:
@@ -283,16 +284,19 @@ class LocalBackend(Backend):
         """
         await self._load(await self._name(request.model))
 
-    def _format(self, name: str) -> ToolFormat:
-        """Return how the family of a model calls tools."""
+    def _messages(self, request: ChatRequest, use: ToolUse | None, name: str) -> list[Message]:
+        """Return the messages as they are, or with tools, calls and results as the model's family has them."""
+        if use is None:
+            return request.messages
         try:
-            return format_for(self.models.catalog.get(name).family)
+            family = self.models.catalog.get(name).family
         except ModelNotFound:
-            return format_for("")  # loading it will say so
+            family = ""  # loading it will say so
+        return use.messages(request.messages, family)
 
-    def _hold(self, use: ToolUse, form: ToolFormat, engine: str, args: dict[str, Any], draft: Draft) -> bool:
+    def _hold(self, use: ToolUse, engine: str, args: dict[str, Any], draft: Draft) -> bool:
         """Have the engine make calls well-formed, where it can; say where it cannot what that means."""
-        constraint = use.constraint(form)
+        constraint = use.constraint()
         if constraint is None:
             return False
         known = {info.name: info.capabilities for info in self.host.hello.engines}
@@ -327,6 +331,16 @@ class LocalBackend(Backend):
     def _take_images(self, images: bool) -> None:
         # The card's word until the model is loaded, and then the model's own.
         self.capabilities = msgspec.structs.replace(self.capabilities, images=images)
+
+
+def _tool_use(request: ChatRequest) -> ToolUse | None:
+    """Return what the tools of a request come to; ``None`` where it has nothing to do with tools."""
+    asked = request.tools or request.tool_choice is not None
+    if not asked and not any(message.role == "tool" or message.tool_calls for message in request.messages):
+        return None
+    from .toolcalls import ToolUse  # others start sooner without it
+
+    return ToolUse(request)
 
 
 def _note(draft: Draft, loaded: LoadedModel) -> None:

@@ -9,7 +9,7 @@ from ..errors import InvalidRequest
 from ..request import ToolChoice, tool_choice_of
 from ..types import ChatRequest, ContentPart, Message, TextPart, Tool, ToolResultPart
 from .constraint import tool_constraint
-from .formats import ToolFormat
+from .formats import ToolFormat, format_for
 from .parser import ToolCallParser
 
 _NAME = re.compile(r"[\w.:/-]{1,128}")
@@ -23,6 +23,7 @@ class ToolUse:
 
     def __init__(self, request: ChatRequest) -> None:
         """Raise `InvalidRequest` for a choice or a tool's name that is not valid."""
+        self._form = format_for("")
         self.choice = tool_choice_of(request) or ToolChoice("auto")
         self.tools: list[Tool] = [] if self.choice.mode == "none" else request.tools
         for index, tool in enumerate(self.tools):
@@ -32,8 +33,9 @@ class ToolUse:
                     parameter="tools",
                 )
 
-    def messages(self, messages: Sequence[Message], form: ToolFormat) -> list[Message]:
-        """Return the messages with the tools told, and calls and results as the model's family writes them."""
+    def messages(self, messages: Sequence[Message], family: str) -> list[Message]:
+        """Return the messages with the tools told, and calls and results as a family of models writes them."""
+        form = self._form = format_for(family)
         written: list[Message] = []
         for message in messages:
             if message.role == "tool":
@@ -47,9 +49,9 @@ class ToolUse:
                 written.append(message)
         return self._told(written, form) if self.tools else written
 
-    def constraint(self, form: ToolFormat) -> dict[str, object] | None:
+    def constraint(self) -> dict[str, object] | None:
         """Return the ``response_format`` that makes calls well-formed; ``None`` without tools."""
-        return tool_constraint(form, self.tools, self.choice) if self.tools else None
+        return tool_constraint(self._form, self.tools, self.choice) if self.tools else None
 
     def parser(self) -> ToolCallParser | None:
         """Return what reads the answer; ``None`` without tools."""
