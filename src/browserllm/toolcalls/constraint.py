@@ -49,7 +49,7 @@ def _in_a_row(form: ToolFormat, tags: list[Format]) -> Format:
     return {
         "type": "tags_with_separator",
         "tags": tags,
-        "separator": form.separator,
+        "separator": form.separator or "\n",  # XGrammar takes no empty one; the parser does not mind it
         "at_least_one": True,
         "stop_after_first": not form.several,
     }
