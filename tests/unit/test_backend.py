@@ -35,7 +35,7 @@ async def test_a_middleware_passes_everything_on() -> None:
     assert (response.text, response.backend, response.model) == ("one two", "inner", "scripted")
     assert await outer.list_models() == []
     assert (await outer.health()).ok
-    assert await outer.estimate_cost("hi") is None
+    assert await outer.estimate_cost("hi") == 0
     assert outer.environment() == bl.Environment(online=True)
     request = inner.requests[0]
     assert await outer.facts(request) == await inner.facts(request)

@@ -509,7 +509,7 @@ async def test_the_backend_is_a_context_manager() -> None:
     async with bl.ScriptedBackend() as backend:
         assert (await backend.health()).ok
         assert await backend.list_models() == []
-        assert await backend.estimate_cost("hi") is None
+        assert await backend.estimate_cost("hi") == 0
     assert backend.closed
     await Recorder().close()
 
