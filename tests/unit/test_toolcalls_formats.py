@@ -1,6 +1,8 @@
-"""Each family's way with tools, against texts that its published chat template gives for the same messages.
+"""Each family's way with tools, as its published chat template or its makers' page has it.
 
-The expected texts are what stands between the roles' own marks, which the engines' templates add.
+Qwen3's and Llama 3.2's templates were rendered with the very messages of these tests; what our engines' templates have
+no place for is left out (Llama's "Environment: ipython", and quotes around its results). The texts are what stands
+between the roles' own marks, which the engines' templates add.
 """
 
 from __future__ import annotations

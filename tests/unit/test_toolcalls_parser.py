@@ -81,6 +81,8 @@ def read(text: str, size: int = 1) -> tuple[str, list[tuple[str, str]]]:
         ('<tool_call>{"name": "add", "arguments": {"a": 1</tool_call> ok', " ok", [("add", '{"a": 1}')]),
         ('<tool_call>{"name": "add"}</tool_call>', "", [("add", "{}")]),
         ('<tool_call>{"name": "unknown", "arguments": {}}</tool_call>', "", [("unknown", "{}")]),
+        # junk after a call's arguments
+        ('{"name": "add", "arguments": {"a": 1}, no\nmore', "more", [("add", '{"a": 1}')]),
         # no calls
         ("Use [this](link), {braces}, `code` and <b>.", "Use [this](link), {braces}, `code` and <b>.", []),
         ('{"name": "Otto", "city": "Oslo"}', '{"name": "Otto", "city": "Oslo"}', []),
