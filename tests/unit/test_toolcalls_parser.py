@@ -86,6 +86,8 @@ def read(text: str, size: int = 1) -> tuple[str, list[tuple[str, str]]]:
         # no calls
         ("Use [this](link), {braces}, `code` and <b>.", "Use [this](link), {braces}, `code` and <b>.", []),
         ('{"name": "Otto", "city": "Oslo"}', '{"name": "Otto", "city": "Oslo"}', []),
+        ('{"name": "Otto", "arguments": {"a": 1}}', '{"name": "Otto", "arguments": {"a": 1}}', []),
+        ("```python\nprint(total)\nrun(a=1)\n```", "```python\nprint(total)\nrun(a=1)\n```", []),
         ("<tool_call> is a tag.", "<tool_call> is a tag.", []),
         ("```python\nadd = 1\n```", "```python\nadd = 1\n```", []),
         ("add both: 1 and 2", "add both: 1 and 2", []),
