@@ -62,6 +62,7 @@ def read(text: str, size: int = 1) -> tuple[str, list[tuple[str, str]]]:
             "",
             [("add", '{"a": 1}'), ("add", "{}")],
         ),
+        ('<tool_call>{"name": "add", "arguments": {}}</tool_call>\n \n', "", [("add", "{}")]),
         # the wrong form
         ('{"weather": {"city": "Oslo"}}', "", [OSLO]),
         ('{"arguments": {"city": "Oslo"}, "name": "weather"}', "", [OSLO]),
