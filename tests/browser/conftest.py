@@ -69,15 +69,15 @@ def playwright() -> Iterator[Playwright]:
 def start_browser(
     playwright: Playwright, browser_path: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., BrowserContext]]:
-    """Start a browser with a fresh profile: `start_browser(webgpu=False)`; closed after the file."""
+    """Start a browser with a fresh profile and more flags: `start_browser(webgpu=False)`; closed after the file."""
     contexts: list[BrowserContext] = []
 
-    def start(*, webgpu: bool = True) -> BrowserContext:
+    def start(*flags: str, webgpu: bool = True) -> BrowserContext:
         context = playwright.chromium.launch_persistent_context(
             str(tmp_path_factory.mktemp("profile")),
             executable_path=browser_path,
             headless=True,
-            args=[*FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU)],
+            args=[*FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU), *flags],
         )
         context.set_default_timeout(120_000)
         contexts.append(context)

@@ -15,6 +15,8 @@ from in_page import open_python
 from served_models import noise_model
 
 MB = 1_000_000
+COLLECTIONS = 1000
+"""A bound, so that what never ends fails."""
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,21 @@ def test_a_full_disk_is_named_and_nothing_is_spoilt(context: BrowserContext, sit
         session.send("Storage.overrideQuotaForOrigin", {"origin": origin})
         assert driver.call("download", orders).code is None
         assert driver.wrong_entries(files) == driver.missing_entries(files) == []
+
+
+def test_a_download_ends_while_memory_is_collected(start_browser: Callable[..., BrowserContext], site_url: str) -> None:
+    """A browser that frees what nobody holds, again and again, forgets no file that is about to be opened."""
+    page = open_python(start_browser("--js-flags=--expose-gc", webgpu=False), site_url)
+    with FaultServer() as server:
+        files = noise_model(server, "/collected", [1000] * 30)
+        finish = start_call(page, "download", {"files": [file.order() for file in files]})
+        page.evaluate("() => { window.asked.finally(() => { window.ended = true; }); }")
+        for _ in range(COLLECTIONS):
+            if page.evaluate("() => window.ended === true"):
+                break
+            for worker in page.workers:
+                worker.evaluate("() => gc()")
+        else:
+            raise AssertionError(f"the download goes on after {COLLECTIONS} collections")
+        assert finish().code is None
+        assert InPage(page).wrong_entries(files) == InPage(page).missing_entries(files) == []

@@ -22,10 +22,20 @@ export interface Disk {
 
 const FOLDER = "browserllm-downloads";
 
+type FileHandle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<OpenFile> };
+
 export class OriginDisk implements Disk {
+  readonly #opening = new Set<FileHandle>();
+
   async open(name: string): Promise<OpenFile> {
-    const file = await (await this.#folder()).getFileHandle(name, { create: true });
-    return (file as FileSystemFileHandle & { createSyncAccessHandle(): Promise<OpenFile> }).createSyncAccessHandle();
+    const file = (await (await this.#folder()).getFileHandle(name, { create: true })) as FileHandle;
+    // Held until it is open: Chromium itself does not hold it, and where its memory is collected meanwhile never answers.
+    this.#opening.add(file);
+    try {
+      return await file.createSyncAccessHandle();
+    } finally {
+      this.#opening.delete(file);
+    }
   }
 
   async blob(name: string): Promise<Blob | null> {
