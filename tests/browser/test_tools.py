@@ -1,0 +1,129 @@
+"""Tools on real engines: the pocket model in Chromium, held to the tools' schemas and not.
+
+A prompt is asked of the library in this process, whose browser it launched; the page is the built site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+
+import browserllm as bl
+from _prompts import ToolPrompt, tool_prompts
+from drivers import Launched
+
+
+@bl.tool
+async def set_temperature(room: Literal["bedroom", "kitchen"], degrees: float, quiet: bool = False) -> str:
+    """Set the temperature of a room."""
+    return f"{room} at {degrees:g}, {'' if quiet else 'not '}quiet"
+
+
+PROMPTS = tool_prompts(32)
+POCKET_TOOLS = PROMPTS[0].tools
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+    """One browser for the file."""
+    driver = Launched(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.close()
+
+
+def ask(launched: Launched, prompt: ToolPrompt, **options: Any) -> bl.ChatResponse:
+    """What WebLLM answers, greedily."""
+    llm = bl.LocalBackend(launched.host, model="pocket", engine="webllm")
+    return launched.run(llm.complete(prompt.messages, tools=prompt.tools, temperature=0, max_tokens=160, **options))
+
+
+@pytest.mark.parametrize("index", range(len(PROMPTS)))
+def test_every_required_call_parses_and_validates(launched: Launched, index: int) -> None:
+    """Held to the schemas, each of the prompts gives calls of tools on offer, with arguments of their schema."""
+    prompt = PROMPTS[index]
+    response = ask(launched, prompt, tool_choice="required")
+    calls = response.message.tool_calls
+    assert response.finish_reason == "tool_calls"
+    assert response.text == ""
+    assert calls
+    assert all(prompt.is_valid(call) for call in calls), calls
+    assert response.warnings == []
+
+
+def test_auto_chooses_between_text_and_a_call(launched: Launched) -> None:
+    """Left the choice, the model calls where a tool fits and talks where none does."""
+    response = ask(launched, PROMPTS[0])
+    assert PROMPTS[0].is_right(response.message.tool_calls[0])
+    talk = ToolPrompt([bl.Message("user", "Hello!")], POCKET_TOOLS, "", {})
+    response = ask(launched, talk)
+    assert response.finish_reason == "stop"
+    assert response.message.tool_calls == []
+    assert response.text
+
+
+def test_a_named_tool_is_the_one_that_is_called(launched: Launched) -> None:
+    """Whatever was asked, one call of that tool comes, and nothing else."""
+    for tool in POCKET_TOOLS:
+        response = ask(launched, PROMPTS[0], tool_choice={"name": tool.name})
+        (call,) = response.message.tool_calls
+        assert call.name == tool.name
+        assert PROMPTS[0].is_valid(call)
+        assert response.text == ""
+
+
+def test_a_functions_own_schema_holds_a_call_that_the_function_takes(launched: Launched) -> None:
+    """Choices, numbers and defaults of a signature are held to, and the function runs."""
+    asked = [bl.Message("user", "Set the bedroom to 19 degrees.")]
+    prompt = ToolPrompt(asked, [set_temperature.tool], set_temperature.tool.name, {})
+    response = ask(launched, prompt, tool_choice="required")
+    result = launched.run(set_temperature.run(response.message.tool_calls[0]))
+    assert not result.is_error, (result.content, response.message.tool_calls)
+
+
+def test_a_result_is_answered_from_the_kv_cache(launched: Launched) -> None:
+    """The call goes back as the model wrote it, so the turn after it computes the result alone."""
+    prompt = PROMPTS[0]
+    response = ask(launched, prompt)
+    (call,) = response.message.tool_calls
+    result = bl.Message("tool", [bl.ToolResultPart(call.id, '{"status": "ok"}')])
+    following = ToolPrompt([*prompt.messages, response.message, result], prompt.tools, "", {})
+    answer = ask(launched, following)
+    assert answer.finish_reason == "stop"
+    assert answer.text
+    assert answer.usage.cached_tokens >= response.usage.prompt_tokens
+
+
+def test_transformersjs_calls_too_and_says_that_it_was_not_held(launched: Launched) -> None:
+    """On the CPU the same request gives a call, read from what the model wrote, with a warning."""
+    llm = bl.LocalBackend(launched.host, model="pocket", engine="transformersjs", device="wasm")
+    prompt = PROMPTS[0]
+    response = launched.run(llm.complete(prompt.messages, tools=prompt.tools, temperature=0, max_tokens=160))
+    assert prompt.is_right(response.message.tool_calls[0])
+    assert [warning.parameter for warning in response.warnings] == ["tools"]
+
+
+def test_every_family_s_form_is_one_that_the_engine_takes(launched: Launched) -> None:
+    """The grammar of each family compiles, and its calls are read back: the pocket model writes what it must."""
+    from browserllm.toolcalls.formats import FORMATS
+
+    for name in FORMATS:
+        card = bl.ModelCard(
+            id=f"pocket-as-{name}",
+            family={"hermes": "Qwen3", "llama": "Llama 3.2", "ministral": "Ministral 3", "phi": "Phi 4"}.get(
+                name, name.title()
+            ),
+            artifacts=[artifact for artifact in bl.Catalog().get("pocket").artifacts if artifact.engine == "webllm"],
+        )
+        llm = bl.LocalBackend(launched.host, card.id, catalog=bl.Catalog([card]))
+        options: dict[str, Any] = {"tools": POCKET_TOOLS, "temperature": 0, "max_tokens": 80}
+        for choice in ("auto", "required", {"name": POCKET_TOOLS[1].name}):
+            response = launched.run(llm.complete("Set the bedroom to 19 degrees.", tool_choice=choice, **options))
+            assert response.warnings == [], (name, choice)
+            if choice == "auto":
+                continue  # left the choice, the pocket model calls in its own way
+            calls = response.message.tool_calls
+            assert calls, (name, choice, response.text)
+            whole = calls if response.finish_reason == "tool_calls" else calls[:-1]
+            assert all(PROMPTS[0].is_valid(call) for call in whole), (name, choice, calls)
