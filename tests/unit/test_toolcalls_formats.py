@@ -45,7 +45,10 @@ def told(family: str, messages: list[Message] | None = None, **options: Any) -> 
 
 
 def test_qwen_and_hermes() -> None:
-    """Tools in the system message, calls in tags, results in the user's role."""
+    """Tools in the system message, calls in tags, results in the user's role; Qwen2.5 introduces itself, Qwen3 not."""
+    assert told("Qwen3", HISTORY[1:2]) == [("system", HERMES), ("user", "Weather?")]
+    introduced = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+    assert told("Qwen2.5", HISTORY[1:2])[0] == ("system", f"{introduced}\n\n{HERMES}")
     assert told("Qwen3") == [
         ("system", f"Be brief.\n\n{HERMES}"),
         ("user", "Weather?"),

@@ -1,8 +1,10 @@
 """How each family of models wants tools in its prompt, writes calls, and takes results: facts of their chat templates.
 
 The engines' templates take texts in roles and nothing else, so the tools become part of a message, calls a text of the
-assistant, and results messages. A call is rendered as the family's models write it: WebLLM compares the history with
-what the model said, and goes on in its KV cache where they are equal.
+assistant, and results messages. What those cannot hold is left out: Mistral's tools stand in the system message instead
+of before the last turn, Llama's results have no quotes around them, and Qwen3.5 and Gemma 4 are asked for JSON, not for
+their own forms without it. A call is rendered as the family's models write it: WebLLM compares the history with what
+the model said, and goes on in its KV cache where they are equal.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..types import Tool, ToolCallPart, ToolResultPart
 
-FormatName = Literal["pocket", "hermes", "llama", "mistral", "ministral", "phi", "gemma"]
+FormatName = Literal["pocket", "hermes", "qwen2.5", "llama", "mistral", "ministral", "phi", "gemma"]
 
 
 class ToolFormat(NamedTuple):
@@ -126,11 +128,13 @@ def _gemma(tools: Sequence[Tool]) -> str:
 _TAG = ('<tool_call>\n{"name": "', '", "arguments": ', "}\n</tool_call>", "<tool_call>")
 _BARE = ('{"name": "', '", "parameters": ', "}", '{"name": "')
 _POCKET = "You are Pocket, a small and friendly language model that runs in the browser."
+_QWEN = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 
 FORMATS: dict[FormatName, ToolFormat] = {
     # Its template writes the tags around results itself.
     "pocket": ToolFormat("pocket", _hermes, *_TAG, result_role="tool", result=("", ""), default_system=_POCKET),
     "hermes": ToolFormat("hermes", _hermes, *_TAG),
+    "qwen2.5": ToolFormat("qwen2.5", _hermes, *_TAG, default_system=_QWEN),
     "llama": ToolFormat("llama", _llama, *_BARE, place="user", result_role="tool", result=("", ""), several=False),
     "mistral": ToolFormat(
         "mistral",
@@ -164,6 +168,7 @@ FORMATS: dict[FormatName, ToolFormat] = {
 # By how a family's name begins, the longer ones first; every other model is asked in the way of Hermes.
 _FAMILIES: tuple[tuple[str, FormatName], ...] = (
     ("Pocket", "pocket"),
+    ("Qwen2.5", "qwen2.5"),
     ("Llama 3.", "llama"),
     ("Ministral", "ministral"),
     ("Mistral", "mistral"),
