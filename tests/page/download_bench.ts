@@ -1,6 +1,7 @@
 /** A downloader without a browser: a server whose every answer the test writes, a disk in memory, a clock it moves. */
 
 import { createHash } from "node:crypto";
+import { EventEmitter } from "node:events";
 import type { Disk, OpenFile } from "../../web/src/engine/files/disk.ts";
 import { Downloader } from "../../web/src/engine/files/download.ts";
 import type { Environment } from "../../web/src/engine/files/environment.ts";
@@ -8,6 +9,10 @@ import type { DownloadOrder, FileOrder } from "../../web/src/engine/files/orders
 import type { Progress } from "../../web/src/engine/protocol.ts";
 import { FakeCaches } from "./browser_storage.ts";
 import { ManualClock, settle } from "./helpers.ts";
+
+// Each file under way listens to the download's signal once, and twice as many as the 16 that are fetched at most are
+// under way. More would be a leak, and Node says so.
+EventEmitter.defaultMaxListeners = 2 * 16;
 
 /** A disk in memory. Files are open once at a time, as in a browser. */
 export class MemoryDisk implements Disk {
@@ -112,7 +117,7 @@ export interface Manners {
   readonly end?: number;
   /** Ranges begin so many bytes too late. */
   readonly shift?: number;
-  /** A stream of bytes, as most browsers have it, which fills memory that is handed to it. */
+  /** A stream of bytes, as most browsers have it, which fills memory that is handed to it; here nothing else will do. */
   readonly fills?: boolean;
   /** Without the headers that a server of another origin has to expose. */
   readonly hidden?: boolean;
@@ -145,6 +150,7 @@ function flow(bytes: Uint8Array, start: number, { cut, stall, end, fills = false
   const stop = Math.min(bytes.length, cut ?? Infinity, stall ?? Infinity, end ?? Infinity);
   let at = start;
   const pull = (controller: ReadableStreamController<Uint8Array>): Promise<void> | undefined => {
+    if ("byobRequest" in controller && controller.byobRequest === null) throw new Error("no memory was handed over");
     if (at < stop) {
       controller.enqueue(bytes.slice(at, Math.min(stop, at + PIECE)));
       at = Math.min(stop, at + PIECE);
