@@ -107,5 +107,5 @@ def test_the_page_about_middleware_has_all_there_is() -> None:
         r'"((?:gen_ai|browserllm)\.(?:client|model)\.[a-z_.]+)"',
         "".join(file.read_text(encoding="utf-8") for file in sources.glob("telemetry*.py")),
     )
-    assert (len(set(kinds)), len(set(names))) == (9, 9)
+    assert (len(set(kinds)), len(set(names))) == (9, 10)
     assert all(f"`{each}`" in MIDDLEWARE for each in {"TERM", *kinds, *names})

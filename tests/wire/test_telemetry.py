@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
+import msgspec
 import opentelemetry.semconv.attributes.error_attributes as error_names
 import pytest
 from opentelemetry import trace
@@ -439,6 +440,22 @@ async def test_downloads_are_metrics_too(sdk: Sdk) -> None:
         (5000, {"gen_ai.request.model": "m"}),
         (0, {"gen_ai.request.model": "n"}),
     ]
+
+
+async def test_the_memory_of_models_is_what_the_catalog_says(sdk: Sdk) -> None:
+    """It comes with a load and goes with the unload; of a model that nobody knows it of, there is no figure."""
+    card = bl.Catalog().get("pocket")
+    known = msgspec.structs.replace(card.artifacts[0], vram_mb=100.0)
+    manager = bl.ModelManager(bl.ScriptedHost(), bl.Catalog([bl.ModelCard(id="known", artifacts=[known])]))
+    bl.observe_models(manager, meter_provider=sdk.meter_provider, clock=Clock())
+    assert (await manager.load("pocket")).memory_bytes is None
+    assert "browserllm.model.memory.usage" not in sdk.metrics()
+    loaded = await manager.load("known")
+    assert loaded.memory_bytes == 100 * 2**20
+    (point,) = sdk.points("browserllm.model.memory.usage")
+    assert (point[0], point[1]["gen_ai.request.model"]) == (100 * 2**20, "known")
+    await manager.unload("known")
+    assert [value for value, _ in sdk.points("browserllm.model.memory.usage")] == [0]
 
 
 async def test_a_model_that_loads_again_elsewhere_is_one_model(sdk: Sdk) -> None:

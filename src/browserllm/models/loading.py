@@ -22,6 +22,7 @@ from ..errors import (
 from ..host import Host, Progress, read
 from ..types import Hop, Usage
 from .card import Artifact, ModelCard
+from .fit import MIB, memory_need
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,7 +36,8 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model in the page's memory: on which engine, device and adapter, and which steps were passed over.
 
     ``artifact_id`` is the engine's own id of the build, where it is known. ``input`` is what the model itself, now
-    that it is loaded, takes: ``text``, ``image``.
+    that it is loaded, takes: ``text``, ``image``. ``memory_bytes`` is what the catalog says that the build takes, or at
+    least its weights; no browser tells what it really takes.
     """
 
     model: str
@@ -45,6 +47,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     artifact_id: str | None = None
     adapter: str | None = None
     context_window: int | None = None
+    memory_bytes: int | None = None
     load_ms: float | None = None
     route: list[Hop] = []
 
@@ -203,7 +206,10 @@ async def load_one(
         await host.call("unload", {"model": card.id})
         raise
     report(Progress("ready", 1.0, "ready to answer"))
-    return await name_adapter(host, msgspec.structs.replace(result, artifact_id=artifact.id, route=route))
+    memory_bytes = round(memory_need(artifact).mb * MIB) or None
+    return await name_adapter(
+        host, msgspec.structs.replace(result, artifact_id=artifact.id, memory_bytes=memory_bytes, route=route)
+    )
 
 
 async def name_adapter(host: Host, loaded: LoadedModel) -> LoadedModel:

@@ -28,6 +28,9 @@ class LoadedModel(Protocol):
     @property
     def device(self) -> str: ...  # noqa: D102
 
+    @property
+    def memory_bytes(self) -> int | None: ...  # noqa: D102
+
 
 class ModelEvent(Protocol):
     """What happens to a model: `browserllm.ModelEvent` is one."""
@@ -63,7 +66,8 @@ def observe_models(
 
     ``browserllm.model.load.duration`` and ``browserllm.model.download.duration`` in seconds (with ``error.type`` when
     it came to nothing), ``browserllm.model.download.size`` in bytes, ``browserllm.model.loaded``: how many models are
-    in memory, by engine and device. Raises `Unsupported` when the package opentelemetry-api is not there.
+    in memory, by engine and device, and ``browserllm.model.memory.usage``: the bytes that they take, as far as the
+    catalog knows. Raises `Unsupported` when the package opentelemetry-api is not there.
     """
     return manager.subscribe(_Observer(meter_provider, clock or SystemClock()).see)
 
@@ -76,7 +80,7 @@ class _Observer:
         # What has begun, by what it is and of which model: when, and how many bytes so far.
         self._begun: dict[tuple[str, str], float] = {}
         self._bytes: dict[str, int] = {}
-        self._places: dict[str, dict[str, str]] = {}
+        self._places: dict[str, tuple[dict[str, str], int | None]] = {}
         self._durations = {
             "loading": meter.create_histogram(
                 "browserllm.model.load.duration",
@@ -97,6 +101,9 @@ class _Observer:
         self._loaded = meter.create_up_down_counter(
             "browserllm.model.loaded", unit="{model}", description="Models in memory."
         )
+        self._memory = meter.create_up_down_counter(
+            "browserllm.model.memory.usage", unit="By", description="Memory that the models in it take."
+        )
 
     def see(self, event: ModelEvent) -> None:
         model = event.model
@@ -112,8 +119,8 @@ class _Observer:
             place = {"browserllm.engine": event.loaded.engine, "browserllm.device": event.loaded.device}
             self._end("loading", model, place)
             self._gone(model)
-            self._places[model] = place
-            self._loaded.add(1, {"gen_ai.request.model": model, **place})
+            self._places[model] = place, event.loaded.memory_bytes
+            self._count(model, 1)
         elif event.kind in {"unloaded", "device_lost"}:
             self._gone(model)
         elif event.kind == "error":
@@ -129,6 +136,13 @@ class _Observer:
             self._durations[kind].record(self._clock.now_s - begun_s, {"gen_ai.request.model": model, **attributes})
 
     def _gone(self, model: str) -> None:
-        place = self._places.pop(model, None)
-        if place is not None:
-            self._loaded.add(-1, {"gen_ai.request.model": model, **place})
+        if model in self._places:
+            self._count(model, -1)
+            del self._places[model]
+
+    def _count(self, model: str, sign: int) -> None:
+        place, memory_bytes = self._places[model]
+        attributes = {"gen_ai.request.model": model, **place}
+        self._loaded.add(sign, attributes)
+        if memory_bytes is not None:
+            self._memory.add(sign * memory_bytes, attributes)
