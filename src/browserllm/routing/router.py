@@ -20,6 +20,7 @@ from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo
 from .breaker import Breaker, CircuitBreaker
 from .candidate import Choice, Excluded, Explanation, knows_model
+from .checks import check
 from .history import History
 from .member import Member, PrivacyKeeper, Turn, is_empty, union_of, unique_names
 from .policies import LocalFirst, Policy
@@ -75,13 +76,13 @@ class Router(PrivacyKeeper):
         """
         if not backends:
             raise InvalidRequest("Router() got no backends; give it at least one", parameter="backends")
-        _check("fallback", fallback, fallback in ("sequential", "parallel"), "'sequential' or 'parallel'")
-        _check("on_interrupted", on_interrupted, on_interrupted in ("raise", "restart"), "'raise' or 'restart'")
-        _check("parallel", parallel, parallel >= 1, "at least 1")
-        _check("hedge_after_s", hedge_after_s, hedge_after_s >= 0, "at least 0")
+        check("fallback", fallback, fallback in ("sequential", "parallel"), "'sequential' or 'parallel'")
+        check("on_interrupted", on_interrupted, on_interrupted in ("raise", "restart"), "'raise' or 'restart'")
+        check("parallel", parallel, parallel >= 1, "at least 1")
+        check("hedge_after_s", hedge_after_s, hedge_after_s >= 0, "at least 0")
         names = unique_names(backends)
         for limited in limits or {}:
-            _check("limits", limited, limited in names, f"by backend: {', '.join(names)}")
+            check("limits", limited, limited in names, f"by backend: {', '.join(names)}")
         self.name = name
         self.policy = policy or LocalFirst()
         self.policy.check(None, names)
@@ -327,11 +328,6 @@ class Router(PrivacyKeeper):
     def _next_number(self) -> int:
         self._turns += 1
         return self._turns
-
-
-def _check(parameter: str, value: object, valid: bool, how: str) -> None:
-    if not valid:
-        raise InvalidRequest(f"{parameter}={value!r} is not valid: it must be {how}", parameter=parameter)
 
 
 def _warn_of_another_model(choice: Choice, request: ChatRequest, draft: Draft) -> None:

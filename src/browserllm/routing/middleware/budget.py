@@ -17,8 +17,8 @@ from ...facts import BackendFacts
 from ...store import KeyValueStore, MemoryStore
 from ...stream import Delta, Draft
 from ...types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
+from ..checks import check, check_above_0
 from ..member import is_empty
-from .checks import check, check_above_0
 
 BYTES_PER_TOKEN = 4
 """What an estimate of a prompt counts as one token, in bytes of UTF-8."""

@@ -24,7 +24,7 @@ from ...types import (
     ToolCallDelta,
     Usage,
 )
-from .checks import check, check_above_0
+from ..checks import check, check_above_0
 
 Piece = str | TextDelta | ReasoningDelta | ToolCallDelta
 

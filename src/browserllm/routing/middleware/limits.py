@@ -12,8 +12,8 @@ from ...clock import AnyClock, SystemClock
 from ...errors import BrowserLLMError, InvalidRequest, Stalled, Timeout
 from ...stream import Delta, Draft
 from ...types import ChatRequest
+from ..checks import check_above_0
 from ..member import is_empty
-from .checks import check_above_0
 
 if TYPE_CHECKING:
     import asyncio

@@ -26,7 +26,7 @@ from ...types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .checks import check
+from ..checks import check
 from .detectors import DETECTORS, Detector, find_terms
 from .placeholders import Placeholders, Restorer
 

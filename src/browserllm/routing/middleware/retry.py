@@ -11,8 +11,8 @@ from ...clock import AnyClock, SystemClock
 from ...errors import AllBackendsFailed, BrowserLLMError, RateLimited, Stalled, Timeout, Unavailable
 from ...stream import Delta, Draft
 from ...types import ChatRequest, Hop
+from ..checks import check
 from ..member import is_empty
-from .checks import check
 
 
 def may_pass(error: BrowserLLMError) -> bool:

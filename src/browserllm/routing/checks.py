@@ -1,8 +1,8 @@
-"""What every middleware checks of its options."""
+"""What the router and every middleware check of their options."""
 
 from __future__ import annotations
 
-from ...errors import InvalidRequest
+from ..errors import InvalidRequest
 
 
 def check(name: str, value: object, allowed: bool, what: str) -> None:
