@@ -93,7 +93,7 @@ class SQLiteStore:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             # Readers and one writer at the same time; a crash of the machine may lose the last writes, never more.
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_CREATE)
         except BaseException:
@@ -122,3 +122,20 @@ class SQLiteStore:
             f"the store {str(self.path)!r} cannot be used: {error}; choose a file that this program may write",
             reason="closed" if self._closed else "blocked",
         )
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch a new file to write-ahead mode. When two do it at once SQLite refuses one, whatever its time limit."""
+    import sqlite3
+    import time
+
+    give_up_s = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_s:
+                raise
+            time.sleep(0.01)  # in the store's own thread, as SQLite waits for other locks
+        else:
+            return
