@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .cloud.anthropic import Anthropic as Anthropic
     from .cloud.base import CloudBackend as CloudBackend
     from .cloud.gemini import Gemini as Gemini
-    from .cloud.http import Timeouts as Timeouts
     from .cloud.ollama import Ollama as Ollama
     from .cloud.openai import OpenAI as OpenAI
     from .cloud.prices import Price as Price
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from .host import Host as Host
     from .host import Progress as Progress
     from .hosts import connect as connect
+    from .http.client import Timeouts as Timeouts
     from .local import LocalBackend as LocalBackend
     from .models import Artifact as Artifact
     from .models import Catalog as Catalog
@@ -139,7 +139,7 @@ _MODULES = {
     "cloud.anthropic": "Anthropic",
     "cloud.base": "CloudBackend",
     "cloud.gemini": "Gemini",
-    "cloud.http": "Timeouts",
+    "http.client": "Timeouts",
     "cloud.ollama": "Ollama",
     "cloud.openai": "OpenAI",
     "cloud.prices": "Price",

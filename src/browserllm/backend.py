@@ -65,6 +65,11 @@ class Backend(ABC):
         build_request(prompt, options)
         return None
 
+    async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
+        """Return how many tokens a prompt is, its template and tools included; ``None`` where nobody here can tell."""
+        build_request(prompt, {} if model is None else {"model": model})
+        return None
+
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Say what is known of answering a checked request, without sending anything; cheap, for routers ask often."""
         return BackendFacts(leaves_device=self.leaves_device, needs_network=self.needs_network, model=request.model)
@@ -119,6 +124,10 @@ class Middleware(Backend):
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
         """Ask the wrapped backend."""
         return await self.backend.estimate_cost(prompt, **options)
+
+    async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
+        """Ask the wrapped backend."""
+        return await self.backend.count_tokens(prompt, model=model)
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Ask the wrapped backend."""

@@ -25,7 +25,8 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``available`` is false when it surely cannot answer, ``reason`` then says why. The four about the model on the
     device are ``None`` for backends that have none: ``fits`` (the device can run it), ``downloaded``, ``fetch_bytes``
     (still to be fetched before it can answer), ``loaded``. ``queue_length`` counts the requests before this one.
-    ``cost_usd`` is an estimate, 0.0 on the user's own device.
+    ``cost_usd`` is an estimate, 0.0 on the user's own device. ``context_window`` counts the tokens that prompt and
+    answer may have together.
     """
 
     leaves_device: bool
@@ -40,3 +41,4 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     loaded: bool | None = None
     queue_length: int | None = None
     cost_usd: float | None = None
+    context_window: int | None = None

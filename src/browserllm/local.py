@@ -82,6 +82,7 @@ class LocalBackend(Backend):
 
     capabilities: Capabilities = Capabilities(
         tools=True,
+        structured_output=("constrained",),
         parameters=frozenset(
             {"messages", "model", "stop", "logit_bias", "logprobs", "tools", "tool_choice", "deadline_s", *_PASSED_ON}
         ),
@@ -268,6 +269,7 @@ class LocalBackend(Backend):
                 "downloaded": standing.downloaded,
                 "fetch_bytes": standing.fetch_bytes,
                 "loaded": standing.loaded,
+                "context_window": standing.context_window,
             }
         return BackendFacts(
             leaves_device=False, needs_network=False, queue_length=self._chats.count, cost_usd=0.0, **known

@@ -98,7 +98,9 @@ class ScriptedBackend(Backend):
         self.prepared: list[ChatRequest] = []
         self.model = model
         self.capabilities = capabilities or Capabilities(
-            tools=True, parameters=frozenset(ChatRequest.__struct_fields__)
+            tools=True,
+            structured_output=("json_schema", "json", "tool"),
+            parameters=frozenset(ChatRequest.__struct_fields__),
         )
         self.clock = clock or Clock()
         self.requests: list[ChatRequest] = []
@@ -137,6 +139,10 @@ class ScriptedBackend(Backend):
             draft.usage = Usage(prompt_tokens=_count_words(request.messages), completion_tokens=tokens)
             if not ended:
                 self.stopped.append(request)
+
+    async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
+        """Count the words."""
+        return _count_words(build_request(prompt, {} if model is None else {"model": model}).messages)
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Say what the script says (``known_facts``), or that nothing stands in the way."""

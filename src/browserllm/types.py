@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 Role = Literal["system", "user", "assistant", "tool"]
+StructuredMode = Literal["constrained", "json_schema", "json", "tool", "fenced"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "error"]
 TextMode = Literal["delta", "accumulated", "both"]
 
@@ -330,12 +331,18 @@ class ChatDone(ChatChunk, frozen=True, kw_only=True, tag="done"):
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backend can do. ``parameters`` are the `ChatRequest` fields that it honours."""
+    """What a backend can do. ``parameters`` are the `ChatRequest` fields that it honours.
+
+    ``structured_output`` are the ways in which it gives JSON of a schema, the strongest first: its engine can write
+    nothing else (``constrained``), its API takes a schema (``json_schema``), JSON of any shape (``json``), or a call
+    that must be made (``tool``). Any model can be asked for it in words (``fenced``), so that is not listed.
+    """
 
     images: bool = False
     audio: bool = False
     tools: bool = False
     multiple_answers: bool = False
+    structured_output: tuple[StructuredMode, ...] = ()
     parameters: frozenset[str] = frozenset()
 
 

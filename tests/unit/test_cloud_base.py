@@ -9,8 +9,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.cloud.failures import Place, VendorError, failure, retry_after
-from browserllm.cloud.http import HttpClient, HttpRequest, HttpResponse
 from browserllm.cloud.prices import OPENAI, cost_of, estimate_usage
+from browserllm.http.client import HttpClient, HttpRequest, HttpResponse
 
 STREAM = (
     b'data: {"model":"gpt-6-luna-2026-09-22","choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n'

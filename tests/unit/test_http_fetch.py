@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.cloud.http import HttpRequest, HttpResponse, Secret, Timeouts
-from browserllm.cloud.http_fetch import FetchClient
+from browserllm.http.client import HttpRequest, HttpResponse, Secret, Timeouts
+from browserllm.http.fetch import FetchClient
 
 URL = "https://api.test/v1/chat"
 

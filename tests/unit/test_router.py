@@ -587,3 +587,27 @@ async def test_closing_closes_every_backend_once_whatever_one_raises() -> None:
     with pytest.raises(bl.Unavailable, match="b does not close"):
         await router.close()
     assert closed == ["a", "b", "c"]
+
+
+async def test_tokens_are_counted_by_who_would_be_asked_first() -> None:
+    """And by nobody where nobody may answer."""
+
+    class Counts(bl.ScriptedBackend):
+        async def count_tokens(self, prompt: Any, *, model: str | None = None) -> int | None:
+            return 1000 + len(prompt.messages)
+
+    router = bl.Router([local(available=False, reason="no GPU"), Counts(name="second")])
+    assert await router.count_tokens("one two three") == 1001
+    said = (await local().complete("one two three")).usage.prompt_tokens
+    assert await bl.Router([local()]).count_tokens("one two three") == said
+    assert await bl.Logging(router).count_tokens("one two three", model="other") == 1001
+    assert await bl.Router([local(available=False, reason="no GPU")]).count_tokens("one") is None
+    with pytest.raises(bl.InvalidRequest):
+        await router.count_tokens([])
+
+
+async def test_a_router_promises_only_the_ways_to_json_that_all_its_backends_have() -> None:
+    """Any of them may answer."""
+    first, second = local(), cloud()
+    second.capabilities = bl.Capabilities(structured_output=("tool", "json"))
+    assert bl.Router([first, second]).capabilities.structured_output == ("json", "tool")

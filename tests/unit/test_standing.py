@@ -86,6 +86,7 @@ async def test_a_model_that_is_loaded_is_known_without_asking_the_page() -> None
         loaded=True,
         queue_length=0,
         cost_usd=0.0,
+        context_window=2048,
     )
     asked = len(host.requests)
     for _ in range(1000):

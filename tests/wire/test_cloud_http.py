@@ -14,8 +14,8 @@ import pytest
 
 import browserllm as bl
 import cloud_scenarios as scenarios
-from browserllm.cloud.http import HttpClient, HttpRequest, open_client
-from browserllm.cloud.http_sockets import SocketClient
+from browserllm.http.client import HttpClient, HttpRequest, open_client
+from browserllm.http.sockets import SocketClient
 from openai_exchanges import EXCHANGES, chunk, text_chunks
 from vendor_server import CUT, SILENCE, Hold, Reply, VendorServer, answer, events, stream
 

@@ -17,7 +17,7 @@ import browserllm as bl
 import cloud_scenarios as scenarios
 from browserllm.cloud.events import QUOTE
 from browserllm.cloud.failures import MAX_QUOTE
-from browserllm.cloud.http import HttpRequest, Secret
+from browserllm.http.client import HttpRequest, Secret
 from openai_exchanges import EXCHANGES
 from vendor_server import Hold, Reply, VendorServer, answer, stream
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.cloud.http import HttpClient, HttpRequest, HttpResponse, open_client
 from browserllm.cloud.presets import PRESETS
+from browserllm.http.client import HttpClient, HttpRequest, HttpResponse, open_client
 from openai_exchanges import EXCHANGES
 from vendor_server import VendorServer
 

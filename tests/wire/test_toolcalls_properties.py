@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from browserllm.schemas.lenient import MAX_HELD, repair
 from browserllm.toolcalls import ToolCallParser
-from browserllm.toolcalls.lenient import MAX_HELD, repair
 from browserllm.types import Tool, ToolCallDelta
 
 # Ten thousand cases take a minute longer when each line is counted; the unit tests reach the same lines.

@@ -17,6 +17,7 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest
+from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Draft
@@ -36,7 +37,6 @@ from .anthropic_reader import AnthropicReader, read_error
 from .base import CloudBackend
 from .failures import Place, VendorError
 from .history import arguments_object, parts_of, signature_for
-from .http import Secret
 from .parts import Media, json_format_of, media_of
 from .prices import ANTHROPIC
 from .reader import Reader
@@ -70,6 +70,7 @@ class Anthropic(CloudBackend):
     capabilities = Capabilities(
         images=True,
         tools=True,
+        structured_output=("json_schema", "tool"),
         parameters=frozenset({"max_tokens", "stop", "response_format", "tools", "tool_choice", "metadata"}),
     )
     default_prices = ANTHROPIC

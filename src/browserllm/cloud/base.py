@@ -18,13 +18,13 @@ from ..backend import Backend
 from ..clock import AnyClock, SystemClock
 from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError, Unavailable
 from ..facts import BackendFacts
+from ..http.address import check_base_url, host_of, is_loopback
+from ..http.client import HttpClient, HttpRequest, HttpResponse, Secret, Timeouts, open_client
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo, Timings
-from .address import check_base_url, host_of, is_loopback
 from .events import EventDecoder, ServerSentEvents
 from .failures import Place, VendorError, failure, quote, read_error_body
-from .http import HttpClient, HttpRequest, HttpResponse, Secret, Timeouts, open_client
 from .prices import Price, Prices, cost_of, estimate_usage, price_of
 from .reader import Reader, read_answer
 
@@ -263,6 +263,7 @@ class CloudBackend(Backend, ABC):
             available=not reason,
             reason=reason,
             cost_usd=self._estimate(request),
+            context_window=self._context_window(model),
         )
 
     async def close(self) -> None:
@@ -379,6 +380,10 @@ class CloudBackend(Backend, ABC):
         if model == self.model or self._price(model) is not None:
             return True
         return None if self._models is None else any(each.id == model for each in self._models)
+
+    def _context_window(self, model: str) -> int | None:
+        """What the list of models says, if it was asked for."""
+        return next((each.context_window for each in self._models or () if each.id == model), None)
 
     def _price(self, model: str) -> Price | None:
         if self._prices is None and not self._is_vendors_own():

@@ -20,8 +20,8 @@ from ..errors import (
     Timeout,
     Unavailable,
 )
+from ..http.client import HttpResponse
 from ..nesting import decode_json
-from .http import HttpResponse
 
 MAX_QUOTE = 500
 """How many characters of a vendor's own words an error quotes."""

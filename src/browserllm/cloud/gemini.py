@@ -15,6 +15,7 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest
+from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Draft
@@ -35,7 +36,6 @@ from .base import CloudBackend
 from .failures import Place, VendorError
 from .gemini_reader import GeminiReader, read_error
 from .history import arguments_object, parts_of, signature_for, tool_name_of
-from .http import Secret
 from .parts import Media, json_format_of, media_of
 from .prices import GEMINI
 from .reader import Reader
@@ -72,6 +72,7 @@ class Gemini(CloudBackend):
         images=True,
         audio=True,
         tools=True,
+        structured_output=("json_schema", "json", "tool"),
         parameters=frozenset(
             {*_NUMBERS, "stop", "logprobs", "top_logprobs", "response_format", "tools", "tool_choice"},
         ),

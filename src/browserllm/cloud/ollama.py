@@ -18,6 +18,8 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError, Unavailable
+from ..http.address import is_loopback
+from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Delta, Draft
@@ -32,12 +34,10 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .address import is_loopback
 from .base import CloudBackend, CloudOptions
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
 from .history import arguments_object, parts_of, tool_name_of
-from .http import Secret
 from .ollama_reader import OllamaReader, read_error
 from .parts import Media, json_format_of, media_of
 from .reader import Reader
@@ -64,6 +64,7 @@ class Ollama(CloudBackend):
     capabilities = Capabilities(
         images=True,
         tools=True,
+        structured_output=("json_schema", "json"),
         parameters=frozenset({*_OPTIONS, "stop", "logprobs", "top_logprobs", "response_format", "tools"}),
     )
 

@@ -14,6 +14,8 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest
+from ..http.address import host_of
+from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Draft
@@ -24,13 +26,12 @@ from ..types import (
     ImagePart,
     Message,
     ModelInfo,
+    StructuredMode,
     TextPart,
     ToolResultPart,
 )
-from .address import host_of
 from .base import CloudBackend, CloudOptions
 from .failures import Place, VendorError
-from .http import Secret
 from .openai_reader import ChatCompletionReader, read_error
 from .parts import json_format_of, media_of
 from .presets import PRESETS, Preset, PresetName
@@ -79,7 +80,11 @@ class OpenAI(CloudBackend):
         if preset != "openai" and options.get("prices") is None:
             options["prices"] = {}  # the table is of OpenAI's own prices
         self.capabilities = Capabilities(
-            images=True, audio=True, tools=True, parameters=_PARAMETERS - self.preset.refuses
+            images=True,
+            audio=True,
+            tools=True,
+            structured_output=_modes(self.preset.formats),
+            parameters=_PARAMETERS - self.preset.refuses,
         )
         super().__init__(model, **options)
 
@@ -287,3 +292,9 @@ class _Model(msgspec.Struct):
 
 class _Models(msgspec.Struct):
     data: list[_Model]
+
+
+def _modes(formats: frozenset[str]) -> tuple[StructuredMode, ...]:
+    """Return the ways to JSON of a server that knows these response formats."""
+    known: tuple[tuple[str, StructuredMode], ...] = (("json_schema", "json_schema"), ("json_object", "json"))
+    return (*(mode for name, mode in known if name in formats), "tool")

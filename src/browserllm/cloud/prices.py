@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..types import ChatRequest, TextPart, ToolCallPart, ToolResultPart, Usage
+from ..tokens import estimate_tokens
+from ..types import ChatRequest, Usage
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,12 +21,6 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Prices = Mapping[str, Price]
-
-CHARACTERS_PER_TOKEN = 4
-"""What an estimate counts as one token, in bytes of UTF-8: about right for English, too few tokens for little."""
-
-TOKENS_PER_IMAGE = 1000
-"""What an estimate takes for an image, or a sound."""
 
 ASSUMED_OUTPUT_TOKENS = 500
 """What an estimate takes for an answer whose ``max_tokens`` is not given."""
@@ -93,30 +88,4 @@ def cost_of(usage: Usage, price: Price) -> float:
 
 def estimate_usage(request: ChatRequest) -> Usage:
     """Guess what a request will take, from its length alone, and with an answer of ``max_tokens``."""
-    size = 0
-    others = 0
-    for message in request.messages:
-        # The role and the marks around a message.
-        size += 4 * CHARACTERS_PER_TOKEN
-        if isinstance(message.content, str):
-            size += _size(message.content)
-            continue
-        for part in message.content:
-            if isinstance(part, TextPart):
-                size += _size(part.text)
-            elif isinstance(part, ToolCallPart):
-                size += _size(part.name) + _size(part.arguments)
-            elif isinstance(part, ToolResultPart):
-                size += _size(part.content)
-            else:
-                others += 1
-    if request.tools or request.response_format is not None:
-        size += len(msgspec.json.encode((request.tools, request.response_format)))
-    return Usage(
-        prompt_tokens=-(-size // CHARACTERS_PER_TOKEN) + others * TOKENS_PER_IMAGE,
-        completion_tokens=request.max_tokens or ASSUMED_OUTPUT_TOKENS,
-    )
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    return Usage(prompt_tokens=estimate_tokens(request), completion_tokens=request.max_tokens or ASSUMED_OUTPUT_TOKENS)

@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 
 from ..errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
+from ..http.client import MAX_BODY_BYTES, HttpResponse
 from ..stream import Delta, Draft
 from .events import Event, EventDecoder, ServerSentEvents
 from .failures import Place, quote
-from .http import MAX_BODY_BYTES, HttpResponse
 
 DRAIN_S = 0.1
 """How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""

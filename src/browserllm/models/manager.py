@@ -347,8 +347,9 @@ class ModelManager:
     async def _judge(self, name: str | None, engine: str | None, device: str | None, download: bool) -> Standing:
         card, pinned = self._find(name or await self.current())
         wish = Wish(engine, device, pinned.id if pinned is not None else None)
-        if any(loaded.model == card.id and wish.is_met(loaded) for loaded in await self.status()):
-            return Standing(model=card.id, loaded=True)
+        for loaded in await self.status():
+            if loaded.model == card.id and wish.is_met(loaded):
+                return Standing(model=card.id, loaded=True, context_window=loaded.context_window or card.context_window)
         stock = Storage() if all(artifact.bundled for artifact in card.artifacts) else await self.storage()
         choice = await self._candidates(card, pinned, engine, device, stock)
         return judge_files(card, choice, await self.host.probe(), stock, may_download=download)

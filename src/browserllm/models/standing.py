@@ -20,6 +20,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     ``fits`` says whether the device can run it, ``fetch_bytes`` how much is still to be fetched before it can answer
     (``None`` where nobody knows). ``obstacle`` says why it cannot answer at all, and is empty when it can.
+    ``context_window`` is the loaded model's, else what its card promises.
     """
 
     model: str
@@ -28,6 +29,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     fetch_bytes: int | None = 0
     loaded: bool = False
     obstacle: str = ""
+    context_window: int | None = None
 
 
 Key = tuple[str | None, str | None, str | None, bool]
@@ -80,17 +82,20 @@ def judge_files(
             downloaded=here,
             fetch_bytes=None,
             obstacle=f"this device cannot run model {card.id!r}: {'; '.join(obstacles)}",
+            context_window=card.context_window,
         )
     first = runnable[0]
+    window = first.context_window or card.context_window
     if _is_here(card, first, stock):
-        return Standing(model=card.id)
+        return Standing(model=card.id, context_window=window)
     left = _bytes_left(card, first, stock)
     why_not = _why_no_download(card, first, facts, stock, may_download)
     if not why_not:
-        return Standing(model=card.id, downloaded=False, fetch_bytes=left)
+        return Standing(model=card.id, downloaded=False, fetch_bytes=left, context_window=window)
     if any(_is_here(card, artifact, stock) for artifact in runnable):
-        return Standing(model=card.id)  # the next best build, which is here, answers in its place
-    return Standing(model=card.id, downloaded=False, fetch_bytes=left, obstacle=why_not)
+        # The next best build, which is here, answers in its place.
+        return Standing(model=card.id, context_window=card.context_window)
+    return Standing(model=card.id, downloaded=False, fetch_bytes=left, obstacle=why_not, context_window=window)
 
 
 def _is_here(card: ModelCard, artifact: Artifact, stock: Storage) -> bool:

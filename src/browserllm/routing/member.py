@@ -138,8 +138,10 @@ def unique_names(backends: Sequence[Backend]) -> list[str]:
 
 
 def union_of(all_of: Sequence[Capabilities]) -> Capabilities:
-    """Return what at least one of them can do."""
+    """Return what at least one of them can do; of the ways to JSON those that all have, as any of them may answer."""
+    first, *others = (one.structured_output for one in all_of)
     return Capabilities(
+        structured_output=tuple(mode for mode in first if all(mode in other for other in others)),
         images=any(one.images for one in all_of),
         audio=any(one.audio for one in all_of),
         tools=any(one.tools for one in all_of),

@@ -231,6 +231,14 @@ class Router(PrivacyKeeper):
             return None
         return await self._members[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
 
+    async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
+        """Return what the backend counts that would be asked first; ``None`` when there is none, or it cannot."""
+        request = build_request(prompt, {} if model is None else {"model": model})
+        choices, _ = await self._plan(request)
+        if not choices:
+            return None
+        return await self._members[choices[0].name].backend.count_tokens(choices[0].request_for(request))
+
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Say what is known of whoever would be asked first; whether the device may be left, of all who might be."""
         choices, excluded = await self._plan(request)

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import msgspec
 
+from ..schemas.lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
 from ..types import Tool
-from .lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
 
 _NAME_KEYS = {"name", "function", "tool", "tool_name", "function_name", "tool_call"}
 _ARGUMENT_KEYS = {"arguments", "parameters", "args", "input"}

@@ -19,9 +19,9 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
+from ..schemas.lenient import Broken, Reader, Steps
 from ..types import Tool, ToolCallDelta
 from .calls import MAX_NAME, CallReader, NoCall
-from .lenient import Broken, Reader, Steps
 
 Piece = str | ToolCallDelta
 

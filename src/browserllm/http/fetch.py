@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..clock import AnyClock, SystemClock
 from ..errors import BrowserLLMError, InvalidRequest, Stalled, Timeout, Unavailable
 from .address import is_loopback, origin
-from .http import HttpClient, HttpRequest, HttpResponse
+from .client import HttpClient, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     import asyncio

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Timeout, Unavailable
 from ..version import __version__
 from .address import is_loopback, origin
-from .http import HttpClient, HttpRequest, HttpResponse
+from .client import HttpClient, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,6 +1,6 @@
 """The one HTTP seam under the clouds: a request goes out, a status and headers come back, then bytes as they arrive.
 
-There are two implementations: `http_sockets.SocketClient` in a process, `http_fetch.FetchClient` in a page. Their
+There are two implementations: `sockets.SocketClient` in a process, `fetch.FetchClient` in a page. Their
 failures are these, and no others:
 
 ============================================  ======================================================================
@@ -140,9 +140,9 @@ class HttpClient(ABC):
 def open_client() -> HttpClient:
     """Return the client for where this runs: fetch in a page, sockets elsewhere. Nothing is sent or opened yet."""
     if sys.platform == "emscripten":
-        from .http_fetch import FetchClient
+        from .fetch import FetchClient
 
         return FetchClient()
-    from .http_sockets import SocketClient
+    from .sockets import SocketClient
 
     return SocketClient()
