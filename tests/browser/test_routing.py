@@ -2,79 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext
 
 import routing_scenarios
 from drivers import Launched
-from in_page import open_python, run_python
+from in_page import open_python
 from openai_exchanges import ERRORS, EXCHANGES
-from pytest_in_page import put_tests
 from vendor_server import VendorServer, answer
+from worlds import InPage, Outside, World
 
 TEXT = "Grüße, Welt 👋!"
 BROKEN = answer(ERRORS["server"][1], ERRORS["server"][0])
 
 
-class World(ABC):
-    """The scenarios' functions, wherever Python runs."""
-
-    @abstractmethod
-    def call(self, function: str, *args: Any, **options: Any) -> Any:
-        """Call one of `routing_scenarios`' functions."""
-
-    @abstractmethod
-    def set_offline(self, offline: bool) -> None:
-        """Take the page's network away, or give it back, as DevTools do."""
-
-    def ask(self, router: str, **options: Any) -> dict[str, Any]:
-        """Ask a router."""
-        return self.call("ask", router, **options)
-
-    def go_offline(self, offline: bool) -> None:
-        """Take the network away (or give it back), and wait until the page has told."""
-        self.set_offline(offline)
-        self.call("until_online", not offline)
+def ask(world: World, router: str, **options: Any) -> dict[str, Any]:
+    """Ask a router."""
+    return world.call("ask", router, **options)
 
 
-class InPage(World):
-    """Python in the page."""
-
-    def __init__(self, page: Page, site_url: str) -> None:
-        self.page = page
-        put_tests(page, site_url, [Path(routing_scenarios.__file__)])
-
-    def call(self, function: str, *args: Any, **options: Any) -> Any:
-        given = json.dumps([args, options])
-        return run_python(
-            self.page,
-            "import json, routing_scenarios\n"
-            f"args, options = json.loads({given!r})\n"
-            f"json.dumps(await routing_scenarios.{function}(*args, **options))",
-        )
-
-    def set_offline(self, offline: bool) -> None:
-        self.page.context.set_offline(offline)
-
-
-class Outside(World):
-    """CPython, and the page in the browser that it launched."""
-
-    def __init__(self, driver: Launched) -> None:
-        self.driver = driver
-
-    def call(self, function: str, *args: Any, **options: Any) -> Any:
-        host = {"host": self.driver.host} if function == "begin" else {}
-        return self.driver.run(getattr(routing_scenarios, function)(*args, **host, **options))
-
-    def set_offline(self, offline: bool) -> None:
-        self.driver.set_network(offline=offline)
+def go_offline(world: World, offline: bool) -> None:
+    """Take the network away (or give it back), and wait until the page has told."""
+    world.set_offline(offline)
+    world.call("until_online", not offline)
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +48,13 @@ def world(
     """Both without WebGPU, so that the CPU answers what is local."""
     if request.param == "pyodide":
         context = start_browser(webgpu=False)
-        world: World = InPage(open_python(context, site_url), site_url)
+        world: World = InPage(open_python(context, site_url), site_url, routing_scenarios)
         world.call("begin", server.url)
         yield world
         context.close()
         return
     driver = Launched(tmp_path_factory.mktemp("profile"), webgpu="off")
-    world = Outside(driver)
+    world = Outside(driver, routing_scenarios)
     world.call("begin", server.url)
     yield world
     driver.close()
@@ -111,12 +64,12 @@ def world(
 def online_again(world: World) -> Iterator[None]:
     """Whatever a test did to the network is over after it."""
     yield
-    world.go_offline(False)
+    go_offline(world, False)
 
 
 def test_the_cloud_answers_what_this_device_cannot(world: World) -> None:
     """No WebGPU for one model, a gigabyte to fetch for the other: the cloud answers, and the route says why."""
-    reply = world.ask("nothing here")
+    reply = ask(world, "nothing here")
     assert (reply["backend"], reply["text"], reply["engine"]) == ("hello", TEXT, None)
     reasons = {name: (code, reason) for name, code, reason in reply["hops"]}
     assert set(reasons) == {"far-gpu", "far"}
@@ -130,25 +83,25 @@ def test_the_cloud_answers_what_this_device_cannot(world: World) -> None:
 
 def test_offline_the_device_answers_and_online_the_cloud_again(world: World, server: VendorServer) -> None:
     """The cloud is not even asked while there is no network, and the first request after that is its."""
-    assert world.ask("cloud first")["backend"] == "hello"
+    assert ask(world, "cloud first")["backend"] == "hello"
     world.call("load", "pocket")  # its files are the site's, which is away, too, as soon as the browser is offline
     asked = len(server.requests)
-    world.go_offline(True)
-    reply = world.ask("cloud first")
+    go_offline(world, True)
+    reply = ask(world, "cloud first")
     assert (reply["backend"], reply["engine"], reply["cost"]) == ("pocket", "transformersjs", 0.0)
     assert reply["text"]
     assert reply["hops"] == [["hello", "unavailable", "the device is offline"]]
     assert len(server.requests) == asked
-    world.go_offline(False)
-    reply = world.ask("cloud first")
+    go_offline(world, False)
+    reply = ask(world, "cloud first")
     assert (reply["backend"], reply["text"], reply["hops"]) == ("hello", TEXT, [])
 
 
 def test_offline_with_nothing_here_is_one_error_with_every_cause(world: World, server: VendorServer) -> None:
     """Each cause is an error of its own, in the router's order."""
     asked = len(server.requests)
-    world.go_offline(True)
-    failure = world.ask("nothing here")
+    go_offline(world, True)
+    failure = ask(world, "nothing here")
     assert failure["code"] == "all_backends_failed"
     assert failure["data"]["backends"] == ["far-gpu", "far", "hello"]
     webgpu, download, network = failure["causes"]
@@ -166,34 +119,34 @@ def test_a_breaker_opens_and_closes_again(world: World, server: VendorServer) ->
     server.add("flaky", BROKEN, BROKEN, EXCHANGES["hello"])  # type: ignore[arg-type]
     before = len(server.asked("flaky"))
     for tried in (1, 2):
-        reply = world.ask("flaky cloud")
+        reply = ask(world, "flaky cloud")
         assert (reply["backend"], [hop[:2] for hop in reply["hops"]]) == ("pocket", [["flaky", "unavailable"]])
         assert len(server.asked("flaky")) == before + tried
-    reply = world.ask("flaky cloud")
+    reply = ask(world, "flaky cloud")
     assert reply["backend"] == "pocket"
     assert "circuit breaker" in reply["hops"][0][2]
     assert len(server.asked("flaky")) == before + 2
     world.call("cool_down")
     for answered in (3, 4):
-        assert world.ask("flaky cloud")["backend"] == "flaky"
+        assert ask(world, "flaky cloud")["backend"] == "flaky"
         assert len(server.asked("flaky")) == before + answered
 
 
 def test_the_first_answer_is_the_clouds_and_the_next_one_local(world: World) -> None:
     """Nobody waits for the load, which goes on in the background."""
     world.call("unload")
-    assert world.ask("warming up")["backend"] == "hello"
+    assert ask(world, "warming up")["backend"] == "hello"
     world.call("until_loaded", "pocket")
-    assert world.ask("warming up")["backend"] == "pocket"
+    assert ask(world, "warming up")["backend"] == "pocket"
 
 
 def test_a_private_request_reaches_no_cloud(world: World, server: VendorServer) -> None:
     """With clouds alone it is an error that says why; with a device it is the device's."""
     asked = len(server.requests)
-    failure = world.ask("clouds alone", private=True)
+    failure = ask(world, "clouds alone", private=True)
     assert failure["code"] == "all_backends_failed"
     assert [cause["data"]["reason"] for cause in failure["causes"]] == ["private", "private"]
-    reply = world.ask("cloud first", private=True)
+    reply = ask(world, "cloud first", private=True)
     assert reply["backend"] == "pocket"
     assert "private" in reply["hops"][0][2]
     assert len(server.requests) == asked
