@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .errors import DownloadInterrupted as DownloadInterrupted
     from .errors import IntegrityError as IntegrityError
     from .errors import InternalError as InternalError
+    from .errors import InvalidOutput as InvalidOutput
     from .errors import InvalidRequest as InvalidRequest
     from .errors import LoadFailed as LoadFailed
     from .errors import ModelNotDownloaded as ModelNotDownloaded
@@ -145,9 +146,9 @@ _MODULES = {
     "cloud.prices": "Price",
     "errors": """
         AllBackendsFailed AuthenticationError BrowserLLMError BudgetExceeded Cancelled ContentFiltered ContextExceeded
-        DeviceLost DownloadInterrupted IntegrityError InternalError InvalidRequest LoadFailed ModelNotDownloaded
-        ModelNotFound ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited Stalled Timeout
-        Unavailable Unsupported
+        DeviceLost DownloadInterrupted IntegrityError InternalError InvalidOutput InvalidRequest LoadFailed
+        ModelNotDownloaded ModelNotFound ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited
+        Stalled Timeout Unavailable Unsupported
     """,
     "device": "DeviceFacts",
     "facts": "BackendFacts Environment",

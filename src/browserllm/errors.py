@@ -25,6 +25,7 @@
     ├── QueueFull                              too many requests wait already
     ├── BudgetExceeded                         it would cost more than the budget has left
     ├── ContentFiltered                        a safety filter refused the content
+    ├── InvalidOutput (ValueError)             the model's answer is not of the wanted type; .data["problems"]
     ├── AllBackendsFailed                      nobody could answer; .causes holds every failure
     ├── ProtocolError                          the other side spoke another protocol
     └── InternalError                          a bug, here or in the page
@@ -218,6 +219,16 @@ class ContentFiltered(BrowserLLMError):
     """A safety filter refused the content."""
 
     code = "content_filtered"
+
+
+class InvalidOutput(BrowserLLMError, ValueError):
+    """The model's answer is not of the wanted type.
+
+    ``data["problems"]`` lists what does not fit, each as ``{"path", "message"}``; ``data["text"]`` is the answer, cut
+    where it is long.
+    """
+
+    code = "invalid_output"
 
 
 class AllBackendsFailed(BrowserLLMError):

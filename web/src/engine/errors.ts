@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   "rate_limited",
   "queue_full",
   "content_filtered",
+  "invalid_output",
   "budget_exceeded",
   "all_backends_failed",
   "protocol",
