@@ -1,0 +1,30 @@
+/**
+ * XGrammar, the engine that WebLLM has inside, by itself. Its file is not a module: it leaves its names in the global
+ * object. One realm has one instance, with its memory; a new one is a new worker (constrainer.ts).
+ */
+
+export type XGrammar = typeof import("@mlc-ai/web-xgrammar");
+
+/**
+ * Load XGrammar and start its wasm. What it complains of goes to `hear` and not to the console: it has no exceptions, writes
+ * why it gives up, and aborts.
+ */
+export async function loadXGrammar(hear: (complaint: string) => void): Promise<XGrammar> {
+  await import("@mlc-ai/web-xgrammar");
+  const library = (globalThis as { xgrammar?: XGrammar }).xgrammar;
+  if (library === undefined) throw new Error("XGrammar's file did not leave its names behind");
+  const { error } = console;
+  console.error = (...parts: readonly unknown[]) => { hear(parts.map(String).join(" ")); };
+  try {
+    (await library.Grammar.fromEBNF('root ::= "a"')).dispose(); // the first call starts the wasm, which keeps the console's functions
+  } finally {
+    console.error = error;
+  }
+  return library;
+}
+
+/** Why XGrammar gave up, in its own words, without the place in its source. */
+export function complaintOf(text: string): string | null {
+  const found = /\[FATAL\] \S+:\d+: (?:Check failed: \(.*?\) is false: )?([\s\S]*)/.exec(text);
+  return found?.[1] ?? null;
+}
