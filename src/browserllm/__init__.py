@@ -13,6 +13,9 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .backend import Backend as Backend
     from .backend import Middleware as Middleware
+    from .chat.hooks import Change as Change
+    from .chat.hooks import Deny as Deny
+    from .chat.hooks import Hooks as Hooks
     from .chat.tools import FunctionTool as FunctionTool
     from .chat.tools import Toolbox as Toolbox
     from .chat.tools import tool as tool
@@ -136,6 +139,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backend": "Backend Middleware",
+    "chat.hooks": "Change Deny Hooks",
     "chat.tools": "FunctionTool Toolbox tool",
     "cloud.anthropic": "Anthropic",
     "cloud.base": "CloudBackend",
