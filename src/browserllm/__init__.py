@@ -13,6 +13,8 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .backend import Backend as Backend
     from .backend import Middleware as Middleware
+    from .chat.approvals import Approvals as Approvals
+    from .chat.approvals import PendingCall as PendingCall
     from .chat.hooks import Change as Change
     from .chat.hooks import Deny as Deny
     from .chat.hooks import Hooks as Hooks
@@ -139,6 +141,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backend": "Backend Middleware",
+    "chat.approvals": "Approvals PendingCall",
     "chat.hooks": "Change Deny Hooks",
     "chat.tools": "FunctionTool Toolbox tool",
     "cloud.anthropic": "Anthropic",
