@@ -248,6 +248,9 @@ def test_an_answers_shape_is_a_schema_without_loose_ends() -> None:
         }
     }
     assert "additionalProperties" not in schema
+    loop = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"properties": {"x": {"$ref": "#"}}}}}
+    body, warned = body_of(claude(), "Hi", response_format=loop)
+    assert (warned, "output_config" in body) == (["response_format"], False)
     body, warned = body_of(claude(), "Hi", response_format={"type": "json_object"})
     assert (warned, "output_config" in body) == (["response_format"], False)
 

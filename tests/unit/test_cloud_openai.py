@@ -128,6 +128,23 @@ def test_json_takes_the_form_that_the_server_has() -> None:
     assert "response_format" not in body_of(bl.OpenAI("m"), response_format={"type": "text"})[0]
 
 
+def test_openai_holds_a_model_to_a_schema_where_it_can() -> None:
+    """Unless the request says otherwise: where every field is required, and nobody but OpenAI is asked."""
+    whole = {**SCHEMA, "required": ["city"]}
+    closed = {**whole, "additionalProperties": False}
+    for preset, schema, strict, sent in (
+        ("openai", whole, None, {"schema": closed, "strict": True}),
+        ("openai", SCHEMA, None, {"schema": SCHEMA}),
+        ("openai", whole, False, {"schema": whole, "strict": False}),
+        ("openai", whole, True, {"schema": whole, "strict": True}),
+        ("vllm", whole, None, {"schema": whole}),
+    ):
+        spec = {"name": "place", "schema": schema, **({} if strict is None else {"strict": strict})}
+        shape = {"type": "json_schema", "json_schema": spec}
+        body, warned = body_of(bl.OpenAI("m", preset=preset), response_format=shape)
+        assert (body["response_format"]["json_schema"], warned) == ({"name": "place", **sent}, []), (preset, strict)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

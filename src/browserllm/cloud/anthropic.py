@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote as url_quote
 
 import msgspec
@@ -40,6 +40,7 @@ from .history import arguments_object, parts_of, signature_for
 from .parts import Media, json_format_of, media_of
 from .prices import ANTHROPIC
 from .reader import Reader
+from .schemas import anthropic_schema
 
 API_VERSION = "2026-10-21"
 
@@ -150,7 +151,16 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
         body["tool_choice"] = {"type": kinds[choice.mode], **({"name": choice.name} if choice.name else {})}
     shape = json_format_of(request)
     if shape is not None and shape.schema is not None:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": _closed(shape.schema)}}
+        schema = anthropic_schema(shape.schema)
+        if schema is None:
+            unsupported(
+                draft,
+                "response_format",
+                "this API takes no schema that refers to itself, or whose objects have fields of any name; it was left "
+                "out, put the schema in a message",
+            )
+        else:
+            body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     elif shape is not None:
         unsupported(
             draft, "response_format", "this API knows no JSON without a schema; use 'json_schema', or ask for it"
@@ -248,19 +258,6 @@ def _call_id(given: str) -> str:
 
 def _is_no_result(block: dict[str, Any]) -> bool:
     return block["type"] != "tool_result"
-
-
-def _closed(schema: Any) -> Any:
-    """Return a JSON schema whose objects say that they have no other properties, as the API demands."""
-    if isinstance(schema, list):
-        return [_closed(each) for each in cast("list[Any]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {key: _closed(value) for key, value in cast("dict[str, Any]", schema).items()}
-    kind = closed.get("type")
-    if kind == "object" or (isinstance(kind, list) and "object" in kind):
-        closed.setdefault("additionalProperties", False)
-    return closed
 
 
 class _Model(msgspec.Struct):

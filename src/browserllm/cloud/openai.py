@@ -37,6 +37,7 @@ from .parts import json_format_of, media_of
 from .presets import PRESETS, Preset, PresetName
 from .prices import OPENAI
 from .reader import Reader
+from .schemas import strict_schema
 
 _PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
 _PARAMETERS = frozenset(
@@ -171,9 +172,13 @@ class OpenAI(CloudBackend):
         if schema is None:
             body["response_format"] = {"type": "json_object"}
             return
+        strict = wanted.strict
+        # Nobody else is known to hold a model to a schema in the same way.
+        if strict is None and self.preset is PRESETS["openai"] and (held := strict_schema(schema)) is not None:
+            schema, strict = held, True
         spec: dict[str, Any] = {"name": wanted.name, "schema": schema}
-        if wanted.strict is not None:
-            spec["strict"] = wanted.strict
+        if strict is not None:
+            spec["strict"] = strict
         body["response_format"] = {"type": "json_schema", "json_schema": spec}
 
     def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
