@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.chat.docstrings import parse_docstring
 from browserllm.chat.tools import FunctionTool, Toolbox, as_tool, tool
+from browserllm.schemas.docstrings import parse_docstring
 
 
 @tool

@@ -14,8 +14,8 @@ import msgspec
 
 from ..errors import InvalidRequest
 from ..nesting import decode_json
+from ..schemas.docstrings import parse_docstring
 from ..types import Tool, ToolCallPart, ToolResultPart
-from .docstrings import parse_docstring
 
 
 class FunctionTool:

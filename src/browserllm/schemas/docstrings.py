@@ -1,12 +1,13 @@
-"""What a function's docstring says of it and of its parameters: Google's, NumPy's and reST's way."""
+"""What docstrings say of functions and parameters, classes and attributes: Google's, NumPy's and reST's way."""
 
 from __future__ import annotations
 
 import re
 
-_GOOGLE = re.compile(r"^(args|arguments|parameters|params):$", re.IGNORECASE)
+_GOOGLE = re.compile(r"^(args|arguments|parameters|params|attributes|fields):$", re.IGNORECASE)
 _SECTION = re.compile(
-    r"^(args|arguments|parameters|params|returns?|yields?|raises?|examples?|notes?|attributes|see also|warns?):$",
+    r"^(args|arguments|parameters|params|returns?|yields?|raises?|examples?|notes?|attributes|fields|"
+    r"see also|warns?):$",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"^-{3,}$")
@@ -32,7 +33,7 @@ def parse_docstring(text: str | None) -> tuple[str, dict[str, str]]:
             index = _read_items(lines, index, told, _NAMED)
         elif index < len(lines) and _RULE.match(lines[index]):
             index += 1
-            if line.lower() in ("parameters", "other parameters"):
+            if line.lower() in ("parameters", "other parameters", "attributes"):
                 index = _read_items(lines, index, told, _TYPED)
     parameters = {name: " ".join(" ".join(said).split()) for name, said in told.items()}
     return "\n".join(lines[:first]).strip(), {name: said for name, said in parameters.items() if said}

@@ -1,0 +1,131 @@
+"""Schemas with an object at their root, which is what most constraint engines and services ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .problem import Misfit, Problem, is_list, is_object, path_to
+
+Schema = dict[str, Any]
+
+WRAPPER = "value"
+"""The key under which a type that is no object lies in its object."""
+
+_ANNOTATIONS = {"$defs", "definitions", "$schema", "$comment", "title", "description", "default", "examples"}
+_HOISTED = ("$schema", "$defs", "definitions")
+_DATA = {"const", "enum", "default", "examples"}
+
+
+def rooted(schema: Schema) -> tuple[Schema, bool]:
+    """Return the schema with an object at its root, and whether that object was put around it."""
+    root = _inlined(schema)
+    if _is_object(root, root):
+        return {**root, "type": "object"}, False
+    return _wrapped(schema), True
+
+
+def unwrapping(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a check of ``{"value": ...}`` that takes the value out, and tells of problems with their whole path."""
+
+    def check(value: Any) -> Any:
+        problems: list[Problem] = []
+        if not is_object(value):
+            raise Misfit([Problem("$", f"Expected an object with the key `{WRAPPER}`")])
+        if WRAPPER not in value:
+            problems.append(Problem("$", f"Object missing required field `{WRAPPER}`"))
+        problems += [Problem("$", f"Object contains unknown field `{key}`") for key in value if key != WRAPPER]
+        if problems:
+            raise Misfit(problems)
+        try:
+            return convert(value[WRAPPER])
+        except Misfit as misfit:
+            start = path_to("$", WRAPPER)
+            raise Misfit([Problem(start + path[1:], message) for path, message in misfit.problems]) from misfit
+
+    return check
+
+
+def _inlined(schema: Schema) -> Schema:
+    """Put what the root refers to in its place, as long as nothing but words stands beside the reference."""
+    root, seen = schema, set[str]()
+    while isinstance(name := root.get("$ref"), str) and name not in seen and root.keys() - {"$ref"} <= _ANNOTATIONS:
+        seen.add(name)
+        target = _target(schema, name)
+        if target is None or "$id" in target:
+            return schema
+        root = {**target, **{key: value for key, value in root.items() if key != "$ref"}}
+    for group in ("$defs", "definitions"):
+        unused = {name for name in seen if name.startswith(f"#/{group}/") and not _refers(root, name)}
+        if unused:
+            left = {key: value for key, value in root[group].items() if f"#/{group}/{key}" not in unused}
+            root = {key: value for key, value in root.items() if key != group} | ({group: left} if left else {})
+    return root
+
+
+def _target(schema: Schema, pointer: str) -> Schema | None:
+    found: Any = schema
+    for part in pointer.removeprefix("#/").split("/") if pointer.startswith("#/") else [""]:
+        if not is_object(found) or part not in found:
+            return None
+        found = found[part]
+    return found if is_object(found) else None
+
+
+def _refers(value: Any, name: str) -> bool:
+    """Say whether anything refers to a definition, or into it; its own body counts, for that refers to it again."""
+    if is_object(value):
+        ref = value.get("$ref")
+        inside = isinstance(ref, str) and (ref == name or ref.startswith(name + "/"))
+        return inside or any(_refers(inner, name) for inner in value.values())
+    return is_list(value) and any(_refers(inner, name) for inner in value)
+
+
+def _is_object(schema: Any, root: Schema, depth: int = 0) -> bool:
+    if not is_object(schema) or depth > 16:
+        return False
+    given = schema
+    if "type" in given:
+        return given["type"] in ("object", ["object"])
+    ref = given.get("$ref")
+    if isinstance(ref, str) and _is_object(_target(root, ref), root, depth + 1):
+        return True
+    parts = given.get("allOf")
+    if is_list(parts) and any(_is_object(part, root, depth + 1) for part in parts):
+        return True
+    # Who names properties means an object, unless he names other shapes beside it.
+    return ("properties" in given or "required" in given) and not given.keys() & {"$ref", "anyOf", "oneOf", "allOf"}
+
+
+def _wrapped(schema: Schema) -> Schema:
+    """Put an object around a schema; its definitions stay at the root, and what refers to its root finds it again."""
+    if "$id" in schema:  # which its references start from, wherever it lies
+        inner = {key: value for key, value in schema.items() if key != "$schema"}
+        hoisted = {key: schema[key] for key in ("$schema",) if key in schema}
+    else:
+        moved = _moved(schema)
+        inner = {key: value for key, value in moved.items() if key not in _HOISTED}
+        hoisted = {key: moved[key] for key in _HOISTED if key in moved}
+    return {
+        "type": "object",
+        "properties": {WRAPPER: inner},
+        "required": [WRAPPER],
+        "additionalProperties": False,
+        **hoisted,
+    }
+
+
+def _moved(value: Any) -> Any:
+    """Let references to the root, or to something below it that is no definition, follow it to where it is now."""
+    if is_list(value):
+        return [_moved(inner) for inner in value]
+    if not is_object(value):
+        return value
+    given = value
+    moved = {key: inner if key in _DATA else _moved(inner) for key, inner in given.items()}
+    for keyword in ("$ref", "$dynamicRef"):
+        ref = moved.get(keyword)
+        if isinstance(ref, str) and (ref == "#" or ref.startswith("#/")):
+            stays = ref.startswith(("#/$defs/", "#/definitions/"))
+            moved[keyword] = ref if stays else f"#/properties/{WRAPPER}{ref[1:]}"
+    return moved

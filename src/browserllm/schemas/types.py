@@ -1,0 +1,221 @@
+"""Types that an answer may be asked for, all alike: a JSON Schema to ask with, and a check of what comes.
+
+Three kinds of types are behind it: what msgspec knows (Structs, dataclasses, TypedDicts, plain types), what pydantic
+makes (`pydantic_types`), and JSON Schemas themselves.
+
+Most constraint engines and services want an object at the root. What is none (``list[int]``, a union) is asked for as
+``{"value": ...}`` and taken out of it again: `OutputType.wrapped`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from ..errors import InvalidRequest
+from ..nesting import decode_json
+from .docstrings import parse_docstring
+from .problem import Misfit, Problem, is_list, is_object, path_to
+from .pydantic_types import decode_model, model_schema, pydantic_type
+from .rooted import WRAPPER, Schema, rooted, unwrapping
+from .validate import Validator
+
+T = TypeVar("T")
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_PLACE = re.compile(r"(.*?) - at `(?:key in )?(\$.*)`", re.DOTALL)
+
+
+class OutputType(Generic[T]):
+    """A type as a model can be asked for it. `output_type` makes one of anything that can be one.
+
+    ``schema`` is a JSON Schema with an object at its root, ``name`` fits ``[A-Za-z0-9_-]{1,64}``, ``description`` is
+    what its author says of it. ``wrapped`` says that the type is no object itself and lies in one, under ``"value"``.
+    """
+
+    def __init__(self, name: str, schema: Schema, convert: Callable[[Any], T]) -> None:
+        """Take the type's own ``schema``; ``convert`` makes a value of it into the type's, and raises `Misfit`."""
+        self.name = _UNSAFE.sub("_", name).strip("_")[:64] or "answer"
+        said = schema.get("description")
+        self.description = said if isinstance(said, str) else ""
+        self.schema, self.wrapped = rooted(schema)
+        self._convert = unwrapping(convert) if self.wrapped else convert
+
+    def __repr__(self) -> str:
+        return f"OutputType({self.name!r})"
+
+    def check(self, value: Any) -> T:
+        """Make a decoded JSON value that fits `schema` into a value of the type; raise `Misfit` where it does not."""
+        return self._convert(value)
+
+    def read(self, text: str) -> T:
+        """Make a JSON text into a value of the type.
+
+        Raises `Misfit` for what is no JSON, does not fit, or has a key twice in one object: readers of JSON do not
+        agree on which of the two counts, and a partial value may have shown the other one.
+        """
+        return self.check(read_json(text))
+
+    def unwrap(self, value: Any, default: Any = None) -> Any:
+        """Take the type's own value out of a decoded one, a partial one too; ``default`` where it is not there yet."""
+        if not self.wrapped:
+            return value
+        return value.get(WRAPPER, default) if is_object(value) else default
+
+
+def output_type(given: Any, *, strict: bool = True) -> OutputType[Any]:
+    """Return the `OutputType` of a type, a JSON Schema (a dict), or an `OutputType`.
+
+    Types are pydantic's models, dataclasses, TypedDicts, NamedTuples, msgspec's Structs, and what can be built of them
+    and of ``int``, ``str``, ``list``, ``Literal``, ``Union``, ``Enum``, ``datetime`` and so on. Without ``strict``,
+    msgspec takes ``"5"`` for a 5. Raises `InvalidRequest` for what no JSON Schema describes.
+    """
+    if isinstance(given, OutputType):
+        return cast("OutputType[Any]", given)
+    if isinstance(given, Mapping):
+        return _of_schema(dict(cast("Mapping[str, Any]", given)))
+    if isinstance(given, (str, bytes, int, float, list, tuple, set)):  # True and False among them
+        raise InvalidRequest(
+            f"{given!r} is no type of an answer; give a class, a type such as list[int], or a JSON Schema as a dict",
+            parameter="output",
+        )
+    name = given.__name__ if isinstance(given, type) else "answer"
+    made = pydantic_type(given)
+    if made is not None:
+        schema, convert = made
+        return OutputType(name, _described(schema), convert)
+    return OutputType(name, _described(_msgspec_schema(given)), _MsgspecCheck(given, strict=strict))
+
+
+def read_json(text: str) -> Any:
+    """Decode a JSON text; raise `Misfit` for what is none, or has a key twice in one object."""
+    try:
+        value = decode_json(text, Any)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Misfit([Problem("$", f"the text is not valid JSON: {error}")]) from error
+    twice: list[tuple[int, str]] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> Schema:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice.extend((id(made), key) for key in made if keys.count(key) > 1)
+        return made
+
+    # Nothing else tells of such keys: msgspec takes the last one without a word.
+    seen = json.loads(text, object_pairs_hook=look)
+    if twice:
+        paths = _paths(seen, {place for place, _ in twice})
+        raise Misfit([Problem(paths.get(place, "$"), f"the key `{key}` is there twice") for place, key in twice])
+    return value
+
+
+def _paths(value: Any, wanted: set[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    waiting: list[tuple[str, Any]] = [("$", value)]
+    while waiting:
+        path, one = waiting.pop()
+        if is_object(one):
+            if id(one) in wanted:
+                found[id(one)] = path
+            waiting += [(path_to(path, key), inner) for key, inner in one.items()]
+        elif is_list(one):
+            waiting += [(path_to(path, index), inner) for index, inner in enumerate(one)]
+    return found
+
+
+# JSON Schemas
+
+
+def _of_schema(given: Schema) -> OutputType[Any]:
+    validator = Validator(given)
+    schema = validator.schema
+
+    def convert(value: Any) -> Any:
+        if problems := validator.problems(value):
+            raise Misfit(problems)
+        return value
+
+    title = schema.get("title")
+    return OutputType(title if isinstance(title, str) else "answer", schema, convert)
+
+
+# What msgspec knows
+
+
+def _msgspec_schema(kind: Any) -> Schema:
+    extra: Schema = {}
+
+    def other(inner: type[Any]) -> Schema:
+        schema = model_schema(inner)
+        extra.update(schema.pop("$defs", {}))
+        return schema
+
+    try:
+        (root,), definitions = msgspec.json.schema_components([kind], schema_hook=other, ref_template="#/$defs/{name}")
+    except (TypeError, NotImplementedError, NameError, ValueError, RecursionError) as error:
+        name = getattr(kind, "__name__", None) or repr(kind)
+        raise InvalidRequest(f"{name!r} has no JSON Schema: {error}", parameter="output") from error
+    definitions.update(extra)
+    return {**root, "$defs": definitions} if definitions else dict(root)
+
+
+class _MsgspecCheck:
+    """Makes values by msgspec; it stops at the first problem, so the schema finds the others for a model to see."""
+
+    def __init__(self, kind: Any, *, strict: bool) -> None:
+        self._kind = kind
+        self._strict = strict
+        self._validator: Validator | None = None
+
+    def __call__(self, value: Any) -> Any:
+        try:
+            return msgspec.convert(value, self._kind, strict=self._strict, str_keys=True, dec_hook=decode_model)
+        except RecursionError as error:
+            raise Misfit([Problem("$", "the value is nested too deeply")]) from error
+        except msgspec.ValidationError as error:
+            raise Misfit(self._problems(value, error)) from error
+
+    def _problems(self, value: Any, error: msgspec.ValidationError) -> list[Problem]:
+        first = _problem(str(error))
+        if isinstance(cause := error.__cause__, Misfit):  # a pydantic model's, with paths of its own
+            start = _problem(str(error).removeprefix(str(cause))).path
+            return [Problem(start + path[1:], message) for path, message in cause.problems]
+        if not self._strict:
+            return [first]
+        try:
+            self._validator = self._validator or Validator(_msgspec_schema(self._kind))
+        except InvalidRequest:  # a pattern as only Python has it
+            return [first]
+        problems = self._validator.problems(value)
+        known = any(problem.path == first.path for problem in problems)
+        return problems if known else [first, *problems]
+
+
+def _problem(said: str) -> Problem:
+    found = _PLACE.fullmatch(said)
+    return Problem(found[2], found[1]) if found else Problem("$", said)
+
+
+# Descriptions
+
+
+def _described(schema: Schema) -> Schema:
+    """Give the properties what the class's docstring says of them, and leave the class what is said of itself."""
+    for one in (schema, *schema.get("$defs", {}).values()):
+        said, properties = one.get("description"), one.get("properties")
+        if isinstance(said, str) and is_object(properties):
+            one["description"], told = parse_docstring(said)
+            describe(properties, told)
+    return schema
+
+
+def describe(properties: Schema, told: Mapping[str, str]) -> None:
+    """Add what is said of each property, where its own type says nothing."""
+    for name, said in told.items():
+        if name in properties:
+            properties[name].setdefault("description", said)
