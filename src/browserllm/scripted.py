@@ -198,7 +198,7 @@ def _surroundings(facts: DeviceFacts) -> dict[str, Any]:
 
 _CAPABILITIES = {
     "webllm": ["chat", "embed", "images", "logprobs", "structured_output"],
-    "transformersjs": ["chat", "embed", "images", "logprobs"],
+    "transformersjs": ["chat", "embed", "images", "logprobs", "structured_output"],
 }
 
 Target = str | tuple[str, str]

@@ -10,7 +10,7 @@ import { abortReload, readInternals } from "../../web/src/engine/webllm/internal
 import { openLibrary } from "../../web/src/engine/webllm/library.ts";
 import { Pieces, type Forward } from "../../web/src/engine/webllm/pieces.ts";
 import { readProgress } from "../../web/src/engine/webllm/progress.ts";
-import { toResponseFormat, toWebLlm } from "../../web/src/engine/webllm/request.ts";
+import { toWebLlm } from "../../web/src/engine/webllm/request.ts";
 import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
 import type { ChatOptions } from "../../web/src/engine/options.ts";
 import { FakeCaches } from "./browser_storage.ts";
@@ -157,7 +157,6 @@ describe("failures", () => {
     [named("MessageOrderError"), "messages"],
     [named("SystemMessageOrderError"), "messages"],
     [new Error("Role is not supported: tool"), "messages"],
-    [named("GrammarMatcherInitError"), "response_format"],
   ])("of a request: %s blames %s", (error, parameter) => {
     expect(chatError(error, 0)).toMatchObject({ code: "invalid_request", data: { parameter } });
   });
@@ -198,7 +197,6 @@ describe("a request", () => {
       stop: ["x"],
       logit_bias: { 5: 1 },
       top_logprobs: 2,
-      response_format: { type: "text" },
     });
   });
 
@@ -215,17 +213,10 @@ describe("a request", () => {
     expect(make({ logprobs: true, top_logprobs: 0 }).request.top_logprobs).toBe(1);
   });
 
-  it("says a response format in the library's words", () => {
-    const schema = { type: "object" };
-    const text = JSON.stringify(schema);
-    expect(toResponseFormat({ type: "json_object" })).toEqual({ type: "json_object" });
-    expect(toResponseFormat({ type: "json_object", schema: text })).toEqual({ type: "json_object", schema: text });
-    expect(toResponseFormat({ type: "json_schema", json_schema: { name: "x", schema } })).toEqual({ type: "json_object", schema: text });
-    expect(toResponseFormat({ type: "json_schema", schema })).toEqual({ type: "json_object", schema: text });
-    expect(toResponseFormat({ type: "grammar", grammar: "root ::= [a]" })).toEqual({ type: "grammar", grammar: "root ::= [a]" });
-    expect(toResponseFormat({ type: "structural_tag", structural_tag: {} })).toEqual({ type: "structural_tag", structural_tag: "{}" });
-    expect(() => toResponseFormat({ type: "xml" })).toThrow("xml");
-    expect(() => toResponseFormat({ type: "json_schema" })).toThrow("schema");
+  it("asks for a matcher, which is ours, where there is a constraint", () => {
+    expect(make({}).request.response_format).toBeUndefined();
+    const { request } = toWebLlm({ model: "m", messages: [{ role: "user", content: "a" }], options: {}, unknown: [] }, true);
+    expect(request.response_format?.type).toBe("grammar");
   });
 });
 

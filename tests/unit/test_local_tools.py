@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 import browserllm as bl
@@ -140,11 +141,12 @@ async def test_calls_and_results_in_the_history_are_written_as_the_model_does() 
 
 
 async def test_an_engine_that_cannot_constrain_is_told_of() -> None:
-    """On Transformers.js calls are asked for and read, not held to their form: the response says so."""
-    host = ScriptedHost(CALL, facts=device_facts(webgpu=False))
+    """There calls are asked for and read, not held to their form: the response says so."""
+    host = ScriptedHost(CALL)
+    engines = [msgspec.structs.replace(info, capabilities=["chat"]) for info in host.hello.engines]
+    host.hello = msgspec.structs.replace(host.hello, engines=engines)
     llm = bl.LocalBackend(host)
     response = await llm.complete("hi", tools=[WEATHER])
-    assert response.engine == "transformersjs"
     assert response.message.tool_calls[0].name == "weather"
     assert [warning.parameter for warning in response.warnings] == ["tools"]
     assert "response_format" not in last_chat(host)
@@ -152,6 +154,16 @@ async def test_an_engine_that_cannot_constrain_is_told_of() -> None:
     assert [warning.parameter for warning in response.warnings] == ["tool_choice"]
     with pytest.raises(bl.Unsupported, match="tool_choice"):
         await llm.complete("hi", tools=[WEATHER], tool_choice="required", unsupported="error")
+
+
+async def test_calls_are_held_to_their_form_on_the_cpu_too() -> None:
+    """Transformers.js is asked for the same structural tag as WebLLM."""
+    host, other = ScriptedHost(CALL), ScriptedHost(CALL, facts=device_facts(webgpu=False))
+    await bl.LocalBackend(host).complete("hi", tools=[WEATHER])
+    response = await bl.LocalBackend(other).complete("hi", tools=[WEATHER])
+    assert response.engine == "transformersjs"
+    assert response.warnings == []
+    assert format_of(other) == format_of(host)
 
 
 async def test_a_schema_that_the_engine_refuses_is_asked_for_without() -> None:

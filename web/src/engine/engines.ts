@@ -15,7 +15,7 @@ export const engines: readonly EngineEntry[] = [
     name: "transformersjs",
     version: dependencies["@huggingface/transformers"],
     devices: ["webgpu", "wasm"],
-    capabilities: ["chat", "embed", "images", "logprobs"],
+    capabilities: ["chat", "embed", "images", "logprobs", "structured_output"],
     import: async () => new (await import("./transformersjs/engine.ts")).TransformersJsEngine(),
   },
 ];

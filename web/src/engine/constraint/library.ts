@@ -1,17 +1,18 @@
 /**
- * XGrammar, the engine that WebLLM has inside, by itself. Its file is not a module: it leaves its names in the global
- * object. One realm has one instance, with its memory; a new one is a new worker (constrainer.ts).
+ * XGrammar, the engine that WebLLM has inside, by itself. One realm has one instance, with its memory; a new one is a new
+ * worker (constrainer.ts).
  */
 
-export type XGrammar = typeof import("@mlc-ai/web-xgrammar");
+export type XGrammar = (typeof import("@mlc-ai/web-xgrammar"))["default"];
 
 /**
  * Load XGrammar and start its wasm. What it complains of goes to `hear` and not to the console: it has no exceptions, writes
  * why it gives up, and aborts.
  */
 export async function loadXGrammar(hear: (complaint: string) => void): Promise<XGrammar> {
-  await import("@mlc-ai/web-xgrammar");
-  const library = (globalThis as { xgrammar?: XGrammar }).xgrammar;
+  // Its file is no module: a bundler makes one of it, and elsewhere it leaves its names in the global object.
+  const { default: bundled } = (await import("@mlc-ai/web-xgrammar")) as { default?: XGrammar };
+  const library = bundled ?? (globalThis as { xgrammar?: XGrammar }).xgrammar;
   if (library === undefined) throw new Error("XGrammar's file did not leave its names behind");
   const { error } = console;
   console.error = (...parts: readonly unknown[]) => { hear(parts.map(String).join(" ")); };

@@ -5,10 +5,18 @@ import type { SamplerDefaults } from "./sampler.ts";
 
 /** The longest text the model takes, in tokens; null when its configuration does not tell. */
 export function contextWindow(config: unknown): number | null {
-  const places = [config, isRecord(config) ? config["text_config"] : null];
-  for (const place of places) {
+  return positive(config, ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"]);
+}
+
+/** How many logits the network gives: often more than there are tokens; null when its configuration does not tell. */
+export function logitCount(config: unknown): number | null {
+  return positive(config, ["vocab_size"]);
+}
+
+function positive(config: unknown, names: readonly string[]): number | null {
+  for (const place of [config, isRecord(config) ? config["text_config"] : null]) {
     if (!isRecord(place)) continue;
-    for (const name of ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"]) {
+    for (const name of names) {
       const value = place[name];
       if (typeof value === "number" && value > 0) return value;
     }

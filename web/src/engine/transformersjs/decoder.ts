@@ -4,6 +4,8 @@
  * runs the network is a `TokenModel`. (The rows of an image are numbers too, see vision.ts.)
  */
 
+import type { Matcher } from "../constraint/constrainer.ts";
+import { hold } from "../constraint/mask.ts";
 import type { FinishReason } from "../engine.ts";
 import type { Sampler } from "./sampler.ts";
 
@@ -27,6 +29,8 @@ export interface DecodeJob {
   readonly maxTokens: number;
   readonly contextWindow: number;
   readonly sampler: Sampler;
+  /** What the answer is held to; the caller ends it. */
+  readonly matcher?: Pick<Matcher, "mask" | "accept"> | undefined;
   readonly isEnd: (id: number) => boolean;
   /** Hears each token with the logits it was picked from; says whether to go on. */
   readonly onToken: (id: number, logits: Float32Array) => boolean;
@@ -77,12 +81,16 @@ export class Decoder {
       let logits = await this.#prefill(job.prompt.slice(cached), job.signal);
       for (;;) {
         if (logits === null || stopped(job.signal)) return end("cancelled");
+        const mask = await job.matcher?.mask();
+        if (mask != null) hold(logits, mask);
+        if (stopped(job.signal)) return end("cancelled");
         const picked = job.sampler.pick(logits);
         // The end token counts, as it does in WebLLM and in most servers: it cost a step.
         generated += 1;
         if (job.isEnd(picked)) return end("stop");
         if (!job.onToken(picked, logits)) return end("stop");
         if (generated >= job.maxTokens || this.#fed.length + 1 >= job.contextWindow) return end("length");
+        job.matcher?.accept(picked);
         await this.#breathe();
         if (stopped(job.signal)) return end("cancelled");
         logits = await this.#feed([picked]);

@@ -1,13 +1,16 @@
 /** A model that chats. */
 
+import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
+import { readFormat } from "../constraint/format.ts";
+import { readVocabulary } from "../constraint/vocabulary.ts";
 import { invalid, PageError } from "../errors.ts";
-import type { ChatOutcome, EmitText, InputKind, LoadedModel, Warning } from "../engine.ts";
+import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage, Warning } from "../engine.ts";
 import { seeImages, textOnly } from "../images.ts";
 import type { ChatRequest, CountRequest, Message } from "../options.ts";
 import type { Device, TokenLogprob } from "../protocol.ts";
 import { StopFilter, TokenText } from "../text.ts";
 import { makeBreathe } from "./breathe.ts";
-import { endTokens, samplerDefaults } from "./config.ts";
+import { endTokens, logitCount, samplerDefaults } from "./config.ts";
 import { Decoder, type PrefillPace } from "./decoder.ts";
 import { runError } from "./errors.ts";
 import { Loaded, type Parts } from "./loaded.ts";
@@ -33,6 +36,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   readonly #eyes: Eyes | null;
   readonly #decoder: Decoder;
   readonly #ends: ReadonlySet<number>;
+  readonly #constrainer: Constrainer;
 
   /** `prompts` belong to a model that takes images. */
   constructor(parts: Parts, prompts: VisionPrompts | null) {
@@ -42,6 +46,11 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     this.#network = this.#eyes?.network ?? new Network(parts.model);
     this.#decoder = new Decoder(this.#network, makeBreathe(), PACES[parts.device]);
     this.#ends = endTokens(parts.model.generation_config, parts.model.config, parts.tokenizer.eos_token_id);
+    this.#constrainer = new Constrainer(() => {
+      const { tokenizer } = parts;
+      const facts = { json: tokenizer._tokenizerJSON as unknown, tokens: tokenizer.get_vocab(), special: tokenizer.all_special_ids };
+      return readVocabulary(facts, this.#ends, logitCount(parts.model.config));
+    });
   }
 
   /** Have the GPU programs made: ONNX Runtime does that when a network first runs. */
@@ -54,16 +63,14 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
     const { options } = request;
     const warnings: Warning[] = [];
-    if (options.response_format !== undefined && options.response_format["type"] !== "text") {
-      warnings.push({ parameter: "response_format", message: "Transformers.js does not constrain its output; it was ignored" });
-    }
+    const format = readFormat(options.response_format);
     let prompt: readonly number[];
     try {
       const { ids, blocks } = await this.#encode(request.messages, signal);
       this.#eyes?.network.show(blocks);
       prompt = ids;
     } catch (error) {
-      if (signal.aborted) return { finish_reason: "cancelled", usage: { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }, warnings };
+      if (signal.aborted) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
       throw runError(error, this.parts.name);
     }
     const window = this.context_window ?? Infinity;
@@ -78,12 +85,15 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     const sampler = new Sampler(options, samplerDefaults(this.parts.model.generation_config), seededRandom(seed));
     const pieces = new TokenText(this.#decode);
     const filter = new StopFilter(options.stop ?? []);
+    let matcher: Matcher | undefined;
     try {
+      matcher = format === null ? undefined : await this.#constrainer.start(format, signal);
       const result = await this.guard(
         this.#decoder.run({
           prompt,
           sampler,
           signal,
+          matcher,
           contextWindow: window,
           maxTokens: options.max_tokens ?? Infinity,
           isEnd: (id) => this.#ends.has(id),
@@ -100,8 +110,10 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
       const usage = { prompt_tokens: prompt.length, completion_tokens: result.generated, cached_tokens: result.cached };
       return { finish_reason: result.finish, usage, warnings };
     } catch (error) {
+      if (signal.aborted && error === signal.reason) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
       throw runError(error, this.parts.name);
     } finally {
+      matcher?.end();
       this.#eyes?.network.show(new Map());
     }
   }
@@ -116,6 +128,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   }
 
   protected override letGo(): Promise<void> {
+    this.#constrainer.close();
     return this.#decoder.reset();
   }
 
@@ -146,8 +159,11 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     const ranked = logprobsOf(logits, id, top);
     const entry = (token: number, logprob: number): Omit<TokenLogprob, "top_logprobs"> => {
       const text = this.#decode([token]);
-      return { token: text, logprob, bytes: [...new TextEncoder().encode(text)] };
+      // JSON has no minus infinity, which a token that is not allowed has; OpenAI says -9999.
+      return { token: text, logprob: Math.max(logprob, -9999), bytes: [...new TextEncoder().encode(text)] };
     };
     return { ...entry(id, ranked.chosen), top_logprobs: ranked.top.map((other) => entry(other.id, other.logprob)) };
   }
 }
+
+const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

@@ -65,11 +65,6 @@ export function chatError(error: unknown, cached: number): PageError {
     case "UnsupportedRoleError":
     case "ContentTypeError":
       return invalid("messages", message);
-    case "GrammarMatcherInitError":
-    case "InvalidResponseFormatError":
-    case "InvalidResponseFormatGrammarError":
-    case "InvalidResponseFormatStructuralTagError":
-      return invalid("response_format", message);
   }
   if (/^Role is not supported/.test(message)) return invalid("messages", message);
   return toPageError(error);

@@ -1,9 +1,11 @@
 /**
  * What WebLLM keeps to itself: the context window, the tokenizer, the chat template, how many tokens the KV cache holds,
- * and how a prompt is fed. Read where they lie in 0.2.86, which is pinned; whatever is not
+ * how a prompt is fed, and what an answer is held to. Read where they lie in 0.2.86, which is pinned; whatever is not
  * where it should be reads as null.
  */
 
+import type { Matcher } from "../constraint/constrainer.ts";
+import type { Vocabulary } from "../constraint/messages.ts";
 import { isRecord } from "../fields.ts";
 import { Pieces } from "./pieces.ts";
 import { endOfAnswer, literalTemplate } from "./template.ts";
@@ -31,6 +33,10 @@ export interface Internals {
   feedInPieces(between: () => void): void;
   /** A new prompt begins: its first piece has none before it. */
   newPrompt(): void;
+  /** What XGrammar has to know of the tokens. */
+  vocabulary(): Vocabulary | null;
+  /** Have our matcher asked where WebLLM would make one of its own; null lets go of it. False when that cannot be. */
+  constrain(matcher: Matcher | null): boolean;
 }
 
 /** Of web-llm's MLCEngine, with the model loaded. */
@@ -84,6 +90,23 @@ export function readInternals(engine: object, model: string): Internals {
     decoded: () => asNumber(field(pipeline, "curRoundDecodingTotalTokens")),
     kept: () => asNumber(field(field(pipeline, "outputIds"), "length")),
     newPrompt: () => { pieces?.newPrompt(); },
+    vocabulary: () => {
+      const count = asNumber(call(tokenizer, "getVocabSize", undefined));
+      const size = asNumber(field(pipeline, "fullVocabSize"));
+      const kind = KINDS.find((one) => one === field(pipeline, "token_postproc_method"));
+      const stops = field(pipeline, "stopTokens");
+      if (count === null || size === null || kind === undefined || !Array.isArray(stops)) return null;
+      // WebLLM takes a mask of just as many bits as the network has logits.
+      const tokens = Array.from({ length: Math.min(count, size) }, (_, id) => asText(call(tokenizer, "idToToken", id)));
+      return { tokens, kind, prependsSpace: field(pipeline, "prepend_space_in_encode") === true, size, stops: stops as number[] };
+    },
+    constrain: (matcher) => {
+      if (typeof pipeline !== "object" || pipeline === null) return false;
+      if (typeof field(pipeline, "prepareGrammarMatcherForSampling") !== "function") return false;
+      Reflect.set(pipeline, "prepareGrammarMatcherForSampling", () => undefined);
+      Reflect.set(pipeline, "grammarMatcher", matcher === null ? undefined : asWebLlms(matcher));
+      return true;
+    },
     feedInPieces: (between) => {
       const forward = field(pipeline, "embedAndForward");
       if (typeof forward !== "function" || typeof pipeline !== "object" || pipeline === null) return;
@@ -97,6 +120,20 @@ export function readInternals(engine: object, model: string): Internals {
       pieces = fed;
       Reflect.set(pipeline, "embedAndForward", (data: readonly unknown[], length: number) => fed.feed(data, length));
     },
+  };
+}
+
+const KINDS = ["byte_level", "byte_fallback", "raw"] as const;
+
+/** A matcher as WebLLM calls it. What does not fit was masked, so each token is accepted; what fails fails the next mask. */
+function asWebLlms(matcher: Matcher): object {
+  return {
+    getNextTokenBitmask: () => matcher.mask(),
+    acceptToken: (token: number) => {
+      matcher.accept(token);
+      return true;
+    },
+    dispose: () => undefined, // chat() does that
   };
 }
 
@@ -125,4 +162,8 @@ function call(owner: unknown, name: string, argument: unknown): unknown {
 
 function asNumber(value: unknown): number | null {
   return typeof value === "number" ? value : null;
+}
+
+function asText(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }

@@ -1,6 +1,8 @@
 /** A model that WebLLM has loaded. */
 
 import type { ChatCompletionChunk, MLCEngine } from "@mlc-ai/web-llm";
+import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
+import { readFormat } from "../constraint/format.ts";
 import { PageError } from "../errors.ts";
 import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
@@ -26,6 +28,7 @@ export class WebLlmModel implements LoadedModel {
   /** Of a model for embeddings. */
   readonly #around: Around | null;
   readonly #internals: Internals;
+  readonly #constrainer: Constrainer;
   /** Of the chat that runs. */
   #signal: AbortSignal | null = null;
 
@@ -38,6 +41,7 @@ export class WebLlmModel implements LoadedModel {
     this.#internals.takeTextsLiterally();
     this.#internals.endAnswers();
     this.#internals.feedInPieces(() => { this.#signal?.throwIfAborted(); });
+    this.#constrainer = new Constrainer(() => this.#internals.vocabulary() ?? unconstrainable(name));
     this.adapter = watch.adapter;
     this.context_window = this.#internals.contextWindow;
     this.input = this.#internals.takesImages ? ["text", "image"] : ["text"];
@@ -48,14 +52,20 @@ export class WebLlmModel implements LoadedModel {
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
     if (this.#around !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
+    const format = readFormat(request.options.response_format);
     const messages = await this.#messages(request.messages, signal);
     if (messages === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
-    const { request: body, warnings } = toWebLlm({ ...request, messages });
+    const { request: body, warnings } = toWebLlm({ ...request, messages }, format !== null);
     const interrupt = (): void => { void this.#engine.interruptGenerate(); };
     signal.addEventListener("abort", interrupt);
     this.#signal = signal;
     this.#internals.newPrompt();
+    let matcher: Matcher | null = null;
     try {
+      if (format !== null) {
+        matcher = await this.#constrainer.start(format, signal);
+        if (!this.#internals.constrain(matcher)) unconstrainable(this.#name);
+      }
       const { finish, usage } = await this.#stream(body, request.options, emit, signal);
       const finish_reason = finish === "length" ? "length" : finish === "abort" ? "cancelled" : "stop";
       return { finish_reason, usage, warnings };
@@ -63,6 +73,8 @@ export class WebLlmModel implements LoadedModel {
       if (isStop(error, signal)) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
       throw chatError(error, this.#internals.filled() ?? 0);
     } finally {
+      if (matcher !== null) this.#internals.constrain(null);
+      matcher?.end();
       this.#signal = null;
       signal.removeEventListener("abort", interrupt);
     }
@@ -169,6 +181,7 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async unload(): Promise<void> {
+    this.#constrainer.close();
     // After a loss there is nothing to wait for: the library has let go by itself, and complains when asked again.
     if (this.#watch.fault === null) await this.#engine.unload();
     else this.#engine.unload().catch(() => undefined);
@@ -180,7 +193,11 @@ export class WebLlmModel implements LoadedModel {
   }
 }
 
-/** Whether an error is our own stop, thrown between two pieces of a prompt. */
+function unconstrainable(name: string): never {
+  throw new PageError("unsupported", `"${name}" cannot be held to a 'response_format': WebLLM does not show how its tokens are written`);
+}
+
+/** Whether an error is our own stop, thrown between two pieces of a prompt or while a format was compiled. */
 function isStop(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && error === signal.reason;
 }

@@ -1,16 +1,17 @@
 /** A chat of the protocol as WebLLM's request, with a warning for each option that it has no place for. */
 
-import type { ChatCompletionRequestStreaming, ResponseFormat } from "@mlc-ai/web-llm";
-import { invalid } from "../errors.ts";
-import { isRecord, show, type JsonRecord } from "../fields.ts";
+import type { ChatCompletionRequestStreaming } from "@mlc-ai/web-llm";
 import type { Warning } from "../engine.ts";
 import { textOf } from "../images.ts";
 import type { ChatRequest, Message } from "../options.ts";
 
 const MAX_TOP_LOGPROBS = 5;
 
+/** WebLLM asks its matcher, which is ours (internals.ts), when there is a grammar; this one it never reads. */
+const CONSTRAINED = { type: "grammar", grammar: 'root ::= ""' } as const;
+
 /** Images must be `data:` URLs by now: WebLLM fetches others itself, without limits and without a word of where. */
-export function toWebLlm(chat: ChatRequest): { request: ChatCompletionRequestStreaming; warnings: readonly Warning[] } {
+export function toWebLlm(chat: ChatRequest, constrained = false): { request: ChatCompletionRequestStreaming; warnings: readonly Warning[] } {
   const warnings: Warning[] = [];
   const { options } = chat;
   if (options.top_k !== undefined) {
@@ -45,7 +46,7 @@ export function toWebLlm(chat: ChatRequest): { request: ChatCompletionRequestStr
       logprobs: options.logprobs ?? null,
       // Asked for none of the others, WebLLM gives not even the token's own; `model.ts` takes away what is too much.
       top_logprobs: options.logprobs === true ? Math.max(1, topLogprobs ?? 0) : null,
-      ...(options.response_format === undefined ? {} : { response_format: toResponseFormat(options.response_format) }),
+      ...(constrained ? { response_format: CONSTRAINED } : {}),
     },
   };
 }
@@ -56,26 +57,4 @@ function toWebLlmMessage({ role, content }: Message): ChatCompletionRequestStrea
   const images = content.flatMap((part) => (part.type === "image" ? [{ type: "image_url" as const, image_url: { url: part.url } }] : []));
   const text = textOf(content);
   return { role: "user", content: text === "" ? images : [...images, { type: "text", text }] };
-}
-
-/** OpenAI's `json_schema`, and WebLLM's own kinds with the schema as an object or as text. */
-export function toResponseFormat(format: JsonRecord): ResponseFormat {
-  const asText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
-  switch (format["type"]) {
-    case "text":
-      return { type: "text" };
-    case "json_object":
-      return format["schema"] === undefined ? { type: "json_object" } : { type: "json_object", schema: asText(format["schema"]) };
-    case "json_schema": {
-      const inner = isRecord(format["json_schema"]) ? format["json_schema"] : format;
-      if (inner["schema"] === undefined) throw invalid("response_format", "'response_format' of type json_schema has no 'schema'");
-      return { type: "json_object", schema: asText(inner["schema"]) };
-    }
-    case "grammar":
-      return { type: "grammar", grammar: asText(format["grammar"]) };
-    case "structural_tag":
-      return { type: "structural_tag", structural_tag: asText(format["structural_tag"]) };
-    default:
-      throw invalid("response_format", `'response_format.type' must be text, json_object, json_schema, grammar or structural_tag, not ${show(format["type"])}`);
-  }
 }

@@ -1,0 +1,17 @@
+/** The constraint worker of one model: XGrammar's memory goes with it, and it can be ended in the middle of a compilation. */
+
+import { Answerer } from "./answerer.ts";
+import { loadXGrammar } from "./library.ts";
+import type { Ask } from "./messages.ts";
+
+const answerer = new Answerer(loadXGrammar);
+let last = Promise.resolve();
+
+self.addEventListener("message", ({ data }: MessageEvent<Ask>) => {
+  last = last.then(async () => {
+    const answer = await answerer.answer(data);
+    if (answer === null) return;
+    const transfer = answer.type === "mask" && answer.mask !== null ? [answer.mask.buffer] : [];
+    self.postMessage(answer, { transfer });
+  });
+});
