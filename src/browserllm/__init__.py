@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from .backend import Middleware as Middleware
     from .chat.approvals import Approvals as Approvals
     from .chat.approvals import PendingCall as PendingCall
+    from .chat.context import DropOldest as DropOldest
+    from .chat.context import FailWhenFull as FailWhenFull
+    from .chat.context import Summarize as Summarize
+    from .chat.history import History as History
     from .chat.hooks import Change as Change
     from .chat.hooks import Deny as Deny
     from .chat.hooks import Hooks as Hooks
+    from .chat.reply import Reply as Reply
+    from .chat.reply import ToolDone as ToolDone
+    from .chat.reply import ToolRun as ToolRun
+    from .chat.reply import ToolStarted as ToolStarted
+    from .chat.reply import TurnDone as TurnDone
+    from .chat.session import Session as Session
     from .chat.tools import FunctionTool as FunctionTool
     from .chat.tools import Toolbox as Toolbox
     from .chat.tools import tool as tool
+    from .chat.turn import TurnStream as TurnStream
     from .cloud.anthropic import Anthropic as Anthropic
     from .cloud.base import CloudBackend as CloudBackend
     from .cloud.gemini import Gemini as Gemini
@@ -143,7 +154,12 @@ _MODULES = {
     "backend": "Backend Middleware",
     "chat.approvals": "Approvals PendingCall",
     "chat.hooks": "Change Deny Hooks",
+    "chat.context": "DropOldest FailWhenFull Summarize",
+    "chat.history": "History",
+    "chat.reply": "Reply ToolDone ToolRun ToolStarted TurnDone",
+    "chat.session": "Session",
     "chat.tools": "FunctionTool Toolbox tool",
+    "chat.turn": "TurnStream",
     "cloud.anthropic": "Anthropic",
     "cloud.base": "CloudBackend",
     "cloud.gemini": "Gemini",

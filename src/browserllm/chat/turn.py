@@ -1,0 +1,553 @@
+"""One turn of a conversation as one stream: the model, its tools, the model again, until it calls no more.
+
+The history changes once, when the turn ends in whatever way: a turn works on a copy. What was answered whole stays, and
+so do rounds whose calls have been run; so does the text of an answer that was stopped. A failure takes back the answer
+it happened in. A turn that got nothing leaves the history as it was, so that the same can be asked again.
+
+As in `browserllm.stream`, the work is one async generator that the caller's own task drives, and it does not refer to
+its handle: dropping that drops the generator, which the event loop then closes. Only what is not an answer (hooks,
+tools, counting) runs in tasks of its own, because a stop must reach it at any moment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import aclosing, suppress
+from types import AsyncGeneratorType, TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+from msgspec.structs import replace
+
+from ..backend import Backend
+from ..errors import AllBackendsFailed, BrowserLLMError, ContextExceeded, InvalidRequest
+from ..stream import ChatStream
+from ..types import (
+    ChatChunk,
+    ChatRequest,
+    ChatResponse,
+    ChatRestart,
+    ChatWarning,
+    FinishReason,
+    Message,
+    TextMode,
+    Usage,
+)
+from .calls import Tools, end, failed
+from .context import ContextStrategy, Gauge, Known, likeness, system_messages
+from .history import History, encodable_message, partial_message, sum_usage
+from .hooks import HookChain
+from .reply import Reply, ToolDone, ToolRun, ToolStarted, TurnDone, position
+
+if TYPE_CHECKING:
+    import asyncio
+
+T = TypeVar("T")
+
+_CANCELLED = "cancelled: the answer was stopped before this call had a result"
+
+
+class Conversation:
+    """What the turns of a session share: the history, who is at work on it, and what is known of the window."""
+
+    def __init__(self, history: History) -> None:
+        """Begin with a history."""
+        self.history = history
+        self.running: Turn | None = None
+        self.known: Known | None = None
+        self.learned: tuple[Backend, str | None, int] | None = None
+
+    def must_be_idle(self) -> None:
+        """Raise `InvalidRequest` while a turn runs."""
+        if self.running is not None and not self.running.dropped:
+            raise InvalidRequest(
+                "a turn of this session is running, and a conversation has one at a time; await it, end it with "
+                "aclose(), or fork() the session"
+            )
+
+
+class Setup(NamedTuple):
+    """What a turn runs with: the session's settings as they were then. ``base`` is the request but for its messages."""
+
+    backend: Backend
+    base: ChatRequest
+    system: str
+    tools: Tools
+    hooks: HookChain
+    context: ContextStrategy
+    max_rounds: int
+    mode: TextMode
+
+
+class _Stopped(Exception):  # noqa: N818 (no error: how a stop gets out of what it interrupts)
+    pass
+
+
+class Turn:
+    """One turn on its way. See the module's docstring for what may refer to what."""
+
+    def __init__(self, conversation: Conversation, setup: Setup, begin: Callable[[History], None]) -> None:
+        self.conversation = conversation
+        self.setup = setup
+        self.begin = begin
+        self.reply: Reply | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.ended: asyncio.Future[None] | None = None
+        self.chat: ChatStream | None = None
+        self.stopped = False
+        self.dropped = False
+        self._halt: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ends_at = 0.0
+        self._before = self._history = conversation.history
+        self._began_with: int | None = None
+        self._known: Known | None = None
+        self._exceeded: Exception | None = None
+        self._sequence = 0
+        self._rounds = 0
+        self._finish: FinishReason | None = None
+        self._message = Message("assistant", "")
+        self._responses: list[ChatResponse] = []
+        self._spent: list[ChatResponse] = []
+        self._runs: list[ToolRun] = []
+        self._earlier_runs: list[ToolRun] = []
+        self._tools_started = False
+        self._warnings: list[ChatWarning] = []
+
+    async def run(self) -> AsyncGenerator[ChatChunk, None]:
+        """Take the turn."""
+        await self._enter()
+        backend, hooks, mode = self.setup.backend, self.setup.hooks, self.setup.mode
+        watches = hooks.watches_chunks
+        has_failed = False
+        try:
+            self._begin()
+            while self._finish is None and not self.stopped:
+                request = await self._wait(self._prepare())
+                offset = sequence = self._sequence
+                chat = self.chat = backend.stream(request, text=mode)
+                try:
+                    async with chat:
+                        async for chunk in chat:
+                            if offset:
+                                chunk = replace(chunk, sequence=sequence)  # noqa: PLW2901
+                            sequence += 1
+                            if isinstance(chunk, ChatRestart):
+                                await self._wait(hooks.on_fallback(chunk.hop))
+                            if watches:
+                                hooks.on_chunk(chunk)
+                            yield chunk
+                except Exception as error:
+                    if not self._can_be_shorter(error, chat.response):
+                        raise
+                    self._exceeded, self.chat = error, None
+                    continue
+                finally:
+                    self._sequence = sequence
+                response = chat.response
+                if response.finish_reason == "cancelled":
+                    break
+                await self._wait(self._tell(response))
+                if response.message.tool_calls:
+                    async with aclosing(self._answer_calls(response)) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+                else:
+                    self._finish = response.finish_reason
+                self._keep(response)
+        except _Stopped:
+            pass
+        except Exception as error:
+            has_failed = True
+            await hooks.on_error(error)
+            raise
+        except BaseException:
+            self.stopped = True
+            raise
+        finally:
+            reply = self._commit(has_failed)
+        done = TurnDone(sequence=self._sequence, reply=reply, **position(mode, reply.text))
+        if watches:
+            hooks.on_chunk(done)
+        yield done
+
+    def stop(self) -> None:
+        """End the turn soon: the answer that runs, the tools, or whatever it waits for."""
+        if self.stopped or self.reply is not None:
+            return
+        self.stopped = True
+        if self._halt is not None:
+            self._halt.set_result(None)
+        if self.chat is not None:
+            self.chat.stop()
+
+    def abandon(self) -> None:
+        """Leave a cancelled reply for a turn that never began."""
+        self.stopped = True
+        if self.reply is None:
+            self.reply = Reply(message=self._message, finish_reason="cancelled")
+
+    async def _enter(self) -> None:
+        """Take the conversation; wait for a turn whose handle was dropped, and that is being closed."""
+        import asyncio
+
+        conversation = self.conversation
+        loop = asyncio.get_running_loop()
+        while (running := conversation.running) is not None:
+            conversation.must_be_idle()
+            if running.ended is None or running.ended.get_loop() is not loop:
+                break  # left behind by an event loop that is gone
+            await asyncio.shield(running.ended)
+        conversation.running = self
+        self.loop, self.ended, self._halt = loop, loop.create_future(), loop.create_future()
+        if self.stopped:
+            self._halt.set_result(None)
+        if (deadline_s := self.setup.base.deadline_s) is not None:
+            self._ends_at = loop.time() + deadline_s
+            self._timer = loop.call_later(deadline_s, self._deadline)
+
+    def _begin(self) -> None:
+        self._before = self.conversation.history
+        self._history = self._before.copy()
+        self.begin(self._history)
+        self._history.check()
+        messages = self._history.messages
+        self._began_with = len(messages)
+        # A turn that goes on has had rounds before.
+        self._rounds = sum(bool(message.tool_calls) for message in self._history.turns[-1])
+        known = self.conversation.known
+        if known is not None and known.count <= len(messages):
+            # What was known holds while what it was known of is still there.
+            same = messages[known.count - 1] is self._before.messages[known.count - 1]
+            self._known = known if same else None
+
+    def _deadline(self) -> None:
+        # An answer that runs has a deadline of its own, for the same moment.
+        if self.chat is None or self.chat.done:
+            deadline_s = self.setup.base.deadline_s
+            self._warnings.append(ChatWarning("deadline_s", f"the turn was cut off after {deadline_s:g} s"))
+            self.stop()
+
+    async def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for something that a stop must reach, whatever it is."""
+        import asyncio
+
+        assert self._halt is not None  # noqa: S101 (made before anything is waited for)
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait([task, self._halt], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            finished = task.done()
+            if not finished:
+                await end([task])
+        if not finished:
+            raise _Stopped
+        return task.result()
+
+    async def _prepare(self) -> ChatRequest:
+        """Return the request for the next answer, with room made for it."""
+        setup, history = self.setup, self._history
+        gauge = await self._gauge()
+        if self._exceeded is not None or await gauge.is_full(history):
+            start = history.start
+            try:
+                await setup.context.make_room(history, gauge)
+            finally:
+                self._spent += gauge.spent
+                self._warnings += gauge.warnings
+            if self._exceeded is not None and history.start == start:
+                raise await gauge.too_large(history) from self._exceeded
+        if self._rounds == setup.max_rounds:
+            said = f"tools were called in {self._rounds} rounds, the limit; the answer was then asked for without them"
+            self._warnings.append(ChatWarning("max_rounds", said))
+        request = self._request_of(history)
+        if request.deadline_s is not None and self.loop is not None:
+            request = replace(request, deadline_s=max(self._ends_at - self.loop.time(), 0.001))
+        return await setup.hooks.before_request(request)
+
+    async def _gauge(self) -> Gauge:
+        setup, conversation = self.setup, self.conversation
+        windows = [setup.context.window]
+        with suppress(BrowserLLMError):  # nothing is known, then; what is wrong, the answer will say
+            windows.append((await setup.backend.facts(self._request_of(self._history))).context_window)
+        told = _told_window(self._exceeded)
+        if told is not None:
+            conversation.learned = (setup.backend, setup.base.model, told)
+        if conversation.learned is not None and conversation.learned[:2] == (setup.backend, setup.base.model):
+            windows.append(conversation.learned[2])
+        return Gauge(
+            setup.backend,
+            self._request_of,
+            window=min((window for window in windows if window is not None), default=None),
+            reserve=setup.context.reserve,
+            known=self._known,
+            exceeded=self._exceeded is not None,
+        )
+
+    def _request_of(self, history: History) -> ChatRequest:
+        base = self.setup.base
+        if self._rounds >= self.setup.max_rounds:
+            base = replace(base, tool_choice="none")
+        elif self._rounds and base.tool_choice not in ("auto", "none"):
+            # What had to be called was called in the first round.
+            base = replace(base, tool_choice=None)
+        return replace(base, messages=[*system_messages(self.setup.system, history.summary), *history.sent])
+
+    def _can_be_shorter(self, error: Exception, response: ChatResponse) -> bool:
+        """Say whether a shorter prompt may help: once, and before anything was said."""
+        return (
+            self.setup.context.retries
+            and self._exceeded is None
+            and not response.message.content
+            and _context_exceeded(error) is not None
+        )
+
+    async def _tell(self, response: ChatResponse) -> None:
+        """Tell the hooks of an answer, and of the backends passed over on the way to it."""
+        for hop in response.route:
+            if hop.backend is not None:
+                await self.setup.hooks.on_fallback(hop)
+        await self.setup.hooks.after_response(response)
+
+    async def _answer_calls(self, response: ChatResponse) -> AsyncGenerator[ChatChunk, None]:
+        """Get each call its result: from the tools, or why not; leave those open that the program is to answer."""
+        calls = encodable_message(response.message).tool_calls
+        refusal = self._refusal(response)
+        if refusal is not None:
+            self._runs = [ToolRun(call=call, result=failed(call, refusal)) for call in calls]
+        else:
+            self._runs = [ToolRun(call=call) for call in calls]
+            await self._wait(self._decide())
+        for run in self._runs:
+            if run.result is not None:
+                yield self._done(run)
+        if refusal is None:
+            async with aclosing(self._run_tools()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        self._rounds += 1
+        if any(run.result is None for run in self._runs):
+            self._finish = "tool_calls"
+
+    def _refusal(self, response: ChatResponse) -> str | None:
+        """Return why the calls of an answer are not to be run; the turn then ends."""
+        if response.finish_reason not in ("stop", "tool_calls"):
+            self._finish = response.finish_reason
+            return f"not run: the answer ended with {response.finish_reason!r}, perhaps in the middle of a call"
+        if self._rounds >= self.setup.max_rounds:
+            self._finish = "length"
+            return f"not run: tools were called in {self._rounds} rounds, which is the limit"
+        return None
+
+    async def _decide(self) -> None:
+        """Ask the hooks about one call after the other."""
+        for index, run in enumerate(self._runs):
+            if self.setup.tools.can_run(run.call):
+                call, denied, changed = await self.setup.hooks.decide(run.call)
+                result = None if denied is None else failed(call, f"denied, and not run: {denied}")
+                self._runs[index] = ToolRun(call=call, changed=changed, denied=denied, result=result)
+
+    async def _run_tools(self) -> AsyncGenerator[ChatChunk, None]:
+        """Run what may run, all at the same time."""
+        import asyncio
+
+        assert self._halt is not None  # noqa: S101
+        tools, runs = self.setup.tools, self._runs
+        mine = [i for i, run in enumerate(runs) if run.result is None and not tools.is_left_open(run.call)]
+        for index in mine:
+            yield self._chunk(ToolStarted, call=runs[index].call, changed=runs[index].changed)
+        self._tools_started = bool(mine)
+        began = time.perf_counter()
+        tasks = {asyncio.ensure_future(tools.run(runs[index])): index for index in mine}
+        try:
+            while tasks and not self.stopped:
+                await asyncio.wait([*tasks, self._halt], return_when=asyncio.FIRST_COMPLETED)
+                for task in [task for task in tasks if task.done()]:
+                    index = tasks.pop(task)
+                    elapsed_ms = (time.perf_counter() - began) * 1000
+                    runs[index] = replace(runs[index], result=task.result(), elapsed_ms=elapsed_ms)
+                    yield self._done(runs[index])
+        finally:
+            await end(tasks)
+            for task, index in tasks.items():
+                # One that ended at the last moment has a result all the same.
+                if task.done() and not task.cancelled():
+                    runs[index] = replace(runs[index], result=task.result())
+        if self.stopped:
+            raise _Stopped
+
+    def _done(self, run: ToolRun) -> ChatChunk:
+        return self._chunk(ToolDone, call=run.call, result=run.result, denied=run.denied, elapsed_ms=run.elapsed_ms)
+
+    def _chunk(self, kind: type[ChatChunk], **fields: Any) -> ChatChunk:
+        so_far = self.chat.response.text if self.chat is not None else ""
+        chunk = kind(sequence=self._sequence, **position(self.setup.mode, so_far), **fields)
+        self._sequence += 1
+        if self.setup.hooks.watches_chunks:
+            self.setup.hooks.on_chunk(chunk)
+        return chunk
+
+    def _keep(self, response: ChatResponse) -> None:
+        """Put an answer and the results of its calls at the end of the history."""
+        history = self._history
+        self._message = encodable_message(response.message)
+        history.add(self._message)
+        if response.usage.prompt_tokens:
+            # What the model thought is counted as said, but it is not sent again.
+            usage = response.usage
+            tokens = usage.prompt_tokens + usage.completion_tokens - usage.reasoning_tokens
+            self._known = Known(tokens, len(history.messages), likeness(history, self._request_of(history)))
+        if results := [run.result for run in self._runs if run.result is not None]:
+            history.add(Message("tool", [*results]))
+        self._responses.append(response)
+        self._earlier_runs += self._runs
+        self._runs, self._tools_started, self._exceeded, self.chat = [], False, None, None
+
+    def _settle(self, response: ChatResponse, has_failed: bool) -> None:
+        """Bring the answer that the turn ended in to an end: it is kept, kept in part, or taken back."""
+        self.chat = None
+        if response.finish_reason == "cancelled" and not has_failed:
+            self._responses.append(response)
+            self._message = partial_message(response.message)
+            if self._message.text:
+                self._history.add(self._message)
+        elif response.finish_reason == "error" or (has_failed and not self._tools_started):
+            self._responses.append(response)
+            self._message = response.message
+        else:
+            calls = encodable_message(response.message).tool_calls
+            self._runs = [
+                run if run.result is not None else replace(run, result=failed(run.call, _CANCELLED))
+                for run in self._runs or [ToolRun(call=call) for call in calls]
+            ]
+            self._keep(response)
+
+    def _commit(self, has_failed: bool) -> Reply:
+        """Make the history the conversation's, as far as the turn got, and return the reply."""
+        if self.chat is not None and self.chat.done:
+            self._settle(self.chat.response, has_failed)
+        history, conversation = self._history, self.conversation
+        usage = Usage()
+        for response in (*self._responses, *self._spent):
+            usage = sum_usage(usage, response.usage)
+        if self._began_with is not None and len(history.messages) > self._began_with:
+            history.add_usage(usage)
+            conversation.history, conversation.known = history, self._known
+        elif history.start > self._before.start and self._exceeded is None:
+            # The turn is taken back, but the room that was made for it stays made.
+            conversation.history = self._before.copy()
+            conversation.history.start, conversation.history.summary = history.start, history.summary
+        conversation.running = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.ended is not None:
+            self.ended.set_result(None)
+        responses = [*self._responses, *self._spent]
+        costs = [response.cost_usd for response in responses if response.cost_usd is not None]
+        warnings = [*(warning for response in self._responses for warning in response.warnings), *self._warnings]
+        self.reply = Reply(
+            message=self._message,
+            finish_reason=self._finish or ("error" if has_failed else "cancelled"),
+            responses=self._responses,
+            calls=[*self._earlier_runs, *self._runs],
+            usage=usage,
+            cost_usd=sum(costs) if len(costs) == len(responses) else None,
+            warnings=[warning for index, warning in enumerate(warnings) if warning not in warnings[:index]],
+        )
+        return self.reply
+
+
+class TurnStream:
+    """A running turn: iterate it once for its chunks, or ``await`` it for the `Reply` alone.
+
+    The chunks are those of each answer (`ChatStart` to `ChatDone`, as `ChatStream` has them, and numbered throughout),
+    between two answers a `ToolStarted` and a `ToolDone` for each call that is run, at the end a `TurnDone`. Nothing
+    happens before the first chunk is asked for. A failure is raised where it happens.
+
+    Leaving early is safe: ``async with`` ends the turn at once, and so does dropping it after a ``break``. What was
+    said until then stays in the history.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        """Made by a `Session`."""
+        mode = turn.setup.mode
+        if mode not in ("delta", "accumulated", "both"):
+            raise InvalidRequest(f"text={mode!r} is not valid; use 'delta', 'accumulated' or 'both'", parameter="text")
+        self._turn = turn
+        self._chunks = turn.run()
+        self._next = self._chunks.__anext__
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[ChatChunk]:
+        return self._next()
+
+    def __await__(self) -> Generator[Any, None, Reply]:
+        return self.finish().__await__()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # The event loop closes the generator soon; the next turn waits for that instead of being refused.
+        if turn := getattr(self, "_turn", None):
+            turn.dropped = True
+
+    @property
+    def done(self) -> bool:
+        """Whether the turn has ended and `reply` can be read."""
+        return self._turn.reply is not None
+
+    @property
+    def reply(self) -> Reply:
+        """The reply, once the turn has ended in whatever way. Raises `InvalidRequest` while it still runs."""
+        if self._turn.reply is None:
+            raise InvalidRequest(
+                "the reply is not there yet: iterate the turn to its end, or await finish() or aclose() first"
+            )
+        return self._turn.reply
+
+    def stop(self) -> None:
+        """End the turn: whoever iterates gets no more text, only the last chunks, and a reply that is ``cancelled``."""
+        self._turn.stop()
+
+    async def finish(self) -> Reply:
+        """Read the rest of the chunks and return the reply."""
+        async for _ in self:
+            pass
+        return self.reply
+
+    async def aclose(self) -> None:
+        """End the turn and wait until everything has let go of it; safe to call at any time, more than once."""
+        turn = self._turn
+        if isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running:
+            import asyncio
+
+            turn.stop()
+            if turn.chat is not None:
+                await turn.chat.aclose()
+            if turn.ended is not None:
+                await asyncio.shield(turn.ended)
+        else:
+            await self._chunks.aclose()
+            turn.abandon()
+
+
+def _context_exceeded(error: BaseException | None) -> ContextExceeded | None:
+    """Return the failure to fit the window that this is, or that a router tells of."""
+    if isinstance(error, ContextExceeded):
+        return error
+    causes = error.causes if isinstance(error, AllBackendsFailed) else ()
+    return next((found for cause in causes if (found := _context_exceeded(cause))), None)
+
+
+def _told_window(error: Exception | None) -> int | None:
+    exceeded = _context_exceeded(error)
+    told = exceeded.data.get("context_window") if exceeded is not None else None
+    return told if isinstance(told, int) and told > 0 else None
