@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .chat.tools import FunctionTool as FunctionTool
     from .chat.tools import Toolbox as Toolbox
     from .chat.tools import tool as tool
-    from .chat.turn import TurnStream as TurnStream
+    from .chat.turn_stream import TurnStream as TurnStream
     from .cloud.anthropic import Anthropic as Anthropic
     from .cloud.base import CloudBackend as CloudBackend
     from .cloud.gemini import Gemini as Gemini
@@ -159,7 +159,7 @@ _MODULES = {
     "chat.reply": "Reply ToolDone ToolRun ToolStarted TurnDone",
     "chat.session": "Session",
     "chat.tools": "FunctionTool Toolbox tool",
-    "chat.turn": "TurnStream",
+    "chat.turn_stream": "TurnStream",
     "cloud.anthropic": "Anthropic",
     "cloud.base": "CloudBackend",
     "cloud.gemini": "Gemini",

@@ -5,13 +5,15 @@ A call always gets a result. What a tool does wrong, or does not end, is in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import AsyncGenerator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from ..types import ToolCallPart, ToolResultPart
-from .history import encodable
+from ..types import Message, ToolCallPart, ToolResultPart
+from .history import encodable, encodable_message
+from .hooks import HookChain
 from .reply import ToolRun
 from .tools import FunctionTool, Toolbox, as_tool
 
@@ -62,10 +64,72 @@ class Tools:
             raise
         if not done:
             await end([task])
-            return failed(call, f"{call.name} took longer than {own_s or limit_s:g} s")
+            return _failed(call, f"{call.name} took longer than {own_s or limit_s:g} s")
         if task.cancelled():
-            return failed(call, f"{call.name} was cancelled")
+            return _failed(call, f"{call.name} was cancelled")
         return _readable(task.result(), run)
+
+
+class Calls:
+    """The calls of one answer, and what became of each so far. ``started`` says that a tool has begun to run."""
+
+    def __init__(self, message: Message, tools: Tools) -> None:
+        """Take the calls of an answer."""
+        self.runs = [ToolRun(call=call) for call in encodable_message(message).tool_calls]
+        self.started = False
+        self._tools = tools
+
+    @property
+    def to_run(self) -> list[ToolRun]:
+        """Those that are still to be run, here and not by the program."""
+        return [self.runs[index] for index in self._places()]
+
+    @property
+    def results(self) -> list[ToolResultPart]:
+        """The results there are, in the order of the calls."""
+        return [run.result for run in self.runs if run.result is not None]
+
+    def refuse(self, why: str) -> None:
+        """Give each call that has no result one that says why."""
+        for index, run in enumerate(self.runs):
+            if run.result is None:
+                self.runs[index] = replace(run, result=_failed(run.call, why))
+
+    async def decide(self, hooks: HookChain) -> None:
+        """Ask the hooks about one call after the other; a call of no tool here is for nobody to allow."""
+        for index, run in enumerate(self.runs):
+            if self._tools.can_run(run.call):
+                call, denied, changed = await hooks.decide(run.call)
+                result = None if denied is None else _failed(call, f"denied, and not run: {denied}")
+                self.runs[index] = ToolRun(call=call, changed=changed, denied=denied, result=result)
+
+    async def run(self, halt: asyncio.Future[None]) -> AsyncGenerator[ToolRun, None]:
+        """Run what is to be run, all at the same time, until ``halt`` is done; yield each as it ends."""
+        import asyncio
+
+        began = time.perf_counter()
+        tasks = {asyncio.ensure_future(self._tools.run(self.runs[index])): index for index in self._places()}
+        self.started = bool(tasks)
+        try:
+            while tasks and not halt.done():
+                await asyncio.wait([*tasks, halt], return_when=asyncio.FIRST_COMPLETED)
+                for task in [task for task in tasks if task.done()]:
+                    yield self._note(tasks.pop(task), task, began)
+        finally:
+            await end(tasks)
+            for task, index in tasks.items():
+                # One that ended at the last moment has its result all the same.
+                if task.done() and not task.cancelled():
+                    self._note(index, task, began)
+
+    def _places(self) -> list[int]:
+        open_ = self._tools.is_left_open
+        return [index for index, run in enumerate(self.runs) if run.result is None and not open_(run.call)]
+
+    def _note(self, index: int, task: asyncio.Future[ToolResultPart], began: float) -> ToolRun:
+        elapsed_ms = (time.perf_counter() - began) * 1000
+        run = self.runs[index] = replace(self.runs[index], result=task.result(), elapsed_ms=elapsed_ms)
+        return run
 
 
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
@@ -80,8 +144,7 @@ async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
         await asyncio.wait(tasks, timeout=GRACE_S)
 
 
-def failed(call: ToolCallPart, why: str) -> ToolResultPart:
-    """Return the result of a call that has no other."""
+def _failed(call: ToolCallPart, why: str) -> ToolResultPart:
     return ToolResultPart(call.id, why, is_error=True)
 
 

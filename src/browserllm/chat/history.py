@@ -94,7 +94,7 @@ class History(msgspec.Struct, kw_only=True):
         )
 
     def check(self) -> None:
-        """Raise `InvalidRequest` unless this can be sent: every call with its result, each role with what is its own."""
+        """Raise `InvalidRequest` unless this can be sent: every call with its result, each role with what is its."""
         waiting: list[str] = []
         for index, message in enumerate(self.messages):
             _check_parts(index, message)

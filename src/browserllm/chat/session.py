@@ -18,7 +18,8 @@ from .context import ContextStrategy, DropOldest, system_messages
 from .history import VERSION, History, SavedHistory, decode_saved, restored_history, saved_history, sum_usage
 from .hooks import HookChain, Hooks
 from .reply import Reply
-from .turn import Conversation, Setup, Turn, TurnStream
+from .turn import Conversation, Setup, Turn
+from .turn_stream import TurnStream
 
 Said = str | Sequence[ContentPart] | Message
 """What a user says: a text, parts (with images, say), or a message of role ``user``."""

@@ -11,11 +11,9 @@ tools, counting) runs in tasks of its own, because a stop must reach it at any m
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
-from types import AsyncGeneratorType, TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -33,7 +31,7 @@ from ..types import (
     TextMode,
     Usage,
 )
-from .calls import Tools, end, failed
+from .calls import Calls, Tools, end
 from .context import ContextStrategy, Gauge, Known, likeness, system_messages
 from .history import History, encodable_message, partial_message, sum_usage
 from .hooks import HookChain
@@ -109,9 +107,8 @@ class Turn:
         self._message = Message("assistant", "")
         self._responses: list[ChatResponse] = []
         self._spent: list[ChatResponse] = []
+        self._calls: Calls | None = None
         self._runs: list[ToolRun] = []
-        self._earlier_runs: list[ToolRun] = []
-        self._tools_started = False
         self._warnings: list[ChatWarning] = []
 
     async def run(self) -> AsyncGenerator[ChatChunk, None]:
@@ -311,22 +308,25 @@ class Turn:
 
     async def _answer_calls(self, response: ChatResponse) -> AsyncGenerator[ChatChunk, None]:
         """Get each call its result: from the tools, or why not; leave those open that the program is to answer."""
-        calls = encodable_message(response.message).tool_calls
+        assert self._halt is not None  # noqa: S101 (made before anything is waited for)
+        calls = self._calls = Calls(response.message, self.setup.tools)
         refusal = self._refusal(response)
-        if refusal is not None:
-            self._runs = [ToolRun(call=call, result=failed(call, refusal)) for call in calls]
+        if refusal is None:
+            await self._wait(calls.decide(self.setup.hooks))
         else:
-            self._runs = [ToolRun(call=call) for call in calls]
-            await self._wait(self._decide())
-        for run in self._runs:
+            calls.refuse(refusal)
+        for run in calls.runs:
             if run.result is not None:
                 yield self._done(run)
-        if refusal is None:
-            async with aclosing(self._run_tools()) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        for run in calls.to_run:
+            yield self._chunk(ToolStarted, call=run.call, changed=run.changed)
+        async with aclosing(calls.run(self._halt)) as runs:
+            async for run in runs:
+                yield self._done(run)
+        if self.stopped:
+            raise _Stopped
         self._rounds += 1
-        if any(run.result is None for run in self._runs):
+        if any(run.result is None for run in calls.runs):
             self._finish = "tool_calls"
 
     def _refusal(self, response: ChatResponse) -> str | None:
@@ -338,43 +338,6 @@ class Turn:
             self._finish = "length"
             return f"not run: tools were called in {self._rounds} rounds, which is the limit"
         return None
-
-    async def _decide(self) -> None:
-        """Ask the hooks about one call after the other."""
-        for index, run in enumerate(self._runs):
-            if self.setup.tools.can_run(run.call):
-                call, denied, changed = await self.setup.hooks.decide(run.call)
-                result = None if denied is None else failed(call, f"denied, and not run: {denied}")
-                self._runs[index] = ToolRun(call=call, changed=changed, denied=denied, result=result)
-
-    async def _run_tools(self) -> AsyncGenerator[ChatChunk, None]:
-        """Run what may run, all at the same time."""
-        import asyncio
-
-        assert self._halt is not None  # noqa: S101
-        tools, runs = self.setup.tools, self._runs
-        mine = [i for i, run in enumerate(runs) if run.result is None and not tools.is_left_open(run.call)]
-        for index in mine:
-            yield self._chunk(ToolStarted, call=runs[index].call, changed=runs[index].changed)
-        self._tools_started = bool(mine)
-        began = time.perf_counter()
-        tasks = {asyncio.ensure_future(tools.run(runs[index])): index for index in mine}
-        try:
-            while tasks and not self.stopped:
-                await asyncio.wait([*tasks, self._halt], return_when=asyncio.FIRST_COMPLETED)
-                for task in [task for task in tasks if task.done()]:
-                    index = tasks.pop(task)
-                    elapsed_ms = (time.perf_counter() - began) * 1000
-                    runs[index] = replace(runs[index], result=task.result(), elapsed_ms=elapsed_ms)
-                    yield self._done(runs[index])
-        finally:
-            await end(tasks)
-            for task, index in tasks.items():
-                # One that ended at the last moment has a result all the same.
-                if task.done() and not task.cancelled():
-                    runs[index] = replace(runs[index], result=task.result())
-        if self.stopped:
-            raise _Stopped
 
     def _done(self, run: ToolRun) -> ChatChunk:
         return self._chunk(ToolDone, call=run.call, result=run.result, denied=run.denied, elapsed_ms=run.elapsed_ms)
@@ -397,29 +360,28 @@ class Turn:
             usage = response.usage
             tokens = usage.prompt_tokens + usage.completion_tokens - usage.reasoning_tokens
             self._known = Known(tokens, len(history.messages), likeness(history, self._request_of(history)))
-        if results := [run.result for run in self._runs if run.result is not None]:
-            history.add(Message("tool", [*results]))
+        if self._calls is not None:
+            self._runs += self._calls.runs
+            if self._calls.results:
+                history.add(Message("tool", [*self._calls.results]))
         self._responses.append(response)
-        self._earlier_runs += self._runs
-        self._runs, self._tools_started, self._exceeded, self.chat = [], False, None, None
+        self._calls = self._exceeded = self.chat = None
 
     def _settle(self, response: ChatResponse, has_failed: bool) -> None:
         """Bring the answer that the turn ended in to an end: it is kept, kept in part, or taken back."""
-        self.chat = None
-        if response.finish_reason == "cancelled" and not has_failed:
+        has_run = self._calls is not None and self._calls.started
+        if response.finish_reason == "error" or (has_failed and not has_run):
+            self._responses.append(response)
+            self._message = response.message
+        elif response.finish_reason == "cancelled":
             self._responses.append(response)
             self._message = partial_message(response.message)
             if self._message.text:
                 self._history.add(self._message)
-        elif response.finish_reason == "error" or (has_failed and not self._tools_started):
-            self._responses.append(response)
-            self._message = response.message
         else:
-            calls = encodable_message(response.message).tool_calls
-            self._runs = [
-                run if run.result is not None else replace(run, result=failed(run.call, _CANCELLED))
-                for run in self._runs or [ToolRun(call=call) for call in calls]
-            ]
+            if response.message.tool_calls:
+                self._calls = self._calls or Calls(response.message, self.setup.tools)
+                self._calls.refuse(_CANCELLED)
             self._keep(response)
 
     def _commit(self, has_failed: bool) -> Reply:
@@ -449,94 +411,12 @@ class Turn:
             message=self._message,
             finish_reason=self._finish or ("error" if has_failed else "cancelled"),
             responses=self._responses,
-            calls=[*self._earlier_runs, *self._runs],
+            calls=self._runs,
             usage=usage,
             cost_usd=sum(costs) if len(costs) == len(responses) else None,
             warnings=[warning for index, warning in enumerate(warnings) if warning not in warnings[:index]],
         )
         return self.reply
-
-
-class TurnStream:
-    """A running turn: iterate it once for its chunks, or ``await`` it for the `Reply` alone.
-
-    The chunks are those of each answer (`ChatStart` to `ChatDone`, as `ChatStream` has them, and numbered throughout),
-    between two answers a `ToolStarted` and a `ToolDone` for each call that is run, at the end a `TurnDone`. Nothing
-    happens before the first chunk is asked for. A failure is raised where it happens.
-
-    Leaving early is safe: ``async with`` ends the turn at once, and so does dropping it after a ``break``. What was
-    said until then stays in the history.
-    """
-
-    def __init__(self, turn: Turn) -> None:
-        """Made by a `Session`."""
-        mode = turn.setup.mode
-        if mode not in ("delta", "accumulated", "both"):
-            raise InvalidRequest(f"text={mode!r} is not valid; use 'delta', 'accumulated' or 'both'", parameter="text")
-        self._turn = turn
-        self._chunks = turn.run()
-        self._next = self._chunks.__anext__
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Awaitable[ChatChunk]:
-        return self._next()
-
-    def __await__(self) -> Generator[Any, None, Reply]:
-        return self.finish().__await__()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        # The event loop closes the generator soon; the next turn waits for that instead of being refused.
-        if turn := getattr(self, "_turn", None):
-            turn.dropped = True
-
-    @property
-    def done(self) -> bool:
-        """Whether the turn has ended and `reply` can be read."""
-        return self._turn.reply is not None
-
-    @property
-    def reply(self) -> Reply:
-        """The reply, once the turn has ended in whatever way. Raises `InvalidRequest` while it still runs."""
-        if self._turn.reply is None:
-            raise InvalidRequest(
-                "the reply is not there yet: iterate the turn to its end, or await finish() or aclose() first"
-            )
-        return self._turn.reply
-
-    def stop(self) -> None:
-        """End the turn: whoever iterates gets no more text, only the last chunks, and a reply that is ``cancelled``."""
-        self._turn.stop()
-
-    async def finish(self) -> Reply:
-        """Read the rest of the chunks and return the reply."""
-        async for _ in self:
-            pass
-        return self.reply
-
-    async def aclose(self) -> None:
-        """End the turn and wait until everything has let go of it; safe to call at any time, more than once."""
-        turn = self._turn
-        if isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running:
-            import asyncio
-
-            turn.stop()
-            if turn.chat is not None:
-                await turn.chat.aclose()
-            if turn.ended is not None:
-                await asyncio.shield(turn.ended)
-        else:
-            await self._chunks.aclose()
-            turn.abandon()
 
 
 def _context_exceeded(error: BaseException | None) -> ContextExceeded | None:
