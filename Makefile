@@ -5,6 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PROMPT ?= Tell me a short story about a lighthouse.
 PEERS  := .venv-peers
+SUITE  := $(VENV)/json-schema-test-suite
 NPM    := $(BIN)/python web/build_site.py npm
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -22,7 +23,7 @@ run: site ## Answer a prompt in a headless browser: make run PROMPT="..."
 chat: site ## Open the chat page in your browser
 	@$(BIN)/browserllm chat
 
-test: check page ## Everything CI runs: checks, page tests, then unit, wire and browser tests
+test: check page $(SUITE)/.ready ## Everything CI runs: checks, page tests, then unit, wire and browser tests
 	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire
 	$(BIN)/pytest tests/browser
 
@@ -32,7 +33,7 @@ check: site ## Formatting, lint and types, Python and TypeScript
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(NPM) run check
 
-unit: site ## The fast Python tests with coverage
+unit: site $(SUITE)/.ready ## The fast Python tests with coverage
 	$(BIN)/pytest --cov --cov-report=term tests/unit tests/wire
 
 page: site ## The page's own tests (Vitest)
@@ -77,8 +78,17 @@ $(VENV)/.ready: requirements/dev.txt requirements/node.txt pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The official JSON-Schema-Test-Suite, which no registry has but in the source of jsonschema.
+$(SUITE)/.ready: requirements/schema-suite.txt | setup
+	@echo "fetching the tests of JSON Schema into $(SUITE)"
+	@rm -rf $(SUITE) && mkdir -p $(SUITE)
+	@$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --no-binary jsonschema --require-hashes \
+	  --constraint $< --dest $(SUITE) jsonschema
+	@cd $(SUITE) && tar -xzf jsonschema-*.tar.gz && mv jsonschema-*/json/tests jsonschema-*/json/remotes . && rm -rf jsonschema-*
+	@touch $@
+
 lock: ## Refresh requirements/*.txt (needs pip-tools on PATH)
-	cd requirements && for name in dev node peers; do \
+	cd requirements && for name in dev node peers schema-suite; do \
 	  pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	    --allow-unsafe --strip-extras --output-file=$$name.txt $$name.in; done
 
