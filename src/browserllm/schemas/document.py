@@ -156,12 +156,12 @@ class Document:
                 yield keyword, value, at
             elif is_object(value) and keyword in maps:
                 yield from ((keyword, inner, path_to(at, name)) for name, inner in value.items())
-            elif is_object(value) and keyword == "dependencies" and self.draft_7:
+            elif is_object(value) and keyword == "dependencies":
                 yield from ((keyword, inner, path_to(at, name)) for name, inner in value.items() if not is_list(inner))
 
     def _check(self, keyword: str, value: Any, path: str) -> None:
         """Check the shape of a keyword's value; unknown keywords say nothing, as the standard has it."""
-        shape = (_SHAPES_7 if self.draft_7 else _SHAPES_2020).get(keyword)
+        shape = (_SHAPES if self.draft_7 else _SHAPES_2020).get(keyword)
         if shape is None:
             return
         fits, wanted = shape
@@ -304,6 +304,10 @@ def _is_map_of_texts(value: Any) -> bool:
     return is_object(value) and all(map(_is_texts, value.values()))
 
 
+def _is_dependencies(value: Any) -> bool:
+    return is_object(value) and all(_is_texts(one) for one in value.values() if is_list(one))
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -327,6 +331,7 @@ _SHAPES: Mapping[str, Shape] = {
     "enum": (_is_list, "a list"),
     "required": (_is_texts, "a list of texts"),
     "pattern": _TEXT,
+    "dependencies": (_is_dependencies, "an object with schemas and lists of texts"),
     "multipleOf": (lambda value: _is_number(value) and value > 0, "a number above 0"),
     "uniqueItems": _FLAG,
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _NUMBER),
@@ -334,12 +339,12 @@ _SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(_LISTS, _SCHEMAS),
     **dict.fromkeys(_MAPS, _MAP),
 }
-_SHAPES_7: Mapping[str, Shape] = {**_SHAPES, "dependencies": _MAP}
 _SHAPES_2020: Mapping[str, Shape] = {
     **_SHAPES,
     "$anchor": (_is_name, "a plain name"),
     "$dynamicAnchor": (_is_name, "a plain name"),
     "$dynamicRef": _TEXT,
+    "$recursiveRef": (lambda _: False, "called $dynamicRef in this draft"),
     "$defs": _MAP,
     "prefixItems": _SCHEMAS,
     "items": (lambda value: not is_list(value), "a schema; a list of them is called prefixItems"),

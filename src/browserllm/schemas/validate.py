@@ -315,7 +315,7 @@ def _pattern(check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen)
 
 
 def _prefix_items(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    return _each(check, value, dict(enumerate(schema["prefixItems"])), path, seen)
+    return _each(check, value, schema["prefixItems"], path, seen)
 
 
 def _items(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
@@ -325,7 +325,7 @@ def _items(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) ->
 def _items_7(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
     items = schema["items"]
     if is_list(items):
-        return _each(check, value, dict(enumerate(items)), path, seen)
+        return _each(check, value, items, path, seen)
     return _rest(check, value, items, 0, path, seen)
 
 
@@ -336,12 +336,12 @@ def _additional_items(check: _Check, value: Any, schema: Schema, path: str, seen
     return _rest(check, value, schema["additionalItems"], len(items), path, seen)
 
 
-def _each(check: _Check, value: Any, schemas: dict[int, Any], path: str, seen: _Seen) -> list[Problem]:
+def _each(check: _Check, value: Any, schemas: list[Any], path: str, seen: _Seen) -> list[Problem]:
     problems: list[Problem] = []
     if is_list(value):
-        for index, one in enumerate(value[: len(schemas)]):
+        for index, (one, schema) in enumerate(zip(value, schemas, strict=False)):
             seen.places.add(index)
-            problems += check.apply(one, schemas[index], f"{path}[{index}]", _Seen())
+            problems += check.apply(one, schema, f"{path}[{index}]", _Seen())
     return problems
 
 
@@ -526,8 +526,9 @@ _KEYWORDS: dict[str, Keyword] = {
     "additionalProperties": _additional,
     "propertyNames": _property_names,
     "required": _required,
+    "dependencies": _dependencies,
 }
-_KEYWORDS_7 = {**_KEYWORDS, "items": _items_7, "additionalItems": _additional_items, "dependencies": _dependencies}
+_KEYWORDS_7 = {**_KEYWORDS, "items": _items_7, "additionalItems": _additional_items}
 _KEYWORDS_2020 = {
     **_KEYWORDS,
     "$dynamicRef": _dynamic_ref,
