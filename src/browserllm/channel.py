@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import msgspec
 
-from .errors import BrowserLLMError, ProtocolError, Unavailable, error_from_wire
+from .errors import BrowserLLMError, InvalidRequest, ProtocolError, Unavailable, error_from_wire
 from .host import Chunk, Event, Hello, Host, HostStream, Progress, report
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class ChannelHost(Host):
         self._hello_waiter: _Pending | None = None
         self._greeted = False
         self._closed: str | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._decode = msgspec.json.Decoder(_Incoming).decode
         self._encode = msgspec.json.Encoder().encode
 
@@ -135,6 +136,9 @@ class ChannelHost(Host):
 
         Raises `ProtocolError` when the page speaks another version, `Unavailable` when the channel closes first.
         """
+        import asyncio
+
+        self._loop = asyncio.get_running_loop()
         self._hello_waiter = _Pending()
         self._channel.open(self._on_text, self._on_closed)
         while not self._greeted and self._hello_error is None:
@@ -193,6 +197,7 @@ class ChannelHost(Host):
     def _ask(self, op: str, args: Mapping[str, Any] | None, pending: _Pending) -> int:
         if self._closed is not None:
             raise self._closed_error()
+        self._check_loop()
         self._last_id = request_id = self._last_id + 1
         self._pending[request_id] = pending
         try:
@@ -201,6 +206,18 @@ class ChannelHost(Host):
             del self._pending[request_id]
             raise
         return request_id
+
+    def _check_loop(self) -> None:
+        """Raise where an answer would never arrive: it is brought to the loop that the channel was opened in."""
+        if self._loop is None:
+            return
+        import asyncio
+
+        if asyncio.get_running_loop() is not self._loop:
+            raise InvalidRequest(
+                "this connection to the page belongs to another event loop: use it in the loop that connected, or "
+                "connect in this one (a browserllm.Client does so itself: Client(), or Client(open_backend))"
+            )
 
     def _send(self, message: _Outgoing) -> None:
         self._channel.send(self._encode(message).decode())
