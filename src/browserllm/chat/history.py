@@ -53,7 +53,7 @@ class History(msgspec.Struct, kw_only=True):
     def turns(self) -> list[list[Message]]:
         """The messages, turn by turn."""
         starts = self.turn_starts()
-        ends = [*starts[1:], len(self.messages)]
+        ends = [*starts, len(self.messages)][1:]
         return [self.messages[first:end] for first, end in zip(starts, ends, strict=True)]
 
     def turn_starts(self) -> list[int]:

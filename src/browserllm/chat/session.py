@@ -174,6 +174,7 @@ class Session:
         The new answer takes the place of the old one, which is there again if the turn fails without an answer. To have
         both, `fork` first.
         """
+        self._conversation.must_be_idle()
         self._turn_start(self.history, -1)
 
         def begin(history: History) -> None:
@@ -187,6 +188,7 @@ class Session:
 
         Await it for the reply, or iterate it. If it fails without an answer, all is as before.
         """
+        self._conversation.must_be_idle()
         self._turn_start(self.history, turn)
         base = self._base([_user_message(prompt)], options)
         said = base.messages[0]

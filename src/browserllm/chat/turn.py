@@ -27,6 +27,7 @@ from ..types import (
     ChatRestart,
     ChatWarning,
     FinishReason,
+    Hop,
     Message,
     TextMode,
     Usage,
@@ -110,6 +111,7 @@ class Turn:
         self._calls: Calls | None = None
         self._runs: list[ToolRun] = []
         self._warnings: list[ChatWarning] = []
+        self._told: list[Hop] = []
 
     async def run(self) -> AsyncGenerator[ChatChunk, None]:
         """Take the turn."""
@@ -130,6 +132,7 @@ class Turn:
                                 chunk = replace(chunk, sequence=sequence)  # noqa: PLW2901
                             sequence += 1
                             if isinstance(chunk, ChatRestart):
+                                self._told.append(chunk.hop)
                                 await self._wait(hooks.on_fallback(chunk.hop))
                             if watches:
                                 hooks.on_chunk(chunk)
@@ -302,7 +305,7 @@ class Turn:
     async def _tell(self, response: ChatResponse) -> None:
         """Tell the hooks of an answer, and of the backends passed over on the way to it."""
         for hop in response.route:
-            if hop.backend is not None:
+            if hop.backend is not None and hop not in self._told:
                 await self.setup.hooks.on_fallback(hop)
         await self.setup.hooks.after_response(response)
 
@@ -366,6 +369,7 @@ class Turn:
                 history.add(Message("tool", [*self._calls.results]))
         self._responses.append(response)
         self._calls = self._exceeded = self.chat = None
+        self._told.clear()
 
     def _settle(self, response: ChatResponse, has_failed: bool) -> None:
         """Bring the answer that the turn ended in to an end: it is kept, kept in part, or taken back."""
