@@ -1,0 +1,318 @@
+"""What several schemas come to that must all fit: type by type, each with its own keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor, lcm
+from typing import Any, cast
+
+from ..errors import InvalidRequest
+from .formats import FORMATS, NOT_HELD
+from .objects import Objects
+from .patterns import MAX_COUNTED, Node, NotHeld, matches, of_length, parse_pattern
+from .ranges import MAX_DIGITS, bounds_of
+from .references import Part
+
+Schema = dict[str, Any] | bool
+Value = Callable[[Sequence[Part]], Schema]
+Note = Callable[..., None]
+
+KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
+
+MAX_COUNT = 4096
+"""The most repetitions that a grammar is to count."""
+_MAX_LISTED = 256
+_MAX_DIVISOR = 100
+
+
+_ENDS: dict[str, Any] = {"minimum": max, "exclusiveMinimum": max, "maximum": min, "exclusiveMaximum": min}
+
+
+def types_of(schema: dict[str, Any], path: str = "$") -> list[str]:
+    """Return the types that a schema names; all of them where it names none."""
+    given = schema.get("type", list(KINDS))
+    names = cast("list[Any]", given if isinstance(given, list) else [given])
+    for name in names:
+        if name not in KINDS:
+            raise InvalidRequest(f"{path}.type={given!r} is not valid; use {', '.join(KINDS)}", parameter="schema")
+    return cast("list[str]", names)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Say whether two JSON values are the same: ``1`` is ``1.0``, and not ``true``."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        ones, others = cast("list[Any]", one), cast("list[Any]", other)
+        return len(ones) == len(others) and all(map(same, ones, others))
+    if isinstance(one, dict) and isinstance(other, dict):
+        first, second = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
+        return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
+    return bool(one == other)
+
+
+def kind_of(value: Any) -> str:
+    """Return the type of a JSON value; ``integer`` for whole numbers."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "integer" if value == value // 1 else "number"
+    return {str: "string", list: "array", dict: "object"}.get(cast("Any", type(value)), "null")
+
+
+def union(found: list[Schema]) -> Schema:
+    """Return what fits one of several."""
+    parts: list[Schema] = []
+    for schema in found:
+        inner: list[Schema] = schema["anyOf"] if isinstance(schema, dict) and "anyOf" in schema else [schema]
+        parts += [part for part in inner if part is not False and part not in parts]
+    if any(part is True for part in parts):
+        return True
+    if not parts:
+        return False
+    return parts[0] if len(parts) == 1 else {"anyOf": parts}
+
+
+class Kinds:
+    """Merges the schemas of one place. ``value`` reduces what lies in them, ``note`` names what is left out."""
+
+    def __init__(self, value: Value, note: Note, *, close: bool, draft7: bool) -> None:
+        self._value = value
+        self._note = note
+        self._objects = Objects(value, note, close=close)
+        self._draft7 = draft7
+
+    def merged(self, atoms: Sequence[Part]) -> Schema:
+        """Return what fits all of the schemas, none of which refers to or is made up of others."""
+        if any(part.schema is False for part in atoms):
+            return False
+        types = set(KINDS)
+        for part in atoms:
+            named = set(types_of(part.schema))
+            types &= named | {"integer"} if "number" in named else named
+        constants = self._constants(atoms)
+        if constants is not None:
+            fitting = [value for value in constants if kind_of(value) in types and self._fits(value, atoms)]
+            return {"enum": fitting} if fitting else False
+        for part in atoms:
+            if "not" in part.schema:
+                self._note(part.path.rpartition(".")[0], "not", "one value cannot be kept out")
+        kinds = [kind for kind in KINDS if kind in types and not (kind == "integer" and "number" in types)]
+        found = [self._of(kind, atoms) for kind in kinds]
+        if len(kinds) == len(KINDS) - 1 and all(
+            schema == {"type": kind} for kind, schema in zip(kinds, found, strict=True)
+        ):
+            return True
+        return union(found)
+
+    def _constants(self, atoms: Sequence[Part]) -> list[Any] | None:
+        """Return the values that all ``enum`` and ``const`` have, without those that must not be."""
+        found: list[Any] | None = None
+        for part in atoms:
+            for values in ([part.schema["const"]] if "const" in part.schema else None, part.schema.get("enum")):
+                if values is not None:
+                    found = [one for one in (values if found is None else found) if any(same(one, it) for it in values)]
+        out = [value for part in atoms for value in part.schema.get("not", ())]
+        return None if found is None else [one for one in found if not any(same(one, it) for it in out)]
+
+    def _fits(self, value: Any, atoms: Sequence[Part]) -> bool:
+        """Say whether a constant fits its type's keywords, as far as that is known without a validator."""
+        kind = kind_of(value)
+        schema = self._of("number" if kind == "integer" else kind, atoms)
+        if isinstance(schema, bool):
+            return schema
+        if "enum" in schema:
+            return any(same(value, one) for one in schema["enum"])
+        if kind == "string":
+            node = parse_pattern(schema.get("pattern", FORMATS.get(schema.get("format", ""), "")))
+            return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)) and matches(
+                node, value
+            )
+        if kind in {"integer", "number"}:
+            number = Fraction(Decimal(str(value)))
+            least, most = bounds_of(schema)
+            return (
+                (least is None or number > least.value or (least.included and number == least.value))
+                and (most is None or number < most.value or (most.included and number == most.value))
+                and number % Fraction(Decimal(str(schema.get("multipleOf", number or 1)))) == 0
+                and (schema["type"] == "number" or kind == "integer")
+            )
+        if kind in {"array", "object"} and schema != {"type": kind}:
+            self._note(atoms[0].path, "enum", "which lists and objects fit the other keywords is not looked at")
+        return True
+
+    def _of(self, kind: str, atoms: Sequence[Part]) -> Schema:
+        if kind == "string":
+            return self._string(atoms)
+        if kind in {"integer", "number"}:
+            return self._number(kind, atoms)
+        if kind == "array":
+            return self._array(atoms)
+        return self._objects.merged(atoms) if kind == "object" else {"type": kind}
+
+    def _string(self, atoms: Sequence[Part]) -> Schema:
+        found: dict[str, Any] = {"type": "string"}
+        least, most = counts(atoms, "minLength", "maxLength")
+        if most is not None and least > most:
+            return False
+        node: Node | None = None
+        for part in atoms:
+            name = part.schema.get("format")
+            if name in FORMATS and "format" not in found:
+                found["format"] = name
+                self._note(part.path, "format", f"texts that are no {name} are left out", excludes=True)
+            elif name in NOT_HELD or (name in FORMATS and name != found.get("format")):
+                self._note(part.path, "format", f"a grammar does not hold to {name!r}")
+        for part in atoms:
+            pattern = part.schema.get("pattern")
+            if pattern is None or pattern == found.get("pattern"):
+                continue
+            if node is not None or "format" in found:
+                self._note(part.path, "pattern", f"{pattern!r} is one too many: another one, or a format, is held to")
+                continue
+            node = self._pattern(part)
+            if node is not None:
+                found["pattern"] = pattern
+        fitting = self._fitting(node, found, least, most)
+        if fitting:
+            limits = {"minLength": least or None, "maxLength": most}
+            found |= {name: limit for name, limit in limits.items() if limit is not None}
+        elif least or most is not None:
+            for part in atoms:
+                for name in ("minLength", "maxLength"):
+                    if name in part.schema:
+                        self._note(part.path, name, f"a grammar counts to {MAX_COUNTED}, and not beside the rest")
+        return found
+
+    def _pattern(self, part: Part) -> Node | None:
+        pattern = part.schema["pattern"]
+        try:
+            return parse_pattern(pattern)
+        except NotHeld as error:
+            self._note(part.path, "pattern", f"{pattern!r} cannot be held to: {error}")
+            return None
+
+    def _fitting(self, node: Node | None, found: dict[str, Any], least: int, most: int | None) -> bool:
+        """Say whether lengths can be held to beside the rest."""
+        if "format" in found:
+            node = parse_pattern(FORMATS[found["format"]])
+        if node is not None:
+            return of_length(node, least, most) is not None
+        return max(least, most or 0) <= MAX_COUNTED
+
+    def _number(self, kind: str, atoms: Sequence[Part]) -> Schema:
+        ends = {
+            name: choose(part.schema[name] for part in atoms if name in part.schema)
+            for name, choose in _ENDS.items()
+            if any(name in part.schema for part in atoms)
+        }
+        divisors = [
+            (part, Fraction(Decimal(str(part.schema["multipleOf"])))) for part in atoms if "multipleOf" in part.schema
+        ]
+        for part, divisor in divisors:
+            if divisor <= 0:
+                raise InvalidRequest(f"{part.path}.multipleOf={divisor} is not valid; use a number above 0")
+        whole = kind == "integer" or any(divisor.denominator == 1 for _, divisor in divisors)
+        if whole:
+            return self._whole(ends, divisors)
+        least, most = bounds_of(ends)
+        if least and most:
+            both = least.included and most.included
+            if least.value > most.value or (least.value == most.value and not both):
+                return False
+        found = {"type": "number", **ends}
+        for part, divisor in divisors:
+            places = len(str(divisor.denominator)) - 1
+            if divisor == Fraction(1, 10**places) and "multipleOf" not in found:
+                found["multipleOf"] = part.schema["multipleOf"]
+            else:
+                self._note(part.path, "multipleOf", "a grammar does not divide fractions")
+        return found
+
+    def _whole(self, ends: dict[str, Any], divisors: list[tuple[Part, Fraction]]) -> Schema:
+        """Return whole numbers; a fraction divides those that its numerator divides."""
+        least, most = bounds_of(ends)
+        first = last = None
+        if least is not None:
+            first = ceil(least.value) + (0 if least.included or ceil(least.value) != least.value else 1)
+        if most is not None:
+            last = floor(most.value) - (0 if most.included or floor(most.value) != most.value else 1)
+        if first is not None and last is not None and first > last:
+            return False
+        furthest = 10**MAX_DIGITS
+        first = None if first is not None and first <= -furthest else first
+        last = None if last is not None and last >= furthest else last
+        divisor = lcm(*(divisor.numerator for _, divisor in divisors))
+        found: dict[str, Any] = {"type": "integer"}
+        if divisor != 1:
+            if first is not None and last is not None:
+                listed = range(first + -first % divisor, last + 1, divisor)
+                if len(listed) <= _MAX_LISTED:
+                    return {"enum": list(listed)} if listed else False
+            if first is None and last is None and divisor <= _MAX_DIVISOR:
+                return {**found, "multipleOf": divisor}
+            self._note(divisors[0][0].path, "multipleOf", "a grammar does not divide numbers as large, or of a range")
+        return {**found, **{name: end for name, end in (("minimum", first), ("maximum", last)) if end is not None}}
+
+    def _array(self, atoms: Sequence[Part]) -> Schema:
+        least, most = counts(atoms, "minItems", "maxItems")
+        prefixes = [self._prefix(part) for part in atoms]
+        first: list[Schema] = []
+        for index in range(max(map(len, prefixes), default=0)):
+            parts = [
+                prefix[index] if index < len(prefix) else rest
+                for prefix, rest in zip(prefixes, map(self._rest, atoms), strict=True)
+            ]
+            first.append(self._value(parts))
+            if first[-1] is False:
+                del first[index:]
+                most = index if most is None else min(most, index)
+                break
+        items: Schema = self._value([self._rest(part) for part in atoms]) if most is None or most > len(first) else True
+        if items is False:
+            most = len(first)
+            items = True
+        if most is not None and least > most:
+            return False
+        self._note_rest(atoms, most)
+        if max(least, most or 0) > MAX_COUNT:
+            self._note(atoms[0].path, "maxItems", f"a grammar counts to {MAX_COUNT} and no further")
+            least, most = min(least, MAX_COUNT), None
+        given: dict[str, Any] = {
+            "prefixItems": first or None,
+            "items": None if items is True else items,
+            "minItems": least or None,
+            "maxItems": most,
+        }
+        return {"type": "array", **{name: value for name, value in given.items() if value is not None}}
+
+    def _note_rest(self, atoms: Sequence[Part], most: int | None) -> None:
+        for part in atoms:
+            if part.schema.get("uniqueItems") and (most is None or most > 1):
+                self._note(part.path, "uniqueItems", "a grammar does not remember what was written")
+            if "contains" in part.schema and not (
+                part.schema.get("minContains") == 0 and "maxContains" not in part.schema
+            ):
+                self._note(part.path, "contains", "a grammar does not remember what was written")
+
+    def _prefix(self, part: Part) -> list[Part]:
+        name = "prefixItems" if "prefixItems" in part.schema else "items"
+        given = part.schema.get(name)
+        return (
+            [part.at(name, index) for index in range(len(cast("list[Any]", given)))] if isinstance(given, list) else []
+        )
+
+    def _rest(self, part: Part) -> Part:
+        """Return what items after the prefix must be."""
+        if not isinstance(part.schema.get("items", True), list):
+            return part.at("items") if "items" in part.schema else Part(True, part.path)
+        return part.at("additionalItems") if "additionalItems" in part.schema else Part(True, part.path)
+
+
+def counts(atoms: Sequence[Part], lower: str, upper: str) -> tuple[int, int | None]:
+    """Return the largest of the lower bounds and the smallest of the upper ones."""
+    lows = [ceil(part.schema[lower]) for part in atoms if lower in part.schema]
+    highs = [floor(part.schema[upper]) for part in atoms if upper in part.schema]
+    return max([0, *lows]), min(highs) if highs else None
