@@ -63,6 +63,7 @@ def modules_after(code: str) -> set[str]:
         "import browserllm; browserllm.connect(); browserllm.ModelManager(None)",
         "import browserllm; browserllm.OpenAI('gpt-6-luna', api_key='k')",
         "import browserllm; browserllm.Anthropic('m'); browserllm.Gemini('m'); browserllm.Ollama('m')",
+        "import browserllm; browserllm.Client; browserllm.AsyncClient(browserllm.ScriptedBackend())",
         "import browserllm; browserllm.Router([browserllm.OpenAI('gpt-6-luna', api_key='k')])",
     ],
 )
