@@ -89,6 +89,8 @@ if TYPE_CHECKING:
     from .models.download import DownloadResult as DownloadResult
     from .models.recommend import Recommendation as Recommendation
     from .models.recommend import Tiers as Tiers
+    from .openai_api.client import AsyncClient as AsyncClient
+    from .openai_api.sync_client import Client as Client
     from .routing import Breaker as Breaker
     from .routing import ByCapability as ByCapability
     from .routing import Candidate as Candidate
@@ -185,6 +187,8 @@ _MODULES = {
     # Not with the others: a program that only loads and chats starts sooner without them.
     "models.download": "Download DownloadResult",
     "models.recommend": "Recommendation Tiers",
+    "openai_api.client": "AsyncClient",
+    "openai_api.sync_client": "Client",
     "routing": """
         Breaker ByCapability Candidate Choice CloudFirst Custom Excluded Explanation Explicit LeastCost LeastLatency
         LocalFirst LocalOnly Policy RoundRobin Router
