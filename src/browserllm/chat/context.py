@@ -99,10 +99,7 @@ class Gauge:
 
     async def count(self, history: History) -> int | None:
         """Return how many tokens the prompt has; ``None`` where the backend cannot tell."""
-        try:
-            return await self.backend.count_tokens(self.request_of(history))
-        except BrowserLLMError:
-            return None  # what is wrong with it, the answer will say
+        return await _counted(self.backend, self.request_of(history))
 
     async def tokens(self, history: History) -> int:
         """Return how many tokens the prompt has, as exactly as the backend can tell."""
@@ -282,12 +279,10 @@ class Summarize(ContextStrategy):
         )
         if self.backend is not None or self.model is not None:
             asked = replace(asked, model=self.model)
-        # As many tokens as the turns had fit for certain: what is asked for around them is shorter than the answer.
-        room = gauge.room(history)
         limit = 4000
         while True:
             asked = replace(asked, messages=_summary_prompt(history, start, length, limit))
-            if room is None or limit < 64 or estimate_tokens(asked) <= room * 3 // 4:
+            if gauge.window is None or limit < 64 or await _tokens_for(backend, asked) <= gauge.window - length:
                 break
             limit //= 2
         response = await backend.complete(asked)
@@ -320,6 +315,18 @@ def tokens_of(message: Message) -> int:
 
 def _tokens_of_rest(request: ChatRequest) -> int:
     return estimate_tokens(replace(request, messages=[]))
+
+
+async def _counted(backend: Backend, request: ChatRequest) -> int | None:
+    try:
+        return await backend.count_tokens(request)
+    except BrowserLLMError:
+        return None  # what is wrong with it, the answer will say
+
+
+async def _tokens_for(backend: Backend, request: ChatRequest) -> int:
+    counted = await _counted(backend, request)
+    return estimate_tokens(request) if counted is None else counted
 
 
 def _size_of(value: object) -> int:

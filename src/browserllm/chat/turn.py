@@ -252,6 +252,8 @@ class Turn:
             start = history.start
             try:
                 await setup.context.make_room(history, gauge)
+            except ContextExceeded as error:
+                raise error from self._exceeded
             finally:
                 self._spent += gauge.spent
                 self._warnings += gauge.warnings
