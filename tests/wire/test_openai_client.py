@@ -437,7 +437,14 @@ print(next(stream).choices[0].delta.role)
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [("", 0), ("sys.exit(3)", 3), ("raise KeyError('mine')", 1), ("client.close()", 0)]
+    ("end", "code"),
+    [
+        ("", 0),
+        ("chunks = iter(stream); next(chunks)", 0),
+        ("sys.exit(3)", 3),
+        ("raise KeyError('mine')", 1),
+        ("client.close()", 0),
+    ],
 )
 def test_a_program_that_ends_closes_what_its_client_opened(
     program: Callable[..., subprocess.CompletedProcess[str]], end: str, code: int

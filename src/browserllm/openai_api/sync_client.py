@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 from ..backend import Backend
+from ..errors import Unavailable
 from ..hosts.waiting import open_waiter
 from .client import AsyncClient, AsyncStream, Options
 from .shapes import ChatCompletion, ChatCompletionChunk, CreateEmbeddingResponse, Model, ModelList
@@ -177,7 +179,8 @@ class Stream:
     def close(self) -> None:
         """End the answer; nothing more comes. Safe to call at any time, more than once."""
         if self._dropped.detach() is not None:
-            self._shared.run(self._stream.close())
+            with suppress(Unavailable):  # a client that was closed has ended its answers
+                self._shared.run(self._stream.close())
 
 
 async def _next(stream: AsyncStream) -> ChatCompletionChunk | None:
