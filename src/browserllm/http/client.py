@@ -74,13 +74,18 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. Header values that must not be shown are `Secret`."""
+    """One request. Header values that must not be shown are `Secret`.
+
+    ``address`` is the IP address to connect to, for whoever has looked at it: the URL's host is not resolved again, no
+    proxy is asked, and the connection serves this request alone. Its certificate must be the host's all the same.
+    """
 
     method: str
     url: str
     headers: dict[str, str] = {}
     body: bytes | None = None
     timeouts: Timeouts = Timeouts()
+    address: str | None = None
 
     def __repr__(self) -> str:
         size = 0 if self.body is None else len(self.body)

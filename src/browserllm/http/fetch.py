@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..clock import AnyClock, SystemClock
-from ..errors import BrowserLLMError, InvalidRequest, Stalled, Timeout, Unavailable
+from ..errors import BrowserLLMError, InvalidRequest, Stalled, Timeout, Unavailable, Unsupported
 from .address import is_loopback, origin
 from .client import HttpClient, HttpRequest, HttpResponse
 
@@ -64,6 +64,8 @@ class FetchClient(HttpClient):
         """Send a request and return once the headers are there."""
         js = self._js = self._js or import_module("js")
         ffi = self._ffi = self._ffi or import_module("pyodide.ffi")
+        if request.address is not None:
+            raise Unsupported("a page cannot choose the address that a host is reached at; leave out the address")
         _check_headers(request)
         transfer = _Transfer(js.AbortController.new(), self._clock, request, self._transfers)
         try:

@@ -2,7 +2,7 @@
 
 Proxies and certificates come from the environment, as everywhere (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE). A loopback
 address is the exception: it is never reached through a proxy, which would carry to another machine what was meant for
-this one.
+this one. Nor is a host whose address the caller has chosen: a proxy would choose by itself.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ class SocketClient(HttpClient):
         """Send a request and return once the headers are there."""
         import httpx2
 
+        own = None if request.address is None else _open_for_one()
         try:
-            response = await self._client(is_loopback(request.url)).send(_build(request), stream=True)
+            client = own or self._client(is_loopback(request.url))
+            response = await client.send(_build(request), stream=True)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             failure = _failure(error, request, "first_token")
         else:
+            # A connection that is not kept is closed with its answer; there is nothing else in such a client.
             return SocketResponse(response, request)
         # Raised out here, the failure has no context: the frames of httpx2 hold the headers, with the key.
         raise failure
@@ -61,16 +64,38 @@ class SocketClient(HttpClient):
         return clients[loopback]
 
 
+async def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, as this machine knows them; raises OSError where there are none."""
+    import asyncio
+    from socket import SOCK_STREAM
+
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
 def _open(loopback: bool) -> httpx2.AsyncClient:
     import httpx2
 
+    # How many run at a time is for the router to say; here nobody waits.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30)
+    return _make_client(trust_env=not loopback, limits=limits)
+
+
+def _open_for_one() -> httpx2.AsyncClient:
+    """Return a client for a chosen address: no proxy, no ``.netrc``, and no connection that another host could get."""
+    import httpx2
+
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+    return _make_client(trust_env=False, limits=limits, own_certificates=True)
+
+
+def _make_client(*, trust_env: bool, limits: httpx2.Limits, own_certificates: bool = False) -> httpx2.AsyncClient:
+    import httpx2
+
     try:
-        return httpx2.AsyncClient(
-            trust_env=not loopback,
-            follow_redirects=False,
-            # How many run at a time is for the router to say; here nobody waits.
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30),
-        )
+        # Without the environment's proxies its certificates (SSL_CERT_FILE) still count.
+        verify = httpx2.create_ssl_context() if own_certificates else True
+        return httpx2.AsyncClient(trust_env=trust_env, follow_redirects=False, limits=limits, verify=verify)
     except (ImportError, ValueError, OSError) as error:
         raise Unavailable(
             f"the proxy or the certificates of the environment cannot be used ({error}); look at HTTPS_PROXY, "
@@ -122,12 +147,15 @@ def _build(request: HttpRequest) -> httpx2.Request:
     ).as_dict()
     # Packed answers would come in blocks, not token by token.
     headers: dict[str, Any] = {"user-agent": f"browserllm/{__version__}", "accept-encoding": "identity"}
+    url = httpx2.URL(request.url)
+    extensions: dict[str, Any] = {"timeout": timeout}
+    if request.address is not None:
+        # The name is for the server and for the certificate; the connection goes to the address.
+        headers["host"] = url.netloc.decode("ascii")
+        extensions["sni_hostname"] = url.host
+        url = url.copy_with(host=request.address)
     return httpx2.Request(
-        request.method,
-        request.url,
-        headers={**headers, **request.headers},
-        content=request.body,
-        extensions={"timeout": timeout},
+        request.method, url, headers={**headers, **request.headers}, content=request.body, extensions=extensions
     )
 
 

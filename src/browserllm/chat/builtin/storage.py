@@ -1,0 +1,110 @@
+"""A memory for a model: JSON values by key, kept in any `KeyValueStore`, under a prefix of their own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from ...errors import InvalidRequest, QuotaExceeded
+from ...nesting import decode_json
+from ...store import KeyValueStore
+from ..tools import FunctionTool
+
+if TYPE_CHECKING:
+    import asyncio
+
+MAX_KEY_CHARS = 128
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def storage(
+    store: KeyValueStore,
+    *,
+    prefix: str = "memory",
+    max_entries: int = 200,
+    max_value_bytes: int = 16_384,
+    max_bytes: int = 262_144,
+) -> FunctionTool:
+    """Return a tool, ``storage``, with which a model keeps JSON values and finds them again.
+
+    They are in ``store`` under keys that begin with ``prefix/``, and the tool reaches no others. ``prefix`` has 1 to 64
+    letters, digits, ``_``, ``.`` and ``-``. A value has at most ``max_value_bytes`` of JSON, all values together
+    ``max_bytes``, and there are at most ``max_entries``; what would be more is refused, and nothing is lost.
+    """
+    space, turn = space_of(prefix), Turn()
+
+    async def storage(action: Literal["remember", "recall", "list", "forget"], key: str = "", value: Any = None) -> Any:
+        """Keep a value for later conversations, find it again, list the keys of what is kept, or forget it.
+
+        Args:
+            action: "remember" keeps value under key; "recall" returns it; "list" returns all keys that begin with key;
+                "forget" removes it.
+            key: A short name.
+            value: Any JSON value; for "remember".
+        """
+        if len(key) > MAX_KEY_CHARS or (not key and action != "list") or not key.isprintable():
+            raise InvalidRequest(
+                f"key={key[:MAX_KEY_CHARS]!r} is not valid; use 1 to {MAX_KEY_CHARS} plain characters", parameter="key"
+            )
+        if action == "list":
+            keys = [name.removeprefix(space) for name, _ in await store.items(space + key)]
+            return keys or "nothing is kept"
+        if action == "forget":
+            await store.delete(space + key)
+            return f"forgot {key!r}"
+        if action == "recall":
+            kept = await store.get(space + key)
+            return f"nothing is kept as {key!r}" if kept is None else _read(kept, key)
+        written = msgspec.json.encode(value)
+        if len(written) > max_value_bytes:
+            raise QuotaExceeded(
+                f"the value has {len(written)} bytes, more than {max_value_bytes}; keep a shorter one",
+                data={"size_bytes": len(written), "limit_bytes": max_value_bytes},
+            )
+        async with turn.lock:
+            others = [len(each) for name, each in await store.items(space) if name != space + key]
+            if len(others) >= max_entries or sum(others) + len(written) > max_bytes:
+                raise QuotaExceeded(
+                    f"there is no room: {len(others)} values of {sum(others)} bytes are kept, and at most "
+                    f"{max_entries} of {max_bytes} bytes can be; forget one first",
+                    data={"size_bytes": sum(others), "limit_bytes": max_bytes},
+                )
+            await store.put(space + key, written)
+        return f"remembered {key!r}"
+
+    return FunctionTool(storage)
+
+
+class Turn:
+    """Has the calls that a model makes at once read, change and write one after the other, in each event loop."""
+
+    def __init__(self) -> None:
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    @property
+    def lock(self) -> asyncio.Lock:
+        """The lock of the running loop."""
+        import asyncio
+
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+def space_of(prefix: str) -> str:
+    """Return what the keys of a tool begin with: no other prefix's keys begin so. Raises `InvalidRequest`."""
+    if not _PREFIX.fullmatch(prefix):
+        raise InvalidRequest(
+            f"prefix={prefix!r} is not valid; use 1 to 64 letters, digits, '_', '.' and '-'", parameter="prefix"
+        )
+    return f"{prefix}/"
+
+
+def _read(kept: bytes, key: str) -> Any:
+    try:
+        return decode_json(kept, Any)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise InvalidRequest(
+            f"what is kept as {key!r} is no JSON: something else wrote it; forget it", parameter="key"
+        ) from None
