@@ -1,0 +1,392 @@
+"""JSON that comes in pieces, as the value that is certain by now.
+
+What was shown stays: a value never goes away and never changes its type, texts and lists only grow, objects only get
+keys. Numbers, true, false and null are shown when they are whole, texts from their opening quote on, a key with its
+value. So a reader can act on what he sees, and the last value is the one that the earlier ones promised.
+
+Around the JSON there may be words and a code fence, and it may be written as models write it: see `lenient`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from enum import Enum
+from typing import Any, Final, Literal
+
+import msgspec
+
+from .lenient import MAX_DEPTH, Broken, Reader, Steps, read_value
+from .problem import Problem, is_list, is_object, path_to
+
+Root = Literal["object", "array", "any"]
+
+MAX_CHARS = 4_194_304
+"""How long a value's JSON may be, in characters; what is longer breaks off there."""
+
+_PROSE = re.compile(r"[^{\[<`]+")
+_THOUGHT = re.compile(r"[^<]+")
+_THOUGHTS = {"<think>": "</think>", "<thinking>": "</thinking>"}
+_NAME = re.compile(r"[A-Za-z0-9_$+.-]+")
+_SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|True|False|None")
+_LINE_BLANKS = re.compile(r"[ \t]+")
+_MAX_NAME = 128
+_PAIR = re.compile(r"([\ud800-\udbff])([\udc00-\udfff])")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_KINDS = {"object": "object", "array": "list", "any": "object or list"}
+
+
+class Missing(Enum):
+    """The type of `MISSING`."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = Missing.MISSING
+"""There is no value yet; `None` is a value that JSON has."""
+
+
+class PartialJson:
+    """Reads a text in any pieces; how it is cut changes nothing.
+
+    The first object (or list) in the text is the value. A ``{placeholder}`` or a ``[1]`` among words is none, and what
+    stands between ``<think>`` and ``</think>`` is passed over. Where a key comes twice the first one counts, and
+    `problems` says so, as it says why a value did not become whole.
+    """
+
+    def __init__(self, root: Root = "object", *, max_chars: int = MAX_CHARS) -> None:
+        """Look for an ``"object"``, an ``"array"`` or ``"any"`` of the two, of at most ``max_chars`` characters."""
+        self.root = root
+        self.problems: list[Problem] = []
+        self._reader = Reader()
+        self._builder = _Builder(self.problems, max_chars)
+        self._steps = self._run()
+        self._ended = False
+
+    @property
+    def value(self) -> Any:
+        """The value so far; `MISSING` while there is none.
+
+        What is returned does not change any more when the next piece comes. Treat it as read-only: later values share
+        with it what is whole. The cost is that of copying the lists and objects that are still open.
+        """
+        return self._builder.snapshot()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the value is whole."""
+        return self._builder.complete
+
+    @property
+    def text(self) -> str | None:
+        """The JSON text of the whole value, repaired where that was needed; ``None`` while it is not whole."""
+        return self._builder.text() if self.complete else None
+
+    def feed(self, text: str) -> bool:
+        """Take the next piece; say whether `value` is another one now."""
+        if self._ended:
+            return False
+        self._reader.add(text)
+        return self._go_on()
+
+    def finish(self) -> bool:
+        """Say that the text has ended; return whether the value is whole, and add to `problems` why it is not."""
+        if not self._ended:
+            self._reader.end()
+            self._go_on()
+            if self._builder.root is MISSING and not self.problems:
+                self.problems.append(Problem("$", f"there is no JSON {_KINDS[self.root]} in the text"))
+            self._ended = True
+        return self.complete
+
+    def _go_on(self) -> bool:
+        self._builder.changed = False
+        if next(self._steps, self) is self:
+            self._ended = True
+        return self._builder.changed
+
+    def _run(self) -> Steps[None]:
+        if not (yield from self._find()):
+            return
+        try:
+            yield from read_value(self._reader, self._builder.write)
+        except Broken:
+            self.problems.append(self._builder.why())
+
+    # Where the value begins
+
+    def _find(self) -> Steps[bool]:
+        """Go to where the value begins; say whether there is one of the wanted kind."""
+        reader = self._reader
+        while char := (yield from reader.peek()):
+            if reader.run(_PROSE):
+                continue
+            if char == "<":
+                yield from self._pass_thought()
+            elif char == "`":
+                if (yield from reader.one_of(("```",))):
+                    reader.closer = "" if reader.closer else "```"
+                else:
+                    reader.at += 1
+            else:
+                mark = reader.at
+                reader.marks.append(mark)
+                kind = ""
+                with suppress(Broken):
+                    kind = yield from (self._begins_object() if char == "{" else self._begins_list())
+                reader.marks.clear()
+                reader.at = mark
+                if kind and self.root not in (kind, "any"):
+                    self.problems.append(Problem("$", f"Expected an {self.root}, got an {kind}"))
+                    return False
+                if kind:
+                    return True
+                reader.at += 1
+        return False
+
+    def _pass_thought(self) -> Steps[None]:
+        reader = self._reader
+        closer = _THOUGHTS.get((yield from reader.one_of(tuple(_THOUGHTS))))
+        if closer is None:
+            reader.at += 1
+            return
+        while (yield from reader.peek()) and not (yield from reader.one_of((closer,))):
+            if not reader.run(_THOUGHT):
+                reader.at += 1
+
+    def _begins_object(self) -> Steps[str]:
+        """Say ``"object"`` where one begins: with a quote, with a name and a colon, or as all that is in its line."""
+        reader = self._reader
+        reader.at += 1
+        yield from reader.blanks()
+        char = yield from reader.need()
+        if char == "}":
+            return "object" if (yield from self._ends_line()) else ""
+        if char not in "\"'":
+            yield from self._name()
+            yield from reader.blanks()
+            char = yield from reader.need()
+        return "object" if char in "\"':" else ""
+
+    def _begins_list(self) -> Steps[str]:
+        """Say ``"array"`` where one begins: not where a note or a link is in brackets."""
+        reader = self._reader
+        reader.at += 1
+        yield from reader.blanks()
+        char = yield from reader.need()
+        if char == "{" or (char in "[\"'" and self.root != "object"):
+            return "array"
+        if self.root == "object":
+            return ""
+        if char != "]":
+            if not _SCALAR.fullmatch((yield from self._name())):
+                return ""
+            yield from reader.blanks()
+            char = yield from reader.need()
+        whole = char == "," or (char == "]" and (yield from self._ends_line()))
+        return "array" if whole else ""
+
+    def _name(self) -> Steps[str]:
+        """Take a name or a number."""
+        reader = self._reader
+        name = ""
+        while (yield from reader.peek()) and (some := reader.run(_NAME)):
+            name += some
+            if len(name) > _MAX_NAME:
+                raise Broken
+        return name
+
+    def _ends_line(self) -> Steps[bool]:
+        """Take a bracket; say whether nothing follows it in its line."""
+        reader = self._reader
+        reader.at += 1
+        while (yield from reader.peek()) and reader.run(_LINE_BLANKS):
+            pass
+        return (yield from reader.peek()) in ("", "\n", "\r", "`")
+
+
+class _Builder:
+    """Makes values of what `lenient` writes: pieces of valid JSON, cut between tokens or within texts.
+
+    The lists and objects that are open lie on a stack, each with its place in the one around it; ``None`` is the place
+    of what belongs to a key that was there already, and so to nothing.
+    """
+
+    def __init__(self, problems: list[Problem], max_chars: int) -> None:
+        self.root: Any = MISSING
+        self.complete = False
+        self.changed = False
+        self._problems = problems
+        self._room = max_chars
+        self._stack: list[Any] = []
+        self._places: list[str | int | None] = []
+        self._key: str | None = None  # whose value comes next
+        self._parts: list[str] | None = None  # the text that is open
+        self._place: str | int | None = None  # and its place
+        self._is_key = False
+        self._high = ""  # half a character, until the other half comes
+        self._texts: list[str] = []
+        self._snapshot: Any = MISSING
+        self._fresh = True
+        self._unreadable = ""
+
+    def text(self) -> str:
+        """Return what was written; a character whose other half never came is another one, for JSON has no halves."""
+        self._texts = ["".join(self._texts)]
+        return self._texts[0]
+
+    def why(self) -> Problem:
+        """Say why no more can be read."""
+        if self._unreadable:
+            return Problem(self._path(), self._unreadable)
+        if len(self._stack) > MAX_DEPTH:
+            return Problem("$", f"the JSON is nested more than {MAX_DEPTH} deep")
+        return Problem(self._path(), "the JSON breaks off here")
+
+    def snapshot(self) -> Any:
+        """Return the value so far, with copies of all that may still change."""
+        if self._fresh:
+            return self._snapshot
+        self._fresh = True
+        if self.complete:
+            self._snapshot = self.root
+            return self.root
+        self._settle()
+        inner: Any = MISSING
+        place: str | int | None = None
+        for container, outer in zip(reversed(self._stack), reversed(self._places), strict=True):
+            copied = container.copy()
+            if inner is not MISSING and place is not None:
+                copied[place] = inner
+            inner, place = copied, outer
+        self._snapshot = inner
+        return inner
+
+    def write(self, piece: str) -> None:
+        """Take a piece of JSON."""
+        self._room -= len(piece)
+        if self._room < 0:
+            self._stop("the JSON is too long")
+        if self._parts is not None:
+            if piece == '"':
+                self._close_text()
+            else:
+                self._add_text(piece)
+        elif piece.startswith('"'):
+            self._open_text()
+            if len(piece) > 1:
+                self._add_text(piece[1:-1])
+                self._close_text()
+        else:
+            self._texts.append(piece)
+            if piece[:1] in tuple("-0123456789tfn"):
+                self._put(self._scalar(piece))
+            else:
+                for char in piece:
+                    self._structure(char)
+
+    def _structure(self, char: str) -> None:
+        if char in "{[":
+            made: Any = {} if char == "{" else []
+            if self._stack:
+                place = self._put(made)
+            else:
+                self.root, place = made, None
+                self._change()
+            self._stack.append(made)
+            self._places.append(place)
+        elif char in "}]":
+            self._stack.pop()
+            self._places.pop()
+            self.complete = not self._stack
+            self._fresh = self._fresh and not self.complete
+
+    def _scalar(self, piece: str) -> Any:
+        try:
+            return msgspec.json.decode(piece)
+        except msgspec.DecodeError:
+            return self._stop(f"the number {piece[:40]} is out of range")
+
+    def _stop(self, why: str) -> None:
+        self._unreadable = why
+        raise Broken
+
+    def _put(self, value: Any) -> str | int | None:
+        """Put a value where it belongs; return its place, or ``None`` where it belongs to nothing."""
+        container, place = self._stack[-1], self._key
+        self._key = None
+        if is_list(container):
+            container.append(value)
+            self._change()
+            return len(container) - 1
+        if place in container:
+            self._problems.append(Problem(self._path(), f"the key `{place}` is there twice"))
+            return None
+        container[place] = value
+        self._change()
+        return place
+
+    def _change(self) -> None:
+        """Note that there is more to see, unless this belongs to nothing."""
+        if None not in self._places[1:]:
+            self.changed = True
+            self._fresh = False
+
+    # Texts
+
+    def _open_text(self) -> None:
+        self._texts.append('"')
+        self._is_key = is_object(self._stack[-1]) and self._key is None
+        self._place = None if self._is_key else self._put("")
+        self._parts = []
+
+    def _add_text(self, piece: str) -> None:
+        text = json.loads(f'"{piece}"') if "\\" in piece else piece
+        if self._high or _SURROGATE.search(text):
+            text = _PAIR.sub(_joined, self._high + text)
+            self._high = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
+            text = _SURROGATE.sub("\ufffd", text.removesuffix(self._high))
+            piece = json.dumps(text, ensure_ascii=False)[1:-1]
+        self._say(text, piece)
+
+    def _close_text(self) -> None:
+        if self._high:
+            self._high = ""
+            self._say("\ufffd", "\ufffd")
+        if self._is_key:
+            self._key = "".join(self._parts or ())
+        else:
+            self._settle()
+        self._texts.append('"')
+        self._parts = None
+
+    def _say(self, text: str, piece: str) -> None:
+        self._texts.append(piece)
+        if self._parts is not None and text:
+            self._parts.append(text)
+            if self._place is not None:
+                self._change()
+
+    def _settle(self) -> None:
+        """Put the text that is open where it belongs, as far as it goes."""
+        if self._parts and self._place is not None:
+            text = "".join(self._parts)
+            self._parts = [text]
+            self._stack[-1][self._place] = text
+
+    def _path(self) -> str:
+        path = "$"
+        for place in self._places[1:]:
+            path = path if place is None else path_to(path, place)
+        return path
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return chr(0x10000 + ((ord(pair[1]) & 0x3FF) << 10) + (ord(pair[2]) & 0x3FF))
