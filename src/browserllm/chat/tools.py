@@ -13,8 +13,8 @@ from typing import Any, cast, overload
 import msgspec
 
 from ..errors import InvalidRequest
-from ..nesting import decode_json
 from ..schemas.docstrings import parse_docstring
+from ..schemas.types import Misfit, describe, output_type
 from ..types import Tool, ToolCallPart, ToolResultPart
 
 
@@ -36,8 +36,10 @@ class FunctionTool:
         said, parameters = parse_docstring(function.__doc__)
         self.function = function
         self.timeout_s = timeout_s
-        self._type, self._wrapped = _arguments_type(function)
-        schema = _schema(self._type, parameters)
+        kind, self._made_for_it = _arguments_type(function)
+        self._type = output_type(kind, strict=False)
+        schema = {key: value for key, value in self._type.schema.items() if key != "title"}
+        describe(schema.setdefault("properties", {}), parameters)
         own_name = getattr(function, "__name__", type(function).__name__)
         self.tool = Tool(name or own_name, said if description is None else description, schema)
 
@@ -51,16 +53,11 @@ class FunctionTool:
     def arguments(self, text: str) -> dict[str, Any]:
         """Return a call's arguments as the function takes them; raise `InvalidRequest` where they do not fit."""
         try:
-            decoded = decode_json(text or "{}", Any)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise InvalidRequest(f"the arguments are not valid JSON: {error}", parameter="arguments") from error
-        try:
-            value = msgspec.convert(decoded, self._type, strict=False, dec_hook=_decode_other)
-        except (msgspec.ValidationError, RecursionError) as error:
-            raise InvalidRequest(f"the arguments do not fit: {error}", parameter="arguments") from error
-        except ValueError as error:  # pydantic's
-            raise InvalidRequest(f"the arguments do not fit: {error}", parameter="arguments") from error
-        if not self._wrapped:
+            value = self._type.read(text or "{}")
+        except Misfit as misfit:
+            said = str(misfit).replace("\n", "; ")
+            raise InvalidRequest(f"the arguments do not fit: {said}", parameter="arguments") from misfit
+        if not self._made_for_it:
             return {"": value}
         return {name: getattr(value, name) for name in value.__struct_fields__}
 
@@ -86,7 +83,7 @@ class FunctionTool:
         import asyncio
         import inspect
 
-        if not self._wrapped:
+        if not self._made_for_it:
             return arguments[""]
         if inspect.iscoroutinefunction(self.function) or sys.platform == "emscripten":
             value = self.function(**arguments)
@@ -212,50 +209,6 @@ def _default(value: Any) -> Any:
     # A default that can change is copied, so that no run sees another's.
     changes = type(value) in (list, dict, set)
     return msgspec.field(default_factory=lambda: copy(value)) if changes else value
-
-
-def _schema(kind: type[Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the JSON Schema of the arguments, with what the docstring says of them."""
-    extra: dict[str, Any] = {}
-
-    def other(inner: type[Any]) -> dict[str, Any]:
-        schema = _other_schema(inner)
-        extra.update(schema.pop("$defs", {}))
-        return schema
-
-    if hasattr(kind, "model_json_schema"):
-        schema = kind.model_json_schema()
-    else:
-        try:
-            (root,), definitions = msgspec.json.schema_components(
-                [kind], schema_hook=other, ref_template="#/$defs/{name}"
-            )
-        except (TypeError, NotImplementedError) as error:
-            raise InvalidRequest(f"the arguments of {kind.__name__!r} have no JSON Schema: {error}") from error
-        name = root.get("$ref", "").removeprefix("#/$defs/")
-        schema = dict(definitions.pop(name, root))
-        definitions.update(extra)
-        if definitions:
-            schema["$defs"] = definitions
-    schema.pop("title", None)
-    schema.setdefault("properties", {})
-    for name, said in parameters.items():
-        if name in schema["properties"]:
-            schema["properties"][name].setdefault("description", said)
-    return schema
-
-
-def _other_schema(kind: type[Any]) -> dict[str, Any]:
-    """Return the schema of a type that msgspec does not know: pydantic's models have their own."""
-    if hasattr(kind, "model_json_schema"):
-        return dict(cast("Any", kind).model_json_schema())
-    raise NotImplementedError(f"{kind!r} is no type that JSON has")
-
-
-def _decode_other(kind: type[Any], value: Any) -> Any:
-    if hasattr(kind, "model_validate"):
-        return cast("Any", kind).model_validate(value)
-    raise NotImplementedError(f"{kind!r} is no type that JSON has")
 
 
 def _encode_other(value: Any) -> Any:
