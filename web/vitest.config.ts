@@ -10,6 +10,7 @@ export default defineConfig({
     alias: {
       vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
       "@mlc-ai/web-llm": resolve(import.meta.dirname, "node_modules/@mlc-ai/web-llm/lib/index.js"),
+      "@huggingface/tokenizers": resolve(import.meta.dirname, "node_modules/@huggingface/tokenizers/dist/tokenizers.mjs"),
       "fake-indexeddb": resolve(import.meta.dirname, "node_modules/fake-indexeddb/build/esm/index.js"),
     },
   },
@@ -23,6 +24,7 @@ export default defineConfig({
       // What needs a browser (a GPU, wasm runtimes, a DOM) is covered by tests/browser.
       exclude: [
         "web/src/engine/{worker,start,engines,engine}.ts",
+        "web/src/engine/constraint/worker.ts",
         "web/src/engine/files/{disk,environment}.ts",
         "web/src/engine/window/{serve,folder}.ts",
         "web/src/engine/webllm/{engine,model}.ts",

@@ -7,6 +7,7 @@
 
 import type { Grammar } from "@mlc-ai/web-xgrammar";
 import { isRecord, type JsonRecord } from "../fields.ts";
+import { splitAlternatives } from "./alternatives.ts";
 import type { Format } from "./format.ts";
 import type { XGrammar } from "./library.ts";
 
@@ -27,7 +28,7 @@ export async function toGrammar(library: XGrammar, format: Format): Promise<Gram
       if (format.schema === null) return library.Grammar.fromEBNF(await jsonGrammar(library, "true"), "basic_object");
       return library.Grammar.fromEBNF(await jsonGrammar(library, format.schema));
     case "grammar":
-      return library.Grammar.fromEBNF(format.grammar);
+      return library.Grammar.fromEBNF(splitAlternatives(format.grammar));
     case "structural_tag":
       return library.Grammar.fromStructuralTag({ ...format.tag, format: await withGrammars(library, format.tag["format"]) });
   }
@@ -36,18 +37,20 @@ export async function toGrammar(library: XGrammar, format: Format): Promise<Gram
 /** JSON of this schema, as EBNF with `root`. Properties and items that the schema does not name are not allowed. */
 export async function jsonGrammar(library: XGrammar, schema: string): Promise<string> {
   const grammar = await library.Testings._jsonSchemaToEBNF(schema);
-  return (
-    grammar
-      // A value and a colon or a comma: nobody breaks the line between those.
-      .replaceAll(`${ANY_BLANKS} ":" ${ANY_BLANKS}`, 'json_blank ":" json_blank')
-      .replaceAll(`${ANY_BLANKS} ","`, 'json_blank ","')
-      .replaceAll(ANY_BLANKS, "json_gap") + GAPS
-  );
+  const bounded = grammar
+    // A value and a colon or a comma: nobody breaks the line between those.
+    .replaceAll(`${ANY_BLANKS} ":" ${ANY_BLANKS}`, 'json_blank ":" json_blank')
+    .replaceAll(`${ANY_BLANKS} ","`, 'json_blank ","')
+    .replaceAll(ANY_BLANKS, "json_gap")
+    // A text of bounded length would have the characters that JSON does not allow in texts.
+    .replaceAll(String.raw`[^"\\\r\n]`, String.raw`[^"\\\x00-\x1f]`);
+  return splitAlternatives(bounded + GAPS);
 }
 
 /** A format of a structural tag whose JSON is described by grammars. */
 async function withGrammars(library: XGrammar, format: unknown): Promise<unknown> {
   if (!isRecord(format)) return format;
+  if (typeof format["grammar"] === "string") return { ...format, grammar: splitAlternatives(format["grammar"]) };
   if (format["type"] === "json_schema") return { type: "grammar", grammar: await jsonGrammar(library, JSON.stringify(format["json_schema"])) };
   const changed: Record<string, unknown> = { ...format };
   const all = (parts: readonly unknown[]): Promise<unknown[]> => Promise.all(parts.map((part) => withGrammars(library, part)));

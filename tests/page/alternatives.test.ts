@@ -1,0 +1,85 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { splitAlternatives } from "../../web/src/engine/constraint/alternatives.ts";
+import { jsonGrammar } from "../../web/src/engine/constraint/grammar.ts";
+import type { XGrammar } from "../../web/src/engine/constraint/library.ts";
+import { seededRandom } from "../../web/src/engine/transformersjs/sampler.ts";
+import { load } from "./xgrammar.ts";
+
+let library: XGrammar;
+beforeAll(async () => { library = await load(); });
+
+/** Which of the texts a grammar takes. */
+async function taken(grammar: string, texts: readonly string[]): Promise<string[]> {
+  const made = await library.Grammar.fromEBNF(grammar);
+  const found: string[] = [];
+  for (const text of texts) if (await library.Testings.isGrammarAcceptString(made, text)) found.push(text);
+  made.dispose();
+  return found;
+}
+
+/** All words of `a` and `b` with up to five letters. */
+const WORDS = Array.from({ length: 62 }, (_, index) => (index + 2).toString(2).slice(1).replaceAll("0", "a").replaceAll("1", "b"));
+
+function draw(seed: number): () => string[] {
+  const random = seededRandom(seed);
+  return () => [...new Set(Array.from({ length: 2 + Math.floor(random() * 6) }, () => WORDS[Math.floor(random() * WORDS.length)] ?? ""))].sort();
+}
+
+describe("a grammar whose alternatives begin alike", () => {
+  it.each([
+    ['root ::= ("[" gap "x" gap "]") | "[" gap "]"\ngap ::= "" | " "', ["[]", "[x]", "[ x ]"], ["[xx]", "[ x x]"]],
+    ['root ::= "{" more "}"\nmore ::= ("[" gap root gap "]") | "[" gap "]"\ngap ::= "" | " "', ["{[]}", "{[{[]}]}"], ["{[{[]}{[]}]}"]],
+    ['root ::= [a-z]* [a-z] "c" "d"', ["acd", "aacd"], ["cd"]],
+  ])("takes what it says and no more: %s", async (grammar, right, wrong) => {
+    expect(await taken(grammar, wrong)).not.toEqual([]); // without which this library would not need it
+    expect(await taken(splitAlternatives(grammar), [...right, ...wrong])).toEqual(right);
+  });
+
+  it("takes the words of an enum, whatever they have in common", async () => {
+    const next = draw(5);
+    const texts = WORDS.map((word) => JSON.stringify(word));
+    let wrong = 0;
+    for (let turn = 0; turn < 40; turn += 1) {
+      const words = next();
+      const given = JSON.stringify({ enum: words });
+      expect(await taken(await jsonGrammar(library, given), texts)).toEqual(texts.filter((text) => words.includes(JSON.parse(text) as string)));
+      if (turn < 20) wrong += (await taken(await library.Testings._jsonSchemaToEBNF(given), texts)).length - words.length;
+    }
+    expect(wrong).toBeGreaterThan(0);
+  });
+
+  it("keeps the enums of a union apart", async () => {
+    const next = draw(6);
+    const texts = WORDS.map((word) => JSON.stringify(word));
+    for (let turn = 0; turn < 15; turn += 1) {
+      const [one, other] = [next(), next()];
+      const given = JSON.stringify({ anyOf: [{ enum: one }, { enum: other }, { const: "aaaaaa" }] });
+      const words = [...one, ...other];
+      expect(await taken(await jsonGrammar(library, given), texts)).toEqual(texts.filter((text) => words.includes(JSON.parse(text) as string)));
+    }
+  });
+
+  it("is read with groups, repetitions, lookahead and escapes", async () => {
+    const grammar = String.raw`root ::= ((("a" | ("ab" "c"))) | [\]a-c\x64]{2} | ([^a] "|" | "\"" "(") | "xy" more)+ # a | comment
+more ::= ("z" | "zz" "z") (= [x])
+`;
+    const texts = ["a", "abc", "", "dd", "]d", "e|", '"(', "aabce|", "abce", "x", "ee", "xyz", "xyzz", "xyzzz", "comment"];
+    expect(await taken(splitAlternatives(grammar), texts)).toEqual(["a", "abc", "dd", "]d", "e|", '"(', "aabce|", "xyz", "xyzzz"]);
+  });
+});
+
+describe("a grammar that needs no change", () => {
+  it("has none: XGrammar's rule of strings runs for each character", () => {
+    const rule = String.raw`chars ::= "\"" | [^\0-\x1f\"\\\r\n] chars | "\\" escape chars`;
+    expect(splitAlternatives(rule).split("\n")[0]).toBe(rule);
+    expect(splitAlternatives('a ::= "x" | [y-z] b | [-+] | "" | "0"').split("\n")[0]).toBe('a ::= "x" | [y-z] b | [-+] | "" | "0"');
+    expect(splitAlternatives('a ::= [x-z] | "y"')).toContain("a__2");
+    expect(splitAlternatives('a ::= b | "y"')).toContain("a__2");
+  });
+
+  it("is left to XGrammar where it cannot be read", () => {
+    for (const rule of ["root ::= (", "root ::= a )", "root ::= *", 'root ::= TagDispatch(("a", b), stop_eos=true)', 'root ::= "a', "no rule"]) {
+      expect(splitAlternatives(rule)).toContain(rule);
+    }
+  });
+});

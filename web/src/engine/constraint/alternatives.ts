@@ -1,0 +1,163 @@
+/**
+ * Grammars that XGrammar 0.1.27 compiles right. It merges the states of a rule whose alternatives begin alike as if they
+ * were the same (github.com/mlc-ai/xgrammar/issues/618), and then takes texts that are of no alternative: words that are
+ * not in an enum, numbers outside their range, and of `"[" gap x gap "]" | "[" gap "]"` also `[xx]`. An alternative that is
+ * a rule of its own has no states to merge.
+ */
+
+/** An element of EBNF as it is written, or a group of alternatives with what follows its `)`: `*`, `?`, `{1,2}`. */
+type Element = string | { readonly choice: Choice; readonly repeated: string };
+type Choice = readonly (readonly Element[])[];
+
+const TOKEN = /\s+|#[^\n]*|"(?:\\.|[^"\\\n])*"|\[(?:\\.|[^\]\\])*\]|\(=|[A-Za-z_][\w.-]*|::=|\{[^}]*\}|[()|*+?]/gy;
+
+/** XGrammar puts a rule of mere characters back to where it is named; one that names another stays. */
+const NOTHING = "nothing__";
+
+/** The same grammar, with rules in place of alternatives that begin alike. A rule that it cannot read stays as it is. */
+export function splitAlternatives(grammar: string): string {
+  const rules = grammar.split(/^(?=[A-Za-z_][\w.-]*\s*::=)/m);
+  const split: string[] = [];
+  for (const rule of rules) {
+    const found = /^([A-Za-z_][\w.-]*)\s*::=([\s\S]*)$/.exec(rule);
+    const read = found === null ? null : readBody(found[2] ?? "");
+    if (found?.[1] === undefined || read === null) split.push(rule);
+    else split.push(...writeRule(found[1], read));
+  }
+  return `${split.join("\n")}\n${NOTHING} ::= ""\n`;
+}
+
+interface Body {
+  readonly choice: Choice;
+  /** What must come after the rule. */
+  readonly lookahead: string;
+}
+
+function readBody(text: string): Body | null {
+  const tokens = text.match(TOKEN) ?? [];
+  if (tokens.join("") !== text) return null;
+  const rest = tokens.filter((token) => !/^(?:\s|#)/.test(token));
+  const ahead = rest.indexOf("(=");
+  const lookahead = ahead < 0 ? "" : rest.splice(ahead).join(" ");
+  const choice = readChoice(rest);
+  return choice === null || rest.length > 0 ? null : { choice, lookahead };
+}
+
+/** Takes a choice off the front of `rest`. */
+function readChoice(rest: string[]): Choice | null {
+  const choice: Element[][] = [[]];
+  for (;;) {
+    const token = rest[0];
+    if (token === undefined || token === ")") return choice;
+    rest.shift();
+    const sequence = choice.at(-1) ?? [];
+    if (token === "|") {
+      choice.push([]);
+    } else if (token === "(") {
+      const inner = readChoice(rest);
+      if (inner === null || rest.shift() !== ")") return null;
+      sequence.push({ choice: inner, repeated: takeRepeated(rest) });
+    } else if (/^(?:::=|[*+?{])/.test(token)) {
+      return null;
+    } else {
+      sequence.push(token + takeRepeated(rest));
+    }
+  }
+}
+
+function takeRepeated(rest: string[]): string {
+  return /^[*+?{]/.test(rest[0] ?? "") ? (rest.shift() ?? "") : "";
+}
+
+function writeRule(name: string, { choice, lookahead }: Body): string[] {
+  const more: string[] = [];
+  const writeSequence = (sequence: readonly Element[]): string => {
+    if (sequence.length === 0) return '""';
+    const written = sequence.map((element) => (typeof element === "string" ? element : `(${writeChoice(element.choice)})${element.repeated}`));
+    // A loop at a rule's start is merged, too, with what comes after it (github.com/mlc-ai/xgrammar/pull/911).
+    return (/[*+}]$/.test(written[0] ?? "") ? [NOTHING, ...written] : written).join(" ");
+  };
+  const writeChoice = (given: Choice): string => {
+    const sequences = given.map(unwrap);
+    if (!beginAlike(sequences)) return sequences.map(writeSequence).join(" | ");
+    return sequences
+      .map((sequence) => {
+        if (sequence.length === 0 || (sequence.length === 1 && sequence[0] === '""')) return '""';
+        const own = `${name}__${more.length + 1}`;
+        const place = more.push("") - 1;
+        more[place] = `${own} ::= ${writeSequence(sequence)} ${NOTHING}`;
+        return own;
+      })
+      .join(" | ");
+  };
+  const [only] = choice.length === 1 ? choice.map(unwrap) : [];
+  const body = writeChoice((only?.length === 1 ? innerChoice(only[0]) : null) ?? choice);
+  return [`${name} ::= ${lookahead === "" ? body : `(${body}) ${lookahead}`}`, ...more];
+}
+
+/** A sequence without parentheses around all of it. */
+function unwrap(sequence: readonly Element[]): readonly Element[] {
+  const inner = sequence.length === 1 ? innerChoice(sequence[0]) : null;
+  return inner?.length === 1 && inner[0] !== undefined ? unwrap(inner[0]) : sequence;
+}
+
+function innerChoice(element: Element | undefined): Choice | null {
+  return typeof element === "object" && element.repeated === "" ? element.choice : null;
+}
+
+/** Characters by their code points, from and to. */
+type Range = readonly [number, number];
+
+/** Whether two of the alternatives may begin with the same. */
+function beginAlike(choice: Choice): boolean {
+  const starts = choice.filter(([first]) => first !== undefined && first !== '""').map(([first]) => startOf(first));
+  return starts.some((one, index) => {
+    const others = starts.slice(index + 1);
+    return others.some((other) => one === null || other === null || one.some(([a, b]) => other.some(([c, d]) => a <= d && c <= b)));
+  });
+}
+
+/** The characters with which an element begins, or null where that is not in its own letters. */
+function startOf(element: Element | undefined): readonly Range[] | null {
+  if (typeof element !== "string") return null;
+  const inner = /^(?:"([\s\S]+)"|\[([\s\S]*)\]\+?)$/.exec(element);
+  if (inner === null) return null;
+  if (inner[1] !== undefined) {
+    const [first = 0] = charactersOf(inner[1]);
+    return [[first, first]];
+  }
+  const body = inner[2] ?? "";
+  const negated = body.startsWith("^");
+  const characters = charactersOf(negated ? body.slice(1) : body);
+  const ranges: Range[] = [];
+  for (let at = 0; at < characters.length; at += 1) {
+    const from = characters[at] ?? 0;
+    const isRange = characters[at + 1] === -1 && at + 2 < characters.length;
+    if (isRange) at += 2;
+    ranges.push([from, characters[at] ?? from]);
+  }
+  return negated ? complement(ranges) : ranges;
+}
+
+function complement(ranges: readonly Range[]): readonly Range[] {
+  const left: Range[] = [];
+  let next = 0;
+  for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
+    if (from > next) left.push([next, from - 1]);
+    next = Math.max(next, to + 1);
+  }
+  return [...left, [next, 0x10ffff]];
+}
+
+/** Code points of what is written in quotes or brackets; -1 for a hyphen that is not escaped. */
+function charactersOf(text: string): readonly number[] {
+  const written = text.match(/\\x[\da-fA-F]{1,8}|\\u[\da-fA-F]{4}|\\U[\da-fA-F]{8}|\\[\s\S]|[\s\S]/gu) ?? [];
+  return written.map((one) => {
+    if (one === "-") return -1;
+    if (!one.startsWith("\\")) return one.codePointAt(0) ?? 0;
+    if (one.length > 2) return Number.parseInt(one.slice(2), 16);
+    return (ESCAPED[one.charAt(1)] ?? one.slice(1)).codePointAt(0) ?? 0;
+  });
+}
+
+const ESCAPED: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", b: "\b", f: "\f", v: "\v", a: "\x07", e: "\x1b", 0: "\0" };
