@@ -13,6 +13,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .backend import Backend as Backend
     from .backend import Middleware as Middleware
+    from .chat import builtin as builtin
     from .chat.approvals import Approvals as Approvals
     from .chat.approvals import PendingCall as PendingCall
     from .chat.context import DropOldest as DropOldest
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from .chat.reply import ToolStarted as ToolStarted
     from .chat.reply import TurnDone as TurnDone
     from .chat.session import Session as Session
+    from .chat.structured import Generated as Generated
+    from .chat.structured import ObjectStream as ObjectStream
+    from .chat.structured import generate as generate
+    from .chat.structured import stream_generate as stream_generate
     from .chat.tools import FunctionTool as FunctionTool
     from .chat.tools import Toolbox as Toolbox
     from .chat.tools import tool as tool
@@ -156,6 +161,7 @@ _MODULES = {
     "backend": "Backend Middleware",
     "chat.approvals": "Approvals PendingCall",
     "chat.hooks": "Change Deny Hooks",
+    "chat.structured": "Generated ObjectStream generate stream_generate",
     "chat.context": "DropOldest FailWhenFull Summarize",
     "chat.history": "History",
     "chat.reply": "Reply ToolDone ToolRun ToolStarted TurnDone",
@@ -208,14 +214,19 @@ _MODULES = {
     """,
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
+# Names that are packages: what they hold is used through them.
+_PACKAGES = {"builtin": "chat.builtin"}
 
-__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = list(_HOME | _PACKAGES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name in _PACKAGES:
+        value: Any = import_module(f".{_PACKAGES[name]}", __name__)
+    elif name in _HOME:
+        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = value
     return value
 

@@ -1,0 +1,136 @@
+"""The object in an answer: how far it has come, and what it comes to.
+
+`PartialJson` finds the first object among thoughts, fences and sentences. Here is which one counts: the first that is
+of the type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar, cast
+
+from ..nesting import decode_json
+from ..schemas.partial import MISSING, PartialJson
+from ..schemas.problem import Misfit
+from ..schemas.rooted import WRAPPER
+from ..schemas.types import OutputType
+
+T = TypeVar("T")
+
+_UP_TO_AN_END = re.compile(r"[^}\])`\n\r]*[}\])`\n\r]?")
+"""Text as far as an object in it may end."""
+_THOUGHT_ENDS = re.compile(r".*</think(?:ing)?>", re.DOTALL)
+_FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+
+
+class AnswerReader(Generic[T]):
+    """Reads one answer, in any pieces.
+
+    ``value`` is the type's own value as far as it has come, `MISSING` until there is some. ``whole`` says that an
+    object of the type is there, ``starts`` how many objects were begun.
+    """
+
+    def __init__(self, output: OutputType[T]) -> None:
+        """Read an answer of this type."""
+        self.output = output
+        self.value: Any = MISSING
+        self.starts = 1
+        self._partial = PartialJson()
+        self._texts: list[str] = []
+        self._read_chars = 0
+        self._results: list[T] = []
+        self._misfit: Misfit | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether an object of the type has come."""
+        return bool(self._results)
+
+    def feed(self, text: str) -> bool:
+        """Read on; returns whether `value` may have changed."""
+        self._texts.append(text)
+        changed = False
+        for piece in _UP_TO_AN_END.findall(text):
+            if self.whole:
+                break
+            self._read_chars += len(piece)
+            if self._partial.feed(piece):
+                changed = self._look() or changed
+            if self._partial.complete:
+                changed = self._try(self._partial.text or "") or changed
+                if not self.whole:
+                    self._partial = PartialJson()
+                    self.starts += 1
+        return changed
+
+    def finish(self) -> T:
+        """Return what the answer comes to, at its end; raise `Misfit` when nothing in it is of the type."""
+        text = "".join(self._texts)
+        self._texts = [text]
+        if not self.whole and self._partial.finish():
+            self._try(self._partial.text or "")
+        if rest := self._said_after_thinking(text):
+            again = AnswerReader(self.output)
+            again.feed(rest)
+            try:
+                self._results = [again.finish()]
+                self.value = again.value
+            except Misfit as misfit:
+                self._misfit = misfit
+        if not self.whole and self.output.wrapped:
+            any(map(self._try, self._bare(text)))
+        if self._results:
+            return self._results[0]
+        raise self._misfit or Misfit(self._partial.problems)
+
+    def _look(self) -> bool:
+        value = self._partial.value
+        if value is not MISSING:
+            value = self.output.unwrap(value, MISSING)
+        changed = value is not MISSING and value != self.value
+        if changed:
+            self.value = value
+        return changed
+
+    def _try(self, text: str) -> bool:
+        """Say whether a JSON text is of the type, and note it."""
+        try:
+            self._results = [self.output.read(text)]
+            self.value = self.output.unwrap(decode_json(text, Any), MISSING)
+        except Misfit as misfit:
+            self._misfit = misfit
+        return self.whole
+
+    def _said_after_thinking(self, text: str) -> str:
+        """Return what follows a thought whose beginning is not in the answer, because the model's template wrote it."""
+        ends = _THOUGHT_ENDS.match(text)
+        if ends is None or "<think" in text or (self.whole and ends.end() < self._read_chars):
+            return ""
+        return text[ends.end() :].strip()
+
+    def _bare(self, text: str) -> Iterator[str]:
+        """Return objects around what may be the bare value: a list, or all that stands in a fence or in the answer."""
+        found = PartialJson("array")
+        found.feed(text)
+        if found.finish():
+            yield f'{{"{WRAPPER}": {found.text}}}'
+        fenced = _FENCED.search(text)
+        yield f'{{"{WRAPPER}": {(fenced[1] if fenced else text).strip()}}}'
+
+
+def grows(before: Any, after: Any) -> bool:
+    """Say whether a value holds all of an earlier one: texts go on, lists and objects have more, the rest stays."""
+    if before is MISSING:
+        return True
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, str):
+        return cast("str", after).startswith(before)
+    if isinstance(before, list):
+        ours, theirs = cast("list[Any]", before), cast("list[Any]", after)
+        return len(ours) <= len(theirs) and all(map(grows, ours, theirs))
+    if isinstance(before, dict):
+        had, has = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
+        return all(key in has and grows(value, has[key]) for key, value in had.items())
+    return bool(before == after)
