@@ -35,7 +35,9 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from .schemas.held import HeldFormat
     from .toolcalls import ToolUse
+    from .toolcalls.constraint import ToolConstraint
 
 _PASSED_ON = (
     "max_tokens",
@@ -126,13 +128,16 @@ class LocalBackend(Backend):
         use = _tool_use(request)
         name = await self._name(request.model)
         args["messages"] = _wire_messages(self._messages(request, use, name), draft)
+        # Schemas that are none fail here, before anything is loaded.
+        wanted = _held_format(args["response_format"]) if "response_format" in args else None
+        calls = None if use is None else use.constraint()
         again = False
-        held: bool | None = None  # whether the engine holds calls to their form; asked once
+        held: str | None = None  # what the engine is held to a form of ours for; asked once
         while True:
             loaded = await self._load(name)
             _note(draft, loaded)
             if held is None:
-                held = use is not None and self._hold(use, loaded.engine, args, draft)
+                held = self._hold(calls, wanted, loaded.engine, args, draft)
             if "image" not in loaded.input:
                 args["messages"] = _without_images(args["messages"], draft)
             stream = self.host.stream("chat", {"model": loaded.model, **args})
@@ -162,13 +167,16 @@ class LocalBackend(Backend):
                 self.models.forget(loaded.model)
                 continue
             except InvalidRequest as error:
-                # A schema that the engine cannot make a grammar of.
+                # A grammar of ours that the engine does not take.
                 if tokens or not held or error.data.get("parameter") != "response_format":
                     raise
-                held = False
                 draft.interrupt = None
                 del args["response_format"]
-                unsupported(draft, "tools", f"the model was asked, and not made, to follow the tools' schemas: {error}")
+                what = (
+                    "asked, and not made, to follow the tools' schemas" if held == "tools" else "not held to the schema"
+                )
+                unsupported(draft, held, f"the model was {what}: {error}")
+                held = ""
                 continue
             finally:
                 self._chats.count -= 1
@@ -296,24 +304,36 @@ class LocalBackend(Backend):
             family = ""  # loading it will say so
         return use.messages(request.messages, family)
 
-    def _hold(self, use: ToolUse, engine: str, args: dict[str, Any], draft: Draft) -> bool:
-        """Have the engine make calls well-formed, where it can; say where it cannot what that means."""
-        constraint = use.constraint()
-        if constraint is None:
-            return False
+    def _hold(
+        self, calls: ToolConstraint | None, wanted: HeldFormat | None, engine: str, args: dict[str, Any], draft: Draft
+    ) -> str:
+        """Have the engine make answers or calls well-formed, where it can; say where it cannot what that means.
+
+        Return the option that it now has a form of ours for; an empty text where it has none.
+        """
         known = {info.name: info.capabilities for info in self.host.hello.engines}
-        if "structured_output" in known.get(engine, ()):
+        able = "structured_output" in known.get(engine, ())
+        if calls is None:
+            if wanted is None or not able or wanted.response_format is args["response_format"]:
+                return ""  # the page says what comes of it
+            args["response_format"] = wanted.response_format
+            if wanted.not_held:
+                draft.warn("response_format", f"the answer is not held to {wanted.not_held}; check it yourself")
+            return "response_format"
+        if able:
             if "response_format" in args:
                 unsupported(draft, "response_format", "an answer that may call tools has their form; it was left out")
-            args["response_format"] = constraint
-            return True
-        if use.choice.mode == "auto":
+            args["response_format"] = calls.response_format
+            for sentence in calls.not_held:
+                draft.warn("tools", sentence)
+            return "tools"
+        if draft.request.tool_choice in (None, "auto"):
             draft.warn("tools", f"engine {engine!r} cannot hold a model to the tools' schemas: check the arguments")
         else:
             unsupported(
                 draft, "tool_choice", f"engine {engine!r} cannot make a model call a tool; it was only asked to"
             )
-        return False
+        return ""
 
     @property
     def _chats(self) -> _Chats:
@@ -343,6 +363,15 @@ def _tool_use(request: ChatRequest) -> ToolUse | None:
     from .toolcalls import ToolUse  # others start sooner without it
 
     return ToolUse(request)
+
+
+def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:
+    """Return what a ``response_format`` comes to for an engine; `InvalidRequest` where its schema is none."""
+    if response_format.get("type") == "text":
+        return None
+    from .schemas.held import held_format  # others start sooner without it
+
+    return held_format(response_format)
 
 
 def _note(draft: Draft, loaded: LoadedModel) -> None:

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 import browserllm as bl
+from browserllm.schemas.grammar import grammar_of_schema
+from browserllm.schemas.reduce import reduce_schema
 from browserllm.scripted import ScriptedHost, device_facts
 
 WEATHER = bl.Tool(
@@ -85,8 +87,10 @@ async def test_auto_lets_text_be_and_holds_calls() -> None:
         '<tool_call>\n{"name": "weather", "arguments": ',
         '<tool_call>\n{"name": "add", "arguments": ',
     ]
-    assert form["tags"][0]["content"] == {"type": "json_schema", "json_schema": WEATHER.parameters}
-    assert form["tags"][1]["content"]["json_schema"] == {"type": "object", "properties": {}}
+    assert [tag["content"] for tag in form["tags"]] == [
+        {"type": "grammar", "grammar": grammar_of_schema(reduce_schema(WEATHER.parameters).schema)},
+        {"type": "grammar", "grammar": grammar_of_schema({"type": "object", "additionalProperties": False})},
+    ]
 
 
 async def test_required_leaves_no_room_for_text() -> None:

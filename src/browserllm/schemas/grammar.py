@@ -28,7 +28,7 @@ _BASIC = {
     "comma": '"," " "?',
     "colon": '":" " "?',
     "hex": "[0-9a-fA-F]",
-    "chars": r'"\"" | [^"\\\x00-\x1f] chars | "\\" escape chars',
+    "chars": r'"\"" | [^"\\\u0000-\u001f] chars | "\\" escape chars',
     "escape": (
         r'["\\/bfnrt] | "u" ([0-9A-Ca-cE-Fe-f] hex hex hex | [dD] [0-7] hex hex'
         r' | [dD] [89abAB] hex hex "\\u" [dD] [c-fC-F] hex hex)'
@@ -41,7 +41,7 @@ _BASIC = {
     "any": "string | number | boolean | null | list | record",
     "list": '"[" (any (comma any)*)? "]"',
     "record": '"{" (string colon any (comma string colon any)*)? "}"',
-    "keyrest": (r'"\"" | [^"\\\x00-\x1f] keyrest | "\\" ["\\bfnrt] keyrest | "\\u00" [01] [0-9a-f] keyrest'),
+    "keyrest": (r'"\"" | [^"\\\u0000-\u001f] keyrest | "\\" ["\\bfnrt] keyrest | "\\u00" [01] [0-9a-f] keyrest'),
 }
 
 
@@ -156,7 +156,7 @@ class _Writer:
             return self._text(of_length(parse_pattern(pattern), least, most) or ANY)
         if least == 0 and most is None:
             return self._basic("string")
-        ways = [r'[^"\\\x00-\x1f]', f'"\\\\" {self._basic("escape")}']
+        ways = [r'[^"\\\u0000-\u001f]', f'"\\\\" {self._basic("escape")}']
         return '"\\"" ' + counted(ways, least, most, '"\\""', self._add)
 
     def _text(self, node: Node) -> str:
@@ -272,11 +272,11 @@ class _Writer:
         ways = [] if begun in names else ['"\\""']
         # An engine's classes cannot leave out one character beyond ASCII, so that these go on as any other.
         plain = [char for char in following if char.isascii()]
-        left_out = "".join(f"\\x{ord(char):02x}" for char in plain if char not in '"\\' and char >= " ")
-        ways.append(f'[^"\\\\\\x00-\\x1f{left_out}] keyrest')
+        left_out = "".join(f"\\u{ord(char):04x}" for char in plain if char not in '"\\' and char >= " ")
+        ways.append(f'[^"\\\\\\u0000-\\u001f{left_out}] keyrest')
         escapes = [json.dumps(char)[2] for char in _SPECIAL if char not in following]
         if escapes:
-            listed = "".join(f"\\x{ord(char):02x}" for char in escapes)
+            listed = "".join(f"\\u{ord(char):04x}" for char in escapes)
             ways.append(f'"\\\\" [{listed}] keyrest')
         ways.append('"\\\\u00" [01] [0-9a-f] keyrest')
         ways += [

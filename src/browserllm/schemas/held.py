@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidRequest
 from ..nesting import decode_json
@@ -14,14 +14,21 @@ from .references import record
 _MOST_NAMED = 4
 
 
-def held_format(response_format: dict[str, Any]) -> tuple[dict[str, Any], list[Dropped]]:
-    """Return what holds a model to the schema of a ``response_format``, and what it is not held to.
+class HeldFormat(NamedTuple):
+    """A ``response_format`` for an engine, and what of the schema it does not hold a model to, for people."""
+
+    response_format: dict[str, Any]
+    not_held: str
+
+
+def held_format(response_format: dict[str, Any]) -> HeldFormat:
+    """Return what holds a model to the schema of a ``response_format``, as far as that can be.
 
     What has no schema comes back as it is. Raises `InvalidRequest` for a schema that is none.
     """
     kind = response_format.get("type")
     if kind not in {"json_schema", "json_object"} or (kind == "json_object" and "schema" not in response_format):
-        return response_format, []
+        return HeldFormat(response_format, "")
     inner = record(response_format.get("json_schema", response_format)) or {}
     if "schema" not in inner:
         raise InvalidRequest(
@@ -38,7 +45,8 @@ def held_format(response_format: dict[str, Any]) -> tuple[dict[str, Any], list[D
                 f"response_format has a schema that is no JSON: {error}", parameter="response_format"
             ) from None
     reduced = reduce_schema(schema)
-    return {"type": "grammar", "grammar": grammar_of_schema(reduced.schema)}, reduced.dropped
+    held = {"type": "grammar", "grammar": grammar_of_schema(reduced.schema)}
+    return HeldFormat(held, not_held(reduced.dropped))
 
 
 def not_held(dropped: Sequence[Dropped]) -> str:

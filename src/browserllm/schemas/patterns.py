@@ -147,7 +147,7 @@ def grammar_of(node: Node, add: Add) -> str:
     """Return the expression as EBNF; it stands for itself wherever it is put."""
     if isinstance(node, Chars):
         ways = ways_of(node.ranges)
-        return ways[0] if len(ways) == 1 else f"({' | '.join(ways)})"
+        return ways[0] if len(ways) == 1 and ways[0].startswith("[") else f"({' | '.join(ways)})"
     if isinstance(node, Sequence):
         return f"({' '.join(grammar_of(part, add) for part in node.parts)})" if node.parts else '""'
     if isinstance(node, Choice):
@@ -156,7 +156,8 @@ def grammar_of(node: Node, add: Add) -> str:
         ways = ways_of(node.part.ranges)
         if len(ways) > 1:
             return counted(ways, node.least, node.most, '""', add)
-    return grammar_of(node.part, add) + repetition(node.least, node.most)
+    part = grammar_of(node.part, add)
+    return (f"({part})" if isinstance(node.part, Repeat) else part) + repetition(node.least, node.most)
 
 
 def counted(ways: list[str], least: int, most: int | None, end: str, add: Add) -> str:
@@ -194,7 +195,7 @@ def ways_of(ranges: Ranges) -> list[str]:
     raw = [code for code in range(0x20, 0x80) if (code in codes) != beyond and code not in {0x22, 0x5C}]
     ways: list[str] = []
     if beyond:
-        ways.append(f'[^"\\\\\\x00-\\x1f{_class_of(raw)}]')
+        ways.append(f'[^"\\\\\\u0000-\\u001f{_class_of(raw)}]')
     elif raw:
         ways.append(f"[{_class_of(raw)}]")
     short = [json.dumps(chr(code))[2] for code in sorted(codes) if len(json.dumps(chr(code))) == 4]
@@ -216,13 +217,13 @@ def _class_of(codes: Iterable[int]) -> str:
 
 
 def _in_class(code: int) -> str:
-    return chr(code) if chr(code).isalnum() else f"\\x{code:02x}"
+    return chr(code) if chr(code).isalnum() else f"\\u{code:04x}"
 
 
 def _escaped(char: str) -> str:
     if char in '"\\':
         return f"\\{char}"
-    return char if " " <= char != "\x7f" else f"\\x{ord(char):02x}"
+    return char if " " <= char != "\x7f" else f"\\u{ord(char):04x}"
 
 
 def _plain(node: Node) -> Node:

@@ -1,48 +1,79 @@
 """What makes a call well-formed, for an engine that constrains what a model writes: XGrammar's structural tags.
 
-WebLLM takes them as a ``response_format`` for every model (https://xgrammar.mlc.ai/docs/, as of 0.2.86 of WebLLM):
+Both engines take them as a ``response_format`` for every model (https://xgrammar.mlc.ai/docs/, as of 0.1.27):
 ``triggered_tags`` lets text be until a trigger is written, ``tags_with_separator`` is tags and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..errors import InvalidRequest
 from ..request import ToolChoice
+from ..schemas.grammar import grammar_of_schema
+from ..schemas.held import not_held
+from ..schemas.reduce import reduce_schema
 from ..types import Tool
 from .formats import ToolFormat
 
 Format = dict[str, Any]
 
+_PLAIN = {"type", "title", "description", "properties", "required", "$schema"}
+"""What may be in the schema of a tool that takes the arguments it declares, and none where it declares none."""
 
-def tool_constraint(form: ToolFormat, tools: Sequence[Tool], choice: ToolChoice) -> dict[str, Any]:
+
+class ToolConstraint(NamedTuple):
+    """The ``response_format`` of calls, and a sentence for each tool whose schema it does not hold to entirely."""
+
+    response_format: dict[str, Any]
+    not_held: list[str]
+
+
+def tool_constraint(form: ToolFormat, tools: Sequence[Tool], choice: ToolChoice) -> ToolConstraint:
     """Return the ``response_format`` in which every call is of one of ``tools`` and has arguments of its schema.
 
     ``auto`` lets the model say what it likes beside and instead of calls, ``required`` is one call or more and nothing
-    else, and ``named`` exactly one.
+    else, and ``named`` exactly one. Raises `InvalidRequest` for ``parameters`` that are no schema.
     """
     if choice.mode == "named":
-        (tool,) = (tool for tool in tools if tool.name == choice.name)
-        inner = _tag(form, tool)
-        whole = {**inner, "begin": form.begin + inner["begin"], "end": inner["end"] + form.end}
-        return _response_format(whole)
-    tags = [_tag(form, tool) for tool in tools]
+        tools = [tool for tool in tools if tool.name == choice.name]
+    loose: list[str] = []
+    tags = [_tag(form, tool, loose) for tool in tools]
+    return ToolConstraint(_response_format(_whole(form, tags, choice)), loose)
+
+
+def _whole(form: ToolFormat, tags: list[Format], choice: ToolChoice) -> Format:
+    if choice.mode == "named":
+        (inner,) = tags
+        return {**inner, "begin": form.begin + inner["begin"], "end": inner["end"] + form.end}
     if form.begin:
         # The calls of a turn are one list, which is one tag.
         listed = {"type": "tag", "begin": form.begin, "content": _in_a_row(form, tags), "end": form.end}
-        return _response_format(_among_text(form, [listed]) if choice.mode == "auto" else listed)
-    return _response_format(_among_text(form, tags) if choice.mode == "auto" else _in_a_row(form, tags))
+        return _among_text(form, [listed]) if choice.mode == "auto" else listed
+    return _among_text(form, tags) if choice.mode == "auto" else _in_a_row(form, tags)
 
 
-def _tag(form: ToolFormat, tool: Tool) -> Format:
-    parameters = tool.parameters or {"type": "object", "properties": {}}
+def _tag(form: ToolFormat, tool: Tool, loose: list[str]) -> Format:
+    try:
+        reduced = reduce_schema(_arguments(tool))
+    except InvalidRequest as error:
+        raise InvalidRequest(f"the parameters of tool {tool.name!r}: {error}", parameter="tools") from None
+    lost = not_held(reduced.dropped)
+    if lost:
+        loose.append(f"calls of {tool.name!r} are not held to {lost}; check their arguments")
     return {
         "type": "tag",
         "begin": f"{form.before_call}{tool.name}{form.between}",
-        "content": {"type": "json_schema", "json_schema": parameters},
+        "content": {"type": "grammar", "grammar": grammar_of_schema(reduced.schema)},
         "end": form.after_call,
     }
+
+
+def _arguments(tool: Tool) -> dict[str, Any]:
+    """Return the schema of a tool's arguments, which are an object in any case."""
+    schema: dict[str, Any] = {"type": "object", **tool.parameters}
+    return schema if set(schema) - _PLAIN else {**schema, "additionalProperties": False}
 
 
 def _in_a_row(form: ToolFormat, tags: list[Format]) -> Format:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..errors import InvalidRequest
 from ..request import ToolChoice, tool_choice_of
 from ..types import ChatRequest, ContentPart, Message, TextPart, Tool, ToolResultPart
-from .constraint import tool_constraint
+from .constraint import ToolConstraint, tool_constraint
 from .formats import ToolFormat, format_for
 from .parser import ToolCallParser
 
@@ -49,8 +49,8 @@ class ToolUse:
                 written.append(message)
         return self._told(written, form) if self.tools else written
 
-    def constraint(self) -> dict[str, object] | None:
-        """Return the ``response_format`` that makes calls well-formed; ``None`` without tools."""
+    def constraint(self) -> ToolConstraint | None:
+        """Return what makes calls well-formed; ``None`` without tools. Raises what `tool_constraint` raises."""
         return tool_constraint(self._form, self.tools, self.choice) if self.tools else None
 
     def parser(self) -> ToolCallParser | None:
