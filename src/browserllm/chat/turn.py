@@ -102,6 +102,7 @@ class Turn:
         self._began_with: int | None = None
         self._known: Known | None = None
         self._exceeded: Exception | None = None
+        self._too_long = False
         self._sequence = 0
         self._rounds = 0
         self._finish: FinishReason | None = None
@@ -123,6 +124,8 @@ class Turn:
             self._begin()
             while self._finish is None and not self.stopped:
                 request = await self._wait(self._prepare())
+                if self.stopped:
+                    break
                 offset = sequence = self._sequence
                 chat = self.chat = backend.stream(request, text=mode)
                 try:
@@ -159,6 +162,7 @@ class Turn:
             pass
         except Exception as error:
             has_failed = True
+            self._too_long = _context_exceeded(error) is not None
             await hooks.on_error(error)
             raise
         except BaseException:
@@ -236,11 +240,11 @@ class Turn:
         task = asyncio.ensure_future(work)
         try:
             await asyncio.wait([task, self._halt], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            finished = task.done()
-            if not finished:
-                await end([task])
-        if not finished:
+        except BaseException:
+            await end([task])
+            raise
+        if not task.done():
+            await end([task])
             raise _Stopped
         return task.result()
 
@@ -318,6 +322,8 @@ class Turn:
         refusal = self._refusal(response)
         if refusal is None:
             await self._wait(calls.decide(self.setup.hooks))
+            if self.stopped:
+                raise _Stopped
         else:
             calls.refuse(refusal)
         for run in calls.runs:
@@ -401,8 +407,8 @@ class Turn:
         if self._began_with is not None and len(history.messages) > self._began_with:
             history.add_usage(usage)
             conversation.history, conversation.known = history, self._known
-        elif history.start > self._before.start and self._exceeded is None:
-            # The turn is taken back, but the room that was made for it stays made.
+        elif history.start > self._before.start and not self._too_long:
+            # The turn is taken back, but the room that was made for it stays made, unless it was of no use.
             conversation.history = self._before.copy()
             conversation.history.start, conversation.history.summary = history.start, history.summary
         conversation.running = None
