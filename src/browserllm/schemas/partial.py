@@ -209,7 +209,7 @@ class PartialJson:
         reader.at += 1
         while (yield from reader.peek()) and reader.run(_LINE_BLANKS):
             pass
-        return (yield from reader.peek()) in ("", "\n", "\r", "`")
+        return (yield from reader.peek()) in ("", "\n", "\r") or (yield from reader.stands("```"))
 
 
 class _Builder:
@@ -306,7 +306,6 @@ class _Builder:
             self._stack.pop()
             self._places.pop()
             self.complete = not self._stack
-            self._fresh = self._fresh and not self.complete
 
     def _scalar(self, piece: str) -> Any:
         try:
