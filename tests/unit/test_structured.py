@@ -251,6 +251,27 @@ async def test_the_mode_that_is_told_is_the_one_that_held() -> None:
         await bl.generate(Forgetful(TEXT, capabilities=EVERY_MODE), "Pasta", output=Recipe, unsupported="error")
 
 
+async def test_a_local_model_that_is_held_to_a_part_is_constrained() -> None:
+    """What no grammar holds is warned of and checked; an engine that holds nothing was asked in words."""
+    schema = {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}}}
+    unique = {**schema, "properties": {"tags": {**schema["properties"]["tags"], "uniqueItems": True}}}
+    ignored = [{"parameter": "response_format", "message": "this engine ignores it"}]
+    for output, warnings, mode, warned in (
+        (schema, [], "constrained", 0),
+        (unique, [], "constrained", 1),
+        (schema, ignored, "fenced", 1),
+    ):
+        host = bl.ScriptedHost(['{"tags": ["a", "b"]}'], warnings=warnings)
+        async with bl.LocalBackend(host, "pocket", engine="webllm") as llm:
+            made = await bl.stream_generate(llm, "Tags", output=output).finish()
+        assert (made.output, made.mode) == ({"tags": ["a", "b"]}, mode)
+        assert [warning.parameter for warning in made.response.warnings] == ["response_format"] * warned
+    host = bl.ScriptedHost(['{"tags": ["a", "a"]}', '{"tags": ["a"]}'])
+    async with bl.LocalBackend(host, "pocket", engine="webllm") as llm:
+        made = await bl.stream_generate(llm, "Tags", output=unique).finish()
+    assert (made.output, made.repairs) == ({"tags": ["a"]}, 1)
+
+
 async def test_only_the_wanted_call_counts() -> None:
     """A call of something else is no answer, and its arguments are not shown."""
     both = [bl.ToolCallPart("c0", "other", '{"title": "No"}'), *call(TEXT)]

@@ -49,6 +49,10 @@ REPAIRS: dict[StructuredMode, str] = {
 """What follows an answer that does not fit."""
 
 
+_HELD_BUT_FOR = "the answer is not held to "
+"""How `LocalBackend` begins to name the parts of a schema that no grammar can hold."""
+
+
 def mode_for(capabilities: Capabilities, wanted: StructuredMode | None, name: str) -> StructuredMode:
     """Return the wanted mode, or the strongest one of the backend called ``name``.
 
@@ -108,11 +112,15 @@ class Form:
         """Return the mode that an answer was really given in: ``fenced`` is words alone.
 
         That is what remains where the backend warned that it had to leave the response format out, and where the
-        answer is a text although a call was asked for.
+        answer is a text although a call was asked for. A backend that names what it does not hold a model to holds it
+        to the rest.
         """
         if self.mode == "tool":
             return "tool" if called else "fenced"
-        ignored = any(warning.parameter == "response_format" for warning in response.warnings)
+        ignored = any(
+            warning.parameter == "response_format" and not warning.message.startswith(_HELD_BUT_FOR)
+            for warning in response.warnings
+        )
         return "fenced" if ignored else self.mode
 
 

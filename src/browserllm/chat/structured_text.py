@@ -18,9 +18,9 @@ from ..schemas.types import OutputType
 
 T = TypeVar("T")
 
-_UP_TO_AN_END = re.compile(r"[^}\])`\n\r]*[}\])`\n\r]?")
-"""Text as far as an object in it may end."""
-_THOUGHT_ENDS = re.compile(r".*</think(?:ing)?>", re.DOTALL)
+_UP_TO_AN_END = re.compile(r"[^}\])`\n\r>]*[}\])`\n\r>]?")
+"""Text as far as an object in it, or a thought, may end."""
+_THOUGHT_ENDS = ("</think>", "</thinking>")
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
 
@@ -38,8 +38,9 @@ class AnswerReader(Generic[T]):
         self.starts = 1
         self._partial = PartialJson()
         self._texts: list[str] = []
-        self._read_chars = 0
+        self._tail = ""
         self._results: list[T] = []
+        self._thoughts: list[T] = []
         self._misfit: Misfit | None = None
 
     @property
@@ -52,37 +53,34 @@ class AnswerReader(Generic[T]):
         self._texts.append(text)
         changed = False
         for piece in _UP_TO_AN_END.findall(text):
-            if self.whole:
-                break
-            self._read_chars += len(piece)
-            if self._partial.feed(piece):
-                changed = self._look() or changed
-            if self._partial.complete:
-                changed = self._try(self._partial.text or "") or changed
-                if not self.whole:
-                    self._partial = PartialJson()
-                    self.starts += 1
+            if not self.whole:
+                if self._partial.feed(piece):
+                    changed = self._look() or changed
+                if self._partial.complete:
+                    changed = self._try(self._partial.text or "") or changed
+                    if not self.whole:
+                        self._begin()
+            self._tail = (self._tail + piece)[-len(_THOUGHT_ENDS[1]) :]
+            if self._tail.endswith(_THOUGHT_ENDS) and (self.whole or self._partial.value is MISSING):
+                # The template may have begun the thinking, so that what came was a thought.
+                self._thoughts, self._results, self._misfit = self._results or self._thoughts, [], None
+                self._begin()
         return changed
 
     def finish(self) -> T:
         """Return what the answer comes to, at its end; raise `Misfit` when nothing in it is of the type."""
-        text = "".join(self._texts)
-        self._texts = [text]
         if not self.whole and self._partial.finish():
             self._try(self._partial.text or "")
-        if rest := self._said_after_thinking(text):
-            again = AnswerReader(self.output)
-            again.feed(rest)
-            try:
-                self._results = [again.finish()]
-                self.value = again.value
-            except Misfit as misfit:
-                self._misfit = misfit
         if not self.whole and self.output.wrapped:
-            any(map(self._try, self._bare(text)))
+            any(map(self._try, self._bare("".join(self._texts))))
+        self._results = self._results or self._thoughts
         if self._results:
             return self._results[0]
         raise self._misfit or Misfit(self._partial.problems)
+
+    def _begin(self) -> None:
+        self._partial = PartialJson()
+        self.starts += 1
 
     def _look(self) -> bool:
         value = self._partial.value
@@ -101,13 +99,6 @@ class AnswerReader(Generic[T]):
         except Misfit as misfit:
             self._misfit = misfit
         return self.whole
-
-    def _said_after_thinking(self, text: str) -> str:
-        """Return what follows a thought whose beginning is not in the answer, because the model's template wrote it."""
-        ends = _THOUGHT_ENDS.match(text)
-        if ends is None or "<think" in text or (self.whole and ends.end() < self._read_chars):
-            return ""
-        return text[ends.end() :].strip()
 
     def _bare(self, text: str) -> Iterator[str]:
         """Return objects around what may be the bare value: a list, or all that stands in a fence or in the answer."""
