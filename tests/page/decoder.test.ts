@@ -157,6 +157,65 @@ describe("the decode loop", () => {
     expect(await decoder.run(job(prompt, { maxTokens: 1 }))).toMatchObject({ cached: 4 });
   });
 
+  describe("held to a constraint", () => {
+    /** Allows these tokens, one set after the other, and notes what it is told. */
+    const matcher = (...allowed: number[][]): { said: number[]; mask: () => Promise<Int32Array | null>; accept: (id: number) => void } => {
+      const said: number[] = [];
+      return {
+        said,
+        accept: (id) => { said.push(id); },
+        mask: () => {
+          const ids = allowed[said.length];
+          if (ids === undefined) return Promise.reject(new Error("no mask"));
+          const mask = new Int32Array(4);
+          for (const id of ids) mask[id >> 5] = (mask[id >> 5] ?? 0) | (1 << (id & 31));
+          return Promise.resolve(mask);
+        },
+      };
+    };
+
+    it("says what is allowed, and computes probabilities from that alone", async () => {
+      const held = matcher([3, 50], [4], [END]);
+      const possible: number[] = [];
+      const one = job([1], {
+        matcher: held,
+        onToken: (id, logits) => {
+          possible.push(logits.filter((logit) => logit > -Infinity).length);
+          return one.said.push(id) > 0;
+        },
+      });
+      expect(await make().decoder.run(one)).toEqual({ finish: "stop", generated: 3, cached: 0 });
+      expect(one.said).toEqual([3, 4]);
+      expect(possible).toEqual([2, 1]);
+      expect(held.said).toEqual([3, 4]); // of the end nobody asks for more
+    });
+
+    it("puts the constraint before a bias, and before the likeliest are chosen", async () => {
+      const bias = new Map([[2, 100], [70, -100]]);
+      const options = { logit_bias: bias, top_k: 1, temperature: 1 };
+      const sampler = new Sampler(options, { temperature: 1, top_p: 1, top_k: 0, repetition_penalty: 1 }, seededRandom(1));
+      const one = job([1], { matcher: matcher([70], [71]), sampler, maxTokens: 2 });
+      expect(await make().decoder.run(one)).toMatchObject({ finish: "length", generated: 2 });
+      expect(one.said).toEqual([70, 71]);
+    });
+
+    it("can be stopped while it waits for what is allowed", async () => {
+      const controller = new AbortController();
+      const held = { ...matcher([3]), mask: () => { controller.abort(); return Promise.resolve(null); } };
+      const { decoder } = make();
+      expect(await decoder.run(job([1], { matcher: held, signal: controller.signal }))).toMatchObject({ finish: "cancelled", generated: 0 });
+    });
+
+    it("fails with the constraint, and is free again after that", async () => {
+      const { network, decoder } = make();
+      await expect(decoder.run(job([1], { matcher: matcher([3]) }))).rejects.toThrow("no mask");
+      expect(network.resets).toBe(1);
+      const free = job([1]);
+      expect(await decoder.run(free)).toMatchObject({ cached: 0, finish: "stop" });
+      expect(free.said).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    });
+  });
+
   it("begins anew after a failure", async () => {
     const { network, decoder } = make();
     network.failAt = 2;

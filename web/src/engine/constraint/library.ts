@@ -5,6 +5,9 @@
 
 export type XGrammar = (typeof import("@mlc-ai/web-xgrammar"))["default"];
 
+/** Who hears the instance's complaints: the last that loaded it. */
+let listener: (complaint: string) => void = () => undefined;
+
 /**
  * Load XGrammar and start its wasm. What it complains of goes to `hear` and not to the console: it has no exceptions, writes
  * why it gives up, and aborts.
@@ -15,7 +18,8 @@ export async function loadXGrammar(hear: (complaint: string) => void): Promise<X
   const library = bundled ?? (globalThis as { xgrammar?: XGrammar }).xgrammar;
   if (library === undefined) throw new Error("XGrammar's file did not leave its names behind");
   const { error } = console;
-  console.error = (...parts: readonly unknown[]) => { hear(parts.map(String).join(" ")); };
+  listener = hear;
+  console.error = (...parts: readonly unknown[]) => { listener(parts.map(String).join(" ")); };
   try {
     (await library.Grammar.fromEBNF('root ::= "a"')).dispose(); // the first call starts the wasm, which keeps the console's functions
   } finally {
