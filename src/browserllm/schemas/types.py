@@ -40,9 +40,9 @@ class OutputType(Generic[T]):
     def __init__(self, name: str, schema: Schema, convert: Callable[[Any], T]) -> None:
         """Take the type's own ``schema``; ``convert`` makes a value of it into the type's, and raises `Misfit`."""
         self.name = _UNSAFE.sub("_", name).strip("_")[:64] or "answer"
-        said = schema.get("description")
-        self.description = said if isinstance(said, str) else ""
         self.schema, self.wrapped = rooted(schema)
+        said = (schema if self.wrapped else self.schema).get("description")
+        self.description = said if isinstance(said, str) else ""
         self._convert = unwrapping(convert) if self.wrapped else convert
 
     def __repr__(self) -> str:
