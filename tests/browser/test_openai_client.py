@@ -73,7 +73,7 @@ async def ask_async(client: Any) -> dict[str, Any]:
     )
     message = completion.choices[0].message
     messages += [message, {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": '{"status": "ok"}'}]
-    after = await create(messages=messages, tools=[SET_TEMPERATURE], temperature=0, max_tokens=60)
+    after = await create(messages=messages, tools=[SET_TEMPERATURE], temperature=0, max_tokens=12)
     parsed = await client.chat.completions.parse(
         model="pocket", messages=[ASKED], response_format=Setting, temperature=0, max_tokens=80
     )
@@ -114,7 +114,7 @@ def ask_sync(client: Any) -> dict[str, Any]:
     )
     message = completion.choices[0].message
     messages += [message, {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": '{"status": "ok"}'}]
-    after = create(messages=messages, tools=[SET_TEMPERATURE], temperature=0, max_tokens=60)
+    after = create(messages=messages, tools=[SET_TEMPERATURE], temperature=0, max_tokens=12)
     parsed = client.chat.completions.parse(
         model="pocket", messages=[ASKED], response_format=Setting, temperature=0, max_tokens=80
     )

@@ -368,6 +368,9 @@ def test_leaving_a_sync_stream_ends_the_answer() -> None:
         client.models.list()  # the end was ordered before this
         while len(backend.stopped) < 4:
             client.models.list()
+        stream = create(messages=ASK, stream=True)
+    stream.close()  # the client has ended it
+    assert len(backend.stopped) == 5
 
 
 def test_a_sync_client_opens_and_closes_in_its_own_loop() -> None:

@@ -53,10 +53,8 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     page.loop.close()
 
 
-async def answer(value: str, said: list[str] | None = None) -> str:
-    """Answer, and note it."""
-    if said is not None:
-        said.append(value)
+async def answer(value: str) -> str:
+    """Answer."""
     return value
 
 
@@ -67,14 +65,10 @@ async def turns() -> None:
 
 
 def test_a_page_waits_with_its_own_loop(page: Page) -> None:
-    """It gives the result; what is started runs beside it; closing is waited for, once."""
+    """It gives the result; closing is waited for, once."""
     waiter = open_waiter(page.at_end)
     assert isinstance(waiter, PageWaiter)
     assert waiter.run(answer("Hi")) == "Hi"
-    said: list[str] = []
-    waiter.start(answer("started", said))
-    page.run_sync(turns())
-    assert said == ["started"]
     waiter.close()
     waiter.close()
     assert page.ended == ["ended"]
@@ -94,25 +88,6 @@ def test_where_python_cannot_wait_it_says_so(page: Page) -> None:
     assert page.ended == []
     page.run_sync(turns())
     assert page.ended == ["ended"]
-
-
-def test_what_is_started_and_fails_is_nobodys() -> None:
-    """Nor does it end anything; after the end nothing starts."""
-
-    async def fail() -> None:
-        raise RuntimeError("nobody hears this")
-
-    async def at_end() -> None:
-        pass
-
-    waiter = open_waiter(at_end)
-    assert isinstance(waiter, LoopThread)
-    waiter.start(fail())
-    assert waiter.run(answer("Hi")) == "Hi"
-    waiter.close()
-    said: list[str] = []
-    waiter.start(answer("late", said))
-    assert said == []
 
 
 def test_a_call_that_comes_while_the_loop_ends_is_told() -> None:

@@ -28,6 +28,7 @@ CLOSE_WAIT_S = 15.0
 _POLL_S = 0.2 if sys.platform == "win32" else None
 
 _running: set[LoopThread] = set()
+_ending: set[asyncio.Task[None]] = set()
 
 
 class Waiter(ABC):
@@ -36,10 +37,6 @@ class Waiter(ABC):
     @abstractmethod
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` to its end and return its result; what interrupts the wait (Ctrl-C) cancels it."""
-
-    @abstractmethod
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run ``work`` without waiting for it; its failure is nobody's."""
 
     @abstractmethod
     def close(self) -> None:
@@ -119,13 +116,6 @@ class LoopThread(Waiter):
                 work.close()
         raise _closed()
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run ``work`` in the loop."""
-        try:
-            self._call(lambda: self._begin(_quietly(work)))
-        except Unavailable:
-            work.close()  # the loop has ended, and with it what this was about
-
     def close(self) -> None:
         """End the loop and its thread."""
         import threading
@@ -202,11 +192,6 @@ def _wait(done: threading.Event) -> None:
         pass
 
 
-async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
-    with suppress(Exception):
-        await work
-
-
 def _closed() -> Unavailable:
     return Unavailable("the client is closed; make another one", reason="closed")
 
@@ -236,7 +221,6 @@ class PageWaiter(Waiter):
         """Use the page's own event loop."""
         self._at_end = at_end
         self._ffi = import_module("pyodide.ffi")
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -251,14 +235,6 @@ class PageWaiter(Waiter):
             )
         return self._ffi.run_sync(work)
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run ``work`` in the page's loop."""
-        import asyncio
-
-        task = asyncio.get_event_loop().create_task(_quietly(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def close(self) -> None:
         """Await ``at_end``; where Python cannot wait here, let it run."""
         if not self._closed and self._ffi.can_run_sync():
@@ -271,4 +247,8 @@ class PageWaiter(Waiter):
         """Let ``at_end`` run."""
         if not self._closed:
             self._closed = True
-            self.start(self._at_end())
+            import asyncio
+
+            task = asyncio.get_event_loop().create_task(self._at_end())
+            _ending.add(task)  # the loop itself does not keep it
+            task.add_done_callback(_ending.discard)

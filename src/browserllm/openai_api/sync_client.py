@@ -146,15 +146,14 @@ class Stream:
         """Made by `Completions.create`."""
         self._shared = shared
         self._stream = stream
-        self._dropped = weakref.finalize(self, _end, shared, stream)
-        self._dropped.atexit = False
+        self._ended = False
 
     def __next__(self) -> ChatCompletionChunk:
-        if self._dropped.alive:
+        if not self._ended:
             chunk = self._shared.run(_next(self._stream))
             if chunk is not None:
                 return chunk
-            self._dropped.detach()
+            self._ended = True
         raise StopIteration
 
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
@@ -178,17 +177,14 @@ class Stream:
 
     def close(self) -> None:
         """End the answer; nothing more comes. Safe to call at any time, more than once."""
-        if self._dropped.detach() is not None:
+        if not self._ended:
+            self._ended = True
             with suppress(Unavailable):  # a client that was closed has ended its answers
                 self._shared.run(self._stream.close())
 
 
 async def _next(stream: AsyncStream) -> ChatCompletionChunk | None:
     return await anext(stream, None)
-
-
-def _end(shared: _Shared, stream: AsyncStream) -> None:
-    shared.waiter.start(stream.close())
 
 
 class Models:
