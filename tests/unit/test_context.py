@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
+from browserllm.chat.context import tokens_of
 from browserllm.request import Prompt, build_request
 from browserllm.scripted import ScriptedHost
 from browserllm.stream import Delta, Draft
@@ -208,6 +209,13 @@ async def test_a_window_found_out_too_late_is_explained() -> None:
         await bl.Session(backend).send("long " * 250)
     assert isinstance(caught.value.__cause__, bl.ContextExceeded)
     assert backend.refused == 1
+    backend = Windowed(200, tells=False, counts=False, data=False)
+    with pytest.raises(
+        bl.ContextExceeded, match="the last turn alone is a prompt of 317 tokens: its largest"
+    ) as caught:
+        await bl.Session(backend).send("long " * 250)
+    assert str(caught.value.__cause__) == "too long"
+    assert backend.refused == 1
 
 
 def tool_of(size: int) -> bl.FunctionTool:
@@ -297,6 +305,8 @@ async def test_thinking_is_not_taken_for_a_part_of_the_prompt() -> None:
     chat = bl.Session(backend, context=bl.FailWhenFull())
     await talk(chat, 5, "a")
     assert len(backend.requests) == 5
+    parts: list[bl.ContentPart] = [bl.ReasoningPart(FILLING * 100), bl.TextPart("Yes.")]
+    assert tokens_of(bl.Message("assistant", parts)) == tokens_of(bl.Message("assistant", parts[1:])) < 10
 
 
 # Summaries
@@ -377,6 +387,19 @@ async def test_long_texts_are_cut_for_a_summary() -> None:
     assert text.startswith('user: see\nuser: (image)\nassistant calls look({"deep": true})\nresult: found')
     assert " ...\n" in text
     assert backend.refused == 0
+
+
+async def test_what_is_asked_for_a_summary_fits_the_window() -> None:
+    """What is dropped may be nearly all of it; then it is cut until it does."""
+    backend = Windowed(400)
+    chat = bl.Session(backend, context=bl.Summarize(max_tokens=8, reserve=20))
+    await chat.send("w " * 330)
+    reply = await chat.send("w " * 100)
+    assert (reply.warnings, backend.refused) == ([], 0)
+    asked = backend.requests[1].messages
+    assert system_of(backend.requests[1]).startswith("You summarise")
+    assert words(asked) <= 392
+    assert " ...\n" in asked[1].text
 
 
 async def test_a_stop_ends_a_summary() -> None:

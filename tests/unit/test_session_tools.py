@@ -467,7 +467,8 @@ async def test_leaving_before_a_tool_runs_keeps_it_from_running() -> None:
     chat.history.check()
 
 
-async def test_a_stop_reaches_an_approval_that_waits() -> None:
+@pytest.mark.parametrize("how", ["stop", "cancel"])
+async def test_a_stop_reaches_an_approval_that_waits(how: str) -> None:
     """Nobody answers it any more."""
     asked, cancelled = asyncio.Event(), asyncio.Event()
 
@@ -482,11 +483,42 @@ async def test_a_stop_reaches_an_approval_that_waits() -> None:
     turn = chat.stream("?")
     task = asyncio.ensure_future(turn.finish())
     await asked.wait()
-    turn.stop()
-    assert (await task).finish_reason == "cancelled"
+    if how == "stop":
+        turn.stop()
+        assert (await task).finish_reason == "cancelled"
+    else:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert cancelled.is_set()
     assert [content[:9] for content, _ in results_of(chat)] == ["cancelled"]
     chat.history.check()
+
+
+async def test_a_stop_within_a_hook_is_heard_after_it() -> None:
+    """Nothing is asked, nothing is run then."""
+
+    class Stopper(bl.Hooks):
+        where = ""
+
+        async def before_request(self, request: bl.ChatRequest) -> None:
+            self.at("request")
+
+        async def on_tool_call(self, call: bl.ToolCallPart) -> None:
+            self.at("call")
+
+        def at(self, where: str) -> None:
+            if where == self.where:
+                turn.stop()
+
+    stopper = Stopper()
+    for stopper.where, asked, left in (("request", 0, ""), ("call", 1, "uat")):
+        backend = bl.ScriptedBackend([[OSLO]])
+        chat = bl.Session(backend, tools=[weather], hooks=[stopper])
+        turn = chat.stream("?")
+        chunks = [chunk async for chunk in turn]
+        assert (turn.reply.finish_reason, len(backend.requests), roles(chat.history)) == ("cancelled", asked, left)
+        assert "ToolStarted" not in kinds(chunks)
 
 
 async def test_the_deadline_is_the_whole_turns() -> None:

@@ -199,8 +199,7 @@ class Turn:
         loop = asyncio.get_running_loop()
         while (running := conversation.running) is not None:
             conversation.must_be_idle()
-            if running.ended is None or running.ended.get_loop() is not loop:
-                break  # left behind by an event loop that is gone
+            assert running.ended is not None  # noqa: S101 (set with it)
             await asyncio.shield(running.ended)
         conversation.running = self
         self.loop, self.ended, self._halt = loop, loop.create_future(), loop.create_future()
