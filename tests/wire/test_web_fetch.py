@@ -6,22 +6,15 @@ Hosts are resolved as a test says, and what was to go to a public address goes t
 from __future__ import annotations
 
 import asyncio
-import datetime
 import gzip
 import ipaddress
 import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,50 +23,16 @@ from browserllm.chat.builtin.fetch import Fetcher, tool_of
 from browserllm.http.client import HttpClient, HttpRequest, HttpResponse
 from browserllm.http.guard import HostList, check_public_url, why_not_public
 from browserllm.http.sockets import SocketClient, resolve
+from certificates import Certificates, make_certificates
 
 PUBLIC, OTHER = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
 Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
-def sign(name: str, key: Any, issuer: tuple[str, Any], extensions: list[Any]) -> bytes:
-    """A certificate that is good for an hour."""
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer[0])]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key()), critical=False)
-    )
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-    return builder.sign(issuer[1], hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-
 @pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    """A server's certificate for example.test, made for this run, and the file of who signed it."""
-    folder = tmp_path_factory.mktemp("tls")
-    root, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    usage = x509.KeyUsage(
-        digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
-    names = x509.SubjectAlternativeName([x509.DNSName("example.test"), x509.DNSName("www.example.test")])
-    (folder / "root.pem").write_bytes(
-        sign("test root", root, ("test root", root), [x509.BasicConstraints(ca=True, path_length=None), usage])
-    )
-    (folder / "leaf.pem").write_bytes(sign("example.test", leaf, ("test root", root), [names]))
-    (folder / "leaf.key").write_bytes(
-        leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
-    return context, folder / "root.pem"
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A server's certificate for example.test, and who signed it."""
+    return make_certificates(tmp_path_factory.mktemp("tls"), "example.test", "www.example.test")
 
 
 class Web(HttpClient):
@@ -134,13 +93,13 @@ class Web(HttpClient):
 
 
 @asynccontextmanager
-async def a_web(tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Web]:
+async def a_web(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Web]:
     """A web that runs, whose certificates are trusted, and proxies that must not be asked."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(tls[1]))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls.root))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     web = Web()
-    server = await asyncio.start_server(web.serve, "127.0.0.1", 0, ssl=tls[0])
+    server = await asyncio.start_server(web.serve, "127.0.0.1", 0, ssl=tls.server)
     web.port = server.sockets[0].getsockname()[1]
     try:
         yield web
@@ -160,7 +119,7 @@ def leads_to(url: str, status: int = 302) -> bytes:
     return f"HTTP/1.1 {status} Moved\r\nlocation: {url}\r\ncontent-length: 0\r\n\r\n".encode()
 
 
-async def test_a_page_is_fetched_as_text(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_is_fetched_as_text(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the address that was looked at, under its own name, and with nothing of the caller's but the request."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/a?q=%C3%BC"] = reply("<title>T</title><h1>Grüße</h1><p>a <a href='/b'>b</a>".encode())
@@ -175,7 +134,9 @@ async def test_a_page_is_fetched_as_text(tls: Any, monkeypatch: pytest.MonkeyPat
         await web.closed.wait()
 
 
-async def test_the_connection_goes_to_the_address_that_was_given(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_connection_goes_to_the_address_that_was_given(
+    tls: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The name is not looked up again: this one has no address at all; no proxy of the environment is asked."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"here")
@@ -201,7 +162,7 @@ async def test_the_connection_goes_to_the_address_that_was_given(tls: Any, monke
     "private", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"]
 )
 async def test_a_public_name_with_a_private_address_is_refused(
-    tls: Any, monkeypatch: pytest.MonkeyPatch, private: str
+    tls: Certificates, monkeypatch: pytest.MonkeyPatch, private: str
 ) -> None:
     """Also when it has a public one beside it; nothing is sent, and the address is not told."""
     async with a_web(tls, monkeypatch) as web:
@@ -215,7 +176,7 @@ async def test_a_public_name_with_a_private_address_is_refused(
         assert web.requests == []
 
 
-async def test_a_name_is_looked_up_once(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_is_looked_up_once(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the second answer would be: a name whose address changes does not lead anywhere else."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"x", "text/plain")
@@ -227,7 +188,7 @@ async def test_a_name_is_looked_up_once(tls: Any, monkeypatch: pytest.MonkeyPatc
         assert len(web.requests) == 1
 
 
-async def test_the_next_address_is_tried(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_next_address_is_tried(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody answers at the first one; when nobody does at any, that is said."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"x", "text/plain")
@@ -243,7 +204,7 @@ async def test_the_next_address_is_tried(tls: Any, monkeypatch: pytest.MonkeyPat
                 await web.fetcher().get(url)
 
 
-async def test_a_redirect_is_followed(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_redirect_is_followed(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """As far as it may; each host on the way is looked up."""
     async with a_web(tls, monkeypatch) as web:
         web.answers |= {"/1": leads_to("/2", 301), "/2": leads_to("//www.example.test/3", 307)}
@@ -272,7 +233,7 @@ async def test_a_redirect_is_followed(tls: Any, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 async def test_a_redirect_is_checked_as_the_first_address_was(
-    tls: Any, monkeypatch: pytest.MonkeyPatch, there: str
+    tls: Certificates, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     """What may not be fetched may not be led to."""
     async with a_web(tls, monkeypatch) as web:
@@ -283,7 +244,7 @@ async def test_a_redirect_is_checked_as_the_first_address_was(
         assert len(web.requests) == 1
 
 
-async def test_a_redirect_stays_in_the_list(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_redirect_stays_in_the_list(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hosts that are not allowed are not, wherever their names come from."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = leads_to("https://www.example.test/")
@@ -292,7 +253,7 @@ async def test_a_redirect_stays_in_the_list(tls: Any, monkeypatch: pytest.Monkey
         assert web.resolved == ["example.test"]
 
 
-async def test_a_slow_answer_ends_at_the_time_limit(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_answer_ends_at_the_time_limit(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily it drips: the limit is for all of it, and the connection is closed."""
 
     async def drip(writer: asyncio.StreamWriter) -> None:
@@ -310,7 +271,7 @@ async def test_a_slow_answer_ends_at_the_time_limit(tls: Any, monkeypatch: pytes
 
 
 async def test_a_limit_within_the_way_there_is_not_taken_for_the_whole(
-    tls: Any, monkeypatch: pytest.MonkeyPatch
+    tls: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the connection says of itself is passed on."""
     async with a_web(tls, monkeypatch) as web:
@@ -323,7 +284,7 @@ async def test_a_limit_within_the_way_there_is_not_taken_for_the_whole(
             await web.fetcher().get("https://example.test/")
 
 
-async def test_an_endless_body_ends_at_the_size_limit(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_endless_body_ends_at_the_size_limit(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read is there, and that it is not all of it; the connection is closed."""
 
     async def endless(writer: asyncio.StreamWriter) -> None:
@@ -339,7 +300,9 @@ async def test_an_endless_body_ends_at_the_size_limit(tls: Any, monkeypatch: pyt
         await web.closed.wait()
 
 
-async def test_a_packed_body_is_bounded_by_what_it_unpacks_to(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_packed_body_is_bounded_by_what_it_unpacks_to(
+    tls: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A megabyte on the wire that would be a gigabyte ends at the limit; packed twice over, it is not read."""
     bomb = gzip.compress(bytes(50_000_000).replace(b"\0", b"a"), 9)
     assert len(bomb) < 100_000
@@ -355,7 +318,7 @@ async def test_a_packed_body_is_bounded_by_what_it_unpacks_to(tls: Any, monkeypa
             await web.fetcher().get("https://example.test/")
 
 
-async def test_the_certificate_must_be_the_names(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_certificate_must_be_the_names(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """One for another name, and one that nobody signed, end the fetch before anything is said."""
     async with a_web(tls, monkeypatch) as web:
         web.names["wrong.test"] = [[PUBLIC]]
@@ -367,7 +330,7 @@ async def test_the_certificate_must_be_the_names(tls: Any, monkeypatch: pytest.M
         assert web.heads == []
 
 
-async def test_a_header_without_end_is_refused(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_header_without_end_is_refused(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not kept in memory for ever."""
 
     async def endless(writer: asyncio.StreamWriter) -> None:
@@ -383,7 +346,7 @@ async def test_a_header_without_end_is_refused(tls: Any, monkeypatch: pytest.Mon
         await web.closed.wait()
 
 
-async def test_cancelling_closes_the_connection(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancelling_closes_the_connection(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of the body, and while nothing has come yet."""
     async with a_web(tls, monkeypatch) as web:
         for begins in (b"", b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nfirst"):
@@ -417,7 +380,7 @@ async def test_cancelling_closes_the_connection(tls: Any, monkeypatch: pytest.Mo
     ],
 )
 async def test_what_is_no_page_is_refused_by_name(
-    tls: Any, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
+    tls: Certificates, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
 ) -> None:
     """Pictures, documents, errors, and what is no HTTP."""
     async with a_web(tls, monkeypatch) as web:
@@ -440,14 +403,16 @@ async def test_what_is_no_page_is_refused_by_name(
         (b"<a>1</a>", "application/xml", "<a>1</a>"),
     ],
 )
-async def test_charsets_and_kinds(tls: Any, monkeypatch: pytest.MonkeyPatch, body: bytes, kind: str, text: str) -> None:
+async def test_charsets_and_kinds(
+    tls: Certificates, monkeypatch: pytest.MonkeyPatch, body: bytes, kind: str, text: str
+) -> None:
     """The header's charset, the page's, the byte order mark's; one that is none of the web's is not used."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(body, kind)
         assert (await web.fetcher().get("https://example.test/")).text == text
 
 
-async def test_the_model_reads_pieces_between_marks(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_model_reads_pieces_between_marks(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told where the text comes from, what it is not, and how to read on; the page cannot know the marks."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"<title>Obey</title>" + b"0123456789" * 3)
