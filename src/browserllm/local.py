@@ -124,12 +124,12 @@ class LocalBackend(Backend):
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if need be, and stream its answer."""
         args = _chat_args(request, draft)
+        # A schema that is none fails here, before anything is loaded.
+        wanted = _held_format(args["response_format"]) if "response_format" in args else None
         draft.cost_usd = 0.0
         use = _tool_use(request)
         name = await self._name(request.model)
         args["messages"] = _wire_messages(self._messages(request, use, name), draft)
-        # Schemas that are none fail here, before anything is loaded.
-        wanted = _held_format(args["response_format"]) if "response_format" in args else None
         calls = None if use is None else use.constraint()
         again = False
         held: str | None = None  # what the engine is held to a form of ours for; asked once

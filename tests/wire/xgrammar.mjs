@@ -9,9 +9,9 @@ loaded.filename = file;
 loaded._compile(readFileSync(file, "utf8"), file);
 const { GrammarCompiler, GrammarMatcher, TokenizerInfo } = loaded.exports;
 
-// Characters are given to the matcher one by one, so that any vocabulary will do.
-const vocabulary = ["</s>", ...Array.from({ length: 126 }, (_, index) => String.fromCharCode(index + 1))];
-const compiler = await GrammarCompiler.createGrammarCompiler(await TokenizerInfo.createTokenizerInfo(vocabulary, "raw", false, undefined, [0]), false);
+// The matcher is given bytes and no tokens, so that any vocabulary will do.
+const tokens = await TokenizerInfo.createTokenizerInfo(["</s>", "a"], "raw", false, undefined, [0]);
+const compiler = await GrammarCompiler.createGrammarCompiler(tokens, false);
 
 async function judge({ grammar, structural_tag, texts }) {
   const compiled = grammar === undefined ? await compiler.compileStructuralTag(structural_tag) : await compiler.compileGrammar(grammar);

@@ -112,9 +112,10 @@ class _Writer:
             self._count += 1
             name = self._known[key] = f"r{self._count}"
             body = self._body(schema)
-            if _is_name(body):
-                self._known[key] = body if "$ref" not in schema else name
-            self._rules[name] = body
+            if _is_name(body) and "$ref" not in schema:
+                self._known[key] = body
+            else:
+                self._rules[name] = body
         return self._known[key]
 
     def _body(self, schema: dict[str, Any]) -> str:

@@ -120,26 +120,20 @@ class Kinds:
     def _fits(self, value: Any, atoms: Sequence[Part]) -> bool:
         """Say whether a constant fits its type's keywords, as far as that is known without a validator."""
         kind = kind_of(value)
-        schema = self._of("number" if kind == "integer" else kind, atoms)
-        if isinstance(schema, bool):
-            return schema
-        if "enum" in schema:
-            return any(same(value, one) for one in schema["enum"])
         if kind == "string":
-            node = parse_pattern(schema.get("pattern", FORMATS.get(schema.get("format", ""), "")))
-            return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)) and matches(
-                node, value
-            )
+            least, most = counts(atoms, "minLength", "maxLength")
+            nodes = [self._pattern(part) for part in atoms if "pattern" in part.schema]
+            fits = all(node is None or matches(node, value) for node in nodes)
+            return fits and least <= len(value) and (most is None or len(value) <= most)
         if kind in {"integer", "number"}:
             number = Fraction(Decimal(str(value)))
-            least, most = bounds_of(schema)
+            least, most = bounds_of(_ends_of(atoms))
             return (
                 (least is None or number > least.value or (least.included and number == least.value))
                 and (most is None or number < most.value or (most.included and number == most.value))
-                and number % Fraction(Decimal(str(schema.get("multipleOf", number or 1)))) == 0
-                and (schema["type"] == "number" or kind == "integer")
+                and all(number % divisor == 0 for _, divisor in _divisors_of(atoms))
             )
-        if kind in {"array", "object"} and schema != {"type": kind}:
+        if kind in {"array", "object"} and self._of(kind, atoms) != {"type": kind}:
             self._note(atoms[0].path, "enum", "which lists and objects fit the other keywords is not looked at")
         return True
 
@@ -203,17 +197,7 @@ class Kinds:
         return max(least, most or 0) <= MAX_COUNTED
 
     def _number(self, kind: str, atoms: Sequence[Part]) -> Schema:
-        ends = {
-            name: choose(part.schema[name] for part in atoms if name in part.schema)
-            for name, choose in _ENDS.items()
-            if any(name in part.schema for part in atoms)
-        }
-        divisors = [
-            (part, Fraction(Decimal(str(part.schema["multipleOf"])))) for part in atoms if "multipleOf" in part.schema
-        ]
-        for part, divisor in divisors:
-            if divisor <= 0:
-                raise InvalidRequest(f"{part.path}.multipleOf={divisor} is not valid; use a number above 0")
+        ends, divisors = _ends_of(atoms), _divisors_of(atoms)
         whole = kind == "integer" or any(divisor.denominator == 1 for _, divisor in divisors)
         if whole:
             return self._whole(ends, divisors)
@@ -309,6 +293,28 @@ class Kinds:
         if not isinstance(part.schema.get("items", True), list):
             return part.at("items") if "items" in part.schema else Part(True, part.path)
         return part.at("additionalItems") if "additionalItems" in part.schema else Part(True, part.path)
+
+
+def _ends_of(atoms: Sequence[Part]) -> dict[str, Any]:
+    """Return the tightest of each kind of bound."""
+    return {
+        name: choose(part.schema[name] for part in atoms if name in part.schema)
+        for name, choose in _ENDS.items()
+        if any(name in part.schema for part in atoms)
+    }
+
+
+def _divisors_of(atoms: Sequence[Part]) -> list[tuple[Part, Fraction]]:
+    found: list[tuple[Part, Fraction]] = []
+    for part in atoms:
+        if "multipleOf" in part.schema:
+            found.append((part, Fraction(Decimal(str(part.schema["multipleOf"])))))
+            if found[-1][1] <= 0:
+                raise InvalidRequest(
+                    f"{part.path}.multipleOf={part.schema['multipleOf']!r} is not valid; use a number above 0",
+                    parameter="schema",
+                )
+    return found
 
 
 def counts(atoms: Sequence[Part], lower: str, upper: str) -> tuple[int, int | None]:

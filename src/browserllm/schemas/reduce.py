@@ -330,6 +330,8 @@ class _Reducer:
     def _stripped(self, part: Part) -> Part:
         """Return what a schema says itself."""
         known = _ATOMIC - _NOT_IN_DRAFT7 if self.draft7 else _ATOMIC
+        if known.issuperset(part.schema):
+            return part
         return self._made(part, {key: value for key, value in part.schema.items() if key in known}, "own")
 
     def _made(self, part: Part, schema: Any, kind: str = "") -> Part:

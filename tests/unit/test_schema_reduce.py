@@ -1,0 +1,303 @@
+"""Schemas as far as a grammar can hold a model to them: what is rewritten, what is left out, what is refused."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from browserllm.errors import InvalidRequest
+from browserllm.schemas.grammar import grammar_of_schema, written
+from browserllm.schemas.held import held_format, not_held
+from browserllm.schemas.reduce import reduce_schema
+
+TEXT = {"type": "string"}
+WHOLE = {"type": "integer"}
+
+
+def lost(schema: Any, **options: bool) -> list[str]:
+    """What is named as left out, or as held to although the schema does not say it (with a plus)."""
+    dropped = reduce_schema(schema, **options).dropped
+    return [f"{'+' if entry.excludes else ''}{entry.path}.{entry.keyword}" for entry in dropped]
+
+
+def exact(schema: Any) -> Any:
+    """The reduced schema, of which nothing was left out."""
+    reduced = reduce_schema(schema, close=False)
+    assert reduced.dropped == []
+    return reduced.schema
+
+
+def test_what_only_describes_is_no_loss() -> None:
+    """Titles, descriptions, defaults, examples and unknown words say nothing about what fits."""
+    described = {"title": "T", "description": "d", "default": 1, "examples": [1], "$comment": "c", "x-mine": {}}
+    assert exact({**described, "type": "integer"}) == WHOLE
+    assert exact(described) == {}
+    assert exact(True) == {}
+    assert exact({"type": "string", "format": "color"}) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"const": "a"}, {"enum": ["a"]}),
+        ({"type": ["string", "null"]}, {"anyOf": [{"type": "null"}, TEXT]}),
+        ({"type": "string", "enum": ["a", 1, "b"]}, {"enum": ["a", "b"]}),
+        ({"enum": [1, 2.5, 10], "minimum": 2, "type": ["integer", "number"]}, {"enum": [2.5, 10]}),
+        ({"enum": ["a", "bb"], "minLength": 2, "pattern": "^b"}, {"enum": ["bb"]}),
+        ({"enum": [1, True, "1"], "const": 1.0}, {"enum": [1]}),
+        ({"type": "integer", "exclusiveMinimum": 1, "maximum": 5.5}, {"type": "integer", "minimum": 2, "maximum": 5}),
+        ({"type": "integer", "minimum": -1e300, "maximum": 1e300}, WHOLE),
+        ({"type": "integer", "minimum": 1, "maximum": 30, "multipleOf": 10}, {"enum": [10, 20, 30]}),
+        ({"type": "number", "multipleOf": 1}, WHOLE),
+        ({"type": "integer", "multipleOf": 0.5}, WHOLE),
+        ({"allOf": [TEXT, {"minLength": 2}, {"maxLength": 9}]}, {"type": "string", "minLength": 2, "maxLength": 9}),
+        ({"allOf": [{"type": "number"}, WHOLE]}, WHOLE),
+        ({"oneOf": [TEXT, {"type": "null"}]}, {"anyOf": [TEXT, {"type": "null"}]}),
+        ({"anyOf": [TEXT, False, TEXT]}, TEXT),
+        ({"anyOf": [TEXT, True]}, {}),
+        ({"not": {"type": ["string", "number"]}, "type": ["string", "null"]}, {"type": "null"}),
+        ({"not": {"enum": ["a"]}, "enum": ["a", "b"]}, {"enum": ["b"]}),
+        ({"type": "array", "items": False}, {"type": "array", "maxItems": 0}),
+        ({"type": "array", "items": TEXT, "maxItems": 1, "uniqueItems": True},
+         {"type": "array", "items": TEXT, "maxItems": 1}),
+        ({"type": "array", "prefixItems": [TEXT], "items": False, "minItems": 1},
+         {"type": "array", "prefixItems": [TEXT], "minItems": 1, "maxItems": 1}),
+        ({"type": "object", "properties": {"a": TEXT}, "required": ["a", "b"], "patternProperties": {"^b$": WHOLE},
+          "additionalProperties": False},
+         {"type": "object", "properties": {"a": TEXT, "b": WHOLE}, "required": ["a", "b"],
+          "patternProperties": {"^b$": WHOLE}, "additionalProperties": False}),
+        ({"type": "object", "propertyNames": {"enum": ["x", "y"]}, "additionalProperties": WHOLE},
+         {"type": "object", "properties": {"x": WHOLE, "y": WHOLE}, "additionalProperties": False}),
+        ({"type": "object", "propertyNames": {"maxLength": 3}},
+         {"type": "object", "propertyNames": {"type": "string", "maxLength": 3}}),
+        ({"if": True, "then": TEXT, "else": WHOLE}, TEXT),
+        ({"if": False, "then": TEXT, "else": WHOLE}, WHOLE),
+    ],
+)  # fmt: skip
+def test_what_can_be_said_in_another_way_is(schema: Any, expected: Any) -> None:
+    """Nothing is lost of what a grammar can know."""
+    reduced = reduce_schema(schema, close=False)
+    assert reduced.schema == expected
+    assert [entry for entry in reduced.dropped if entry.keyword != "patternProperties"] == []
+
+
+def test_conditions_on_properties_become_ways() -> None:
+    """A property that needs another one: it is not there, or both are."""
+    schema = {"type": "object", "properties": {"a": TEXT, "b": TEXT}, "dependentRequired": {"a": ["b"]}}
+    without, with_both = exact(schema)["anyOf"]
+    assert without["properties"]["a"] is False
+    assert with_both["required"] == ["a", "b"]
+    old = {"$schema": "http://json-schema.org/draft-07/schema#", **schema, "dependencies": {"a": ["b"]}}
+    del old["dependentRequired"]
+    assert exact(old) == exact(schema)
+
+
+def test_references_of_all_kinds_are_followed() -> None:
+    """By pointer (with its escapes), by anchor, by id, by draft 7's names; what is beside one counts since 2019."""
+    schema = {
+        "$id": "https://example.org/root",
+        "type": "array",
+        "prefixItems": [
+            {"$ref": "#/$defs/a~1b%25"},
+            {"$ref": "#here"},
+            {"$ref": "other"},
+            {"$ref": "#/prefixItems/0"},
+            {"$ref": "#/x-own/0", "maximum": 5},
+        ],
+        "$defs": {"a/b%": {"const": 1}, "x": {"$anchor": "here", "const": 2}, "y": {"$id": "other", "const": 3}},
+        "x-own": [WHOLE],
+    }
+    first = exact(schema)["prefixItems"]
+    defs = exact(schema)["$defs"]
+    values = [defs[part["$ref"].rpartition("/")[2]] if "$ref" in part else part for part in first]
+    assert values == [{"enum": [1]}, {"enum": [2]}, {"enum": [3]}, {"enum": [1]}, {"type": "integer", "maximum": 5}]
+    old = {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"a": TEXT}}
+    old["properties"] = {"a": {"$ref": "#/definitions/a", "maxLength": 1}}
+    assert exact({**old, "type": "object"})["$defs"] == {"d0": TEXT}
+
+
+def test_a_schema_may_lie_in_itself() -> None:
+    """A tree of trees refers to itself, and its grammar has a rule for it."""
+    tree = {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#"}}}}
+    reduced = reduce_schema(tree)
+    (name,) = reduced.schema["$defs"]  # pyright: ignore
+    assert reduced.schema == {"$ref": f"#/$defs/{name}", "$defs": reduced.schema["$defs"]}  # pyright: ignore
+    assert "kids" in grammar_of_schema(reduced.schema)
+    narrowed = {"$defs": {"t": tree}, "$ref": "#/$defs/t", "required": ["kids"]}
+    assert reduce_schema(narrowed).schema
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"allOf": [{"$ref": "#"}]},
+        {"anyOf": [TEXT, {"$ref": "#"}]},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
+        {"type": "string", "anyOf": [{"minLength": 1}, {"$ref": "#"}]},
+    ],
+)
+def test_a_reference_that_never_ends_is_refused(schema: Any) -> None:
+    """Nothing could be checked against it."""
+    with pytest.raises(InvalidRequest, match=r"\$.* refers to itself without end"):
+        reduce_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"type": "array", "items": TEXT, "uniqueItems": True}, ["$.uniqueItems"]),
+        ({"type": "array", "contains": TEXT}, ["$.contains"]),
+        ({"type": "array", "maxItems": 10_000}, ["$.maxItems"]),
+        ({"type": "number", "multipleOf": 0.3}, ["$.multipleOf"]),
+        ({"type": "integer", "multipleOf": 1000}, ["$.multipleOf"]),
+        ({"type": "string", "maxLength": 500, "minLength": 2}, ["$.minLength", "$.maxLength"]),
+        ({"type": "string", "pattern": "^(?=a).*$"}, ["$.pattern"]),
+        ({"type": "string", "pattern": "^(ab)+$", "maxLength": 5}, ["$.maxLength"]),
+        ({"allOf": [{"pattern": "^a"}, {"pattern": "b$"}], "type": "string"}, ["$.allOf[1].pattern"]),
+        ({"type": "string", "format": "email"}, ["$.format"]),
+        ({"type": "string", "format": "date", "pattern": "^2"}, ["+$.format", "$.pattern"]),
+        ({"type": "string", "not": {"const": "a"}}, ["$.not"]),
+        ({"not": {"minLength": 1, "maxLength": 2}}, ["$.not"]),
+        ({"if": {"minLength": 1}, "then": {"pattern": "a"}}, ["$.if"]),
+        ({"oneOf": [{"minimum": 1}, {"maximum": 2}], "type": "integer"}, ["$.oneOf"]),
+        ({"$ref": "https://example.org/s"}, ["$.$ref"]),
+        ({"properties": {"a": {"not": {}}}, "required": ["a"], "type": "object"}, ["$.schema"]),
+        ({"type": "object", "properties": {"é": TEXT}, "additionalProperties": True}, ["$.additionalProperties"]),
+        ({"type": "object", "patternProperties": {"^a": TEXT}}, ["$.patternProperties"]),
+        ({"type": "object", "patternProperties": {"(?!a)": TEXT}, "additionalProperties": False},
+         ["$.patternProperties"] * 2),
+        ({"type": "object", "properties": {"a": TEXT}}, ["+$.additionalProperties"]),
+        ({"enum": [[1], [1, 2]], "minItems": 2}, ["$.enum"]),
+        ({"type": "object", "maxProperties": 9_000}, ["$.maxProperties"]),
+        ({"anyOf": [{"minimum": n} for n in range(9)], "oneOf": [{"maximum": n} for n in range(9)]},
+         ["$.anyOf", "$.oneOf"]),
+        ({"unevaluatedProperties": False, "anyOf": [{"properties": {"a": TEXT}}, {}]},
+         ["$.unevaluatedProperties", "+$.anyOf[0].additionalProperties"]),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_named(schema: Any, named: list[str]) -> None:
+    """With its path, its keyword and a reason."""
+    assert lost(schema) == named
+    assert all(entry.reason for entry in reduce_schema(schema).dropped)
+    grammar_of_schema(reduce_schema(schema).schema)
+
+
+def test_a_place_is_named_as_one_finds_it() -> None:
+    """The path goes through properties, lists and definitions."""
+    schema = {
+        "type": "object",
+        "properties": {"tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}}},
+        "additionalProperties": False,
+        "$defs": {"tag": {"type": "array", "uniqueItems": True}},
+    }
+    (entry,) = reduce_schema(schema).dropped
+    assert str(entry) == "$.$defs.tag.uniqueItems: a grammar does not remember what was written"
+
+
+def test_objects_are_closed_unless_they_say_otherwise() -> None:
+    """A model that may invent names does: only a schema's own word lets it."""
+    open_ones = [
+        {"type": "object"},
+        {"type": "object", "properties": {"a": TEXT}, "additionalProperties": True},
+        {"type": "object", "properties": {"a": TEXT}, "minProperties": 2},
+    ]
+    for schema in open_ones:
+        assert lost(schema) == []
+        assert reduce_schema(schema).schema.get("additionalProperties", True) is True  # pyright: ignore
+    declared = {"type": "object", "properties": {"a": TEXT}}
+    assert reduce_schema(declared).schema == {**declared, "additionalProperties": False}
+    assert reduce_schema(declared, close=False).schema == declared
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        5,
+        None,
+        [],
+        {"type": "text"},
+        {"type": [1]},
+        {"properties": []},
+        {"properties": {"a": 1}},
+        {"items": {"anyOf": {}}},
+        {"required": "a"},
+        {"minLength": "1"},
+        {"minimum": True},
+        {"pattern": 1},
+        {"multipleOf": 0, "type": "number"},
+        {"$ref": 1},
+        {"$ref": "#/$defs/nowhere"},
+        {"$ref": "#nowhere"},
+        {"enum": "a"},
+    ],
+)
+def test_what_is_no_schema_is_refused(schema: Any) -> None:
+    """The error says where, and what was there."""
+    with pytest.raises(InvalidRequest, match=r"\$"):
+        reduce_schema(schema)
+
+
+def test_depth_and_size_are_bounded() -> None:
+    """A schema as deep as it likes, and one with many ways to combine, end, and say that something was left out."""
+    deep: Any = TEXT
+    for _ in range(150):
+        deep = {"type": "array", "items": deep}
+    assert [entry.keyword for entry in reduce_schema(deep).dropped] == ["schema"]
+    wide = {"allOf": [{"anyOf": [{"minimum": a}, {"maximum": -a}]} for a in range(30)], "type": "integer"}
+    reduced = reduce_schema(wide)
+    assert {entry.keyword for entry in reduced.dropped} == {"anyOf"}
+    assert len(grammar_of_schema(reduced.schema)) < 100_000
+    again = {"$defs": {"a": {"type": "array", "prefixItems": [{"$ref": "#/$defs/b"}] * 50}, "b": TEXT}}
+    again["$ref"] = "#/$defs/a"  # pyright: ignore
+    assert len(grammar_of_schema(reduce_schema(again).schema)) < 20_000
+    assert sys.getrecursionlimit() > 500
+
+
+def test_a_grammar_is_small_for_ordinary_types() -> None:
+    """What is the same is written once, and basic rules only where they are used."""
+    address = {"type": "object", "properties": {"street": TEXT, "town": TEXT}, "required": ["street", "town"]}
+    schema = {"type": "object", "properties": {"home": address, "work": dict(address)}, "required": ["home", "work"]}
+    grammar = grammar_of_schema(reduce_schema(schema).schema)
+    assert grammar.count("street") == 1
+    assert grammar.startswith("root ::= ")
+    assert "number" not in grammar
+    assert grammar_of_schema({"type": "boolean"}) == 'root ::= boolean\nboolean ::= "true" | "false"\n'
+
+
+def test_values_are_written_in_their_shortest_form() -> None:
+    """As grammars have constants: whole numbers without a point, no exponent, no escape that is not needed."""
+    value = {"a": [1.0, 0.5, 1e-7, -2, True, None], 'é"\n': "\ud800😀"}
+    assert written(value) == '{"a":[1,0.5,0.0000001,-2,true,null],"é\\"\\n":"\\ud800😀"}'
+
+
+def test_a_response_format_becomes_a_grammar() -> None:
+    """OpenAI's shape, WebLLM's, a schema as text; what has no schema stays."""
+    grammar = {"type": "grammar", "grammar": grammar_of_schema(WHOLE)}
+    for given in (
+        {"type": "json_schema", "json_schema": {"name": "n", "schema": WHOLE}},
+        {"type": "json_schema", "schema": WHOLE},
+        {"type": "json_object", "schema": '{"type": "integer"}'},
+    ):
+        assert held_format(given) == (grammar, "")
+    for kept in ({"type": "json_object"}, {"type": "grammar", "grammar": 'root ::= "a"'}, {"type": "other"}):
+        assert held_format(kept).response_format is kept
+    for bad in (
+        {"type": "json_schema"},
+        {"type": "json_schema", "json_schema": 1},
+        {"type": "json_object", "schema": "{"},
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            held_format(bad)
+        assert caught.value.data["parameter"] == "response_format"
+
+
+def test_many_losses_are_told_in_short() -> None:
+    """Four are named, the others counted; what is held to beyond the schema is none."""
+    properties = {name: {"type": "array", "uniqueItems": True} for name in "abcdef"}
+    told = not_held(reduce_schema({"type": "object", "properties": properties}).dropped)
+    assert told.startswith("$.properties.a.uniqueItems: ")
+    assert told.endswith(", and 2 more")
+    assert not_held(reduce_schema({"type": "object", "properties": {"a": TEXT}}).dropped) == ""
