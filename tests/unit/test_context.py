@@ -393,7 +393,7 @@ async def test_what_is_asked_for_a_summary_fits_the_window() -> None:
     """What is dropped may be nearly all of it; then it is cut until it does."""
     backend = Windowed(400)
     chat = bl.Session(backend, context=bl.Summarize(max_tokens=8, reserve=20))
-    await chat.send("w " * 330)
+    await chat.send("w " * 350)
     reply = await chat.send("w " * 100)
     assert (reply.warnings, backend.refused) == ([], 0)
     asked = backend.requests[1].messages
