@@ -181,6 +181,14 @@ def test_texts_that_cannot_be_read_are_misfits(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_values_that_no_json_has_are_misfits() -> None:
+    """Half a character, and what holds itself."""
+    own: dict[str, Any] = {"label": "a", "children": []}
+    own["children"].append(own)
+    assert "cannot be read" in problems(output_type(Named), {"name": "\ud800"})[0]
+    assert "cannot be read" in problems(output_type(Tree), own)[0]
+
+
 def test_deep_values_are_read() -> None:
     """As deep as JSON of others is read at all."""
     made = output_type(Any)
@@ -205,6 +213,8 @@ def test_json_schemas_are_types() -> None:
     )
     assert (made.name, made.wrapped, made.schema["type"]) == ("City", False, "object")
     assert made.read('{"name": "Oslo"}') == {"name": "Oslo"}
+    with pytest.raises(Misfit, match="Expected `object`, got `integer`"):
+        made.read("5")
     assert problems(made, {"name": "O"}) == ["Expected at least 2 characters, got 1 - at `$.name`"]
 
 

@@ -66,9 +66,10 @@ def _inlined(schema: Schema) -> Schema:
 def _target(schema: Schema, pointer: str) -> Schema | None:
     found: Any = schema
     for part in pointer.removeprefix("#/").split("/") if pointer.startswith("#/") else [""]:
-        if not is_object(found) or part not in found:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if not is_object(found) or key not in found:
             return None
-        found = found[part]
+        found = found[key]
     return found if is_object(found) else None
 
 

@@ -134,6 +134,9 @@ def _paths(value: Any, wanted: set[int]) -> dict[int, str]:
 def _of_schema(given: Schema) -> OutputType[Any]:
     validator = Validator(given)
     schema = validator.schema
+    root, wrapped = rooted(schema)
+    if not wrapped:  # that it is an object may be said by nothing but this
+        validator = Validator(root)
 
     def convert(value: Any) -> Any:
         if problems := validator.problems(value):
@@ -175,8 +178,8 @@ class _MsgspecCheck:
     def __call__(self, value: Any) -> Any:
         try:
             return msgspec.convert(value, self._kind, strict=self._strict, str_keys=True, dec_hook=decode_model)
-        except RecursionError as error:
-            raise Misfit([Problem("$", "the value is nested too deeply")]) from error
+        except (RecursionError, UnicodeError) as error:  # deeper than any JSON that was read; half a character
+            raise Misfit([Problem("$", f"the value cannot be read: {error}")]) from error
         except msgspec.ValidationError as error:
             raise Misfit(self._problems(value, error)) from error
 
