@@ -158,6 +158,7 @@ async def test_parse_with_tools_gives_a_call_or_an_object() -> None:
     message = (await parse(messages=ASK, response_format=Person, tools=iter([WEATHER]))).choices[0].message
     assert message.tool_calls is not None
     assert (message.parsed, message.tool_calls[0].function.parsed_arguments) == (None, {"city": "Oslo"})
+    assert [tool.name for tool in backend.requests[0].tools] == ["weather"]
     assert backend.requests[0].response_format is not None
     assert backend.requests[0].response_format["json_schema"]["schema"]["required"] == ["name", "age"]
     completion = await parse(messages=ASK, response_format=Person, tools=[WEATHER])

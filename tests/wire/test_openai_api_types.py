@@ -241,6 +241,6 @@ def test_objects_of_the_sdk_go_in() -> None:
     assert read.request.messages[2] == bl.Message(
         "assistant", [bl.ReasoningPart("Hm."), bl.ToolCallPart("c1", "weather", "{}")]
     )
-    assert read.request.temperature is None
+    assert (read.request.temperature, read.request.max_tokens) == (None, None)
     assert (read.request.tools[0].name, read.request.tools[0].description) == ("Weather", "Tells the weather.")
     assert read.request.tools[0].parameters["required"] == ["city"]
