@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
@@ -253,7 +252,6 @@ def test_depth_and_size_are_bounded() -> None:
     again = {"$defs": {"a": {"type": "array", "prefixItems": [{"$ref": "#/$defs/b"}] * 50}, "b": TEXT}}
     again["$ref"] = "#/$defs/a"  # pyright: ignore
     assert len(grammar_of_schema(reduce_schema(again).schema)) < 20_000
-    assert sys.getrecursionlimit() > 500
 
 
 def test_a_grammar_is_small_for_ordinary_types() -> None:
@@ -301,3 +299,140 @@ def test_many_losses_are_told_in_short() -> None:
     assert told.startswith("$.properties.a.uniqueItems: ")
     assert told.endswith(", and 2 more")
     assert not_held(reduce_schema({"type": "object", "properties": {"a": TEXT}}).dropped) == ""
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "(a",
+            "a)",
+            "[a",
+            "[]",
+            "*a",
+            "a**",
+            "a{3,2}",
+            "a{2000}",
+            "^.{100}$",
+            "[b-a]",
+            r"[\d-z]",
+            "a$b",
+            "(^a)",
+            "a|(b$)",
+        ),
+        *(r"\p{L}", r"(a)\1", r"\bb", "(?=a)", "(?!a)", "(?<=a)", "(?i)a", r"\x4", r"\xzz", r"\u{110000}", r"\ud800"),
+        *(r"\c1", "\\", r"[\u0400-\u04ff]", r"[^\u0000-\u{10ffff}]", "a" * 3000, "(" * 50, "[^é]"),
+    ],
+)
+def test_a_pattern_that_no_grammar_holds_is_left_out(pattern: str) -> None:
+    """Never an end of the engine: what it does not know, and what is no expression at all, is named."""
+    assert lost({"type": "string", "pattern": pattern}) == ["$.pattern"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "does_not"),
+    [
+        ("^(ab){1,2}$", ["ab", "abab"], ["", "ababab", "xab"]),
+        ("^c?$|^x{2,}$", ["", "c", "xx", "xxxx"], ["x", "cc"]),
+        (r"^[\b\d\-z]\cA\0$", ["\b\x01\0", "5\x01\0", "-\x01\0"], ["a\x01\0"]),
+        (r"^\u{1F600}\v\f\r\n\t$", ["😀\v\f\r\n\t"], ["😀"]),
+        ("b", ["abc", "b"], ["ac", ""]),
+        ("^a{x}$", ["a{x}"], ["ax"]),
+        ("^(?<n>a)|(?:b)$", ["ax", "xb"], ["xax"]),
+    ],
+)
+def test_constants_are_held_against_patterns(pattern: str, fits: list[str], does_not: list[str]) -> None:
+    """Of listed values those remain that fit."""
+    assert exact({"enum": fits + does_not, "pattern": pattern}) == {"enum": fits}
+    assert reduce_schema({"enum": does_not, "pattern": pattern}).dropped[-1].reason == "nothing fits it"
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"pattern": "^[a-z]*$", "minLength": 2, "maxLength": 5}, True),
+        ({"pattern": "^[a-z]{3}$", "minLength": 1, "maxLength": 3}, True),
+        ({"pattern": "^(a|bc)?d+$", "minLength": 1}, True),
+        ({"pattern": "^a{2}$", "minLength": 3}, False),
+        ({"pattern": "^.*$", "maxLength": 65}, False),
+        ({"format": "uuid", "minLength": 36, "maxLength": 36}, True),
+        ({"format": "date", "maxLength": 5}, False),
+    ],
+)
+def test_lengths_are_held_to_beside_a_pattern_where_they_go_together(schema: dict[str, Any], expected: bool) -> None:
+    """A class that is repeated is repeated so often; lengths that the pattern has anyway change nothing."""
+    reduced = reduce_schema({"type": "string", **schema})
+    assert all(entry.excludes for entry in reduced.dropped) is expected
+    assert "string" not in grammar_of_schema(reduced.schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"required": ["a", "b"], "maxProperties": 1}, "schema"),
+        ({"minProperties": 2, "maxProperties": 1}, "schema"),
+        ({"properties": {"a": TEXT}, "additionalProperties": False, "minProperties": 2}, "schema"),
+        ({"propertyNames": False, "required": ["a"]}, "schema"),
+        ({"propertyNames": {"pattern": "^x"}, "required": ["a"]}, "schema"),
+        ({"propertyNames": {"anyOf": [{"const": "ab"}, {"minLength": 3}]}, "required": ["a"]}, "schema"),
+        ({"propertyNames": {"anyOf": [{"const": "a"}, {"minLength": 3}]}, "required": ["a"]}, "propertyNames"),
+        ({"propertyNames": {"maxLength": 2}, "patternProperties": {"a": TEXT}}, "patternProperties"),
+        ({"patternProperties": {"a": TEXT, "b": False}, "additionalProperties": False}, "patternProperties"),
+        ({"patternProperties": {"a": TEXT}, "required": ["a"], "additionalProperties": False}, "patternProperties"),
+        ({"patternProperties": {"a": TEXT}, "additionalProperties": WHOLE}, "patternProperties"),
+        ({"patternProperties": {"(?=a)": {}}, "required": ["b"], "additionalProperties": False}, "patternProperties"),
+    ],
+)  # fmt: skip
+def test_objects_that_cannot_be_held_to_are_named(schema: dict[str, Any], named: str) -> None:
+    """Those that nothing fits, and names that only a list could keep apart."""
+    reduced = reduce_schema({"type": "object", **schema})
+    assert named in [entry.keyword for entry in reduced.dropped]
+    grammar_of_schema(reduced.schema)
+
+
+@pytest.mark.parametrize(
+    ("ways", "apart"),
+    [
+        ([{"const": 1}, {"const": 2}], True),
+        ([{"const": 1}, {"enum": [1, 2]}], False),
+        ([{"const": 1}, {"type": "number"}], False),
+        ([{"const": 1}, {"type": "string"}], True),
+        ([WHOLE, {"type": "number"}], False),
+        ([{"type": "integer", "maximum": 1}, {"type": "integer", "minimum": 2}], True),
+        ([{"type": "integer", "maximum": 2}, {"type": "integer", "minimum": 2}], False),
+        ([{"type": ["string", "null"]}, {"type": "boolean"}], True),
+        ([{"properties": {"k": {"const": 1}}, "required": ["k"], "type": "object"},
+          {"properties": {"k": {"const": 2}}, "required": ["k"], "type": "object"}], True),
+        ([{"properties": {"k": {}}, "required": ["k"], "type": "object"},
+          {"properties": {"j": {}}, "type": "object"}], True),
+        ([{"properties": {"k": {}}, "required": ["k"], "type": "object"},
+          {"properties": {"k": False}, "type": "object"}], True),
+        ([{"properties": {"k": {}}, "type": "object"}, {"properties": {"j": {}}, "type": "object"}], False),
+        ([True, TEXT], False),
+        ([False, TEXT], True),
+        ([{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}], True),
+        ([{"$ref": "#/$defs/a"}, TEXT], False),
+    ],
+)  # fmt: skip
+def test_one_of_what_cannot_overlap_is_any_of_it(ways: list[Any], apart: bool) -> None:
+    """Types, constants, ranges and required properties tell; what is not known to be apart is named."""
+    found = lost({"oneOf": ways, "$defs": {"a": TEXT, "b": WHOLE}})
+    assert ("$.oneOf" not in found) is apart
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"$ref": "#/$defs/a", "unevaluatedProperties": False},
+         {"properties": {"x": TEXT}, "additionalProperties": False}),
+        ({"allOf": [{"$ref": "#/$defs/a"}], "properties": {"y": TEXT}, "unevaluatedProperties": False},
+         {"properties": {"y": TEXT, "x": TEXT}, "additionalProperties": False}),
+        ({"allOf": [{"additionalProperties": TEXT}], "unevaluatedProperties": False}, {"additionalProperties": TEXT}),
+        ({"allOf": [True, {"properties": {"x": TEXT}}], "unevaluatedProperties": WHOLE},
+         {"properties": {"x": TEXT}, "additionalProperties": WHOLE}),
+    ],
+)  # fmt: skip
+def test_what_was_not_looked_at_is_known_where_it_does_not_depend(schema: Any, expected: Any) -> None:
+    """``unevaluatedProperties`` sees through references and ``allOf``."""
+    defs = {"a": {"properties": {"x": TEXT}}}
+    assert exact({"type": "object", **schema, "$defs": defs}) == {"type": "object", **expected}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-Schema = dict[str, Any] | bool
+from .kinds import Schema, kind_of, same
 
 _MAX_DEPTH = 8
 
@@ -21,8 +21,6 @@ def disjoint(one: Schema, other: Schema, defs: dict[str, Schema], depth: int = 0
             return disjoint(target, beside, defs, depth + 1)
         if "anyOf" in schema:
             return all(disjoint(part, beside, defs, depth + 1) for part in schema["anyOf"])
-    from .kinds import kind_of, same
-
     if "enum" in one and "enum" in other:
         return not any(same(a, b) for a in one["enum"] for b in other["enum"])
     for schema, beside in ((one, other), (other, one)):

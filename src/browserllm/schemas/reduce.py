@@ -99,7 +99,7 @@ class _Reducer:
         self._names: dict[tuple[int, ...], str] = {}
         self._paths: dict[str, str] = {}
         self._defs: dict[str, Schema] = {}
-        self._kept: dict[int, tuple[Any, Any]] = {}
+        self._kept: dict[tuple[int, str], Any] = {}
         self._steps = 0
 
     def note(self, path: str, keyword: str, reason: str, excludes: bool = False) -> None:
@@ -338,12 +338,8 @@ class _Reducer:
         """Return a schema of ours in the place of another, the same one each time."""
         if isinstance(schema, bool):
             return Part(schema, part.path)
-        text = (id(part.schema), kind or json.dumps(schema, default=repr))
-        for kept, made in self._kept.get(hash(text), ()):
-            if kept == text:
-                return Part(made, part.path)
-        self._kept[hash(text)] = (*self._kept.get(hash(text), ()), (text, schema))
-        return Part(schema, part.path)
+        key = (id(part.schema), kind or json.dumps(schema, default=repr))
+        return Part(self._kept.setdefault(key, schema), part.path)
 
     def _used(self, schema: Schema) -> dict[str, Schema]:
         """Return the definitions that are referred to."""
