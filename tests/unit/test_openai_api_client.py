@@ -245,9 +245,11 @@ async def test_a_backend_is_opened_once_and_closed() -> None:
     with pytest.raises(bl.Unavailable) as caught:
         await create(messages=ASK)
     assert caught.value.reason == "closed"
-    given = bl.ScriptedBackend("Hi")
+    given = bl.ScriptedBackend([["Hi", HANG]])
     async with bl.AsyncClient(given) as client:
-        await client.chat.completions.create(messages=ASK)
+        stream = await client.chat.completions.create(messages=ASK, stream=True)
+    assert len(given.stopped) == 1
+    assert [chunk async for chunk in stream] == []
     assert not given.closed
     with pytest.raises(bl.Unavailable):
         await client.models.list()

@@ -105,7 +105,10 @@ class AsyncClient:
         return client
 
     async def close(self) -> None:
-        """Close what the client opened; safe to call more than once. Calls after that raise `Unavailable`."""
+        """End its streams and close what the client opened; safe to call more than once.
+
+        Calls after that raise `Unavailable`.
+        """
         await self._source.close()
 
     async def __aenter__(self) -> Self:
@@ -211,6 +214,7 @@ class AsyncCompletions:
         if read.stream:
             writer = ChunkWriter(include_usage=read.include_usage, warnings=read.warnings)
             stream = AsyncStream(backend.stream(read.request), read.request, writer)
+            self._source.streams.add(stream)
             await stream.begin()
             return stream
         return completion_of(await self._complete(backend, read), warnings=read.warnings)

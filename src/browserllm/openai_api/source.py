@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from ..backend import Backend
 from ..errors import InvalidRequest, Unavailable
@@ -12,6 +13,8 @@ from ..host import Host
 
 if TYPE_CHECKING:
     import asyncio
+
+    from .client import AsyncStream
 
 OpenBackend = Callable[[], AbstractAsyncContextManager[Backend]]
 """A function whose result gives a backend with ``async with``: every backend is one, and so is what
@@ -40,6 +43,7 @@ class Source:
                 f"backend={given!r} is not valid; use a backend, a function that opens one, or nothing for this device",
                 parameter="backend",
             )
+        self.streams: WeakSet[AsyncStream] = WeakSet()
         self._backend = given if isinstance(given, Backend) else None
         self._open = given if given is not None and not isinstance(given, Backend) else open_local
         self._opened: AbstractAsyncContextManager[Backend] | None = None
@@ -59,8 +63,10 @@ class Source:
         return self._backend
 
     async def close(self) -> None:
-        """Close what was opened; safe to call more than once."""
+        """End the streams that somebody still has, and close what was opened; safe to call more than once."""
         self._closed = True
+        for stream in list(self.streams):
+            await stream.close()
         async with self._opening():
             opened, self._opened = self._opened, None
             if opened is not None:
