@@ -180,6 +180,7 @@ class Deltas(bl.Backend):
         (Literal["red", "green"], '"red"', "red"),
         ({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}, '{"a": 1}', {"a": 1}),
         (dict[str, int], '{"a": 1}', {"a": 1}),
+        (dict[str, int], "Nothing: {}", {}),
         (Recipe | None, '{"value": null}', None),
     ],
 )
@@ -371,7 +372,7 @@ async def test_an_answer_that_was_cut_off_is_not_repaired() -> None:
         llm = play([TEXT[:-1]], finish_reason="length")
         with pytest.raises(bl.InvalidOutput, match=rf"cut off at {said}, .*raise max_tokens") as caught:
             await bl.generate(llm, "Pasta", output=Recipe, **options)
-        assert len(llm.requests) == 1 and caught.value.data["text"] == TEXT[:-1]
+        assert len(llm.requests) == caught.value.data["tries"] == 1 and caught.value.data["text"] == TEXT[:-1]
     assert await bl.generate(play(TEXT + " and", finish_reason="length"), "Pasta", output=Recipe) == PASTA
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(play("42", finish_reason="length"), "A number", output=int)
@@ -437,6 +438,10 @@ async def test_the_deadline_is_for_all_answers() -> None:
     first, second = llm.requests
     assert first.deadline_s == 0.2 and second.deadline_s is not None and 0 < second.deadline_s < 0.2
     assert stream.response.finish_reason == "cancelled"
+    llm = play(WRONG, TEXT)
+    with pytest.raises(bl.Timeout, match="in answer 2"):
+        await bl.generate(llm, "Pasta", output=Recipe, deadline_s=1e-9)
+    assert len(llm.requests) == 1
 
 
 async def test_a_backend_that_stops_by_itself_has_cancelled() -> None:

@@ -235,9 +235,9 @@ class ObjectStream(Generic[T]):
     async def aclose(self) -> None:
         """End the answer and wait until the backend has let go of it; safe to call at any time, more than once."""
         self._generation.stopped = True
-        if isinstance(self._values, AsyncGeneratorType) and self._values.ag_running:
-            if self._generation.stream is not None:
-                await self._generation.stream.aclose()
+        running = isinstance(self._values, AsyncGeneratorType) and self._values.ag_running
+        if running and self._generation.stream is not None:
+            await self._generation.stream.aclose()  # whoever waits for the next value gets the end
         else:
             await self._values.aclose()
         self._generation.ended = True
@@ -316,8 +316,6 @@ class _Generation:
     def _show(self) -> bool:
         """Take the value to be shown, unless that is shown already, or lacks what was shown."""
         value = self._reader.value
-        if value is MISSING:
-            return False
         only_grew = self._first and self._reader.starts == 1 and not self._reader.whole
         if not only_grew and self.shown is not MISSING and (value == self.shown or not grows(self.shown, value)):
             return False
@@ -362,6 +360,7 @@ class _Generation:
                 f"{times} not of the type {self.form.output.name!r} (mode {self.form.mode!r}): {said[:500]}. "
                 "Allow more repairs, make the type simpler or say more of it in the prompt, or ask a larger model",
                 response,
+                tries=tries,
             )
         request = self.form.again(request, response, misfit)
         if self.request.deadline_s is None:
@@ -376,7 +375,9 @@ class _Generation:
         if response.finish_reason == "length":
             limit = "its limit" if self.request.max_tokens is None else f"max_tokens={self.request.max_tokens}"
             return self._invalid(
-                f"the answer was cut off at {limit}, before the {name!r} was whole; raise max_tokens", response
+                f"the answer was cut off at {limit}, before the {name!r} was whole; raise max_tokens",
+                response,
+                tries=len(self._problems) + 1,
             )
         if response.finish_reason == "content_filter":
             return ContentFiltered(f"a safety filter ended the answer before the {name!r} was whole; ask otherwise")
@@ -392,14 +393,14 @@ class _Generation:
             data={"deadline_s": deadline_s},
         )
 
-    def _invalid(self, message: str, response: ChatResponse) -> InvalidOutput:
+    def _invalid(self, message: str, response: ChatResponse, *, tries: int) -> InvalidOutput:
         problems = self._problems[-1] if self._problems else []
         return InvalidOutput(
             message,
             data={
                 "problems": [{"path": problem.path, "message": problem.message} for problem in problems],
                 "text": _text_of(response)[:_SHOWN_CHARS],
-                "tries": len(self._problems),
+                "tries": tries,
                 "mode": self.form.mode,
             },
         )

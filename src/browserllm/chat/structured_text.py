@@ -86,10 +86,10 @@ class AnswerReader(Generic[T]):
         value = self._partial.value
         if value is not MISSING:
             value = self.output.unwrap(value, MISSING)
-        changed = value is not MISSING and value != self.value
-        if changed:
-            self.value = value
-        return changed
+        if value is MISSING:
+            return False
+        self.value = value
+        return True
 
     def _try(self, text: str) -> bool:
         """Say whether a JSON text is of the type, and note it."""
@@ -112,8 +112,6 @@ class AnswerReader(Generic[T]):
 
 def grows(before: Any, after: Any) -> bool:
     """Say whether a value holds all of an earlier one: texts go on, lists and objects have more, the rest stays."""
-    if before is MISSING:
-        return True
     if type(before) is not type(after):
         return False
     if isinstance(before, str):
