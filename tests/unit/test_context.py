@@ -309,6 +309,30 @@ async def test_thinking_is_not_taken_for_a_part_of_the_prompt() -> None:
     assert tokens_of(bl.Message("assistant", parts)) == tokens_of(bl.Message("assistant", parts[1:])) < 10
 
 
+async def test_room_made_in_vain_is_given_back() -> None:
+    """A prompt that is refused again, whatever goes, was not too long; it is asked once more, and no more."""
+    backend = Windowed(4000, tells=False, data=False)
+    chat = bl.Session(backend)
+    await talk(chat, 5)
+    backend.window = 1
+    with pytest.raises(bl.ContextExceeded, match="too long"):
+        await talk(chat, 1)
+    assert (backend.refused, chat.history.start) == (2, 0)
+
+
+async def test_what_is_known_of_a_prompt_is_forgotten_with_it() -> None:
+    """An edited message has another length."""
+    backend = Windowed(200)
+    chat = bl.Session(backend, context=bl.DropOldest(reserve=20))
+    await chat.send("short")
+    turn = chat.edit(0, "long " * 160)
+    async for chunk in turn:
+        if chunk.text:
+            turn.stop()
+    await chat.send("and now to " + FILLING)
+    assert (backend.refused, chat.history.start) == (0, 2)
+
+
 # Summaries
 
 
@@ -357,6 +381,9 @@ async def test_another_model_can_summarise() -> None:
     await talk(chat, 14)
     assert other.requests[0].model == "small"
     assert len(chat.history.summary) == 80
+    chat = bl.Session(Windowed(200), context=bl.Summarize(backend=other, max_tokens=1000, reserve=20))
+    await talk(chat, 8)
+    assert other.requests[-1].max_tokens == 45, "of a small window it is a quarter"
     assert system_of(backend.requests[-1]).startswith("Summary of the conversation until now:\nlong")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import AsyncGenerator
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.scripted import HANG, ScriptedHost
+from browserllm.stream import Delta, Draft
 from unit.interruptible import Interruptible
 
 
@@ -98,6 +100,8 @@ async def test_requests_carry_the_session() -> None:
     request = backend.requests[0]
     assert (request.metadata, request.max_tokens, request.model) == ({"session": "mine", "user": "v"}, 3, "m")
     assert bl.Session(backend).id != bl.Session(backend).id
+    await chat.send("Hi", metadata={"session": "another"})
+    assert backend.requests[1].metadata["session"] == "another"
 
 
 @pytest.mark.parametrize(
@@ -396,6 +400,40 @@ async def test_a_restarted_answer_is_told_where_it_happens() -> None:
     assert texts(chat.history.messages) == ["u:1?", "a:whole"]
 
 
+class Passing(bl.Backend):
+    """Tells of what it passed over, and thinks much; it is not to be asked to count."""
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        draft.route += [bl.Hop(reason="no adapter", engine="webllm"), bl.Hop(reason="offline", backend="cloud")]
+        draft.warn("seed", "left out")
+        draft.usage = bl.Usage(prompt_tokens=20, completion_tokens=1000, reasoning_tokens=990)
+        if request.messages[-1].role == "user":
+            draft.cost_usd = 0.5
+            yield bl.ToolCallDelta(sequence=0, id="1", name="nothing")
+        else:
+            yield "Done."
+
+    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+        return bl.BackendFacts(leaves_device=False, needs_network=False, context_window=400)
+
+    async def count_tokens(self, prompt: Any, *, model: str | None = None) -> int | None:
+        raise AssertionError("nothing is near the limit")
+
+
+async def test_what_rounds_tell_is_put_together() -> None:
+    """A warning once, the cost only where all of it is known; hooks hear of backends, and not of engines."""
+    told: list[str | None] = []
+
+    class Watcher(bl.Hooks):
+        async def on_fallback(self, hop: bl.Hop) -> None:
+            told.append(hop.backend)
+
+    reply = await bl.Session(Passing(), hooks=[Watcher()], max_tokens=50).send("?")
+    assert (reply.text, [warning.parameter for warning in reply.warnings]) == ("Done.", ["seed"])
+    assert told == ["cloud", "cloud"], "of each answer"
+    assert (reply.cost_usd, reply.usage.reasoning_tokens, reply.reasoning) == (None, 1980, "")
+
+
 # Going back
 
 
@@ -408,7 +446,8 @@ async def test_retry_answers_the_last_question_again() -> None:
     with pytest.raises(bl.Unavailable):
         await chat.retry()
     assert texts(chat.history.messages) == ["u:1?", "a:One.", "u:2?", "a:Two."]
-    assert (await chat.retry(temperature=1)).text == "Deux."
+    reply = await chat.retry(temperature=1)
+    assert (reply.text, chat.history.usage[1]) == ("Deux.", reply.usage)
     assert texts(chat.history.messages) == ["u:1?", "a:One.", "u:2?", "a:Deux."]
     assert texts(backend.requests[-1].messages) == ["u:1?", "a:One.", "u:2?"]
     assert backend.requests[-1].temperature == 1
@@ -479,6 +518,11 @@ async def test_a_turn_that_was_made_before_another_one_is_checked_again() -> Non
     with pytest.raises(bl.InvalidRequest, match="turn 1 is out of range"):
         await late
     assert texts(chat.history.messages) == ["u:1?", "a:One."]
+    late = chat.stream("x")
+    chat.backend, chat.tools = bl.ScriptedBackend([[bl.ToolCallPart("1", "look")]]), [bl.Tool("look")]
+    await chat.send("look?")
+    with pytest.raises(bl.InvalidRequest, match=r"before the results of the calls \['1'\]"):
+        await late
 
 
 # Settings, backends, stores

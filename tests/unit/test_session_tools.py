@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from typing import Any
 
@@ -159,12 +160,13 @@ async def test_a_tool_that_hangs_is_given_up() -> None:
     assert results_of(chat) == [("own took longer than 0.02 s", True)]
 
 
-async def test_nobody_waits_for_a_tool_that_does_not_listen() -> None:
-    """It goes on by itself; the turn does not."""
+@pytest.mark.parametrize(("own_s", "session_s"), [(None, 0.01), (0.01, None)])
+async def test_nobody_waits_for_a_tool_that_does_not_listen(own_s: float | None, session_s: float | None) -> None:
+    """It goes on by itself; the turn does not, whosever the limit is."""
     release = asyncio.Event()
     ended = asyncio.Event()
 
-    @bl.tool
+    @bl.tool(timeout_s=own_s)
     async def deaf() -> None:
         while not release.is_set():
             try:
@@ -174,7 +176,7 @@ async def test_nobody_waits_for_a_tool_that_does_not_listen() -> None:
         ended.set()
         raise RuntimeError("nobody hears this")
 
-    chat = bl.Session(bl.ScriptedBackend([[call("deaf")], "Too slow."]), tools=[deaf], tool_timeout_s=0.01)
+    chat = bl.Session(bl.ScriptedBackend([[call("deaf")], "Too slow."]), tools=[deaf], tool_timeout_s=session_s)
     assert (await chat.send("?")).text == "Too slow."
     assert results_of(chat) == [("deaf took longer than 0.01 s", True)]
     assert not ended.is_set()
@@ -428,6 +430,7 @@ async def test_stopping_in_the_middle_of_a_tool(how: str) -> None:
             await task
     else:
         await turn.aclose()
+        assert turn.done
         assert (await task).finish_reason == "cancelled"
     assert cancelled.is_set()
     assert [(content[:9], is_error) for content, is_error in results_of(chat)] == [
@@ -450,6 +453,40 @@ async def test_leaving_while_a_tool_runs() -> None:
     assert cancelled.is_set()
     assert [is_error for _, is_error in results_of(chat)] == [True, False]
     assert (await chat.send("2?")).text == "On."
+
+
+async def test_a_tool_that_had_ended_when_the_loop_was_left_has_its_result() -> None:
+    """Though nobody looked at it any more."""
+    chat = bl.Session(bl.ScriptedBackend([[OSLO, ROME], "On."]), tools=[weather])
+    async with chat.stream("?") as turn:
+        async for chunk in turn:
+            if isinstance(chunk, bl.ToolDone):
+                break
+    assert results_of(chat) == [("rain in Oslo", False), ("rain in Rome", False)]
+
+
+async def test_what_fails_when_it_is_stopped_has_stopped() -> None:
+    """A hook that cannot end well is not reported as a failure that nobody saw."""
+    lost: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: lost.append(context))
+    asked = asyncio.Event()
+
+    async def wait(made: bl.ToolCallPart) -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("the window is gone")
+
+    chat = bl.Session(bl.ScriptedBackend([[OSLO]]), tools=[weather], hooks=[wait])
+    turn = chat.stream("?")
+    task = asyncio.ensure_future(turn.finish())
+    await asked.wait()
+    turn.stop()
+    assert (await task).finish_reason == "cancelled"
+    await asyncio.sleep(0)
+    gc.collect()
+    assert lost == []
 
 
 async def test_leaving_before_a_tool_runs_keeps_it_from_running() -> None:
@@ -532,9 +569,18 @@ async def test_the_deadline_is_the_whole_turns() -> None:
         ["the turn was cut off after 0.05 s"],
     )
     assert cancelled.is_set()
-    left = backend.requests[0].deadline_s
-    assert left is not None
-    assert 0 < left <= 0.05
+
+    @bl.tool
+    async def wait() -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while loop.time() == began:
+            await asyncio.sleep(0)
+
+    backend = bl.ScriptedBackend([[call("wait")], "Done."])
+    assert (await bl.Session(backend, tools=[wait]).send("?", deadline_s=60)).text == "Done."
+    first, second = [request.deadline_s or 0 for request in backend.requests]
+    assert 0 < second < first <= 60
 
 
 # Tools of the program's own

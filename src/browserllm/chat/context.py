@@ -65,19 +65,14 @@ class Gauge:
         window: int | None,
         reserve: int | None,
         known: Known | None = None,
-        exceeded: bool = False,
     ) -> None:
-        """``request_of`` makes the request that a history comes to, ``window`` counts prompt and answer.
-
-        ``exceeded`` says that the backend has refused that request, whatever the numbers are.
-        """
+        """``request_of`` makes the request that a history comes to, ``window`` counts prompt and answer."""
         self.backend = backend
         self.request_of = request_of
         self.window = window
         self.reserve = reserve
         self.spent: list[ChatResponse] = []
         self.warnings: list[ChatWarning] = []
-        self.exceeded = exceeded
         self._known = known
 
     def room(self, history: History) -> int | None:
@@ -130,9 +125,8 @@ class Gauge:
         fixed = sum(map(tokens_of, request.messages)) + _tokens_of_rest(request) - sent
         total = await self.tokens(history)
         room = self.room(history)
-        # Where it was too much all the same, or nobody knows the window, all that is known is that it was too much.
-        room = max(total - 1 if room is None or self.exceeded else min(room, total), 1)
-        limit = max(room - extra, 1)
+        # Where a backend has refused it, it was too much, whatever the window is.
+        limit = max((total if room is None else min(room, total)) - extra, 1)
         start = starts[-1]
         for each in starts:
             tokens = (fixed + sum(tokens for tokens, _ in sizes[each:])) * total / max(fixed + sent, 1)
@@ -140,9 +134,7 @@ class Gauge:
                 start = each
                 break
         for each in starts:
-            shorter = _from(history, each)
-            fits = _size_of(self.request_of(shorter)) <= _MAX_BYTES
-            if each >= start and fits and await self.tokens(shorter) <= limit:
+            if each >= start and await self.tokens(_from(history, each)) <= limit:
                 return each
         return await self._unless_too_large(_from(history, starts[-1]))
 

@@ -286,7 +286,6 @@ class Turn:
             window=min((window for window in windows if window is not None), default=None),
             reserve=setup.context.reserve,
             known=self._known,
-            exceeded=self._exceeded is not None,
         )
 
     def _request_of(self, history: History) -> ChatRequest:
