@@ -193,6 +193,14 @@ async def test_any_type_will_do(output: Any, text: str, value: Any) -> None:
     assert values[-1:] == [value]
 
 
+async def test_what_stands_beside_a_wrapped_value_is_not_shown() -> None:
+    """Nor does it show the value once more; it is a reason to ask again."""
+    llm = play(['{"value": [1], "no', 'te": "a', 'b"}'], '{"value": [1, 2]}')
+    stream = bl.stream_generate(llm, "Numbers", output=list[int])
+    assert await shown(stream) == [[1], [1, 2]]
+    assert (await stream.finish()).repairs == 1
+
+
 async def test_thoughts_fences_and_sentences_are_no_part_of_it() -> None:
     """JSON in thoughts is neither shown nor taken, however the thinking was begun; what comes after is left alone."""
     other = '{"title": "No", "minutes": 1, "steps": []}'

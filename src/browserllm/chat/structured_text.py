@@ -83,10 +83,10 @@ class AnswerReader(Generic[T]):
         self.starts += 1
 
     def _look(self) -> bool:
-        value = self._partial.value
-        if value is not MISSING:
-            value = self.output.unwrap(value, MISSING)
-        if value is MISSING:
+        whole = self._partial.value
+        value = MISSING if whole is MISSING else self.output.unwrap(whole, MISSING)
+        # Beside a wrapped value other fields may come, which are not shown.
+        if value is MISSING or (self.output.wrapped and value == self.value):
             return False
         self.value = value
         return True
