@@ -12,10 +12,11 @@ import json
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from ..errors import InvalidRequest
-from .kinds import KINDS, Kinds, Schema, types_of, union
+from .kinds import Kinds, Schema, types_of, union
+from .negation import negated
 from .overlap import disjoint
 from .references import Part, References, record
 
@@ -215,7 +216,7 @@ class _Reducer:
                 ways = [part.at(name, index) for index in range(len(schema[name]))]
                 choices.append(_Choice(ways, f"{part.path}.{name}", name == "oneOf"))
         if "not" in schema:
-            self._flatten_not(part.at("not"), atoms)
+            self._flatten_not(part.at("not"), atoms, choices)
         if "if" in schema and ("then" in schema or "else" in schema):
             self._flatten_if(part, followed, atoms, choices)
         for name in ("dependencies",) if self.draft7 else ("dependentRequired", "dependentSchemas"):
@@ -228,30 +229,17 @@ class _Reducer:
                 elif "all" not in known:
                     atoms.append(self._made(part, {**known, _LEFT[name]: schema[name]}))
 
-    def _flatten_not(self, part: Part, atoms: list[Part]) -> None:
-        """Rewrite what must not be, where that is known."""
-        schema = part.schema
-        inner: dict[str, Any] = {}
-        if isinstance(schema, dict):
-            inner = {
-                key: value
-                for key, value in cast("dict[str, Any]", schema).items()
-                if key in _ATOMIC or key in _COMPOSITE
-            }
-        if schema is True or (schema is not False and not inner and not self._is_reference(schema)):
-            atoms.append(Part(False, part.path))
-        elif schema is False:
+    def _flatten_not(self, part: Part, atoms: list[Part], choices: list[_Choice]) -> None:
+        """Rewrite what must not be as the ways not to be it, where they are known."""
+        values = _listed(part.schema)
+        if values is not None:
+            atoms.append(self._made(part, {"not": values}))
             return
-        elif set(inner) == {"type"} and "integer" not in types_of(inner):
-            left = [name for name in KINDS if name not in types_of(inner) and name != "integer"]
-            atoms.append(self._made(part, {"type": left} if left else False))
-        elif set(inner) == {"required"} and len(inner["required"]) == 1:
-            (name,) = inner["required"]
-            atoms.append(self._made(part, {"type": "object", "properties": {name: False}}))
-        elif set(inner) in ({"const"}, {"enum"}):
-            atoms.append(self._made(part, {"not": inner.get("enum", [inner.get("const")])}))
-        else:
+        ways = negated(part)
+        if ways is None:
             self.note(part.path.rpartition(".")[0], "not", "what must not be cannot be told from what may")
+        else:
+            choices.append(_Choice([self._made(part, way) for way in ways], part.path, False))
 
     def _flatten_if(self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice]) -> None:
         condition = part.schema["if"]
@@ -259,8 +247,16 @@ class _Reducer:
             name = "else" if condition is False else "then"
             if name in part.schema:
                 self._flatten(part.at(name), followed, atoms, choices)
-        elif any(part.schema.get(name, True) not in (True, {}) for name in ("then", "else")):
+            return
+        then, other = part.schema.get("then", True), part.schema.get("else", True)
+        if then in (True, {}) and other in (True, {}):
+            return
+        ways = negated(part.at("if"))
+        if ways is None:
             self.note(part.path, "if", "what follows from a condition cannot be told before it is met")
+            return
+        found: list[Any] = [{"allOf": [condition, then]}, *({"allOf": [way, other]} for way in ways)]
+        choices.append(_Choice([self._made(part, way) for way in found], f"{part.path}.if", False))
 
     def _dependency(self, part: Part, key: str) -> _Choice:
         """Return the two ways to do justice to it: the property is not there, or what it asks for is."""
@@ -403,6 +399,12 @@ def check(part: Part) -> None:
         if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
             raise InvalidRequest(f"{part.path}.{key}={value!r} is not valid in a JSON Schema", parameter="schema")
     types_of(schema, part.path)
+
+
+def _listed(schema: Any) -> list[Any] | None:
+    """Return the values of a schema that does nothing but list them."""
+    names = set(record(schema) or ())
+    return schema.get("enum", [schema.get("const")]) if names in ({"enum"}, {"const"}) else None
 
 
 def _names_in(schema: Schema) -> set[str]:
