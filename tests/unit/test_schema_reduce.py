@@ -266,6 +266,18 @@ def test_depth_and_size_are_bounded() -> None:
     for _ in range(150):
         deep = {"type": "array", "items": deep}
     assert [entry.keyword for entry in reduce_schema(deep).dropped] == ["schema"]
+    for word in ("allOf", "anyOf", "not", "if", "properties", "unevaluatedProperties"):
+        nested: Any = {"type": "array", "uniqueItems": True}
+        for _ in range(900):
+            nested = {
+                "allOf": {"allOf": [nested]},
+                "anyOf": {"anyOf": [nested, TEXT]},
+                "not": {"not": nested},
+                "if": {"if": nested, "then": nested},
+                "properties": {"not": {"properties": {"a": nested}}},
+                "unevaluatedProperties": {"allOf": [nested], "unevaluatedProperties": False},
+            }[word]
+        assert reduce_schema(nested).dropped, word
     wide = {"allOf": [{"anyOf": [{"minimum": a}, {"maximum": -a}]} for a in range(30)], "type": "integer"}
     reduced = reduce_schema(wide)
     assert {entry.keyword for entry in reduced.dropped} == {"anyOf"}

@@ -10,6 +10,7 @@ from .references import Part, record
 
 _WORDLESS = frozenset({"title", "description", "default", "examples", "$comment", "deprecated"})
 _MAX_WAYS = 16
+_MAX_DEPTH = 100
 
 
 def negated(part: Part) -> list[Any] | None:
@@ -17,6 +18,8 @@ def negated(part: Part) -> list[Any] | None:
     schema = part.schema
     if isinstance(schema, bool):
         return [] if schema else [True]
+    if part.path.count(".") > _MAX_DEPTH:
+        return None
     ways: list[Any] = []
     for keyword in schema:
         if keyword in _WORDLESS:

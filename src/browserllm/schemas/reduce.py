@@ -202,6 +202,9 @@ class _Reducer:
                 f"{part.path} refers to itself without end: no value can be checked against it", parameter="schema"
             )
         followed = (*followed, id(schema))
+        if len(followed) > MAX_DEPTH:
+            self.note(part.path, "schema", "it lies too deep")
+            return
         if any(name in schema for name in _REFERENCES):
             target = self._target(part)
             if target is not None:
@@ -239,7 +242,7 @@ class _Reducer:
         if ways is None:
             self.note(part.path.rpartition(".")[0], "not", "what must not be cannot be told from what may")
         else:
-            choices.append(_Choice([self._made(part, way) for way in ways], part.path, False))
+            choices.append(self._ways(part, ways, part.path))
 
     def _flatten_if(self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice]) -> None:
         condition = part.schema["if"]
@@ -256,7 +259,10 @@ class _Reducer:
             self.note(part.path, "if", "what follows from a condition cannot be told before it is met")
             return
         found: list[Any] = [{"allOf": [condition, then]}, *({"allOf": [way, other]} for way in ways)]
-        choices.append(_Choice([self._made(part, way) for way in found], f"{part.path}.if", False))
+        choices.append(self._ways(part, found, f"{part.path}.if"))
+
+    def _ways(self, part: Part, ways: list[Any], path: str) -> _Choice:
+        return _Choice([self._made(part, way, f"{path} {at}") for at, way in enumerate(ways)], path, False)
 
     def _dependency(self, part: Part, key: str) -> _Choice:
         """Return the two ways to do justice to it: the property is not there, or what it asks for is."""
@@ -273,7 +279,7 @@ class _Reducer:
         schema = part.schema
         if isinstance(schema, bool):
             return {}
-        if id(schema) in followed or any(key in schema for key in _DEPENDS):
+        if id(schema) in followed or len(followed) > MAX_DEPTH or any(key in schema for key in _DEPENDS):
             return None
         rest = _LEFT[name]
         if (rest in schema and not isinstance(schema[rest], list)) or (followed and name in schema):
