@@ -220,9 +220,7 @@ class Turn:
         self._rounds = sum(bool(message.tool_calls) for message in self._history.turns[-1])
         known = self.conversation.known
         if known is not None and known.count <= len(messages):
-            # What was known holds while what it was known of is still there.
-            same = messages[known.count - 1] is self._before.messages[known.count - 1]
-            self._known = known if same else None
+            self._known = known  # what it was known of is still there: it ends with an answer, a cut with a question
 
     def _deadline(self) -> None:
         # An answer that runs has a deadline of its own, for the same moment.
