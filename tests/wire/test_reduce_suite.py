@@ -28,7 +28,7 @@ from browserllm.schemas.grammar import grammar_of_schema, written
 from browserllm.schemas.reduce import Dropped, Reduced, reduce_schema
 from browserllm.schemas.validate import Validator
 from browserllm.toolcalls.constraint import tool_constraint
-from browserllm.toolcalls.formats import format_for
+from browserllm.toolcalls.formats import FORMATS, FormatName
 from browserllm.types import Tool
 
 ROOT = Path(__file__).parents[2]
@@ -472,10 +472,10 @@ def test_names_are_kept_apart_from_others() -> None:
     assert answers == [True] * len(good) + [False] * len(bad)
 
 
-@pytest.mark.parametrize("family", ["", "llama3.2", "mistral", "phi4", "gemma3"])
-def test_calls_are_held_to_their_schemas_within_text(family: str) -> None:
+@pytest.mark.parametrize("family", list(FORMATS))
+def test_calls_are_held_to_their_schemas_within_text(family: FormatName) -> None:
     """The grammars of several tools, one without arguments, in one structural tag, for each way to choose."""
-    form = format_for(family)
+    form = FORMATS[family]
     tools = [
         Tool("now"),
         Tool("add", "", {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}),
