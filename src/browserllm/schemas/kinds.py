@@ -177,7 +177,9 @@ class Kinds:
             for part in atoms:
                 for name in ("minLength", "maxLength"):
                     if name in part.schema:
-                        self._note(part.path, name, f"a grammar counts to {MAX_COUNTED}, and not beside the rest")
+                        self._note(
+                            part.path, name, f"a grammar counts characters to {MAX_COUNTED}, and beside few patterns"
+                        )
         return found
 
     def _pattern(self, part: Part) -> Node | None:
