@@ -148,7 +148,7 @@ def stream_generate(
         Unsupported: At once, when the backend does not have the mode.
     """
     wanted = output_type(output)
-    if not 0 <= repairs <= MAX_REPAIRS or isinstance(repairs, bool):
+    if type(repairs) is not int or not 0 <= repairs <= MAX_REPAIRS:
         raise InvalidRequest(f"repairs={repairs!r} is out of range: it must be 0 to {MAX_REPAIRS}", parameter="repairs")
     request = build_request(prompt, options)
     for name in _OURS:

@@ -48,7 +48,6 @@ REPAIRS: dict[StructuredMode, str] = {
 }
 """What follows an answer that does not fit."""
 
-
 _HELD_BUT_FOR = "the answer is not held to "
 """How `LocalBackend` begins to name the parts of a schema that no grammar can hold."""
 
@@ -60,7 +59,7 @@ def mode_for(capabilities: Capabilities, wanted: StructuredMode | None, name: st
     """
     if wanted is None:
         return capabilities.structured_output[0] if capabilities.structured_output else "fenced"
-    if wanted not in INSTRUCTIONS:
+    if wanted not in tuple(INSTRUCTIONS):
         known = ", ".join(map(repr, INSTRUCTIONS))
         raise InvalidRequest(f"mode={wanted!r} is not known; use one of {known}", parameter="mode")
     has: tuple[StructuredMode, ...] = (*capabilities.structured_output, "fenced")
