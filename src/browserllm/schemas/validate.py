@@ -12,19 +12,16 @@ The schema is its author's and trusted to end (a regular expression can take ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
-from .document import Document, Resource, Schema
-from .problem import Problem, is_list, is_object, path_to
+from .document import Document, Resource
+from .keywords import KEYWORDS_7, KEYWORDS_2020, UNEVALUATED, Seen
+from .problem import Problem
 
 MAX_DEPTH = 256
 """How many schemas may be at work in each other on one value; a check that goes deeper says so in a problem."""
 MAX_STEPS = 250_000
 """How many times a schema may be applied in one check: a second or two."""
-
-_NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", dict: "object", list: "array"}
-_ALTERNATIVES = 3  # how many alternatives of an anyOf are told of, at most
 
 
 def check_schema(schema: Any) -> None:
@@ -50,9 +47,9 @@ class Validator:
 
     def problems(self, value: Any) -> list[Problem]:
         """Return what does not fit in a decoded JSON value; nothing when it fits."""
-        check = _Check(self._document)
+        check = Check(self._document)
         try:
-            return check.apply(value, self._document.root, "$", _Seen())
+            return check.apply(value, self._document.root, "$", Seen())
         except (_TooMuch, RecursionError):
             return [Problem("$", "The value is nested too deeply or too large to be checked")]
 
@@ -69,19 +66,7 @@ class _TooMuch(Exception):  # noqa: N818
     """The check went too deep, or took too many steps."""
 
 
-class _Seen:
-    """What of an object's keys or of a list's places some schema has looked at, for ``unevaluated...``."""
-
-    def __init__(self) -> None:
-        self.keys: set[str] = set()
-        self.places: set[int] = set()
-
-    def add(self, other: _Seen) -> None:
-        self.keys |= other.keys
-        self.places |= other.places
-
-
-class _Check:
+class Check:
     """One check of one value."""
 
     def __init__(self, document: Document) -> None:
@@ -90,7 +75,7 @@ class _Check:
         self._depth = 0
         self._steps = 0
 
-    def apply(self, value: Any, schema: Any, path: str, seen: _Seen) -> list[Problem]:
+    def apply(self, value: Any, schema: Any, path: str, seen: Seen) -> list[Problem]:
         """Return the problems of a value with a schema, and note in ``seen`` what was looked at."""
         if schema is True:
             return []
@@ -106,17 +91,17 @@ class _Check:
             self.scope.append(home)
         self._depth += 1
         problems: list[Problem] = []
-        own = _Seen()
+        own = Seen()
         if document.draft_7:
             for keyword in ("$ref",) if "$ref" in schema else schema:
-                if keyword in _KEYWORDS_7:
-                    problems += _KEYWORDS_7[keyword](self, value, schema, path, own)
+                if keyword in KEYWORDS_7:
+                    problems += KEYWORDS_7[keyword](self, value, schema, path, own)
         else:
             for keyword in schema:
-                if keyword in _KEYWORDS_2020:
-                    problems += _KEYWORDS_2020[keyword](self, value, schema, path, own)
+                if keyword in KEYWORDS_2020:
+                    problems += KEYWORDS_2020[keyword](self, value, schema, path, own)
             # After all others, for they go by what those have looked at.
-            for keyword, function in _UNEVALUATED.items():
+            for keyword, function in UNEVALUATED.items():
                 if keyword in schema:
                     problems += function(self, value, schema, path, own)
         self._depth -= 1
@@ -125,419 +110,3 @@ class _Check:
         if not problems:
             seen.add(own)
         return problems
-
-
-Keyword = Callable[[_Check, Any, Schema, str, _Seen], "list[Problem]"]
-
-# Any value
-
-
-def _ref(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    return check.apply(value, check.document.targets[id(schema), "$ref"], path, seen)
-
-
-def _dynamic_ref(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    target = check.document.targets[id(schema), "$dynamicRef"]
-    name = schema["$dynamicRef"].rpartition("#")[2]
-    if is_object(target) and target.get("$dynamicAnchor") == name:
-        # The first of those that led here with an anchor of that name.
-        target = next((home.dynamic[name] for home in check.scope if name in home.dynamic), target)
-    return check.apply(value, target, path, seen)
-
-
-def _type(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    wanted = cast("str | list[str]", schema["type"])
-    names = [wanted] if isinstance(wanted, str) else wanted
-    if any(_is(value, name) for name in names):
-        return []
-    return [Problem(path, f"Expected {_words(names)}, got `{_type_of(value)}`")]
-
-
-def _is(value: Any, name: str) -> bool:
-    if name == "number":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if name == "integer":
-        return (isinstance(value, int) and not isinstance(value, bool)) or (
-            isinstance(value, float) and value.is_integer()
-        )
-    return _type_of(value) == name
-
-
-def _type_of(value: Any) -> str:
-    if value is None:
-        return "null"
-    return "boolean" if isinstance(value, bool) else _NAMES.get(cast("Any", type(value)), "something")
-
-
-def _words(names: list[str]) -> str:
-    return " or ".join(f"`{name}`" for name in names)
-
-
-def _enum(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    if key(value) in map(key, schema["enum"]):
-        return []
-    return [Problem(path, f"{_shown(value)} is none of {', '.join(map(_shown, schema['enum']))}")]
-
-
-def _const(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    same = key(value) == key(schema["const"])
-    return [] if same else [Problem(path, f"Expected {_shown(schema['const'])}, got {_shown(value)}")]
-
-
-def key(value: Any) -> Any:
-    """Return something hashable that is equal for equal JSON values, and for no others: 1 and 1.0, not 1 and true."""
-    if isinstance(value, bool):
-        return (value,)
-    if is_list(value):
-        return ("list", tuple(map(key, value)))
-    if is_object(value):
-        return ("dict", frozenset((name, key(inner)) for name, inner in value.items()))
-    return value
-
-
-def _shown(value: Any) -> str:
-    import json
-
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-# Schemas on the same value
-
-
-def _all_of(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    return [problem for part in schema["allOf"] for problem in check.apply(value, part, path, seen)]
-
-
-def _any_of(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    tries = [check.apply(value, part, path, seen) for part in schema["anyOf"]]
-    return [] if not all(tries) else _none_fits(tries, path)
-
-
-def _one_of(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    seens = [_Seen() for _ in schema["oneOf"]]
-    tries = [check.apply(value, part, path, own) for part, own in zip(schema["oneOf"], seens, strict=True)]
-    fitting = [index for index, problems in enumerate(tries) if not problems]
-    if not fitting:
-        return _none_fits(tries, path)
-    if len(fitting) > 1:
-        which = ", ".join(map(str, fitting))
-        return [Problem(path, f"More than one of the alternatives fits (numbers {which}, from 0), and only one may")]
-    seen.add(seens[fitting[0]])
-    return []
-
-
-def _none_fits(tries: list[list[Problem]], path: str) -> list[Problem]:
-    """Say why no alternative fits: what is wrong with the one that was meant, where that is plain."""
-    expected = [problem.message.partition(", got ") for problems in tries for problem in problems[:1]]
-    flat = all(problem.path == path for problems in tries for problem in problems)
-    if flat and all(message[0].startswith("Expected ") and message[1] for message in expected):
-        wanted = dict.fromkeys(message[0].removeprefix("Expected ") for message in expected)
-        return [Problem(path, f"Expected {' or '.join(wanted)}, got {expected[0][2]}")]
-    # What has problems further inside is at least of the right kind.
-    near = [problems for problems in tries if not any(_is_of_another_kind(one, path) for one in problems)]
-    if len(near) == 1:
-        return near[0]
-    told = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or tries)[:_ALTERNATIVES])
-    return [Problem(path, f"Fits none of the {len(tries)} alternatives: {told}")]
-
-
-def _is_of_another_kind(problem: Problem, path: str) -> bool:
-    return problem.path == path and problem.message.startswith("Expected ")
-
-
-def _not(check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    if check.apply(value, schema["not"], path, _Seen()):
-        return []
-    return [Problem(path, f"Must not fit {_shown(schema['not'])}")]
-
-
-def _if(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    holds = not check.apply(value, schema["if"], path, seen)
-    return check.apply(value, schema.get("then" if holds else "else", True), path, seen)
-
-
-# Numbers and texts
-
-
-def _limit(words: str, fits: Callable[[Any, Any], bool]) -> Callable[[str], Keyword]:
-    def make(keyword: str) -> Keyword:
-        def check_limit(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-            if not _is(value, "number") or fits(value, schema[keyword]):
-                return []
-            return [Problem(path, f"Expected a number {words} {schema[keyword]}, got {_shown(value)}")]
-
-        return check_limit
-
-    return make
-
-
-def _size(kind: type[Any], what: str, *, least: bool) -> Callable[[str], Keyword]:
-    def make(keyword: str) -> Keyword:
-        def check_size(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-            limit = schema[keyword]
-            if not isinstance(value, kind) or (len(value) >= limit) is least or len(value) == limit:
-                return []
-            words = "at least" if least else "at most"
-            return [Problem(path, f"Expected {words} {int(limit)} {what}, got {len(value)}")]
-
-        return check_size
-
-    return make
-
-
-def _multiple_of(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    if not _is(value, "number"):
-        return []
-    (number, digits), (step, step_digits) = _decimal(value), _decimal(schema["multipleOf"])
-    places = max(digits, step_digits, 0)
-    if number * 10 ** (places - digits) % (step * 10 ** (places - step_digits)) == 0:
-        return []
-    return [Problem(path, f"{_shown(value)} is no multiple of {schema['multipleOf']}")]
-
-
-def _decimal(value: float) -> tuple[int, int]:
-    """Return a number as a whole one and how many of its digits are behind the point, as it is written."""
-    if isinstance(value, int):
-        return value, 0
-    digits, _, exponent = repr(value).partition("e")
-    whole, _, behind = digits.partition(".")
-    return int(whole + behind), len(behind) - int(exponent or 0)
-
-
-def _pattern(check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    if not isinstance(value, str) or check.document.patterns[schema["pattern"]].search(value):
-        return []
-    return [Problem(path, f"Expected text that matches {schema['pattern']!r}, got {_shown(value)}")]
-
-
-# Lists
-
-
-def _prefix_items(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    return _each(check, value, schema["prefixItems"], path, seen)
-
-
-def _items(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    return _rest(check, value, schema["items"], len(schema.get("prefixItems", ())), path, seen)
-
-
-def _items_7(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    items = schema["items"]
-    if is_list(items):
-        return _each(check, value, items, path, seen)
-    return _rest(check, value, items, 0, path, seen)
-
-
-def _additional_items(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    items = schema.get("items")
-    if not is_list(items):
-        return []
-    return _rest(check, value, schema["additionalItems"], len(items), path, seen)
-
-
-def _each(check: _Check, value: Any, schemas: list[Any], path: str, seen: _Seen) -> list[Problem]:
-    problems: list[Problem] = []
-    if is_list(value):
-        for index, (one, schema) in enumerate(zip(value, schemas, strict=False)):
-            seen.places.add(index)
-            problems += check.apply(one, schema, f"{path}[{index}]", _Seen())
-    return problems
-
-
-def _rest(check: _Check, value: Any, schema: Any, start: int, path: str, seen: _Seen) -> list[Problem]:
-    problems: list[Problem] = []
-    if is_list(value):
-        for index, one in enumerate(value[start:], start):
-            seen.places.add(index)
-            problems += check.apply(one, schema, f"{path}[{index}]", _Seen())
-    return problems
-
-
-def _contains(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    if not is_list(value):
-        return []
-    items = value
-    found = [i for i, one in enumerate(items) if not check.apply(one, schema["contains"], f"{path}[{i}]", _Seen())]
-    least, most = 1, len(items)
-    if not check.document.draft_7:
-        seen.places.update(found)
-        least, most = schema.get("minContains", 1), schema.get("maxContains", most)
-    if least <= len(found) <= most:
-        return []
-    bound = f"at least {least}" if len(found) < least else f"at most {most}"
-    return [Problem(path, f"Expected {bound} items that fit {_shown(schema['contains'])}, got {len(found)}")]
-
-
-def _unique_items(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    if not is_list(value) or not schema["uniqueItems"]:
-        return []
-    first: dict[Any, int] = {}
-    for index, one in enumerate(value):
-        before = first.setdefault(key(one), index)
-        if before != index:
-            return [Problem(f"{path}[{index}]", f"Is the same as number {before}; every item must be another one")]
-    return []
-
-
-# Objects
-
-
-def _properties(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    problems: list[Problem] = []
-    if is_object(value):
-        for name, inner in schema["properties"].items():
-            if name in value:
-                seen.keys.add(name)
-                problems += check.apply(value[name], inner, path_to(path, name), _Seen())
-    return problems
-
-
-def _pattern_properties(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    problems: list[Problem] = []
-    if is_object(value):
-        for pattern, inner in schema["patternProperties"].items():
-            for name in filter(check.document.patterns[pattern].search, value):
-                seen.keys.add(name)
-                problems += check.apply(value[name], inner, path_to(path, name), _Seen())
-    return problems
-
-
-def _additional(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    if not is_object(value):
-        return []
-    patterns = [check.document.patterns[pattern] for pattern in schema.get("patternProperties", ())]
-    named = schema.get("properties", {})
-    others = [name for name in value if name not in named and not any(pattern.search(name) for pattern in patterns)]
-    return _others(check, value, others, schema["additionalProperties"], path, seen)
-
-
-def _others(check: _Check, value: Schema, names: list[str], schema: Any, path: str, seen: _Seen) -> list[Problem]:
-    problems: list[Problem] = []
-    for name in names:
-        seen.keys.add(name)
-        if schema is False:
-            problems.append(Problem(path, f"Object contains unknown field `{name}`"))
-        else:
-            problems += check.apply(value[name], schema, path_to(path, name), _Seen())
-    return problems
-
-
-def _property_names(check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    if not is_object(value):
-        return []
-    return [
-        Problem(path, f"The key `{name}` cannot be used: {problem.message}")
-        for name in value
-        for problem in check.apply(name, schema["propertyNames"], path, _Seen())
-    ]
-
-
-def _required(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    if not is_object(value):
-        return []
-    return [
-        Problem(path, f"Object missing required field `{name}`") for name in schema["required"] if name not in value
-    ]
-
-
-def _dependent_required(_check: _Check, value: Any, schema: Schema, path: str, _seen: _Seen) -> list[Problem]:
-    return _dependent(value, schema["dependentRequired"], path)
-
-
-def _dependent(value: Any, wanted: Mapping[str, list[str]], path: str) -> list[Problem]:
-    if not is_object(value):
-        return []
-    return [
-        Problem(path, f"Object missing field `{other}`, which is required with `{name}`")
-        for name, others in wanted.items()
-        if name in value
-        for other in others
-        if other not in value
-    ]
-
-
-def _dependent_schemas(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    return _dependent_on(check, value, schema["dependentSchemas"], path, seen)
-
-
-def _dependent_on(check: _Check, value: Any, schemas: Schema, path: str, seen: _Seen) -> list[Problem]:
-    if not is_object(value):
-        return []
-    return [
-        problem for name, inner in schemas.items() if name in value for problem in check.apply(value, inner, path, seen)
-    ]
-
-
-def _dependencies(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    given = schema["dependencies"]
-    schemas = {name: inner for name, inner in given.items() if not is_list(inner)}
-    lists = {name: cast("list[str]", inner) for name, inner in given.items() if is_list(inner)}
-    return _dependent(value, lists, path) + _dependent_on(check, value, schemas, path, seen)
-
-
-# What nobody has looked at
-
-
-def _unevaluated_properties(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    if not is_object(value):
-        return []
-    names = [name for name in value if name not in seen.keys]
-    return _others(check, value, names, schema["unevaluatedProperties"], path, seen)
-
-
-def _unevaluated_items(check: _Check, value: Any, schema: Schema, path: str, seen: _Seen) -> list[Problem]:
-    if not is_list(value):
-        return []
-    problems: list[Problem] = []
-    for index, one in enumerate(value):
-        if index not in seen.places:
-            seen.places.add(index)
-            problems += check.apply(one, schema["unevaluatedItems"], f"{path}[{index}]", _Seen())
-    return problems
-
-
-_KEYWORDS: dict[str, Keyword] = {
-    "$ref": _ref,
-    "type": _type,
-    "enum": _enum,
-    "const": _const,
-    "allOf": _all_of,
-    "anyOf": _any_of,
-    "oneOf": _one_of,
-    "not": _not,
-    "if": _if,
-    "minimum": _limit("from", lambda a, b: a >= b)("minimum"),
-    "maximum": _limit("up to", lambda a, b: a <= b)("maximum"),
-    "exclusiveMinimum": _limit("above", lambda a, b: a > b)("exclusiveMinimum"),
-    "exclusiveMaximum": _limit("below", lambda a, b: a < b)("exclusiveMaximum"),
-    "multipleOf": _multiple_of,
-    "minLength": _size(str, "characters", least=True)("minLength"),
-    "maxLength": _size(str, "characters", least=False)("maxLength"),
-    "pattern": _pattern,
-    "minItems": _size(list, "items", least=True)("minItems"),
-    "maxItems": _size(list, "items", least=False)("maxItems"),
-    "uniqueItems": _unique_items,
-    "contains": _contains,
-    "minProperties": _size(dict, "fields", least=True)("minProperties"),
-    "maxProperties": _size(dict, "fields", least=False)("maxProperties"),
-    "properties": _properties,
-    "patternProperties": _pattern_properties,
-    "additionalProperties": _additional,
-    "propertyNames": _property_names,
-    "required": _required,
-    "dependencies": _dependencies,
-}
-_KEYWORDS_7 = {**_KEYWORDS, "items": _items_7, "additionalItems": _additional_items}
-_KEYWORDS_2020 = {
-    **_KEYWORDS,
-    "$dynamicRef": _dynamic_ref,
-    "prefixItems": _prefix_items,
-    "items": _items,
-    "dependentRequired": _dependent_required,
-    "dependentSchemas": _dependent_schemas,
-}
-_UNEVALUATED: dict[str, Keyword] = {
-    "unevaluatedProperties": _unevaluated_properties,
-    "unevaluatedItems": _unevaluated_items,
-}
