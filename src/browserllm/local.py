@@ -318,7 +318,9 @@ class LocalBackend(Backend):
                 return ""  # the page says what comes of it
             args["response_format"] = wanted.response_format
             if wanted.not_held:
-                draft.warn("response_format", f"the answer is not held to {wanted.not_held}; check it yourself")
+                from .schemas.held import NOT_HELD
+
+                draft.warn("response_format", f"{NOT_HELD}{wanted.not_held}; check it yourself")
             return "response_format"
         if able:
             if "response_format" in args:

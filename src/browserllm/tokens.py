@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
+from .types import ChatRequest, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 
 CHARACTERS_PER_TOKEN = 4
 """What the guess counts as one token, in bytes of UTF-8: about right for English, too few tokens for little."""
@@ -30,7 +30,7 @@ def estimate_tokens(request: ChatRequest) -> int:
                 size += _size(part.name) + _size(part.arguments)
             elif isinstance(part, ToolResultPart):
                 size += _size(part.content)
-            else:
+            elif not isinstance(part, ReasoningPart):  # what a model thought is rarely sent again
                 others += 1
     if request.tools or request.response_format is not None:
         size += len(msgspec.json.encode((request.tools, request.response_format)))

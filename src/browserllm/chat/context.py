@@ -299,9 +299,7 @@ def likeness(history: History, request: ChatRequest) -> object:
 
 
 def tokens_of(message: Message) -> int:
-    """Guess the tokens of a message; what a model thought is rarely sent again."""
-    if not isinstance(message.content, str) and any(isinstance(part, ReasoningPart) for part in message.content):
-        message = replace(message, content=[part for part in message.content if not isinstance(part, ReasoningPart)])
+    """Guess the tokens of a message."""
     return estimate_tokens(ChatRequest(messages=[message]))
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..errors import InvalidRequest, Unsupported
+from ..schemas.held import NOT_HELD
 from ..schemas.problem import Misfit
 from ..schemas.types import OutputType
 from ..types import (
@@ -47,10 +48,6 @@ REPAIRS: dict[StructuredMode, str] = {
     "fenced": _WRONG + "Answer again, with one ```json block that has this right.",
 }
 """What follows an answer that does not fit."""
-
-_HELD_BUT_FOR = "the answer is not held to "
-"""How `LocalBackend` begins to name the parts of a schema that no grammar can hold."""
-
 
 def mode_for(capabilities: Capabilities, wanted: StructuredMode | None, name: str) -> StructuredMode:
     """Return the wanted mode, or the strongest one of the backend called ``name``.
@@ -117,7 +114,7 @@ class Form:
         if self.mode == "tool":
             return "tool" if called else "fenced"
         ignored = any(
-            warning.parameter == "response_format" and not warning.message.startswith(_HELD_BUT_FOR)
+            warning.parameter == "response_format" and not warning.message.startswith(NOT_HELD)
             for warning in response.warnings
         )
         return "fenced" if ignored else self.mode
