@@ -136,6 +136,16 @@ describe("a structural tag", () => {
   });
 });
 
+it("a caller's grammar is one that XGrammar compiles right, by itself and in a structural tag", async () => {
+  const grammar = 'root ::= ("[" gap "x" gap "]") | "[" gap "]"\ngap ::= "" | " "';
+  const tag = { type: "tag", begin: "<", content: { type: "grammar", grammar }, end: ">" };
+  const inTag = { type: "structural_tag", structural_tag: { format: tag } };
+  for (const [text, right] of [["[ x]", true], ["[]", true], ["[xx]", false]] as const) {
+    expect([text, await accepts({ type: "grammar", grammar }, text)]).toEqual([text, right]);
+    expect([text, await accepts(inTag, `<${text}>`)]).toEqual([text, right]);
+  }
+});
+
 describe("an answer of the pocket model's tokens", () => {
   let answerer: Answerer;
   const SIZE = 2050; // two logits more than there are tokens
