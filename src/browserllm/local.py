@@ -35,7 +35,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from .schemas.held import HeldFormat
+    from .grammars.held import HeldFormat
     from .toolcalls import ToolUse
     from .toolcalls.constraint import ToolConstraint
 
@@ -318,7 +318,7 @@ class LocalBackend(Backend):
                 return ""  # the page says what comes of it
             args["response_format"] = wanted.response_format
             if wanted.not_held:
-                from .schemas.held import NOT_HELD
+                from .grammars.held import NOT_HELD
 
                 draft.warn("response_format", f"{NOT_HELD}{wanted.not_held}; check it yourself")
             return "response_format"
@@ -371,7 +371,7 @@ def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:
     """Return what a ``response_format`` comes to for an engine; `InvalidRequest` where its schema is none."""
     if response_format.get("type") == "text":
         return None
-    from .schemas.held import held_format  # others start sooner without it
+    from .grammars.held import held_format  # others start sooner without it
 
     return held_format(response_format)
 

@@ -9,8 +9,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.errors import InvalidRequest
-from browserllm.schemas.grammar import grammar_of_schema
-from browserllm.schemas.reduce import reduce_schema
+from browserllm.grammars.grammar import grammar_of_schema
+from browserllm.grammars.reduce import reduce_schema
 from browserllm.scripted import ScriptedHost
 
 PERSON = {

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.schemas.grammar import grammar_of_schema
-from browserllm.schemas.reduce import reduce_schema
+from browserllm.grammars.grammar import grammar_of_schema
+from browserllm.grammars.reduce import reduce_schema
 from browserllm.scripted import ScriptedHost, device_facts
 
 WEATHER = bl.Tool(

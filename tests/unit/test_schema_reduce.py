@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from browserllm.errors import InvalidRequest
-from browserllm.schemas.grammar import grammar_of_schema, written
-from browserllm.schemas.held import held_format, not_held
-from browserllm.schemas.reduce import reduce_schema
+from browserllm.grammars.grammar import grammar_of_schema, written
+from browserllm.grammars.held import held_format, not_held
+from browserllm.grammars.reduce import reduce_schema
 
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer"}

@@ -23,9 +23,9 @@ import msgspec
 import pydantic
 import pytest
 
+from browserllm.grammars.grammar import grammar_of_schema, written
+from browserllm.grammars.reduce import Dropped, Reduced, reduce_schema
 from browserllm.request import ToolChoice
-from browserllm.schemas.grammar import grammar_of_schema, written
-from browserllm.schemas.reduce import Dropped, Reduced, reduce_schema
 from browserllm.schemas.validate import Validator
 from browserllm.toolcalls.constraint import tool_constraint
 from browserllm.toolcalls.formats import FORMATS, FormatName

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..errors import InvalidRequest, Unsupported
-from ..schemas.held import NOT_HELD
+from ..grammars.held import NOT_HELD
 from ..schemas.problem import Misfit
 from ..schemas.types import OutputType
 from ..types import (
@@ -48,6 +48,7 @@ REPAIRS: dict[StructuredMode, str] = {
     "fenced": _WRONG + "Answer again, with one ```json block that has this right.",
 }
 """What follows an answer that does not fit."""
+
 
 def mode_for(capabilities: Capabilities, wanted: StructuredMode | None, name: str) -> StructuredMode:
     """Return the wanted mode, or the strongest one of the backend called ``name``.

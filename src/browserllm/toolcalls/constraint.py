@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidRequest
+from ..grammars.grammar import grammar_of_schema
+from ..grammars.held import not_held
+from ..grammars.reduce import reduce_schema
 from ..request import ToolChoice
-from ..schemas.grammar import grammar_of_schema
-from ..schemas.held import not_held
-from ..schemas.reduce import reduce_schema
 from ..types import Tool
 from .formats import ToolFormat
 
