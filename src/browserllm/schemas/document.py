@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import InvalidRequest
-from ..nesting import decode_json
+from ..nesting import MAX_DEPTH, decode_json
 from .ecma import python_pattern
 from .problem import is_list, is_object, path_to
 
@@ -62,11 +62,11 @@ class Document:
 
     def __init__(self, schema: Any) -> None:
         """Read all of the schema."""
+        if _is_too_deep(schema):
+            raise InvalidRequest("the JSON Schema is nested too deeply, or holds itself", parameter="schema")
         try:
             # A copy that nobody else changes, without the same part in two places, and nothing in it but JSON.
             self.root: Any = decode_json(msgspec.json.encode(schema), Any)
-        except RecursionError as error:
-            raise InvalidRequest("the JSON Schema is nested too deeply, or holds itself", parameter="schema") from error
         except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
             raise InvalidRequest(f"{schema!r:.200} is no JSON Schema: {error}", parameter="schema") from error
         if not is_object(self.root) and self.root is not True and self.root is not False:
@@ -236,6 +236,20 @@ class Document:
         for keyword, inner, _ in self._inner(given, ""):
             if keyword in _IN_PLACE and is_object(inner):
                 yield inner
+
+
+def _is_too_deep(schema: Any) -> bool:
+    """Say whether a schema is nested too deeply; in a page, encoding such a one would end Python."""
+    level: list[Any] = [schema] if type(schema) in (dict, list, tuple) else []
+    for _ in range(MAX_DEPTH + 1):
+        inside: dict[int, Any] = {}
+        for one in level:
+            inner: list[Any] = list(one.values()) if is_object(one) else list(one)
+            inside.update((id(part), part) for part in inner if type(part) in (dict, list, tuple))
+        if not inside:
+            return False
+        level = list(inside.values())
+    return True
 
 
 def _refused(path: str, keyword: str, why: str) -> InvalidRequest:
