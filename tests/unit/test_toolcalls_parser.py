@@ -68,6 +68,7 @@ def read(text: str, size: int = 1) -> tuple[str, list[tuple[str, str]]]:
         ('{"arguments": {"city": "Oslo"}, "name": "weather"}', "", [OSLO]),
         ('<tool_call>weather\n{"city": "Oslo"}</tool_call>', "", [OSLO]),
         ('weather({"city": "Oslo"})', "", [OSLO]),
+        ('weather(["Oslo"], days', "", [("weather", '{"city": ["Oslo"], "days": ')]),
         (
             "<tool_call>{'name': 'add', 'arguments': {'a': True, 'b': None,}}</tool_call>",
             "",

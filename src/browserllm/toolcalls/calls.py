@@ -162,16 +162,18 @@ class CallReader:
                     self._write(call, comma)
                 self._write(call, "}")
                 return
+            begin = reader.at
+            reader.marks.append(begin)  # it may turn out to be a value
             name = yield from self.name(_IDENTIFIER)
-            mark = reader.at - len(name)
             equals = yield from reader.one_of(("=", "=="))
+            reader.marks.remove(begin)
             if equals != "=":
                 if comma == "{" and char == "{":
                     yield from self._arguments(call)  # one object is all of them
                     yield from reader.blanks()
                     reader.at += (yield from reader.peek()) == ")"
                     return
-                reader.at = mark
+                reader.at = begin
                 name = next(unnamed, "")
                 if not name:
                     raise Broken if call.begun else NoCall
