@@ -7,6 +7,8 @@ PROMPT ?= Tell me a short story about a lighthouse.
 PEERS  := .venv-peers
 SUITE  := $(VENV)/json-schema-test-suite
 NPM    := $(BIN)/python web/build_site.py npm
+# Targets that run side by side print one after the other, where make can do that.
+SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -23,8 +25,8 @@ run: site ## Answer a prompt in a headless browser: make run PROMPT="..."
 chat: site ## Open the chat page in your browser
 	@$(BIN)/browserllm chat
 
-test: check page $(SUITE)/.ready ## Everything CI runs: checks, page tests, then unit, wire and browser tests
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire
+test: site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit check page
 	$(BIN)/pytest tests/browser
 
 check: site ## Formatting, lint and types, Python and TypeScript
@@ -34,7 +36,7 @@ check: site ## Formatting, lint and types, Python and TypeScript
 	$(NPM) run check
 
 unit: site $(SUITE)/.ready ## The fast Python tests with coverage
-	$(BIN)/pytest --cov --cov-report=term tests/unit tests/wire
+	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire
 
 page: site ## The page's own tests (Vitest)
 	$(NPM) run test

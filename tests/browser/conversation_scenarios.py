@@ -115,7 +115,7 @@ async def ask(
     renamed: bool = False,
     always: bool = False,
     timeout_s: float | None = None,
-    engine: str = "webllm",
+    engine: str = "transformersjs",
     **options: Any,
 ) -> dict[str, Any]:
     """Ask a session with tools; ``decision`` is what a hook says of each call: True, False, a reason, new arguments."""
@@ -178,8 +178,7 @@ async def stop_in_a_tool(how: str) -> dict[str, Any]:
             reading.cancel()
         (ended,) = await asyncio.gather(reading, return_exceptions=True)
     before = told(session, ended if isinstance(ended, bl.Reply) else None, house)
-    house.behaviour = "works"
-    reply = await session.send(NEXT)
+    reply = await session.send("Hello!")
     return {
         "before": before,
         "raised": type(ended).__name__ if isinstance(ended, BaseException) else "",

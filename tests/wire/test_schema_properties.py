@@ -93,7 +93,7 @@ around = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(st.data(), objects, layouts, around)
 def test_valid_json_comes_out_as_it_is(data: Any, value: Any, layout: dict[str, Any], words: tuple[str, str]) -> None:
     """However it is laid out, cut, and put among words: the value, on a way that only grows."""
@@ -107,7 +107,7 @@ def test_valid_json_comes_out_as_it_is(data: Any, value: Any, layout: dict[str, 
     assert read(data.draw(cut(text))) == whole
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.data(), st.lists(values, max_size=5), layouts)
 def test_lists_come_out_as_they_are(data: Any, value: Any, layout: dict[str, Any]) -> None:
     """A list at the root, in any pieces."""
@@ -125,7 +125,7 @@ sloppy = st.recursive(
 )
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(st.data(), st.dictionaries(plain, sloppy, min_size=1, max_size=4))
 def test_python_is_read_as_json(data: Any, value: Any) -> None:
     """A value as Python shows it, with commas at the ends and in any pieces, is the same value."""
@@ -177,7 +177,7 @@ fragments = st.sampled_from(
 soups = st.lists(fragments | st.text(st.characters(), max_size=4), max_size=20).map("".join)
 
 
-@settings(max_examples=3500, deadline=None, derandomize=True)
+@settings(max_examples=1500, deadline=None, derandomize=True)
 @given(st.data(), soups, st.sampled_from(["object", "array", "any"]))
 def test_any_text_gives_the_same_whatever_its_pieces(data: Any, text: str, root: Any) -> None:
     """Junk is a value, the beginning of one, or none; never a failure, and always alike."""
@@ -274,7 +274,7 @@ def typed(draw: st.DrawFn) -> tuple[Any, Any]:
     return kind, draw(of_kind)
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(st.data(), typed())
 def test_a_value_survives_its_type(data: Any, given: tuple[Any, Any]) -> None:
     """Its JSON fits the schema and is read as the value, as the last partial value is."""
@@ -289,7 +289,7 @@ def test_a_value_survives_its_type(data: Any, given: tuple[Any, Any]) -> None:
     assert made.read(read(data.draw(cut(text)))[3] or "") == value
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(typed(), values | soups)
 def test_what_is_not_of_a_type_is_a_misfit(given: tuple[Any, Any], other: Any) -> None:
     """Any value and any text either is of the type, or is a `Misfit` with problems; and the schema says the same."""
@@ -352,7 +352,7 @@ schemas = st.recursive(
 )
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(max_examples=800, deadline=None, derandomize=True)
 @given(schemas, values)
 def test_any_schema_is_used_or_refused(schema: Any, value: Any) -> None:
     """Whatever is given for a schema, checking a value with it says what does not fit, or that it is none."""

@@ -242,7 +242,7 @@ async def live(context: Any, events: list[tuple[str, Any, str, int, int, int]]) 
     assert len(asyncio.all_tasks()) == 1, "nothing is left running"
 
 
-@settings(max_examples=2_500, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(contexts, what_happens)
 def test_a_conversation_goes_on_whatever_happens(context: Any, events: Any) -> None:
     """Any operations with any failures, ended at any point."""

@@ -139,7 +139,7 @@ before_json = st.sampled_from(
 after_json = st.sampled_from(["", "\n", "\n```", "\n```\nI hope this {helps}.", ' That is {"label": "it"}.'])
 
 
-@settings(max_examples=900, deadline=None, derandomize=True)
+@settings(max_examples=450, deadline=None, derandomize=True)
 @given(data=st.data(), node=nodes, layout=layouts, mode=st.sampled_from(MODES))
 def test_any_split_gives_the_same_object(
     runner: asyncio.Runner, data: Any, node: Node, layout: dict[str, Any], mode: StructuredMode
@@ -156,7 +156,7 @@ def test_any_split_gives_the_same_object(
     assert values[-1] == asdict(node)
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(data=st.data(), node=nodes, other=nodes, mode=st.sampled_from(MODES))
 def test_what_was_shown_stays_true_in_repairs(
     runner: asyncio.Runner, data: Any, node: Node, other: Node, mode: StructuredMode
@@ -228,7 +228,7 @@ fragments = st.sampled_from(
 soups = st.lists(fragments | st.text(max_size=4), max_size=16).map("".join)
 
 
-@settings(max_examples=900, deadline=None, derandomize=True)
+@settings(max_examples=450, deadline=None, derandomize=True)
 @given(
     data=st.data(),
     texts=st.lists(soups, min_size=1, max_size=3),
@@ -258,7 +258,7 @@ def test_any_soup_gives_an_object_that_fits_or_says_that_there_is_none(
         assert not problems_of({"value": value} if output.wrapped else value, output.schema)
 
 
-@settings(max_examples=900, deadline=None, derandomize=True)
+@settings(max_examples=450, deadline=None, derandomize=True)
 @given(st.data(), soups)
 def test_an_answer_is_read_the_same_whatever_its_pieces(data: Any, text: str) -> None:
     """One character at a time, at random and at once."""

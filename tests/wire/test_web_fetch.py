@@ -453,7 +453,7 @@ ADDRESSES = st.one_of(
 )
 
 
-@settings(derandomize=True, max_examples=3000, deadline=None)
+@settings(derandomize=True, max_examples=1000, deadline=None)
 @given(ADDRESSES)
 def test_no_address_is_public_that_the_standard_library_calls_otherwise(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
@@ -495,7 +495,7 @@ LOCAL = """
 """
 
 
-@settings(derandomize=True, max_examples=1500, deadline=None)
+@settings(derandomize=True, max_examples=500, deadline=None)
 @given(
     st.sampled_from(LOCAL.split()).flatmap(lambda network: st.ip_addresses(v=4, network=network)), st.integers(0, 16)
 )
@@ -505,7 +505,7 @@ def test_no_spelling_of_a_private_address_is_fetched(address: ipaddress.IPv4Addr
         check_public_url(f"https://{spelled(address, how)}/")
 
 
-@settings(derandomize=True, max_examples=2000, deadline=None)
+@settings(derandomize=True, max_examples=700, deadline=None)
 @given(st.text(max_size=60), st.sampled_from(["", "https://", "https://example.com", "https://example.com/", "//"]))
 def test_any_text_is_an_address_or_refused(text: str, before: str) -> None:
     """Never another exception; and what comes back says the same when it is read again."""
