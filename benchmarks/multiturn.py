@@ -21,8 +21,8 @@ from _report import Row, report
 
 ENGINES = (("webllm", "webgpu"), ("transformersjs", "wasm"))
 ANSWER_TOKENS = 24
-WINDOW = 640
-"""Tokens: some ten of these turns."""
+WINDOW = 400
+"""Tokens: some ten of these turns, and the room for an answer."""
 
 SUBJECTS = (
     *("a lighthouse", "a fox", "a bakery", "a train", "a river", "a garden", "a library", "a whale", "a market"),
