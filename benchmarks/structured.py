@@ -232,7 +232,7 @@ def main() -> int:
         f"{calls_alike} of {options.prompts} calls and {objects_alike} of {options.texts} objects are the same with "
         "and without; the time per token is compared on those"
     )
-    where = "WebLLM on the software adapter" if options.engine == "webllm" else "Transformers.js on the CPU"
+    where = f"WebLLM on {free.responses[0].adapter}" if options.engine == "webllm" else "Transformers.js on the CPU"
     return report(f"Constrained decoding, {where}", [row for row in rows if row.values])
 
 

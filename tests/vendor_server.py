@@ -140,6 +140,7 @@ class VendorServer:
             self.add(name, *([replies] if isinstance(replies, Reply) else replies))
         self._connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self._failures: list[BaseException] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -172,15 +173,23 @@ class VendorServer:
 
     async def _shut(self) -> None:
         self._server.close()
+        # A connection that was accepted a moment ago gets its task a moment later.
+        for _ in range(3):
+            await asyncio.sleep(0)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # What a client never read is not waited for: the loop is about to end.
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.append(writer)
         self._connections += 1
         connection = self._connections
         try:
