@@ -173,8 +173,8 @@ class VendorServer:
 
     async def _shut(self) -> None:
         self._server.close()
-        # A connection that was accepted a moment ago gets its task a moment later.
-        for _ in range(3):
+        # A connection that was accepted a moment ago gets its task some turns of the loop later.
+        for _ in range(10):
             await asyncio.sleep(0)
         for task in list(self._tasks):
             task.cancel()
