@@ -22,7 +22,7 @@ async def set_temperature(room: Literal["bedroom", "kitchen"], degrees: float, q
 
 
 # benchmarks/structured.py asks forty, each in three ways.
-PROMPTS = tool_prompts(5)
+PROMPTS = tool_prompts(3)
 POCKET_TOOLS = PROMPTS[0].tools
 
 
