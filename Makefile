@@ -13,7 +13,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test check unit page browser format site catalog wheel lock clean setup
+.PHONY: help run chat test check unit properties page browser format site catalog wheel lock clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ chat: site ## Open the chat page in your browser
 	@$(BIN)/browserllm chat
 
 test: site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
-	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit check page
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit properties check page
 	$(BIN)/pytest tests/browser
 
 check: site ## Formatting, lint and types, Python and TypeScript
@@ -36,7 +36,10 @@ check: site ## Formatting, lint and types, Python and TypeScript
 	$(NPM) run check
 
 unit: site $(SUITE)/.ready ## The fast Python tests with coverage
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire
+	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire --ignore-glob='*_properties.py'
+
+properties: site $(SUITE)/.ready ## The tests that generate their cases, which count no lines
+	$(BIN)/pytest tests/wire/*_properties.py
 
 page: site ## The page's own tests (Vitest)
 	$(NPM) run test
