@@ -24,6 +24,13 @@ BUFFERED_CHARACTERS = 16 * 1024 * 1024
 """Text kept for a reader that does not read; beyond that, the request fails."""
 
 
+PUTS_DOWN = "download"
+"""The operation that has something to put down when it is stopped: bytes that have come and not reached the disk."""
+
+PUT_DOWN_WITHIN_S = 2.0
+"""How long closing waits for that. A page that does not answer has lost what it had not written anyway."""
+
+
 class _HelloMessage(msgspec.Struct, tag_field="type", tag="hello"):
     # The data is read later: a page of another version may say something that `Hello` does not know.
     data: msgspec.Raw
@@ -85,15 +92,17 @@ class Channel(Protocol):
 class _Pending:
     """A request under way: who waits for it, and what came that nobody has read yet."""
 
-    __slots__ = ("_create_future", "buffer", "error", "on_progress", "result", "waiter")
+    __slots__ = ("_create_future", "buffer", "error", "on_end", "on_progress", "op", "result", "waiter")
 
-    def __init__(self, on_progress: Callable[[Progress], None] | None = None) -> None:
+    def __init__(self, op: str, on_progress: Callable[[Progress], None] | None = None) -> None:
         import asyncio
 
+        self.op = op
         self._create_future: Callable[[], asyncio.Future[None]] = asyncio.get_running_loop().create_future
         self.on_progress = on_progress
         self.buffer: deque[Chunk] = deque()
         self.waiter: asyncio.Future[None] | None = None
+        self.on_end: asyncio.Future[None] | None = None
         self.result: dict[str, Any] | None = None
         self.error: BrowserLLMError | None = None
 
@@ -101,6 +110,13 @@ class _Pending:
         waiter = self.waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+        if self.on_end is not None and self.ended and not self.on_end.done():
+            self.on_end.set_result(None)
+
+    def end(self) -> asyncio.Future[None]:
+        """Return a future that is done once the request has ended."""
+        self.on_end = self.on_end or self._create_future()
+        return self.on_end
 
     async def wait(self) -> None:
         self.waiter = self._create_future()
@@ -139,7 +155,7 @@ class ChannelHost(Host):
         import asyncio
 
         self._loop = asyncio.get_running_loop()
-        self._hello_waiter = _Pending()
+        self._hello_waiter = _Pending("hello")
         self._channel.open(self._on_text, self._on_closed)
         while not self._greeted and self._hello_error is None:
             await self._hello_waiter.wait()
@@ -156,7 +172,7 @@ class ChannelHost(Host):
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
     ) -> dict[str, Any]:
         """Ask the page for ``op`` and return its result."""
-        pending = _Pending(on_progress)
+        pending = _Pending(op, on_progress)
         request_id = self._ask(op, args, pending)
         try:
             while not pending.ended:
@@ -171,13 +187,18 @@ class ChannelHost(Host):
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
     ) -> HostStream:
         """Ask the page for ``op`` and return its chunks as they come."""
-        pending = _Pending(on_progress)
+        pending = _Pending(op, on_progress)
         return _ChannelStream(self, self._ask(op, args, pending), pending)
 
     async def close(self) -> None:
-        """End the connection."""
+        """End the connection. A download is stopped first, and what it has fetched reaches the disk."""
         for request_id in self._pending:
             self.cancel(request_id)  # a port lives on, and with it what was asked through it
+        saving = [pending.end() for pending in self._pending.values() if pending.op == PUTS_DOWN]
+        if saving and self._closed is None:
+            import asyncio
+
+            await asyncio.wait(saving, timeout=PUT_DOWN_WITHIN_S)
         self._on_closed("it was closed by this program")
         await self._channel.close()
 

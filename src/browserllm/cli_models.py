@@ -12,10 +12,11 @@ import msgspec
 from rich.markup import escape
 
 from .download_bars import DownloadBars
-from .errors import ModelNotDownloaded, QuotaExceeded
+from .errors import BrowserLLMError, ModelNotDownloaded, QuotaExceeded
 from .hosts import connect
 from .hosts.profile import default_folder
 from .models import Catalog, ModelManager
+from .models.download import Download
 from .models.fit import fit
 from .models.storage import Storage, StoredModel
 from .models_text import print_card, print_catalog, print_entries, print_plan
@@ -23,6 +24,9 @@ from .terminal import browser_options, bytes_text, finish, print_json, print_not
 
 ENGINES = click.Choice(["webllm", "transformersjs"])
 DEVICES = click.Choice(["webgpu", "wasm"])
+
+STOP_WITHIN_S = 5.0
+"""How long Ctrl-C waits for the browser to put down what has come, and to say how much that is."""
 
 
 @click.group()
@@ -141,11 +145,12 @@ def pull(
         async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
             manager = ModelManager(host, Catalog(), on_full="evict" if evict else "fail")
             bars = DownloadBars(name, as_json=as_json)
+            download = await manager.start_download(name, engine=engine, device=device, on_progress=bars.show)
             try:
                 with bars:
-                    result = await manager.download(name, engine=engine, device=device, on_progress=bars.show)
+                    result = await download
             except asyncio.CancelledError:
-                bars.say_stopped()
+                bars.say_stopped(await _stop(download))
                 raise
             bars.say_done(result)
         return 0
@@ -216,6 +221,16 @@ def rm(
         return await work(agreed=True) or 0
 
     finish(ask_and_delete, as_json=as_json, debug=debug)
+
+
+async def _stop(download: Download) -> int | None:
+    """Stop a download; returns how many bytes the browser keeps, or ``None`` when it does not say in time."""
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await download.cancel()
+            return await download.kept_bytes()
+    except (TimeoutError, BrowserLLMError):
+        return None
 
 
 def _can_ask() -> bool:

@@ -30,7 +30,6 @@ class DownloadBars:
         """Show ``model`` on ``console`` (else standard error), or with ``as_json`` print a line for each update."""
         self._model = model
         self._as_json = as_json
-        self._last: Progress | None = None
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
@@ -55,7 +54,6 @@ class DownloadBars:
 
     def show(self, progress: Progress) -> None:
         """Take an update."""
-        self._last = progress
         if self._as_json:
             print_json({"progress": msgspec.to_builtins(progress)}, line=True)
         elif self._total is not None:
@@ -74,15 +72,18 @@ class DownloadBars:
             self._bars.console.print(self._bars.get_renderable())
         return captured.get()
 
-    def say_stopped(self) -> None:
-        """Say what remains after Ctrl-C."""
-        if not self._as_json:
-            kept = bytes_text(self._last.loaded_bytes) if self._last and self._last.loaded_bytes else "nothing"
-            console = stderr_console()
-            console.print(
-                f"Stopped; {kept} fetched so far {'are' if kept != 'nothing' else 'is'} kept.", highlight=False
-            )
-            console.print(f"To go on from there: browserllm models pull {escape(self._model)}", highlight=False)
+    def say_stopped(self, kept_bytes: int | None) -> None:
+        """Say what remains after Ctrl-C: so many bytes, or that the browser did not say (``None``)."""
+        if self._as_json:
+            return
+        console = stderr_console()
+        if kept_bytes is None:
+            console.print("Stopped; the browser did not say how much of it is kept.", highlight=False)
+        elif kept_bytes == 0:
+            console.print("Stopped; nothing had been fetched yet.", highlight=False)
+        else:
+            console.print(f"Stopped; {bytes_text(kept_bytes)} fetched so far are kept.", highlight=False)
+        console.print(f"To go on from there: browserllm models pull {escape(self._model)}", highlight=False)
 
     def say_done(self, result: DownloadResult) -> None:
         """Say what is there now."""

@@ -368,6 +368,39 @@ async def test_close_stops_what_is_pending_in_the_page() -> None:
     await host.close()
 
 
+async def test_close_waits_until_a_download_has_put_down_what_came() -> None:
+    """The pipe stays open until the page has ended the download, so that its last bytes reach the disk."""
+    host, pipe = await connected()
+    stream = host.stream("download")
+    closing = asyncio.create_task(host.close())
+    await asked(pipe, 2)
+    assert pipe.sent[-1]["op"] == "cancel"
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not pipe.closed and not closing.done()
+    pipe.say(id=pipe.sent[0]["id"], type="error", error={"code": "cancelled", "message": "stopped"})
+    await closing
+    assert pipe.closed and host.closed
+    with pytest.raises(bl.Cancelled):
+        await collect(stream, [])
+
+
+@pytest.mark.parametrize("end", ["silence", "the pipe breaks"])
+async def test_close_does_not_wait_for_a_page_that_never_puts_anything_down(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Closing ends, whether the page says nothing or goes away meanwhile."""
+    monkeypatch.setattr(channel_module, "PUT_DOWN_WITHIN_S", 0.01 if end == "silence" else 1000)
+    host, pipe = await connected()
+    host.stream("download")
+    closing = asyncio.create_task(host.close())
+    await asked(pipe, 2)
+    if end != "silence":
+        pipe.on_closed("the page is gone")
+    await closing
+    assert pipe.closed and host.closed
+
+
 async def test_a_text_that_cannot_be_sent_fails_its_call_alone() -> None:
     """The call raises; a cancel that cannot be sent does not hide the cancellation."""
     host, pipe = await connected()

@@ -286,6 +286,35 @@ async def test_the_last_waiter_to_leave_stops_the_download() -> None:
     assert host.files.partials[WEIGHTS]["loaded_bytes"] == 400
 
 
+async def test_after_a_cancelled_wait_cancel_returns_once_the_page_has_stopped_and_tells_what_is_kept() -> None:
+    """Ctrl-C cancels the wait; what is said to be kept after it is what the page keeps."""
+    host = ScriptedHost(files=web(400, HANG))
+    download = start(host)
+    waiting = asyncio.ensure_future(_result(download))
+    await settle()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await download.cancel()
+    assert download.state == "cancelled"
+    assert host.cancelled == ["download"]
+    there = {FOLDER + name for name in ("config.json", "tokenizer.json", "tokenizer_config.json")}
+    whole = sum(2 for url in there if (CACHE, url) in host.files.entries)
+    assert await download.kept_bytes() == 400 + whole
+
+
+async def test_after_a_cancelled_wait_what_came_can_still_be_deleted() -> None:
+    """`cancel(delete=True)` does as it says whatever ended the wait."""
+    host = ScriptedHost(files=web(400, HANG))
+    download = start(host)
+    waiting = asyncio.ensure_future(_result(download))
+    await settle()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await download.cancel(delete=True)
+    assert WEIGHTS not in host.files.partials
+    assert await download.kept_bytes() == 0
+
+
 async def test_one_who_does_not_wait_keeps_it_going() -> None:
     """A download that nobody awaits yet is wanted all the same."""
     host = ScriptedHost(files=web(400, Wait(1), 600))

@@ -202,6 +202,29 @@ def test_ctrl_c_keeps_what_came(browser: Callable[..., Browser], monkeypatch: py
     assert invoke("pull", "tiny").stdout == "tiny is on this device: 2.0 MB, 1.3 MB fetched.\n"
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [(None, "the browser did not say how much of it is kept"), (0, "nothing had been fetched yet"), (5, "5 bytes")],
+)
+def test_ctrl_c_says_what_the_browser_keeps(
+    kept: int | None, said: str, browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figure is the browser's own; without one there is no claim."""
+    browser(files=web(steps=[700_000, HANG]))
+
+    async def kept_bytes(download: Any) -> int:
+        if kept is None:
+            raise bl.Unavailable("the page is gone", reason="closed")
+        return kept
+
+    monkeypatch.setattr("browserllm.models.progress.UPDATE_EVERY_S", 0)
+    monkeypatch.setattr(cli_models.Download, "kept_bytes", kept_bytes)
+    monkeypatch.setattr(cli_models.DownloadBars, "show", lambda *_: signal.raise_signal(signal.SIGINT))
+    result = invoke("pull", "tiny")
+    assert result.exit_code == 130
+    assert said in result.stderr
+
+
 def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
     """With somebody there, what could go is named and may be deleted; else it is an error."""
     other = "https://hub.test/other/"

@@ -101,17 +101,22 @@ class Download:
         self._job.resume()
 
     async def cancel(self, *, delete: bool = False) -> None:
-        """Leave the download; it stops when nobody else wants it. Returns when it has stopped; later calls do nothing.
+        """Leave the download; it stops when no other caller wants it. Returns when it has stopped, also when called again.
 
         What arrived stays for a later download, unless ``delete`` asks to remove what this download brought.
         """
-        if self._left or self._job.ended:
+        if not self._left and self._job.ended:
             return
-        self._leave()
+        if not self._left:
+            self._leave()
         if not self._job.wanted:
             await self._job.stopped()
             if delete:
                 await self._job.delete_what_came()
+
+    async def kept_bytes(self) -> int:
+        """Ask the page how many bytes of these files it keeps: what a later download need not fetch."""
+        return await self._job.kept_bytes()
 
     async def outcome(self) -> BaseException | None:
         """Wait for the end without wanting it: who watches in this way does not keep the download going.

@@ -186,6 +186,10 @@ class DownloadJob:
         partials = [part for part in now.partials if (part.cache, part.url) in mine]
         await delete_files(self._host, files, partials, [])
 
+    async def kept_bytes(self) -> int:
+        """Ask the page how many bytes of the files it keeps, whole ones and parts."""
+        return sum(file.loaded_bytes for file in _what_is_there(self._files, await ask_stored(self._host)))
+
     async def _run(self, parallel: int, refresh: bool, make_room: MakeRoom | None) -> DownloadResult:
         if self._artifact.bundled:
             return DownloadResult(model=self.model, files=[], fetched_bytes=0)
