@@ -101,7 +101,7 @@ class Download:
         self._job.resume()
 
     async def cancel(self, *, delete: bool = False) -> None:
-        """Leave the download; it stops when no other caller wants it. Returns when it has stopped, also when called again.
+        """Leave the download; it stops when no other caller wants it. Returns once it has stopped, every time.
 
         What arrived stays for a later download, unless ``delete`` asks to remove what this download brought.
         """
