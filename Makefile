@@ -1,4 +1,5 @@
-# Two commands matter: `make run` and `make test`. Both set up what is missing. `make help` lists the rest.
+# Two commands matter: `make run` and `make test`. Both set up what is missing, each only what it needs. `make help` lists
+# the rest.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -7,13 +8,17 @@ PROMPT ?= Tell me a short story about a lighthouse.
 PEERS  := .venv-peers
 SUITE  := $(VENV)/json-schema-test-suite
 NPM    := $(BIN)/python web/build_site.py npm
+# Locked packages are installed as the lock says, and nothing else: --no-deps asks no registry what is new, and nothing is
+# compiled. tests/wire/test_locks.py proves that the locks are closed; `pip check` says so of what came of it.
+PIP    := -m pip --disable-pip-version-check --quiet
+LOCKED := install --no-deps --only-binary=:all: --require-hashes
 # Targets that run side by side print one after the other, where make can do that.
 SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test check unit properties page browser format site catalog wheel lock clean setup
+.PHONY: help run chat test test-pythons newest check unit properties page browser format site catalog wheel lock clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,44 +30,63 @@ run: site ## Answer a prompt in a headless browser: make run PROMPT="..."
 chat: site ## Open the chat page in your browser
 	@$(BIN)/browserllm chat
 
-test: site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
-	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit properties check page
-	$(BIN)/pytest tests/browser
+test: setup site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit properties check page newest
+	@$(MAKE) --no-print-directory browser
 
-check: site ## Formatting, lint and types, Python and TypeScript
+test-pythons: setup site $(SUITE)/.ready ## The unit and wire tests on each Python of this machine, 3.11 to 3.14
+	@for python in $$(sh scripts/pythons.sh); do $(MAKE) --no-print-directory on-python ON="$$python" TESTS="tests/unit tests/wire" || exit 1; done
+
+newest: setup site ## The unit tests on the newest Python of this machine, where that is not the one in .venv
+	@newest=$$(sh scripts/pythons.sh | tail -n 1); same='import sys; print(sys.version_info[:2])'; \
+	if [ -n "$$newest" ] && [ "$$($$newest -c "$$same")" != "$$($(BIN)/python -c "$$same")" ]; then \
+	  $(MAKE) --no-print-directory on-python ON="$$newest" TESTS=tests/unit; fi
+
+# One Python, $(ON), in an environment of its own: the tests in $(TESTS).
+.PHONY: on-python
+on-python:
+	@set -eu; version=$$($(ON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); env=.venv-pythons/$$version; \
+	if ! cmp -s requirements/dev.txt $$env/installed.txt; then \
+	  echo "installing locked packages for Python $$version into $$env"; rm -rf $$env; $(ON) -m venv $$env; \
+	  $$env/bin/python $(PIP) $(LOCKED) -r requirements/dev.txt; \
+	  $$env/bin/python $(PIP) install --no-deps --no-build-isolation --editable .; \
+	  $$env/bin/python $(PIP) check; cp requirements/dev.txt $$env/installed.txt; fi; \
+	echo "Python $$version: $(TESTS)"; $$env/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+
+check: setup site ## Formatting, lint and types, Python and TypeScript
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(NPM) run check
 
-unit: site $(SUITE)/.ready ## The fast Python tests with coverage
+unit: setup site $(SUITE)/.ready ## The fast Python tests with coverage
 	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire --ignore-glob='*_properties.py'
 
-properties: site $(SUITE)/.ready ## The tests that generate their cases, which count no lines
+properties: setup site $(SUITE)/.ready ## The tests that generate their cases, which count no lines
 	$(BIN)/pytest tests/wire/*_properties.py
 
-page: site ## The page's own tests (Vitest)
+page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test
 
-browser: site ## The tests in a real browser
-	$(BIN)/pytest tests/browser
+browser: setup site ## The tests in a real browser, two files at a time
+	$(BIN)/pytest tests/browser --numprocesses=2 --dist=loadfile
 
 bench-router: $(PEERS)/.ready
 
 $(PEERS)/.ready: requirements/peers.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@echo "installing what browserllm is measured beside into $(PEERS) (about a minute)"
-	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/peers.txt
+	@$(PEERS)/bin/python $(PIP) $(LOCKED) -r requirements/peers.txt && $(PEERS)/bin/python $(PIP) check
 	@touch $@
 
-bench-%: site
+bench-%: setup site
 	@PYTHONPATH=tests:tests/browser $(BIN)/python benchmarks/$*.py
 
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-site: setup ## Build the static site into src/browserllm/static (skips what is unchanged)
+site: $(VENV)/.run ## Build the static site into src/browserllm/static (skips what is unchanged)
 	@$(BIN)/python web/build_site.py
 
 catalog: site ## Write the catalog anew from the pinned web-llm
@@ -71,31 +95,39 @@ catalog: site ## Write the catalog anew from the pinned web-llm
 wheel: setup ## Build the wheel and the sdist into dist/
 	$(BIN)/python -m build --outdir dist
 
-setup: $(VENV)/.ready ## Create .venv and install what is locked
+setup: $(VENV)/.ready ## Create .venv and install all that is locked
 
-$(VENV)/.ready: requirements/dev.txt requirements/node.txt pyproject.toml
+# What running needs. Before anything is downloaded: is there a Python, can it make environments, is there a browser?
+$(VENV)/.run: requirements/run.txt requirements/node.txt pyproject.toml
 	@PYTHON=$(PYTHON) sh scripts/system-packages.sh
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing locked packages into $(VENV) and building the site (about a minute)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	@echo "installing what running needs into $(VENV) and building the site (about a minute)"
+	@$(BIN)/python $(PIP) $(LOCKED) -r requirements/run.txt
 	@$(BIN)/python -c 'import sys; sys.path.insert(0, "web"); import build_site; sys.exit(build_site.node_on_path() is None)' \
-	  || $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/node.txt
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	  || $(BIN)/python $(PIP) $(LOCKED) -r requirements/node.txt
+	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python $(PIP) check
 	@touch $@
 
-# The official JSON-Schema-Test-Suite, which no registry has but in the source of jsonschema.
+# What the tests and the checks need beyond it.
+$(VENV)/.ready: requirements/dev.txt $(VENV)/.run
+	@echo "installing what the tests and checks need into $(VENV)"
+	@$(BIN)/python $(PIP) $(LOCKED) -r requirements/dev.txt
+	@$(BIN)/python $(PIP) check
+	@touch $@
+
+# The official JSON-Schema-Test-Suite, which no registry has but in the source of jsonschema. What pip needs to read a
+# source's name and version is locked, too: no isolation, or it would ask a registry for the newest.
 $(SUITE)/.ready: requirements/schema-suite.txt | setup
 	@echo "fetching the tests of JSON Schema into $(SUITE)"
 	@rm -rf $(SUITE) && mkdir -p $(SUITE)
-	@$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --no-binary jsonschema --require-hashes \
+	@$(BIN)/python $(PIP) download --no-deps --no-build-isolation --no-binary jsonschema --require-hashes \
 	  --constraint $< --dest $(SUITE) jsonschema
 	@cd $(SUITE) && tar -xzf jsonschema-*.tar.gz && mv jsonschema-*/json/tests jsonschema-*/json/remotes . && rm -rf jsonschema-*
 	@touch $@
 
-lock: ## Refresh requirements/*.txt (needs pip-tools on PATH)
-	cd requirements && for name in dev node peers schema-suite; do \
-	  pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	    --allow-unsafe --strip-extras --output-file=$$name.txt $$name.in; done
+lock: setup ## Refresh requirements/*.txt, keeping what is locked; UPGRADE=--upgrade takes the newest (needs uv on PATH)
+	$(BIN)/python scripts/lock.py $(UPGRADE)
 
 clean: ## Remove what was built, installed and cached
-	rm -rf $(VENV) $(PEERS) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) .venv-pythons $(PEERS) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage
