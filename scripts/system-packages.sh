@@ -67,7 +67,7 @@ elif command -v zypper >/dev/null 2>&1; then
 elif command -v apk >/dev/null 2>&1; then
   command="${sudo}apk add $elsewhere"
 elif command -v brew >/dev/null 2>&1; then
-  command="brew install $elsewhere"
+  command="brew install $(echo "$elsewhere" | sed 's/chromium/google-chrome/')"
 else
   echo "error: missing: $missing; install them with this system's package manager (of the browsers any Chromium, Chrome, Edge or Brave will do: BROWSERLLM_BROWSER=/path/to/browser names one)" >&2
   exit 1
