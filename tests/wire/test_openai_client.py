@@ -417,11 +417,14 @@ def program() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 PREAMBLE = """
-import asyncio, os, sys
+import asyncio, logging, os, sys
 from contextlib import asynccontextmanager
 import browserllm as bl
 from browserllm.hosts import waiting
 from browserllm.scripted import HANG
+
+# On a busy machine a step can be slow, and asyncio's debug mode says so; everything else that it says counts.
+logging.getLogger("asyncio").addFilter(lambda record: not record.getMessage().startswith("Executing "))
 
 @asynccontextmanager
 async def open_backend():
