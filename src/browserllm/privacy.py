@@ -153,7 +153,7 @@ def _guard_ask(found: Any) -> Any:
             from .request import build_request
 
             # What else is said of it (the wrong model, an option that there is not) is for the method to judge.
-            fields = {name: options[name] for name in ("model",) if name in options}
+            fields = {} if options.get("model") is None else {"model": options["model"]}
             await check_private(self, replace(build_request(prompt, fields), private=True))
         return await _bound(found, self)(prompt, **options)
 
