@@ -1,8 +1,8 @@
 """The one rule of private requests: a backend that may send one off the device is refused it, before it can.
 
-`Backend` puts this rule around every subclass's `generate`, `prepare`, `count_tokens` and `estimate_cost`. So it holds
-for backends of a program's own too, and for a middleware or a router that calls another backend's methods directly:
-there is no way to these methods that does not lead through here.
+`Backend` puts this rule around every subclass's `generate`, `prepare`, `count_tokens`, `estimate_cost` and `facts`. So
+it holds for backends of a program's own too, and for a middleware or a router that calls another backend's methods
+directly: there is no way to these methods that does not lead through here.
 
 A request is given to a backend when all three are so:
 
@@ -169,12 +169,29 @@ def _guard_prepare(found: Any) -> Any:
     return _dressed(prepare, found)
 
 
+def _guard_facts(found: Any) -> Any:
+    """Guard `facts`: of a request that a backend would not get, nothing is asked of it."""
+
+    async def facts(self: Any, request: ChatRequest) -> BackendFacts:
+        if request.private and self.may_leave():
+            return BackendFacts(
+                leaves_device=True,
+                needs_network=self.needs_network,
+                model=request.model,
+                available=False,
+                reason=f"the request is private, and {self.name!r} may leave the device",
+            )
+        return await _bound(found, self)(request)
+
+    return _dressed(facts, found)
+
+
 def _bound(found: Any, backend: Any) -> Any:
     return found.__get__(backend, type(backend)) if hasattr(found, "__get__") else found
 
 
 def _dressed(guard: Any, found: Any) -> Any:
-    for name in ("__doc__", "__name__", "__qualname__", "__module__"):
+    for name in ("__doc__", "__name__", "__qualname__", "__module__", _ASKS_OTHERS):
         if hasattr(found, name):
             setattr(guard, name, getattr(found, name))
     guard.__wrapped__ = found
@@ -187,4 +204,5 @@ _GUARDS: dict[str, Callable[[Any], Any]] = {
     "prepare": _guard_prepare,
     "count_tokens": _guard_ask,
     "estimate_cost": _guard_ask,
+    "facts": _guard_facts,
 }
