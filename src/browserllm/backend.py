@@ -82,7 +82,7 @@ class Backend(ABC):
 
     def may_leave(self) -> bool:
         """Say whether a private request that is given to this backend might leave the device, whatever it asks for."""
-        return self.leaves_device
+        return self.leaves_device is not False  # what is neither is no promise
 
     def environment(self) -> Environment | None:
         """Say what this backend knows of the world around it, now; ``None`` when it knows nothing."""
@@ -133,7 +133,7 @@ class Middleware(Backend):
         # A subclass may say it in its class, which hides the property above.
         said = next(vars(kind)["leaves_device"] for kind in type(self).__mro__ if "leaves_device" in vars(kind))
         by_itself = self._leaves_by_itself if said is vars(Middleware)["leaves_device"] else self.leaves_device
-        return by_itself or self.backend.may_leave()
+        return by_itself is not False or self.backend.may_leave()
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Pass the answer on."""

@@ -87,7 +87,7 @@ async def check_private(backend: Judged, request: ChatRequest) -> None:
         why = f"{backend.name!r} cannot say whether it leaves the device ({type(error).__name__}: {error})"
         raise refused(backend.name, why) from error
     # Once more: it may have changed its word in the meantime.
-    if facts.leaves_device or backend.may_leave():
+    if facts.leaves_device is not False or backend.may_leave():
         reason = f" ({facts.reason})" if facts.reason else ""
         raise refused(backend.name, f"{backend.name!r} would send it off the device{reason}")
 

@@ -48,6 +48,10 @@ class SaysNothing(Spy):
     pass
 
 
+class IsNotSure(Spy):
+    leaves_device = None  # type: ignore[assignment]
+
+
 class ByItsFacts(Spy):
     """It keeps most requests here, and says of each which."""
 
@@ -123,7 +127,7 @@ async def ask_in_every_way(backend: bl.Backend, request: bl.ChatRequest) -> list
     return failures
 
 
-@pytest.mark.parametrize("kind", [InItsClass, SaysNothing, ByItsFacts, CannotSay, ByMixin, Inherits])
+@pytest.mark.parametrize("kind", [InItsClass, SaysNothing, IsNotSure, ByItsFacts, CannotSay, ByMixin, Inherits])
 @pytest.mark.parametrize("wrap", [None, bl.Middleware, bl.Retry, bl.ResponseCache, bl.Logging])
 async def test_a_private_request_gets_as_far_as_no_method_of_a_backend_that_leaves_the_device(
     kind: Callable[[], Any], wrap: Callable[[bl.Backend], bl.Backend] | None

@@ -330,7 +330,7 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
 
 
 @given(router_of(trees) | trees, actions, environments)
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_private_request_reaches_nobody_who_leaves_the_device(
     tree: dict[str, Any], actions: list[tuple[str, dict[str, Any]]], environment: bl.Environment
 ) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import browserllm as bl
-from browserllm.cloud.staying import KNOWN, SHAPES, names_cloud
+from browserllm.cloud.staying import KNOWN, SHAPES, names_cloud, why_passed_on
 from browserllm.http.client import HttpRequest, HttpResponse
 from browserllm.http.sockets import SocketClient
 from vendor_server import Reply, VendorServer, answer, events, stream
@@ -59,7 +59,16 @@ cachedContent container context_management store background service_tier predict
 ELSEWHERE = ["gpt-oss:120b-cloud", "gpt-6-sol", "openai/gpt-6-sol", "http://evil.example/v1", "https://evil.example"]
 CLOUD_NAMES = [
     *("x:cloud", "x:7b-cloud", "x:cloud-q4", "x:cloud@sha256:1", "x-cloud", "X:CLOUD", " x:cloud ", "x:Cloud-Q4_K_M"),
-    *("x:7b@cloud", "lib/x:cloud", "host.example/lib/x:cloud", "x:q4-cloud-q8", "x:cloudq4", "x:120b_cloud", "x.cloud"),
+    *(
+        "x:7b@cloud",
+        "lib/x:cloud",
+        "host.example/lib/x:cloud",
+        "x:q4-cloud-q8",
+        "x:cloudq4",
+        "x:\uff43loud",
+        "x:120b_cloud",
+        "x.cloud",
+    ),
     *("x@sha256:1:cloud", "x:cloud\n", "x:\tcloud", "cloud", "x/cloud", "x:cloud/", "gpt-oss-cloud@sha256:12"),
 ]
 
@@ -115,6 +124,13 @@ inner = st.lists(
 bodies = st.builds(nested, spelled, values, inner)
 # At the top "model" is judged as the request's model is; anywhere else it means something to somebody.
 bodies |= st.builds(lambda depth: nested("model", "m", depth), inner.filter(bool))
+# Nor is it part of a schema, but as the name of a property.
+bodies |= st.builds(
+    lambda shape, name, depth: {shape: nested(name, ELSEWHERE[0], depth)},
+    st.sampled_from(sorted(SHAPES)),
+    st.sampled_from(["model", "Model", "models", "fallback_models", "provider", "base_url", "MO_DEL"]),
+    st.lists(st.sampled_from(["json_schema", "schema", "items", "anyOf"]), max_size=3),
+)
 bodies |= st.builds(lambda name: {"model": name}, st.sampled_from(CLOUD_NAMES))
 bodies |= st.builds(lambda value: {"model": value}, st.sampled_from([["m"], {"m": 1}, 3, None, True]))
 headers = st.builds(
@@ -168,7 +184,7 @@ def fresh(server: VendorServer, kind: Any, **said: Reply) -> str:
     return "spy"
 
 
-FEW = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FEW
@@ -181,6 +197,17 @@ def test_no_option_in_the_body_that_may_name_another_model_or_place_gets_a_priva
     with pytest.raises(bl.BrowserLLMError, match="private"):
         asyncio.run(ask(backend, wrap))
     assert seen_of(server, "spy") == []
+
+
+def test_a_schema_may_have_properties_of_any_name() -> None:
+    """What a program asks for is often a model, a provider or a host."""
+    schema = {"type": "object", "properties": {"model": {"type": "string"}, "host": {"enum": ["url"]}}}
+    for extra in ({"format": schema}, {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}):
+        assert why_passed_on(extra, ()) == ""
+    assert "'format.model'" in why_passed_on({"format": {"model": "x"}}, ())
+    assert why_passed_on({}, ["X-Api-Key", "authorization", "x-access-token", "User-Agent"]) == ""
+    for header in ("x-model-key", "x-route-token", "host", "x-llm", "X-Provider-Api-Key"):
+        assert repr(header) in why_passed_on({}, [header])
 
 
 @FEW

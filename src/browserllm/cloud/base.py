@@ -226,7 +226,7 @@ class CloudBackend(Backend, ABC):
 
     def may_leave(self) -> bool:
         """Say whether a private request might leave the device: no word makes another address one of this machine."""
-        return self.leaves_device or not is_loopback(self.base_url)
+        return super().may_leave() or not is_loopback(self.base_url)
 
     async def where_it_runs(self, model: str) -> str:
         """Ask a server on this machine where else a model runs; nothing where it does not say."""

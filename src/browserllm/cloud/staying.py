@@ -10,6 +10,7 @@ is refused by name. And the server is asked, before it sees the prompt, where th
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -60,6 +61,13 @@ SHAPES = frozenset(
 )
 """Known names whose value is a schema, a grammar or a table of tokens, in which any name may be."""
 
+_NAMING = re.compile("model|provider|rout|fallback|deploy|engine|target|upstream|forward|host|url|uri|proxy|base|cloud")
+"""What names of options and headers have in them that say where to, in whatever spelling."""
+_IN_SCHEMAS = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "enum", "const", "default", "examples"}
+)
+"""Where in a schema names are the program's own."""
+
 _KEY_HEADER = re.compile(r"([a-z0-9-]+-)?(authorization|auth|api-?key|key|token|cookie)", re.ASCII)
 _PLAIN_HEADERS = frozenset(
     {
@@ -104,7 +112,7 @@ def names_cloud(model: str) -> bool:
     As a tag or in one, before a digest, at the end of a name: ``x:cloud``, ``x:7b-cloud``, ``x:cloud-q4``,
     ``x:cloud@sha256:1``.
     """
-    name = model.strip().casefold()
+    name = unicodedata.normalize("NFKC", model).strip().casefold()
     tag = re.split("[:@]", name.rpartition("/")[2], maxsplit=1)[1:]
     return any("cloud" in part for part in tag) or "cloud" in re.split(r"[^a-z0-9]+", name)
 
@@ -131,7 +139,8 @@ def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
 def why_passed_on(extra_body: Mapping[str, Any], headers: Iterable[str]) -> str:
     """Return why a private request with these could be passed on; nothing where it could not."""
     for name in headers:
-        if name.lower() not in _PLAIN_HEADERS and not _KEY_HEADER.fullmatch(name.lower()):
+        is_key = _KEY_HEADER.fullmatch(name.lower()) and not _NAMING.search(name.lower())
+        if name.lower() not in _PLAIN_HEADERS and not is_key:
             return f"the header {name!r} may tell the server to pass it on"
     for path in _unknown(_plain(extra_body), ""):
         return f"extra_body has {path!r}, which may tell the server to pass it on"
@@ -143,14 +152,27 @@ def _unknown(value: Any, path: str) -> Iterable[str]:
         for name, inner in cast("dict[str, Any]", value).items():
             where = f"{path}.{name}" if path else name
             if name in SHAPES:
-                continue
-            if name not in KNOWN or (name == "model" and (path or not isinstance(inner, str))):
+                yield from _naming(inner, where)
+            elif name not in KNOWN or (name == "model" and (path or not isinstance(inner, str))):
                 yield where
             else:
                 yield from _unknown(inner, where)
     elif isinstance(value, list):
         for inner in cast("list[Any]", value):
             yield from _unknown(inner, path)
+
+
+def _naming(value: Any, path: str) -> Iterable[str]:
+    """Yield what in a schema or grammar is no part of one, and could be taken for another model or place."""
+    if isinstance(value, dict):
+        for name, inner in cast("dict[str, Any]", value).items():
+            if _NAMING.search(re.sub(r"[^a-z]", "", name.casefold())):
+                yield f"{path}.{name}"
+            elif name not in _IN_SCHEMAS:
+                yield from _naming(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            yield from _naming(inner, path)
 
 
 async def where_it_runs(send: Send, base_url: str, models_url: str, model: str) -> str:
