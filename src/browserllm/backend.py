@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from .errors import Unsupported
 from .facts import BackendFacts, Environment
+from .privacy import asks_others, guarded_generate, keep_private
 from .request import Prompt, build_request
 from .stream import ChatStream, Delta, Draft
 from .types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, TextMode
@@ -21,12 +22,17 @@ class Backend(ABC):
 
     ``name`` is what responses and routes call this backend. ``leaves_device`` says whether requests may leave the
     user's device, ``needs_network`` whether it answers without one: a backend that says nothing is thought to do both.
+    One that may leave the device is refused private requests before its own methods run; see `browserllm.privacy`.
     """
 
     name: str = "backend"
     capabilities: Capabilities = Capabilities()
     leaves_device: bool = True
     needs_network: bool = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        keep_private(cls)
 
     @abstractmethod
     def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -45,7 +51,7 @@ class Backend(ABC):
         request is wrong; nothing runs before the first chunk is asked for.
         """
         request = build_request(prompt, options)
-        return ChatStream(self.generate, Draft(request, self.name, f"chat-{os.urandom(8).hex()}"), text)
+        return ChatStream(guarded_generate(self), Draft(request, self.name, f"chat-{os.urandom(8).hex()}"), text)
 
     async def complete(self, prompt: Prompt, **options: Any) -> ChatResponse:
         """Answer ``prompt`` and return the whole response; the same options and errors as `stream`."""
@@ -74,6 +80,10 @@ class Backend(ABC):
         """Say what is known of answering a checked request, without sending anything; cheap, for routers ask often."""
         return BackendFacts(leaves_device=self.leaves_device, needs_network=self.needs_network, model=request.model)
 
+    def may_leave(self) -> bool:
+        """Say whether a private request that is given to this backend might leave the device, whatever it asks for."""
+        return self.leaves_device is not False  # what is neither is no promise
+
     def environment(self) -> Environment | None:
         """Say what this backend knows of the world around it, now; ``None`` when it knows nothing."""
         return None
@@ -96,16 +106,34 @@ class Backend(ABC):
 class Middleware(Backend):
     """A backend around another one: it passes everything on, and a subclass overrides what it changes.
 
-    Its arguments begin with the backend it wraps, so ``Logging(Retry(backend))`` reads from the outside in.
+    Its arguments begin with the backend it wraps, so ``Logging(Retry(backend))`` reads from the outside in. It leaves
+    the device where that does; one that sends requests somewhere itself sets ``leaves_device`` to ``True``.
     """
+
+    _leaves_by_itself: bool = False
 
     def __init__(self, backend: Backend) -> None:
         """Wrap ``backend``; closing this closes it, too."""
         self.backend = backend
         self.name = backend.name
         self.capabilities = backend.capabilities
-        self.leaves_device = backend.leaves_device
         self.needs_network = backend.needs_network
+
+    @property
+    def leaves_device(self) -> bool:
+        """Whether requests may leave the device: by the wrapped backend, or by this one."""
+        return self._leaves_by_itself or self.backend.leaves_device
+
+    @leaves_device.setter
+    def leaves_device(self, leaves: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._leaves_by_itself = leaves
+
+    def may_leave(self) -> bool:
+        """Say whether this, or the wrapped backend, might let a private request leave the device."""
+        # A subclass may say it in its class, which hides the property above.
+        said = next(vars(kind)["leaves_device"] for kind in type(self).__mro__ if "leaves_device" in vars(kind))
+        by_itself = self._leaves_by_itself if said is vars(Middleware)["leaves_device"] else self.leaves_device
+        return by_itself is not False or self.backend.may_leave()
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Pass the answer on."""
@@ -129,6 +157,7 @@ class Middleware(Backend):
         """Ask the wrapped backend."""
         return await self.backend.count_tokens(prompt, model=model)
 
+    @asks_others
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Ask the wrapped backend."""
         return await self.backend.facts(request)

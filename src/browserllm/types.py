@@ -121,7 +121,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Ranges: ``temperature`` 0..2, ``top_p`` 0..1 (above 0), ``top_k`` >= 1, ``max_tokens`` >= 1, both penalties -2..2,
     ``top_logprobs`` 0..20, ``n`` >= 1, ``deadline_s`` above 0. ``unsupported`` says what happens to something the
     backend cannot do: a warning on the response, or an `Unsupported` error. A ``private`` request is given to no
-    backend that leaves the device.
+    backend that leaves the device; its images and sounds must be bytes.
     """
 
     messages: list[Message]

@@ -19,6 +19,7 @@ LAYERS: list[set[str]] = [
     {"clock", "errors", "facts", "nesting", "types", "device", "version"},
     {"request", "grammars", "images", "host", "http", "schemas", "script", "store", "store_sqlite", "tokens"},
     {"stream", "channel", "store_host", "toolcalls"},
+    {"privacy"},
     {"backend", "scripted_files"},
     {"chat", "cloud", "hosts", "models", "routing", "scripted"},
     {"local"},

@@ -1,24 +1,30 @@
 """The promise that a private request leaves the device with nobody, whatever the backends, failures and policies.
 
-Hypothesis makes up routers in routers in middleware, backends that fail, lie and break off, policies that cheat, and
-sequences of requests. It is here and not among the unit tests because a page has no Hypothesis.
+Hypothesis makes up routers in routers in middleware (every one that there is, and some that open private requests),
+backends that fail, lie and break off, policies that cheat, and sequences of requests and conversations. It is here and
+not among the unit tests because a page has no Hypothesis.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import browserllm as bl
 from browserllm.stream import Delta, Draft
 
 NAMES = ("a", "b", "c")
+SECRET = "a secret"
 FAILURES: list[Exception] = [
     bl.Unavailable("down", reason="server_error"),
     bl.Unavailable("refused", reason="private"),
@@ -42,8 +48,9 @@ class Leaf(bl.Backend):
         self.turn = 0
 
     def note(self, request: bl.ChatRequest, what: str) -> None:
+        # By the words alone: what somebody made of a private request says perhaps that it is none.
         leaves = self.leaves_device or (self.said is not None and self.said.leaves_device and what != "facts")
-        if request.private and leaves:
+        if SECRET in str(request.messages) and leaves:
             self.leaks.append(f"{what} of {self.name}")
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -66,6 +73,10 @@ class Leaf(bl.Backend):
     async def estimate_cost(self, prompt: Any, **options: Any) -> float | None:
         self.note(prompt, "estimate_cost")
         return None
+
+    async def count_tokens(self, prompt: Any, *, model: str | None = None) -> int | None:
+        self.note(prompt, "count_tokens")
+        return 7
 
 
 def cheats() -> bl.Policy:
@@ -149,7 +160,12 @@ def router_of(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 def wrapped(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(
-        {"kind": st.just("middleware"), "inner": members, "leaves_device": st.sampled_from([None, True])}
+        {
+            "kind": st.just("middleware"),
+            "inner": members,
+            "leaves_device": st.sampled_from([None, True]),
+            "around": st.integers(0, 9),
+        }
     )
 
 
@@ -164,7 +180,12 @@ requests = st.fixed_dictionaries(
 )
 actions = st.lists(
     st.tuples(
-        st.sampled_from(["complete", "complete", "stop", "explain", "prepare", "estimate_cost", "facts", "together"]),
+        st.sampled_from(
+            [
+                *("complete", "complete", "stop", "explain", "prepare", "estimate_cost", "count_tokens", "facts"),
+                *("together", "converse", "object", "client"),
+            ]
+        ),
         requests,
     ),
     min_size=1,
@@ -188,6 +209,73 @@ class Uploads(bl.Middleware):
             yield delta
 
 
+class Opens(bl.Middleware):
+    """Says of every request that it is not private."""
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        async for delta in super().generate(replace(request, private=False), draft):
+            yield delta
+
+
+class Forwards(bl.Middleware):
+    """Calls the wrapped backend directly, as middleware of anybody's does."""
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        async for delta in self.backend.generate(request, draft):
+            yield delta
+
+
+class Handler(logging.Handler):
+    """Where logs go: elsewhere, for all that anybody here knows."""
+
+    def __init__(self, leaks: list[str]) -> None:
+        super().__init__()
+        self.leaks = leaks
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if SECRET in f"{record.getMessage()}{vars(record)!r}":
+            self.leaks.append("log")
+
+
+class Exporter(InMemorySpanExporter):
+    """Where spans go: the same."""
+
+    def __init__(self, leaks: list[str]) -> None:
+        super().__init__()
+        self.leaks = leaks
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if any(SECRET in span.to_json() for span in spans):
+            self.leaks.append("span")
+        return SpanExportResult.SUCCESS
+
+
+def logs(backend: bl.Backend, leaks: list[str], clock: bl.Clock) -> bl.Backend:
+    logger = logging.Logger("test", logging.DEBUG)
+    logger.addHandler(Handler(leaks))
+    return bl.Logging(backend, logger=logger, content=True)
+
+
+def traces(backend: bl.Backend, leaks: list[str], clock: bl.Clock) -> bl.Backend:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(Exporter(leaks)))
+    return bl.Telemetry(backend, tracer_provider=provider, content=True, clock=clock)
+
+
+MIDDLEWARE: list[Callable[[bl.Backend, list[str], bl.Clock], bl.Backend]] = [
+    lambda backend, leaks, clock: bl.Middleware(backend),
+    lambda backend, leaks, clock: Opens(backend),
+    lambda backend, leaks, clock: Forwards(backend),
+    lambda backend, leaks, clock: bl.Retry(backend, retries=1, first_wait_s=0),
+    lambda backend, leaks, clock: bl.ResponseCache(backend),
+    lambda backend, leaks, clock: bl.Budget(backend, per_day=bl.Allowance(usd=9), unknown_cost="allow"),
+    lambda backend, leaks, clock: bl.Redaction(backend),
+    lambda backend, leaks, clock: bl.TimeLimits(backend, total_s=1000, clock=clock),
+    logs,
+    traces,
+]
+
+
 def build(tree: dict[str, Any], leaks: list[str], environment: bl.Environment, clock: bl.Clock) -> bl.Backend:
     if tree["kind"] == "leaf":
         return Leaf(tree, leaks)
@@ -196,7 +284,7 @@ def build(tree: dict[str, Any], leaks: list[str], environment: bl.Environment, c
         # Around a backend that leaves the device anyway, a word more says nothing.
         if tree["leaves_device"] and not inner.leaves_device:
             return Uploads(inner, leaks)
-        return bl.Middleware(inner)
+        return MIDDLEWARE[tree["around"]](inner, leaks, clock)
     members = [build(member, leaks, environment, clock) for member in tree["members"]]
     return bl.Router(
         members,
@@ -209,7 +297,8 @@ def build(tree: dict[str, Any], leaks: list[str], environment: bl.Environment, c
 
 
 async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
-    request = bl.ChatRequest(messages=[bl.Message("user", "a secret")], **options)
+    said = SECRET if options["private"] else "hello"
+    request = bl.ChatRequest(messages=[bl.Message("user", said)], stop=[said], **options)
     if what == "complete":
         await router.complete(request)
     elif what == "together":
@@ -218,8 +307,21 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
         stream = router.stream(request)
         async for _ in stream:
             stream.stop()
+    elif what == "converse":
+        fields = {name: value for name, value in options.items() if name != "model"}
+        chat = bl.Session(router, context=bl.Summarize(backend=router, window=40, reserve=10), **fields)
+        for _ in range(3):
+            await chat.send(f"{said} {'word ' * 10}")
+        chat.backend = router
+        await chat.count_tokens()
+    elif what == "object":
+        await bl.generate(router, said, output=int, repairs=1, **options)
+    elif what == "client":
+        asked = {"model": options["model"], "extra_body": {"private": options["private"]}}
+        await bl.AsyncClient(router).chat.completions.create(messages=[{"role": "user", "content": said}], **asked)
     elif what == "explain":
-        assert isinstance(router, bl.Router)
+        if not isinstance(router, bl.Router):
+            return
         explanation = await router.explain(request)
         assert all(not options["private"] or choice.candidate.local for choice in explanation.ranked)
         assert all(excluded.reason for excluded in explanation.excluded)
@@ -227,7 +329,7 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
         await getattr(router, what)(request)
 
 
-@given(router_of(trees), actions, environments)
+@given(router_of(trees) | trees, actions, environments)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_private_request_reaches_nobody_who_leaves_the_device(
     tree: dict[str, Any], actions: list[tuple[str, dict[str, Any]]], environment: bl.Environment

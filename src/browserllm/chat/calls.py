@@ -38,11 +38,16 @@ class Tools:
         self.declared = self.box.tools
         self._names = {tool.name for tool in self.declared}
         self._timeout_s = timeout_s
+        self._leaving = {each.tool.name for each in made if isinstance(each, FunctionTool) and each.leaves_device}
         self._own_s = {each.tool.name: each.timeout_s for each in made if isinstance(each, FunctionTool)}
 
     def can_run(self, call: ToolCallPart) -> bool:
         """Say whether a call is of a tool with a function."""
         return self.box.can_run(call.name)
+
+    def may_leave(self, call: ToolCallPart) -> bool:
+        """Say whether a call is of a tool that sends what the model wrote off the device."""
+        return call.name in self._leaving
 
     def is_left_open(self, call: ToolCallPart) -> bool:
         """Say whether a call is of a tool that was only declared: the program answers it."""
@@ -73,11 +78,12 @@ class Tools:
 class Calls:
     """The calls of one answer, and what became of each so far. ``started`` says that a tool has begun to run."""
 
-    def __init__(self, message: Message, tools: Tools) -> None:
-        """Take the calls of an answer."""
+    def __init__(self, message: Message, tools: Tools, *, private: bool = False) -> None:
+        """Take the calls of an answer; those of a private conversation reach no tool that leaves the device."""
         self.runs = [ToolRun(call=call) for call in encodable_message(message).tool_calls]
         self.started = False
         self._tools = tools
+        self._private = private
 
     @property
     def to_run(self) -> list[ToolRun]:
@@ -98,7 +104,10 @@ class Calls:
     async def decide(self, hooks: HookChain) -> None:
         """Ask the hooks about one call after the other; a call of no tool here is for nobody to allow."""
         for index, run in enumerate(self.runs):
-            if self._tools.can_run(run.call):
+            if self._private and self._tools.may_leave(run.call):
+                why = f"the conversation is private, and {run.call.name} would send something off this device"
+                self.runs[index] = ToolRun(call=run.call, denied=why, result=_failed(run.call, f"not run: {why}"))
+            elif self._tools.can_run(run.call):
                 call, denied, changed = await hooks.decide(run.call)
                 result = None if denied is None else _failed(call, f"denied, and not run: {denied}")
                 self.runs[index] = ToolRun(call=call, changed=changed, denied=denied, result=result)

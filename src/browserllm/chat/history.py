@@ -36,13 +36,15 @@ class History(msgspec.Struct, kw_only=True):
     """A conversation without its system message. A turn begins with a user's message; the answers to it belong to it.
 
     All ``messages`` stay. Those from ``start`` on are sent, and ``summary`` says what was before them, where somebody
-    made one. ``usage`` is what each turn has taken.
+    made one. ``usage`` is what each turn has taken. Once a turn was private the conversation is, for good: later
+    requests carry what was said in it.
     """
 
     messages: list[Message] = []
     start: int = 0
     summary: str = ""
     usage: list[Usage] = []
+    private: bool = False
 
     @property
     def sent(self) -> list[Message]:
@@ -89,9 +91,7 @@ class History(msgspec.Struct, kw_only=True):
 
     def copy(self) -> Self:
         """Return a history of its own with the same messages, which never change."""
-        return type(self)(
-            messages=self.messages.copy(), start=self.start, summary=self.summary, usage=self.usage.copy()
-        )
+        return replace(self, messages=self.messages.copy(), usage=self.usage.copy())
 
     def check(self) -> None:
         """Raise `InvalidRequest` unless this can be sent: every call with its result, each role with what is its."""
@@ -132,16 +132,25 @@ class SavedHistory(msgspec.Struct, kw_only=True):
     start: int = 0
     summary: str = ""
     usage: list[Usage] = []
+    private: bool = False
 
 
 def saved_history(history: History) -> SavedHistory:
     """Return a history as it is written."""
-    return SavedHistory(messages=history.messages, start=history.start, summary=history.summary, usage=history.usage)
+    return SavedHistory(
+        messages=history.messages,
+        start=history.start,
+        summary=history.summary,
+        usage=history.usage,
+        private=history.private,
+    )
 
 
 def restored_history(saved: SavedHistory) -> History:
     """Return a history as it was written, checked; usage that was not written is none."""
-    history = History(messages=saved.messages, start=saved.start, summary=saved.summary, usage=saved.usage)
+    history = History(
+        messages=saved.messages, start=saved.start, summary=saved.summary, usage=saved.usage, private=saved.private
+    )
     history.usage = history.usage or [Usage() for _ in history.turn_starts()]
     history.check()
     return history

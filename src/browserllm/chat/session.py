@@ -63,7 +63,8 @@ class Session:
         (``None``: for ever). The model may call tools in ``max_rounds`` rounds of a turn, at least 1; then it is asked
         for an answer without them, and the reply has a warning. ``context`` says what to do when the context window is
         full; else `DropOldest`. ``options`` are fields of `ChatRequest`, for every request. Requests carry the ``id``
-        as ``metadata["session"]``.
+        as ``metadata["session"]``. Once a turn was ``private``, all that follow are, also in what is forked and saved;
+        tools that ask somebody else (`FunctionTool.leaves_device`) are then not run.
 
         Raises `InvalidRequest` for an option, tool, hook or history that is not valid.
         """
@@ -285,6 +286,15 @@ class Session:
         for name in ("messages", "tools"):
             if name in self.options or name in options:
                 raise InvalidRequest(f"{name!r} is no option of a session; it has its own", parameter=name)
+        private = self.history.private or bool(self.options.get("private"))
+        if private and options.get("private", True) is False:
+            raise InvalidRequest(
+                "private=False is not possible in a private conversation: the request would carry what was said "
+                "before; begin another Session",
+                parameter="private",
+            )
+        if private:
+            fields["private"] = True
         metadata: Any = fields.get("metadata")
         if metadata is None or isinstance(metadata, Mapping):
             fields["metadata"] = {"session": self.id, **(metadata or {})}

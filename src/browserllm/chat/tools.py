@@ -21,7 +21,8 @@ from ..types import Tool, ToolCallPart, ToolResultPart
 class FunctionTool:
     """A tool that can be run. It is still the function that it was made of: calling it calls that.
 
-    ``tool`` is what models are told, ``timeout_s`` how long a run may take.
+    ``tool`` is what models are told, ``timeout_s`` how long a run may take. ``leaves_device`` says that a run sends
+    something off this device: a private conversation does not run it.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class FunctionTool:
         name: str | None = None,
         description: str | None = None,
         timeout_s: float | None = None,
+        leaves_device: bool = False,
     ) -> None:
         """Read the signature and the docstring; raise `InvalidRequest` for a signature that no JSON can fill."""
         said, parameters = parse_docstring(function.__doc__)
         self.function = function
         self.timeout_s = timeout_s
+        self.leaves_device = leaves_device
         kind, self._made_for_it = _arguments_type(function)
         self._type = output_type(kind, strict=False)
         schema = {key: value for key, value in self._type.schema.items() if key != "title"}
@@ -97,7 +100,11 @@ class FunctionTool:
 def tool(function: Callable[..., Any], /) -> FunctionTool: ...
 @overload
 def tool(
-    *, name: str | None = None, description: str | None = None, timeout_s: float | None = None
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout_s: float | None = None,
+    leaves_device: bool = False,
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -106,15 +113,20 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     timeout_s: float | None = None,
+    leaves_device: bool = False,
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of a function, as ``@tool`` or ``@tool(timeout_s=10)``.
+
+    With ``leaves_device=True`` it is not run in a private conversation; say so of a tool that asks somebody else.
 
     Its name, docstring and annotated parameters are what the model is told. Plain functions run in a thread (in a page,
     where there are none, at once), coroutine functions in the caller's loop.
     """
 
     def make(function: Callable[..., Any]) -> FunctionTool:
-        return FunctionTool(function, name=name, description=description, timeout_s=timeout_s)
+        return FunctionTool(
+            function, name=name, description=description, timeout_s=timeout_s, leaves_device=leaves_device
+        )
 
     return make if function is None else make(function)
 

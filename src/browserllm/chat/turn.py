@@ -212,6 +212,7 @@ class Turn:
     def _begin(self) -> None:
         self._before = self.conversation.history
         self._history = self._before.copy()
+        self._history.private = self._history.private or self.setup.base.private
         self.begin(self._history)
         self._history.check()
         messages = self._history.messages
@@ -266,7 +267,10 @@ class Turn:
         request = self._request_of(history)
         if request.deadline_s is not None and self.loop is not None:
             request = replace(request, deadline_s=max(self._ends_at - self.loop.time(), 0.001))
-        return await setup.hooks.before_request(request)
+        sent = await setup.hooks.before_request(request)
+        # A hook can make a request private, and not the other way: what was said so would go out with it.
+        history.private = history.private or sent.private
+        return replace(sent, private=history.private)
 
     async def _gauge(self) -> Gauge:
         setup, conversation = self.setup, self.conversation
@@ -287,7 +291,7 @@ class Turn:
         )
 
     def _request_of(self, history: History) -> ChatRequest:
-        base = self.setup.base
+        base = replace(self.setup.base, private=history.private)
         if self._rounds >= self.setup.max_rounds:
             base = replace(base, tool_choice="none")
         elif self._rounds and base.tool_choice not in ("auto", "none"):
@@ -314,7 +318,7 @@ class Turn:
     async def _answer_calls(self, response: ChatResponse) -> AsyncGenerator[ChatChunk, None]:
         """Get each call its result: from the tools, or why not; leave those open that the program is to answer."""
         assert self._halt is not None  # noqa: S101 (made before anything is waited for)
-        calls = self._calls = Calls(response.message, self.setup.tools)
+        calls = self._calls = Calls(response.message, self.setup.tools, private=self._history.private)
         refusal = self._refusal(response)
         if refusal is None:
             await self._wait(calls.decide(self.setup.hooks))

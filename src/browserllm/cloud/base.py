@@ -10,16 +10,17 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar, TypedDict, cast
+from typing import Any, ClassVar, TypedDict
 
 import msgspec
 
 from ..backend import Backend
 from ..clock import AnyClock, SystemClock
-from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError, Unavailable
+from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError
 from ..facts import BackendFacts
 from ..http.address import check_base_url, host_of, is_loopback
 from ..http.client import HttpClient, HttpRequest, HttpResponse, Secret, Timeouts, open_client
+from ..privacy import refused
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo, Timings
@@ -27,6 +28,7 @@ from .events import EventDecoder, ServerSentEvents
 from .failures import Place, VendorError, failure, quote, read_error_body
 from .prices import Price, Prices, cost_of, estimate_usage, price_of
 from .reader import Reader, read_answer
+from .staying import merged, names_cloud, where_it_runs, why_passed_on
 
 MODELS_KEPT_S = 3600.0
 """How long a list of models is taken for true."""
@@ -148,14 +150,16 @@ class CloudBackend(Backend, ABC):
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Send the request and read the answer as it comes."""
-        model = draft.model = request.model or self.model
-        self._refuse_private(request, model)
+        model = draft.model = self._model_sent(request)
         draft.cost_usd = 0.0 if self.keeps_on_device(model) else None
-        body = _merged(self.body(request, draft), self.extra_body)
+        url = self.chat_url(request.model or self.model)
+        body = merged(self.body(request, draft), self.extra_body)
+        if request.private:
+            await self._check_stays(url, {request.model or self.model, str(body.get("model", model))})
         started_at = time.perf_counter()
         first_at: float | None = None
         masked: BrowserLLMError | None = None
-        response = await self._send("POST", self.chat_url(model), msgspec.json.encode(body))
+        response = await self._send("POST", url, msgspec.json.encode(body))
         try:
             place = self._place(model, response)
             draft.provider_request_id = place.provider_request_id
@@ -218,7 +222,15 @@ class CloudBackend(Backend, ABC):
 
     def keeps_on_device(self, model: str) -> bool:
         """Say whether a request for this model stays here. (A local server may pass some models on to a cloud.)"""
-        return not self.leaves_device
+        return not self.may_leave() and not names_cloud(model)
+
+    def may_leave(self) -> bool:
+        """Say whether a private request might leave the device: no word makes another address one of this machine."""
+        return super().may_leave() or not is_loopback(self.base_url)
+
+    async def where_it_runs(self, model: str) -> str:
+        """Ask a server on this machine where else a model runs; nothing where it does not say."""
+        return await where_it_runs(self._send, self.base_url, self.models_url(None), model)
 
     # What is asked besides answers
 
@@ -248,13 +260,13 @@ class CloudBackend(Backend, ABC):
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Say what is known without asking anybody: where the request would go, and about what it would cost."""
-        model = request.model or self.model
+        model = self._model_sent(request)
         leaves_device = not self.keeps_on_device(model)
-        reason = ""
-        if request.private and leaves_device:
-            reason = "the request is private, and this backend leaves the device"
-        else:
-            reason = self._lack_of_key()
+        why = "this backend leaves the device" if leaves_device else ""
+        if request.private and not why:
+            why = why_passed_on(self.extra_body, self._headers)
+            leaves_device = bool(why)
+        reason = f"the request is private, and {why}" if request.private and why else self._lack_of_key()
         return BackendFacts(
             leaves_device=leaves_device,
             needs_network=leaves_device,
@@ -273,14 +285,21 @@ class CloudBackend(Backend, ABC):
 
     # Inside
 
-    def _refuse_private(self, request: ChatRequest, model: str) -> None:
-        if request.private and not self.keeps_on_device(model):
-            raise Unavailable(
-                f"the request is private, and {self.name!r} would send it to {self.base_url}: nothing was sent; "
-                "use a backend on this device",
-                reason="private",
-                data={"backend": self.name, "model": model},
-            )
+    def _model_sent(self, request: ChatRequest) -> str:
+        """Return the model that the body will name."""
+        added = self.extra_body.get("model")
+        return added if isinstance(added, str) and added else request.model or self.model
+
+    async def _check_stays(self, url: str, models: set[str]) -> None:
+        """Raise `Unavailable` unless a private request stays here as it would now be sent, for these models."""
+        why = why_passed_on(self.extra_body, self._headers)
+        for model in sorted(models):
+            if not is_loopback(url) or not self.keeps_on_device(model):
+                why = f"{self.name!r} would send it to {self.base_url}, and {model!r} leaves this device"
+            elif not why and (there := await self.where_it_runs(model)):
+                why = f"{self.name!r} would pass it on: {model!r} runs at {there}"
+        if why:
+            raise refused(self.name, why)
 
     async def _send(self, method: str, url: str, body: bytes | None = None) -> HttpResponse:
         if self._client is None:
@@ -391,7 +410,7 @@ class CloudBackend(Backend, ABC):
         return price_of(model, self.default_prices if self._prices is None else self._prices)
 
     def _estimate(self, request: ChatRequest) -> float | None:
-        model = request.model or self.model
+        model = self._model_sent(request)
         if self.keeps_on_device(model):
             return 0.0
         price = self._price(model)
@@ -403,15 +422,6 @@ class CloudBackend(Backend, ABC):
         # An alias has no price of its own, the model behind it may.
         price = self._price(model) or self._price(draft.model or model)
         return None if price is None or not draft.usage.total_tokens else cost_of(draft.usage, price)
-
-
-def _merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(body)
-    for key, value in extra.items():
-        ours = merged.get(key)
-        both = isinstance(ours, dict) and isinstance(value, Mapping)
-        merged[key] = _merged(cast("dict[str, Any]", ours), cast("Mapping[str, Any]", value)) if both else value
-    return merged
 
 
 def _timings(started_at: float, first_at: float, tokens: int) -> Timings:

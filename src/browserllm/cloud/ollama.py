@@ -10,19 +10,17 @@ asked for with ``extra_body={"think": True}``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any, Unpack
 
 import msgspec
 
 from ..backend import unsupported
-from ..errors import InvalidRequest, ProtocolError, Unavailable
+from ..errors import InvalidRequest, ProtocolError
 from ..http.address import is_loopback
 from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
-from ..stream import Delta, Draft
+from ..stream import Draft
 from ..types import (
     AudioPart,
     Capabilities,
@@ -81,19 +79,9 @@ class Ollama(CloudBackend):
         self.num_ctx = num_ctx
         self._passed_on: set[str] = set()
 
-    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Send the request and read the answer as it comes; a private one only once it is sure to stay here."""
-        model = request.model or self.model
-        if request.private and self.keeps_on_device(model):
-            await self._ask_where(model)
-        async with aclosing(super().generate(request, draft)) as deltas:
-            async for delta in deltas:
-                yield delta
-
     def keeps_on_device(self, model: str) -> bool:
         """Say whether a request for this model stays here; models of Ollama's cloud do not."""
-        name = model.strip().lower()
-        return not self.leaves_device and not name.endswith(("-cloud", ":cloud")) and model not in self._passed_on
+        return super().keeps_on_device(model) and model not in self._passed_on
 
     def chat_url(self, model: str) -> str:
         """Return where chats are sent."""
@@ -129,8 +117,8 @@ class Ollama(CloudBackend):
         self._passed_on |= {name for each in models if each.remote_host for name in (each.name, each.model)}
         return [ModelInfo(id=each.model or each.name, downloaded=not each.remote_host) for each in models], None
 
-    async def _ask_where(self, model: str) -> None:
-        """Raise `Unavailable` when the server would pass requests for this model on to another one."""
+    async def where_it_runs(self, model: str) -> str:
+        """Ask the server where else it would pass requests for this model on to; it must say."""
         response = await self._send("POST", f"{self.base_url}/api/show", msgspec.json.encode({"model": model}))
         try:
             if response.status != 200:
@@ -142,12 +130,8 @@ class Ollama(CloudBackend):
             await response.aclose()
         if shown.remote_host or shown.remote_model:
             self._passed_on.add(model)
-            raise Unavailable(
-                f"the request is private, and {self.name!r} would pass it on to {shown.remote_host!r}, where {model!r} "
-                "runs: nothing was sent; use a model that runs on this device",
-                reason="private",
-                data={"backend": self.name, "model": model},
-            )
+            return shown.remote_host or shown.remote_model
+        return ""
 
 
 class _Shown(msgspec.Struct):

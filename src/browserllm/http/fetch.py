@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import AnyClock, SystemClock
 from ..errors import BrowserLLMError, InvalidRequest, Stalled, Timeout, Unavailable, Unsupported
-from .address import is_loopback, origin
+from .address import is_loopback, origin, read_address
 from .client import HttpClient, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -66,6 +66,13 @@ class FetchClient(HttpClient):
         ffi = self._ffi = self._ffi or import_module("pyodide.ffi")
         if request.address is not None:
             raise Unsupported("a page cannot choose the address that a host is reached at; leave out the address")
+        try:
+            read_address(request.url)
+        except ValueError as error:
+            # A browser would find a host in it, and perhaps another one than was judged.
+            raise InvalidRequest(
+                f"the request to {origin(request.url)} cannot be sent: {error}; check base_url", parameter="base_url"
+            ) from None
         _check_headers(request)
         transfer = _Transfer(js.AbortController.new(), self._clock, request, self._transfers)
         try:

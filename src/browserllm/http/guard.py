@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from ..errors import InvalidRequest, Unavailable
+from .address import read_address
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Tells the addresses of a host, for a port; raises OSError where it has none."""
@@ -121,7 +122,15 @@ def check_public_url(url: str, allow: HostList | None = None) -> Target:
     path = quote(parts.path or "/", safe=_SAFE)
     query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
     where = f"[{host}]" if ":" in host else host
-    return Target(f"https://{_with_port(where, port)}{path}{query}", host, port, is_literal)
+    written = f"https://{_with_port(where, port)}{path}{query}"
+    try:
+        # The one reading that every address has here: what it does not read as the same host is not fetched.
+        is_same = read_address(written)[:3] == ("https", host, port)
+    except ValueError:
+        is_same = False
+    if not is_same:
+        raise _refused(f"{shown} has a host that can be read in two ways; write it plainly")
+    return Target(written, host, port, is_literal)
 
 
 async def public_addresses(target: Target, resolve: Resolve) -> list[str]:

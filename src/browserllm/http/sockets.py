@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Timeout, Unavailable
 from ..version import __version__
-from .address import is_loopback, origin
+from .address import is_this_device, origin, read_address
 from .client import HttpClient, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ class SocketClient(HttpClient):
         """Send a request and return once the headers are there."""
         import httpx2
 
+        host = _check_address(request.url)
         own = None if request.address is None else _open_for_one()
         try:
-            client = own or self._client(is_loopback(request.url))
+            client = own or self._client(is_this_device(host))
             response = await client.send(_build(request), stream=True)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             failure = _failure(error, request, "first_token")
@@ -136,6 +137,28 @@ class SocketResponse(HttpResponse):
         # What is left of a connection that is being given up does not matter.
         with suppress(httpx2.HTTPError):
             await self._response.aclose()
+
+
+def _check_address(url: str) -> str:
+    """Return the host of an address; raise `InvalidRequest` unless httpx2 would connect to that very one."""
+    import httpx2
+
+    try:
+        judged, read = read_address(url), httpx2.URL(url)
+        # Written anew, an IPv6 address has one spelling.
+        there = read_address(f"{read.scheme}://{read.netloc.decode('ascii')}")
+        is_same = there == judged._replace(rest="") and not read.userinfo
+    except (ValueError, httpx2.InvalidURL) as error:
+        why = f": {error}" if type(error) is ValueError else ""
+        raise InvalidRequest(
+            f"the request to {origin(url)} cannot be sent{why}; check base_url", parameter="base_url"
+        ) from None
+    if not is_same:
+        raise InvalidRequest(
+            f"the request to {origin(url)} was not sent: its address can be read in two ways; write it plainly",
+            parameter="base_url",
+        )
+    return judged.host
 
 
 def _build(request: HttpRequest) -> httpx2.Request:

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from ..backend import Backend, Middleware
+from ..backend import Backend
 from ..errors import Unavailable
 from ..stream import Delta, Draft
 from ..types import Capabilities, ChatRequest, ReasoningDelta, TextDelta
 from .breaker import CircuitBreaker
 from .history import History
 from .queue import FairQueue
-
-
-class PrivacyKeeper(Backend):
-    """A backend made of backends that itself gives a private request to nobody who leaves the device."""
-
-
-def may_leave(backend: Backend) -> bool:
-    """Whether a private request that is given to this backend might leave the device.
-
-    A backend's word for itself counts, and so does that of every middleware around it. A router is the one exception:
-    some of its members may leave the device, and it keeps private requests from them itself.
-    """
-    while isinstance(backend, Middleware):
-        if backend.leaves_device and not backend.backend.leaves_device:
-            return True
-        backend = backend.backend
-    return backend.leaves_device and not isinstance(backend, PrivacyKeeper)
 
 
 class Member:
@@ -71,7 +54,7 @@ class Turn:
             await member.queue.enter(_hashable(request.metadata.get(member.fair_key)))
             self._entered = True
         # Looked at here once more: nothing is sent on the word of whoever ranked the candidates, or of a while ago.
-        if request.private and may_leave(member.backend):
+        if request.private and member.backend.may_leave():
             raise Unavailable(
                 f"the request is private, and {member.name!r} may leave the device; nothing was sent", reason="private"
             )

@@ -15,6 +15,7 @@ from ..backend import Backend
 from ..clock import AnyClock, SystemClock
 from ..errors import AllBackendsFailed, InvalidRequest
 from ..facts import BackendFacts, Environment
+from ..privacy import asks_others
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo
@@ -22,7 +23,7 @@ from .breaker import Breaker, CircuitBreaker
 from .candidate import Choice, Excluded, Explanation, knows_model
 from .checks import check
 from .history import History
-from .member import Member, PrivacyKeeper, Turn, is_empty, union_of, unique_names
+from .member import Member, Turn, is_empty, union_of, unique_names
 from .policies import LocalFirst, Policy
 from .queue import MAX_WAITING, FairQueue
 from .race import Race, Runner
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from random import Random
 
 
-class Router(PrivacyKeeper):
+class Router(Backend):
     """Gives each request to one of its backends, and to the next one when that fails. It is a Backend, too.
 
     A private request is given to no backend that leaves the device, whatever the policy says.
@@ -239,6 +240,7 @@ class Router(PrivacyKeeper):
             return None
         return await self._members[choices[0].name].backend.count_tokens(choices[0].request_for(request))
 
+    @asks_others
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Say what is known of whoever would be asked first; whether the device may be left, of all who might be."""
         choices, excluded = await self._plan(request)
@@ -256,6 +258,10 @@ class Router(PrivacyKeeper):
             knows_model=knows_model(choices),
             queue_length=choices[0].candidate.queue_length,
         )
+
+    def may_leave(self) -> bool:
+        """Say no: a private request is given to none of the backends that may leave the device."""
+        return False
 
     def environment(self) -> Environment | None:
         """Say what ``environment`` says, else the first backend that knows."""

@@ -12,7 +12,7 @@ from ..facts import BackendFacts, Environment
 from ..types import ChatRequest
 from .breaker import BreakerState
 from .candidate import Candidate, Excluded, ModelMatch, missing_of, needs_of
-from .member import Member, may_leave
+from .member import Member
 from .translation import Translator
 
 NOTHING_KNOWN = Environment()
@@ -37,7 +37,7 @@ async def survey(
     excluded: list[Excluded] = []
     for position, member in enumerate(members):
         backend, breaker = member.backend, member.breaker
-        if private and may_leave(backend):
+        if private and backend.may_leave():
             excluded.append(_private(member.name))
             continue
         state: BreakerState = "closed" if breaker is None else breaker.state
@@ -142,7 +142,7 @@ async def _look_for_model(
     looks: list[_Look | Excluded] = []
     own: dict[int, _Look | Excluded] = {}
     for index, member in enumerate(members):
-        if request.private and may_leave(member.backend):
+        if request.private and member.backend.may_leave():
             looks.append(_private(member.name))
             continue
         if owner == member.name:

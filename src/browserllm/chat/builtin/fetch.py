@@ -153,6 +153,7 @@ def web_fetch(
     max_chars: int = 8_000,
     timeout_s: float = 20,
     max_redirects: int = 5,
+    in_private: bool = False,
 ) -> FunctionTool:
     """Return a tool, ``web_fetch``, that fetches a public page over https, as text.
 
@@ -165,6 +166,9 @@ def web_fetch(
     can ask for what follows. All of it may take ``timeout_s`` seconds. What is no text, HTML, JSON or XML is refused.
     What the model reads begins with a warning that it comes from the web. A page can still try to talk a model into
     something, so let nothing that matters happen without an approval.
+
+    A private conversation does not run it, because an address can hold what was said in it; with ``in_private=True`` it
+    does, and what the model writes into an address then leaves the device.
 
     **In a page** browsers do not tell the addresses of a host: addresses and names that are private by their spelling
     are refused, but not a public name that leads to a private address. Redirects are not followed, and only servers
@@ -187,10 +191,10 @@ def web_fetch(
         timeout_s=timeout_s,
         max_redirects=max_redirects,
     )
-    return tool_of(fetcher, max_chars)
+    return tool_of(fetcher, max_chars, in_private=in_private)
 
 
-def tool_of(fetcher: Fetcher, max_chars: int) -> FunctionTool:
+def tool_of(fetcher: Fetcher, max_chars: int, *, in_private: bool = False) -> FunctionTool:
     """Return the tool of a fetcher."""
 
     async def web_fetch(url: str, start: int = 0) -> str:
@@ -202,7 +206,7 @@ def tool_of(fetcher: Fetcher, max_chars: int) -> FunctionTool:
         """
         return _show(await fetcher.get(url), max(0, start), max_chars)
 
-    return FunctionTool(web_fetch)
+    return FunctionTool(web_fetch, leaves_device=not in_private)
 
 
 def _resolver() -> Resolve | None:

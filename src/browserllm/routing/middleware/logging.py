@@ -21,7 +21,8 @@ class Logging(Middleware):
     """Says who answers and how it went: backend, model, finish reason, tokens, time, cost, and the steps passed over.
 
     Every fact is also in the record's ``chat``, a dict, for handlers that write JSON. What people and models say is
-    not logged unless ``content=True``; neither are the messages of errors, in which providers quote the request.
+    not logged unless ``content=True``; neither are the messages of errors, in which providers quote the request. Of a
+    private request they never are: nobody here knows where the handlers of a logger send its records.
     """
 
     def __init__(
@@ -43,7 +44,8 @@ class Logging(Middleware):
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Pass the answer on, between two records."""
         started_s = self._clock.now_s
-        self._log_start(request, draft)
+        content = self.content and not request.private
+        self._log_start(request, draft, content)
         text: list[str] = []
         finish: str = "cancelled"
         failure: Exception | None = None
@@ -52,7 +54,7 @@ class Logging(Middleware):
                 async for delta in deltas:
                     if isinstance(delta, ChatRestart):
                         text.clear()
-                    elif self.content and isinstance(delta, (str, TextDelta)):
+                    elif content and isinstance(delta, (str, TextDelta)):
                         text.append(delta if isinstance(delta, str) else delta.text)
                     yield delta
             finish = "cancelled" if draft.stopped else draft.finish_reason
@@ -62,9 +64,9 @@ class Logging(Middleware):
             raise
         finally:
             total_ms = (self._clock.now_s - started_s) * 1000
-            self._log_end(draft, "error" if failure else finish, failure, total_ms, "".join(text))
+            self._log_end(draft, "error" if failure else finish, failure, total_ms, "".join(text) if content else None)
 
-    def _log_start(self, request: ChatRequest, draft: Draft) -> None:
+    def _log_start(self, request: ChatRequest, draft: Draft, content: bool) -> None:
         if not self.logger.isEnabledFor(self.level):
             return
         facts: dict[str, Any] = {
@@ -78,13 +80,14 @@ class Logging(Middleware):
         }
         line = "%s asks %s%s: %d messages, %d tools"
         values: list[Any] = [draft.request_id, self.name, _of(request.model), len(request.messages), len(request.tools)]
-        if self.content:
+        if content:
             facts["content"] = request.messages[-1].text[:MAX_CONTENT]
             line += "; the last: %r"
             values.append(facts["content"])
         self.logger.log(self.level, line, *values, extra={"chat": facts})
 
-    def _log_end(self, draft: Draft, finish: str, failure: Exception | None, total_ms: float, text: str) -> None:
+    def _log_end(self, draft: Draft, finish: str, failure: Exception | None, total_ms: float, text: str | None) -> None:
+        """``text`` is ``None`` where what was said is not logged."""
         level = logging.ERROR if failure else self.level
         if not self.logger.isEnabledFor(level):
             return
@@ -109,24 +112,25 @@ class Logging(Middleware):
             line += "; passed over: %s"
             values.append(", ".join(facts["route"]))
         if failure is not None:
-            facts["error"] = self._describe(failure)
+            facts["error"] = _describe(failure, content=text is not None)
             line += "; failed: %s"
             values.append(" ".join(f"{name}={value!r}" for name, value in facts["error"].items()))
-        if self.content:
+        if text is not None:
             facts["content"] = text[:MAX_CONTENT]
             line += "; said: %r"
             values.append(facts["content"])
         self.logger.log(level, line, *values, extra={"chat": facts})
 
-    def _describe(self, failure: Exception) -> dict[str, Any]:
-        """What failed: by its code and facts that quote nobody."""
-        facts: dict[str, Any] = {"type": type(failure).__name__}
-        if isinstance(failure, BrowserLLMError):
-            facts["code"] = failure.code
-            facts |= {key: failure.data[key] for key in ("reason", "status", "phase") if key in failure.data}
-        if self.content:
-            facts["message"] = str(failure)[:MAX_CONTENT]
-        return facts
+
+def _describe(failure: Exception, *, content: bool) -> dict[str, Any]:
+    """What failed: by its code and facts that quote nobody."""
+    facts: dict[str, Any] = {"type": type(failure).__name__}
+    if isinstance(failure, BrowserLLMError):
+        facts["code"] = failure.code
+        facts |= {key: failure.data[key] for key in ("reason", "status", "phase") if key in failure.data}
+    if content:
+        facts["message"] = str(failure)[:MAX_CONTENT]
+    return facts
 
 
 def _of(model: str | None) -> str:

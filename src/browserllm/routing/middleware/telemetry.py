@@ -52,7 +52,8 @@ class Telemetry(Middleware):
     The span is the current one while the wrapped backend runs, so that what that sends and reports becomes its child;
     for the caller's own code, between two chunks, it is not. What people and models say is not reported unless
     ``content=True``; neither are the messages of errors, in which providers quote the request. A value
-    ``request.metadata["session"]`` is reported as ``gen_ai.conversation.id``.
+    ``request.metadata["session"]`` is reported as ``gen_ai.conversation.id``. Of a private request nothing of all
+    that is reported, nor its stop texts, whatever ``content`` says: what takes the reports may be anywhere.
 
     Metrics: ``gen_ai.client.operation.duration``, ``gen_ai.client.operation.time_to_first_chunk`` (both in seconds),
     ``gen_ai.client.token.usage``, and of our own ``browserllm.client.output.speed`` (tokens a second, where the
@@ -111,7 +112,7 @@ class Telemetry(Middleware):
         span = self._tracer.start_span(
             _span_name(request.model), kind=SpanKind.CLIENT, attributes=self._about_request(request)
         )
-        answer = _Answer(self._clock, AnswerContent() if self.content and span.is_recording() else None)
+        answer = _Answer(self._clock, AnswerContent() if self._tells(request) and span.is_recording() else None)
         source = self.backend.generate(request, draft)
         within = set_span_in_context(span)
         try:
@@ -130,6 +131,10 @@ class Telemetry(Middleware):
         finally:
             self._report(span, request, draft, answer)
 
+    def _tells(self, request: ChatRequest) -> bool:
+        """Say whether what is said may be reported."""
+        return self.content and not request.private
+
     def _about_request(self, request: ChatRequest) -> dict[str, Any]:
         attributes: dict[str, Any] = {
             "gen_ai.operation.name": "chat",
@@ -141,13 +146,13 @@ class Telemetry(Middleware):
             value = getattr(request, field)
             if value is not None:
                 attributes[name] = value
-        if request.stop:
+        if request.stop and not request.private:
             attributes["gen_ai.request.stop_sequences"] = request.stop
         if request.n != 1:
             attributes["gen_ai.request.choice.count"] = request.n
-        if "session" in request.metadata:
+        if "session" in request.metadata and not request.private:
             attributes["gen_ai.conversation.id"] = str(request.metadata["session"])
-        if self.content:
+        if self._tells(request):
             attributes |= input_content(request)
         return attributes
 
@@ -179,7 +184,7 @@ class Telemetry(Middleware):
             span.update_name(_span_name(model))
             span.set_attributes({**common, **failed, **self._about_answer(draft, answer)})
             if answer.failure is not None:
-                self._report_failure(span, answer.failure)
+                self._report_failure(span, answer.failure, content=self._tells(request))
         span.end()
 
     def _about_answer(self, draft: Draft, answer: _Answer) -> dict[str, Any]:
@@ -216,12 +221,12 @@ class Telemetry(Middleware):
             attributes |= answer.content.attributes(finish)
         return attributes
 
-    def _report_failure(self, span: Span, failure: Exception) -> None:
+    def _report_failure(self, span: Span, failure: Exception, *, content: bool) -> None:
         from opentelemetry.trace import Status, StatusCode
 
-        if self.content:
+        if content:
             span.record_exception(failure)
-        span.set_status(Status(StatusCode.ERROR, str(failure) if self.content else _error_type(failure)))
+        span.set_status(Status(StatusCode.ERROR, str(failure) if content else _error_type(failure)))
 
     def _provider_of(self, backend: str) -> str:
         # A router calls its second backend of a name "openai-2".
