@@ -18,7 +18,6 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError, Unavailable
-from ..http.address import is_loopback
 from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
@@ -34,11 +33,13 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .base import CloudBackend, CloudOptions
+from .base import CloudBackend
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
+from .hiding import hides_keys
 from .history import arguments_object, parts_of, tool_name_of
 from .ollama_reader import OllamaReader, read_error
+from .options import CloudOptions, hidden_options, is_local
 from .parts import Media, json_format_of, media_of
 from .reader import Reader
 
@@ -73,14 +74,19 @@ class Ollama(CloudBackend):
 
         ``options`` are those of `CloudBackend`; ``leaves_device`` is ``False`` for an address on this machine.
         """
+        options = hidden_options(options)  # before anything can fail: see CloudBackend
+        if num_ctx is not None and not isinstance(num_ctx, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind, num_ctx = type(num_ctx).__name__, None  # whatever it is, it is not shown
+            raise InvalidRequest(f"num_ctx is of type {kind}; use an int", parameter="num_ctx")
         if num_ctx is not None and num_ctx < 1:
             raise InvalidRequest(f"num_ctx={num_ctx!r} is out of range: it must be at least 1", parameter="num_ctx")
         if "leaves_device" not in options:
-            options["leaves_device"] = not is_loopback(options.get("base_url") or self.default_base_url)
+            options["leaves_device"] = not is_local(options.get("base_url") or self.default_base_url)
         super().__init__(model, **options)
         self.num_ctx = num_ctx
         self._passed_on: set[str] = set()
 
+    @hides_keys
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Send the request and read the answer as it comes; a private one only once it is sure to stay here."""
         model = request.model or self.model

@@ -18,7 +18,8 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidRequest(f"base_url is no address ({error})", parameter="base_url") from None
+        why = "" if "@" in base_url else f" ({error})"  # a login may be quoted
+        raise InvalidRequest(f"base_url is no address{why}", parameter="base_url") from None
     if parts.username is not None or parts.query or parts.fragment:
         raise InvalidRequest(
             f"base_url has a user, a query or a fragment (host {host!r}); pass the bare address, and keys as api_key "
