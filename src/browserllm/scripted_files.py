@@ -152,6 +152,14 @@ class ScriptedFiles:
             return {"value": self.values.get((name, key))}
         if args["action"] == "put":
             self.values[name, key] = args["value"]
+        elif args["action"] == "swap":
+            if self.values.get((name, key)) != args["expected"]:
+                return {"swapped": False}
+            if args["value"] is None:
+                self.values.pop((name, key), None)
+            else:
+                self.values[name, key] = args["value"]
+            return {"swapped": True}
         elif args["action"] == "delete":
             self.values.pop((name, key), None)
         else:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import BrowserLLMError, IntegrityError, QuotaExceeded, Unavailable, Unsupported
+from .errors import BrowserLLMError, IntegrityError, InvalidRequest, QuotaExceeded, Unavailable, Unsupported
+from .store import check_key, check_prefix, check_swap, check_value
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,31 +37,52 @@ class SQLiteStore:
         """Keep everything in the file ``path``; its folder is made too. Raises `Unsupported` in a page."""
         if sys.platform == "emscripten":
             raise Unsupported("SQLiteStore needs threads, and a page's Python has none: use the store of the page")
-        self.path = Path(path)
+        self.path = _checked_path(path)
         self._connection: sqlite3.Connection | None = None
         self._opening: asyncio.Lock | None = None
         self._closed = False
+        # How many rows a statement changed is kept by the connection: nobody else's comes before it is read.
+        self._turn = threading.Lock()
 
     async def get(self, key: str) -> bytes | None:
         """Return the value of ``key``; ``None`` when there is none."""
-        rows = await self._run("SELECT value FROM entries WHERE key = :key", key=key)
-        return rows[0][0] if rows else None
+        rows = await self._run("SELECT value FROM entries WHERE key = :key", key=check_key(key))
+        return self._bytes(key, rows[0][0]) if rows else None
 
     async def put(self, key: str, value: bytes) -> None:
         """Keep ``value`` as ``key``. Raises `QuotaExceeded` when the disk is full."""
-        await self._run("INSERT OR REPLACE INTO entries VALUES (:key, :value)", key=key, value=value)
+        statement = "INSERT OR REPLACE INTO entries VALUES (:key, :value)"
+        await self._run(statement, key=check_key(key), value=check_value(key, value))
+
+    async def swap(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
+        """Put ``value`` in place of ``expected``, and say so; do nothing where something else is kept by now."""
+        check_swap(key, expected, value)
+        # Each is one statement, so nobody else's comes in between.
+        if expected is None and value is None:
+            return await self.get(key) is None
+        if expected is None:
+            statement = "INSERT OR IGNORE INTO entries VALUES (:key, :value)"
+        elif value is None:
+            statement = "DELETE FROM entries WHERE key = :key AND value = :expected"
+        else:
+            statement = "UPDATE entries SET value = :value WHERE key = :key AND value = :expected"
+        connection = self._connection or await self._open()
+        values = {"key": key, "expected": expected, "value": value}
+        return await self._in_thread(lambda: self._execute(connection, statement, values)[1] == 1)
 
     async def delete(self, key: str) -> None:
         """Forget ``key``, if it is there."""
-        await self._run("DELETE FROM entries WHERE key = :key", key=key)
+        await self._run("DELETE FROM entries WHERE key = :key", key=check_key(key))
 
     async def items(self, prefix: str = "") -> list[tuple[str, bytes]]:
         """Return the keys that begin with ``prefix`` and their values, in key order."""
-        return await self._run(f"SELECT key, value FROM entries WHERE {_PREFIX} ORDER BY key", prefix=prefix)  # noqa: S608
+        statement = f"SELECT key, value FROM entries WHERE {_PREFIX} ORDER BY key"  # noqa: S608
+        rows = await self._run(statement, prefix=check_prefix(prefix))
+        return [(str(key), self._bytes(key, value)) for key, value in rows]
 
     async def clear(self, prefix: str = "") -> None:
         """Forget every key that begins with ``prefix``."""
-        await self._run(f"DELETE FROM entries WHERE {_PREFIX}", prefix=prefix)  # noqa: S608
+        await self._run(f"DELETE FROM entries WHERE {_PREFIX}", prefix=check_prefix(prefix))  # noqa: S608
 
     async def close(self) -> None:
         """Close the file; what is in it stays."""
@@ -68,9 +91,23 @@ class SQLiteStore:
         if connection is not None:
             await self._in_thread(connection.close)
 
+    def _bytes(self, key: object, value: object) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        raise IntegrityError(
+            f"the value of {key!a} in the store {str(self.path)!r} is of type {type(value).__name__}: something else "
+            "wrote it; delete it to go on"
+        )
+
     async def _run(self, statement: str, **values: Any) -> list[Any]:
         connection = self._connection or await self._open()
-        return await self._in_thread(lambda: connection.execute(statement, values).fetchall())
+        return (await self._in_thread(lambda: self._execute(connection, statement, values)))[0]
+
+    def _execute(self, connection: sqlite3.Connection, statement: str, values: dict[str, Any]) -> tuple[list[Any], int]:
+        """Return the rows, and how many were changed."""
+        with self._turn:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall(), cursor.rowcount
 
     async def _open(self) -> sqlite3.Connection:
         import asyncio
@@ -89,7 +126,7 @@ class SQLiteStore:
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        # Without a transaction around it, each statement is one; calls from several threads wait for each other.
+        # Without a transaction around it, each statement is one.
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             # Readers and one writer at the same time; a crash of the machine may lose the last writes, never more.
@@ -118,10 +155,26 @@ class SQLiteStore:
             return QuotaExceeded(f"the disk has no room for the store {str(self.path)!r}: {error}; free some space")
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return IntegrityError(f"the store {str(self.path)!r} is damaged: {error}; delete the file to start anew")
+        if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
+            return Unavailable(
+                f"the store {str(self.path)!r} was locked by another program for {BUSY_S:g} s: {error}; try again",
+                reason="blocked",
+            )
         return Unavailable(
             f"the store {str(self.path)!r} cannot be used: {error}; choose a file that this program may write",
             reason="closed" if self._closed else "blocked",
         )
+
+
+def _checked_path(path: Any) -> Path:
+    try:
+        named = os.fsencode(path)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InvalidRequest(f"path={path!a} names no file: {error}", parameter="path") from None
+    if not named or b"\0" in named:
+        why = "holds a NUL character" if named else "is empty"
+        raise InvalidRequest(f"path={path!a} {why}; name a file", parameter="path")
+    return Path(os.fsdecode(named))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

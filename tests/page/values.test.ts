@@ -36,14 +36,14 @@ describe("what Python keeps in the page", () => {
     expect(await run({ action: "get", key: "a" })).toEqual({ value: null });
     expect(await run({ action: "put", key: "a", value: "1" })).toEqual({});
     await run({ action: "put", key: "a", value: "2" });
-    await run({ action: "put", key: "", value: "" });
+    await run({ action: "put", key: "b", value: "" });
     await open(factory, "other")({ action: "put", key: "a", value: "3" });
     const later = open(factory);
     expect(await later({ action: "get", key: "a" })).toEqual({ value: "2" });
-    expect(await items(later)).toEqual([["", ""], ["a", "2"]]);
+    expect(await items(later)).toEqual([["a", "2"], ["b", ""]]);
     await later({ action: "delete", key: "a" });
     await later({ action: "delete", key: "never there" });
-    expect(await items(later)).toEqual([["", ""]]);
+    expect(await items(later)).toEqual([["b", ""]]);
     expect(await items(open(factory, "other"))).toEqual([["a", "3"]]);
   });
 
@@ -68,6 +68,47 @@ describe("what Python keeps in the page", () => {
     expect([first.items.length, first.more]).toEqual([2, true]);
     expect(await items(run)).toEqual(kept);
     expect((await run({ action: "items", after: "4" })) as Page).toMatchObject({ items: [["5", half]], more: false });
+  });
+
+  it("is swapped only while it is what was expected, and one of many that expect the same succeeds", async () => {
+    const factory = new IDBFactory();
+    const run = open(factory);
+    const swap = (expected: string | null, value: string | null, one = run): Promise<unknown> => one({ action: "swap", key: "a", expected, value });
+    expect(await swap("1", "2")).toEqual({ swapped: false });
+    expect(await swap("1", null)).toEqual({ swapped: false });
+    expect(await swap(null, null)).toEqual({ swapped: true });
+    expect(await items(run)).toEqual([]);
+    expect(await swap(null, "")).toEqual({ swapped: true });
+    expect(await swap(null, "x")).toEqual({ swapped: false });
+    expect(await swap("", "1")).toEqual({ swapped: true });
+    // Two pages count to forty side by side: no step is lost.
+    const pages = [run, open(factory)];
+    await swap("1", "0");
+    await Promise.all(Array.from({ length: 40 }, async (_, index) => {
+      const one = pages[index % 2] ?? run;
+      for (;;) {
+        const { value } = (await one({ action: "get", key: "a" })) as { value: string };
+        const { swapped } = (await swap(value, String(Number(value) + 1), one)) as { swapped: boolean };
+        if (swapped) return;
+      }
+    }));
+    expect(await items(run)).toEqual([["a", "40"]]);
+    expect(await swap("40", null)).toEqual({ swapped: true });
+    expect(await items(run)).toEqual([]);
+  });
+
+  it("is not swapped where something else wrote it", async () => {
+    const factory = new IDBFactory();
+    const run = open(factory);
+    await run({ action: "put", key: "b", value: "1" });
+    await new Promise((resolve) => {
+      factory.open(VALUES_DATABASE, VALUES_VERSION).onsuccess = ({ target }) => {
+        const transaction = (target as unknown as IDBOpenDBRequest).result.transaction(VALUES_STORE, "readwrite");
+        transaction.objectStore(VALUES_STORE).put(7, ["mine", "a"]);
+        transaction.oncomplete = resolve;
+      };
+    });
+    expect(await run({ action: "swap", key: "a", expected: null, value: "1" })).toEqual({ swapped: false });
   });
 
   it("passes over what it did not write", async () => {
@@ -96,6 +137,22 @@ describe("what Python keeps in the page", () => {
     ["value", { action: "put", key: "k" }],
     ["value", { action: "put", key: "k", value: "x".repeat(12 * 1024 * 1024 + 1) }],
     ["prefix", { action: "items", prefix: 7 }],
+    ["name", { name: "n\0", action: "get", key: "a" }],
+    ["name", { name: "\ud800", action: "items" }],
+    ["key", { action: "get", key: "" }],
+    ["key", { action: "put", key: "", value: "" }],
+    ["value", { action: "swap", key: "k", expected: null, value: 7 }],
+    ["expected", { action: "swap", key: "k", expected: 7, value: null }],
+    ["expected", { action: "swap", key: "k", expected: "x".repeat(12 * 1024 * 1024 + 1), value: null }],
+    ...["\0", "a\0b", "\ud800", "\udc00\ud800", "a\ud83d"].flatMap((bad): [string, object][] => [
+      ["key", { action: "get", key: bad }],
+      ["key", { action: "put", key: bad, value: "" }],
+      ["key", { action: "swap", key: bad, expected: null, value: "" }],
+      ["key", { action: "delete", key: bad }],
+      ["prefix", { action: "items", prefix: bad }],
+      ["prefix", { action: "clear", prefix: bad }],
+      ["after", { action: "items", prefix: "", after: bad }],
+    ]),
   ])("refuses a wrong %s, without quoting a long one", (parameter, args) => {
     const parse = (): unknown => parseValuesArgs(new Fields({ name: "mine", ...args }));
     expect(parse).toThrow(expect.objectContaining({ code: "invalid_request", data: { parameter } }) as Error);

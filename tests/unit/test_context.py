@@ -369,7 +369,7 @@ async def test_what_is_dropped_is_summarised() -> None:
     assert len(sums) == len(asked), "what a summary takes is the turn's"
     assert chat.usage.prompt_tokens == sum(words(request.messages) for request in backend.requests)
     assert backend.refused == 0
-    again = bl.Session.from_json(chat.to_json(), backend)
+    again = bl.Session.from_json(chat.to_json(), backend, take=True)
     assert again.messages == chat.messages
 
 

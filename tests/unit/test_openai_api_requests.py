@@ -366,3 +366,17 @@ def test_embedding_requests() -> None:
         assert said in str(caught.value)
     with pytest.raises(bl.Unsupported, match="dimensions=5"):
         read_embedding_request({"input": "a", "dimensions": 5})
+
+
+@pytest.mark.parametrize("name", ["extra_headers", "extra_query"])
+@pytest.mark.parametrize(
+    "value", [{"x-api-key": "sk-0123456789abcdef"}, [("key", "sk-0123456789abcdef")], "sk-0123456789"]
+)
+def test_a_key_in_what_has_no_meaning_is_not_shown(name: str, value: object) -> None:
+    """The warning has the parameter and what of its value is no key."""
+    read = read_request({"messages": [{"role": "user", "content": "Hi"}], name: value})
+    [warning] = read.warnings
+    assert warning.parameter == name and "sk-0123" not in warning.message
+    with pytest.raises(bl.Unsupported) as caught:
+        read_request({"messages": [{"role": "user", "content": "Hi"}], "unsupported": "error", name: value})
+    assert "sk-0123" not in str(caught.value) + repr(caught.value.data)

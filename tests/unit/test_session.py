@@ -560,7 +560,8 @@ async def test_a_session_is_kept_in_a_store(name: str) -> None:
     chat = bl.Session(backend, system="s", model="m", temperature=0.5, logit_bias={5: 1.0}, metadata={"user": "u"})
     await chat.send([bl.TextPart("1?"), bl.ImagePart(data=b"\x00\xff", media_type="image/png")])
     await chat.save(store, "chat/1")
-    again = await bl.Session.load(store, "chat/1", backend=backend, tools=[bl.Tool("look")], temperature=1)
+    again = await bl.Session.load(store, "chat/1", backend=backend, take=True, tools=[bl.Tool("look")], temperature=1)
+    assert again.left_out == []
     assert (again.id, again.system, again.model, again.history) == (chat.id, "s", "m", chat.history)
     await again.send("2?")
     request = backend.requests[-1]

@@ -43,6 +43,14 @@ async def test_what_is_too_large_does_not_reach_the_page() -> None:
     assert host.requests == []
 
 
+@pytest.mark.parametrize("name", ["", "a\0", "\ud800", "n" * 129, "\U0001f44b" * 65, 7, None])
+def test_a_name_that_is_none_is_refused(name: object) -> None:
+    """As the page would refuse it, and before anything is asked."""
+    with pytest.raises(bl.InvalidRequest, match="the store's name") as caught:
+        HostStore(ScriptedHost(), name)  # type: ignore[arg-type]
+    assert caught.value.data["parameter"] == "name"
+
+
 async def test_an_answer_that_is_no_value_is_a_protocol_error() -> None:
     """Values are bytes as base64; anything else was not written by us."""
     host = ScriptedHost()

@@ -199,7 +199,7 @@ async def live(context: Any, events: list[tuple[str, Any, str, int, int, int]]) 
             assert chat.history == before
             continue
         if operation == "reload":
-            chat = bl.Session.from_json(chat.to_json(), backend, tool_timeout_s=None, **settings_)
+            chat = bl.Session.from_json(chat.to_json(), backend, take=True, tool_timeout_s=None, **settings_)
             assert chat.history == before
             continue
         try:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,4 +74,73 @@ async def test_a_full_disk_is_a_quota(tmp_path: Path) -> None:
     with pytest.raises(bl.QuotaExceeded, match="free some space"):
         await store.put("b", b"x" * 1_000_000)
     assert await store.get("a") == b"1"
+    await store.close()
+
+
+@pytest.mark.parametrize("path", ["", "a\0b.db", "\ud800.db", 7, None])
+def test_a_path_that_names_no_file_is_refused(path: object) -> None:
+    """By name, before anything is opened."""
+    with pytest.raises(bl.InvalidRequest) as caught:
+        SQLiteStore(path)  # type: ignore[arg-type]
+    assert caught.value.data["parameter"] == "path"
+
+
+async def test_what_something_else_wrote_is_not_taken_for_a_value(tmp_path: Path) -> None:
+    """A text or a number where bytes belong is named."""
+    store = SQLiteStore(tmp_path / "store.db")
+    await store.put("a", b"1")
+    with sqlite3.connect(tmp_path / "store.db") as other:
+        other.execute("INSERT INTO entries VALUES ('b', 'text'), ('c', 7)")
+    other.close()
+    for key in ("b", "c"):
+        with pytest.raises(bl.IntegrityError, match=f"'{key}'.*something else wrote it"):
+            await store.get(key)
+        assert not await store.swap(key, None, b"1")
+    with pytest.raises(bl.IntegrityError, match="'b'"):
+        await store.items()
+    assert await store.get("a") == b"1"
+    await store.close()
+
+
+_COUNT = """
+import asyncio, sys
+from browserllm.store_sqlite import SQLiteStore
+
+async def count(store):
+    for _ in range(25):
+        while True:
+            before = await store.get("n")
+            if await store.swap("n", before, str(int(before or b"0") + 1).encode()):
+                break
+
+async def main():
+    store = SQLiteStore(sys.argv[1])
+    await asyncio.gather(*(count(store) for _ in range(2)))
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_processes_that_swap_lose_no_step(tmp_path: Path) -> None:
+    """Four processes count to two hundred together, each in fifty steps."""
+    path = tmp_path / "store.db"
+    programs = [subprocess.Popen([sys.executable, "-c", _COUNT, str(path)]) for _ in range(4)]
+    assert [program.wait() for program in programs] == [0] * 4
+    store = SQLiteStore(path)
+    assert await store.get("n") == b"200"
+    await store.close()
+
+
+async def test_a_file_that_another_program_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that it may not be written."""
+    monkeypatch.setattr("browserllm.store_sqlite.BUSY_S", 0.01)
+    store = SQLiteStore(tmp_path / "store.db")
+    await store.put("a", b"1")
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(bl.Unavailable, match="locked by another program"):
+        await store.put("a", b"2")
+    other.close()
+    await store.put("a", b"3")
     await store.close()

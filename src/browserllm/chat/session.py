@@ -12,26 +12,18 @@ from ..backend import Backend
 from ..errors import InvalidRequest
 from ..request import build_request, tool_choice_of
 from ..store import KeyValueStore
-from ..types import ChatRequest, ContentPart, Message, TextMode, ToolCallPart, ToolResultPart, Usage
+from ..types import ChatRequest, ChatWarning, ContentPart, Message, TextMode, ToolCallPart, ToolResultPart, Usage
 from .calls import Tools
 from .context import ContextStrategy, DropOldest, system_messages
-from .history import VERSION, History, SavedHistory, decode_saved, restored_history, saved_history, sum_usage
+from .history import History, saved_history, sum_usage
 from .hooks import HookChain, Hooks
 from .reply import Reply
+from .saved import SavedSession, restore
 from .turn import Conversation, Setup, Turn
 from .turn_stream import TurnStream
 
 Said = str | Sequence[ContentPart] | Message
 """What a user says: a text, parts (with images, say), or a message of role ``user``."""
-
-
-class _Saved(msgspec.Struct, kw_only=True):
-    version: int = VERSION
-    id: str
-    system: str | None = None
-    model: str | None = None
-    options: dict[str, Any] = {}
-    history: SavedHistory
 
 
 class Session:
@@ -89,7 +81,14 @@ class Session:
         self._tools = Tools(tools, tool_timeout_s)
         # Through JSON, so that what was put together by hand is checked, and nobody else's.
         self._conversation = Conversation(History() if history is None else History.from_json(history.to_json()))
+        self._left_out: list[ChatWarning] = []
+        self._untold: tuple[ChatWarning, ...] = ()
         self._base([Message("user", "")], {})
+
+    @property
+    def left_out(self) -> list[ChatWarning]:
+        """What was not taken from the file that this session was loaded from; the first reply warns of it, too."""
+        return list(self._left_out)
 
     @property
     def history(self) -> History:
@@ -245,7 +244,7 @@ class Session:
     def to_json(self) -> bytes:
         """Return the session as JSON: id, system, model, options and history; not its backend, tools and hooks."""
         return msgspec.json.encode(
-            _Saved(
+            SavedSession(
                 id=self.id,
                 system=self.system,
                 model=self.model,
@@ -255,17 +254,24 @@ class Session:
         )
 
     @classmethod
-    def from_json(cls, text: bytes | str, backend: Backend, **settings: Any) -> Session:
-        """Go on with what `to_json` wrote; ``settings`` (tools, hooks, other options) are those of a new session.
+    def from_json(
+        cls, text: bytes | str, backend: Backend, *, take: bool | Iterable[str] = False, **settings: Any
+    ) -> Session:
+        """Go on with what `to_json` wrote; ``settings`` (system, tools, hooks, options) are those of a new session.
+
+        The file may come from elsewhere, so its messages and its id are taken, and the rest only as ``take`` says: some
+        of ``"system"``, ``"model"``, ``"options"`` (temperature, say), ``"summary"`` (of what is no longer sent) and
+        ``"media"`` (images and sounds by address), or ``True`` for all of it. What was left out is in `left_out`, and
+        among the warnings of the first reply. ``settings`` come before the file in any case; tools are never taken from
+        it. A file can make a conversation private, and never the reverse.
 
         Raises `InvalidRequest`, which says what is wrong, for anything else.
         """
-        saved: _Saved = decode_saved(text, _Saved, "session")
-        if unknown := set(saved.options) - set(ChatRequest.__struct_fields__):
-            raise InvalidRequest(f"this is no saved session: unknown options {sorted(unknown)!r}", parameter="session")
-        kept: dict[str, Any] = {"id": saved.id, "system": saved.system, "model": saved.model, **saved.options}
-        session = cls(backend, **{**kept, **settings})
-        session._conversation.history = restored_history(saved.history)
+        restored = restore(text, take, settings)
+        session = cls(backend, **restored.arguments)
+        session._conversation.history = restored.history
+        session._left_out = restored.left_out
+        session._untold = tuple(restored.left_out)
         return session
 
     async def save(self, store: KeyValueStore, key: str) -> None:
@@ -273,12 +279,14 @@ class Session:
         await store.put(key, self.to_json())
 
     @classmethod
-    async def load(cls, store: KeyValueStore, key: str, *, backend: Backend, **settings: Any) -> Session:
+    async def load(
+        cls, store: KeyValueStore, key: str, *, backend: Backend, take: bool | Iterable[str] = False, **settings: Any
+    ) -> Session:
         """Go on with what `save` kept; see `from_json`. Raises `InvalidRequest` where there is none."""
         kept = await store.get(key)
         if kept is None:
             raise InvalidRequest(f"there is no session under {key!r} in this store", parameter="key")
-        return cls.from_json(kept, backend, **settings)
+        return cls.from_json(kept, backend, take=take, **settings)
 
     def _base(self, messages: list[Message], options: Mapping[str, Any]) -> ChatRequest:
         """Return a checked request of these messages with the session's settings."""
@@ -314,7 +322,9 @@ class Session:
             context=self.context,
             max_rounds=self.max_rounds,
             mode=mode,
+            warnings=self._untold,
         )
+        self._untold = ()
         return TurnStream(Turn(self._conversation, setup, begin))
 
     @staticmethod

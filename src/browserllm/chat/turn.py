@@ -76,6 +76,8 @@ class Setup(NamedTuple):
     context: ContextStrategy
     max_rounds: int
     mode: TextMode
+    warnings: tuple[ChatWarning, ...] = ()
+    """What the reply warns of whatever happens."""
 
 
 class _Stopped(Exception):  # noqa: N818 (no error: how a stop gets out of what it interrupts)
@@ -111,7 +113,7 @@ class Turn:
         self._spent: list[ChatResponse] = []
         self._calls: Calls | None = None
         self._runs: list[ToolRun] = []
-        self._warnings: list[ChatWarning] = []
+        self._warnings: list[ChatWarning] = [*setup.warnings]
         self._told: list[Hop] = []
 
     async def run(self) -> AsyncGenerator[ChatChunk, None]:

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -18,14 +18,17 @@ from ..backend import Backend
 from ..clock import AnyClock, SystemClock
 from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError
 from ..facts import BackendFacts
-from ..http.address import check_base_url, host_of, is_loopback
-from ..http.client import HttpClient, HttpRequest, HttpResponse, Secret, Timeouts, open_client
+from ..http.address import host_of, is_loopback
+from ..http.client import HttpClient, HttpRequest, HttpResponse, Timeouts, open_client
+from ..http.secrets import Mask, Secret, hidden_fields, hidden_headers, hidden_key, hidden_url, secrets_in
 from ..privacy import refused
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo, Timings
 from .events import EventDecoder, ServerSentEvents
 from .failures import Place, VendorError, failure, quote, read_error_body
+from .hiding import hides_keys
+from .options import Given, check_timeouts, checked_key, checked_url
 from .prices import Price, Prices, cost_of, estimate_usage, price_of
 from .reader import Reader, read_answer
 from .staying import merged, names_cloud, where_it_runs, why_passed_on
@@ -35,25 +38,6 @@ MODELS_KEPT_S = 3600.0
 
 MAX_PAGES = 50
 """How many pages of models are read at most."""
-
-SHORTEST_KEY = 8
-"""What is shorter is no key, and is not looked for in errors."""
-
-
-class CloudOptions(TypedDict, total=False):
-    """The arguments of `CloudBackend`, besides the model."""
-
-    api_key: str | None
-    base_url: str | None
-    name: str | None
-    headers: Mapping[str, str] | None
-    extra_body: Mapping[str, Any] | None
-    timeouts: Timeouts
-    client: HttpClient | None
-    prices: Mapping[str, Price] | None
-    leaves_device: bool
-    allow_http: bool
-    clock: AnyClock | None
 
 
 class CloudBackend(Backend, ABC):
@@ -108,46 +92,42 @@ class CloudBackend(Backend, ABC):
             InvalidRequest: An argument is wrong.
         """
         # Masked first: what is raised from here on may be shown with the values of local variables.
-        api_key = None if api_key is None else Secret(api_key)
-        headers = {each.lower(): Secret(value) for each, value in (headers or {}).items()}
+        given = Given(hidden_key(api_key), hidden_headers(headers), hidden_fields(extra_body), hidden_url(base_url))
+        del api_key, headers, extra_body, base_url
+        given.check()
         if not model:
             raise InvalidRequest(f"model={model!r} is empty; name one of the vendor's models", parameter="model")
         self.model = model
-        self.base_url = check_base_url(base_url or self.default_base_url, allow_http=allow_http)
+        self.base_url = checked_url(given.url or self.default_base_url, allow_http=allow_http)
         self.name = name or self.vendor
         self.timeouts = timeouts
-        self.extra_body = dict(extra_body or {})
-        try:
-            msgspec.json.encode(self.extra_body)
-        except (TypeError, ValueError) as error:
-            raise InvalidRequest(f"extra_body cannot be written as JSON: {error}", parameter="extra_body") from error
+        self.extra_body = given.fields
         if not leaves_device and not is_loopback(self.base_url):
             raise InvalidRequest(
                 f"leaves_device=False is not true of base_url={self.base_url!r}: only a server on this machine "
                 "(localhost, 127.0.0.1) can keep a request on it",
                 parameter="leaves_device",
             )
-        for limit_s in (timeouts.connect_s, timeouts.silence_s):
-            if limit_s is not None and not limit_s > 0:
-                raise InvalidRequest(
-                    f"timeouts={timeouts!r} is not valid: each is above 0 seconds, or None for ever",
-                    parameter="timeouts",
-                )
+        check_timeouts(timeouts)
         self.leaves_device = leaves_device
         self.needs_network = leaves_device
         self.clock: AnyClock = clock or SystemClock()
-        self._headers = {each: _checked(value, f"headers[{each!r}]") for each, value in headers.items()}
-        self._given_key = None if api_key is None else _checked(api_key, "api_key")
+        self._headers = {each: checked_key(value, f"headers[{each!r}]") for each, value in given.headers.items()}
+        self._given_key = None if given.key is None else checked_key(given.key, "api_key")
+        self._mask: tuple[list[Secret], Mask] | None = None
         self._client = client
         self._prices = prices
         self._models: list[ModelInfo] | None = None
         self._models_at_s = 0.0
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}: {self.model!r} at {self.base_url}>"
+        # Also while it is being made, for a traceback that shows local variables.
+        name, model, url = (getattr(self, each, "") for each in ("name", "model", "base_url"))
+        return f"<{type(self).__name__} {name!r}: {model!r} at {url}>"
 
     # The answer
 
+    @hides_keys
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Send the request and read the answer as it comes."""
         model = draft.model = self._model_sent(request)
@@ -158,7 +138,6 @@ class CloudBackend(Backend, ABC):
             await self._check_stays(url, {request.model or self.model, str(body.get("model", model))})
         started_at = time.perf_counter()
         first_at: float | None = None
-        masked: BrowserLLMError | None = None
         response = await self._send("POST", url, msgspec.json.encode(body))
         try:
             place = self._place(model, response)
@@ -173,14 +152,8 @@ class CloudBackend(Backend, ABC):
             # A server that measured itself knows better.
             if first_at is not None and draft.timings == Timings():
                 draft.timings = _timings(started_at, first_at, draft.usage.completion_tokens)
-        except BrowserLLMError as error:
-            masked = self._masked(error)
-            if masked is None:
-                raise
         finally:
             await response.aclose()
-        if masked is not None:
-            raise masked
 
     # What a wire format says
 
@@ -234,6 +207,7 @@ class CloudBackend(Backend, ABC):
 
     # What is asked besides answers
 
+    @hides_keys
     async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the vendor's models; kept for an hour, unless ``refresh`` asks anew."""
         age_s = self.clock.now_s - self._models_at_s
@@ -242,12 +216,13 @@ class CloudBackend(Backend, ABC):
             self._models_at_s = self.clock.now_s
         return list(self._models)
 
+    @hides_keys
     async def health(self) -> Health:
         """Ask for the first page of models, which costs nothing and needs the key."""
         try:
             await self._fetch_models(pages=1)
         except BrowserLLMError as error:
-            return Health(ok=False, reason=str(error))
+            return Health(ok=False, reason=self.mask().text(str(error)))
         return Health(ok=True)
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
@@ -285,6 +260,16 @@ class CloudBackend(Backend, ABC):
 
     # Inside
 
+    def mask(self) -> Mask:
+        """Return what takes the keys of this backend out of the words of others."""
+        keys = [self._given_key] if self._given_key is not None else []
+        if not keys and self._is_vendors_own():
+            keys = [Secret(os.environ.get(variable, "").strip()) for variable in self.key_variables]
+        if self._mask is None or self._mask[0] != keys:
+            mask = Mask([*keys, *secrets_in(self._headers, self.extra_body)], self._headers.values())
+            self._mask = (keys, mask)
+        return self._mask[1]
+
     def _model_sent(self, request: ChatRequest) -> str:
         """Return the model that the body will name."""
         added = self.extra_body.get("model")
@@ -315,29 +300,12 @@ class CloudBackend(Backend, ABC):
             raise AuthenticationError(lack, data={"backend": self.name})
         headers |= self._headers
         return await self._client.send(
-            HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts)
+            HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts, mask=self.mask())
         )
-
-    def _masked(self, error: BrowserLLMError) -> BrowserLLMError | None:
-        """Return the error without the key, when the vendor's words in it quote that; else ``None``."""
-        message, data = error.message, msgspec.json.encode(error.data).decode()
-        said = (message, data)
-        for secret in (self._key(), *self._headers.values()):
-            # Not every header is a secret: a short one may be in any text.
-            if secret is None or len(secret) < SHORTEST_KEY:
-                continue
-            # A quote that was cut may end in the middle of it.
-            shown = ("".join(secret), *(secret[:end] + "…" for end in range(len(secret) - 1, SHORTEST_KEY - 1, -1)))
-            for each in shown:
-                message, data = message.replace(each, "[secret]"), data.replace(each, "[secret]")
-        if (message, data) == said:
-            return None
-        return type(error)(message, data=msgspec.json.decode(data))
 
     async def _failure(self, response: HttpResponse, place: Place) -> BrowserLLMError:
         error = self.read_error(await read_error_body(response))
-        made = failure(error, place, status=response.status, headers=response.headers)
-        return self._masked(made) or made
+        return failure(error, place, status=response.status, headers=response.headers)
 
     async def _fetch_models(self, pages: int = MAX_PAGES) -> list[ModelInfo]:
         models: list[ModelInfo] = []
@@ -355,7 +323,10 @@ class CloudBackend(Backend, ABC):
             except (ValueError, RecursionError) as error:
                 said = quote(body[:1000].decode("utf-8", "replace"), 200)
                 raise ProtocolError(f"{self.name!r} sent no list of models ({error}): {said}") from None
-            models += found
+            mask = self.mask()
+            models += [
+                msgspec.structs.replace(each, id=mask.text(each.id), name=mask.text(each.name)) for each in found
+            ]
             if page is None:
                 break
         return models
@@ -365,7 +336,7 @@ class CloudBackend(Backend, ABC):
             backend=self.name,
             model=model,
             key_name="api_key" if self._given_key is not None else self._key_name(),
-            provider_request_id=response.headers.get(self.request_id_header),
+            provider_request_id=self.mask().value(response.headers.get(self.request_id_header)),
         )
 
     def _is_vendors_own(self) -> bool:
@@ -380,7 +351,7 @@ class CloudBackend(Backend, ABC):
             return self._given_key
         for variable in self.key_variables:
             if os.environ.get(variable, "").strip():
-                return _checked(Secret(os.environ[variable]), variable)
+                return checked_key(Secret(os.environ[variable]), variable)
         return None
 
     def _lack_of_key(self) -> str:
@@ -431,13 +402,3 @@ def _timings(started_at: float, first_at: float, tokens: int) -> Timings:
         decode_ms=decode_ms,
         tokens_per_s=(tokens - 1) * 1000 / decode_ms if tokens > 1 and decode_ms > 0 else None,
     )
-
-
-def _checked(secret: Secret, what: str) -> Secret:
-    """Return a key or header value without blanks around it; one that no header takes is refused, unseen."""
-    secret = Secret(secret.strip())
-    if not secret or not secret.isascii() or not secret.isprintable():
-        raise InvalidRequest(
-            f"{what} is empty or holds characters that cannot be sent in a header; copy it again", parameter=what
-        )
-    return secret

@@ -16,7 +16,6 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError
-from ..http.address import is_loopback
 from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
@@ -32,11 +31,12 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .base import CloudBackend, CloudOptions
+from .base import CloudBackend
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
 from .history import arguments_object, parts_of, tool_name_of
 from .ollama_reader import OllamaReader, read_error
+from .options import CloudOptions, hidden_options, is_local
 from .parts import Media, json_format_of, media_of
 from .reader import Reader
 
@@ -71,10 +71,14 @@ class Ollama(CloudBackend):
 
         ``options`` are those of `CloudBackend`; ``leaves_device`` is ``False`` for an address on this machine.
         """
+        options = hidden_options(options)  # before anything can fail: see CloudBackend
+        if num_ctx is not None and not isinstance(num_ctx, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind, num_ctx = type(num_ctx).__name__, None  # whatever it is, it is not shown
+            raise InvalidRequest(f"num_ctx is of type {kind}; use an int", parameter="num_ctx")
         if num_ctx is not None and num_ctx < 1:
             raise InvalidRequest(f"num_ctx={num_ctx!r} is out of range: it must be at least 1", parameter="num_ctx")
         if "leaves_device" not in options:
-            options["leaves_device"] = not is_loopback(options.get("base_url") or self.default_base_url)
+            options["leaves_device"] = not is_local(options.get("base_url") or self.default_base_url)
         super().__init__(model, **options)
         self.num_ctx = num_ctx
         self._passed_on: set[str] = set()

@@ -30,9 +30,10 @@ from ..types import (
     TextPart,
     ToolResultPart,
 )
-from .base import CloudBackend, CloudOptions
+from .base import CloudBackend
 from .failures import Place, VendorError
 from .openai_reader import ChatCompletionReader, read_error
+from .options import CloudOptions, hidden_options
 from .parts import json_format_of, media_of
 from .presets import PRESETS, Preset, PresetName
 from .prices import OPENAI
@@ -64,10 +65,7 @@ class OpenAI(CloudBackend):
 
         ``options`` are those of `CloudBackend`.
         """
-        # Masked before anything can fail: see CloudBackend.
-        if (key := options.get("api_key")) is not None:
-            options["api_key"] = Secret(key)
-            del key
+        options = hidden_options(options)  # before anything can fail: see CloudBackend
         if preset not in PRESETS:
             raise InvalidRequest(
                 f"preset={preset!r} is not known; use one of {', '.join(map(repr, PRESETS))}, or a base_url",

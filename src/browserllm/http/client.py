@@ -22,44 +22,26 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import NoReturn, Self
+from typing import Any
 
 import msgspec
 
 from ..errors import ProtocolError
+from .secrets import Mask, Secret, secrets_in
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "HttpClient",
+    "HttpRequest",
+    "HttpResponse",
+    "Mask",
+    "Secret",
+    "Timeouts",
+    "open_client",
+]
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """The largest body that is read as a whole."""
-
-
-class Secret(str):
-    """A text that is masked wherever it is shown, and itself where it is sent (encoded, compared, joined)."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Self:
-        """Mask a text; one that is masked stays itself."""
-        # str() of a secret would be its mask.
-        return text if isinstance(text, cls) else super().__new__(cls, text)
-
-    def __repr__(self) -> str:
-        return "'[secret]'"
-
-    def __str__(self) -> str:
-        return "[secret]"
-
-    def __format__(self, spec: str) -> str:
-        return "[secret]"
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        # A pickle would carry the text itself to wherever pickles are kept.
-        raise TypeError("a secret is not pickled; read the key anew where it is needed")
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +56,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. Header values that must not be shown are `Secret`.
+    """One request. Header values that must not be shown are `Secret`; ``mask`` hides what else must not be.
 
     ``address`` is the IP address to connect to, for whoever has looked at it: the URL's host is not resolved again, no
     proxy is asked, and the connection serves this request alone. Its certificate must be the host's all the same.
@@ -86,10 +68,19 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None = None
     timeouts: Timeouts = Timeouts()
     address: str | None = None
+    mask: Mask | None = None
 
     def __repr__(self) -> str:
         size = 0 if self.body is None else len(self.body)
         return f"HttpRequest({self.method} {self.url!r}, headers={self.headers!r}, {size} bytes)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """For `rich`, which would show the body."""
+        return [("method", self.method), ("url", self.url), ("headers", self.headers)]
+
+    def hide(self, text: str) -> str:
+        """Return a library's or a server's words about this request without its keys."""
+        return (self.mask or Mask(secrets_in(self.headers))).text(text)
 
 
 class HttpResponse(ABC):

@@ -192,7 +192,7 @@ class _Transfer:
                 f"{where} said nothing for {limit_s:g} s; try again, or raise Timeouts.silence_s",
                 data={"phase": "first_token", "limit_s": limit_s},
             )
-        why = f"{error.name}: {error.message}"
+        why = self._request.hide(f"{error.name}: {error.message}")
         if phase:
             return Unavailable(
                 f"the connection to {where} broke in the middle of the answer ({why}); try again",

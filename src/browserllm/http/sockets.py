@@ -7,19 +7,48 @@ this one. Nor is a host whose address the caller has chosen: a proxy would choos
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Timeout, Unavailable
 from ..version import __version__
 from .address import is_this_device, origin, read_address
 from .client import HttpClient, HttpRequest, HttpResponse
+from .secrets import bare
 
 if TYPE_CHECKING:
     import asyncio
 
     import httpx2
+
+
+# The request that this task is sending: what the libraries log of its answer may quote its key.
+_HIDDEN: ContextVar[HttpRequest | None] = ContextVar("browserllm_request", default=None)
+_LOGGERS = ("httpx2", *(f"httpcore2.{name}" for name in ("connection", "http11", "http2", "proxy", "socks")))
+
+
+class _HideKeys(logging.Filter):
+    """Takes the keys of the request that is being sent out of what is logged of it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = _HIDDEN.get()
+        if request is not None:
+            said = record.getMessage()
+            shown = request.hide(said)
+            if shown != said:
+                record.msg, record.args = shown, None
+        return True
+
+
+_HIDE_KEYS = _HideKeys()
+
+
+def _hide_in_logs() -> None:
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_HIDE_KEYS)  # once: it is the same one
 
 
 class SocketClient(HttpClient):
@@ -36,14 +65,20 @@ class SocketClient(HttpClient):
 
         host = _check_address(request.url)
         own = None if request.address is None else _open_for_one()
+        _hide_in_logs()
+        hiding = _HIDDEN.set(request)
         try:
             client = own or self._client(is_this_device(host))
             response = await client.send(_build(request), stream=True)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failure = _failure(error, request, "first_token")
+            failure: BaseException = _failure(error, request, "first_token")
+        except BaseException as error:
+            failure = bare(error)
         else:
             # A connection that is not kept is closed with its answer; there is nothing else in such a client.
             return SocketResponse(response, request)
+        finally:
+            _HIDDEN.reset(hiding)
         # Raised out here, the failure has no context: the frames of httpx2 hold the headers, with the key.
         raise failure
 
@@ -119,16 +154,26 @@ class SocketResponse(HttpResponse):
         """Give the body's bytes as they come; once."""
         import httpx2
 
-        failure: BrowserLLMError | None = None
+        failure: BaseException | None = None
         phase = "first_token"
         try:
-            async for chunk in self._response.aiter_bytes():
-                phase = "body"
-                yield chunk
+            async with aclosing(self._response.aiter_bytes()) as pieces:
+                while (chunk := await self._next(pieces)) is not None:
+                    phase = "body"
+                    yield chunk
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             failure = _failure(error, self._request, phase)
+        except BaseException as error:
+            failure = bare(error)
         if failure is not None:
             raise failure
+
+    async def _next(self, pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+        hiding = _HIDDEN.set(self._request)
+        try:
+            return await anext(pieces, None)
+        finally:
+            _HIDDEN.reset(hiding)
 
     async def aclose(self) -> None:
         """End the transfer at once; a connection whose answer was read to its end stays open for the next."""
@@ -187,7 +232,8 @@ def _failure(error: Exception, request: HttpRequest, phase: str) -> BrowserLLMEr
     import httpx2
 
     where = origin(request.url)
-    why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # What is no HTTP is quoted by httpx2, and may quote the key.
+    why = request.hide(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     timeouts = request.timeouts
     if isinstance(error, httpx2.ConnectTimeout):
         return Timeout(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, cast
 
 from ..errors import InvalidRequest, Unsupported
+from ..http.secrets import Mask, secrets_in
 from ..types import ChatRequest, ChatWarning
 from .messages import Reading, fields_of, list_of, shorten, wrong
 
@@ -100,7 +101,10 @@ def read_request(body: Mapping[str, Any]) -> ReadRequest:
     fields["response_format"] = _response_format(given.get("response_format"))
     for name, harmless in _WITHOUT_MEANING.items():
         if name in given and given[name] not in harmless:
-            reading.report(name, f"{name}={given[name]!r} has no meaning here; it was left out")
+            shown = repr(given[name])
+            if name in {"extra_headers", "extra_query"}:
+                shown = _without_keys(given[name])
+            reading.report(name, f"{name}={shown} has no meaning here; it was left out")
     stream = _flag(given, "stream")
     include_usage = _include_usage(given, stream=stream, reading=reading)
     return ReadRequest(ChatRequest(**fields), stream, include_usage, reading.warnings)
@@ -148,6 +152,14 @@ def _flag(fields: dict[str, Any], name: str) -> bool:
     if not isinstance(value, bool):
         raise InvalidRequest(f"{name}={value!r} is not valid; use True or False", parameter=name)
     return value
+
+
+def _without_keys(given: Any) -> str:
+    """Return headers or a query as they are shown."""
+    if not isinstance(given, Mapping):
+        return f"{type(given).__name__}(...)"
+    texts = {str(name): str(value) for name, value in cast("Mapping[Any, Any]", given).items()}
+    return Mask(secrets_in(texts)).text(repr(cast("object", given)))
 
 
 def _check_names(given: Mapping[str, Any]) -> None:

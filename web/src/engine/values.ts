@@ -18,6 +18,8 @@ export const PAGE_CHARS = 2 * 1024 * 1024;
 export type ValuesOrder = { readonly name: string } & (
   | { readonly action: "get" | "delete"; readonly key: string }
   | { readonly action: "put"; readonly key: string; readonly value: string }
+  /** Put `value` in place of `expected`; null is no value. */
+  | { readonly action: "swap"; readonly key: string; readonly expected: string | null; readonly value: string | null }
   /** `after` is the last key of the page before. */
   | { readonly action: "items"; readonly prefix: string; readonly after: string | null }
   | { readonly action: "clear"; readonly prefix: string }
@@ -31,25 +33,48 @@ export interface Page {
 
 export function parseValuesArgs(args: Fields): ValuesOrder {
   const name = text(args, "name", 1, MAX_NAME_CHARS);
-  const action = args.oneOf("action", ["get", "put", "delete", "items", "clear"]);
+  const action = args.oneOf("action", ["get", "put", "swap", "delete", "items", "clear"]);
   switch (action) {
     case "get":
     case "delete":
-      return { name, action, key: text(args, "key", 0, MAX_KEY_CHARS) };
+      return { name, action, key: text(args, "key", 1, MAX_KEY_CHARS) };
     case "put":
-      return { name, action, key: text(args, "key", 0, MAX_KEY_CHARS), value: text(args, "value", 0, MAX_VALUE_CHARS) };
-    case "items":
-      return { name, action, prefix: args.text("prefix") ?? "", after: args.text("after") ?? null };
+      return { name, action, key: text(args, "key", 1, MAX_KEY_CHARS), value: valueOf(args, "value") };
+    case "swap": {
+      const expected = args.text("expected") === undefined ? null : valueOf(args, "expected");
+      const value = args.text("value") === undefined ? null : valueOf(args, "value");
+      return { name, action, key: text(args, "key", 1, MAX_KEY_CHARS), expected, value };
+    }
+    case "items": {
+      const after = args.text("after") === undefined ? null : text(args, "after", 0, MAX_KEY_CHARS);
+      return { name, action, prefix: prefixOf(args), after };
+    }
     case "clear":
-      return { name, action, prefix: args.text("prefix") ?? "" };
+      return { name, action, prefix: prefixOf(args) };
   }
 }
 
+function prefixOf(args: Fields): string {
+  return args.text("prefix") === undefined ? "" : text(args, "prefix", 0, MAX_KEY_CHARS);
+}
+
+function valueOf(args: Fields, name: string): string {
+  const value = args.text(name);
+  if (value === undefined) throw args.wrong(name, "text", value);
+  if (value.length <= MAX_VALUE_CHARS) return value;
+  throw invalid(name, `'${name}' may have 0 to ${MAX_VALUE_CHARS} characters, not ${value.length}`);
+}
+
+/** A name or a key: Python refuses the same ones (`store.py`), so this meets what others send. */
 function text(args: Fields, name: string, least: number, most: number): string {
   const value = args.text(name);
   if (value === undefined) throw args.wrong(name, "text", value);
-  if (value.length >= least && value.length <= most) return value;
-  throw invalid(name, `'${name}' may have ${least} to ${most} characters, not ${value.length}`);
+  if (value.length < least || value.length > most) {
+    throw invalid(name, `'${name}' may have ${least} to ${most} characters, not ${value.length}`);
+  }
+  if (value.includes("\0")) throw invalid(name, `'${name}' holds a NUL character: leave it out`);
+  if (!value.isWellFormed()) throw invalid(name, `'${name}' holds half of a surrogate pair: leave it out`);
+  return value;
 }
 
 /** The keys in the database are [name of the store, key]. */
@@ -71,6 +96,8 @@ export class Values {
         });
       case "put":
         return this.#change((store) => { store.put(order.value, [name, order.key]); });
+      case "swap":
+        return this.#database.run("readwrite", (store) => swap(store, [name, order.key], order.expected, order.value));
       case "delete":
         return this.#change((store) => { store.delete([name, order.key]); });
       case "items":
@@ -86,6 +113,19 @@ export class Values {
       return () => ({});
     });
   }
+}
+
+/** Reading and writing are one transaction: whoever else writes the key comes before or after it. */
+function swap(store: IDBObjectStore, key: [string, string], expected: string | null, value: string | null): () => { swapped: boolean } {
+  let swapped = false;
+  const request = store.get(key) as IDBRequest<unknown>;
+  request.onsuccess = () => {
+    if ((request.result ?? null) !== expected) return;
+    swapped = true;
+    if (value === null) store.delete(key);
+    else store.put(value, key);
+  };
+  return () => ({ swapped });
 }
 
 function readPage(store: IDBObjectStore, name: string, prefix: string, after: string | null): () => Page {

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from math import isfinite
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from ...backend import Backend, Middleware
-from ...errors import BrowserLLMError, BudgetExceeded, InternalError
+from ...clock import AnyClock
+from ...errors import BrowserLLMError, BudgetExceeded
 from ...facts import BackendFacts
-from ...store import KeyValueStore, MemoryStore
+from ...store import KeyValueStore, MemoryStore, check_key
 from ...stream import Delta, Draft
 from ...types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
 from ..checks import check, check_above_0
 from ..member import is_empty
+from .ledger import Ledger, Spent
 
 BYTES_PER_TOKEN = 4
 """What an estimate of a prompt counts as one token, in bytes of UTF-8."""
@@ -26,31 +30,12 @@ BYTES_PER_TOKEN = 4
 ASSUMED_ANSWER_TOKENS = 500
 """What an estimate takes for an answer whose ``max_tokens`` is not given."""
 
-KEPT_DAYS = 7
-"""For how many days the count is kept, so that a clock that is set back finds it again."""
-
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     """How much may be spent: US dollars, tokens (of prompt and answer together), or both. ``None`` is no limit."""
 
     usd: float | None = None
     tokens: int | None = None
-
-
-class Spent(msgspec.Struct, kw_only=True):
-    """What was spent. ``reserved_*`` is what running answers are expected to cost, on top of that."""
-
-    usd: float = 0.0
-    tokens: int = 0
-    reserved_usd: float = 0.0
-    reserved_tokens: int = 0
-
-    def add(self, other: Spent) -> None:
-        """Count ``other`` as well."""
-        self.usd += other.usd
-        self.tokens += other.tokens
-        self.reserved_usd += other.reserved_usd
-        self.reserved_tokens += other.reserved_tokens
 
 
 class _Estimate(msgspec.Struct, frozen=True):
@@ -71,9 +56,11 @@ class Budget(Middleware):
     known then, the estimate counts if anything was received, and nothing if not. An answer may cost more than its
     estimate (give ``max_tokens`` to make that unlikely); what is over counts, and the next request is refused.
 
-    A day's count is kept in ``store`` and so survives a restart; any number of programs may share one. What another one
-    has set aside counts too, and stays if that program dies. A session is whatever ``request.metadata["session"]``
-    names (without it, everything that names none) and is counted as long as this object lives.
+    A day's count is kept in ``store`` and so survives a restart; any number of programs may share one, and spend no
+    more together than one alone. What another program has set aside counts too; if it dies, for an hour
+    (`ledger.RESERVATION_S`). A count that cannot be right is an error, never an allowance. A session is whatever
+    ``request.metadata["session"]`` names (without it, everything that names none) and is counted as long as this object
+    lives.
     """
 
     def __init__(
@@ -87,13 +74,16 @@ class Budget(Middleware):
         store: KeyValueStore | None = None,
         key: str = "default",
         today: Callable[[], date] = utc_today,
+        now: Callable[[], float] = time.time,
+        clock: AnyClock | None = None,
     ) -> None:
         """Spend no more than these; ``unknown_cost`` says what happens to a request whose price nobody knows.
 
         An allowed request of unknown cost counts its tokens alone. ``key`` tells several budgets in one store apart,
         which stays the caller's to close. ``today`` says which day it is, by default in UTC; ``datetime.date.today``
-        counts by the local one. A clock that is set forward begins a new day; one that is set back finds the count of
-        the old one. Raises `InvalidRequest` for an allowance that is not above 0, and when there is none.
+        counts by the local one. A clock that is set forward begins a new day; one that is set back stays on the latest
+        day that was counted. ``now`` (seconds since 1970) and ``clock`` tell when a dead program's reservation expires.
+        Raises `InvalidRequest` for an allowance that is not above 0, and when there is none.
         """
         super().__init__(backend)
         limits = {"per_request": per_request, "per_session": per_session, "per_day": per_day}
@@ -105,7 +95,8 @@ class Budget(Middleware):
         check("key", key, bool(key) and "/" not in key, "a name without '/'")
         self.unknown_cost = unknown_cost
         self._counts_usd = any(limit.usd is not None for limit in self._limits.values())
-        self._ledger = _Ledger(store or MemoryStore(), f"budget/{key}/", today)
+        prefix = check_key(f"budget/{key}/")
+        self._ledger = Ledger(MemoryStore() if store is None else store, prefix, today, now, clock)
         self._sessions: dict[str, Spent] = {}
 
     async def spent_today(self) -> Spent:
@@ -122,157 +113,106 @@ class Budget(Middleware):
         if not facts.available:
             return facts
         # By the last count that was read: routers ask often, and the request itself is held to the newest.
-        today = self._ledger.known or await self._ledger.read()
-        usd = await self._expected_usd(request) if facts.cost_usd is None else facts.cost_usd
-        reason = self._refusal(request, today, self._estimate(request, usd))
+        today = self._ledger.known
+        if today is None:
+            today = await self._ledger.read()
+        usd = await self._expected_usd(request) if facts.cost_usd is None else _sound(facts.cost_usd)
+        estimate = self._estimate(request, usd)
+        reason = self._refusal(request, None, estimate) or self._refusal(request, today, estimate)
         return replace(facts, available=False, reason=reason) if reason else facts
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Pass the answer on, if there is enough left for it."""
         estimate = self._estimate(request, await self._expected_usd(request))
-        today = await self._ledger.read()
-        # Nothing is awaited from here until it is set aside: nobody else can be told that there is enough in between.
-        reason = self._refusal(request, today, estimate)
-        if reason:
-            raise BudgetExceeded(f"{reason}; nothing was sent", data=self._data(request, today, estimate))
-        session = _session_of(request)
+        # Nothing is awaited until it is set aside for the session: no other request can be told the same in between.
+        if reason := self._refusal(request, None, estimate):
+            raise self._exceeded(reason, request, await self._ledger.read(), estimate)
         aside = Spent(reserved_usd=estimate.usd or 0.0, reserved_tokens=estimate.tokens)
-        spending = self._sessions.setdefault(session, Spent())
+        spending = self._sessions.setdefault(_session_of(request), Spent())
         spending.add(aside)
-        day = self._ledger.add(aside)
+        name = os.urandom(8).hex()
+        today = Spent()
+
+        def refusal(total: Spent) -> str:
+            nonlocal today
+            today = total
+            return self._refusal(request, total, estimate)
+
+        reason = "it was not set aside"
+        try:
+            reason = await self._ledger.reserve(name, aside.reserved_usd, aside.reserved_tokens, refusal)
+        finally:
+            if reason:
+                _settle(spending, aside, Spent())
+        if reason:
+            raise self._exceeded(reason, request, today, estimate)
         began = False
         try:
-            await self._ledger.write(day)
             async with aclosing(self.backend.generate(request, draft)) as deltas:
                 async for delta in deltas:
                     began = began or not is_empty(delta)
                     yield delta
+                    await self._renew(name, draft)
         finally:
             real = _real(draft, estimate, received=began)
-            real.reserved_usd, real.reserved_tokens = -aside.reserved_usd, -aside.reserved_tokens
-            spending.add(real)
-            self._ledger.add(real, day)
+            _settle(spending, aside, real)
             try:
-                await self._ledger.write(day)
+                await self._ledger.settle(name, real.usd, real.tokens)
             except BrowserLLMError as error:
                 draft.warn("budget", f"what this answer cost could not be written down: {error}")
 
+    async def _renew(self, name: str, draft: Draft) -> None:
+        try:
+            await self._ledger.renew(name)
+        except BrowserLLMError as error:
+            draft.warn("budget", f"that this answer is under way could not be written down: {error}")
+
     async def _expected_usd(self, request: ChatRequest) -> float | None:
-        return await self.backend.estimate_cost(request) if self._counts_usd else None
+        return _sound(await self.backend.estimate_cost(request)) if self._counts_usd else None
 
     def _estimate(self, request: ChatRequest, usd: float | None) -> _Estimate:
         size = sum(len(text.encode(errors="replace")) for text in _texts(request))
         answer = request.max_tokens or ASSUMED_ANSWER_TOKENS
         return _Estimate(usd, -(-size // BYTES_PER_TOKEN) + answer * request.n)
 
-    def _refusal(self, request: ChatRequest, today: Spent, estimate: _Estimate) -> str:
-        """Why the request must not go out; empty when it may."""
+    def _refusal(self, request: ChatRequest, today: Spent | None, estimate: _Estimate) -> str:
+        """Why the request must not go out; empty when it may.
+
+        With ``today`` (the day's count) the day alone is looked at, without it the rest.
+        """
         if self._counts_usd and estimate.usd is None and self.unknown_cost == "refuse":
             return (
                 f"nobody knows what {self.backend.name!r} charges for model {request.model!r}, and the budget is in US "
                 "dollars: give the backend the model's price, or say unknown_cost='allow'"
             )
         session = self._sessions.get(_session_of(request), Spent())
-        so_far = {"per_request": Spent(), "per_session": session, "per_day": today}
-        for name, limit in self._limits.items():
-            spent = so_far[name]
+        so_far = {"per_request": Spent(), "per_session": session} if today is None else {"per_day": today}
+        for name, spent in so_far.items():
+            limit = self._limits.get(name)
+            if limit is None:
+                continue
             usd, tokens = spent.usd + spent.reserved_usd, spent.tokens + spent.reserved_tokens
             if limit.usd is not None and _over(usd, estimate.usd, limit.usd):
                 expected = "an unknown amount" if estimate.usd is None else f"${estimate.usd:.6g}"
                 return (
                     f"the request is expected to cost {expected}, and of {name}.usd={limit.usd:g} ${usd:.6g} is spent "
-                    "or set aside"
+                    f"or set aside{'' if today is None else self._ledger.ahead()}"
                 )
             if limit.tokens is not None and _over(tokens, estimate.tokens, limit.tokens):
                 return (
                     f"the request is expected to take {estimate.tokens} tokens, and of {name}.tokens={limit.tokens} "
-                    f"{tokens} are spent or set aside"
+                    f"{tokens} are spent or set aside{'' if today is None else self._ledger.ahead()}"
                 )
         return ""
 
-    def _data(self, request: ChatRequest, today: Spent, estimate: _Estimate) -> dict[str, object]:
+    def _exceeded(self, reason: str, request: ChatRequest, today: Spent, estimate: _Estimate) -> BudgetExceeded:
         session = self._sessions.get(_session_of(request), Spent())
-        return {
+        data = {
             "estimate": {"usd": estimate.usd, "tokens": estimate.tokens},
             "session": msgspec.to_builtins(session),
             "today": msgspec.to_builtins(today),
         }
-
-
-class _Ledger:
-    """What was spent on each day. Every program has an entry of its own, so that none overwrites another one's."""
-
-    def __init__(self, store: KeyValueStore, prefix: str, today: Callable[[], date]) -> None:
-        self._store = store
-        self._prefix = prefix
-        self._today = today
-        self._me = os.urandom(8).hex()
-        self._mine: dict[str, Spent] = {}
-        self._others: dict[str, Spent] = {}
-        self._writing: set[str] = set()
-        self._changed: set[str] = set()
-        self._cleaned = ""
-
-    @property
-    def known(self) -> Spent | None:
-        """Today's count as it was last read; ``None`` when it was not yet read today."""
-        day = self._day()
-        return self._sum(day) if day in self._others else None
-
-    async def read(self) -> Spent:
-        """Today's count, as it stands in the store now."""
-        day = self._day()
-        if self._cleaned != day:
-            await self._forget_old(day)
-            self._cleaned = day
-        others = Spent()
-        for key, value in await self._store.items(f"{self._prefix}{day}/"):
-            if not key.endswith(self._me):
-                others.add(_decode(key, value))
-        self._others = {day: others}
-        return self._sum(day)
-
-    def add(self, amount: Spent, day: str | None = None) -> str:
-        """Count an amount on ``day``, by default today; returns the day."""
-        day = day or self._day()
-        self._mine.setdefault(day, Spent()).add(amount)
-        return day
-
-    async def write(self, day: str) -> None:
-        """Write my count of ``day`` down. Whoever writes already does it for all."""
-        self._changed.add(day)
-        if day in self._writing:
-            return
-        self._writing.add(day)
-        try:
-            while day in self._changed:
-                self._changed.discard(day)
-                await self._store.put(f"{self._prefix}{day}/{self._me}", msgspec.json.encode(self._mine[day]))
-        finally:
-            self._writing.discard(day)
-
-    def _day(self) -> str:
-        return self._today().isoformat()
-
-    def _sum(self, day: str) -> Spent:
-        total = Spent()
-        total.add(self._mine.get(day, Spent()))
-        total.add(self._others.get(day, Spent()))
-        return total
-
-    async def _forget_old(self, day: str) -> None:
-        oldest = (date.fromisoformat(day) - timedelta(days=KEPT_DAYS)).isoformat()
-        for key, _ in await self._store.items(self._prefix):
-            if key.removeprefix(self._prefix).partition("/")[0] < oldest:
-                await self._store.delete(key)
-
-
-def _decode(key: str, value: bytes) -> Spent:
-    try:
-        return msgspec.json.decode(value, type=Spent)
-    except msgspec.DecodeError as error:
-        # To pass over it would be to spend it again.
-        raise InternalError(f"the count {key!r} of a budget cannot be read: {error}; delete it to go on") from error
+        return BudgetExceeded(f"{reason}; nothing was sent", data=data)
 
 
 def _over(gone: float, more: float | None, limit: float) -> bool:
@@ -282,13 +222,31 @@ def _over(gone: float, more: float | None, limit: float) -> bool:
     return more > 0 and gone + more > limit * (1 + 1e-9)  # sums of cents are not exact
 
 
+def _sound(usd: float | None) -> float | None:
+    """Return a price, or ``None`` (unknown) for what can be none: that would be free, or give money back."""
+    return usd if usd is not None and isfinite(usd) and usd >= 0 else None
+
+
 def _real(draft: Draft, estimate: _Estimate, *, received: bool) -> Spent:
-    usd, tokens = draft.cost_usd, draft.usage.total_tokens
+    """Return what an answer did cost, by its own word where that can be true."""
+    usage = draft.usage
+    usd, tokens = _sound(draft.cost_usd), usage.total_tokens
+    if min(usage.prompt_tokens, usage.completion_tokens) < 0 or (usd is None and draft.cost_usd is not None):
+        # A server that counts below zero would give money back.
+        return Spent(usd=max(usd or 0.0, estimate.usd or 0.0), tokens=max(tokens, estimate.tokens))
     if usd is None and received:
         usd = estimate.usd
     if not tokens and received:
         tokens = estimate.tokens
     return Spent(usd=usd or 0.0, tokens=tokens)
+
+
+def _settle(spending: Spent, aside: Spent, real: Spent) -> None:
+    """Count what was spent in place of what was set aside."""
+    spending.usd += real.usd
+    spending.tokens += real.tokens
+    spending.reserved_usd -= aside.reserved_usd
+    spending.reserved_tokens -= aside.reserved_tokens
 
 
 def _session_of(request: ChatRequest) -> str:

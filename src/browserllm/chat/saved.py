@@ -1,0 +1,174 @@
+"""Saved sessions: what is written of one, and what is taken back from a file that somebody else may have written.
+
+A file has no say over the program that reads it. Its messages are taken, checked; what would speak with the program's
+own voice or make it act (`TAKEABLE`) is taken only where the program says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from ..errors import InvalidRequest
+from ..nesting import decode_json
+from ..request import build_request
+from ..types import AudioPart, ChatRequest, ChatWarning, ContentPart, ImagePart, Message, TextPart
+from .history import VERSION, History, SavedHistory, decode_saved, restored_history
+
+TAKEABLE: Mapping[str, str] = {
+    "system": "the system message",
+    "model": "the model's name",
+    "options": "the options of requests",
+    "summary": "the summary, which is part of the system message",
+    "media": "images and sounds by address, which would be fetched",
+}
+"""What is taken from a file only when the program names it, and what that is."""
+
+MAX_SAVED_BYTES = 64 * 1024 * 1024
+"""The largest session that is read."""
+
+MAX_MESSAGES = 100_000
+"""How many messages one may have."""
+
+MAX_ID_CHARACTERS = 200
+"""The longest id."""
+
+MAX_TOKENS = 10**15
+"""No turn has taken more."""
+
+_SHOWN = 80
+
+
+class SavedSession(msgspec.Struct, kw_only=True):
+    """A session as JSON."""
+
+    version: int = VERSION
+    id: str
+    system: str | None = None
+    model: str | None = None
+    options: dict[str, Any] = {}
+    history: SavedHistory
+
+
+class Restored(NamedTuple):
+    """What a file comes to: the arguments of the session, its history, and what was left out."""
+
+    arguments: dict[str, Any]
+    history: History
+    left_out: list[ChatWarning]
+
+
+def restore(text: bytes | str, take: bool | Iterable[str], settings: Mapping[str, Any]) -> Restored:
+    """Read a saved session; ``settings`` are the program's own and come first.
+
+    Raises `InvalidRequest`, which says what is wrong, for what is no saved session or cannot be one.
+    """
+    taken = _taken(take)
+    if len(text) > MAX_SAVED_BYTES:
+        raise _invalid(f"this saved session has {len(text)} bytes, over the limit of {MAX_SAVED_BYTES}")
+    saved: SavedSession = decode_saved(text, SavedSession, "session")
+    _check(saved)
+    left_out = [
+        ChatWarning(_shown(name), f"the saved session has {_shown(name)!r}, which is no part of one; it was left out")
+        for name in decode_json(text, dict[str, msgspec.Raw])
+        if name not in SavedSession.__struct_fields__
+    ]
+    arguments: dict[str, Any] = {"id": saved.id}
+    for name, value in (("system", saved.system), ("model", saved.model)):
+        if name in taken:
+            arguments[name] = value
+        elif value and value != settings.get(name):
+            left_out.append(_left_out(name, f"{_shown(value)!r}"))
+    if "options" in taken:
+        arguments |= saved.options
+    else:
+        others = [name for name, value in saved.options.items() if name not in settings or settings[name] != value]
+        if names := [name for name in others if name != "private"]:
+            left_out.append(_left_out("options", ", ".join(map(repr, names))))
+    # A file can keep a conversation on the device, and never let it leave.
+    if saved.options.get("private") is True:
+        arguments["private"] = True
+    history = saved.history
+    if history.summary and "summary" not in taken:
+        left_out.append(_left_out("summary", f"{_shown(history.summary)!r}; all messages are sent again"))
+        history = replace(history, summary="", start=0)
+    if "media" not in taken:
+        messages, count = _without_addresses(history.messages)
+        if count:
+            left_out.append(_left_out("media", f"{count} of them"))
+            history = replace(history, messages=messages)
+    return Restored({**arguments, **settings}, restored_history(history), left_out)
+
+
+def _taken(take: Any) -> frozenset[str]:
+    if isinstance(take, bool):
+        return frozenset(TAKEABLE) if take else frozenset()
+    names: list[Any] = [take] if isinstance(take, str) else list(take)
+    for name in names:
+        if name not in TAKEABLE:
+            raise InvalidRequest(
+                f"take={name!r} is not known; use some of {', '.join(map(repr, TAKEABLE))}, or True for all of them",
+                parameter="take",
+            )
+    return frozenset(names)
+
+
+def _check(saved: SavedSession) -> None:
+    """Raise `InvalidRequest` for values that no session has."""
+    if not 1 <= len(saved.id) <= MAX_ID_CHARACTERS or not saved.id.isprintable():
+        raise _invalid(
+            f"the id {_shown(saved.id)!r} of this saved session is not valid; it has 1 to {MAX_ID_CHARACTERS} "
+            "characters that can be printed"
+        )
+    if unknown := [name for name in saved.options if name not in ChatRequest.__struct_fields__]:
+        raise _invalid(f"this is no saved session: unknown options {[_shown(name) for name in sorted(unknown)[:10]]!r}")
+    for name in ("messages", "tools"):
+        if name in saved.options:
+            raise InvalidRequest(f"{name!r} is no option of a session; it has its own", parameter=name)
+    if not isinstance(saved.options.get("private", False), bool):
+        raise _invalid(f"the option private={_shown(repr(saved.options['private']))} of this saved session is no bool")
+    build_request([Message("user", "")], saved.options)
+    history = saved.history
+    if len(history.messages) > MAX_MESSAGES:
+        raise _invalid(f"this saved session has {len(history.messages)} messages, over the limit of {MAX_MESSAGES}")
+    if not 0 <= history.start <= len(history.messages):
+        raise _invalid(f"start={history.start!r} is out of range: there are {len(history.messages)} messages", "start")
+    for turn, usage in enumerate(history.usage):
+        for name in usage.__struct_fields__:
+            if not 0 <= getattr(usage, name) <= MAX_TOKENS:
+                raise _invalid(f"usage[{turn}].{name}={getattr(usage, name)!r} is no count of tokens", "usage")
+
+
+def _without_addresses(messages: list[Message]) -> tuple[list[Message], int]:
+    """Return the messages with a word in the place of what would be fetched, and how many of these there were."""
+    count = 0
+    kept: list[Message] = []
+    for message in messages:
+        parts: list[ContentPart] = []
+        for part in () if isinstance(message.content, str) else message.content:
+            if isinstance(part, (ImagePart, AudioPart)) and part.url is not None and not part.url.startswith("data:"):
+                count += 1
+                parts.append(TextPart("[an image was here]" if isinstance(part, ImagePart) else "[a sound was here]"))
+            else:
+                parts.append(part)
+        kept.append(message if isinstance(message.content, str) else replace(message, content=parts))
+    return kept, count
+
+
+def _left_out(name: str, what: str) -> ChatWarning:
+    return ChatWarning(
+        name,
+        f"the saved session has {TAKEABLE[name]} ({what}), and the program's own is used; to take it from a file that "
+        f"you trust, load it with take=[{name!r}]",
+    )
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _invalid(message: str, parameter: str = "session") -> InvalidRequest:
+    return InvalidRequest(message, parameter=parameter)
