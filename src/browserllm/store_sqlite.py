@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import BrowserLLMError, IntegrityError, QuotaExceeded, Unavailable, Unsupported
+from .threads import Threads
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,6 +40,8 @@ class SQLiteStore:
         self._connection: sqlite3.Connection | None = None
         self._opening: asyncio.Lock | None = None
         self._closed = False
+        # One, for the connection does one thing at a time: a file on a disk that hangs takes no other thread.
+        self._threads = Threads("a SQLite store", places=1)
 
     async def get(self, key: str) -> bytes | None:
         """Return the value of ``key``; ``None`` when there is none."""
@@ -102,11 +105,10 @@ class SQLiteStore:
         return connection
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        import asyncio
         import sqlite3
 
         try:
-            return await asyncio.to_thread(work)
+            return await self._threads.run(work)
         except (sqlite3.Error, OSError) as error:
             raise self._failure(error) from error
 
