@@ -66,8 +66,9 @@ class Lock:
     def __del__(self) -> None:
         if self._fd >= 0 and self._process == os.getpid():
             # Without unlocking: the browser of it may be running still.
-            warnings.warn(f"the lock {self._fd} of a profile was not released", ResourceWarning, 2, self)
+            fd = self._fd
             self._drop()
+            warnings.warn(f"the lock {fd} of a profile was not released", ResourceWarning, 2, self)
 
     def _drop(self) -> None:
         fd, self._fd = self._fd, -1
