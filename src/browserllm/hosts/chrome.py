@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from websockets.asyncio.server import ServerConnection
 
@@ -27,6 +27,8 @@ from .static import SOCKET_PATH, SiteServer, site_folder
 from .websocket import WebSocketChannel
 
 logger = logging.getLogger("browserllm")
+
+T = TypeVar("T")
 
 ORIGIN_HOST = "browserllm.localhost"
 """The name of the page's host. The model cache belongs to the origin, so it must not change with the port."""
@@ -77,7 +79,7 @@ END_WAIT_S = 5.0
 # One for each host at most, and each must come: they are not bounded.
 RELEASES = Threads("letting go of profiles", places=sys.maxsize)
 
-_ending: set[asyncio.Future[None]] = set()
+_ending: set[asyncio.Future[Any]] = set()
 
 
 class ChromeHost(ChannelHost):
@@ -190,7 +192,7 @@ class _Parts:
         self.server = server
         self.folders = folders
         self.profile = profile
-        self.starting: asyncio.Future[BrowserProcess] | None = None
+        self.starting: list[asyncio.Future[Any]] = []
         self.process: BrowserProcess | None = None
         self.channel: WebSocketChannel | None = None
 
@@ -200,8 +202,8 @@ class _Parts:
         The profile is let go however this ends, once the browser has gone and not before.
         """
         try:
-            if self.starting is not None:
-                await asyncio.wait([self.starting])
+            if self.starting:
+                await asyncio.wait(self.starting)
             if self.process is not None:
                 await self.process.close(kind_s, term_s)
             # After the browser: one that is stopped does not answer, and would be waited for.
@@ -242,11 +244,11 @@ class _Launching:
     async def run(self, *, visible: bool, webgpu: str) -> ChromeHost:
         parts = self._parts
         ports = {
-            ORIGIN_HOST: (await parts.server.start()).port,
-            FOLDERS_HOST: (await parts.folders.start()).port,
+            ORIGIN_HOST: (await self._whole(parts.server.start())).port,
+            FOLDERS_HOST: (await self._whole(parts.folders.start())).port,
         }
         command = [str(self.program), *_flags(parts.profile.folder, ports, visible=visible, webgpu=webgpu)]
-        process = await self._start(command)
+        process = await self._whole(self._start(command))
         # The secret goes through the pipe: the command line is for everybody on the machine to read.
         socket = f"ws://{ORIGIN_HOST}{SOCKET_PATH}?token={self._secret}"
         # What the page cannot find out by itself: whether it is any use to ask the person something.
@@ -262,14 +264,15 @@ class _Launching:
 
     async def _start(self, command: list[str]) -> BrowserProcess:
         parts = self._parts
+        parts.process = await BrowserProcess.start(command, parts.profile.lock_fd, self._on_crash)
+        return parts.process
 
-        async def start() -> BrowserProcess:
-            parts.process = await BrowserProcess.start(command, parts.profile.lock_fd, self._on_crash)
-            return parts.process
-
-        # A start goes on to its end, whoever gives up: until then the profile is not free.
-        parts.starting = asyncio.ensure_future(start())
-        return await asyncio.shield(parts.starting)
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await a step that goes on to its end, whoever gives up: only then can what it starts be ended."""
+        task = asyncio.ensure_future(work)
+        self._parts.starting.append(task)
+        task.add_done_callback(_ended)
+        return await asyncio.shield(task)
 
     async def undo(self) -> None:
         """End what was started, quickly: a browser that does not end at once is killed.
@@ -300,7 +303,7 @@ async def _at_most(work: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-def _ended(task: asyncio.Future[None]) -> None:
+def _ended(task: asyncio.Future[Any]) -> None:
     _ending.discard(task)
     if not task.cancelled():
         task.exception()  # whoever waited has it

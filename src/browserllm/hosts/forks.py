@@ -61,18 +61,6 @@ def close(fd: int) -> None:
             os.close(fd)
 
 
-def watch(fd: int) -> None:
-    """Take the descriptor of a socket that something else closes; `forget` it before that."""
-    with _lock:
-        _descriptors[fd] = _identity(fd)
-
-
-def forget(fd: int) -> None:
-    """Leave a descriptor to children again."""
-    with _lock:
-        _descriptors.pop(fd, None)
-
-
 def tell(one: Forked) -> None:
     """Have ``one`` told in every child, as long as it lives."""
     with _lock:
