@@ -196,7 +196,14 @@ async def test_an_end_that_hangs_is_left_to_itself(
 ) -> None:
     """The error comes all the same, and so does the end of the browser, at the latest with that of the loop."""
     monkeypatch.setenv("FAKE_BROWSER", "no-page")
-    monkeypatch.setattr(kind, "close", lambda _: asyncio.Event().wait())
+    close = kind.close
+    servers: list[Any] = []
+
+    async def hang(server: Any) -> None:
+        servers.append(server)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(kind, "close", hang)
     monkeypatch.setattr(chrome, "UNDO_WAIT_S", 0.2)
     monkeypatch.setattr(chrome, "END_WAIT_S", 0.5)
     with pytest.raises(bl.Timeout):
@@ -205,6 +212,8 @@ async def test_an_end_that_hangs_is_left_to_itself(
         ending.cancel()  # as the end of the loop does
     await until(lambda: not launches.alive())
     await free(tmp_path / "p")
+    assert len(servers) == 1
+    await close(servers[0])
 
 
 async def test_a_second_cancel_does_not_stop_the_end(
@@ -222,7 +231,7 @@ async def test_a_second_cancel_does_not_stop_the_end(
     await free(tmp_path / "p")
 
 
-LINES = 12
+LINES = 25
 """At every so many lines of a launch a connect() is cancelled."""
 
 

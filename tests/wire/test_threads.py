@@ -79,6 +79,7 @@ async def test_only_so_many_run_at_a_time_and_the_others_wait_their_turn(go_on: 
     await asyncio.sleep(0)
     assert order == []
     waiting[1].cancel()
+    await asyncio.wait([waiting[1]])
     go_on.set()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert sorted(order) == [0, 2, 3, 4], "one that was cancelled before its turn never runs"

@@ -206,17 +206,18 @@ class _Parts:
                 await asyncio.wait(self.starting)
             if self.process is not None:
                 await self.process.close(kind_s, term_s)
-            # After the browser: one that is stopped does not answer, and would be waited for.
-            for part in (self.channel, self.server, self.folders):
-                if part is not None:
-                    await _at_most(part.close())
         finally:
             if self.process is not None:
                 self.process.kill()  # does nothing to one that has gone
-            try:
-                await _at_most(RELEASES.run(self._let_go))
-            except QueueFull:  # no thread can be started: the program is ending
-                self._let_go(END_WAIT_S)
+            # After the browser: one that is stopped does not answer, and would be waited for.
+            parts = [part for part in (self.channel, self.server, self.folders) if part is not None]
+            await _at_most(*(part.close() for part in parts), self._free())
+
+    async def _free(self) -> None:
+        try:
+            await RELEASES.run(self._let_go)
+        except QueueFull:  # no thread can be started: the program is ending
+            self._let_go(END_WAIT_S)
 
     def _let_go(self, wait_s: float | None = None) -> None:
         if self.process is None or self.process.wait(wait_s):
@@ -293,13 +294,14 @@ class _Launching:
             self._parts.channel.drop("the page crashed, perhaps for want of memory")
 
 
-async def _at_most(work: Coroutine[Any, Any, None]) -> None:
-    """Await a step of an end, `END_WAIT_S` at most; what takes longer goes on by itself."""
-    task = asyncio.ensure_future(work)
-    _ending.add(task)
-    task.add_done_callback(_ended)
-    done, _ = await asyncio.wait([task], timeout=END_WAIT_S)
-    if done:
+async def _at_most(*works: Coroutine[Any, Any, None]) -> None:
+    """Await steps of an end, `END_WAIT_S` at most; what takes longer goes on by itself."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    for task in tasks:
+        _ending.add(task)
+        task.add_done_callback(_ended)
+    done, _ = await asyncio.wait(tasks, timeout=END_WAIT_S)
+    for task in done:
         task.result()
 
 
