@@ -172,6 +172,7 @@ class ChannelHost(Host):
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
     ) -> dict[str, Any]:
         """Ask the page for ``op`` and return its result."""
+        self._check_open()
         pending = _Pending(op, on_progress)
         request_id = self._ask(op, args, pending)
         try:
@@ -187,6 +188,7 @@ class ChannelHost(Host):
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
     ) -> HostStream:
         """Ask the page for ``op`` and return its chunks as they come."""
+        self._check_open()
         pending = _Pending(op, on_progress)
         return _ChannelStream(self, self._ask(op, args, pending), pending)
 
@@ -216,8 +218,6 @@ class ChannelHost(Host):
         self._pending.pop(request_id, None)
 
     def _ask(self, op: str, args: Mapping[str, Any] | None, pending: _Pending) -> int:
-        if self._closed is not None:
-            raise self._closed_error()
         self._check_loop()
         self._last_id = request_id = self._last_id + 1
         self._pending[request_id] = pending
@@ -227,6 +227,10 @@ class ChannelHost(Host):
             del self._pending[request_id]
             raise
         return request_id
+
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise self._closed_error()
 
     def _check_loop(self) -> None:
         """Raise where an answer would never arrive: it is brought to the loop that the channel was opened in."""

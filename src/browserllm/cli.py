@@ -27,6 +27,7 @@ from .local import LocalBackend
 from .models.manager import DEFAULT_MODEL
 from .site import copy_site
 from .terminal import browser_options, finish, print_json, print_notices, stderr_console
+from .threads import Threads
 from .types import ChatDone, ChatResponse, Message, TextDelta
 from .version import __version__
 
@@ -147,10 +148,11 @@ def chat(*, port: int, no_open: bool, debug: bool) -> None:
     async def work() -> int:
         from .hosts.static import SiteServer, site_folder
 
+        opening = Threads("the browser", places=1)  # some commands that open one run as long as it does
         server = await SiteServer(site_folder(), port=port).start()
         try:
             click.echo(f"The chat page is at {server.url} (Ctrl-C ends it)")
-            if not no_open and not (_has_display() and await asyncio.to_thread(webbrowser.open, server.url)):
+            if not no_open and not (_has_display() and await opening.run(webbrowser.open, server.url)):
                 click.echo("No browser could be opened here: open that address in Chrome, Edge, Safari or Firefox.")
             await asyncio.Event().wait()
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -32,10 +33,22 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
     for file in files:
         destination = target / file
         destination.parent.mkdir(parents=True, exist_ok=True)
+        if not destination.parent.resolve().is_relative_to(target.resolve()):
+            raise InvalidRequest(
+                f"{str(destination.parent)!r} is a link that leads out of {str(target)!r}; remove it", parameter="DIR"
+            )
+        _make_way(destination)
         shutil.copyfile(source / file, destination)
         size_bytes += destination.stat().st_size
+    _make_way(marker)
     marker.write_bytes(msgspec.json.encode([file.as_posix() for file in files]))
     return len(files), size_bytes
+
+
+def _make_way(file: Path) -> None:
+    """Remove a link, a pipe or a file in a file's place: what is written goes nowhere else, and into a file."""
+    if os.path.lexists(file) and not (file.is_dir() and not file.is_symlink()):
+        file.unlink()
 
 
 def _remove_written(target: Path, marker: Path) -> None:

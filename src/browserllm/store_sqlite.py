@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import BrowserLLMError, IntegrityError, InvalidRequest, QuotaExceeded, Unavailable, Unsupported
 from .store import check_key, check_prefix, check_swap, check_value
+from .threads import Threads
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,8 +41,11 @@ class SQLiteStore:
         self._connection: sqlite3.Connection | None = None
         self._opening: asyncio.Lock | None = None
         self._closed = False
-        # How many rows a statement changed is kept by the connection: nobody else's comes before it is read.
-        self._turn = threading.Lock()
+        self._process = os.getpid()
+        self._parents: sqlite3.Connection | None = None
+        # One, for the connection does one thing at a time, and tells only of the last how many rows it changed; a file
+        # on a disk that hangs takes no other thread.
+        self._threads = Threads("a SQLite store", places=1)
 
     async def get(self, key: str) -> bytes | None:
         """Return the value of ``key``; ``None`` when there is none."""
@@ -66,7 +69,7 @@ class SQLiteStore:
             statement = "DELETE FROM entries WHERE key = :key AND value = :expected"
         else:
             statement = "UPDATE entries SET value = :value WHERE key = :key AND value = :expected"
-        connection = self._connection or await self._open()
+        connection = await self._open()
         values = {"key": key, "expected": expected, "value": value}
         return await self._in_thread(lambda: self._execute(connection, statement, values)[1] == 1)
 
@@ -87,6 +90,7 @@ class SQLiteStore:
     async def close(self) -> None:
         """Close the file; what is in it stays."""
         self._closed = True
+        self._leave_to_parent()
         connection, self._connection = self._connection, None
         if connection is not None:
             await self._in_thread(connection.close)
@@ -100,16 +104,18 @@ class SQLiteStore:
         )
 
     async def _run(self, statement: str, **values: Any) -> list[Any]:
-        connection = self._connection or await self._open()
+        connection = await self._open()
         return (await self._in_thread(lambda: self._execute(connection, statement, values)))[0]
 
     def _execute(self, connection: sqlite3.Connection, statement: str, values: dict[str, Any]) -> tuple[list[Any], int]:
         """Return the rows, and how many were changed."""
-        with self._turn:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall(), cursor.rowcount
+        cursor = connection.execute(statement, values)
+        return cursor.fetchall(), cursor.rowcount
 
     async def _open(self) -> sqlite3.Connection:
+        self._leave_to_parent()
+        if self._connection is not None:
+            return self._connection
         import asyncio
 
         if self._opening is None:
@@ -120,6 +126,12 @@ class SQLiteStore:
             if self._connection is None:
                 self._connection = await self._in_thread(self._connect)
             return self._connection
+
+    def _leave_to_parent(self) -> None:
+        """In a fork, begin anew: SQLite forbids to use the parent's connection there, or to close it."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._parents, self._connection, self._opening = self._connection, None, None
 
     def _connect(self) -> sqlite3.Connection:
         import sqlite3
@@ -139,11 +151,10 @@ class SQLiteStore:
         return connection
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        import asyncio
         import sqlite3
 
         try:
-            return await asyncio.to_thread(work)
+            return await self._threads.run(work)
         except (sqlite3.Error, OSError) as error:
             raise self._failure(error) from error
 

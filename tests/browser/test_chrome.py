@@ -393,3 +393,73 @@ def test_doctor_finds_this_machine_able(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)
+
+
+FORKING_CHILD = """
+import asyncio, multiprocessing, sys, threading, time
+import browserllm as bl
+
+async def main():
+    async with bl.connect(profile=sys.argv[1], webgpu="off") as host:
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=[600])
+        child.start()
+        print(child.pid, flush=True)
+        if sys.argv[2] == "kill":
+            threading.Event().wait()
+    print("closed", flush=True)
+    threading.Event().wait()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_a_forked_process_does_not_keep_the_browser(tmp_path: Path, end: str) -> None:
+    """A child of a process pool lives on; the browser ends with its own Python, and its profile is free."""
+    profile = tmp_path / "profile"
+    program = subprocess.Popen(
+        [sys.executable, "-c", FORKING_CHILD, str(profile), end], stdout=subprocess.PIPE, text=True
+    )
+    assert program.stdout is not None
+    child = int(program.stdout.readline())
+    try:
+        if end == "kill":
+            program.kill()
+            program.wait()
+        else:
+            assert program.stdout.readline() == "closed\n"
+        assert wait_until_gone(f"--user-data-dir={profile}") == []
+        os.kill(child, 0)
+
+        async def connect() -> str:
+            async with bl.connect(profile=profile, webgpu="off") as host:
+                return (await host.call("status", {}))["loaded"].__class__.__name__
+
+        assert asyncio.run(connect()) == "list"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        program.kill()
+        program.wait()
+        program.stdout.close()
+
+
+def test_a_stopped_browser_does_not_hold_up_its_launch(tmp_path: Path) -> None:
+    """Every process of the browser is stopped as soon as there is one: connect() says so in time, and nothing stays."""
+    profile = tmp_path / "profile"
+
+    async def main() -> None:
+        connecting = asyncio.ensure_future(_connect(profile))
+        while not connecting.done():
+            for pid in processes_with(f"--user-data-dir={profile}"):
+                os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(0)
+        with pytest.raises(bl.Timeout, match="timeout_s=3"):
+            connecting.result()
+
+    asyncio.run(main())
+    assert wait_until_gone(f"--user-data-dir={profile}") == []
+
+
+async def _connect(profile: Path) -> bl.Host:
+    return await bl.connect(profile=profile, webgpu="off", timeout_s=3)

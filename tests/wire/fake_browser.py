@@ -63,6 +63,8 @@ def say(connection: ClientConnection, **message: object) -> None:
 def main() -> None:
     """Serve the debugging pipe until it closes."""
     os.write(2, b"a warning of the browser\n")
+    if MODE == "stopped":
+        os.kill(os.getpid(), signal.SIGSTOP)
     if MODE == "exit":
         os.write(2, b"cannot open display\n")
         sys.exit(7)
@@ -82,7 +84,9 @@ def main() -> None:
                 answer({"id": message["id"], "error": {"message": "no pages today"}})
             else:
                 answer({"id": message["id"], "result": {}})
-                if message["method"] == "Target.createTarget" and MODE == "split":
+                if message["method"] == "Target.createTarget" and MODE == "stopped-later":
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                elif message["method"] == "Target.createTarget" and MODE == "split":
                     # The socket lives in a process of its own, as Chromium's does.
                     if os.fork() == 0:
                         page(message["params"]["url"])

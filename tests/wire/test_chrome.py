@@ -28,7 +28,6 @@ def fake(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file.chmod(0o755)
     monkeypatch.setattr(chrome, "site_folder", lambda: site)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(profile.tempfile, "tempdir", str(tmp_path))
     return file
 
 

@@ -10,21 +10,18 @@ import pytest
 
 import browserllm as bl
 from browserllm.hosts import profile as profile_module
-from browserllm.hosts.profile import TEMPORARY_PREFIX, default_folder, open_profile
+from browserllm.hosts.profile import default_folder, open_profile, temporary_root
 
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache and a temporary folder of the test's own."""
-    (tmp_path / "tmp").mkdir()
+    """A cache, with the temporary profiles in it, of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(profile_module, "LOCK_WAIT_S", 0)
-    monkeypatch.setattr(profile_module.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
-    monkeypatch.setattr(profile_module.tempfile, "tempdir", str(tmp_path / "tmp"))
 
 
-def temporary_folders(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "tmp").iterdir())
+def temporary_folders() -> list[Path]:
+    return sorted(path for path in temporary_root().iterdir() if path.is_dir())
 
 
 def test_the_default_profile_is_kept() -> None:
@@ -46,10 +43,10 @@ def test_a_default_profile_in_use_gives_a_temporary_one(tmp_path: Path) -> None:
     assert notice is not None
     assert "temporary" in notice
     assert str(first.folder) in notice
-    assert temporary_folders(tmp_path) == [second.folder]
+    assert temporary_folders() == [second.folder]
     second.release()
     second.release()
-    assert temporary_folders(tmp_path) == []
+    assert temporary_folders() == []
     first.release()
 
 
@@ -97,15 +94,24 @@ def test_orphaned_temporary_profiles_are_removed(tmp_path: Path) -> None:
     """What a killed process left is deleted at the next start; what is in use is not."""
     first, _ = open_profile()
     used, _ = open_profile()
-    orphan = tmp_path / "tmp" / f"{TEMPORARY_PREFIX}orphan"
-    orphan.mkdir()
+    code = "from browserllm.hosts.profile import open_profile as o; p = o()[0]; print(p.folder, flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    orphan = Path(child.stdout.readline().strip())
     (orphan / "file").touch()
-    (tmp_path / "tmp" / f"{TEMPORARY_PREFIX}file").touch()
+    open_profile(tmp_path / "other")[0].release()
+    assert orphan.exists()
+    child.kill()
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
     open_profile(tmp_path / "other")[0].release()
     assert not orphan.exists()
     assert used.folder.exists()
     used.release()
     first.release()
+    assert list(temporary_root().iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -144,3 +144,28 @@ async def test_a_file_that_another_program_holds_says_so(tmp_path: Path, monkeyp
     other.close()
     await store.put("a", b"3")
     await store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
+@pytest.mark.parametrize("closes", [False, True])
+async def test_a_fork_opens_the_file_for_itself(tmp_path: Path, closes: bool) -> None:
+    """What parent and child write is all there, whether the child closes its store or just ends."""
+    store = SQLiteStore(tmp_path / "store.db")
+    await store.put("parent", b"1")
+    connection = store._connection
+    child = os.fork()
+    if child == 0:
+        try:
+            loop = asyncio.new_event_loop()  # the one that runs is the parent's
+            asyncio._set_running_loop(None)
+            loop.run_until_complete(store.put("child", b"2"))
+            fresh = store._connection is not connection
+            if closes:
+                loop.run_until_complete(store.close())
+            os._exit(0 if fresh else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    await store.put("parent", b"3")
+    assert [await store.get(key) for key in ("parent", "child")] == [b"3", b"2"]
+    await store.close()

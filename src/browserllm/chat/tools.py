@@ -15,7 +15,11 @@ import msgspec
 from ..errors import InvalidRequest
 from ..schemas.docstrings import parse_docstring
 from ..schemas.types import Misfit, describe, output_type
+from ..threads import Threads
 from ..types import Tool, ToolCallPart, ToolResultPart
+
+THREADS = Threads("tools", places=32, max_given_up=96)
+"""For plain functions, of all conversations together: a tool that never ends takes nothing else's threads."""
 
 
 class FunctionTool:
@@ -83,7 +87,6 @@ class FunctionTool:
             return _failed(call, f"{type(error).__name__}: {error}")
 
     async def _call(self, arguments: dict[str, Any]) -> Any:
-        import asyncio
         import inspect
 
         if not self._made_for_it:
@@ -92,7 +95,7 @@ class FunctionTool:
             value = self.function(**arguments)
         else:
             # So that a function that waits or computes does not stop everything else; a page has no threads.
-            value = await asyncio.to_thread(self.function, **arguments)
+            value = await THREADS.run(self.function, **arguments)
         return await value if inspect.isawaitable(value) else value
 
 

@@ -24,8 +24,9 @@ def connect(
     Inside a page (Pyodide) that is the page itself, and the options mean nothing. In a plain process a browser is
     launched and ends with the host: ``browser`` is its path (else one is looked for, `browserllm.hosts.browser`),
     ``profile`` the folder that keeps its model cache (else one that all programs of this user share), ``visible`` shows
-    its window, ``timeout_s`` bounds the start in seconds. ``webgpu`` is ``auto`` (the GPU, or Chromium's software
-    adapter where there is none), ``software`` (always that adapter) or ``off``.
+    its window, ``timeout_s`` bounds all of the start, in seconds (ending what was started may take two more).
+    ``webgpu`` is ``auto`` (the GPU, or Chromium's software adapter where there is none), ``software`` (always that
+    adapter) or ``off``.
 
     Raises `Unavailable`, whose reason says what is missing, and `ProtocolError` when the page is of another release.
     """

@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 from ..errors import Unavailable
+from ..threads import Threads
+from . import forks
 
 STDERR_TAIL_BYTES = 4096
 
@@ -24,6 +26,12 @@ KIND_WAIT_S = 5.0
 
 TERM_WAIT_S = 2.0
 """How long it has then, before it is killed."""
+
+KILL_WAIT_S = 5.0
+"""How long the system has then; one that the disk holds fast ends later."""
+
+LAUNCHES = Threads("launching browsers", places=32, max_given_up=64)
+"""For what a launch does on the disk. It is shared by all hosts, for it is the disk that may hang."""
 
 
 class BrowserProcess:
@@ -34,32 +42,40 @@ class BrowserProcess:
     browser.
     """
 
-    def __init__(self, command: Sequence[str], lock_fd: int, on_crash: Callable[[], None]) -> None:
-        """Start ``command``, which inherits the lock; call from within a running loop."""
+    def __init__(self, started: _Started, on_crash: Callable[[], None]) -> None:
+        """Made by `start`, within a running loop."""
         self._loop = asyncio.get_running_loop()
-        self._program = command[0]
+        self._started = started
+        self._program = started.program
         self._on_crash = on_crash
         self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._stderr = bytearray()
         self.exited: asyncio.Future[int] = self._loop.create_future()
-        commands_in, self._commands = os.pipe()
-        self._answers, answers_out = os.pipe()
-        stderr, stderr_out = os.pipe()
-        try:
-            self._process = _start(command, commands_in, answers_out, stderr_out, lock_fd)
-        except OSError as error:
-            for fd in (self._commands, self._answers, stderr):
-                os.close(fd)
-            raise Unavailable(f"the browser {command[0]!r} cannot be started: {error}", reason="no_browser") from error
-        finally:
-            for fd in (commands_in, answers_out, stderr_out):
-                os.close(fd)
-        self.pid: int = self._process.pid
+        self._ended = threading.Event()
+        self.pid: int = started.process.pid
         # Threads, because a pipe of one's own is no asyncio stream on Windows; each ends with the browser.
-        self._stderr_reader = threading.Thread(target=self._read_stderr, args=[stderr], daemon=True)
-        self._stderr_reader.start()
-        for target in (self._read_answers, self._wait):
-            threading.Thread(target=target, daemon=True).start()
+        self._stderr_reader = threading.Thread(target=self._read_stderr, args=[started.stderr], daemon=True)
+        try:
+            self._stderr_reader.start()
+            for target in (self._read_answers, self._wait):
+                threading.Thread(target=target, daemon=True).start()
+        except RuntimeError as error:
+            started.abandon()
+            raise Unavailable(
+                f"the browser {self._program!r} cannot be watched: {error}; end some threads", reason="blocked"
+            ) from error
+
+    @classmethod
+    async def start(cls, command: Sequence[str], lock_fd: int, on_crash: Callable[[], None]) -> BrowserProcess:
+        """Start ``command``, which inherits the lock; one that starts after the caller has gone is killed at once."""
+        # The copy is made here: the lock may be closed before a start that hangs goes on.
+        lock = list(forks.keep(lambda: (os.dup(lock_fd),)))
+        try:
+            started = await LAUNCHES.run_or_dispose(lambda: _Started(command, lock.pop()), _Started.abandon)
+        finally:
+            with suppress(IndexError):
+                forks.close(lock.pop())  # it never came to that
+        return cls(started, on_crash)
 
     @property
     def stderr_tail(self) -> str:
@@ -82,25 +98,40 @@ class BrowserProcess:
             data={"exit_code": code, "stderr": self.stderr_tail},
         )
 
-    async def close(self) -> None:
-        """End the browser: kindly, then less so; returns when it has gone."""
-        if not self.exited.done():
-            self._send(3, "Browser.close", {})
-            for wait_s, end in ((KIND_WAIT_S, self._process.terminate), (TERM_WAIT_S, self._kill), (5.0, None)):
-                done, _ = await asyncio.wait([self.exited], timeout=wait_s)
-                if done or end is None:
-                    break
-                end()
-        if self._commands >= 0:
-            os.close(self._commands)
-            self._commands = -1
+    async def close(self, kind_s: float | None = None, term_s: float | None = None) -> None:
+        """End the browser: kindly, then less so; returns when it has gone, or cannot be ended.
 
-    def _kill(self) -> None:
-        if sys.platform == "win32":
-            self._process.kill()
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        It has ``kind_s`` seconds and then ``term_s`` more, else `KIND_WAIT_S` and `TERM_WAIT_S`. With 0 as ``term_s``
+        it is killed then, and in any case what it has started.
+        """
+        kind_s = KIND_WAIT_S if kind_s is None else kind_s
+        term_s = TERM_WAIT_S if term_s is None else term_s
+        steps = [(kind_s, self._started.process.terminate), (term_s, self.kill), (KILL_WAIT_S, None)]
+        if term_s <= 0:
+            steps[:2] = [(kind_s, self.kill)]
+            self._started.leave_nothing()
+        try:
+            if not self.exited.done():
+                self._send(3, "Browser.close", {})
+                for wait_s, end in steps:
+                    done, _ = await asyncio.wait([self.exited], timeout=wait_s)
+                    if done or end is None:
+                        break
+                    end()
+        except asyncio.CancelledError:
+            self.kill()  # the loop is ending, and nobody will come back to it
+            raise
+        finally:
+            self._started.close_commands()
+
+    def kill(self) -> None:
+        """Kill the browser and the processes that belong to it, also stopped ones, without waiting."""
+        if not self._ended.is_set():
+            self._started.kill()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the browser has gone; returns whether it has."""
+        return self._ended.wait(timeout_s)
 
     async def _ask(self, number: int, method: str, params: dict[str, Any]) -> None:
         reply: asyncio.Future[dict[str, Any]] = self._loop.create_future()
@@ -116,27 +147,28 @@ class BrowserProcess:
     def _send(self, number: int, method: str, params: dict[str, Any]) -> None:
         message = msgspec.json.encode({"id": number, "method": method, "params": params}) + b"\0"
         try:
-            os.write(self._commands, message)
+            os.write(self._started.commands, message)
         except OSError:
             # The pipe is broken because the browser has gone; `exited` says so to everybody.
             return
 
     def _read_answers(self) -> None:
         pending = b""
-        while data := _read(self._answers):
+        while data := _read(self._started.answers):
             *messages, pending = (pending + data).split(b"\0")
             for message in messages:
                 self._call_soon(self._on_answer, message)
-        os.close(self._answers)
+        forks.close(self._started.answers)
 
     def _read_stderr(self, stderr: int) -> None:
         while data := _read(stderr):
             self._stderr += data
             del self._stderr[:-STDERR_TAIL_BYTES]
-        os.close(stderr)
+        forks.close(stderr)
 
     def _wait(self) -> None:
-        code = self._process.wait()
+        code = self._started.process.wait()
+        self._ended.set()
         self._stderr_reader.join(1)  # its last words; a child that lives on may keep the pipe open
         self._call_soon(self._on_exit, code)
 
@@ -166,19 +198,102 @@ def _read(fd: int) -> bytes:
         return b""
 
 
+class _Started:
+    """A browser that was started, and this side of its pipes. Starting blocks while the program is read."""
+
+    def __init__(self, command: Sequence[str], lock: int) -> None:
+        """Start ``command``; ``lock`` is closed here."""
+        self.program = command[0]
+        opened = [lock]
+
+        def pipe() -> tuple[int, int]:
+            ends = forks.pipe()
+            opened.extend(ends)
+            return ends
+
+        try:
+            commands_in, self.commands = pipe()
+            self.answers, answers_out = pipe()
+            self.stderr, stderr_out = pipe()
+            self.process = _start(command, commands_in, answers_out, stderr_out, lock)
+        except BaseException as error:
+            for fd in opened:
+                forks.close(fd)
+            if isinstance(error, OSError):
+                raise Unavailable(
+                    f"the browser {self.program!r} cannot be started: {error}", reason="no_browser"
+                ) from error
+            raise
+        for fd in (lock, commands_in, answers_out, stderr_out):
+            forks.close(fd)
+
+    def kill(self) -> None:
+        """Kill it and the processes of its group."""
+        self.process.kill()
+
+    def leave_nothing(self) -> None:
+        """Have the processes of its group killed once it has ended itself."""
+        if sys.platform != "win32":
+            self.process.whole_group = True
+
+    def close_commands(self) -> None:
+        """Close the pipe that keeps it alive."""
+        fd, self.commands = self.commands, -1
+        if fd >= 0:
+            forks.close(fd)
+
+    def abandon(self) -> None:
+        """Kill it, wait for its end, and close everything: nothing else knows of it."""
+        self.kill()
+        self.process.wait()
+        self.close_commands()
+        for fd in (self.answers, self.stderr):
+            forks.close(fd)
+
+
 class _Spawned:
-    """What `subprocess.Popen` is to a process that `os.posix_spawn` started."""
+    """What `subprocess.Popen` is to a process that `os.posix_spawn` started; it leads a group of its own."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self._parent = os.getpid()
+        self._lock = threading.Lock()
+        self._reaped = False
+        self.whole_group = False
 
     def terminate(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
+        self._signal(os.kill, signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.whole_group = True
+        self._signal(os.killpg, signal.SIGKILL)
 
     def wait(self) -> int:
-        _, status = os.waitpid(self.pid, 0)
+        try:
+            if hasattr(os, "waitid"):
+                # Its number is nobody else's until it is reaped, which is done with the lock.
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+                if self.whole_group:
+                    self._signal(os.killpg, signal.SIGKILL)
+                with self._lock:
+                    _, status = os.waitpid(self.pid, 0)
+                    self._reaped = True
+            else:
+                _, status = os.waitpid(self.pid, 0)
+                self._reaped = True
+        except ChildProcessError:
+            # Something else in the program waits for every child, or has the system do so: how it ended is lost.
+            self._reaped = True
+            return 255
         return os.waitstatus_to_exitcode(status)
+
+    def _signal(self, send: Callable[[int, int], None], number: int) -> None:
+        if self._parent != os.getpid():
+            return  # a fork of its parent: it is not this process's to end
+        with self._lock:
+            if not self._reaped:
+                with suppress(ProcessLookupError, PermissionError):
+                    send(self.pid, number)
 
 
 if sys.platform == "win32":
@@ -210,14 +325,17 @@ else:
 
         # Chromium reads commands from descriptor 3 and answers on 4; 5 keeps the profile's lock. The copies lie above,
         # so that no move overwrites what another one still needs.
-        sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (commands, answers, lock_fd, stderr)]
+        sources: list[int] = []
         null = os.open(os.devnull, os.O_RDWR)
         try:
+            for fd in (commands, answers, lock_fd, stderr):
+                sources += forks.keep(lambda fd=fd: (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10),))
             moves = [(os.POSIX_SPAWN_DUP2, source, fd) for source, fd in zip(sources, (3, 4, 5, 2), strict=True)]
             moves += [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1)]
             # A process group of its own: Ctrl-C in the terminal is for Python, which ends the browser in order.
             pid = os.posix_spawn(Path(command[0]), list(command), os.environ, file_actions=moves, setpgroup=0)
         finally:
-            for fd in (*sources, null):
-                os.close(fd)
+            for fd in sources:
+                forks.close(fd)
+            os.close(null)
         return _Spawned(pid)

@@ -20,7 +20,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self
 from urllib.parse import unquote, urlsplit
 
-from ..errors import InvalidRequest, Unavailable
+from ..errors import InvalidRequest, QueueFull, Unavailable
+from ..threads import Threads
+from .private import own_folder
 from .static import etag_of, stays_inside
 
 REVISION = "resolve/local/"
@@ -47,6 +49,7 @@ class FolderServer:
         self._folders: dict[str, Path] = {}
         self._server: asyncio.Server | None = None
         self._answering: set[asyncio.Task[None]] = set()
+        self._threads = Threads("shared files", places=8, max_given_up=32)
         self.port = 0
 
     async def start(self) -> Self:
@@ -116,12 +119,15 @@ class FolderServer:
 
     async def _send_file(self, writer: asyncio.StreamWriter, method: str, path: str, headers: dict[str, str]) -> None:
         try:
-            file = await asyncio.to_thread(self._open, path)
+            file = await self._threads.run_or_dispose(lambda: self._open(path), _close)
         except PermissionError as error:
             await self._say(writer, HTTPStatus.FORBIDDEN, str(error))
             return
         except OSError:
             await self._say(writer, HTTPStatus.NOT_FOUND, "there is no such file")
+            return
+        except QueueFull as error:
+            await self._say(writer, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
             return
         with file:
             facts = os.fstat(file.fileno())
@@ -210,16 +216,22 @@ def _blobs_of(folder: Path) -> Path | None:
 
 def open_key(profile: Path) -> bytes:
     """Return the key of a profile's addresses, made at the first call."""
-    file = profile / KEY_NAME
-    with suppress(OSError):
-        key = file.read_bytes()
-        if len(key) == 32:
-            return key
     key = secrets.token_bytes(32)
-    with suppress(OSError):  # what cannot be kept holds for this run
-        file.touch(mode=0o600)
-        file.write_bytes(key)
+    with (
+        suppress(OSError),  # what cannot be kept holds for this run
+        own_folder(profile) as folder,
+        open(folder.open(KEY_NAME, os.O_RDWR | os.O_CREAT), "r+b", buffering=0) as file,
+    ):
+        kept = file.read(32)
+        if len(kept) == 32:
+            return kept
+        file.seek(0)
+        file.write(key)
     return key
+
+
+def _close(file: BinaryIO) -> None:
+    file.close()
 
 
 def _read_head(head: bytes) -> tuple[str, str, dict[str, str]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import os
 from collections.abc import Callable, Collection, Iterable
@@ -17,6 +16,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from ..errors import Unavailable
+from ..threads import Threads
 from .websocket import MAX_MESSAGE_BYTES
 
 SOCKET_PATH = "/host"
@@ -78,6 +78,7 @@ class SiteServer:
         self._secret = secret
         self._on_page = on_page
         self._server: Server | None = None
+        self._threads = Threads("files of the site", places=8)
         self.port = 0
 
     async def start(self) -> Self:
@@ -128,7 +129,7 @@ class SiteServer:
         method: str = getattr(request, "method", "GET")  # older websockets take GET alone
         if method not in ("GET", "HEAD"):
             return _text(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not for files")
-        response = await asyncio.to_thread(read_file, self._folder, target.path, request.headers.get("If-None-Match"))
+        response = await self._threads.run(read_file, self._folder, target.path, request.headers.get("If-None-Match"))
         if method == "HEAD":
             response.body = b""
         if self._on_page is not None:

@@ -121,11 +121,13 @@ class LoopThread(Waiter):
         import threading
 
         self.drop()
-        if self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread() and not self._is_of_a_parent():
             self._thread.join(CLOSE_WAIT_S)
 
     def drop(self) -> None:
         """Let the loop end."""
+        if self._is_of_a_parent():
+            return
         with suppress(Unavailable):
             self._call(lambda: self._stop.done() or self._stop.set_result(None))
 
@@ -144,7 +146,6 @@ class LoopThread(Waiter):
             self._loop.call_soon_threadsafe(function)
 
     def _check(self) -> None:
-        import os
         import threading
 
         if threading.current_thread() is self._thread:
@@ -152,8 +153,14 @@ class LoopThread(Waiter):
                 "a client that waits was called by something that it waits for itself, which would never end; "
                 "use AsyncClient there"
             )
-        if os.getpid() != self._process:
+        if self._is_of_a_parent():
             raise InvalidRequest("this client was made by the process that this one was forked from; make another one")
+
+    def _is_of_a_parent(self) -> bool:
+        """Say whether this is a fork of the process that has the thread; there the locks may be taken for ever."""
+        import os
+
+        return os.getpid() != self._process
 
     def _main(self) -> None:
         import asyncio
@@ -211,7 +218,7 @@ def _end_all() -> None:
     for thread in list(_running):
         thread.drop()
     for thread in list(_running):
-        thread.close()
+        thread.close()  # does nothing in a fork of the process that has the thread
 
 
 class PageWaiter(Waiter):

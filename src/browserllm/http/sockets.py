@@ -7,13 +7,15 @@ this one. Nor is a host whose address the caller has chosen: a proxy would choos
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, Stalled, Timeout, Unavailable
+from ..errors import BrowserLLMError, InvalidRequest, ProtocolError, QueueFull, Stalled, Timeout, Unavailable
+from ..threads import Threads
 from ..version import __version__
 from .address import is_this_device, origin, read_address
 from .client import HttpClient, HttpRequest, HttpResponse
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import asyncio
 
     import httpx2
+
+_NAMES = Threads("looking up names", places=32, max_given_up=96)
 
 
 # The request that this task is sending: what the libraries log of its answer may quote its key.
@@ -101,12 +105,17 @@ class SocketClient(HttpClient):
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, as this machine knows them; raises OSError where there are none."""
-    import asyncio
-    from socket import SOCK_STREAM
+    """Return the addresses of a host, as this machine knows them; raises OSError where there are none.
 
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    A lookup may take as long as the network likes, so it has threads of its own.
+    """
+    import socket
+
+    try:
+        found = await _NAMES.run(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    except QueueFull as error:
+        raise OSError(errno.EAGAIN, f"the name {host!r} was not looked up: {error}") from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _open(loopback: bool) -> httpx2.AsyncClient:
@@ -131,13 +140,17 @@ def _make_client(*, trust_env: bool, limits: httpx2.Limits, own_certificates: bo
     try:
         # Without the environment's proxies its certificates (SSL_CERT_FILE) still count.
         verify = httpx2.create_ssl_context() if own_certificates else True
-        return httpx2.AsyncClient(trust_env=trust_env, follow_redirects=False, limits=limits, verify=verify)
+        client = httpx2.AsyncClient(trust_env=trust_env, follow_redirects=False, limits=limits, verify=verify)
     except (ImportError, ValueError, OSError) as error:
         raise Unavailable(
             f"the proxy or the certificates of the environment cannot be used ({error}); look at HTTPS_PROXY, "
             "ALL_PROXY and SSL_CERT_FILE (a SOCKS proxy needs the package 'socksio')",
             reason="unreachable",
         ) from None
+    from .connecting import look_up_names_with
+
+    look_up_names_with(resolve, client)
+    return client
 
 
 class SocketResponse(HttpResponse):
