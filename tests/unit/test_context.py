@@ -387,6 +387,16 @@ async def test_another_model_can_summarise() -> None:
     assert system_of(backend.requests[-1]).startswith("Summary of the conversation until now:\nlong")
 
 
+async def test_a_conversation_with_a_summary_that_no_json_can_hold_can_still_be_saved() -> None:
+    """A model can cut a character in half; the half is replaced, as in answers."""
+    other = bl.ScriptedBackend("all \ud800 said")
+    chat = bl.Session(Windowed(400), context=bl.Summarize(backend=other, max_tokens=10, reserve=20))
+    await talk(chat, 14)
+    assert chat.history.summary == "all ? said"
+    again = bl.Session.from_json(chat.to_json(), Windowed(400), take=True)
+    assert again.history.summary == chat.history.summary
+
+
 @pytest.mark.parametrize("answer", [[bl.Unavailable("offline")], ["  "]], ids=["failed", "empty"])
 async def test_without_a_summary_turns_are_dropped_with_a_warning(answer: list[Any]) -> None:
     """The conversation goes on."""

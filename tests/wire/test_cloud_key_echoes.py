@@ -279,7 +279,7 @@ async def test_a_cancellation_shows_no_key(vendor: str, method: str, logged: Cal
     assert leaked(logged()) == set()
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://127.0.0.1:1", "http://127.0.0.1:0"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://127.0.0.1:1"])
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_a_server_that_is_not_there_shows_no_key(vendor: str, url: str) -> None:
     """Nor does what the machine says about it."""

@@ -30,7 +30,7 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .history import History
+from .history import History, encodable
 
 RESERVE_TOKENS = 1024
 """Room for an answer whose length nobody limits; at most a quarter of the window."""
@@ -253,7 +253,7 @@ class Summarize(ContextStrategy):
                 ChatWarning("context", f"the oldest turns were dropped without a summary, which failed: {error}")
             )
         else:
-            history.summary = summary
+            history.summary = encodable(summary)
         history.start = start
 
     async def _summarise(self, history: History, start: int, length: int, gauge: Gauge) -> str:

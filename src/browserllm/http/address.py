@@ -83,7 +83,8 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
     those are shown in logs and errors, and keys do not belong there.
     """
     # What may be a secret is looked for first, however the rest is spelled: such an address is not shown.
-    if re.search(r"[?#]|^[^/]*//[^/]*@", base_url):
+    # (A password may have a slash in it, so an @ counts wherever it stands.)
+    if re.search("[?#@]", base_url):
         raise InvalidRequest(
             "base_url has a user, a query or a fragment; pass the bare address, and keys as api_key or in headers",
             parameter="base_url",
