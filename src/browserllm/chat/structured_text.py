@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 _UP_TO_AN_END = re.compile(r"[^}\])`\n\r>]*[}\])`\n\r>]?")
 """Text as far as an object in it, or a thought, may end."""
+_LATE, _LATE_FROM = 1024, 16_384
+"""What is longer than ``_LATE_FROM`` characters is shown each time it is one part in ``_LATE`` longer, and at its end:
+else the work would grow with the square of its length."""
 _THOUGHT_ENDS = ("</think>", "</thinking>")
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
@@ -39,6 +42,7 @@ class AnswerReader(Generic[T]):
         self._partial = PartialJson()
         self._texts: list[str] = []
         self._tail = ""
+        self._chars = self._unseen = 0  # of the object, and those of them that `value` does not show yet
         self._results: list[T] = []
         self._thoughts: list[T] = []
         self._misfit: Misfit | None = None
@@ -54,7 +58,7 @@ class AnswerReader(Generic[T]):
         changed = False
         for piece in _UP_TO_AN_END.findall(text):
             if not self.whole:
-                if self._partial.feed(piece):
+                if self._partial.feed(piece) and self._may_look(len(piece)):
                     changed = self._look() or changed
                 if self._partial.complete:
                     changed = self._try(self._partial.text or "") or changed
@@ -80,7 +84,17 @@ class AnswerReader(Generic[T]):
 
     def _begin(self) -> None:
         self._partial = PartialJson()
+        self._chars = self._unseen = 0
         self.starts += 1
+
+    def _may_look(self, chars: int) -> bool:
+        """Say whether the value is to be looked at, which copies what is open of it: of a long one not each time."""
+        self._unseen += chars
+        self._chars += chars
+        if self._unseen * _LATE < self._chars - _LATE_FROM:
+            return False
+        self._unseen = 0
+        return True
 
     def _look(self) -> bool:
         whole = self._partial.value
