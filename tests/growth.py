@@ -7,8 +7,8 @@ a search. So ``text = text[1:]`` in a loop costs what it costs, although Python'
     fields = counted("cloud.events")
     assert_linear(lambda size: "x" * size, lambda text: fields.parse(text))
 
-What is not seen: what a regular expression does within one match, and how C code of others grows by itself. Regular
-expressions of browserllm are therefore written so that they cannot go back (see ``test_regexes.py``).
+Regular expressions are counted too, by doing what they do once more (`regex_steps`). What is not seen is how C code of
+others grows by itself.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_loader
 from typing import Any, TypeVar
+
+from regex_steps import Steps
 
 T = TypeVar("T")
 
@@ -382,7 +384,7 @@ def _cost(owner: Any, name: str, arguments: tuple[Any, ...], result: Any) -> int
         first = arguments[0] if arguments else -1
         return len(owner) - first if first >= 0 else -first
     if isinstance(owner, re.Pattern):
-        return _matching_cost(name, arguments, result)
+        return _matching_cost(owner, name, arguments) + _size(result)
     if isinstance(owner, (str, bytes, bytearray)):
         return _text_cost(owner, name, arguments, result)
     return sum(map(_size, arguments)) + _size(result) + (_size(owner) if isinstance(owner, _SIZED) else 0)
@@ -406,14 +408,20 @@ def _text_cost(owner: Any, name: str, arguments: tuple[Any, ...], result: Any) -
     return len(owner) + sum(map(_size, arguments)) + _size(result)
 
 
-def _matching_cost(name: str, arguments: tuple[Any, ...], result: Any) -> int:
-    length = _size(arguments[1] if name in {"sub", "subn"} else arguments[0])
-    if name in {"match", "fullmatch", "search"}:
-        begin = arguments[1] if len(arguments) > 1 else 0
-        if result is not None:
-            return result.end() - begin
-        return length - begin if name == "search" else 1
-    return length + _size(result)
+def _matching_cost(pattern: re.Pattern[Any], name: str, arguments: tuple[Any, ...]) -> int:
+    """Return how many steps Python's regular expressions take for this."""
+    if name not in {"match", "fullmatch", "search", "finditer", "findall", "split", "sub", "subn"}:
+        return 1
+    text, *rest = arguments[1:] if name in {"sub", "subn"} else arguments
+    start = rest[0] if rest and name in {"match", "fullmatch", "search", "finditer"} else 0
+    steps = Steps(pattern)
+    if name in {"match", "fullmatch"}:
+        steps.match(text, start, full=name == "fullmatch")
+    elif name == "search":
+        steps.search(text, start)
+    else:
+        deque(steps.every(text, start), maxlen=0)
+    return steps.steps
 
 
 _HELPERS = {name: value for name, value in globals().items() if name.startswith("_g_")}
