@@ -19,6 +19,7 @@ from regex_steps import Steps
 SOURCE = Path(browserllm.__file__).parent
 SEED = 20261129
 C: Any = _parser
+MARK = "\ue000"
 METHODS = {"match", "fullmatch", "search", "finditer", "findall", "split", "sub"}
 
 
@@ -84,7 +85,7 @@ class _Samples:
             mine, self.seen = self.seen, self.seen + 1
             times = self.times if mine == self.often else rng.randint(least, min(most, least + 2))
             one = self._of(inner)
-            return one * times if times > 3 else "".join([one, *(self._of(inner) for _ in range(times - 1))][:times])
+            return one * times + MARK if times > 3 else "".join([one, *(self._of(inner) for _ in range(times - 1))][:times])
         if op is C.IN:
             negated = value[0][0] is C.NEGATE
             return rng.choice("ab1 -.x") if negated else self._member(rng.choice(value))
@@ -104,8 +105,9 @@ def hostile(pattern: re.Pattern[Any], rng: random.Random, size: int) -> Iterator
     """Give texts of about one length: a repeat that goes on and on, and beginnings again and again."""
     samples = _Samples(pattern, rng)
     for often in range(samples.repeats):
-        long = samples.text(often, size)[: 2 * size]
-        yield from (long, long[:-1], f"{long}\0", f"{long}!\0")
+        begun, _, rest = samples.text(often, size).partition(MARK)
+        begun, long = begun[: 2 * size], (begun + rest)[: 2 * size]
+        yield from (begun, f"{begun}\0", long, long[:-1], f"{long}\0", f"{long}!\0")
     for _ in range(4):
         short = samples.text(-1, 0) or "a"
         for unit in {short, short[:-1], short[:1], short[: len(short) // 2], f"{short} "} - {""}:
