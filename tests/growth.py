@@ -99,14 +99,15 @@ def assert_linear(
     run: Callable[[T], object],
     sizes: Sequence[int] = (500, 1000, 2000, 4000),
     most: float = 2.3,
+    limit: int = MAX_STEPS,
 ) -> None:
     """Assert that for an input of twice the size ``run`` takes at most ``most`` times the steps."""
     seen: list[tuple[int, int]] = []
     for size in sizes:
         value = make(size)
-        limit = int(seen[-1][1] * most * size / seen[-1][0] / 2) + 1000 if seen else MAX_STEPS
+        most_steps = int(seen[-1][1] * most * size / seen[-1][0] / 2) + 1000 if seen else limit
         try:
-            seen.append((size, METER.count(lambda value=value: run(value), limit)))
+            seen.append((size, METER.count(lambda value=value: run(value), most_steps)))
         except TooManySteps as error:
             raise AssertionError(f"size {size}: {error}; before that (size, steps): {seen}") from None
     assert seen[0][1] > 0, "nothing was counted: does the code under test come from `counted`?"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 from msgspec.structs import replace
 
+from .accumulated import Accumulated
 from .errors import InvalidRequest
 from .types import (
     ChatChunk,
@@ -47,10 +48,6 @@ if TYPE_CHECKING:
 
 STOP_GRACE_S = 2.0
 """How long a stopped engine has to end its answer with usage and timings before it is cut off."""
-
-_LATE, _LATE_FROM = 1024, 65_536
-"""Where all text so far is told with each chunk, and is longer than ``_LATE_FROM`` characters, chunks are joined until
-they add one part in ``_LATE``: else the work would grow with the square of the answer's length."""
 
 Delta = str | TextDelta | ReasoningDelta | ToolCallDelta | ChatRestart
 """What a backend yields: text as it is, or a chunk (its ``sequence`` is set by the stream)."""
@@ -146,9 +143,7 @@ class _Generation:
         source = self.generate(draft.request, draft)
         next_item = source.__anext__
         sequence = 0
-        so_far = ""
-        late: list[str] = []  # text that is not told yet
-        late_chars = 0
+        so_far = Accumulated(mode)
         try:
             while not self.stopped:
                 # The stop flag is read again after the wait: what arrives later than the stop is not delivered.
@@ -165,14 +160,12 @@ class _Generation:
                 elif isinstance(item, TextDelta):
                     text, logprobs = item.text, item.logprobs
                 else:
-                    if late:
-                        text, late, late_chars = "".join(late), [], 0
-                        so_far += text
-                        yield _so_far(mode, sequence, text, so_far)
+                    if (rest := so_far.rest(sequence)) is not None:
+                        yield rest
                         sequence += 1
                     if isinstance(item, ChatRestart):
-                        so_far = ""
-                    yield self._other(item, sequence, so_far)
+                        so_far.clear()
+                    yield self._other(item, sequence, so_far.text)
                     sequence += 1
                     continue
                 if not text and logprobs is None:
@@ -182,14 +175,10 @@ class _Generation:
                     self._logprobs.extend(logprobs)
                 if mode == "delta":
                     yield TextDelta(sequence=sequence, text=text, logprobs=logprobs)
+                elif (chunk := so_far.add(text, logprobs, sequence)) is not None:
+                    yield chunk
                 else:
-                    late.append(text)
-                    late_chars += len(text)
-                    if logprobs is None and late_chars * _LATE < len(so_far) - _LATE_FROM:
-                        continue
-                    text, late, late_chars = "".join(late), [], 0
-                    so_far += text
-                    yield _so_far(mode, sequence, text, so_far, logprobs)
+                    continue
                 sequence += 1
             # Stopped between two chunks: let the engine end its answer, it knows usage and timings.
             while draft.interrupt is not None and not self.forced:
@@ -226,8 +215,8 @@ class _Generation:
         if sequence == 0:
             yield self._start()
             sequence = 1
-        if late:
-            yield _so_far(mode, sequence, "".join(late), so_far + "".join(late))
+        if (rest := so_far.rest(sequence)) is not None:
+            yield rest
             sequence += 1
         text = response.text
         yield ChatDone(
@@ -361,17 +350,6 @@ class _Generation:
             call = self._calls[index]
             parts.append(ToolCallPart(call.id, call.name, "".join(call.pieces) or "{}", call.signature))
         return Message("assistant", parts)
-
-
-def _so_far(mode: TextMode, sequence: int, text: str, so_far: str, logprobs: list[Any] | None = None) -> TextDelta:
-    """Return the chunk of a text where all text so far is told with each."""
-    both = mode == "both"
-    return TextDelta(
-        sequence=sequence,
-        text=text if both else so_far,
-        accumulated=so_far if both else None,
-        logprobs=logprobs,
-    )
 
 
 class ChatStream:

@@ -85,7 +85,11 @@ class _Samples:
             mine, self.seen = self.seen, self.seen + 1
             times = self.times if mine == self.often else rng.randint(least, min(most, least + 2))
             one = self._of(inner)
-            return one * times + MARK if times > 3 else "".join([one, *(self._of(inner) for _ in range(times - 1))][:times])
+            return (
+                one * times + MARK
+                if times > 3
+                else "".join([one, *(self._of(inner) for _ in range(times - 1))][:times])
+            )
         if op is C.IN:
             negated = value[0][0] is C.NEGATE
             return rng.choice("ab1 -.x") if negated else self._member(rng.choice(value))

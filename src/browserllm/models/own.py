@@ -301,7 +301,7 @@ async def _context_window(host: Host, artifact: Artifact) -> int | None:
         "read_file", {"url": folder + MANIFESTS["webllm" if webllm else "transformersjs"], "cache": cache}
     )
     try:
-        config = decode_json(answer["text"], dict[str, Any])
+        config: dict[str, Any] = decode_json(answer["text"], dict[str, Any])
     except (msgspec.DecodeError, RecursionError, KeyError):
         return None
     text = config.get("text_config")  # of a model that takes more than text
