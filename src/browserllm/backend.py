@@ -47,8 +47,9 @@ class Backend(ABC):
         """Answer ``prompt`` (a text, a message, messages or a `ChatRequest`) as a stream of chunks.
 
         ``options`` are the fields of `ChatRequest`. ``text`` says what the chunks' ``text`` holds: what each adds
-        (``"delta"``), the answer so far (``"accumulated"``), or ``"both"``. Raises `InvalidRequest` at once when the
-        request is wrong; nothing runs before the first chunk is asked for.
+        (``"delta"``), the answer so far (``"accumulated"``), or ``"both"``. Where all of it is told with each chunk,
+        chunks of an answer of more than 65,536 characters are joined until they add one part in 1024. Raises
+        `InvalidRequest` at once when the request is wrong; nothing runs before the first chunk is asked for.
         """
         request = build_request(prompt, options)
         return ChatStream(guarded_generate(self), Draft(request, self.name, f"chat-{os.urandom(8).hex()}"), text)

@@ -11,6 +11,7 @@ import msgspec
 
 from .errors import BrowserLLMError, InvalidRequest, ProtocolError, Unavailable, error_from_wire
 from .host import Chunk, Event, Hello, Host, HostStream, Progress, report
+from .nesting import check_depth
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,6 +23,9 @@ BUFFERED_CHUNKS = 1024
 
 BUFFERED_CHARACTERS = 16 * 1024 * 1024
 """Text kept for a reader that does not read; beyond that, the request fails."""
+
+_CHUNK_SIZE = 16
+"""As how many characters a chunk counts that is kept, and an entry of its logprobs."""
 
 
 PUTS_DOWN = "download"
@@ -92,7 +96,18 @@ class Channel(Protocol):
 class _Pending:
     """A request under way: who waits for it, and what came that nobody has read yet."""
 
-    __slots__ = ("_create_future", "buffer", "error", "on_end", "on_progress", "op", "result", "waiter")
+    __slots__ = (
+        "_create_future",
+        "buffer",
+        "error",
+        "late",
+        "late_size",
+        "on_end",
+        "on_progress",
+        "op",
+        "result",
+        "waiter",
+    )
 
     def __init__(self, op: str, on_progress: Callable[[Progress], None] | None = None) -> None:
         import asyncio
@@ -101,6 +116,8 @@ class _Pending:
         self._create_future: Callable[[], asyncio.Future[None]] = asyncio.get_running_loop().create_future
         self.on_progress = on_progress
         self.buffer: deque[Chunk] = deque()
+        self.late: list[Chunk] = []  # what came while the buffer was full, for one chunk after it
+        self.late_size = 0
         self.waiter: asyncio.Future[None] | None = None
         self.on_end: asyncio.Future[None] | None = None
         self.result: dict[str, Any] | None = None
@@ -249,8 +266,9 @@ class ChannelHost(Host):
 
     def _on_text(self, text: str | bytes) -> None:
         try:
+            check_depth(text)
             message = self._decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._on_broken(text, error)
             return
         if isinstance(message, _ChunkMessage):
@@ -259,7 +277,7 @@ class ChannelHost(Host):
             if pending is None:
                 return
             buffer = pending.buffer
-            if len(buffer) < BUFFERED_CHUNKS:
+            if len(buffer) < BUFFERED_CHUNKS and not pending.late:
                 buffer.append(message.data)
             else:
                 self._on_slow_reader(message.id, pending, message.data)
@@ -333,12 +351,14 @@ class ChannelHost(Host):
         self._greet(broken)
 
     def _on_slow_reader(self, request_id: int, pending: _Pending, chunk: Chunk) -> None:
-        last = pending.buffer[-1]
-        last.text += chunk.text
-        last.tokens += chunk.tokens
-        if chunk.logprobs is not None:
-            last.logprobs = [*(last.logprobs or []), *chunk.logprobs]
-        if len(last.text) > BUFFERED_CHARACTERS:
+        for each in (chunk,) if pending.late else (pending.buffer.pop(), chunk):
+            self._add_late(request_id, pending, each)
+
+    def _add_late(self, request_id: int, pending: _Pending, chunk: Chunk) -> None:
+        pending.late.append(chunk)
+        # A chunk takes room whatever is in it.
+        pending.late_size += len(chunk.text) + _CHUNK_SIZE * (1 + len(chunk.logprobs or ()))
+        if pending.late_size > BUFFERED_CHARACTERS:
             self._forget(request_id, tell=True)
             pending.error = ProtocolError(
                 f"more than {BUFFERED_CHARACTERS} characters of the answer wait unread; the request was stopped"
@@ -364,6 +384,17 @@ class ChannelHost(Host):
             pending.wake()
 
 
+def _joined(chunks: list[Chunk]) -> Chunk:
+    """Return one chunk for several."""
+    logprobs = [entry for chunk in chunks for entry in chunk.logprobs or ()]
+    return msgspec.structs.replace(
+        chunks[-1],
+        text="".join(chunk.text for chunk in chunks),
+        tokens=sum(chunk.tokens for chunk in chunks),
+        logprobs=logprobs or None,
+    )
+
+
 class _ChannelStream(HostStream):
     def __init__(self, host: ChannelHost, request_id: int, pending: _Pending) -> None:
         self._host = host
@@ -373,6 +404,9 @@ class _ChannelStream(HostStream):
     async def __anext__(self) -> Chunk:
         pending = self._pending
         while not pending.buffer:
+            if pending.late:
+                late, pending.late, pending.late_size = pending.late, [], 0
+                return _joined(late)
             if pending.error is not None:
                 raise pending.error
             if pending.result is not None:

@@ -409,13 +409,14 @@ WireMessage = dict[str, Any]
 def _wire_messages(messages: list[Message], draft: Draft) -> list[WireMessage]:
     """Return messages for the page; the system messages at the start become one, which is what every engine takes."""
     wire: list[WireMessage] = []
+    system: list[str] = []
     for index, message in enumerate(messages):
         content = _content_of(message, index, draft)
-        if message.role == "system" and wire:
-            wire[-1]["content"] += f"\n\n{content}"
+        if message.role == "system" and isinstance(content, str):
+            system.append(content)
         else:
             wire.append({"role": message.role, "content": content})
-    return wire
+    return [{"role": "system", "content": "\n\n".join(system)}, *wire] if system else wire
 
 
 def _content_of(message: Message, index: int, draft: Draft) -> str | list[dict[str, str]]:

@@ -16,7 +16,8 @@ T = TypeVar("T")
 MAX_DEPTH = 200
 """How many lists and objects may lie in each other. Nothing that means something comes near it."""
 
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
+"""A text, also one that never ends, or a bracket. It never goes back: of each byte it is decided once what it is."""
 
 
 @overload
@@ -25,9 +26,19 @@ def decode_json(text: bytes | str, kind: type[T], *, strict: bool = True) -> T: 
 def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any: ...
 def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any:
     """Decode as `msgspec.json.decode` does; raises RecursionError for what is nested deeper than `MAX_DEPTH`."""
-    if _opened(text) > MAX_DEPTH and _depth(text.encode() if isinstance(text, str) else text) > MAX_DEPTH:
-        raise RecursionError(f"JSON is nested more than {MAX_DEPTH} deep")
+    check_depth(text)
     return msgspec.json.decode(text, type=kind, strict=strict)
+
+
+def check_depth(text: bytes | str) -> None:
+    """Raise RecursionError for JSON that is nested deeper than `MAX_DEPTH`; takes time that grows with the length."""
+    if _opened(text) > MAX_DEPTH and _depth(_encoded(text)) > MAX_DEPTH:
+        raise RecursionError(f"JSON is nested more than {MAX_DEPTH} deep")
+
+
+def _encoded(text: bytes | str) -> bytes:
+    # Half a surrogate pair is no JSON; that it is none is for the decoder to say.
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
 
 def _opened(text: bytes | str) -> int:

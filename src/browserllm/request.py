@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, cast
 import msgspec
 
 from .errors import InvalidRequest
+from .nesting import check_depth
 from .types import MAX_REQUEST_BYTES, ChatRequest, Message, ReasoningPart, ToolResultPart
 
 Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest
@@ -101,6 +102,7 @@ def _encode(fields: Mapping[str, Any]) -> bytes:
     # A request made by hand is not checked by its type; its JSON is, and the JSON's size is what the limit means.
     try:
         text = _encoder.encode(fields)
+        check_depth(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"the request cannot be written as JSON: {error}") from error
     if len(text) > MAX_REQUEST_BYTES:

@@ -64,7 +64,7 @@ class _Script:
 
 
 def _words(text: str) -> list[Step]:
-    return list(re.findall(r"\s*\S+\s*", text))
+    return list(re.findall(r"\A\s*\S+\s*|\S+\s*", text))
 
 
 def _count_words(request: Sequence[Any]) -> int:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 from msgspec.structs import replace
 
+from .accumulated import Accumulated
 from .errors import InvalidRequest
 from .types import (
     ChatChunk,
@@ -146,7 +147,7 @@ class _Generation:
         source = self.generate(draft.request, draft)
         next_item = source.__anext__
         sequence = 0
-        so_far = ""
+        so_far = Accumulated(mode)
         try:
             while not self.stopped:
                 # The stop flag is read again after the wait: what arrives later than the stop is not delivered.
@@ -163,9 +164,12 @@ class _Generation:
                 elif isinstance(item, TextDelta):
                     text, logprobs = item.text, item.logprobs
                 else:
+                    if (rest := so_far.rest(sequence)) is not None:
+                        yield rest
+                        sequence += 1
                     if isinstance(item, ChatRestart):
-                        so_far = ""
-                    yield self._other(item, sequence, so_far)
+                        so_far.clear()
+                    yield self._other(item, sequence, so_far.text)
                     sequence += 1
                     continue
                 if not text and logprobs is None:
@@ -175,14 +179,10 @@ class _Generation:
                     self._logprobs.extend(logprobs)
                 if mode == "delta":
                     yield TextDelta(sequence=sequence, text=text, logprobs=logprobs)
+                elif (chunk := so_far.add(text, logprobs, sequence)) is not None:
+                    yield chunk
                 else:
-                    so_far += text
-                    yield TextDelta(
-                        sequence=sequence,
-                        text=text if mode == "both" else so_far,
-                        accumulated=so_far if mode == "both" else None,
-                        logprobs=logprobs,
-                    )
+                    continue
                 sequence += 1
             # Stopped between two chunks: let the engine end its answer, it knows usage and timings.
             while draft.interrupt is not None and not self.forced:
@@ -219,6 +219,9 @@ class _Generation:
         if sequence == 0:
             yield self._start()
             sequence = 1
+        if (rest := so_far.rest(sequence)) is not None:
+            yield rest
+            sequence += 1
         text = response.text
         yield ChatDone(
             sequence=sequence,

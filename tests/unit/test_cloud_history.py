@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.cloud.history import arguments_object, mark_signature, new_call_id, signature_for, tool_name_of
+from browserllm.cloud.history import ToolNames, arguments_object, mark_signature, new_call_id, signature_for
 from unit.wire_formats import body_of
 
 BACKENDS = {
@@ -85,8 +85,12 @@ def test_arguments_become_an_object(arguments: str, expected: dict[str, Any]) ->
 def test_a_result_has_the_name_of_the_last_call_with_its_id() -> None:
     """Ids may come again in a long chat."""
     chat = [bl.Message("assistant", [bl.ToolCallPart("a", name)]) for name in ("first", "second")]
-    assert tool_name_of(bl.ToolResultPart("a", "x"), chat) == "second"
-    assert tool_name_of(bl.ToolResultPart("a", "x"), chat[:1]) == "first"
+    names, result = ToolNames(), bl.ToolResultPart("a", "x")
+    found: list[str] = []
+    for message in chat:
+        names.add(message)
+        found.append(names.of(result))
+    assert found == ["first", "second"]
 
 
 def test_made_up_ids_differ() -> None:

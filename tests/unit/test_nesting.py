@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from browserllm.nesting import MAX_DEPTH, decode_json
+from browserllm.nesting import MAX_DEPTH, check_depth, decode_json
 
 
 @pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
@@ -31,3 +31,18 @@ def test_what_is_long_or_looks_deep_is_read() -> None:
     text = '{"a": "' + '[\\"{' * 5000 + '", "b": "\\\\"}'
     assert decode_json(text, dict[str, str]) == {"a": '["{' * 5000, "b": "\\"}
     assert decode_json('"7"', int, strict=False) == 7
+
+
+def test_the_depth_is_that_of_the_decoder_whatever_is_in_the_texts() -> None:
+    """Escapes of every length before the end of a text, and texts that never end, hide and add no bracket."""
+    for escapes in range(12):
+        for depth in (MAX_DEPTH - 1, MAX_DEPTH):
+            text = '["' + "\\\\" * escapes + '\\"[[{",' + "[" * depth + "]" * depth + "]"
+            if depth + 1 > MAX_DEPTH:
+                with pytest.raises(RecursionError):
+                    check_depth(text)
+            else:
+                check_depth(text)
+                assert decode_json(text, list[Any])[0] == "\\" * escapes + '"[[{'
+    for text in ('{"a":"' + '\\"' * 200_000 + "[" * 300, '"' * 200_001 + "[" * 300, "\\" * 200_001 + '"' + "[" * 300):
+        check_depth(text)  # all of it is within a text

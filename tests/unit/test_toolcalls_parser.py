@@ -130,3 +130,39 @@ def test_ids_tell_calls_apart() -> None:
     pieces = parser.feed("<tool_call>add(a=1)</tool_call>" * 3) + parser.finish()
     ids = [piece.id for piece in pieces if isinstance(piece, ToolCallDelta) and piece.id]
     assert len(set(ids)) == parser.calls == 3
+
+
+HOSTILE = [
+    '{"name":' * 985,
+    '<tool_call>{"name":' * 400,
+    '<tool_call>{"x":1,' * 900,
+    '{"type":"a",' * 900,
+    '\n{"id":[{"type":' * 500,
+    "<tool_call>" + "[" * 5000,
+    "<function=" * 900,
+    "\n```json\n{" * 900,
+    '{"function":{"tool":' * 500,
+]
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_no_call_is_text_to_the_letter_however_deep_or_long_it_is(text: str, size: int) -> None:
+    """Nothing of it is lost, nothing fails, and in how many pieces it comes changes nothing."""
+    assert read(text, size) == (text, [])
+
+
+def test_a_call_after_much_that_is_none_is_read() -> None:
+    """What may be read again is used up by what stands before, and grows again with the text after it."""
+    broken = '<tool_call>{"x": [1, 2, {"y": "z"}]}</tool_call>\n' * 400
+    call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
+    said, calls = read(broken + call, 7)
+    assert (said.rstrip(), calls) == (broken.rstrip(), [OSLO])
+
+
+def test_what_follows_a_call_and_is_none_is_text_however_long_it_is() -> None:
+    """Also where more of it was read than is held back."""
+    call = '<tool_call>{"name": "weather", "arguments": {"city": "Oslo"}}'
+    after = ' {"x": ' + '"y", "z": ' * 9000
+    said, calls = read(call + after, 1000)
+    assert (said.strip(), calls) == (after.strip(), [OSLO])

@@ -242,5 +242,5 @@ def test_nothing_is_held_without_bounds() -> None:
                 fed += len(piece)
                 out += sum(len(p) if isinstance(p, str) else len(p.arguments) for p in parser.feed(piece))
                 assert fed - out < MAX_HELD + 4096 or parser.calls, (start, filling)
-                assert len(parser._reader._text) < MAX_HELD + 4096, (start, filling)
+                assert parser._reader.held < MAX_HELD + 4096, (start, filling)
             parser.finish()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import accumulate
 
 import msgspec
 from msgspec.structs import replace
@@ -121,22 +122,35 @@ class Gauge:
             return await self._unless_too_large(history)
         request = self.request_of(history)
         sizes = [(tokens_of(message), _size_of(message)) for message in history.messages]
-        sent = sum(tokens for tokens, _ in sizes[history.start :])
+        # From each message on: the tokens and bytes of it and of all that follow.
+        after = list(accumulate(reversed(sizes), _both, initial=(0, 0)))[::-1]
+        sent, _ = after[history.start]
         fixed = sum(map(tokens_of, request.messages)) + _tokens_of_rest(request) - sent
         total = await self.tokens(history)
         room = self.room(history)
         # Where a backend has refused it, it was too much, whatever the window is.
         limit = max((total if room is None else min(room, total)) - extra, 1)
-        start = starts[-1]
-        for each in starts:
-            tokens = (fixed + sum(tokens for tokens, _ in sizes[each:])) * total / max(fixed + sent, 1)
-            if tokens <= keep * limit and sum(size for _, size in sizes[each:]) <= keep * _MAX_BYTES:
-                start = each
+        first = len(starts) - 1
+        for index, each in enumerate(starts):
+            tokens = (fixed + after[each][0]) * total / max(fixed + sent, 1)
+            if tokens <= keep * limit and after[each][1] <= keep * _MAX_BYTES:
+                first = index
                 break
-        for each in starts:
-            if each >= start and await self.tokens(_from(history, each)) <= limit:
-                return each
-        return await self._unless_too_large(_from(history, starts[-1]))
+        start = await self._first_that_fits(history, starts[first:], limit)
+        return await self._unless_too_large(_from(history, starts[-1])) if start is None else start
+
+    async def _first_that_fits(self, history: History, starts: list[int], limit: int) -> int | None:
+        """Return the first of the starts with at most so many tokens: later ones have fewer, so not all are counted."""
+        low, high, step = 0, 0, 1
+        while await self.tokens(_from(history, starts[high])) > limit:
+            if high == len(starts) - 1:
+                return None
+            low, high, step = high + 1, min(high + step, len(starts) - 1), step * 2
+        while low < high:
+            middle = (low + high) // 2
+            fits = await self.tokens(_from(history, starts[middle])) <= limit
+            low, high = (low, middle) if fits else (middle + 1, high)
+        return starts[low]
 
     async def _unless_too_large(self, history: History) -> int:
         """Return the start of a history that cannot be shorter; it can be sent, if with little room for an answer."""
@@ -317,6 +331,10 @@ async def _counted(backend: Backend, request: ChatRequest) -> int | None:
 async def _tokens_for(backend: Backend, request: ChatRequest) -> int:
     counted = await _counted(backend, request)
     return estimate_tokens(request) if counted is None else counted
+
+
+def _both(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]
 
 
 def _size_of(value: object) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Self
 
 import msgspec
@@ -65,11 +68,11 @@ class History(msgspec.Struct, kw_only=True):
     @property
     def pending(self) -> list[ToolCallPart]:
         """The calls at the end that have no result yet: the program's to answer."""
-        answered: list[str] = []
+        answered = Counter[str]()
         for message in reversed(self.messages):
             if message.role != "tool":
                 return [call for call in message.tool_calls if not _take(answered, call.id)]
-            answered += _result_ids(message)
+            answered.update(_result_ids(message))
         return []
 
     def add(self, message: Message) -> None:
@@ -95,7 +98,7 @@ class History(msgspec.Struct, kw_only=True):
 
     def check(self) -> None:
         """Raise `InvalidRequest` unless this can be sent: every call with its result, each role with what is its."""
-        waiting: list[str] = []
+        waiting = Counter[str]()
         for index, message in enumerate(self.messages):
             _check_parts(index, message)
             if index == 0 and message.role != "user":
@@ -105,12 +108,12 @@ class History(msgspec.Struct, kw_only=True):
                     if not _take(waiting, answered):
                         raise _invalid(f"messages[{index}] has a result for {answered!r}, which no call waits for")
             elif waiting:
-                raise _invalid(f"messages[{index}] comes before the results of the calls {waiting!r}")
+                raise _invalid(f"messages[{index}] comes before the results of the calls {_shown(waiting)}")
             else:
-                waiting = [call.id for call in message.tool_calls]
+                waiting = Counter(call.id for call in message.tool_calls)
         starts = self.turn_starts()
         if self.start not in (*starts, len(self.messages)):
-            raise _invalid(f"start={self.start!r} is not where a turn begins; turns begin at {starts!r}", "start")
+            raise _invalid(f"start={self.start!r} is not where a turn begins; turns begin at {_shown(starts)}", "start")
         if len(self.usage) != len(starts):
             raise _invalid(f"usage has {len(self.usage)} entries; there are {len(starts)} turns", "usage")
 
@@ -222,12 +225,20 @@ def _result_ids(message: Message) -> list[str]:
     return [part.id for part in message.content if isinstance(part, ToolResultPart)]
 
 
-def _take(ids: list[str], wanted: str) -> bool:
+def _take(ids: Counter[str], wanted: str) -> bool:
     """Take one of the ids out, and say whether it was there: ids of one message may be the same."""
-    if wanted not in ids:
+    if not ids[wanted]:
         return False
-    ids.remove(wanted)
+    ids[wanted] -= 1
+    if not ids[wanted]:
+        del ids[wanted]
     return True
+
+
+def _shown(items: Iterable[object]) -> str:
+    """Return the first of the items for an error; a saved file may have any number of them."""
+    shown = [repr(item) for item in islice(items, 11)]
+    return f"[{', '.join([*shown[:10], '…'] if len(shown) > 10 else shown)}]"
 
 
 def _invalid(message: str, parameter: str = "messages") -> InvalidRequest:

@@ -153,7 +153,8 @@ class Session:
                 f"{[call.id for call in pending]!r}",
                 parameter="results",
             )
-        in_order = sorted(given, key=lambda result: [call.id for call in pending].index(result.id))
+        places = {call.id: place for place, call in reversed(list(enumerate(pending)))}
+        in_order = sorted(given, key=lambda result: places[result.id])
         base = self._base([Message("tool", [*in_order])], options)
         answer = base.messages[0]
         return self._turn(base, text, lambda history: history.add(answer))

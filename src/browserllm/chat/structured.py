@@ -164,10 +164,11 @@ def stream_generate(
 class ObjectStream(Generic[T]):
     """An object on its way: iterate it once for what has come of it, or ``await stream.finish()`` for the object alone.
 
-    What comes are plain JSON values (dicts, lists, texts, numbers), each time one has changed, and each holds all of
-    the one before: texts and lists get longer, objects get more fields, nothing that was shown goes away or changes
-    its type. That is so across answers, too: a repaired answer, or one that a router began anew, is shown again from
-    where it has all that was shown; one that says something else is not, and its object is in `finish` alone.
+    What comes are plain JSON values (dicts, lists, texts, numbers), each time one has changed (of one of more than 4096
+    characters, each time it is one part in 256 longer), and each holds all of the one before: texts and lists get
+    longer, objects get more fields, nothing that was shown goes away or changes its type. That is so across answers,
+    too: a repaired answer, or one that a router began anew, is shown again from where it has all that was shown; one
+    that says something else is not, and its object is in `finish` alone.
     Whether a value is of the type is known at the end, so what is shown may still lack fields.
 
     Nothing is sent before the first value is asked for. A failure is raised where it happens. Leaving early is safe:

@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 _UP_TO_AN_END = re.compile(r"[^}\])`\n\r>]*[}\])`\n\r>]?")
 """Text as far as an object in it, or a thought, may end."""
+_LATE, _LATE_FROM = 256, 4096
+"""What is longer than ``_LATE_FROM`` characters is shown each time it is one part in ``_LATE`` longer, and at its end:
+else the work would grow with the square of its length."""
 _THOUGHT_ENDS = ("</think>", "</thinking>")
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
@@ -39,6 +42,8 @@ class AnswerReader(Generic[T]):
         self._partial = PartialJson()
         self._texts: list[str] = []
         self._tail = ""
+        self._chars = self._unseen = 0  # of the object, and those of them that came since it was looked at
+        self._stale = False
         self._results: list[T] = []
         self._thoughts: list[T] = []
         self._misfit: Misfit | None = None
@@ -54,7 +59,12 @@ class AnswerReader(Generic[T]):
         changed = False
         for piece in _UP_TO_AN_END.findall(text):
             if not self.whole:
-                if self._partial.feed(piece):
+                self._stale = self._partial.feed(piece) or self._stale
+                if self._stale or self._chars:  # not what stands before the object
+                    self._chars += len(piece)
+                    self._unseen += len(piece)
+                if self._stale and self._may_look():
+                    self._stale = False
                     changed = self._look() or changed
                 if self._partial.complete:
                     changed = self._try(self._partial.text or "") or changed
@@ -80,7 +90,16 @@ class AnswerReader(Generic[T]):
 
     def _begin(self) -> None:
         self._partial = PartialJson()
+        self._chars = self._unseen = 0
+        self._stale = False
         self.starts += 1
+
+    def _may_look(self) -> bool:
+        """Say whether the value is to be looked at, which copies what is open of it: of a long one not each time."""
+        if self._unseen * _LATE < self._chars - _LATE_FROM:
+            return False
+        self._unseen = 0
+        return True
 
     def _look(self) -> bool:
         whole = self._partial.value

@@ -356,7 +356,8 @@ class Turn:
         return self._chunk(ToolDone, call=run.call, result=run.result, denied=run.denied, elapsed_ms=run.elapsed_ms)
 
     def _chunk(self, kind: type[ChatChunk], **fields: Any) -> ChatChunk:
-        so_far = self.chat.response.text if self.chat is not None else ""
+        # Not asked for where it is not told: it is put together anew each time.
+        so_far = self.chat.response.text if self.chat is not None and self.setup.mode != "delta" else ""
         chunk = kind(sequence=self._sequence, **position(self.setup.mode, so_far), **fields)
         self._sequence += 1
         if self.setup.hooks.watches_chunks:
@@ -428,7 +429,7 @@ class Turn:
             calls=self._runs,
             usage=usage,
             cost_usd=sum(costs) if len(costs) == len(responses) else None,
-            warnings=[warning for index, warning in enumerate(warnings) if warning not in warnings[:index]],
+            warnings=list({(warning.parameter, warning.message): warning for warning in warnings}.values()),
         )
         return self.reply
 

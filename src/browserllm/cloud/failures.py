@@ -194,9 +194,9 @@ def _until(date: str, now: str | None) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    if re.fullmatch(r"(\d+(\.\d+)?(ms|s|m|h|d))+", text) is None:
+    if re.fullmatch(r"(\d{1,12}(\.\d{1,12})?(ms|s|m|h|d)){1,6}", text) is None:
         return None
-    found = re.findall(r"([\d.]+)(ms|s|m|h|d)", text)
+    found = re.findall(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)", text)
     return sum(float(number) * _UNITS_S[unit] for number, unit in found)
 
 

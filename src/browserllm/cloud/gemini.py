@@ -25,7 +25,6 @@ from ..types import (
     ChatRequest,
     ContentPart,
     ImagePart,
-    Message,
     ModelInfo,
     ReasoningPart,
     TextPart,
@@ -35,7 +34,7 @@ from ..types import (
 from .base import CloudBackend
 from .failures import Place, VendorError
 from .gemini_reader import GeminiReader, read_error
-from .history import arguments_object, parts_of, signature_for, tool_name_of
+from .history import ToolNames, arguments_object, parts_of, signature_for
 from .parts import Media, json_format_of, media_of
 from .prices import GEMINI
 from .reader import Reader
@@ -178,7 +177,7 @@ def _generation(request: ChatRequest) -> dict[str, Any]:
 def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, Any]]:
     """Return the turns: the user's and the model's alternate, results apart from what the user says."""
     contents: list[dict[str, Any]] = []
-    last = ""
+    last, names = "", ToolNames()
     for index, message in enumerate(request.messages):
         taken = parts_of(message, index, draft)
         if message.role == "system":
@@ -186,8 +185,8 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
         if message.role == "assistant":
             parts = _model_parts(taken, model)
         else:
-            before = request.messages[:index]
-            parts = [part for each in taken if (part := _user_part(each, before)) is not None]
+            parts = [part for each in taken if (part := _user_part(each, names)) is not None]
+        names.add(message)
         if not parts:
             continue
         if message.role == last:
@@ -206,11 +205,11 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
     return contents
 
 
-def _user_part(part: ContentPart, before: list[Message]) -> dict[str, Any] | None:
+def _user_part(part: ContentPart, names: ToolNames) -> dict[str, Any] | None:
     """Return a part of a user's or a tool's turn, or ``None`` where there is nothing to send."""
     if isinstance(part, ToolResultPart):
         response = {"error" if part.is_error else "output": part.content}
-        return {"functionResponse": {"id": part.id, "name": tool_name_of(part, before), "response": response}}
+        return {"functionResponse": {"id": part.id, "name": names.of(part), "response": response}}
     if isinstance(part, (ImagePart, AudioPart)):
         return _media_part(part)
     # A part without data is refused.

@@ -8,7 +8,6 @@ by now another model of the same vendor, refuses a chat that holds one. So it is
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any, cast
 
 from ..backend import unsupported
@@ -88,13 +87,25 @@ def arguments_object(call: ToolCallPart) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"INVALID_JSON": call.arguments}
 
 
-def tool_name_of(result: ToolResultPart, before: Sequence[Message]) -> str:
-    """Return the name of the tool whose result this is; raises `InvalidRequest` when nobody called it."""
-    for message in reversed(before):
-        for call in message.tool_calls:
-            if call.id == result.id:
-                return call.name
-    raise InvalidRequest(
-        f"the tool result with id {result.id!r} answers no tool call before it; keep the message that holds the call",
-        parameter="messages",
-    )
+class ToolNames:
+    """Which tool a result is of: the one that was called last with its id."""
+
+    def __init__(self) -> None:
+        """Start before the first message."""
+        self._names: dict[str, str] = {}
+
+    def add(self, message: Message) -> None:
+        """Go on to the message after this one."""
+        # Of one message's calls with the same id, the first one counts.
+        self._names.update((call.id, call.name) for call in reversed(message.tool_calls))
+
+    def of(self, result: ToolResultPart) -> str:
+        """Return the name of the tool whose result this is; raises `InvalidRequest` when nobody called it."""
+        name = self._names.get(result.id)
+        if name is None:
+            raise InvalidRequest(
+                f"the tool result with id {result.id!r} answers no tool call before it; keep the message that holds "
+                "the call",
+                parameter="messages",
+            )
+        return name

@@ -34,7 +34,7 @@ from ..types import (
 from .base import CloudBackend
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
-from .history import arguments_object, parts_of, tool_name_of
+from .history import ToolNames, arguments_object, parts_of
 from .ollama_reader import OllamaReader, read_error
 from .options import CloudOptions, hidden_options, is_local
 from .parts import Media, json_format_of, media_of
@@ -209,15 +209,14 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
 def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:
     """Return the messages, one for each result; the models' own templates cope with the order of roles."""
     messages: list[dict[str, Any]] = []
+    names = ToolNames()
     for index, message in enumerate(request.messages):
         parts = parts_of(message, index, draft)
         if message.role == "tool":
-            before = request.messages[:index]
-            messages += [
-                _result(part, tool_name_of(part, before)) for part in parts if isinstance(part, ToolResultPart)
-            ]
+            messages += [_result(part, names.of(part)) for part in parts if isinstance(part, ToolResultPart)]
         else:
             messages.append(_message(message, parts, draft))
+        names.add(message)
     return messages
 
 

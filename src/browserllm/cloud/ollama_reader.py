@@ -127,7 +127,7 @@ def read_error(body: Any) -> VendorError:
     return VendorError(message=message, meaning=_meaning(message.lower(), said.status))
 
 
-_MISSING = re.compile(r"model ['\"](.+?)['\"] not found")
+_MISSING = re.compile(r"model ['\"]([^'\"]{1,200})['\"] not found")
 
 
 _STATUSES: dict[int, Meaning] = {

@@ -78,8 +78,9 @@ class ChatCompletionReader(Reader):
         self._finish = ""
         self._refused = False
         self._usage: _Usage | None = None
-        # Which of our indexes a call has, by the server's index and id.
-        self._calls: list[tuple[int | None, str]] = []
+        # The ids of the calls, and which of them the server's index was last given to.
+        self._calls: list[str] = []
+        self._places: dict[int | None, int] = {}
 
     @property
     def complete(self) -> bool:
@@ -171,7 +172,8 @@ class ChatCompletionReader(Reader):
 
                 call_id = f"call_{os.urandom(8).hex()}"
             place = len(self._calls)
-            self._calls.append((call.index, call_id))
+            self._calls.append(call_id)
+            self._places[call.index] = place
         function = call.function or _Function()
         arguments = function.arguments
         # Some servers send the arguments as JSON instead of a text of JSON.
@@ -182,13 +184,8 @@ class ChatCompletionReader(Reader):
 
     def _find_call(self, index: int | None, call_id: str) -> int | None:
         """Return which call this continues. An index that comes again with another id is another call."""
-        for place in range(len(self._calls) - 1, -1, -1):
-            known_index, known_id = self._calls[place]
-            if index is None:
-                return place if not call_id or call_id == known_id else None
-            if known_index == index:
-                return place if not call_id or call_id == known_id else None
-        return None
+        place = (len(self._calls) - 1 if self._calls else None) if index is None else self._places.get(index)
+        return place if place is not None and (not call_id or call_id == self._calls[place]) else None
 
     def _failure(self, body: dict[str, Any]) -> BrowserLLMError:
         error = read_error(body)

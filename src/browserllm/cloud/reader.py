@@ -115,12 +115,14 @@ def _is_whole(response: HttpResponse, start: bytes, decoder: EventDecoder) -> bo
 
 async def _start(chunks: AsyncGenerator[bytes, None]) -> bytes:
     """Return the first bytes that say anything."""
-    start = b""
+    pieces, size = list[bytes](), 0
     async for chunk in chunks:
-        start += chunk
-        if start.strip():
+        pieces.append(chunk)
+        size += len(chunk)
+        _check_size(size)
+        if not chunk.isspace() and chunk:
             break
-    return start
+    return b"".join(pieces)
 
 
 async def _whole(start: bytes, chunks: AsyncGenerator[bytes, None]) -> bytes:
@@ -128,12 +130,16 @@ async def _whole(start: bytes, chunks: AsyncGenerator[bytes, None]) -> bytes:
     async for chunk in chunks:
         pieces.append(chunk)
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise ProtocolError(
-                f"the answer is larger than {MAX_BODY_BYTES} bytes; check that base_url is an API's",
-                data={"limit_bytes": MAX_BODY_BYTES},
-            )
+        _check_size(size)
     return b"".join(pieces)
+
+
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > MAX_BODY_BYTES:
+        raise ProtocolError(
+            f"the answer is larger than {MAX_BODY_BYTES} bytes; check that base_url is an API's",
+            data={"limit_bytes": MAX_BODY_BYTES},
+        )
 
 
 async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from ..errors import BrowserLLMError, Cancelled, LoadFailed, ProtocolError, Unavailable
 from ..host import Host, read
+from ..nesting import decode_json
 from .card import Artifact
 from .storage import ask_stored
 
@@ -140,7 +141,8 @@ def webllm_folder(url: str) -> str:
     """Return the folder that WebLLM reads a model from: like it, with ``resolve/main/`` where no revision is named."""
     folder = url.rstrip("/") + "/"
     # A path of the site has a host before it by the time WebLLM looks.
-    return folder if re.search(r".+/resolve/.+/", f"//{folder}") else f"{folder}resolve/main/"
+    revision = f"//{folder}".partition("/resolve/")[2]
+    return folder if "/" in revision[1:] else f"{folder}resolve/main/"
 
 
 async def _list_webllm(host: Host, artifact: Artifact, refresh: bool) -> FileList:
@@ -305,8 +307,8 @@ async def _read_listing(host: Host, folder: str, hub: str) -> tuple[ModelFile | 
     except BrowserLLMError:
         return None, {}
     try:
-        entries = msgspec.json.decode(text, type=list[_Listed])
-    except msgspec.DecodeError:
+        entries = decode_json(text, list[_Listed])
+    except (msgspec.DecodeError, RecursionError):
         entries = []
     return file, {
         entry.path.removeprefix(below): ModelFile("", "transformers-cache", entry.size, _sha256(entry.lfs))
@@ -333,8 +335,8 @@ async def _read(host: Host, url: str, cache: str, refresh: bool) -> tuple[ModelF
 
 def _decode(text: str, kind: type[T], url: str) -> T:
     try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
+        return decode_json(text, kind)
+    except (msgspec.DecodeError, RecursionError) as error:
         _refuse(url, f"{error}")
 
 

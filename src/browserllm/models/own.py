@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import BrowserLLMError, DownloadInterrupted, IntegrityError, InvalidRequest, LoadFailed, ModelNotFound
 from ..host import Host, read
+from ..nesting import decode_json
 from .card import Artifact, Device, ModelCard
 from .files import (
     DTYPE_SUFFIXES,
@@ -300,8 +301,8 @@ async def _context_window(host: Host, artifact: Artifact) -> int | None:
         "read_file", {"url": folder + MANIFESTS["webllm" if webllm else "transformersjs"], "cache": cache}
     )
     try:
-        config: dict[str, Any] = msgspec.json.decode(answer["text"], type=dict[str, Any])
-    except (msgspec.DecodeError, KeyError):
+        config: dict[str, Any] = decode_json(answer["text"], dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, KeyError):
         return None
     text = config.get("text_config")  # of a model that takes more than text
     if isinstance(text, dict):

@@ -122,11 +122,11 @@ class Reading:
             return tools, fields
         allowed = fields_of(fields.get("allowed_tools"), "tool_choice.allowed_tools")
         where = "tool_choice.allowed_tools.tools"
-        names = [
+        names = {
             text_of(fields_of(fields_of(each, where).get("function"), where), "name", where)
             for each in list_of(allowed.get("tools"), where)
-        ]
-        unknown = set(names) - {tool.name for tool in tools}
+        }
+        unknown = names - {tool.name for tool in tools}
         if unknown:
             raise wrong(where, f"{sorted(unknown)!r} are not among the tools")
         return [tool for tool in tools if tool.name in names], allowed.get("mode")

@@ -11,9 +11,10 @@ _SECTION = re.compile(
     re.IGNORECASE,
 )
 _RULE = re.compile(r"^-{3,}$")
-_FIELD = re.compile(r"^:(?:param|parameter|arg|argument)\s+(?:[^:]*\s)?\*{0,2}(\w+):\s*(.*)$")
-_NAMED = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
-_TYPED = re.compile(r"^\*{0,2}(\w+)\s*(?::.*)?$")
+_FIELD = re.compile(r"^:(?:param|parameter|arg|argument)\s([^:]*):\s*+(.*)$")
+_PARAMETER = re.compile(r"\*{0,2}(\w+)")
+_NAMED = re.compile(r"^\*{0,2}(\w++)\s*+(?:\([^)]*+\)\s*+)?+:\s*+(.*)$")
+_TYPED = re.compile(r"^\*{0,2}(\w++)\s*+(?::.*)?$")
 
 
 def parse_docstring(text: str | None) -> tuple[str, dict[str, str]]:
@@ -27,8 +28,9 @@ def parse_docstring(text: str | None) -> tuple[str, dict[str, str]]:
     while index < len(lines):
         line = lines[index]
         index += 1
-        if field := _FIELD.match(line):
-            index = _take(lines, index, told.setdefault(field[1], [field[2]]), 0)
+        field = _FIELD.match(line)
+        if field and (name := _PARAMETER.fullmatch(_last_word(field[1]))):
+            index = _take(lines, index, told.setdefault(name[1], [field[2]]), 0)
         elif _GOOGLE.match(line):
             index = _read_items(lines, index, told, _NAMED)
         elif index < len(lines) and _RULE.match(lines[index]):
@@ -37,6 +39,11 @@ def parse_docstring(text: str | None) -> tuple[str, dict[str, str]]:
                 index = _read_items(lines, index, told, _TYPED)
     parameters = {name: " ".join(" ".join(said).split()) for name, said in told.items()}
     return "\n".join(lines[:first]).strip(), {name: said for name, said in parameters.items() if said}
+
+
+def _last_word(text: str) -> str:
+    """Return what comes after the last space: in ``:param int x:`` the type stands before the name."""
+    return "" if text[-1:].isspace() else "".join(text.split()[-1:])
 
 
 def _begins_section(lines: list[str], index: int) -> bool:

@@ -242,7 +242,7 @@ def _each(check: Check, value: Any, schemas: list[Any], path: str, seen: Seen) -
     if is_list(value):
         for index, (one, schema) in enumerate(zip(value, schemas, strict=False)):
             seen.places.add(index)
-            problems += check.apply(one, schema, f"{path}[{index}]", Seen())
+            problems += check.apply(one, schema, path_to(path, index), Seen())
     return problems
 
 
@@ -251,7 +251,7 @@ def _rest(check: Check, value: Any, schema: Any, start: int, path: str, seen: Se
     if is_list(value):
         for index, one in enumerate(value[start:], start):
             seen.places.add(index)
-            problems += check.apply(one, schema, f"{path}[{index}]", Seen())
+            problems += check.apply(one, schema, path_to(path, index), Seen())
     return problems
 
 
@@ -259,7 +259,7 @@ def _contains(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -
     if not is_list(value):
         return []
     items = value
-    found = [i for i, one in enumerate(items) if not check.apply(one, schema["contains"], f"{path}[{i}]", Seen())]
+    found = [i for i, one in enumerate(items) if not check.apply(one, schema["contains"], path_to(path, i), Seen())]
     least, most = 1, len(items)
     if not check.document.draft_7:
         seen.places.update(found)
@@ -277,7 +277,7 @@ def _unique_items(_check: Check, value: Any, schema: Schema, path: str, _seen: S
     for index, one in enumerate(value):
         before = first.setdefault(key(one), index)
         if before != index:
-            return [Problem(f"{path}[{index}]", f"Is the same as number {before}; every item must be another one")]
+            return [Problem(path_to(path, index), f"Is the same as number {before}; every item must be another one")]
     return []
 
 
@@ -394,7 +394,7 @@ def _unevaluated_items(check: Check, value: Any, schema: Schema, path: str, seen
     for index, one in enumerate(value):
         if index not in seen.places:
             seen.places.add(index)
-            problems += check.apply(one, schema["unevaluatedItems"], f"{path}[{index}]", Seen())
+            problems += check.apply(one, schema["unevaluatedItems"], path_to(path, index), Seen())
     return problems
 
 

@@ -39,23 +39,48 @@ class Broken(Exception):  # noqa: N818 (it ends a read, and is no failure of our
 class Reader:
     """Text that comes in pieces. Positions count from the start of the stream; only what is still needed is kept.
 
-    ``closer``, when set, ends whatever is open: the tag after a call.
+    The pieces stay as they came: going on, going back and letting go cost what lies between, however the text was cut.
+    ``closer``, when set, ends whatever is open: the tag after a call. ``furthest`` is the end of what was looked at.
     """
 
     def __init__(self) -> None:
         """Start with nothing."""
         self.at = 0
+        self.furthest = 0
         self.marks: list[int] = []
         self.closer = ""
-        self._text = ""
+        self._pieces: list[str] = []
+        self._starts: list[int] = []  # where each piece begins
+        self._piece = ""  # the one that is read
         self._start = 0
+        self._index = 0
+        self._first = 0  # the first piece that is still needed
+        self._size = 0
         self._ended = False
+
+    @property
+    def held(self) -> int:
+        """How many characters are kept."""
+        return self._size - self._starts[self._first] if self._starts else 0
 
     def add(self, text: str) -> None:
         """Add a piece, and let go of what was read and is not marked."""
+        if text:
+            self._let_go()
+            self._pieces.append(text)
+            self._starts.append(self._size)
+            self._size += len(text)
+
+    def _let_go(self) -> None:
         keep = min((self.at, *self.marks))
-        self._text = self._text[keep - self._start :] + text
-        self._start = keep
+        while self._first + 1 < len(self._pieces) and self._starts[self._first + 1] <= keep:
+            self._pieces[self._first] = ""
+            self._first += 1
+        # Half of the pieces at least, so that moving the others costs no more than they did.
+        if self._first * 2 > len(self._pieces):
+            del self._pieces[: self._first], self._starts[: self._first]
+            self._index = max(self._index - self._first, 0)
+            self._first = 0
 
     def end(self) -> None:
         """Say that nothing more comes."""
@@ -63,11 +88,31 @@ class Reader:
 
     def peek(self) -> Steps[str]:
         """Return the next character; an empty text at the end."""
-        while self.at - self._start >= len(self._text):
-            if self._ended:
-                return ""
-            yield
-        return self._text[self.at - self._start]
+        while not 0 <= self.at - self._start < len(self._piece):
+            if not self._find():
+                if self._ended:
+                    return ""
+                yield
+        if self.at >= self.furthest:
+            self.furthest = self.at + 1
+        return self._piece[self.at - self._start]
+
+    def _find(self) -> bool:
+        """Turn to the piece in which the reading is; say whether it has come."""
+        if self.at >= self._size:
+            return False
+        index = self._index = self._index_of(self.at)
+        self._start, self._piece = self._starts[index], self._pieces[index]
+        return True
+
+    def _index_of(self, position: int) -> int:
+        """Return which piece holds a position, which is sought from where the reading is."""
+        index = self._index
+        while self._starts[index] > position:
+            index -= 1
+        while index + 1 < len(self._starts) and self._starts[index + 1] <= position:
+            index += 1
+        return index
 
     def need(self) -> Steps[str]:
         """Return the next character; raise `Broken` at the end."""
@@ -78,24 +123,33 @@ class Reader:
 
     def since(self, position: int) -> str:
         """Return what was read since a marked position."""
-        return self._text[position - self._start : self.at - self._start]
+        found: list[str] = []
+        end = self.at
+        index = self._index_of(end - 1) if end > position else 0
+        while end > position:
+            start = self._starts[index]
+            found.append(self._pieces[index][max(position - start, 0) : end - start])
+            end, index = start, index - 1
+        return "".join(reversed(found))
 
     def run(self, pattern: re.Pattern[str]) -> str:
         """Take what of the pattern is here already; the rest of a run comes with the next call."""
-        found = pattern.match(self._text, self.at - self._start)
+        found = pattern.match(self._piece, self.at - self._start) if self.at >= self._start else None
         if found is None:
             return ""
         self.at += len(found[0])
+        self.furthest = max(self.furthest, self.at)
         return found[0]
 
     def blanks(self) -> Steps[str]:
         """Take white space."""
-        taken = ""
+        taken: list[str] = []
+        begin = self.at
         while (yield from self.peek()) and (some := self.run(_BLANKS)):
-            taken += some
-            if len(taken) > MAX_HELD:
+            taken.append(some)
+            if self.at - begin > MAX_HELD:
                 raise Broken
-        return taken
+        return "".join(taken)
 
     def one_of(self, texts: Sequence[str]) -> Steps[str]:
         """Take the longest of the texts that stands here; take nothing, and return an empty text, where none does."""
@@ -170,22 +224,26 @@ def _read_array(reader: Reader, write: Write, depth: int) -> Steps[None]:
 
 def _items(reader: Reader, write: Write, end: str, *, first: bool = True) -> Steps[bool]:
     """Go to the next item, with exactly one comma before it, or to the end; say whether there is an item."""
-    gap = ""
+    begin, parts, comma = reader.at, list[str](), False
     while True:
-        gap += yield from reader.blanks()
+        parts.append((yield from reader.blanks()))
         char = yield from reader.need()
+        if reader.at - begin > MAX_HELD:
+            raise Broken
         if char == ",":
             reader.at += 1
-            if "," not in gap and not first:
-                gap += ","
+            if not comma and not first:
+                comma = True
+                parts.append(",")
             continue
+        gap = "".join(parts)
         closed = yield from reader.stands(reader.closer)
         if closed or char in "}])":
             write(gap.replace(",", "") + end)
             # Another end than ours belongs to what is around us: ours was forgotten.
             reader.at += char == end
             return False
-        write(gap if first or "," in gap else "," + gap)
+        write(gap if first or comma else "," + gap)
         return True
 
 
@@ -227,15 +285,13 @@ def _read_escape(reader: Reader, write: Write) -> Steps[None]:
 
 def _closes(reader: Reader) -> Steps[bool]:
     """Say whether a quote ends its text: after one that does comes a comma, a colon or an end."""
-    begin = reader.at
+    begin, line_end, long = reader.at, False, False
     reader.marks.append(begin)
-    blanks = ""
-    while (yield from reader.peek()) and (some := reader.run(_BLANKS)):
-        blanks += some
-        if len(blanks) > _MAX_BLANKS:
-            break
+    while (yield from reader.peek()) and not long and (some := reader.run(_BLANKS)):
+        line_end = line_end or "\n" in some
+        long = reader.at - begin > _MAX_BLANKS
     char = yield from reader.peek()
-    closes = char in ",}]:)" or "\n" in blanks or len(blanks) > _MAX_BLANKS or (yield from reader.stands(reader.closer))
+    closes = char in ",}]:)" or line_end or long or (yield from reader.stands(reader.closer))
     reader.marks.remove(begin)
     reader.at = begin
     return closes

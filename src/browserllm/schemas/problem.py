@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, TypeGuard
 MAX_PROBLEMS = 20
 """The most problems that a `Misfit` tells of: a model that got more of them wrong starts anew anyway."""
 
+MAX_PATH = 1000
+"""How many characters of a path are told, and of a key in it."""
+
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 
 
@@ -46,6 +49,9 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
 
 def path_to(path: str, key: str | int) -> str:
     """Return the path of what lies under a key, or at an index."""
+    if len(path) > MAX_PATH:  # a path is written for every item: what is far too long is not made longer
+        return path if path.endswith("…") else f"{path[:MAX_PATH]}…"
     if isinstance(key, int):
         return f"{path}[{key}]"
+    key = key if len(key) <= MAX_PATH else f"{key[:MAX_PATH]}…"
     return f"{path}.{key}" if _NAME.fullmatch(key) else f"{path}[{json.dumps(key, ensure_ascii=False)}]"

@@ -20,6 +20,8 @@ _NAME = re.compile(r"[\w.:/-]+")
 _IDENTIFIER = re.compile(r"\w+")
 _PARAMETER = "<parameter="
 MAX_NAME = 256
+_MAX_WRAPPED = 8
+"""How many objects a name may be wrapped in: OpenAI's has one, ``{"function": {"name": ...}}``."""
 
 
 class NoCall(Exception):  # noqa: N818 (a way to say no, not a failure)
@@ -72,8 +74,10 @@ class CallReader:
                 call.held.append("{}")
             self._begin(call)
 
-    def _members(self, call: _Call, *, tagged: bool, nested: bool = False) -> Steps[None]:
+    def _members(self, call: _Call, *, tagged: bool, depth: int = 0) -> Steps[None]:
         """Read ``{"name": ..., "arguments": {...}}``, its members in any order."""
+        if depth > _MAX_WRAPPED:
+            raise NoCall
         reader = self._reader
         reader.at += 1
         others = False
@@ -87,7 +91,7 @@ class CallReader:
             if closed or char == "}":
                 reader.at += not closed
                 # Whole is a call with its arguments; an end that was forgotten, or did not come, adds nothing to it.
-                if not nested and not (call.name and (call.has_arguments or not (others or closed))):
+                if not depth and not (call.name and (call.has_arguments or not (others or closed))):
                     raise NoCall
                 return
             key = yield from self._key()
@@ -96,7 +100,7 @@ class CallReader:
             yield from reader.blanks()
             if key in _NAME_KEYS and not call.name:
                 if (yield from reader.need()) == "{":
-                    yield from self._members(call, tagged=tagged, nested=True)
+                    yield from self._members(call, tagged=tagged, depth=depth + 1)
                     continue
                 call.name = yield from self._text_value()
                 self._check_name(call.name, tagged=tagged)
@@ -242,12 +246,13 @@ class CallReader:
     def name(self, pattern: re.Pattern[str] = _NAME) -> Steps[str]:
         """Take a name; an empty text where there is none."""
         reader = self._reader
-        name = ""
+        name: list[str] = []
+        begin = reader.at
         while (yield from reader.peek()) and (some := reader.run(pattern)):
-            name += some
-            if len(name) > MAX_NAME:
+            name.append(some)
+            if reader.at - begin > MAX_NAME:
                 raise NoCall
-        return name
+        return "".join(name)
 
     def _until(self, end: str) -> Steps[str]:
         """Take a text up to ``end``, and that."""

@@ -8,6 +8,10 @@ code fence, several in a row. Without a tag around it, only what names a tool th
 Arguments come out as the model writes them, as soon as the tool's name is known, with `lenient`'s repairs. What turns
 out to be no call comes out as text, to the letter. No text makes the parser fail, and it never holds back more than
 `lenient.MAX_HELD` characters or so.
+
+What looked like a call and is none is read again from its second character, for another call may begin in it. So that
+the work grows with the length of the answer alone, only so much is read again as `_AGAIN` says; where that is used up,
+all that was read is text.
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import groupby
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -37,6 +43,10 @@ _TAGS = {
 }
 _OPENINGS = tuple(_TAGS)
 _PLAIN = re.compile(r"[^\s<\[{`]+")
+_AGAIN = 4
+"""How many characters may be read again for each character of the answer,"""
+_AGAIN_AT_FIRST = 4096
+"""and how many beyond that."""
 
 
 class ToolCallParser:
@@ -54,6 +64,8 @@ class ToolCallParser:
         self._pieces: list[Piece] = []
         self._fresh = True  # nothing but blanks since the line began
         self._after_call = False
+        self._unread: tuple[int, int] | None = None  # what followed a call, and is none
+        self._again = 0  # characters that were read more than once
         self._steps = self._run()
 
     @property
@@ -88,20 +100,35 @@ class ToolCallParser:
             reader.marks.append(mark)
             with suppress(NoCall, Broken):
                 yield from self._candidate()
-            if self.calls > calls:
+            called, reader.closer = self.calls > calls, ""
+            if called:
                 self._fresh = self._after_call = True
-                reader.closer = ""
-                reader.marks.clear()
-                continue
-            reader.closer = ""
-            # Of what was no call, only what cannot begin another one is text yet.
-            read = reader.since(mark)
-            text = read[: len(read) - len(read.lstrip())] or read[:1] or char
+                begin, end = self._unread or (reader.at, reader.at)
+            else:
+                begin, end = mark, max(reader.at, mark + 1)
+            reader.at = end
+            text = "" if called else self._no_call(mark)
+            if not self._may_read_again(begin + len(text)):
+                text = reader.since(begin)
             reader.marks.clear()
-            reader.at = mark + len(text)
-            ended = not (yield from reader.peek())
-            if not (ended and self._after_call and text.isspace()):
-                self._say(text)
+            reader.at = begin + len(text)
+            if text:
+                ended = not (yield from reader.peek())
+                if not (ended and self._after_call and text.isspace()):
+                    self._say(text)
+
+    def _no_call(self, mark: int) -> str:
+        """Return, of what was no call, what cannot begin another one."""
+        read = self._reader.since(mark)
+        return read[: len(read) - len(read.lstrip())] or read[:1]
+
+    def _may_read_again(self, begin: int) -> bool:
+        """Say whether the reading may go back to ``begin``, and count what is read again then."""
+        again = self._again + self._reader.furthest - begin
+        if again > _AGAIN * begin + _AGAIN_AT_FIRST and self._reader.at > begin:
+            return False
+        self._again = again
+        return True
 
     def _begin(self, name: str) -> None:
         self._pieces.append(ToolCallDelta(sequence=0, index=self.calls - 1, id=self._new_id(), name=name))
@@ -149,6 +176,7 @@ class ToolCallParser:
         """Read one call or several, or lists of them; what follows them and is none is left alone."""
         reader = self._reader
         before, lists, mark = self.calls, 0, reader.at
+        self._unread = None
         while True:
             if self.calls > before:
                 reader.marks[:] = [mark]
@@ -162,12 +190,13 @@ class ToolCallParser:
             elif char == "]" and lists:
                 lists -= 1
             elif not (char and char in ",;" and (lists or self.calls > before)):
+                begun = self.calls
                 try:
                     yield from self._call.read(char, tagged=tagged)
-                except NoCall:
-                    if self.calls == before:
+                except (NoCall, Broken):
+                    if begun == before or self.calls > begun:
                         raise
-                    reader.at = mark
+                    self._unread = mark, reader.at
                     return
                 mark = reader.at
                 continue
@@ -187,15 +216,11 @@ class ToolCallParser:
 def _joined(pieces: list[Piece]) -> list[Piece]:
     """Join neighbours that belong together."""
     joined: list[Piece] = []
-    for piece in pieces:
-        last = joined[-1] if joined else None
-        if isinstance(piece, str):
-            if isinstance(last, str):
-                joined[-1] = last + piece
-            else:
-                joined.append(piece)
-        elif isinstance(last, ToolCallDelta) and last.index == piece.index:
-            joined[-1] = replace(last, arguments=last.arguments + piece.arguments)
+    for key, group in groupby(pieces, lambda piece: -1 if isinstance(piece, str) else piece.index):
+        same = list(group)
+        if key < 0:
+            joined.append("".join(cast("list[str]", same)))
         else:
-            joined.append(piece)
+            deltas = cast("list[ToolCallDelta]", same)
+            joined.append(replace(deltas[0], arguments="".join(delta.arguments for delta in deltas)))
     return joined

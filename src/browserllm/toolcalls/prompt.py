@@ -37,16 +37,34 @@ class ToolUse:
         """Return the messages with the tools told, and calls and results as a family of models writes them."""
         form = self._form = format_for(family)
         written: list[Message] = []
+        results: list[str] = []  # neighbours that become one message of the user's
+
+        def write_results(after: Sequence[ContentPart] = ()) -> None:
+            if results:
+                text = "\n".join(results)
+                written.append(Message("user", [TextPart(f"{text}\n\n"), *after] if after else text))
+                results.clear()
+
         for message in messages:
             if message.role == "tool":
-                _add_results(written, message, form)
-            elif message.tool_calls:
-                written.append(Message("assistant", form.said(message.text, message.tool_calls)))
-            elif _is_result(written, form) and message.role == "user":
+                for part in _parts(message):
+                    if not isinstance(part, (ToolResultPart, TextPart)):
+                        write_results()
+                        written.append(Message("tool", [part]))  # the backend says that it cannot take it
+                        continue
+                    text = form.answered(part if isinstance(part, ToolResultPart) else ToolResultPart("", part.text))
+                    if form.result_role == "user":
+                        results.append(text)
+                    else:
+                        written.append(Message(form.result_role, text))
+            elif message.role == "user" and results and (parts := _parts(message)):
                 # Templates want turns in turn: what the user says after results stands in the same message.
-                written[-1] = Message("user", [TextPart(f"{written[-1].text}\n\n"), *_parts(message)])
+                write_results(parts)
             else:
-                written.append(message)
+                write_results()
+                calls = message.tool_calls
+                written.append(Message("assistant", form.said(message.text, calls)) if calls else message)
+        write_results()
         return self._told(written, form) if self.tools else written
 
     def constraint(self) -> ToolConstraint | None:
@@ -67,32 +85,6 @@ class ToolUse:
         system = "\n\n".join(message.text for message in messages if message.role == "system") or form.default_system
         rest = [message for message in messages if message.role != "system"]
         return [Message("system", f"{system}\n\n{text}" if system else text), *rest]
-
-
-def _add_results(written: list[Message], message: Message, form: ToolFormat) -> None:
-    for part in _parts(message):
-        if isinstance(part, (ToolResultPart, TextPart)):
-            result = part if isinstance(part, ToolResultPart) else ToolResultPart("", part.text)
-            text = form.answered(result)
-            if _is_result(written, form):
-                written[-1] = Message("user", f"{written[-1].text}\n{text}")
-            else:
-                written.append(Message(form.result_role, text))
-        else:
-            written.append(Message("tool", [part]))  # the backend says that it cannot take it
-
-
-def _is_result(written: list[Message], form: ToolFormat) -> bool:
-    """Say whether the last message is one of results that others may join."""
-    last = written[-1] if written else None
-    before, after = form.result
-    return (
-        last is not None
-        and form.result_role == last.role == "user"
-        and isinstance(last.content, str)
-        and last.content.startswith(before)
-        and last.content.endswith(after)
-    )
 
 
 def _parts(message: Message) -> list[ContentPart]:

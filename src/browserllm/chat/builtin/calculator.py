@@ -24,7 +24,7 @@ _SIGNS = str.maketrans(
 )
 _ALLOWED = re.compile(r"[0-9A-Za-z_ .,+\-*/%()<>=!]*")
 _UNARY = re.compile(r"(?:[-+]\s*){8}")
-_LITERAL = re.compile(r"(?P<digits>[0-9_]*\.?[0-9_]*)(?:[eE](?P<exponent>[+-]?[0-9]{1,4}))?")
+_LITERAL = re.compile(r"(?P<digits>[0-9_]*+(?:\.[0-9_]*+)?)(?:[eE](?P<exponent>[+-]?[0-9]{1,4}))?")
 
 
 def calculator() -> FunctionTool:

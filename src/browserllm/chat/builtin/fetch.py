@@ -21,7 +21,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PACKINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate", "br", "zstd"})
 _TEXTS = re.compile(r"text/[\w.+-]+|application/(?:[\w.-]+\+)?(?:json|xml)|application/(?:x-)?(?:javascript|ndjson)")
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
-_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
+_CHARSET = re.compile(r"""charset\s*+=\s*+["']?+\s*+([\w.:-]{1,40})""", re.IGNORECASE)
 # Python has codecs that are none of the web's, and some that take long for what others send.
 _WEB_CHARSETS = re.compile(
     r"utf-?8|utf-?16(le|be)?|us-ascii|(iso-?)?8859-\d{1,2}|iso-8859-8-i|latin-?1|windows-125\d|cp125\d|koi8-[ru]|"

@@ -42,6 +42,7 @@ class PageReader:
         self.text = ""
         self._html = html
         self._base = url
+        self._has_base = False
         self._pieces: list[str] = []
         self._left_out = ""
         self._left_at = -1
@@ -123,7 +124,10 @@ class PageReader:
             self._left_out = self._left_out or tag
             self._depth += tag == self._left_out
         elif tag == "base":
-            self._base = _join(self._base, attributes.get("href", "")) or self._base
+            # The first one counts, as in a browser: each of many could lengthen the one before it.
+            if not self._has_base and "href" in attributes:
+                self._has_base = True
+                self._base = _join(self._base, attributes["href"]) or self._base
         elif tag == "a":
             self._end_link()
             self._link = (_join(self._base, attributes.get("href", "#")), len(self._pieces))

@@ -5,11 +5,12 @@ A detector is any function from a text to the `Span`s it found, so that others (
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from ...nesting import decode_json
 
 
 class Span(NamedTuple):
@@ -145,8 +146,8 @@ def find_jwts(text: str) -> Iterator[Span]:
     for match in _JWT.finditer(text):
         header = match.group(1)
         try:
-            fields = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-        except ValueError:
+            fields = decode_json(urlsafe_b64decode(header + "=" * (-len(header) % 4)), object)
+        except (ValueError, RecursionError):
             continue
         if isinstance(fields, dict) and "alg" in fields:
             yield Span(match.start(), match.end(), "JWT")

@@ -46,6 +46,7 @@ class AnswerContent:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, dict[str, str]] = {}
+        self._arguments: dict[int, list[str]] = {}
 
     def add(self, delta: Delta) -> None:
         """Take one more piece."""
@@ -58,10 +59,10 @@ class AnswerContent:
         elif isinstance(delta, ChatRestart):
             self.__init__()
         else:
-            call = self._calls.setdefault(delta.index, {"id": "", "name": "", "arguments": ""})
+            call = self._calls.setdefault(delta.index, {"id": "", "name": ""})
             call["id"] = delta.id or call["id"]
             call["name"] = delta.name or call["name"]
-            call["arguments"] += delta.arguments
+            self._arguments.setdefault(delta.index, []).append(delta.arguments)
 
     def attributes(self, finish_reason: str) -> dict[str, str]:
         """Return the attribute for the answer."""
@@ -70,7 +71,10 @@ class AnswerContent:
             parts.append(ReasoningPart("".join(self._reasoning)))
         if self._text:
             parts.append(TextPart("".join(self._text)))
-        parts += [ToolCallPart(call["id"], call["name"], call["arguments"]) for call in self._calls.values()]
+        parts += [
+            ToolCallPart(call["id"], call["name"], "".join(self._arguments[index]))
+            for index, call in self._calls.items()
+        ]
         message = {**_message(Message("assistant", parts)), "finish_reason": finish_reason}
         return {"gen_ai.output.messages": _json([message])}
 
@@ -109,7 +113,7 @@ def _media(part: ImagePart | AudioPart) -> dict[str, Any]:
 def _arguments(text: str) -> Any:
     try:
         return decode_json(text, object)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
