@@ -305,10 +305,11 @@ def read_word(reader: Reader, ends: str) -> Steps[str]:
         reader.at += 1
         if reader.at - begin > MAX_HELD:
             raise Broken
-    word = reader.since(begin).rstrip()
+    # Only JSON's blanks are left for later: what takes those would stand still before another one for ever.
+    word = reader.since(begin).rstrip(" \t\r\n")
     reader.marks.remove(begin)
     reader.at = begin + len(word)
-    return word
+    return word.strip()
 
 
 def repair(text: str) -> str | None:
