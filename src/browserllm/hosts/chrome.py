@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from ..channel import ChannelHost
@@ -20,7 +21,7 @@ from .browser import find_browser
 from .process import BrowserProcess
 from .profile import Profile, open_profile
 from .share import FolderServer, open_key
-from .static import SOCKET_PATH, SiteServer, site_folder
+from .static import HOST_PAGE, SiteServer, site_folder
 from .websocket import WebSocketChannel
 
 logger = logging.getLogger("browserllm")
@@ -163,14 +164,13 @@ class _Launching:
         }
         command = [str(program), *_flags(self._profile.folder, ports, visible=visible, webgpu=webgpu)]
         process = self._process = BrowserProcess(command, self._profile.lock_fd, self._on_crash)
-        # The secret goes through the pipe: the command line is for everybody on the machine to read.
-        socket = f"ws://{ORIGIN_HOST}{SOCKET_PATH}?token={self._secret}"
-        # What the page cannot find out by itself: whether it is any use to ask the person something.
-        url = f"http://{ORIGIN_HOST}/host.html{'' if visible else '?headless'}#ws={socket}"
-        await process.open_page(url)
+        # All through the pipe: the command line is for everybody on the machine to read, and addresses are kept in the
+        # profile's history.
+        await process.open_page(f"http://{ORIGIN_HOST}/{HOST_PAGE}", _launch_script(self._secret, seen=visible))
         await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
         if not self._page.done():
             raise process.ended_early()
+        process.forget_script()
         self._channel = WebSocketChannel(self._page.result())
         host = ChromeHost(self._channel, process, self._server, self._folders, self._profile)
         await host.start()
@@ -186,6 +186,15 @@ class _Launching:
     def _on_crash(self) -> None:
         if self._channel is not None:
             self._channel.drop("the page crashed, perhaps for want of memory")
+
+
+def _launch_script(secret: str, *, seen: bool) -> str:
+    """Return the script that tells the host page what it cannot find out by itself (web/src/host/launch.ts)."""
+    launch = msgspec.json.encode({"secret": secret, "seen": seen}).decode()
+    return f"""
+if (self === top && location.origin === "http://{ORIGIN_HOST}" && location.pathname === "/{HOST_PAGE}")
+  Object.defineProperty(globalThis, "browserllmLaunch", {{ value: {launch}, configurable: true }});
+"""
 
 
 async def _release(process: BrowserProcess | None, server: SiteServer, folders: FolderServer, profile: Profile) -> None:
