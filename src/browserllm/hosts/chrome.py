@@ -7,16 +7,17 @@ import logging
 import os
 import secrets
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from ..channel import ChannelHost
-from ..errors import InvalidRequest, Timeout
+from ..errors import BrowserLLMError, InvalidRequest, QuotaExceeded, Timeout
 from .browser import find_browser
 from .process import BrowserProcess
 from .profile import Profile, open_profile
@@ -128,6 +129,23 @@ class ChromeHost(ChannelHost):
     def share_folder(self, path: str | os.PathLike[str]) -> str:
         """Serve a folder to the page; see `Host.share_folder`."""
         return self._folders.share(path)
+
+    def disk_free_bytes(self) -> int | None:
+        """Ask the system, for the profile's disk."""
+        try:
+            return shutil.disk_usage(self._profile.folder).free
+        except OSError:
+            return None
+
+    def _error_from_page(self, body: Mapping[str, Any]) -> BrowserLLMError:
+        error = super()._error_from_page(body)
+        free = self.disk_free_bytes() if isinstance(error, QuotaExceeded) else None
+        if free is None:
+            return error
+        allowed = error.data.get("available_bytes")
+        available = min(free, allowed) if isinstance(allowed, int) else free
+        message = f"{error.message}; {free} bytes are free on the disk of the profile {str(self._profile.folder)!r}"
+        return QuotaExceeded(message, data={**error.data, "available_bytes": available})
 
     async def close(self) -> None:
         """End the connection, the browser and the servers, and let go of the profile."""
