@@ -293,7 +293,7 @@ class ChannelHost(Host):
         elif isinstance(message, _HelloMessage):
             self._on_hello(message)
         elif isinstance(message, _ErrorMessage):
-            error = error_from_wire(message.error)
+            error = self._error_from_page(message.error)
             if message.id is None:
                 # The page could not read a message of ours, and cannot say which.
                 self._fail_all(error, tell=True)
@@ -308,6 +308,10 @@ class ChannelHost(Host):
                     pending.on_progress(message.data)
                 except Exception as error:  # the caller's bug must not end the connection
                     report(error, "an on_progress callback failed")
+
+    def _error_from_page(self, body: Mapping[str, Any]) -> BrowserLLMError:
+        """Make the exception for an error of the page; a host that knows more of it may say so."""
+        return error_from_wire(body)
 
     def _end(
         self, request_id: int, *, result: dict[str, Any] | None = None, error: BrowserLLMError | None = None

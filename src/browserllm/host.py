@@ -191,7 +191,7 @@ class Host(ABC):
         What the page tells by itself (network, battery) is always how it is now.
         """
         if refresh or self._facts is None:
-            facts = read(await self.call("probe", {"refresh": refresh}), DeviceFacts, "'probe'")
+            facts = self._with_disk(read(await self.call("probe", {"refresh": refresh}), DeviceFacts, "'probe'"))
             # An event may have come since: what the page tells by itself is never older.
             self._facts = _with_surroundings(facts, self._surroundings)
         return self._facts
@@ -205,6 +205,13 @@ class Host(ABC):
     def environment(self) -> Environment:
         """The network and the battery, as the page told them last: nobody is asked, for the page tells every change."""
         return self._environment
+
+    def disk_free_bytes(self) -> int | None:
+        """Return how many bytes are free on the disk that the page's files are on; ``None`` where that is not known.
+
+        Browsers tell what they would let a site keep, which may be more than the disk has.
+        """
+        return None
 
     def share_folder(self, path: str | os.PathLike[str]) -> str:
         """Let the page read a folder of this machine; returns its address, the same in every run with this profile.
@@ -244,6 +251,13 @@ class Host(ABC):
             except ProtocolError as error:
                 report(error, "the page told of an environment that cannot be read")
         self._subscribers.tell(event, f"the event {event.name!r}")
+
+    def _with_disk(self, facts: DeviceFacts) -> DeviceFacts:
+        storage, free = facts.storage, self.disk_free_bytes()
+        if free is None or storage.usage is None or storage.quota is None:
+            return facts
+        storage = msgspec.structs.replace(storage, quota=min(storage.quota, storage.usage + free))
+        return msgspec.structs.replace(facts, storage=storage)
 
     def _look_around(self, now: Surroundings) -> None:
         """Take note of how things are around the device."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -17,6 +17,7 @@ MARKER = "browserllm-site.json"
 def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
     """Copy the site to ``target``; returns how many files and bytes.
 
+    The page that connects to a Python program is not among them: it is for browsers that such a program launched.
     What an earlier run wrote there is replaced. Raises `InvalidRequest` for a folder that holds other things, unless
     ``force``.
     """
@@ -28,7 +29,8 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
             f"the folder {str(target)!r} holds other things; choose an empty one, or write into it with --force",
             parameter="DIR",
         )
-    files = sorted(file.relative_to(source) for file in source.rglob("*") if file.is_file())
+    paths = (file.relative_to(source) for file in source.rglob("*") if file.is_file())
+    files = sorted(path for path in paths if not is_for_launched_browsers(path))
     size_bytes = 0
     for file in files:
         destination = target / file
@@ -49,6 +51,11 @@ def _make_way(file: Path) -> None:
     """Remove a link, a pipe or a file in a file's place: what is written goes nowhere else, and into a file."""
     if os.path.lexists(file) and not (file.is_dir() and not file.is_symlink()):
         file.unlink()
+
+
+def is_for_launched_browsers(path: PurePath) -> bool:
+    """Say whether a file of the site, by its path in it, is of use only to a browser that Python launched."""
+    return path.name == "host.html" or (path.parent.name == "assets" and path.name.startswith("host-"))
 
 
 def _remove_written(target: Path, marker: Path) -> None:

@@ -422,6 +422,20 @@ describe("a full disk", () => {
   });
 });
 
+describe("a disk that is fuller than the browser says", () => {
+  it.each([
+    ["a file of its own", (bench: DownloadBench) => { bench.disk.capacity = 60_000; }],
+    ["a cache", (bench: DownloadBench) => { bench.caches.onPut = () => { throw new DOMException("Unexpected internal error.", "UnknownError"); }; }],
+  ])("is named, without a number that is not true (%s)", async (_, fill) => {
+    const bench = new DownloadBench().serve(serve());
+    bench.left = 10 * 1024 ** 3;
+    fill(bench);
+    const failure = bench.download([order(whole)]);
+    await expect(failure).rejects.toMatchObject({ code: "quota_exceeded", data: { available_bytes: null } });
+    await expect(failure).rejects.toThrow(/^the disk is full: this file needs \d+ more bytes; delete a model or free disk space/);
+  });
+});
+
 describe("two who want one file", () => {
   it("fetch it once: the second waits and finds it", async () => {
     const gate = new Gate<Response>();

@@ -167,6 +167,16 @@ describe("what Python keeps in the page", () => {
     });
     const full = { open: () => { throw new DOMException("no room", "QuotaExceededError"); } } as unknown as IDBFactory;
     await expect(new Values(full).run({ name: "m", action: "get", key: "a" })).rejects.toMatchObject({ code: "quota_exceeded" });
+    // Chromium's words for a disk that is full, and for what has nothing to do with one.
+    for (const [message, name, code] of [
+      ["Failed to write blobs (IOError)", "DataError", "quota_exceeded"],
+      ["Internal error committing transaction: IO error: No space left on device", "UnknownError", "quota_exceeded"],
+      ["The key is not valid", "DataError", "unavailable"],
+      ["Internal error", "UnknownError", "unavailable"],
+    ] as const) {
+      const broken = { open: () => { throw new DOMException(message, name); } } as unknown as IDBFactory;
+      await expect(new Values(broken).run({ name: "m", action: "get", key: "a" })).rejects.toMatchObject({ code });
+    }
   });
 
   it("is an operation of the protocol", async () => {

@@ -10,7 +10,7 @@ import pytest
 from browserllm.schemas.lenient import Broken, Reader, read_value, repair
 
 # What Python takes for white space and JSON does not, beside what means something in JSON.
-SIGNS = tuple("\x1e\x1c\x0b\x85\xa0\u2028\u3000}]):=,\"a{ \n")
+SIGNS = tuple('\x1e\x1c\x0b\x85\xa0\u2028\u3000}]):=,"a{ \n')
 
 
 @pytest.mark.parametrize("begin", ["{", "[", "{a:", '{"a"', "[1", "{a:1,"])

@@ -406,6 +406,21 @@ async def test_the_quota_is_looked_at_before_the_first_byte() -> None:
     await device.manager.download("b")
 
 
+async def test_the_disk_counts_where_it_has_less_than_the_browser_would_allow() -> None:
+    """Browsers promise gigabytes that the disk may not have; a host that can ask the system knows better."""
+    device = Device("a")
+    for free in (0, 1, SIZE, 2 * SIZE, 10**9, 10**15):
+        device.host.disk_free_bytes = lambda free=free: free
+        storage = await device.manager.storage()
+        assert storage.available_bytes == min(free, 10**9 - (storage.used_bytes or 0))
+    device.host.disk_free_bytes = lambda: SIZE
+    with pytest.raises(bl.QuotaExceeded, match=r"the browser has .* left") as caught:
+        await device.manager.download("a")
+    assert caught.value.data["needed_bytes"] > 0
+    device.host.disk_free_bytes = lambda: None
+    await device.manager.download("a")
+
+
 async def test_a_model_that_is_being_fetched_is_not_deleted() -> None:
     """The error says to cancel that first."""
     card, web = tiny("slow", 1000, 10, bl.scripted.HANG)

@@ -20,17 +20,20 @@ from websockets.sync.client import ClientConnection, connect
 
 MODE = os.environ.get("FAKE_BROWSER", "")
 
+RESULTS = {"Target.createTarget": {"targetId": "T"}, "Target.attachToTarget": {"sessionId": "S"}}
+
 
 def answer(message: dict[str, object]) -> None:
     """Write to the debugging pipe."""
     os.write(4, json.dumps(message).encode() + b"\0")
 
 
-def page(url: str) -> None:
-    """Be the page at this address."""
+def page(url: str, script: str) -> None:
+    """Be the page at this address, told by the script what only the launcher knows."""
     port = int(next(re.findall(r"127\.0\.0\.1:(\d+)", flag)[0] for flag in sys.argv if "--host-resolver" in flag))
     address = urlsplit(url)
-    target = address.fragment.removeprefix("ws=")
+    launch = json.loads(re.findall(r"value: (\{.*?\})", script)[0])
+    target = f"ws://{address.netloc}/host?token={launch['secret']}"
     sock = socket.create_connection(("127.0.0.1", port))
     origin = f"{address.scheme}://{address.netloc}"
     with connect(target, sock=sock, origin=origin, proxy=None) as connection:  # pyright: ignore[reportArgumentType]
@@ -70,7 +73,7 @@ def main() -> None:
         sys.exit(7)
     if MODE == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    pending = b""
+    pending, script = b"", ""
     while data := os.read(3, 65536):
         *messages, pending = (pending + data).split(b"\0")
         for message in map(json.loads, messages):
@@ -83,16 +86,18 @@ def main() -> None:
             elif message["method"] == "Target.createTarget" and MODE == "refuse":
                 answer({"id": message["id"], "error": {"message": "no pages today"}})
             else:
-                answer({"id": message["id"], "result": {}})
+                answer({"id": message["id"], "result": RESULTS.get(message["method"], {})})
+                if message["method"] == "Page.addScriptToEvaluateOnNewDocument":
+                    script = message["params"]["source"]
                 if message["method"] == "Target.createTarget" and MODE == "stopped-later":
                     os.kill(os.getpid(), signal.SIGSTOP)
-                elif message["method"] == "Target.createTarget" and MODE == "split":
+                elif message["method"] == "Page.navigate" and MODE == "split":
                     # The socket lives in a process of its own, as Chromium's does.
                     if os.fork() == 0:
-                        page(message["params"]["url"])
+                        page(message["params"]["url"], script)
                         os._exit(0)
-                elif message["method"] == "Target.createTarget" and MODE != "no-page":
-                    threading.Thread(target=page, args=[message["params"]["url"]], daemon=True).start()
+                elif message["method"] == "Page.navigate" and MODE != "no-page":
+                    threading.Thread(target=page, args=[message["params"]["url"], script], daemon=True).start()
     os._exit(0)
 
 

@@ -277,7 +277,7 @@ def test_build_writes_the_site(built: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
     result = invoke("build", str(target))
     assert result.exit_code == 0, result.output
-    assert "Wrote 5 files" in result.output
+    assert "Wrote 4 files" in result.output
     assert (target / "assets" / "model.wasm").read_bytes() == b"\0asm"
     (built / "assets" / "engine.mjs").rename(built / "assets" / "engine2.mjs")
     (target / "mine.txt").touch()

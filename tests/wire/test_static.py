@@ -32,7 +32,7 @@ async def request(
     ("target", "mime", "body"),
     [
         ("/", "text/html; charset=utf-8", b"<h1>chat</h1>"),
-        ("/host.html?x=1", "text/html; charset=utf-8", b"<h1>host</h1>"),
+        ("/index.html?x=1", "text/html; charset=utf-8", b"<h1>chat</h1>"),
         ("/assets/engine.mjs", "text/javascript", b"export {}"),
         ("/assets/model.wasm", "application/wasm", b"\0asm"),
         ("/assets/weights.bin", "application/octet-stream", bytes(1000)),

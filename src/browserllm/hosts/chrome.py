@@ -8,22 +8,24 @@ import math
 import os
 import secrets
 import shlex
+import shutil
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from ..channel import ChannelHost
-from ..errors import InvalidRequest, QueueFull, Timeout, Unavailable
+from ..errors import BrowserLLMError, InvalidRequest, QueueFull, QuotaExceeded, Timeout, Unavailable
 from ..threads import Threads
 from . import forks
 from .browser import find_browser
 from .process import LAUNCHES, BrowserProcess
 from .profile import Profile, open_profile
 from .share import FolderServer, open_key
-from .static import SOCKET_PATH, SiteServer, site_folder
+from .static import HOST_PAGE, SiteServer, site_folder
 from .websocket import WebSocketChannel
 
 logger = logging.getLogger("browserllm")
@@ -140,6 +142,23 @@ class ChromeHost(ChannelHost):
             )
         return self._folders.share(path)
 
+    def disk_free_bytes(self) -> int | None:
+        """Ask the system, for the profile's disk."""
+        try:
+            return shutil.disk_usage(self._profile.folder).free
+        except OSError:
+            return None
+
+    def _error_from_page(self, body: Mapping[str, Any]) -> BrowserLLMError:
+        error = super()._error_from_page(body)
+        free = self.disk_free_bytes() if isinstance(error, QuotaExceeded) else None
+        if free is None:
+            return error
+        allowed = error.data.get("available_bytes")
+        available = min(free, allowed) if isinstance(allowed, int) else free
+        message = f"{error.message}; {free} bytes are free on the disk of the profile {str(self._profile.folder)!r}"
+        return QuotaExceeded(message, data={**error.data, "available_bytes": available})
+
     async def close(self) -> None:
         """End the connection, the browser and the servers, and let go of the profile.
 
@@ -250,14 +269,13 @@ class _Launching:
         }
         command = [str(self.program), *_flags(parts.profile.folder, ports, visible=visible, webgpu=webgpu)]
         process = await self._whole(self._start(command))
-        # The secret goes through the pipe: the command line is for everybody on the machine to read.
-        socket = f"ws://{ORIGIN_HOST}{SOCKET_PATH}?token={self._secret}"
-        # What the page cannot find out by itself: whether it is any use to ask the person something.
-        url = f"http://{ORIGIN_HOST}/host.html{'' if visible else '?headless'}#ws={socket}"
-        await process.open_page(url)
+        # All through the pipe: the command line is for everybody on the machine to read, and addresses are kept in the
+        # profile's history.
+        await process.open_page(f"http://{ORIGIN_HOST}/{HOST_PAGE}", _launch_script(self._secret, seen=visible))
         await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
         if not self._page.done():
             raise process.ended_early()
+        process.forget_script()
         parts.channel = WebSocketChannel(self._page.result())
         host = ChromeHost(parts.channel, parts, process)
         await host.start()
@@ -325,6 +343,15 @@ def _late(launching: _Launching | None, profile: str | Path | None, timeout_s: f
         f"the browser's last words: {tail or 'none'}",
         data={"timeout_s": timeout_s, "stderr": tail},
     )
+
+
+def _launch_script(secret: str, *, seen: bool) -> str:
+    """Return the script that tells the host page what it cannot find out by itself (web/src/host/launch.ts)."""
+    launch = msgspec.json.encode({"secret": secret, "seen": seen}).decode()
+    return f"""
+if (self === top && location.origin === "http://{ORIGIN_HOST}" && location.pathname === "/{HOST_PAGE}")
+  Object.defineProperty(globalThis, "browserllmLaunch", {{ value: {launch}, configurable: true }});
+"""
 
 
 def _flags(profile: Path, ports: Mapping[str, int], *, visible: bool, webgpu: str) -> list[str]:

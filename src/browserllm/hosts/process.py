@@ -38,8 +38,8 @@ class BrowserProcess:
     """A running browser. ``exited`` is done once it has ended; ``on_crash`` is called when its page crashes.
 
     The pipe speaks the Chrome DevTools Protocol, JSON texts ended by a NUL byte
-    (https://chromedevtools.github.io/devtools-protocol/). Two of its messages are enough here: open a page, close the
-    browser.
+    (https://chromedevtools.github.io/devtools-protocol/). Few of its messages are enough here: open a page that is told
+    something first, close the browser.
     """
 
     def __init__(self, started: _Started, on_crash: Callable[[], None]) -> None:
@@ -50,6 +50,7 @@ class BrowserProcess:
         self._on_crash = on_crash
         self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._stderr = bytearray()
+        self._session = ""
         self.exited: asyncio.Future[int] = self._loop.create_future()
         self._ended = threading.Event()
         self.pid: int = started.process.pid
@@ -82,10 +83,27 @@ class BrowserProcess:
         """The end of what the browser wrote to its standard error."""
         return bytes(self._stderr).decode(errors="replace").strip()
 
-    async def open_page(self, url: str) -> None:
-        """Open ``url``; raises `Unavailable` when the browser refuses or ends."""
+    async def open_page(self, url: str, script: str) -> None:
+        """Open ``url``, with ``script`` run before any script of its own.
+
+        The script is in no address and on no disk. It is run in every page that comes there until `forget_script`.
+        Raises `Unavailable` when the browser refuses or ends.
+        """
         await self._ask(1, "Target.setDiscoverTargets", {"discover": True})  # tells of crashes
-        await self._ask(2, "Target.createTarget", {"url": url, "newWindow": True})
+        target = await self._ask(2, "Target.createTarget", {"url": "about:blank", "newWindow": True})
+        attached = await self._ask(
+            4, "Target.attachToTarget", {"targetId": target.get("targetId", ""), "flatten": True}
+        )
+        self._session = str(attached.get("sessionId", ""))
+        await self._ask(5, "Page.enable", {}, self._session)
+        await self._ask(6, "Page.addScriptToEvaluateOnNewDocument", {"source": script}, self._session)
+        opened = await self._ask(7, "Page.navigate", {"url": url}, self._session)
+        if opened.get("errorText"):
+            raise Unavailable(f"the browser cannot open its page {url!r}: {opened['errorText']}", reason="blocked")
+
+    def forget_script(self) -> None:
+        """Let go of the page that was opened: what was to be told to it was told."""
+        self._send(8, "Target.detachFromTarget", {"sessionId": self._session})
 
     def ended_early(self) -> Unavailable:
         """Return the error of a browser that has ended before it was told to."""
@@ -133,19 +151,21 @@ class BrowserProcess:
         """Block until the browser has gone; returns whether it has."""
         return self._ended.wait(timeout_s)
 
-    async def _ask(self, number: int, method: str, params: dict[str, Any]) -> None:
+    async def _ask(self, number: int, method: str, params: dict[str, Any], session: str = "") -> dict[str, Any]:
         reply: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._replies[number] = reply
-        self._send(number, method, params)
+        self._send(number, method, params, session)
         await asyncio.wait([reply, self.exited], return_when=asyncio.FIRST_COMPLETED)
         if not reply.done():
             raise self.ended_early()
         error = reply.result().get("error")
         if error:
             raise Unavailable(f"the browser refused {method!r}: {error}", reason="blocked")
+        return reply.result().get("result") or {}
 
-    def _send(self, number: int, method: str, params: dict[str, Any]) -> None:
-        message = msgspec.json.encode({"id": number, "method": method, "params": params}) + b"\0"
+    def _send(self, number: int, method: str, params: dict[str, Any], session: str = "") -> None:
+        request: dict[str, Any] = {"id": number, "method": method, "params": params}
+        message = msgspec.json.encode({**request, "sessionId": session} if session else request) + b"\0"
         try:
             os.write(self._started.commands, message)
         except OSError:

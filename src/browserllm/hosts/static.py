@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import logging
 import os
-from collections.abc import Callable, Collection, Iterable
-from email.utils import formatdate
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
-from typing import Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import BinaryIO, Self
+from urllib.parse import parse_qs, unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
 
 from ..errors import Unavailable
 from ..threads import Threads
+from .opening import open_linked, open_real
+from .policy import chat_policy, host_policy
+from .requests import Request, stays_inside
+from .serving import Answer, HttpConnection, Visitors, prepare, say
 from .websocket import MAX_MESSAGE_BYTES
 
 SOCKET_PATH = "/host"
@@ -40,14 +44,18 @@ MIME_TYPES = {
     ".woff2": "font/woff2",
 }
 
-# With these two the page is cross-origin isolated, which threads in WebAssembly need.
-ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+HOST_PAGE = "host.html"
+"""The page that connects to Python. It is for browsers that Python launches, and nobody else is given it."""
+
+socket_logger = logging.getLogger("browserllm.socket")
+# What websockets would log of a handshake has the secret in it, and a refused one is the other side's matter.
+socket_logger.setLevel(logging.CRITICAL)
 
 
 def site_folder() -> Path:
     """Return the folder with the built site; raises `Unavailable` saying how to build it."""
     folder = Path(__file__).parent.parent / "static"
-    if not (folder / "host.html").is_file():
+    if not (folder / HOST_PAGE).is_file():
         raise Unavailable(
             f"the site's files are not in {str(folder)!r}: in a checkout, run `make site`; "
             "elsewhere, install browserllm from its wheel",
@@ -59,7 +67,8 @@ def site_folder() -> Path:
 class SiteServer:
     """Serves a folder on loopback, only to requests that name an allowed host (a page of another name gets nothing).
 
-    With ``on_page`` it also takes the WebSocket at ``/host``, from the origin of an allowed host and with the secret.
+    With ``on_page`` it serves a browser that Python launched: it has the host page, and takes the WebSocket at
+    ``/host``, from the origin of an allowed host and with the secret, which is good for one connection.
     """
 
     def __init__(
@@ -71,26 +80,36 @@ class SiteServer:
         secret: str = "",
         on_page: Callable[[ServerConnection], None] | None = None,
     ) -> None:
-        """Serve ``folder``; ``hosts`` are allowed besides the address itself; ``port`` 0 takes any."""
+        """Serve ``folder``; ``port`` 0 takes any.
+
+        ``hosts`` are allowed besides the address itself; with ``on_page`` in its place, because a launched browser
+        knows no other.
+        """
         self._folder = folder
         self._wanted_port = port
         self._hosts = set(hosts)
         self._secret = secret
+        self._spent = False
         self._on_page = on_page
         self._server: Server | None = None
         self._threads = Threads("files of the site", places=8)
+        self._visitors = Visitors(self._common_headers())
+        self._links = False
         self.port = 0
 
     async def start(self) -> Self:
         """Start to listen; raises `Unavailable` when the port is taken."""
+        self._links = await self._threads.run(has_links, self._folder)
         try:
             self._server = await serve(
                 self._hold,
                 "127.0.0.1",
                 self._wanted_port,
-                process_request=self._answer,
+                create_connection=_connection_class(self._visitors, self._answer),
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,
+                logger=socket_logger,
+                server_header=None,
                 # Loopback needs no pings: a page that dies closes its socket.
                 ping_interval=None,
                 close_timeout=1,
@@ -100,7 +119,8 @@ class SiteServer:
                 f"cannot listen on 127.0.0.1:{self._wanted_port}: {error}; choose another port", reason="blocked"
             ) from error
         self.port = int(next(iter(self._server.sockets)).getsockname()[1])
-        self._hosts |= {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
+        if self._on_page is None or not self._hosts:
+            self._hosts |= {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
         return self
 
     @property
@@ -112,46 +132,76 @@ class SiteServer:
         """Stop to listen, and close what is open."""
         if self._server is not None:
             self._server.close()
+            await self._visitors.close()
             await self._server.wait_closed()
+
+    def _common_headers(self) -> dict[str, str]:
+        # Cross-origin isolation, which threads in WebAssembly need. A browser of ours is a Chromium, which takes the
+        # second word too. It lets the page find out whether a server that shares nothing is there at all; Safari, which
+        # may open the chat page, only knows the stricter one.
+        launched = self._on_page is not None
+        return {
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Embedder-Policy": "credentialless" if launched else "require-corp",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Content-Security-Policy": host_policy(self._hosts) if launched else chat_policy(),
+            "X-Frame-Options": "DENY",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
 
     async def _hold(self, connection: ServerConnection) -> None:
         if self._on_page is not None:
             self._on_page(connection)
         await connection.wait_closed()
 
-    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        host = request.headers.get("Host", "")
-        if host.lower() not in self._hosts:
-            return _text(HTTPStatus.FORBIDDEN, f"this server does not serve the host {host!r}")
-        target = urlsplit(request.path)
-        if target.path == SOCKET_PATH and self._on_page is not None:
-            return self._refuse_socket(request, host, target.query)
-        method: str = getattr(request, "method", "GET")  # older websockets take GET alone
-        if method not in ("GET", "HEAD"):
-            return _text(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not for files")
-        response = await self._threads.run(read_file, self._folder, target.path, request.headers.get("If-None-Match"))
-        if method == "HEAD":
-            response.body = b""
-        if self._on_page is not None:
-            # A browser of ours is a Chromium, which takes this too. It lets the page find out whether a server that
-            # shares nothing is there at all; Safari, which may open the chat page, only knows the stricter word.
-            del response.headers["Cross-Origin-Embedder-Policy"]
-            response.headers["Cross-Origin-Embedder-Policy"] = "credentialless"
-        return response
+    async def _answer(self, request: Request) -> Answer | None:
+        host = request.headers["host"].lower()
+        if host not in self._hosts:
+            return say(HTTPStatus.FORBIDDEN, f"this server does not serve the host {host!r}")
+        if request.method not in ("GET", "HEAD"):
+            return say(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not for files", {"Allow": "GET, HEAD"})
+        if request.path == SOCKET_PATH and self._on_page is not None:
+            return self._refuse_socket(request, host)
+        hidden = HOST_PAGE if self._on_page is None else None
+        known = request.headers.get("if-none-match")
+        read = partial(read_file, self._folder, request.path, known, hidden=hidden, follow_links=self._links)
+        return await prepare(self._threads, read)
 
-    def _refuse_socket(self, request: Request, host: str, query: str) -> Response | None:
-        origin = request.headers.get("Origin", "")
+    def _refuse_socket(self, request: Request, host: str) -> Answer | None:
+        origin = request.headers.get("origin", "")
+        if not origin:
+            return say(HTTPStatus.BAD_REQUEST, "there is no Origin header")
         if origin != f"http://{host}":
-            return _text(HTTPStatus.FORBIDDEN, f"the origin {origin!r} may not connect")
-        given = parse_qs(query).get("token", [""])[0]
+            return say(HTTPStatus.FORBIDDEN, f"the origin {origin!r} may not connect")
+        if request.method != "GET" or request.headers.get("upgrade", "").lower() != "websocket":
+            return say(HTTPStatus.UPGRADE_REQUIRED, "this is a WebSocket's address", {"Upgrade": "websocket"})
+        given = parse_qs(request.query).get("token", [""])[0]
         if not self._secret or not hmac.compare_digest(given.encode(), self._secret.encode()):
-            return _text(HTTPStatus.FORBIDDEN, "the token is wrong")
+            return say(HTTPStatus.FORBIDDEN, "the token is wrong")
+        if self._spent:
+            return say(HTTPStatus.FORBIDDEN, "the token was good for one connection, which there was")
+        self._spent = True
         return None
 
 
-def stays_inside(parts: Iterable[str]) -> bool:
-    """Say whether a path below a folder is plain: what could leave the folder, on any system, is no name of ours."""
-    return not any(part.startswith((".", "/")) or set(part) & set("\\:\0") for part in parts)
+def _connection_class(
+    visitors: Visitors, answer: Callable[[Request], Awaitable[Answer | None]]
+) -> type[ServerConnection]:
+    """Return the class of connections that begin as HTTP, and become a WebSocket only for who may have one."""
+
+    class SiteConnection(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            http = HttpConnection(visitors, answer, self._upgrade)
+            transport.set_protocol(http)
+            http.connection_made(transport)
+
+        def _upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
+            transport.set_protocol(self)
+            super().connection_made(transport)
+            self.data_received(head)
+
+    return SiteConnection
 
 
 def etag_of(file: os.stat_result) -> str:
@@ -159,50 +209,67 @@ def etag_of(file: os.stat_result) -> str:
     return f'"{file.st_mtime_ns:x}-{file.st_size:x}"'
 
 
-def read_file(folder: Path, url_path: str, known_etag: str | None = None) -> Response:
-    """Return the response for a path of the site: the file, its ``index.html``, "not modified", or "not found"."""
-    path = unquote(url_path)
+def has_links(folder: Path) -> bool:
+    """Say whether anything below a folder is a link: some installers make a package of nothing else."""
+    return any(path.is_symlink() for path in folder.rglob("*"))
+
+
+def read_file(
+    folder: Path,
+    url_path: str,
+    known_etag: str | None = None,
+    *,
+    hidden: str | None = None,
+    follow_links: bool = False,
+) -> Answer:
+    """Return the answer for a path of the site: the file, its ``index.html``, "not modified", or "not found".
+
+    The file named ``hidden`` is not found, in whatever spelling the disk takes for it. Links are followed out of the
+    folder only with ``follow_links``.
+    """
+    file = _open(folder, unquote(url_path), hidden, follow_links)
+    if file is None:
+        return say(HTTPStatus.NOT_FOUND, "not found")
+    facts = os.fstat(file.fileno())
+    etag = etag_of(facts)
+    headers = {
+        "Content-Type": MIME_TYPES.get(PurePosixPath(file.name).suffix, "application/octet-stream"),
+        "ETag": etag,
+        # Asked again every time, sent again only when changed: a rebuilt site is never half old.
+        "Cache-Control": "no-cache",
+    }
+    if known_etag == etag:
+        file.close()
+        return Answer(HTTPStatus.NOT_MODIFIED, headers)
+    return Answer(HTTPStatus.OK, headers, file=file, length=facts.st_size)
+
+
+def _open(folder: Path, path: str, hidden: str | None, follow_links: bool) -> BinaryIO | None:
+    """Open the file of a path of the site, or return ``None`` when there is none to give."""
     if path.endswith("/"):
         path += "index.html"
     parts = PurePosixPath(path).parts[1:]
-    if not path.startswith("/") or not stays_inside(parts):
-        return _text(HTTPStatus.NOT_FOUND, "not found")
-    file = folder.joinpath(*parts)
+    if not path.startswith("/") or path.startswith("//") or not parts or not stays_inside(parts):
+        return None
     try:
-        status = file.stat()
-        if not file.is_file():
-            return _text(HTTPStatus.NOT_FOUND, "not found")
-        etag = etag_of(status)
-        headers = Headers(
-            {
-                "Content-Type": MIME_TYPES.get(file.suffix, "application/octet-stream"),
-                "ETag": etag,
-                # Asked again every time, sent again only when changed: a rebuilt site is never half old.
-                "Cache-Control": "no-cache",
-                "Connection": "close",
-                "Date": formatdate(usegmt=True),
-                "X-Content-Type-Options": "nosniff",
-                "Cross-Origin-Resource-Policy": "same-origin",
-                **ISOLATION,
-            }
-        )
-        if known_etag == etag:
-            return Response(HTTPStatus.NOT_MODIFIED, "Not Modified", headers)
-        body = file.read_bytes()
+        if follow_links:
+            file = open_linked(folder.joinpath(*parts))
+        else:
+            top = folder.resolve()
+            real = top.joinpath(*parts).resolve(strict=True)
+            if not real.is_relative_to(top):
+                return None
+            file = open_real(real)
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: what Python before 3.13 says of links in a circle
+        return None
+    if hidden is not None and _is_same(file, folder / hidden):
+        file.close()
+        return None
+    return file
+
+
+def _is_same(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
-        return _text(HTTPStatus.NOT_FOUND, "not found")
-    headers["Content-Length"] = str(len(body))
-    return Response(HTTPStatus.OK, "OK", headers, body)
-
-
-def _text(status: HTTPStatus, message: str) -> Response:
-    body = message.encode()
-    headers = Headers(
-        {
-            "Content-Type": "text/plain; charset=utf-8",
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            **ISOLATION,
-        }
-    )
-    return Response(status, status.phrase, headers, body)
+        return False

@@ -163,8 +163,12 @@ def replaced_keys(model: str, artifact: Artifact, journal: Mapping[str, Any]) ->
 
 
 async def ask_stored(host: Host) -> Stored:
-    """Ask the page what it keeps."""
-    return read(await host.call("stored"), Stored, "'stored'")
+    """Ask the page what it keeps; its quota is no more than the disk has room for, where that is known."""
+    stored = read(await host.call("stored"), Stored, "'stored'")
+    free = host.disk_free_bytes()
+    if free is None or stored.usage_bytes is None or stored.quota_bytes is None:
+        return stored
+    return msgspec.structs.replace(stored, quota_bytes=min(stored.quota_bytes, stored.usage_bytes + free))
 
 
 def take_stock(stored: Stored, cards: Iterable[ModelCard], now_ms: float) -> Storage:

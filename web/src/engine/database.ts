@@ -93,6 +93,7 @@ export class Database {
   #failure(error: unknown): PageError {
     const { name, message } = describe(error);
     if (error instanceof PageError || name === "QuotaExceededError") return toPageError(error);
+    if (isFullDisk(name, message)) return new PageError("quota_exceeded", `the disk is full: ${name}: ${message}; free disk space`, {}, error);
     if (name === "VersionError") return this.#unusable("a newer version of this site wrote it: reload the page", error);
     return this.#unusable(`${name}: ${message}; if reloading the page does not help, clear this site's data in the browser`, error);
   }
@@ -100,6 +101,11 @@ export class Database {
   #unusable(why: string, cause?: unknown): PageError {
     return new PageError("unavailable", `${this.#options.what} cannot be used: ${why}`, { reason: "blocked" }, cause);
   }
+}
+
+/** How Chromium says that the disk itself took no more: "DataError: Failed to write blobs (IOError)", for one. */
+function isFullDisk(name: string, message: string): boolean {
+  return (name === "DataError" || name === "UnknownError") && /ioerror|disk|no space/i.test(message);
 }
 
 function order<T>(work: (store: IDBObjectStore) => () => T, store: IDBObjectStore): () => T {

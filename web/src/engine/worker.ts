@@ -1,10 +1,10 @@
 /**
  * The engine worker: owns the GPU and speaks the protocol with any number of peers.
  *
- * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, url}` for a WebSocket,
- * which is opened here so that no text passes through the page's thread. `base` is where the site's files are. The worker
- * tells the page `{type: "socket", state: "open" | "closed", reason}` of sockets, and asks it for what only a window can do
- * (window/messages.ts).
+ * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, secret}` for Python's
+ * WebSocket, which is opened here so that no text passes through the page's thread; its address is the site's own (socket.ts).
+ * `base` is where the site's files are. The worker tells the page `{type: "socket", state: "open" | "closed", reason}` of
+ * sockets, and asks it for what only a window can do (window/messages.ts).
  */
 
 import { version } from "../../package.json";
@@ -21,6 +21,7 @@ import { Partials } from "./files/partial.ts";
 import { BrowserStore } from "./files/store.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
+import { socketUrl } from "./socket.ts";
 import { Surroundings, type SurroundingsScope } from "./surroundings.ts";
 import { Values } from "./values.ts";
 import { WindowLink } from "./window/link.ts";
@@ -28,7 +29,7 @@ import type { ToWindow } from "./window/messages.ts";
 
 export type ToWorker =
   | { readonly type: "connect"; readonly base: string; readonly port: MessagePort }
-  | { readonly type: "connect"; readonly base: string; readonly url: string };
+  | { readonly type: "connect"; readonly base: string; readonly secret: string };
 
 export interface SocketNews {
   readonly type: "socket";
@@ -110,8 +111,8 @@ function connectPort(base: string, port: MessagePort): void {
   port.addEventListener("close", () => { removePeer(peer); });
 }
 
-function connectSocket(base: string, url: string): void {
-  const socket = new WebSocket(url);
+function connectSocket(base: string, secret: string): void {
+  const socket = new WebSocket(socketUrl(self.location, secret));
   let peer: Peer | null = null;
   const tell = (state: SocketNews["state"], reason: string): void => {
     scope.postMessage({ type: "socket", state, reason } satisfies SocketNews);
@@ -131,7 +132,7 @@ scope.onmessage = ({ data }) => {
   if (!isRecord(data) || windowLink.receive(data)) return;
   if (data["type"] !== "connect" || typeof data["base"] !== "string") return;
   if (data["port"] instanceof MessagePort) connectPort(data["base"], data["port"]);
-  else if (typeof data["url"] === "string") connectSocket(data["base"], data["url"]);
+  else if (typeof data["secret"] === "string") connectSocket(data["base"], data["secret"]);
 };
 
 // A runtime's stray rejection must not end the worker, nor go unheard.

@@ -1,12 +1,15 @@
 /**
- * The page of a browser that Python launched: starts the engine worker and connects it to Python's WebSocket.
- * The socket's address comes in the fragment (`host.html#ws=<absolute ws url>`), because a fragment is
- * sent to no server. With `?headless` nobody sees the page.
+ * The page of a browser that Python launched: starts the engine worker, which connects to Python's WebSocket.
+ *
+ * What the page must know comes over the browser's debugging pipe, as a global that is there before this script runs:
+ * nobody but the program that launched the browser can set it, and it is in no address, history or log.
  */
 
 import type { ToWindow } from "../engine/window/messages.ts";
 import type { SocketNews } from "../engine/worker.ts";
 import { startEngine } from "../engine/start.ts";
+import { unlessFramed } from "../frame.ts";
+import { takeLaunch } from "./launch.ts";
 
 type State = "starting" | "open" | "closed" | "crashed";
 
@@ -17,23 +20,13 @@ function show(state: State, text: string): void {
   status.textContent = text;
 }
 
-/** The WebSocket's address from the fragment, percent-encoded or not; null when there is none that could be one. */
-function socketUrl(fragment: string): string | null {
-  const raw = /^#ws=(.+)$/.exec(fragment)?.[1];
-  if (raw === undefined) return null;
-  const url = /^wss?:/.test(raw) ? raw : decodeURIComponent(raw);
-  return URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol) ? url : null;
-}
-
 function main(): void {
-  const url = socketUrl(location.hash);
-  if (url === null) {
-    show("crashed", "This page is opened by browserllm with the address of its program; there is none in this URL.");
+  const launch = takeLaunch(globalThis);
+  if (launch === null) {
+    show("crashed", "This page works only in a browser that a Python program launched, and is opened by that program.");
     return;
   }
-  // The address holds a secret: not to stay in the bar, the history or a screenshot.
-  history.replaceState(null, "", location.pathname + location.search);
-  const engine = startEngine({ seen: !new URLSearchParams(location.search).has("headless") });
+  const engine = startEngine({ seen: launch.seen });
   engine.onCrash((reason) => {
     // A terminated worker's socket closes, so Python learns of it at once.
     engine.worker.terminate();
@@ -44,7 +37,7 @@ function main(): void {
     if (data.state === "open") show("open", "Connected to Python.");
     else show("closed", `Python has gone: ${data.reason}. You can close this page.`);
   });
-  engine.worker.postMessage({ type: "connect", base: engine.base, url });
+  engine.worker.postMessage({ type: "connect", base: engine.base, secret: launch.secret });
 }
 
-main();
+unlessFramed(main);

@@ -197,9 +197,12 @@ export class Downloader implements FileFetcher {
       const { name } = describe(error);
       if (name !== "QuotaExceededError") throw error;
       const needed_bytes = typeof needed === "number" ? needed : needed();
-      const available_bytes = await this.#environment.available();
+      const allowed = await this.#environment.available();
+      // Browsers tell what they would allow, however little the disk has: where that is enough, the disk is what is full.
+      const available_bytes = allowed === null || allowed >= needed_bytes ? null : allowed;
+      const full = available_bytes === null && allowed !== null ? "the disk is full" : "the browser's storage is full";
       const room = available_bytes === null ? "" : `, and ${available_bytes} are left`;
-      const message = `the browser's storage is full: this file needs ${needed_bytes} more bytes${room}; delete a model or free disk space (${url})`;
+      const message = `${full}: this file needs ${needed_bytes} more bytes${room}; delete a model or free disk space (${url})`;
       throw new PageError("quota_exceeded", message, { url, needed_bytes, available_bytes }, error);
     }
   }

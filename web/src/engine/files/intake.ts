@@ -1,5 +1,6 @@
 /** Whole files on their way into the caches that the engines read, and whether one is there already. */
 
+import { describe } from "../errors.ts";
 import { sizeOf } from "./caches.ts";
 import { startDigest } from "./digest.ts";
 import type { FileOrder, FileRef } from "./orders.ts";
@@ -38,8 +39,14 @@ async function hasHash({ body }: Response, hash: FileOrder["hash"], signal: Abor
   return digest.hex() === hash.value;
 }
 
-/** Put a file into its cache. The blob is read from where it lies, piece by piece. */
+/** Put a file into its cache. The blob is read from where it lies, piece by piece. Fails with `QuotaExceededError` without room. */
 export async function putFile(caches: CacheStorage, { cache, url }: FileRef, body: Blob, contentType: string | null): Promise<void> {
   const headers = { "Content-Length": String(body.size), "Content-Type": contentType ?? "application/octet-stream" };
-  await (await caches.open(cache)).put(url, new Response(body, { headers }));
+  try {
+    await (await caches.open(cache)).put(url, new Response(body, { headers }));
+  } catch (error) {
+    // What Chromium says where the disk itself is full; it knows the other word for its own limit alone.
+    if (describe(error).name === "UnknownError") throw new DOMException("the disk took no more bytes", "QuotaExceededError");
+    throw error;
+  }
 }

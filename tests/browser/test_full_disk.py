@@ -1,0 +1,81 @@
+"""A full disk: Chromium tells a site of gigabytes that are not there; our errors tell of the bytes that are."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import browserllm as bl
+
+DISK_MB = 160
+FILE_BYTES = 40 * 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, in memory, for the browser's profile; only root can mount one."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a disk can be mounted by root alone")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def leave_free(disk: Path, size_bytes: int) -> None:
+    """Fill a disk until so many bytes are free, or free what an earlier call took."""
+    junk = disk / "junk"
+    junk.unlink(missing_ok=True)
+    with junk.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - size_bytes)
+
+
+def test_a_full_disk_is_named_with_the_bytes_that_are_free(small_disk: Path, tmp_path: Path) -> None:
+    """Before a download where it can be known, else when the disk takes no more: a file, a cache entry or a value."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "a.bin").write_bytes(os.urandom(FILE_BYTES))
+
+    async def fails(host: bl.Host, op: str, args: dict[str, object]) -> bl.QuotaExceeded:
+        with pytest.raises(bl.QuotaExceeded) as caught:
+            await host.call(op, args)
+        return caught.value
+
+    async def main() -> None:
+        async with bl.connect(profile=small_disk / "profile", webgpu="off") as host:
+            url = host.share_folder(model)
+            # For the whole file as it comes, and for its second copy, in the cache.
+            for free_mb in (20, 60):
+                leave_free(small_disk, free_mb * 1024 * 1024)
+                storage = await bl.ModelManager(host).storage()
+                assert storage.available_bytes is not None
+                assert abs(storage.available_bytes - shutil.disk_usage(small_disk).free) < 2**20
+                facts = (await host.probe(refresh=True)).storage
+                assert facts.quota is not None and facts.quota < DISK_MB * 2**20
+                order = {"files": [{"url": f"{url}a.bin?{free_mb}", "cache": "transformers-cache"}]}
+                error = await fails(host, "download", order)
+                free = error.data["available_bytes"]
+                assert 0 <= free <= free_mb * 2**20
+                assert f"{free} bytes are free on the disk of the profile" in error.message
+                assert "are left" not in error.message
+            leave_free(small_disk, 2**20)
+            noise = base64.b64encode(os.urandom(6_000_000)).decode()  # the browser packs what it can
+            value = {"name": "test", "action": "put", "key": "k", "value": noise}
+            assert (await fails(host, "values", value)).data["available_bytes"] <= 2**20
+            # With room again, all of it works.
+            (small_disk / "junk").unlink()
+            assert await host.call("values", value) == {}
+
+    asyncio.run(main())
