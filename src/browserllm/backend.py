@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from .errors import Unsupported
 from .facts import BackendFacts, Environment
+from .identity import Hashed, identity_of, own_identity
 from .request import Prompt, build_request
 from .stream import ChatStream, Delta, Draft
 from .types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, TextMode
@@ -74,6 +75,14 @@ class Backend(ABC):
         """Say what is known of answering a checked request, without sending anything; cheap, for routers ask often."""
         return BackendFacts(leaves_device=self.leaves_device, needs_network=self.needs_network, model=request.model)
 
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return, as JSON, all that shapes this backend's answers besides the request; secrets go through ``hashed``.
+
+        Kept answers are found by it: see `ResponseCache`. It counts only where the backend's own class defines it (see
+        `identity_of`); by default no two backends are the same.
+        """
+        return own_identity(self)
+
     def environment(self) -> Environment | None:
         """Say what this backend knows of the world around it, now; ``None`` when it knows nothing."""
         return None
@@ -132,6 +141,10 @@ class Middleware(Backend):
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Ask the wrapped backend."""
         return await self.backend.facts(request)
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the wrapped backend's; ``identity = Middleware.identity`` says that a class changes no answer."""
+        return identity_of(self.backend, request, hashed)
 
     def environment(self) -> Environment | None:
         """Ask the wrapped backend."""

@@ -17,7 +17,19 @@ PACKAGE = Path(browserllm.__file__).parent
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
     {"clock", "errors", "facts", "nesting", "types", "device", "version"},
-    {"request", "grammars", "images", "host", "http", "schemas", "script", "store", "store_sqlite", "tokens"},
+    {
+        "identity",
+        "request",
+        "grammars",
+        "images",
+        "host",
+        "http",
+        "schemas",
+        "script",
+        "store",
+        "store_sqlite",
+        "tokens",
+    },
     {"stream", "channel", "store_host", "toolcalls"},
     {"backend", "scripted_files"},
     {"chat", "cloud", "hosts", "models", "routing", "scripted"},

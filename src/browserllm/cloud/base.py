@@ -20,6 +20,7 @@ from ..errors import AuthenticationError, BrowserLLMError, InvalidRequest, Proto
 from ..facts import BackendFacts
 from ..http.address import check_base_url, host_of, is_loopback
 from ..http.client import HttpClient, HttpRequest, HttpResponse, Secret, Timeouts, open_client
+from ..identity import Hashed, own_identity
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo, Timings
@@ -137,6 +138,7 @@ class CloudBackend(Backend, ABC):
         self._headers = {each: _checked(value, f"headers[{each!r}]") for each, value in headers.items()}
         self._given_key = None if api_key is None else _checked(api_key, "api_key")
         self._client = client
+        self._own_client = client is not None
         self._prices = prices
         self._models: list[ModelInfo] | None = None
         self._models_at_s = 0.0
@@ -265,6 +267,24 @@ class CloudBackend(Backend, ABC):
             cost_usd=self._estimate(request),
             context_window=self._context_window(model),
         )
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return who is asked, as whom, and what is added to each request.
+
+        What only times, measures or permits is no part of it.
+        """
+        key = self._key()
+        return {
+            "vendor": self.vendor,
+            "name": self.name,
+            "base_url": self.base_url,
+            "model": self.model,
+            "key": None if key is None else hashed(key),
+            "headers": {name: hashed(value) for name, value in self._headers.items()},
+            "extra_body": self.extra_body,
+            # A client of the caller's own may send something else, or elsewhere.
+            "client": own_identity(self._client) if self._own_client else None,
+        }
 
     async def close(self) -> None:
         """Close the connections."""

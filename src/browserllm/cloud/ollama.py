@@ -20,6 +20,7 @@ from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError, Unavailable
 from ..http.address import is_loopback
 from ..http.client import Secret
+from ..identity import Hashed
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Delta, Draft
@@ -80,6 +81,10 @@ class Ollama(CloudBackend):
         super().__init__(model, **options)
         self.num_ctx = num_ctx
         self._passed_on: set[str] = set()
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return who is asked, as whom, and what is added; the context window, too."""
+        return [super().identity(request, hashed), self.num_ctx]
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Send the request and read the answer as it comes; a private one only once it is sure to stay here."""

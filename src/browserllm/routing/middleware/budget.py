@@ -76,6 +76,8 @@ class Budget(Middleware):
     names (without it, everything that names none) and is counted as long as this object lives.
     """
 
+    identity = Middleware.identity
+
     def __init__(
         self,
         backend: Backend,

@@ -24,6 +24,8 @@ class Logging(Middleware):
     not logged unless ``content=True``; neither are the messages of errors, in which providers quote the request.
     """
 
+    identity = Middleware.identity
+
     def __init__(
         self,
         backend: Backend,

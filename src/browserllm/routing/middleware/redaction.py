@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ...backend import Backend, Middleware
 from ...errors import ProtocolError, Unsupported
+from ...identity import Hashed, identity_of, own_identity
 from ...stream import Delta, Draft
 from ...types import (
     AudioPart,
@@ -84,11 +85,24 @@ class Redaction(Middleware):
         self.restore_tools = frozenset(restore_tools)
         self.restore_urls = restore_urls
         named = cast("Mapping[str, str]", terms) if isinstance(terms, Mapping) else dict.fromkeys(terms, "TERM")
+        self._terms = sorted(named.items())
+        self._standard = detectors is DETECTORS
         kinds: dict[str, list[str]] = {}
         for term, kind in named.items():
             kinds.setdefault(kind, []).append(term)
         # Terms come first: of two findings of the same length, a name that somebody chose says more.
         self._detectors = [*(find_terms(words, kind) for kind, words in kinds.items()), *detectors]
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return what is looked for and what is put back; the terms are among the secrets."""
+        return {
+            "detectors": None if self._standard else [own_identity(detector) for detector in self._detectors],
+            "terms": hashed(repr(self._terms)),
+            "always": self.always,
+            "media": self.media,
+            "restore": [sorted(self.restore_tools), self.restore_urls],
+            "backend": identity_of(self.backend, request, hashed),
+        }
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Ask with placeholders, and answer with values."""
