@@ -267,7 +267,7 @@ async def test_arguments_that_are_nested_too_deep_are_redacted_as_text(depth: in
 
 async def test_text_with_logprobs_is_restored_too() -> None:
     """The text is held back as long as need be, the logprobs come at once; they keep the placeholders."""
-    pieces = [bl.TextDelta(sequence=0, text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", "!")]
+    pieces = [bl.TextDelta(sequence=0, text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", ", ")]
 
     class WithLogprobs(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
@@ -279,9 +279,9 @@ async def test_text_with_logprobs_is_restored_too() -> None:
     assert [(chunk.text, len(chunk.logprobs or [])) for chunk in chunks] == [
         ("to ", 1),
         ("", 1),
-        ("ada@example.org!", 1),
+        ("ada@example.org, ", 1),
     ]
-    assert [entry["token"] for entry in stream.response.logprobs] == ["to <EM", "AIL_1>", "!"]
+    assert [entry["token"] for entry in stream.response.logprobs] == ["to <EM", "AIL_1>", ", "]
 
 
 async def test_what_was_held_back_is_delivered_when_the_answer_breaks_off() -> None:

@@ -21,6 +21,15 @@ ONLY_A_RENDERER_SEES = {
     "a quote left open over a paragraph",
     "a tag left open over a paragraph",
     "a tag within a tag's value",
+    "as a user with signs",
+    "behind a mail",
+    "definition over a whole line",
+    "script with a backslash",
+    "autolink with a backslash",
+    "mail that begins oddly",
+    "hidden in a tag that is none",
+    "code in an address",
+    "a code tag in an address",
 }
 
 

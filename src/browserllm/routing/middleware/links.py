@@ -33,6 +33,8 @@ _URL = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# What comes next is in an address of mail, or behind one and nothing that separates.
+_MAIL = re.compile(r"@[\w-][^,;\"'()\[\]{}<>]*\Z")
 _LOOKED_AT_AGAIN = 100
 """How much of a run may be the beginning of one of these."""
 
@@ -49,6 +51,7 @@ _UNSEEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff"
 _NOTHING = re.compile(rf"[\s{_UNSEEN}]")
 _NAME = re.compile(rf"[\w\-+~%.\uff0e\uff61{_UNSEEN}]*")
 _NAME_GOES_ON = re.compile(rf"[.\uff0e\uff61][\-{_UNSEEN}]*\w|%(?:25)?(?:2e|2f|3a|40|5c)", re.IGNORECASE)
+_MAIL_GOES_ON = re.compile(rf"[\w!#$%&'*+/=?^`{{|}}~.\-{_UNSEEN}]*")
 _ENTITIES = ("&#", "&colon", "&sol", "&bsol", "&period", "&commat", "&quest")
 _ESCAPE = re.compile(r"\\[ux][0-9a-f]")
 _LABEL = 64
@@ -58,6 +61,8 @@ AHEAD = _LABEL + 16
 
 _BLANK = " \t\r\n"
 _QUOTES = "\"'`"
+# Code that begins in a URL is a part of it for some, and no sign ends it for all.
+_PARAGRAPH = "paragraph"
 # A terminal takes what comes after these for a command: an address to link to, perhaps.
 _CONTROLS = frozenset("\x1b\x90\x9b\x9c\x9d")
 
@@ -68,24 +73,35 @@ def begins_url(ahead: str, *, complete: bool) -> bool | None:
     ``complete`` says that nothing more comes. Without it ``None`` says that what is to come decides; `AHEAD` characters
     are always enough.
     """
-    match = _NAME.match(ahead, 0, _LABEL)
-    name = "" if match is None else match.group()
+    name = _prefix(_NAME, ahead)
     if _NAME_GOES_ON.search(name):
         return True
-    if len(name) >= _LABEL:
-        return False
-    after = ahead[len(name) : len(name) + 8].lower()
-    if not after:
-        return False if complete else None
-    if after[0] == "@":
+    mail = _prefix(_MAIL_GOES_ON, ahead)
+    if len(mail) < _LABEL and ahead[len(mail) : len(mail) + 1] == "@":
         return True
+    after = ahead[len(name) : len(name) + 8].lower()
+    verdict = None if len(name) < _LABEL and not complete else False
+    if after and len(name) < _LABEL:
+        verdict = _sign_of_url(after, complete=complete)
+    if verdict is False and not complete and len(mail) == len(ahead) < _LABEL:
+        return None  # an @ may still come
+    return verdict
+
+
+def _prefix(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.match(text, 0, _LABEL)
+    return "" if match is None else match.group()
+
+
+def _sign_of_url(after: str, *, complete: bool) -> bool | None:
+    """Whether what stands behind a name makes it a scheme, or goes on with a name in another way of writing."""
     if after[0] == "&":
         if after.startswith(_ENTITIES):
             return True
         return None if not complete and any(entity.startswith(after) for entity in _ENTITIES) else False
     if after[0] not in ":/\\":
         return False
-    if len(after) == 1 or (after in {"\\u", "\\x"}):
+    if len(after) == 1 or after in {"\\u", "\\x"}:
         return False if complete else None
     return after[1] in "/\\" or _ESCAPE.match(after) is not None or after.startswith(":&")
 
@@ -116,6 +132,7 @@ class LinkWatch:
             or self._defining != ""
             or self._quote != ""
             or self._run.is_url()
+            or self._run.is_mail()
             or self._is_url_as_a_whole()
         )
 
@@ -175,9 +192,9 @@ class LinkWatch:
         if not self._quote:
             self._quote, self._quote_escaped = self._run.open_quote()
         self._run.end()
-        if self._defining == "address":
-            self._defining = ""
         if sign == "\n":
+            if self._defining == "address":
+                self._defining = ""
             if self._only_blanks:
                 # A paragraph has ended, and with it whatever Markdown or a quotation had begun.
                 self._destination.depth = 0
@@ -215,12 +232,14 @@ class _Run:
     def __init__(self) -> None:
         self._signs: list[str] = []
         self._searched = self._first = 0
-        self._is_url = False
+        self._is_url = self._code = False
         self._open: dict[str, bool] = {}
         self._before: dict[str, bool] = {}
 
     def add(self, sign: str) -> None:
         self._signs.append(sign)
+        if sign in "`eE" and not self._code:
+            self._code = self.ends_with("``") or self.ends_with("<code") or self.ends_with("<pre")
         if len(self._signs) >= 4096:
             self.is_url()
 
@@ -234,6 +253,10 @@ class _Run:
                 self._first = 1
             self._searched = len(self._signs)
         return self._is_url
+
+    def is_mail(self) -> bool:
+        """Whether it ends in an address of mail."""
+        return _MAIL.search("".join(self._signs[-_LOOKED_AT_AGAIN:])) is not None
 
     def ends_with(self, word: str) -> bool:
         return "".join(self._signs[-len(word) :]).lower() == word
@@ -250,8 +273,10 @@ class _Run:
     def open_quote(self) -> tuple[str, bool]:
         """The quote in which a URL stands that goes on behind this blank, and whether it was escaped, or ``""``."""
         opened = {**self._before, **self._open}
-        if not opened or not self.is_url():
+        if not (opened or self._code) or not self.is_url():
             return "", False
+        if self._code:
+            return _PARAGRAPH, False
         return next(reversed(opened.items()))
 
     def end(self) -> None:
@@ -262,7 +287,7 @@ class _Run:
             self._signs.clear()
             self._open.clear()
             self._searched = self._first = 0
-            self._is_url = False
+            self._is_url = self._code = False
 
 
 class _Destination:
@@ -270,19 +295,22 @@ class _Destination:
 
     def __init__(self) -> None:
         self.depth = 0
-        self._fresh = self._angle = False
+        self._fresh = self._angle = self._blank = self._closed = False
 
     def begin(self) -> None:
         if self._angle or not self.depth:
             # Else its bracket was counted by `step`.
             self.depth += 1
         self._fresh = not self._angle
+        self._blank = self._closed = False
 
     def step(self, sign: str, *, escaped: bool) -> None:
         if self._angle:
             self._angle = sign != ">" or escaped
         elif self._fresh and sign in _BLANK:
-            return
+            self._blank = True
+        elif self._fresh and sign == ")" and self._blank and not self._closed:
+            self._closed = True  # for some readers the address begins with it
         elif self._fresh and sign == "<":
             self._fresh, self._angle = False, True
         else:

@@ -92,7 +92,7 @@ class _Reading:
         if state == "open":
             self._open(sign)
         elif sign == ">" and escaped:
-            return  # for some readers of Markdown it ends nothing
+            self._end_of_name()  # for some readers of Markdown it ends nothing
         elif state == "quoted":
             if sign == self._quote:
                 self.state = "after value"
@@ -121,7 +121,8 @@ class _Reading:
             self.state = "text" if sign in _SPACE or sign == ">" else "word"
 
     def _end_of_name(self) -> None:
-        if self.state == "name" and self._name in _ACTIVE:
+        # A reader of Markdown may take a backslash out of it.
+        if self.state == "name" and self._name.replace("\\", "") in _ACTIVE:
             self.lost = True
 
     def _within(self, sign: str) -> str:
