@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from .errors import Unsupported
 from .facts import BackendFacts, Environment
+from .identity import Hashed, identity_of, own_identity
 from .privacy import asks_others, guarded_generate, keep_private
 from .request import Prompt, build_request
 from .stream import ChatStream, Delta, Draft
@@ -84,6 +85,14 @@ class Backend(ABC):
     def may_leave(self) -> bool:
         """Say whether a private request that is given to this backend might leave the device, whatever it asks for."""
         return self.leaves_device is not False  # what is neither is no promise
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return, as JSON, all that shapes this backend's answers besides the request; secrets go through ``hashed``.
+
+        Kept answers are found by it: see `ResponseCache`. It counts only where the backend's own class defines it (see
+        `identity_of`); by default no two backends are the same.
+        """
+        return own_identity(self)
 
     def environment(self) -> Environment | None:
         """Say what this backend knows of the world around it, now; ``None`` when it knows nothing."""
@@ -162,6 +171,10 @@ class Middleware(Backend):
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Ask the wrapped backend."""
         return await self.backend.facts(request)
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the wrapped backend's; ``identity = Middleware.identity`` says that a class changes no answer."""
+        return identity_of(self.backend, request, hashed)
 
     def environment(self) -> Environment | None:
         """Ask the wrapped backend."""

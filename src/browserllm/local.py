@@ -11,6 +11,7 @@ from .backend import Backend, unsupported
 from .errors import BrowserLLMError, InvalidRequest, ModelNotFound, ModelNotLoaded, Unavailable
 from .facts import BackendFacts, Environment
 from .host import Host, read
+from .identity import Hashed
 from .images import image_url
 from .models import Catalog, LoadedModel, ModelManager
 from .models.loading import OnProgress
@@ -33,6 +34,7 @@ from .types import (
     ToolResultPart,
     Usage,
 )
+from .version import __version__
 
 if TYPE_CHECKING:
     from .grammars.held import HeldFormat
@@ -282,6 +284,14 @@ class LocalBackend(Backend):
         return BackendFacts(
             leaves_device=False, needs_network=False, queue_length=self._chats.count, cost_usd=0.0, **known
         )
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the choice of model, engine and device, and the cards that were added to the catalog.
+
+        Which model is loaded is one of the `facts`. The same model on another device, or in another version of this
+        package, may word an answer otherwise.
+        """
+        return [self.name, self.model, self.engine, self.device, self.models.catalog.added, __version__]
 
     def environment(self) -> Environment:
         """Say how things are around the device, as its page told it last."""

@@ -28,6 +28,7 @@ from .channel import PROTOCOL_VERSION, ChannelHost
 from .device import AdapterInfo, DeviceFacts, WasmFacts, WebGPUFacts
 from .errors import BrowserLLMError, Cancelled, ModelNotLoaded, ProtocolError, Unavailable, to_wire
 from .facts import BackendFacts, Environment
+from .identity import Hashed
 from .request import Prompt, build_request
 from .script import CLOSE, DEAF, HANG, Clock, Cue, Wait
 from .scripted_files import OPS, PageSide, ScriptedFile, ScriptedFiles
@@ -107,7 +108,12 @@ class ScriptedBackend(Backend):
         self.stopped: list[ChatRequest] = []
         self.closed = False
         self._finish_reason: FinishReason | None = finish_reason
+        self._identity = repr(answers)
         self._script = _Script(answers, self.clock)
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the name, the model and the whole script."""
+        return [self.name, self.model, self._finish_reason, self._identity]
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Play the next answer."""

@@ -119,7 +119,7 @@ async def test_values_stay_and_come_back() -> None:
         ],
         leaves_device=True,
     )
-    stream = bl.Redaction(inner).stream(
+    stream = bl.Redaction(inner, restore_tools=["send"]).stream(
         [
             {"role": "system", "content": "You serve ada@example.org."},
             {"role": "user", "content": [bl.TextPart("ada@example.org or bob@example.org, +4915123456789?")]},
@@ -223,7 +223,7 @@ async def test_tool_calls_stay_json_whatever_the_value_holds(placeholder: str) -
     """Line ends and quotes are escaped; placeholders are found in either way of writing them."""
     key = KEY.replace("MIIEow", 'MII"Eow\\')
     inner = ScriptedBackend([[bl.ToolCallPart("1", "use", '{"key": "' + placeholder + '"}')]], leaves_device=True)
-    response = await bl.Redaction(inner).complete(f"use {key}")
+    response = await bl.Redaction(inner, restore_tools=["use"]).complete(f"use {key}")
     assert json.loads(response.message.tool_calls[0].arguments) == {"key": key}
 
 
@@ -246,7 +246,8 @@ async def test_tool_calls_in_pieces_are_put_together_each_for_itself() -> None:
                 for index, text in enumerate(arguments):
                     yield bl.ToolCallDelta(sequence=0, index=index, arguments=text[position : position + 1])
 
-    response = await bl.Redaction(Interleaved(leaves_device=True)).complete("a@example.org b@example.org")
+    redaction = bl.Redaction(Interleaved(leaves_device=True), restore_tools=["use"])
+    response = await redaction.complete("a@example.org b@example.org")
     assert [json.loads(call.arguments) for call in response.message.tool_calls] == [
         {"a": "a@example.org"},
         {"b": "b@example.org <"},
@@ -266,7 +267,7 @@ async def test_arguments_that_are_nested_too_deep_are_redacted_as_text(depth: in
 
 async def test_text_with_logprobs_is_restored_too() -> None:
     """The text is held back as long as need be, the logprobs come at once; they keep the placeholders."""
-    pieces = [bl.TextDelta(sequence=0, text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", "!")]
+    pieces = [bl.TextDelta(sequence=0, text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", ", ")]
 
     class WithLogprobs(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
@@ -277,10 +278,10 @@ async def test_text_with_logprobs_is_restored_too() -> None:
     chunks = [chunk async for chunk in stream if isinstance(chunk, bl.TextDelta)]
     assert [(chunk.text, len(chunk.logprobs or [])) for chunk in chunks] == [
         ("to ", 1),
-        ("ada@example.org", 1),
-        ("!", 1),
+        ("", 1),
+        ("ada@example.org, ", 1),
     ]
-    assert [entry["token"] for entry in stream.response.logprobs] == ["to <EM", "AIL_1>", "!"]
+    assert [entry["token"] for entry in stream.response.logprobs] == ["to <EM", "AIL_1>", ", "]
 
 
 async def test_what_was_held_back_is_delivered_when_the_answer_breaks_off() -> None:

@@ -18,7 +18,7 @@ PACKAGE = Path(browserllm.__file__).parent
 LAYERS: list[set[str]] = [
     {"clock", "errors", "facts", "nesting", "types", "device", "version"},
     {"threads", "accumulated"},
-    {"request", "grammars", "images", "host", "http", "schemas", "script", "store", "tokens"},
+    {"identity", "request", "grammars", "images", "host", "http", "schemas", "script", "store", "tokens"},
     {"stream", "channel", "store_host", "store_sqlite", "toolcalls"},
     {"privacy"},
     {"backend", "scripted_files"},

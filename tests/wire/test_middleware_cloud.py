@@ -107,6 +107,42 @@ async def test_a_kept_answer_is_there_for_the_next_program(tmp_path: Path) -> No
         assert len(server.asked("x")) == 1
 
 
+async def test_one_file_keeps_the_answers_of_two_servers_apart(tmp_path: Path) -> None:
+    """Of the same name and model, also behind a router; and two keys of one server."""
+    said = {name: stream(events(*text_chunks(f"I am {name}"), "[DONE]")) for name in ("a", "b")}
+    store = bl.SQLiteStore(tmp_path / "answers.db")
+    with VendorServer(said) as server:
+        for _ in range(2):
+            for name in said:
+                for backend in (cloud(server, name), bl.Router([cloud(server, name)])):
+                    async with bl.ResponseCache(backend, store=store) as llm:
+                        response = await llm.complete("hi", temperature=0)
+                    assert response.text == f"I am {name}"
+        assert [len(server.asked(name)) for name in said] == [2, 2]
+        other = bl.OpenAI(MODEL, base_url=f"{server.url}/a", api_key=KEY + "9")
+        async with bl.ResponseCache(other, store=store) as llm:
+            assert (await llm.complete("hi", temperature=0)).route == []
+    await store.close()
+
+
+async def test_nothing_private_and_no_key_is_in_the_file(tmp_path: Path) -> None:
+    """A server on this machine may be asked in private; its answer is not written down, unless that is said."""
+    said = stream(events(*text_chunks("a private", " answer"), "[DONE]"))
+    found: list[bool] = []
+    with VendorServer({"x": said}) as server:
+        for keep in (False, True):
+            store = bl.SQLiteStore(tmp_path / f"{keep}.db")
+            here = cloud(server, "x", leaves_device=False)
+            async with bl.ResponseCache(here, store=store, keep_private=keep) as llm:
+                await llm.complete("a private prompt", temperature=0, private=True)
+                await llm.complete("another prompt", temperature=0)
+            await store.close()
+            written = b"".join(file.read_bytes() for file in tmp_path.glob(f"{keep}.db*"))
+            assert KEY.encode() not in written and b" prompt" not in written
+            found.append(written.count(b"a private") > 1)
+    assert found == [False, True]
+
+
 async def test_no_value_is_in_the_bytes_that_go_out() -> None:
     """Not in the body, not in the headers; the answer has it."""
     said = stream(events(*text_chunks("I wrote to <EMA", "IL_1>."), "[DONE]"))

@@ -63,7 +63,7 @@ def cut(text: str, places: list[int]) -> list[str]:
 
 
 def restored(placeholders: Placeholders, pieces: list[str], *, in_json: bool = False) -> str:
-    restorer = placeholders.restorer(in_json=in_json)
+    restorer = placeholders.restorer(in_json=in_json, urls=True)
     return "".join([*(restorer.feed(piece) for piece in pieces), restorer.end()])
 
 
@@ -106,7 +106,7 @@ def test_json_is_restored_wherever_it_is_cut(value: Any, ascii_only: bool, escap
     """The arguments of a tool call, with either way of escaping, are the same JSON afterwards."""
     text = json.dumps(value, ensure_ascii=ascii_only)
     placeholders = Placeholders([falcons, *DETECTORS])
-    placeholders.reserve_json(text)
+    placeholders.reserve(text)
     hidden = placeholders.redact_json(text)
     if escaped:
         hidden = hidden.replace("<", "\\u003c").replace(">", "\\u003e")
@@ -125,7 +125,7 @@ def test_no_value_goes_out_and_the_answer_reads_as_if_it_had(said: list[str], pl
                 yield piece
 
     inner = Echo(leaves_device=True)
-    redaction = bl.Redaction(inner, detectors=[falcons, *DETECTORS])
+    redaction = bl.Redaction(inner, detectors=[falcons, *DETECTORS], restore_urls=True)
     response = asyncio.run(redaction.complete([bl.Message("user", text) for text in said]))
     assert response.text == "|".join(said)
     sent = [message.text for message in inner.requests[0].messages]

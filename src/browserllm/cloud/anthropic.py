@@ -18,6 +18,7 @@ import msgspec
 from ..backend import unsupported
 from ..errors import InvalidRequest
 from ..http.client import Secret
+from ..identity import Hashed
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Draft
@@ -75,6 +76,10 @@ class Anthropic(CloudBackend):
         parameters=frozenset({"max_tokens", "stop", "response_format", "tools", "tool_choice", "metadata"}),
     )
     default_prices = ANTHROPIC
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return who is asked, as whom, and what is added; the user, too, whom a request may name."""
+        return [super().identity(request, hashed), request.metadata.get("user_id")]
 
     def chat_url(self, model: str) -> str:
         """Return where chats are sent."""

@@ -21,6 +21,7 @@ from ..facts import BackendFacts
 from ..http.address import host_of, is_loopback
 from ..http.client import HttpClient, HttpRequest, HttpResponse, Timeouts, open_client
 from ..http.secrets import Mask, Secret, hidden_fields, hidden_headers, hidden_key, hidden_url, secrets_in
+from ..identity import Hashed, own_identity
 from ..privacy import refused
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
@@ -116,6 +117,7 @@ class CloudBackend(Backend, ABC):
         self._given_key = None if given.key is None else checked_key(given.key, "api_key")
         self._mask: tuple[list[Secret], Mask] | None = None
         self._client = client
+        self._own_client = client is not None
         self._prices = prices
         self._models: list[ModelInfo] | None = None
         self._models_at_s = 0.0
@@ -252,6 +254,24 @@ class CloudBackend(Backend, ABC):
             cost_usd=self._estimate(request),
             context_window=self._context_window(model),
         )
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return who is asked, as whom, and what is added to each request.
+
+        What only times, measures or permits is no part of it.
+        """
+        key = self._key()
+        return {
+            "vendor": self.vendor,
+            "name": self.name,
+            "base_url": self.base_url,
+            "model": self.model,
+            "key": None if key is None else hashed(key),
+            "headers": {name: hashed(value) for name, value in self._headers.items()},
+            "extra_body": self.extra_body,
+            # A client of the caller's own may send something else, or elsewhere.
+            "client": own_identity(self._client) if self._own_client else None,
+        }
 
     async def close(self) -> None:
         """Close the connections."""

@@ -77,6 +77,8 @@ class Gemini(CloudBackend):
         ),
     )
 
+    identity = CloudBackend.identity
+
     def chat_url(self, model: str) -> str:
         """Return where chats are sent; a model that names its collection (``tunedModels/...``) is left in it."""
         path = model if "/" in model else f"models/{model}"

@@ -17,6 +17,7 @@ import msgspec
 from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError
 from ..http.client import Secret
+from ..identity import Hashed
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Draft
@@ -82,6 +83,10 @@ class Ollama(CloudBackend):
         super().__init__(model, **options)
         self.num_ctx = num_ctx
         self._passed_on: set[str] = set()
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return who is asked, as whom, and what is added; the context window, too."""
+        return [super().identity(request, hashed), self.num_ctx]
 
     def keeps_on_device(self, model: str) -> bool:
         """Say whether a request for this model stays here; models of Ollama's cloud do not."""

@@ -87,6 +87,8 @@ class OpenAI(CloudBackend):
         )
         super().__init__(model, **options)
 
+    identity = CloudBackend.identity
+
     # What is sent
 
     def chat_url(self, model: str) -> str:

@@ -100,6 +100,11 @@ class Catalog:
     def __contains__(self, name: object) -> bool:
         return name == POCKET.id or name in self._added or name in built_in()
 
+    @property
+    def added(self) -> list[ModelCard]:
+        """The models that a program added."""
+        return list(self._added.values())
+
     def add(self, card: ModelCard) -> None:
         """Add a model; raises `InvalidRequest` when its id is taken, or it is no card that an engine could run."""
         if card.id in self:

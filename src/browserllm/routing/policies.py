@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, cast
 
 from ..errors import InvalidRequest
+from ..identity import Hashed, identity_of
 from ..types import ChatRequest
 from .candidate import Candidate, Choice
 
@@ -29,6 +30,10 @@ class Policy(ABC):
     @abstractmethod
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """Return choices, the best first; a candidate that is left out is not asked."""
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return, as JSON, all by which it ranks: its attributes. It counts where the policy's own class says it."""
+        return dict(vars(self))
 
     def check(self, request: ChatRequest | None, names: Collection[str]) -> None:  # noqa: B027 (most name nobody)
         """Raise `InvalidRequest` when this policy, or the request, names a backend that is not among ``names``."""
@@ -69,6 +74,8 @@ class LocalFirst(Policy):
     for is got ready while the cloud answers. The device comes second, too, with more than ``max_queue`` requests before
     this one, and on a battery under ``min_battery`` (0..1) that is not being charged.
     """
+
+    identity = Policy.identity
 
     def __init__(
         self,
@@ -152,6 +159,8 @@ class LocalFirst(Policy):
 class CloudFirst(Policy):
     """In the cloud whenever possible, on the device when it is not."""
 
+    identity = Policy.identity
+
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""
         return in_order(
@@ -166,6 +175,8 @@ class CloudFirst(Policy):
 
 class LocalOnly(LocalFirst):
     """On the device or not at all: like `LocalFirst`, but any amount is fetched, and any line waited in."""
+
+    identity = Policy.identity
 
     def __init__(
         self, *, max_fetch_bytes: int | None = None, max_queue: int | None = None, min_battery: float = 0.0
@@ -195,6 +206,10 @@ class Explicit(Policy):
         """Ask ``names`` in their order."""
         self.names = names
         self.key = key
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the names that count for this request."""
+        return [self.names, self.key, request.metadata.get(self.key)]
 
     def check(self, request: ChatRequest | None, names: Collection[str]) -> None:
         """Every name must be one of the router's."""
@@ -237,6 +252,8 @@ class Explicit(Policy):
 class RoundRobin(Policy):
     """Each in turn: first who was asked longest ago."""
 
+    identity = Policy.identity
+
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""
         return in_order(
@@ -255,6 +272,8 @@ class RoundRobin(Policy):
 class LeastLatency(Policy):
     """Who was the fastest to begin an answer of late; who is not measured (any more) comes first, to be measured."""
 
+    identity = Policy.identity
+
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""
         ranked: list[tuple[Key, Choice]] = []
@@ -269,6 +288,8 @@ class LeastLatency(Policy):
 
 class LeastCost(Policy):
     """Who is estimated to cost least; what nobody knows comes last."""
+
+    identity = Policy.identity
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""
@@ -291,6 +312,10 @@ class ByCapability(Policy):
     def __init__(self, then: Policy | None = None) -> None:
         """Order equals by ``then``, by default `LocalFirst`."""
         self.then = then or LocalFirst()
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return that of ``then``."""
+        return identity_of(self.then, request, hashed)
 
     def check(self, request: ChatRequest | None, names: Collection[str]) -> None:
         """Ask ``then``."""

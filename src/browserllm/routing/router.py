@@ -15,6 +15,7 @@ from ..backend import Backend
 from ..clock import AnyClock, SystemClock
 from ..errors import AllBackendsFailed, InvalidRequest
 from ..facts import BackendFacts, Environment
+from ..identity import Hashed, identity_of
 from ..privacy import asks_others
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
@@ -107,7 +108,8 @@ class Router(Backend):
             for name, backend in zip(names, backends, strict=True)
         }
         self._order = list(self._members.values())
-        self._translator = Translator(translations or {}, names)
+        self._translations = {model: dict(targets) for model, targets in (translations or {}).items()}
+        self._translator = Translator(self._translations, names)
         self._parallel = parallel
         self._hedge_after_s = hedge_after_s
         self._warming = Warming() if warm_up else None
@@ -262,6 +264,15 @@ class Router(Backend):
     def may_leave(self) -> bool:
         """Say no: a private request is given to none of the backends that may leave the device."""
         return False
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the backends with their identities, in their order, and how one of them is chosen."""
+        return {
+            "backends": [[name, identity_of(backend, request, hashed)] for name, backend in self.backends.items()],
+            "policy": identity_of(self.policy, request, hashed),
+            "translations": self._translations,
+            "fallback": [self.fallback, self._parallel, self._hedge_after_s, self.on_interrupted],
+        }
 
     def environment(self) -> Environment | None:
         """Say what ``environment`` says, else the first backend that knows."""

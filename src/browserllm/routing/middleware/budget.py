@@ -63,6 +63,8 @@ class Budget(Middleware):
     lives.
     """
 
+    identity = Middleware.identity
+
     def __init__(
         self,
         backend: Backend,

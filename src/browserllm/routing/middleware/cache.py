@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from ...backend import Backend, Middleware
-from ...errors import BrowserLLMError
+from ...errors import BrowserLLMError, InvalidRequest
+from ...identity import identity_of
+from ...nesting import decode_json
 from ...store import KeyValueStore, MemoryStore
 from ...stream import Delta, Draft
 from ...types import (
@@ -28,10 +32,16 @@ from ..checks import check, check_above_0
 
 Piece = str | TextDelta | ReasoningDelta | ToolCallDelta
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: entries of another format are not found, and go as they get old."""
 
+NOT_IN_THE_KEY = frozenset({"metadata", "deadline_s", "private"})
+"""The fields of a request that shape no answer; what of ``metadata`` does is part of a backend's identity."""
+
+SALT_BYTES = 32
+
 MODES = ("use", "refresh", "skip")
+WHOLE = ("stop", "length", "tool_calls")
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +61,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 class _About(msgspec.Struct, frozen=True, kw_only=True):
     """An entry's size in bytes, and when it was made and last used, in seconds since 1970."""
 
-    size_bytes: int
+    size_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     made_s: float
     used_s: float
 
@@ -59,15 +69,21 @@ class _About(msgspec.Struct, frozen=True, kw_only=True):
 class ResponseCache(Middleware):
     """Answers a request that was answered before from a store; the route says so, and it costs nothing.
 
-    Two requests are the same when everything that makes an answer is: messages, model, options and tools, but not
-    ``metadata``, ``deadline_s`` and ``private``. Only a request whose answer is meant to be the same each time is
-    looked up and kept: ``temperature=0`` or a ``seed``. ``metadata={"cache": "use"}`` says so of any other,
-    ``"refresh"`` asks anew and keeps the new answer, ``"skip"`` does neither. Only whole answers are kept: no
-    cancelled, failed or filtered one. A private request is kept like any other, for every store stays on the device.
+    Two requests are the same when everything that makes an answer is: every field but those `NOT_IN_THE_KEY`, and the
+    backend's identity (see `Backend.identity`): its address, model, key, headers, and what it adds to each request. A
+    backend of your own that states no identity shares answers with no other, and with none after a restart.
+
+    Only a request whose answer is meant to be the same each time is looked up and kept: ``temperature=0`` or a
+    ``seed``. ``metadata={"cache": "use"}`` says so of any other, ``"refresh"`` asks anew and keeps the new answer,
+    ``"skip"`` does neither. Only whole answers are kept: no cancelled, failed or filtered one. The answer to a private
+    request is kept in memory alone (a `MemoryStore`), unless ``keep_private`` says otherwise: other stores write it
+    down as it is. Of the request a store gets no more than a hash, keyed with a random salt that is kept there.
 
     Answers come back in the pieces in which they once came. Two that are asked at the same moment are asked
     twice: to share one would let the one caller's stop or failure end the other one's answer.
     """
+
+    identity = Middleware.identity
 
     def __init__(
         self,
@@ -77,12 +93,14 @@ class ResponseCache(Middleware):
         max_age_s: float | None = None,
         max_entries: int = 1000,
         max_bytes: int = 16 * 1024 * 1024,
+        keep_private: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Keep answers in ``store``, by default in memory, for ``max_age_s`` seconds (``None``: for good).
 
         Of more than ``max_entries`` or ``max_bytes``, those go that were not used for the longest time. The store stays
-        the caller's to close. ``now`` is the time of day in seconds since 1970. Raises `InvalidRequest` for a limit
+        the caller's to close. ``keep_private=True`` keeps the answers of private requests in any store, as plain as
+        others. ``now`` is the time of day in seconds since 1970. Raises `InvalidRequest` for a limit
         that is not above 0.
         """
         super().__init__(backend)
@@ -90,8 +108,11 @@ class ResponseCache(Middleware):
         self.max_age_s = max_age_s
         self.max_entries = max_entries
         self.max_bytes = max_bytes
-        self._store = store or MemoryStore()
+        self.keep_private = keep_private
+        self._store = MemoryStore() if store is None else store
         self._now = now
+        self._salt = b""
+        self._salt_kept = False
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer from the store, or ask and keep the answer."""
@@ -99,36 +120,70 @@ class ResponseCache(Middleware):
         check('metadata["cache"]', mode, mode is None or mode in MODES, f"one of {', '.join(MODES)}")
         if mode is None:
             mode = "use" if request.temperature == 0 or request.seed is not None else "skip"
-        key = "" if mode == "skip" else await self._key(request)
+        if mode == "skip":
+            async with aclosing(self.backend.generate(request, draft)) as deltas:
+                async for delta in deltas:
+                    yield delta
+            return
+        try:
+            await self._read_salt()
+        except BrowserLLMError as error:
+            draft.warn("cache", f"the cache could not be read: {error}")
+        salt = self._salt
+        key = await self._key(request, salt)
         entry = await self._find(key, draft) if mode == "use" else None
         if entry is not None:
             for piece in self._replay(entry, draft):
                 yield piece
             return
+        # A store of another kind, one that only adds to a MemoryStore too, may write to a disk.
+        keep = not request.private or self.keep_private or type(self._store) is MemoryStore
         pieces: list[Piece] = []
         warned = len(draft.warnings)
         async with aclosing(self.backend.generate(request, draft)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, ChatRestart):
                     pieces.clear()
-                elif key:
+                elif keep:
                     pieces.append(delta)
                 yield delta
-        if key and not draft.stopped and draft.finish_reason in {"stop", "length", "tool_calls"}:
-            await self._keep(key, pieces, draft, draft.warnings[warned:])
+        if keep and not draft.stopped and draft.finish_reason in WHOLE:
+            await self._keep(key, salt, pieces, draft, draft.warnings[warned:])
 
     async def clear(self) -> None:
         """Forget every answer."""
+        self._salt, self._salt_kept = b"", False
         await self._store.clear("cache/")
 
-    async def _key(self, request: ChatRequest) -> str:
-        """A name for everything that makes the answer, the backend and the model that it would take included."""
-        import hashlib
+    async def _key(self, request: ChatRequest, salt: bytes) -> str:
+        """A name for everything that makes the answer, which says nothing to those who do not know it all."""
 
-        facts = await self.backend.facts(request) if request.model is None else None
-        same = replace(request, metadata={}, deadline_s=None, private=False)
-        whole = (FORMAT, self.backend.name, None if facts is None else facts.model, same)
-        return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()
+        def hashed(secret: str) -> str:
+            return _hash(salt, b"secret/" + secret.encode("utf-8", "surrogatepass"))
+
+        known = await self.backend.facts(request) if request.model is None else None
+        identity = identity_of(self.backend, request, hashed)
+        # Of the struct's own list, so that no new field is forgotten.
+        fields = {name: getattr(request, name) for name in request.__struct_fields__ if name not in NOT_IN_THE_KEY}
+        whole = (FORMAT, identity, None if known is None else known.model, fields)
+        try:
+            # Numbers as names (of logit_bias) can only be put in order as texts.
+            plain = msgspec.to_builtins(whole, str_keys=True)
+            return _hash(salt, msgspec.json.encode(plain, order="deterministic"))
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(
+                f"the identity of {self.backend.name!r} cannot be written as JSON ({error}); "
+                "identity() may return texts, numbers, lists and dicts"
+            ) from error
+
+    async def _read_salt(self) -> None:
+        """Take the store's salt; a store without one gets ours with the first answer that is kept."""
+        if self._salt_kept:
+            return
+        self._salt = self._salt or os.urandom(SALT_BYTES)
+        salt = await self._store.get("cache/salt")
+        if salt is not None and len(salt) == SALT_BYTES:
+            self._salt, self._salt_kept = salt, True
 
     async def _find(self, key: str, draft: Draft) -> _Entry | None:
         """The answer, if it is there, whole, and not too old. A store that fails is a warning: asking anew is safe."""
@@ -137,14 +192,16 @@ class ResponseCache(Middleware):
             if raw is None or answer is None:
                 return None
             now = self._now()
-            try:
-                about = msgspec.json.decode(raw, type=_About)
-                entry = msgspec.json.decode(answer, type=_Entry)
-            except msgspec.DecodeError:
-                about = entry = None
+            about, entry = _read(raw, _About), _read(answer, _Entry)
             # What was made in the future was made by a clock that went wrong: nobody knows how old it is.
             age_s = 0.0 if about is None else now - about.made_s
-            if about is None or entry is None or age_s < 0 or (self.max_age_s is not None and age_s >= self.max_age_s):
+            if (
+                about is None
+                or entry is None
+                or about.size_bytes != len(answer)
+                or entry.finish_reason not in WHOLE
+                or not (age_s >= 0 and (self.max_age_s is None or age_s < self.max_age_s))
+            ):
                 await self._forget(key)
                 return None
             await self._store.put(f"cache/about/{key}", msgspec.json.encode(replace(about, used_s=now)))
@@ -165,6 +222,7 @@ class ResponseCache(Middleware):
     async def _keep(
         self,
         key: str,
+        salt: bytes,
         pieces: list[Piece],
         draft: Draft,
         warnings: list[ChatWarning],
@@ -186,6 +244,12 @@ class ResponseCache(Middleware):
         now = self._now()
         about = _About(size_bytes=len(answer), made_s=now, used_s=now)
         try:
+            await self._read_salt()
+            if not self._salt_kept:
+                await self._store.put("cache/salt", self._salt)
+                await self._read_salt()
+            if self._salt != salt:
+                return  # the store's salt came from another program meanwhile, and this key is one of ours alone
             await self._make_room(key, len(answer))
             # In this order: what breaks off in between leaves a word about nothing, which is counted and goes in time.
             await self._store.put(f"cache/about/{key}", msgspec.json.encode(about))
@@ -195,17 +259,18 @@ class ResponseCache(Middleware):
 
     async def _make_room(self, key: str, size_bytes: int) -> None:
         """Forget what was not used for the longest time, until one more fits. What is there is what the store says."""
+        now = self._now()
         others: list[tuple[float, int, str]] = []
         for name, raw in await self._store.items("cache/about/"):
             other = name.removeprefix("cache/about/")
             if other == key:
                 continue
-            try:
-                about = msgspec.json.decode(raw, type=_About)
-            except msgspec.DecodeError:
+            about = _read(raw, _About)
+            if about is None:
                 await self._forget(other)
                 continue
-            others.append((about.used_s, about.size_bytes, other))
+            # Used in the future is what a wrong clock wrote: it counts as used now, and not for ever.
+            others.append((min(about.used_s, now), about.size_bytes, other))
         others.sort(reverse=True)
         total_bytes = size_bytes + sum(size for _, size, _ in others)
         while others and (len(others) >= self.max_entries or total_bytes > self.max_bytes):
@@ -216,3 +281,21 @@ class ResponseCache(Middleware):
     async def _forget(self, key: str) -> None:
         await self._store.delete(f"cache/answer/{key}")
         await self._store.delete(f"cache/about/{key}")
+
+
+Struct = TypeVar("Struct", _Entry, _About)
+
+
+def _read(raw: bytes, kind: type[Struct]) -> Struct | None:
+    """What was kept, or nothing where that is damaged."""
+    try:
+        return decode_json(raw, kind)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _hash(salt: bytes, text: bytes) -> str:
+    import hashlib
+    import hmac
+
+    return hmac.new(salt, text, hashlib.sha256).hexdigest()

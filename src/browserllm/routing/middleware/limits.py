@@ -28,6 +28,8 @@ class TimeLimits(Middleware):
     ``deadline_s``, which ends the answer as it is, without an error.
     """
 
+    identity = Middleware.identity
+
     def __init__(
         self,
         backend: Backend,

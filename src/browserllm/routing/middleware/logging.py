@@ -25,6 +25,8 @@ class Logging(Middleware):
     private request they never are: nobody here knows where the handlers of a logger send its records.
     """
 
+    identity = Middleware.identity
+
     def __init__(
         self,
         backend: Backend,

@@ -1,4 +1,4 @@
-"""Placeholders: values out of texts, and back into an answer that comes in pieces."""
+"""Placeholders: values out of texts; `restoring` puts them back."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any, cast
 from ...errors import InvalidRequest
 from ...nesting import decode_json
 from .detectors import Detector, Span
+from .restoring import PLACEHOLDER, Restorer, Table
 
 _KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
-_PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}>")
-# Some servers write < and > like this in JSON.
-_ESCAPED = (("<", ">"), ("\\u003c", "\\u003e"), ("\\u003C", "\\u003E"))
+_LESS, _GREATER = re.compile(r"\\u003[cC]"), re.compile(r"\\u003[eE]")
 
 
 class Placeholders:
     """The values of one request and what stands for them: the same value is the same placeholder everywhere.
 
     They are numbered as they appear, so that a conversation that goes on keeps its numbers. What looks like a
-    placeholder in the texts already is nobody's: its number is passed over, and it is left as it is.
+    placeholder in the texts already is nobody's: its number is passed over, and it is left as it is. The one exception
+    is what a model wrote that had been shown this placeholder by then: a link, say, in which it was not restored.
 
     Redact everything once to find the values, `spread` them, and redact everything again: a value that was found in
     one place is then replaced in every other, also where no detector would have found it.
@@ -35,18 +35,16 @@ class Placeholders:
         self._by_value: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         self._known: re.Pattern[str] | None = None
+        self._tables: dict[bool, Table] = {}
         self.values: dict[str, str] = {}
 
     def reserve(self, text: str) -> None:
         """Pass over what looks like a placeholder in ``text``; every text comes here before the first is redacted."""
-        self._taken.update(_PLACEHOLDER.findall(text))
+        self._taken |= literals(text)
 
-    def reserve_json(self, text: str) -> None:
-        """The same for JSON, where a placeholder may be written with escapes."""
-        self.reserve(text)
-        if "\\" in text:
-            with suppress(ValueError, RecursionError):
-                self.reserve(json.dumps(_loads(text), ensure_ascii=False))
+    def reserve_unknown(self, text: str) -> None:
+        """Pass over what a model wrote, but for placeholders that it had been shown when this text's turn has come."""
+        self._taken |= literals(text) - self.values.keys()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,16 +106,15 @@ class Placeholders:
         pattern = _any_of(list(self._by_value)[:known])
         return text if pattern is None else pattern.sub(lambda match: self._by_value[match.group()], text)
 
-    def restorer(self, *, in_json: bool = False) -> Restorer:
-        """Make what puts the values back into a text; ``in_json`` writes them as a part of a JSON text."""
-        table: dict[str, str] = {}
-        for placeholder, value in self.values.items():
-            if not in_json:
-                table[placeholder] = value
-                continue
-            written = json.dumps(value, ensure_ascii=False)[1:-1]
-            table.update((f"{left}{placeholder[1:-1]}{right}", written) for left, right in _ESCAPED)
-        return Restorer(table)
+    def restorer(self, *, in_json: bool = False, urls: bool = False) -> Restorer:
+        """Make what puts the values back into a text, within ``urls`` too; ``in_json`` says that it is JSON.
+
+        All values must have been found by then.
+        """
+        table = self._tables.get(in_json)
+        if table is None:
+            table = self._tables[in_json] = Table(self.values, in_json=in_json)
+        return Restorer(table, urls=urls)
 
     def _placeholder(self, value: str, kind: str) -> str:
         known = self._by_value.get(value)
@@ -128,43 +125,20 @@ class Placeholders:
             placeholder = f"<{kind}_{number}>"
             if placeholder not in self._taken:
                 break
+        self._tables.clear()
         self._by_value[value] = placeholder
         self.values[placeholder] = value
         return placeholder
 
 
-class Restorer:
-    """Puts values back into a text that comes in pieces: what may be the start of a placeholder is held back."""
-
-    def __init__(self, table: dict[str, str]) -> None:
-        """Replace each key of ``table`` by its value."""
-        self._table = table
-        self._held = ""
-        self._starts = {key[:length] for key in table for length in range(1, len(key))}
-        self._longest = max((len(key) for key in table), default=0)
-        self._pattern = _any_of(table)
-
-    def feed(self, piece: str) -> str:
-        """Return what can be said for sure after one more piece."""
-        if self._pattern is None:
-            return piece
-        text = self._held + piece
-        # Looked at before anything is replaced: values are never looked into.
-        end = len(text)
-        for length in range(min(self._longest - 1, len(text)), 0, -1):
-            if text[-length:] in self._starts:
-                end -= length
-                break
-        self._held = text[end:]
-        return self._pattern.sub(self._value, text[:end])
-
-    def end(self) -> str:
-        """Return what was held back, now that nothing more comes."""
-        held, self._held = self._held, ""
-        return held
-
-    def _value(self, match: re.Match[str]) -> str:
-        return self._table[match.group()]
+def literals(text: str) -> set[str]:
+    """Return what looks like a placeholder in a text, or does once JSON's escapes in it are read."""
+    found = set(PLACEHOLDER.findall(text))
+    if "\\" in text:
+        found |= set(PLACEHOLDER.findall(_GREATER.sub(">", _LESS.sub("<", text))))
+        with suppress(ValueError, RecursionError):
+            found |= set(PLACEHOLDER.findall(json.dumps(_loads(text), ensure_ascii=False)))
+    return found
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:

@@ -38,6 +38,8 @@ class Retry(Middleware):
     stop, the deadline and a cancelled task end the wait at once.
     """
 
+    identity = Middleware.identity
+
     def __init__(
         self,
         backend: Backend,

@@ -60,6 +60,8 @@ class Telemetry(Middleware):
     backend measured it) and ``browserllm.client.cost`` (US dollars, where known). `observe_models` adds more.
     """
 
+    identity = Middleware.identity
+
     def __init__(
         self,
         backend: Backend,

@@ -1,0 +1,211 @@
+"""Restorer: values back into a text that comes in pieces, but not into its links."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from .links import AHEAD, LinkWatch, begins_url
+
+PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}>")
+"""What a placeholder looks like, whoever wrote it."""
+
+_IN_JSON = re.compile(r"(?:<|\\u003[cC])[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}(?:>|\\u003[eE])")
+# Some servers write < and > like this in JSON.
+_ESCAPED = (("<", ">"), ("\\u003c", "\\u003e"), ("\\u003C", "\\u003E"))
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_PIECE = re.compile(r'"|\\u[0-9a-fA-F]{4}|\\[^u]|\\|[^"\\]+', re.DOTALL)
+_CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+
+
+class Table:
+    """What the placeholders of one request stand for, as a text or as JSON writes them; read by many `Restorer`s."""
+
+    def __init__(self, values: Mapping[str, str], *, in_json: bool = False) -> None:
+        """Map each way to write a placeholder to its value."""
+        self.in_json = in_json
+        self.pattern = _IN_JSON if in_json else PLACEHOLDER
+        self.values = {
+            f"{left}{placeholder[1:-1]}{right}": value
+            for placeholder, value in values.items()
+            for left, right in (_ESCAPED if in_json else _ESCAPED[:1])
+        }
+        self.starts = {key[:length] for key in self.values for length in range(1, len(key))}
+        self.longest = max((len(key) for key in self.values), default=0)
+
+    def written(self, placeholder: str) -> str:
+        """Return the value of a placeholder, as it is written in such a text."""
+        value = self.values[placeholder]
+        return json.dumps(value, ensure_ascii=False)[1:-1] if self.in_json else value
+
+    def cut_at(self, text: str, start: int) -> int:
+        """Return where in ``text``, from ``start`` on, something begins that may become a placeholder; else its end."""
+        for length in range(min(self.longest - 1, len(text) - start), 0, -1):
+            if text[-length:] in self.starts:
+                return len(text) - length
+        return len(text)
+
+
+class Restorer:
+    """Puts values back into a text that comes in pieces; whatever the pieces, the whole is the same.
+
+    A placeholder stays one within a link, a URL or a tag (see `links`), unless ``urls`` says otherwise; ``left`` counts
+    those. Held back is what may become a placeholder, and one behind which a URL may go on, with the few characters
+    that decide it. What it writes is read like what the model wrote: a value can be the beginning of a link, too.
+    """
+
+    def __init__(self, table: Table, *, urls: bool = False) -> None:
+        """Replace what is in ``table``."""
+        self._table = table
+        self._urls = urls
+        self._held = ""
+        self._watch = _JSONWatch() if table.in_json else _TextWatch()
+        self.left = 0
+
+    def feed(self, piece: str) -> str:
+        """Return what can be said for sure after one more piece."""
+        return self._advance(piece, final=False) if self._table.values else piece
+
+    def end(self) -> str:
+        """Return what was held back, now that nothing more comes; a text that goes on after all goes on from here."""
+        return self._advance("", final=True)
+
+    def _advance(self, piece: str, *, final: bool) -> str:
+        table, watch = self._table, self._watch
+        text = self._held + piece
+        out: list[str] = []
+        at = 0
+        for match in table.pattern.finditer(text):
+            placeholder, start = match.group(), match.start()
+            value = table.values.get(placeholder)
+            if value is None:
+                continue
+            self._pass(text[at:start], out)
+            at = start
+            if watch.after_backslash:
+                continue  # what looks like its first sign is the second half of an escape
+            stays = not self._urls and self._is_in_url(text, match.end(), final=final)
+            if stays is None:
+                self._held = text[at:]
+                return "".join(out)
+            if stays:
+                self.left += 1
+                watch.skip()
+                out.append(placeholder)
+            else:
+                watch.read_value(value)
+                out.append(table.written(placeholder))
+            at = match.end()
+        end = len(text) if final else table.cut_at(text, at)
+        self._pass(text[at:end], out)
+        self._held = text[end:]
+        return "".join(out)
+
+    def _pass(self, text: str, out: list[str]) -> None:
+        if text:
+            if self._table.in_json or not self._urls:
+                self._watch.read(text)
+            out.append(text)
+
+    def _is_in_url(self, text: str, end: int, *, final: bool) -> bool | None:
+        """Whether a placeholder that ends at ``end`` is a part of a URL; ``None`` where that is not known yet."""
+        if self._watch.inside:
+            return True
+        ahead, complete = self._ahead(text, end, final=final)
+        if self._watch.after_less_than:
+            # <VALUE> names nobody else; anything more would make it a tag or an address.
+            return ahead[:1] != ">" if ahead or complete else None
+        return begins_url(ahead, complete=complete)
+
+    def _ahead(self, text: str, at: int, *, final: bool) -> tuple[str, bool]:
+        """Return what would be read behind ``at``, and whether more of it would change nothing."""
+        table = self._table
+        read: list[str] = []
+        count = 0
+        while count < AHEAD:
+            if at == len(text):
+                return "".join(read), final
+            match = table.pattern.match(text, at)
+            value = None if match is None else table.values.get(match.group())
+            if match is not None and value is not None:
+                read.append(value[:AHEAD])
+                count += len(value)
+                at = match.end()
+                continue
+            if not final and len(text) - at < table.longest and text[at:] in table.starts:
+                return "".join(read), False
+            sign = text[at]
+            if table.in_json and sign == '"':
+                return "".join(read), True
+            if table.in_json and sign == "\\":
+                if not final and _CUT.match(text, at):
+                    return "".join(read), False
+                piece = _PIECE.match(text, at)
+                sign, at = ("\\", at + 1) if piece is None else (_unescaped(piece.group()), piece.end())
+            else:
+                at += 1
+            read.append(sign)
+            count += 1
+        return "".join(read), True
+
+
+class _TextWatch(LinkWatch):
+    """Watches a text that reads as it is written."""
+
+    after_backslash = False
+
+    def read_value(self, value: str) -> None:
+        self.read(value)
+
+
+class _JSONWatch:
+    """Watches each text in a JSON text by itself, as it reads without its escapes.
+
+    A text ends at every quote without a backslash, whether or not that opens or closes one: what stands around the JSON
+    may hold quotes, too, and nothing is to be gained by an odd one.
+    """
+
+    def __init__(self) -> None:
+        self._watch = LinkWatch(value=True)
+        self._escape: str = ""
+
+    @property
+    def inside(self) -> bool:
+        return self._watch.inside
+
+    @property
+    def after_less_than(self) -> bool:
+        return self._watch.after_less_than
+
+    @property
+    def after_backslash(self) -> bool:
+        """Whether what comes next belongs to an escape."""
+        return self._escape != ""
+
+    def read(self, text: str) -> None:
+        text = self._escape + text
+        cut = _CUT.search(text, max(0, len(text) - 5))
+        self._escape = ""
+        for match in _PIECE.finditer(text):
+            if cut is not None and match.start() == cut.start():
+                self._escape = text[match.start() :]
+                break
+            piece = match.group()
+            if piece == '"':
+                self._watch = LinkWatch(value=True)
+            else:
+                self._watch.read(_unescaped(piece) if piece[0] == "\\" else piece)
+
+    def read_value(self, value: str) -> None:
+        self._watch.read(value)
+
+    def skip(self) -> None:
+        self._watch.skip()
+
+
+def _unescaped(piece: str) -> str:
+    """What an escape of JSON means; what is none means itself."""
+    if len(piece) == 6 and piece[1] == "u":
+        return chr(int(piece[2:], 16))
+    return _ESCAPES.get(piece[1:], piece[1:]) or "\\"
