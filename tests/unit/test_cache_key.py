@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backend import Backend, Middleware
-from browserllm.cloud.base import CloudBackend, CloudOptions
+from browserllm.cloud.base import CloudBackend
+from browserllm.cloud.options import CloudOptions
 from browserllm.cloud.presets import PRESETS
 from browserllm.http.client import Timeouts
 from browserllm.identity import identity_of, own_identity
