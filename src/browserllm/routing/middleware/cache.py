@@ -176,14 +176,15 @@ class ResponseCache(Middleware):
                 "identity() may return texts, numbers, lists and dicts"
             ) from error
 
-    async def _read_salt(self) -> None:
-        """Take the store's salt; a store without one gets ours with the first answer that is kept."""
+    async def _read_salt(self) -> bytes | None:
+        """Take the store's salt, and return what was there; a store without one gets ours with the first answer."""
         if self._salt_kept:
-            return
+            return self._salt
         self._salt = self._salt or os.urandom(SALT_BYTES)
         salt = await self._store.get("cache/salt")
         if salt is not None and len(salt) == SALT_BYTES:
             self._salt, self._salt_kept = salt, True
+        return salt
 
     async def _find(self, key: str, draft: Draft) -> _Entry | None:
         """The answer, if it is there, whole, and not too old. A store that fails is a warning: asking anew is safe."""
@@ -244,9 +245,10 @@ class ResponseCache(Middleware):
         now = self._now()
         about = _About(size_bytes=len(answer), made_s=now, used_s=now)
         try:
-            await self._read_salt()
+            there = await self._read_salt()
             if not self._salt_kept:
-                await self._store.put("cache/salt", self._salt)
+                # Of two programs that begin at the same moment one gives the salt, and the other takes it.
+                await self._store.swap("cache/salt", there, self._salt)
                 await self._read_salt()
             if self._salt != salt:
                 return  # the store's salt came from another program meanwhile, and this key is one of ours alone
