@@ -48,6 +48,9 @@ class Content:
         """Noise of ``size`` bytes, the same for the same seed; in hexadecimal, so that it can be compressed."""
         return cls(_noise(seed)[:size]) if size <= PIECE_BYTES else cls(_noise(seed), size)
 
+    def __repr__(self) -> str:
+        return f"Content of {self.size} bytes"
+
     def read(self, start: int, stop: int) -> memoryview:
         """The bytes from ``start`` to ``stop``, at most `PIECE_BYTES` of them."""
         offset = start % self._period
