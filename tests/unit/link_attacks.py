@@ -45,6 +45,7 @@ ATTACKS: dict[str, str] = {
     "bare in another script": "https://例え.example/查询?k=值{}",
     "without a scheme": "evil.example/?k={}",
     "www": "www.evil.example/?k={}",
+    "www behind another word": "agowww.{}",
     "//host": "//evil.example/?k={}",
     "\\\\host": "\\\\evil.example\\share\\{}",
     "with a port": "evil.example:8080/{}",

@@ -26,7 +26,7 @@ _URL = re.compile(
     | [a-z0-9+.\-]{{2}}:[/\\]                        # https:/host, as browsers take it
     | (?:{_SCHEMES}):
     | (?<![a-z0-9])(?:{_SHORT_SCHEMES}):
-    | (?<![a-z0-9])www[0-9]{{0,3}}[{_DOT}]
+    | www[0-9]{{0,3}}[{_DOT}]
     | [\w-][{_DOT}]\w[\w-]{{0,63}}(?:[/?\#\\]|:[0-9])  # host.example/, without a scheme
     | {_ENCODED}
     | (?<![a-z])(?:href|src|srcset|srcdoc|action|formaction|poster|ping|cite|background|content|url)\s?=
