@@ -19,8 +19,9 @@ class Keys:
     Values must not change, or end, as long as their keys are asked for: a list is known again by its identity.
     """
 
-    def __init__(self, known: Keys | None = None) -> None:
-        """Start from ``known``, which gets no more values from then on."""
+    def __init__(self, known: Keys | None = None, *, ordered: bool = False) -> None:
+        """Start from ``known``, which gets no more values from then on; ``ordered``, the order of names counts."""
+        self._ordered = ordered
         self._known = known
         self._first: int = known._first + len(known._numbers) if known else 0
         self._numbers: dict[Key, int] = {}
@@ -47,7 +48,8 @@ class Keys:
         if isinstance(value, (list, tuple)):
             return tuple(map(self.of, cast("list[Any]", value)))
         if isinstance(value, dict):
-            return frozenset((name, self.of(inner)) for name, inner in cast("dict[str, Any]", value).items())
+            pairs = [(name, self.of(inner)) for name, inner in cast("dict[str, Any]", value).items()]
+            return ("in order", *pairs) if self._ordered else frozenset(pairs)
         return ("other", repr(value))
 
     def _number(self, inner: Key) -> int:
