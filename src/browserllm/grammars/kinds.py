@@ -40,8 +40,8 @@ def types_of(schema: dict[str, Any], path: str = "$") -> list[str]:
     """Return the types that a schema names; all of them where it names none."""
     given = schema.get("type", list(KINDS))
     names = cast("list[Any]", given if isinstance(given, list) else [given])
-    for name in names[: len(KINDS) + 1]:
-        if name not in KINDS or len(names) > len(KINDS):
+    for name in names[: len(KINDS)] if len(names) <= len(KINDS) else [names]:
+        if name not in KINDS:
             raise InvalidRequest(f"{path}.type={given!r} is not valid; use {', '.join(KINDS)}", parameter="schema")
     return cast("list[str]", names)
 
@@ -57,17 +57,19 @@ def kind_of(value: Any) -> str:
 
 def union(found: list[Schema], keys: Keys) -> Schema:
     """Return what fits one of several."""
-    parts: dict[Key, Schema] = {}
+    parts: list[Schema] = []
     for schema in found:
         inner: list[Schema] = schema["anyOf"] if isinstance(schema, dict) and "anyOf" in schema else [schema]
-        for part in inner:
-            if part is True:
-                return True
-            if part is not False:
-                parts.setdefault(keys.of(part), part)
-    if not parts:
-        return False
-    return next(iter(parts.values())) if len(parts) == 1 else {"anyOf": list(parts.values())}
+        parts += [part for part in inner if part is not False]
+    if any(part is True for part in parts):
+        return True
+    if len(parts) < 2:
+        return parts[0] if parts else False
+    different: dict[Key, Schema] = {}
+    for part in parts:
+        different.setdefault(keys.of(part), part)
+    parts = list(different.values())
+    return parts[0] if len(parts) == 1 else {"anyOf": parts}
 
 
 class Kinds:

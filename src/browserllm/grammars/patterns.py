@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from ..patterns.syntax import (
     LAST,
@@ -154,7 +155,7 @@ def written_size(node: Node) -> int:
     return 4 + sum(3 + written_size(part) for part in node.parts) if isinstance(node, Sequence | Choice) else 0
 
 
-def counted(ways: list[str], least: int, most: int | None, end: str, add: Add) -> str:
+def counted(ways: Iterable[str], least: int, most: int | None, end: str, add: Add) -> str:
     """Return a character, written in one of several ways, so many times, and an end.
 
     It is a rule for each number of characters that are there, because an engine looks at what a token does within one
@@ -182,7 +183,8 @@ def literal(text: str) -> str:
     return f'"{"".join(_escaped(char) for char in text)}"'
 
 
-def ways_of(ranges: Ranges) -> list[str]:
+@lru_cache(maxsize=256)
+def ways_of(ranges: Ranges) -> tuple[str, ...]:
     """Return the ways in which JSON writes a character of a set within a text, as EBNF."""
     beyond = bool(ranges) and ranges[-1][1] == LAST and ranges[-1][0] <= 0x80
     codes = {code for first, last in ranges for code in range(first, min(last, 0x7F) + 1)}
@@ -201,7 +203,7 @@ def ways_of(ranges: Ranges) -> list[str]:
             ways.append(f'"\\\\u00{high}" [{_class_of(sorted(ord(f"{code & 15:x}") for code in long))}]')
     if not beyond:
         ways += [literal(chr(code)) for first, last in ranges for code in range(max(first, 0x80), last + 1)]
-    return ways
+    return tuple(ways)
 
 
 def _class_of(codes: Iterable[int]) -> str:

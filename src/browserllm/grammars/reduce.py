@@ -347,6 +347,8 @@ class _Reducer:
 
     def _fewer(self, choices: list[_Choice]) -> list[_Choice]:
         """Return the choices that can be combined with each other, the smallest first taken."""
+        if len(choices) < 2:
+            return choices
         kept: set[int] = set()
         ways = 1
         for at in sorted(range(len(choices)), key=lambda at: (len(choices[at].parts), -at)):
@@ -376,6 +378,8 @@ class _Reducer:
 
     def _used(self, schema: Schema) -> dict[str, Schema]:
         """Return the definitions that are referred to."""
+        if not self._defs:
+            return {}
         found: dict[str, Schema] = {}
         seen: set[int] = set()
         waiting: list[Any] = [schema]

@@ -123,7 +123,7 @@ class References:
                 continue
             base = self._name(part, base)
             self._bases[id(part.schema)] = base
-            waiting.extend((inner, base) for inner in subschemas(part))
+            waiting += [(inner, base) for inner in subschemas(part)]
 
     def _name(self, part: Part, base: str) -> str:
         """Note the names of a schema; return the base of what lies within."""

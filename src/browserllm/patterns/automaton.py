@@ -45,13 +45,14 @@ class _Part:
 class _Set:
     """The positions that were reached, what stands before the next character, and what follows, as far as known."""
 
-    __slots__ = ("bits", "following", "start", "word")
+    __slots__ = ("bits", "end", "following", "start", "word")
 
     def __init__(self, bits: int, word: bool, start: bool) -> None:
         self.bits = bits
         self.word = word
         self.start = start
         self.following: dict[object, tuple[_Set, bool]] = {}
+        self.end: bool | None = None
 
 
 class Automaton:
@@ -77,6 +78,7 @@ class Automaton:
         self._anchored = bool(self._first) and not self._first & ~self._places["start"]
         self._masks: dict[str, int] = {}
         self._sets: dict[tuple[int, bool, bool], _Set] = {}
+        self._first_set: _Set | None = None
         self._kept = 0
         self._tables = [([first for first, _ in r], [last for _, last in r], m) for r, m in self._classes.items()]
         self._cost = 1 + (len(self._edges) + 2) * (1 + (self._count >> 12))
@@ -183,6 +185,7 @@ class Automaton:
             return any(self._found(text, work))
         work.spend(len(text) >> 1)
         current = self._begin()
+        anchored = self._anchored
         for char in text:
             try:
                 current, found = current.following[char]
@@ -190,9 +193,11 @@ class Automaton:
                 current, found = self._step(current, char, char, (), work)
             if found:
                 return True
-            if self._anchored and not current.bits:
+            if anchored and not current.bits:
                 return False
-        return self._ends(current, (), work)
+        if current.end is None:
+            current.end = self._ends(current, (), work)
+        return current.end
 
     def _found(self, text: str, work: Work) -> list[bool]:
         """Say of each place in a text whether the pattern ends there; backwards, whether it begins there."""
@@ -219,7 +224,10 @@ class Automaton:
         return [not here for here in found] if look.negated else found
 
     def _begin(self) -> _Set:
-        return self._set(0, word=False, start=True)
+        begin = self._first_set
+        if begin is None:
+            begin = self._first_set = self._set(0, word=False, start=True)
+        return begin
 
     def _set(self, bits: int, *, word: bool, start: bool) -> _Set:
         """Return the one set of these positions, as long as it is remembered."""
@@ -239,6 +247,7 @@ class Automaton:
         if self._kept > _MAX_KEPT:
             self._kept = size
             self._sets.clear()
+            self._first_set = None
 
     def _step(self, current: _Set, key: object, char: str, context: tuple[bool, ...], work: Work) -> tuple[_Set, bool]:
         """Return the set after a character, and whether the pattern ends before it."""

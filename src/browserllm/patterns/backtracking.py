@@ -112,7 +112,7 @@ class Backtracker:
     def _run(self, step: int, at: int, slots: Slots, text: str, work: Work) -> Slots | None:
         """Follow the instructions from one on to an end; return what was noted on the way, or ``None``."""
         waiting: list[tuple[int, int, Slots]] = [(step, at, slots)]
-        cost = 3 + (self._slots >> 4)
+        cost = 8 + (self._slots >> 4)
         while waiting:
             step, at, slots = waiting.pop()
             while True:

@@ -94,7 +94,7 @@ class Check:
     def finds(self, pattern: Pattern, text: str) -> bool:
         """Say whether a pattern is found in a text."""
         try:
-            self._work.spend(10)
+            self._work.left -= 10
             return pattern.search(text, self._work)
         except TooMuchWork:
             raise _TooMuch(f"It takes too long to search the texts for the pattern {pattern.text!r:.200}") from None
@@ -102,9 +102,12 @@ class Check:
     def apply(self, value: Any, schema: Any, path: str, seen: Seen) -> list[Problem]:
         """Return the problems of a value with a schema, and note in ``seen`` what was looked at."""
         if isinstance(schema, bool):
-            self._work.spend(2)
+            self._work.spend(10)
             return [] if schema else [Problem(path, "Nothing is allowed here")]
-        self._work.spend(_STEP + len(schema))
+        work = self._work
+        work.left -= _STEP + len(schema)
+        if work.left < 0:
+            raise TooMuchWork
         if self._depth >= MAX_DEPTH:
             raise _TooMuch(_TOO_MUCH)
         document = self.document
@@ -130,7 +133,7 @@ class Check:
         self._depth -= 1
         if entered:
             self.scope.pop()
-        if not problems:
+        if not problems and (own.keys or own.places):
             seen.add(own)
-            self._work.spend(len(own.keys) + len(own.places))
+            work.left -= len(own.keys) + len(own.places)
         return problems
