@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from browserllm.errors import InvalidRequest
+from browserllm.grammars.reduce import reduce_schema
 from browserllm.schemas.validate import MAX_DEPTH, MAX_STEPS, Validator, check_schema, problems_of
 
 DRAFT_7 = {"$schema": "http://json-schema.org/draft-07/schema#"}
@@ -160,6 +162,35 @@ def test_what_is_no_schema_is_refused_by_name(schema: Any, said: str) -> None:
         check_schema(schema)
     assert said in str(caught.value)
     assert caught.value.data["parameter"] == "schema"
+
+
+@pytest.mark.parametrize("base", [None, "http://x/y", "urn:a:b", "foo:/bar"])
+@pytest.mark.parametrize("keyword", ["$id", "$ref", "$dynamicRef"])
+@pytest.mark.parametrize(
+    "uri", ["http://[x", "//[", "http://[x]y", "x://[", "//[/x", "http://a]", "//]", "\0", "urn:["]
+)
+def test_what_is_no_uri_is_refused_or_means_nothing(uri: str, keyword: str, base: str | None) -> None:
+    """Python's own functions for URIs raise errors of their own."""
+    schema: dict[str, Any] = {keyword: uri} if base is None else {"$id": base, "properties": {"a": {keyword: uri}}}
+    for read in (check_schema, reduce_schema):
+        with suppress(InvalidRequest):
+            read({**schema, "items": {"$ref": "b"}, "$defs": {"b": {"$id": "b"}}})
+
+
+@pytest.mark.parametrize("pointer", ["\u00b2", "9" * 5000, "-1", "1_0", "\u0661", " 1", "0" * 20])
+def test_a_pointer_into_a_list_is_a_small_number(pointer: str) -> None:
+    """What Python alone takes for one, or not at all, leads nowhere."""
+    for read in (check_schema, reduce_schema):
+        with pytest.raises(InvalidRequest, match=r"refers to nothing|leads nowhere"):
+            read({"properties": {"a": {"$ref": f"#/allOf/{pointer}"}}, "allOf": [{}, {}]})
+
+
+def test_a_long_id_is_not_copied_for_each_reference() -> None:
+    """It is refused where anything refers from it."""
+    schema = {"$id": f"http://x/{'y' * 5000}/", "properties": {"a": {"$ref": "b"}}}
+    for read in (check_schema, reduce_schema):
+        with pytest.raises(InvalidRequest, match="has more than 2000 characters"):
+            read(schema)
 
 
 def test_a_schema_that_holds_itself_is_refused() -> None:

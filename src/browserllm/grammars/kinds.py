@@ -275,7 +275,11 @@ class Kinds:
             return False
         first = first if first is not None and self._is_written(atoms, "minimum", Decimal(first)) else None
         last = last if last is not None and self._is_written(atoms, "maximum", Decimal(last)) else None
-        divisor = lcm(*(divisor.numerator for _, divisor in divisors))
+        divisor = 1
+        for _, one in divisors:
+            divisor = lcm(divisor, one.numerator)
+            if divisor > _FURTHEST:
+                break  # no grammar holds to it, and with each more it would double its digits
         found: dict[str, Any] = {"type": "integer"}
         if divisor != 1:
             if first is not None and last is not None:

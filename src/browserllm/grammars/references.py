@@ -10,6 +10,7 @@ from ..errors import InvalidRequest
 
 _NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
 _LISTED = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
+_MAX_ADDRESS = 2000
 _LONGEST_NAME = 100
 """The most characters of a name that a path shows."""
 _SINGLE = (
@@ -151,7 +152,14 @@ def _is_place(step: str, listed: list[Any]) -> bool:
 
 def _joined(base: str, reference: str) -> str:
     # `urljoin` knows no URN, which a fragment may follow all the same.
-    return base + reference if reference.startswith("#") else urljoin(base, reference)
+    if len(base) > _MAX_ADDRESS:  # each reference within makes a copy
+        raise InvalidRequest(f"the $id {base!r:.200} has more than {_MAX_ADDRESS} characters", parameter="schema")
+    if reference.startswith("#"):
+        return base + reference
+    try:
+        return urljoin(base, reference)
+    except ValueError as error:
+        raise InvalidRequest(f"{reference!r:.200} is no address: {error}", parameter="schema") from error
 
 
 def same_place(schema: Any) -> list[str]:

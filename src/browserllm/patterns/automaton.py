@@ -19,7 +19,7 @@ from itertools import repeat
 from .syntax import WORD, Anchor, Back, Chars, Choice, Group, Look, Node, PatternError, Ranges, Repeat, Sequence
 from .work import Work
 
-MAX_MASKS = 4_000_000
+MAX_MASKS = 40_000_000
 """The most bits of the masks of one pattern together."""
 _MAX_KEPT = 4_000_000
 """About how many bytes of sets and their followers are remembered for one pattern."""
@@ -69,6 +69,7 @@ class Automaton:
         self._classes: dict[Ranges, int] = {}
         self._places: dict[str, int] = {"start": 0, "end": 0, "b": 0, "B": 0}
         self._looks: dict[int, int] = {}
+        self._known: dict[int, int] = {}
         self._automata: list[tuple[Automaton, Look]] = []
         whole = self._build(node)
         self._edge(whole.last, 1)
@@ -81,7 +82,7 @@ class Automaton:
         self._first_set: _Set | None = None
         self._kept = 0
         self._tables = [([first for first, _ in r], [last for _, last in r], m) for r, m in self._classes.items()]
-        self._cost = 1 + (len(self._edges) + 2) * (1 + (self._count >> 12))
+        self._cost = 1 + (len(self._edges) + len(self._looks) + 2) * (1 + (self._count >> 12))
 
     # Building
 
@@ -110,9 +111,9 @@ class Automaton:
         return _Part(bit, bit, False)
 
     def _look(self, node: Look, bit: int) -> None:
-        known = next((at for at, (_, look) in enumerate(self._automata) if look is node), None)
+        known = self._known.get(id(node))
         if known is None:
-            known = len(self._automata)
+            known = self._known[id(node)] = len(self._automata)
             self._automata.append((Automaton(node.part, backwards=not node.behind), node))
         self._looks[known] = self._looks.get(known, 0) | bit
 

@@ -15,7 +15,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 MAX_LENGTH = 20_000
 """The most characters of a pattern."""
-MAX_GROUPS = 100
+MAX_GROUPS = 50
 """How many groups may lie in each other."""
 MAX_POSITIONS = 100_000
 """The most characters that a pattern may stand for when its counts are written out: ``a{3}`` stands for three."""

@@ -23,6 +23,7 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
 
 _NO_BASE = "browserllm:///"  # what references start from where a schema has no $id
+_MAX_URI = 2000
 _TYPES = {"array", "boolean", "integer", "null", "number", "object", "string"}
 _ANCHOR = re.compile(r"[A-Za-z_][-A-Za-z0-9._]*")
 
@@ -299,6 +300,16 @@ def _refused(path: str, keyword: str, why: str) -> InvalidRequest:
 
 
 def _join(base: str, uri: str) -> str:
+    """Return the URI that one means where another one stands; raises `InvalidRequest` for what is none."""
+    if len(base) > _MAX_URI:  # each reference within makes a copy
+        raise InvalidRequest(f"the $id {base!r:.200} has more than {_MAX_URI} characters", parameter="schema")
+    try:
+        return _joined(base, uri)
+    except ValueError as error:
+        raise InvalidRequest(f"{uri!r:.200} in the JSON Schema is no URI: {error}", parameter="schema") from error
+
+
+def _joined(base: str, uri: str) -> str:
     from urllib.parse import urljoin, uses_netloc, uses_relative
 
     if base.startswith("urn:") or ":" in uri.partition("/")[0]:
