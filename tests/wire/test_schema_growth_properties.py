@@ -203,6 +203,25 @@ def test_ordinary_large_schemas_lose_nothing() -> None:
     assert reduce_schema({"oneOf": [{**tagged(at), "additionalProperties": False} for at in range(300)]}).dropped == []
 
 
+def test_what_is_the_same_takes_room_once() -> None:
+    """A thousand numbers of one range, and texts of one pattern and of one length."""
+    for part in (
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": "^[a-z]{1,64}$"},
+        {"type": "string", "maxLength": 64},
+        {"type": "integer", "minimum": -5, "maximum": 1234},
+    ):
+        wide = {"type": "object", "additionalProperties": False, "properties": {word(at): part for at in range(1000)}}
+        assert reduce_schema(wide).dropped == []
+
+
+def test_multiples_in_a_huge_range_are_not_listed() -> None:
+    """Nor are they counted by Python, which has no length for as many."""
+    for top in (256, 10**18, 10**19, 10**39):
+        schema = {"type": "integer", "minimum": 0, "maximum": top, "multipleOf": 2}
+        assert ("enum" in str(reduce_schema(schema).schema)) is (top == 256)
+
+
 @pytest.mark.parametrize(
     "schema",
     [

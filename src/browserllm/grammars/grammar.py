@@ -10,6 +10,7 @@ in their order; names and constants in their shortest form.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, cast
@@ -22,6 +23,7 @@ from .ranges import INTEGER, NUMBER, bounds_of, integers, multiples, numbers
 
 Schema = dict[str, Any] | bool
 
+_MANY_DIGITS = re.compile(r"\[0-9\]\{(\d+),(\d+)\}")
 _SPECIAL = '"\\\b\f\n\r\t'
 _MAX_NAMES = 2000
 """The most characters that names may have together to be kept apart from names that are not declared."""
@@ -80,6 +82,7 @@ class _Writer:
         self._rules: dict[str, str] = {}
         self._known: dict[Key, str] = {}
         self._keys = Keys(ordered=True)
+        self._same: dict[str, str] = {}
         self._count = 0
 
     def written(self) -> str:
@@ -102,7 +105,10 @@ class _Writer:
         """Add a rule whose body may need its name; return the name."""
         self._count += 1
         name = f"r{self._count}"
-        self._rules[name] = body(name)
+        made = body(name)
+        if re.search(rf"\b{name}\b", made) is None:  # what does not lie in itself is one rule, wherever it is needed
+            name = self._same.setdefault(made, name)
+        self._rules[name] = made
         return name
 
     def _rule(self, body: str) -> str:
@@ -184,10 +190,22 @@ class _Writer:
                 return self._multiples(divisor)
             if least is None and most is None:
                 return self._basic("integer")
-            return integers(None if least is None else int(least.value), None if most is None else int(most.value))
+            return self._digits(
+                integers(None if least is None else int(least.value), None if most is None else int(most.value))
+            )
         if "multipleOf" in schema:
-            return numbers(least, most, -int(Decimal(str(divisor)).normalize().as_tuple().exponent))
-        return self._basic("number") if least is None and most is None else numbers(least, most)
+            return self._digits(numbers(least, most, -int(Decimal(str(divisor)).normalize().as_tuple().exponent)))
+        return self._basic("number") if least is None and most is None else self._digits(numbers(least, most))
+
+    def _digits(self, body: str) -> str:
+        """Return numbers whose many digits are rules that all of them share: each copy would be compiled by itself."""
+
+        def shared(found: re.Match[str]) -> str:
+            name = f"digits{found[1]}to{found[2]}"
+            self._rules[name] = found[0]
+            return name
+
+        return _MANY_DIGITS.sub(shared, body)
 
     def _multiples(self, divisor: int) -> str:
         name = f"by{divisor}"

@@ -14,7 +14,7 @@ from .budget import size_of
 from .formats import FORMATS, NOT_HELD
 from .objects import TOO_LARGE, Objects
 from .patterns import MAX_COUNTED, Node, NotHeld, of_length, parse_pattern, written_size
-from .ranges import MAX_DIGITS, bounds_of
+from .ranges import MAX_DIGITS, bounds_of, integers, numbers
 from .references import Part
 from .shared import Shared
 
@@ -29,8 +29,10 @@ MAX_COUNT = 4096
 _MAX_LISTED = 256
 _MAX_DIVISOR = 100
 _FURTHEST = 10**MAX_DIGITS
-_MOST_OF_RANGE = 1500
-"""About how many characters the numbers of a range take in a grammar."""
+# How many characters of plain text an engine compiles in the time that it takes for one of these.
+_PATTERN = 3
+_LENGTH = 60
+"""For each character that is counted."""
 
 
 _ENDS: dict[str, Any] = {"minimum": max, "exclusiveMinimum": max, "maximum": min, "exclusiveMaximum": min}
@@ -200,8 +202,9 @@ class Kinds:
             if node is not None:
                 found["pattern"] = pattern
         fitting = self._fitting(node, found, least, most)
-        room = written_size(node) if node is not None else 60 * max(least, most or 0) if fitting else 0
-        if not self._shared.budget.room(room):
+        lengths = (least, most) if fitting else (0, None)
+        room = _PATTERN * written_size(node) if node is not None else _LENGTH * max(least, most or 0) if fitting else 0
+        if not self._shared.room((found.get("pattern"), *lengths), room):
             self._note(atoms[0].path, "pattern" if "pattern" in found else "maxLength", TOO_LARGE)
             return {"type": "string"}
         if fitting:
@@ -244,7 +247,7 @@ class Kinds:
                 return False
         ends = {name: end for name, end in ends.items() if self._is_written(atoms, name, Decimal(str(end)))}
         found = {"type": "number", **ends}
-        if ends and not self._shared.budget.room(_MOST_OF_RANGE):
+        if ends and not self._shared.room(tuple(ends.items()), len(numbers(*bounds_of(ends)))):
             self._note(atoms[0].path, next(iter(ends)), TOO_LARGE)
             return {"type": "number"}
         for part, divisor in divisors:
@@ -282,15 +285,14 @@ class Kinds:
                 break  # no grammar holds to it, and with each more it would double its digits
         found: dict[str, Any] = {"type": "integer"}
         if divisor != 1:
-            if first is not None and last is not None:
+            if first is not None and last is not None and (last - first) // divisor < _MAX_LISTED:
                 listed = range(first + -first % divisor, last + 1, divisor)
-                if len(listed) <= _MAX_LISTED:
-                    return {"enum": list(listed)} if listed else False
+                return {"enum": list(listed)} if listed else False
             if first is None and last is None and divisor <= _MAX_DIVISOR and self._shared.budget.room(120 * divisor):
                 return {**found, "multipleOf": divisor}
             self._note(divisors[0][0].path, "multipleOf", "a grammar does not divide numbers as large, or of a range")
         bounds = {name: end for name, end in (("minimum", first), ("maximum", last)) if end is not None}
-        if bounds and not self._shared.budget.room(_MOST_OF_RANGE):
+        if bounds and not self._shared.room((first, last), len(integers(first, last))):
             self._note(atoms[0].path, next(iter(bounds)), TOO_LARGE)
             return found
         return {**found, **bounds}

@@ -91,7 +91,7 @@ class Objects:
                 held = True
                 try:
                     node = self._shared.node(text)
-                    held = self._shared.budget.room(written_size(node) + _RULE)
+                    held = self._shared.budget.room(3 * written_size(node) + _RULE)
                     why = TOO_LARGE
                 except NotHeld as error:
                     held, why = False, str(error)

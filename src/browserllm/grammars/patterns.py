@@ -39,6 +39,7 @@ MAX_LENGTH = 2000
 MAX_WRITTEN = 20_000
 """The most characters that a pattern may stand for when its counts are written out."""
 _MAX_DEPTH = 40
+_MOST_WAYS = 8
 
 
 class NotHeld(Exception):  # noqa: N818 (it is an answer, and no failure)
@@ -129,6 +130,8 @@ def grammar_of(node: Node, add: Add) -> str:
     """Return the expression as EBNF; it stands for itself wherever it is put."""
     if isinstance(node, Chars):
         ways = ways_of(node.ranges)
+        if len(ways) > _MOST_WAYS:
+            return add(lambda _: " | ".join(ways))  # white space alone has twenty
         return ways[0] if len(ways) == 1 and ways[0].startswith("[") else f"({' | '.join(ways)})"
     if isinstance(node, Sequence):
         return f"({' '.join(grammar_of(part, add) for part in node.parts)})" if node.parts else '""'
@@ -147,11 +150,13 @@ def grammar_of(node: Node, add: Add) -> str:
 def written_size(node: Node) -> int:
     """Return about how many characters the expression has as EBNF."""
     if isinstance(node, Chars):
-        return 4 + sum(map(len, ways_of(node.ranges)))
+        return 4 + sum(3 + len(way) for way in ways_of(node.ranges))
     if isinstance(node, Repeat):
         times = max(node.least, node.most or 0) + 1
         size = written_size(node.part)
-        return times * (size + 20) if isinstance(node.part, Chars) and len(ways_of(node.part.ranges)) > 1 else size + 8
+        if isinstance(node.part, Chars):
+            return times * (size + 20) if len(ways_of(node.part.ranges)) > 1 else size + 8
+        return size + 8 * times  # an engine writes a group as often as it counts
     return 4 + sum(3 + written_size(part) for part in node.parts) if isinstance(node, Sequence | Choice) else 0
 
 

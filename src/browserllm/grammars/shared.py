@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..equality import Keys
 from ..patterns.pattern import Pattern, PatternError
@@ -20,8 +21,16 @@ class Shared:
         self.budget = Budget()
         self.keys = Keys()
         self._note = note
+        self._written: set[Any] = set()
         self._nodes: dict[str, Node | NotHeld] = {}
         self._patterns: dict[str, Pattern | None] = {}
+
+    def room(self, rule: Any, characters: int) -> bool:
+        """Take room in the grammar for a rule that is written once, however often it is needed."""
+        if rule not in self._written and not self.budget.room(characters):
+            return False
+        self._written.add(rule)
+        return True
 
     def node(self, text: str) -> Node:
         """Return a pattern as a grammar has it; raises `NotHeld`."""
