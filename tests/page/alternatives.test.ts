@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { splitAlternatives } from "../../web/src/engine/constraint/alternatives.ts";
 import { jsonGrammar } from "../../web/src/engine/constraint/grammar.ts";
 import type { XGrammar } from "../../web/src/engine/constraint/library.ts";
@@ -65,6 +65,32 @@ more ::= ("z" | "zz" "z") (= [x])
 `;
     const texts = ["a", "abc", "", "dd", "]d", "e|", '"(', "aabce|", "abce", "x", "ee", "xyz", "xyzz", "xyzzz", "comment"];
     expect(await taken(splitAlternatives(grammar), texts)).toEqual(["a", "abc", "dd", "]d", "e|", '"(', "aabce|", "xyz", "xyzzz"]);
+  });
+});
+
+describe("a grammar of many alternatives", () => {
+  it("is split in one pass: alternatives are put in order, and not compared each with each", () => {
+    const compared = vi.spyOn(Array.prototype, "some");
+    const sliced = vi.spyOn(Array.prototype, "slice");
+    try {
+      for (const body of [Array.from({ length: 5000 }, (_, index) => `"${index}"`).join(" | "), `${"(".repeat(150)}"a"${")".repeat(150)}`]) {
+        splitAlternatives(`root ::= ${body}\n`);
+      }
+      expect(compared.mock.calls.length + sliced.mock.calls.length).toBeLessThan(1000);
+    } finally {
+      compared.mockRestore();
+      sliced.mockRestore();
+    }
+  });
+
+  it("stays as it is where its groups lie too deep", () => {
+    const deep = `root ::= ${"(".repeat(100_000)}"a"${")".repeat(100_000)}`;
+    expect(splitAlternatives(deep)).toContain(deep);
+  });
+
+  it("keeps a hyphen apart from what may be one", async () => {
+    const grammar = 'root ::= [^a] "x" | "-" "y"\n';
+    expect(await taken(splitAlternatives(grammar), ["bx", "-x", "-y", "by", "ax"])).toEqual(["bx", "-x", "-y"]);
   });
 });
 

@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Answerer } from "../../web/src/engine/constraint/answerer.ts";
-import { Constrainer, type Link } from "../../web/src/engine/constraint/constrainer.ts";
+import { Constrainer, LONGEST_START_MS, type Link } from "../../web/src/engine/constraint/constrainer.ts";
 import type { Format } from "../../web/src/engine/constraint/format.ts";
 import type { Answer, Ask } from "../../web/src/engine/constraint/messages.ts";
 import { readInternals } from "../../web/src/engine/webllm/internals.ts";
@@ -43,6 +43,25 @@ describe("a constrainer", () => {
       expect(workers.last.asks.splice(0)).toEqual([{ type: "start", format: YES, vocabulary: fresh ? pocketVocabulary() : null }, { type: "end" }]);
     }
     expect(workers.started).toHaveLength(1);
+  });
+
+  it("ends a worker that is not ready in time, and starts the next answer with another one", async () => {
+    vi.useFakeTimers();
+    try {
+      const workers = new Workers();
+      const starting = expect(workers.constrainer.start(YES, idle)).rejects.toMatchObject({ code: "invalid_request" });
+      await vi.advanceTimersByTimeAsync(LONGEST_START_MS);
+      await starting;
+      expect(workers.last.closed).toBe(true);
+      const again = workers.constrainer.start(YES, idle);
+      workers.answer(1);
+      await again;
+      expect(workers.started).toHaveLength(2);
+      await vi.advanceTimersByTimeAsync(2 * LONGEST_START_MS);
+      expect(workers.last.closed).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("asks for the next mask while the network runs", async () => {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from browserllm.errors import InvalidRequest
+from browserllm.grammars.reduce import reduce_schema
 from browserllm.schemas.validate import MAX_DEPTH, MAX_STEPS, Validator, check_schema, problems_of
 
 DRAFT_7 = {"$schema": "http://json-schema.org/draft-07/schema#"}
@@ -162,6 +164,35 @@ def test_what_is_no_schema_is_refused_by_name(schema: Any, said: str) -> None:
     assert caught.value.data["parameter"] == "schema"
 
 
+@pytest.mark.parametrize("base", [None, "http://x/y", "urn:a:b", "foo:/bar"])
+@pytest.mark.parametrize("keyword", ["$id", "$ref", "$dynamicRef"])
+@pytest.mark.parametrize(
+    "uri", ["http://[x", "//[", "http://[x]y", "x://[", "//[/x", "http://a]", "//]", "\0", "urn:["]
+)
+def test_what_is_no_uri_is_refused_or_means_nothing(uri: str, keyword: str, base: str | None) -> None:
+    """Python's own functions for URIs raise errors of their own."""
+    schema: dict[str, Any] = {keyword: uri} if base is None else {"$id": base, "properties": {"a": {keyword: uri}}}
+    for read in (check_schema, reduce_schema):
+        with suppress(InvalidRequest):
+            read({**schema, "items": {"$ref": "b"}, "$defs": {"b": {"$id": "b"}}})
+
+
+@pytest.mark.parametrize("pointer", ["\u00b2", "9" * 5000, "-1", "1_0", "\u0661", " 1", "0" * 20])
+def test_a_pointer_into_a_list_is_a_small_number(pointer: str) -> None:
+    """What Python alone takes for one, or not at all, leads nowhere."""
+    for read in (check_schema, reduce_schema):
+        with pytest.raises(InvalidRequest, match=r"refers to nothing|leads nowhere"):
+            read({"properties": {"a": {"$ref": f"#/allOf/{pointer}"}}, "allOf": [{}, {}]})
+
+
+def test_a_long_id_is_not_copied_for_each_reference() -> None:
+    """It is refused where anything refers from it."""
+    schema = {"$id": f"http://x/{'y' * 5000}/", "properties": {"a": {"$ref": "b"}}}
+    for read in (check_schema, reduce_schema):
+        with pytest.raises(InvalidRequest, match="has more than 2000 characters"):
+            read(schema)
+
+
 def test_a_schema_that_holds_itself_is_refused() -> None:
     """As is one that is nested too deeply."""
     own: dict[str, Any] = {}
@@ -222,6 +253,12 @@ def test_a_validator_keeps_a_copy() -> None:
         (r"^[]$|^[^]$", "x", ""),
         (r"a|\bb\B", "a", "b"),
         (r"^(?<$x>a)\k<$x>[\b]$", "aa\b", "aab"),
+        (r"^[^\W\d]$", "a", "1"),
+        (r"(?<=a+)b", "aab", "cb"),
+        (r"^(?=.*\d)(?=.*[a-z]).{3,}$", "ab1", "abc"),
+        (r"^[\w-.]+$", "a-.b", "a+b"),
+        (r"^\ud83d\ude00$", "😀", "x"),
+        (r"^(?:\1(a)){2}$", "aa", "aaa"),
     ],
 )
 def test_patterns_mean_what_ecmascript_means(pattern: str, fits: str, fits_not: str) -> None:
@@ -242,13 +279,17 @@ def test_patterns_mean_what_ecmascript_means(pattern: str, fits: str, fits_not: 
         "[a",
         r"\a",
         r"\u{110000}",
-        r"[\W]",
-        "(?<=a+)b",
         "a{9999999999999}",
+        "(a{1000}){1000}",
+        "(" * 200 + ")" * 200,
+        "a" * 30_000,
+        r"(a)\2",
+        r"\k<b>",
+        "a{3,2}",
         r"\Z",
     ],
 )
 def test_patterns_that_are_none_are_refused(pattern: str) -> None:
-    """Or that Python's cannot do."""
+    """Or that are too large."""
     with pytest.raises(InvalidRequest, match="cannot be used"):
         check_schema({"pattern": pattern})

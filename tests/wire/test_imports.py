@@ -16,7 +16,7 @@ PACKAGE = Path(browserllm.__file__).parent
 
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
-    {"clock", "errors", "facts", "nesting", "types", "device", "version"},
+    {"clock", "equality", "errors", "facts", "nesting", "patterns", "types", "device", "version"},
     {"threads", "accumulated"},
     {"identity", "request", "grammars", "images", "host", "http", "schemas", "script", "store", "tokens"},
     {"stream", "channel", "store_host", "store_sqlite", "toolcalls"},

@@ -494,3 +494,42 @@ def test_calls_are_held_to_their_schemas_within_text(family: FormatName) -> None
     required, named = accepted(jobs)
     assert required == [True] * len(good) + [False] * len(bad)
     assert named == [False, True, True] + [False] * len(bad)
+
+
+def alike(number: random.Random) -> list[Any]:
+    """Constants that begin alike, end alike, or begin with each other: texts, numbers, lists and objects."""
+    texts = ["".join(number.choice('ab"é\\😀\n ') for _ in range(number.randint(0, 6))) for _ in range(12)]
+    numbers = [number.choice([1, -1]) * number.randint(0, 1200) / number.choice([1, 10]) for _ in range(8)]
+    plain = [*texts, *numbers, True, False, None]
+    lists = [[number.choice(plain) for _ in range(number.randint(0, 3))] for _ in range(6)]
+    objects = [{name: number.choice([*plain, lists[0]]) for name in number.sample("abc", 2)} for _ in range(6)]
+    return [*plain, *lists, *objects, [lists[0], objects[0]]]
+
+
+def test_of_listed_values_those_are_accepted_and_no_others() -> None:
+    """Whatever they have in common: they are written as a tree, in which no two alternatives begin alike."""
+    seed = 618
+    print("seed", seed)  # noqa: T201
+    number = random.Random(seed)  # noqa: S311
+    jobs: list[dict[str, Any]] = []
+    expected: list[list[bool]] = []
+    for _ in range(60):
+        values = alike(number)
+        inside = number.sample(values, len(values) // 2)
+        schema = reduce_schema({"enum": inside})
+        assert schema.dropped == []
+        texts = list(dict.fromkeys(written(value) for value in values))
+        texts += [text + text[-1] for text in texts] + [text[:-1] for text in texts]
+        listed = {written(value) for value in inside}
+        jobs.append(job(schema.schema, texts))
+        expected.append([text in listed for text in texts])
+    assert accepted(jobs) == expected
+
+
+def test_ten_thousand_listed_values_are_accepted() -> None:
+    """By the engine itself, compiled with all of them."""
+    words = [f"word{number * 7919 % 100_003:x}" for number in range(10_000)]
+    texts = [json.dumps(word) for word in words[::400]] + ['"word"', '"wordx"', json.dumps(words[0] + "0")]
+    ((*inside, short, other, longer),) = accepted([job(reduce_schema({"enum": words}).schema, texts)])
+    assert all(inside)
+    assert [short, other, longer] == [False, False, words[0] + "0" in words]

@@ -42,7 +42,7 @@ def strict_schema(schema: Schema) -> Schema | None:
 def anthropic_schema(schema: Schema) -> Schema | None:
     """Return a schema as Anthropic takes it, the rest in its descriptions; ``None`` where it takes no such schema."""
     try:
-        _refuse_loops(schema, schema, (), set())
+        _refuse_loops(schema, schema, (), set(), 0)
         return _closed(schema)
     except _Unfit:
         return None
@@ -107,6 +107,8 @@ def _types_of(values: list[Any]) -> str | list[str]:
 
 _ANTHROPIC = frozenset({"type", "properties", "required", "items", "anyOf", "allOf", "enum", "const", "$ref", *_SAID})
 _ANTHROPIC_FORMATS = _FORMATS | {"uri"}
+_MOST_FOLLOWED = 200
+"""How deep lists, objects and references may lead into each other."""
 _SILENT = frozenset({"$schema", "$id", "$comment", "default", "examples", "additionalProperties"})
 
 
@@ -145,11 +147,13 @@ def _closed(schema: Any) -> Any:
     return made
 
 
-def _refuse_loops(node: Any, root: Schema, path: tuple[str, ...], known: set[str]) -> None:
-    """Raise `_Unfit` where a reference leads to what it stands in, or out of the schema."""
+def _refuse_loops(node: Any, root: Schema, path: tuple[str, ...], known: set[str], depth: int) -> None:
+    """Raise `_Unfit` where a reference leads to what it stands in, out of the schema, or too far."""
+    if depth > _MOST_FOLLOWED:
+        raise _Unfit
     if isinstance(node, list):
         for each in cast("list[Any]", node):
-            _refuse_loops(each, root, path, known)
+            _refuse_loops(each, root, path, known, depth + 1)
     if not isinstance(node, dict):
         return
     for key, value in cast("Schema", node).items():
@@ -161,7 +165,7 @@ def _refuse_loops(node: Any, root: Schema, path: tuple[str, ...], known: set[str
             target: Any = root
             for step in value[2:].split("/"):
                 target = cast("Schema", target).get(step) if isinstance(target, dict) else None
-            _refuse_loops(target, root, (*path, value), known)
+            _refuse_loops(target, root, (*path, value), known, depth + 1)
             known.add(value)
         elif key not in ("$defs", "definitions", "enum", "const", "default", "examples"):
-            _refuse_loops(value, root, path, known)
+            _refuse_loops(value, root, path, known, depth + 1)

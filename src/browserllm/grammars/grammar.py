@@ -10,19 +10,25 @@ in their order; names and constants in their shortest form.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, cast
 
+from ..equality import Key, Keys
+from .constants import Symbol, tree_of
 from .formats import FORMATS
 from .patterns import ANY, Node, counted, grammar_of, literal, of_length, parse_pattern, repetition
 from .ranges import INTEGER, NUMBER, bounds_of, integers, multiples, numbers
 
 Schema = dict[str, Any] | bool
 
+_MANY_DIGITS = re.compile(r"\[0-9\]\{(\d+),(\d+)\}")
 _SPECIAL = '"\\\b\f\n\r\t'
 _MAX_NAMES = 2000
 """The most characters that names may have together to be kept apart from names that are not declared."""
+_MAX_NAME = 100
+"""The most characters of each of them."""
 
 _BASIC = {
     "comma": '"," " "?',
@@ -74,12 +80,15 @@ class _Writer:
         self._schema = schema
         self._defs: dict[str, Any] = {} if isinstance(schema, bool) else schema.get("$defs", {})
         self._rules: dict[str, str] = {}
-        self._known: dict[str, str] = {}
+        self._known: dict[Key, str] = {}
+        self._keys = Keys(ordered=True)
+        self._same: dict[str, str] = {}
         self._count = 0
 
     def written(self) -> str:
         """Return the text, its first rule first."""
-        root = self._value(self._schema)
+        given = self._schema
+        root = self._value(given if isinstance(given, bool) else {key: given[key] for key in given if key != "$defs"})
         rules = {name: body for name, body in self._rules.items() if name != "root"}
         return "".join(f"{name} ::= {body}\n" for name, body in {"root": root, **rules}.items())
 
@@ -96,7 +105,10 @@ class _Writer:
         """Add a rule whose body may need its name; return the name."""
         self._count += 1
         name = f"r{self._count}"
-        self._rules[name] = body(name)
+        made = body(name)
+        if re.search(rf"\b{name}\b", made) is None:  # what does not lie in itself is one rule, wherever it is needed
+            name = self._same.setdefault(made, name)
+        self._rules[name] = made
         return name
 
     def _rule(self, body: str) -> str:
@@ -106,7 +118,7 @@ class _Writer:
         """Return what stands for a value of a schema: a rule's name, or an expression that keeps together."""
         if isinstance(schema, bool):
             return self._basic("any")
-        key = json.dumps({name: part for name, part in schema.items() if name != "$defs"})
+        key = self._keys.of(schema)
         if key not in self._known:
             # Known before it is made, so that a definition can lie in itself.
             self._count += 1
@@ -124,7 +136,7 @@ class _Writer:
         if "anyOf" in schema:
             return " | ".join(dict.fromkeys(self._value(part) for part in schema["anyOf"]))
         if "enum" in schema:
-            return " | ".join(dict.fromkeys(self._constant(value) for value in schema["enum"]))
+            return tree_of([list(self._constant(value)) for value in schema["enum"]], self._rule)
         kind = schema.get("type")
         if kind == "object":
             return self._object(schema)
@@ -136,19 +148,26 @@ class _Writer:
             return self._number(schema)
         return self._basic(kind or "any")
 
-    def _constant(self, value: Any) -> str:
-        """Return a constant, with the spaces that are allowed everywhere."""
+    def _constant(self, value: Any) -> Iterator[Symbol]:
+        """Yield the characters of a constant, with the spaces that are allowed everywhere."""
         if isinstance(value, dict):
-            items = cast("dict[str, Any]", value).items()
-            pairs = [f"{literal(written(name))} {self._basic('colon')} {self._constant(item)}" for name, item in items]
-            return self._listed("{", pairs, "}")
-        if isinstance(value, list):
-            return self._listed("[", [self._constant(item) for item in cast("list[Any]", value)], "]")
-        return literal(written(value))
-
-    def _listed(self, begin: str, parts: list[str], end: str) -> str:
-        comma = self._basic("comma")
-        return " ".join((literal(begin), f" {comma} ".join(parts), literal(end)))
+            yield "{"
+            for at, (name, item) in enumerate(cast("dict[str, Any]", value).items()):
+                if at:
+                    yield self._basic("comma")
+                yield from written(name)
+                yield self._basic("colon")
+                yield from self._constant(item)
+            yield "}"
+        elif isinstance(value, list):
+            yield "["
+            for at, item in enumerate(cast("list[Any]", value)):
+                if at:
+                    yield self._basic("comma")
+                yield from self._constant(item)
+            yield "]"
+        else:
+            yield from written(value)
 
     def _string(self, schema: dict[str, Any]) -> str:
         least, most = schema.get("minLength", 0), schema.get("maxLength")
@@ -171,10 +190,22 @@ class _Writer:
                 return self._multiples(divisor)
             if least is None and most is None:
                 return self._basic("integer")
-            return integers(None if least is None else int(least.value), None if most is None else int(most.value))
+            return self._digits(
+                integers(None if least is None else int(least.value), None if most is None else int(most.value))
+            )
         if "multipleOf" in schema:
-            return numbers(least, most, -int(Decimal(str(divisor)).normalize().as_tuple().exponent))
-        return self._basic("number") if least is None and most is None else numbers(least, most)
+            return self._digits(numbers(least, most, -int(Decimal(str(divisor)).normalize().as_tuple().exponent)))
+        return self._basic("number") if least is None and most is None else self._digits(numbers(least, most))
+
+    def _digits(self, body: str) -> str:
+        """Return numbers whose many digits are rules that all of them share: each copy would be compiled by itself."""
+
+        def shared(found: re.Match[str]) -> str:
+            name = f"digits{found[1]}to{found[2]}"
+            self._rules[name] = found[0]
+            return name
+
+        return _MANY_DIGITS.sub(shared, body)
 
     def _multiples(self, divisor: int) -> str:
         name = f"by{divisor}"
@@ -260,17 +291,20 @@ class _Writer:
 
     def _key_beside(self, names: list[str]) -> str:
         """Return every name but some, written in the shortest form."""
-        if not names or sum(map(len, names)) > _MAX_NAMES:
+        if not names or sum(map(len, names)) > _MAX_NAMES or max(map(len, names)) > _MAX_NAME:
             return self._basic("string")
         return f'"\\"" {self._key_after("", names)}'
 
     def _key_after(self, begun: str, names: list[str]) -> str:
         following: dict[str, list[str]] = {}
+        ends = False
         for name in names:
-            if len(name) > len(begun) and name.startswith(begun):
+            if len(name) > len(begun):
                 following.setdefault(name[len(begun)], []).append(name)
+            else:
+                ends = True
         self._basic("keyrest")
-        ways = [] if begun in names else ['"\\""']
+        ways = [] if ends else ['"\\""']
         # An engine's classes cannot leave out one character beyond ASCII, so that these go on as any other.
         plain = [char for char in following if char.isascii()]
         left_out = "".join(f"\\u{ord(char):04x}" for char in plain if char not in '"\\' and char >= " ")

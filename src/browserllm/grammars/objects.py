@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil, floor
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from .patterns import Node, NotHeld, matches, parse_pattern
+from ..patterns.pattern import Pattern
+from .patterns import NotHeld, written_size
 from .references import Part
+from .shared import Shared
 
 Schema = dict[str, Any] | bool
 
+TOO_LARGE = "the grammar of the whole schema is too large"
 _MAX_RULES = 4000
+_RULE = 80
+"""About how many characters a property takes in a grammar beside its name, and an object beside its properties."""
+_WIDE = {"additionalProperties", "patternProperties"}
 _TEXT = Part({"type": "string"}, "$")
+
+
+class _Named(NamedTuple):
+    """A pattern of names: its text, how it is searched for, whether a grammar holds to it, and its schema."""
+
+    text: str
+    pattern: Pattern | None
+    held: bool
+    where: Part
 
 
 class Objects:
     """Merges what schemas say of objects. ``value`` reduces a property, ``note`` names what is left out."""
 
-    def __init__(self, value: Callable[[Sequence[Part]], Schema], note: Callable[..., None], *, close: bool) -> None:
+    def __init__(
+        self, value: Callable[[Sequence[Part]], Schema], note: Callable[..., None], shared: Shared, *, close: bool
+    ) -> None:
         self._value = value
         self._note = note
+        self._shared = shared
         self._close = close
 
     def merged(self, atoms: Sequence[Part]) -> Schema:
@@ -33,7 +51,10 @@ class Objects:
         allowed = _names_of(names)
         if allowed is not None:
             declared |= dict.fromkeys(allowed)
-        properties = {name: self._property(name, atoms, patterns, names) for name in declared}
+        if not self._shared.budget.room(_RULE + sum(_RULE + 2 * len(name) for name in declared)):
+            self._note(atoms[0].path, "properties", TOO_LARGE)
+            return {"type": "object"}
+        properties = self._properties(declared, atoms, patterns, names)
         if any(properties[name] is False for name in required):
             return False
         least, most = _counts(atoms)
@@ -63,39 +84,76 @@ class Objects:
             limits = {}
         return {**found, **{name: limit for name, limit in limits.items() if limit is not None}}
 
-    def _patterns(self, atoms: Sequence[Part]) -> list[tuple[str, Node | None, Part]]:
-        found: list[tuple[str, Node | None, Part]] = []
+    def _patterns(self, atoms: Sequence[Part]) -> list[_Named]:
+        found: list[_Named] = []
         for part in atoms:
-            for pattern in part.schema.get("patternProperties", {}):
+            for text in part.schema.get("patternProperties", {}):
+                held = True
                 try:
-                    node = parse_pattern(pattern)
+                    node = self._shared.node(text)
+                    held = self._shared.budget.room(3 * written_size(node) + _RULE)
+                    why = TOO_LARGE
                 except NotHeld as error:
-                    node = None
-                    self._note(part.path, "patternProperties", f"{pattern!r} cannot be held to: {error}")
-                found.append((pattern, node, part.at("patternProperties", pattern)))
+                    held, why = False, str(error)
+                if not held:
+                    self._note(part.path, "patternProperties", f"{text!r:.200} cannot be held to: {why}")
+                found.append(_Named(text, self._shared.pattern(text), held, part.at("patternProperties", text)))
         return found
 
-    def _property(
-        self, name: str, atoms: Sequence[Part], patterns: list[tuple[str, Node | None, Part]], names: Schema
-    ) -> Schema:
-        """Return what a property of that name must be; ``False`` where it must not be there."""
-        if not _accepts(names, name):
-            return False
-        parts: list[Part] = []
-        for part in atoms:
-            own = [part.at("properties", name)] if name in part.schema.get("properties", ()) else []
-            mine = part.schema.get("patternProperties", {})
-            matching = [
-                where
-                for text, node, where in patterns
-                if mine.get(text, part) is where.schema and node and matches(node, name)
-            ]
-            parts += own + matching
-            if not own and not matching and "additionalProperties" in part.schema:
-                if any(node is None for text, node, _ in patterns if text in mine):
-                    continue
-                parts.append(part.at("additionalProperties"))
-        return self._value(parts)
+    def _properties(
+        self, declared: Iterable[str], atoms: Sequence[Part], patterns: list[_Named], names: Schema
+    ) -> dict[str, Schema]:
+        """Return what each property must be; ``False`` where it must not be there."""
+        accepts = self._accepting(names, atoms[0].path)
+        own: dict[str, list[int]] = {}
+        for at, part in enumerate(atoms):
+            for name in part.schema.get("properties", ()):
+                own.setdefault(name, []).append(at)
+        # All others say nothing about a property that they do not name.
+        wide = [at for at, part in enumerate(atoms) if part.schema.keys() & _WIDE]
+        found: dict[str, Schema] = {}
+        for name in declared:
+            if not accepts(name):
+                found[name] = False
+            elif not self._shared.budget.work(1 + len(wide) + len(patterns)):
+                self._note(atoms[0].path, "properties", TOO_LARGE)
+                found[name] = True
+            else:
+                places = sorted({*own.get(name, ()), *wide})
+                fitting = [one for one in patterns if self._matches(one, name)]
+                found[name] = self._value([part for at in places for part in self._said(atoms[at], name, fitting)])
+        return found
+
+    def _matches(self, named: _Named, name: str) -> bool:
+        return named.pattern is not None and self._shared.finds(named.pattern, name, named.where.path)
+
+    def _said(self, part: Part, name: str, fitting: list[_Named]) -> list[Part]:
+        """Return what one schema says of a property."""
+        own = [part.at("properties", name)] if name in part.schema.get("properties", ()) else []
+        mine = part.schema.get("patternProperties", {})
+        matching = [one.where for one in fitting if mine.get(one.text, part) is one.where.schema]
+        if own or matching or "additionalProperties" not in part.schema:
+            return own + matching
+        if any(self._shared.pattern(text) is None for text in mine):
+            return []
+        return [part.at("additionalProperties")]
+
+    def _accepting(self, names: Schema, path: str) -> Callable[[str], bool]:
+        """Return what says whether a reduced schema of texts fits a name; what is not known fits."""
+        if isinstance(names, bool):
+            return lambda _: names
+        if "anyOf" in names:
+            ways = [self._accepting(part, path) for part in names["anyOf"]]
+            return lambda name: self._shared.budget.work(len(ways)) and any(way(name) for way in ways)
+        if "enum" in names:
+            listed = frozenset(cast("list[str]", names["enum"]))
+            return lambda name: name in listed
+        pattern = self._shared.pattern(names["pattern"]) if "pattern" in names else None
+        least, most = names.get("minLength", 0), names.get("maxLength")
+        return lambda name: (
+            least <= len(name) <= (len(name) if most is None else most)
+            and (pattern is None or self._shared.finds(pattern, name, path))
+        )
 
     def _is_open(self, atoms: Sequence[Part]) -> bool:
         """Say whether nothing is said about properties that are not declared."""
@@ -106,7 +164,7 @@ class Objects:
         self,
         found: dict[str, Any],
         atoms: Sequence[Part],
-        patterns: list[tuple[str, Node | None, Part]],
+        patterns: list[_Named],
         names: Schema,
         others: Schema,
     ) -> Schema | str:
@@ -120,7 +178,7 @@ class Objects:
                 self._note(where, "patternProperties", "names are held to 'propertyNames', and not to patterns as well")
             elif others is not False:
                 found["propertyNames"] = names
-            if others is not False and any(_accepts(names, name) for name in declared):
+            if others is not False and any(map(self._accepting(names, where), declared)):
                 self._note(where, "propertyNames", "a declared name may come again")
             if patterns:
                 found["propertyNames"] = names
@@ -130,11 +188,11 @@ class Objects:
             if others is not False and not all(name.isascii() for name in declared):
                 self._note(where, "additionalProperties", "a declared name beyond ASCII may come again")
             return others
-        values = {text: self._value([part]) for text, _, part in patterns}
-        if others is False and all(node for _, node, _ in patterns):
+        values = {one.text: self._value([one.where]) for one in patterns}
+        if others is False and all(one.held for one in patterns):
             if len(values) < len(patterns) or len(values) > 1:
                 self._note(where, "patternProperties", "a name that fits more than one pattern is held to one")
-            if any(node and matches(node, name) for _, node, _ in patterns for name in declared):
+            if any(self._matches(one, name) for one in patterns for name in declared):
                 self._note(where, "patternProperties", "a declared name may come again")
             found["patternProperties"] = {text: value for text, value in values.items() if value is not False}
             if len(found["patternProperties"]) < len(values) and len(values) > 1:
@@ -160,16 +218,3 @@ def _counts(atoms: Sequence[Part]) -> tuple[int, int | None]:
 def _names_of(names: Schema) -> list[str] | None:
     """Return the names that there may be, where they are listed."""
     return cast("list[str]", names["enum"]) if isinstance(names, dict) and "enum" in names else None
-
-
-def _accepts(names: Schema, name: str) -> bool:
-    """Say whether a reduced schema of texts fits a name; what is not known fits."""
-    if isinstance(names, bool):
-        return names
-    if "anyOf" in names:
-        return any(_accepts(part, name) for part in names["anyOf"])
-    if "enum" in names:
-        return name in names["enum"]
-    if "pattern" in names and not matches(parse_pattern(names["pattern"]), name):
-        return False
-    return names.get("minLength", 0) <= len(name) <= names.get("maxLength", len(name))

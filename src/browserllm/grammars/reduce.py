@@ -11,19 +11,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import product
-from math import prod
 from typing import Any, NamedTuple
 
 from ..errors import InvalidRequest
-from .kinds import Kinds, Schema, types_of, union
+from .given import check, check_given
+from .kinds import Kinds, Schema, union
 from .negation import negated
-from .overlap import disjoint
-from .references import Part, References, record
+from .overlap import Overlap
+from .references import Part, References, record, same_place
+from .shared import Shared
 
 MAX_DEPTH = 48
 """How deep schemas may lie in each other; below it, anything goes, and is named."""
 MAX_BRANCHES = 64
 MAX_STEPS = 20_000
+_STEP = 20
 
 _ATOMIC = frozenset(
     {
@@ -89,23 +91,33 @@ class _Reducer:
     def __init__(self, schema: Any, close: bool) -> None:
         root = Part(schema, "$")
         check(root)
+        check_given(schema)
         draft = schema.get("$schema")
         self.draft7 = isinstance(draft, str) and "draft-0" in draft
         self.dropped: dict[Dropped, None] = {}
         self._references = References(schema, draft7=self.draft7)
         self._root = root
-        self._kinds = Kinds(self.value, self.note, close=close, draft7=self.draft7)
+        self._shared = Shared(self.note)
+        self._kinds = Kinds(self.value, self.note, self._shared, close=close)
         self._done: dict[tuple[int, ...], Schema] = {}
         self._active: dict[tuple[int, ...], int] = {}
         self._names: dict[tuple[int, ...], str] = {}
         self._paths: dict[str, str] = {}
         self._defs: dict[str, Schema] = {}
+        self._overlap = Overlap(self._defs, self._shared)
+        self._checked: dict[int, Any] = {}
         self._kept: dict[tuple[int, str], Any] = {}
         self._steps = 0
 
     def note(self, path: str, keyword: str, reason: str, excludes: bool = False) -> None:
         """Name something that is left out."""
         self.dropped[Dropped(path, keyword, reason, excludes)] = None
+
+    def _check(self, part: Part) -> None:
+        """Check a schema, once."""
+        if id(part.schema) not in self._checked:
+            self._checked[id(part.schema)] = part.schema
+            check(part)
 
     def whole(self) -> Schema:
         """Return the reduced schema, with what it refers to."""
@@ -121,12 +133,13 @@ class _Reducer:
         self._steps += 1
         parts = [part for part in parts if part.schema is not True]
         for part in parts:
-            check(part)
+            self._check(part)
             if part.schema is False:
                 return False
         if not parts:
             return True
-        if len(self._active) > MAX_DEPTH or self._steps > MAX_STEPS:
+        afforded = self._shared.budget.work(_STEP + 5 * len(parts))
+        if len(self._active) > MAX_DEPTH or self._steps > MAX_STEPS or not afforded:
             self.note(parts[0].path, "schema", "it lies too deep, or the whole is too large")
             return True
         key = tuple(sorted({id(part.schema) for part in parts}))
@@ -160,8 +173,9 @@ class _Reducer:
             return named
         atoms: list[Part] = []
         choices: list[_Choice] = []
+        seen: set[int] = set()
         for part in parts:
-            self._flatten(part, (), atoms, choices)
+            self._flatten(part, (), atoms, choices, seen)
         return self._choose(atoms, choices)
 
     def _named(self, key: tuple[int, ...], parts: list[Part]) -> Schema:
@@ -186,12 +200,14 @@ class _Reducer:
             name = "$ref" if "$ref" in part.schema else "$dynamicRef"
             self.note(part.path, name, f"{part.schema[name]!r} is not in this document, or not the same everywhere")
         else:
-            check(target)
+            self._check(target)
         return target
 
-    def _flatten(self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice]) -> None:
-        """Take a schema apart: what it says itself, and what there is to choose from."""
-        check(part)
+    def _flatten(
+        self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice], seen: set[int]
+    ) -> None:
+        """Take a schema apart: what it says itself, and what there is to choose from. What was seen says it once."""
+        self._check(part)
         schema = part.schema
         if isinstance(schema, bool):
             if not schema:
@@ -201,19 +217,22 @@ class _Reducer:
             raise InvalidRequest(
                 f"{part.path} refers to itself without end: no value can be checked against it", parameter="schema"
             )
+        if id(schema) in seen:
+            return
+        seen.add(id(schema))
         followed = (*followed, id(schema))
-        if len(followed) > MAX_DEPTH:
-            self.note(part.path, "schema", "it lies too deep")
+        if len(followed) > MAX_DEPTH or not self._shared.budget.work(10 + len(schema)):
+            self.note(part.path, "schema", "it lies too deep, or the whole is too large")
             return
         if any(name in schema for name in _REFERENCES):
             target = self._target(part)
             if target is not None:
-                self._flatten(target, followed, atoms, choices)
+                self._flatten(target, followed, atoms, choices, seen)
             if self.draft7:
                 return
         atoms.append(self._stripped(part))
         for index in range(len(schema.get("allOf", ()))):
-            self._flatten(part.at("allOf", index), followed, atoms, choices)
+            self._flatten(part.at("allOf", index), followed, atoms, choices, seen)
         for name in ("anyOf", "oneOf"):
             if name in schema:
                 ways = [part.at(name, index) for index in range(len(schema[name]))]
@@ -221,22 +240,22 @@ class _Reducer:
         if "not" in schema:
             self._flatten_not(part.at("not"), atoms, choices)
         if "if" in schema and ("then" in schema or "else" in schema):
-            self._flatten_if(part, followed, atoms, choices)
+            self._flatten_if(part, followed, atoms, choices, seen)
         for name in ("dependencies",) if self.draft7 else ("dependentRequired", "dependentSchemas"):
             choices += [self._dependency(part.at(name, key), key) for key in schema.get(name, {})]
         for name in () if self.draft7 else ("unevaluatedProperties", "unevaluatedItems"):
             if name in schema and schema[name] is not True and schema[name] != {}:
-                known = self._evaluated(part, name, ())
+                known = self._evaluated(part, name, (), set())
                 if known is None:
                     self.note(part.path, name, "what has been evaluated depends on the answer")
                 elif "all" not in known:
-                    atoms.append(self._made(part, {**known, _LEFT[name]: schema[name]}))
+                    atoms.append(self._made(part, {**known, _LEFT[name]: schema[name]}, name))
 
     def _flatten_not(self, part: Part, atoms: list[Part], choices: list[_Choice]) -> None:
         """Rewrite what must not be as the ways not to be it, where they are known."""
         values = _listed(part.schema)
         if values is not None:
-            atoms.append(self._made(part, {"not": values}))
+            atoms.append(self._made(part, {"not": values}, "not"))
             return
         ways = negated(part)
         if ways is None:
@@ -244,12 +263,14 @@ class _Reducer:
         else:
             choices.append(self._ways(part, ways, part.path))
 
-    def _flatten_if(self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice]) -> None:
+    def _flatten_if(
+        self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice], seen: set[int]
+    ) -> None:
         condition = part.schema["if"]
         if isinstance(condition, bool) or condition == {}:
             name = "else" if condition is False else "then"
             if name in part.schema:
-                self._flatten(part.at(name), followed, atoms, choices)
+                self._flatten(part.at(name), followed, atoms, choices, seen)
             return
         then, other = part.schema.get("then", True), part.schema.get("else", True)
         if then in (True, {}) and other in (True, {}):
@@ -274,11 +295,14 @@ class _Reducer:
         # Made anew on each way here, and yet the same for whoever asks by identity.
         return _Choice([without, self._made(part, {"type": "object", **needs}, f"with {key}")], part.path, False)
 
-    def _evaluated(self, part: Part, name: str, followed: tuple[int, ...]) -> dict[str, Any] | None:
+    def _evaluated(self, part: Part, name: str, followed: tuple[int, ...], seen: set[int]) -> dict[str, Any] | None:
         """Return the properties or items that a schema has a word on, or ``all``; ``None`` where it depends."""
         schema = part.schema
-        if isinstance(schema, bool):
+        if isinstance(schema, bool) or (id(schema) in seen and id(schema) not in followed):
             return {}
+        seen.add(id(schema))
+        if not self._shared.budget.work(10 + len(schema)):
+            return None
         if id(schema) in followed or len(followed) > MAX_DEPTH or any(key in schema for key in _DEPENDS):
             return None
         rest = _LEFT[name]
@@ -294,7 +318,7 @@ class _Reducer:
             inner.append(target)
         parts: list[dict[str, Any]] = [schema]
         for deeper in inner:
-            found = self._evaluated(deeper, name, (*followed, id(schema)))
+            found = self._evaluated(deeper, name, (*followed, id(schema)), seen)
             if found is None or "all" in found:
                 return found
             parts.append(found)
@@ -307,13 +331,7 @@ class _Reducer:
 
     def _choose(self, atoms: list[Part], choices: list[_Choice]) -> Schema:
         """Return what fits all atoms and one way of each choice."""
-        while prod(len(choice.parts) for choice in choices) > MAX_BRANCHES:
-            largest = max(choices, key=lambda choice: len(choice.parts))
-            if len(choices) == 1:
-                break
-            choices.remove(largest)
-            path, _, keyword = largest.path.rpartition(".")
-            self.note(path, keyword, f"there are more than {MAX_BRANCHES} ways to combine it with the others")
+        choices = self._fewer(choices)
         if not choices:
             return self._kinds.merged(atoms)
         said = [part for part in atoms if part.schema is False or part.schema]
@@ -321,13 +339,28 @@ class _Reducer:
         for choice in choices:
             exclusive = choice.exclusive and len(choices) == 1
             kept = [way for way in found if way is not False]
-            apart = exclusive and all(
-                disjoint(one, other, self._defs) for at, one in enumerate(kept) for other in kept[:at]
-            )
+            apart = exclusive and self._overlap.apart(kept)
             if choice.exclusive and not apart and len(choice.parts) > 1:
                 path = choice.path.rpartition(".")[0]
                 self.note(path, "oneOf", "an answer may fit more than one")
-        return union(found)
+        return union(found, self._shared.keys)
+
+    def _fewer(self, choices: list[_Choice]) -> list[_Choice]:
+        """Return the choices that can be combined with each other, the smallest first taken."""
+        if len(choices) < 2:
+            return choices
+        kept: set[int] = set()
+        ways = 1
+        for at in sorted(range(len(choices)), key=lambda at: (len(choices[at].parts), -at)):
+            if kept and ways * len(choices[at].parts) > MAX_BRANCHES:
+                break
+            kept.add(at)
+            ways *= len(choices[at].parts)
+        left_out = [choice for at, choice in enumerate(choices) if at not in kept]
+        for choice in sorted(left_out, key=lambda choice: -len(choice.parts)):
+            path, _, keyword = choice.path.rpartition(".")
+            self.note(path, keyword, f"there are more than {MAX_BRANCHES} ways to combine it with the others")
+        return [choice for at, choice in enumerate(choices) if at in kept]
 
     def _stripped(self, part: Part) -> Part:
         """Return what a schema says itself."""
@@ -345,29 +378,51 @@ class _Reducer:
 
     def _used(self, schema: Schema) -> dict[str, Schema]:
         """Return the definitions that are referred to."""
+        if not self._defs:
+            return {}
         found: dict[str, Schema] = {}
-        waiting = [schema]
+        seen: set[int] = set()
+        waiting: list[Any] = [schema]
         while waiting:
-            for name in _names_in(waiting.pop()):
+            one = waiting.pop()
+            if isinstance(one, bool) or id(one) in seen:
+                continue
+            seen.add(id(one))
+            if "$ref" in one:
+                name = one["$ref"].removeprefix("#/$defs/")
                 if name not in found:
                     found[name] = self._defs[name]
                     waiting.append(found[name])
-        return found
+                continue
+            waiting += [*one.get("anyOf", ()), *one.get("prefixItems", ())]
+            for keyword in ("properties", "patternProperties"):
+                waiting += one.get(keyword, {}).values()
+            waiting += [
+                one[keyword] for keyword in ("items", "additionalProperties", "propertyNames") if keyword in one
+            ]
+        return {name: self._defs[name] for name in self._defs if name in found}
 
     def _forbid_loops(self) -> None:
         """Raise where a definition is another one, which is the first: that says nothing, and never ends."""
-        for name in self._defs:
-            reached, waiting = set[str](), [name]
-            while waiting:
-                for other in _same_place(self._defs[waiting.pop()]):
-                    if other == name:
-                        raise InvalidRequest(
-                            f"{self._paths[name]} refers to itself without end: no value can be checked against it",
-                            parameter="schema",
-                        )
-                    if other not in reached:
-                        reached.add(other)
-                        waiting.append(other)
+        done: set[str] = set()
+        for begin in self._defs:
+            path = [(begin, iter(same_place(self._defs[begin])))] if begin not in done else []
+            on_path = {begin}
+            while path:
+                name, others = path[-1]
+                other = next(others, None)
+                if other is None:
+                    path.pop()
+                    on_path.discard(name)
+                    done.add(name)
+                elif other in on_path:
+                    raise InvalidRequest(
+                        f"{self._paths[other]} refers to itself without end: no value can be checked against it",
+                        parameter="schema",
+                    )
+                elif other not in done:
+                    on_path.add(other)
+                    path.append((other, iter(same_place(self._defs[other]))))
 
 
 _COMPOSITE = frozenset(
@@ -379,56 +434,8 @@ _COMPOSITE = frozenset(
 _DEPENDS = ("anyOf", "oneOf", "if", "dependentSchemas", "dependencies", "$dynamicRef")
 _LEFT = {"unevaluatedProperties": "additionalProperties", "unevaluatedItems": "items"}
 
-_SHAPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("properties", "patternProperties", "$defs", "definitions", "dependentRequired"), (dict,)),
-    **dict.fromkeys(("dependentSchemas", "dependencies"), (dict,)),
-    **dict.fromkeys(("allOf", "anyOf", "oneOf", "prefixItems", "enum", "required"), (list,)),
-    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), (int, float)),
-    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), (int, float)),
-    **dict.fromkeys(("minProperties", "maxProperties", "minContains", "maxContains"), (int, float)),
-    **dict.fromkeys(("pattern", "format", "$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor"), (str,)),
-    "type": (str, list),
-}
-
-
-def check(part: Part) -> None:
-    """Raise `InvalidRequest` for what is no schema."""
-    if isinstance(part.schema, bool):
-        return
-    schema = record(part.schema)
-    if schema is None:
-        raise InvalidRequest(
-            f"{part.path} is {part.schema!r}, and no JSON Schema; give an object or a bool", parameter="schema"
-        )
-    for key, value in schema.items():
-        kinds = _SHAPES.get(key)
-        if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
-            raise InvalidRequest(f"{part.path}.{key}={value!r} is not valid in a JSON Schema", parameter="schema")
-    types_of(schema, part.path)
-
 
 def _listed(schema: Any) -> list[Any] | None:
     """Return the values of a schema that does nothing but list them."""
     names = set(record(schema) or ())
     return schema.get("enum", [schema.get("const")]) if names in ({"enum"}, {"const"}) else None
-
-
-def _names_in(schema: Schema) -> set[str]:
-    """Return the definitions that a reduced schema refers to."""
-    if isinstance(schema, bool):
-        return set()
-    if "$ref" in schema:
-        return {schema["$ref"].removeprefix("#/$defs/")}
-    inner: list[Any] = [*schema.get("anyOf", ()), *schema.get("prefixItems", ())]
-    for name in ("properties", "patternProperties"):
-        inner += schema.get(name, {}).values()
-    inner += [schema.get(name, True) for name in ("items", "additionalProperties", "propertyNames")]
-    return set[str]().union(*(_names_in(part) for part in inner))
-
-
-def _same_place(schema: Schema) -> set[str]:
-    if isinstance(schema, bool):
-        return set()
-    if "$ref" in schema:
-        return {schema["$ref"].removeprefix("#/$defs/")}
-    return set[str]().union(*(_same_place(part) for part in schema.get("anyOf", ())))

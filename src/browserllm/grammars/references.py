@@ -10,6 +10,9 @@ from ..errors import InvalidRequest
 
 _NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
 _LISTED = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
+_MAX_ADDRESS = 2000
+_LONGEST_NAME = 100
+"""The most characters of a name that a path shows."""
 _SINGLE = (
     "items",
     "additionalItems",
@@ -41,8 +44,13 @@ class Part(NamedTuple):
         schema, path = self
         for step in steps:
             schema = schema[step]
-            path += f"[{step}]" if isinstance(step, int) else f".{step}"
+            path += f"[{step}]" if isinstance(step, int) else f".{_shortened(step)}"
         return Part(schema, path)
+
+
+def _shortened(name: str) -> str:
+    # A path is written for everything that lies under a name.
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def subschemas(part: Part) -> Iterator[Part]:
@@ -101,7 +109,7 @@ class References:
             schema: Any = part.schema
             if name in (record(schema) or ()):
                 part = part.at(name)
-            elif isinstance(schema, list) and name.isdigit() and int(name) < len(cast("list[Any]", schema)):
+            elif isinstance(schema, list) and _is_place(name, cast("list[Any]", schema)):
                 part = part.at(int(name))
             else:
                 return None
@@ -116,7 +124,7 @@ class References:
                 continue
             base = self._name(part, base)
             self._bases[id(part.schema)] = base
-            waiting.extend((inner, base) for inner in subschemas(part))
+            waiting += [(inner, base) for inner in subschemas(part)]
 
     def _name(self, part: Part, base: str) -> str:
         """Note the names of a schema; return the base of what lies within."""
@@ -138,6 +146,34 @@ class References:
         return base
 
 
+def _is_place(step: str, listed: list[Any]) -> bool:
+    return step.isascii() and step.isdigit() and len(step) <= 9 and int(step) < len(listed)
+
+
 def _joined(base: str, reference: str) -> str:
     # `urljoin` knows no URN, which a fragment may follow all the same.
-    return base + reference if reference.startswith("#") else urljoin(base, reference)
+    if len(base) > _MAX_ADDRESS:  # each reference within makes a copy
+        raise InvalidRequest(f"the $id {base!r:.200} has more than {_MAX_ADDRESS} characters", parameter="schema")
+    if reference.startswith("#"):
+        return base + reference
+    try:
+        return urljoin(base, reference)
+    except ValueError as error:
+        raise InvalidRequest(f"{reference!r:.200} is no address: {error}", parameter="schema") from error
+
+
+def same_place(schema: Any) -> list[str]:
+    """Return the definitions that a schema is, or one of which it is."""
+    found: list[str] = []
+    waiting: list[Any] = [schema]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, bool) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if "$ref" in one:
+            found.append(one["$ref"].removeprefix("#/$defs/"))
+        else:
+            waiting += one.get("anyOf", ())
+    return found

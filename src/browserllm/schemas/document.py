@@ -8,17 +8,22 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..equality import Key, Keys
 from ..errors import InvalidRequest
 from ..nesting import MAX_DEPTH, decode_json
-from .ecma import python_pattern
+from ..patterns.pattern import Pattern
 from .problem import is_list, is_object, path_to
 
 Schema = dict[str, Any]
+
+MAX_PARTS = 2_000_000
+"""How many values a schema may have, in its lists and objects together."""
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
 
 _NO_BASE = "browserllm:///"  # what references start from where a schema has no $id
+_MAX_URI = 2000
 _TYPES = {"array", "boolean", "integer", "null", "number", "object", "string"}
 _ANCHOR = re.compile(r"[A-Za-z_][-A-Za-z0-9._]*")
 
@@ -62,8 +67,7 @@ class Document:
 
     def __init__(self, schema: Any) -> None:
         """Read all of the schema."""
-        if _is_too_deep(schema):
-            raise InvalidRequest("the JSON Schema is nested too deeply, or holds itself", parameter="schema")
+        check_size(schema)
         try:
             # A copy that nobody else changes, without the same part in two places, and nothing in it but JSON.
             self.root: Any = decode_json(msgspec.json.encode(schema), Any)
@@ -75,8 +79,11 @@ class Document:
         self.draft_7 = said in (DRAFT_7, DRAFT_7 + "#")
         if not self.draft_7 and said not in (DRAFT_2020_12, DRAFT_2020_12 + "#"):
             raise _refused("$", "$schema", f"{said!r} is not supported; use {DRAFT_2020_12!r} or {DRAFT_7!r}")
-        self.patterns: dict[str, re.Pattern[str]] = {}
+        self.patterns: dict[str, Pattern] = {}
         self.targets: dict[tuple[int, str], Any] = {}
+        self.keys = Keys()
+        self.constants: dict[tuple[int, str], frozenset[Key]] = {}
+        self._orders: dict[int, dict[str, int]] = {}
         self._resources: dict[str, Resource] = {}
         self._known: dict[int, Part] = {}
         self._waiting: list[tuple[Schema, str]] = []
@@ -85,6 +92,12 @@ class Document:
             part, keyword = self._waiting.pop()
             self.targets[id(part), keyword] = self._resolve(part, keyword)
         self._find_circles()
+
+    def order(self, properties: Schema) -> dict[str, int]:
+        """Return the place of each name among the properties of a schema."""
+        if id(properties) not in self._orders:
+            self._orders[id(properties)] = {name: at for at, name in enumerate(properties)}
+        return self._orders[id(properties)]
 
     def home(self, part: Schema) -> Resource:
         """Return the resource that a part of the schema belongs to."""
@@ -111,6 +124,10 @@ class Document:
         for keyword, value in given.items():
             if not alone or keyword in ("$ref", "definitions"):
                 self._check(keyword, value, path)
+        for keyword in ("enum", "const") if not alone else ():
+            if keyword in given:
+                values = given["enum"] if keyword == "enum" else [given["const"]]
+                self.constants[id(given), keyword] = frozenset(map(self.keys.of, values))
         home = home if alone else self._identified(given, path, home)
         self._known[id(given)] = Part(given, home, path)
         refs = ("$ref",) if self.draft_7 else ("$ref", "$dynamicRef")
@@ -172,9 +189,10 @@ class Document:
         patterns = [value] if keyword == "pattern" else value if keyword == "patternProperties" else ()
         for pattern in patterns:
             try:
-                self.patterns[pattern] = python_pattern(pattern)
+                if pattern not in self.patterns:
+                    self.patterns[pattern] = Pattern(pattern)
             except ValueError as error:
-                raise _refused(path, keyword, f"{pattern!r} cannot be used: {error}") from error
+                raise _refused(path, keyword, f"{pattern!r:.200} cannot be used: {error}") from error
 
     # What references mean
 
@@ -198,8 +216,8 @@ class Document:
         found: Any = home.root
         for name in pointer.split("/")[1:]:
             key = name.replace("~1", "/").replace("~0", "~")
-            if is_list(found) and key.isdigit() and int(key) < len(found):
-                found = found[int(key)]
+            if is_list(found) and (index := index_of(key, len(found))) is not None:
+                found = found[index]
             elif is_object(found) and key in found:
                 found = found[key]
             else:
@@ -213,18 +231,22 @@ class Document:
     def _find_circles(self) -> None:
         """Refuse schemas that come back to themselves without going deeper into the value: they mean nothing."""
         done: set[int] = set()
+        on_path: set[int] = set()
         for begin in list(self._known.values()):
-            path = {id(begin.schema): self._in_place(begin.schema)} if id(begin.schema) not in done else {}
+            path = [(id(begin.schema), self._in_place(begin.schema))] if id(begin.schema) not in done else []
+            on_path.update(last for last, _ in path)
             while path:
-                last = next(reversed(path))
-                following = next(path[last], None)
+                last, within = path[-1]
+                following = next(within, None)
                 if following is None:
-                    del path[last]
+                    path.pop()
+                    on_path.discard(last)
                     done.add(last)
-                elif id(following) in path:
+                elif id(following) in on_path:
                     raise _refused(self._known[last].path, "$ref", "leads back to where it started")
                 elif id(following) not in done:
-                    path[id(following)] = self._in_place(following)
+                    path.append((id(following), self._in_place(following)))
+                    on_path.add(id(following))
 
     def _in_place(self, given: Schema) -> Iterator[Schema]:
         """Yield the schemas that this one applies to the same value."""
@@ -238,18 +260,35 @@ class Document:
                 yield inner
 
 
-def _is_too_deep(schema: Any) -> bool:
-    """Say whether a schema is nested too deeply; in a page, encoding such a one would end Python."""
-    level: list[Any] = [schema] if type(schema) in (dict, list, tuple) else []
+def check_size(schema: Any) -> None:
+    """Raise `InvalidRequest` for a schema that is nested too deeply or too large: encoding it could end a page.
+
+    What stands in many places counts at each of them, but is looked at once: of thirty lists, each twice in the next,
+    a billion would be written.
+    """
+    level: dict[int, tuple[Any, int]] = {id(schema): (schema, 1)} if type(schema) in (dict, list, tuple) else {}
+    parts = 0
     for _ in range(MAX_DEPTH + 1):
-        inside: dict[int, Any] = {}
-        for one in level:
-            inner: list[Any] = list(one.values()) if is_object(one) else list(one)
-            inside.update((id(part), part) for part in inner if type(part) in (dict, list, tuple))
+        inside: dict[int, tuple[Any, int]] = {}
+        for one, times in level.values():
+            parts += times * len(one)
+            for part in one.values() if is_object(one) else one:
+                if type(part) in (dict, list, tuple):
+                    inside[id(part)] = part, times + inside.get(id(part), (part, 0))[1]
+        if parts > MAX_PARTS:
+            raise InvalidRequest(
+                f"the JSON Schema has more than {MAX_PARTS} parts; give a smaller one", parameter="schema"
+            )
         if not inside:
-            return False
-        level = list(inside.values())
-    return True
+            return
+        level = inside
+    raise InvalidRequest("the JSON Schema is nested too deeply, or holds itself", parameter="schema")
+
+
+def index_of(step: str, size: int) -> int | None:
+    """Return the place in a list of a size that a step of a pointer names; ``None`` where it is none."""
+    number = int(step) if step.isascii() and step.isdigit() and len(step) <= 9 else size
+    return number if number < size else None
 
 
 def _refused(path: str, keyword: str, why: str) -> InvalidRequest:
@@ -261,6 +300,16 @@ def _refused(path: str, keyword: str, why: str) -> InvalidRequest:
 
 
 def _join(base: str, uri: str) -> str:
+    """Return the URI that one means where another one stands; raises `InvalidRequest` for what is none."""
+    if len(base) > _MAX_URI:  # each reference within makes a copy
+        raise InvalidRequest(f"the $id {base!r:.200} has more than {_MAX_URI} characters", parameter="schema")
+    try:
+        return _joined(base, uri)
+    except ValueError as error:
+        raise InvalidRequest(f"{uri!r:.200} in the JSON Schema is no URI: {error}", parameter="schema") from error
+
+
+def _joined(base: str, uri: str) -> str:
     from urllib.parse import urljoin, uses_netloc, uses_relative
 
     if base.startswith("urn:") or ":" in uri.partition("/")[0]:
@@ -299,7 +348,7 @@ def _is_count(value: Any) -> bool:
 
 def _is_type(value: Any) -> bool:
     names = value if is_list(value) else [value]
-    return bool(names) and all(isinstance(name, str) and name in _TYPES for name in names)
+    return 0 < len(names) <= len(_TYPES) and all(isinstance(name, str) and name in _TYPES for name in names)
 
 
 def _is_list(value: Any) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from ..equality import Key
+from ..patterns.pattern import Pattern
 from .document import Schema
-from .problem import Problem, is_list, is_object, path_to
+from .problem import Problem, cut, is_list, is_object, none_fits, path_to, shown
 
 if TYPE_CHECKING:
     from .validate import Check
 
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", dict: "object", list: "array"}
-_ALTERNATIVES = 3  # how many alternatives of an anyOf are told of, at most
+_LISTED = 20  # how many values of an enum are told of, and how many names that are missing
 
 
 class Seen:
@@ -74,33 +77,18 @@ def _words(names: list[str]) -> str:
     return " or ".join(f"`{name}`" for name in names)
 
 
-def _enum(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
-    if key(value) in map(key, schema["enum"]):
+def _enum(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+    if check.keys.of(value) in check.document.constants[id(schema), "enum"]:
         return []
-    return [Problem(path, f"{_shown(value)} is none of {', '.join(map(_shown, schema['enum']))}")]
+    listed = schema["enum"]
+    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    check.spend(10 * min(len(listed), _LISTED))
+    return [Problem(path, f"{shown(value)} is none of {', '.join(map(shown, listed[:_LISTED]))}{more}")]
 
 
-def _const(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
-    same = key(value) == key(schema["const"])
-    return [] if same else [Problem(path, f"Expected {_shown(schema['const'])}, got {_shown(value)}")]
-
-
-def key(value: Any) -> Any:
-    """Return something hashable that is equal for equal JSON values, and for no others: 1 and 1.0, not 1 and true."""
-    if isinstance(value, bool):
-        return (value,)
-    if is_list(value):
-        return ("list", tuple(map(key, value)))
-    if is_object(value):
-        return ("dict", frozenset((name, key(inner)) for name, inner in value.items()))
-    return value
-
-
-def _shown(value: Any) -> str:
-    import json
-
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _const(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+    same = check.keys.of(value) in check.document.constants[id(schema), "const"]
+    return [] if same else [Problem(path, f"Expected {shown(schema['const'])}, got {shown(value)}")]
 
 
 # Schemas on the same value
@@ -112,7 +100,7 @@ def _all_of(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> 
 
 def _any_of(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
     tries = [check.apply(value, part, path, seen) for part in schema["anyOf"]]
-    return [] if not all(tries) else _none_fits(tries, path)
+    return [] if not all(tries) else none_fits(tries, path)
 
 
 def _one_of(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
@@ -120,37 +108,18 @@ def _one_of(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> 
     tries = [check.apply(value, part, path, own) for part, own in zip(schema["oneOf"], seens, strict=True)]
     fitting = [index for index, problems in enumerate(tries) if not problems]
     if not fitting:
-        return _none_fits(tries, path)
+        return none_fits(tries, path)
     if len(fitting) > 1:
-        which = ", ".join(map(str, fitting))
+        which = cut(", ".join(map(str, fitting)))
         return [Problem(path, f"More than one of the alternatives fits (numbers {which}, from 0), and only one may")]
     seen.add(seens[fitting[0]])
     return []
 
 
-def _none_fits(tries: list[list[Problem]], path: str) -> list[Problem]:
-    """Say why no alternative fits: what is wrong with the one that was meant, where that is plain."""
-    expected = [problem.message.partition(", got ") for problems in tries for problem in problems[:1]]
-    flat = all(problem.path == path for problems in tries for problem in problems)
-    if flat and all(message[0].startswith("Expected ") and message[1] for message in expected):
-        wanted = dict.fromkeys(message[0].removeprefix("Expected ") for message in expected)
-        return [Problem(path, f"Expected {' or '.join(wanted)}, got {expected[0][2]}")]
-    # What has problems further inside is at least of the right kind.
-    near = [problems for problems in tries if not any(_is_of_another_kind(one, path) for one in problems)]
-    if len(near) == 1:
-        return near[0]
-    told = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or tries)[:_ALTERNATIVES])
-    return [Problem(path, f"Fits none of the {len(tries)} alternatives: {told}")]
-
-
-def _is_of_another_kind(problem: Problem, path: str) -> bool:
-    return problem.path == path and problem.message.startswith("Expected ")
-
-
 def _not(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
     if check.apply(value, schema["not"], path, Seen()):
         return []
-    return [Problem(path, f"Must not fit {_shown(schema['not'])}")]
+    return [Problem(path, f"Must not fit {shown(schema['not'])}")]
 
 
 def _if(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
@@ -166,7 +135,7 @@ def _limit(words: str, fits: Callable[[Any, Any], bool]) -> Callable[[str], Keyw
         def check_limit(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
             if not _is(value, "number") or fits(value, schema[keyword]):
                 return []
-            return [Problem(path, f"Expected a number {words} {schema[keyword]}, got {_shown(value)}")]
+            return [Problem(path, f"Expected a number {words} {schema[keyword]}, got {shown(value)}")]
 
         return check_limit
 
@@ -194,7 +163,7 @@ def _multiple_of(_check: Check, value: Any, schema: Schema, path: str, _seen: Se
     places = max(digits, step_digits, 0)
     if number * 10 ** (places - digits) % (step * 10 ** (places - step_digits)) == 0:
         return []
-    return [Problem(path, f"{_shown(value)} is no multiple of {schema['multipleOf']}")]
+    return [Problem(path, f"{shown(value)} is no multiple of {schema['multipleOf']}")]
 
 
 def _decimal(value: float) -> tuple[int, int]:
@@ -207,9 +176,9 @@ def _decimal(value: float) -> tuple[int, int]:
 
 
 def _pattern(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
-    if not isinstance(value, str) or check.document.patterns[schema["pattern"]].search(value):
+    if not isinstance(value, str) or check.finds(check.document.patterns[schema["pattern"]], value):
         return []
-    return [Problem(path, f"Expected text that matches {schema['pattern']!r}, got {_shown(value)}")]
+    return [Problem(path, f"Expected text that matches {cut(repr(schema['pattern']))}, got {shown(value)}")]
 
 
 # Lists
@@ -267,15 +236,16 @@ def _contains(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -
     if least <= len(found) <= most:
         return []
     bound = f"at least {least}" if len(found) < least else f"at most {most}"
-    return [Problem(path, f"Expected {bound} items that fit {_shown(schema['contains'])}, got {len(found)}")]
+    return [Problem(path, f"Expected {bound} items that fit {shown(schema['contains'])}, got {len(found)}")]
 
 
-def _unique_items(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _unique_items(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
     if not is_list(value) or not schema["uniqueItems"]:
         return []
-    first: dict[Any, int] = {}
+    check.spend(len(value))
+    first: dict[Key, int] = {}
     for index, one in enumerate(value):
-        before = first.setdefault(key(one), index)
+        before = first.setdefault(check.keys.of(one), index)
         if before != index:
             return [Problem(path_to(path, index), f"Is the same as number {before}; every item must be another one")]
     return []
@@ -287,10 +257,18 @@ def _unique_items(_check: Check, value: Any, schema: Schema, path: str, _seen: S
 def _properties(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
     problems: list[Problem] = []
     if is_object(value):
-        for name, inner in schema["properties"].items():
+        properties: Schema = schema["properties"]
+        names: Iterable[str] = properties
+        if len(value) < len(properties) >> 3:
+            # Few of many: those first that the schema has first, as always.
+            order = check.document.order(properties)
+            names = sorted((name for name in value if name in properties), key=order.__getitem__)
+        else:
+            check.spend(len(properties))
+        for name in names:
             if name in value:
                 seen.keys.add(name)
-                problems += check.apply(value[name], inner, path_to(path, name), Seen())
+                problems += check.apply(value[name], properties[name], path_to(path, name), Seen())
     return problems
 
 
@@ -298,9 +276,11 @@ def _pattern_properties(check: Check, value: Any, schema: Schema, path: str, see
     problems: list[Problem] = []
     if is_object(value):
         for pattern, inner in schema["patternProperties"].items():
-            for name in filter(check.document.patterns[pattern].search, value):
-                seen.keys.add(name)
-                problems += check.apply(value[name], inner, path_to(path, name), Seen())
+            found = check.document.patterns[pattern]
+            for name in value:
+                if check.finds(found, name):
+                    seen.keys.add(name)
+                    problems += check.apply(value[name], inner, path_to(path, name), Seen())
     return problems
 
 
@@ -309,8 +289,13 @@ def _additional(check: Check, value: Any, schema: Schema, path: str, seen: Seen)
         return []
     patterns = [check.document.patterns[pattern] for pattern in schema.get("patternProperties", ())]
     named = schema.get("properties", {})
-    others = [name for name in value if name not in named and not any(pattern.search(name) for pattern in patterns)]
+    check.spend(len(value) + len(patterns))
+    others = [name for name in value if name not in named and not _finds(check, patterns, name)]
     return _others(check, value, others, schema["additionalProperties"], path, seen)
+
+
+def _finds(check: Check, patterns: list[Pattern], name: str) -> bool:
+    return any(check.finds(pattern, name) for pattern in patterns)
 
 
 def _others(check: Check, value: Schema, names: list[str], schema: Any, path: str, seen: Seen) -> list[Problem]:
@@ -334,28 +319,32 @@ def _property_names(check: Check, value: Any, schema: Schema, path: str, _seen: 
     ]
 
 
-def _required(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _required(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
     if not is_object(value):
         return []
-    return [
-        Problem(path, f"Object missing required field `{name}`") for name in schema["required"] if name not in value
-    ]
+    check.spend(len(schema["required"]))
+    missing = (name for name in schema["required"] if name not in value)
+    return [Problem(path, f"Object missing required field `{name}`") for name in islice(missing, _LISTED)]
 
 
-def _dependent_required(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
-    return _dependent(value, schema["dependentRequired"], path)
+def _dependent_required(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+    return _dependent(check, value, schema["dependentRequired"], path)
 
 
-def _dependent(value: Any, wanted: Mapping[str, list[str]], path: str) -> list[Problem]:
+def _dependent(check: Check, value: Any, wanted: Mapping[str, list[str]], path: str) -> list[Problem]:
     if not is_object(value):
         return []
-    return [
-        Problem(path, f"Object missing field `{other}`, which is required with `{name}`")
-        for name, others in wanted.items()
-        if name in value
-        for other in others
-        if other not in value
-    ]
+    check.spend(len(wanted))
+    problems: list[Problem] = []
+    for name, others in wanted.items():
+        if name in value:
+            check.spend(len(others))
+            missing = (other for other in others if other not in value)
+            problems += [
+                Problem(path, f"Object missing field `{other}`, which is required with `{name}`")
+                for other in islice(missing, _LISTED)
+            ]
+    return problems
 
 
 def _dependent_schemas(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
@@ -365,6 +354,7 @@ def _dependent_schemas(check: Check, value: Any, schema: Schema, path: str, seen
 def _dependent_on(check: Check, value: Any, schemas: Schema, path: str, seen: Seen) -> list[Problem]:
     if not is_object(value):
         return []
+    check.spend(len(schemas))
     return [
         problem for name, inner in schemas.items() if name in value for problem in check.apply(value, inner, path, seen)
     ]
@@ -374,7 +364,7 @@ def _dependencies(check: Check, value: Any, schema: Schema, path: str, seen: See
     given = schema["dependencies"]
     schemas = {name: inner for name, inner in given.items() if not is_list(inner)}
     lists = {name: cast("list[str]", inner) for name, inner in given.items() if is_list(inner)}
-    return _dependent(value, lists, path) + _dependent_on(check, value, schemas, path, seen)
+    return _dependent(check, value, lists, path) + _dependent_on(check, value, schemas, path, seen)
 
 
 # What nobody has looked at
@@ -383,6 +373,7 @@ def _dependencies(check: Check, value: Any, schema: Schema, path: str, seen: See
 def _unevaluated_properties(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
     if not is_object(value):
         return []
+    check.spend(len(value))
     names = [name for name in value if name not in seen.keys]
     return _others(check, value, names, schema["unevaluatedProperties"], path, seen)
 
@@ -390,6 +381,7 @@ def _unevaluated_properties(check: Check, value: Any, schema: Schema, path: str,
 def _unevaluated_items(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
     if not is_list(value):
         return []
+    check.spend(len(value))
     problems: list[Problem] = []
     for index, one in enumerate(value):
         if index not in seen.places:

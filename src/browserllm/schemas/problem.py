@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple, TypeGuard
 
 MAX_PROBLEMS = 20
@@ -13,6 +15,15 @@ MAX_PATH = 1000
 """How many characters of a path are told, and of a key in it."""
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+_LONGEST_KEY = 100
+"""The most characters of a key that a path shows: a path is written for each value that lies under it."""
+_MOST_SHOWN = 80
+_ALTERNATIVES = 3
+"""How many alternatives of an anyOf are told of, at most."""
+_LONGEST = 2000
+"""The most characters of a problem that is made of others."""
+_MOST_BITS = 4000
+"""Of a number that Python would still write out: it refuses those of 4,300 digits."""
 
 
 class Problem(NamedTuple):
@@ -53,5 +64,66 @@ def path_to(path: str, key: str | int) -> str:
         return path if path.endswith("…") else f"{path[:MAX_PATH]}…"
     if isinstance(key, int):
         return f"{path}[{key}]"
-    key = key if len(key) <= MAX_PATH else f"{key[:MAX_PATH]}…"
+    if len(key) > _LONGEST_KEY:
+        key = f"{key[:_LONGEST_KEY]}..."
     return f"{path}.{key}" if _NAME.fullmatch(key) else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of a value as JSON; what is longer is not read to its end."""
+    text = "".join(_written(value, _MOST_SHOWN + 1))
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
+
+
+def _written(value: Any, room: int) -> Iterator[str]:
+    """Yield a value as JSON, until it is longer than there is room."""
+    if isinstance(value, str):
+        yield json.dumps(value[:room], ensure_ascii=False)
+        return
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        yield f"a number of {value.bit_length()} bits"
+        return
+    pairs = [("", one) for one in islice(value, room)] if is_list(value) else None
+    if is_object(value):
+        names = islice(value.items(), room)
+        pairs = [(f"{json.dumps(str(name)[:room], ensure_ascii=False)}: ", one) for name, one in names]
+    if pairs is None:
+        yield json.dumps(value, ensure_ascii=False, default=repr)
+        return
+    begin, end = "[]" if is_list(value) else "{}"
+    yield begin
+    left = room - 1
+    for at, (before, one) in enumerate(pairs):
+        start = f"{', ' if at else ''}{before}"
+        yield start
+        left -= len(start)
+        for part in _written(one, max(left, 1)):
+            yield part
+            left -= len(part)
+        if left <= 0:
+            return
+    yield end
+
+
+def none_fits(tries: list[list[Problem]], path: str) -> list[Problem]:
+    """Say why no alternative fits: what is wrong with the one that was meant, where that is plain."""
+    expected = [problem.message.partition(", got ") for problems in tries for problem in problems[:1]]
+    flat = all(problem.path == path for problems in tries for problem in problems)
+    if flat and all(message[0].startswith("Expected ") and message[1] for message in expected):
+        wanted = dict.fromkeys(message[0].removeprefix("Expected ") for message in expected)
+        return [Problem(path, f"Expected {cut(' or '.join(wanted))}, got {expected[0][2]}")]
+    # What has problems further inside is at least of the right kind.
+    near = [problems for problems in tries if not any(_is_of_another_kind(one, path) for one in problems)]
+    if len(near) == 1:
+        return near[0]
+    told = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or tries)[:_ALTERNATIVES])
+    return [Problem(path, f"Fits none of the {len(tries)} alternatives: {cut(told)}")]
+
+
+def cut(text: str) -> str:
+    """Shorten a text that is made of others: problems that tell of problems would double with each level."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def _is_of_another_kind(problem: Problem, path: str) -> bool:
+    return problem.path == path and problem.message.startswith("Expected ")

@@ -14,13 +14,15 @@ WRAPPER = "value"
 
 _ANNOTATIONS = {"$defs", "definitions", "$schema", "$comment", "title", "description", "default", "examples"}
 _HOISTED = ("$schema", "$defs", "definitions")
+_MAX_SEEN = 100
+"""How many schemas are looked at for the type of the root: they may refer to each other in a long row."""
 _DATA = {"const", "enum", "default", "examples"}
 
 
 def rooted(schema: Schema) -> tuple[Schema, bool]:
     """Return the schema with an object at its root, and whether that object was put around it."""
     root = _inlined(schema)
-    if _is_object(root, root):
+    if _is_object(root, root, set()):
         return {**root, "type": "object"}, False
     return _wrapped(schema), True
 
@@ -55,8 +57,9 @@ def _inlined(schema: Schema) -> Schema:
         if target is None or "$id" in target:
             return schema
         root = {**target, **{key: value for key, value in root.items() if key != "$ref"}}
+    used = _used(root) if seen else set[str]()
     for group in ("$defs", "definitions"):
-        unused = {name for name in seen if name.startswith(f"#/{group}/") and not _refers(root, name)}
+        unused = {name for name in seen if name.startswith(f"#/{group}/") and name not in used}
         if unused:
             left = {key: value for key, value in root[group].items() if f"#/{group}/{key}" not in unused}
             root = {key: value for key, value in root.items() if key != group} | ({group: left} if left else {})
@@ -73,26 +76,35 @@ def _target(schema: Schema, pointer: str) -> Schema | None:
     return found if is_object(found) else None
 
 
-def _refers(value: Any, name: str) -> bool:
-    """Say whether anything refers to a definition, or into it; its own body counts, for that refers to it again."""
-    if is_object(value):
-        ref = value.get("$ref")
-        inside = isinstance(ref, str) and (ref == name or ref.startswith(name + "/"))
-        return inside or any(_refers(inner, name) for inner in value.values())
-    return is_list(value) and any(_refers(inner, name) for inner in value)
+def _used(schema: Schema) -> set[str]:
+    """Return the definitions that anything refers to, or into; a definition's own body counts, for it refers to it."""
+    found: set[str] = set()
+    waiting: list[Any] = [schema]
+    while waiting:
+        value = waiting.pop()
+        if is_object(value):
+            ref = value.get("$ref")
+            if isinstance(ref, str):
+                found.add("/".join(ref.split("/", 3)[:3]))
+            waiting += value.values()
+        elif is_list(value):
+            waiting += value
+    return found
 
 
-def _is_object(schema: Any, root: Schema, depth: int = 0) -> bool:
-    if not is_object(schema) or depth > 16:
+def _is_object(schema: Any, root: Schema, seen: set[int]) -> bool:
+    """Say whether a schema is of objects alone; one that was seen before said nothing then."""
+    if not is_object(schema) or id(schema) in seen or len(seen) > _MAX_SEEN:
         return False
+    seen.add(id(schema))
     given = schema
     if "type" in given:
         return given["type"] in ("object", ["object"])
     ref = given.get("$ref")
-    if isinstance(ref, str) and _is_object(_target(root, ref), root, depth + 1):
+    if isinstance(ref, str) and _is_object(_target(root, ref), root, seen):
         return True
     parts = given.get("allOf")
-    if is_list(parts) and any(_is_object(part, root, depth + 1) for part in parts):
+    if is_list(parts) and any(_is_object(part, root, seen) for part in parts):
         return True
     # Who names properties means an object, unless he names other shapes beside it.
     return ("properties" in given or "required" in given) and not given.keys() & {"$ref", "anyOf", "oneOf", "allOf"}

@@ -28,6 +28,7 @@ from .validate import Validator
 T = TypeVar("T")
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_PLACE = re.compile(r" - at `(?:key in )?(?=\$)")
 
 
 class OutputType(Generic[T]):
@@ -102,8 +103,8 @@ def read_json(text: str) -> Any:
     def look(pairs: list[tuple[str, Any]]) -> Schema:
         made = dict(pairs)
         if len(made) < len(pairs):
-            times = Counter(key for key, _ in pairs)
-            twice.extend((id(made), key) for key in made if times[key] > 1)
+            counts = Counter(key for key, _ in pairs)
+            twice.extend((id(made), key) for key, count in counts.items() if count > 1)
         return made
 
     # Nothing else tells of such keys: msgspec takes the last one without a word.
@@ -200,10 +201,8 @@ class _MsgspecCheck:
 
 
 def _problem(said: str) -> Problem:
-    message, mark, place = said.partition(" - at `")
-    path = place.removeprefix("key in ").removesuffix("`")
-    whole = mark and place.endswith("`") and path.startswith("$")
-    return Problem(path, message) if whole else Problem("$", said)
+    found = _PLACE.search(said) if said.endswith("`") else None
+    return Problem(said[found.end() : -1], said[: found.start()]) if found else Problem("$", said)
 
 
 # Descriptions

@@ -7,13 +7,17 @@ All keywords that decide anything are there, with references inside the document
 `check_schema` and never passed over. ``format`` and ``content...`` are annotations and decide nothing, as 2020-12 has
 it: a value of another format is no failure that a model should repair.
 
-The schema is its author's and trusted to end (a regular expression can take very long); the value is not.
+Neither the schema nor the value is trusted. Both are read in linear time; what both decide together, how often a schema
+is applied and how long a pattern searches, is counted, and a check that takes too much of it says so in a problem.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..equality import Keys
+from ..patterns.pattern import Pattern
+from ..patterns.work import TooMuchWork, Work
 from .document import Document, Resource
 from .keywords import KEYWORDS_7, KEYWORDS_2020, UNEVALUATED, Seen
 from .problem import Problem
@@ -21,14 +25,16 @@ from .problem import Problem
 MAX_DEPTH = 256
 """How many schemas may be at work in each other on one value; a check that goes deeper says so in a problem."""
 MAX_STEPS = 250_000
-"""How many times a schema may be applied in one check: a second or two."""
+"""How many times a schema may be applied in one check: a second or two. Patterns and long lists count as well."""
+_STEP = 40
+"""The units of work of one step."""
 
 
 def check_schema(schema: Any) -> None:
-    """Raise `InvalidRequest` for what is no JSON Schema of draft 7 or 2020-12, or asks for what is not supported.
+    r"""Raise `InvalidRequest` for what is no JSON Schema of draft 7 or 2020-12, or asks for what is not supported.
 
-    Not supported are references to other documents (the drafts' own schemas too), other ``$schema``s, and a few regular
-    expressions (`ecma`). The error names the keyword and its path.
+    Not supported are references to other documents (the drafts' own schemas too), other ``$schema``s, ``\p{...}`` in
+    patterns, and patterns with too large counts. The error names the keyword and its path.
     """
     Document(schema)
 
@@ -50,8 +56,10 @@ class Validator:
         check = Check(self._document)
         try:
             return check.apply(value, self._document.root, "$", Seen())
-        except (_TooMuch, RecursionError):
-            return [Problem("$", "The value is nested too deeply or too large to be checked")]
+        except _TooMuch as error:
+            return [Problem("$", str(error))]
+        except (TooMuchWork, RecursionError):
+            return [Problem("$", _TOO_MUCH)]
 
 
 def problems_of(value: Any, schema: Any) -> list[Problem]:
@@ -62,8 +70,11 @@ def problems_of(value: Any, schema: Any) -> list[Problem]:
     return Validator(schema).problems(value)
 
 
+_TOO_MUCH = "The value is nested too deeply or too large to be checked"
+
+
 class _TooMuch(Exception):  # noqa: N818
-    """The check went too deep, or took too many steps."""
+    """The check went too deep, or took too many steps; ``str()`` says it to a model."""
 
 
 class Check:
@@ -71,19 +82,34 @@ class Check:
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.keys = Keys(document.keys)
         self.scope: list[Resource] = []
         self._depth = 0
-        self._steps = 0
+        self._work = Work(MAX_STEPS * _STEP)
+
+    def spend(self, turns: int) -> None:
+        """Count the turns of a loop."""
+        self._work.spend(turns)
+
+    def finds(self, pattern: Pattern, text: str) -> bool:
+        """Say whether a pattern is found in a text."""
+        try:
+            self._work.left -= 10
+            return pattern.search(text, self._work)
+        except TooMuchWork:
+            raise _TooMuch(f"It takes too long to search the texts for the pattern {pattern.text!r:.200}") from None
 
     def apply(self, value: Any, schema: Any, path: str, seen: Seen) -> list[Problem]:
         """Return the problems of a value with a schema, and note in ``seen`` what was looked at."""
-        if schema is True:
-            return []
-        if schema is False:
-            return [Problem(path, "Nothing is allowed here")]
-        self._steps += 1
-        if self._depth >= MAX_DEPTH or self._steps > MAX_STEPS:
-            raise _TooMuch
+        if isinstance(schema, bool):
+            self._work.spend(10)
+            return [] if schema else [Problem(path, "Nothing is allowed here")]
+        work = self._work
+        work.left -= _STEP + len(schema)
+        if work.left < 0:
+            raise TooMuchWork
+        if self._depth >= MAX_DEPTH:
+            raise _TooMuch(_TOO_MUCH)
         document = self.document
         home = document.home(schema)
         entered = not self.scope or self.scope[-1] is not home
@@ -107,6 +133,7 @@ class Check:
         self._depth -= 1
         if entered:
             self.scope.pop()
-        if not problems:
+        if not problems and (own.keys or own.places):
             seen.add(own)
+            work.left -= len(own.keys) + len(own.places)
         return problems

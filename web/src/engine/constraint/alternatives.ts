@@ -13,6 +13,8 @@ const TOKEN = /\s+|#[^\n]*|"(?:\\.|[^"\\\n])*"|\[(?:\\.|[^\]\\])*\]|\(=|[A-Za-z_
 
 /** XGrammar puts a rule of mere characters back to where it is named; one that names another stays. */
 const NOTHING = "nothing__";
+/** How deep groups may lie in each other to be read. */
+const MAX_DEPTH = 200;
 
 /** The same grammar, with rules in place of alternatives that begin alike. A rule that it cannot read stays as it is. */
 export function splitAlternatives(grammar: string): string {
@@ -39,23 +41,32 @@ function readBody(text: string): Body | null {
   const rest = tokens.filter((token) => !/^(?:\s|#)/.test(token));
   const ahead = rest.indexOf("(=");
   const lookahead = ahead < 0 ? "" : rest.splice(ahead).join(" ");
-  const choice = readChoice(rest);
-  return choice === null || rest.length > 0 ? null : { choice, lookahead };
+  const reader = { tokens: rest, at: 0 };
+  const choice = readChoice(reader, 0);
+  return choice === null || reader.at < rest.length ? null : { choice, lookahead };
 }
 
-/** Takes a choice off the front of `rest`. */
-function readChoice(rest: string[]): Choice | null {
+/** Tokens, and how many of them have been read. */
+interface Reader {
+  readonly tokens: readonly string[];
+  at: number;
+}
+
+/** Reads a choice up to its `)`, or to the end; null where groups lie too deep in each other. */
+function readChoice(rest: Reader, depth: number): Choice | null {
+  if (depth > MAX_DEPTH) return null;
   const choice: Element[][] = [[]];
   for (;;) {
-    const token = rest[0];
+    const token = rest.tokens[rest.at];
     if (token === undefined || token === ")") return choice;
-    rest.shift();
+    rest.at += 1;
     const sequence = choice.at(-1) ?? [];
     if (token === "|") {
       choice.push([]);
     } else if (token === "(") {
-      const inner = readChoice(rest);
-      if (inner === null || rest.shift() !== ")") return null;
+      const inner = readChoice(rest, depth + 1);
+      if (inner === null || rest.tokens[rest.at] !== ")") return null;
+      rest.at += 1;
       sequence.push({ choice: inner, repeated: takeRepeated(rest) });
     } else if (/^(?:::=|[*+?{])/.test(token)) {
       return null;
@@ -65,8 +76,11 @@ function readChoice(rest: string[]): Choice | null {
   }
 }
 
-function takeRepeated(rest: string[]): string {
-  return /^[*+?{]/.test(rest[0] ?? "") ? (rest.shift() ?? "") : "";
+function takeRepeated(rest: Reader): string {
+  const token = rest.tokens[rest.at] ?? "";
+  if (!/^[*+?{]/.test(token)) return "";
+  rest.at += 1;
+  return token;
 }
 
 function writeRule(name: string, { choice, lookahead }: Body): string[] {
@@ -105,16 +119,35 @@ function innerChoice(element: Element | undefined): Choice | null {
   return typeof element === "object" && element.repeated === "" ? element.choice : null;
 }
 
+/** A hyphen that makes no range is a character. */
+function plain(code: number): number {
+  return code === -1 ? 0x2d : code;
+}
+
+/** The most letters in which one character is written. */
+const LONGEST_ESCAPE = 12;
+
 /** Characters by their code points, from and to. */
 type Range = readonly [number, number];
 
 /** Whether two of the alternatives may begin with the same. */
 function beginAlike(choice: Choice): boolean {
   const starts = choice.filter(([first]) => first !== undefined && first !== '""').map(([first]) => startOf(first));
-  return starts.some((one, index) => {
-    const others = starts.slice(index + 1);
-    return others.some((other) => one === null || other === null || one.some(([a, b]) => other.some(([c, d]) => a <= d && c <= b)));
-  });
+  if (starts.length < 2) return false;
+  // In order, a range overlaps with another one where it overlaps with the one before it: those of one class never do.
+  const ranges = starts.flatMap((own) => (own === null ? [] : united(own))).toSorted(([a], [b]) => a - b);
+  return starts.includes(null) || ranges.some(([from], index) => from <= (ranges[index - 1]?.[1] ?? -1));
+}
+
+/** The same characters, in ranges that do not overlap. */
+function united(ranges: readonly Range[]): readonly Range[] {
+  const found: [number, number][] = [];
+  for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
+    const last = found.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else found.push([from, to]);
+  }
+  return found;
 }
 
 /** The characters with which an element begins, or null where that is not in its own letters. */
@@ -123,18 +156,18 @@ function startOf(element: Element | undefined): readonly Range[] | null {
   const inner = /^(?:"([\s\S]+)"|\[([\s\S]*)\]\+?)$/.exec(element);
   if (inner === null) return null;
   if (inner[1] !== undefined) {
-    const [first = 0] = charactersOf(inner[1]);
-    return [[first, first]];
+    const [first = 0] = charactersOf(inner[1].slice(0, LONGEST_ESCAPE));
+    return [[plain(first), plain(first)]];
   }
   const body = inner[2] ?? "";
   const negated = body.startsWith("^");
   const characters = charactersOf(negated ? body.slice(1) : body);
   const ranges: Range[] = [];
   for (let at = 0; at < characters.length; at += 1) {
-    const from = characters[at] ?? 0;
+    const from = plain(characters[at] ?? 0);
     const isRange = characters[at + 1] === -1 && at + 2 < characters.length;
     if (isRange) at += 2;
-    ranges.push([from, characters[at] ?? from]);
+    ranges.push([from, plain(characters[at] ?? from)]);
   }
   return negated ? complement(ranges) : ranges;
 }

@@ -25,6 +25,9 @@ export type OpenLink = (answered: (answer: Answer) => void, broken: (reason: str
 
 type Settle = (answer: Answer) => void;
 
+/** How long a format may take to be made ready. XGrammar cannot be interrupted, but its worker can be ended. */
+export const LONGEST_START_MS = 120_000;
+
 export class Constrainer {
   readonly #vocabulary: () => Vocabulary;
   readonly #open: OpenLink;
@@ -48,9 +51,13 @@ export class Constrainer {
     this.#link ??= this.#connect();
     const stop = (): void => { this.close(); };
     signal.addEventListener("abort", stop);
+    let late = false as boolean;
+    const timer = setTimeout(() => { late = true; this.close(); }, LONGEST_START_MS);
     const first = await this.#ask({ type: "start", format, vocabulary });
+    clearTimeout(timer);
     signal.removeEventListener("abort", stop);
     signal.throwIfAborted();
+    if (late) throw problem({ type: "refused", reason: `its grammar was not ready after ${LONGEST_START_MS / 1000} s; give a smaller schema` });
     if (first.type !== "mask") {
       // A refusal is an abort of XGrammar's wasm: the next format gets a new one.
       this.close();

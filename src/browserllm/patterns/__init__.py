@@ -1,0 +1,1 @@
+"""ECMAScript's regular expressions, written by anybody: read once, and matched in time that is linear in the text."""

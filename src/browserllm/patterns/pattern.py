@@ -1,0 +1,61 @@
+"""A pattern to search texts with."""
+
+from __future__ import annotations
+
+from .automaton import Automaton
+from .backtracking import Backtracker
+from .syntax import Anchor, Chars, Node, PatternError, Repeat, Sequence, parse
+from .work import Work
+
+MAX_WORK = 10_000_000
+"""The units of work of one search that has no limit of its own: about a second."""
+
+
+class Pattern:
+    r"""An ECMAScript pattern (with its ``u`` flag): ``\d``, ``\w`` and ``\b`` mean ASCII, ``$`` is the very end."""
+
+    def __init__(self, text: str) -> None:
+        """Read it; raises `PatternError` (a ValueError) for what is no pattern, is too large, or is not supported."""
+        self.text = text
+        tree = parse(text)
+        self._engine = Backtracker(tree) if tree.refers else _row(tree.node) or Automaton(tree.node)
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r})"
+
+    def search(self, text: str, work: Work | None = None) -> bool:
+        r"""Say whether the pattern is found anywhere in a text; raises `TooMuchWork` where that takes too long.
+
+        The time is linear in the text, but for patterns that refer to their groups (``(a)\1``), and for very large
+        ones: those may need more work than there is left.
+        """
+        return self._engine.search(text, work or Work(MAX_WORK))
+
+
+class _Row:
+    """A whole text of one set of characters, so many of them: ``^[a-z]{1,9}$``."""
+
+    def __init__(self, chars: Chars, least: int, most: int | None) -> None:
+        self._ranges = chars.ranges
+        self._least = least
+        self._most = most
+
+    def search(self, text: str, work: Work) -> bool:
+        if len(text) < self._least or (self._most is not None and len(text) > self._most):
+            return False
+        different = set(text)
+        work.spend((len(text) >> 1) + len(different) * (1 + len(self._ranges)))
+        return all(any(first <= ord(char) <= last for first, last in self._ranges) for char in different)
+
+
+def _row(node: Node) -> _Row | None:
+    parts = node.parts if isinstance(node, Sequence) else ()
+    if len(parts) != 3 or parts[0] != Anchor("^") or parts[2] != Anchor("$"):
+        return None
+    inner = parts[1]
+    if isinstance(inner, Repeat) and isinstance(inner.part, Chars):
+        return _Row(inner.part, inner.least, inner.most)
+    return None
+
+
+__all__ = ["MAX_WORK", "Pattern", "PatternError"]

@@ -1,0 +1,354 @@
+r"""ECMAScript's regular expressions (with the ``u`` flag), read into a tree.
+
+Read leniently where that is unambiguous, as people write patterns for other engines too: a ``{`` or ``]`` that means
+nothing else is a character, and so is the hyphen of ``[\w-.]``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Ranges = tuple[tuple[int, int], ...]
+"""Code points from and to, both included, in order and apart."""
+
+MAX_LENGTH = 20_000
+"""The most characters of a pattern."""
+MAX_GROUPS = 50
+"""How many groups may lie in each other."""
+MAX_POSITIONS = 100_000
+"""The most characters that a pattern may stand for when its counts are written out: ``a{3}`` stands for three."""
+LAST = 0x10FFFF
+
+DIGITS: Ranges = ((0x30, 0x39),)
+WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
+SPACE: Ranges = (
+    (9, 13),
+    (0x20, 0x20),
+    (0xA0, 0xA0),
+    (0x1680, 0x1680),
+    (0x2000, 0x200A),
+    (0x2028, 0x2029),
+    (0x202F, 0x202F),
+    (0x205F, 0x205F),
+    (0x3000, 0x3000),
+    (0xFEFF, 0xFEFF),
+)
+LINE_ENDS: Ranges = ((10, 10), (13, 13), (0x2028, 0x2029))
+_SETS = {"d": DIGITS, "w": WORD, "s": SPACE}
+_CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
+
+
+class PatternError(ValueError):
+    """A text that is no pattern, or one that is not supported; ``str()`` says why."""
+
+
+class Chars(NamedTuple):
+    """One character of a set."""
+
+    ranges: Ranges
+
+
+class Sequence(NamedTuple):
+    """Parts one after the other."""
+
+    parts: tuple[Node, ...]
+
+
+class Choice(NamedTuple):
+    """One of the parts."""
+
+    parts: tuple[Node, ...]
+
+
+class Repeat(NamedTuple):
+    """A part, so many times; without ``most`` any number of times."""
+
+    part: Node
+    least: int
+    most: int | None
+    lazy: bool = False
+
+
+class Group(NamedTuple):
+    """A part that a reference may repeat; the first group has number 1."""
+
+    part: Node
+    number: int
+
+
+class Anchor(NamedTuple):
+    """A place in the text: ``^``, ``$``, ``b`` where a word begins or ends, ``B`` where none does."""
+
+    kind: str
+
+
+class Look(NamedTuple):
+    """What must, or must not, stand ahead of a place, or behind it."""
+
+    part: Node
+    behind: bool
+    negated: bool
+
+
+class Back(NamedTuple):
+    """What a group has matched, by its number or its name."""
+
+    group: int | str
+
+
+Node = Chars | Sequence | Choice | Repeat | Group | Anchor | Look | Back
+
+
+class Tree(NamedTuple):
+    """A pattern that was read: its parts, how many groups it has, their names, and whether it refers to any."""
+
+    node: Node
+    groups: int
+    names: dict[str, int]
+    refers: bool
+
+
+def parse(text: str) -> Tree:
+    r"""Read a pattern; raises `PatternError` for what is none, is too large, or uses ``\p{...}``."""
+    if len(text) > MAX_LENGTH:
+        raise PatternError(f"it is longer than {MAX_LENGTH} characters")
+    reader = _Reader(text)
+    node = reader.choice(0)
+    if reader.at < len(text):
+        raise PatternError(f"the ')' at character {reader.at} closes no group")
+    for group in reader.references:
+        if (group not in reader.names) if isinstance(group, str) else (group > reader.groups):
+            raise PatternError(f"there is no group {group!r} to refer to")
+    if positions(node) > MAX_POSITIONS:
+        raise PatternError(f"with its counts written out it has more than {MAX_POSITIONS} characters")
+    return Tree(node, reader.groups, reader.names, bool(reader.references))
+
+
+def positions(node: Node) -> int:
+    """Return how many characters and places a part stands for when its counts are written out."""
+    if isinstance(node, Chars | Anchor | Back):
+        return 1
+    if isinstance(node, Repeat):
+        times = max(node.least, 1) if node.most is None else node.most
+        return positions(node.part) * times
+    if isinstance(node, Look):
+        return 1 + positions(node.part)
+    if isinstance(node, Group):
+        return positions(node.part)
+    return sum(map(positions, node.parts))
+
+
+def complement(ranges: Ranges) -> Ranges:
+    """Return all the other characters."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for first, last in ranges:
+        if at < first:
+            found.append((at, first - 1))
+        at = last + 1
+    return (*found, (at, LAST)) if at <= LAST else tuple(found)
+
+
+def united(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Return ranges in order, those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return tuple(found)
+
+
+_QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
+_GROUP = re.compile(r"\?(?::|(=|!|<=|<!)|<([A-Za-z_$][A-Za-z0-9_$]*)>)")
+_NAME = re.compile(r"<([A-Za-z_$][A-Za-z0-9_$]*)>")
+_CODE = re.compile(r"\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{4})")
+_LOW = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_BYTE = re.compile(r"[0-9a-fA-F]{2}")
+_NUMBER = re.compile(r"[1-9][0-9]*")
+
+
+class _Reader:
+    """A pattern that is read from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.groups = 0
+        self.names: dict[str, int] = {}
+        self.references: list[int | str] = []
+
+    def choice(self, depth: int) -> Node:
+        parts = [self._sequence(depth)]
+        while self._take("|"):
+            parts.append(self._sequence(depth))
+        return parts[0] if len(parts) == 1 else Choice(tuple(parts))
+
+    def _take(self, mark: str) -> bool:
+        found = self.text.startswith(mark, self.at)
+        self.at += len(mark) if found else 0
+        return found
+
+    def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        found = pattern.match(self.text, self.at)
+        if found:
+            self.at = found.end()
+        return found
+
+    def _sequence(self, depth: int) -> Node:
+        parts: list[Node] = []
+        while self.at < len(self.text) and self.text[self.at] not in "|)":
+            parts.append(self._repeated(self._atom(depth)))
+        return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+
+    def _repeated(self, part: Node) -> Node:
+        found = self._match(_QUANTIFIER)
+        if not found:
+            return part
+        if isinstance(part, Anchor):
+            raise PatternError(f"there is nothing that {found[0]!r} could repeat")
+        marks: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+        least, most = marks.get(found[0]) or self._counts(found)
+        if most is not None and least > most:
+            raise PatternError(f"{found[0]!r} counts from {least} down to {most}")
+        lazy = self._take("?")
+        if again := self._match(_QUANTIFIER):
+            raise PatternError(f"there is nothing that {again[0]!r} could repeat")
+        return Repeat(part, least, most, lazy)
+
+    def _counts(self, found: re.Match[str]) -> tuple[int, int | None]:
+        if any(len(number.lstrip("0")) > 9 for number in (found[1], found[3] or "")):
+            raise PatternError(f"{found[0]:.40} counts too far")
+        least = int(found[1])
+        return least, int(found[3]) if found[3] else None if found[2] else least
+
+    def _atom(self, depth: int) -> Node:
+        char = self.text[self.at]
+        if found := self._match(_QUANTIFIER):
+            raise PatternError(f"there is nothing that {found[0]!r} could repeat")
+        self.at += 1
+        if char == "(":
+            return self._group(depth + 1)
+        if char == "[":
+            return Chars(self._class())
+        if char == ".":
+            return Chars(complement(LINE_ENDS))
+        if char in "^$":
+            return Anchor(char)
+        return self._escape() if char == "\\" else _one(ord(char))
+
+    def _group(self, depth: int) -> Node:
+        if depth > MAX_GROUPS:
+            raise PatternError(f"more than {MAX_GROUPS} groups lie in each other")
+        number, look = 0, None
+        if self.text.startswith("?", self.at):
+            begin = self.text[self.at - 1 : self.at + 3]
+            found = self._match(_GROUP)
+            if found is None:
+                raise PatternError(f"{begin!r} begins no group that ECMAScript knows")
+            look, name = found[1], found[2]
+            if name:
+                if name in self.names:
+                    raise PatternError(f"the group {name!r} is there twice")
+                self.groups += 1
+                self.names[name] = number = self.groups
+        else:
+            self.groups += 1
+            number = self.groups
+        part = self.choice(depth)
+        if not self._take(")"):
+            raise PatternError("a '(' has no end")
+        if look:
+            return Look(part, "<" in look, "!" in look)
+        if number:
+            return Group(part, number)
+        return Sequence((part,)) if isinstance(part, Anchor) else part  # which may be repeated, unlike a bare one
+
+    def _escape(self) -> Node:
+        """Read what follows a backslash that is in no class."""
+        char = self.text[self.at : self.at + 1]
+        if char in ("b", "B"):
+            self.at += 1
+            return Anchor(char)
+        if number := self._match(_NUMBER):
+            if len(number[0]) > 6:
+                raise PatternError(f"there is no group {number[0]:.20} to refer to")
+            return self._back(int(number[0]))
+        if char == "k":
+            self.at += 1
+            name = self._match(_NAME)
+            if name is None:
+                raise PatternError("'\\k' names no group")
+            return self._back(name[1])
+        return Chars(self._set())
+
+    def _back(self, group: int | str) -> Node:
+        self.references.append(group)
+        return Back(group)
+
+    def _set(self) -> Ranges:
+        """Read what follows a backslash, in a class or not: a set, or one character."""
+        char = self.text[self.at : self.at + 1]
+        self.at += 1
+        if char in _SETS:
+            return _SETS[char]
+        if char and char in "DWS":
+            return complement(_SETS[char.lower()])
+        if char in _CONTROLS:
+            return ((_CONTROLS[char], _CONTROLS[char]),)
+        code: int | None = None
+        if char == "u" and (found := self._match(_CODE)):
+            code = int(found[1] or found[2], 16)
+            if found[2] and 0xD800 <= code <= 0xDBFF and (low := self._match(_LOW)):
+                code = 0x10000 + ((code - 0xD800) << 10) + int(low[1], 16) - 0xDC00
+        elif char == "x" and (found := self._match(_BYTE)):
+            code = int(found[0], 16)
+        elif char == "c" and (letter := self.text[self.at : self.at + 1]).isascii() and letter.isalpha():
+            self.at += 1
+            code = ord(letter) % 32
+        elif char and char.isascii() and not char.isalnum():
+            code = ord(char)
+        if code is None:
+            if not char:
+                raise PatternError("it ends with a backslash")
+            said = "is not supported" if char in "pP" else "is no escape of ECMAScript"
+            escape = f"\\{char}"
+            raise PatternError(f"{escape!r} {said}")
+        if code > LAST:
+            raise PatternError(f"{code:#x} is no character")
+        return ((code, code),)
+
+    def _class(self) -> Ranges:
+        negated = self._take("^")
+        found: list[tuple[int, int]] = []
+        while not self._take("]"):
+            first = self._member()
+            if self.text.startswith("-", self.at) and not self.text.startswith("-]", self.at):
+                self.at += 1
+                last = self._member()
+                one = first[0][0] if len(first) == 1 and first[0][0] == first[0][1] else None
+                if one is not None and len(last) == 1 and last[0][0] == last[0][1]:
+                    if last[0][0] < one:
+                        raise PatternError("a range in a class goes from a character down to another")
+                    first = ((one, last[0][0]),)
+                else:
+                    first = (*first, *last, (0x2D, 0x2D))
+            found += first
+        ranges = united(found)
+        return complement(ranges) if negated else ranges
+
+    def _member(self) -> Ranges:
+        if self.at >= len(self.text):
+            raise PatternError("a '[' has no end")
+        char = self.text[self.at]
+        self.at += 1
+        if char != "\\":
+            return ((ord(char), ord(char)),)
+        return ((8, 8),) if self._take("b") else self._set()
+
+
+def _one(code: int) -> Chars:
+    return Chars(((code, code),))
