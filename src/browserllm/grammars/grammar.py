@@ -24,6 +24,7 @@ from .ranges import INTEGER, NUMBER, bounds_of, integers, multiples, numbers
 Schema = dict[str, Any] | bool
 
 _MANY_DIGITS = re.compile(r"\[0-9\]\{(\d+),(\d+)\}")
+_ITSELF = "\0"  # where a rule's own name will be
 _SPECIAL = '"\\\b\f\n\r\t'
 _MAX_NAMES = 2000
 """The most characters that names may have together to be kept apart from names that are not declared."""
@@ -105,8 +106,10 @@ class _Writer:
         """Add a rule whose body may need its name; return the name."""
         self._count += 1
         name = f"r{self._count}"
-        made = body(name)
-        if re.search(rf"\b{name}\b", made) is None:  # what does not lie in itself is one rule, wherever it is needed
+        made = body(_ITSELF)
+        if _ITSELF in made:
+            made = made.replace(_ITSELF, name)
+        else:  # it is one rule, wherever it is needed
             name = self._same.setdefault(made, name)
         self._rules[name] = made
         return name
