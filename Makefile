@@ -12,6 +12,8 @@ NPM    := $(BIN)/python web/build_site.py npm
 # compiled. tests/wire/test_locks.py proves that the locks are closed; `pip check` says so of what came of it.
 PIP    := -m pip --disable-pip-version-check --quiet
 LOCKED := install --no-deps --only-binary=:all: --require-hashes
+# Tests run in two processes, a file at a time in each: more browsers at once only wait for one another.
+TWO    := --numprocesses=2 --dist=loadfile
 # Targets that run side by side print one after the other, where make can do that.
 SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
@@ -31,7 +33,9 @@ chat: site ## Open the chat page in your browser
 	@$(BIN)/browserllm chat
 
 test: setup site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
-	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit properties check page newest
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) check page
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory properties newest
 	@$(MAKE) --no-print-directory browser
 
 test-pythons: setup site $(SUITE)/.ready ## The unit and wire tests on each Python of this machine, 3.11 to 3.14
@@ -51,7 +55,7 @@ on-python:
 	  $$env/bin/python $(PIP) $(LOCKED) -r requirements/dev.txt; \
 	  $$env/bin/python $(PIP) install --no-deps --no-build-isolation --editable .; \
 	  $$env/bin/python $(PIP) check; cp requirements/dev.txt $$env/installed.txt; fi; \
-	echo "Python $$version: $(TESTS)"; $$env/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+	echo "Python $$version: $(TESTS)"; $$env/bin/python -m pytest -q -p no:cacheprovider $(TWO) $(TESTS)
 
 check: setup site ## Formatting, lint and types, Python and TypeScript
 	$(BIN)/ruff format --check .
@@ -60,16 +64,16 @@ check: setup site ## Formatting, lint and types, Python and TypeScript
 	$(NPM) run check
 
 unit: setup site $(SUITE)/.ready ## The fast Python tests with coverage
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire --ignore-glob='*_properties.py'
+	$(BIN)/pytest $(TWO) --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire --ignore-glob='*_properties.py'
 
 properties: setup site $(SUITE)/.ready ## The tests that generate their cases, which count no lines
-	$(BIN)/pytest tests/wire/*_properties.py
+	$(BIN)/pytest $(TWO) tests/wire/*_properties.py
 
 page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test
 
 browser: setup site ## The tests in a real browser, two files at a time
-	$(BIN)/pytest tests/browser --numprocesses=2 --dist=loadfile
+	$(BIN)/pytest $(TWO) tests/browser
 
 bench-router: $(PEERS)/.ready
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.growth import assert_linear, counted
-from tests.unit.test_patterns import HOSTILE
+
+from growth import assert_linear, counted
+from unit.test_patterns import HOSTILE
 
 pytestmark = pytest.mark.no_cover
 

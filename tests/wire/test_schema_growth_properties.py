@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.growth import METER, assert_linear, counted
 
 from browserllm.cloud.schemas import anthropic_schema, strict_schema
 from browserllm.errors import InvalidRequest
@@ -21,6 +20,7 @@ from browserllm.grammars.reduce import reduce_schema
 from browserllm.schemas.problem import shown
 from browserllm.schemas.types import output_type, read_json
 from browserllm.schemas.validate import Validator, check_schema
+from growth import METER, assert_linear, counted
 
 pytestmark = pytest.mark.no_cover
 
