@@ -72,10 +72,12 @@ class MemoryStore:
 
     async def put(self, key: str, value: bytes) -> None:
         """Keep ``value`` as ``key``."""
-        self._values[check_key(key)] = check_value(key, value)
+        key = check_key(key)
+        self._values[key] = check_value(key, value)
 
     async def swap(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
         """Put ``value`` in place of ``expected``, and say so; do nothing where something else is kept by now."""
+        key = check_key(key)
         check_swap(key, expected, value)
         # Nothing else runs from here to the change: put and delete wait for nothing.
         if self._values.get(key) != expected:

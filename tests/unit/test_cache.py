@@ -88,16 +88,27 @@ async def test_another_request_is_another_answer(other: dict[str, Any]) -> None:
     assert (await cache.complete(**{"prompt": "hi", "temperature": 0, **other})).text == "answer 1"
 
 
+async def test_the_order_of_a_schema_s_properties_counts() -> None:
+    """A model fills them in as they come, so the answer is another one."""
+    cache = bl.ResponseCache(counting())
+    one, two = (
+        {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "properties": properties}}}
+        for properties in ({"a": {}, "b": {}}, {"b": {}, "a": {}})
+    )
+    await cache.complete("hi", temperature=0, response_format=one)
+    assert (await cache.complete("hi", temperature=0, response_format=one)).text == "answer 0"
+    assert (await cache.complete("hi", temperature=0, response_format=two)).text == "answer 1"
+
+
 async def test_what_does_not_make_the_answer_does_not_count() -> None:
-    """Metadata, the deadline, privacy, and the order in which a dict was written."""
+    """Metadata, the deadline and privacy."""
     cache = bl.ResponseCache(counting())
     schema = {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}}
-    turned = {"json_schema": {"schema": {}, "name": "n"}, "type": "json_schema"}
     await cache.complete("hi", temperature=0, response_format=schema)
     response = await cache.complete(
         [{"role": "user", "content": "hi"}],
         temperature=0,
-        response_format=turned,
+        response_format=schema,
         deadline_s=9,
         private=True,
         metadata={"a": 1},

@@ -294,3 +294,12 @@ async def test_a_session_of_ones_own_loses_nothing() -> None:
     again = bl.Session.from_json(chat.to_json(), backend, **OWN)
     assert (again.left_out, again.history, again.messages) == ([], chat.history, chat.messages)
     assert "left_out" not in again.to_json().decode()
+
+
+@pytest.mark.parametrize("take", [False, ["options"], ["model"], ["options", "model"], True])
+def test_a_model_among_the_options_is_refused(take: Any) -> None:
+    """It would be taken where only the options were meant to be, past what `take` says of the model."""
+    saved = msgspec.json.decode(bl.Session(bl.ScriptedBackend("x")).to_json())
+    saved["options"] = {"model": "evil/model"}
+    with pytest.raises(bl.InvalidRequest, match="'model' is no option of a session"):
+        bl.Session.from_json(msgspec.json.encode(saved), bl.ScriptedBackend("x"), take=take)

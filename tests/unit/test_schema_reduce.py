@@ -468,3 +468,22 @@ def test_what_was_not_looked_at_is_known_where_it_does_not_depend(schema: Any, e
     """``unevaluatedProperties`` sees through references and ``allOf``."""
     defs = {"a": {"properties": {"x": TEXT}}}
     assert exact({"type": "object", **schema, "$defs": defs}) == {"type": "object", **expected}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"not": 1e308},
+        {"not": {"anyOf": False}},
+        {"not": {"properties": 1}},
+        {"not": {"minimum": "x"}},
+        {"allOf": [{"not": {"required": [1]}}]},
+        {"not": {"properties": {"a": {}}, "required": 5}},
+        {"$id": "http://[", "$ref": "#/$defs/b", "$defs": {"b": {"type": "string"}}},
+    ],
+)
+def test_what_is_no_schema_is_refused_in_our_words(schema: Any) -> None:
+    """Also where it lies under "not", or in an address."""
+    asked = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    with pytest.raises(InvalidRequest, match="response_format has a schema that is not valid"):
+        held_format(asked)

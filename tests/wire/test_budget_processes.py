@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +13,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.clock import SystemClock
+from browserllm.scripted import HANG
+from browserllm.store_sqlite import SQLiteStore
 
 PROGRAM = """
 import asyncio, sys
@@ -110,3 +114,28 @@ async def test_what_a_killed_process_has_set_aside_counts_for_an_hour(tmp_path: 
     assert int(other.communicate("\n")[0]) == 3
     assert (await spent(path, 3500)).reserved_usd == pytest.approx(3.0)
     assert (await spent(path, 3700)) == bl.Spent(usd=pytest.approx(0.9), tokens=(await spent(path)).tokens)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
+async def test_a_fork_does_not_set_aside_what_the_parent_has_under_way(tmp_path: Path) -> None:
+    """The child counts its own answers alone; the parent's ends as the parent's."""
+    store = SQLiteStore(tmp_path / "budget.db")
+    backend = bl.ScriptedBackend([["a", HANG], "b", "c"])
+    budget = bl.Budget(backend, per_day=bl.Allowance(tokens=10_000), store=store)
+    stream = budget.stream("hi", max_tokens=50)
+    await anext(stream)
+    await anext(stream)
+    assert (await budget.spent_today()).reserved_tokens > 0
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio._set_running_loop(None)  # the one that runs is the parent's
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(budget.complete("from the child", max_tokens=50))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    await stream.aclose()
+    assert (await budget.spent_today()).reserved_tokens == 0
+    await store.close()

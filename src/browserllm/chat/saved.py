@@ -125,7 +125,7 @@ def _check(saved: SavedSession) -> None:
         )
     if unknown := [name for name in saved.options if name not in ChatRequest.__struct_fields__]:
         raise _invalid(f"this is no saved session: unknown options {[_shown(name) for name in sorted(unknown)[:10]]!r}")
-    for name in ("messages", "tools"):
+    for name in ("messages", "tools", "model"):
         if name in saved.options:
             raise InvalidRequest(f"{name!r} is no option of a session; it has its own", parameter=name)
     if not isinstance(saved.options.get("private", False), bool):

@@ -47,8 +47,14 @@ def held_format(response_format: dict[str, Any]) -> HeldFormat:
             raise InvalidRequest(
                 f"response_format has a schema that is no JSON: {error}", parameter="response_format"
             ) from None
-    reduced = reduce_schema(schema)
-    held = {"type": "grammar", "grammar": grammar_of_schema(reduced.schema)}
+    try:
+        reduced = reduce_schema(schema)
+        held = {"type": "grammar", "grammar": grammar_of_schema(reduced.schema)}
+    except (TypeError, ValueError, AttributeError) as error:
+        # What is under "not" is read in many ways, none of which looks for what no schema has.
+        raise InvalidRequest(
+            f"response_format has a schema that is not valid: {error}", parameter="response_format"
+        ) from error
     return HeldFormat(held, not_held(reduced.dropped))
 
 

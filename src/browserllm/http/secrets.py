@@ -37,7 +37,8 @@ _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz
 # What servers write in the place of a character, or between two of them: escapes of JSON, of other languages, of
 # addresses and of HTML; colours, blanks, and what nobody sees.
 _WRITTEN = re.compile(
-    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[^ux]|%[0-9a-fA-F]{2}|&#?[0-9a-zA-Z]{1,8};"
+    r"\\u[0-9a-fA-F]{4}|\\u\{[0-9a-fA-F]{1,8}\}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|\\[0-7]{2,3}|\\[^uUx]"
+    r"|%u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#[0-9]{1,10};?|&#[xX][0-9a-fA-F]{1,10};?|&[0-9a-zA-Z]{1,8};|=[0-9A-F]{2}"
     r"|\x1b\[[0-9;?]{0,20}[a-zA-Z]|[\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff]+"
 )
 _LEVELS = 3
@@ -303,15 +304,21 @@ def _unescaped(text: str) -> tuple[str, list[tuple[int, int]]]:
 def _character(written: str) -> str:
     """Return the character that was written so, or nothing for what only stands between two."""
     head = written[0]
+    if head == "\\" and len(written) > 2:
+        return _of_code(written[1:], 8) if written[1] in "01234567" else _of_code(written[2:].strip("{}"), 16)
     if head == "\\":
-        code = written[2:]
-        return chr(int(code, 16)) if code else "" if written[1] in "nrtbfv\r\n" else written[1]
-    if head == "%":
-        return chr(int(written[1:], 16))
+        return "" if written[1] in "nrtbfv\r\n" else written[1]
+    if head in "%=":
+        return _of_code(written[1:].lstrip("u"), 16)
     if head == "&":
         character = unescape(written)
         return character if len(character) == 1 else written[0]
     return ""
+
+
+def _of_code(digits: str, base: int) -> str:
+    code = int(digits, base)
+    return chr(code) if code <= 0x10FFFF else ""
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

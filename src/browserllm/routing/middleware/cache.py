@@ -167,9 +167,8 @@ class ResponseCache(Middleware):
         fields = {name: getattr(request, name) for name in request.__struct_fields__ if name not in NOT_IN_THE_KEY}
         whole = (FORMAT, identity, None if known is None else known.model, fields)
         try:
-            # Numbers as names (of logit_bias) can only be put in order as texts.
-            plain = msgspec.to_builtins(whole, str_keys=True)
-            return _hash(salt, msgspec.json.encode(plain, order="deterministic"))
+            # In the order that the caller wrote: a model fills in a schema's properties in theirs.
+            return _hash(salt, msgspec.json.encode(msgspec.to_builtins(whole, str_keys=True)))
         except (TypeError, ValueError) as error:
             raise InvalidRequest(
                 f"the identity of {self.backend.name!r} cannot be written as JSON ({error}); "

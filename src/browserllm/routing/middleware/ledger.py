@@ -6,6 +6,7 @@ anew. So what is set aside was checked against the very count that it is added t
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
@@ -123,6 +124,7 @@ class Ledger:
         self._today = today
         self._now = now
         self._clock = clock or SystemClock()
+        self._process = os.getpid()
         self._live: dict[str, _Live] = {}
         self._settled: dict[str, _Settled] = {}
         # The largest count of each day that was read or written.
@@ -151,6 +153,7 @@ class Ledger:
 
     async def read(self) -> Spent:
         """Return the day's count, as it stands in the store now."""
+        self._leave_to_parent()
         entries = await self._entries()
         day = self._day_of(entries)
         _, record, former = self._read_day(entries, day)
@@ -159,6 +162,7 @@ class Ledger:
 
     async def reserve(self, name: str, usd: float, tokens: int, refusal: Callable[[Spent], str]) -> str:
         """Set an amount aside under ``name``, unless ``refusal`` says why not; return what it says."""
+        self._leave_to_parent()
         live: _Live | None = None
 
         def add(day: str, record: _Day, total: Spent) -> str:
@@ -183,7 +187,10 @@ class Ledger:
 
     async def renew(self, name: str) -> None:
         """Say that an answer is still under way; worth a call now and then, and done when it is time."""
-        live = self._live[name]
+        self._leave_to_parent()
+        live = self._live.get(name)
+        if live is None:
+            return  # of the parent
         if self._clock.now_s - live.held.steady_s < RESERVATION_S / 2:
             return
         at = {"at_s": self._now(), "steady_s": self._clock.now_s}
@@ -195,7 +202,10 @@ class Ledger:
 
         Raises what the store raises; it counts here all the same, and is written down with the next change.
         """
-        live = self._live.pop(name)
+        self._leave_to_parent()
+        live = self._live.pop(name, None)
+        if live is None:
+            return  # of the parent
         self._settled[name] = _Settled(live.day, min(usd, MAX_USD), min(tokens, MAX_TOKENS))
         await self._change(live.day, _nothing)
 
@@ -203,6 +213,7 @@ class Ledger:
 
     async def _change(self, day: str | None, change: Callable[[str, _Day, Spent], str]) -> str:
         """Change a day's record, by default that of today, together with whatever else is to be written there."""
+        self._leave_to_parent()
         async with self._turn():
             for _ in range(MAX_SWAPS):
                 entries = await self._entries()
@@ -231,6 +242,13 @@ class Ledger:
             "try again later",
             reason="blocked",
         )
+
+    def _leave_to_parent(self) -> None:
+        """In a fork, forget what is under way: the parent sets it aside and counts it."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._live, self._settled = {}, {}
+            self._turns = WeakKeyDictionary()
 
     def _turn(self) -> asyncio.Lock:
         """Let the requests of one loop change the count one after the other, not race each other."""
