@@ -105,10 +105,11 @@ setup: $(VENV)/.ready ## Create .venv and install all that is locked
 $(VENV)/.run: requirements/run.txt requirements/node.txt pyproject.toml
 	@PYTHON=$(PYTHON) sh scripts/system-packages.sh
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing what running needs into $(VENV) and building the site (about a minute)"
+	@echo "installing Python packages into $(VENV)"
 	@$(BIN)/python $(PIP) $(LOCKED) -r requirements/run.txt
 	@$(BIN)/python -c 'import sys; sys.path.insert(0, "web"); import build_site; sys.exit(build_site.node_on_path() is None)' \
 	  || $(BIN)/python $(PIP) $(LOCKED) -r requirements/node.txt
+	@$(BIN)/python web/build_site.py
 	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@$(BIN)/python $(PIP) check
 	@touch $@

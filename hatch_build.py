@@ -26,6 +26,10 @@ class SiteBuildHook(BuildHookInterface[Any]):
 
     def dependencies(self) -> list[str]:
         """pip fetches the page's Python wheels; Node comes from PyPI when PATH has none that is new enough."""
+        if sys.version_info < (3, 11):  # noqa: UP036 (an older Python can run this, and is told so)
+            # Before anything is fetched: pip itself notices only when it looks for what this package depends on.
+            running = ".".join(map(str, sys.version_info[:3]))
+            raise RuntimeError(f"browserllm needs Python 3.11 or newer, and this is {running}: use a newer one")
         if self.target_name != "wheel":
             return []
         builder = site_builder(Path(self.root))

@@ -13,13 +13,13 @@ done
 
 if ! command -v "$python" >/dev/null 2>&1; then
   if [ "$python" != python3 ]; then
-    echo "error: PYTHON=$python is not a program that can be run; type: make PYTHON=/path/to/python3.11 (or newer)" >&2
+    echo "error: PYTHON=$python is not a program that can be run; type: make run PYTHON=/path/to/python3.11 (or newer)" >&2
     exit 1
   fi
   missing="$missing python3 python3-venv"
 elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   version=$("$python" --version 2>&1 | head -n 1)
-  echo "error: browserllm needs Python 3.11 or newer, and $python is $version; type: make PYTHON=/path/to/python3.11 (or newer)" >&2
+  echo "error: browserllm needs Python 3.11 or newer, and $python is $version; type: make run PYTHON=/path/to/python3.11 (or newer)" >&2
   exit 1
 elif ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
   missing="$missing python3-venv"
@@ -69,7 +69,9 @@ elif command -v apk >/dev/null 2>&1; then
 elif command -v brew >/dev/null 2>&1; then
   command="brew install $(echo "$elsewhere" | sed 's/chromium/google-chrome/')"
 else
-  echo "error: missing: $missing; install them with this system's package manager (of the browsers any Chromium, Chrome, Edge or Brave will do: BROWSERLLM_BROWSER=/path/to/browser names one)" >&2
+  hint=""
+  case " $missing " in *" chromium "*) hint=" (any Chromium, Chrome, Edge or Brave will do: BROWSERLLM_BROWSER=/path/to/browser names one)" ;; esac
+  echo "error: missing: $missing; install what is missing with this system's package manager$hint" >&2
   exit 1
 fi
 echo "error: missing: $missing; type: $command" >&2

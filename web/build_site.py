@@ -76,9 +76,14 @@ def node_command(program: str) -> list[str]:
 def run(command: list[str], folder: Path = WEB) -> None:
     """Run a command with our Node first on PATH (npm scripts look for `node` there); fail with what it was."""
     path = os.pathsep.join([str(Path(node_command("node")[0]).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=False)
+    # A Node from PyPI brings certificates of its own; a registry's may be known to this system alone.
+    environment = {"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path}
+    done = subprocess.run(command, cwd=folder, env=environment, check=False)
     if done.returncode != 0:
-        raise SiteBuildError(f"`{' '.join(command)}` failed with exit code {done.returncode}; its output is above")
+        raise SiteBuildError(
+            f"`{' '.join(command)}` failed with exit code {done.returncode}; its output is above. If it could not "
+            "reach its registry, look at the network and the proxy (npm config get registry, pip config list)"
+        )
 
 
 def install_npm_packages() -> None:
@@ -86,6 +91,7 @@ def install_npm_packages() -> None:
     lock, installed = WEB / "package-lock.json", WEB / "node_modules" / ".browserllm-lock"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     if not installed.exists() or installed.read_text() != digest:
+        print("site: installing npm packages (about half a minute, 600 MB)", file=sys.stderr, flush=True)
         run([*node_command("npm"), "ci", "--no-audit", "--no-fund"])
         installed.write_text(digest)
 

@@ -72,16 +72,22 @@ def print_entries(entries: Sequence[ModelEntry], storage: Storage, *, judged: bo
     known = {entry.card.id for entry in entries}
     table = _table("Model", "Size", "State", "Last used", right=["Size"])
     for entry in entries:
+        if _is_built_in(entry.card):
+            # What the engines have copied of it can be deleted, and is neither more nor less complete.
+            table.add_row(entry.card.id, bytes_text(entry.size_bytes) if entry.size_bytes else "", "built in", "")
+            continue
         for build in storage.models:
             if build.model == entry.card.id:
                 table.add_row(*_stored_row(build))
-        if any(artifact.bundled for artifact in entry.card.artifacts):
-            table.add_row(entry.card.id, "", "built in", "")
     for build in storage.models:
         if build.model not in known:
             table.add_row(*_stored_row(build))
     console.print(table)
     console.print(_space(storage), style="dim", highlight=False)
+
+
+def _is_built_in(card: ModelCard) -> bool:
+    return any(artifact.bundled for artifact in card.artifacts)
 
 
 def _stored_row(build: StoredModel) -> tuple[str, str, str, str]:
@@ -135,12 +141,15 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
         for reason in (*judged.reasons, *judged.warnings):
             console.print(f"    {escape(reason.message)}", style="yellow", highlight=False, soft_wrap=True)
         console.print(f"    {escape(artifact.url)}", style="dim", highlight=False, soft_wrap=True)
+    if _is_built_in(card):
+        console.print("\nBuilt in: there is nothing to fetch.", highlight=False)
+        return
     for build in stored:
         name, size, state, used = _stored_row(build)
         console.print(
             f"\nOn this device: {name}, {size}, {state}" + (f", used {used}" if used else ""), highlight=False
         )
-    if not stored and not any(artifact.bundled for artifact, _ in builds):
+    if not stored:
         console.print(f"\nNot on this device. Fetch it: browserllm models pull {escape(card.id)}", highlight=False)
 
 
@@ -181,7 +190,7 @@ def _download(artifact: Artifact | None) -> str:
 
 
 def _smallest(card: ModelCard) -> str:
-    if any(artifact.bundled for artifact in card.artifacts):
+    if _is_built_in(card):
         return "none"
     sized = [artifact for artifact in card.artifacts if artifact.download_bytes is not None]
     return _download(min(sized, key=lambda artifact: artifact.download_bytes or 0)) if sized else "unknown"
@@ -196,6 +205,8 @@ def _place(artifact: Artifact | None) -> str:
 
 
 def _size_here(entry: ModelEntry) -> str:
+    if _is_built_in(entry.card):
+        return "built in"
     if not entry.size_bytes:
         return "yes" if entry.downloaded else ""
     return bytes_text(entry.size_bytes) + ("" if entry.downloaded else " of it")

@@ -124,7 +124,7 @@ def test_a_python_that_is_too_old_is_named_with_its_version(machine: Machine, ro
     old = 'case "$*" in --version) echo Python 3.9.2;; *) exit 1;; esac'
     line = only_line(prepare(machine(root=root, python3=old, chromium="exit 0", apt_get="exit 0")))
     assert "needs Python 3.11 or newer, and python3 is Python 3.9.2" in line
-    assert "type: make PYTHON=/path/to/python3.11" in line
+    assert "type: make run PYTHON=/path/to/python3.11" in line
 
 
 def test_a_python_that_was_named_and_is_not_there_is_named_again(machine: Machine) -> None:
