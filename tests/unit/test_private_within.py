@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -276,3 +277,43 @@ async def test_an_option_makes_no_private_request_public() -> None:
             await backend.complete(REQUEST, private=True)
     assert cloud.seen == []
     assert (await cloud.complete(REQUEST, private=False)).text == "1"
+
+
+# Reports
+
+
+@pytest.mark.parametrize("field", ["model", "provider_request_id", "finish_reason", "engine", "device", "reason"])
+async def test_of_a_private_request_only_words_that_are_known_are_logged(field: str) -> None:
+    """A server's words can be anything, also what it was asked."""
+    records: list[logging.LogRecord] = []
+    logger = logging.Logger("test", logging.DEBUG)
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    logger.addHandler(handler)
+
+    class Echoes(bl.Backend):
+        leaves_device = False
+
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            if field == "reason":
+                raise bl.RateLimited("no", data={"reason": SECRET, "phase": SECRET, "status": SECRET})
+            setattr(draft, field, SECRET)
+            yield "ok"
+
+    for wrap in (bl.Middleware, bl.Retry, lambda inner: bl.Router([inner])):
+        records.clear()
+        llm = bl.Logging(wrap(Echoes()), logger=logger, content=True)
+        for request in (replace(PRIVATE, model="asked"), PRIVATE):
+            try:
+                await llm.complete(request)
+            except bl.BrowserLLMError:
+                assert field == "reason"
+        text = " ".join(f"{record.getMessage()}{vars(record)!r}" for record in records)
+        assert SECRET not in text and "asked" in text
+    failing = bl.Logging(
+        ScriptedBackend([[bl.Unavailable("x", reason="server_error", data={"status": 503, "phase": "body"})]]),
+        logger=logger,
+    )
+    with pytest.raises(bl.Unavailable):
+        await failing.complete(PRIVATE)
+    assert "reason='server_error' status=503 phase='body'" in records[-1].getMessage()
