@@ -10,13 +10,13 @@ A request is given to a backend when all three are so:
 - nor do its facts say so of this very request (a model that a local server passes on, say);
 - its images and sounds are bytes. Whoever fetched an address would tell the address's server of it.
 
-What was private stays private: a request that a middleware makes of a private one is private, whatever it says itself.
+What was private stays private: a request that a middleware makes of a private one is private, whatever it says itself,
+and so is any other that is made while a private one runs (`browserllm.within`).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -25,6 +25,7 @@ from .errors import BrowserLLMError, InvalidRequest, Unavailable
 from .facts import BackendFacts
 from .stream import Delta, Draft
 from .types import AudioPart, ChatRequest, ImagePart
+from .within import is_judged, is_within_private, privately
 
 _GUARDED = "_keeps_private"
 _ASKS_OTHERS = "_asks_others"
@@ -49,8 +50,9 @@ class Judged(Protocol):
 
 def refused(name: str, why: str) -> Unavailable:
     """Return the error for a private request that a backend must not get."""
+    within = ", also for what is asked while a private request runs" if is_within_private() else ""
     return Unavailable(
-        f"the request is private, and {why}: nothing was sent; use a backend on this device",
+        f"the request is private, and {why}: nothing was sent; use a backend on this device{within}",
         reason="private",
         data={"backend": name},
     )
@@ -79,7 +81,8 @@ async def check_private(backend: Judged, request: ChatRequest) -> None:
     if hasattr(type(backend).facts, _ASKS_OTHERS):
         return  # those it asks are judged themselves, when they get the request
     try:
-        facts = await backend.facts(request)
+        with privately():
+            facts = await backend.facts(request)
     except BrowserLLMError:
         raise
     except Exception as error:
@@ -115,11 +118,11 @@ def guarded_generate(backend: Any) -> Callable[[ChatRequest, Draft], AsyncGenera
 
 
 def _generated(backend: Any, own: Any, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-    if draft.private and not request.private:
-        request = replace(request, private=True)
+    if draft.private:
+        request = _made_private(request)
+    request = _as_private_as_here(request)
     # A subclass that asks its base class has been judged with this very request.
-    judged = draft.judged
-    if not request.private or (judged is not None and judged[0] is backend and judged[1] is request):
+    if not request.private or is_judged(backend, request):
         return own(request, draft)
     return _generated_privately(backend, own, request, draft)
 
@@ -128,13 +131,28 @@ async def _generated_privately(
     backend: Any, own: Any, request: ChatRequest, draft: Draft
 ) -> AsyncGenerator[Delta, None]:
     await check_private(backend, request)
-    before, draft.judged = draft.judged, (backend, request)
+    judged = (backend, request)  # while it works on it: who asks again is judged again
+    with privately(judged=judged):
+        deltas = own(request, draft)
     try:
-        async with aclosing(own(request, draft)) as deltas:
-            async for delta in deltas:
-                yield delta
+        while True:
+            try:
+                with privately(judged=judged):
+                    delta = await anext(deltas)
+            except StopAsyncIteration:
+                return
+            yield delta
     finally:
-        draft.judged = before  # who asks again is judged again
+        with privately(judged=judged):
+            await deltas.aclose()
+
+
+def _made_private(request: ChatRequest) -> ChatRequest:
+    return request if request.private else replace(request, private=True)
+
+
+def _as_private_as_here(request: ChatRequest) -> ChatRequest:
+    return _made_private(request) if is_within_private() else request
 
 
 def _guard_generate(found: Any) -> Any:
@@ -148,23 +166,28 @@ def _guard_ask(found: Any) -> Any:
     """Guard a method that takes a prompt, and perhaps a request's fields as options."""
 
     async def ask(self: Any, prompt: Any, **options: Any) -> Any:
-        request = prompt if isinstance(prompt, ChatRequest) else None
-        if options.get("private", request is not None and request.private):
+        if isinstance(prompt, ChatRequest):
+            prompt = _as_private_as_here(prompt)
+        is_private = bool(options.get("private")) or is_within_private() or getattr(prompt, "private", False)
+        if is_private:
             from .request import build_request
 
             # What else is said of it (the wrong model, an option that there is not) is for the method to judge.
-            fields = {} if options.get("model") is None else {"model": options["model"]}
-            await check_private(self, replace(build_request(prompt, fields), private=True))
-        return await _bound(found, self)(prompt, **options)
+            fields = {name: options[name] for name in ("model", "private") if options.get(name) is not None}
+            await check_private(self, _made_private(build_request(prompt, fields)))
+        with privately(is_private):
+            return await _bound(found, self)(prompt, **options)
 
     return _dressed(ask, found)
 
 
 def _guard_prepare(found: Any) -> Any:
     async def prepare(self: Any, request: ChatRequest) -> None:
+        request = _as_private_as_here(request)
         if request.private:
             await check_private(self, request)
-        await _bound(found, self)(request)
+        with privately(request.private):
+            await _bound(found, self)(request)
 
     return _dressed(prepare, found)
 
@@ -173,6 +196,7 @@ def _guard_facts(found: Any) -> Any:
     """Guard `facts`: of a request that a backend would not get, nothing is asked of it."""
 
     async def facts(self: Any, request: ChatRequest) -> BackendFacts:
+        request = _as_private_as_here(request)
         if request.private and self.may_leave():
             return BackendFacts(
                 leaves_device=True,
@@ -181,7 +205,8 @@ def _guard_facts(found: Any) -> Any:
                 available=False,
                 reason=f"the request is private, and {self.name!r} may leave the device",
             )
-        return await _bound(found, self)(request)
+        with privately(request.private):
+            return await _bound(found, self)(request)
 
     return _dressed(facts, found)
 

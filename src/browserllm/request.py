@@ -11,6 +11,7 @@ import msgspec
 from .errors import InvalidRequest
 from .nesting import check_depth
 from .types import MAX_REQUEST_BYTES, ChatRequest, Message, ReasoningPart, ToolResultPart
+from .within import is_within_private
 
 Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest
 """What a backend takes: a text, a message, a list of messages (dicts will do), or a whole request."""
@@ -36,6 +37,7 @@ _RANGES: tuple[tuple[str, float, float, bool], ...] = (
 def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
     """Make a checked request of a prompt and options; options win over what a given request says.
 
+    But for ``private``: what is private stays so, and what is asked within a private request is private, too.
     Raises `InvalidRequest` for an unknown option, a wrong type, a value out of range, a chat that makes no sense, or
     more than `MAX_REQUEST_BYTES` of JSON.
     """
@@ -43,6 +45,8 @@ def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
     fields: dict[str, Any] = {}
     if isinstance(prompt, ChatRequest):
         fields = {name: getattr(prompt, name) for name in ChatRequest.__struct_fields__}
+        if prompt.private and options.get("private") is False:
+            raise contradiction("the request says private=True, and the option private=False")
     elif isinstance(prompt, str):
         fields["messages"] = [Message("user", prompt)]
     elif isinstance(prompt, Message):
@@ -50,12 +54,23 @@ def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
     else:
         fields["messages"] = prompt
     fields.update(options)
+    if is_within_private() and fields.get("private", False) is False:
+        fields["private"] = True
     if isinstance(fields.get("stop"), str):
         fields["stop"] = [fields["stop"]]
     request = _decode(_encode(fields), fields)
     _check_ranges(request)
     _check_messages(request.messages)
     return request
+
+
+def contradiction(what: str) -> InvalidRequest:
+    """Return the error for a request that is said to be private and not to be."""
+    return InvalidRequest(
+        f"{what}: a private request is not made public by an option; say private once, and make a new request for what "
+        "may leave the device",
+        parameter="private",
+    )
 
 
 class ToolChoice(NamedTuple):

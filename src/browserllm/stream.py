@@ -58,8 +58,7 @@ class Draft:
 
     ``interrupt``, when set, asks the engine to end this answer soon; it must not block. Without it, a stop cancels the
     backend's wait. ``stopped`` says that nobody wants this answer any more: whatever fails now is not tried again.
-    ``private`` says that it began with a private request: no request that comes of it is anything else. ``judged`` is
-    whom `browserllm.privacy` has let have which request last.
+    ``private`` says that it began with a private request: no request that comes of it is anything else.
     """
 
     def __init__(self, request: ChatRequest, backend: str, request_id: str) -> None:
@@ -69,7 +68,6 @@ class Draft:
         self.route: list[Hop] = []
         self.stopped = False
         self.private = request.private
-        self.judged: tuple[object, ChatRequest] | None = None
         self.begin(request, backend)
 
     def begin(self, request: ChatRequest, backend: str) -> None:

@@ -205,9 +205,56 @@ def test_a_schema_may_have_properties_of_any_name() -> None:
     for extra in ({"format": schema}, {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}):
         assert why_passed_on(extra, ()) == ""
     assert "'format.model'" in why_passed_on({"format": {"model": "x"}}, ())
-    assert why_passed_on({}, ["X-Api-Key", "authorization", "x-access-token", "User-Agent"]) == ""
+    assert why_passed_on({}, ["X-Api-Key", "authorization", "api-key", "x-goog-api-key", "User-Agent"]) == ""
     for header in ("x-model-key", "x-route-token", "host", "x-llm", "X-Provider-Api-Key"):
         assert repr(header) in why_passed_on({}, [header])
+
+
+@pytest.mark.parametrize("before", ["", "x-", "X-LiteLLM-", "cf-aig-", "helicone-", "x-portkey-", "x-my-"])
+@pytest.mark.parametrize("word", ["auth", "authorization", "api-key", "key", "token", "cookie", "access-token"])
+def test_a_key_goes_in_a_header_that_the_formats_themselves_have_and_in_no_gateways(before: str, word: str) -> None:
+    """The header that the backend's own class has its key in is one, too, unless it is a gateway's."""
+    header = f"{before}{word}"
+    usual = header in {"authorization", "api-key", "x-api-key"}
+    assert (why_passed_on({}, [header]) == "") is usual
+    is_gateways = header.lower().startswith(("x-litellm-", "cf-aig-", "helicone-", "x-portkey-"))
+    assert (why_passed_on({}, [header], [header.upper()]) == "") is (usual or not is_gateways)
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES - {"logit_bias"}))
+@pytest.mark.parametrize(
+    "name", ["m\u043edel", "litellm_params", "api_address", "gateway", "plugins", "x", "reroutes", "mode1", "lora", ""]
+)
+def test_a_shape_has_only_names_of_schemas_and_grammars_in_it(shape: str, name: str) -> None:
+    """At its first level, and in what is put around a schema; below that names are the program's."""
+    for inner in ({name: "gpt-6"}, {"type": "json_schema", "json_schema": {name: 1}}, [{"schema": {name: {}}}]):
+        assert name in why_passed_on({shape: inner}, ())
+        assert why_passed_on({"options": {shape: inner}}, ())
+    schema = {"type": "object", "properties": {name: {"type": "string"}}, "$defs": {name: {}}, "required": [name]}
+    assert why_passed_on({shape: schema}, ()) == ""
+
+
+@pytest.mark.parametrize(
+    "reference", ["http://evil.example/a", "HTTPS://evil.example", "//evil", "file:///a", "a.json"]
+)
+def test_a_schema_refers_to_nothing_that_a_server_would_fetch(reference: str) -> None:
+    """Wherever in it, in extra_body and in the request itself; what is said is no schema."""
+    bad: dict[str, Any] = {"properties": {"a": {"items": [{"$ref": reference}]}}}
+    good = {"properties": {"$ref": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}}
+    for name in ("format", "guided_json", "responseSchema"):
+        assert "$ref" in why_passed_on({name: bad}, ())
+        assert why_passed_on({name: good}, ()) == ""
+
+    client = Notes()
+    backend = bl.OpenAI("m", base_url="http://127.0.0.1:9", leaves_device=False, client=client)
+    tool = bl.Tool("t", "", bad)
+    for fields in (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": bad}}},
+        {"tools": [tool]},
+    ):
+        with pytest.raises(bl.Unavailable, match="which the server would fetch"):
+            asyncio.run(backend.complete(msgspec.structs.replace(REQUEST, **fields)))
+    assert client.urls == []
 
 
 @FEW

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -485,3 +486,35 @@ class Events:
     def tell(self, event: bl.ModelEvent) -> None:
         for callback in self.callbacks:
             callback(event)
+
+
+@pytest.mark.parametrize("field", ["model", "provider_request_id", "finish_reason", "engine", "device", "code"])
+async def test_of_a_private_request_only_words_that_are_known_are_reported(field: str) -> None:
+    """In spans and in metrics: a server's words can be anything, also what it was asked."""
+    secret = "my-diary"
+
+    class Echoes(bl.Backend):
+        leaves_device = False
+
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            if field == "code":
+                error = bl.RateLimited(secret, data={"reason": secret})
+                error.code = secret  # type: ignore[misc]
+                raise error
+            setattr(draft, field, secret)
+            yield secret
+
+    exporter = InMemorySpanExporter()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    for inner in (Echoes(), bl.Router([Echoes()])):
+        llm = bl.Telemetry(inner, content=True, tracer_provider=tracers, meter_provider=meters)
+        for model in (None, "asked"):
+            with contextlib.suppress(bl.BrowserLLMError):
+                await llm.complete(secret, private=True, model=model)
+    spans = "".join(span.to_json() for span in exporter.get_finished_spans())
+    metrics = reader.get_metrics_data()
+    assert metrics is not None and secret not in metrics.to_json()
+    assert "chat asked" in spans and secret not in spans

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from ..types import Message, ToolCallPart, ToolResultPart
+from ..within import privately
 from .history import encodable, encodable_message
 from .hooks import HookChain
 from .reply import ToolRun
@@ -117,7 +118,8 @@ class Calls:
         import asyncio
 
         began = time.perf_counter()
-        tasks = {asyncio.ensure_future(self._tools.run(self.runs[index])): index for index in self._places()}
+        with privately(self._private):
+            tasks = {asyncio.ensure_future(self._tools.run(self.runs[index])): index for index in self._places()}
         self.started = bool(tasks)
         try:
             while tasks and not halt.done():

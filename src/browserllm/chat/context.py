@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..backend import Backend
-from ..errors import BrowserLLMError, ContextExceeded, InvalidRequest
+from ..errors import AllBackendsFailed, BrowserLLMError, ContextExceeded, InvalidRequest
 from ..tokens import estimate_tokens
 from ..types import (
     MAX_REQUEST_BYTES,
@@ -383,3 +383,18 @@ def _cut(text: str, limit: int) -> str:
 def _check(parameter: str, value: object, holds: bool, wanted: str) -> None:
     if not holds:
         raise InvalidRequest(f"{parameter}={value!r} is out of range: it must be {wanted}", parameter=parameter)
+
+
+def context_exceeded(error: BaseException | None) -> ContextExceeded | None:
+    """Return the failure to fit the window that this is, or that a router tells of."""
+    if isinstance(error, ContextExceeded):
+        return error
+    causes = error.causes if isinstance(error, AllBackendsFailed) else ()
+    return next((found for cause in causes if (found := context_exceeded(cause))), None)
+
+
+def told_window(error: Exception | None) -> int | None:
+    """Return the window that a failure to fit it tells of."""
+    exceeded = context_exceeded(error)
+    told = exceeded.data.get("context_window") if exceeded is not None else None
+    return told if isinstance(told, int) and told > 0 else None

@@ -14,6 +14,7 @@ import msgspec
 from ..errors import InvalidRequest
 from ..request import build_request
 from ..types import ChatChunk, ChatRequest, ChatResponse, Hop, ToolCallPart
+from ..within import privately
 
 
 class Deny(msgspec.Struct, frozen=True):
@@ -77,7 +78,8 @@ class HookChain:
     async def before_request(self, request: ChatRequest) -> ChatRequest:
         """Return the request to send; raise `InvalidRequest` for one that a hook made and no backend would take."""
         for hook in self._hooks:
-            made: Any = await _result(hook.before_request(request))
+            with privately(request.private):
+                made: Any = await _result(hook.before_request(request))
             if made is None or made is request:
                 continue
             if not isinstance(made, ChatRequest):

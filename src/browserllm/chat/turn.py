@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from ..backend import Backend
-from ..errors import AllBackendsFailed, BrowserLLMError, ContextExceeded, InvalidRequest
+from ..errors import BrowserLLMError, ContextExceeded, InvalidRequest
 from ..stream import ChatStream
 from ..types import (
     ChatChunk,
@@ -32,8 +32,9 @@ from ..types import (
     TextMode,
     Usage,
 )
+from ..within import is_within_private, privately
 from .calls import Calls, Tools, end
-from .context import ContextStrategy, Gauge, Known, likeness, system_messages
+from .context import ContextStrategy, Gauge, Known, context_exceeded, likeness, system_messages, told_window
 from .history import History, encodable_message, partial_message, sum_usage
 from .hooks import HookChain
 from .reply import Reply, ToolDone, ToolRun, ToolStarted, TurnDone, position
@@ -140,7 +141,7 @@ class Turn:
                                 self._told.append(chunk.hop)
                                 await self._wait(hooks.on_fallback(chunk.hop))
                             if watches:
-                                hooks.on_chunk(chunk)
+                                self._watch(chunk)
                             yield chunk
                 except Exception as error:
                     if not self._can_be_shorter(error, chat.response):
@@ -164,8 +165,9 @@ class Turn:
             pass
         except Exception as error:
             has_failed = True
-            self._too_long = _context_exceeded(error) is not None
-            await hooks.on_error(error)
+            self._too_long = context_exceeded(error) is not None
+            with privately(self._history.private):
+                await hooks.on_error(error)
             raise
         except BaseException:
             self.stopped = True
@@ -174,7 +176,7 @@ class Turn:
             reply = self._commit(has_failed)
         done = TurnDone(sequence=self._sequence, reply=reply, **position(mode, reply.text))
         if watches:
-            hooks.on_chunk(done)
+            self._watch(done)
         yield done
 
     def stop(self) -> None:
@@ -214,7 +216,7 @@ class Turn:
     def _begin(self) -> None:
         self._before = self.conversation.history
         self._history = self._before.copy()
-        self._history.private = self._history.private or self.setup.base.private
+        self._history.private = self._history.private or self.setup.base.private or is_within_private()
         self.begin(self._history)
         self._history.check()
         messages = self._history.messages
@@ -237,7 +239,8 @@ class Turn:
         import asyncio
 
         assert self._halt is not None  # noqa: S101 (made before anything is waited for)
-        task = asyncio.ensure_future(work)
+        with privately(self._history.private):
+            task = asyncio.ensure_future(work)
         try:
             await asyncio.wait([task, self._halt], return_when=asyncio.FIRST_COMPLETED)
         except BaseException:
@@ -279,7 +282,7 @@ class Turn:
         windows = [setup.context.window]
         with suppress(BrowserLLMError):  # nothing is known, then; what is wrong, the answer will say
             windows.append((await setup.backend.facts(self._request_of(self._history))).context_window)
-        told = _told_window(self._exceeded)
+        told = told_window(self._exceeded)
         if told is not None:
             conversation.learned = (setup.backend, setup.base.model, told)
         if conversation.learned is not None and conversation.learned[:2] == (setup.backend, setup.base.model):
@@ -307,7 +310,7 @@ class Turn:
             self.setup.context.retries
             and self._exceeded is None
             and not response.message.content
-            and _context_exceeded(error) is not None
+            and context_exceeded(error) is not None
         )
 
     async def _tell(self, response: ChatResponse) -> None:
@@ -361,8 +364,12 @@ class Turn:
         chunk = kind(sequence=self._sequence, **position(self.setup.mode, so_far), **fields)
         self._sequence += 1
         if self.setup.hooks.watches_chunks:
-            self.setup.hooks.on_chunk(chunk)
+            self._watch(chunk)
         return chunk
+
+    def _watch(self, chunk: ChatChunk) -> None:
+        with privately(self._history.private):
+            self.setup.hooks.on_chunk(chunk)
 
     def _keep(self, response: ChatResponse) -> None:
         """Put an answer and the results of its calls at the end of the history."""
@@ -432,17 +439,3 @@ class Turn:
             warnings=list({(warning.parameter, warning.message): warning for warning in warnings}.values()),
         )
         return self.reply
-
-
-def _context_exceeded(error: BaseException | None) -> ContextExceeded | None:
-    """Return the failure to fit the window that this is, or that a router tells of."""
-    if isinstance(error, ContextExceeded):
-        return error
-    causes = error.causes if isinstance(error, AllBackendsFailed) else ()
-    return next((found for cause in causes if (found := _context_exceeded(cause))), None)
-
-
-def _told_window(error: Exception | None) -> int | None:
-    exceeded = _context_exceeded(error)
-    told = exceeded.data.get("context_window") if exceeded is not None else None
-    return told if isinstance(told, int) and told > 0 else None

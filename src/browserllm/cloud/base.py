@@ -32,7 +32,7 @@ from .hiding import hides_keys
 from .options import Given, check_timeouts, checked_key, checked_url
 from .prices import Price, Prices, cost_of, estimate_usage, price_of
 from .reader import Reader, read_answer
-from .staying import merged, names_cloud, where_it_runs, why_passed_on
+from .staying import merged, names_cloud, where_it_runs, why_fetched, why_passed_on
 
 MODELS_KEPT_S = 3600.0
 """How long a list of models is taken for true."""
@@ -137,7 +137,7 @@ class CloudBackend(Backend, ABC):
         url = self.chat_url(request.model or self.model)
         body = merged(self.body(request, draft), self.extra_body)
         if request.private:
-            await self._check_stays(url, {request.model or self.model, str(body.get("model", model))})
+            await self._check_stays(url, {request.model or self.model, str(body.get("model", model))}, body)
         started_at = time.perf_counter()
         first_at: float | None = None
         response = await self._send("POST", url, msgspec.json.encode(body))
@@ -241,7 +241,7 @@ class CloudBackend(Backend, ABC):
         leaves_device = not self.keeps_on_device(model)
         why = "this backend leaves the device" if leaves_device else ""
         if request.private and not why:
-            why = why_passed_on(self.extra_body, self._headers)
+            why = self._why_passed_on()
             leaves_device = bool(why)
         reason = f"the request is private, and {why}" if request.private and why else self._lack_of_key()
         return BackendFacts(
@@ -295,9 +295,12 @@ class CloudBackend(Backend, ABC):
         added = self.extra_body.get("model")
         return added if isinstance(added, str) and added else request.model or self.model
 
-    async def _check_stays(self, url: str, models: set[str]) -> None:
+    def _why_passed_on(self) -> str:
+        return why_passed_on(self.extra_body, self._headers, self.auth_headers(Secret("")))
+
+    async def _check_stays(self, url: str, models: set[str], body: Mapping[str, Any]) -> None:
         """Raise `Unavailable` unless a private request stays here as it would now be sent, for these models."""
-        why = why_passed_on(self.extra_body, self._headers)
+        why = self._why_passed_on() or why_fetched(body)
         for model in sorted(models):
             if not is_loopback(url) or not self.keeps_on_device(model):
                 why = f"{self.name!r} would send it to {self.base_url}, and {model!r} leaves this device"

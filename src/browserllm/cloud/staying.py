@@ -59,7 +59,30 @@ SHAPES = frozenset(
         "responseJsonSchema",
     }
 )
-"""Known names whose value is a schema, a grammar or a table of tokens, in which any name may be."""
+"""Known names whose value is a schema, a grammar or a table of tokens."""
+
+_OF_SHAPES = frozenset(
+    """
+    type json_schema name strict schema description grammar value syntax definition structures triggers begin end format
+    structural_tag json json_object regex choice whitespace_pattern disable_fallback disable_any_whitespace
+    disable_additional_properties tags content at_least_one stop_after_first
+
+    title $schema $id $ref $defs $anchor $comment definitions properties required additionalProperties patternProperties
+    propertyNames propertyOrdering minProperties maxProperties unevaluatedProperties unevaluatedItems dependentRequired
+    dependentSchemas items prefixItems additionalItems contains minContains maxContains minItems maxItems uniqueItems
+    anyOf oneOf allOf not if then else enum const default example examples nullable deprecated readOnly writeOnly
+    minLength maxLength pattern minimum maximum exclusiveMinimum exclusiveMaximum multipleOf contentEncoding
+    contentMediaType
+    """.split()  # noqa: SIM905
+)
+"""What a shape may have in it: what vendors put around a schema or a grammar, and the keywords of JSON Schema."""
+
+_AROUND = frozenset({"json_schema", "schema", "json", "grammar", "structural_tag", "structures", "format", "tags"})
+"""Names in a shape whose value is another shape."""
+
+_REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+_SAID = frozenset({"messages", "contents", "prompt", "input", "system", "systemInstruction"})
+"""What in a body was said: nobody follows what looks like a reference there."""
 
 _NAMING = re.compile("model|provider|rout|fallback|deploy|engine|target|upstream|forward|host|url|uri|proxy|base|cloud")
 """What names of options and headers have in them that say where to, in whatever spelling."""
@@ -68,7 +91,7 @@ _IN_SCHEMAS = frozenset(
 )
 """Where in a schema names are the program's own."""
 
-_KEY_HEADER = re.compile(r"([a-z0-9-]+-)?(authorization|auth|api-?key|key|token|cookie)", re.ASCII)
+_KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 _PLAIN_HEADERS = frozenset(
     {
         "accept",
@@ -136,23 +159,48 @@ def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
     return cast("dict[str, Any]", msgspec.json.decode(msgspec.json.encode(body)))
 
 
-def why_passed_on(extra_body: Mapping[str, Any], headers: Iterable[str]) -> str:
-    """Return why a private request with these could be passed on; nothing where it could not."""
+def why_passed_on(extra_body: Mapping[str, Any], headers: Iterable[str], own_headers: Iterable[str] = ()) -> str:
+    """Return why a private request with these could be passed on; nothing where it could not.
+
+    ``own_headers`` are those that the wire format itself has the key in.
+    """
+    own = {name.lower() for name in own_headers if not name.lower().startswith(_GATEWAYS)}
     for name in headers:
-        is_key = _KEY_HEADER.fullmatch(name.lower()) and not _NAMING.search(name.lower())
-        if name.lower() not in _PLAIN_HEADERS and not is_key:
+        if name.lower() not in _PLAIN_HEADERS | _KEY_HEADERS | own:
             return f"the header {name!r} may tell the server to pass it on"
     for path in _unknown(_plain(extra_body), ""):
         return f"extra_body has {path!r}, which may tell the server to pass it on"
+    return why_fetched({name: value for name, value in extra_body.items() if name in SHAPES})
+
+
+def why_fetched(body: Mapping[str, Any]) -> str:
+    """Return why a server would ask another one for a part of a schema in this body; nothing where it would not."""
+    for name, value in body.items():
+        for where, reference in () if name in _SAID else _references(value, name):
+            return f"{where!r} is {reference[:100]!r}, which the server would fetch; put that part into the schema"
     return ""
+
+
+def _references(value: Any, path: str) -> Iterable[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, inner in cast("Mapping[str, Any]", value).items():
+            if name in _REFERENCES and isinstance(inner, str) and not inner.startswith("#"):
+                yield f"{path}.{name}", inner
+            else:
+                yield from _references(inner, f"{path}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for inner in cast("list[Any]", value):
+            yield from _references(inner, path)
 
 
 def _unknown(value: Any, path: str) -> Iterable[str]:
     if isinstance(value, dict):
         for name, inner in cast("dict[str, Any]", value).items():
             where = f"{path}.{name}" if path else name
-            if name in SHAPES:
+            if name == "logit_bias":
                 yield from _naming(inner, where)
+            elif name in SHAPES:
+                yield from _unknown_in_shape(inner, where)
             elif name not in KNOWN or (name == "model" and (path or not isinstance(inner, str))):
                 yield where
             else:
@@ -160,6 +208,22 @@ def _unknown(value: Any, path: str) -> Iterable[str]:
     elif isinstance(value, list):
         for inner in cast("list[Any]", value):
             yield from _unknown(inner, path)
+
+
+def _unknown_in_shape(value: Any, path: str) -> Iterable[str]:
+    """Yield what is no part of a schema or a grammar, nor of what is put around one."""
+    if isinstance(value, dict):
+        for name, inner in cast("dict[str, Any]", value).items():
+            where = f"{path}.{name}"
+            if name not in _OF_SHAPES:
+                yield where
+            elif name in _AROUND:
+                yield from _unknown_in_shape(inner, where)
+            elif name not in _IN_SCHEMAS:
+                yield from _naming(inner, where)
+    elif isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            yield from _unknown_in_shape(inner, path)
 
 
 def _naming(value: Any, path: str) -> Iterable[str]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack, overload
 
 from ..backend import Backend
 from ..errors import InvalidRequest, ModelNotFound, Timeout, Unsupported
+from ..request import contradiction
 from ..stream import ChatStream
 from ..types import ChatDone, ChatRequest, ChatResponse, ModelInfo
 from .requests import ReadRequest, is_left_out, read_embedding_request, read_request
@@ -224,6 +225,8 @@ class AsyncCompletions:
         timeout = given.pop("timeout", None)
         more: Mapping[str, Any] = given.pop("extra_body", None) or {}
         body: dict[str, Any] = {**given, **more}
+        if (private := _private(given, more)) is not None:
+            body["private"] = private
         if body.get("deadline_s") is None:
             body["deadline_s"] = self._timeout if timeout is None else _seconds(timeout)
         return read_request(body)
@@ -352,6 +355,18 @@ class AsyncEmbeddings:
         if embed is None:
             raise Unsupported(f"backend {backend.name!r} makes no embeddings; use a LocalBackend")
         return embeddings_of(await embed(texts, model=model), encoding_format=form)
+
+
+def _private(given: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+    """Return what is said of it: ``extra_body`` wins over the rest elsewhere, but takes no privacy away."""
+    said = [
+        each["private"]
+        for each in (given, more)
+        if each.get("private") is not None and not is_left_out(each["private"])
+    ]
+    if len(said) == 2 and said[0] is not said[1]:
+        raise contradiction(f"private={said[0]!r}, and extra_body has 'private': {said[1]!r}")
+    return said[0] if said else None
 
 
 def check_in_time(response: ChatResponse, request: ChatRequest) -> None:

@@ -12,6 +12,7 @@ from ...clock import AnyClock, SystemClock
 from ...errors import BrowserLLMError
 from ...stream import Delta, Draft
 from ...types import ChatRequest, ChatRestart, TextDelta
+from .telling import error_code, error_facts, known, model_of, told_route
 
 MAX_CONTENT = 10_000
 """How many characters of a text are logged, where content is."""
@@ -22,7 +23,8 @@ class Logging(Middleware):
 
     Every fact is also in the record's ``chat``, a dict, for handlers that write JSON. What people and models say is
     not logged unless ``content=True``; neither are the messages of errors, in which providers quote the request. Of a
-    private request they never are: nobody here knows where the handlers of a logger send its records.
+    private request they never are, nor any other word that a server chose (the model it names, its number of the
+    request): nobody here knows where the handlers of a logger send its records.
     """
 
     identity = Middleware.identity
@@ -66,7 +68,8 @@ class Logging(Middleware):
             raise
         finally:
             total_ms = (self._clock.now_s - started_s) * 1000
-            self._log_end(draft, "error" if failure else finish, failure, total_ms, "".join(text) if content else None)
+            said = "".join(text) if content else None
+            self._log_end(request, draft, "error" if failure else finish, failure, total_ms, said)
 
     def _log_start(self, request: ChatRequest, draft: Draft, content: bool) -> None:
         if not self.logger.isEnabledFor(self.level):
@@ -88,33 +91,44 @@ class Logging(Middleware):
             values.append(facts["content"])
         self.logger.log(self.level, line, *values, extra={"chat": facts})
 
-    def _log_end(self, draft: Draft, finish: str, failure: Exception | None, total_ms: float, text: str | None) -> None:
+    def _log_end(
+        self,
+        request: ChatRequest,
+        draft: Draft,
+        finish: str,
+        failure: Exception | None,
+        total_ms: float,
+        text: str | None,
+    ) -> None:
         """``text`` is ``None`` where what was said is not logged."""
         level = logging.ERROR if failure else self.level
         if not self.logger.isEnabledFor(level):
             return
+        private = request.private
+        finish = known("finish", finish) if private else finish
+        model = model_of(draft, request.model, private=private)
         facts: dict[str, Any] = {
             "event": "end",
             "request_id": draft.request_id,
             "backend": draft.backend,
-            "model": draft.model,
+            "model": model,
             "finish_reason": finish,
             "prompt_tokens": draft.usage.prompt_tokens,
             "completion_tokens": draft.usage.completion_tokens,
             "total_ms": total_ms,
             "cost_usd": draft.cost_usd,
-            "route": [f"{hop.backend or hop.engine or 'unknown'}: {hop.code}" for hop in draft.route],
-            "provider_request_id": draft.provider_request_id,
+            "route": told_route(draft.route, private=private),
+            "provider_request_id": None if private else draft.provider_request_id,
         }
         cost = "cost unknown" if draft.cost_usd is None else f"${draft.cost_usd:.6g}"
         line = "%s ends (%s) with %s%s: %d + %d tokens, %.0f ms, %s"
-        values: list[Any] = [draft.request_id, finish, draft.backend, _of(draft.model)]
+        values: list[Any] = [draft.request_id, finish, draft.backend, _of(model)]
         values += [draft.usage.prompt_tokens, draft.usage.completion_tokens, total_ms, cost]
         if facts["route"]:
             line += "; passed over: %s"
             values.append(", ".join(facts["route"]))
         if failure is not None:
-            facts["error"] = _describe(failure, content=text is not None)
+            facts["error"] = _describe(failure, content=text is not None, private=private)
             line += "; failed: %s"
             values.append(" ".join(f"{name}={value!r}" for name, value in facts["error"].items()))
         if text is not None:
@@ -124,12 +138,12 @@ class Logging(Middleware):
         self.logger.log(level, line, *values, extra={"chat": facts})
 
 
-def _describe(failure: Exception, *, content: bool) -> dict[str, Any]:
+def _describe(failure: Exception, *, content: bool, private: bool) -> dict[str, Any]:
     """What failed: by its code and facts that quote nobody."""
     facts: dict[str, Any] = {"type": type(failure).__name__}
     if isinstance(failure, BrowserLLMError):
-        facts["code"] = failure.code
-        facts |= {key: failure.data[key] for key in ("reason", "status", "phase") if key in failure.data}
+        facts["code"] = error_code(failure, private=private)
+        facts |= error_facts(failure, private=private)
     if content:
         facts["message"] = str(failure)[:MAX_CONTENT]
     return facts

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend import Backend, Middleware
 from ...clock import AnyClock, SystemClock
-from ...errors import BrowserLLMError, Unsupported
+from ...errors import Unsupported
 from ...stream import Delta, Draft
 from ...types import ChatRequest
 from ...version import __version__
 from ..member import is_empty
 from .telemetry_content import AnswerContent, input_content
+from .telling import error_code, known, model_of, told_route
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -53,7 +54,8 @@ class Telemetry(Middleware):
     for the caller's own code, between two chunks, it is not. What people and models say is not reported unless
     ``content=True``; neither are the messages of errors, in which providers quote the request. A value
     ``request.metadata["session"]`` is reported as ``gen_ai.conversation.id``. Of a private request nothing of all
-    that is reported, nor its stop texts, whatever ``content`` says: what takes the reports may be anywhere.
+    that is reported, nor its stop texts, nor words that a server chose, whatever ``content`` says: what takes the
+    reports may be anywhere.
 
     Metrics: ``gen_ai.client.operation.duration``, ``gen_ai.client.operation.time_to_first_chunk`` (both in seconds),
     ``gen_ai.client.token.usage``, and of our own ``browserllm.client.output.speed`` (tokens a second, where the
@@ -159,7 +161,8 @@ class Telemetry(Middleware):
         return attributes
 
     def _report(self, span: Span, request: ChatRequest, draft: Draft, answer: _Answer) -> None:
-        model = draft.model or request.model
+        private = request.private
+        model = model_of(draft, request.model, private=private) or request.model
         total_s = self._clock.now_s - answer.started_s
         # What metrics are told apart by: few values each.
         common: dict[str, Any] = {
@@ -170,7 +173,7 @@ class Telemetry(Middleware):
             common["gen_ai.request.model"] = request.model
         if model is not None:
             common["gen_ai.response.model"] = model
-        failed = {} if answer.failure is None else {"error.type": _error_type(answer.failure)}
+        failed = {} if answer.failure is None else {"error.type": error_code(answer.failure, private=private)}
         usage = draft.usage
         self._duration.record(total_s, {**common, **failed})
         if answer.first_s is not None:
@@ -184,16 +187,17 @@ class Telemetry(Middleware):
             self._cost.add(draft.cost_usd, common)
         if span.is_recording():
             span.update_name(_span_name(model))
-            span.set_attributes({**common, **failed, **self._about_answer(draft, answer)})
+            span.set_attributes({**common, **failed, **self._about_answer(draft, answer, private=private)})
             if answer.failure is not None:
-                self._report_failure(span, answer.failure, content=self._tells(request))
+                self._report_failure(span, answer.failure, self._tells(request), private=private)
         span.end()
 
-    def _about_answer(self, draft: Draft, answer: _Answer) -> dict[str, Any]:
+    def _about_answer(self, draft: Draft, answer: _Answer, *, private: bool) -> dict[str, Any]:
         usage = draft.usage
         finish = "error" if answer.failure is not None else answer.finish
+        finish = known("finish", finish) if private else finish
         attributes: dict[str, Any] = {
-            "gen_ai.response.id": draft.provider_request_id or draft.request_id,
+            "gen_ai.response.id": (not private and draft.provider_request_id) or draft.request_id,
             "gen_ai.response.finish_reasons": [finish],
             "browserllm.backend": draft.backend,
         }
@@ -208,27 +212,25 @@ class Telemetry(Middleware):
         if answer.first_s is not None:
             attributes["gen_ai.response.time_to_first_chunk"] = answer.first_s
         ours = {
-            "browserllm.engine": draft.engine,
-            "browserllm.device": draft.device,
+            "browserllm.engine": known("engine", draft.engine) if private else draft.engine,
+            "browserllm.device": known("device", draft.device) if private else draft.device,
             "browserllm.cost_usd": draft.cost_usd,
             "browserllm.queue_ms": draft.timings.queue_ms,
             "browserllm.tokens_per_s": draft.timings.tokens_per_s,
         }
         attributes |= {name: value for name, value in ours.items() if value is not None}
         if draft.route:
-            attributes["browserllm.route"] = [
-                f"{hop.backend or hop.engine or 'unknown'}: {hop.code}" for hop in draft.route
-            ]
+            attributes["browserllm.route"] = told_route(draft.route, private=private)
         if answer.content is not None:
             attributes |= answer.content.attributes(finish)
         return attributes
 
-    def _report_failure(self, span: Span, failure: Exception, *, content: bool) -> None:
+    def _report_failure(self, span: Span, failure: Exception, content: bool, *, private: bool) -> None:
         from opentelemetry.trace import Status, StatusCode
 
         if content:
             span.record_exception(failure)
-        span.set_status(Status(StatusCode.ERROR, str(failure) if content else _error_type(failure)))
+        span.set_status(Status(StatusCode.ERROR, str(failure) if content else error_code(failure, private=private)))
 
     def _provider_of(self, backend: str) -> str:
         # A router calls its second backend of a name "openai-2".
@@ -288,7 +290,3 @@ def _span_name(model: str | None) -> str:
 def _output_type(request: ChatRequest) -> str:
     kind = "text" if request.response_format is None else request.response_format.get("type")
     return "text" if kind == "text" else "json"
-
-
-def _error_type(error: Exception) -> str:
-    return error.code if isinstance(error, BrowserLLMError) else type(error).__qualname__
