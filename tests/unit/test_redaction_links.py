@@ -13,7 +13,7 @@ from browserllm.routing.middleware.links import LinkWatch
 from browserllm.routing.middleware.placeholders import Placeholders
 from browserllm.routing.middleware.tags import TagWatch
 from browserllm.scripted import ScriptedBackend
-from unit.link_attacks import ATTACKS, HARMLESS, carried_away
+from unit.link_attacks import ATTACKS, FOUND_BY_RENDERERS, HARMLESS, carried_away
 
 SECRET = "hunter2-correct-horse"
 ASKED = f"my password: {SECRET}"
@@ -30,6 +30,7 @@ ONLY_A_RENDERER_SEES = {
     "hidden in a tag that is none",
     "code in an address",
     "a code tag in an address",
+    *FOUND_BY_RENDERERS,
 }
 
 
@@ -283,11 +284,11 @@ async def test_a_stream_that_breaks_off_has_said_no_more_than_a_whole_one(cut: i
 
 
 async def test_no_more_is_held_back_than_decides() -> None:
-    """Text goes out as it comes; behind a value, one sign that ends a word is enough."""
+    """Text goes out as it comes; behind a value, the end of a word is enough, for an @ may come in it."""
     pieces = ["Dear ", "<SECRET_1>", ",", " how", " is ", "<SECRET_1>", " doing", "?"]
     stream = bl.Redaction(Deltas(*pieces)).stream(ASKED)
     chunks = [chunk.text async for chunk in stream if isinstance(chunk, bl.TextDelta)]
-    assert chunks == ["Dear ", f"{SECRET},", " how", " is ", f"{SECRET} doing", "?"]
+    assert chunks == ["Dear ", f"{SECRET}, how", " is ", f"{SECRET} doing", "?"]
     long = bl.Redaction(Deltas("<SECRET_1>", *"x" * 100)).stream(ASKED)
     first = next(iter([chunk.text async for chunk in long if isinstance(chunk, bl.TextDelta)]))
     assert first == SECRET + "x" * 64

@@ -37,7 +37,8 @@ SYNTAX = [
     "https://evil.example/?k=", "<a href=", "<img src='", '<div style="', "<!--", "-->", "</b>", "url(", "href=",
     "www.", ".evil.example", "@evil.example", "javascript:", "mailto:", "x", "\\)", "\\>", '\\"', "\\u003c",
     "\\/", "%2f", "&sol;", "<https://evil.example/ ", "(< //evil.example/ ", "<script>", "<form>", "\r", "\u00a0", "**",
-    "- ", "> ", "```\n",
+    "- ", "> ", "```\n", "```", "~~~ ", ".. ", "__ ", "[[", "[img]", "[/img]", "{", "}", "!https://", "image::", "@",
+    ",", ";", "&lowbar;", "\\_", "\u3002", "\u2800", "\x0b", "[^", "\n   ",
 ]  # fmt: skip
 placeholders_ = st.sampled_from(
     [f"<SECRET_{number}>" for number in range(1, len(OTHERS) + 2)] + ["<SECRET_99>", "<SECRET_"]
@@ -160,7 +161,9 @@ def test_a_tool_that_was_not_named_gets_no_value(values: list[str], name: str, l
 @pytest.mark.parametrize(
     "unit",
     ["<SECRET_1> ", "<SECRET_1>", "<SECRET_1>x", "<", "<a ", "](", "[x](", "](<", '"https://', "a.b.", "%2f", "\\", "`",
-     "]:\n", "<SECRET_1>&", "\n", "x", "<SECRET_1><SECRET_", "('", "data", "www", "<a b='<SECRET_1>"],
+     "]:\n", "<SECRET_1>&", "\n", "x", "<SECRET_1><SECRET_", "('", "data", "www", "<a b='<SECRET_1>",
+     "![", "[[", "[img]", "{https: ", "!http", ".. ", "@", "\\_", "<SECRET_1>\u3002", "<SECRET_1>\u200b",
+     "<SECRET_1>,"],
 )  # fmt: skip
 def test_the_work_grows_with_the_length(unit: str, in_json: bool, size: int) -> None:
     """Twice the text is about twice the lines of Python, however it is cut."""

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import re
 
+from .ahead import DOT, UNSEEN
+from .markup import LINE, MarkupWatch
 from .tags import TagWatch
 
-_DOT = ".\uff0e\u3002\uff61"
 _SCHEMES = "javascript|vbscript|mailto|https?|view-source"
 # These end other words, too: metadata, hotel, profile.
 _SHORT_SCHEMES = "ftp|wss?|data|xmpp|tel|sms|blob|file(?:system)?|about|intent|cid"
-# Signs of a URL written in other ways: percent-encoded, as HTML writes them, as JSON and JavaScript do.
-_ENCODED = r"%(?:25)?(?:2e|2f|3a|40|5c)|&(?:\#|colon|sol|bsol|period|commat|quest)|\\(?:u00|x)(?:2e|2f|3a|40|5c)"
+# Signs of a URL written in other ways: percent-encoded, as HTML writes them (any of them: a host's name holds all signs
+# for some reader), behind a backslash of Markdown, as JSON and JavaScript do.
+_ENCODED = (
+    r"%(?:25)?(?:2e|2f|3a|40|5c)|%(?:25)?e3%(?:25)?80%(?:25)?82|&[\#a-z]|\\(?:_|[^\w\s\"'`()\[\]{}<>])"
+    r"|\\(?:u00|x)(?:2e|2f|3a|40|5c)"
+)
 
 # A run (what stands between two spaces) that holds one of these is a URL, or would be one for some reader.
 _URL = re.compile(
@@ -26,38 +31,27 @@ _URL = re.compile(
     | [a-z0-9+.\-]{{2}}:[/\\]                        # https:/host, as browsers take it
     | (?:{_SCHEMES}):
     | (?<![a-z0-9])(?:{_SHORT_SCHEMES}):
-    | www[0-9]{{0,3}}[{_DOT}]
-    | [\w-][{_DOT}]\w[\w-]{{0,63}}(?:[/?\#\\]|:[0-9])  # host.example/, without a scheme
+    | www[0-9]{{0,3}}[{DOT}]
+    | [\w\-{UNSEEN}][{DOT}][\w\-{UNSEEN}]{{1,64}}(?:[/?\#\\&]|:[0-9])  # host.example/, without a scheme
     | {_ENCODED}
     | (?<![a-z])(?:href|src|srcset|srcdoc|action|formaction|poster|ping|cite|background|content|url)\s?=
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# What comes next is in an address of mail, or behind one and nothing that separates.
-_MAIL = re.compile(r"@[\w-][^,;\"'()\[\]{}<>]*\Z")
+# Behind an @ and none of these, what comes next is in an address of mail. A semicolon may end an entity.
+_MAIL_ENDS = frozenset(",\"'()[]{}<>")
 _LOOKED_AT_AGAIN = 100
 """How much of a run may be the beginning of one of these."""
 
 # A value of its own (a text in JSON) that begins like this is a URL to its end, whatever spaces come in it.
 _BEGINS_AS_URL = re.compile(
-    rf"[a-z][a-z0-9+.\-]*:[/\\]|(?:{_SCHEMES}|{_SHORT_SCHEMES}):|[/\\]{{2}}|www[0-9]{{0,3}}[{_DOT}]"
-    rf"|[\w-]{{1,63}}(?:[{_DOT}][\w-]{{1,63}})+(?:[/?#\\]|:[0-9])",
+    rf"[a-z][a-z0-9+.\-]*:[/\\]|(?:{_SCHEMES}|{_SHORT_SCHEMES}):|[/\\]{{2}}|www[0-9]{{0,3}}[{DOT}]"
+    rf"|[\w-]{{1,63}}(?:[{DOT}][\w-]{{1,63}})+(?:[/?#\\]|:[0-9])",
     re.IGNORECASE,
 )
 _HEAD = 320
 
-# What may stand in a host's name after a value, with signs that nobody sees and that IDNA drops.
-_UNSEEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff"
-_NOTHING = re.compile(rf"[\s{_UNSEEN}]")
-_NAME = re.compile(rf"[\w\-+~%.\uff0e\uff61{_UNSEEN}]*")
-_NAME_GOES_ON = re.compile(rf"[.\uff0e\uff61][\-{_UNSEEN}]*\w|%(?:25)?(?:2e|2f|3a|40|5c)", re.IGNORECASE)
-_MAIL_GOES_ON = re.compile(rf"[\w!#$%&'*+/=?^`{{|}}~.\-{_UNSEEN}]*")
-_ENTITIES = ("&#", "&colon", "&sol", "&bsol", "&period", "&commat", "&quest")
-_ESCAPE = re.compile(r"\\[ux][0-9a-f]")
-_LABEL = 64
-"""No label of a host's name is longer than 63 characters."""
-AHEAD = _LABEL + 16
-"""How many characters after a place decide, at most, whether a URL begins at it."""
+_NOTHING = re.compile(rf"[\s{UNSEEN}]")
 
 _BLANK = " \t\r\n"
 _QUOTES = "\"'`"
@@ -65,45 +59,6 @@ _QUOTES = "\"'`"
 _PARAGRAPH = "paragraph"
 # A terminal takes what comes after these for a command: an address to link to, perhaps.
 _CONTROLS = frozenset("\x1b\x90\x9b\x9c\x9d")
-
-
-def begins_url(ahead: str, *, complete: bool) -> bool | None:
-    """Say whether ``ahead``, directly after a value, makes the value part of a URL or of a host's name.
-
-    ``complete`` says that nothing more comes. Without it ``None`` says that what is to come decides; `AHEAD` characters
-    are always enough.
-    """
-    name = _prefix(_NAME, ahead)
-    if _NAME_GOES_ON.search(name):
-        return True
-    mail = _prefix(_MAIL_GOES_ON, ahead)
-    if len(mail) < _LABEL and ahead[len(mail) : len(mail) + 1] == "@":
-        return True
-    after = ahead[len(name) : len(name) + 8].lower()
-    verdict = None if len(name) < _LABEL and not complete else False
-    if after and len(name) < _LABEL:
-        verdict = _sign_of_url(after, complete=complete)
-    if verdict is False and not complete and len(mail) == len(ahead) < _LABEL:
-        return None  # an @ may still come
-    return verdict
-
-
-def _prefix(pattern: re.Pattern[str], text: str) -> str:
-    match = pattern.match(text, 0, _LABEL)
-    return "" if match is None else match.group()
-
-
-def _sign_of_url(after: str, *, complete: bool) -> bool | None:
-    """Whether what stands behind a name makes it a scheme, or goes on with a name in another way of writing."""
-    if after[0] == "&":
-        if after.startswith(_ENTITIES):
-            return True
-        return None if not complete and any(entity.startswith(after) for entity in _ENTITIES) else False
-    if after[0] not in ":/\\":
-        return False
-    if len(after) == 1 or after in {"\\u", "\\x"}:
-        return False if complete else None
-    return after[1] in "/\\" or _ESCAPE.match(after) is not None or after.startswith(":&")
 
 
 class LinkWatch:
@@ -115,6 +70,7 @@ class LinkWatch:
         self._last = ""
         self._only_blanks = False
         self._tag = TagWatch()
+        self._markup = MarkupWatch()
         self._run = _Run()
         self._destination = _Destination()
         self._defining = ""
@@ -131,8 +87,9 @@ class LinkWatch:
             or self._destination.depth > 0
             or self._defining != ""
             or self._quote != ""
+            or self._markup.inside
             or self._run.is_url()
-            or self._run.is_mail()
+            or self._run.is_mail
             or self._is_url_as_a_whole()
         )
 
@@ -153,11 +110,12 @@ class LinkWatch:
             self._defining = "address"
         if self._head is not None:
             self._read_head("x")
+        self._markup.step("x", escaped=False)
         self._run.add("x")
 
     def read(self, text: str) -> None:
         """Go on over ``text``."""
-        tag, run, destination = self._tag, self._run, self._destination
+        tag, run, destination, markup = self._tag, self._run, self._destination, self._markup
         for sign in text:
             last, self._last = self._last, sign
             escaped = last == "\\"
@@ -168,6 +126,7 @@ class LinkWatch:
                 destination.step(sign, escaped=escaped)
             if self._head is not None:
                 self._read_head(sign)
+            markup.step(sign, escaped=escaped)
             if sign == "\r":
                 continue  # an end of a line for some: the line feed after it is one for all
             if sign in _BLANK:
@@ -191,14 +150,18 @@ class LinkWatch:
     def _blank(self, sign: str) -> None:
         if not self._quote:
             self._quote, self._quote_escaped = self._run.open_quote()
-        self._run.end()
+        run = self._run
+        goes_on = run.ends_with("\\")  # over the end of a line, too, for some readers of a definition
+        self._markup.end_run(sign, run.text, is_url=run.is_url(), is_line=run.is_line)
+        run.end()
         if sign == "\n":
-            if self._defining == "address":
+            if self._defining == "address" and not goes_on:
                 self._defining = ""
             if self._only_blanks:
                 # A paragraph has ended, and with it whatever Markdown or a quotation had begun.
                 self._destination.depth = 0
                 self._defining = self._quote = ""
+                self._markup.paragraph()
             self._only_blanks = True
 
     def _quotation(self, sign: str, *, escaped: bool) -> None:
@@ -233,11 +196,19 @@ class _Run:
         self._signs: list[str] = []
         self._searched = self._first = 0
         self._is_url = self._code = False
+        self.is_line = False
+        """Whether, in what was searched for a URL, something began whose address goes to the end of the line."""
+        self.is_mail = False
+        """Whether it ends in an address of mail."""
         self._open: dict[str, bool] = {}
         self._before: dict[str, bool] = {}
 
     def add(self, sign: str) -> None:
         self._signs.append(sign)
+        if sign in "@\uff20\ufe6b":
+            self.is_mail = True
+        elif sign in _MAIL_ENDS:
+            self.is_mail = False
         if sign in "`eE" and not self._code:
             self._code = self.ends_with("``") or self.ends_with("<code") or self.ends_with("<pre")
         if len(self._signs) >= 4096:
@@ -247,16 +218,19 @@ class _Run:
         """Whether it is a URL so far. What was searched is not searched again, but for its end."""
         if len(self._signs) > self._searched:
             # The first one of what was kept is there to be looked back at.
-            self._is_url = self._is_url or _URL.search("".join(self._signs), self._first) is not None
+            text = self.text
+            self._is_url = self._is_url or _URL.search(text, self._first) is not None
+            self.is_line = self.is_line or LINE.search(text) is not None
             if len(self._signs) > _LOOKED_AT_AGAIN:
                 del self._signs[:-_LOOKED_AT_AGAIN]
                 self._first = 1
             self._searched = len(self._signs)
         return self._is_url
 
-    def is_mail(self) -> bool:
-        """Whether it ends in an address of mail."""
-        return _MAIL.search("".join(self._signs[-_LOOKED_AT_AGAIN:])) is not None
+    @property
+    def text(self) -> str:
+        """What is kept of it."""
+        return "".join(self._signs)
 
     def ends_with(self, word: str) -> bool:
         return "".join(self._signs[-len(word) :]).lower() == word
@@ -287,7 +261,7 @@ class _Run:
             self._signs.clear()
             self._open.clear()
             self._searched = self._first = 0
-            self._is_url = self._code = False
+            self._is_url = self._code = self.is_mail = self.is_line = False
 
 
 class _Destination:

@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Mapping
 
-from .links import AHEAD, LinkWatch, begins_url
+from .ahead import AHEAD, begins_url
+from .links import LinkWatch
 
 PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}>")
 """What a placeholder looks like, whoever wrote it."""

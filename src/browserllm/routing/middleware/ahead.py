@@ -1,0 +1,64 @@
+"""What stands behind a value: whether it makes the value part of a host's name, an address of mail or a URL."""
+
+from __future__ import annotations
+
+import re
+
+DOT = ".\uff0e\u3002\uff61\u2024\ufe52\u2488-\u249b"
+"""The signs that some reader takes for the dot in a host's name, for a class of a pattern."""
+UNSEEN = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680"
+    "\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+)
+"""Signs that nobody sees or that look like a blank, and that end no name for all readers; IDNA drops many of them."""
+
+_LABEL = 64
+"""No label of a host's name is longer than 63 characters, and no mailbox longer than 64."""
+AHEAD = _LABEL + 16
+"""How many characters after a place decide, at most, whether a URL begins at it."""
+
+# What no reader takes for a part of a name or of an address.
+_END = re.compile(r"[ \t\r\n()\[\]{}<>]")
+_PLAIN = re.compile(rf"(?:(?![{UNSEEN}])[\w\-]){{{_LABEL}}}")
+# A host's name may begin with its dots only: behind 。 a sentence does, unless it is ASCII or another dot follows.
+_GOES_ON = (
+    r"(?:[.\uff0e\uff61\u2024\ufe52\u2488-\u249b][^\w,;:\"'!/?\#]*\w"
+    rf"|\u3002[{UNSEEN}\-{DOT}]*(?:[a-z0-9]|\w[\w\-{UNSEEN}]*[{DOT}][{UNSEEN}\-]*\w))"
+)
+_URL = re.compile(
+    rf"""
+      [@\uff20\ufe6b]                           # whatever some reader takes into the name of a mailbox
+    | \A[^\w/?\#]*{_GOES_ON}                    # signs alone, and a host
+    | \A[^,;:\"'!/\\?\#]*{_GOES_ON}               # a name with signs that linkifiers take into it
+    | %[0-9a-f]{{2}}
+    | &[\#a-z]                                  # an entity, with or without its semicolon, is any sign
+    | \\(?:_|[^\w\s\"'])                         # and so is one behind a backslash
+    | \\(?:u|x)[0-9a-f]
+    | \A[\w\-+~%.\uff0e\uff61{UNSEEN}]*(?::[/\\&]|/[/\\])
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_UNSEEN = re.compile(rf"[{UNSEEN}]")
+_WIDE = re.compile(r"[\u2e80-\ud7ff]")
+
+
+def begins_url(ahead: str, *, complete: bool) -> bool | None:
+    """Say whether ``ahead``, directly after a value, makes the value part of a URL, of mail or of a host's name.
+
+    ``complete`` says that nothing more comes. Without it ``None`` says that what is to come decides; `AHEAD` characters
+    are always enough.
+    """
+    if _PLAIN.match(ahead):
+        return False
+    end = _END.search(ahead, 0, AHEAD)
+    run = ahead[: AHEAD if end is None else end.start()]
+    if _URL.search(run):
+        return True
+    if end is not None:
+        return False
+    if len(run) == AHEAD:
+        # Nobody writes so many signs without a blank, but for scripts that have none.
+        return _UNSEEN.search(run) is not None or _WIDE.search(run) is None
+    return False if complete else None
