@@ -23,9 +23,13 @@ MODE = os.environ.get("FAKE_BROWSER", "")
 RESULTS = {"Target.createTarget": {"targetId": "T"}, "Target.attachToTarget": {"sessionId": "S"}}
 
 
+NOISE = os.environ.get("FAKE_BROWSER_NOISE", "").encode("latin-1")
+"""What it writes to the debugging pipe before everything else, with `!` for the NUL at a message's end."""
+
+
 def answer(message: dict[str, object]) -> None:
     """Write to the debugging pipe."""
-    os.write(4, json.dumps(message).encode() + b"\0")
+    os.write(4, NOISE.replace(b"!", b"\0") + json.dumps(message).encode() + b"\0")
 
 
 def page(url: str, script: str) -> None:
@@ -85,6 +89,8 @@ def main() -> None:
                     os._exit(0)
             elif message["method"] == "Target.createTarget" and MODE == "refuse":
                 answer({"id": message["id"], "error": {"message": "no pages today"}})
+            elif MODE.startswith("{"):
+                answer({"id": message["id"], **json.loads(MODE)})
             else:
                 answer({"id": message["id"], "result": RESULTS.get(message["method"], {})})
                 if message["method"] == "Page.addScriptToEvaluateOnNewDocument":

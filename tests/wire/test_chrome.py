@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import subprocess
@@ -285,3 +286,61 @@ def process_ended(pid: int) -> None:
         return
     select.select([fd], [], [], 5)
     os.close(fd)
+
+
+NOISES = ["", "not json", "[1,2]", "null", "5", '"x"', "true", "{", '{"id":[]}', '{"id":{}}', '{"id":null}', "\xff\xfe"]
+NOISES += [
+    '{"id":true}',
+    '{"id":1.5}',
+    '{"id":"1"}',
+    '{"id":-1,"result":5}',
+    '{"id":9999999999999999999999}',
+    "[" * 5000,
+]
+NOISES += ['{"method":["Target.targetCrashed"]}', '{"method":{}}', '{"id":[],"method":"Target.targetCrashed"}']
+
+
+async def test_noise_on_the_debugging_pipe_is_passed_over(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No JSON, JSON of another shape, and what is nobody's answer: the launch goes on, and nothing is logged."""
+    monkeypatch.setenv("FAKE_BROWSER_NOISE", "!".join(NOISES) + "!")
+    async with bl.connect(browser=fake, profile=tmp_path / "p") as host:
+        assert (await host.call("status"))["queue"] == 0
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("result", [5, [], "x", None, True, 1.5, ["x" * 5000]])
+async def test_an_answer_of_another_shape_is_an_error_of_ours(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, result: object
+) -> None:
+    """It has the answer, in short, and what to do; also an answer with nothing in it."""
+    for mode in ({"result": result}, {"error": result}, {}):
+        monkeypatch.setenv("FAKE_BROWSER", json.dumps(mode))
+        with pytest.raises((bl.ProtocolError, bl.Unavailable), match=r"answered .*browser=|refused") as caught:
+            await bl.connect(browser=fake, profile=tmp_path / "p", timeout_s=20)
+        assert len(str(caught.value)) < 600
+    assert not caplog.records
+
+
+async def test_a_message_without_end_takes_no_memory(fake: Path) -> None:
+    """What is longer than any message of Chromium's is dropped as it comes, and what follows it is read."""
+    endless = 16 * process.MAX_ANSWER_BYTES
+    code = f"import os; [os.write(4, b'x' * 65536) for _ in range({endless // 65536})]; os.write(4, b'\\0')"
+    fake.write_text(f'#!/bin/sh\n"{sys.executable}" -c "{code}"\nexec "{sys.executable}" "{FAKE}" "$@"\n')
+    longest = 0
+    read = process._read
+
+    def watch(fd: int) -> bytes:
+        nonlocal longest
+        frame = sys._getframe(1)
+        longest = max(longest, len(frame.f_locals.get("pending", b"")))
+        return read(fd)
+
+    process._read = watch
+    try:
+        async with bl.connect(browser=fake, profile=fake.with_name("p")) as host:
+            assert (await host.call("status"))["queue"] == 0
+    finally:
+        process._read = read
+    assert 65536 < longest <= process.MAX_ANSWER_BYTES

@@ -318,3 +318,107 @@ def test_a_stray_copy_of_the_lock_does_not_keep_it(tmp_path: Path, monkeypatch: 
     held.release()
     open_profile(tmp_path / "p")[0].release()
     os.close(copy)
+
+
+ENDS = """
+process.KIND_WAIT_S = 1000  # an end of the browser that is not heard shows
+
+def in_a_thread():
+    pid = os.fork()
+    return pid or os._exit(0)
+
+async def main():
+    connecting = bl.connect(browser=settings["browser"], profile=settings["profile"])
+    async with connecting as host:
+        pending = asyncio.ensure_future(host.call("wait"))
+        await asyncio.sleep(0)
+        for turn in range(3):
+            if settings["how"] == "thread":
+                pid = await asyncio.to_thread(in_a_thread)
+            else:
+                pid = os.fork()
+            if pid == 0:
+                if settings["how"] == "exit":
+                    sys.exit(0)
+                if settings["how"] == "error":
+                    raise RuntimeError("the child fails")
+                if settings["how"] == "close":
+                    await host.close()
+                if settings["how"] == "work":
+                    await asyncio.sleep(0.01)
+                    assert await asyncio.to_thread(lambda: 5) == 5
+                    await asyncio.create_subprocess_exec("true")
+                return "child"
+            while os.waitpid(pid, os.WNOHANG) == (0, 0):
+                await asyncio.sleep(0.01)
+            assert (await host.call("status"))["queue"] == 0
+            assert not pending.done()
+            async with asyncio.timeout(30):
+                assert await asyncio.to_thread(lambda: turn) == turn
+        pending.cancel()
+        await asyncio.wait([pending])
+        closing = asyncio.create_task(host.close())
+        done, _ = await asyncio.wait([closing], timeout=30)
+        assert done, "the end of the browser was not heard"
+    return "parent"
+
+if asyncio.run(main()) == "parent":
+    print(json.dumps("done"), flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", ["exit", "error", "return", "close", "work", "thread"])
+def test_a_child_that_ends_in_a_running_loop_ends_nothing_of_its_parent(
+    tmp_path: Path, site: Path, programs: ExitStack, how: str
+) -> None:
+    """However it ends, or goes on with its copy of the loop: the parent's connection, loop and threads go on."""
+    program = Program(tmp_path, site, ENDS, end="close", then="stay", how=how)
+    programs.callback(program.end)
+    assert program.read() == "done"
+
+
+PORTS = """
+from browserllm.hosts.static import SiteServer
+
+async def gone(port):
+    try:
+        await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return
+    raise AssertionError("somebody listens")
+
+async def main():
+    async with bl.connect(browser=settings["browser"], profile=settings["profile"]) as host:
+        ports = [host._server.port, host._folders.port]
+        visitors = [await asyncio.open_connection("127.0.0.1", port) for port in ports]
+        while not all(server._visitors._connections for server in (host._server, host._folders)):
+            await asyncio.sleep(0)
+        for _ in range(3):
+            fork()
+    async with asyncio.timeout(30):
+        for reader, writer in visitors:
+            try:
+                assert await reader.read() == b""
+            except ConnectionError:
+                pass
+            writer.close()
+        for port in ports:
+            await gone(port)
+            again = await SiteServer(Path(settings["site"]), port=port).start()
+            fork()
+            await again.close()
+            await gone(port)
+    for child in children:
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "the children live"
+    print(json.dumps("done"), flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("then", ["stay", "exec"])
+def test_a_child_keeps_no_port_and_no_connection(tmp_path: Path, site: Path, programs: ExitStack, then: str) -> None:
+    """What the parent closes is closed, and its ports can be taken again, while children live."""
+    program = Program(tmp_path, site, PORTS, end="close", then=then)
+    programs.callback(program.end)
+    assert program.read() == "done"

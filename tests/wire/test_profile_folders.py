@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,10 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no waiting for what is in use."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(profile, "LOCK_WAIT_S", 0)
+
+
+NAME = "0123456789abcdef"
+"""As a temporary profile is named."""
 
 
 def mode(path: Path) -> int:
@@ -123,14 +128,103 @@ def test_what_is_no_plain_file_is_no_lock(tmp_path: Path, plant: Callable[[Path]
 def test_what_is_no_plain_file_is_no_orphan_and_no_key(tmp_path: Path, plant: Callable[[Path], None]) -> None:
     """Removing orphans and reading the key of shared folders neither wait for it nor follow it."""
     with private.private_folder(temporary_root()):
-        plant(temporary_root() / f"planted{LOCK_SUFFIX}")
-        (temporary_root() / "planted").mkdir()
+        plant(temporary_root() / f"{NAME}{LOCK_SUFFIX}")
+        (temporary_root() / NAME).mkdir(0o700)
     held = open_temporary()
     remove_orphans()
-    assert (temporary_root() / "planted").exists()
+    assert (temporary_root() / NAME).exists()
     plant(held.folder / KEY_NAME)
     assert len(open_key(held.folder)) == 32
     held.release()
+
+
+def strange_names() -> list[str]:
+    """Names of locks that are none of ours: dots, parts of paths, and every near miss of a name of ours."""
+    seed = random.randrange(2**32)  # noqa: S311
+    print(f"seed {seed}")  # noqa: T201
+    chance = random.Random(seed)  # noqa: S311
+    names = ["", ".", "..", "...", " ", "..\\x", "*", "~", NAME[1:], NAME + "0", NAME.upper(), NAME + "\n", NAME + "."]
+    names += ["." + NAME, NAME[:-1] + "g", NAME[:-1] + "\u0660", NAME + LOCK_SUFFIX, "temporary", "profile"]
+    names += ["".join(chance.choices("./\\0afA~\n-\u0661", k=16)).replace("/", ".") for _ in range(100)]
+    return [name for name in names if not re.fullmatch(r"[0-9a-f]{16}", name, re.ASCII)]
+
+
+def test_only_names_of_our_own_form_are_orphans() -> None:
+    """Whatever else ends like a lock is left alone: nothing beside it, in it or above the folder is deleted."""
+    default, _ = open_profile()
+    held, _ = open_profile()
+    precious = [default.folder / "model", held.folder / "x", temporary_root().parent / "store.sqlite"]
+    for path in precious:
+        path.touch()
+    for name in strange_names():
+        lock = temporary_root() / (name + LOCK_SUFFIX)
+        lock.touch(0o600)
+        if (folder := temporary_root() / name) not in (temporary_root(), temporary_root().parent):
+            if not folder.exists():
+                folder.mkdir(0o700)
+            precious.append(folder)
+        precious.append(lock)
+        remove_orphans()
+        assert all(path.exists() for path in precious), name
+    held.release()
+    default.release()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions")
+@pytest.mark.parametrize("where", ["lock", "folder"])
+def test_what_others_could_write_into_is_no_orphan(where: str) -> None:
+    """A root that was open to others is closed, and what in it is not as we make things is left alone."""
+    with private.private_folder(temporary_root()):
+        folder, lock = temporary_root() / NAME, temporary_root() / (NAME + LOCK_SUFFIX)
+        lock.touch(0o600)
+        folder.mkdir(0o700)
+        (folder / "keep").touch()
+    wrong = lock if where == "lock" else folder
+    wrong.chmod(0o777)
+    temporary_root().chmod(0o777)
+    remove_orphans()
+    assert mode(temporary_root()) == 0o700
+    assert (folder / "keep").exists()
+    assert lock.exists()
+    wrong.chmod(0o600 if where == "lock" else 0o700)
+    remove_orphans()
+    assert list(temporary_root().iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_another_users_folder_and_a_link_are_no_orphans(tmp_path: Path) -> None:
+    """Though the lock beside them is ours."""
+    with private.private_folder(temporary_root()):
+        (temporary_root() / (NAME + LOCK_SUFFIX)).touch(0o600)
+        (temporary_root() / NAME).mkdir(0o700)
+        os.chown(temporary_root() / NAME, 12345, 12345)
+    remove_orphans()
+    assert (temporary_root() / NAME).exists()
+    (temporary_root() / NAME).rmdir()
+    (tmp_path / "precious").mkdir(0o700)
+    (temporary_root() / NAME).symlink_to(tmp_path / "precious")
+    remove_orphans()
+    assert (tmp_path / "precious").exists()
+
+
+def test_orphans_are_deleted_from_the_folder_that_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who puts another folder in its place meanwhile loses nothing."""
+    with private.private_folder(temporary_root()):
+        (temporary_root() / (NAME + LOCK_SUFFIX)).touch(0o600)
+        (temporary_root() / NAME).mkdir(0o700)
+    real = profile._lock
+
+    def swap(fd: int) -> bool:
+        temporary_root().rename(tmp_path / "moved")
+        (temporary_root() / NAME).mkdir(0o700, parents=True)
+        return real(fd)
+
+    monkeypatch.setattr(profile, "_lock", swap)
+    remove_orphans()
+    assert (temporary_root() / NAME).exists()
+    assert list((tmp_path / "moved").iterdir()) == []
 
 
 @pytest.mark.parametrize("plant", [fifo, link, dangling, loop, hard_link, device, socket_file])
@@ -207,6 +301,20 @@ def test_names_that_are_no_folder_are_refused(tmp_path: Path, wanted: object, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises((bl.Unavailable, bl.InvalidRequest), match="profile"):
         open_profile(wanted)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("wanted", ["", "a\0b", "\0", Path("a\0"), "\ud800", 5, b"", b"x"])
+def test_a_name_that_can_be_no_path_is_refused_before_anything_is_done(
+    tmp_path: Path, wanted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The empty one is not taken for the current folder; the error has the value and what to do."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(bl.InvalidRequest) as caught:
+        open_profile(wanted)  # pyright: ignore[reportArgumentType]
+    assert caught.value.data["parameter"] == "profile"
+    assert f"profile={wanted!r}" in str(caught.value)
+    assert "or leave profile out" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_that_was_removed_is_made_anew_and_keeps_others_out(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ async def test_many_slow_readers_cost_no_memory_and_keep_nobody_out_for_ever(
 ) -> None:
     """A file is not copied for each; who is one too many is told to come again, and is served when others are gone."""
     monkeypatch.setattr(serving, "MAX_CONNECTIONS", 16)
-    monkeypatch.setattr(serving, "STALL_WAIT_S", 0.5)
+    monkeypatch.setattr(serving, "STALL_WAIT_S", 3)
+    monkeypatch.setattr(serving, "YOUNG_S", 1000)
     async with sharing(big) as (server, path):
         resident = memory_in_use()
         slow = [await begin(server.port, FILES, f"{path}big.bin") for _ in range(16)]
@@ -104,6 +105,86 @@ async def test_many_slow_readers_cost_no_memory_and_keep_nobody_out_for_ever(
         assert await all_of(reader) == BIG
         for _, other in [*slow, (reader, writer)]:
             other.close()
+
+
+def make_old(visitors: serving.Visitors) -> None:
+    """Have all that is under way begin a minute ago."""
+    for connection in visitors._connections:
+        connection._began -= 60
+
+
+async def trickle(readers: list[asyncio.StreamReader]) -> None:
+    """Take a little of each, for ever; who was cut off is passed over."""
+    while True:
+        for reader in list(readers):
+            try:
+                if not await reader.read(100):
+                    readers.remove(reader)
+            except ConnectionError:
+                readers.remove(reader)
+            await asyncio.sleep(0)
+
+
+async def test_tricklers_give_way_to_the_page(big: Path) -> None:
+    """As many as there may be read a little each: every file that a page asks for comes whole, six at a time."""
+    server = await SiteServer(big, hosts=[FILES]).start()
+    slow = [await begin(server.port, FILES, "/big.bin") for _ in range(serving.MAX_CONNECTIONS)]
+    assert len(server._visitors._connections) == serving.MAX_CONNECTIONS
+    make_old(server._visitors)
+    tasks = [asyncio.create_task(trickle([reader for reader, _ in slow]))]
+    for _ in range(2):
+        page = await asyncio.gather(*[begin(server.port, FILES, "/big.bin") for _ in range(6)])
+        assert await asyncio.gather(*[all_of(reader) for reader, _ in page]) == [BIG] * 6
+        for _, writer in page:
+            writer.close()
+    tasks[0].cancel()
+    for _, writer in slow:
+        writer.close()
+    await server.close()
+
+
+async def test_the_slowest_gives_way_and_who_is_young_or_fast_does_not(
+    big: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is silent goes before it; where nobody may be taken for it, the newcomer is refused."""
+    monkeypatch.setattr(serving, "MAX_CONNECTIONS", 4)
+    monkeypatch.setattr(serving, "YOUNG_S", 50)
+    server = await SiteServer(big, hosts=[FILES]).start()
+    fast, *slow = [await begin(server.port, FILES, "/big.bin") for _ in range(3)]
+    await fast[0].readexactly(BIG // 2)
+    fast_one, *slow_ones = server._visitors._connections
+    silent = await asyncio.open_connection("127.0.0.1", server.port)
+    while len(server._visitors._connections) < 4:
+        await asyncio.sleep(0)
+    make_old(server._visitors)
+    others = [await begin(server.port, FILES, "/big.bin")]
+    assert list(server._visitors._connections)[:3] == [fast_one, *slow_ones], "the silent one has gone"
+    others += [await begin(server.port, FILES, "/big.bin") for _ in slow]
+    assert next(iter(server._visitors._connections)) is fast_one
+    assert not {*slow_ones} & {*server._visitors._connections}
+    fast_one._began = asyncio.get_running_loop().time()
+    assert status_of(await ask(server.port, lines(f"Host: {FILES}", target="/big.bin"))) in (None, 503)
+    assert await all_of(fast[0]) == BIG - BIG // 2
+    for _, writer in [fast, *slow, silent, *others]:
+        writer.close()
+    await server.close()
+
+
+async def test_who_takes_less_than_the_least_pace_is_cut_off(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it never stops to read: the time of a whole answer has a bound, which grows with its length."""
+    server = await SiteServer(big, hosts=[FILES]).start()
+    monkeypatch.setattr(serving, "PACE_GRACE_S", 0.1)
+    monkeypatch.setattr(serving, "SLOWEST_PACE", 1 << 60)
+    reader, writer = await begin(server.port, FILES, "/big.bin")
+    task = asyncio.create_task(trickle([reader]))
+    await ended(server._visitors)
+    task.cancel()
+    writer.close()
+    monkeypatch.setattr(serving, "SLOWEST_PACE", 1)
+    reader, writer = await begin(server.port, FILES, "/big.bin")
+    assert await all_of(reader) == BIG
+    writer.close()
+    await server.close()
 
 
 def memory_in_use() -> int:

@@ -1,8 +1,9 @@
 """What a fork of this process must not keep: the descriptors of its browsers and profiles, and hosts that use them.
 
 A child that kept the end of a browser's pipe, or the file of a profile's lock, would keep the browser alive and the
-profile in use after this process has gone. There is one list for the process, because forking concerns all of it; it
-holds descriptors (`keep`) and whoever wants to be told in a child (`tell`).
+profile in use after this process has gone; one that kept a socket would keep the port, and end the connection of its
+parent when it ends. There is one list for the process, because forking concerns all of it; it holds descriptors
+(`keep`), sockets (`keep_socket`) and whoever wants to be told in a child (`tell`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import socket
 
 
 class Forked(Protocol):
@@ -27,6 +31,7 @@ class Forked(Protocol):
 # is done under it. It can be entered twice, for a signal handler may fork.
 _lock = threading.RLock()
 _descriptors: dict[int, tuple[int, int]] = {}
+_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 _told: weakref.WeakSet[Forked] = weakref.WeakSet()
 _forks = 0
 
@@ -61,6 +66,14 @@ def close(fd: int) -> None:
             os.close(fd)
 
 
+def keep_socket(make: Callable[[], socket.socket]) -> socket.socket:
+    """Return the socket that ``make``, which must not block, opens; no child has it, from now on to its close."""
+    with _lock:
+        made = make()
+        _sockets.add(made)
+        return made
+
+
 def tell(one: Forked) -> None:
     """Have ``one`` told in every child, as long as it lives."""
     with _lock:
@@ -86,6 +99,10 @@ def _in_child() -> None:
                 if _identity(fd) == identity:
                     _blank(fd)
         _descriptors.clear()
+        for one in list(_sockets):
+            if (fd := one.fileno()) >= 0:  # a closed one has none
+                _blank(fd)
+        _sockets.clear()
         for one in list(_told):
             with suppress(Exception):  # each of them is told, and a child starts in any case
                 one.forked()

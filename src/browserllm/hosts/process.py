@@ -11,15 +11,20 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from ..errors import Unavailable
+from ..errors import ProtocolError, Unavailable
 from ..threads import Threads
 from . import forks
 
 STDERR_TAIL_BYTES = 4096
+
+MAX_ANSWER_BYTES = 1024 * 1024
+"""The longest message of the browser that is looked at; those that matter have a few hundred bytes."""
+
+CRASHED = "Target.targetCrashed"
 
 KIND_WAIT_S = 5.0
 """How long a browser has to end when it is asked to, before it is told to."""
@@ -92,7 +97,7 @@ class BrowserProcess:
         await self._ask(1, "Target.setDiscoverTargets", {"discover": True})  # tells of crashes
         target = await self._ask(2, "Target.createTarget", {"url": "about:blank", "newWindow": True})
         attached = await self._ask(
-            4, "Target.attachToTarget", {"targetId": target.get("targetId", ""), "flatten": True}
+            4, "Target.attachToTarget", {"targetId": str(target.get("targetId", "")), "flatten": True}
         )
         self._session = str(attached.get("sessionId", ""))
         await self._ask(5, "Page.enable", {}, self._session)
@@ -158,10 +163,15 @@ class BrowserProcess:
         await asyncio.wait([reply, self.exited], return_when=asyncio.FIRST_COMPLETED)
         if not reply.done():
             raise self.ended_early()
-        error = reply.result().get("error")
+        error, result = reply.result().get("error"), reply.result().get("result")
         if error:
-            raise Unavailable(f"the browser refused {method!r}: {error}", reason="blocked")
-        return reply.result().get("result") or {}
+            raise Unavailable(f"the browser refused {method!r}: {_shortly(error)}", reason="blocked")
+        if isinstance(result, dict):
+            return cast("dict[str, Any]", result)
+        raise ProtocolError(
+            f"the browser {self._program!r} answered {method!r} with {_shortly(reply.result())}, which is no answer of "
+            "Chromium's debugging pipe; give the path of Chromium, Chrome, Edge or Brave with browser="
+        )
 
     def _send(self, number: int, method: str, params: dict[str, Any], session: str = "") -> None:
         request: dict[str, Any] = {"id": number, "method": method, "params": params}
@@ -176,8 +186,11 @@ class BrowserProcess:
         pending = b""
         while data := _read(self._started.answers):
             *messages, pending = (pending + data).split(b"\0")
-            for message in messages:
-                self._call_soon(self._on_answer, message)
+            # Decoded in this thread: what is of no interest costs the loop nothing.
+            for answer in filter(None, map(read_answer, messages)):
+                self._call_soon(self._on_answer, answer)
+            if len(pending) > MAX_ANSWER_BYTES:
+                pending = _NOISE  # and so is what belongs to it still
         forks.close(self._started.answers)
 
     def _read_stderr(self, stderr: int) -> None:
@@ -202,13 +215,38 @@ class BrowserProcess:
         if not self.exited.done():
             self.exited.set_result(code)
 
-    def _on_answer(self, message: bytes) -> None:
-        answer: dict[str, Any] = msgspec.json.decode(message)
-        reply = self._replies.pop(answer.get("id", 0), None)
+    def _on_answer(self, answer: dict[str, Any]) -> None:
+        if "id" not in answer:
+            self._on_crash()
+            return
+        reply = self._replies.pop(answer["id"], None)
         if reply is not None and not reply.done():
             reply.set_result(answer)
-        elif answer.get("method") == "Target.targetCrashed":
-            self._on_crash()
+
+
+_NOISE = b"\xff"  # no JSON begins so
+
+
+def read_answer(message: bytes) -> dict[str, Any] | None:
+    """Return a message of the browser if it answers a request (it has an ``id`` then) or tells of a crash.
+
+    The rest is noise, whether Chromium's own events or what a program that is no Chromium writes.
+    """
+    try:
+        answer: Any = msgspec.json.decode(message)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if not isinstance(answer, dict):
+        return None
+    read = cast("dict[str, Any]", answer)
+    if type(read.get("id")) is int:
+        return read
+    return {"method": CRASHED} if "id" not in read and read.get("method") == CRASHED else None
+
+
+def _shortly(answer: object) -> str:
+    text = repr(answer)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _read(fd: int) -> bytes:

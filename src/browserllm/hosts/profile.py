@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
+import stat
 import sys
 import threading
 import time
@@ -22,7 +24,7 @@ from platformdirs import user_cache_path
 
 from ..errors import InvalidRequest, Unavailable
 from . import forks
-from .private import Folder, own_folder, private_folder
+from .private import POSIX, Folder, own_folder, private_folder
 
 LOCK_NAME = "browserllm.lock"
 LOCK_SUFFIX = ".lock"
@@ -32,6 +34,12 @@ LOCK_WAIT_S = 1.5
 
 ORPHANS_WAIT_S = 1.0
 """How long opening a profile waits for orphans to be removed; then it goes on beside that."""
+
+NAME_BYTES = 8
+"""Of the random name of a temporary profile, which is written in twice as many hexadecimal digits."""
+
+# Nothing else in their folder is ours, and least of all "..": what is deleted is named by its lock.
+_LOCK_OF_OURS = re.compile(rf"([0-9a-f]{{{2 * NAME_BYTES}}}){re.escape(LOCK_SUFFIX)}")
 
 ATTEMPTS = 100
 """How often something is made again that others removed, or took, in the same moment."""
@@ -100,7 +108,7 @@ class Profile:
                 return
             file = self.folder.with_name(self.folder.name + LOCK_SUFFIX)
             # What cannot be deleted now keeps its lock file, by which a later start finds it.
-            deleted = self.temporary and _delete(self.folder)
+            deleted = self.temporary and _delete(self.folder, None)
             if deleted:
                 _remove(file)
             self._lock.close()
@@ -124,11 +132,11 @@ def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]
     Blocks for up to `ORPHANS_WAIT_S` and `LOCK_WAIT_S`. Raises `Unavailable`: ``profile_in_use`` for a wanted one in
     use, ``blocked`` for one that cannot be used, with what to do.
     """
+    folder = _folder_of(wanted)
     removing = threading.Thread(target=remove_orphans, name="browserllm: orphans", daemon=True)
     with suppress(RuntimeError):  # no threads: it is for a later start to do
         removing.start()
         removing.join(ORPHANS_WAIT_S)
-    folder = _folder_of(wanted)
     try:
         lock = _take_in_time(folder)
     except (OSError, ValueError) as error:
@@ -154,37 +162,62 @@ def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]
 
 
 def remove_orphans() -> None:
-    """Delete temporary profiles whose process ended without doing so; never one that is held or being made."""
+    """Delete temporary profiles whose process ended without doing so; never one that is held or being made.
+
+    What has no name of ours, or others could look into, is left alone: they may have put it there.
+    """
     try:
         with private_folder(temporary_root(), make=False) as root:
             for entry in os.listdir(root.path if root.fd is None else root.fd):
-                if entry.endswith(LOCK_SUFFIX):
+                match = _LOCK_OF_OURS.fullmatch(entry)
+                if match is not None:
                     with suppress(OSError):  # gone meanwhile, or nothing of ours
-                        _remove_orphan(root, entry)
+                        _remove_orphan(root, match[1], entry)
     except OSError:
         return  # there is none, or it is no folder of ours: whoever wants a temporary profile is told
 
 
-def _remove_orphan(root: Folder, entry: str) -> None:
-    (fd,) = forks.keep(lambda: (root.open(entry, os.O_RDWR),))
+def _remove_orphan(root: Folder, name: str, lock_name: str) -> None:
+    (fd,) = forks.keep(lambda: (root.open(lock_name, os.O_RDWR),))
     lock = Lock(fd) if _lock(fd) else None
     if lock is None:
         forks.close(fd)
         return
+    # Relative to the folder that is open: another one may have its path by now.
+    folder, file = (root.path / name, root.path / lock_name) if root.fd is None else (Path(name), Path(lock_name))
     try:
-        if root.still_has(entry, fd) and _delete(root.path / entry.removesuffix(LOCK_SUFFIX)):
-            _remove(root.path / entry)
+        if _is_ours(root, fd, folder) and root.still_has(lock_name, fd) and _delete(folder, root.fd):
+            _remove(file, root.fd)
     finally:
         lock.close()
     if sys.platform == "win32":
-        _remove(root.path / entry)
+        _remove(file, root.fd)
+
+
+def _is_ours(root: Folder, lock: int, folder: Path) -> bool:
+    """Say whether a lock and its folder are as `_make_in` makes them; the folder may be missing."""
+    if not POSIX:
+        return True
+    try:
+        facts = os.stat(folder, dir_fd=root.fd, follow_symlinks=False)
+    except FileNotFoundError:
+        facts = None
+    if facts is not None and not (stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.fstat(lock).st_uid):
+        return False
+    return not any(stat.S_IMODE(one.st_mode) & 0o077 for one in (facts, os.fstat(lock)) if one is not None)
 
 
 def _folder_of(wanted: str | Path | None) -> Path:
     try:
+        if wanted is not None and not os.fspath(wanted):
+            raise ValueError("it is empty")  # `Path` takes that for the current folder
         folder = default_folder() if wanted is None else Path(wanted).expanduser().absolute()
+        if b"\0" in os.fsencode(folder):
+            raise ValueError("no path has a NUL character in it")
     except (RuntimeError, TypeError, ValueError) as error:
-        raise InvalidRequest(f"profile={wanted!r} is no folder: {error}", parameter="profile") from error
+        raise InvalidRequest(
+            f"profile={wanted!r} is no folder: {error}; give the path of one, or leave profile out", parameter="profile"
+        ) from error
     if not folder.is_absolute():
         raise Unavailable(
             f"this user has no home folder for the profile {str(folder)!r}; choose a folder with profile=, or set HOME",
@@ -252,7 +285,7 @@ def _make_temporary() -> Profile:
 
 
 def _make_in(root: Path) -> Profile:
-    name = secrets.token_hex(8)
+    name = secrets.token_hex(NAME_BYTES)
     with private_folder(root) as opened:
         lock, _ = _take(opened, name + LOCK_SUFFIX, os.O_CREAT | os.O_EXCL)
         if lock is None:
@@ -266,20 +299,22 @@ def _make_in(root: Path) -> Profile:
     return Profile(root / name, lock, temporary=True)
 
 
-def _delete(folder: Path) -> bool:
-    """Delete a folder with all in it; returns whether it has gone."""
+def _delete(folder: Path, above: int | None) -> bool:
+    """Delete a folder with all in it, whose name is relative to an open one if given; returns whether it has gone."""
     for attempt in range(DELETE_ATTEMPTS):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not os.path.lexists(folder):
+        shutil.rmtree(folder, ignore_errors=True, dir_fd=above)
+        try:
+            os.stat(folder, dir_fd=above, follow_symlinks=False)
+        except FileNotFoundError:
             return True
         if attempt + 1 < DELETE_ATTEMPTS:
             time.sleep(DELETE_PAUSE_S)  # a process of the browser's that is about to end may still write
     return False
 
 
-def _remove(file: Path) -> None:
+def _remove(file: Path, above: int | None = None) -> None:
     with suppress(OSError):
-        file.unlink()
+        os.unlink(file, dir_fd=above)
 
 
 def _lock(fd: int) -> bool:

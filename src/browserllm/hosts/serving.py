@@ -1,8 +1,8 @@
 """One HTTP request and its answer on a connection, for servers that strangers on this machine can reach too.
 
 Whatever the other side does, it costs little: a request has a longest size and a longest time to come, a file goes from
-the disk to the socket without a copy in memory, who takes nothing of it is cut off, and there are only so many
-connections.
+the disk to the socket without a copy in memory, who takes nothing or little of it is cut off, and there are only so
+many connections, of which the slowest gives way.
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ STALL_WAIT_S = 120.0
 """How long the other side has to take `PIECE_BYTES` more of a file."""
 
 PIECE_BYTES = 256 * 1024
+
+SLOWEST_PACE = 64 * 1024
+"""The bytes of a file that the other side must take in a second, on average."""
+
+PACE_GRACE_S = 30.0
+"""What it may be late with that."""
+
+YOUNG_S = 2.0
+"""How long an answer goes on before it may have to give way to a newcomer."""
 
 END_WAIT_S = 5.0
 """How long the other side has to take the end of an answer, once all of it is on its way."""
@@ -72,12 +81,21 @@ class Visitors:
         self._connections: dict[HttpConnection, None] = {}
 
     def admit(self, connection: HttpConnection) -> bool:
-        """Take a connection in, if need be in place of the one that has been silent for longest."""
+        """Take a connection in, if need be in place of another.
+
+        That is the one that has been silent for longest, else the slowest one whose answer is not young. One that came
+        only just is silent because it had no time to ask: it gives way last.
+        """
         if len(self._connections) >= MAX_CONNECTIONS:
-            silent = next((other for other in self._connections if other.silent), None)
-            if silent is None:
+            old = [one for one in self._connections if not one.young]
+            given_up = (
+                next((one for one in old if one.silent), None)
+                or min((one for one in old if one.answering), key=_pace, default=None)
+                or next((one for one in self._connections if one.silent), None)
+            )
+            if given_up is None:
                 return False
-            silent.drop()
+            given_up.drop()
         self._connections[connection] = None
         return True
 
@@ -89,6 +107,10 @@ class Visitors:
         """End every connection, and wait until each has ended."""
         endings = [connection.drop() for connection in list(self._connections)]
         await asyncio.gather(*endings, return_exceptions=True)
+
+
+def _pace(connection: HttpConnection) -> float:
+    return connection.pace
 
 
 class HttpConnection(asyncio.Protocol):
@@ -110,12 +132,34 @@ class HttpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
+        self._began = self._loop.time()
+        self._answering = False
+        self._sent = 0
         self._transport: asyncio.Transport
 
     @property
     def silent(self) -> bool:
         """Whether its request has not come yet."""
         return self._task is None
+
+    @property
+    def young(self) -> bool:
+        """Whether it came, or its answer began, only just."""
+        return self._age < YOUNG_S
+
+    @property
+    def answering(self) -> bool:
+        """Whether its answer has begun."""
+        return self._answering
+
+    @property
+    def pace(self) -> float:
+        """The bytes of its answer that it has taken in a second, on average."""
+        return self._sent / max(self._age, 1e-6)
+
+    @property
+    def _age(self) -> float:
+        return self._loop.time() - self._began
 
     def drop(self) -> asyncio.Future[None]:
         """End it at once; returns what is done when it has ended."""
@@ -183,6 +227,7 @@ class HttpConnection(asyncio.Protocol):
 
     async def _send(self, answer: Answer, *, with_body: bool) -> None:
         transport, file = self._transport, answer.file
+        self._began, self._answering = self._loop.time(), True
         try:
             transport.write(self._head_of(answer) + (answer.body if with_body else b""))
             if file is not None and with_body and not transport.is_closing():
@@ -198,12 +243,14 @@ class HttpConnection(asyncio.Protocol):
 
     async def _send_file(self, file: BinaryIO, position: int, stop: int) -> None:
         while position < stop:
-            async with asyncio.timeout(STALL_WAIT_S):
-                count = min(PIECE_BYTES, stop - position)
+            count = min(PIECE_BYTES, stop - position)
+            time_for_all = PACE_GRACE_S + (self._sent + count) / SLOWEST_PACE
+            async with asyncio.timeout(min(STALL_WAIT_S, time_for_all - self._age)):
                 sent = await self._loop.sendfile(self._transport, file, position, count)
             if sent == 0:
                 raise OSError("the file became shorter")  # the connection's end says so
             position += sent
+            self._sent += sent
 
     def _head_of(self, answer: Answer) -> bytes:
         headers = {**answer.headers, **self._visitors.common, "Date": formatdate(usegmt=True), "Connection": "close"}

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 from ..errors import InvalidRequest, Unavailable
 from ..threads import Threads
+from .listening import listen
 from .opening import open_real
 from .private import own_folder
 from .requests import Request, stays_inside
@@ -71,7 +72,7 @@ class FolderServer:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: HttpConnection(self._visitors, self._answer), "127.0.0.1", 0
+                lambda: HttpConnection(self._visitors, self._answer), sock=listen(0)
             )
         except OSError as error:
             raise Unavailable(f"cannot listen on 127.0.0.1: {error}", reason="blocked") from error

@@ -17,6 +17,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from ..errors import Unavailable
 from ..threads import Threads
+from .listening import listen
 from .opening import open_linked, open_real
 from .policy import chat_policy, host_policy
 from .requests import Request, stays_inside
@@ -103,8 +104,7 @@ class SiteServer:
         try:
             self._server = await serve(
                 self._hold,
-                "127.0.0.1",
-                self._wanted_port,
+                sock=listen(self._wanted_port),
                 create_connection=_connection_class(self._visitors, self._answer),
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,
