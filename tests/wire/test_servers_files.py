@@ -95,6 +95,7 @@ async def test_many_slow_readers_cost_no_memory_and_keep_nobody_out_for_ever(
     monkeypatch.setattr(serving, "MAX_CONNECTIONS", 16)
     monkeypatch.setattr(serving, "STALL_WAIT_S", 3)
     monkeypatch.setattr(serving, "YOUNG_S", 1000)
+    monkeypatch.setattr(serving, "PLACE_WAIT_S", 0)
     async with sharing(big) as (server, path):
         resident = memory_in_use()
         slow = [await begin(server.port, FILES, f"{path}big.bin") for _ in range(16)]
@@ -149,6 +150,7 @@ async def test_the_slowest_gives_way_and_who_is_young_or_fast_does_not(
     """One that is silent goes before it; where nobody may be taken for it, the newcomer is refused."""
     monkeypatch.setattr(serving, "MAX_CONNECTIONS", 4)
     monkeypatch.setattr(serving, "YOUNG_S", 50)
+    monkeypatch.setattr(serving, "PLACE_WAIT_S", 0)
     server = await SiteServer(big, hosts=[FILES]).start()
     fast, *slow = [await begin(server.port, FILES, "/big.bin") for _ in range(3)]
     await fast[0].readexactly(BIG // 2)
@@ -168,6 +170,28 @@ async def test_the_slowest_gives_way_and_who_is_young_or_fast_does_not(
     for _, writer in [fast, *slow, silent, *others]:
         writer.close()
     await server.close()
+
+
+async def test_a_newcomer_waits_until_others_are_no_longer_young(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not refused at once where all places are taken by who came only just; closing ends who waits."""
+    monkeypatch.setattr(serving, "YOUNG_S", 50)
+    monkeypatch.setattr(serving, "PLACE_WAIT_S", 1000)
+    server = await SiteServer(big, hosts=[FILES]).start()
+    slow = [await begin(server.port, FILES, "/big.bin") for _ in range(serving.MAX_CONNECTIONS)]
+    page = [asyncio.create_task(begin(server.port, FILES, "/big.bin")) for _ in range(6)]
+    while len(server._visitors._waiting) < len(page):
+        await asyncio.sleep(0)
+    make_old(server._visitors)
+    begun = await asyncio.gather(*page)
+    assert await asyncio.gather(*[all_of(reader) for reader, _ in begun]) == [BIG] * 6
+    more = [await begin(server.port, FILES, "/big.bin") for _ in range(serving.MAX_CONNECTIONS)]
+    more.append(await asyncio.open_connection("127.0.0.1", server.port))
+    while not server._visitors._waiting:
+        await asyncio.sleep(0)
+    await server.close()
+    assert not server._visitors._waiting
+    for _, writer in [*slow, *begun, *more]:
+        writer.close()
 
 
 async def test_who_takes_less_than_the_least_pace_is_cut_off(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:

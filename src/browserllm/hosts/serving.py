@@ -35,6 +35,11 @@ PACE_GRACE_S = 30.0
 YOUNG_S = 2.0
 """How long an answer goes on before it may have to give way to a newcomer."""
 
+PLACE_WAIT_S = 3.0
+"""How long a newcomer waits for a place, in which all that are young grow older. As many as have a place may wait."""
+
+PLACE_PAUSE_S = 0.1
+
 END_WAIT_S = 5.0
 """How long the other side has to take the end of an answer, once all of it is on its way."""
 
@@ -79,6 +84,7 @@ class Visitors:
         """Begin with none; ``common`` are headers that every answer has."""
         self.common = common
         self._connections: dict[HttpConnection, None] = {}
+        self._waiting: dict[HttpConnection, None] = {}
 
     def admit(self, connection: HttpConnection) -> bool:
         """Take a connection in, if need be in place of another.
@@ -96,16 +102,25 @@ class Visitors:
             if given_up is None:
                 return False
             given_up.drop()
+        self._waiting.pop(connection, None)
         self._connections[connection] = None
+        return True
+
+    def wait(self, connection: HttpConnection) -> bool:
+        """Note one that waits for a place; returns whether it may."""
+        if len(self._waiting) >= MAX_CONNECTIONS:
+            return False
+        self._waiting[connection] = None
         return True
 
     def leave(self, connection: HttpConnection) -> None:
         """Forget a connection that has ended, or is no longer HTTP."""
         self._connections.pop(connection, None)
+        self._waiting.pop(connection, None)
 
     async def close(self) -> None:
         """End every connection, and wait until each has ended."""
-        endings = [connection.drop() for connection in list(self._connections)]
+        endings = [connection.drop() for connection in [*self._connections, *self._waiting]]
         await asyncio.gather(*endings, return_exceptions=True)
 
 
@@ -174,6 +189,9 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         if self._visitors.admit(self):
             self._timer = self._loop.call_later(HEAD_WAIT_S, self.drop)
+        elif self._visitors.wait(self):
+            self._transport.pause_reading()
+            self._task = self._loop.create_task(self._wait_for_place())
         else:
             self._task = self._loop.create_task(self._refuse())
 
@@ -221,6 +239,20 @@ class HttpConnection(asyncio.Protocol):
             self._upgrade(self._transport, head)
         else:
             await self._send(answer, with_body=method != "HEAD")
+
+    async def _wait_for_place(self) -> None:
+        give_up_at = self._loop.time() + PLACE_WAIT_S
+        while self._loop.time() < give_up_at:
+            await asyncio.sleep(PLACE_PAUSE_S)
+            if self._visitors.admit(self):
+                self._task = None
+                self._began = self._loop.time()
+                self._timer = self._loop.call_later(HEAD_WAIT_S, self.drop)
+                self._transport.resume_reading()
+                return
+        self._visitors.leave(self)
+        self._transport.resume_reading()
+        await self._refuse()
 
     async def _refuse(self) -> None:
         await self._send(say(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again"), with_body=True)
