@@ -73,13 +73,18 @@ def node_command(program: str) -> list[str]:
     return [str(node)] if program == "node" else [str(node), str(npm)]
 
 
-def run(command: list[str], folder: Path = WEB) -> None:
-    """Run a command with our Node first on PATH (npm scripts look for `node` there); fail with what it was."""
+def run(command: list[str], folder: Path = WEB, *, quiet: bool = True) -> None:
+    """Run a command with our Node first on PATH (npm scripts look for `node` there); fail with what it was.
+
+    What it prints is shown when it fails, or at once where it is not ``quiet``.
+    """
     path = os.pathsep.join([str(Path(node_command("node")[0]).parent), os.environ.get("PATH", "")])
     # A Node from PyPI brings certificates of its own; a registry's may be known to this system alone.
     environment = {"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path}
-    done = subprocess.run(command, cwd=folder, env=environment, check=False)
+    taken = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if quiet else {}
+    done = subprocess.run(command, cwd=folder, env=environment, check=False, **taken)
     if done.returncode != 0:
+        print(done.stdout or "", file=sys.stderr)
         raise SiteBuildError(
             f"`{' '.join(command)}` failed with exit code {done.returncode}; its output is above. If it could not "
             "reach its registry, look at the network and the proxy (npm config get registry, pip config list)"
@@ -239,7 +244,7 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["npm"]:
             install_npm_packages()
-            run([*node_command("npm"), *arguments[1:]])
+            run([*node_command("npm"), *arguments[1:]], quiet=False)
         elif arguments:
             raise SiteBuildError(f"unknown arguments {arguments!r}; use none, or `npm ...`")
         else:
