@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,13 @@ def processes_with(text: str) -> list[int]:
         if text.encode() in command and state != "Z":
             found.append(int(entry.name))
     return found
+
+
+def signal_each(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send the signal to those that have not ended since they were listed."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def wait_until_gone(text: str, within_s: float = 20.0) -> list[int]:
@@ -177,8 +184,7 @@ def test_killing_the_browser_fails_the_stream_at_once(tmp_path: Path) -> None:
             with pytest.raises(bl.Unavailable) as caught:
                 async for chunk in llm.stream(PROMPT, **LONG):
                     if chunk.sequence == 3:
-                        for pid in processes_with(str(profile)):
-                            os.kill(pid, signal.SIGKILL)
+                        signal_each(processes_with(str(profile)), signal.SIGKILL)
             assert caught.value.reason == "closed"
             with pytest.raises(bl.Unavailable):
                 await llm.complete("Hello!")
@@ -204,8 +210,7 @@ def kill_children(profile: Path, kind: str) -> None:
         family |= grown
     chosen = [pid for pid in family if f"--type={kind}".encode() in commands.get(pid, b"")]
     assert chosen, f"the browser has no process of the kind {kind!r}"
-    for pid in chosen:
-        os.kill(pid, signal.SIGKILL)
+    signal_each(chosen, signal.SIGKILL)
 
 
 def test_a_crashed_page_fails_the_stream_at_once(tmp_path: Path) -> None:
@@ -451,8 +456,7 @@ def test_a_stopped_browser_does_not_hold_up_its_launch(tmp_path: Path) -> None:
     async def main() -> None:
         connecting = asyncio.ensure_future(_connect(profile))
         while not connecting.done():
-            for pid in processes_with(f"--user-data-dir={profile}"):
-                os.kill(pid, signal.SIGSTOP)
+            signal_each(processes_with(f"--user-data-dir={profile}"), signal.SIGSTOP)
             await asyncio.sleep(0)
         with pytest.raises(bl.Timeout, match="timeout_s=3"):
             connecting.result()

@@ -191,7 +191,8 @@ class LoopThread(Waiter):
         except Exception as error:  # there is nobody to raise it to
             loop.call_exception_handler({"message": "closing failed", "exception": error})
         await loop.shutdown_asyncgens()
-        await loop.shutdown_default_executor()
+        with suppress(RuntimeError):  # Python 3.12 starts no thread any more, which this takes, once a program ends
+            await loop.shutdown_default_executor()
 
 
 def _wait(done: threading.Event) -> None:
