@@ -107,7 +107,7 @@ class Fault:
     first_byte_s: float = 0
     """Wait so long before answering."""
     bytes_per_s: float | None = None
-    """Send no faster; the rate is one answer's."""
+    """Send no faster, and hold at the server's `limit_bytes`; the rate is one answer's."""
 
     ignore_range: bool = False
     """Answer 200 with everything, whatever was asked."""
@@ -211,6 +211,8 @@ class FaultServer:
     def __init__(self, send_buffer_bytes: int = 64 * 1024) -> None:
         """A small send buffer keeps the count of sent bytes close to what the browser has received."""
         self.requests: list[Request] = []
+        self.limit_bytes: int | None = None
+        """Answers with a rate hold once so many bytes were sent in all; a higher limit, or none, lets them go on."""
         self._files: dict[str, _File] = {}
         self._tokens: set[str] = set()
         self._send_buffer_bytes = send_buffer_bytes
@@ -270,6 +272,10 @@ class FaultServer:
         """Bytes sent of all files under a URL or path."""
         path = urlsplit(prefix).path
         return sum(each.sent_bytes for each in list(self.requests) if each.path.startswith(path))
+
+    def holds(self) -> bool:
+        """Whether `limit_bytes` have been sent."""
+        return self.limit_bytes is not None and self.sent_bytes() >= self.limit_bytes
 
     def wait_until(self, condition: Callable[[], bool], within_s: float = 20) -> None:
         """Wait until the condition holds; it is looked at whenever something was asked or sent."""
@@ -439,6 +445,10 @@ class _Exchange:
             self._server.tell()
             if fault.bytes_per_s is not None:
                 await asyncio.sleep(max(0.0, began_s + (at - start) / fault.bytes_per_s - time.monotonic()))
+                while self._server.holds():
+                    if self._writer.is_closing() or self._reader.at_eof():
+                        return False
+                    await asyncio.sleep(0.005)
         if fault.quiet_s:
             await self._silence(fault.quiet_s)
         if fault.reset_at is not None:
