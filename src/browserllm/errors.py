@@ -37,7 +37,7 @@ two directions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self, SupportsIndex
 
 UnavailableReason = Literal[
     "no_window",
@@ -73,7 +73,8 @@ class BrowserLLMError(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.message, self.data))
+        more = {name: value for name, value in vars(self).items() if name not in ("message", "data")}
+        return (_rebuild, (type(self), self.message, self.data), more or None)
 
 
 class Unavailable(BrowserLLMError, ConnectionError):
@@ -243,6 +244,16 @@ class AllBackendsFailed(BrowserLLMError):
         super().__init__(message, data=data)
         self.causes: tuple[BaseException, ...] = tuple(causes)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        function, arguments, more = self.__reduce__()
+        return (function, arguments, {**more, "causes": tuple(map(_picklable, self.causes))})
+
+    def __copy__(self) -> Self:
+        function, arguments, more = self.__reduce__()
+        copied = function(*arguments)
+        copied.__setstate__(more)
+        return copied
+
 
 class ProtocolError(BrowserLLMError):
     """The other side spoke another protocol, or not what its protocol promises."""
@@ -287,4 +298,27 @@ def to_wire(error: BaseException) -> dict[str, Any]:
 
 
 def _rebuild(kind: type[BrowserLLMError], message: str, data: dict[str, Any]) -> BrowserLLMError:
-    return kind(message, data=data)
+    # Not through the constructor of a program's own class, which may want other arguments.
+    ours = next(each for each in kind.__mro__ if each.__module__ == __name__)
+    error = ours(message, data=data)
+    error.__class__ = kind
+    return error
+
+
+def _picklable(error: BaseException) -> BaseException:
+    """Return an exception, or, of one that no other process can read, its name and words."""
+    import pickle
+
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 (our own)
+    except Exception:
+        return InternalError(f"{type(error).__name__}: {_words(error)}")
+    return error
+
+
+def _words(error: BaseException) -> str:
+    """Return what an exception says; one that fails to say it is named."""
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"(its words cannot be read: {type(failure).__name__})"

@@ -24,8 +24,14 @@ def image_url(part: ImagePart, where: str) -> str:
             raise _invalid(where, f"the image has both data= and url={_short(part.url)!r}; give one of them")
         if not part.data:
             raise _invalid(where, "the image's data=b'' is empty")
-        _check_type(part.media_type, where)
-        return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"
+        media_type = part.media_type or media_type_of(part.data)
+        if media_type is None:
+            begins = part.data[:8]
+            raise _invalid(
+                where, f"the image's data begins with {begins!r}, which is no known image; say its media_type"
+            )
+        _check_type(media_type, where)
+        return f"data:{media_type};base64,{base64.b64encode(part.data).decode()}"
     if not part.url:
         raise _invalid(where, f"the image has url={part.url!r} and no data; give one of them")
     if re.match(r"https?://[^/?#]", part.url):
@@ -45,6 +51,25 @@ def image_url(part: ImagePart, where: str) -> str:
     if not content:
         raise _invalid(where, f"the image's url={part.url!r} holds no bytes")
     return part.url
+
+
+def media_type_of(data: bytes) -> str | None:
+    """Return the media type of an image or a sound by how it begins; ``None`` where that is not known."""
+    if data[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(data[8:12])
+    if data[4:8] == b"ftyp":
+        return {b"avif": "image/avif", b"heic": "image/heic"}.get(data[8:12])
+    starts = {
+        b"\x89PNG": "image/png",
+        b"\xff\xd8\xff": "image/jpeg",
+        b"GIF8": "image/gif",
+        b"ID3": "audio/mp3",
+        b"\xff\xfb": "audio/mp3",
+        b"\xff\xf3": "audio/mp3",
+        b"fLaC": "audio/flac",
+        b"OggS": "audio/ogg",
+    }
+    return next((kind for start, kind in starts.items() if data.startswith(start)), None)
 
 
 def _check_type(media_type: str | None, where: str) -> None:

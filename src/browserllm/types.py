@@ -230,6 +230,11 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
         """The model's thinking, where the backend shows it."""
         return self.message.reasoning
 
+    @property
+    def tool_calls(self) -> list[ToolCallPart]:
+        """The tools that the answer asks for."""
+        return self.message.tool_calls
+
 
 # What streams out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 
@@ -118,3 +119,50 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     assert errors.__doc__ is not None
     for kind in ERRORS.values():
         assert f"── {kind.__name__}" in errors.__doc__
+
+
+class UnpicklableError(Exception):
+    """Holds what no other process can have, and cannot even say so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = lambda: None
+
+    def __str__(self) -> str:
+        raise OSError("no words")
+
+
+class OwnError(bl.Unsupported):
+    """A program's own class, with other arguments and an attribute."""
+
+    def __init__(self, part: int) -> None:
+        super().__init__(f"part {part}")
+        self.part = part
+
+
+COPIES = [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]  # noqa: S301
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_what_an_error_holds_survives_copies(copied: Any) -> None:
+    """The causes, their causes, notes and the attributes of a program's own class."""
+    inner = bl.AllBackendsFailed("inner", causes=[bl.RateLimited("slow", data={"retry_after_s": 3}), KeyError("k")])
+    inner.add_note("at noon")
+    error = copied(bl.AllBackendsFailed("outer", causes=[inner, OwnError(4), ConnectionResetError(104, "reset")]))
+    assert (type(error), str(error)) == (bl.AllBackendsFailed, "outer")
+    first, own, reset = error.causes
+    assert [type(cause) for cause in first.causes] == [bl.RateLimited, KeyError]
+    assert (first.causes[0].retry_after_s, first.__notes__) == (3, ["at noon"])
+    assert (type(own), own.part, str(own)) == (OwnError, 4, "part 4")
+    assert (type(reset), reset.errno) == (ConnectionResetError, 104)
+
+
+def test_a_cause_that_cannot_be_pickled_leaves_its_name() -> None:
+    """One odd cause does not cost the others, nor the error itself; a copy in this process keeps it."""
+    odd = UnpicklableError()
+    error = bl.AllBackendsFailed("all", causes=[odd, bl.Timeout("late")])
+    assert copy.copy(error).causes[0] is odd
+    for copied in COPIES[1:]:
+        first, second = copied(error).causes
+        assert (type(first), type(second)) == (bl.InternalError, bl.Timeout)
+        assert str(first).startswith("UnpicklableError: ")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
 import browserllm as bl
+from browserllm.cloud.parts import Media, media_of
 from browserllm.images import MEDIA_TYPES, image_url
 
 
@@ -16,6 +18,21 @@ def test_bytes_become_a_data_url(media_type: str) -> None:
     url = image_url(bl.ImagePart(data=b"\x89PNG\xff", media_type=media_type), "here")
     assert url == f"data:{media_type};base64,iVBOR/8="
     assert image_url(bl.ImagePart(url=url), "here") == url
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\x04\0\0\0WEBPVP8 ", "image/webp"),
+    ],
+)
+def test_bytes_without_a_media_type_are_known_by_how_they_begin(data: bytes, media_type: str) -> None:
+    """On the device as in the clouds."""
+    assert image_url(bl.ImagePart(data=data), "here").startswith(f"data:{media_type};base64,")
+    assert media_of(bl.ImagePart(data=data)) == Media(media_type, b64encode(data).decode())
 
 
 @pytest.mark.parametrize("url", ["https://x.test/a.png?b=c#d", "http://127.0.0.1:8000/a"])
@@ -31,7 +48,8 @@ def test_an_address_stays_what_it_is(url: str) -> None:
         ({"url": ""}, "url='' and no data"),
         ({"url": "https://x.test", "data": b"x", "media_type": "image/png"}, "both data= and url='https://x.test'"),
         ({"data": b"", "media_type": "image/png"}, "data=b'' is empty"),
-        ({"data": b"x"}, "media_type=None is not valid; use one of image/png"),
+        ({"data": b"x"}, "begins with b'x', which is no known image; say its media_type"),
+        ({"data": b"ID3\x04"}, "media_type='audio/mp3' is not valid; use one of image/png"),
         ({"data": b"x", "media_type": "image/svg+xml"}, "media_type='image/svg[+]xml'"),
         ({"url": "cat.png"}, "url='cat.png' is not valid"),
         ({"url": "file:///etc/passwd"}, "url='file:///etc/passwd' is not valid"),

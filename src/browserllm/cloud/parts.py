@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
 from ..errors import InvalidRequest
+from ..images import media_type_of
 from ..types import AudioPart, ChatRequest, ImagePart
 
 _DATA_URL = re.compile(r"data:([^,]*),(.*)", re.DOTALL)
@@ -34,7 +35,7 @@ def media_of(part: ImagePart | AudioPart) -> Media | str:
     if (part.url is None) == (part.data is None):
         raise InvalidRequest(f"an {what} part needs either a url or data, and not both", parameter="messages")
     if part.data is not None:
-        media_type = part.media_type or _media_type(part.data)
+        media_type = part.media_type or media_type_of(part.data)
         if media_type is None:
             raise InvalidRequest(
                 f"an {what} part has data of an unknown type (it begins with {part.data[:8]!r}); say its media_type",
@@ -83,22 +84,3 @@ def json_format_of(request: ChatRequest) -> JsonFormat | None:
         "{'type': 'json_schema', 'json_schema': {'name': ..., 'schema': {...}}}",
         parameter="response_format",
     )
-
-
-def _media_type(data: bytes) -> str | None:
-    """Tell an image or a sound by how it begins."""
-    if data[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(data[8:12])
-    if data[4:8] == b"ftyp":
-        return {b"avif": "image/avif", b"heic": "image/heic"}.get(data[8:12])
-    starts = {
-        b"\x89PNG": "image/png",
-        b"\xff\xd8\xff": "image/jpeg",
-        b"GIF8": "image/gif",
-        b"ID3": "audio/mp3",
-        b"\xff\xfb": "audio/mp3",
-        b"\xff\xf3": "audio/mp3",
-        b"fLaC": "audio/flac",
-        b"OggS": "audio/ogg",
-    }
-    return next((kind for start, kind in starts.items() if data.startswith(start)), None)
