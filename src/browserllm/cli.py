@@ -26,7 +26,7 @@ from .hosts import connect
 from .local import LocalBackend
 from .models.manager import DEFAULT_MODEL
 from .site import copy_site
-from .terminal import browser_options, finish, print_json, print_notices, stderr_console
+from .terminal import as_typed, browser_options, finish, print_error, print_json, print_notices, stderr_console
 from .threads import Threads
 from .types import ChatDone, ChatResponse, Message, TextDelta
 from .version import __version__
@@ -174,7 +174,8 @@ def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bo
 
     async def work() -> int:
         checks: list[Check] = []
-        async for check in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
+        async for found in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
+            check = msgspec.structs.replace(found, detail=as_typed(found.detail))
             checks.append(check)
             if not as_json:
                 _print_check(check)
@@ -213,4 +214,10 @@ def build(*, folder: Path, force: bool, debug: bool) -> None:
 
 def main() -> None:
     """Run the command."""
-    cli(prog_name="browserllm")
+    try:
+        cli(prog_name="browserllm")
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        print_error(error)  # of the help texts, whose output failed
+        sys.exit(1)

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
+import shlex
 import sys
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import click
 import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from .errors import BrowserLLMError, to_wire
+from .errors import BrowserLLMError, ModelNotDownloaded, ModelNotFound, to_wire
+
+# What a write without a file's name, which is one to standard output, fails with.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def browser_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -53,14 +58,56 @@ def finish(
         if debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):
             raise  # whoever read our output has enough; click exits in silence
         code = 1
-        if as_json:
-            print_json({"error": to_wire(error)}, line=lines)
+        if as_json and not _is_for_want_of_room(error):
+            print_json({"error": {**to_wire(error), "message": error_text(error)}}, line=lines)
         else:
-            message = str(error)
-            if not isinstance(error, BrowserLLMError):
-                message = f"{type(error).__name__}: {error} (run again with --debug to see where)"
-            stderr_console().print(f"[bold red]Error:[/] [red]{escape(message)}[/]", highlight=False)
+            print_error(error)
     sys.exit(code)
+
+
+def print_error(error: Exception) -> None:
+    """Print an error as one message, in the terminal's words."""
+    stderr_console().print(f"[bold red]Error:[/] [red]{escape(error_text(error))}[/]", highlight=False)
+
+
+def error_text(error: Exception) -> str:
+    """Return what an error says, with options and commands in the place of Python's arguments and functions."""
+    if isinstance(error, BrowserLLMError):
+        return as_typed(_remedy_text(error))
+    if _is_for_want_of_room(error):
+        return f"the output cannot be written: {error.strerror}; write it to another place"
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({str(error.filename)!r})" if error.filename else ""
+        return f"{error.strerror}{where} (run again with --debug to see where)"
+    return f"{type(error).__name__}: {error} (run again with --debug to see where)"
+
+
+def _is_for_want_of_room(error: Exception) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in _NO_ROOM and not error.filename
+
+
+def _remedy_text(error: BrowserLLMError) -> str:
+    """Return an error's message with the command that mends it, where the message names a function."""
+    model = error.data.get("model")
+    if isinstance(error, ModelNotDownloaded) and model:
+        found = re.split(r"; (?=ModelManager|load\()", error.message)[0]
+        return f"{found}; fetch it with: browserllm models pull {shlex.quote(str(model))}"
+    if isinstance(error, ModelNotFound) and "Catalog" in error.message:
+        near = error.data.get("candidates", ())
+        hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
+        return f"no model {str(model)!r}; {hint}`browserllm models list` shows all there are"
+    return re.sub(r"\[Errno \d+\] ", "", error.message)
+
+
+def as_typed(message: str) -> str:
+    """Return a message with the running command's options in the place of Python's arguments."""
+    context = click.get_current_context(silent=True)
+    for parameter in [] if context is None else context.command.params:
+        if isinstance(parameter, click.Option) and parameter.name is not None:
+            name = {"timeout": "timeout(?:_s)?"}.get(parameter.name, re.escape(parameter.name))
+            option = max(parameter.opts, key=len)
+            message = re.sub(rf"(?<![\w.'\"/-]){name}=(?=(\S?))", lambda m: option + (" " if m[1] else ""), message)  # noqa: B023
+    return message
 
 
 def stderr_console() -> Console:

@@ -183,6 +183,8 @@ def test_what_belongs_to_no_model_is_an_orphan() -> None:
     found = stock(Stored(entries=entries, journal={"x": {"model": 5}}), webllm_card("qwen"), pocket)
     assert [model.model for model in found.models] == ["own"]
     assert found.models[0].files == [entries[3]]
+    # What is kept of a site's own model is no download that broke off.
+    assert (found.models[0].complete, found.models[0].evicted) == (True, False)
     assert found.orphans == [*entries[:3], entries[4]]
 
 

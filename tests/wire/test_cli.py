@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +180,79 @@ def test_errors_of_the_system(page: Callable[..., Connect], monkeypatch: pytest.
     result = invoke("run", "hi")
     assert result.exit_code == 1
     assert ("disk on fire" in result.stderr) == (error.errno == 5)
+
+
+IN_PYTHON = re.compile(r"\w\(|\b\w+=|\bCatalog\b|\bErrno\b|Error: \w+Error\b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "hi", "--model", "nosuch"], "`browserllm models list` shows all there are"),
+        (["run", "hi", "--model", "pockt"], "did you mean 'pocket'?"),
+        (["models", "info", "nosuch"], "no model 'nosuch'"),
+        (["models", "pull", "llama"], "name one of them"),
+        (["models", "info", "https://x.test/a b"], "no model"),
+        (["run", "hi", "--browser", "/no/such"], "--browser '/no/such' is no program"),
+        (["run", "hi", "--profile", ""], "--profile '' is no folder"),
+        (["run", "hi", "--profile", "/dev/null"], "choose another with --profile"),
+        (["models", "list", "--fits", "--browser", "/no/such"], "--browser '/no/such' is no program"),
+        (["doctor", "--browser", "/no/such"], "--browser '/no/such' is no program"),
+        (["build", "/dev/null/site"], "Not a directory ('/dev/null/site')"),
+    ],
+)
+def test_errors_name_options_and_commands(arguments: list[str], words: str) -> None:
+    """What the user typed, and what to type: no argument, function or class of Python's; as text and as JSON."""
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert words in result.output
+    assert not IN_PYTHON.search(result.output), result.output
+    if arguments[0] not in ("build", "doctor"):
+        (line,) = invoke(*arguments, "--json").stdout.strip().splitlines()[-1:]
+        assert not IN_PYTHON.search(line)
+
+
+def test_a_model_that_may_not_be_fetched_is_fetched_with_a_command(page: Callable[..., Connect]) -> None:
+    """The remedy is a command here."""
+    page(bl.ModelNotDownloaded("model 'm' is not on this device; ModelManager.download('m')", data={"model": "m"}))
+    assert invoke("run", "hi").stderr.strip().endswith("fetch it with: browserllm models pull m")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["models", "list"], ["models", "list", "--json"], ["--version"]])
+def test_an_output_that_is_full_is_one_line(arguments: list[str]) -> None:
+    """And exit code 1."""
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "browserllm", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be written: No space left on device; write it to another place\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["models", "list"], ["models", "list", "--json"]])
+def test_a_reader_that_has_gone_is_no_error(arguments: list[str]) -> None:
+    """Exit code 1 and not a word, as of every command that click makes."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "browserllm", *arguments],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one build of a model on this device.
 
-    ``complete`` when nothing is missing of what its download had; ``evicted`` when it was complete once and the browser
+    ``complete`` when nothing has to be fetched: nothing is missing of what its download had, or it came with the site,
+    and the files are what an engine keeps of it. ``evicted`` when it was complete once and the browser
     has taken files away since. ``size_bytes`` is what is there now, parts of files included.
     """
 
@@ -339,6 +340,8 @@ def _unrecorded(
                 device=artifact.device,
                 artifact_id=artifact.id,
                 size_bytes=_size(files, parts),
+                # What an engine keeps of a model that came with the site is no download: the site has the rest.
+                complete=artifact.bundled,
                 files=files,
                 partials=parts,
             )
