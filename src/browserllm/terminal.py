@@ -103,7 +103,7 @@ def as_typed(message: str) -> str:
     """Return a message with the running command's options in the place of Python's arguments."""
     context = click.get_current_context(silent=True)
     for parameter in [] if context is None else context.command.params:
-        if isinstance(parameter, click.Option) and parameter.name is not None:
+        if isinstance(parameter, click.Option) and parameter.name:
             name = {"timeout": "timeout(?:_s)?"}.get(parameter.name, re.escape(parameter.name))
             option = max(parameter.opts, key=len)
             message = re.sub(rf"(?<![\w.'\"/-]){name}=(?=(\S?))", lambda m: option + (" " if m[1] else ""), message)  # noqa: B023
