@@ -3,6 +3,7 @@
 A signature is a vendor's seal on its model's thinking. It goes back unchanged, and to nobody else: another vendor, and
 by now another model of the same vendor, refuses a chat that holds one. So it is kept with the model's name before it
 (``"anthropic/claude-sonnet-5-5:EqQB..."``). One without a name was put there by the program, and is sent as it is.
+What servers of chat completions give is kept in the same way: see `sent_back`.
 """
 
 from __future__ import annotations
