@@ -66,11 +66,12 @@ async def tools_are_called(url: str) -> None:
 
 @scenario
 async def thoughts_are_no_part_of_the_answer(url: str) -> None:
-    """Thoughts are reasoning; a signature on a text is kept as a piece of thinking."""
+    """Thoughts are reasoning; a signature is kept with the text that it came with."""
     response = await answer_of(play(url, "thinking"))
     assert (response.text, response.reasoning) == ("It rains.", "Oslo is in Norway.")
     assert isinstance(response.message.content, list)
-    assert bl.ReasoningPart("Oslo is in Norway.", MARK + SIGNATURE) in response.message.content
+    said = [bl.ReasoningPart("Oslo is in Norway."), bl.TextPart("It rains."), bl.TextPart("", MARK + SIGNATURE)]
+    assert response.message.content == said
 
 
 @scenario

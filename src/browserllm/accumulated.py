@@ -21,13 +21,15 @@ class Accumulated:
         self._late: list[str] = []
         self._late_chars = 0
 
-    def add(self, text: str, logprobs: list[Any] | None, sequence: int) -> TextDelta | None:
+    def add(
+        self, text: str, logprobs: list[Any] | None, sequence: int, signature: str | None = None
+    ) -> TextDelta | None:
         """Add a piece; return the chunk to tell it with, or ``None`` while it waits for more."""
         self._late.append(text)
         self._late_chars += len(text)
-        if logprobs is None and self._late_chars * _LATE < len(self.text) - _LATE_FROM:
+        if logprobs is None and signature is None and self._late_chars * _LATE < len(self.text) - _LATE_FROM:
             return None
-        return self._tell(sequence, logprobs)
+        return self._tell(sequence, logprobs, signature)
 
     def rest(self, sequence: int) -> TextDelta | None:
         """Return the chunk for what still waits, if there is some."""
@@ -37,11 +39,13 @@ class Accumulated:
         """Begin anew: another backend answers."""
         self.text = ""
 
-    def _tell(self, sequence: int, logprobs: list[Any] | None) -> TextDelta:
+    def _tell(self, sequence: int, logprobs: list[Any] | None, signature: str | None = None) -> TextDelta:
         fresh = "".join(self._late)
         self._late.clear()
         self._late_chars = 0
         self.text += fresh
         if self._both:
-            return TextDelta(sequence=sequence, text=fresh, accumulated=self.text, logprobs=logprobs)
-        return TextDelta(sequence=sequence, text=self.text, logprobs=logprobs)
+            return TextDelta(
+                sequence=sequence, text=fresh, accumulated=self.text, logprobs=logprobs, signature=signature
+            )
+        return TextDelta(sequence=sequence, text=self.text, logprobs=logprobs, signature=signature)

@@ -134,7 +134,14 @@ class ScriptedBackend(Backend):
                 elif isinstance(step, Cue):
                     await asyncio.get_running_loop().create_future()
                 elif isinstance(step, ToolCallPart):
-                    yield ToolCallDelta(sequence=0, index=calls, id=step.id, name=step.name, arguments=step.arguments)
+                    yield ToolCallDelta(
+                        sequence=0,
+                        index=calls,
+                        id=step.id,
+                        name=step.name,
+                        arguments=step.arguments,
+                        signature=step.signature,
+                    )
                     calls += 1
                 else:
                     tokens += 1

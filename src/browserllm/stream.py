@@ -15,10 +15,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import AsyncGeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
 from msgspec.structs import replace
 
 from .accumulated import Accumulated
+from .answer_parts import AnswerParts
 from .errors import InvalidRequest
 from .types import (
     ChatChunk,
@@ -28,18 +28,13 @@ from .types import (
     ChatRestart,
     ChatStart,
     ChatWarning,
-    ContentPart,
     FinishReason,
     Hop,
-    Message,
     ReasoningDelta,
-    ReasoningPart,
     TextDelta,
     TextMode,
-    TextPart,
     Timings,
     ToolCallDelta,
-    ToolCallPart,
     Usage,
 )
 
@@ -93,23 +88,6 @@ class Draft:
 Generate = Callable[[ChatRequest, Draft], AsyncGenerator[Delta, None]]
 
 
-class _Reasoning(msgspec.Struct):
-    """A piece of thinking in the making."""
-
-    pieces: list[str] = []
-    signature: str | None = None
-    redacted: bool = False
-
-
-class _Call(msgspec.Struct):
-    """A tool call in the making."""
-
-    pieces: list[str] = []
-    id: str = ""
-    name: str = ""
-    signature: str | None = None
-
-
 class _Generation:
     """One answer on its way. See the module's docstring for what may refer to what."""
 
@@ -125,9 +103,7 @@ class _Generation:
         self.ended: asyncio.Future[None] | None = None
         self.task: asyncio.Task[Any] | None = None
         self._cancelling = 0
-        self._text: list[str] = []
-        self._reasoning: list[_Reasoning] = []
-        self._calls: dict[int, _Call] = {}
+        self._parts = AnswerParts()
         self._logprobs: list[Any] = []
         self._timers: list[asyncio.TimerHandle] = []
         self._started_at = time.perf_counter()
@@ -158,9 +134,9 @@ class _Generation:
                 if self.stopped:
                     break
                 if isinstance(item, str):
-                    text, logprobs = item, None
+                    text, logprobs, signature = item, None, None
                 elif isinstance(item, TextDelta):
-                    text, logprobs = item.text, item.logprobs
+                    text, logprobs, signature = item.text, item.logprobs, item.signature
                 else:
                     if (rest := so_far.rest(sequence)) is not None:
                         yield rest
@@ -170,14 +146,17 @@ class _Generation:
                     yield self._other(item, sequence, so_far.text)
                     sequence += 1
                     continue
-                if not text and logprobs is None:
+                if not text and logprobs is None and signature is None:
                     continue
-                self._text.append(text)
+                if signature is None:
+                    self._parts.text.append(text)
+                else:
+                    self._parts.add_text(text, signature)
                 if logprobs is not None:
                     self._logprobs.extend(logprobs)
                 if mode == "delta":
-                    yield TextDelta(sequence=sequence, text=text, logprobs=logprobs)
-                elif (chunk := so_far.add(text, logprobs, sequence)) is not None:
+                    yield TextDelta(sequence=sequence, text=text, logprobs=logprobs, signature=signature)
+                elif (chunk := so_far.add(text, logprobs, sequence, signature)) is not None:
                     yield chunk
                 else:
                     continue
@@ -281,13 +260,11 @@ class _Generation:
 
     def _other(self, item: ReasoningDelta | ToolCallDelta | ChatRestart, sequence: int, so_far: str) -> ChatChunk:
         if isinstance(item, ReasoningDelta):
-            self._add_reasoning(item)
+            self._parts.add_reasoning(item)
         elif isinstance(item, ToolCallDelta):
-            self._add_call(item)
+            self._parts.add_call(item)
         else:
-            self._text.clear()
-            self._reasoning.clear()
-            self._calls.clear()
+            self._parts = AnswerParts()
             self._logprobs.clear()
         return replace(
             item,
@@ -296,20 +273,6 @@ class _Generation:
             accumulated=so_far if self.mode == "both" else None,
         )
 
-    def _add_reasoning(self, item: ReasoningDelta) -> None:
-        if not self._reasoning or self._reasoning[-1].signature is not None:
-            self._reasoning.append(_Reasoning())
-        part = self._reasoning[-1]
-        part.pieces.append(item.reasoning)
-        part.signature, part.redacted = item.signature, item.redacted
-
-    def _add_call(self, item: ToolCallDelta) -> None:
-        call = self._calls.setdefault(item.index, _Call())
-        call.pieces.append(item.arguments)
-        call.id = item.id or call.id
-        call.name = item.name or call.name
-        call.signature = item.signature or call.signature
-
     def _finish(self, finish_reason: FinishReason) -> ChatResponse:
         draft = self.draft
         timings = draft.timings
@@ -317,7 +280,7 @@ class _Generation:
         response = self.response = ChatResponse(
             request_id=draft.request_id,
             backend=draft.backend,
-            message=self._message(),
+            message=self._parts.message(),
             finish_reason=finish_reason,
             model=draft.model,
             engine=draft.engine,
@@ -338,20 +301,6 @@ class _Generation:
             provider_request_id=draft.provider_request_id,
         )
         return response
-
-    def _message(self) -> Message:
-        text = "".join(self._text)
-        if not self._calls and not self._reasoning:
-            return Message("assistant", text)
-        parts: list[ContentPart] = [
-            ReasoningPart("".join(part.pieces), part.signature, part.redacted) for part in self._reasoning
-        ]
-        if text:
-            parts.append(TextPart(text))
-        for index in sorted(self._calls):
-            call = self._calls[index]
-            parts.append(ToolCallPart(call.id, call.name, "".join(call.pieces) or "{}", call.signature))
-        return Message("assistant", parts)
 
 
 class ChatStream:

@@ -23,9 +23,13 @@ MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
-    """A piece of text."""
+    """A piece of text.
+
+    ``signature`` is what some providers want back, unread, with the history.
+    """
 
     text: str
+    signature: str | None = None
 
 
 class ImagePart(msgspec.Struct, frozen=True, tag="image", omit_defaults=True):
@@ -262,9 +266,13 @@ class ChatStart(ChatChunk, frozen=True, kw_only=True, tag="start"):
 
 
 class TextDelta(ChatChunk, frozen=True, kw_only=True, tag="text"):
-    """A piece of the answer; ``logprobs`` holds its entries, OpenAI-shaped, when they were asked for."""
+    """A piece of the answer; ``logprobs`` holds its entries, OpenAI-shaped, when they were asked for.
+
+    With a ``signature`` it is a `TextPart` of its own.
+    """
 
     logprobs: list[Any] | None = None
+    signature: str | None = None
 
 
 class ReasoningDelta(ChatChunk, frozen=True, kw_only=True, tag="reasoning"):

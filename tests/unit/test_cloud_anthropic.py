@@ -324,3 +324,54 @@ def test_no_field_is_taken_for_granted() -> None:
     assert check_spoiled_events(claude(), items, sse) > 200
     error = {"type": "error", "error": {"type": "rate_limit_error", "message": "x", "details": {"error_code": "y"}}}
     check_spoiled_errors(claude(), error)
+
+
+async def test_interleaved_thinking_goes_back_block_by_block() -> None:
+    """In its order between texts and calls; a signature is its block's, wherever and however often it comes in it."""
+    blocks: list[dict[str, Any]] = [
+        {"type": "thinking", "thinking": "One.", "signature": "S1=="},
+        {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}},
+        {"type": "thinking", "thinking": "Two.", "signature": "S2=="},
+        {"type": "redacted_thinking", "data": "DATA=="},
+        {"type": "redacted_thinking", "data": "DATB=="},
+        {"type": "text", "text": "So:"},
+        {"type": "tool_use", "id": "toolu_2", "name": "weather", "input": {}},
+    ]
+    stop = [{"type": "content_block_stop", "index": index} for index in range(7)]
+    events: list[dict[str, Any]] = [
+        START,
+        begin(0, type="thinking", thinking="", signature=""),
+        delta(0, type="signature_delta", signature="S0=="),
+        delta(0, type="thinking_delta", thinking="One."),
+        delta(0, type="signature_delta", signature="S1=="),
+        stop[0],
+        begin(1, type="tool_use", id="toolu_1", name="weather", input={}),
+        stop[1],
+        begin(2, type="thinking", thinking="Two.", signature="S2=="),
+        stop[2],
+        *(begin(index, **blocks[index]) for index in (3, 4)),
+        begin(5, type="text", text="So:"),
+        stop[5],
+        begin(6, type="tool_use", id="toolu_2", name="weather", input={}),
+        stop[6],
+        *END,
+    ]
+    for left_out in (None, "content_block_stop"):
+        message = await message_of(read(claude(), sse(*(each for each in events if each["type"] != left_out)))[0])
+        results = bl.Message("tool", [bl.ToolResultPart("toolu_1", "rain"), bl.ToolResultPart("toolu_2", "sun")])
+        body, _ = body_of(claude(), [bl.Message("user", "?"), message, results])
+        assert body["messages"][1]["content"] == blocks, left_out
+
+
+async def test_a_turn_does_not_end_with_thinking() -> None:
+    """Such a turn is refused: what was thought for a text or a call that never came is left out."""
+    thought = bl.ReasoningPart("Hmm", "SIG==")
+    user = bl.Message("user", "?")
+    for parts, expected in (
+        ([thought, bl.TextPart("Hi"), thought, bl.ReasoningPart("", "DATA==", redacted=True)], ["thinking", "text"]),
+        ([thought, bl.TextPart(" ")], None),
+        ([thought], None),
+    ):
+        messages = body_of(claude(), [user, bl.Message("assistant", [*parts]), user])[0]["messages"]
+        said = [[block["type"] for block in each["content"]] for each in messages if each["role"] == "assistant"]
+        assert said == ([] if expected is None else [expected])

@@ -253,3 +253,21 @@ def test_no_field_is_taken_for_granted() -> None:
         }
     }
     check_spoiled_errors(gemini(), error)
+
+
+async def test_every_part_goes_back_as_it_came() -> None:
+    """A signed text, a signed thought, calls between texts: none moved, none put together with another."""
+    parts: list[dict[str, Any]] = [
+        {"text": "Hm.", "thought": True, "thoughtSignature": "VEgxMQ=="},
+        {"text": "One ", "thoughtSignature": "VFgxMQ=="},
+        {"text": "two."},
+        CALL,
+        {"text": "And"},
+        {"text": "", "thoughtSignature": "VFgyMg=="},
+        {"functionCall": {"id": "fc_2", "name": "weather", "args": {}}},
+    ]
+    for pieces in ([piece(*parts)], [piece(part) for part in parts]):
+        message = await message_of(read(gemini(), sse(*pieces, STOP))[0])
+        results = bl.Message("tool", [bl.ToolResultPart("fc_1", "rain"), bl.ToolResultPart("fc_2", "sun")])
+        body, _ = body_of(gemini(), [bl.Message("user", "?"), message, results])
+        assert body["contents"][1]["parts"] == parts

@@ -184,3 +184,12 @@ def test_of_a_stopped_answer_text_and_thinking_stay() -> None:
     parts = [bl.ReasoningPart("hm"), bl.TextPart("Let me "), bl.ToolCallPart("a", "look", '{"ci')]
     assert partial_message(bl.Message("assistant", [*parts])).content == parts[:2]
     assert partial_message(answered("half")) == answered("half")
+
+
+def test_what_stays_of_a_stopped_answer_does_not_end_with_a_thought() -> None:
+    """A thought after the last text was for a call that is not kept; vendors refuse a turn that ends with one."""
+    thought, hidden = bl.ReasoningPart("hm", "s1"), bl.ReasoningPart("", "s2", redacted=True)
+    call = bl.ToolCallPart("1", "f", '{"a')
+    message = bl.Message("assistant", [thought, bl.TextPart("Hi"), hidden, thought, call])
+    assert partial_message(message).content == [thought, bl.TextPart("Hi")]
+    assert partial_message(bl.Message("assistant", [thought, hidden, call])).content == [thought, hidden]

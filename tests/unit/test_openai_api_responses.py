@@ -165,6 +165,7 @@ async def test_a_stream_of_calls() -> None:
                 "id": "c1",
                 "type": "function",
                 "function": {"name": "weather", "arguments": '{"city":"Oslo"}'},
+                "browserllm": {"signature": "s"},
             }
         ],
         [{"index": 1, "id": "c2", "type": "function", "function": {"name": "time", "arguments": "{}"}}],

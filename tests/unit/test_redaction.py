@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import browserllm as bl
 from browserllm.routing.middleware import DETECTORS, Span
 from browserllm.routing.middleware.placeholders import merge
 from browserllm.scripted import ScriptedBackend
+from browserllm.stream import Delta, Draft
 
 # Put together here, so that no scanner takes this file for a leak.
 GITHUB = "ghp_" + "a1B2" * 9
@@ -390,3 +391,31 @@ async def test_tool_arguments_that_are_no_json_are_redacted_as_text() -> None:
     )
     sent = inner.requests[0].messages[1].tool_calls
     assert [call.arguments for call in sent] == ['{"to": "<EMAIL_1>', '{ "n" :  1.0 }']
+
+
+class Signs(bl.Backend):
+    """Signs the last part of its text, and writes down what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[bl.ChatRequest] = []
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        self.requests.append(request)
+        yield "Yes, <EMA"
+        yield bl.TextDelta(sequence=0, text="IL_1>!", signature="s")
+
+
+async def test_a_signed_text_goes_back_as_the_model_wrote_it_or_unsigned() -> None:
+    """It is searched like any other: what the model did not see as it is, it does not get under its signature."""
+    llm = Signs()
+    guarded = bl.Redaction(llm, always=True)
+    asked = bl.Message("user", "Is it ada@example.com?")
+    message = (await guarded.complete([asked])).message
+    # What the cut went through is whole, in the part that ends it.
+    assert message.content == [bl.TextPart("Yes, "), bl.TextPart("ada@example.com!", "s")]
+    await guarded.complete([asked, message, bl.Message("user", "And?")])
+    assert llm.requests[1].messages[1].content == [bl.TextPart("Yes, "), bl.TextPart("<EMAIL_1>!", "s")]
+    forged = bl.Message("assistant", [bl.TextPart("eve@example.com", "s")])
+    await guarded.complete([asked, forged, bl.Message("user", "And?")])
+    assert llm.requests[2].messages[1].content == [bl.TextPart("<EMAIL_2>")]

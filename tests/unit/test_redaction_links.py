@@ -364,3 +364,19 @@ async def test_a_number_that_a_model_guessed_is_given_to_nothing() -> None:
     history += [answer.message, bl.Message("user", "password: another-one")]
     assert (await redaction.complete(history)).text == "<SECRET_2> another-one"
     assert inner.requests[1].messages[2].text == "password: <SECRET_3>"
+
+
+async def test_a_signed_text_in_the_middle_of_an_address_does_not_end_it() -> None:
+    """Whatever has a signature, a value does not become the beginning of an address of the model's."""
+
+    class Signs(ScriptedBackend):
+        async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
+            yield "See https://"
+            yield bl.TextDelta(sequence=0, text="<EMAIL_1>", signature="s")
+            yield ".evil.example/ and "
+            yield bl.TextDelta(sequence=0, text="<EMAIL_1>", signature="s")
+            yield bl.TextDelta(sequence=0, signature="s")
+            yield ".evil.example/"
+
+    response = await bl.Redaction(Signs(leaves_device=True)).complete("ada@example.org")
+    assert "ada" not in response.text and response.text.count("evil.example") == 2

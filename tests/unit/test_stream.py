@@ -277,7 +277,7 @@ async def test_an_engine_that_does_not_hear_the_stop_is_cut_off(monkeypatch: pyt
     stream = backend.stream("hi")
     reading = asyncio.create_task(stream.finish())
     await wait_for(lambda: ("chat" in [op for op, _ in host.requests]) and stream._generation.waiting)
-    await wait_for(lambda: "one " in stream._generation._text)
+    await wait_for(lambda: "one " in stream._generation._parts.text)
     stream.stop()
     assert (await reading).finish_reason == "cancelled"
 
@@ -296,7 +296,7 @@ async def test_what_comes_after_the_stop_is_not_delivered() -> None:
 
     stream = Late().stream("hi")
     reading = asyncio.create_task(stream.finish())
-    await wait_for(lambda: stream._generation._text and stream._generation.waiting)
+    await wait_for(lambda: stream._generation._parts.text and stream._generation.waiting)
     stream.stop()
     assert ((await reading).text, stream.response.finish_reason) == ("one ", "cancelled")
 
@@ -533,3 +533,49 @@ async def test_a_backend_can_see_that_its_answer_was_stopped() -> None:
     drafts[0].begin(drafts[0].request, "another")
     assert drafts[0].stopped
     await stream.aclose()
+
+
+async def test_the_parts_of_an_answer_stay_in_their_order() -> None:
+    """Thoughts, texts and calls as they came; a piece goes on with what is before it, a call with its number."""
+    think = bl.ReasoningDelta
+
+    class Interleaved(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield think(sequence=0, reasoning="a")
+            yield ""
+            yield think(sequence=0, reasoning="b", signature="s1")
+            yield "one"
+            yield bl.ToolCallDelta(sequence=0, index=0, id="1", name="f", arguments="{")
+            yield think(sequence=0, reasoning="")
+            yield think(sequence=0, reasoning="c")
+            yield bl.ToolCallDelta(sequence=0, index=0, arguments="}", signature="s2")
+            yield think(sequence=0, reasoning="d")
+            yield think(sequence=0, signature="s3", redacted=True)
+            yield "t"
+            yield "wo"
+            yield bl.TextDelta(sequence=0, text="three", signature="s4")
+            yield bl.TextDelta(sequence=0, signature="s5")
+            yield bl.ToolCallDelta(sequence=0, index=1, id="2", name="g")
+            yield "four"
+
+    expected = [
+        bl.ReasoningPart("ab", "s1"),
+        bl.TextPart("one"),
+        bl.ToolCallPart("1", "f", "{}", "s2"),
+        bl.ReasoningPart("cd"),
+        bl.ReasoningPart("", "s3", redacted=True),
+        bl.TextPart("two"),
+        bl.TextPart("three", "s4"),
+        bl.TextPart("", "s5"),
+        bl.ToolCallPart("2", "g"),
+        bl.TextPart("four"),
+    ]
+    modes: list[TextMode] = ["delta", "accumulated", "both"]
+    for mode in modes:
+        chunks = [chunk async for chunk in Interleaved().stream("hi", text=mode)]
+        done = chunks[-1]
+        assert isinstance(done, bl.ChatDone)
+        assert done.message == bl.Message("assistant", [*expected]), mode
+        assert done.message.text == "onetwothreefour"
+        signed = [chunk.signature for chunk in chunks if isinstance(chunk, bl.TextDelta) and chunk.signature]
+        assert signed == ["s4", "s5"], mode

@@ -181,6 +181,22 @@ VENDORS: dict[str, tuple[Callable[[], Any], Callable[[int], object]]] = {
         lambda: reader_of("openai_reader", "ChatCompletionReader"),
         lambda n: {"choices": [{"delta": {"tool_calls": [{"index": n // 2, "function": {"arguments": "{"}}]}}]},
     ),
+    "openai, objects of thinking": (
+        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda n: {"choices": [{"delta": {"reasoning_details": [{"index": n, "id": f"r{n}", "data": "S"}]}}]},
+    ),
+    "openai, pieces of one": (
+        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda n: {"choices": [{"delta": {"reasoning_details": [{"index": 0, "type": "x", "data": "S" * (n % 9)}]}}]},
+    ),
+    "openai, pieces of two in turn": (
+        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda n: {"choices": [{"delta": {"reasoning_details": [{"index": n % 2, "text": "Hm", "signature": "S"}]}}]},
+    ),
+    "openai, names beside a call": (
+        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda n: {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "c", "extra_content": {f"n{n}": 1}}]}}]},
+    ),
     "anthropic": (
         lambda: reader_of("anthropic_reader", "AnthropicReader"),
         lambda n: {"type": "content_block_start", "index": n, "content_block": {"type": "tool_use", "name": "f"}},
@@ -207,6 +223,38 @@ def test_an_answer_of_many_calls_is_read_in_time_that_grows_with_it(vendor: str)
             list(reader.read(EVENTS.Event(event)))
 
     assert_linear(lambda size: [json.dumps(event_of(number)) for number in range(size)], run, sizes=(200, 400, 800))
+
+
+def test_thoughts_in_many_pieces_are_put_together_in_time_that_grows_with_them() -> None:
+    """Of one object, of two in turn, and of many; a turn has as many parts."""
+    sent_back = counted("cloud.sent_back")
+
+    def parts(size: int, objects: int) -> list[Any]:
+        value = {"type": "thinking", "thinking": "", "data": ""}
+        return [
+            TYPES.ReasoningPart("Hm", f"x/m:{json.dumps([field, number % objects, {**value, 'data': 'S'}])}")
+            for number in range(size)
+            for field in ("reasoning_details", "content")
+        ]
+
+    for objects in (1, 2, 10_000):
+        assert_linear(
+            lambda size, objects=objects: parts(size, objects),
+            lambda given: (sent_back.thoughts_to_send("x/m", given), sent_back.chunks_to_send("x/m", given)),
+            sizes=(200, 400, 800),
+        )
+
+    def kept(size: int) -> None:
+        answer = counted("answer_parts").AnswerParts()
+        for number in range(size):
+            answer.add_reasoning(
+                TYPES.ReasoningDelta(sequence=0, reasoning="Hm", signature="S" if number % 3 else None)
+            )
+            answer.text.append("" if number % 2 else "x")
+            answer.add_call(TYPES.ToolCallDelta(sequence=0, index=number // 2, arguments="{"))
+        answer.message()
+
+    assert_linear(lambda size: size, kept, sizes=(200, 400, 800))
 
 
 def test_blanks_before_an_answer_are_read_once_and_are_bounded() -> None:

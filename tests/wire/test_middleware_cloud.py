@@ -60,7 +60,7 @@ async def test_a_time_limit_closes_the_connection() -> None:
             task = asyncio.create_task(told.finish())
             await hold.wait_until_reached()
             hold.release()
-            while not told._generation._text:
+            while not told._generation._parts.text:
                 await asyncio.sleep(0.001)
             clock.advance(3)
             with pytest.raises(bl.Stalled):

@@ -201,11 +201,17 @@ def _encodable_part(part: ContentPart) -> ContentPart:
 
 
 def partial_message(message: Message) -> Message:
-    """Return what stays of an answer that was stopped: its text, and what was thought; calls may not be whole."""
+    """Return what stays of an answer that was stopped: its text, and what was thought; calls may not be whole.
+
+    What was thought after the last text belongs to what never came.
+    """
     message = encodable_message(message)
     if isinstance(message.content, str):
         return message
-    return replace(message, content=[part for part in message.content if not isinstance(part, ToolCallPart)])
+    kept = [part for part in message.content if not isinstance(part, ToolCallPart)]
+    while message.text and isinstance(kept[-1], ReasoningPart):
+        kept.pop()
+    return replace(message, content=kept)
 
 
 def _check_parts(index: int, message: Message) -> None:

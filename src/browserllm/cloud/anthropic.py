@@ -98,7 +98,7 @@ class Anthropic(CloudBackend):
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
         """Return the body that asks for a stream."""
-        return message_body(request, draft, request.model or self.model)
+        return message_body(request, draft, self._model_sent(request))
 
     def reader(self, draft: Draft, place: Place) -> Reader:
         """Return what reads the answer."""
@@ -196,6 +196,9 @@ def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, 
             continue
         role = "assistant" if message.role == "assistant" else "user"
         blocks = [block for part in parts if (block := _block(part, draft, model)) is not None]
+        # A turn must not end with thinking, as one that was cut off does.
+        while blocks and blocks[-1]["type"] in ("thinking", "redacted_thinking"):
+            blocks.pop()
         if not blocks:
             continue
         if turns and turns[-1]["role"] == role:

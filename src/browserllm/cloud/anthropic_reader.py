@@ -99,6 +99,7 @@ class AnthropicReader(Reader):
         self._usage = _Usage()
         self._calls: dict[int, int] = {}
         self._passed_over: set[int] = set()
+        self._signature = ""
 
     def read(self, event: Event) -> Iterator[Delta]:
         """Read an event. Pings, and whatever is unknown, give nothing."""
@@ -110,12 +111,16 @@ class AnthropicReader(Reader):
                 yield ""
             case "content_block_start":
                 begun = event.decode(_BlockStart)
+                yield from self._seal()
                 yield from self._begin(begun.index, begun.content_block)
             case "content_block_delta":
                 more = event.decode(_BlockDelta)
                 yield from self._go_on(more.index, more.delta)
+            case "content_block_stop":
+                yield from self._seal()
             case "message_delta":
                 end = event.decode(_MessageDelta)
+                yield from self._seal()
                 self._add_usage(end.usage)
                 self._end(end.delta)
             case "message_stop":
@@ -157,9 +162,15 @@ class AnthropicReader(Reader):
     def _words(self, block: _Block) -> Iterator[Delta]:
         if block.text:
             yield block.text
-        if block.thinking or block.signature:
-            signature = self._mark(block.signature) if block.signature else None
-            yield ReasoningDelta(sequence=0, reasoning=block.thinking, signature=signature)
+        if block.thinking:
+            yield ReasoningDelta(sequence=0, reasoning=block.thinking)
+        # It seals the whole block, wherever in it it comes; of several the last one counts, as for the vendor's SDK.
+        self._signature = block.signature or self._signature
+
+    def _seal(self) -> Iterator[Delta]:
+        if self._signature:
+            yield ReasoningDelta(sequence=0, signature=self._mark(self._signature))
+        self._signature = ""
 
     def _mark(self, signature: str) -> str:
         return mark_signature("anthropic", self.place.model, signature)

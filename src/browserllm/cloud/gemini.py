@@ -7,7 +7,6 @@ does not think refuses that, so it is not the default.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import quote as url_quote
 
@@ -34,17 +33,10 @@ from ..types import (
 from .base import CloudBackend
 from .failures import Place, VendorError
 from .gemini_reader import GeminiReader, read_error
-from .history import ToolNames, arguments_object, parts_of, signature_for
+from .history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for
 from .parts import Media, json_format_of, media_of
 from .prices import GEMINI
 from .reader import Reader
-
-NO_SIGNATURE = "skip_thought_signature_validator"
-"""What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.
-See https://ai.google.dev/gemini-api/docs/thought-signatures."""
-
-_UNSIGNED = re.compile(r"(models/)?(gemini-[12]\b|gemma)")
-"""The models that want no signature."""
 
 # Our field, theirs.
 _NUMBERS = {
@@ -90,7 +82,7 @@ class Gemini(CloudBackend):
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
         """Return the body that asks for an answer."""
-        return content_body(request, draft, request.model or self.model)
+        return content_body(request, draft, self._model_sent(request))
 
     def reader(self, draft: Draft, place: Place) -> Reader:
         """Return what reads the answer."""
@@ -226,28 +218,32 @@ def _media_part(part: ImagePart | AudioPart) -> dict[str, Any]:
 
 
 def _model_parts(parts: list[ContentPart], model: str) -> list[dict[str, Any]]:
-    """Return a turn of the model: what it said, the signature of that, and its calls with theirs.
+    """Return a turn of the model, part by part as it came: none is put together with another that has a signature.
 
-    Thoughts themselves do not go back: the signatures stand for them.
+    Thoughts themselves do not go back, but for one that has a signature itself.
     """
-    said: list[dict[str, Any]] = []
-    signed: list[dict[str, Any]] = []
-    calls: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
+    has_call = False
     for part in parts:
-        if isinstance(part, TextPart):
-            said += [{"text": part.text}] if part.text else []
-        elif isinstance(part, ReasoningPart):
-            signature = signature_for("gemini", model, part.signature)
-            # Parts with a signature and without are not to be put together, so it has one of its own.
-            signed += [{"text": "", "thoughtSignature": signature}] if signature else []
-        elif isinstance(part, ToolCallPart):
-            call: dict[str, Any] = {"functionCall": {"id": part.id, "name": part.name, "args": arguments_object(part)}}
-            signature = signature_for("gemini", model, part.signature)
+        if not isinstance(part, (TextPart, ReasoningPart, ToolCallPart)):
+            continue
+        signature = signature_for("gemini", model, part.signature)
+        if isinstance(part, ToolCallPart):
+            said: dict[str, Any] = {"functionCall": {"id": part.id, "name": part.name, "args": arguments_object(part)}}
             # Of calls side by side, the first one has the signature.
-            if signature is None and not calls and not _UNSIGNED.match(model):
+            if signature is None and not has_call and not UNSIGNED.match(model):
                 signature = NO_SIGNATURE
-            calls.append(call if signature is None else {**call, "thoughtSignature": signature})
-    return said + signed + calls
+            has_call = True
+        elif isinstance(part, ReasoningPart) and (part.text or not signature):
+            if not signature:
+                continue
+            said = {"text": part.text, "thought": True}
+        elif part.text or signature:
+            said = {"text": part.text}
+        else:
+            continue
+        sent.append({**said, "thoughtSignature": signature} if signature else said)
+    return sent
 
 
 class _Model(msgspec.Struct, rename="camel"):

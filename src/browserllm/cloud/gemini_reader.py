@@ -163,11 +163,10 @@ class GeminiReader(Reader):
             self._calls += 1
         elif part.thought:
             yield ReasoningDelta(sequence=0, reasoning=part.text or "", signature=signature)
+        elif signature is not None:
+            yield TextDelta(sequence=0, text=part.text or "", signature=signature)
         else:
             yield part.text or ""
-            # A text has no place for a signature; a piece of thinking without words keeps it.
-            if signature is not None:
-                yield ReasoningDelta(sequence=0, signature=signature)
 
     def _end(self, reason: str, message: str) -> None:
         draft = self.draft

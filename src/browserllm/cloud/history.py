@@ -3,11 +3,13 @@
 A signature is a vendor's seal on its model's thinking. It goes back unchanged, and to nobody else: another vendor, and
 by now another model of the same vendor, refuses a chat that holds one. So it is kept with the model's name before it
 (``"anthropic/claude-sonnet-5-5:EqQB..."``). One without a name was put there by the program, and is sent as it is.
+What servers of chat completions give is kept in the same way: see `sent_back`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, cast
 
 from ..backend import unsupported
@@ -25,6 +27,13 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
+
+NO_SIGNATURE = "skip_thought_signature_validator"
+"""What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.
+See https://ai.google.dev/gemini-api/docs/thought-signatures."""
+
+UNSIGNED = re.compile(r"((models|google)/)?(gemini-[12]\b|gemma)")
+"""The models of Gemini's API that want no signature."""
 
 _TAKEN: dict[Role, tuple[type[ContentPart], ...]] = {
     "system": (TextPart,),

@@ -23,6 +23,7 @@ from ..types import (
     AudioPart,
     Capabilities,
     ChatRequest,
+    ContentPart,
     ImagePart,
     Message,
     ModelInfo,
@@ -32,13 +33,15 @@ from ..types import (
 )
 from .base import CloudBackend
 from .failures import Place, VendorError
+from .history import NO_SIGNATURE, UNSIGNED
 from .openai_reader import ChatCompletionReader, read_error
 from .options import CloudOptions, hidden_options
 from .parts import json_format_of, media_of
-from .presets import PRESETS, Preset, PresetName
+from .presets import NOWHERE, PRESETS, RETURNED_TO, Preset, PresetName, Returned
 from .prices import OPENAI
 from .reader import Reader
 from .schemas import strict_schema
+from .sent_back import chunks_to_send, extras_to_send, thoughts_to_send
 
 _PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
 _PARAMETERS = frozenset(
@@ -133,8 +136,11 @@ class OpenAI(CloudBackend):
         if self.preset is not PRESETS["openai"] or self._is_vendors_own():
             return self.preset.tokens_field
         # Somewhere else, Azure or a proxy, may still be OpenAI's models; what else there is knows the older name.
-        azure = host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
-        return "max_completion_tokens" if azure or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model) else "max_tokens"
+        newer = self._is_azures() or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model)
+        return "max_completion_tokens" if newer else "max_tokens"
+
+    def _is_azures(self) -> bool:
+        return host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
 
     def _add_tools(self, body: dict[str, Any], request: ChatRequest) -> None:
         choice = tool_choice_of(request)
@@ -182,6 +188,7 @@ class OpenAI(CloudBackend):
         body["response_format"] = {"type": "json_schema", "json_schema": spec}
 
     def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
+        signer = f"{self._giver()}/{self._model_sent(request)}"
         for index, message in enumerate(request.messages):
             if message.role == "tool":
                 yield from self._tool_messages(index, message, draft)
@@ -193,7 +200,7 @@ class OpenAI(CloudBackend):
                 else:
                     unsupported(draft, "messages", f"{self.name!r} takes no names; {message.name!r} was left out")
             if message.role == "assistant":
-                self._fill_assistant(wire, message, draft)
+                self._fill_assistant(wire, message, draft, signer)
             elif isinstance(message.content, str):
                 wire["content"] = message.content
             else:
@@ -201,23 +208,56 @@ class OpenAI(CloudBackend):
                 wire["content"] = [part for part in parts if part is not None]
             yield wire
 
-    def _fill_assistant(self, wire: dict[str, Any], message: Message, draft: Draft) -> None:
+    def _fill_assistant(self, wire: dict[str, Any], message: Message, draft: Draft, signer: str) -> None:
         calls = message.tool_calls
-        wire["content"] = message.text if message.text or not calls else None
+        parts: list[ContentPart] = [] if isinstance(message.content, str) else message.content
+        chunks = chunks_to_send(signer, parts)
+        wire["content"] = chunks or (message.text if message.text or not calls else None)
+        thoughts = thoughts_to_send(signer, parts)
+        wire |= thoughts.fields
+        for part in parts:
+            if isinstance(part, TextPart):
+                wire |= extras_to_send(signer, part)
         if calls:
             wire["tool_calls"] = [
                 {
                     "id": self._call_id(call.id),
                     "type": "function",
                     "function": {"name": call.name, "arguments": call.arguments},
+                    **extras_to_send(signer, call),
                 }
                 for call in calls
             ]
-            if self.preset.returns_reasoning and message.reasoning:
-                wire["reasoning_content"] = message.reasoning
-        for part in () if isinstance(message.content, str) else message.content:
+            self._sign_first(wire["tool_calls"], signer)
+            returned = self._returned()
+            # Where a thought must be, the words of another's are better than none.
+            plain = thoughts.plain if returned.without is None else message.reasoning or returned.without
+            if returned.field and not thoughts.fields and (plain or returned.without is not None):
+                wire[returned.field] = plain
+        for part in parts:
             if isinstance(part, (ImagePart, AudioPart)):
                 unsupported(draft, "messages", "an assistant's turn cannot have media; it was left out")
+
+    def _giver(self) -> str:
+        """Return who gets back what it gave: the server itself, where nobody says of which kind it is."""
+        if self.preset is not PRESETS["openai"] or self._is_vendors_own():
+            return self.vendor
+        return f"{self.vendor}@{self.base_url.partition('://')[2].partition('/')[0].lower()}"
+
+    def _returned(self) -> Returned:
+        """Return how a thought without anything else goes back with its calls."""
+        if self.preset is not PRESETS["openai"]:
+            return self.preset.returns_reasoning
+        host = host_of(self.base_url)
+        return next((each for name, each in RETURNED_TO.items() if host == name or host.endswith(f".{name}")), NOWHERE)
+
+    def _sign_first(self, calls: list[dict[str, Any]], signer: str) -> None:
+        """Have Gemini, under OpenAI's API, take calls of another model: see `NO_SIGNATURE`."""
+        model = signer.partition("/")[2]
+        if not host_of(self.base_url).endswith(".googleapis.com") or "gemini" not in model or UNSIGNED.match(model):
+            return
+        if "extra_content" not in calls[0]:
+            calls[0]["extra_content"] = {"google": {"thought_signature": NO_SIGNATURE}}
 
     def _tool_messages(self, index: int, message: Message, draft: Draft) -> Iterator[dict[str, Any]]:
         results = [] if isinstance(message.content, str) else message.content
@@ -254,7 +294,11 @@ class OpenAI(CloudBackend):
 
     def _call_id(self, call_id: str) -> str:
         """Return a call's id as this server takes it: another vendor's may be too long, or have other characters."""
-        fits = re.fullmatch(r"[a-zA-Z0-9]{9}", call_id) if self.preset.short_call_ids else len(call_id) <= 40
+        # Only OpenAI has a limit; what LiteLLM sends back to Gemini is in an id: docs.litellm.ai/blog/gemini_3.
+        limited = self.preset is PRESETS["openai"] and (self._is_vendors_own() or self._is_azures())
+        fits = not limited or len(call_id) <= 40
+        if self.preset.short_call_ids:
+            fits = re.fullmatch(r"[a-zA-Z0-9]{9}", call_id)
         if fits:
             return call_id
         import hashlib
@@ -265,7 +309,7 @@ class OpenAI(CloudBackend):
 
     def reader(self, draft: Draft, place: Place) -> Reader:
         """Return what reads the answer."""
-        return ChatCompletionReader(draft, place)
+        return ChatCompletionReader(draft, place, self._giver())
 
     def read_error(self, body: Any) -> VendorError:
         """Return what an error's body says, in any of the shapes that compatible servers use."""

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from ..errors import BrowserLLMError
 from ..stream import Delta, Draft
-from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from ..types import FinishReason, TextDelta, ToolCallDelta, Usage
 from .events import Event
 from .failures import Meaning, Place, VendorError, failure
+from .history import mark_signature
 from .reader import Reader, broke_off
+from .sent_back import EXTRAS, GivenExtras, GivenThoughts
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
@@ -72,9 +75,14 @@ def read_error(body: Any) -> VendorError:
 class ChatCompletionReader(Reader):
     """Reads chat completion chunks, or one whole chat completion."""
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``."""
+    def __init__(self, draft: Draft, place: Place, vendor: str = "openai") -> None:
+        """Write into ``draft``; ``vendor`` is who gets back what is to be sent back."""
         super().__init__(draft, place)
+
+        def mark(given: str) -> str:
+            return mark_signature(vendor, place.model, given)
+
+        self._thoughts, self._extras = GivenThoughts(mark), GivenExtras(mark)
         self._finish = ""
         self._refused = False
         self._usage: _Usage | None = None
@@ -121,7 +129,7 @@ class ChatCompletionReader(Reader):
             draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
         else:
             draft.usage = _usage(self._usage)
-        return ()
+        return [*self._thoughts.seal()]
 
     def _read_chunk(self, chunk: _Chunk) -> Iterator[Delta]:
         draft = self.draft
@@ -133,22 +141,26 @@ class ChatCompletionReader(Reader):
                 continue
             message = choice.delta or choice.message
             if message is not None:
-                yield from self._read_message(message, choice.logprobs)
+                yield from self._read_message(message, choice.logprobs, whole=choice.delta is None)
             if choice.finish_reason in _BROKEN:
                 raise self._failure({"message": f"the answer broke off: {choice.finish_reason}"})
             self._finish = choice.finish_reason or self._finish
 
-    def _read_message(self, message: _Message, logprobs: _Logprobs | None) -> Iterator[Delta]:
-        thought = message.reasoning_content or message.reasoning
-        if thought and isinstance(thought, str):
-            yield ReasoningDelta(sequence=0, reasoning=thought)
+    def _read_message(self, message: _Message, logprobs: _Logprobs | None, *, whole: bool) -> Iterator[Delta]:
+        yield from self._read_thoughts(message, whole=whole)
         entries = None if logprobs is None else logprobs.content
-        for kind, text in _texts(message.content):
+        is_thought = _is_googles_thought(message.extra_content)
+        for thinking, text in _texts(message.content):
+            if thinking is not None:
+                yield from self._thoughts.read_chunk(thinking, text, whole=whole)
+                continue
             if not text:
                 continue
-            if kind == "thinking":
-                yield ReasoningDelta(sequence=0, reasoning=text)
-            elif entries:
+            if is_thought:
+                yield from self._thoughts.read_plain(text)
+                continue
+            yield from self._thoughts.seal()
+            if entries:
                 yield TextDelta(sequence=0, text=text, logprobs=entries)
                 entries = None
             else:
@@ -156,11 +168,27 @@ class ChatCompletionReader(Reader):
         if entries:
             # Tokens that are a part of a character have no text yet.
             yield TextDelta(sequence=0, logprobs=entries)
+        if not is_thought and (signature := self._extras.read(None, {"extra_content": message.extra_content})):
+            yield from self._thoughts.seal()
+            yield TextDelta(sequence=0, signature=signature)
         if message.refusal:
             self._refused = True
+            yield from self._thoughts.seal()
             yield message.refusal
         for call in message.tool_calls or ():
-            yield self._read_call(call)
+            yield from self._thoughts.seal()
+            delta = self._read_call(call)
+            signature = self._extras.read(delta.index, {name: getattr(call, name) for name in EXTRAS})
+            yield delta if signature is None else replace(delta, signature=signature)
+
+    def _read_thoughts(self, message: _Message, *, whole: bool) -> Iterator[Delta]:
+        field = "reasoning_details" if message.reasoning_details else "thinking_blocks"
+        given = [*self._thoughts.read(field, getattr(message, field), whole=whole)]
+        yield from given
+        thought = message.reasoning_content or message.reasoning
+        # Where there are objects, their words come twice.
+        if thought and isinstance(thought, str) and not any(each.reasoning for each in given):
+            yield from self._thoughts.read_plain(thought)
 
     def _read_call(self, call: _ToolCall) -> ToolCallDelta:
         call_id = call.id or ""
@@ -198,16 +226,22 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _texts(content: Any) -> Iterator[tuple[str, str]]:
-    """Give the texts of a content: a text, or (Mistral's thinking models) parts of text and thinking."""
+def _texts(content: Any) -> Iterator[tuple[dict[str, Any] | None, str]]:
+    """Give the texts of a content: a text, or (Mistral's thinking models) parts of text and thinking, with these."""
     if isinstance(content, str):
-        yield "text", content
+        yield None, content
         return
     for part in _dicts(content):
         if part.get("type") == "thinking":
-            yield "thinking", "".join(_text(inner) for inner in _dicts(part.get("thinking")))
+            yield part, "".join(_text(inner) for inner in _dicts(part.get("thinking")))
         else:
-            yield "text", _text(part)
+            yield None, _text(part)
+
+
+def _is_googles_thought(extra_content: object) -> bool:
+    """Say whether Gemini gives a thought as the content: ai.google.dev/gemini-api/docs/openai."""
+    google = cast("dict[str, Any]", extra_content).get("google") if isinstance(extra_content, dict) else None
+    return isinstance(google, dict) and cast("dict[str, Any]", google).get("thought") is True
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
@@ -247,12 +281,17 @@ class _ToolCall(msgspec.Struct):
     index: int | None = None
     id: str | None = None
     function: _Function | None = None
+    extra_content: Any = None
+    provider_specific_fields: Any = None
 
 
 class _Message(msgspec.Struct):
     content: Any = None
     reasoning_content: str | None = None
     reasoning: Any = None
+    reasoning_details: Any = None
+    thinking_blocks: Any = None
+    extra_content: Any = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
 

@@ -9,12 +9,14 @@ Addresses and keys are those of their documentation, read on 2026-11-21; so is w
   ids of calls that are not nine letters and digits: github.com/mistralai/platform-docs-public/issues/7,
   github.com/mistralai/client-js/issues/69
 - DeepSeek: api-docs.deepseek.com (JSON without a schema; guides/thinking_mode: what was thought before a tool call must
-  come back)
+  come back, and the field be there where nothing was: github.com/deepseek-ai/deepseek-harness/discussions/739)
+- Kimi refuses calls without it, too: github.com/continuedev/continue/issues/11600; GLM and MiniMax ask for it:
+  docs.z.ai/guides/capabilities/thinking-mode, platform.minimax.io/docs/guides/text-m2-function-call
 - Together: docs.together.ai/docs/inference/openai-compatibility
 - xAI: docs.x.ai/docs/api-reference
 - LM Studio: lmstudio.ai/docs/developer/openai-compat. It refuses JSON without a schema:
   github.com/lmstudio-ai/lmstudio-bug-tracker/issues/189
-- vLLM: docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+- vLLM: docs.vllm.ai/en/latest/serving/openai_compatible_server.html (features/interleaved_thinking: ``reasoning``)
 - llama.cpp: the README of tools/server
 - Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
 """
@@ -40,6 +42,27 @@ PresetName = Literal[
 ]
 
 
+class Returned(msgspec.Struct, frozen=True):
+    """The ``field`` of a turn with calls in which its thinking goes back; ``without`` stands where there is none."""
+
+    field: str = ""
+    without: str | None = None
+
+
+NOWHERE = Returned()
+
+RETURNED_TO: dict[str, Returned] = {
+    "api.deepseek.com": Returned("reasoning_content", ""),
+    "api.moonshot.ai": Returned("reasoning_content", " "),
+    "api.moonshot.cn": Returned("reasoning_content", " "),
+    "api.z.ai": Returned("reasoning_content"),
+    "open.bigmodel.cn": Returned("reasoning_content"),
+    "api.minimax.io": Returned("reasoning_content"),
+    "api.minimaxi.com": Returned("reasoning_content"),
+}
+"""Hosts, whatever they are called here, that want what was thought before a call back with it, or refuse the chat."""
+
+
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """A server that speaks chat completions.
 
@@ -60,8 +83,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Whether usage must be asked for, and may be."""
     short_call_ids: bool = False
     """Whether ids of tool calls must be nine letters and digits."""
-    returns_reasoning: bool = False
-    """Whether the thinking before a tool call must come back with the history."""
+    returns_reasoning: Returned = Returned()
+    """How the thinking before a tool call comes back with the history; see also `sent_back`."""
 
 
 PRESETS: dict[str, Preset] = {
@@ -76,6 +99,7 @@ PRESETS: dict[str, Preset] = {
         base_url="https://openrouter.ai/api/v1",
         key_variables=("OPENROUTER_API_KEY",),
         key_hosts=("openrouter.ai",),
+        returns_reasoning=Returned("reasoning"),
     ),
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",
@@ -101,7 +125,7 @@ PRESETS: dict[str, Preset] = {
         key_hosts=("api.deepseek.com",),
         refuses=frozenset({"top_k", "seed", "logit_bias"}),
         formats=frozenset({"json_object"}),
-        returns_reasoning=True,
+        returns_reasoning=RETURNED_TO["api.deepseek.com"],
     ),
     "together": Preset(
         base_url="https://api.together.ai/v1",
@@ -116,7 +140,11 @@ PRESETS: dict[str, Preset] = {
         tokens_field="max_completion_tokens",
     ),
     "lmstudio": Preset(base_url="http://127.0.0.1:1234/v1", formats=frozenset({"json_schema"})),
-    "vllm": Preset(base_url="http://127.0.0.1:8000/v1"),
-    "llamacpp": Preset(base_url="http://127.0.0.1:8080/v1"),
-    "ollama": Preset(base_url="http://127.0.0.1:11434/v1", refuses=frozenset({"top_k", "logit_bias"})),
+    "vllm": Preset(base_url="http://127.0.0.1:8000/v1", returns_reasoning=Returned("reasoning")),
+    "llamacpp": Preset(base_url="http://127.0.0.1:8080/v1", returns_reasoning=Returned("reasoning_content")),
+    "ollama": Preset(
+        base_url="http://127.0.0.1:11434/v1",
+        refuses=frozenset({"top_k", "logit_bias"}),
+        returns_reasoning=Returned("reasoning"),
+    ),
 }

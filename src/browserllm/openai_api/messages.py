@@ -150,7 +150,11 @@ class Reading:
 
 def _assistant(fields: dict[str, Any], content: str | list[ContentPart], where: str) -> str | list[ContentPart]:
     """Return the parts of the model's own turn: its thinking, what it said or refused, its calls."""
-    parts: list[ContentPart] = [*_reasoning(fields, where)]
+    extras = fields.get("browserllm")
+    given = None if extras is None else _convert(extras, MessageExtras, f"{where}.browserllm")
+    text = text_of(fields, "reasoning_content", where, default="")
+    parts: list[ContentPart] = [ReasoningPart(text)] if text and given is None else []
+    parts += [] if given is None else given.reasoning
     if isinstance(content, str):
         parts += [TextPart(content)] if content else []
     else:
@@ -159,17 +163,22 @@ def _assistant(fields: dict[str, Any], content: str | list[ContentPart], where: 
     parts += [TextPart(refusal)] if refusal else []
     calls = list_of(fields.get("tool_calls") or (), f"{where}.tool_calls")
     parts += [_tool_call(call, f"{where}.tool_calls[{index}]") for index, call in enumerate(calls)]
+    if given is not None and given.parts is not None and _is_the_same(given.parts, parts):
+        return [*given.parts]
     if not parts or (len(parts) == 1 and isinstance(parts[0], TextPart)):
         return "".join(part.text for part in parts if isinstance(part, TextPart))
     return parts
 
 
-def _reasoning(fields: dict[str, Any], where: str) -> list[ReasoningPart]:
-    extras = fields.get("browserllm")
-    if extras is not None:
-        return _convert(extras, MessageExtras, f"{where}.browserllm").reasoning
-    text = text_of(fields, "reasoning_content", where, default="")
-    return [ReasoningPart(text)] if text else []
+def _is_the_same(one: Iterable[ContentPart], other: Iterable[ContentPart]) -> bool:
+    """Say whether two turns say the same, in whatever order: what a program changed in a message counts."""
+
+    def said(parts: Iterable[ContentPart]) -> tuple[str, list[ContentPart]]:
+        known = [*parts]
+        text = "".join(part.text for part in known if isinstance(part, TextPart))
+        return text, sorted((part for part in known if not isinstance(part, TextPart)), key=repr)
+
+    return said(one) == said(other)
 
 
 def _tool_call(given: Any, where: str) -> ToolCallPart:

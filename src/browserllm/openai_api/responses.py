@@ -14,12 +14,13 @@ from ..types import (
     ChatRestart,
     ChatStart,
     ChatWarning,
-    ContentPart,
     Embeddings,
+    Message,
     ModelInfo,
     ReasoningDelta,
     ReasoningPart,
     TextDelta,
+    TextPart,
     ToolCallDelta,
     ToolCallPart,
     Usage,
@@ -95,6 +96,8 @@ class ChunkWriter:
         """Return what a chunk of ours is in OpenAI's shape: none, one or two."""
         if isinstance(chunk, TextDelta):
             logprobs = None if chunk.logprobs is None else _logprobs(chunk.logprobs)
+            if chunk.signature is not None and not chunk.text and logprobs is None:
+                return []  # it is in the last chunk, with all else that is to be sent back
             return [self._chunk(ChoiceDelta(content=chunk.text), logprobs=logprobs)]
         if isinstance(chunk, ToolCallDelta):
             return [self._chunk(ChoiceDelta(tool_calls=[_call_delta(chunk)]))]
@@ -119,7 +122,8 @@ class ChunkWriter:
         self._model = response.model or self._model
         self._fingerprint = _fingerprint(response.engine, response.device)
         extras = _extras(response, self._warnings)
-        chunks = [self._chunk(ChoiceDelta(), finish_reason=_finish_reason(response), extras=extras)]
+        delta = ChoiceDelta(browserllm=_message_extras(response.message))
+        chunks = [self._chunk(delta, finish_reason=_finish_reason(response), extras=extras)]
         if self._include_usage:
             last = self._chunk(None)
             last.usage = _usage(response.usage)
@@ -188,17 +192,29 @@ def _message(response: ChatResponse) -> ChatCompletionMessage:
         )
         for call in message.tool_calls
     ]
-    parts: list[ContentPart] = [] if isinstance(message.content, str) else message.content
-    reasoning = [part for part in parts if isinstance(part, ReasoningPart)]
-    signed = any(part.signature is not None for part in reasoning)
     return ChatCompletionMessage(
         role="assistant",
         content=message.text if message.text or not calls else None,
         refusal=None,
         tool_calls=calls or None,
         reasoning_content=message.reasoning or None,
-        browserllm=MessageExtras(reasoning=reasoning) if signed else None,
+        browserllm=_message_extras(message),
     )
+
+
+def _message_extras(message: Message) -> MessageExtras | None:
+    """Return what a message of OpenAI's cannot say of a turn, and is to go back with it."""
+    if isinstance(message.content, str):
+        return None
+    parts = [part for part in message.content if isinstance(part, (ReasoningPart, TextPart, ToolCallPart))]
+    reasoning = [part for part in parts if isinstance(part, ReasoningPart)]
+    texts = [part for part in parts if isinstance(part, TextPart)]
+    usual = [*reasoning, *texts, *(part for part in parts if isinstance(part, ToolCallPart))]
+    if all(part.signature is None for part in parts):
+        return None
+    if parts != usual or len(texts) > 1 or any(part.signature is not None for part in texts):
+        return MessageExtras(reasoning=reasoning, parts=parts)
+    return MessageExtras(reasoning=reasoning) if any(part.signature is not None for part in reasoning) else None
 
 
 def _call_delta(chunk: ToolCallDelta) -> DeltaToolCall:

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from ..types import ChatWarning, Hop, ReasoningPart, Timings
+from ..types import ChatWarning, Hop, ReasoningPart, TextPart, Timings, ToolCallPart
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -94,9 +94,13 @@ class AnswerExtras(Shape):
 
 
 class MessageExtras(Shape):
-    """A message's thinking with the signatures that some providers want back with the history."""
+    """A message's thinking with the signatures that some providers want back with the history.
+
+    ``parts`` is the whole turn, where OpenAI's message has no place for the order of its parts or a text's signature.
+    """
 
     reasoning: list[ReasoningPart]
+    parts: list[ReasoningPart | TextPart | ToolCallPart] | None = None
 
 
 class ToolCallExtras(Shape):
@@ -240,7 +244,7 @@ class DeltaToolCall(Shape):
 
 
 class ChoiceDelta(Shape):
-    """What a chunk adds to the message."""
+    """What a chunk adds to the message; the last one has its ``browserllm``, where there is one."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
@@ -248,6 +252,7 @@ class ChoiceDelta(Shape):
     tool_calls: list[DeltaToolCall] | None = None
     function_call: None = None
     reasoning_content: str | None = None
+    browserllm: MessageExtras | None = None
 
 
 class ChunkChoice(Shape):

@@ -103,7 +103,7 @@ def is_empty(delta: Delta) -> bool:
     if isinstance(delta, str):
         return not delta
     if isinstance(delta, TextDelta):
-        return not delta.text and not delta.logprobs
+        return not (delta.text or delta.logprobs or delta.signature)
     return isinstance(delta, ReasoningDelta) and not (delta.reasoning or delta.signature or delta.redacted)
 
 

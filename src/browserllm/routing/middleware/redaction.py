@@ -208,7 +208,11 @@ def _redact_message(message: Message, placeholders: Placeholders, known: dict[in
 
 def _redact_part(part: ContentPart, placeholders: Placeholders, known: dict[int, int]) -> ContentPart:
     if isinstance(part, TextPart):
-        return replace(part, text=placeholders.redact(part.text))
+        seen = known.setdefault(id(part), len(placeholders.values))
+        text = placeholders.redact(part.text)
+        # Signed or not, a text is searched like any other; but a signature is for what the model wrote, and no other.
+        signed = part.signature is not None and text == placeholders.put_back(part.text, seen)
+        return TextPart(text, part.signature if signed else None)
     if isinstance(part, ToolCallPart):
         return replace(part, arguments=placeholders.redact_json(part.arguments))
     if isinstance(part, ToolResultPart):
@@ -275,15 +279,23 @@ class _Answer:
 
     def _begin(self) -> None:
         self._text = self._placeholders.restorer(in_json=self._in_json, urls=self._urls)
+        self._signature: str | None = None
         self._reasoning = self._placeholders.restorer(urls=self._urls)
         self._calls: dict[int, _Call] = {}
 
     def restore(self, delta: Delta) -> list[Delta]:
         """What a delta becomes."""
         if isinstance(delta, str):
+            delta = TextDelta(sequence=0, text=delta) if self._signature is not None else delta
+        if isinstance(delta, str):
             return [self._text.feed(delta)]
         if isinstance(delta, TextDelta):
-            return [replace(delta, text=self._text.feed(delta.text))]
+            text = self._text.feed(delta.text)
+            # A signature ends no word, and no link: while a text is held back for them, so is its signature.
+            signature, self._signature = delta.signature or self._signature, None
+            if self._text.holds:
+                signature, self._signature = None, signature
+            return [replace(delta, text=text, signature=signature)]
         if isinstance(delta, ReasoningDelta):
             text = self._reasoning.feed(delta.reasoning)
             if delta.signature is not None:
@@ -324,7 +336,9 @@ class _Answer:
         reasoning, text = self._reasoning.end(), self._text.end()
         if reasoning:
             deltas.append(ReasoningDelta(sequence=0, reasoning=reasoning))
-        if text:
+        if self._signature is not None:
+            deltas.append(TextDelta(sequence=0, text=text, signature=self._signature))
+        elif text:
             deltas.append(text)
         for index, call in self._calls.items():
             arguments = "".join(call.waiting)

@@ -64,6 +64,11 @@ class Restorer:
         self._watch = _JSONWatch() if table.in_json else _TextWatch()
         self.left = 0
 
+    @property
+    def holds(self) -> bool:
+        """Whether something is held back."""
+        return bool(self._held)
+
     def feed(self, piece: str) -> str:
         """Return what can be said for sure after one more piece."""
         return self._advance(piece, final=False) if self._table.values else piece
