@@ -1,0 +1,165 @@
+"""Where a value that a model wrote without quotes ends: Python's ``key=value``, XML's ``<parameter=key>value``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..schemas.lenient import MAX_HELD, Broken, Reader, Steps
+
+PARAMETER = "<parameter="
+FUNCTION = "<function="
+FUNCTION_END = "</function>"
+IDENTIFIER = re.compile(r"\w+")
+_PARAMETER_END = "</parameter>"
+_PARAMETER_NAME = re.compile(r"[^<>\n]+")
+_BLANKS = re.compile(r"[ \t\r\n]+")
+_NO_TAG = re.compile(r"[^<]+")
+_PLAIN = re.compile(r"[^(),\n<`]+")
+_MOST_BLANKS = 1024
+_MOST_NAME = 256
+
+
+class BareReader:
+    """Takes values without quotes from a `Reader`, whole: what they are depends on their end."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Read from ``reader``."""
+        self._reader = reader
+
+    def keyword(self, *, named: bool) -> Steps[str]:
+        """Take a value without quotes, up to the end of the line or the call; parentheses come in pairs.
+
+        A comma ends one that has no name, and one that has where another name follows.
+        """
+        reader, begin, opened = self._reader, self._reader.at, 0
+        reader.marks.append(begin)
+        while (char := (yield from reader.need())) != "\n" and not (yield from reader.stands(reader.closer)):
+            if reader.at - begin > MAX_HELD:
+                raise Broken
+            if self._run(_PLAIN, begin):
+                continue
+            if char == "," and not opened and (not named or (yield from self._keyword_follows())):
+                break
+            opened += (char == "(") - (char == ")")
+            if opened < 0:
+                break
+            reader.at += 1
+        text = reader.since(begin).rstrip(" \t\r")
+        reader.marks.remove(begin)
+        reader.at = begin + len(text)
+        return text
+
+    def _keyword_follows(self) -> Steps[bool]:
+        """Say whether after the comma that stands here comes ``name=``, or an end."""
+        reader, begin = self._reader, self._reader.at
+        reader.marks.append(begin)
+        reader.at += 1
+        yield from reader.blanks()
+        found = (yield from reader.peek()) in ("", ")")
+        if not found:
+            length = 0
+            while length <= _MOST_NAME and (yield from reader.peek()) and (some := reader.run(IDENTIFIER)):
+                length += len(some)
+            yield from reader.blanks()
+            found = 0 < length <= _MOST_NAME and (yield from reader.one_of(("=", "=="))) == "="
+        reader.marks.remove(begin)
+        reader.at = begin
+        return found
+
+    def parameter(self, left: Sequence[str]) -> Steps[str]:
+        """Take a parameter's value and its end.
+
+        ``left`` are the parameters that were not given yet. A value may have tags in it, so an end is one only where
+        the next parameter follows, or the end of the call. Where none does, the first one counts after all; and where
+        the model forgot the end, what follows it does.
+        """
+        reader = self._reader
+        begin, first, fresh = reader.at, -1, True
+        end = after = -1
+        reader.marks.append(begin)
+        while end < 0:
+            char = yield from reader.peek()
+            if not char or reader.at - begin > MAX_HELD:
+                if first < 0:
+                    raise Broken
+                end, after = first, first + len(_PARAMETER_END)
+                break
+            if char != "<":
+                fresh = self._run(_NO_TAG, begin).endswith("\n")
+                continue
+            at = reader.at
+            if (yield from reader.one_of((_PARAMETER_END,))):
+                after = reader.at
+                end = at if (yield from self._goes_on_after_a_parameter()) else -1
+                first = at if first < 0 else first
+            elif fresh:
+                after = at
+                end = at if (yield from self._is_end_forgotten(left)) else -1
+            reader.at, fresh = at + 1, False
+        reader.at = end
+        text = reader.since(begin)
+        reader.marks.remove(begin)
+        reader.at = after
+        return _without_line_ends(text)
+
+    def _goes_on_after_a_parameter(self) -> Steps[bool]:
+        """Say whether the next parameter follows, or the end of the call: not one that stands in a value itself."""
+        reader = self._reader
+        yield from self._few_blanks()
+        found = yield from reader.one_of((PARAMETER, *self._ends()))
+        if found == PARAMETER or not (found or (yield from reader.peek())):
+            return True
+        return bool(found) and (yield from self._is_outermost(found))
+
+    def _is_outermost(self, end: str) -> Steps[bool]:
+        """Say whether no value goes on after this end and the ends that follow it."""
+        reader = self._reader
+        yield from self._few_blanks()
+        if end == FUNCTION_END and (yield from reader.one_of(self._ends()[1:])):
+            yield from self._few_blanks()
+        return not (yield from reader.one_of((_PARAMETER_END, FUNCTION_END)))
+
+    def _is_end_forgotten(self, left: Sequence[str]) -> Steps[bool]:
+        """Say whether what begins this line belongs to the call around the value."""
+        reader = self._reader
+        if (yield from reader.one_of((PARAMETER,))):
+            begin = reader.at
+            while (yield from reader.peek()) and reader.at - begin <= _MOST_NAME and reader.run(_PARAMETER_NAME):
+                pass
+            return plain_name(reader.since(begin)) in left
+        end = yield from reader.one_of(self._ends())
+        if not end:
+            return False
+        yield from self._few_blanks()
+        if end == FUNCTION_END and (yield from reader.one_of(self._ends()[1:])):
+            yield from self._few_blanks()
+        return not (yield from reader.peek()) or bool((yield from reader.one_of((FUNCTION, "<tool_call>"))))
+
+    def _few_blanks(self) -> Steps[None]:
+        reader, begin = self._reader, self._reader.at
+        while reader.at - begin < _MOST_BLANKS and (yield from reader.peek()) and reader.run(_BLANKS):
+            pass
+        reader.at = min(reader.at, begin + _MOST_BLANKS)
+
+    def _run(self, pattern: re.Pattern[str], begin: int) -> str:
+        """Take what of the pattern is here, up to where a value that began at ``begin`` is too long."""
+        found = self._reader.run(pattern)
+        self._reader.at = min(self._reader.at, begin + MAX_HELD + 1)
+        return found
+
+    def _ends(self) -> tuple[str, ...]:
+        """Return what may end a call, the inner end first."""
+        closer = self._reader.closer
+        return (FUNCTION_END, closer) if closer and closer != FUNCTION_END else (FUNCTION_END,)
+
+
+def plain_name(text: str) -> str:
+    """Return a name without the blanks and quotes around it."""
+    return text.strip().strip("\"'")
+
+
+def _without_line_ends(text: str) -> str:
+    """Return a value without the line ends that stand between it and its tags: one before it, one after it."""
+    text = text[2:] if text.startswith("\r\n") else text.removeprefix("\n")
+    return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
