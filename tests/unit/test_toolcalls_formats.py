@@ -159,8 +159,7 @@ def test_what_a_family_writes_is_read_back(name: str) -> None:
     tools = [WEATHER, Tool("add")]
     calls = [ToolCallPart("call12345", "weather", '{"city": "Oslo, \\"N\\""}'), ToolCallPart("call12346", "add", "{}")]
     # Where the call has no mark, it is the answer: after text it may as well be an example.
-    unmarked = form.bare and form.trigger == form.before_call
-    for text in ("", "\n") if unmarked else ("", "Let me look.", "Let me\nlook:\n\n"):
+    for text in ("", "\n") if form.is_unmarked else ("", "Let me look.", "Let me\nlook:\n\n"):
         written = form.said(text, calls)
         parser = ToolCallParser(tools, form)
         pieces = [piece for char in written for piece in parser.feed(char)] + parser.finish()

@@ -134,7 +134,9 @@ class BareReader:
         yield from self._few_blanks()
         if end == FUNCTION_END and (yield from reader.one_of(self._ends()[1:])):
             yield from self._few_blanks()
-        return not (yield from reader.peek()) or bool((yield from reader.one_of((FUNCTION, "<tool_call>"))))
+        if not (yield from reader.peek()):
+            return True
+        return end == FUNCTION_END and bool((yield from reader.one_of((FUNCTION, "<tool_call>"))))
 
     def _few_blanks(self) -> Steps[None]:
         reader, begin = self._reader, self._reader.at

@@ -67,6 +67,11 @@ class ToolFormat(NamedTuple):
     several: bool = True
     has_ids: bool = False
 
+    @property
+    def is_unmarked(self) -> bool:
+        """Whether a call begins with nothing but itself, so that only the whole answer can be one."""
+        return self.trigger == self.before_call and self.trigger.startswith("{")
+
     def call(self, call: ToolCallPart) -> str:
         """Return one call as the model writes it."""
         identity = f', "id": "{short_id(call.id)}"' if self.has_ids else ""

@@ -29,7 +29,7 @@ from ..schemas.lenient import Broken, Reader, Steps
 from ..types import Tool, ToolCallDelta
 from .bare import FUNCTION
 from .calls import CallReader, NoCall
-from .formats import Opening, ToolFormat, format_for
+from .formats import ToolFormat, format_for
 from .places import Place, Places
 
 Piece = str | ToolCallDelta
@@ -62,6 +62,7 @@ class ToolCallParser:
         """
         self._form = form or format_for("")
         self._openings = {opening.text: opening for opening in self._form.openings}
+        self._marks = tuple(mark for opening in self._form.openings for mark in (opening.text, opening.end) if mark)
         self._first = "".join({text[0] for text in self._openings}) + self._form.bare
         self._plain = re.compile(rf"[^\s{re.escape(self._first)}]+")
         self._new_id = new_id or (lambda: f"call_{os.urandom(9).hex()}")
@@ -71,6 +72,7 @@ class ToolCallParser:
         self._kept: list[Piece] = []  # calls in a fence, until it is clear that they are calls
         self._places = Places()
         self._after_call = False
+        self._is_mention = False  # the opening before is one that is talked about
         self._unread: tuple[int, int] | None = None  # what followed a call, and is none
         self._again = 0  # characters that were read more than once
         self._steps = self._run()
@@ -160,17 +162,20 @@ class ToolCallParser:
         if char not in self._first:
             raise NoCall
         place = self._places.after(reader.since(begin))
-        found = yield from reader.one_of([text for text, opening in self._openings.items() if _may(opening, place)])
+        found = yield from reader.one_of(tuple(self._openings))
         if not found:
             if place != "answer" or char not in self._form.bare:
                 raise NoCall
             yield from self._calls(tagged=False)
             return
         opening = self._openings[found]
+        # What follows a form that is talked about, and nothing else between them, is talked about as well.
+        self._is_mention = place not in _WITHIN[opening.place] or (
+            self._is_mention and self._places.ends_with(self._marks)
+        )
+        if self._is_mention:
+            raise NoCall
         if found == FUNCTION:
-            # After a tag that begins no call it belongs to what is said of that.
-            if any(self._places.ends_with(other) for other in self._openings if other != FUNCTION):
-                raise NoCall
             reader.at -= len(found)  # it is a call of its own
         reader.closer = opening.end
         if opening.whole:
@@ -252,11 +257,6 @@ class ToolCallParser:
         self._reader.marks.remove(begin)
         self._reader.at = begin
         return bool(found)
-
-
-def _may(opening: Opening, place: Place) -> bool:
-    """Say whether an opening may stand at a place."""
-    return place in _WITHIN[opening.place]
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

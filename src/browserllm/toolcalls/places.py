@@ -20,6 +20,7 @@ _TICKS = re.compile(r"`+|[^`]+")
 _MAX_LINE = 256
 """How much of a line is looked at to see whether it is a fence."""
 _MAX_TAIL = 64
+"""How much is remembered of what was said: more than the longest mark."""
 _MAX_INDENT = 1
 """How many blanks may stand before a call: after two it may belong to an item of a list, after four it is code."""
 _SENTENCE_ENDS = ".!?\u2026\u3002\uff01\uff1f"
@@ -65,9 +66,9 @@ class Places:
         self._span = self._run = 0
         self._begin_line()
 
-    def ends_with(self, text: str) -> bool:
-        """Say whether the last that was said, but for blanks, is this text."""
-        return self._tail.endswith(text)
+    def ends_with(self, texts: tuple[str, ...]) -> bool:
+        """Say whether the last that was said, but for blanks, is one of these texts."""
+        return self._tail.endswith(texts)
 
     def after(self, blanks: str) -> Place:
         """Say what begins after these blanks: the answer, a line, what follows a sentence; nothing that matters."""
