@@ -63,6 +63,8 @@ def read(text: str, size: int = 1, family: str = "") -> tuple[str, list[tuple[st
             "Let me look.",
             [OSLO],
         ),
+        ("Qwen3.5", "<function=add>\n</function>", "", [("add", "{}")]),
+        ("Qwen3", "<tool_call>\n<function=add>\n</tool_call>", "", [("add", "{}")]),
         # text around, several
         (
             "Qwen3",
@@ -138,6 +140,11 @@ def test_calls_are_told_from_text(family: str, text: str, said: str, calls: list
         "```python\nprint(total)\nrun(a=1)\n```",
         "```python\nadd(1, 2)\n```",
         "<tool_call> is a tag.",
+        "<function=add> is a tag.",
+        "<function=add>",
+        "<function=add>\n",
+        "<tool_call>\n<function=add>\n",
+        "<tool_call>\n<function=add>\n<parameter=a",
         "```python\nadd = 1\n```",
         "add both: 1 and 2",
         "add(1, 2) is 3.",

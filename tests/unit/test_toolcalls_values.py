@@ -157,6 +157,10 @@ def test_what_other_parameters_and_unknown_tools_take_is_read_without_a_schema()
         # ends that were forgotten
         ("<parameter=value>\nx\n<parameter=other>\ny\n</parameter>\n", {"value": "x", "other": "y"}),
         ("<parameter=value>\nx\n", {"value": "x"}),
+        ("<parameter=value\nx\n</parameter>\n", {"value": "x"}),
+        ("<parameter=value >\nx\n</parameter>\n<parameter=other\ny\n</parameter>\n", {"value": "x", "other": "y"}),
+        ("<parameter=value>IF C<1w=P-SQR(1-C)</parameter>\n", {"value": "IF C<1w=P-SQR(1-C)"}),
+        ("<parameter=value>x</parameter>\n<parameter=other>\ny</parameter>\n", {"value": "x", "other": "y"}),
         ("<parameter=value>\nx\n</parameter>\nOh.\n", {"value": "x\n</parameter>\nOh."}),
     ],
 )
@@ -172,6 +176,16 @@ def test_a_parameter_ends_where_the_next_one_or_the_end_of_the_call_follows(
             arguments(text.removeprefix("<tool_call>\n").removesuffix("\n</tool_call>"), tool_of(TEXT), size)
             == expected
         )
+
+
+def test_an_end_that_was_forgotten_within_a_line_is_where_the_whole_call_ends() -> None:
+    """Before both of its ends and the end of the answer; anywhere else it would be half of a value."""
+    begin = "<tool_call>\n<function=note>\n<parameter=value>\nSee x"
+    assert arguments(f"{begin}</function>\n</tool_call>", tool_of(TEXT)) == {"value": "See x"}
+    assert arguments(f"{begin}</function>\n</tool_call>\n", tool_of(TEXT)) == {"value": "See x"}
+    parser = ToolCallParser([tool_of(TEXT)])
+    pieces = parser.feed(f"{begin}</function>") + parser.finish()
+    assert "".join(piece.arguments for piece in pieces if isinstance(piece, ToolCallDelta)) == '{"value": '
 
 
 def test_a_value_that_breaks_off_is_never_completed() -> None:

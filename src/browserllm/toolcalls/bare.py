@@ -17,6 +17,10 @@ _BLANKS = re.compile(r"[ \t\r\n]+")
 _NO_TAG = re.compile(r"[^<]+")
 _PLAIN = re.compile(r"[^(),\n<`]+")
 _MOST_BLANKS = 1024
+_AGAIN = 4
+"""How far is looked for a better end than the first, for each character before the value,"""
+_AGAIN_AT_FIRST = 4096
+"""and how far beyond that. Together, so that what is read twice grows with the answer."""
 _MOST_NAME = 256
 
 
@@ -26,6 +30,7 @@ class BareReader:
     def __init__(self, reader: Reader) -> None:
         """Read from ``reader``."""
         self._reader = reader
+        self._again = 0  # characters that were read more than once
 
     def keyword(self, *, named: bool) -> Steps[str]:
         """Take a value without quotes, up to the end of the line or the call; parentheses come in pairs.
@@ -37,7 +42,7 @@ class BareReader:
         while (char := (yield from reader.need())) != "\n" and not (yield from reader.stands(reader.closer)):
             if reader.at - begin > MAX_HELD:
                 raise Broken
-            if self._run(_PLAIN, begin):
+            if self._run(_PLAIN, begin + MAX_HELD):
                 continue
             if char == "," and not opened and (not named or (yield from self._keyword_follows())):
                 break
@@ -76,26 +81,30 @@ class BareReader:
         """
         reader = self._reader
         begin, first, fresh = reader.at, -1, True
+        limit = begin + MAX_HELD
         end = after = -1
         reader.marks.append(begin)
         while end < 0:
             char = yield from reader.peek()
-            if not char or reader.at - begin > MAX_HELD:
+            if not char or reader.at > limit:
                 if first < 0:
                     raise Broken
+                self._again += reader.at - first
                 end, after = first, first + len(_PARAMETER_END)
                 break
             if char != "<":
-                fresh = self._run(_NO_TAG, begin).endswith("\n")
+                fresh = self._run(_NO_TAG, limit).endswith("\n")
                 continue
             at = reader.at
             if (yield from reader.one_of((_PARAMETER_END,))):
                 after = reader.at
                 end = at if (yield from self._goes_on_after_a_parameter()) else -1
-                first = at if first < 0 else first
-            elif fresh:
+                if first < 0:
+                    first = at
+                    limit = min(limit, after + max(_AGAIN * begin + _AGAIN_AT_FIRST - self._again, 0))
+            else:
                 after = at
-                end = at if (yield from self._is_end_forgotten(left)) else -1
+                end = at if (yield from self._is_end_forgotten(left, fresh=fresh)) else -1
             reader.at, fresh = at + 1, False
         reader.at = end
         text = reader.since(begin)
@@ -120,23 +129,24 @@ class BareReader:
             yield from self._few_blanks()
         return not (yield from reader.one_of((_PARAMETER_END, FUNCTION_END)))
 
-    def _is_end_forgotten(self, left: Sequence[str]) -> Steps[bool]:
-        """Say whether what begins this line belongs to the call around the value."""
+    def _is_end_forgotten(self, left: Sequence[str], *, fresh: bool) -> Steps[bool]:
+        """Say whether what stands here belongs to the call around the value; ``fresh`` says that it begins a line."""
         reader = self._reader
         if (yield from reader.one_of((PARAMETER,))):
             begin = reader.at
             while (yield from reader.peek()) and reader.at - begin <= _MOST_NAME and reader.run(_PARAMETER_NAME):
                 pass
-            return plain_name(reader.since(begin)) in left
+            return fresh and reader.since(begin).strip().strip("\"'") in left
         end = yield from reader.one_of(self._ends())
         if not end:
             return False
         yield from self._few_blanks()
-        if end == FUNCTION_END and (yield from reader.one_of(self._ends()[1:])):
+        closed = end == FUNCTION_END and (yield from reader.one_of(self._ends()[1:]))
+        if closed:
             yield from self._few_blanks()
         if not (yield from reader.peek()):
-            return True
-        return end == FUNCTION_END and bool((yield from reader.one_of((FUNCTION, "<tool_call>"))))
+            return fresh or bool(closed)
+        return fresh and end == FUNCTION_END and bool((yield from reader.one_of((FUNCTION, "<tool_call>"))))
 
     def _few_blanks(self) -> Steps[None]:
         reader, begin = self._reader, self._reader.at
@@ -144,21 +154,16 @@ class BareReader:
             pass
         reader.at = min(reader.at, begin + _MOST_BLANKS)
 
-    def _run(self, pattern: re.Pattern[str], begin: int) -> str:
-        """Take what of the pattern is here, up to where a value that began at ``begin`` is too long."""
+    def _run(self, pattern: re.Pattern[str], limit: int) -> str:
+        """Take what of the pattern is here, up to one character after ``limit``."""
         found = self._reader.run(pattern)
-        self._reader.at = min(self._reader.at, begin + MAX_HELD + 1)
+        self._reader.at = min(self._reader.at, limit + 1)
         return found
 
     def _ends(self) -> tuple[str, ...]:
         """Return what may end a call, the inner end first."""
         closer = self._reader.closer
         return (FUNCTION_END, closer) if closer and closer != FUNCTION_END else (FUNCTION_END,)
-
-
-def plain_name(text: str) -> str:
-    """Return a name without the blanks and quotes around it."""
-    return text.strip().strip("\"'")
 
 
 def _without_line_ends(text: str) -> str:

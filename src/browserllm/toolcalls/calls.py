@@ -10,7 +10,7 @@ import msgspec
 
 from ..schemas.lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
 from ..types import Tool
-from .bare import FUNCTION, FUNCTION_END, IDENTIFIER, PARAMETER, BareReader, plain_name
+from .bare import FUNCTION, FUNCTION_END, IDENTIFIER, PARAMETER, BareReader
 from .values import ToolValues
 
 _NAME_KEYS = {"name", "function", "tool", "tool_name", "function_name", "tool_call"}
@@ -203,7 +203,7 @@ class CallReader:
     def _xml(self, call: _Call, *, tagged: bool) -> Steps[None]:
         """Read ``name>`` and then JSON, or ``<parameter=key>value</parameter>`` for each argument."""
         reader = self._reader
-        call.name = plain_name((yield from self._until(">")))
+        call.name = yield from self._tag_name()
         self._check_name(call.name, tagged=tagged)
         yield from reader.blanks()
         if (yield from reader.peek()) == "{":
@@ -211,16 +211,20 @@ class CallReader:
         else:
             given: list[str] = []
             while (yield from reader.one_of((PARAMETER,))):
+                given.append((yield from self._tag_name()))
                 self._open(call)
-                given.append(plain_name((yield from self._until(">"))))
                 values = self._tools.get(call.name)
                 left = [name for name in values.properties if name not in given] if values else []
+                # The key goes first: what breaks off is no JSON then, and nobody takes it for no arguments.
+                self._write(call, f"{', ' if len(given) > 1 else '{'}{json.dumps(given[-1], ensure_ascii=False)}: ")
                 value = yield from self._bare.parameter(left)
-                key = json.dumps(given[-1], ensure_ascii=False)
-                comma = ", " if len(given) > 1 else "{"
-                self._write(call, f"{comma}{key}: {self._written(call, given[-1], value)}")
+                self._write(call, self._written(call, given[-1], value))
                 yield from reader.blanks()
             if not given:
+                # Without its end it breaks off here, or is talked about.
+                closed = yield from reader.stands(FUNCTION_END)
+                if not (closed or (yield from reader.stands(reader.closer))):
+                    raise NoCall
                 self._open(call)
                 self._write(call, "{")
             self._write(call, "}")
@@ -269,20 +273,19 @@ class CallReader:
                 raise NoCall
         return "".join(name)
 
-    def _until(self, end: str) -> Steps[str]:
-        """Take a text up to ``end``, and that."""
+    def _tag_name(self) -> Steps[str]:
+        """Take the name in a tag and the tag's end, for which models forget the bracket but not the line's end."""
         reader = self._reader
         begin = reader.at
         reader.marks.append(begin)
-        while not (yield from reader.stands(end)):
-            yield from reader.need()
+        while (yield from reader.need()) not in ">\n":
             reader.at += 1
             if reader.at - begin > MAX_HELD:
                 raise Broken
-        text = reader.since(begin)
+        name = reader.since(begin)
         reader.marks.remove(begin)
-        reader.at += len(end)
-        return text
+        reader.at += (yield from reader.need()) == ">"
+        return name.strip().strip("\"'")
 
     def _check_name(self, name: str, *, tagged: bool) -> None:
         if not name or len(name) > MAX_NAME or not (tagged or name in self._tools):
