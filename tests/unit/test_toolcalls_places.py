@@ -108,6 +108,7 @@ def test_a_form_that_is_talked_about_is_text_to_the_letter(family: str) -> None:
         for form in [*FORMS, own]:
             text = mention.replace("{}", form)
             assert read(text, family) == (text, []), text
+        text = mention.replace("{}", own)
         assert read(text, family, 1) == (text, []), text
 
 

@@ -336,7 +336,7 @@ def test_nothing_is_held_without_bounds() -> None:
     ]
     for start in starts:
         for filling in ("x" * 512, " " * 512, '"\\" ' * 128, '{"type": ' * 50, "</parameter> ", "\n```\n"):
-            for form in FORMATS.values():
+            for form in (FORMATS["other"], FORMATS["qwen3.5"], FORMATS["gemma"]):
                 parser = ToolCallParser(TOOLS, form)
                 fed = out = 0
                 for piece in [start] + [filling] * 200:
