@@ -151,6 +151,7 @@ def test_what_other_parameters_and_unknown_tools_take_is_read_without_a_schema()
         ("<parameter=value>\n<parameter=x>\n</parameter>\n", {"value": "<parameter=x>"}),
         ("<parameter=value>\n\n\nx\n\n</parameter>\n", {"value": "\n\nx\n"}),
         ("<parameter=value>\r\nx\r\n</parameter>\r\n", {"value": "x"}),
+        ("<parameter=value>\nx\r\n</parameter>\n", {"value": "x\r"}),
         ("<parameter=value>x</parameter><parameter=other>y</parameter>", {"value": "x", "other": "y"}),
         ('<parameter="value">\nx\n</parameter>\n', {"value": "x"}),
         ("<parameter=value>\n</parameter>\n", {"value": ""}),

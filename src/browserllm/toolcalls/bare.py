@@ -168,5 +168,5 @@ class BareReader:
 
 def _without_line_ends(text: str) -> str:
     """Return a value without the line ends that stand between it and its tags: one before it, one after it."""
-    text = text[2:] if text.startswith("\r\n") else text.removeprefix("\n")
-    return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+    line_end = "\r\n" if text.startswith("\r\n") else "\n"
+    return text.removeprefix(line_end).removesuffix(line_end)
