@@ -158,16 +158,17 @@ def test_what_a_family_writes_is_read_back(name: str) -> None:
     form = FORMATS[name]  # type: ignore[index]
     tools = [WEATHER, Tool("add")]
     calls = [ToolCallPart("call12345", "weather", '{"city": "Oslo, \\"N\\""}'), ToolCallPart("call12346", "add", "{}")]
-    for text in ("", "Let me look."):
+    # Where the call has no mark, it is the answer: after text it may as well be an example.
+    for text in ("", "\n") if form.is_unmarked else ("", "Let me look.", "Let me\nlook:\n\n"):
         written = form.said(text, calls)
-        parser = ToolCallParser(tools)
+        parser = ToolCallParser(tools, form)
         pieces = [piece for char in written for piece in parser.feed(char)] + parser.finish()
         found = ["", ""]
         for piece in pieces:
             if isinstance(piece, ToolCallDelta):
                 found[piece.index] += (f"{piece.name} " if piece.name else "") + piece.arguments
         assert found == [f"{call.name} {call.arguments}" for call in calls]
-        assert "".join(piece for piece in pieces if isinstance(piece, str)) == text
+        assert "".join(piece for piece in pieces if isinstance(piece, str)) == text.rstrip()
 
 
 def test_every_model_of_the_catalog_has_a_form() -> None:
@@ -175,7 +176,10 @@ def test_every_model_of_the_catalog_has_a_form() -> None:
     forms = {card.family: format_for(card.family).name for card in Catalog() if card.type == "chat"}
     assert forms["Pocket"] == "pocket"
     assert forms["Llama 3.2"] == forms["Llama 3.1"] == "llama"
-    assert (forms["Llama 3"], forms["Llama 2"], forms["Qwen3"], forms["Hermes 3"], forms["SmolLM2"]) == ("hermes",) * 5
+    assert (forms["Qwen3"], forms["Qwen2"], forms["Hermes 3"]) == ("hermes",) * 3
+    assert (forms["Llama 3"], forms["Llama 2"], forms["SmolLM2"]) == ("other",) * 3
+    assert (forms["Qwen2.5"], forms["Qwen3.5"]) == ("qwen2.5", "qwen3.5")
+    assert all(FORMATS[name].describe is FORMATS["hermes"].describe for name in ("other", "qwen3.5"))
     assert (forms["Mistral"], forms["Ministral 3"], forms["Phi 4"], forms["Gemma 3"]) == (
         "mistral",
         "ministral",

@@ -30,6 +30,7 @@ def filled(unit: str, before: str = "", after: str = "") -> Make:
 # JSON, and calls, as models write them
 
 CALLS = counted("toolcalls.parser")
+FORMS = counted("toolcalls.formats")
 PARTIAL = counted("schemas.partial")
 LENIENT = counted("schemas.lenient")
 ANSWER = counted("chat.structured_text")
@@ -37,11 +38,14 @@ OUTPUT = counted("schemas.types")
 TOOL = TYPES.Tool("f", "", {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}})
 
 
-def read_calls(text: Iterator[str]) -> None:
-    parser = CALLS.ToolCallParser([TOOL])
-    for piece in text:
-        parser.feed(piece)
-    parser.finish()
+def read_calls(family: str) -> Callable[[Iterator[str]], None]:
+    def read(text: Iterator[str]) -> None:
+        parser = CALLS.ToolCallParser([TOOL], FORMS.format_for(family))
+        for piece in text:
+            parser.feed(piece)
+        parser.finish()
+
+    return read
 
 
 def read_partial(text: Iterator[str]) -> None:
@@ -66,7 +70,8 @@ UNITS = [
     '<tool_call>{"x":1,', '<tool_call>{"name":"f"} {"x":1 ',
     '<tool_call>{"name":"f","arguments":{"a":"b"}}</tool_call>', '{"name":', '{"type":"a",', '\n{"type":[',
     '\n{"id":{"', "\n{", "\n[{", "[", "{", "<", "<tool_call>", "`", "\n```json\n", "\n```", "[TOOL_CALLS]",
-    "[TOOL_CALLS][", "<function=f>", "<function=f><parameter=a>x", "<parameter=a>", "</tool_call>", "\nf(",
+    "[TOOL_CALLS][", "<function=f>", "<function=f><parameter=a>x", "<parameter=a>", "</tool_call>",
+    "</parameter>", "</parameter>\n</function>\n", "\n</function>", "f(a=b, ", "~~~\n", "`x\n", "{a: b, c, ", "\nf(",
     "\nf(a=", "\nf(a=1,", '\nf("', "\nprint(f(", ' "', '"  ', "\\", '\\"', "\\u12", "'", "\"'", " ", "\n", "\t ",
     ",", ", ", " , ", ":", "a", "a ", "a\n", "1", "-", "1e", "é", "<think>", "</think>", "<think>{", "{}", "{} ",
     '{"a":1}', '"a":1,', '"a":[', "[1,", '{"a":{"', "]", "}", "</", "<|", "<|tool_call|>", "{a", "[a", "[[", '["',
@@ -81,16 +86,22 @@ BEFORE = [
     "[",
     '<tool_call>{"x":',
     "<tool_call>f(",
+    "<tool_call><function=f><parameter=a>",
+    '```json\n{"name":"f","parameters":{"a":"',
 ]
 TEXT_READERS: dict[str, Callable[[Iterator[str]], None]] = {
-    "calls": read_calls,
+    "calls": read_calls(""),
+    "calls in XML": read_calls("Qwen3.5"),
+    "calls in fences": read_calls("Gemma 3"),
     "partial": read_partial,
     "object": read_answer(dict[str, Any]),
     "list": read_answer(list[int]),
 }
 
 
-REPORTED = [("", '<tool_call>{"x":1,'), ("", '{"name":'), ("<tool_call>", '{"name":'), ('{"a":"', '\\"')]
+# One end after another that may not be the last.
+REREAD = ("", "\n<tool_call><function=f><parameter=a>x</parameter>z")
+REPORTED = [REREAD, ("", '<tool_call>{"x":1,'), ("", '{"name":'), ("<tool_call>", '{"name":'), ('{"a":"', '\\"')]
 SEED = 20261129
 
 

@@ -496,6 +496,40 @@ def test_calls_are_held_to_their_schemas_within_text(family: FormatName) -> None
     assert named == [False, True, True] + [False] * len(bad)
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma"])
+def test_where_a_call_has_no_mark_the_answer_is_a_call_or_a_text_that_does_not_begin_like_one(
+    family: FormatName,
+) -> None:
+    """Left the choice, JSON within a text is the model's own, and JSON that begins the answer as a call is one."""
+    form = FORMATS[family]
+    tools = [Tool("now"), Tool("add", "", {"type": "object", "properties": {"a": {"type": "integer"}}})]
+    tag = tool_constraint(form, tools, ToolChoice("auto")).response_format["structural_tag"]
+    call = '{"name": "add", "parameters": {"a": 1}}'
+    good = [
+        *(
+            "",
+            call,
+            f"\n {call}",
+            "Hello.",
+            f"Like {call}",
+            f'Like\n{{"name": "x"}}\né 😀 {call}',
+            "{",
+            '{"na',
+            '{"name": 5}',
+        ),
+        *('{"city": "Oslo"}', "[1]", "\t\n", '{"names": "x"}', "```json\n" + call + "\n```"),
+    ]
+    bad = [
+        '{"name": "add", "parameters": {"a": "1"}}',
+        '{"name": "Otto"}',
+        f"{call}\n{call}",
+        f"{call} x",
+        '\n{"name": "x',
+    ]
+    (answers,) = accepted([{"structural_tag": json.dumps(tag), "texts": good + bad}])
+    assert answers == [True] * len(good) + [False] * len(bad)
+
+
 def alike(number: random.Random) -> list[Any]:
     """Constants that begin alike, end alike, or begin with each other: texts, numbers, lists and objects."""
     texts = ["".join(number.choice('ab"é\\😀\n ') for _ in range(number.randint(0, 6))) for _ in range(12)]

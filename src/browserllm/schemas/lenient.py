@@ -1,8 +1,9 @@
 """JSON as models write it, in any pieces, into JSON.
 
 What is valid comes out as it went in, to the letter. What is not is repaired where its meaning is plain: quotes of the
-wrong kind or none, Python's ``True`` and ``None``, commas too many or too few, line ends inside a text. What breaks off
-is never completed: half a value is not what the model meant.
+wrong kind or none, Python's ``True`` and ``None``, commas too many or too few, line ends inside a text. In an object a
+text without quotes ends where another key follows, so that it may have commas in it. What breaks off is never
+completed: half a value is not what the model meant.
 
 The functions are generators that wait (``yield``) for more text, so that a reader of any grammar can be written from
 top to bottom although its text comes in pieces, and reads the same whatever the pieces are.
@@ -27,9 +28,13 @@ MAX_DEPTH = 64
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _PLAIN = {'"': re.compile(r'[^"\\\x00-\x1f]+'), "'": re.compile(r"[^\"'\\\x00-\x1f]+")}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_KEY = re.compile(r"[\w$.-]+")
 _WORDS = {"": "null", "True": "true", "False": "false", "None": "null", "undefined": "null", "NaN": "null"}
 _LITERALS = {"true", "false", "null"}
+_PAIRS = {"}": "{", "]": "["}
 _MAX_BLANKS = 1024
+_MAX_KEY = 256
+"""How long a key without quotes may be to end the text before it."""
 
 
 class Broken(Exception):  # noqa: N818 (it ends a read, and is no failure of ours)
@@ -41,6 +46,8 @@ class Reader:
 
     The pieces stay as they came: going on, going back and letting go cost what lies between, however the text was cut.
     ``closer``, when set, ends whatever is open: the tag after a call. ``furthest`` is the end of what was looked at.
+    ``guesses`` counts what was repaired although it may have been meant otherwise: words without quotes, commas and
+    ends that are not there.
     """
 
     def __init__(self) -> None:
@@ -49,6 +56,7 @@ class Reader:
         self.furthest = 0
         self.marks: list[int] = []
         self.closer = ""
+        self.guesses = 0
         self._pieces: list[str] = []
         self._starts: list[int] = []  # where each piece begins
         self._piece = ""  # the one that is read
@@ -191,9 +199,17 @@ def read_value(reader: Reader, write: Write, ends: str = ",}]", depth: int = 0) 
     elif char in "\"'":
         yield from _read_string(reader, write)
     else:
-        word = yield from read_word(reader, ends)
-        word = _WORDS.get(word, word)
-        write(word if word in _LITERALS or _NUMBER.fullmatch(word) else json.dumps(word, ensure_ascii=False))
+        write(_literal(reader, (yield from read_word(reader, ends))))
+
+
+def _literal(reader: Reader, word: str) -> str:
+    """Return a word as JSON: of a literal or a number the same, else a text."""
+    meant = _WORDS.get(word, word)
+    reader.guesses += word in {"", "undefined", "NaN"}
+    if meant in _LITERALS or _NUMBER.fullmatch(meant):
+        return meant
+    reader.guesses += 1
+    return json.dumps(meant, ensure_ascii=False)
 
 
 def _read_object(reader: Reader, write: Write, depth: int) -> Steps[None]:
@@ -205,12 +221,69 @@ def _read_object(reader: Reader, write: Write, depth: int) -> Steps[None]:
         if (yield from reader.peek()) in "\"'":
             yield from _read_string(reader, write)
         else:
+            reader.guesses += 1
             write(json.dumps((yield from read_word(reader, ":=,}]")), ensure_ascii=False))
         write((yield from reader.blanks()) + ":")
-        if (yield from reader.need()) in ":=":
-            reader.at += 1
+        char = yield from reader.need()
+        reader.at += char in ":="
+        reader.guesses += char != ":"
         write((yield from reader.blanks()))
-        yield from read_value(reader, write, depth=depth + 1)
+        if (yield from reader.need()) in "{[\"'":
+            yield from read_value(reader, write, depth=depth + 1)
+        else:
+            write(_literal(reader, (yield from _read_member(reader))))
+
+
+def _read_member(reader: Reader) -> Steps[str]:
+    """Take an object's value that has no quotes: a comma, and brackets in pairs, may be part of it."""
+    begin, opened = reader.at, list[str]()
+    reader.marks.append(begin)
+    while True:
+        char = yield from reader.need()
+        if char == "\n" or (yield from reader.stands(reader.closer)):
+            break
+        if char == ",":
+            if (yield from _key_follows(reader)):
+                break
+        elif char in "{[":
+            opened.append(char)
+        elif char in "}]" and (not opened or opened.pop() != _PAIRS[char]):
+            break
+        reader.at += 1
+        if reader.at - begin > MAX_HELD:
+            raise Broken
+    word = reader.since(begin).rstrip(" \t\r\n")
+    reader.marks.remove(begin)
+    reader.at = begin + len(word)
+    return word.strip()
+
+
+def _key_follows(reader: Reader) -> Steps[bool]:
+    """Say whether the comma that stands here ends a value: another key, a line or an end comes after it."""
+    begin = reader.at
+    reader.marks.append(begin)
+    reader.at += 1
+    gap = yield from reader.blanks()
+    char = yield from reader.peek()
+    found = "\n" in gap or char in ",\"'}]" or (yield from reader.stands(reader.closer))
+    if not found and (yield from _key_stands(reader)):
+        yield from reader.blanks()
+        found = (yield from reader.peek()) in (":", "=")
+    reader.marks.remove(begin)
+    reader.at = begin
+    return found
+
+
+def _key_stands(reader: Reader) -> Steps[bool]:
+    """Take a key without quotes; say whether there is one."""
+    begin = reader.at
+    char = yield from reader.peek()
+    if not (char.isalpha() or char in ("_", "$")):
+        return False
+    reader.at += 1
+    while (yield from reader.peek()) and reader.at - begin <= _MAX_KEY and reader.run(_KEY):
+        pass
+    return reader.at - begin <= _MAX_KEY
 
 
 def _read_array(reader: Reader, write: Write, depth: int) -> Steps[None]:
@@ -235,6 +308,8 @@ def _items(reader: Reader, write: Write, end: str, *, first: bool = True) -> Ste
             if not comma and not first:
                 comma = True
                 parts.append(",")
+            else:
+                reader.guesses += 1
             continue
         gap = "".join(parts)
         closed = yield from reader.stands(reader.closer)
@@ -242,7 +317,9 @@ def _items(reader: Reader, write: Write, end: str, *, first: bool = True) -> Ste
             write(gap.replace(",", "") + end)
             # Another end than ours belongs to what is around us: ours was forgotten.
             reader.at += char == end
+            reader.guesses += char != end
             return False
+        reader.guesses += not (first or comma)
         write(gap if first or comma else "," + gap)
         return True
 
@@ -261,6 +338,7 @@ def _read_string(reader: Reader, write: Write) -> Steps[None]:
             if (yield from _closes(reader)):
                 write('"')
                 return
+            reader.guesses += 1
             write('\\"' if char == '"' else char)
         elif char == "\\":
             yield from _read_escape(reader, write)
@@ -313,9 +391,21 @@ def read_word(reader: Reader, ends: str) -> Steps[str]:
 
 
 def repair(text: str) -> str | None:
-    """Return a text that is one value as JSON; ``None`` when it breaks off."""
+    """Return a text that begins with a value as JSON; ``None`` when that breaks off."""
+    found = _read(text)
+    return None if found is None else found[0]
+
+
+def whole(text: str) -> tuple[str, int] | None:
+    """Return a text that is one value, and nothing else, as JSON, and how often that had to be guessed."""
+    found = _read(text)
+    return None if found is None or found[2] else found[:2]
+
+
+def _read(text: str) -> tuple[str, int, str] | None:
     reader = Reader()
-    reader.add(text.strip() + "\n")
+    text = text.strip()
+    reader.add(text + "\n")
     reader.end()
     written: list[str] = []
     steps = read_value(reader, written.append)
@@ -324,4 +414,4 @@ def repair(text: str) -> str | None:
             pass
     except Broken:
         return None
-    return "".join(written)
+    return "".join(written), reader.guesses, text[reader.at :].strip()

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, cast
 
 import msgspec
 
 from ..schemas.lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
 from ..types import Tool
+from .bare import FUNCTION, FUNCTION_END, IDENTIFIER, PARAMETER, BareReader
+from .values import ToolValues
 
 _NAME_KEYS = {"name", "function", "tool", "tool_name", "function_name", "tool_call"}
 _ARGUMENT_KEYS = {"arguments", "parameters", "args", "input"}
 _BESIDE = {"type", "id"}
 _KNOWN_KEYS = _NAME_KEYS | _ARGUMENT_KEYS | _BESIDE
 _NAME = re.compile(r"[\w.:/-]+")
-_IDENTIFIER = re.compile(r"\w+")
-_PARAMETER = "<parameter="
 MAX_NAME = 256
 _MAX_WRAPPED = 8
 """How many objects a name may be wrapped in: OpenAI's has one, ``{"function": {"name": ...}}``."""
@@ -41,7 +40,8 @@ class _Call:
 class CallReader:
     """Reads calls of some tools. ``begin`` is told a call's name, then ``write`` pieces of its arguments.
 
-    Once a call has begun, whatever follows, it is one; before that `NoCall` says that it is none.
+    Once a call has begun, whatever follows, it is one; before that `NoCall` says that it is none. While ``kept`` is a
+    position, what was read since then is kept, for it may turn out to be none after all.
     """
 
     def __init__(
@@ -49,19 +49,25 @@ class CallReader:
     ) -> None:
         """Read from ``reader``."""
         self.calls = 0
+        self.kept: int | None = None
         self._reader = reader
-        self._properties = {tool.name: _properties(tool) for tool in tools}
+        self._bare = BareReader(reader)
+        self._tools = {tool.name: ToolValues(tool) for tool in tools}
         self._tell = begin
         self._pass = write
 
     def read(self, char: str, *, tagged: bool) -> Steps[None]:
-        """Read the call that begins with ``char``; without a tag around it, its tool must be known."""
+        """Read the call that begins with ``char``.
+
+        Without a tag around it, its tool must be known, and JSON must say its arguments: an answer in JSON may well
+        have a name in it.
+        """
         call = _Call()
         try:
             if char == "{":
                 yield from self._members(call, tagged=tagged)
-            elif char == "<" and (yield from self._reader.one_of(("<function=",))):
-                yield from self._xml(call)
+            elif char == "<" and (yield from self._reader.one_of((FUNCTION,))):
+                yield from self._xml(call, tagged=tagged)
             elif char.isalpha() or char == "_":
                 yield from self._named(call, tagged=tagged)
             else:
@@ -91,11 +97,12 @@ class CallReader:
             if closed or char == "}":
                 reader.at += not closed
                 # Whole is a call with its arguments; an end that was forgotten, or did not come, adds nothing to it.
-                if not depth and not (call.name and (call.has_arguments or not (others or closed))):
+                alone = tagged and not (others or closed)
+                if not depth and not (call.name and (call.has_arguments or alone)):
                     raise NoCall
                 return
             key = yield from self._key()
-            if not (tagged or call.begun or key in _KNOWN_KEYS or key in self._properties):
+            if not (tagged or call.begun or key in _KNOWN_KEYS):
                 raise NoCall
             yield from reader.blanks()
             if key in _NAME_KEYS and not call.name:
@@ -108,7 +115,7 @@ class CallReader:
                     self._begin(call)
             elif key in _ARGUMENT_KEYS and not call.has_arguments:
                 yield from self._arguments(call)
-            elif key in self._properties and not call.name:
+            elif key in self._tools and not call.name:
                 call.name = key  # {"tool": {its arguments}}
                 yield from self._arguments(call)
             else:
@@ -152,7 +159,8 @@ class CallReader:
         """Read Python's arguments as an object; those without a name have the tool's own names, in its order."""
         reader = self._reader
         reader.at += 1
-        unnamed = iter(self._properties.get(call.name, {}))
+        values = self._tools.get(call.name)
+        unnamed = iter(values.properties if values else ())
         comma = "{"
         while True:
             yield from reader.blanks()
@@ -168,10 +176,12 @@ class CallReader:
                 return
             begin = reader.at
             reader.marks.append(begin)  # it may turn out to be a value
-            name = yield from self.name(_IDENTIFIER)
+            name = yield from self.name(IDENTIFIER)
+            yield from reader.blanks()
             equals = yield from reader.one_of(("=", "=="))
             reader.marks.remove(begin)
-            if equals != "=":
+            named = equals == "="
+            if not named:
                 if comma == "{" and char == "{":
                     yield from self._arguments(call)  # one object is all of them
                     yield from reader.blanks()
@@ -185,32 +195,41 @@ class CallReader:
             self._write(call, f"{comma}{json.dumps(name, ensure_ascii=False)}: ")
             comma = ", "
             yield from reader.blanks()
-            yield from read_value(reader, lambda text: self._write(call, text), ends=",)")
+            if (yield from reader.need()) in "{[\"'":
+                yield from read_value(reader, lambda text: self._write(call, text), ends=",)")
+            else:
+                self._write(call, self._written(call, name, (yield from self._bare.keyword(named=named))))
 
-    def _xml(self, call: _Call) -> Steps[None]:
+    def _xml(self, call: _Call, *, tagged: bool) -> Steps[None]:
         """Read ``name>`` and then JSON, or ``<parameter=key>value</parameter>`` for each argument."""
         reader = self._reader
-        call.name = yield from self._until(">")
-        self._check_name(call.name, tagged=True)
+        call.name = yield from self._tag_name()
+        self._check_name(call.name, tagged=tagged)
         yield from reader.blanks()
         if (yield from reader.peek()) == "{":
             yield from self._arguments(call)
         else:
-            types = self._properties.get(call.name, {})
-            comma = "{"
-            while (yield from reader.one_of((_PARAMETER,))):
+            given: list[str] = []
+            while (yield from reader.one_of((PARAMETER,))):
+                given.append((yield from self._tag_name()))
                 self._open(call)
-                key = yield from self._until(">")
-                value = yield from self._until("</parameter>")
-                self._write(call, f"{comma}{json.dumps(key, ensure_ascii=False)}: {_typed(value, types.get(key))}")
-                comma = ", "
+                values = self._tools.get(call.name)
+                left = [name for name in values.properties if name not in given] if values else []
+                # The key goes first: what breaks off is no JSON then, and nobody takes it for no arguments.
+                self._write(call, f"{', ' if len(given) > 1 else '{'}{json.dumps(given[-1], ensure_ascii=False)}: ")
+                value = yield from self._bare.parameter(left)
+                self._write(call, self._written(call, given[-1], value))
                 yield from reader.blanks()
-            if comma == "{":
+            if not given:
+                # Without its end it breaks off here, or is talked about.
+                closed = yield from reader.stands(FUNCTION_END)
+                if not (closed or (yield from reader.stands(reader.closer))):
+                    raise NoCall
                 self._open(call)
-                self._write(call, comma)
+                self._write(call, "{")
             self._write(call, "}")
         yield from reader.blanks()
-        yield from reader.one_of(("</function>",))
+        yield from reader.one_of((FUNCTION_END,))
 
     # The parts of a call
 
@@ -254,27 +273,27 @@ class CallReader:
                 raise NoCall
         return "".join(name)
 
-    def _until(self, end: str) -> Steps[str]:
-        """Take a text up to ``end``, and that."""
+    def _tag_name(self) -> Steps[str]:
+        """Take the name in a tag and the tag's end, for which models forget the bracket but not the line's end."""
         reader = self._reader
         begin = reader.at
         reader.marks.append(begin)
-        while not (yield from reader.stands(end)):
-            yield from reader.need()
+        while (yield from reader.need()) not in ">\n":
             reader.at += 1
             if reader.at - begin > MAX_HELD:
                 raise Broken
-        text = reader.since(begin)
+        name = reader.since(begin)
         reader.marks.remove(begin)
-        reader.at += len(end)
-        return text
+        reader.at += (yield from reader.need()) == ">"
+        return name.strip().strip("\"'")
 
     def _check_name(self, name: str, *, tagged: bool) -> None:
-        if not name or len(name) > MAX_NAME or not (tagged or name in self._properties):
+        if not name or len(name) > MAX_NAME or not (tagged or name in self._tools):
             raise NoCall
 
     def _check_held(self, call: _Call) -> None:
-        if not call.begun and self._reader.at - self._reader.marks[0] > MAX_HELD:
+        held = not call.begun or self.kept is not None
+        if held and self._reader.at - self._reader.marks[0] > MAX_HELD:
             raise Broken
 
     def _open(self, call: _Call) -> None:
@@ -286,7 +305,8 @@ class CallReader:
         if not call.begun:
             call.begun = True
             self.calls += 1
-            self._reader.marks.clear()  # nothing of it will be read again
+            # Without `kept` nothing of it will be read again.
+            self._reader.marks[:] = [] if self.kept is None else [self.kept]
             self._tell(call.name)
             self._pass("".join(call.held))
 
@@ -295,12 +315,15 @@ class CallReader:
             self._pass(text)
         else:
             call.held.append(text)
-            self._check_held(call)
+        self._check_held(call)
+
+    def _written(self, call: _Call, name: str, text: str) -> str:
+        """Return an argument that was written without quotes as JSON."""
+        values = self._tools.get(call.name)
+        return (values or _ANY).written(name, text)
 
 
-def _properties(tool: Tool) -> dict[str, Any]:
-    found = tool.parameters.get("properties")
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+_ANY = ToolValues(Tool(""))
 
 
 def _decoded(written: str) -> str:
@@ -310,14 +333,3 @@ def _decoded(written: str) -> str:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return written
     return value if isinstance(value, str) else written
-
-
-def _typed(value: str, schema: Any) -> str:
-    """Return a value that was written without quotes as JSON of the type that its schema says."""
-    value = value.removeprefix("\n").removesuffix("\n")
-    kind = cast("dict[str, Any]", schema).get("type") if isinstance(schema, dict) else None
-    if kind != "string":
-        written = repair(value)
-        if written is not None and (kind is not None or not written.startswith('"')):
-            return written
-    return json.dumps(value, ensure_ascii=False)

@@ -1,12 +1,14 @@
 """What makes a call well-formed, for an engine that constrains what a model writes: XGrammar's structural tags.
 
 Both engines take them as a ``response_format`` for every model (https://xgrammar.mlc.ai/docs/, as of 0.1.27):
-``triggered_tags`` lets text be until a trigger is written, ``tags_with_separator`` is tags and nothing else.
+``triggered_tags`` lets text be until a trigger is written, ``tags_with_separator`` is tags and nothing else. Where a
+call has no mark, it is the answer or is none: the answer is a call, or a text that does not begin like one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from json import dumps
 from typing import Any, NamedTuple
 
 from ..errors import InvalidRequest
@@ -51,7 +53,9 @@ def _whole(form: ToolFormat, tags: list[Format], choice: ToolChoice) -> Format:
         # The calls of a turn are one list, which is one tag.
         listed = {"type": "tag", "begin": form.begin, "content": _in_a_row(form, tags), "end": form.end}
         return _among_text(form, [listed]) if choice.mode == "auto" else listed
-    return _among_text(form, tags) if choice.mode == "auto" else _in_a_row(form, tags)
+    if choice.mode != "auto":
+        return _in_a_row(form, tags)
+    return _instead_of_text(form, tags) if form.is_unmarked else _among_text(form, tags)
 
 
 def _tag(form: ToolFormat, tool: Tool, loose: list[str]) -> Format:
@@ -93,6 +97,22 @@ def _among_text(form: ToolFormat, tags: list[Format]) -> Format:
         "tags": tags,
         "stop_after_first": not form.several,
     }
+
+
+def _instead_of_text(form: ToolFormat, tags: list[Format]) -> Format:
+    blanks: Format = {"type": "grammar", "grammar": r"root ::= [ \t\r\n]*"}
+    text: Format = {"type": "grammar", "grammar": _text_that_is_no(form.trigger)}
+    return {"type": "sequence", "elements": [blanks, {"type": "or", "elements": [*tags, text]}]}
+
+
+def _text_that_is_no(trigger: str) -> str:
+    """Return the grammar of texts that begin with neither a blank nor a trigger, of plain characters, of a call."""
+    rules = ["root ::= step0", r'any ::= "" | [^\u0000] any']
+    for index, char in enumerate(trigger):
+        others = rf"[^{char} \t\r\n]" if index == 0 else f"[^{char}]"
+        more = f" | {dumps(char)} step{index + 1}" if index + 1 < len(trigger) else ""
+        rules.append(f'step{index} ::= "" | {others} any{more}')
+    return "\n".join(rules)
 
 
 def _response_format(form: Format) -> dict[str, Any]:

@@ -16,7 +16,23 @@ from typing import Any, Literal, NamedTuple
 
 from ..types import Tool, ToolCallPart, ToolResultPart
 
-FormatName = Literal["pocket", "hermes", "qwen2.5", "llama", "mistral", "ministral", "phi", "gemma"]
+FormatName = Literal["pocket", "hermes", "qwen2.5", "qwen3.5", "llama", "mistral", "ministral", "phi", "gemma", "other"]
+
+
+class Opening(NamedTuple):
+    """What begins calls, and where: ``text``, after which they stand, and ``end``, which closes them.
+
+    ``place`` is the beginning of the ``answer``, of any ``line``, or, as for marks that templates write straight after
+    what was said, of a line and after a ``sentence``. Calls are of tools on offer if ``known``; otherwise one of an
+    unknown tool is a call as well, which the model is told. A ``whole`` opening is a code fence: what is in it are
+    calls only if it is all of the rest of the answer.
+    """
+
+    text: str
+    end: str = ""
+    place: Literal["answer", "line", "sentence"] = "line"
+    known: bool = False
+    whole: bool = False
 
 
 class ToolFormat(NamedTuple):
@@ -28,6 +44,9 @@ class ToolFormat(NamedTuple):
     begins. ``result_role`` is the role of results, and ``result`` what stands around one; neighbours become one message
     when the role is ``user``. ``default_system`` is what the template says for itself where there is no system message.
     ``several`` says that a turn may hold several calls.
+
+    ``openings`` is what begins calls in an answer. ``bare`` are the characters with which an answer may begin that is
+    calls and nothing before them: ``{`` for an object, ``[`` for a list.
     """
 
     name: FormatName
@@ -36,6 +55,8 @@ class ToolFormat(NamedTuple):
     between: str
     after_call: str
     trigger: str
+    openings: tuple[Opening, ...]
+    bare: str = ""
     begin: str = ""
     separator: str = "\n"
     end: str = ""
@@ -45,6 +66,11 @@ class ToolFormat(NamedTuple):
     default_system: str = ""
     several: bool = True
     has_ids: bool = False
+
+    @property
+    def is_unmarked(self) -> bool:
+        """Whether a call begins with nothing but itself, so that only the whole answer can be one."""
+        return self.trigger == self.before_call and self.trigger.startswith("{")
 
     def call(self, call: ToolCallPart) -> str:
         """Return one call as the model writes it."""
@@ -130,16 +156,54 @@ _BARE = ('{"name": "', '", "parameters": ', "}", '{"name": "')
 _POCKET = "You are Pocket, a small and friendly language model that runs in the browser."
 _QWEN = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 
+_TOOL_CALL = (Opening("<tool_call>", "</tool_call>"),)
+# Qwen3.5 and Qwen3-Coder were taught XML within the tags, and leave the outer ones out now and then.
+_FUNCTION = Opening("<function=", "</function>", known=True)
+_LLAMA = (Opening("<|python_tag|>", known=True), _FUNCTION._replace(place="answer"))
+# Asked for JSON, Gemma puts it into a fence all the same; the other fence is what its makers showed it.
+_GEMMA = (
+    Opening("```json", "```", place="answer", known=True, whole=True),
+    Opening("```tool_code", "```", known=True, whole=True),
+)
+# Its template has nothing between what was said and the mark. Transformers.js leaves marks out of the text.
+_MISTRAL = (Opening("[TOOL_CALLS]", place="sentence"),)
+_PHI = (Opening("<|tool_call|>", "<|/tool_call|>"),)
+# Models that nobody knows are asked as Hermes is, and may know another family's marks; never JSON alone, which may as
+# well be an answer.
+_OTHER = (
+    *_TOOL_CALL,
+    Opening("<function_call>", "</function_call>", known=True),
+    Opening("<|tool_call|>", "<|/tool_call|>", known=True),
+    Opening("<|tool_call_start|>", "<|tool_call_end|>", known=True),
+    Opening("<|python_tag|>", known=True),
+    Opening("[TOOL_CALLS]", known=True),
+)
+
 FORMATS: dict[FormatName, ToolFormat] = {
     # Its template writes the tags around results itself.
-    "pocket": ToolFormat("pocket", _hermes, *_TAG, result_role="tool", result=("", ""), default_system=_POCKET),
-    "hermes": ToolFormat("hermes", _hermes, *_TAG),
-    "qwen2.5": ToolFormat("qwen2.5", _hermes, *_TAG, default_system=_QWEN),
-    "llama": ToolFormat("llama", _llama, *_BARE, place="user", result_role="tool", result=("", ""), several=False),
+    "pocket": ToolFormat(
+        "pocket", _hermes, *_TAG, _TOOL_CALL, result_role="tool", result=("", ""), default_system=_POCKET
+    ),
+    "hermes": ToolFormat("hermes", _hermes, *_TAG, _TOOL_CALL),
+    "qwen2.5": ToolFormat("qwen2.5", _hermes, *_TAG, _TOOL_CALL, default_system=_QWEN),
+    "qwen3.5": ToolFormat("qwen3.5", _hermes, *_TAG, (*_TOOL_CALL, _FUNCTION)),
+    "llama": ToolFormat(
+        "llama",
+        _llama,
+        *_BARE,
+        _LLAMA,
+        bare="{[",
+        place="user",
+        result_role="tool",
+        result=("", ""),
+        several=False,
+    ),
     "mistral": ToolFormat(
         "mistral",
         _mistral,
         *('{"name": "', '", "arguments": ', "}", "[TOOL_CALLS]"),
+        _MISTRAL,
+        bare="[",
         begin="[TOOL_CALLS] [",
         separator=", ",
         end="]",
@@ -150,6 +214,7 @@ FORMATS: dict[FormatName, ToolFormat] = {
         "ministral",
         _ministral,
         *("[TOOL_CALLS]", "[ARGS]", "", "[TOOL_CALLS]"),
+        _MISTRAL,
         separator="",
         result_role="tool",
         result=("", ""),
@@ -158,17 +223,24 @@ FORMATS: dict[FormatName, ToolFormat] = {
         "phi",
         _phi,
         *('{"name": "', '", "arguments": ', "}", "<|tool_call|>"),
+        _PHI,
         begin="<|tool_call|>[",
         separator=", ",
         end="]<|/tool_call|>",
     ),
-    "gemma": ToolFormat("gemma", _gemma, *_BARE, place="user", several=False),
+    "gemma": ToolFormat("gemma", _gemma, *_BARE, _GEMMA, bare="{[", place="user", several=False),
+    "other": ToolFormat("other", _hermes, *_TAG, _OTHER),
 }
 
 # By how a family's name begins, the longer ones first; every other model is asked in the way of Hermes.
 _FAMILIES: tuple[tuple[str, FormatName], ...] = (
     ("Pocket", "pocket"),
     ("Qwen2.5", "qwen2.5"),
+    ("Qwen3.5", "qwen3.5"),
+    ("Qwen3 Coder", "qwen3.5"),
+    ("Qwen3-Coder", "qwen3.5"),
+    ("Qwen", "hermes"),
+    ("Hermes", "hermes"),
     ("Llama 3.", "llama"),
     ("Ministral", "ministral"),
     ("Mistral", "mistral"),
@@ -182,4 +254,4 @@ def format_for(family: str) -> ToolFormat:
     for start, name in _FAMILIES:
         if family.startswith(start):
             return FORMATS[name]
-    return FORMATS["hermes"]
+    return FORMATS["other"]

@@ -1,9 +1,9 @@
 """What a model writes, in any pieces, into text and tool calls.
 
-Every family has its own way to write a call, and small models mix them up. So the parser knows the ways rather than
-the family: tags around JSON (Hermes, Qwen, Phi), a marker before it (Mistral), JSON alone (Llama, Gemma), lists of
-calls, OpenAI's nested objects, Python's ``name(key=value)``, XML's ``<function=name>``; each alone, after text, in a
-code fence, several in a row. Without a tag around it, only what names a tool that was offered is a call.
+Every family has its own way to begin a call, which its `ToolFormat` says: a tag, a mark, an object that is the whole
+answer. Only where that stands, at the beginning of the answer or of a line, a call begins; in a sentence, a list or
+code it is text (`places`). Within it the parser knows many ways to write a call, for small models mix them up: JSON,
+lists of calls, OpenAI's nested objects, Python's ``name(key=value)``, XML's ``<function=name>``, several in a row.
 
 Arguments come out as the model writes them, as soon as the tool's name is known, with `lenient`'s repairs. What turns
 out to be no call comes out as text, to the letter. No text makes the parser fail, and it never holds back more than
@@ -27,22 +27,19 @@ from msgspec.structs import replace
 
 from ..schemas.lenient import Broken, Reader, Steps
 from ..types import Tool, ToolCallDelta
-from .calls import MAX_NAME, CallReader, NoCall
+from .bare import FUNCTION
+from .calls import CallReader, NoCall
+from .formats import ToolFormat, format_for
+from .places import Place, Places
 
 Piece = str | ToolCallDelta
 
-# What begins calls, and what ends them.
-_TAGS = {
-    "<tool_call>": "</tool_call>",
-    "<function_call>": "</function_call>",
-    "<|tool_call|>": "<|/tool_call|>",
-    "<|tool_call_start|>": "<|tool_call_end|>",
-    "<|python_tag|>": "",
-    "[TOOL_CALLS]": "",
-    "<function=": "</function>",
+_WITHIN: dict[str, tuple[Place, ...]] = {
+    "answer": ("answer",),
+    "line": ("answer", "line"),
+    "sentence": ("answer", "line", "sentence"),
 }
-_OPENINGS = tuple(_TAGS)
-_PLAIN = re.compile(r"[^\s<\[{`]+")
+
 _AGAIN = 4
 """How many characters may be read again for each character of the answer,"""
 _AGAIN_AT_FIRST = 4096
@@ -56,14 +53,26 @@ class ToolCallParser:
     arguments that are no whole JSON, so that nobody runs half of it.
     """
 
-    def __init__(self, tools: Sequence[Tool], new_id: Callable[[], str] | None = None) -> None:
-        """Read calls of ``tools``; ``new_id`` makes the calls' ids."""
+    def __init__(
+        self, tools: Sequence[Tool], form: ToolFormat | None = None, new_id: Callable[[], str] | None = None
+    ) -> None:
+        """Read calls of ``tools`` as a family writes them; without ``form`` of a model that nobody knows.
+
+        ``new_id`` makes the calls' ids.
+        """
+        self._form = form or format_for("")
+        self._openings = {opening.text: opening for opening in self._form.openings}
+        self._marks = tuple(mark for opening in self._form.openings for mark in (opening.text, opening.end) if mark)
+        self._first = "".join({text[0] for text in self._openings}) + self._form.bare
+        self._plain = re.compile(rf"[^\s{re.escape(self._first)}]+")
         self._new_id = new_id or (lambda: f"call_{os.urandom(9).hex()}")
         self._reader = Reader()
         self._call = CallReader(self._reader, tools, self._begin, self._write)
         self._pieces: list[Piece] = []
-        self._fresh = True  # nothing but blanks since the line began
+        self._kept: list[Piece] = []  # calls in a fence, until it is clear that they are calls
+        self._places = Places()
         self._after_call = False
+        self._is_mention = False  # the opening before is one that is talked about
         self._unread: tuple[int, int] | None = None  # what followed a call, and is none
         self._again = 0  # characters that were read more than once
         self._steps = self._run()
@@ -93,8 +102,8 @@ class ToolCallParser:
     def _run(self) -> Steps[None]:
         reader = self._reader
         while char := (yield from reader.peek()):
-            if not (self._fresh or char.isspace() or char in "<[{`"):
-                self._say(reader.run(_PLAIN))
+            if not (char.isspace() or char in self._first):
+                self._say(reader.run(self._plain))
                 continue
             mark, calls = reader.at, self.calls
             reader.marks.append(mark)
@@ -102,7 +111,8 @@ class ToolCallParser:
                 yield from self._candidate()
             called, reader.closer = self.calls > calls, ""
             if called:
-                self._fresh = self._after_call = True
+                self._places.call()
+                self._after_call = True
                 begin, end = self._unread or (reader.at, reader.at)
             else:
                 begin, end = mark, max(reader.at, mark + 1)
@@ -131,55 +141,83 @@ class ToolCallParser:
         return True
 
     def _begin(self, name: str) -> None:
-        self._pieces.append(ToolCallDelta(sequence=0, index=self.calls - 1, id=self._new_id(), name=name))
+        self._put(ToolCallDelta(sequence=0, index=self.calls - 1, id=self._new_id(), name=name))
 
     def _write(self, text: str) -> None:
-        self._pieces.append(ToolCallDelta(sequence=0, index=self.calls - 1, arguments=text))
+        self._put(ToolCallDelta(sequence=0, index=self.calls - 1, arguments=text))
+
+    def _put(self, piece: Piece) -> None:
+        (self._pieces if self._call.kept is None else self._kept).append(piece)
 
     def _say(self, text: str) -> None:
-        line = text.rpartition("\n")
-        self._fresh = not line[2].strip() and (self._fresh or bool(line[1]))
+        self._places.say(text)
         self._after_call = self._after_call and not text.strip()
         self._pieces.append(text)
 
     def _candidate(self) -> Steps[None]:
         reader = self._reader
-        fresh = "\n" in (yield from reader.blanks()) or self._fresh
+        begin = reader.at
+        yield from reader.blanks()
         char = yield from reader.need()
-        opening = (yield from reader.one_of(_OPENINGS)) if char in "<[" else ""
-        if opening:
-            reader.closer = _TAGS[opening]
-            if opening == "<function=":
-                reader.at -= len(opening)  # it is a call of its own
-            yield from self._calls(tagged=True)
-        elif not fresh:
+        if char not in self._first:
             raise NoCall
-        elif char == "`":
-            yield from self._fence()
-            reader.closer = "```"
+        place = self._places.after(reader.since(begin))
+        found = yield from reader.one_of(tuple(self._openings))
+        if not found:
+            if place != "answer" or char not in self._form.bare:
+                raise NoCall
             yield from self._calls(tagged=False)
+            return
+        opening = self._openings[found]
+        # What follows a form that is talked about, and nothing else between them, is talked about as well.
+        self._is_mention = place not in _WITHIN[opening.place] or (
+            self._is_mention and self._places.ends_with(self._marks)
+        )
+        if self._is_mention:
+            raise NoCall
+        if found == FUNCTION:
+            reader.at -= len(found)  # it is a call of its own
+        reader.closer = opening.end
+        if opening.whole:
+            yield from self._whole(begin)
         else:
-            yield from self._calls(tagged=False)
+            yield from self._calls(tagged=True, known=opening.known)
 
-    def _fence(self) -> Steps[None]:
-        """Take a fence with its language, and the end of the line."""
-        reader = self._reader
-        if not (yield from reader.one_of(("```",))):
+    def _whole(self, begin: int) -> Steps[None]:
+        """Read the calls in a fence, which are calls if nothing else is in it and nothing follows it."""
+        reader, before = self._reader, self.calls
+        if "\n" not in (yield from reader.blanks()):
             raise NoCall
-        language = yield from self._call.name()
-        if len(language) > MAX_NAME or "\n" not in (yield from reader.blanks()):
-            raise NoCall
+        self._call.kept = begin
+        try:
+            yield from self._calls(tagged=True, known=True)
+            reader.at = self._unread[0] if self._unread else reader.at
+            yield from reader.blanks()
+            if self.calls == before or (yield from reader.peek()):
+                raise NoCall
+        except (NoCall, Broken):
+            self._call.calls = before
+            raise
+        else:
+            self._pieces.extend(self._kept)
+        finally:
+            self._call.kept = None
+            self._kept.clear()
 
     # Calls, one after the other
 
-    def _calls(self, *, tagged: bool) -> Steps[None]:
-        """Read one call or several, or lists of them; what follows them and is none is left alone."""
+    def _calls(self, *, tagged: bool, known: bool = False) -> Steps[None]:
+        """Read one call or several, or lists of them; what follows them and is none is left alone.
+
+        Only within tags Python's form and unknown tools' calls are calls, and only there more than the first.
+        """
         reader = self._reader
         before, lists, mark = self.calls, 0, reader.at
         self._unread = None
         while True:
-            if self.calls > before:
-                reader.marks[:] = [mark]
+            again = self.calls > before
+            if again:
+                self._hold(mark)
             yield from reader.blanks()
             char = yield from reader.peek()
             if reader.closer and (yield from reader.stands(reader.closer)):
@@ -189,10 +227,13 @@ class ToolCallParser:
                 lists += 1
             elif char == "]" and lists:
                 lists -= 1
-            elif not (char and char in ",;" and (lists or self.calls > before)):
+            elif not (char and char in ",;" and (lists or again)):
                 begun = self.calls
                 try:
-                    yield from self._call.read(char, tagged=tagged)
+                    if not (tagged or lists or char == "{"):
+                        raise NoCall
+                    sure = tagged and not known and (lists > 0 or not again or (reader.closer and char in "{<"))
+                    yield from self._call.read(char, tagged=bool(sure))
                 except (NoCall, Broken):
                     if begun == before or self.calls > begun:
                         raise
@@ -201,13 +242,18 @@ class ToolCallParser:
                 mark = reader.at
                 continue
             reader.at += 1
-            if self.calls > before:
+            if again:
                 mark = reader.at
+
+    def _hold(self, mark: int) -> None:
+        """Keep what was read since ``mark``, and nothing before it that no longer matters."""
+        kept = self._call.kept
+        self._reader.marks[:] = [mark] if kept is None else [kept, mark]
 
     def _opens(self) -> Steps[bool]:
         begin = self._reader.at
         self._reader.marks.append(begin)
-        found = yield from self._reader.one_of(_OPENINGS)
+        found = yield from self._reader.one_of(tuple(self._openings))
         self._reader.marks.remove(begin)
         self._reader.at = begin
         return bool(found)

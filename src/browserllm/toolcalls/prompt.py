@@ -72,8 +72,8 @@ class ToolUse:
         return tool_constraint(self._form, self.tools, self.choice) if self.tools else None
 
     def parser(self) -> ToolCallParser | None:
-        """Return what reads the answer; ``None`` without tools."""
-        return ToolCallParser(self.tools) if self.tools else None
+        """Return what reads the answer of the family that `messages` was told of; ``None`` without tools."""
+        return ToolCallParser(self.tools, self._form) if self.tools else None
 
     def _told(self, messages: list[Message], form: ToolFormat) -> list[Message]:
         text = form.describe(self.tools)
