@@ -6,7 +6,6 @@ to them: thinking (`reasoning_content`, `reasoning`), errors in the middle of a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from ..errors import BrowserLLMError
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 from .events import Event
-from .failures import Meaning, Place, VendorError, failure
+from .failures import Place, failure, read_error
 from .reader import Reader, broke_off
 
 _FINISH: dict[str, FinishReason] = {
@@ -30,43 +29,6 @@ _FINISH: dict[str, FinishReason] = {
 }
 # What servers say instead of an answer's end when they could not go on.
 _BROKEN = frozenset({"error", "insufficient_system_resource"})
-
-_MEANINGS: dict[str, Meaning] = {
-    "context_length_exceeded": "context",
-    "exceed_context_size_error": "context",
-    "content_filter": "filtered",
-    "content_policy_violation": "filtered",
-    "insufficient_quota": "quota",
-    "billing_hard_limit_reached": "quota",
-    "rate_limit_exceeded": "rate",
-    "invalid_api_key": "authentication",
-    "model_not_found": "model",
-    "tool_use_failed": "broken",
-    "json_validate_failed": "broken",
-}
-_CONTEXT = re.compile(r"context (length|window|size)|prompt is too long", re.IGNORECASE)
-
-
-def read_error(body: Any) -> VendorError:
-    """Return what an error says: OpenAI's ``{"error": {...}}``, or ``error``, ``message`` or ``detail`` as a text."""
-    if not isinstance(body, dict):
-        return VendorError(message=body if isinstance(body, str) else "")
-    fields = cast("dict[str, Any]", body)
-    inner = fields.get("error")
-    if isinstance(inner, dict):
-        fields = cast("dict[str, Any]", inner)
-    said = fields.get("message") or (inner if isinstance(inner, str) else None) or fields.get("detail") or ""
-    message = said if isinstance(said, str) else msgspec.json.encode(said).decode()
-    names = [str(fields[key]) for key in ("code", "type") if isinstance(fields.get(key), (str, int))]
-    meaning: Meaning = ""
-    for name in names:
-        meaning = meaning or _MEANINGS.get(name, "")
-    if not meaning and _CONTEXT.search(message):
-        meaning = "context"
-    metadata = fields.get("metadata")
-    if isinstance(metadata, dict) and "flagged_input" in metadata:  # OpenRouter's moderation
-        meaning = "filtered"
-    return VendorError(message=message, code=names[0] if names else "", meaning=meaning)
 
 
 class ChatCompletionReader(Reader):
@@ -188,10 +150,7 @@ class ChatCompletionReader(Reader):
         return place if place is not None and (not call_id or call_id == self._calls[place]) else None
 
     def _failure(self, body: dict[str, Any]) -> BrowserLLMError:
-        error = read_error(body)
-        # OpenRouter's code is the status that the answer would have had.
-        status = int(error.code) if re.fullmatch(r"[45]\d\d", error.code) else None
-        return failure(error, self.place, status=status)
+        return failure(read_error(body), self.place)
 
 
 def _json(value: Any) -> str:
