@@ -122,7 +122,7 @@ class ChatCompletionReader(Reader):
         if self._has_answered and self._finish:
             return
         if read_error(self._said).message.strip() or not (self._has_answered or self._finish):
-            raise no_answer(self.place, read_error, self._said or self.unread)
+            raise no_answer(self.place, read_error, self.unread if self._said is None else self._said)
         if not has_ended:
             raise broke_off(self.place)
 
@@ -237,7 +237,7 @@ def _choices(value: Any, event: Event) -> list[_Choice]:
     found = [each for each in listed if isinstance(each, _Choice)]
     if not found and any(listed):
         raise ProtocolError(f"an event of the stream has choices that are none: {quote(event.data, 200)!r}")
-    return found
+    return [each for each in found if any(getattr(each, name) for name in _CHOICE)]
 
 
 def _message(value: Any, event: Event) -> _Message | None:
@@ -353,6 +353,9 @@ class _Choice(msgspec.Struct):
     finish_reason: Any = None
     logprobs: Any = None
     usage: Any = None
+
+
+_CHOICE = ("delta", "message", "text", "finish_reason", "logprobs", "usage")
 
 
 class _Chunk(msgspec.Struct):
