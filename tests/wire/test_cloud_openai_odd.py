@@ -42,6 +42,9 @@ def framed() -> dict[str, Reply]:
         "whole, called text": Reply((json.dumps(whole, indent=2).encode(),), 200, plain),
         "whole with a mark": answer(b"\xef\xbb\xbf \n" + json.dumps(whole).encode()),
         "whole after comments": stream(b": wait\n\n: wait\n\n" + json.dumps(whole).encode()),
+        "no last line's end": stream(good.rstrip()),
+        "no last empty line": stream(events(GOOD, END)[:-1]),
+        "lines of JSON": stream(b"".join(json.dumps(each).encode() + b"\n" for each in (GOOD, END))),
         "whole as one event": stream(events(whole)),
         "whole in a list": answer([whole]),
     }
@@ -61,6 +64,8 @@ for each, (body, _, _) in NOTHING.items():
     add("whole", each, answer(body))
     add("streamed", each, stream(events(body, DONE)))
     add("ends with", each, stream(events(GOOD, body, DONE)))
+add("cut", "by a page", stream(events(GOOD), b"<html>502 Bad Gateway</html>\n\n"))
+add("cut", "by words", stream(events(GOOD), b"upstream is gone"))
 for each, (data, kind, _, _) in TEXTS.items():
     add("text", each, Reply((data,), 200, {"content-type": kind}, length=len(data)))
 
@@ -102,6 +107,13 @@ async def test_other_bodies_are_never_a_success(url: str, name: str) -> None:
     with pytest.raises(expected) as caught:
         await ask(url, f"text: {name}")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "words"), [("by a page", "Bad Gateway"), ("by words", "upstream is gone")])
+async def test_what_cuts_an_answer_off_is_quoted(url: str, name: str, words: str) -> None:
+    """Words in the middle of a stream, where an event should be."""
+    with pytest.raises(bl.Unavailable, match=words):
+        await ask(url, f"cut: {name}")
 
 
 @pytest.mark.parametrize(
