@@ -60,11 +60,15 @@ class AnswerParts:
         call.name = delta.name or call.name
         call.signature = delta.signature or call.signature
 
-    def message(self) -> Message:
-        """Return the turn of the model that this is; its calls are in the order of their numbers."""
+    def message(self, *, is_whole: bool) -> Message:
+        """Return the turn of the model that this is; its calls are in the order of their numbers.
+
+        In a turn that ``is_whole``, no arguments at all are those of a function without parameters; else they may have
+        been cut off.
+        """
         calls = iter(sorted(self._calls))
         ordered = [self._calls[next(calls)] if isinstance(each, _Call) else each for each in self._parts]
-        parts = [part for each in ordered if (part := _whole(each)) is not None]
+        parts = [part for each in ordered if (part := _whole(each, "{}" if is_whole else "")) is not None]
         if not parts:
             return Message("assistant", "")
         if len(parts) == 1 and isinstance(parts[0], TextPart) and parts[0].signature is None:
@@ -84,7 +88,7 @@ class AnswerParts:
         self._open_text()
 
 
-def _whole(part: _Text | TextPart | _Reasoning | _Call) -> ContentPart | None:
+def _whole(part: _Text | TextPart | _Reasoning | _Call, no_arguments: str) -> ContentPart | None:
     """Return a part as far as it came; nothing for a text without words."""
     if isinstance(part, TextPart):
         return part
@@ -93,4 +97,4 @@ def _whole(part: _Text | TextPart | _Reasoning | _Call) -> ContentPart | None:
         return TextPart(text) if text else None
     if isinstance(part, _Reasoning):
         return ReasoningPart(text, part.signature, part.redacted)
-    return ToolCallPart(part.id, part.name, text or "{}", part.signature)
+    return ToolCallPart(part.id, part.name, text or no_arguments, part.signature)

@@ -280,7 +280,7 @@ class _Generation:
         response = self.response = ChatResponse(
             request_id=draft.request_id,
             backend=draft.backend,
-            message=self._parts.message(),
+            message=self._parts.message(is_whole=finish_reason in ("stop", "tool_calls")),
             finish_reason=finish_reason,
             model=draft.model,
             engine=draft.engine,

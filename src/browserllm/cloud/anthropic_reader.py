@@ -10,7 +10,7 @@ import msgspec
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, ToolCallDelta, Usage
 from .events import Event
-from .failures import Meaning, Place, VendorError, failure
+from .failures import Place, failure, read_error
 from .history import mark_signature, new_call_id
 from .reader import Reader
 
@@ -209,57 +209,3 @@ class AnthropicReader(Reader):
             draft.warn("extra_body", "the turn is paused ('pause_turn'): send the chat with this answer to go on")
         elif reason not in _FINISH:
             draft.warn("finish_reason", f"{reason!r} is unknown; it was taken for 'stop'")
-
-
-class _Details(msgspec.Struct):
-    error_code: str | None = None
-
-
-class _Error(msgspec.Struct):
-    type: str = ""
-    message: str = ""
-    details: _Details | None = None
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error
-
-
-_ERRORS: dict[str, Meaning] = {
-    "authentication_error": "authentication",
-    "permission_error": "authentication",
-    "billing_error": "quota",
-    "not_found_error": "model",
-    "rate_limit_error": "rate",
-    "timeout_error": "timeout",
-    "api_error": "overloaded",
-    "overloaded_error": "overloaded",
-    "invalid_request_error": "invalid",
-    "request_too_large": "invalid",
-}
-
-# What an invalid_request_error says when it is something else. The API has no codes for these.
-_WORDS: tuple[tuple[str, Meaning], ...] = (
-    ("prompt is too long", "context"),
-    ("context limit", "context"),
-    ("context window", "context"),
-    ("credit balance", "quota"),
-    ("content filtering policy", "filtered"),
-)
-
-
-def read_error(body: Any) -> VendorError:
-    """Return what an error says: ``{"type": "error", "error": {"type", "message", "details"}}``, or a text."""
-    try:
-        error = msgspec.convert(body, _ErrorBody).error
-    except msgspec.ValidationError:
-        return VendorError(message=body if isinstance(body, str) else "")
-    meaning: Meaning = _ERRORS.get(error.type, "")
-    code = (error.details or _Details()).error_code or error.type
-    if code.endswith("spend_limit_reached"):
-        meaning = "quota"
-    if meaning == "invalid":
-        for words, other in _WORDS:
-            if words in error.message.lower():
-                meaning = other
-    return VendorError(message=error.message, code=code, meaning=meaning)

@@ -32,9 +32,9 @@ from ..types import (
     ToolResultPart,
 )
 from .base import CloudBackend
-from .failures import Place, VendorError
+from .failures import Place, VendorError, read_error
 from .history import NO_SIGNATURE, UNSIGNED
-from .openai_reader import ChatCompletionReader, read_error
+from .openai_reader import ChatCompletionReader
 from .options import CloudOptions, hidden_options
 from .parts import json_format_of, media_of
 from .presets import NOWHERE, PRESETS, RETURNED_TO, Preset, PresetName, Returned
