@@ -4,109 +4,159 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
+from ..nesting import decode_json
 from ..stream import Delta, Draft
-from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, ToolCallDelta, Usage
-from .events import Event
-from .failures import Meaning, Place, VendorError, failure
-from .history import new_call_id
-from .reader import Reader
+from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, Usage
+from .failures import Meaning, Place, VendorError, quote
+from .fields import count_of, json_text, largest, name_of, objects_of, shape, words_of
+from .native import NativeReader
+
+# The shapes, as far as they are read. The types are checked where they matter: see `fields`.
 
 
 class _Function(msgspec.Struct):
-    name: str = ""
-    arguments: dict[str, Any] | None = None
+    name: Any = None
+    arguments: Any = None
+    index: Any = None
 
 
 class _Call(msgspec.Struct):
-    function: _Function
-    id: str | None = None
+    function: Any = None
+    id: Any = None
 
 
 class _Message(msgspec.Struct):
-    content: str | None = None
-    thinking: str | None = None
-    tool_calls: list[_Call] | None = None
+    content: Any = None
+    thinking: Any = None
+    tool_calls: Any = None
 
 
 class _Line(msgspec.Struct):
     """A line of the answer; durations are in nanoseconds."""
 
-    model: str | None = None
-    remote_host: str | None = None
-    message: _Message | None = None
-    logprobs: list[Any] | None = None
-    done: bool = False
-    done_reason: str | None = None
-    load_duration: int | None = None
-    prompt_eval_count: int | None = None
-    prompt_eval_duration: int | None = None
-    eval_count: int | None = None
-    eval_duration: int | None = None
-    error: Any = None
-    status: int | None = None
+    model: Any = None
+    remote_host: Any = None
+    message: Any = None
+    logprobs: Any = None
+    done: Any = None
+    done_reason: Any = None
 
 
-_FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+_COUNTS = ("prompt_eval_count", "eval_count", "load_duration", "prompt_eval_duration", "eval_duration")
+
+_FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
 
 
-class OllamaReader(Reader):
-    """Reads the lines of an answer; the line that is ``done`` is the last one."""
+class _Said(msgspec.Struct, frozen=True):
+    """A call as it came: what tells whether it comes again."""
+
+    id: str
+    index: int | None
+    name: str
+    arguments: str
+
+    def is_again(self, other: _Said) -> bool:
+        same = (self.name, self.arguments) == (other.name, other.arguments)
+        if self.id and other.id:
+            return same and self.id == other.id
+        return same and (self.index is None or other.index is None or self.index == other.index)
+
+
+class OllamaReader(NativeReader):
+    """Reads the lines of an answer; one that is ``done`` has the counts, and says that nothing is missing."""
+
+    FIELDS = frozenset({*_Line.__struct_fields__, *_COUNTS, "created_at", "remote_model", "total_duration", "context"})
 
     def __init__(self, draft: Draft, place: Place, passed_on: Callable[[str], None]) -> None:
         """Write into ``draft``; ``place`` is for errors, ``passed_on`` is told a model that runs elsewhere."""
         super().__init__(draft, place)
         self._passed_on = passed_on
-        self._calls = 0
+        self._counts: dict[str, int] = {}
+        self._said: list[_Said] = []
 
-    def read(self, event: Event) -> Iterator[Delta]:
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error says."""
+        return read_error(body)
+
+    def read_object(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
         """Read a line."""
-        line = event.decode(_Line)
-        if line.error is not None:
-            raise failure(read_error({"error": line.error, "status": line.status}), self.place)
+        line = shape(value, _Line)
         if line.remote_host:
             self._passed_on(self.place.model)
-        self.draft.model = line.model or self.draft.model
-        message = line.message or _Message()
-        if message.thinking:
-            yield ReasoningDelta(sequence=0, reasoning=message.thinking)
-        if line.logprobs:
-            yield TextDelta(sequence=0, text=message.content or "", logprobs=line.logprobs)
-        else:
-            yield message.content or ""
-        for call in message.tool_calls or ():
-            yield ToolCallDelta(
-                sequence=0,
-                index=self._calls,
-                id=call.id or new_call_id(),
-                name=call.function.name,
-                arguments=msgspec.json.encode(call.function.arguments or {}).decode(),
-            )
-            self._calls += 1
-        if line.done:
-            self._end(line)
+        self.draft.model = name_of(line.model) or self.draft.model
+        said: Any = line.logprobs
+        logprobs = cast("list[Any]", said) if isinstance(said, list) else None
+        messages, done = objects_of(line.message, "message"), line.done in (True, 1, "true")
+        for message in (shape(each, _Message) for each in messages):
+            if thinking := words_of(message.thinking, "thinking"):
+                yield ReasoningDelta(sequence=0, reasoning=thinking)
+            text = words_of(message.content, "content")
+            yield TextDelta(sequence=0, text=text, logprobs=logprobs) if logprobs else text
+            logprobs = None
+            yield from self._read_calls(objects_of(message.tool_calls, "tool_calls"), last=done)
+        for key in _COUNTS:
+            if (count := largest(self._counts.get(key), count_of(value.get(key)))) is not None:
+                self._counts[key] = count
+        if self._counts:
+            self.counted = "eval_count" in self._counts
+            self._tell()
+        if done:
+            self.reason = name_of(line.done_reason) or self.reason or "stop"
 
-    def _end(self, line: _Line) -> None:
-        draft = self.draft
-        self.ended = True
-        reason = line.done_reason or "stop"
-        draft.finish_reason = _FINISH.get(reason, "stop")
-        if draft.finish_reason == "stop" and self._calls:
-            draft.finish_reason = "tool_calls"
-        if reason not in _FINISH:
-            draft.warn("finish_reason", f"{reason!r} is unknown; it was taken for 'stop'")
-        if line.eval_count is None:
-            draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
-        draft.usage = Usage(prompt_tokens=line.prompt_eval_count or 0, completion_tokens=line.eval_count or 0)
-        decode_ns, before_ns = line.eval_duration, (line.load_duration or 0) + (line.prompt_eval_duration or 0)
-        draft.timings = Timings(
+    def settle(self) -> FinishReason:
+        """Return why the answer ended."""
+        if self.reason and self.reason not in _FINISH:
+            self.draft.warn("finish_reason", f"{self.reason!r} is unknown; it was taken for 'stop'")
+        return _FINISH.get(self.reason, "stop")
+
+    def _read_calls(self, values: list[dict[str, Any]], *, last: bool) -> Iterator[Delta]:
+        calls = [self._read_call(shape(value, _Call)) for value in values]
+        # Some servers say all calls again when they are done. A call that is made twice has a line for each time.
+        again = last and len(calls) == len(self._said) and all(map(_Said.is_again, calls, self._said))
+        for call in () if again else calls:
+            if call.id and any(call.id == other.id and call.is_again(other) for other in self._said):
+                continue
+            if call.name:
+                self._said.append(call)
+                yield self.calls.begin(call.id, call.name)
+                yield from self.calls.go_on(self.calls.count - 1, call.arguments)
+            elif self.calls.count and not _is_whole(self._said[-1].arguments):
+                # The rest of arguments that came as a text in pieces.
+                self._said[-1] = replace(self._said[-1], arguments=self._said[-1].arguments + call.arguments)
+                yield from self.calls.go_on(self.calls.count - 1, call.arguments)
+            else:
+                self.calls.leave_out(quote(call.arguments, 100))
+
+    def _read_call(self, call: _Call) -> _Said:
+        function = shape(call.function, _Function)
+        arguments = function.arguments
+        if not isinstance(arguments, str):
+            arguments = "" if arguments is None else json_text(arguments)
+        return _Said(name_of(call.id), count_of(function.index), name_of(function.name), arguments)
+
+    def _tell(self) -> None:
+        prompt, tokens, *durations = (self._counts.get(key, 0) for key in _COUNTS)
+        load_ns, prompt_ns, decode_ns = durations
+        self.draft.usage = Usage(prompt_tokens=prompt, completion_tokens=tokens)
+        before_ns = load_ns + prompt_ns
+        self.draft.timings = Timings(
             first_token_ms=before_ns / 1e6 if before_ns else None,
             decode_ms=decode_ns / 1e6 if decode_ns else None,
-            tokens_per_s=line.eval_count / decode_ns * 1e9 if line.eval_count and decode_ns else None,
+            tokens_per_s=tokens / decode_ns * 1e9 if tokens and decode_ns else None,
         )
+
+
+def _is_whole(arguments: str) -> bool:
+    try:
+        decode_json(arguments, object)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class _ErrorBody(msgspec.Struct):

@@ -1,0 +1,212 @@
+"""What the readers of Anthropic's, Gemini's and Ollama's answers have in common: what is an answer, and when it ends.
+
+An answer comes as events or whole, and may come whole where a stream was asked for. It ends where the stream ends: a
+reason to finish is none, for servers put one on each piece, or say more after it. There is an answer if a reason to
+finish has come, or an end marker after something was said; without either, what the server said instead is the error.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, cast
+
+from msgspec.structs import replace
+
+from ..errors import BrowserLLMError, ProtocolError, Unavailable
+from ..stream import Delta, Draft
+from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta
+from .calls import Calls
+from .events import Event
+from .failures import Place, VendorError, failure, quote
+from .fields import each_value, json_text, json_texts, name_of, says_something
+from .reader import Reader, broke_off
+
+
+class NativeReader(Reader):
+    """Reads events, or one body, object by object; a vendor's reader says what is in an object."""
+
+    FIELDS: ClassVar[frozenset[str]]
+    """The names that an object of an answer may have: what else it holds may be the words of an error."""
+    CALLS_COME_WHOLE: ClassVar[bool] = True
+    """Whether a call without arguments cannot have been cut off before them."""
+
+    def __init__(self, draft: Draft, place: Place) -> None:
+        """Write into ``draft``; ``place`` is for errors."""
+        super().__init__(draft, place)
+        self.calls = Calls(draft)
+        self.reason = ""
+        """Why the answer ended, in the vendor's word, as far as it is known."""
+        self.counted = False
+        """Whether the server has said how many tokens the answer took."""
+        self._pieces = 0
+        self._goes_on_after_reasons = False
+        self._odd: Any = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, should the connection break now: a reason has come, and no words after it.
+
+        Of a server that has gone on after a reason once, no reason is believed.
+        """
+        return self.ended or (bool(self.reason) and not self._goes_on_after_reasons)
+
+    # What a vendor's reader says
+
+    @abstractmethod
+    def read_object(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
+        """Read one object of an answer; ``name`` is its event's."""
+
+    @abstractmethod
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error says."""
+
+    @abstractmethod
+    def settle(self) -> FinishReason:
+        """Return why the answer ended, once nothing more comes, and say what is odd about that."""
+
+    # The answer
+
+    def read(self, event: Event) -> Iterator[Delta]:
+        """Read an event, which holds one object or a list of them."""
+        text = event.data.strip()
+        if not text:
+            return
+        if text == "[DONE]":  # servers that pass another format on
+            self.ended = True
+            return
+        try:
+            value = event.decode(object)
+        except ProtocolError:
+            if event.name == "error":
+                raise self._failure(text) from None
+            if not self.complete:
+                raise
+            self._pass_over(text)
+            return
+        yield from self._read_values([value], event.name)
+
+    def read_whole(self, body: bytes) -> Iterator[Delta]:
+        """Read an answer that came as one JSON text, or as a list or lines of pieces."""
+        text = body.decode("utf-8-sig", "replace")
+        try:
+            values, rest = json_texts(text)
+        except RecursionError as error:
+            raise ProtocolError(
+                f"{self.place.backend!r} sent what is no answer ({error}): {quote(text, 200)}"
+            ) from None
+        yield from self._read_values(values, "message")
+        if rest and not self.complete:
+            if not values:
+                raise ProtocolError(f"{self.place.backend!r} sent neither a stream nor JSON: {quote(text, 200)}")
+            raise broke_off(self.place)
+        # One object is whole by itself; of pieces, one must say that it is the last.
+        self.ended = self.ended or (len(values) == 1 and isinstance(values[0], dict))
+        if self._odd is None:
+            self._odd = text
+
+    def finish(self) -> Iterator[Delta]:
+        """Settle how the answer ended; raises what the server said instead of an answer."""
+        yield from self._counted(self.read_rest())
+        if not self.reason and not (self.ended and self._pieces):
+            raise self._nothing()
+        reason = self.settle()
+        yield from self.calls.settle(whole=self.CALLS_COME_WHOLE or reason != "length")
+        if reason == "stop" and self.calls.count:
+            reason = "tool_calls"
+        elif reason == "tool_calls" and not self.calls.count:
+            reason = "stop"
+        self.draft.finish_reason = reason
+        if not self.counted:
+            self.draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
+
+    def read_rest(self) -> Iterable[Delta]:
+        """Give what was held back until the end."""
+        return ()
+
+    # Inside
+
+    def _read_values(self, values: list[Any], name: str) -> Iterator[Delta]:
+        for value in each_value(values):
+            if isinstance(value, dict):
+                yield from self._read_one(cast("dict[str, Any]", value), name)
+            elif says_something(value) and not self.complete:
+                said = quote(json_text(value), 200)
+                raise ProtocolError(
+                    f"an event of the stream is not what was agreed (it is not an object): {said}; check that base_url "
+                    "is this API's"
+                )
+
+    def _read_one(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
+        if says_something(value.get("error")) or (self._is_error(value, name) and says_something(_without_type(value))):
+            raise self._failure(value)
+        before = self._pieces
+        yield from self._counted(self.read_object(value, name))
+        if self._pieces == before and any(
+            says_something(each) for key, each in value.items() if key not in self.FIELDS
+        ):
+            self._hold(value)
+
+    def _counted(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
+        for delta in deltas:
+            if _says(delta):
+                self._pieces += 1
+                self._goes_on_after_reasons |= bool(self.reason)
+            yield delta
+
+    @staticmethod
+    def _is_error(value: dict[str, Any], name: str) -> bool:
+        return name == "error" or value.get("type") == "error"
+
+    def _hold(self, value: dict[str, Any]) -> None:
+        """Keep what is no part of an answer: it may say why there is none."""
+        if self._odd is None or not self.read_error(self._odd).message:
+            self._odd = value
+
+    def _pass_over(self, text: str) -> None:
+        self.draft.warn("stream", f"{self.place.backend!r} sent something after its answer: {quote(text, 200)}")
+
+    def _failure(self, body: Any) -> BrowserLLMError:
+        error = self.read_error(body)
+        if not error.message.strip():
+            error = replace(error, message=body if isinstance(body, str) else json_text(body))
+        # A code may be the status that the answer would have had.
+        status = None if error.meaning else _status_in(body)
+        return failure(error, self.place, status=status)
+
+    def _nothing(self) -> BrowserLLMError:
+        """Return the error for a stream without an answer: in the server's words, if there are any."""
+        if self._odd is None:
+            return broke_off(self.place)
+        told = self.read_error(self._odd)
+        if told.message.strip() or told.meaning:
+            return self._failure(self._odd)
+        error = broke_off(self.place)
+        said = self._odd if isinstance(self._odd, str) else json_text(self._odd)
+        return Unavailable(f"{error}; it said {quote(said, 200)}", reason="unreachable", data=error.data)
+
+
+def _says(delta: Delta) -> bool:
+    if isinstance(delta, str):
+        return bool(delta)
+    if isinstance(delta, ReasoningDelta):
+        return bool(delta.reasoning or delta.signature)
+    return isinstance(delta, ToolCallDelta) or (isinstance(delta, TextDelta) and bool(delta.text))
+
+
+def _without_type(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in value.items() if key != "type"}
+
+
+def _status_in(body: Any) -> int | None:
+    """Return the HTTP status that an error names as its code, if it does."""
+    if not isinstance(body, dict):
+        return None
+    fields = cast("dict[str, Any]", body)
+    inner = fields.get("error")
+    for each in (cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}, fields):
+        for key in ("code", "status", "status_code"):
+            if re.fullmatch(r"[45]\d\d", name_of(each.get(key))):
+                return int(name_of(each[key]))
+    return None
