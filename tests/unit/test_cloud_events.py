@@ -108,3 +108,29 @@ def test_data_is_decoded_with_a_quote_when_it_fails() -> None:
     assert len(str(caught.value)) < 400
     with pytest.raises(ProtocolError):
         Event("[" * 100_000).decode(object)
+
+
+def test_errors_that_servers_send_as_no_data_are_events() -> None:
+    """A field ``error``, and an object without a field, over several lines, also as the last thing of a stream."""
+    error = '{"error":{"message":"too long"}}'
+    for data, events in (
+        (f"error: {error}\n\ndata: [DONE]\n\n", [Event(error, "error"), Event("[DONE]")]),
+        (f"data: a\n\n{error}\n\ndata: b\n\n", [Event("a"), Event(error), Event("b")]),
+        (f"data: a\n\n{error}", [Event("a"), Event(error)]),
+        ('event: error\n{\n  "a": 1,\n  data: 2}\n', [Event('{\n  "a": 1,\n  data: 2}', "error")]),
+        ("error:\n\nerror\n\n", []),
+    ):
+        for place in range(len(data)):
+            assert read(ServerSentEvents(), cut(data.encode(), [place])) == events, (data, place)
+
+
+def test_what_is_no_event_is_kept_to_be_quoted() -> None:
+    """The words of a server that sends no events; not comments, names and ids, nor more than a quote needs."""
+    decoder = ServerSentEvents()
+    assert read(decoder, [b": ping\nid: 1\nretry: 2\nToo many requests:\n\nwait", b" a while"]) == []
+    assert decoder.unread == "Too many requests:\nwait a while"
+    decoder = ServerSentEvents()
+    assert read(decoder, [b"data: not ended"]) == []
+    assert decoder.unread == ""
+    list(decoder.feed(b"\n\n" + b"x" * 100_000 + b"\n"))
+    assert len(decoder.unread) == 1000

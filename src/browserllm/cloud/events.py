@@ -4,6 +4,9 @@ Server-sent events as the HTML standard has them (https://html.spec.whatwg.org/m
 lines end with CR, LF or both; a byte order mark may lead; lines that begin with a colon are comments; several data
 lines are one text; an event is dispatched by the empty line after it. What has no empty line after it when the stream
 ends is not dispatched.
+
+Two things that the standard passes over are events here, because servers say so what went wrong: a field ``error``
+(llama.cpp), and an object of JSON without a field before it. Other lines are kept, cut, as ``unread``.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,8 +27,18 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 QUOTE = 200
 """How many characters of an event an error quotes."""
 
+UNREAD = 1000
+"""How many characters are kept of what was passed over."""
+
 T = TypeVar("T")
 _LINE_END = re.compile(rb"[\r\n]")
+_PASSED_OVER = frozenset({"", "id", "retry"})
+_LONE = re.compile(r"[\ud800-\udfff]")
+# A character's first bytes before the quote that ends a text, or its last ones after the quote that begins one.
+_HALF = re.compile(
+    r"(?:[\udcc2-\udcdf]|[\udce0-\udcef][\udc80-\udcbf]?|[\udcf0-\udcf4][\udc80-\udcbf]{0,2})(?=\")"
+    r"|(?<=\")[\udc80-\udcbf]{1,3}"
+)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -37,17 +50,37 @@ class Event(msgspec.Struct, frozen=True):
     def decode(self, kind: type[T]) -> T:
         """Return the data as JSON of that type; raises `ProtocolError` with a quote when it is none.
 
-        A number that came as a text is taken for one.
+        A number that came as a text is taken for one. NaN and infinities, line ends within texts, and half a character
+        (see `halves`) are taken, too.
         """
         try:
-            return decode_json(self.data, kind, strict=False)
-        except (msgspec.DecodeError, RecursionError) as error:
+            try:
+                return decode_json(self.data, kind, strict=False)
+            except msgspec.ValidationError:
+                raise
+            except (msgspec.DecodeError, UnicodeEncodeError) as error:
+                # Not the fast way, and seldom: most answers have nothing of the kind.
+                return msgspec.convert(_decode_leniently(self.data, error), kind, strict=False)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             start = self.data if len(self.data) <= QUOTE else self.data[:QUOTE] + "…"
             raise ProtocolError(f"an event of the stream is not what was agreed ({error}): {start!r}") from None
 
 
+def _decode_leniently(data: str, why: Exception) -> Any:
+    """Return JSON as Python's own decoder takes it; raises ``why`` where that takes it neither."""
+    import json
+
+    try:
+        return json.loads(data, strict=False)
+    except ValueError:
+        raise why from None
+
+
 class EventDecoder(ABC):
     """Takes bytes as they come and gives the events that are whole. Raises `ProtocolError` for what is none."""
+
+    unread = ""
+    """How what begins that was passed over, though it is no comment: the words of a server that sends no events."""
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         """Refuse an event, and a line, of more than so many bytes."""
@@ -94,18 +127,10 @@ class EventDecoder(ABC):
         if self._first:
             self._first = False
             raw = raw.removeprefix(b"\xef\xbb\xbf")
-        try:
-            line = raw.decode()
-        except UnicodeDecodeError as error:
-            around = raw[max(0, error.start - 20) : error.end + 20]
-            failure = ProtocolError(
-                f"the stream holds bytes that are no UTF-8 (around {around!r}); the server, or something on the way, "
-                "is broken: try again"
-            )
-        else:
-            yield from self.read_line(line)
-            return
-        raise failure
+        line, failure = _decode_line(raw)
+        if failure is not None:
+            raise failure
+        yield from self.read_line(line)
 
     def _keep(self, piece: bytes) -> None:
         if piece:
@@ -122,6 +147,26 @@ class EventDecoder(ABC):
             )
 
 
+def _decode_line(raw: bytes) -> tuple[str, ProtocolError | None]:
+    """Return a line's text; half a character at the start or the end of a JSON text is a part of it."""
+    try:
+        return raw.decode(), None
+    except UnicodeDecodeError as error:
+        wrong = error
+    for way in ("surrogatepass", "surrogateescape"):
+        try:
+            line = raw.decode("utf-8", way)
+        except UnicodeDecodeError:
+            continue
+        if way == "surrogatepass" or _LONE.search(_HALF.sub("", line)) is None:
+            return line, None
+    around = raw[max(0, wrong.start - 20) : wrong.end + 20]
+    return "", ProtocolError(
+        f"the stream holds bytes that are no UTF-8 (around {around!r}); the server, or something on the way, "
+        "is broken: try again"
+    )
+
+
 class ServerSentEvents(EventDecoder):
     """Server-sent events. Comments, ids and retry times are passed over: nobody reconnects to an answer."""
 
@@ -131,6 +176,7 @@ class ServerSentEvents(EventDecoder):
         self._data: list[str] = []
         self._data_bytes = 0
         self._name = ""
+        self._bare = False
 
     def read_line(self, line: str) -> Iterator[Event]:
         """Take one line; the empty one gives the event before it."""
@@ -140,15 +186,43 @@ class ServerSentEvents(EventDecoder):
             self._data.clear()
             self._data_bytes = 0
             self._name = ""
+            self._bare = False
+            return
+        if self._bare or (not self._data and line.startswith("{")):
+            self._bare = True
+            self._add(line)
             return
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
-            self._data.append(value)
-            self._data_bytes += len(value) + 1
-            self._check_size(self._data_bytes)
+            self._add(value)
         elif field == "event":
             self._name = value
+        elif field == "error" and value.strip():
+            yield Event(value, "error")
+        elif field not in _PASSED_OVER:
+            self._pass_over(line)
+
+    def close(self) -> Iterator[Event]:
+        """The stream has ended: only an object without a field needs no empty line after it."""
+        yield from self._take_line() if self._line_bytes and (self._bare or self._may_be_words()) else ()
+        if self._bare:
+            yield from self.read_line("")
+
+    def _may_be_words(self) -> bool:
+        """Whether the line that has no end is no event's, which would not count without its end."""
+        start = b"".join(self._line)
+        field = start[:8].partition(b":")[0].decode("utf-8", "replace")
+        return field not in ("data", "event") and field not in _PASSED_OVER
+
+    def _add(self, value: str) -> None:
+        self._data.append(value)
+        self._data_bytes += len(value) + 1
+        self._check_size(self._data_bytes)
+
+    def _pass_over(self, line: str) -> None:
+        if len(self.unread) < UNREAD:
+            self.unread = f"{self.unread}\n{line}".lstrip()[:UNREAD]
 
     def _line_end(self, chunk: bytes, start: int) -> int:
         found = _LINE_END.search(chunk, start)

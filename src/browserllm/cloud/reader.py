@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from typing import Any
+
+import msgspec
 
 from ..errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
 from ..http.client import MAX_BODY_BYTES, HttpResponse
 from ..stream import Delta, Draft
 from .events import Event, EventDecoder, ServerSentEvents
-from .failures import Place, quote
+from .failures import Place, VendorError, failure, quote
+from .halves import HalfCharacters, whole_text, whole_value
 
 DRAIN_S = 0.1
 """How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""
+
+
+_MARK = b"\xef\xbb\xbf"  # a byte order mark
 
 
 class Reader(ABC):
@@ -21,6 +29,9 @@ class Reader(ABC):
 
     ended = False
     """Whether the end marker has come: nothing is read after it."""
+
+    unread = ""
+    """How what begins that came and was no event; known when the stream is over, for `finish`."""
 
     def __init__(self, draft: Draft, place: Place) -> None:
         """Write into ``draft``; ``place`` is for `failures.failure`."""
@@ -56,22 +67,70 @@ def broke_off(place: Place) -> Unavailable:
     )
 
 
+def no_answer(place: Place, read_error: Callable[[Any], VendorError], said: Any) -> BrowserLLMError:
+    """Return the error for what came with a good status and holds no answer: in its own words, where it has some.
+
+    ``said`` is what came instead: JSON, a text, or nothing.
+    """
+    if not said and not isinstance(said, (dict, list)):
+        return broke_off(place)
+    said = whole_value(said)
+    error = read_error(said)
+    if not error.message.strip():
+        words = said if isinstance(said, str) else msgspec.json.encode(said).decode()
+        error = msgspec.structs.replace(error, message=f"there is no answer in what it sent: {words}")
+    return failure(error, place, status=status_of(error))
+
+
+def status_of(error: VendorError) -> int | None:
+    """Return the status that a code stands for, in an error that came without one of its own."""
+    return int(error.code) if re.fullmatch(r"[45]\d\d", error.code) else None
+
+
 async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:
     """Give the deltas of an answer: a stream of events, or one JSON text from a server that does not stream.
 
     Raises `ProtocolError` for anything else, what the reader raises, and the failures of the connection.
     """
+    halves = HalfCharacters()
+    try:
+        async with aclosing(_deltas(response, reader, decoder)) as deltas:
+            async for delta in deltas:
+                joined = halves.join(delta)
+                _make_whole(reader.draft)
+                yield joined
+        for delta in halves.rest():
+            yield delta
+    except BrowserLLMError as error:
+        error.message, error.data = whole_text(error.message), whole_value(error.data)
+        error.args = (error.message,)
+        raise
+    except UnicodeEncodeError as error:
+        raise ProtocolError(
+            f"half a character stands where {reader.place.backend!r} cannot mean it ({error})"
+        ) from None
+    _make_whole(reader.draft)
+
+
+async def _deltas(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:
     async with aclosing(response.chunks()) as chunks:
         start = await _start(chunks)
         if _is_whole(response, start, decoder):
-            for delta in reader.read_whole(await _whole(start, chunks)):
+            for delta in reader.read_whole((await _whole(start, chunks)).lstrip().removeprefix(_MARK)):
                 yield delta
         else:
             async with aclosing(_streamed(start, chunks, reader, decoder)) as deltas:
                 async for delta in deltas:
                     yield delta
+            reader.unread = decoder.unread
     for delta in reader.finish():
         yield delta
+
+
+def _make_whole(draft: Draft) -> None:
+    """Replace half characters in what a server says of itself."""
+    draft.model = whole_value(draft.model)
+    draft.provider_request_id = whole_value(draft.provider_request_id)
 
 
 async def _streamed(
@@ -103,14 +162,13 @@ def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
 
 def _is_whole(response: HttpResponse, start: bytes, decoder: EventDecoder) -> bool:
     """Tell how an answer comes: by how it begins, for its content type may be wrong; `ProtocolError` for a page."""
-    kind = response.headers.get("content-type", "").lower()
-    first = start.lstrip()[:1]
-    if first == b"<" or kind.startswith("text/html"):
+    first = start.lstrip().removeprefix(_MARK).lstrip()[:1]
+    if first == b"<":
         said = quote(start[:4096].decode("utf-8", "replace"), 200)
         raise ProtocolError(f"there is a web page instead of an answer; check base_url: {said}")
     if isinstance(decoder, ServerSentEvents):
-        return first in {b"{", b"["}
-    return kind.startswith("application/json")
+        return first in {b"{", b"[", b'"'}
+    return response.headers.get("content-type", "").lower().startswith("application/json")
 
 
 async def _start(chunks: AsyncGenerator[bytes, None]) -> bytes:
