@@ -9,8 +9,9 @@ import msgspec
 
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, Usage
+from .counts import token_count
 from .failures import Meaning, Place, VendorError, quote
-from .fields import count_of, json_text, largest, name_of, objects_of, shape, words_of
+from .fields import json_text, name_of, objects_of, shape, words_of
 from .history import mark_signature
 from .native import NativeReader
 
@@ -140,7 +141,7 @@ class AnthropicReader(NativeReader):
         return _FINISH.get(reason, "stop")
 
     def _index(self, said: Any, otherwise: int) -> int:
-        index = count_of(said)
+        index = token_count(said)
         return otherwise if index is None else index
 
     def _read_about(self, message: _Message) -> None:
@@ -222,8 +223,8 @@ class AnthropicReader(NativeReader):
         if isinstance(details, dict):
             fields = {**fields, "thinking_tokens": cast("dict[str, Any]", details).get("thinking_tokens")}
         for key in _COUNTS:
-            if (count := largest(self._counts.get(key), count_of(fields.get(key)))) is not None:
-                self._counts[key] = count
+            if (count := token_count(fields.get(key))) is not None:
+                self._counts[key] = max(count, self._counts.get(key, 0))
         self.counted = "output_tokens" in self._counts
         new, cached, written, output, thinking = (self._counts.get(key, 0) for key in _COUNTS)
         self.draft.usage = Usage(

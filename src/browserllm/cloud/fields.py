@@ -8,7 +8,6 @@ over where it does not.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Any, TypeVar, cast
 
@@ -17,9 +16,7 @@ import msgspec
 from ..errors import ProtocolError
 from ..nesting import check_depth
 from .failures import quote
-
-MAX_COUNT = 2**53 - 1
-"""The largest number of tokens that is believed."""
+from .halves import whole_value
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -60,20 +57,6 @@ def name_of(value: Any) -> str:
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
-def count_of(value: Any) -> int | None:
-    """Return a count that may have come as a float or a text; ``None`` for what counts nothing."""
-    if isinstance(value, str):
-        value = float(value) if value.strip().isdecimal() and len(value) < 20 else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return int(value) if math.isfinite(value) and 0 <= value <= MAX_COUNT else None
-
-
-def largest(one: int | None, other: int | None) -> int | None:
-    """Return the larger of two counts of the same thing: of a count that is cumulative, it is the later one."""
-    return max((each for each in (one, other) if each is not None), default=None)
-
-
 def says_something(value: Any) -> bool:
     """Tell whether anything is in it: servers put empty errors (``{"message": "", "code": null}``) beside answers."""
     if isinstance(value, dict):
@@ -85,11 +68,7 @@ def says_something(value: Any) -> bool:
 
 def json_text(value: Any) -> str:
     """Return the value as JSON; half a character, which no text may hold, becomes a replacement character."""
-    try:
-        return msgspec.json.encode(value).decode()
-    except (UnicodeEncodeError, OverflowError):
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return msgspec.json.encode(whole_value(value)).decode()
 
 
 def json_texts(text: str) -> tuple[list[Any], str]:

@@ -9,8 +9,9 @@ import msgspec
 
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Usage
+from .counts import token_count
 from .failures import Meaning, Place, VendorError, failure, quote
-from .fields import count_of, json_text, largest, name_of, objects_of, says_something, shape, words_of
+from .fields import json_text, name_of, objects_of, says_something, shape, words_of
 from .gemini_arguments import PartialArguments
 from .history import mark_signature
 from .native import NativeReader
@@ -154,7 +155,7 @@ class GeminiReader(NativeReader):
     def _read_candidate(self, value: dict[str, Any]) -> Iterator[Delta]:
         candidate = shape(value, _Candidate)
         # One answer is asked for; another one would be mixed up with it.
-        index = count_of(candidate.index) or 0
+        index = token_count(candidate.index) or 0
         self._index = index if self._index is None else self._index
         if index != self._index:
             return
@@ -218,8 +219,8 @@ class GeminiReader(NativeReader):
             return
         fields = cast("dict[str, Any]", said)
         for key in _COUNTS:
-            if (count := largest(self._counts.get(key), count_of(fields.get(key)))) is not None:
-                self._counts[key], self.counted = count, True
+            if (count := token_count(fields.get(key))) is not None:
+                self._counts[key], self.counted = max(count, self._counts.get(key, 0)), True
         prompt, tools, candidates, thoughts, cached = (self._counts.get(key, 0) for key in _COUNTS)
         self.draft.usage = Usage(
             prompt_tokens=prompt + tools,
@@ -230,7 +231,7 @@ class GeminiReader(NativeReader):
 
 
 def _in_order(candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(candidates, key=lambda each: count_of(each.get("index")) or 0)
+    return sorted(candidates, key=lambda each: token_count(each.get("index")) or 0)
 
 
 class _Token(msgspec.Struct, rename="camel"):

@@ -21,7 +21,7 @@ from .calls import Calls
 from .events import Event
 from .failures import Place, VendorError, failure, quote
 from .fields import each_value, json_text, json_texts, name_of, says_something
-from .reader import Reader, broke_off
+from .reader import Reader, broke_off, no_answer
 
 
 class NativeReader(Reader):
@@ -43,6 +43,7 @@ class NativeReader(Reader):
         self._pieces = 0
         self._goes_on_after_reasons = False
         self._odd: Any = None
+        self._instead: Any = None
 
     @property
     def complete(self) -> bool:
@@ -81,30 +82,28 @@ class NativeReader(Reader):
         except ProtocolError:
             if event.name == "error":
                 raise self._failure(text) from None
-            if not self.complete:
+            if self.complete:
+                self._pass_over(text)
+            elif self._pieces or text[0] in "{[":
                 raise
-            self._pass_over(text)
+            else:
+                self._hold(text)
             return
         yield from self._read_values([value], event.name)
 
     def read_whole(self, body: bytes) -> Iterator[Delta]:
         """Read an answer that came as one JSON text, or as a list or lines of pieces."""
-        text = body.decode("utf-8-sig", "replace")
+        text = body.decode("utf-8", "surrogateescape")
         try:
             values, rest = json_texts(text)
         except RecursionError as error:
-            raise ProtocolError(
-                f"{self.place.backend!r} sent what is no answer ({error}): {quote(text, 200)}"
-            ) from None
+            raise ProtocolError(f"{self.place.backend!r} sent no answer ({error}): {quote(text, 200)}") from None
         yield from self._read_values(values, "message")
         if rest and not self.complete:
-            if not values:
-                raise ProtocolError(f"{self.place.backend!r} sent neither a stream nor JSON: {quote(text, 200)}")
-            raise broke_off(self.place)
+            raise broke_off(self.place) if values else self._broken(text)
         # One object is whole by itself; of pieces, one must say that it is the last.
-        self.ended = self.ended or (len(values) == 1 and isinstance(values[0], dict))
-        if self._odd is None:
-            self._odd = text
+        self.ended = self.ended or (len(values) == 1 and text.lstrip().startswith("{"))
+        self._instead = values[0] if len(values) == 1 else values
 
     def finish(self) -> Iterator[Delta]:
         """Settle how the answer ended; raises what the server said instead of an answer."""
@@ -131,22 +130,22 @@ class NativeReader(Reader):
         for value in each_value(values):
             if isinstance(value, dict):
                 yield from self._read_one(cast("dict[str, Any]", value), name)
+            elif isinstance(value, str):
+                self._hold(value)
             elif says_something(value) and not self.complete:
-                said = quote(json_text(value), 200)
-                raise ProtocolError(
-                    f"an event of the stream is not what was agreed (it is not an object): {said}; check that base_url "
-                    "is this API's"
-                )
+                raise self._broken(json_text(value))
 
     def _read_one(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
         if says_something(value.get("error")) or (self._is_error(value, name) and says_something(_without_type(value))):
             raise self._failure(value)
         before = self._pieces
         yield from self._counted(self.read_object(value, name))
-        if self._pieces == before and any(
-            says_something(each) for key, each in value.items() if key not in self.FIELDS
-        ):
+        if self._pieces == before and any(self._is_odd(key, each) for key, each in value.items()):
             self._hold(value)
+
+    def _is_odd(self, name: str, value: Any) -> bool:
+        # A message is an object; one that is a text is an error's.
+        return says_something(value) and (name not in self.FIELDS or (name == "message" and isinstance(value, str)))
 
     def _counted(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
         for delta in deltas:
@@ -159,7 +158,13 @@ class NativeReader(Reader):
     def _is_error(value: dict[str, Any], name: str) -> bool:
         return name == "error" or value.get("type") == "error"
 
-    def _hold(self, value: dict[str, Any]) -> None:
+    def _broken(self, said: str) -> ProtocolError:
+        return ProtocolError(
+            f"{self.place.backend!r} sent what is no part of an answer; check that base_url is this API's: "
+            f"{quote(said, 200)}"
+        )
+
+    def _hold(self, value: Any) -> None:
         """Keep what is no part of an answer: it may say why there is none."""
         if self._odd is None or not self.read_error(self._odd).message:
             self._odd = value
@@ -177,14 +182,16 @@ class NativeReader(Reader):
 
     def _nothing(self) -> BrowserLLMError:
         """Return the error for a stream without an answer: in the server's words, if there are any."""
-        if self._odd is None:
+        said = self._odd if self._odd is not None else self.unread or self._instead
+        if said is None:
             return broke_off(self.place)
-        told = self.read_error(self._odd)
+        told = self.read_error(said)
         if told.message.strip() or told.meaning:
-            return self._failure(self._odd)
+            return self._failure(said)
+        if self._instead is not None:
+            return no_answer(self.place, self.read_error, said)
         error = broke_off(self.place)
-        said = self._odd if isinstance(self._odd, str) else json_text(self._odd)
-        return Unavailable(f"{error}; it said {quote(said, 200)}", reason="unreachable", data=error.data)
+        return Unavailable(f"{error}; it said {quote(json_text(said), 200)}", reason="unreachable", data=error.data)
 
 
 def _says(delta: Delta) -> bool:

@@ -9,11 +9,14 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
+from ..errors import ProtocolError
 from ..nesting import decode_json
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, Usage
+from .counts import token_count
+from .events import MAX_EVENT_BYTES, Event
 from .failures import Meaning, Place, VendorError, quote
-from .fields import count_of, json_text, largest, name_of, objects_of, shape, words_of
+from .fields import json_text, name_of, objects_of, shape, words_of
 from .native import NativeReader
 
 # The shapes, as far as they are read. The types are checked where they matter: see `fields`.
@@ -78,6 +81,27 @@ class OllamaReader(NativeReader):
         self._passed_on = passed_on
         self._counts: dict[str, int] = {}
         self._said: list[_Said] = []
+        self._lines: list[str] = []
+        self._lines_bytes = 0
+        self._objects = 0
+        self._may_be_whole = False
+
+    def read(self, event: Event) -> Iterator[Delta]:
+        """Read a line; those of a JSON text that is written over several lines are read together."""
+        line = event.data.rstrip()
+        if self._lines or line in ("{", "["):
+            self._lines.append(line)
+            self._lines_bytes += len(line)
+            if self._lines_bytes > MAX_EVENT_BYTES:
+                raise ProtocolError(
+                    f"an answer in one JSON text is larger than {MAX_EVENT_BYTES} bytes; the server is broken",
+                    data={"limit_bytes": MAX_EVENT_BYTES},
+                )
+            if line not in ("}", "]"):
+                return
+            event = Event("\n".join(self._lines))
+            self._lines.clear()
+        yield from super().read(event)
 
     def read_error(self, body: Any) -> VendorError:
         """Return what an error says."""
@@ -85,13 +109,17 @@ class OllamaReader(NativeReader):
 
     def read_object(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
         """Read a line."""
+        self._objects += 1
+        # The lines of a stream always say whether they are the last.
+        self._may_be_whole = "done" not in value
         line = shape(value, _Line)
         if line.remote_host:
             self._passed_on(self.place.model)
         self.draft.model = name_of(line.model) or self.draft.model
         said: Any = line.logprobs
         logprobs = cast("list[Any]", said) if isinstance(said, list) else None
-        messages, done = objects_of(line.message, "message"), line.done in (True, 1, "true")
+        done = line.done in (True, 1, "true")
+        messages = objects_of(line.message, "message") if done or not isinstance(line.message, str) else []
         for message in (shape(each, _Message) for each in messages):
             if thinking := words_of(message.thinking, "thinking"):
                 yield ReasoningDelta(sequence=0, reasoning=thinking)
@@ -100,13 +128,18 @@ class OllamaReader(NativeReader):
             logprobs = None
             yield from self._read_calls(objects_of(message.tool_calls, "tool_calls"), last=done)
         for key in _COUNTS:
-            if (count := largest(self._counts.get(key), count_of(value.get(key)))) is not None:
-                self._counts[key] = count
+            if (count := token_count(value.get(key))) is not None:
+                self._counts[key] = max(count, self._counts.get(key, 0))
         if self._counts:
             self.counted = "eval_count" in self._counts
             self._tell()
         if done:
             self.reason = name_of(line.done_reason) or self.reason or "stop"
+
+    def read_rest(self) -> Iterator[Delta]:
+        """Say that an answer that came in one object was whole."""
+        self.ended = self.ended or (self._objects == 1 and self._may_be_whole)
+        yield from ()
 
     def settle(self) -> FinishReason:
         """Return why the answer ended."""
@@ -137,7 +170,7 @@ class OllamaReader(NativeReader):
         arguments = function.arguments
         if not isinstance(arguments, str):
             arguments = "" if arguments is None else json_text(arguments)
-        return _Said(name_of(call.id), count_of(function.index), name_of(function.name), arguments)
+        return _Said(name_of(call.id), token_count(function.index), name_of(function.name), arguments)
 
     def _tell(self) -> None:
         prompt, tokens, *durations = (self._counts.get(key, 0) for key in _COUNTS)
@@ -170,6 +203,8 @@ def read_error(body: Any) -> VendorError:
         said = msgspec.convert(body, _ErrorBody)
     except msgspec.ValidationError:
         return VendorError(message=body if isinstance(body, str) else "")
+    if said.error is None:
+        return VendorError()
     message = said.error if isinstance(said.error, str) else msgspec.json.encode(said.error).decode()
     missing = _MISSING.search(message)
     if missing is not None:
