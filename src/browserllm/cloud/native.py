@@ -23,6 +23,8 @@ from .failures import Place, VendorError, failure, quote
 from .fields import each_value, json_text, json_texts, name_of, says_something
 from .reader import Reader, broke_off, no_answer
 
+_ERROR_NAME = re.compile(r"error|detail|msg|message|description|reason|code", re.IGNORECASE)
+
 
 class NativeReader(Reader):
     """Reads events, or one body, object by object; a vendor's reader says what is in an object."""
@@ -144,8 +146,7 @@ class NativeReader(Reader):
             self._hold(value)
 
     def _is_odd(self, name: str, value: Any) -> bool:
-        # A message is an object; one that is a text is an error's.
-        return says_something(value) and (name not in self.FIELDS or (name == "message" and isinstance(value, str)))
+        return says_something(value) and (name not in self.FIELDS or _names_an_error(name, value))
 
     def _counted(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
         for delta in deltas:
@@ -200,6 +201,15 @@ def _says(delta: Delta) -> bool:
     if isinstance(delta, ReasoningDelta):
         return bool(delta.reasoning or delta.signature)
     return isinstance(delta, ToolCallDelta) or (isinstance(delta, TextDelta) and bool(delta.text))
+
+
+def _names_an_error(name: str, value: Any) -> bool:
+    """Tell whether a field, or one within it, is called as errors are. A message is an object, or an error's text."""
+    if isinstance(value, dict):
+        return any(_names_an_error(inner, each) for inner, each in cast("dict[str, Any]", value).items())
+    if isinstance(value, list):
+        return any(_names_an_error(name, each) for each in cast("list[Any]", value))
+    return says_something(value) and _ERROR_NAME.search(name) is not None
 
 
 def _without_type(value: dict[str, Any]) -> dict[str, Any]:

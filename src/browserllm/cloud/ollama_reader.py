@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..errors import ProtocolError
-from ..nesting import decode_json
+from ..nesting import decode_json, left_open
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, Usage
 from .counts import token_count
@@ -82,26 +82,32 @@ class OllamaReader(NativeReader):
         self._counts: dict[str, int] = {}
         self._said: list[_Said] = []
         self._lines: list[str] = []
-        self._lines_bytes = 0
+        self._lines_bytes = self._open = 0
         self._objects = 0
         self._may_be_whole = False
 
     def read(self, event: Event) -> Iterator[Delta]:
         """Read a line; those of a JSON text that is written over several lines are read together."""
-        line = event.data.rstrip()
-        if self._lines or line in ("{", "["):
+        line = event.data.strip()
+        if self._lines or (line[:1] in ("{", "[") and line[-1] not in "}]"):
             self._lines.append(line)
+            self._open += left_open(line)
             self._lines_bytes += len(line)
             if self._lines_bytes > MAX_EVENT_BYTES:
                 raise ProtocolError(
                     f"an answer in one JSON text is larger than {MAX_EVENT_BYTES} bytes; the server is broken",
                     data={"limit_bytes": MAX_EVENT_BYTES},
                 )
-            if line not in ("}", "]"):
+            if self._open > 0:
                 return
-            event = Event("\n".join(self._lines))
-            self._lines.clear()
+            event = self._joined()
         yield from super().read(event)
+
+    def _joined(self) -> Event:
+        event = Event("\n".join(self._lines))
+        self._lines.clear()
+        self._lines_bytes = self._open = 0
+        return event
 
     def read_error(self, body: Any) -> VendorError:
         """Return what an error says."""
@@ -137,9 +143,10 @@ class OllamaReader(NativeReader):
             self.reason = name_of(line.done_reason) or self.reason or "stop"
 
     def read_rest(self) -> Iterator[Delta]:
-        """Say that an answer that came in one object was whole."""
+        """Read lines that have no end; say that an answer that came in one object was whole."""
+        if self._lines:
+            yield from super().read(self._joined())
         self.ended = self.ended or (self._objects == 1 and self._may_be_whole)
-        yield from ()
 
     def settle(self) -> FinishReason:
         """Return why the answer ended."""
