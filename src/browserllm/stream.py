@@ -317,7 +317,7 @@ class _Generation:
         response = self.response = ChatResponse(
             request_id=draft.request_id,
             backend=draft.backend,
-            message=self._message(),
+            message=self._message(finish_reason),
             finish_reason=finish_reason,
             model=draft.model,
             engine=draft.engine,
@@ -339,7 +339,9 @@ class _Generation:
         )
         return response
 
-    def _message(self) -> Message:
+    def _message(self, finish_reason: FinishReason) -> Message:
+        # No arguments at all are those of a function without parameters, unless the answer was cut off before them.
+        nothing = "{}" if finish_reason in ("stop", "tool_calls") else ""
         text = "".join(self._text)
         if not self._calls and not self._reasoning:
             return Message("assistant", text)
@@ -350,7 +352,7 @@ class _Generation:
             parts.append(TextPart(text))
         for index in sorted(self._calls):
             call = self._calls[index]
-            parts.append(ToolCallPart(call.id, call.name, "".join(call.pieces) or "{}", call.signature))
+            parts.append(ToolCallPart(call.id, call.name, "".join(call.pieces) or nothing, call.signature))
         return Message("assistant", parts)
 
 

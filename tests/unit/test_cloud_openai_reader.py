@@ -94,9 +94,9 @@ def test_junk_anywhere_is_an_answer_or_an_error_of_ours() -> None:
                     isinstance(delta, (str, bl.TextDelta, bl.ReasoningDelta, bl.ToolCallDelta)) for delta in deltas
                 )
                 assert draft.finish_reason in {"stop", "length", "tool_calls", "content_filter"}
-                assert min(draft.usage.prompt_tokens, draft.usage.completion_tokens) >= -1
-    # Both happen a lot: what may be missing may be missing, and what is of another kind is an error.
-    assert answers > 100 and errors > 100
+                assert min(draft.usage.prompt_tokens, draft.usage.completion_tokens) >= 0
+    # Both happen a lot: what stands beside an answer may be anything, what stands in its place may not.
+    assert answers > 100 and errors > 50
 
 
 def test_junk_in_errors_is_passed_on_as_an_error() -> None:
@@ -113,7 +113,7 @@ def test_junk_in_errors_is_passed_on_as_an_error() -> None:
 
 
 def test_chunks_in_any_order_end_well() -> None:
-    """Shuffled, doubled and left out: with the end marker there is an answer, without any end an error."""
+    """Shuffled, doubled and left out: with the end marker what was said is an answer, without any end an error."""
     chunks = [
         {"choices": [{"delta": {"content": "a"}}]},
         {"choices": [{"delta": {"tool_calls": [{"index": 1, "id": "x", "function": {"name": "f"}}]}}]},
@@ -127,6 +127,11 @@ def test_chunks_in_any_order_end_well() -> None:
     for seed in range(500):
         choose = random.Random(seed)  # noqa: S311
         some = choose.choices(chunks, k=choose.randrange(len(chunks) * 2))
+        if not any(chunks.index(chunk) < 2 for chunk in some):
+            # Neither text nor a call that has a name.
+            with pytest.raises(bl.Unavailable):
+                read(*some, DONE)
+            continue
         deltas, draft = read(*some, DONE)
         calls = {delta.index for delta in deltas if isinstance(delta, bl.ToolCallDelta)}
         assert calls == set(range(len(calls))), seed

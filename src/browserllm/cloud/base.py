@@ -144,7 +144,7 @@ class CloudBackend(Backend, ABC):
         try:
             place = self._place(model, response)
             draft.provider_request_id = place.provider_request_id
-            if response.status != 200:
+            if not 200 <= response.status < 300:
                 raise await self._failure(response, place)
             async with aclosing(read_answer(response, self.reader(draft, place), self.decoder())) as deltas:
                 async for delta in deltas:

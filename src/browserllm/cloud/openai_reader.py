@@ -2,22 +2,28 @@
 
 The shapes are those of https://developers.openai.com/api/reference (chat completions, streaming), and what others add
 to them: thinking (`reasoning_content`, `reasoning`), errors in the middle of a stream, other finish reasons.
+
+Only the text, the calls and the reason to finish make an answer. What stands beside them may be missing, empty or odd.
+An event without a choice says nothing, unless the answer does not come or does not end: then its words are the error's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 import msgspec
 
-from ..errors import BrowserLLMError
+from ..errors import BrowserLLMError, ProtocolError
 from ..stream import Delta, Draft
-from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from ..types import FinishReason, ReasoningDelta, TextDelta, Usage
+from .counts import count_in, largest
 from .events import Event
-from .failures import Meaning, Place, VendorError, failure
-from .reader import Reader, broke_off
+from .failures import Meaning, Place, VendorError, failure, quote
+from .halves import whole_value
+from .openai_calls import ToolCalls, index_of
+from .reader import Reader, broke_off, no_answer, status_of
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
@@ -27,9 +33,19 @@ _FINISH: dict[str, FinishReason] = {
     "function_call": "tool_calls",
     "model_length": "length",
     "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "safety": "content_filter",
 }
 # What servers say instead of an answer's end when they could not go on.
-_BROKEN = frozenset({"error", "insufficient_system_resource"})
+_BROKEN = frozenset({"error", "insufficient_system_resource", "abort"})
+# What some say in each chunk before the last one.
+_NO_REASON = frozenset({"", "null", "none"})
+# What an error says that is none, beside an answer.
+_NO_ERROR = frozenset({"", "0", "200", "null", "none", "ok", "success"})
 
 _MEANINGS: dict[str, Meaning] = {
     "context_length_exceeded": "context",
@@ -77,10 +93,14 @@ class ChatCompletionReader(Reader):
         super().__init__(draft, place)
         self._finish = ""
         self._refused = False
-        self._usage: _Usage | None = None
-        # The ids of the calls, and which of them the server's index was last given to.
-        self._calls: list[str] = []
-        self._places: dict[int | None, int] = {}
+        self._usage: Usage | None = None
+        self._calls = ToolCalls([tool.name for tool in draft.request.tools])
+        self._choice: int | None = None
+        self._text: list[str] = []
+        self._has_answered = False
+        self._in_pieces = False
+        # What came without a choice, after the last one.
+        self._said: Any = None
 
     @property
     def complete(self) -> bool:
@@ -89,66 +109,119 @@ class ChatCompletionReader(Reader):
 
     def read(self, event: Event) -> Iterator[Delta]:
         """Read one chunk, an error, or the end marker."""
-        if event.data.strip() == "[DONE]":
+        data = event.data.strip()
+        if data.strip('"') == "[DONE]":
             self.ended = True
-            return
-        if not event.data.strip():
-            return
-        chunk = event.decode(_Chunk)
-        if chunk.error or event.name == "error" or chunk.object == "error":
-            raise self._failure(event.decode(dict[str, Any]))
-        yield from self._read_chunk(chunk)
+        elif data.startswith("{"):
+            yield from self._read_object(event)
+        elif data.startswith("["):
+            for each in event.decode(list[Any]):
+                yield from self.read(Event(_json(whole_value(each)), event.name))
+        elif data and data != "null":
+            if event.name == "error":
+                raise self._failure(data)
+            self._said = data
 
     def read_whole(self, body: bytes) -> Iterator[Delta]:
         """Read an answer that was not streamed."""
         yield from self.read(Event(body.decode("utf-8", "replace")))
         self.ended = True
 
-    def finish(self) -> Iterable[Delta]:
+    def finish(self) -> Iterator[Delta]:
         """Settle why the answer ended and what it took."""
-        if not self.ended and not self.complete:
-            raise broke_off(self.place)
-        draft = self.draft
-        reason = _FINISH.get(self._finish)
-        if reason is None:
-            reason = "stop"
-            draft.warn("finish_reason", f"{self.place.backend!r} said {self._finish!r}; it is taken for 'stop'")
+        draft, said = self.draft, self._finish
+        self._check_answer()
+        reason = _FINISH.get(said.lower(), "stop")
+        if not said:
+            draft.warn("finish_reason", f"{self.place.backend!r} did not say why the answer ended; 'stop' is assumed")
+        elif said.lower() not in _FINISH:
+            draft.warn("finish_reason", f"{self.place.backend!r} said {said!r}; it is taken for 'stop'")
+        yield from self._calls.finish(well=reason in ("stop", "tool_calls"))
+        for problem in self._calls.problems:
+            draft.warn("tools", problem)
         # Some servers say "stop" after tool calls; a refusal has no reason of its own.
-        if self._calls and reason == "stop":
+        if self._calls.count and reason == "stop":
             reason = "tool_calls"
+        elif not self._has_answered and (reason == "tool_calls" or (reason == "stop" and self._calls.problems)):
+            problem = "; ".join([f"it ended with {said!r} and without a tool call", *self._calls.problems])
+            raise failure(VendorError(message=problem, meaning="broken"), self.place)
+        elif reason == "tool_calls" and not self._calls.count:
+            draft.warn("finish_reason", f"{self.place.backend!r} said {said!r} without a tool call; 'stop' is assumed")
+            reason = "stop"
         draft.finish_reason = "content_filter" if self._refused else reason
         if self._usage is None:
             draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
-        else:
-            draft.usage = _usage(self._usage)
-        return ()
 
-    def _read_chunk(self, chunk: _Chunk) -> Iterator[Delta]:
+    def _check_answer(self) -> None:
+        """Raise what went wrong unless there is an answer, and it ended."""
+        if self._finish.lower() in _BROKEN:
+            raise self._failure(self._said or {"message": f"the answer broke off: {self._finish}"})
+        has_ended = bool(self._finish) or self.ended
+        if self._has_answered and self._finish:
+            return
+        if read_error(self._said).message.strip() or not (self._has_answered or self._finish):
+            raise no_answer(self.place, read_error, self._said or self.unread)
+        if not has_ended:
+            raise broke_off(self.place)
+
+    def _read_object(self, event: Event) -> Iterator[Delta]:
+        chunk = event.decode(_Chunk)
+        choices = _choices(chunk.choices, event)
+        if not _is_empty(chunk.error) or (not choices and (event.name == "error" or chunk.object == "error")):
+            raise self._failure(event.decode(dict[str, Any]))
         draft = self.draft
-        draft.model = chunk.model or draft.model
-        draft.provider_request_id = draft.provider_request_id or chunk.id
-        self._usage = chunk.usage or self._usage
-        for choice in chunk.choices or ():
-            if choice.index:
-                continue
-            message = choice.delta or choice.message
-            if message is not None:
-                yield from self._read_message(message, choice.logprobs)
-            if choice.finish_reason in _BROKEN:
-                raise self._failure({"message": f"the answer broke off: {choice.finish_reason}"})
-            self._finish = choice.finish_reason or self._finish
+        draft.model = _name(chunk.model) or draft.model
+        draft.provider_request_id = draft.provider_request_id or _name(chunk.id)
+        self._count(chunk.usage)
+        if not choices:
+            said = event.decode(dict[str, Any])
+            if self._said is None or read_error(said).message.strip():
+                self._said = said
+            return
+        self._said = None
+        if self._choice is None:
+            self._choice = min(index_of(choice.index) or 0 for choice in choices)
+        for choice in choices:
+            # One answer is asked for; another one would be mixed up with it.
+            if (index_of(choice.index) or 0) == self._choice:
+                yield from self._read_choice(choice, event)
 
-    def _read_message(self, message: _Message, logprobs: _Logprobs | None) -> Iterator[Delta]:
-        thought = message.reasoning_content or message.reasoning
-        if thought and isinstance(thought, str):
+    def _read_choice(self, choice: _Choice, event: Event) -> Iterator[Delta]:
+        self._count(choice.usage)
+        reason = choice.finish_reason
+        if isinstance(reason, dict):
+            reason = cast("dict[str, Any]", reason).get("type")
+        reason = str(reason) if reason else ""
+        if reason.lower() in _NO_REASON:
+            reason = ""
+        # "stop" says the least: it takes back nothing that was said before.
+        if reason and (not self._finish or _FINISH.get(reason.lower()) != "stop"):
+            self._finish = reason
+        delta, message = _message(choice.delta, event), _message(choice.message, event)
+        if delta is None and message is None and isinstance(choice.text, str):
+            delta = _Message(content=choice.text)
+        logprobs = _entries(choice.logprobs)
+        if delta is not None:
+            yield from self._read_message(delta, logprobs)
+            self._in_pieces = self._in_pieces or self._has_answered
+        if message is not None and self._in_pieces:
+            yield from self._read_rest(message, delta or _Message())
+        elif message is not None:
+            yield from self._read_message(message, logprobs)
+
+    def _read_message(self, message: _Message, entries: list[Any] | None = None) -> Iterator[Delta]:
+        for thought in _thoughts(message):
+            self._has_answered = True
             yield ReasoningDelta(sequence=0, reasoning=thought)
-        entries = None if logprobs is None else logprobs.content
         for kind, text in _texts(message.content):
             if not text:
                 continue
+            self._has_answered = True
             if kind == "thinking":
                 yield ReasoningDelta(sequence=0, reasoning=text)
-            elif entries:
+                continue
+            self._text.append(text)
+            if entries:
                 yield TextDelta(sequence=0, text=text, logprobs=entries)
                 entries = None
             else:
@@ -156,141 +229,175 @@ class ChatCompletionReader(Reader):
         if entries:
             # Tokens that are a part of a character have no text yet.
             yield TextDelta(sequence=0, logprobs=entries)
-        if message.refusal:
-            self._refused = True
+        if message.refusal and isinstance(message.refusal, str):
+            self._refused = self._has_answered = True
+            self._text.append(message.refusal)
             yield message.refusal
-        for call in message.tool_calls or ():
-            yield self._read_call(call)
+        calls = message.tool_calls or message.function_call
+        if calls:
+            yield from self._calls.read(calls, last=bool(self._finish))
+            self._has_answered = self._has_answered or self._calls.count > 0
 
-    def _read_call(self, call: _ToolCall) -> ToolCallDelta:
-        call_id = call.id or ""
-        place = self._find_call(call.index, call_id)
-        new = place is None
-        if place is None:
-            if not call_id:
-                import os
+    def _read_rest(self, message: _Message, delta: _Message) -> Iterator[Delta]:
+        """Read a message that has once more, as a whole, what came in pieces: only what is missing is given."""
+        said, whole = "".join(self._text), "".join(text for kind, text in _texts(message.content) if kind == "text")
+        if whole.startswith(said):
+            yield from self._read_message(_Message(content=whole[len(said) :]))
+        elif whole and whole != delta.content:
+            self.draft.warn(
+                "messages", f"a whole message that is not what came in pieces was left out: {quote(whole, 200)}"
+            )
+        calls = message.tool_calls or message.function_call
+        if calls:
+            yield from self._calls.read_whole(calls)
+            self._has_answered = self._has_answered or self._calls.count > 0
 
-                call_id = f"call_{os.urandom(8).hex()}"
-            place = len(self._calls)
-            self._calls.append(call_id)
-            self._places[call.index] = place
-        function = call.function or _Function()
-        arguments = function.arguments
-        # Some servers send the arguments as JSON instead of a text of JSON.
-        text = arguments if isinstance(arguments, str) else "" if arguments is None else _json(arguments)
-        return ToolCallDelta(
-            sequence=0, index=place, id=call_id if new else None, name=function.name or None, arguments=text
-        )
+    def _count(self, said: Any) -> None:
+        """Take what is said of the tokens; those who say it again and again count what there is so far."""
+        usage = _usage(said)
+        if usage is not None:
+            self._usage = self.draft.usage = usage if self._usage is None else largest(self._usage, usage)
 
-    def _find_call(self, index: int | None, call_id: str) -> int | None:
-        """Return which call this continues. An index that comes again with another id is another call."""
-        place = (len(self._calls) - 1 if self._calls else None) if index is None else self._places.get(index)
-        return place if place is not None and (not call_id or call_id == self._calls[place]) else None
-
-    def _failure(self, body: dict[str, Any]) -> BrowserLLMError:
-        error = read_error(body)
+    def _failure(self, body: Any) -> BrowserLLMError:
+        error = read_error(whole_value(body))
+        if not error.message.strip() and not error.code:
+            return no_answer(self.place, read_error, body)
         # OpenRouter's code is the status that the answer would have had.
-        status = int(error.code) if re.fullmatch(r"[45]\d\d", error.code) else None
-        return failure(error, self.place, status=status)
+        return failure(error, self.place, status=status_of(error))
 
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _choices(value: Any, event: Event) -> list[_Choice]:
+    """Return the choices of a chunk; raises `ProtocolError` where something stands there that is none."""
+    listed = cast("list[Any]", value) if isinstance(value, list) else [value]
+    found = [each for each in listed if isinstance(each, _Choice)]
+    if not found and any(listed):
+        raise ProtocolError(f"an event of the stream has choices that are none: {quote(event.data, 200)!r}")
+    return found
+
+
+def _message(value: Any, event: Event) -> _Message | None:
+    # An empty list is how some languages write an empty object.
+    if isinstance(value, _Message) or not value:
+        return value or None
+    raise ProtocolError(f"an event of the stream has a message that is none: {quote(event.data, 200)!r}")
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether an error says nothing, however it is shaped."""
+    if isinstance(value, dict):
+        return all(_is_empty(each) for each in cast("dict[str, Any]", value).values())
+    if isinstance(value, list):
+        return all(_is_empty(each) for each in cast("list[Any]", value))
+    return not value or str(value).strip().lower() in _NO_ERROR
+
+
+def _name(value: Any) -> str | None:
+    """Return a name or an id, which some write as a number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value) or None
+
+
+def _entries(logprobs: Any) -> list[Any] | None:
+    content = cast("dict[str, Any]", logprobs).get("content") if isinstance(logprobs, dict) else None
+    return _dicts(content) or None
+
+
+def _thoughts(message: _Message) -> Iterator[str]:
+    """Give the thinking, which is named in two ways; servers that know both say the same in both."""
+    for said in (message.reasoning_content, message.reasoning):
+        thought = "".join(text for _, text in _texts(said))
+        if thought:
+            yield thought
+            return
+
+
 def _texts(content: Any) -> Iterator[tuple[str, str]]:
     """Give the texts of a content: a text, or (Mistral's thinking models) parts of text and thinking."""
     if isinstance(content, str):
         yield "text", content
-        return
-    for part in _dicts(content):
-        if part.get("type") == "thinking":
-            yield "thinking", "".join(_text(inner) for inner in _dicts(part.get("thinking")))
-        else:
-            yield "text", _text(part)
+    elif isinstance(content, (int, float)):
+        # Some languages make a number of an answer that looks like one.
+        yield "text", _json(content)
+    for part in cast("list[Any]", content) if isinstance(content, list) else [content]:
+        if isinstance(part, str) and part is not content:
+            yield "text", part
+        elif isinstance(part, dict):
+            fields = cast("dict[str, Any]", part)
+            if fields.get("type") == "thinking":
+                yield "thinking", "".join(text for _, text in _texts(fields.get("thinking")))
+            else:
+                text = fields.get("text")
+                yield "text", text if isinstance(text, str) else ""
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [each for each in cast("list[Any]", value) if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _text(part: dict[str, Any]) -> str:
-    text = part.get("text")
-    return text if isinstance(text, str) else ""
-
-
-def _usage(usage: _Usage) -> Usage:
-    prompt = usage.prompt_tokens_details or _PromptDetails()
-    reasoning = (usage.completion_tokens_details or _CompletionDetails()).reasoning_tokens or 0
-    prompt_tokens, completion_tokens = usage.prompt_tokens or 0, usage.completion_tokens or 0
+def _usage(said: Any) -> Usage | None:
+    """Return the tokens; ``None`` where nothing is said of them."""
+    prompt, completion, total = (
+        count if (count := count_in(said, name)) is not None else count_in(said, other)
+        for name, other in (
+            ("prompt_tokens", "input_tokens"),
+            ("completion_tokens", "output_tokens"),
+            ("total_tokens", "total_tokens"),
+        )
+    )
+    if prompt is None and completion is None:
+        return None
+    if total is not None:
+        # One of the three may be left out.
+        prompt = max(0, total - (completion or 0)) if prompt is None else prompt
+        completion = max(0, total - prompt) if completion is None else completion
+    prompt, completion = prompt or 0, completion or 0
+    reasoning = count_in(said, "completion_tokens_details", "reasoning_tokens") or 0
     # xAI counts the thinking beside the completion, OpenAI as a part of it; the total tells.
-    if reasoning and usage.total_tokens == prompt_tokens + completion_tokens + reasoning:
-        completion_tokens += reasoning
+    if reasoning and total == prompt + completion + reasoning:
+        completion += reasoning
+    cached = count_in(said, "prompt_tokens_details", "cached_tokens") or count_in(said, "prompt_cache_hit_tokens")
     return Usage(
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        cached_tokens=prompt.cached_tokens or usage.prompt_cache_hit_tokens or 0,
-        cache_write_tokens=prompt.cache_write_tokens or 0,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cached_tokens=cached or 0,
+        cache_write_tokens=count_in(said, "prompt_tokens_details", "cache_write_tokens") or 0,
         reasoning_tokens=reasoning,
     )
 
 
-# The shapes, as far as we read them. Everything may be missing: compatible servers leave out what they like.
+# The shapes, as far as we read them. Everything may be missing or odd: compatible servers leave out what they like.
 
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: Any = None
-
-
-class _ToolCall(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
+_Junk = list[Any] | str | int | float | bool | None
 
 
 class _Message(msgspec.Struct):
     content: Any = None
-    reasoning_content: str | None = None
+    reasoning_content: Any = None
     reasoning: Any = None
-    refusal: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Logprobs(msgspec.Struct):
-    content: list[Any] | None = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
 
 
 class _Choice(msgspec.Struct):
-    index: int | None = None
-    delta: _Message | None = None
-    message: _Message | None = None
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
-
-
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
+    index: Any = None
+    delta: _Message | _Junk = None
+    message: _Message | _Junk = None
+    text: Any = None
+    finish_reason: Any = None
+    logprobs: Any = None
+    usage: Any = None
 
 
 class _Chunk(msgspec.Struct):
-    id: str | None = None
-    object: str | None = None
-    model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    id: Any = None
+    object: Any = None
+    model: Any = None
+    choices: list[_Choice | _Junk] | _Choice | str | int | float | bool | None = None
+    usage: Any = None
     error: Any = None
