@@ -72,25 +72,30 @@ async def test_a_call_without_arguments_has_an_empty_object_where_it_is_whole() 
 
 @pytest.mark.parametrize("name", [None, "", {}, []])
 def test_a_call_without_a_name_is_none(name: Any) -> None:
-    """It is left out, which is said, and the answer is then no answer of calls."""
-    for answer in (
-        read(FORMATS["anthropic"].llm, claude_call('{"a": 1}', name=name)),
-        read(
-            FORMATS["gemini"].llm,
-            sse(
-                {"candidates": [{"content": {"parts": [{"functionCall": {"name": name, "args": {"a": 1}}}]}}]},
-                *gemini_items(),
-            ),
-        ),
-        read(
-            FORMATS["ollama"].llm,
-            lines({"message": {"tool_calls": [{"function": {"name": name, "arguments": {"a": 1}}}]}}, *ollama_items()),
-        ),
+    """It is left out, which is said; an answer of nothing else is none."""
+    piece = {"candidates": [{"content": {"parts": [{"functionCall": {"name": name, "args": {"a": 1}}}]}}]}
+    line = {"message": {"tool_calls": [{"function": {"name": name, "arguments": {"a": 1}}}]}}
+    hi = {"type": "content_block_delta", "index": 1, "delta": {"text": "Hi"}}
+    for llm, body, text in (
+        (FORMATS["anthropic"].llm, claude_call('{"a": 1}', name=name), sse(hi)),
+        (FORMATS["gemini"].llm, sse(piece, *gemini_items()), sse(gemini_items("Hi")[0])),
+        (FORMATS["ollama"].llm, lines(line, *ollama_items()), lines(ollama_items("Hi")[0])),
     ):
-        deltas, draft = answer
+        with pytest.raises(bl.ProtocolError, match="without a name"):
+            read(llm, body)
+        deltas, draft = read(llm, text + body)
         assert [delta for delta in deltas if isinstance(delta, bl.ToolCallDelta)] == []
         assert (draft.finish_reason, draft.warnings[0].parameter) == ("stop", "tools")
         assert "without a name" in draft.warnings[0].message
+
+
+@pytest.mark.parametrize("reason", ["tool_use", "tool_calls"])
+def test_a_reason_of_calls_without_a_call_is_no_answer(reason: str) -> None:
+    """With words it is one that stopped."""
+    form = FORMATS["anthropic" if reason == "tool_use" else "ollama"]
+    with pytest.raises(bl.ProtocolError, match=reason):
+        read(form.llm, form.stream(*form.items(reason=reason)))
+    assert read(form.llm, form.stream(*form.items("Hi", reason=reason)))[1].finish_reason == "stop"
 
 
 async def test_arguments_for_no_call_are_left_out() -> None:

@@ -164,7 +164,8 @@ class AnthropicReader(NativeReader):
         if kind == "tool_use":
             yield from self._begin_call(index, block)
         elif kind == "redacted_thinking":
-            yield ReasoningDelta(sequence=0, signature=self._mark(str(block.data)), redacted=True)
+            if data := name_of(block.data):
+                yield ReasoningDelta(sequence=0, signature=self._mark(data), redacted=True)
         elif kind in _BLOCKS or not kind:
             yield from self._words(block)
         else:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..stream import Draft
 from ..types import ToolCallDelta
 from .history import new_call_id
 
 
 class Calls:
-    """The calls of one answer. A call without a name is none: it is left out, and that is said.
+    """The calls of one answer. A call without a name is none: it is left out, and ``left_out`` says so.
 
     Whether a call without arguments is whole is known when the answer has ended: until then they may still come.
     """
 
-    def __init__(self, draft: Draft) -> None:
-        """Warn in ``draft``."""
-        self._draft = draft
+    def __init__(self) -> None:
+        """Start without calls."""
+        self.left_out: list[str] = []
         self._spare: list[str] = []
         self._has_arguments: list[bool] = []
         self._ids: set[str] = set()
@@ -54,7 +53,7 @@ class Calls:
 
     def leave_out(self, what: str) -> None:
         """Say that a call, or a piece of one, is left out."""
-        self._draft.warn("tools", f"the answer holds a tool call without a name, which was left out: {what}")
+        self.left_out.append(f"a call without a name was left out: {what}")
 
     def settle(self, *, whole: bool) -> Iterator[ToolCallDelta]:
         """End the calls: what has no arguments by now takes none. The last one may have been cut off before them."""

@@ -42,12 +42,20 @@ def objects_of(value: Any, where: str) -> list[dict[str, Any]]:
     """
     if value is None:
         return []
+    if isinstance(value, dict):
+        return [cast("dict[str, Any]", value)]
     items = cast("list[Any]", value) if isinstance(value, list) else [value]
     objects = [each for each in items if each is not None]
     for each in objects:
         if not isinstance(each, dict):
             raise _unexpected(each, where, "an object")
     return objects
+
+
+def entries_of(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list that stands beside an answer: what is none is passed over."""
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [each for each in items if isinstance(each, dict)]
 
 
 def name_of(value: Any) -> str:

@@ -11,7 +11,7 @@ from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Usage
 from .counts import token_count
 from .failures import Meaning, Place, VendorError, failure, quote
-from .fields import json_text, name_of, objects_of, says_something, shape, words_of
+from .fields import entries_of, json_text, name_of, objects_of, says_something, shape, words_of
 from .gemini_arguments import PartialArguments
 from .history import mark_signature
 from .native import NativeReader
@@ -111,6 +111,7 @@ class GeminiReader(NativeReader):
         self._blocked = False
         self._index: int | None = None
         self._counts: dict[str, int] = {}
+        self._last_counts: dict[str, Any] = {}
         self._partial: PartialArguments | None = None
         self._open_id = ""
 
@@ -128,8 +129,10 @@ class GeminiReader(NativeReader):
         yield ""
         for candidate in _in_order(objects_of(piece.candidates, "candidates")):
             yield from self._read_candidate(candidate)
+        if not piece.prompt_feedback or self.reason:
+            return
         feedback = shape(piece.prompt_feedback, _Feedback)
-        if (blocked := name_of(feedback.block_reason)) and not self.reason:
+        if blocked := name_of(feedback.block_reason):
             self._blocked, self.reason, self._why = True, blocked, name_of(feedback.block_reason_message)
 
     def settle(self) -> FinishReason:
@@ -162,9 +165,9 @@ class GeminiReader(NativeReader):
         for content in objects_of(candidate.content, "content"):
             for part in objects_of(shape(content, _Content).parts, "parts"):
                 yield from self._read_part(shape(part, _Part))
-        if entries := _logprobs(candidate.logprobs_result):
+        if candidate.logprobs_result and (entries := _logprobs(candidate.logprobs_result)):
             yield TextDelta(sequence=0, logprobs=entries)
-        if reason := name_of(candidate.finish_reason):
+        if candidate.finish_reason and (reason := name_of(candidate.finish_reason)):
             self._blocked, self.reason, self._why = False, reason.upper(), name_of(candidate.finish_message)
 
     def _read_part(self, part: _Part) -> Iterator[Delta]:
@@ -172,9 +175,10 @@ class GeminiReader(NativeReader):
         if signature is not None:
             signature = mark_signature("gemini", self.place.model, signature)
         text = words_of(part.text, "text")
-        for call in objects_of(part.function_call, "functionCall"):
-            yield from self._read_call(shape(call, _Call), signature)
-            signature = None
+        if part.function_call is not None:
+            for call in objects_of(part.function_call, "functionCall"):
+                yield from self._read_call(shape(call, _Call), signature)
+                signature = None
         if part.thought in (True, 1, "true"):
             yield ReasoningDelta(sequence=0, reasoning=text, signature=signature)
             return
@@ -215,9 +219,9 @@ class GeminiReader(NativeReader):
 
     def _count(self, said: Any) -> None:
         """Take what is said of the tokens: thoughts are apart from the answer's, cached ones a part of the prompt's."""
-        if not isinstance(said, dict):
+        if not isinstance(said, dict) or said == self._last_counts:
             return
-        fields = cast("dict[str, Any]", said)
+        fields = self._last_counts = cast("dict[str, Any]", said)
         for key in _COUNTS:
             if (count := token_count(fields.get(key))) is not None:
                 self._counts[key], self.counted = max(count, self._counts.get(key, 0)), True
@@ -231,7 +235,9 @@ class GeminiReader(NativeReader):
 
 
 def _in_order(candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(candidates, key=lambda each: token_count(each.get("index")) or 0)
+    return (
+        candidates if len(candidates) < 2 else sorted(candidates, key=lambda each: token_count(each.get("index")) or 0)
+    )
 
 
 class _Token(msgspec.Struct, rename="camel"):
@@ -247,10 +253,10 @@ class _Logprobs(msgspec.Struct, rename="camel"):
 def _logprobs(value: Any) -> list[dict[str, Any]]:
     """Return the entries in the shape of OpenAI's."""
     said = shape(value, _Logprobs)
-    tops = [each.get("candidates") for each in _dicts(said.top_candidates)]
+    tops = [each.get("candidates") for each in entries_of(said.top_candidates)]
     entries: list[dict[str, Any]] = []
-    for index, chosen in enumerate(_dicts(said.chosen_candidates)):
-        top = _dicts(tops[index]) if index < len(tops) else []
+    for index, chosen in enumerate(entries_of(said.chosen_candidates)):
+        top = entries_of(tops[index]) if index < len(tops) else []
         entries.append({**_entry(chosen), "top_logprobs": [_entry(each) for each in top]})
     return entries
 
@@ -259,10 +265,6 @@ def _entry(value: dict[str, Any]) -> dict[str, Any]:
     said = shape(value, _Token)
     logprob = said.log_probability if isinstance(said.log_probability, (int, float)) else 0.0
     return {"token": name_of(said.token), "logprob": logprob}
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [each for each in cast("list[Any]", value) if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 # Errors: https://google.aip.dev/193, with the details of google.rpc.

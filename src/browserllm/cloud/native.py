@@ -37,7 +37,7 @@ class NativeReader(Reader):
     def __init__(self, draft: Draft, place: Place) -> None:
         """Write into ``draft``; ``place`` is for errors."""
         super().__init__(draft, place)
-        self.calls = Calls(draft)
+        self.calls = Calls()
         self.reason = ""
         """Why the answer ended, in the vendor's word, as far as it is known."""
         self.counted = False
@@ -85,13 +85,16 @@ class NativeReader(Reader):
             if event.name == "error":
                 raise self._failure(text) from None
             if self.complete:
-                self._pass_over(text)
+                self._warn("stream", f"sent something after its answer: {quote(text, 200)}")
             elif self._pieces or text[0] in "{[":
                 raise
             else:
                 self._hold(text)
             return
-        yield from self._read_values([value], event.name)
+        if isinstance(value, dict):
+            yield from self._read_one(cast("dict[str, Any]", value), event.name)
+        else:
+            yield from self._read_values([value], event.name)
 
     def read_whole(self, body: bytes) -> Iterator[Delta]:
         """Read an answer that came as one JSON text, or as a list or lines of pieces."""
@@ -112,15 +115,23 @@ class NativeReader(Reader):
         yield from self._counted(self.read_rest())
         if not self.reason and not (self.ended and self._pieces):
             raise self._nothing()
+        if not self.reason:
+            self._warn("finish_reason", "did not say why the answer ended; 'stop' is assumed")
         reason = self.settle()
+        if not self._pieces and (reason == "tool_calls" or (reason == "stop" and self.calls.left_out)):
+            problem = f"it ended with {self.reason!r} and without a tool call"
+            problem = "; ".join([problem, *self.calls.left_out])
+            raise failure(VendorError(message=problem, meaning="broken"), self.place)
         yield from self.calls.settle(whole=self.CALLS_COME_WHOLE or reason != "length")
         if reason == "stop" and self.calls.count:
             reason = "tool_calls"
         elif reason == "tool_calls" and not self.calls.count:
             reason = "stop"
         self.draft.finish_reason = reason
+        for problem in self.calls.left_out:
+            self.draft.warn("tools", problem)
         if not self.counted:
-            self.draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
+            self._warn("usage", "did not say how many tokens the answer took")
 
     def read_rest(self) -> Iterable[Delta]:
         """Give what was held back until the end."""
@@ -138,7 +149,9 @@ class NativeReader(Reader):
                 raise self._broken(json_text(value))
 
     def _read_one(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
-        if says_something(value.get("error")) or (self._is_error(value, name) and says_something(_without_type(value))):
+        if "error" in value and says_something(value["error"]):
+            raise self._failure(value)
+        if (name == "error" or value.get("type") == "error") and says_something(_without_type(value)):
             raise self._failure(value)
         before = self._pieces
         yield from self._counted(self.read_object(value, name))
@@ -155,10 +168,6 @@ class NativeReader(Reader):
                 self._goes_on_after_reasons |= bool(self.reason)
             yield delta
 
-    @staticmethod
-    def _is_error(value: dict[str, Any], name: str) -> bool:
-        return name == "error" or value.get("type") == "error"
-
     def _broken(self, said: str) -> ProtocolError:
         return ProtocolError(
             f"{self.place.backend!r} sent what is no part of an answer; check that base_url is this API's: "
@@ -170,8 +179,8 @@ class NativeReader(Reader):
         if self._odd is None or not self.read_error(self._odd).message:
             self._odd = value
 
-    def _pass_over(self, text: str) -> None:
-        self.draft.warn("stream", f"{self.place.backend!r} sent something after its answer: {quote(text, 200)}")
+    def _warn(self, parameter: str, what: str) -> None:
+        self.draft.warn(parameter, f"{self.place.backend!r} {what}")
 
     def _failure(self, body: Any) -> BrowserLLMError:
         error = self.read_error(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, Usage
 from .counts import token_count
 from .events import MAX_EVENT_BYTES, Event
 from .failures import Meaning, Place, VendorError, quote
-from .fields import json_text, name_of, objects_of, shape, words_of
+from .fields import entries_of, json_text, name_of, objects_of, shape, words_of
 from .native import NativeReader
 
 # The shapes, as far as they are read. The types are checked where they matter: see `fields`.
@@ -122,8 +122,7 @@ class OllamaReader(NativeReader):
         if line.remote_host:
             self._passed_on(self.place.model)
         self.draft.model = name_of(line.model) or self.draft.model
-        said: Any = line.logprobs
-        logprobs = cast("list[Any]", said) if isinstance(said, list) else None
+        logprobs = entries_of(line.logprobs)
         done = line.done in (True, 1, "true")
         messages = objects_of(line.message, "message") if done or not isinstance(line.message, str) else []
         for message in (shape(each, _Message) for each in messages):
@@ -132,11 +131,12 @@ class OllamaReader(NativeReader):
             text = words_of(message.content, "content")
             yield TextDelta(sequence=0, text=text, logprobs=logprobs) if logprobs else text
             logprobs = None
+            if not message.tool_calls:
+                continue
             yield from self._read_calls(objects_of(message.tool_calls, "tool_calls"), last=done)
-        for key in _COUNTS:
-            if (count := token_count(value.get(key))) is not None:
-                self._counts[key] = max(count, self._counts.get(key, 0))
-        if self._counts:
+        counts = {key: count for key in _COUNTS if key in value and (count := token_count(value[key])) is not None}
+        if counts:
+            self._counts |= {key: max(count, self._counts.get(key, 0)) for key, count in counts.items()}
             self.counted = "eval_count" in self._counts
             self._tell()
         if done:

@@ -137,18 +137,19 @@ async def _streamed(
     start: bytes, chunks: AsyncGenerator[bytes, None], reader: Reader, decoder: EventDecoder
 ) -> AsyncGenerator[Delta, None]:
     chunk: bytes | None = start
-    try:
-        while chunk is not None:
-            for delta in _read(reader, decoder.feed(chunk)):
-                yield delta
-            if reader.ended:
-                await _drain(chunks)
-                break
+    while chunk is not None:
+        for delta in _read(reader, decoder.feed(chunk)):
+            yield delta
+        if reader.ended:
+            await _drain(chunks)
+            break
+        try:
             chunk = await anext(chunks, None)
-    except (Unavailable, Stalled):
-        # A connection that breaks after everything was said takes nothing from the answer.
-        if not reader.complete:
-            raise
+        except (Unavailable, Stalled):
+            # A connection that breaks after everything was said takes nothing from the answer.
+            if not reader.complete:
+                raise
+            break
     for delta in _read(reader, decoder.close()):
         yield delta
 
