@@ -70,7 +70,7 @@ async def test_a_call_without_arguments_has_an_empty_object_where_it_is_whole() 
         assert [delta.arguments for delta in cut if isinstance(delta, bl.ToolCallDelta)] == [""]
 
 
-@pytest.mark.parametrize("name", [None, "", {}, []])
+@pytest.mark.parametrize("name", [None, "", " ", {}, []])
 def test_a_call_without_a_name_is_none(name: Any) -> None:
     """It is left out, which is said; an answer of nothing else is none."""
     piece = {"candidates": [{"content": {"parts": [{"functionCall": {"name": name, "args": {"a": 1}}}]}}]}

@@ -173,7 +173,7 @@ class AnthropicReader(NativeReader):
             self.draft.warn("extra_body", f"the answer has a part of type {kind!r}, which was left out")
 
     def _begin_call(self, index: int, block: _Block) -> Iterator[Delta]:
-        call_id, name = name_of(block.id), name_of(block.name)
+        call_id, name = name_of(block.id), name_of(block.name).strip()
         if call_id and call_id == self._call_ids.get(index):
             return  # the same start again
         # Usually empty: the arguments come with the deltas.

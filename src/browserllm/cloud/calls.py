@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from ..types import ToolCallDelta
 from .history import new_call_id
 
+MAX_LEFT_OUT = 10
+"""How many pieces without a call are told of."""
+
 
 class Calls:
     """The calls of one answer. A call without a name is none: it is left out, and ``left_out`` says so.
@@ -53,7 +56,8 @@ class Calls:
 
     def leave_out(self, what: str) -> None:
         """Say that a call, or a piece of one, is left out."""
-        self.left_out.append(f"a call without a name was left out: {what}")
+        if len(self.left_out) < MAX_LEFT_OUT:
+            self.left_out.append(f"a call without a name was left out: {what}")
 
     def settle(self, *, whole: bool) -> Iterator[ToolCallDelta]:
         """End the calls: what has no arguments by now takes none. The last one may have been cut off before them."""

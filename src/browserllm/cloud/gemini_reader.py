@@ -180,6 +180,8 @@ class GeminiReader(NativeReader):
                 yield from self._read_call(shape(call, _Call), signature)
                 signature = None
         if part.thought in (True, 1, "true"):
+            if not (text or signature):
+                return
             yield ReasoningDelta(sequence=0, reasoning=text, signature=signature)
             return
         yield text
@@ -188,7 +190,7 @@ class GeminiReader(NativeReader):
             yield ReasoningDelta(sequence=0, signature=signature)
 
     def _read_call(self, said: _Call, signature: str | None) -> Iterator[Delta]:
-        name, call_id = name_of(said.name), name_of(said.id)
+        name, call_id = name_of(said.name).strip(), name_of(said.id)
         if self._partial is not None and call_id and call_id == self._open_id:
             name = ""  # the same call goes on
         if name:

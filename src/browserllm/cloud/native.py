@@ -45,6 +45,8 @@ class NativeReader(Reader):
         self._pieces = 0
         self._goes_on_after_reasons = False
         self._odd: Any = None
+        self._has_words = False
+        self._late = ""
         self._instead: Any = None
 
     @property
@@ -85,7 +87,7 @@ class NativeReader(Reader):
             if event.name == "error":
                 raise self._failure(text) from None
             if self.complete:
-                self._warn("stream", f"sent something after its answer: {quote(text, 200)}")
+                self._late = self._late or text
             elif self._pieces or text[0] in "{[":
                 raise
             else:
@@ -128,6 +130,8 @@ class NativeReader(Reader):
         elif reason == "tool_calls" and not self.calls.count:
             reason = "stop"
         self.draft.finish_reason = reason
+        if self._late:
+            self._warn("stream", f"sent something after its answer: {quote(self._late, 200)}")
         for problem in self.calls.left_out:
             self.draft.warn("tools", problem)
         if not self.counted:
@@ -176,7 +180,10 @@ class NativeReader(Reader):
 
     def _hold(self, value: Any) -> None:
         """Keep what is no part of an answer: it may say why there is none."""
-        if self._odd is None or not self.read_error(self._odd).message:
+        if self._has_words:
+            return
+        self._has_words = bool(self.read_error(value).message.strip())
+        if self._odd is None or self._has_words:
             self._odd = value
 
     def _warn(self, parameter: str, what: str) -> None:

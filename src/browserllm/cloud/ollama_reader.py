@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from ..errors import ProtocolError
-from ..nesting import decode_json, left_open
+from ..nesting import left_open
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, Usage
 from .counts import token_count
 from .events import MAX_EVENT_BYTES, Event
 from .failures import Meaning, Place, VendorError, quote
 from .fields import entries_of, json_text, name_of, objects_of, shape, words_of
+from .json_text import JsonText
 from .native import NativeReader
 
 # The shapes, as far as they are read. The types are checked where they matter: see `fields`.
@@ -55,19 +55,28 @@ _COUNTS = ("prompt_eval_count", "eval_count", "load_duration", "prompt_eval_dura
 _FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
 
 
-class _Said(msgspec.Struct, frozen=True):
-    """A call as it came: what tells whether it comes again."""
+class _Said:
+    """A call as it came: what tells whether it comes again, and whether its arguments go on."""
 
-    id: str
-    index: int | None
-    name: str
-    arguments: str
+    def __init__(self, value: dict[str, Any]) -> None:
+        call = shape(value, _Call)
+        function = shape(call.function, _Function)
+        self.id = name_of(call.id)
+        self.index = token_count(function.index)
+        self.name = name_of(function.name).strip()
+        arguments = function.arguments
+        if not isinstance(arguments, str):
+            arguments = "" if arguments is None else json_text(arguments)
+        self.arguments = JsonText()
+        self.arguments.add(arguments)
 
     def is_again(self, other: _Said) -> bool:
-        same = (self.name, self.arguments) == (other.name, other.arguments)
+        """Say whether this is the other one, said once more."""
+        if (self.name, self.arguments.said()) != (other.name, other.arguments.said()):
+            return False
         if self.id and other.id:
-            return same and self.id == other.id
-        return same and (self.index is None or other.index is None or self.index == other.index)
+            return self.id == other.id
+        return self.index is None or other.index is None or self.index == other.index
 
 
 class OllamaReader(NativeReader):
@@ -81,6 +90,7 @@ class OllamaReader(NativeReader):
         self._passed_on = passed_on
         self._counts: dict[str, int] = {}
         self._said: list[_Said] = []
+        self._by_id: dict[str, _Said] = {}
         self._lines: list[str] = []
         self._lines_bytes = self._open = 0
         self._objects = 0
@@ -155,29 +165,26 @@ class OllamaReader(NativeReader):
         return _FINISH.get(self.reason, "stop")
 
     def _read_calls(self, values: list[dict[str, Any]], *, last: bool) -> Iterator[Delta]:
-        calls = [self._read_call(shape(value, _Call)) for value in values]
+        calls = [_Said(value) for value in values]
         # Some servers say all calls again when they are done. A call that is made twice has a line for each time.
-        again = last and len(calls) == len(self._said) and all(map(_Said.is_again, calls, self._said))
-        for call in () if again else calls:
-            if call.id and any(call.id == other.id and call.is_again(other) for other in self._said):
+        if last and len(calls) == len(self._said) and all(map(_Said.is_again, calls, self._said)):
+            return
+        for call in calls:
+            arguments = call.arguments.said()
+            if call.id in self._by_id and call.is_again(self._by_id[call.id]):
                 continue
             if call.name:
                 self._said.append(call)
+                if call.id:
+                    self._by_id[call.id] = call
                 yield self.calls.begin(call.id, call.name)
-                yield from self.calls.go_on(self.calls.count - 1, call.arguments)
-            elif self.calls.count and not _is_whole(self._said[-1].arguments):
+                yield from self.calls.go_on(self.calls.count - 1, arguments)
+            elif self._said and not self._said[-1].arguments.whole:
                 # The rest of arguments that came as a text in pieces.
-                self._said[-1] = replace(self._said[-1], arguments=self._said[-1].arguments + call.arguments)
-                yield from self.calls.go_on(self.calls.count - 1, call.arguments)
+                self._said[-1].arguments.add(arguments)
+                yield from self.calls.go_on(self.calls.count - 1, arguments)
             else:
-                self.calls.leave_out(quote(call.arguments, 100))
-
-    def _read_call(self, call: _Call) -> _Said:
-        function = shape(call.function, _Function)
-        arguments = function.arguments
-        if not isinstance(arguments, str):
-            arguments = "" if arguments is None else json_text(arguments)
-        return _Said(name_of(call.id), token_count(function.index), name_of(function.name), arguments)
+                self.calls.leave_out(quote(arguments, 100))
 
     def _tell(self) -> None:
         prompt, tokens, *durations = (self._counts.get(key, 0) for key in _COUNTS)
@@ -189,14 +196,6 @@ class OllamaReader(NativeReader):
             decode_ms=decode_ns / 1e6 if decode_ns else None,
             tokens_per_s=tokens / decode_ns * 1e9 if tokens and decode_ns else None,
         )
-
-
-def _is_whole(arguments: str) -> bool:
-    try:
-        decode_json(arguments, object)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 class _ErrorBody(msgspec.Struct):
