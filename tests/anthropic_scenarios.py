@@ -133,7 +133,7 @@ STATUSES = {
     "billing": "RateLimited",
     "forbidden": "AuthenticationError",
     "no-model": "ModelNotFound",
-    "too-large": "InvalidRequest",
+    "too-large": "ContextExceeded",
     "rate": "RateLimited",
     "spent": "RateLimited",
     "server": "Unavailable",

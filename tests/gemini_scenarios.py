@@ -120,7 +120,7 @@ STATUSES = {
     "bad-request": "InvalidRequest",
     "bad-key": "AuthenticationError",
     "too-long": "ContextExceeded",
-    "not-here": "AuthenticationError",
+    "not-here": "Unavailable",
     "no-key": "AuthenticationError",
     "forbidden": "AuthenticationError",
     "no-model": "ModelNotFound",

@@ -164,8 +164,8 @@ def test_what_does_no_harm_is_taken() -> None:
         ("This model's maximum context length is 4097 tokens, so it cannot generate more.", "context"),
         ("the request exceeds the available context size. try increasing the context size", "context"),
         ("Prompt is too long: 9 tokens > 8 maximum", "context"),
-        ("Too many tokens, please wait before trying again.", ""),
-        ("Rate limit reached on tokens per min (TPM)", ""),
+        ("Too many tokens, please wait before trying again.", "rate"),
+        ("Rate limit reached on tokens per min (TPM)", "rate"),
     ],
 )
 def test_a_prompt_that_is_too_long_is_told_by_its_words(message: str, meaning: str) -> None:

@@ -107,7 +107,7 @@ async def test_a_server_that_quotes_the_key_is_masked(server: VendorServer) -> N
         assert SHOWN not in everything_of(caught.value)
         assert SHOWN not in (await llm.health()).reason
     async with scenarios.openai(server.url, "echo-stream") as llm:
-        with pytest.raises(bl.Unavailable, match=r"Incorrect API key provided: \[secret\]") as caught:
+        with pytest.raises(bl.AuthenticationError, match=r"Incorrect API key provided: \[secret\]") as caught:
             await llm.complete("Hi")
     assert SHOWN not in everything_of(caught.value)
     for name in ("echo-cut", "echo-broken"):

@@ -65,6 +65,9 @@ def fragments(data: st.DataObject, text: str) -> list[str]:
 
 def entries(style: Style, call: int, name: str, parts: list[str]) -> list[dict[str, Any]]:
     """The pieces of a call."""
+    if (style.id, style.name) == ("another", "each"):
+        # Names and ids alone, twice, are two calls.
+        parts = [part for part in parts if part]
     if style.first != "with arguments":
         parts = ["", *parts]
     made: list[dict[str, Any]] = []
@@ -85,7 +88,7 @@ def entries(style: Style, call: int, name: str, parts: list[str]) -> list[dict[s
         call_id: Any = {"another": f"c{call}.{at}", "empty": "", "each": f"c{call}"}.get(style.id)
         if style.id in ("first", "number") and at == 0:
             call_id = 100 + call if style.id == "number" else f"c{call}"
-        if style.id == "late" and at == min(1, len(parts) - 1):
+        if style.id == "late" and at == (1 if "".join(parts[1:]) else 0):
             call_id = f"c{call}"
         if call_id is not None:
             entry["id"] = call_id
@@ -135,6 +138,9 @@ def stream_of(data: st.DataObject, style: Style, calls: list[tuple[str, str]], m
     chunks: list[dict[str, Any]] = []
     while order:
         size = data.draw(st.integers(1, 4))
+        if style.index == "within the chunk" and style.name == "each":
+            # Two places of a chunk that both name the same function are two calls.
+            size = 1 + any(order[0]["function"]["name"] != each["function"]["name"] for each in order[1:2])
         some, order = order[:size], order[size:]
         if style.index == "within the chunk":
             for at, entry in enumerate(some):
@@ -143,7 +149,7 @@ def stream_of(data: st.DataObject, style: Style, calls: list[tuple[str, str]], m
     return chunks
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(call_lists, styles, st.data())
 def test_calls_cut_anywhere_and_numbered_in_any_way_are_the_same_calls(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject
@@ -152,30 +158,31 @@ def test_calls_cut_anywhere_and_numbered_in_any_way_are_the_same_calls(
     got, ids, warnings = read(*stream_of(data, style, calls, mixed=False), chunk([], "tool_calls"))
     assert got == calls
     assert [warning.parameter for warning in warnings] == ["usage"]
-    if style.id in ("first", "each", "late"):
+    if style.id in ("first", "each") or (style.id == "late" and style.index != "within the chunk"):
         assert ids == [f"c{at}" for at in range(len(calls))]
     elif style.id == "number":
         assert ids == [f"{100 + at}" for at in range(len(calls))]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(call_lists, styles, st.data())
 def test_calls_that_come_mixed_are_told_apart_by_their_index_or_id(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject
 ) -> None:
     """Where each piece has an index of its call, or its id."""
-    assume(style.name == "first" and (style.index in ("own", "from one", "as a text") or style.id == "each"))
+    has_ids = style.id == "each" and len({name for name, _ in calls}) == len(calls)
+    assume(style.name == "first" and (style.index in ("own", "from one", "as a text") or has_ids))
     got, _, _ = read(*stream_of(data, style, calls, mixed=True), chunk([], "tool_calls"))
     assert got == calls
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(call_lists, styles, st.data(), st.sampled_from(["delta", "message"]), st.booleans())
 def test_calls_that_come_once_more_as_a_whole_are_the_same_calls(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject, place: str, known: bool
 ) -> None:
     """In the last chunk, as a delta or as a message, with their ids or without."""
-    assume(style.id not in ("another", "number"))
+    assume(style.id not in ("another", "number") and (style.id, style.index) != ("late", "within the chunk"))
     whole = [
         {
             "index": at,
@@ -189,7 +196,7 @@ def test_calls_that_come_once_more_as_a_whole_are_the_same_calls(
     assert [warning.parameter for warning in warnings] == ["usage"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(call_lists, st.booleans(), st.booleans(), st.booleans(), st.sampled_from(["delta", "message"]))
 def test_whole_calls_are_taken_wherever_they_stand(
     calls: list[tuple[str, str]], at_once: bool, as_object: bool, has_index: bool, place: str
@@ -207,7 +214,7 @@ def test_whole_calls_are_taken_wherever_they_stand(
     assert [(name, json.loads(text)) for name, text in got] == [(name, json.loads(text)) for name, text in calls]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(arguments, st.data(), st.sampled_from(["length", "content_filter", "stop", "tool_calls"]))
 def test_arguments_that_are_cut_stay_cut_and_are_reported(text: str, data: st.DataObject, finish: str) -> None:
     """Nothing is closed, and nothing is put for what did not come, unless the answer came to its own end."""
@@ -230,7 +237,7 @@ def read_cut(events: list[Any]) -> tuple[list[tuple[str, str]], list[str], list[
     return [(str(calls[0].name), "".join(delta.arguments for delta in calls))], [], draft.warnings
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(["add", "", None, "note"]), min_size=1, max_size=6), st.data())
 def test_no_call_is_nameless_whatever_comes(names: list[str | None], data: st.DataObject) -> None:
     """Pieces at random: every call has a name that was said, and what was left out is reported."""
@@ -245,16 +252,16 @@ def test_no_call_is_nameless_whatever_comes(names: list[str | None], data: st.Da
         }
         for name in names
     ]
-    try:
-        got, _, _ = read(*(chunk([piece]) for piece in pieces), chunk([], "tool_calls"))
-    except bl.ProtocolError as error:
-        assert not any(names)
-        assert "without a tool call" in str(error)
-    else:
+    events = [*(chunk([piece]) for piece in pieces), chunk([], "tool_calls")]
+    if any(names):
+        got, _, _ = read(*events)
         assert got and {name for name, _ in got} <= {name for name in names if name}
+    else:
+        with pytest.raises(bl.ProtocolError, match="without a tool call"):
+            read(*events)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(values, st.data(), st.booleans())
 def test_json_in_pieces_is_whole_at_its_end_and_never_before(value: Any, data: st.DataObject, spaced: bool) -> None:
     """Whatever the pieces; and after each piece it can go on with the next one."""

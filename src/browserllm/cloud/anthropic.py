@@ -34,9 +34,9 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .anthropic_reader import AnthropicReader, read_error
+from .anthropic_reader import AnthropicReader
 from .base import CloudBackend
-from .failures import Place, VendorError
+from .failures import Place, VendorError, read_error
 from .history import arguments_object, parts_of, signature_for
 from .parts import Media, json_format_of, media_of
 from .prices import ANTHROPIC

@@ -10,7 +10,7 @@ import msgspec
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, Usage
 from .counts import token_count
-from .failures import Meaning, Place, VendorError, quote
+from .failures import Place, quote
 from .fields import json_text, name_of, objects_of, shape, words_of
 from .history import mark_signature
 from .native import NativeReader
@@ -86,10 +86,6 @@ class AnthropicReader(NativeReader):
         self._passed_over: set[int] = set()
         self._details = _StopDetails()
         self._held: Any = None
-
-    def read_error(self, body: Any) -> VendorError:
-        """Return what an error says."""
-        return read_error(body)
 
     def read_object(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
         """Read an event. Pings, and whatever is unknown, give nothing."""
@@ -243,57 +239,3 @@ def _kind_of(block: _Block) -> str:
     if block.name is not None:
         return "tool_use"
     return "redacted_thinking" if isinstance(block.data, str) and block.text is None else ""
-
-
-class _Details(msgspec.Struct):
-    error_code: str | None = None
-
-
-class _Error(msgspec.Struct):
-    type: str = ""
-    message: str = ""
-    details: _Details | None = None
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error
-
-
-_ERRORS: dict[str, Meaning] = {
-    "authentication_error": "authentication",
-    "permission_error": "authentication",
-    "billing_error": "quota",
-    "not_found_error": "model",
-    "rate_limit_error": "rate",
-    "timeout_error": "timeout",
-    "api_error": "overloaded",
-    "overloaded_error": "overloaded",
-    "invalid_request_error": "invalid",
-    "request_too_large": "invalid",
-}
-
-# What an invalid_request_error says when it is something else. The API has no codes for these.
-_WORDS: tuple[tuple[str, Meaning], ...] = (
-    ("prompt is too long", "context"),
-    ("context limit", "context"),
-    ("context window", "context"),
-    ("credit balance", "quota"),
-    ("content filtering policy", "filtered"),
-)
-
-
-def read_error(body: Any) -> VendorError:
-    """Return what an error says: ``{"type": "error", "error": {"type", "message", "details"}}``, or a text."""
-    try:
-        error = msgspec.convert(body, _ErrorBody).error
-    except msgspec.ValidationError:
-        return VendorError(message=body if isinstance(body, str) else "")
-    meaning: Meaning = _ERRORS.get(error.type, "")
-    code = (error.details or _Details()).error_code or error.type
-    if code.endswith("spend_limit_reached"):
-        meaning = "quota"
-    if meaning == "invalid":
-        for words, other in _WORDS:
-            if words in error.message.lower():
-                meaning = other
-    return VendorError(message=error.message, code=code, meaning=meaning)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -22,44 +21,42 @@ from ..errors import (
 )
 from ..http.client import HttpResponse
 from ..nesting import decode_json
+from .error_bodies import MAX_WORDS, told
+from .meanings import meaning_of, settled, tokens_in
+from .vocabulary import Meaning
+from .waits import retry_after, wait_in_words
+
+__all__ = [
+    "MAX_QUOTE",
+    "Meaning",
+    "Place",
+    "VendorError",
+    "failure",
+    "quote",
+    "read_error",
+    "read_error_body",
+    "retry_after",
+]
 
 MAX_QUOTE = 500
 """How many characters of a vendor's own words an error quotes."""
 
-Meaning = Literal[
-    "",
-    "address",
-    "authentication",
-    "broken",
-    "context",
-    "filtered",
-    "invalid",
-    "model",
-    "overloaded",
-    "quota",
-    "rate",
-    "timeout",
-]
-"""What a vendor's error code means; ``""`` leaves it to the status."""
-
-_MEANINGS: Mapping[int, Meaning] = {
-    401: "authentication",
-    402: "quota",
-    403: "authentication",
-    408: "timeout",
-    429: "rate",
-}
-
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
 
 class VendorError(msgspec.Struct, frozen=True, kw_only=True):
-    """What a wire format reads from an error body or an error event."""
+    """What `read_error` finds in an error body or an error event, or what a reader itself says of one."""
 
     message: str = ""
     code: str = ""
     meaning: Meaning = ""
+    """What codes and words mean; ``""`` leaves it to the status."""
     retry_after_s: float | None = None
+    status: int | None = None
+    """The status that the body itself speaks of."""
+    parameter: str = ""
+    """The field of the request that the vendor names."""
+    limit_tokens: int | None = None
+    needed_tokens: int | None = None
+    """The context window and what was asked of it, where the vendor says the numbers."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,12 +69,51 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     provider_request_id: str | None = None
 
 
+def read_error(body: Any) -> VendorError:
+    """Return what an error says, in whatever shape: ``body`` is decoded JSON, or a text (of JSON, of a page, of words).
+
+    The same function reads the body of an answer with an error's status, a whole body of an answer with status 200, and
+    an event of a stream.
+    """
+    found = told(body)
+    words = found.message
+    codes = [code for _, code in sorted(found.codes, key=lambda each: each[0])]
+    wait_s = found.wait_s if found.wait_s is not None else wait_in_words(words)
+    meaning = meaning_of(codes, found.own_words, base_code=found.base_code, waits=wait_s is not None)
+    if not meaning and found.pages:
+        # A page is of whatever stands before the API. Of all that it says, only this counts.
+        of_page = meaning_of((), " ".join(found.pages))
+        meaning = of_page if of_page in {"blocked", "timeout"} else ""
+    counts = {**tokens_in(words), **found.counts} if meaning == "context" else {}
+    if found.base_code is not None and not codes:
+        codes = [str(found.base_code)]
+    return VendorError(
+        message=words,
+        code=codes[0] if codes else "",
+        meaning=meaning,
+        retry_after_s=found.wait_s,
+        status=found.status,
+        parameter=found.parameter,
+        limit_tokens=counts.get("limit"),
+        needed_tokens=counts.get("needed"),
+    )
+
+
 def failure(
     error: VendorError, place: Place, *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> BrowserLLMError:
-    """Make our error of a vendor's: ``status`` is the answer's, ``None`` for an event in the middle of a stream."""
+    """Make our error of a vendor's.
+
+    ``status`` is the answer's. ``None`` is for an error in a stream or a body that came with status 200: then the
+    status that the error itself speaks of counts.
+    """
     headers = headers or {}
-    meaning = error.meaning or _meaning_of(status, f"{error.code} {error.message}")
+    if status is None or status == 200:
+        status = error.status
+    meaning = error.meaning
+    if not meaning and (name := headers.get("x-amzn-errortype")):  # Bedrock's codes are in a header
+        meaning = meaning_of((name,), error.message)
+    meaning = settled(meaning, status, f"{error.code} {error.message}")
     said = _said(error, status, place)
     data: dict[str, Any] = {"backend": place.backend, "model": place.model}
     if status is not None:
@@ -87,6 +123,8 @@ def failure(
     if place.provider_request_id:
         data["provider_request_id"] = place.provider_request_id
     retry_after_s = error.retry_after_s if error.retry_after_s is not None else retry_after(headers)
+    if retry_after_s is None and meaning in {"rate", "quota", "overloaded", "timeout"}:
+        retry_after_s = wait_in_words(error.message[:MAX_WORDS])
     if retry_after_s is not None:
         data["retry_after_s"] = retry_after_s
     wait = "try again later" if retry_after_s is None else f"try again in {retry_after_s:g} s"
@@ -96,7 +134,17 @@ def failure(
             return ProtocolError(f"{said}; the model did not keep to the form that was asked: try again", data=data)
         case "authentication":
             return AuthenticationError(f"{said}; check {place.key_name}, and what the key may do", data=data)
+        case "blocked":
+            return Unavailable(
+                f"{said}; it does not serve this place or this network: use another backend",
+                reason="blocked",
+                data=data,
+            )
         case "context":
+            if error.limit_tokens is not None:
+                data["context_window"] = error.limit_tokens
+            if error.needed_tokens is not None:
+                data["prompt_tokens"] = error.needed_tokens
             return ContextExceeded(f"{said}; shorten the messages or lower max_tokens", data=data)
         case "filtered":
             return ContentFiltered(f"{said}; say it in another way", data=data)
@@ -115,30 +163,8 @@ def failure(
             # Redirects are not followed: they would carry the key along.
             return ProtocolError(f"{said}; nothing is served at this address: correct base_url", data=data)
         case _:
-            return InvalidRequest(f"{said}; correct the request", data=data)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to wait, or ``None``.
-
-    Retry-After has seconds or a date; where it is missing, the limit that is used up says when it begins anew
-    (x-ratelimit-reset-requests and -tokens, as OpenAI and Groq have them: ``6m0s``).
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after", "").strip()
-    seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    if value:
-        return _until(value, headers.get("date"))
-    waits = [
-        _duration(headers.get(f"x-ratelimit-reset-{kind}", ""))
-        for kind in ("requests", "tokens")
-        if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
-    ]
-    return max((wait for wait in waits if wait is not None), default=None)
+            parameter = quote(error.parameter, 100)
+            return InvalidRequest(f"{said}; correct the request", parameter=parameter, data=data)
 
 
 async def read_error_body(response: HttpResponse) -> Any:
@@ -160,49 +186,20 @@ def quote(text: str, limit: int = MAX_QUOTE) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _meaning_of(status: int | None, words: str) -> Meaning:
-    if status is None:
-        return "overloaded"
-    if 300 <= status < 400 or status == 405:
-        return "address"
-    if status == 404:
-        return "model" if "model" in words.lower() else "address"
-    if status >= 500:
-        return "timeout" if status == 504 else "overloaded"
-    return _MEANINGS.get(status, "invalid")
-
-
 def _said(error: VendorError, status: int | None, place: Place) -> str:
     answered = f"{place.backend!r} answered {status}" if status is not None else f"{place.backend!r} broke off"
     about = f" for model {place.model!r}"
     code = f" ({quote(error.code, 80)})" if error.code else ""
-    words = f": {quote(error.message)}" if error.message.strip() else ""
+    words = f": {quote(error.message)}" if error.message.strip() else _status_phrase(status)
     request = f" [request {place.provider_request_id}]" if place.provider_request_id else ""
     return f"{answered}{about}{code}{words}{request}"
 
 
-def _until(date: str, now: str | None) -> float | None:
-    """Return the seconds until a date, on the server's clock when that is known."""
-    import time
-    from email.utils import parsedate_to_datetime
+def _status_phrase(status: int | None) -> str:
+    """Return what a status means, for an answer without a word."""
+    from http import HTTPStatus
 
     try:
-        now_s = time.time() if now is None else parsedate_to_datetime(now).timestamp()
-        return max(0.0, parsedate_to_datetime(date).timestamp() - now_s)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _duration(text: str) -> float | None:
-    if re.fullmatch(r"(\d{1,12}(\.\d{1,12})?(ms|s|m|h|d)){1,6}", text) is None:
-        return None
-    found = re.findall(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)", text)
-    return sum(float(number) * _UNITS_S[unit] for number, unit in found)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
+        return "" if status is None else f": {HTTPStatus(status).phrase}"
     except ValueError:
-        return None
-    return number if 0 <= number < float("inf") else None
+        return ""

@@ -32,8 +32,8 @@ from ..types import (
     ToolResultPart,
 )
 from .base import CloudBackend
-from .failures import Place, VendorError
-from .gemini_reader import GeminiReader, read_error
+from .failures import Place, VendorError, read_error
+from .gemini_reader import GeminiReader
 from .history import ToolNames, arguments_object, parts_of, signature_for
 from .parts import Media, json_format_of, media_of
 from .prices import GEMINI

@@ -115,10 +115,6 @@ class GeminiReader(NativeReader):
         self._partial: PartialArguments | None = None
         self._open_id = ""
 
-    def read_error(self, body: Any) -> VendorError:
-        """Return what an error says."""
-        return read_error(body)
-
     def read_object(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
         """Read a piece."""
         piece = shape(value, _Piece)
@@ -267,74 +263,3 @@ def _entry(value: dict[str, Any]) -> dict[str, Any]:
     said = shape(value, _Token)
     logprob = said.log_probability if isinstance(said.log_probability, (int, float)) else 0.0
     return {"token": name_of(said.token), "logprob": logprob}
-
-
-# Errors: https://google.aip.dev/193, with the details of google.rpc.
-
-
-class _Violation(msgspec.Struct, rename="camel"):
-    quota_id: str = ""
-
-
-class _Detail(msgspec.Struct, rename="camel"):
-    reason: str = ""
-    retry_delay: str = ""
-    violations: list[_Violation] = []
-
-
-class _Error(msgspec.Struct):
-    message: str = ""
-    status: str = ""
-    code: int | str | None = None
-    details: list[_Detail] = []
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error
-
-
-_STATUSES: dict[str, Meaning] = {
-    "INVALID_ARGUMENT": "invalid",
-    "OUT_OF_RANGE": "invalid",
-    # Billing is off, or the API is not to be had in the user's country: another backend may do.
-    "FAILED_PRECONDITION": "authentication",
-    "UNAUTHENTICATED": "authentication",
-    "PERMISSION_DENIED": "authentication",
-    "NOT_FOUND": "model",
-    "RESOURCE_EXHAUSTED": "rate",
-    "DEADLINE_EXCEEDED": "timeout",
-    "CANCELLED": "overloaded",
-    "INTERNAL": "overloaded",
-    "UNAVAILABLE": "overloaded",
-    "UNKNOWN": "overloaded",
-}
-
-
-def read_error(body: Any) -> VendorError:
-    """Return what an error says: ``{"error": {"code", "message", "status", "details"}}``, or a list with one of it."""
-    try:
-        error = msgspec.convert(body[0] if isinstance(body, list) and body else body, _ErrorBody).error
-    except msgspec.ValidationError:
-        return VendorError(message=body if isinstance(body, str) else "")
-    meaning: Meaning = _STATUSES.get(error.status, "")
-    code, retry_after_s = error.status, None
-    for detail in error.details:
-        code = detail.reason or code
-        if detail.retry_delay:
-            retry_after_s = _seconds(detail.retry_delay)
-        if meaning == "rate" and any("PerDay" in violation.quota_id for violation in detail.violations):
-            meaning = "quota"
-    if meaning == "invalid" and "API_KEY" in code:
-        meaning = "authentication"
-    elif meaning == "invalid" and "exceeds the maximum number of tokens" in error.message:
-        meaning = "context"
-    return VendorError(message=error.message, code=code, meaning=meaning, retry_after_s=retry_after_s)
-
-
-def _seconds(duration: str) -> float | None:
-    """Return the seconds of a google.protobuf.Duration as JSON: ``"34.074s"``."""
-    try:
-        seconds = float(duration.removesuffix("s"))
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < float("inf") else None

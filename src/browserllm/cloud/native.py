@@ -19,8 +19,8 @@ from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta
 from .calls import Calls
 from .events import Event
-from .failures import Place, VendorError, failure, quote
-from .fields import each_value, json_text, json_texts, name_of, says_something
+from .failures import Place, VendorError, failure, quote, read_error
+from .fields import each_value, json_text, json_texts, says_something
 from .reader import Reader, broke_off, no_answer
 
 _ERROR_NAME = re.compile(r"error|detail|msg|message|description|reason|code", re.IGNORECASE)
@@ -63,9 +63,9 @@ class NativeReader(Reader):
     def read_object(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
         """Read one object of an answer; ``name`` is its event's."""
 
-    @abstractmethod
     def read_error(self, body: Any) -> VendorError:
         """Return what an error says."""
+        return read_error(body)
 
     @abstractmethod
     def settle(self) -> FinishReason:
@@ -193,9 +193,7 @@ class NativeReader(Reader):
         error = self.read_error(body)
         if not error.message.strip():
             error = replace(error, message=body if isinstance(body, str) else json_text(body))
-        # A code may be the status that the answer would have had.
-        status = None if error.meaning else _status_in(body)
-        return failure(error, self.place, status=status)
+        return failure(error, self.place)
 
     def _nothing(self) -> BrowserLLMError:
         """Return the error for a stream without an answer: in the server's words, if there are any."""
@@ -230,16 +228,3 @@ def _names_an_error(name: str, value: Any) -> bool:
 
 def _without_type(value: dict[str, Any]) -> dict[str, Any]:
     return {key: each for key, each in value.items() if key != "type"}
-
-
-def _status_in(body: Any) -> int | None:
-    """Return the HTTP status that an error names as its code, if it does."""
-    if not isinstance(body, dict):
-        return None
-    fields = cast("dict[str, Any]", body)
-    inner = fields.get("error")
-    for each in (cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}, fields):
-        for key in ("code", "status", "status_code"):
-            if re.fullmatch(r"[45]\d\d", name_of(each.get(key))):
-                return int(name_of(each[key]))
-    return None

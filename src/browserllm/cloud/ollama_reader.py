@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ..errors import ProtocolError
 from ..nesting import left_open
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, Usage
+from . import failures
 from .counts import token_count
 from .events import MAX_EVENT_BYTES, Event
-from .failures import Meaning, Place, VendorError, quote
+from .failures import Place, VendorError, quote
 from .fields import entries_of, json_text, name_of, objects_of, shape, words_of
 from .json_text import JsonText
 from .native import NativeReader
@@ -198,48 +200,13 @@ class OllamaReader(NativeReader):
         )
 
 
-class _ErrorBody(msgspec.Struct):
-    error: Any = None
-    status: int | None = None
-
-
 def read_error(body: Any) -> VendorError:
     """Return what an error says: ``{"error": "a text"}``, in a stream sometimes with a ``status``."""
-    try:
-        said = msgspec.convert(body, _ErrorBody)
-    except msgspec.ValidationError:
-        return VendorError(message=body if isinstance(body, str) else "")
-    if said.error is None:
-        return VendorError()
-    message = said.error if isinstance(said.error, str) else msgspec.json.encode(said.error).decode()
-    missing = _MISSING.search(message)
-    if missing is not None:
-        return VendorError(message=f"{message} (it can be fetched: ollama pull {missing[1]})", meaning="model")
-    return VendorError(message=message, meaning=_meaning(message.lower(), said.status))
+    error = failures.read_error(body)
+    missing = _MISSING.search(error.message)
+    if missing is None:
+        return error
+    return replace(error, message=f"{error.message} (it can be fetched: ollama pull {missing[1]})", meaning="model")
 
 
 _MISSING = re.compile(r"model ['\"]([^'\"]{1,200})['\"] not found")
-
-
-_STATUSES: dict[int, Meaning] = {
-    400: "invalid",
-    401: "authentication",
-    402: "quota",
-    403: "authentication",
-    404: "model",
-    429: "rate",
-}
-
-# What an error says when its status does not, or there is none.
-_WORDS: tuple[tuple[str, Meaning], ...] = (
-    ("context length", "context"),
-    ("context size", "context"),
-    ("context window", "context"),
-)
-
-
-def _meaning(message: str, status: int | None) -> Meaning:
-    for words, meaning in _WORDS:
-        if words in message:
-            return meaning
-    return "" if status is None else _STATUSES.get(status, "overloaded")

@@ -31,8 +31,8 @@ from ..types import (
     ToolResultPart,
 )
 from .base import CloudBackend
-from .failures import Place, VendorError
-from .openai_reader import ChatCompletionReader, read_error
+from .failures import Place, VendorError, read_error
+from .openai_reader import ChatCompletionReader
 from .options import CloudOptions, hidden_options
 from .parts import json_format_of, media_of
 from .presets import PRESETS, Preset, PresetName

@@ -30,6 +30,7 @@ from .json_text import JsonText
 _QUOTE = 200
 
 Key = tuple[str, int]
+_ALONE: Key = ("place", -1)  # in a chunk with no other piece the place says nothing
 
 
 class _Piece(msgspec.Struct):
@@ -91,9 +92,10 @@ class ToolCalls:
 
     def read_whole(self, entries: Any) -> Iterator[ToolCallDelta]:
         """Read the calls of a whole message, which may have come in pieces before: only what is missing is given."""
-        before = list(self._calls)
+        before = [call for call in self._calls if not call.maybe]
         for piece in _pieces(entries):
-            call = next((each for each in before if piece.name in ("", each.name) and piece.id == each.id), None)
+            of_id = (each for each in before if piece.id and piece.id == each.id and piece.name in ("", each.name))
+            call = next(of_id, None)
             call = call or next((each for each in before if piece.name == each.name), None)
             if call is None:
                 yield from self._read(piece)
@@ -105,6 +107,10 @@ class ToolCalls:
 
     def finish(self, *, well: bool) -> Iterator[ToolCallDelta]:
         """Give what was kept back; ``well`` says that the answer came to its own end and was not cut off."""
+        for late in [*(call for call in self._calls if call.maybe), *self._waiting.values()]:
+            nameless = next((call for call in reversed(self._calls) if not call.own_id and not call.maybe), None)
+            if late.id and nameless is not None:
+                yield from self._go_on(nameless, _Piece(_ALONE, late.id, "", ""))
         self._calls = [call for call in self._calls if not call.maybe]
         for call in self._calls:
             if call.empty:
@@ -142,16 +148,17 @@ class ToolCalls:
         open_call = self._open()
         if of_key is None:
             waits = self._waiting.get(piece.key)
-            if open_call is not None and waits is None and not (piece.id and piece.blank):
+            is_late = waits is not None and waits.text.strip()
+            if open_call is not None and not is_late and not (piece.id and not piece.text):
                 return open_call
             before = waits or _Piece(piece.key, "", "", "")
             self._waiting[piece.key] = _Piece(piece.key, before.id or piece.id, "", before.text + piece.text)
             return None
-        if piece.blank or not of_key.arguments.whole:
+        if not of_key.arguments.whole or not (piece.text or piece.id):
             return of_key
         if open_call is not None:
             return open_call
-        if of_key.empty:
+        if piece.blank or of_key.empty:
             return of_key
         if not _same(of_key.arguments.said(), piece.text):
             self.problems.append(
@@ -165,20 +172,27 @@ class ToolCalls:
         # Another index is another call, also where a server gives all of them one id.
         if call is None or call.name != piece.name or (of_key is None and piece.key[0] == "index"):
             call = of_key
-        if call is None or (call.name != piece.name and not self._completes_name(call, piece)):
+        if call is None:
             return None
-        if call.arguments.whole:
+        is_place = piece.key[0] == "place"
+        if call.arguments.whole or (is_place and call.name != piece.name):
             # The name of a call that is whole, and that call's id: nothing new.
-            if piece.blank and piece.id and piece.id == call.id:
+            if piece.blank and piece.id and (piece.id, piece.name) == (call.id, call.name):
                 return call
-            # An index that counts within the chunk points anywhere.
-            call = self._open()
-            if call is None or call.name != piece.name:
+            # A place in a chunk, or an index that counts within it, may point to another call than it goes on with.
+            call = self._open() or call
+            if call.arguments.whole:
                 return None
-        has_other_id = bool(piece.id) and call.own_id and piece.id != call.id
-        if piece.blank:
-            return None if has_other_id and call.arguments.blank else call
-        return call if call.arguments.takes(piece.text) else None
+        if call.name != piece.name and not self._completes_name(call, piece):
+            return None
+        if (
+            piece.id
+            and call.own_id
+            and piece.id != call.id
+            and (not piece.text or (call.arguments.blank and piece.blank))
+        ):
+            return None
+        return call if piece.blank or call.arguments.takes(piece.text) else None
 
     def _completes_name(self, call: _Call, piece: _Piece) -> bool:
         """Take a name that comes in pieces: what came so far is no tool's, but begins one's."""
@@ -210,9 +224,9 @@ class ToolCalls:
         return next((call for call in reversed(self._calls) if not call.arguments.whole), None)
 
     def _at(self, key: Key) -> _Call | None:
-        if key[0] == "none":
-            return self._calls[-1] if self._calls else None
-        return self._by_key.get(key)
+        """Return the call that an index points to; without one, the call at that place of a chunk, or the last one."""
+        call = self._by_key.get(key)
+        return self._calls[-1] if call is None and key[0] == "place" and self._calls else call
 
     def _with_id(self, piece: _Piece) -> _Call | None:
         if not piece.id:
@@ -224,21 +238,23 @@ class ToolCalls:
     # What becomes of it
 
     def _begin(self, piece: _Piece) -> Iterator[ToolCallDelta]:
-        before = self._at(piece.key)
+        of_key = self._at(piece.key)
+        before = next((each for each in (of_key, *self._calls[-1:]) if each and each.name == piece.name), None)
         waited = self._waiting.pop(piece.key, None)
         if waited is not None:
             piece = _Piece(piece.key, piece.id or waited.id, piece.name, waited.text + piece.text)
         self._calls = [call for call in self._calls if not call.maybe]
         call = _Call(piece.name, piece.id)
         call.maybe = (
-            before is not None
+            piece.blank
+            and of_key is not None
+            and before is not None
             and before.arguments.whole
-            and before.name == piece.name
-            and piece.blank
             and (not piece.id or not before.own_id)
         )
         self._calls.append(call)
-        self._by_key[piece.key] = call
+        if piece.key != _ALONE and not call.maybe:
+            self._by_key[piece.key] = call
         yield from self._go_on(call, piece)
 
     def _go_on(self, call: _Call, piece: _Piece) -> Iterator[ToolCallDelta]:
@@ -253,12 +269,12 @@ class ToolCalls:
             # It was no argument, but what stood for them: the arguments come now.
             call.empty = ""
             call.arguments = JsonText()
-        if text or call.own_id:
+        if text:
             call.maybe = False
         call.arguments.add(text)
         if call.arguments.whole and call.arguments.said().strip() == text.strip() == "{}":
             call.empty, text = text, ""
-        if call.place is not None or call.own_id or text:
+        if call.place is not None or text or (call.own_id and not call.maybe):
             yield from self._tell(call, text, new_id)
 
     def _tell(self, call: _Call, text: str, new_id: str = "") -> Iterator[ToolCallDelta]:
@@ -299,7 +315,7 @@ def _piece(entry: dict[str, Any], at: int, *, alone: bool) -> _Piece:
     said = cast("dict[str, Any]", function) if isinstance(function, dict) else entry
     name, arguments = said.get("name"), said.get("arguments")
     index = index_of(entry.get("index"))
-    key: Key = ("index", index) if index is not None else ("none", 0) if alone else ("at", at)
+    key: Key = ("index", index) if index is not None else _ALONE if alone else ("place", at)
     # Some servers send the arguments as JSON instead of a text of JSON.
     text = arguments if isinstance(arguments, str) else "" if arguments is None else _json(arguments)
     return _Piece(key, _id(entry.get("id")), name if isinstance(name, str) else "", text)

@@ -9,7 +9,6 @@ An event without a choice says nothing, unless the answer does not come or does 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -20,10 +19,10 @@ from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, Usage
 from .counts import count_in, largest
 from .events import Event
-from .failures import Meaning, Place, VendorError, failure, quote
+from .failures import Place, VendorError, failure, quote, read_error
 from .halves import whole_value
 from .openai_calls import ToolCalls, index_of
-from .reader import Reader, broke_off, no_answer, status_of
+from .reader import Reader, broke_off, no_answer
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
@@ -46,43 +45,6 @@ _BROKEN = frozenset({"error", "insufficient_system_resource", "abort"})
 _NO_REASON = frozenset({"", "null", "none"})
 # What an error says that is none, beside an answer.
 _NO_ERROR = frozenset({"", "0", "200", "null", "none", "ok", "success"})
-
-_MEANINGS: dict[str, Meaning] = {
-    "context_length_exceeded": "context",
-    "exceed_context_size_error": "context",
-    "content_filter": "filtered",
-    "content_policy_violation": "filtered",
-    "insufficient_quota": "quota",
-    "billing_hard_limit_reached": "quota",
-    "rate_limit_exceeded": "rate",
-    "invalid_api_key": "authentication",
-    "model_not_found": "model",
-    "tool_use_failed": "broken",
-    "json_validate_failed": "broken",
-}
-_CONTEXT = re.compile(r"context (length|window|size)|prompt is too long", re.IGNORECASE)
-
-
-def read_error(body: Any) -> VendorError:
-    """Return what an error says: OpenAI's ``{"error": {...}}``, or ``error``, ``message`` or ``detail`` as a text."""
-    if not isinstance(body, dict):
-        return VendorError(message=body if isinstance(body, str) else "")
-    fields = cast("dict[str, Any]", body)
-    inner = fields.get("error")
-    if isinstance(inner, dict):
-        fields = cast("dict[str, Any]", inner)
-    said = fields.get("message") or (inner if isinstance(inner, str) else None) or fields.get("detail") or ""
-    message = said if isinstance(said, str) else msgspec.json.encode(said).decode()
-    names = [str(fields[key]) for key in ("code", "type") if isinstance(fields.get(key), (str, int))]
-    meaning: Meaning = ""
-    for name in names:
-        meaning = meaning or _MEANINGS.get(name, "")
-    if not meaning and _CONTEXT.search(message):
-        meaning = "context"
-    metadata = fields.get("metadata")
-    if isinstance(metadata, dict) and "flagged_input" in metadata:  # OpenRouter's moderation
-        meaning = "filtered"
-    return VendorError(message=message, code=names[0] if names else "", meaning=meaning)
 
 
 class ChatCompletionReader(Reader):
@@ -262,8 +224,7 @@ class ChatCompletionReader(Reader):
         error = read_error(whole_value(body))
         if not error.message.strip() and not error.code:
             return no_answer(self.place, read_error, body)
-        # OpenRouter's code is the status that the answer would have had.
-        return failure(error, self.place, status=status_of(error))
+        return failure(error, self.place)
 
 
 def _json(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
@@ -79,12 +78,7 @@ def no_answer(place: Place, read_error: Callable[[Any], VendorError], said: Any)
     if not error.message.strip():
         words = said if isinstance(said, str) else msgspec.json.encode(said).decode()
         error = msgspec.structs.replace(error, message=f"there is no answer in what it sent: {words}")
-    return failure(error, place, status=status_of(error))
-
-
-def status_of(error: VendorError) -> int | None:
-    """Return the status that a code stands for, in an error that came without one of its own."""
-    return int(error.code) if re.fullmatch(r"[45]\d\d", error.code) else None
+    return failure(error, place)
 
 
 async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:
