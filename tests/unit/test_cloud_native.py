@@ -80,6 +80,17 @@ def test_words_that_are_no_json_are_the_error(form: Format) -> None:
 
 
 @each_format
+def test_a_reason_without_words_beside_an_error_is_no_answer(form: Format) -> None:
+    """Before the reason and in its own event; with words, the answer stays."""
+    for name in ("detail", "msg", "error_message"):
+        for items in ([{name: WORDS}, *form.items()], form.items(**{name: WORDS})):
+            with pytest.raises(bl.BrowserLLMError, match=WORDS):
+                read(form.llm, form.stream(*items))
+        assert read(form.llm, form.stream({name: WORDS}, *form.items("Hi")))[1].finish_reason == "stop"
+        assert read(form.llm, form.stream({**form.whole, name: WORDS}))[1].finish_reason == "stop"
+
+
+@each_format
 def test_an_answer_without_words_is_one_if_it_says_why_it_ended(form: Format) -> None:
     """A model may say nothing."""
     _, draft = read(form.llm, form.stream(*form.items()))

@@ -157,3 +157,10 @@ def test_of_counts_that_grow_the_largest_counts(odd: Any) -> None:
             for item, n in zip(ollama_items("Hi"), (first, second), strict=True)
         ]
         assert read(FORMATS["ollama"].llm, lines(*items))[1].usage == bl.Usage(prompt_tokens=9, completion_tokens=9)
+
+
+async def test_ollamas_other_form_of_an_answer_is_one() -> None:
+    """Servers that pass a prompt on answer with ``response``."""
+    end = {"done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 2}
+    assert await heard(read(FORMATS["ollama"].llm, lines({"response": "H"}, {"response": "i"}, end))) == HEARD
+    assert await heard(read(FORMATS["ollama"].llm, lines({"response": "Hi", **end}))) == HEARD

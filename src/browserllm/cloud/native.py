@@ -124,6 +124,8 @@ class NativeReader(Reader):
             problem = f"it ended with {self.reason!r} and without a tool call"
             problem = "; ".join([problem, *self.calls.left_out])
             raise failure(VendorError(message=problem, meaning="broken"), self.place)
+        if not self._pieces and reason == "stop" and self._has_words:
+            raise self._failure(self._odd)
         yield from self.calls.settle(whole=self.CALLS_COME_WHOLE or reason != "length")
         if reason == "stop" and self.calls.count:
             reason = "tool_calls"

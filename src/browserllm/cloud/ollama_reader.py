@@ -47,6 +47,7 @@ class _Line(msgspec.Struct):
     model: Any = None
     remote_host: Any = None
     message: Any = None
+    response: Any = None
     logprobs: Any = None
     done: Any = None
     done_reason: Any = None
@@ -134,9 +135,11 @@ class OllamaReader(NativeReader):
         if line.remote_host:
             self._passed_on(self.place.model)
         self.draft.model = name_of(line.model) or self.draft.model
-        logprobs = entries_of(line.logprobs)
         done = line.done in (True, 1, "true")
         messages = objects_of(line.message, "message") if done or not isinstance(line.message, str) else []
+        if not messages and line.response is not None:  # as /api/generate has it
+            messages = [{"content": line.response}]
+        logprobs = entries_of(line.logprobs)
         for message in (shape(each, _Message) for each in messages):
             if thinking := words_of(message.thinking, "thinking"):
                 yield ReasoningDelta(sequence=0, reasoning=thinking)
