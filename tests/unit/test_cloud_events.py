@@ -117,11 +117,22 @@ def test_errors_that_servers_send_as_no_data_are_events() -> None:
         (f"error: {error}\n\ndata: [DONE]\n\n", [Event(error, "error"), Event("[DONE]")]),
         (f"data: a\n\n{error}\n\ndata: b\n\n", [Event("a"), Event(error), Event("b")]),
         (f"data: a\n\n{error}", [Event("a"), Event(error)]),
-        ('event: error\n{\n  "a": 1,\n  data: 2}\n', [Event('{\n  "a": 1,\n  data: 2}', "error")]),
+        ('event: error\n{\n  "a": 1,\n"data": 2}\n', [Event('{\n  "a": 1,\n"data": 2}', "error")]),
         ("error:\n\nerror\n\n", []),
     ):
         for place in range(len(data)):
             assert read(ServerSentEvents(), cut(data.encode(), [place])) == events, (data, place)
+
+
+def test_what_the_stream_ends_with_counts_where_it_is_whole() -> None:
+    """Without the empty line, and without the end of its line; half an object, or half a character, is nothing."""
+    for last in ('{"a":1}', "[1]", "[DONE]"):
+        for end in ("", "\n", "\r\n", "\r"):
+            data = f"data: a\n\ndata: {last}{end}".encode()
+            for place in range(len(data)):
+                assert read(ServerSentEvents(), cut(data, [place])) == [Event("a"), Event(last)], (last, end, place)
+    for last in ('data: {"a":1', 'data: {"a":1\n', "data: 1", "data: words\n", '{"a":', 'data: {"a":"é'):
+        assert read(ServerSentEvents(), [b"data: a\n\n", last.encode()[: -1 if "é" in last else None]]) == [Event("a")]
 
 
 def test_what_is_no_event_is_kept_to_be_quoted() -> None:

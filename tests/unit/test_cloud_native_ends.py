@@ -60,8 +60,13 @@ async def test_a_reason_to_finish_is_no_end() -> None:
 
 
 async def test_the_last_reason_counts() -> None:
-    """A reason that a later one corrects is forgotten."""
-    for first, second, expected in (("STOP", "MAX_TOKENS", "length"), ("MALFORMED_FUNCTION_CALL", "STOP", "stop")):
+    """A reason that a later one corrects is forgotten, but "stop" takes none back."""
+    for first, second, expected in (
+        ("STOP", "MAX_TOKENS", "length"),
+        ("MALFORMED_FUNCTION_CALL", "STOP", "stop"),
+        ("MAX_TOKENS", "STOP", "length"),
+        ("SAFETY", "STOP", "content_filter"),
+    ):
         items = [*gemini_items("Hi", reason=first), *gemini_items(reason=second)]
         assert read(FORMATS["gemini"].llm, sse(*items))[1].finish_reason == expected
     items = [*claude_items("Hi")[:-1], *claude_items(reason="max_tokens")[-2:]]

@@ -42,7 +42,7 @@ call_lists = st.lists(
 class Style(NamedTuple):
     """How a server numbers calls and names them."""
 
-    index: str
+    numbers: str
     id: str
     name: str
     first: str
@@ -82,7 +82,7 @@ def entries(style: Style, call: int, name: str, parts: list[str]) -> list[dict[s
         elif style.name == "empty later":
             function["name"] = ""
         entry: dict[str, Any] = {"function": function}
-        index = {"own": call, "from one": call + 1, "as a text": str(call), "same": 0}.get(style.index)
+        index = {"own": call, "from one": call + 1, "as a text": str(call), "same": 0}.get(style.numbers)
         if index is not None:
             entry["index"] = index
         call_id: Any = {"another": f"c{call}.{at}", "empty": "", "each": f"c{call}"}.get(style.id)
@@ -138,18 +138,18 @@ def stream_of(data: st.DataObject, style: Style, calls: list[tuple[str, str]], m
     chunks: list[dict[str, Any]] = []
     while order:
         size = data.draw(st.integers(1, 4))
-        if style.index == "within the chunk" and style.name == "each":
+        if style.numbers == "within the chunk" and style.name == "each":
             # Two places of a chunk that both name the same function are two calls.
             size = 1 + any(order[0]["function"]["name"] != each["function"]["name"] for each in order[1:2])
         some, order = order[:size], order[size:]
-        if style.index == "within the chunk":
+        if style.numbers == "within the chunk":
             for at, entry in enumerate(some):
                 entry["index"] = at
         chunks.append(chunk(some))
     return chunks
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(call_lists, styles, st.data())
 def test_calls_cut_anywhere_and_numbered_in_any_way_are_the_same_calls(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject
@@ -158,31 +158,31 @@ def test_calls_cut_anywhere_and_numbered_in_any_way_are_the_same_calls(
     got, ids, warnings = read(*stream_of(data, style, calls, mixed=False), chunk([], "tool_calls"))
     assert got == calls
     assert [warning.parameter for warning in warnings] == ["usage"]
-    if style.id in ("first", "each") or (style.id == "late" and style.index != "within the chunk"):
+    if style.id in ("first", "each") or (style.id == "late" and style.numbers != "within the chunk"):
         assert ids == [f"c{at}" for at in range(len(calls))]
     elif style.id == "number":
         assert ids == [f"{100 + at}" for at in range(len(calls))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(call_lists, styles, st.data())
 def test_calls_that_come_mixed_are_told_apart_by_their_index_or_id(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject
 ) -> None:
     """Where each piece has an index of its call, or its id."""
     has_ids = style.id == "each" and len({name for name, _ in calls}) == len(calls)
-    assume(style.name == "first" and (style.index in ("own", "from one", "as a text") or has_ids))
+    assume(style.name == "first" and (style.numbers in ("own", "from one", "as a text") or has_ids))
     got, _, _ = read(*stream_of(data, style, calls, mixed=True), chunk([], "tool_calls"))
     assert got == calls
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(call_lists, styles, st.data(), st.sampled_from(["delta", "message"]), st.booleans())
 def test_calls_that_come_once_more_as_a_whole_are_the_same_calls(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject, place: str, known: bool
 ) -> None:
     """In the last chunk, as a delta or as a message, with their ids or without."""
-    assume(style.id not in ("another", "number") and (style.id, style.index) != ("late", "within the chunk"))
+    assume(style.id not in ("another", "number") and (style.id, style.numbers) != ("late", "within the chunk"))
     whole = [
         {
             "index": at,
@@ -237,7 +237,7 @@ def read_cut(events: list[Any]) -> tuple[list[tuple[str, str]], list[str], list[
     return [(str(calls[0].name), "".join(delta.arguments for delta in calls))], [], draft.warnings
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(st.sampled_from(["add", "", None, "note"]), min_size=1, max_size=6), st.data())
 def test_no_call_is_nameless_whatever_comes(names: list[str | None], data: st.DataObject) -> None:
     """Pieces at random: every call has a name that was said, and what was left out is reported."""
@@ -261,7 +261,7 @@ def test_no_call_is_nameless_whatever_comes(names: list[str | None], data: st.Da
             read(*events)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(values, st.data(), st.booleans())
 def test_json_in_pieces_is_whole_at_its_end_and_never_before(value: Any, data: st.DataObject, spaced: bool) -> None:
     """Whatever the pieces; and after each piece it can go on with the next one."""

@@ -74,6 +74,7 @@ class AnthropicReader(NativeReader):
     FIELDS = frozenset(
         {*_Event.__struct_fields__, *_Message.__struct_fields__, "id", "role", "stop_sequence", "container"}
     )
+    FINISH = _FINISH
     CALLS_COME_WHOLE = False
 
     def __init__(self, draft: Draft, place: Place) -> None:
@@ -144,8 +145,8 @@ class AnthropicReader(NativeReader):
         """Take what a message, its start or its end says besides its blocks."""
         self.draft.model = name_of(message.model) or self.draft.model
         self._add_usage(message.usage)
-        if reason := name_of(message.stop_reason):
-            self.reason, self._details = reason, shape(message.stop_details, _StopDetails)
+        if (reason := name_of(message.stop_reason)) and self.take_reason(reason):
+            self._details = shape(message.stop_details, _StopDetails)
 
     def _read_blocks(self, content: Any) -> Iterator[Delta]:
         if isinstance(content, str):

@@ -3,7 +3,7 @@
 Server-sent events as the HTML standard has them (https://html.spec.whatwg.org/multipage/server-sent-events.html):
 lines end with CR, LF or both; a byte order mark may lead; lines that begin with a colon are comments; several data
 lines are one text; an event is dispatched by the empty line after it. What has no empty line after it when the stream
-ends is not dispatched.
+ends counts only where it is whole by itself: an object or a list of JSON, or the end marker.
 
 Two things that the standard passes over are events here, because servers say so what went wrong: a field ``error``
 (llama.cpp), and an object of JSON without a field before it. Other lines are kept, cut, as ``unread``.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -74,6 +75,16 @@ def _decode_leniently(data: str, why: Exception) -> Any:
         return json.loads(data, strict=False)
     except ValueError:
         raise why from None
+
+
+def _is_whole(data: str) -> bool:
+    data = data.strip()
+    if data == "[DONE]":
+        return True
+    try:
+        return data[:1] in ("{", "[") and decode_json(data, object) is not None
+    except (ValueError, RecursionError):
+        return False
 
 
 class EventDecoder(ABC):
@@ -204,16 +215,15 @@ class ServerSentEvents(EventDecoder):
             self._pass_over(line)
 
     def close(self) -> Iterator[Event]:
-        """The stream has ended: only an object without a field needs no empty line after it."""
-        yield from self._take_line() if self._line_bytes and (self._bare or self._may_be_words()) else ()
-        if self._bare:
+        """The stream has ended: give what has no empty line after it, and is whole all the same."""
+        # A line that broke off in the middle of a character says nothing.
+        with suppress(ProtocolError):
+            yield from self._take_line() if self._line_bytes else ()
+        text = "\n".join(self._data)
+        if _is_whole(text):
             yield from self.read_line("")
-
-    def _may_be_words(self) -> bool:
-        """Whether the line that has no end is no event's, which would not count without its end."""
-        start = b"".join(self._line)
-        field = start[:8].partition(b":")[0].decode("utf-8", "replace")
-        return field not in ("data", "event") and field not in _PASSED_OVER
+        elif self._bare:
+            self._pass_over(text)
 
     def _add(self, value: str) -> None:
         self._data.append(value)

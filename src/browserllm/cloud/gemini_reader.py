@@ -103,6 +103,7 @@ class GeminiReader(NativeReader):
     """Reads the pieces of an answer. There is no end marker: the last piece says why it is the last."""
 
     FIELDS = frozenset({*_Piece.__struct_encode_fields__, "createTime", "modelStatus"})
+    FINISH = _FINISH
 
     def __init__(self, draft: Draft, place: Place) -> None:
         """Write into ``draft``; ``place`` is for errors."""
@@ -163,8 +164,9 @@ class GeminiReader(NativeReader):
                 yield from self._read_part(shape(part, _Part))
         if candidate.logprobs_result and (entries := _logprobs(candidate.logprobs_result)):
             yield TextDelta(sequence=0, logprobs=entries)
-        if candidate.finish_reason and (reason := name_of(candidate.finish_reason)):
-            self._blocked, self.reason, self._why = False, reason.upper(), name_of(candidate.finish_message)
+        reason = name_of(candidate.finish_reason).upper()
+        if reason and self.take_reason(reason):
+            self._blocked, self._why = False, name_of(candidate.finish_message)
 
     def _read_part(self, part: _Part) -> Iterator[Delta]:
         signature = name_of(part.thought_signature) or None

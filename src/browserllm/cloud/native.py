@@ -31,6 +31,8 @@ class NativeReader(Reader):
 
     FIELDS: ClassVar[frozenset[str]]
     """The names that an object of an answer may have: what else it holds may be the words of an error."""
+    FINISH: ClassVar[dict[str, FinishReason]]
+    """What the vendor's reasons to finish mean."""
     CALLS_COME_WHOLE: ClassVar[bool] = True
     """Whether a call without arguments cannot have been cut off before them."""
 
@@ -72,6 +74,13 @@ class NativeReader(Reader):
         """Return why the answer ended, once nothing more comes, and say what is odd about that."""
 
     # The answer
+
+    def take_reason(self, reason: str) -> bool:
+        """Keep why the answer ended and say whether it counts: the last reason does, but "stop" takes none back."""
+        counts = self.FINISH.get(reason) != "stop" or self.FINISH.get(self.reason) not in ("length", "content_filter")
+        if counts:
+            self.reason = reason
+        return counts
 
     def read(self, event: Event) -> Iterator[Delta]:
         """Read an event, which holds one object or a list of them."""

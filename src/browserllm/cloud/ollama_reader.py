@@ -87,6 +87,8 @@ class OllamaReader(NativeReader):
 
     FIELDS = frozenset({*_Line.__struct_fields__, *_COUNTS, "created_at", "remote_model", "total_duration", "context"})
 
+    FINISH = _FINISH
+
     def __init__(self, draft: Draft, place: Place, passed_on: Callable[[str], None]) -> None:
         """Write into ``draft``; ``place`` is for errors, ``passed_on`` is told a model that runs elsewhere."""
         super().__init__(draft, place)
@@ -155,7 +157,7 @@ class OllamaReader(NativeReader):
             self.counted = "eval_count" in self._counts
             self._tell()
         if done:
-            self.reason = name_of(line.done_reason) or self.reason or "stop"
+            self.take_reason(name_of(line.done_reason) or self.reason or "stop")
 
     def read_rest(self) -> Iterator[Delta]:
         """Read lines that have no end; say that an answer that came in one object was whole."""

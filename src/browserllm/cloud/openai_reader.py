@@ -22,7 +22,7 @@ from .events import Event
 from .failures import Place, VendorError, failure, quote, read_error
 from .halves import whole_value
 from .openai_calls import ToolCalls, index_of
-from .reader import Reader, broke_off, no_answer
+from .reader import Reader, no_answer
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
@@ -85,8 +85,12 @@ class ChatCompletionReader(Reader):
             self._said = data
 
     def read_whole(self, body: bytes) -> Iterator[Delta]:
-        """Read an answer that was not streamed."""
-        yield from self.read(Event(body.decode("utf-8", "replace")))
+        """Read an answer that was not streamed, or one that came as lines of JSON."""
+        text = body.decode("utf-8", "replace")
+        lines = [line for each in text.split("\n") if (line := each.strip())]
+        is_each_one = len(lines) > 1 and all(line[0] + line[-1] == "{}" for line in lines)
+        for each in lines if is_each_one else [text]:
+            yield from self.read(Event(each))
         self.ended = True
 
     def finish(self) -> Iterator[Delta]:
@@ -122,9 +126,9 @@ class ChatCompletionReader(Reader):
         if self._has_answered and self._finish:
             return
         if read_error(self._said).message.strip() or not (self._has_answered or self._finish):
-            raise no_answer(self.place, read_error, self._said or self.unread)
+            raise no_answer(self.place, read_error, self.unread if self._said is None else self._said)
         if not has_ended:
-            raise broke_off(self.place)
+            raise no_answer(self.place, read_error, self.unread)
 
     def _read_object(self, event: Event) -> Iterator[Delta]:
         chunk = event.decode(_Chunk)
@@ -237,7 +241,7 @@ def _choices(value: Any, event: Event) -> list[_Choice]:
     found = [each for each in listed if isinstance(each, _Choice)]
     if not found and any(listed):
         raise ProtocolError(f"an event of the stream has choices that are none: {quote(event.data, 200)!r}")
-    return found
+    return [each for each in found if any(getattr(each, name) for name in _CHOICE)]
 
 
 def _message(value: Any, event: Event) -> _Message | None:
@@ -353,6 +357,9 @@ class _Choice(msgspec.Struct):
     finish_reason: Any = None
     logprobs: Any = None
     usage: Any = None
+
+
+_CHOICE = ("delta", "message", "text", "finish_reason", "logprobs", "usage")
 
 
 class _Chunk(msgspec.Struct):
