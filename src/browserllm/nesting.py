@@ -36,6 +36,12 @@ def check_depth(text: bytes | str) -> None:
         raise RecursionError(f"JSON is nested more than {MAX_DEPTH} deep")
 
 
+def left_open(text: str) -> int:
+    """Return how many more brackets a piece of JSON opens than it closes, outside of its texts."""
+    tokens = [token.group()[:1] for token in _TOKENS.finditer(_encoded(text))]
+    return sum(token in b"[{" for token in tokens) - sum(token in b"]}" for token in tokens)
+
+
 def _encoded(text: bytes | str) -> bytes:
     # Half a surrogate pair is no JSON; that it is none is for the decoder to say.
     return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text

@@ -220,6 +220,42 @@ VENDORS: dict[str, tuple[Callable[[], Any], Callable[[int], object]]] = {
         lambda: reader_of("ollama_reader", "OllamaReader", lambda model: None),
         lambda n: {"message": {"tool_calls": [{"function": {"name": "f", "arguments": {"a": n}}}]}},
     ),
+    "ollama, one of them in pieces": (
+        lambda: reader_of("ollama_reader", "OllamaReader", lambda model: None),
+        lambda n: {"message": {"tool_calls": [{"function": {"name": "" if n else "f", "arguments": "{"}}]}},
+    ),
+    "ollama, all with one id": (
+        lambda: reader_of("ollama_reader", "OllamaReader", lambda model: None),
+        lambda n: {"message": {"tool_calls": [{"id": "x", "function": {"name": "f", "arguments": {"a": n}}}]}},
+    ),
+    "gemini, one of them in pieces": (
+        lambda: reader_of("gemini_reader", "GeminiReader"),
+        lambda n: {
+            "candidates": [
+                {
+                    "content": {
+                        "parts": [
+                            {
+                                "functionCall": {
+                                    "name": "" if n else "f",
+                                    "partialArgs": [{"jsonPath": f"$.a[{n}]", "stringValue": "x"}],
+                                    "willContinue": True,
+                                }
+                            }
+                        ]
+                    }
+                }
+            ]
+        },
+    ),
+    "anthropic, without names": (
+        lambda: reader_of("anthropic_reader", "AnthropicReader"),
+        lambda n: {"type": "content_block_delta", "index": n, "delta": {"partial_json": "{}"}},
+    ),
+    "gemini, words of errors instead": (
+        lambda: reader_of("gemini_reader", "GeminiReader"),
+        lambda n: {"detail": [{"msg": "x" * 20}] * n},
+    ),
 }
 
 

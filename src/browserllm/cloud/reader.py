@@ -109,7 +109,7 @@ async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDeco
 async def _deltas(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:
     async with aclosing(response.chunks()) as chunks:
         start = await _start(chunks)
-        if _is_whole(response, start, decoder):
+        if _is_whole(start, decoder):
             for delta in reader.read_whole((await _whole(start, chunks)).lstrip().removeprefix(_MARK)):
                 yield delta
         else:
@@ -131,18 +131,19 @@ async def _streamed(
     start: bytes, chunks: AsyncGenerator[bytes, None], reader: Reader, decoder: EventDecoder
 ) -> AsyncGenerator[Delta, None]:
     chunk: bytes | None = start
-    try:
-        while chunk is not None:
-            for delta in _read(reader, decoder.feed(chunk)):
-                yield delta
-            if reader.ended:
-                await _drain(chunks)
-                break
+    while chunk is not None:
+        for delta in _read(reader, decoder.feed(chunk)):
+            yield delta
+        if reader.ended:
+            await _drain(chunks)
+            break
+        try:
             chunk = await anext(chunks, None)
-    except (Unavailable, Stalled):
-        # A connection that breaks after everything was said takes nothing from the answer.
-        if not reader.complete:
-            raise
+        except (Unavailable, Stalled):
+            # A connection that breaks after everything was said takes nothing from the answer.
+            if not reader.complete:
+                raise
+            break
     for delta in _read(reader, decoder.close()):
         yield delta
 
@@ -154,15 +155,14 @@ def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
         yield from reader.read(event)
 
 
-def _is_whole(response: HttpResponse, start: bytes, decoder: EventDecoder) -> bool:
-    """Tell how an answer comes: by how it begins, for its content type may be wrong; `ProtocolError` for a page."""
+def _is_whole(start: bytes, decoder: EventDecoder) -> bool:
+    """Tell how an answer comes: by how it begins, for content types are often wrong; `ProtocolError` for a page."""
     first = start.lstrip().removeprefix(_MARK).lstrip()[:1]
     if first == b"<":
         said = quote(start[:4096].decode("utf-8", "replace"), 200)
         raise ProtocolError(f"there is a web page instead of an answer; check base_url: {said}")
-    if isinstance(decoder, ServerSentEvents):
-        return first in {b"{", b"[", b'"'}
-    return response.headers.get("content-type", "").lower().startswith("application/json")
+    # Of JSON lines, a whole answer is the only one, whatever the content type says.
+    return isinstance(decoder, ServerSentEvents) and first in {b"{", b"[", b'"'}
 
 
 async def _start(chunks: AsyncGenerator[bytes, None]) -> bytes:
