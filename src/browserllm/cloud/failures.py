@@ -210,7 +210,7 @@ def quote(text: str, limit: int = MAX_QUOTE) -> str:
 
 
 def _said(error: VendorError, status: int | None, place: Place) -> str:
-    answered = f"{place.backend!r} answered {status}" if status is not None else f"{place.backend!r} broke off"
+    answered = f"{place.backend!r} answered {status}" if status is not None else f"{place.backend!r} reported an error"
     about = f" for model {place.model!r}"
     code = f" ({quote(error.code, 80)})" if error.code else ""
     words = f": {quote(error.message)}" if error.message.strip() else _PHRASES.get(status or 0, "")
