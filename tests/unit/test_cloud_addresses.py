@@ -141,6 +141,12 @@ ADDRESSES: list[tuple[Any, str, str]] = [
         "https://generativelanguage.googleapis.com/v1beta/models/gemini-3:generateContent",
         f"https://generativelanguage.googleapis.com/v1beta{GEMINI_CHAT}",
     ),
+    (
+        gemini,
+        "https://generativelanguage.googleapis.com/v1beta/models",
+        f"https://generativelanguage.googleapis.com/v1beta{GEMINI_CHAT}",
+    ),
+    (gemini, "https://proxy.example/models", f"https://proxy.example/models/v1beta{GEMINI_CHAT}"),
     (gemini, "https://proxy.example/google", f"https://proxy.example/google/v1beta{GEMINI_CHAT}"),
     (gemini, "http://127.0.0.1:9000/v1alpha", f"http://127.0.0.1:9000/v1alpha{GEMINI_CHAT}"),
     (ollama, "http://localhost:11434", "http://localhost:11434/api/chat"),

@@ -74,7 +74,8 @@ OLLAMA_FORM = Form(path="", endpoint=_OLLAMA_ENDPOINT, other=rf"/v1({_OPENAI_END
 ANTHROPIC_FORM = Form(path="/v1", endpoint=r"/messages(/count_tokens|/batches)?", versioned=True)
 GEMINI_FORM = Form(
     path="/v1beta",
-    endpoint=r"/(models|tunedModels)(/[^/:]+)?(:\w+)?",
+    # "/models" alone is one only after a version; elsewhere it may be a proxy's own path.
+    endpoint=r"((?<=/v1)|(?<=/v1beta)|(?<=/v1alpha))/models|/(models|tunedModels)/(?!v[0-9])[^/:]+(:\w+)?",
     other=rf"/openai({_OPENAI_ENDPOINT}|/models)?",
     versioned=True,
 )
