@@ -79,6 +79,9 @@ class OpenAI(CloudBackend):
         self.default_base_url = self.preset.base_url
         self.key_variables = self.preset.key_variables
         self.key_hosts = self.preset.key_hosts
+        self.url_variables = self.preset.url_variables
+        self.address_form = self.preset.address_form
+        self.header_variables = self.preset.header_variables
         if preset != "openai" and options.get("prices") is None:
             options["prices"] = {}  # the table is of OpenAI's own prices
         self.capabilities = Capabilities(
@@ -99,8 +102,13 @@ class OpenAI(CloudBackend):
         return f"{self.base_url}/chat/completions"
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
-        """Return the key as a bearer token."""
+        """Return the key as a bearer token; Azure's older addresses, with a version in the query, want it bare."""
+        if self._query and self._is_azure():
+            return {"api-key": key}
         return {"authorization": Secret("Bearer " + key)}
+
+    def _is_azure(self) -> bool:
+        return host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
         """Return the request as chat completions have it."""
@@ -136,11 +144,8 @@ class OpenAI(CloudBackend):
         if self.preset is not PRESETS["openai"] or self._is_vendors_own():
             return self.preset.tokens_field
         # Somewhere else, Azure or a proxy, may still be OpenAI's models; what else there is knows the older name.
-        newer = self._is_azures() or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model)
+        newer = self._is_azure() or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model)
         return "max_completion_tokens" if newer else "max_tokens"
-
-    def _is_azures(self) -> bool:
-        return host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
 
     def _add_tools(self, body: dict[str, Any], request: ChatRequest) -> None:
         choice = tool_choice_of(request)
@@ -295,7 +300,7 @@ class OpenAI(CloudBackend):
     def _call_id(self, call_id: str) -> str:
         """Return a call's id as this server takes it: another vendor's may be too long, or have other characters."""
         # Only OpenAI has a limit; what LiteLLM sends back to Gemini is in an id: docs.litellm.ai/blog/gemini_3.
-        limited = self.preset is PRESETS["openai"] and (self._is_vendors_own() or self._is_azures())
+        limited = self.preset is PRESETS["openai"] and (self._is_vendors_own() or self._is_azure())
         fits = not limited or len(call_id) <= 40
         if self.preset.short_call_ids:
             fits = re.fullmatch(r"[a-zA-Z0-9]{9}", call_id)
