@@ -17,6 +17,8 @@ Addresses and keys are those of their documentation, read on 2026-11-21; so is w
 - vLLM: docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 - llama.cpp: the README of tools/server
 - Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
+
+How each is told to think: see `thinking`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+
+from .thinking import Way
 
 PresetName = Literal[
     "openai",
@@ -62,6 +66,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Whether ids of tool calls must be nine letters and digits."""
     returns_reasoning: bool = False
     """Whether the thinking before a tool call must come back with the history."""
+    thinking: Way | None = None
+    """How it is told whether to think; ``None`` where it takes nothing of the kind."""
 
 
 PRESETS: dict[str, Preset] = {
@@ -71,11 +77,13 @@ PRESETS: dict[str, Preset] = {
         key_hosts=("api.openai.com",),
         refuses=frozenset({"top_k"}),
         tokens_field="max_completion_tokens",
+        thinking="openai",
     ),
     "openrouter": Preset(
         base_url="https://openrouter.ai/api/v1",
         key_variables=("OPENROUTER_API_KEY",),
         key_hosts=("openrouter.ai",),
+        thinking="openrouter",
     ),
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",
@@ -84,6 +92,7 @@ PRESETS: dict[str, Preset] = {
         refuses=frozenset({"top_k", "logprobs", "top_logprobs", "logit_bias"}),
         tokens_field="max_completion_tokens",
         names=False,
+        thinking="groq",
     ),
     "mistral": Preset(
         base_url="https://api.mistral.ai/v1",
@@ -94,6 +103,7 @@ PRESETS: dict[str, Preset] = {
         names=False,
         stream_options=False,
         short_call_ids=True,
+        thinking="mistral",
     ),
     "deepseek": Preset(
         base_url="https://api.deepseek.com",
@@ -102,11 +112,13 @@ PRESETS: dict[str, Preset] = {
         refuses=frozenset({"top_k", "seed", "logit_bias"}),
         formats=frozenset({"json_object"}),
         returns_reasoning=True,
+        thinking="deepseek",
     ),
     "together": Preset(
         base_url="https://api.together.ai/v1",
         key_variables=("TOGETHER_API_KEY",),
         key_hosts=("api.together.ai", "api.together.xyz"),
+        thinking="together",
     ),
     "xai": Preset(
         base_url="https://api.x.ai/v1",
@@ -114,9 +126,12 @@ PRESETS: dict[str, Preset] = {
         key_hosts=("api.x.ai",),
         refuses=frozenset({"top_k", "logit_bias"}),
         tokens_field="max_completion_tokens",
+        thinking="xai",
     ),
     "lmstudio": Preset(base_url="http://127.0.0.1:1234/v1", formats=frozenset({"json_schema"})),
-    "vllm": Preset(base_url="http://127.0.0.1:8000/v1"),
-    "llamacpp": Preset(base_url="http://127.0.0.1:8080/v1"),
-    "ollama": Preset(base_url="http://127.0.0.1:11434/v1", refuses=frozenset({"top_k", "logit_bias"})),
+    "vllm": Preset(base_url="http://127.0.0.1:8000/v1", thinking="template_effort"),
+    "llamacpp": Preset(base_url="http://127.0.0.1:8080/v1", thinking="template"),
+    "ollama": Preset(
+        base_url="http://127.0.0.1:11434/v1", refuses=frozenset({"top_k", "logit_bias"}), thinking="effort"
+    ),
 }
