@@ -11,7 +11,7 @@ from browserllm.cloud.presets import PRESETS
 from browserllm.cloud.staying import why_passed_on
 from browserllm.request import build_request
 from browserllm.stream import Draft
-from thinking_requests import CASES, Case, added, backend
+from unit.thinking_requests import CASES, Case, added, backend
 
 
 def body_of(llm: Any, **options: Any) -> tuple[dict[str, Any], list[bl.ChatWarning]]:

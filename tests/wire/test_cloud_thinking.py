@@ -17,7 +17,7 @@ from anthropic_exchanges import EXCHANGES as ANTHROPIC
 from gemini_exchanges import EXCHANGES as GEMINI
 from ollama_exchanges import EXCHANGES as OLLAMA
 from openai_exchanges import EXCHANGES as OPENAI
-from thinking_requests import CASES, Case, added, backend
+from unit.thinking_requests import CASES, Case, added, backend
 from vendor_server import VendorServer
 
 OPENAI_TYPE = TypeAdapter(CompletionCreateParamsStreaming)
