@@ -56,6 +56,28 @@ def test_what_a_caller_adds_by_hand_wins() -> None:
     assert merged(body, llm.extra_body)["think"] == "high"
 
 
+def test_an_effort_stands_beside_a_schema() -> None:
+    """Anthropic has both in one object, Gemini too; neither loses the other."""
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    body, _ = body_of(bl.Anthropic("claude-haiku-5-5"), thinking="low", response_format=shape)
+    assert body["output_config"]["effort"] == "low"
+    assert body["output_config"]["format"]["type"] == "json_schema"
+    body, _ = body_of(bl.Gemini("gemini-3.8-flash"), thinking="low", response_format=shape, temperature=0.5)
+    assert set(body["generationConfig"]) == {"temperature", "responseMimeType", "responseJsonSchema", "thinkingConfig"}
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-opus-4@20250514", "claude-opus-4-1", "anthropic.claude-sonnet-4-20250514-v1:0"]
+)
+def test_a_model_is_known_by_its_name_on_any_platform(model: str) -> None:
+    """Dates, prefixes and versions are no part of what a model takes."""
+    body, warnings = body_of(bl.Anthropic(model), thinking="low")
+    assert (body["thinking"], warnings) == ({"type": "enabled", "budget_tokens": 2048}, [])
+    assert body_of(bl.OpenAI("openai/gpt-5.1-2025-11-13"), thinking=False)[0]["reasoning_effort"] == "none"
+    assert body_of(bl.Gemini("models/gemini-2.5-flash-lite"), thinking=False)[1] == []
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_private_request_may_say_it_by_hand_too(case: Case) -> None:
     """What is sent for thinking names no other model or place, so that a server of one's own gets it by hand, too."""
