@@ -10,6 +10,7 @@ export default defineConfig({
     alias: {
       vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
       "@mlc-ai/web-llm": resolve(import.meta.dirname, "node_modules/@mlc-ai/web-llm/lib/index.js"),
+      "@huggingface/jinja": resolve(import.meta.dirname, "node_modules/@huggingface/jinja/dist/index.js"),
       "@huggingface/tokenizers": resolve(import.meta.dirname, "node_modules/@huggingface/tokenizers/dist/tokenizers.mjs"),
       "fake-indexeddb": resolve(import.meta.dirname, "node_modules/fake-indexeddb/build/esm/index.js"),
     },

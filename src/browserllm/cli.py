@@ -55,6 +55,7 @@ cli.add_command(models)
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after so many tokens.")
 @click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest token.")
 @click.option("--seed", type=int, help="The same seed gives the same answer.")
+@click.option("--thinking/--no-thinking", default=None, help="Think before the answer or not, where the model can.")
 @click.option("--visible", is_flag=True, help="Show the browser's window.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
 @browser_options
@@ -68,6 +69,7 @@ def run(
     max_tokens: int | None,
     temperature: float | None,
     seed: int | None,
+    thinking: bool | None,
     visible: bool,
     timeout: float | None,
     browser: str | None,
@@ -83,7 +85,7 @@ def run(
         raise click.UsageError("PROMPT is empty")
     messages = [Message("system", system)] if system else []
     messages.append(Message("user", prompt))
-    options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+    options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "thinking": thinking}
 
     async def work() -> int:
         console = stderr_console()

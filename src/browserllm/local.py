@@ -13,8 +13,9 @@ from .facts import BackendFacts, Environment
 from .host import Host, read
 from .identity import Hashed
 from .images import image_url
-from .models import Catalog, LoadedModel, ModelManager
+from .models import Catalog, LoadedModel, ModelCard, ModelManager
 from .models.loading import OnProgress
+from .models.thinking import begins_with_form, switch_thinking
 from .request import Prompt, build_request
 from .stream import Delta, Draft
 from .types import (
@@ -88,7 +89,10 @@ class LocalBackend(Backend):
         tools=True,
         structured_output=("constrained",),
         parameters=frozenset(
-            {"messages", "model", "stop", "logit_bias", "logprobs", "tools", "tool_choice", "deadline_s", *_PASSED_ON}
+            {
+                *("messages", "model", "stop", "logit_bias", "logprobs", "tools", "tool_choice", "thinking"),
+                *("deadline_s", *_PASSED_ON),
+            }
         ),
     )
     name: str = "local"
@@ -138,10 +142,17 @@ class LocalBackend(Backend):
         while True:
             loaded = await self._load(name)
             _note(draft, loaded)
-            if held is None:
-                held = self._hold(calls, wanted, loaded.engine, args, draft)
             if "image" not in loaded.input:
                 args["messages"] = _without_images(args["messages"], draft)
+            if held is None:
+                held = self._hold(calls, wanted, loaded.engine, args, draft)
+                form = self._is_able(loaded.engine) and begins_with_form(
+                    args.get("response_format"), request.tool_choice
+                )
+                switch = switch_thinking(self._card(name), loaded.model, loaded.engine, request.thinking, held=form)
+                if switch.short:
+                    unsupported(draft, "thinking", switch.short)
+                args |= switch.arguments(args["messages"])
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             self._chats.count += 1
             draft.interrupt = stream.cancel
@@ -224,7 +235,8 @@ class LocalBackend(Backend):
         draft.model = loaded.model
         if "image" not in loaded.input:
             messages = _without_images(messages, draft)
-        counted = await self.host.call("count_tokens", {"model": loaded.model, "messages": messages})
+        switch = switch_thinking(self._card(name), loaded.model, loaded.engine, request.thinking)
+        counted = await self.host.call("count_tokens", {"model": loaded.model, **switch.arguments(messages)})
         return read(counted, _Count, "'count_tokens'").tokens
 
     async def list_models(self) -> list[ModelInfo]:
@@ -308,11 +320,14 @@ class LocalBackend(Backend):
         """Return the messages as they are, or with tools, calls and results as the model's family has them."""
         if use is None:
             return request.messages
+        card = self._card(name)
+        return use.messages(request.messages, "" if card is None else card.family)
+
+    def _card(self, name: str) -> ModelCard | None:
         try:
-            family = self.models.catalog.get(name).family
+            return self.models.catalog.get(name)
         except ModelNotFound:
-            family = ""  # loading it will say so
-        return use.messages(request.messages, family)
+            return None  # loading it will say so
 
     def _hold(
         self, calls: ToolConstraint | None, wanted: HeldFormat | None, engine: str, args: dict[str, Any], draft: Draft
@@ -321,8 +336,7 @@ class LocalBackend(Backend):
 
         Return the option that it now has a form of ours for; an empty text where it has none.
         """
-        known = {info.name: info.capabilities for info in self.host.hello.engines}
-        able = "structured_output" in known.get(engine, ())
+        able = self._is_able(engine)
         if calls is None:
             if wanted is None or not able or wanted.response_format is args["response_format"]:
                 return ""  # the page says what comes of it
@@ -346,6 +360,10 @@ class LocalBackend(Backend):
                 draft, "tool_choice", f"engine {engine!r} cannot make a model call a tool; it was only asked to"
             )
         return ""
+
+    def _is_able(self, engine: str) -> bool:
+        """Say whether an engine can hold an answer to a form."""
+        return any("structured_output" in info.capabilities for info in self.host.hello.engines if info.name == engine)
 
     @property
     def _chats(self) -> _Chats:

@@ -20,6 +20,9 @@ _FIELDS = frozenset(ChatRequest.__struct_fields__)
 _decoder = msgspec.json.Decoder(ChatRequest)
 _encoder = msgspec.json.Encoder()
 
+# What a field may hold, where msgspec's own words do not say it.
+_CHOICES = {"thinking": "use True, False, 'low', 'medium', 'high', or None to leave it to the model"}
+
 # (field, smallest, largest, whether the smallest itself is allowed)
 _RANGES: tuple[tuple[str, float, float, bool], ...] = (
     ("temperature", 0, 2, True),
@@ -137,7 +140,8 @@ def _decode(text: bytes, fields: Mapping[str, Any]) -> ChatRequest:
         path = re.search(r"\$\.(\w+)", str(error))
         parameter = path.group(1) if path else "messages"
         value = _shorten(fields.get(parameter))
-        raise InvalidRequest(f"{parameter}={value} is not valid: {error}", parameter=parameter) from error
+        why = _CHOICES.get(parameter, str(error))
+        raise InvalidRequest(f"{parameter}={value} is not valid: {why}", parameter=parameter) from error
 
 
 def _check_ranges(request: ChatRequest) -> None:

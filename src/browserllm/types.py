@@ -14,6 +14,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 StructuredMode = Literal["constrained", "json_schema", "json", "tool", "fenced"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "error"]
 TextMode = Literal["delta", "accumulated", "both"]
+ThinkingEffort = Literal["low", "medium", "high"]
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 """The largest request, as JSON, that a backend takes."""
@@ -126,6 +127,11 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ``top_logprobs`` 0..20, ``n`` >= 1, ``deadline_s`` above 0. ``unsupported`` says what happens to something the
     backend cannot do: a warning on the response, or an `Unsupported` error. A ``private`` request is given to no
     backend that leaves the device; its images and sounds must be bytes.
+
+    ``thinking`` is about models that can think before they answer: ``False`` asks for an answer without thoughts,
+    ``True`` for one with as many as the model sees fit, ``"low"``, ``"medium"`` and ``"high"`` for thoughts with so
+    much effort. Where a model only thinks, ``False`` is as little as it can, with a warning; where it knows no such
+    effort, the nearest one that it knows.
     """
 
     messages: list[Message]
@@ -145,6 +151,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     response_format: dict[str, Any] | None = None
     tools: list[Tool] = []
     tool_choice: str | dict[str, Any] | None = None
+    thinking: bool | ThinkingEffort | None = None
     metadata: dict[str, Any] = {}
     deadline_s: float | None = None
     private: bool = False

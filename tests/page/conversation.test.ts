@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 import { isRecord, type JsonRecord } from "../../web/src/engine/fields.ts";
 import type { TextMessage as Message } from "../../web/src/engine/options.ts";
 import { readInternals } from "../../web/src/engine/webllm/internals.ts";
-import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
+import { answerHeader, renderPrompt } from "../../web/src/engine/webllm/template.ts";
 
 const read = (path: string): JsonRecord => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as JsonRecord;
 const record = (value: unknown): JsonRecord => {
@@ -26,6 +26,7 @@ const names = Object.keys(templates);
 interface Conversation {
   appendMessage(role: string, content: unknown): void;
   appendReplyHeader(role: string): void;
+  appendEmptyThinkingReplyHeader(role: string, block: string): void;
   finishReply(text: string): void;
   getPromptArray(): readonly string[];
   getPromptArrayLastRound(): readonly string[];
@@ -35,6 +36,8 @@ interface Conversation {
 class Loaded {
   readonly engine = new MLCEngine({ appConfig: { model_list: [] } });
   readonly config: JsonRecord;
+  /** Called before each chat. */
+  before: () => void = () => undefined;
   #conversation: Conversation | null = null;
   #filled = false;
 
@@ -58,7 +61,8 @@ class Loaded {
   }
 
   /** What a chat feeds the model before it answers `answer`: all of the prompt, or its last round. */
-  chat(messages: readonly Message[], answer: string): { fed: string; reused: boolean } {
+  chat(messages: readonly Message[], answer: string, emptyThoughts?: string): { fed: string; reused: boolean } {
+    this.before();
     const prepare = Reflect.get(this.engine, "preparePrefillInput") as (...args: readonly unknown[]) => JsonRecord;
     const request = { messages } as unknown as ChatCompletionRequest;
     const { inputStr, lastMsgRole } = Reflect.apply(prepare, this.engine, [request, this, this.config]);
@@ -66,7 +70,8 @@ class Loaded {
     const conversation = this.#conversation;
     if (conversation === null) throw new Error("the engine set no conversation");
     conversation.appendMessage(String(lastMsgRole), inputStr);
-    conversation.appendReplyHeader("assistant");
+    if (emptyThoughts === undefined) conversation.appendReplyHeader("assistant");
+    else conversation.appendEmptyThinkingReplyHeader("assistant", emptyThoughts);
     const parts = reused ? conversation.getPromptArrayLastRound() : conversation.getPromptArray();
     expect(parts.filter((part) => typeof part !== "string")).toEqual([]);
     conversation.finishReply(answer);
@@ -75,11 +80,12 @@ class Loaded {
   }
 }
 
-function guarded(template: JsonRecord): Loaded {
+function guarded(template: JsonRecord, thinking?: () => boolean | undefined): Loaded {
   const loaded = new Loaded(template);
   const internals = readInternals(loaded.engine, "m");
   internals.takeTextsLiterally();
   internals.endAnswers();
+  loaded.before = () => { internals.think(thinking?.()); };
   return loaded;
 }
 
@@ -147,5 +153,62 @@ describe("web-llm's conversation", () => {
     readInternals(loaded.engine, "m").takeTextsLiterally();
     const { fed } = loaded.chat([{ role: "system", content: "$&" }, { role: "user", content: "$'" }], "");
     expect(fed).toMatch(/^\[\$&\].*\n\(\$'\)<\|im_end\|>/);
+  });
+});
+
+const EMPTY = "<think>\n\n</think>\n\n";
+
+describe("thinking on web-llm", () => {
+  const asked: readonly Message[] = [{ role: "user", content: "U" }];
+  /** What each of MLC's templates for Qwen has before an answer. */
+  const HEADERS = {
+    qwen3: { plain: "<|im_start|>assistant\n", on: "<|im_start|>assistant\n" },
+    qwen3_5: { plain: "<|im_start|>assistant\n<think>\n", on: "<|im_start|>assistant\n<think>\n" },
+    qwen3_5_nothink: { plain: `<|im_start|>assistant\n${EMPTY}`, on: "<|im_start|>assistant\n<think>\n" },
+  };
+
+  it.each(Object.entries(HEADERS))("is said before the answer in the template %s, as Qwen's own templates say it", (name, { plain, on }) => {
+    const template = record(templates[name]);
+    const ends = { plain: undefined, on: true, off: false };
+    const expected = { plain, on, off: `<|im_start|>assistant\n${EMPTY}` };
+    for (const [key, thinking] of Object.entries(ends)) {
+      const { fed } = guarded(template, () => thinking).chat(asked, "");
+      expect(fed.slice(fed.lastIndexOf("<|im_start|>"))).toBe(expected[key as keyof typeof expected]);
+      expect(renderPrompt(template, asked, thinking).join("")).toBe(fed);
+    }
+  });
+
+  it("is left out of a template that has nothing of the kind, and was not asked", () => {
+    for (const name of names) {
+      const template = record(templates[name]);
+      expect(guarded(template, () => undefined).chat(asked, "").fed).toBe(guarded(template).chat(asked, "").fed);
+    }
+  });
+
+  it("puts the empty thoughts where the library's own switch puts them", () => {
+    const template = record(templates["qwen3"]);
+    const theirs = new Loaded(template).chat(asked, "", EMPTY).fed;
+    expect(guarded(template, () => false).chat(asked, "").fed).toBe(theirs);
+  });
+
+  it("may change from turn to turn, and the KV cache goes on", () => {
+    const template = record(templates["qwen3"]);
+    let thinking: boolean | undefined;
+    const loaded = guarded(template, () => thinking);
+    const messages: Message[] = [...asked];
+    for (const [turn, wanted] of [false, true, undefined, false].entries()) {
+      thinking = wanted;
+      const { fed, reused } = loaded.chat(messages, `A${turn}`);
+      expect(reused).toBe(turn > 0);
+      expect(fed.endsWith(answerHeader(template, wanted))).toBe(true);
+      expect(fed.includes("<think>")).toBe(wanted === false);
+      messages.push({ role: "assistant", content: `A${turn}` }, { role: "user", content: `U${turn}` });
+    }
+  });
+
+  it("leaves a mark of thinking in a message alone", () => {
+    const template = record(templates["qwen3"]);
+    const messages: readonly Message[] = [{ role: "user", content: "what is <think>\n" }];
+    expect(guarded(template, () => true).chat(messages, "").fed).toBe(guarded(template).chat(messages, "").fed);
   });
 });

@@ -58,6 +58,12 @@ describe("what a request may say", () => {
     expect(read({ v: 1, id: 1, op: "count_tokens", args: { model: "m", text: "a" } })).toMatchObject({
       request: { count: { content: { text: "a" } } },
     });
+    const messages = [{ role: "user", content: "a" }];
+    for (const thinking of [true, false, undefined]) {
+      expect(read({ v: 1, id: 1, op: "count_tokens", args: { model: "m", messages, thinking } })).toMatchObject({
+        request: { count: { content: { messages, thinking } } },
+      });
+    }
     const load = { model: "m", engine: "webllm", device: "webgpu", artifact: { url: "u" } };
     expect(read({ v: 1, id: 1, op: "load", args: load })).toMatchObject({ request: { order: load } });
   });
@@ -107,10 +113,12 @@ describe("what a request may say", () => {
       logprobs: true,
       top_logprobs: 2,
       response_format: { type: "text" },
+      thinking: false,
     };
     expect(read(chat({ ...options, logit_bias: { 5: -100 } }))).toMatchObject({
       request: { chat: { options: { ...options, logit_bias: new Map([[5, -100]]) }, unknown: [] } },
     });
+    expect(read(chat({ thinking: true }))).toMatchObject({ request: { chat: { options: { thinking: true }, unknown: [] } } });
     expect(read(chat({ temperature: null, stop: null }))).toMatchObject({ request: { chat: { options: { temperature: undefined } } } });
   });
 
@@ -162,6 +170,8 @@ describe("what a request may say", () => {
     [{ logit_bias: { 1: 101 } }, "logit_bias"],
     [{ logit_bias: [] }, "logit_bias"],
     [{ response_format: "json" }, "response_format"],
+    [{ thinking: "high" }, "thinking"],
+    [{ thinking: 1 }, "thinking"],
   ])("refuses a chat with %j and names the parameter", (args, parameter) => {
     expect(refusal(chat(args))).toMatchObject({ id: 3, code: "invalid_request", parameter });
   });
@@ -174,6 +184,7 @@ describe("what a request may say", () => {
     ["embed", { model: "m", input: [5] }, "input"],
     ["count_tokens", { model: "m" }, "messages"],
     ["count_tokens", { model: "m", text: "a", messages: [{ role: "user", content: "a" }] }, "text"],
+    ["count_tokens", { model: "m", messages: [{ role: "user", content: "a" }], thinking: "yes" }, "thinking"],
     ["probe", { refresh: "yes" }, "refresh"],
     ["read_file", { cache: "webllm/model" }, "url"],
     ["read_file", { url: "file:///etc/passwd", cache: "webllm/model" }, "url"],

@@ -78,6 +78,7 @@ CHANGES: dict[str, list[Any]] = {
         [bl.Tool("find"), bl.Tool("look")],
     ],
     "tool_choice": ["none", {"name": "look"}],
+    "thinking": [True, False, "low", "high"],
     "metadata": [{"a": 1}, {"session": "x"}],
     "deadline_s": [3.0],
     "private": [True],

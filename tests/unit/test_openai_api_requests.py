@@ -168,7 +168,6 @@ def test_how_the_answer_is_wanted() -> None:
         {"parallel_tool_calls": False},
         {"prediction": {"type": "content", "content": "x"}},
         {"prompt_cache_key": "k"},
-        {"reasoning_effort": "low"},
         {"safety_identifier": "me"},
         {"service_tier": "flex"},
         {"store": True},
@@ -380,3 +379,39 @@ def test_a_key_in_what_has_no_meaning_is_not_shown(name: str, value: object) -> 
     with pytest.raises(bl.Unsupported) as caught:
         read_request({"messages": [{"role": "user", "content": "Hi"}], "unsupported": "error", name: value})
     assert "sk-0123" not in str(caught.value) + repr(caught.value.data)
+
+
+@pytest.mark.parametrize(
+    ("effort", "thinking", "differs"),
+    [
+        ("none", False, False),
+        ("minimal", "low", True),
+        ("low", "low", False),
+        ("medium", "medium", False),
+        ("high", "high", False),
+        ("xhigh", "high", True),
+        ("max", "high", True),
+    ],
+)
+def test_reasoning_effort_is_thinking(effort: str, thinking: Any, differs: bool) -> None:
+    """OpenAI's word for it; efforts that are not known here become the nearest one, with a warning."""
+    body = {"messages": [ASK], "model": "m", "reasoning_effort": effort}
+    read = read_request(body)
+    assert read.request.thinking == thinking
+    assert [warning.parameter for warning in read.warnings] == ["reasoning_effort"] * differs
+    if differs:
+        with pytest.raises(bl.Unsupported, match="reasoning_effort"):
+            read_request({**body, "unsupported": "error"})
+    for same in (thinking, *([True] if thinking else [])):
+        assert read_request({**body, "thinking": same}).request.thinking == thinking
+
+
+@pytest.mark.parametrize("wrong", ["maximum", "", True, 1, ["low"], {}])
+def test_a_wrong_reasoning_effort_names_the_choices(wrong: Any) -> None:
+    """With the value; and so does one that contradicts ``thinking``."""
+    with pytest.raises(bl.InvalidRequest, match="'minimal'") as caught:
+        read_request({"messages": [ASK], "reasoning_effort": wrong})
+    assert caught.value.data["parameter"] == "reasoning_effort"
+    with pytest.raises(bl.InvalidRequest, match="thinking=True"):
+        read_request({"messages": [ASK], "reasoning_effort": "none", "thinking": True})
+    assert read_request({"messages": [ASK], "reasoning_effort": None}).request.thinking is None

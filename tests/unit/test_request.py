@@ -56,6 +56,7 @@ def test_all_parts_and_options_pass_the_door() -> None:
         response_format={"type": "json_object"},
         tools=[bl.Tool("f", "d", {"type": "object"})],
         tool_choice="auto",
+        thinking="high",
         metadata={"k": "v"},
         deadline_s=10.0,
         unsupported="error",
@@ -86,6 +87,7 @@ def test_a_single_stop_text_is_a_list_of_one() -> None:
         ({"stop": ["a", ""]}, "stop", "empty"),
         ({"unsupported": "ignore"}, "unsupported", "'ignore'"),
         ({"logit_bias": {"a": 1}}, "logit_bias", "'a'"),
+        ({"thinkng": True}, "thinkng", "'thinking'"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Any], parameter: str, said: str) -> None:
@@ -95,6 +97,29 @@ def test_a_wrong_option_is_named(options: dict[str, Any], parameter: str, said: 
     assert caught.value.data["parameter"] == parameter
     assert parameter in str(caught.value)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["maximum", "minimal", "none", "", "True", "HIGH", "low ", 0, 1, -1, 0.5, 2048, [], ["low"], {}, {"a": 1}]
+)
+def test_a_wrong_thinking_names_the_choices(wrong: Any) -> None:
+    """Whatever it is: the value, and all that may stand there."""
+    with pytest.raises(bl.InvalidRequest) as caught:
+        build_request("hi", {"thinking": wrong})
+    assert caught.value.data["parameter"] == "thinking"
+    for said in (repr(wrong), "True", "False", "'low'", "'medium'", "'high'", "None"):
+        assert said in str(caught.value)
+    with pytest.raises(bl.InvalidRequest, match="thinking="):
+        build_request(bl.ChatRequest(messages=HI, thinking=wrong), {})
+
+
+@pytest.mark.parametrize("thinking", [None, True, False, "low", "medium", "high"])
+def test_thinking_is_one_option_with_six_values(thinking: Any) -> None:
+    """It comes through as it is; a request's own gives way to the option."""
+    assert build_request("hi", {"thinking": thinking}).thinking == thinking
+    request = bl.ChatRequest(messages=HI, thinking="medium")
+    assert build_request(request, {}).thinking == "medium"
+    assert build_request(request, {"thinking": thinking}).thinking == thinking
 
 
 @pytest.mark.parametrize(

@@ -272,8 +272,9 @@ class Summarize(ContextStrategy):
 
     async def _summarise(self, history: History, start: int, length: int, gauge: Gauge) -> str:
         backend = self.backend or gauge.backend
+        request = gauge.request_of(history)
         asked = replace(
-            gauge.request_of(history),
+            request,
             max_tokens=length,
             tools=[],
             tool_choice=None,
@@ -282,6 +283,8 @@ class Summarize(ContextStrategy):
             logprobs=False,
             top_logprobs=None,
             n=1,
+            # A summary has little room, and what was asked of the answers was not asked of it.
+            thinking=False if request.thinking is False else None,
         )
         if self.backend is not None or self.model is not None:
             asked = replace(asked, model=self.model)

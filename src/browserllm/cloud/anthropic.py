@@ -2,8 +2,8 @@
 
 The API version is the one of 2026-10-21. It has no ``temperature``, ``top_p`` and ``top_k``: those are reported as not
 honoured. Who must have them, with a model that still takes them, asks for the version before it:
-``headers={"anthropic-version": "2023-06-01"}, extra_body={"temperature": 0.2}``. Thinking is asked for in
-``extra_body``, too: ``{"thinking": {"type": "adaptive"}}``.
+``headers={"anthropic-version": "2023-06-01"}, extra_body={"temperature": 0.2}``. How it is told to
+think: see `thinking`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from .parts import Media, json_format_of, media_of
 from .prices import ANTHROPIC
 from .reader import Reader
 from .schemas import anthropic_schema
+from .thinking import anthropic_thinking, tell_thinking
 
 API_VERSION = "2026-10-21"
 
@@ -76,7 +77,7 @@ class Anthropic(CloudBackend):
         images=True,
         tools=True,
         structured_output=("json_schema", "tool"),
-        parameters=frozenset({"max_tokens", "stop", "response_format", "tools", "tool_choice", "metadata"}),
+        parameters=frozenset({"max_tokens", "stop", "response_format", "tools", "tool_choice", "thinking", "metadata"}),
     )
     default_prices = ANTHROPIC
 
@@ -176,7 +177,7 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
     if "user_id" in request.metadata:
         body["metadata"] = {"user_id": str(request.metadata["user_id"])}
     _report(request, draft)
-    return body
+    return tell_thinking(body, request, draft, lambda: anthropic_thinking(request, model, body["max_tokens"]))
 
 
 def _report(request: ChatRequest, draft: Draft) -> None:

@@ -1,8 +1,7 @@
 """Google's Gemini API, generateContent: https://ai.google.dev/api/generate-content.
 
 Tools and answers take JSON Schema as it is (``parametersJsonSchema``, ``responseJsonSchema``). Thoughts are shown when
-they are asked for: ``extra_body={"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}``; a model that
-does not think refuses that, so it is not the default.
+they are asked for (``thinking=True``, or an effort); a model that does not think refuses that, so it is no default.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from .history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_
 from .parts import Media, json_format_of, media_of
 from .prices import GEMINI
 from .reader import Reader
+from .thinking import gemini_thinking, tell_thinking
 
 # Our field, theirs.
 _NUMBERS = {
@@ -68,7 +68,7 @@ class Gemini(CloudBackend):
         tools=True,
         structured_output=("json_schema", "json", "tool"),
         parameters=frozenset(
-            {*_NUMBERS, "stop", "logprobs", "top_logprobs", "response_format", "tools", "tool_choice"},
+            {*_NUMBERS, "stop", "logprobs", "top_logprobs", "response_format", "tools", "tool_choice", "thinking"},
         ),
     )
 
@@ -150,7 +150,7 @@ def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
         unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
     if request.logit_bias:
         unsupported(draft, "logit_bias", "this API has none; it was left out")
-    return body
+    return tell_thinking(body, request, draft, lambda: gemini_thinking(request, model))
 
 
 def _generation(request: ChatRequest) -> dict[str, Any]:

@@ -4,8 +4,7 @@ On this machine (the default address) it keeps requests on the device: they cost
 Ollama's cloud leave it all the same, whatever server is asked for them; they are told by their names, and before a
 private request is sent, the server is asked whether it would pass it on.
 
-A page may ask a server only if that lets its origin: start it with OLLAMA_ORIGINS set to the page's origin. Thinking is
-asked for with ``extra_body={"think": True}``.
+A page may ask a server only if that lets its origin: start it with OLLAMA_ORIGINS set to the page's origin.
 """
 
 from __future__ import annotations
@@ -42,6 +41,7 @@ from .ollama_reader import OllamaReader, read_error
 from .options import CloudOptions, hidden_options
 from .parts import Media, json_format_of, media_of
 from .reader import Reader
+from .thinking import ollama_thinking, tell_thinking
 
 # Our field, theirs.
 _OPTIONS = {
@@ -68,7 +68,7 @@ class Ollama(CloudBackend):
         images=True,
         tools=True,
         structured_output=("json_schema", "json"),
-        parameters=frozenset({*_OPTIONS, "stop", "logprobs", "top_logprobs", "response_format", "tools"}),
+        parameters=frozenset({*_OPTIONS, "stop", "logprobs", "top_logprobs", "response_format", "tools", "thinking"}),
     )
 
     def __init__(self, model: str, *, num_ctx: int | None = None, **options: Unpack[CloudOptions]) -> None:
@@ -226,7 +226,7 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
         unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
     if request.logit_bias:
         unsupported(draft, "logit_bias", "this API has none; it was left out")
-    return body
+    return tell_thinking(body, request, draft, lambda: ollama_thinking(request, model))
 
 
 def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:

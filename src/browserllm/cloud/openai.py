@@ -42,10 +42,22 @@ from .prices import OPENAI
 from .reader import Reader
 from .schemas import strict_schema
 from .sent_back import chunks_to_send, extras_to_send, thoughts_to_send
+from .thinking import chat_completion_thinking, tell_thinking
 
 _PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
 _PARAMETERS = frozenset(
-    {*_PLAIN, "max_tokens", "stop", "seed", "logit_bias", "logprobs", "response_format", "tools", "tool_choice"}
+    {
+        *_PLAIN,
+        "max_tokens",
+        "stop",
+        "seed",
+        "logit_bias",
+        "logprobs",
+        "response_format",
+        "tools",
+        "tool_choice",
+        "thinking",
+    }
 )
 
 _AUDIO = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
@@ -89,7 +101,7 @@ class OpenAI(CloudBackend):
             audio=True,
             tools=True,
             structured_output=_modes(self.preset.formats),
-            parameters=_PARAMETERS - self.preset.refuses,
+            parameters=_PARAMETERS - self.preset.refuses - ({"thinking"} if self.preset.thinking is None else set()),
         )
         super().__init__(model, **options)
 
@@ -137,7 +149,7 @@ class OpenAI(CloudBackend):
             unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
         self._add_tools(body, request)
         self._add_format(body, request, draft)
-        return body
+        return tell_thinking(body, request, draft, lambda: chat_completion_thinking(preset.thinking, request, model))
 
     def _tokens_field(self, model: str) -> str:
         """Return how the limit is called: by OpenAI's newer name only where that is known."""

@@ -19,6 +19,8 @@ Addresses and keys are those of their documentation, read on 2026-11-21; so is w
 - vLLM: docs.vllm.ai/en/latest/serving/openai_compatible_server.html (features/interleaved_thinking: ``reasoning``)
 - llama.cpp: the README of tools/server
 - Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
+
+How each is told to think: see `thinking`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from typing import Literal
 import msgspec
 
 from .addresses import OLLAMA_OPENAI_FORM, OPENAI_FORM, Form
+from .thinking import Way
 
 PresetName = Literal[
     "openai",
@@ -92,6 +95,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Whether ids of tool calls must be nine letters and digits."""
     returns_reasoning: Returned = Returned()
     """How the thinking before a tool call comes back with the history; see also `sent_back`."""
+    thinking: Way | None = None
+    """How it is told whether to think; ``None`` where it takes nothing of the kind."""
 
 
 PRESETS: dict[str, Preset] = {
@@ -103,12 +108,14 @@ PRESETS: dict[str, Preset] = {
         header_variables={"OPENAI_ORG_ID": "openai-organization", "OPENAI_PROJECT_ID": "openai-project"},
         refuses=frozenset({"top_k"}),
         tokens_field="max_completion_tokens",
+        thinking="openai",
     ),
     "openrouter": Preset(
         base_url="https://openrouter.ai/api/v1",
         key_variables=("OPENROUTER_API_KEY",),
         key_hosts=("openrouter.ai",),
         returns_reasoning=Returned("reasoning"),
+        thinking="openrouter",
     ),
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",
@@ -117,6 +124,7 @@ PRESETS: dict[str, Preset] = {
         refuses=frozenset({"top_k", "logprobs", "top_logprobs", "logit_bias"}),
         tokens_field="max_completion_tokens",
         names=False,
+        thinking="groq",
     ),
     "mistral": Preset(
         base_url="https://api.mistral.ai/v1",
@@ -127,6 +135,7 @@ PRESETS: dict[str, Preset] = {
         names=False,
         stream_options=False,
         short_call_ids=True,
+        thinking="mistral",
     ),
     "deepseek": Preset(
         base_url="https://api.deepseek.com",
@@ -135,11 +144,13 @@ PRESETS: dict[str, Preset] = {
         refuses=frozenset({"top_k", "seed", "logit_bias"}),
         formats=frozenset({"json_object"}),
         returns_reasoning=RETURNED_TO["api.deepseek.com"],
+        thinking="deepseek",
     ),
     "together": Preset(
         base_url="https://api.together.ai/v1",
         key_variables=("TOGETHER_API_KEY",),
         key_hosts=("api.together.ai", "api.together.xyz"),
+        thinking="together",
     ),
     "xai": Preset(
         base_url="https://api.x.ai/v1",
@@ -147,15 +158,21 @@ PRESETS: dict[str, Preset] = {
         key_hosts=("api.x.ai",),
         refuses=frozenset({"top_k", "logit_bias"}),
         tokens_field="max_completion_tokens",
+        thinking="xai",
     ),
     "lmstudio": Preset(base_url="http://127.0.0.1:1234/v1", formats=frozenset({"json_schema"})),
-    "vllm": Preset(base_url="http://127.0.0.1:8000/v1", returns_reasoning=Returned("reasoning")),
-    "llamacpp": Preset(base_url="http://127.0.0.1:8080/v1", returns_reasoning=Returned("reasoning_content")),
+    "vllm": Preset(
+        base_url="http://127.0.0.1:8000/v1", returns_reasoning=Returned("reasoning"), thinking="template_effort"
+    ),
+    "llamacpp": Preset(
+        base_url="http://127.0.0.1:8080/v1", returns_reasoning=Returned("reasoning_content"), thinking="template"
+    ),
     "ollama": Preset(
         base_url="http://127.0.0.1:11434/v1",
         url_variables=("OLLAMA_HOST",),
         address_form=OLLAMA_OPENAI_FORM,
         refuses=frozenset({"top_k", "logit_bias"}),
         returns_reasoning=Returned("reasoning"),
+        thinking="effort",
     ),
 }

@@ -35,7 +35,7 @@ KNOWN = frozenset(
     num_ctx num_keep num_batch num_gpu main_gpu num_thread numa low_vram f16_kv vocab_only use_mmap use_mlock
     keep_alive ttl cache_prompt cache_salt id_slot n_keep priority timings_per_token t_max_predict_ms
     think thinking type budget_tokens thinking_budget thinking_budget_tokens enable_thinking reasoning_effort
-    reasoning_format reasoning effort verbosity chat_template_kwargs options
+    reasoning_format include_reasoning reasoning effort enabled display verbosity chat_template_kwargs options
     generationConfig temperature topP topK candidateCount maxOutputTokens stopSequences presencePenalty
     frequencyPenalty responseLogprobs thinkingConfig thinkingBudget thinkingLevel includeThoughts responseMimeType
     """.split()  # noqa: SIM905 (one name to the line would be a page)

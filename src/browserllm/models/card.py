@@ -10,6 +10,9 @@ Device = Literal["webgpu", "wasm"]
 
 Purpose = Literal["chat", "code", "math", "multilingual", "vision", "embedding", "low-end"]
 
+Thinking = Literal["never", "always", "template", "words"]
+"""Whether a model thinks before it answers, and what says so in a request: its chat template's own switch, or words."""
+
 # What the page's `load` takes of an artifact; the rest is for choosing and downloading one.
 _WIRE = ("url", "library", "dtype", "overrides", "low_resource", "vram_mb", "features", "model_type", "manifest")
 _EMBEDDING = ("pooling", "normalize")
@@ -64,6 +67,10 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``family`` is its line of models ("Qwen3"), ``license`` an SPDX id or the name of its terms. ``context_window`` is
     the most that a build of it takes, in tokens. ``tools`` says that it was trained to call tools, ``vision`` that it
     takes images. ``cloud_equivalent`` names a cloud model of about its strength, where there is one.
+
+    ``thinking`` says whether it thinks before it answers: ``"never"``, ``"always"``, or as a request says by
+    ``enable_thinking`` of its chat template (``"template"``: Qwen3) or by ``/think`` and ``/no_think`` in the system
+    message (``"words"``: SmolLM3). Without it a template that has the switch is used, and nothing else.
     """
 
     id: str
@@ -78,4 +85,5 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     purposes: list[Purpose] = []
     tools: bool = False
     vision: bool = False
+    thinking: Thinking | None = None
     cloud_equivalent: str | None = None

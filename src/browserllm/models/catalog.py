@@ -26,6 +26,7 @@ POCKET = ModelCard(
     context_window=2048,
     purposes=["low-end"],
     tools=True,
+    thinking="never",
     artifacts=[
         Artifact(
             engine="webllm",

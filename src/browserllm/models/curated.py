@@ -6,7 +6,9 @@ have no 8-bit file, so the CPU takes their 4-bit one; of Qwen3-1.7B and gemma-3 
 SmolVLM-256M is three networks, which were seen together as q4f16 and int8. The mean and length 1 for all-MiniLM-L6-v2
 are what its makers' card computes. Licences and parameters are those that the makers publish; looked up again were
 Gemma 3, Llama 3.2, MiniLM, Ministral 3, Phi 3.5, Qwen2.5 Coder, SmolLM2, SmolVLM and StableLM 2. Purposes are our
-judgement.
+judgement. How a model is told to think is what its makers' card says (Qwen3: ``enable_thinking``; Qwen3.5: the same,
+without Qwen3's words in a message; Qwen3 of 2507: two models, one that thinks and one that does not; SmolLM3: words in
+the system message). Gemma 4 thinks only between marks that no engine here shows, and so is not asked to.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from .card import Artifact, Device, ModelCard, Purpose
+from .card import Artifact, Device, ModelCard, Purpose, Thinking
 
 
 class _Family(msgspec.Struct, frozen=True):
@@ -27,6 +29,7 @@ class _Family(msgspec.Struct, frozen=True):
     purposes: tuple[Purpose, ...] = ("chat",)
     tools: bool = False
     vision: bool = False
+    thinking: Thinking = "never"
 
 
 LICENSE_URLS = {
@@ -53,8 +56,8 @@ _FAMILIES: tuple[tuple[str, _Family], ...] = (
     ("Llama-3.1", _Family("Llama 3.1", _LLAMA.format("3.1"), ("chat", "multilingual", "code"), tools=True)),
     ("Llama-3", _Family("Llama 3", _LLAMA.format("3"))),
     ("Llama-2", _Family("Llama 2", _LLAMA.format("2"))),
-    ("DeepSeek-R1-Distill-Llama", _Family("DeepSeek R1", _LLAMA.format("3.1"), ("math",))),
-    ("DeepSeek-R1-Distill-Qwen", _Family("DeepSeek R1", _MIT, ("math",))),
+    ("DeepSeek-R1-Distill-Llama", _Family("DeepSeek R1", _LLAMA.format("3.1"), ("math",), thinking="always")),
+    ("DeepSeek-R1-Distill-Qwen", _Family("DeepSeek R1", _MIT, ("math",), thinking="always")),
     ("Hermes-2-Theta-Llama-3", _Family("Hermes 2", _LLAMA.format("3"))),
     ("Hermes-2-Pro-Llama-3", _Family("Hermes 2", _LLAMA.format("3"), tools=True)),
     ("Hermes-2-Pro-Mistral", _Family("Hermes 2", _APACHE, tools=True)),
@@ -70,9 +73,10 @@ _FAMILIES: tuple[tuple[str, _Family], ...] = (
     ("Mistral-7B-Instruct-v0.3", _Family("Mistral", _APACHE, tools=True)),
     ("Mistral-7B", _Family("Mistral", _APACHE)),
     ("Ministral-3-3B-Base", _Family("Ministral 3", _APACHE, ())),
-    ("Ministral-3-3B-Reasoning", _Family("Ministral 3", _APACHE, ("chat", "math", "multilingual"))),
+    ("Ministral-3-3B-Reasoning", _Family("Ministral 3", _APACHE, ("chat", "math", "multilingual"), thinking="always")),
     ("Ministral-3", _Family("Ministral 3", _APACHE, ("chat", "multilingual"), tools=True)),
     ("WizardMath", _Family("WizardMath", None, ("math",))),
+    ("SmolLM3", _Family("SmolLM3", _APACHE, ("chat", "multilingual"), tools=True, thinking="words")),
     ("SmolLM2-1.7B", _Family("SmolLM2", _APACHE, tools=True)),
     ("SmolLM2", _Family("SmolLM2", _APACHE, ("chat", "low-end"))),
     ("gemma-4", _Family("Gemma 4", _APACHE, ("chat", "code", "multilingual"), tools=True)),
@@ -81,8 +85,8 @@ _FAMILIES: tuple[tuple[str, _Family], ...] = (
     ("gemma-2-", _Family("Gemma 2", _GEMMA)),
     ("gemma-2b", _Family("Gemma", _GEMMA)),
     ("OLMo-2", _Family("OLMo 2", _APACHE)),
-    ("Qwen3.5", _Family("Qwen3.5", _APACHE, ("chat", "code", "math", "multilingual"), tools=True)),
-    ("Qwen3", _Family("Qwen3", _APACHE, ("chat", "code", "math", "multilingual"), tools=True)),
+    ("Qwen3.5", _Family("Qwen3.5", _APACHE, ("chat", "code", "math", "multilingual"), tools=True, thinking="template")),
+    ("Qwen3", _Family("Qwen3", _APACHE, ("chat", "code", "math", "multilingual"), tools=True, thinking="template")),
     ("Qwen2.5-Coder-3B", _Family("Qwen2.5 Coder", "Qwen Research License", ("code",))),
     ("Qwen2.5-Coder", _Family("Qwen2.5 Coder", _APACHE, ("code",))),
     ("Qwen2.5-Math", _Family("Qwen2.5 Math", _APACHE, ("math",))),
@@ -200,9 +204,24 @@ def only_onnx(prebuilt: set[str]) -> list[ModelCard]:
     return [ModelCard(id=name, artifacts=[]) for name in _ONNX if name not in prebuilt]
 
 
+def thinking_of(name: str) -> Thinking | None:
+    """Return whether the model with this name thinks, as far as its family is known."""
+    # Of a family that can do both, some models do one of them.
+    if re.match(r"Qwen3-.*Thinking", name):
+        return "always"
+    if re.match(r"Qwen3-(.*Instruct|Coder|Embedding|Reranker)", name):
+        return "never"
+    family = _family(name)
+    return None if family is None else family.thinking
+
+
+def _family(name: str) -> _Family | None:
+    return next((family for start, family in _FAMILIES if name.startswith(start)), None)
+
+
 def complete(card: ModelCard) -> ModelCard:
     """Return a card of web-llm's list with everything that is known of its model."""
-    family = next((family for start, family in _FAMILIES if card.id.startswith(start)), _Family(card.id, None))
+    family = _family(card.id) or _Family(card.id, None)
     parameters = _parameters(card.id)
     window = _CONTEXT_WINDOWS.get(family.name)
     artifacts = [_with_download(artifact, parameters) for artifact in card.artifacts]
@@ -226,6 +245,7 @@ def complete(card: ModelCard) -> ModelCard:
         purposes=purposes,
         tools=family.tools,
         vision=family.vision,
+        thinking=thinking_of(card.id),
         cloud_equivalent=_cloud_equivalent(parameters, embedding),
     )
 

@@ -14,6 +14,7 @@ from ..errors import BrowserLLMError, DownloadInterrupted, IntegrityError, Inval
 from ..host import Host, read
 from ..nesting import decode_json
 from .card import Artifact, Device, ModelCard
+from .curated import thinking_of
 from .files import (
     DTYPE_SUFFIXES,
     HUB,
@@ -100,6 +101,7 @@ async def add_own(
         context_window=window,
         type="embedding" if "embedding" in kinds else "chat",
         vision="vision" in kinds,
+        thinking=thinking_of(place.name),
     )
 
 

@@ -45,6 +45,8 @@ class Options(TypedDict, total=False):
     parallel_tool_calls: bool | None
     stream_options: Any
     metadata: Mapping[str, Any] | None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
+    thinking: bool | Literal["low", "medium", "high"] | None
     deadline_s: float | None
     private: bool
     unsupported: Literal["warn", "error"]
@@ -58,7 +60,6 @@ class Options(TypedDict, total=False):
     prompt_cache_key: Any
     prompt_cache_options: Any
     prompt_cache_retention: Any
-    reasoning_effort: Any
     safety_identifier: Any
     service_tier: Any
     store: Any

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from ..errors import InvalidRequest, Unsupported
 from ..http.secrets import Mask, secrets_in
-from ..types import ChatRequest, ChatWarning
+from ..types import ChatRequest, ChatWarning, ThinkingEffort
 from .messages import Reading, fields_of, list_of, shorten, wrong
 
 _AS_THEY_ARE = frozenset(
@@ -31,7 +31,7 @@ _AS_THEY_ARE = frozenset(
         "metadata",
     }
 )
-OURS = frozenset({"top_k", "deadline_s", "private", "unsupported"})
+OURS = frozenset({"top_k", "thinking", "deadline_s", "private", "unsupported"})
 """The fields of `ChatRequest` that OpenAI does not know; the official SDK sends them in its ``extra_body``."""
 
 _READ_HERE = frozenset(
@@ -42,6 +42,7 @@ _READ_HERE = frozenset(
         "tools",
         "tool_choice",
         "response_format",
+        "reasoning_effort",
         "stream",
         "stream_options",
     }
@@ -59,13 +60,22 @@ _WITHOUT_MEANING: dict[str, tuple[Any, ...]] = {
     "prompt_cache_key": (),
     "prompt_cache_options": (),
     "prompt_cache_retention": (),
-    "reasoning_effort": (),
     "safety_identifier": (),
     "service_tier": ("auto", "default"),
     "store": (False,),
     "user": (),
     "verbosity": (),
     "web_search_options": (),
+}
+# OpenAI's efforts, as `ChatRequest.thinking`.
+_EFFORTS: dict[str, bool | ThinkingEffort] = {
+    "none": False,
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
 }
 _REPLACED = {"functions": "tools", "function_call": "tool_choice"}
 _KNOWN = _AS_THEY_ARE | OURS | _READ_HERE | _WITHOUT_MEANING.keys() | _REPLACED.keys()
@@ -98,6 +108,8 @@ def read_request(body: Mapping[str, Any]) -> ReadRequest:
     fields["messages"] = reading.messages(given["messages"])
     fields["tools"], fields["tool_choice"] = reading.tools(given.get("tools", ()), given.get("tool_choice"))
     fields["max_tokens"] = _max_tokens(given)
+    if "reasoning_effort" in given:
+        fields["thinking"] = _thinking(given, reading)
     fields["response_format"] = _response_format(given.get("response_format"))
     for name, harmless in _WITHOUT_MEANING.items():
         if name in given and given[name] not in harmless:
@@ -118,6 +130,25 @@ def _max_tokens(given: dict[str, Any]) -> Any:
             parameter="max_completion_tokens",
         )
     return older if newer is None else newer
+
+
+def _thinking(given: dict[str, Any], reading: Reading) -> bool | ThinkingEffort:
+    effort = given["reasoning_effort"]
+    if not isinstance(effort, str) or effort not in _EFFORTS:
+        choices = ", ".join(map(repr, _EFFORTS))
+        raise InvalidRequest(
+            f"reasoning_effort={shorten(effort)} is not valid; use one of {choices}", parameter="reasoning_effort"
+        )
+    thinking = _EFFORTS[effort]
+    said = given.get("thinking")
+    if said not in (None, thinking) and not (said is True and thinking):
+        raise InvalidRequest(
+            f"reasoning_effort={effort!r} and thinking={said!r} say two things; give one of them",
+            parameter="reasoning_effort",
+        )
+    if thinking not in (False, effort):
+        reading.report("reasoning_effort", f"reasoning_effort={effort!r} is not known here; {thinking!r} is asked for")
+    return thinking
 
 
 def _response_format(given: Any) -> dict[str, Any] | None:

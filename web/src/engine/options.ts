@@ -45,6 +45,8 @@ export interface ChatOptions {
   readonly logprobs?: boolean | undefined;
   readonly top_logprobs?: number | undefined;
   readonly response_format?: JsonRecord | undefined;
+  /** Whether the chat template has the model think before it answers, where it can say so; Python knows for which models. */
+  readonly thinking?: boolean | undefined;
 }
 
 export interface ChatRequest {
@@ -62,8 +64,11 @@ export interface EmbedRequest {
 
 export interface CountRequest {
   readonly model: string;
-  readonly content: { readonly messages: readonly Message[] } | { readonly text: string };
+  readonly content: CountedContent;
 }
+
+/** `thinking` is the option of a chat, which changes what the template makes of the messages. */
+export type CountedContent = { readonly messages: readonly Message[]; readonly thinking?: boolean | undefined } | { readonly text: string };
 
 const OPTION_NAMES = [
   "max_tokens",
@@ -79,6 +84,7 @@ const OPTION_NAMES = [
   "logprobs",
   "top_logprobs",
   "response_format",
+  "thinking",
 ] as const;
 
 const MAX_STOPS = 64;
@@ -103,6 +109,7 @@ export function parseChatArgs(args: Fields): ChatRequest {
       logprobs: args.boolean("logprobs"),
       top_logprobs: args.integer("top_logprobs", 0, 20),
       response_format: args.record("response_format"),
+      thinking: args.boolean("thinking"),
     },
     unknown: args.namesOtherThan(["model", "messages", ...OPTION_NAMES]),
   };
@@ -119,7 +126,7 @@ export function parseEmbedArgs(args: Fields): EmbedRequest {
 export function parseCountArgs(args: Fields): CountRequest {
   const model = args.requiredText("model");
   const text = args.text("text");
-  if (text === undefined) return { model, content: { messages: readMessages(args) } };
+  if (text === undefined) return { model, content: { messages: readMessages(args), thinking: args.boolean("thinking") } };
   if (args.get("messages") !== undefined) throw invalid("text", "give 'messages' or 'text', not both");
   return { model, content: { text } };
 }

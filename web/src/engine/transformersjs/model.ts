@@ -3,7 +3,7 @@
 import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { readVocabulary } from "../constraint/vocabulary.ts";
-import { invalid, PageError } from "../errors.ts";
+import { PageError } from "../errors.ts";
 import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage, Warning } from "../engine.ts";
 import { seeImages, textOnly } from "../images.ts";
 import type { ChatRequest, CountRequest, Message } from "../options.ts";
@@ -15,6 +15,7 @@ import { Decoder, type PrefillPace } from "./decoder.ts";
 import { runError } from "./errors.ts";
 import { Loaded, type Parts } from "./loaded.ts";
 import { Network } from "./network.ts";
+import { promptIds, templateOf, thinkingSwitch } from "./prompt.ts";
 import { logprobsOf, Sampler, seededRandom } from "./sampler.ts";
 import { VisionNetwork, VisionPrompts, type Prompt } from "./vision.ts";
 
@@ -64,9 +65,10 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     const { options } = request;
     const warnings: Warning[] = [];
     const format = readFormat(options.response_format);
+    if (thinkingSwitch(this.#template(), options.thinking) === null) warnings.push(NO_SWITCH);
     let prompt: readonly number[];
     try {
-      const { ids, blocks } = await this.#encode(request.messages, signal);
+      const { ids, blocks } = await this.#encode(request.messages, options.thinking, signal);
       this.#eyes?.network.show(blocks);
       prompt = ids;
     } catch (error) {
@@ -120,7 +122,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
 
   async countTokens(content: CountRequest["content"], signal: AbortSignal): Promise<number> {
     if ("text" in content) return this.parts.tokenizer.encode(content.text).length;
-    return (await this.#encode(content.messages, signal)).ids.length;
+    return (await this.#encode(content.messages, content.thinking, signal)).ids.length;
   }
 
   embed(): Promise<never> {
@@ -132,23 +134,13 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     return this.#decoder.reset();
   }
 
-  async #encode(messages: readonly Message[], signal: AbortSignal): Promise<Prompt> {
-    if (this.#eyes !== null) return this.#eyes.prompts.encode(await seeImages(messages, signal));
-    const texts = textOnly(messages, this.parts.name);
-    let ids: unknown;
-    try {
-      ids = this.parts.tokenizer.apply_chat_template([...texts], {
-        add_generation_prompt: true,
-        return_tensor: false,
-        return_dict: false,
-      });
-    } catch (error) {
-      // Templates refuse what they do not know with an error of their own words.
-      const reason = error instanceof Error ? error.message : String(error);
-      throw invalid("messages", `the model's chat template refuses these messages: ${reason}`);
-    }
-    if (Array.isArray(ids) && ids.every((id) => typeof id === "number")) return { ids, blocks: new Map() };
-    throw new PageError("internal", "the chat template gave no list of token ids");
+  #template(): unknown {
+    return this.#eyes === null ? templateOf(this.parts.tokenizer) : this.#eyes.prompts.template;
+  }
+
+  async #encode(messages: readonly Message[], thinking: boolean | undefined, signal: AbortSignal): Promise<Prompt> {
+    if (this.#eyes !== null) return this.#eyes.prompts.encode(await seeImages(messages, signal), thinking);
+    return { ids: promptIds(this.parts.tokenizer, textOnly(messages, this.parts.name), thinking), blocks: new Map() };
   }
 
   readonly #decode = (ids: readonly number[]): string => {
@@ -166,4 +158,5 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   }
 }
 
+const NO_SWITCH: Warning = { parameter: "thinking", message: "the model's chat template has no switch for thinking; it was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

@@ -11,6 +11,7 @@ import { isRecord } from "../fields.ts";
 import { startDigest } from "../files/digest.ts";
 import type { SeenImage, SeenMessage } from "../images.ts";
 import { idTensor, Network, noOutput } from "./network.ts";
+import { refused, templateOf, thinkingSwitch } from "./prompt.ts";
 
 /** The pixels of a block, as the processor made them: [3, height, width]. */
 export interface Block {
@@ -58,6 +59,13 @@ export class VisionPrompts {
     this.#mark = mark;
   }
 
+  /** The chat template, where there is one. */
+  get template(): unknown {
+    const own: unknown = Reflect.get(this.#processor, "chat_template");
+    const { tokenizer } = this.#processor;
+    return own ?? (tokenizer === undefined ? null : templateOf(tokenizer));
+  }
+
   /** A block of the size that the encoder takes, with nothing on it. */
   blank(): Block {
     const size: unknown = Reflect.get(this.#processor.image_processor ?? {}, "max_image_size");
@@ -66,9 +74,9 @@ export class VisionPrompts {
     return { pixels: new Float32Array(3 * side * side), height: side, width: side };
   }
 
-  async encode(messages: readonly SeenMessage[]): Promise<Prompt> {
+  async encode(messages: readonly SeenMessage[], thinking?: boolean): Promise<Prompt> {
     const images = messages.flatMap(({ content }) => (typeof content === "string" ? [] : content.filter((part): part is SeenImage => part.type === "image")));
-    const text = this.#render(messages);
+    const text = this.#render(messages, thinking);
     if (images.length === 0) return { ids: this.#processor.tokenizer?.encode(text) ?? [], blocks: new Map() };
     const raw = await Promise.all(images.map(({ bytes }) => RawImage.fromBlob(bytes)));
     const inputs = (await this.#processor(text, raw)) as Record<string, Tensor | undefined>;
@@ -78,7 +86,7 @@ export class VisionPrompts {
   }
 
   /** Templates of vision models go through parts, also where there is but one text. */
-  #render(messages: readonly SeenMessage[]): string {
+  #render(messages: readonly SeenMessage[], thinking: boolean | undefined): string {
     const rendered = messages.map(({ role, content }, index) => {
       const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
       for (const part of parts) {
@@ -88,10 +96,10 @@ export class VisionPrompts {
       return { role, content: parts.map((part) => (part.type === "text" ? part : { type: "image" })) };
     });
     try {
-      return this.#processor.apply_chat_template(rendered, { add_generation_prompt: true, tokenize: false }) as string;
+      const options = { add_generation_prompt: true, tokenize: false, ...thinkingSwitch(this.template, thinking) };
+      return this.#processor.apply_chat_template(rendered, options) as string;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw invalid("messages", `the model's chat template refuses these messages: ${reason}`);
+      throw refused(error);
     }
   }
 

@@ -8,7 +8,7 @@ import type { Matcher } from "../constraint/constrainer.ts";
 import type { Vocabulary } from "../constraint/messages.ts";
 import { isRecord } from "../fields.ts";
 import { Pieces } from "./pieces.ts";
-import { endOfAnswer, literalTemplate } from "./template.ts";
+import { answerHeader, endOfAnswer, literalTemplate } from "./template.ts";
 
 export interface Internals {
   readonly contextWindow: number | null;
@@ -18,8 +18,10 @@ export interface Internals {
   readonly template: Readonly<Record<string, unknown>> | null;
   /** Have texts go into the conversation template as they are, whatever JavaScript's replace() would read in them. */
   takeTextsLiterally(): void;
-  /** Have what ends an answer in the template fed before the next turn. */
+  /** Have what ends an answer in the template fed before the next turn, and before an answer what `think` says. */
   endAnswers(): void;
+  /** Whether the next answers begin with thoughts, as `answerHeader` has it; WebLLM's own switch counts them as said. */
+  think(thinking: boolean | undefined): void;
   countTokens(text: string): number | null;
   /** A text's tokens, without those that stand around it. */
   encode(text: string): readonly number[] | null;
@@ -48,6 +50,7 @@ export function readInternals(engine: object, model: string): Internals {
   const patch = field(config, "conv_config");
   const sliding = asNumber(field(pipeline, "slidingWindowSize"));
   let pieces: Pieces | null = null;
+  let thinking: boolean | undefined;
   const window = asNumber(field(pipeline, "contextWindowSize"));
   const kinds = call(pipeline, "getSupportedInputKinds", undefined);
   const whole = isRecord(template) ? { ...template, ...(isRecord(patch) ? patch : {}) } : null;
@@ -65,19 +68,21 @@ export function readInternals(engine: object, model: string): Internals {
       const set = field(pipeline, "setConversation");
       if (typeof set !== "function" || typeof pipeline !== "object" || pipeline === null || whole === null) return;
       Reflect.set(pipeline, "setConversation", (conversation: unknown) => {
-        for (const name of ["getPromptArrayLastRound", "getArtifactPromptSegmentsLastRound"]) {
-          const lastRound = field(conversation, name);
-          if (typeof conversation !== "object" || conversation === null || typeof lastRound !== "function") continue;
+        for (const [name, isLastRound] of PROMPTS) {
+          const prompt = field(conversation, name);
+          if (typeof conversation !== "object" || conversation === null || typeof prompt !== "function") continue;
           Reflect.set(conversation, name, (...args: readonly unknown[]) => {
-            const parts = Reflect.apply(lastRound, conversation, args) as readonly unknown[];
+            const parts = Reflect.apply(prompt, conversation, args) as readonly unknown[];
+            const headed = thinking === undefined ? parts : [...parts.slice(0, -1), answerHeader(whole, thinking)];
             const messages = field(conversation, "messages");
-            const end = Array.isArray(messages) ? endOfAnswer(whole, messages.length - 3) : "";
-            return end === "" ? parts : [end, ...parts];
+            const end = isLastRound && Array.isArray(messages) ? endOfAnswer(whole, messages.length - 3) : "";
+            return end === "" ? headed : [end, ...headed];
           });
         }
         Reflect.apply(set, pipeline, [conversation]);
       });
     },
+    think: (wanted) => { thinking = wanted; },
     countTokens: (text) => {
       const encoded = call(tokenizer, "encode", text);
       return encoded instanceof Int32Array || Array.isArray(encoded) ? encoded.length : null;
@@ -122,6 +127,14 @@ export function readInternals(engine: object, model: string): Internals {
     },
   };
 }
+
+/** Where a conversation makes its prompt, and whether that is the last round alone; the last part stands before the answer. */
+const PROMPTS = [
+  ["getPromptArray", false],
+  ["getPromptArrayLastRound", true],
+  ["getArtifactPromptSegments", false],
+  ["getArtifactPromptSegmentsLastRound", true],
+] as const;
 
 const KINDS = ["byte_level", "byte_fallback", "raw"] as const;
 

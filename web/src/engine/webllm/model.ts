@@ -4,7 +4,7 @@ import type { ChatCompletionChunk, MLCEngine } from "@mlc-ai/web-llm";
 import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { PageError } from "../errors.ts";
-import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage } from "../engine.ts";
+import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage, Warning } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
 import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
 import type { ChatOptions, ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
@@ -55,11 +55,13 @@ export class WebLlmModel implements LoadedModel {
     const format = readFormat(request.options.response_format);
     const messages = await this.#messages(request.messages, signal);
     if (messages === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
-    const { request: body, warnings } = toWebLlm({ ...request, messages }, format !== null);
+    const { request: body, warnings: lacks } = toWebLlm({ ...request, messages }, format !== null);
+    const warnings = request.options.thinking === undefined || this.#internals.template !== null ? lacks : [...lacks, NO_TEMPLATE];
     const interrupt = (): void => { void this.#engine.interruptGenerate(); };
     signal.addEventListener("abort", interrupt);
     this.#signal = signal;
     this.#internals.newPrompt();
+    this.#internals.think(request.options.thinking);
     let matcher: Matcher | null = null;
     try {
       if (format !== null) {
@@ -152,7 +154,7 @@ export class WebLlmModel implements LoadedModel {
     if ("messages" in content && this.input.includes("image") && hasImages(content.messages)) {
       throw new PageError("unsupported", "WebLLM does not tell how many tokens an image is", { model: this.#name });
     }
-    const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, textOnly(content.messages, this.#name));
+    const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, textOnly(content.messages, this.#name), content.thinking);
     let total = texts === null ? null : 0;
     for (const text of texts ?? []) {
       const tokens = this.#internals.countTokens(text);
@@ -209,4 +211,5 @@ function toLogprob(entry: TokenLogprob, top: number): TokenLogprob {
   return { ...entry, logprob: bound(entry.logprob), top_logprobs };
 }
 
+const NO_TEMPLATE: Warning = { parameter: "thinking", message: "WebLLM does not show this model's template; it was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

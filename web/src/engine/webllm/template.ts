@@ -65,8 +65,23 @@ function separator({ seps }: Template, index: number): string {
   return Array.isArray(seps) && seps.length > 0 ? text(seps[index % seps.length], "") : "";
 }
 
+/** What begins a thought, or an empty one, at the end of what stands before an answer: Qwen3.5's templates have either. */
+const THOUGHT = /<think>(?:\s*<\/think>)?\s*$/;
+
+/**
+ * What stands before an answer: as the template has it, or with empty thoughts for a model that is not to think. Only a
+ * template that begins a thought, or an empty one, begins one for a model that is to think; other models do it themselves.
+ */
+export function answerHeader(template: Template, thinking?: boolean): string {
+  const header = lookUp(template["roles"], "assistant") + text(template["role_empty_sep"], ": ");
+  const bare = header.replace(THOUGHT, "");
+  if (thinking === undefined) return header;
+  if (!thinking) return bare + "<think>\n\n</think>\n\n";
+  return bare === header ? header : bare + "<think>\n";
+}
+
 /** The texts of the prompt, one per message; they are tokenized one by one, as WebLLM does. */
-export function renderPrompt(template: Template, messages: readonly TextMessage[]): readonly string[] {
+export function renderPrompt(template: Template, messages: readonly TextMessage[], thinking?: boolean): readonly string[] {
   const first = messages[0];
   const system = first?.role === "system" ? first.content : text(template["system_message"], "");
   const turns = first?.role === "system" ? messages.slice(1) : messages;
@@ -83,7 +98,7 @@ export function renderPrompt(template: Template, messages: readonly TextMessage[
       .replace(`{${role}_message}`, () => content);
     parts.push((bare ? "" : name + text(template["role_content_sep"], ": ")) + body + separator(template, index));
   });
-  parts.push(lookUp(template["roles"], "assistant") + text(template["role_empty_sep"], ": "));
+  parts.push(answerHeader(template, thinking));
   return parts;
 }
 
