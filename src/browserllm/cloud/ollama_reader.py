@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from ..stream import Delta, Draft
-from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, ToolCallDelta, Usage
+from ..thoughts import ThoughtReader, template_opens
+from ..types import FinishReason, ReasoningDelta, Timings, ToolCallDelta, Usage
 from .events import Event
 from .failures import Meaning, Place, VendorError, failure
 from .history import new_call_id
@@ -61,6 +62,8 @@ class OllamaReader(Reader):
         super().__init__(draft, place)
         self._passed_on = passed_on
         self._calls = 0
+        # It leaves them in the text where thinking was not asked for, or its template does not know of it.
+        self._thoughts = ThoughtReader(begins="unsure" if template_opens(place.model) else "text")
 
     def read(self, event: Event) -> Iterator[Delta]:
         """Read a line."""
@@ -72,11 +75,9 @@ class OllamaReader(Reader):
         self.draft.model = line.model or self.draft.model
         message = line.message or _Message()
         if message.thinking:
+            yield from self._thoughts.release()
             yield ReasoningDelta(sequence=0, reasoning=message.thinking)
-        if line.logprobs:
-            yield TextDelta(sequence=0, text=message.content or "", logprobs=line.logprobs)
-        else:
-            yield message.content or ""
+        yield from self._thoughts.feed(message.content or "", line.logprobs or None)
         for call in message.tool_calls or ():
             yield ToolCallDelta(
                 sequence=0,
@@ -88,6 +89,7 @@ class OllamaReader(Reader):
             self._calls += 1
         if line.done:
             self._end(line)
+            yield from self._thoughts.finish(cut=self.draft.finish_reason == "length")
 
     def _end(self, line: _Line) -> None:
         draft = self.draft

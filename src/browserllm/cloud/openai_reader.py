@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import BrowserLLMError
 from ..stream import Delta, Draft
+from ..thoughts import ThoughtReader
 from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 from .events import Event
 from .failures import Meaning, Place, VendorError, failure
@@ -72,9 +73,10 @@ def read_error(body: Any) -> VendorError:
 class ChatCompletionReader(Reader):
     """Reads chat completion chunks, or one whole chat completion."""
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``."""
+    def __init__(self, draft: Draft, place: Place, thoughts: ThoughtReader | None = None) -> None:
+        """Write into ``draft``; ``thoughts`` finds those that a server leaves in the text."""
         super().__init__(draft, place)
+        self._thoughts = thoughts
         self._finish = ""
         self._refused = False
         self._usage: _Usage | None = None
@@ -121,7 +123,7 @@ class ChatCompletionReader(Reader):
             draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
         else:
             draft.usage = _usage(self._usage)
-        return ()
+        return () if self._thoughts is None else self._thoughts.finish(cut=draft.finish_reason == "length")
 
     def _read_chunk(self, chunk: _Chunk) -> Iterator[Delta]:
         draft = self.draft
@@ -141,6 +143,8 @@ class ChatCompletionReader(Reader):
     def _read_message(self, message: _Message, logprobs: _Logprobs | None) -> Iterator[Delta]:
         thought = message.reasoning_content or message.reasoning
         if thought and isinstance(thought, str):
+            if self._thoughts is not None:
+                yield from self._thoughts.release()
             yield ReasoningDelta(sequence=0, reasoning=thought)
         entries = None if logprobs is None else logprobs.content
         for kind, text in _texts(message.content):
@@ -148,6 +152,9 @@ class ChatCompletionReader(Reader):
                 continue
             if kind == "thinking":
                 yield ReasoningDelta(sequence=0, reasoning=text)
+            elif self._thoughts is not None:
+                yield from self._thoughts.feed(text, entries or None)
+                entries = None
             elif entries:
                 yield TextDelta(sequence=0, text=text, logprobs=entries)
                 entries = None

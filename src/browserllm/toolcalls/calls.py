@@ -49,6 +49,8 @@ class CallReader:
     ) -> None:
         """Read from ``reader``."""
         self.calls = 0
+        self.open = False
+        """Whether a call has begun and not ended."""
         self._reader = reader
         self._properties = {tool.name: _properties(tool) for tool in tools}
         self._tell = begin
@@ -73,6 +75,8 @@ class CallReader:
             if not call.has_arguments:
                 call.held.append("{}")
             self._begin(call)
+        finally:
+            self.open = False
 
     def _members(self, call: _Call, *, tagged: bool, depth: int = 0) -> Steps[None]:
         """Read ``{"name": ..., "arguments": {...}}``, its members in any order."""
@@ -284,7 +288,7 @@ class CallReader:
 
     def _begin(self, call: _Call) -> None:
         if not call.begun:
-            call.begun = True
+            call.begun = self.open = True
             self.calls += 1
             self._reader.marks.clear()  # nothing of it will be read again
             self._tell(call.name)

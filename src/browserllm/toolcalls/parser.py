@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
-from typing import cast
+from typing import Literal, cast
 
 from msgspec.structs import replace
 
@@ -64,6 +64,7 @@ class ToolCallParser:
         self._pieces: list[Piece] = []
         self._fresh = True  # nothing but blanks since the line began
         self._after_call = False
+        self._in_candidate = False
         self._unread: tuple[int, int] | None = None  # what followed a call, and is none
         self._again = 0  # characters that were read more than once
         self._steps = self._run()
@@ -72,6 +73,18 @@ class ToolCallParser:
     def calls(self) -> int:
         """How many calls have begun."""
         return self._call.calls
+
+    @property
+    def where(self) -> Literal["text", "call", "after_call"]:
+        """Whether the reading is in a call, or nothing but blanks came after one."""
+        return "call" if self._call.open else "after_call" if self._after_call else "text"
+
+    def quote(self, text: str) -> list[Piece]:
+        """Take text that is no call, unless it is within something that may be one."""
+        if self._in_candidate:
+            return self.feed(text)
+        self._say(text)
+        return self._go_on()
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of the answer; return what is clear by now."""
@@ -98,8 +111,10 @@ class ToolCallParser:
                 continue
             mark, calls = reader.at, self.calls
             reader.marks.append(mark)
+            self._in_candidate = True
             with suppress(NoCall, Broken):
                 yield from self._candidate()
+            self._in_candidate = False
             called, reader.closer = self.calls > calls, ""
             if called:
                 self._fresh = self._after_call = True
@@ -131,6 +146,7 @@ class ToolCallParser:
         return True
 
     def _begin(self, name: str) -> None:
+        self._after_call = True
         self._pieces.append(ToolCallDelta(sequence=0, index=self.calls - 1, id=self._new_id(), name=name))
 
     def _write(self, text: str) -> None:
