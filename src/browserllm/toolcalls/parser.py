@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -43,6 +44,7 @@ _TAGS = {
 }
 _OPENINGS = tuple(_TAGS)
 _PLAIN = re.compile(r"[^\s<\[{`]+")
+_PIECE = re.compile(r".+", re.DOTALL)
 _AGAIN = 4
 """How many characters may be read again for each character of the answer,"""
 _AGAIN_AT_FIRST = 4096
@@ -64,7 +66,8 @@ class ToolCallParser:
         self._pieces: list[Piece] = []
         self._fresh = True  # nothing but blanks since the line began
         self._after_call = False
-        self._in_candidate = False
+        self._size = 0  # of the answer so far
+        self._quoted: deque[tuple[int, int]] = deque()  # where no call begins; each is a piece of the reader's
         self._unread: tuple[int, int] | None = None  # what followed a call, and is none
         self._again = 0  # characters that were read more than once
         self._steps = self._run()
@@ -80,15 +83,15 @@ class ToolCallParser:
         return "call" if self._call.open else "after_call" if self._after_call else "text"
 
     def quote(self, text: str) -> list[Piece]:
-        """Take text that is no call, unless it is within something that may be one."""
-        if self._in_candidate:
-            return self.feed(text)
-        self._say(text)
-        return self._go_on()
+        """Take text in which no call begins."""
+        if text:
+            self._quoted.append((self._size, self._size + len(text)))
+        return self.feed(text)
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of the answer; return what is clear by now."""
         self._reader.add(text)
+        self._size += len(text)
         return self._go_on()
 
     def finish(self) -> list[Piece]:
@@ -106,15 +109,16 @@ class ToolCallParser:
     def _run(self) -> Steps[None]:
         reader = self._reader
         while char := (yield from reader.peek()):
+            if self._is_quoted():
+                self._say(reader.run(_PIECE))
+                continue
             if not (self._fresh or char.isspace() or char in "<[{`"):
                 self._say(reader.run(_PLAIN))
                 continue
             mark, calls = reader.at, self.calls
             reader.marks.append(mark)
-            self._in_candidate = True
             with suppress(NoCall, Broken):
                 yield from self._candidate()
-            self._in_candidate = False
             called, reader.closer = self.calls > calls, ""
             if called:
                 self._fresh = self._after_call = True
@@ -131,6 +135,12 @@ class ToolCallParser:
                 ended = not (yield from reader.peek())
                 if not (ended and self._after_call and text.isspace()):
                     self._say(text)
+
+    def _is_quoted(self) -> bool:
+        at, quoted = self._reader.at, self._quoted
+        while quoted and quoted[0][1] <= at:
+            quoted.popleft()
+        return bool(quoted) and quoted[0][0] <= at
 
     def _no_call(self, mark: int) -> str:
         """Return, of what was no call, what cannot begin another one."""
