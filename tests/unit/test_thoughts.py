@@ -257,10 +257,20 @@ async def test_a_session_runs_no_call_of_a_thought() -> None:
 async def test_no_call_within_a_mention_of_a_mark_runs(call: str) -> None:
     """In the middle of a line, and in a code fence, it is text all of it; a call after it is one."""
     line = call.replace("\n", "")
-    for text in (f"Sure! <think>maybe {line}</think> no.", f"```\n<think>\n{call}\n</think>\n```\nThat is it."):
+    for text in (
+        f"Sure! <think>maybe {line}</think> no.",
+        f"```\n<think>\n{call}\n</think>\n```\nThat is it.",
+        f"Sure! <think>maybe\n\n{call}\n\n or\n{BARE}\n</Think> no.",
+        f"**<think>**\n{call}\n**</think>**\nNo.",
+    ):
         response = await bl.LocalBackend(ScriptedHost([list(text)])).complete("hi", tools=[TOOL])
         assert (response.text, calls_of(response)) == (text, [])
-    for text in (f"I use <think> here.\n{call}", f"I use `<think>` so: {line}"):
+    for text in (
+        f"I use <think> here.\n{call}",
+        f"I use `<think>` so: {line}",
+        f"I use <think> here.\n<think>\n{call}</think>\n{call}",
+        f"I use <think> here: <think>{line}</think>\n{call}",
+    ):
         assert len(calls_of(await bl.LocalBackend(ScriptedHost([list(text)])).complete("hi", tools=[TOOL]))) == 1
 
 
@@ -271,6 +281,7 @@ async def test_marks_in_the_arguments_of_a_call_are_arguments(value: str) -> Non
     arguments = json.dumps({"text": value})
     for text in (
         f'<tool_call>\n{{"name": "write", "arguments": {arguments}}}\n</tool_call>\n<think>Hm.</think>Done.',
+        f'{{"arguments": {arguments}, "name": "write"}}\n<think>Hm.</think>Done.',
         f"<tool_call><function=write><parameter=text>\n{value}\n</parameter></function></tool_call><think>Hm.</think>Done.",
     ):
         for pieces in ([text], list(text)):

@@ -29,7 +29,9 @@ fragments = st.lists(
     | st.sampled_from(
         ["<think>", "</think>", "<THINK>", "`", "```", "```\n", "~~~\n", '"', "'", "\r\n", "<", "[", "</", "◁"]
     )
-    | st.sampled_from(["a", "b c", " ", "\n", "\n\n", "  ", "\t", "\x1f", "\u00a0", "\u0131", "\u212a", "{", "}", "\ud83d"])
+    | st.sampled_from(
+        ["a", "b c", " ", "\n", "\n\n", "  ", "\t", "\x1f", "\u00a0", "\u0131", "\u212a", "{", "}", "\ud83d"]
+    )
     | st.sampled_from(CALLS),
     max_size=14,
 ).map("".join)

@@ -151,6 +151,8 @@ class ChatCompletionReader(Reader):
             if not text:
                 continue
             if kind == "thinking":
+                if self._thoughts is not None:
+                    yield from self._thoughts.release()
                 yield ReasoningDelta(sequence=0, reasoning=text)
             elif self._thoughts is not None:
                 yield from self._thoughts.feed(text, entries or None)

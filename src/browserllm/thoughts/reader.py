@@ -44,11 +44,8 @@ class ThoughtReader:
     ) -> None:
         """Read thoughts between ``marks``; ``begins`` is for `ThoughtSplitter`."""
         self._calls = calls
-        self._splitter = (
-            ThoughtSplitter(marks, begins=begins)
-            if calls is None
-            else ThoughtSplitter(marks, begins=begins, where=lambda: calls.where)
-        )
+        where = None if calls is None else lambda: calls.where
+        self._splitter = ThoughtSplitter(marks, begins=begins, where=where)
         self._waiting: list[Any] = []  # logprobs of what is not clear yet
 
     @property

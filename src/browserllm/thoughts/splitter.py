@@ -2,8 +2,8 @@
 
 A thought begins with an opening mark that comes first: in the answer, in its line, after a call, after another thought.
 It also begins with one that ends its line. Anywhere else in a line, in a code fence and in quotes a mark is a mention:
-it stays text, and up to its closing mark (or the end of the line, or of the fence) nothing is a call. A thought ends
-with its closing mark; one that never ends is a thought to the end of the answer. Case does not matter.
+it stays text, and up to its closing mark, where it has one, nothing is a call. A thought ends with its closing mark;
+one that never ends is a thought to the end of the answer. Case does not matter.
 
 Blanks before the answer and around a thought are dropped, as templates do, and several thoughts have a blank line
 between them. How the answer is cut into pieces changes nothing.
@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Literal
 
 from .marks import GENERAL, Marks
+from .vocabulary import Vocabulary, lower
 
 Kind = Literal["text", "quoted", "thought"]
 """``quoted`` is text in which no call is: a mark is mentioned there."""
@@ -25,31 +26,13 @@ Begins = Literal["text", "thought", "unsure"]
 Step = Generator[Piece, None, int | None]
 """Reads on; returns where the next one begins, or ``None`` where that is not clear before more has come."""
 
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _RUN = re.compile(r"[^\s<\[◁]+")
 _BLANKS = re.compile(r"\s+")
 _TICKS = re.compile("`+|~+")
 _QUOTES = "`\"'"
 _FENCE = 3
+_CALL_ENDS = "}])>`"
 _STARTS = "<[◁"
-
-
-class _Vocabulary:
-    """Marks, and the beginnings of marks."""
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        known = {text.translate(_LOWER) for text in texts}
-        self._pattern = re.compile("|".join(map(re.escape, sorted(known))), re.IGNORECASE | re.ASCII)
-        self._beginnings = {text[:length] for text in known for length in range(1, len(text))}
-        self._longest = max(map(len, known))
-
-    def at(self, text: str, at: int) -> str | None:
-        """Return the mark that stands there, in lower case; an empty text for the beginning of one, else ``None``."""
-        found = self._pattern.match(text, at)
-        if found is not None:
-            return found[0].translate(_LOWER)
-        rest = text[at : at + self._longest].translate(_LOWER)
-        return "" if rest in self._beginnings else None
 
 
 class ThoughtSplitter:
@@ -64,23 +47,24 @@ class ThoughtSplitter:
         marks: Iterable[Marks] = GENERAL,
         *,
         begins: Begins = "text",
-        where: Callable[[], Where] = lambda: "text",
+        where: Callable[[], Where] | None = None,
     ) -> None:
         """Read an answer that ``begins`` as text, in a thought that the prompt has opened, or in one of the two.
 
         What is ``unsure`` is held back until a mark says what it is, or the answer ends without one.
         """
         marks = tuple(marks)
-        self._openings = {each.opening.translate(_LOWER): each for each in marks}
-        self._closings = {closing.translate(_LOWER) for each in marks for closing in each.closings}
-        self._framing = {text.translate(_LOWER): each for each in marks for text in each.framing}
-        self._vocabulary = _Vocabulary({*self._openings, *self._closings, *self._framing})
-        self._where = where
+        self._openings = {lower(each.opening): each for each in marks}
+        self._closings = {lower(closing) for each in marks for closing in each.closings}
+        self._framing = {lower(text): each for each in marks for text in each.framing}
+        self._vocabulary = Vocabulary({*self._openings, *self._closings, *self._framing})
+        self._where: Callable[[], Where] = where or (lambda: "text")
+        self._waits = where is not None  # whether it matters how far a mention goes
         self._step: Callable[[str, int], Step] = self._text
         self._held = ""  # what may be the beginning of a mark
         self._blanks: list[str] = []  # which may be dropped
         self._later: list[str] = []  # of which it will be seen whether it is text or a thought
-        self._last = ""  # the character before
+        self._last = self._solid = ""  # the character before, and the last one of the text that is no blank
         self._ended = False
         self._out: list[str] = []
         self._kind: Kind = "text"
@@ -128,7 +112,10 @@ class ThoughtSplitter:
         """Say that the answer has ended, or was ``cut`` off; give the rest."""
         self._ended = True
         yield from self._go_on("")
-        if self._later and cut:
+        if self._step == self._mentioned and cut:
+            yield from self._put("quoted", "".join(self._later))
+            self._later.clear()
+        elif self._later and cut:
             self._depth = 1
             yield from self._think_of(self._later)
         elif self._later:
@@ -153,8 +140,11 @@ class ThoughtSplitter:
         """Read what was held back as text."""
         if self._step == self._settle:
             del self._later[0]  # the mark that ended the thought, as is clear now
-            self._nests = False  # no character is read more than twice
+            self._nests = False
             self._close()
+        elif self._step == self._mentioned:
+            self._mention = None
+        self._waits = False  # no character is read more than three times
         text = "".join(self._later)
         self._later.clear()
         self._step, self._last = self._text, ""
@@ -226,12 +216,12 @@ class ThoughtSplitter:
                 yield from self._say(buffer[at:end])
             elif framing is None:
                 self._thoughts += 1  # the prompt had all of it but its end
-            if self._mention is not None and mark in self._mention.closings:
+            if self._mention is not None and mark in map(lower, self._mention.closings):
                 self._mention = None
         elif self._fence or self._mention is not None:
             self._mention = self._mention or family
             yield from self._say(buffer[at:end])
-        elif self._edge or self._fresh or where == "after_call":
+        elif self._edge or self._fresh or (where == "after_call" and self._solid in _CALL_ENDS):
             self._open(family)
         else:
             quoted = self._is_quoted(buffer, end)
@@ -261,7 +251,11 @@ class ThoughtSplitter:
                 self._in_line = True
             else:
                 yield from self._put("quoted" if self._mention else "text", blanks[:begin])
-                if not self._fence:
+                if self._mention is not None and not self._fence:
+                    if self._waits:
+                        self._later.append(blanks[begin:])
+                        self._step, self._fresh, self._last = self._mentioned, True, blanks[-1]
+                        return
                     self._mention = None
                 yield from self._put("quoted" if self._mention else "text", blanks[begin:end])
                 self._in_line, self._fresh = False, True
@@ -293,7 +287,7 @@ class ThoughtSplitter:
             blanks = ""
         yield from self._put("quoted" if self._mention else "text", blanks + text)
         self._in_line = True
-        self._edge, self._fresh, self._last = False, fresh, text[-1]
+        self._edge, self._fresh, self._last, self._solid = False, fresh, text[-1], text[-1]
 
     # Thoughts
 
@@ -314,7 +308,7 @@ class ThoughtSplitter:
     def _ends(self, mark: str) -> bool:
         """Say whether a mark ends the thought that is read."""
         if self._family is not None:
-            return any(mark == closing.translate(_LOWER) for closing in self._family.closings)
+            return mark in map(lower, self._family.closings)
         return mark in self._closings
 
     def _think_on(self, buffer: str, at: int) -> Step:
@@ -407,6 +401,24 @@ class ThoughtSplitter:
         text = buffer[at:end]
         self._later.append(text)
         self._fresh = "\n" in text or (self._fresh and text.isspace())
+        return end
+
+    def _mentioned(self, buffer: str, at: int) -> Step:
+        """Read what comes after a line that mentions a mark: text without calls if it has a closing mark."""
+        if buffer[at] in _STARTS and self._mark(buffer, at) in self._openings and self._fresh:
+            yield from self._replay()
+            return at
+        end, mark = self._next(buffer, at)
+        if end is None:
+            return None
+        text = buffer[at:end]
+        self._later.append(text)
+        self._fresh = "\n" in text or (self._fresh and text.isspace())
+        if mark and self._mention is not None and mark in map(lower, self._mention.closings):
+            self._step = self._text
+            yield from self._say("".join(self._later))
+            self._later.clear()
+            self._mention = None
         return end
 
     def _next(self, buffer: str, at: int) -> tuple[int | None, str]:
