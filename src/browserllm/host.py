@@ -18,11 +18,15 @@ T = TypeVar("T")
 
 
 class Chunk(msgspec.Struct, omit_defaults=True):
-    """A piece of an answer: the text of ``tokens`` tokens."""
+    """A piece of an answer: the text of ``tokens`` tokens.
+
+    The first one says how the prompt ended: with the opening mark of a thought, if the template has begun one.
+    """
 
     text: str
     tokens: int = 1
     logprobs: list[Any] | None = None
+    prompt_end: str | None = None
 
 
 class FileProgress(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,12 +12,13 @@ from .errors import BrowserLLMError, InvalidRequest, ModelNotFound, ModelNotLoad
 from .facts import BackendFacts, Environment
 from .host import Host, read
 from .identity import Hashed
-from .images import image_url
 from .models import Catalog, LoadedModel, ModelCard, ModelManager
 from .models.loading import OnProgress
 from .models.thinking import begins_with_form, switch_thinking
+from .page_messages import wire_messages, without_images
 from .request import Prompt, build_request
 from .stream import Delta, Draft
+from .thoughts import Begins, Thinking, ThoughtReader, opens_thought, thinking_of, with_thoughts
 from .types import (
     Capabilities,
     ChatRequest,
@@ -25,14 +26,9 @@ from .types import (
     Embeddings,
     FinishReason,
     Health,
-    ImagePart,
     Message,
     ModelInfo,
-    ReasoningPart,
-    TextDelta,
-    TextPart,
     Timings,
-    ToolResultPart,
     Usage,
 )
 from .version import __version__
@@ -135,7 +131,10 @@ class LocalBackend(Backend):
         draft.cost_usd = 0.0
         use = _tool_use(request)
         name = await self._name(request.model)
-        args["messages"] = _wire_messages(self._messages(request, use, name), draft)
+        card = self._card(name)
+        family = "" if card is None else card.family
+        thinking = thinking_of(family)
+        args["messages"] = wire_messages(_messages(request, use, family), draft)
         calls = None if use is None else use.constraint()
         again = False
         held: str | None = None  # what the engine is held to a form of ours for; asked once
@@ -143,34 +142,31 @@ class LocalBackend(Backend):
             loaded = await self._load(name)
             _note(draft, loaded)
             if "image" not in loaded.input:
-                args["messages"] = _without_images(args["messages"], draft)
+                args["messages"] = without_images(args["messages"], draft)
             if held is None:
                 held = self._hold(calls, wanted, loaded.engine, args, draft)
-                form = self._is_able(loaded.engine) and begins_with_form(
-                    args.get("response_format"), request.tool_choice
-                )
-                switch = switch_thinking(self._card(name), loaded.model, loaded.engine, request.thinking, held=form)
+                form = self._is_form(loaded.engine, args, request)
+                switch = switch_thinking(card, loaded.model, loaded.engine, request.thinking, held=form)
                 if switch.short:
                     unsupported(draft, "thinking", switch.short)
                 args |= switch.arguments(args["messages"])
             stream = self.host.stream("chat", {"model": loaded.model, **args})
             self._chats.count += 1
             draft.interrupt = stream.cancel
-            tokens = 0
+            tokens = thought_tokens = 0
             parser = None if use is None else use.parser()
+            reader: ThoughtReader | None = None
             try:
                 yield ""  # the start goes out before the first token
                 async for chunk in stream:
                     tokens += chunk.tokens
-                    if parser is not None:
-                        if chunk.logprobs is not None:
-                            yield TextDelta(sequence=0, logprobs=chunk.logprobs)
-                        for piece in parser.feed(chunk.text):
-                            yield piece
-                    elif chunk.logprobs is None:
-                        yield chunk.text
-                    else:
-                        yield TextDelta(sequence=0, text=chunk.text, logprobs=chunk.logprobs)
+                    if reader is None:
+                        is_form = self._is_form(loaded.engine, args, request)
+                        begins = "text" if is_form else _begins(thinking, chunk.prompt_end)
+                        reader = ThoughtReader(thinking.marks, begins=begins, calls=parser)
+                    for delta in reader.feed(chunk.text, chunk.logprobs):
+                        yield delta
+                    thought_tokens += chunk.tokens if reader.thinking else 0
             except ModelNotLoaded:
                 # The page has lost the model since: load it again, once.
                 if tokens or again:
@@ -194,15 +190,17 @@ class LocalBackend(Backend):
             finally:
                 self._chats.count -= 1
                 stream.drop()
-                draft.usage = Usage(completion_tokens=tokens)
+                draft.usage = Usage(completion_tokens=tokens, reasoning_tokens=thought_tokens)
             result = read(stream.result or {}, _ChatResult, "'chat'")
             draft.finish_reason = result.finish_reason
-            if parser is not None:
-                for piece in parser.finish():
-                    yield piece
-                if parser.calls and result.finish_reason == "stop":
-                    draft.finish_reason = "tool_calls"
-            draft.usage = result.usage
+            if reader is not None:
+                for delta in reader.finish(cut=result.finish_reason != "stop"):
+                    yield delta
+            if parser is not None and parser.calls and result.finish_reason == "stop":
+                draft.finish_reason = "tool_calls"
+            draft.usage = msgspec.structs.replace(
+                result.usage, reasoning_tokens=min(thought_tokens, result.usage.completion_tokens)
+            )
             draft.timings = result.timings
             draft.warnings.extend(result.warnings)
             return
@@ -230,12 +228,14 @@ class LocalBackend(Backend):
         request = build_request(prompt, {"unsupported": "error"})
         draft = Draft(request, self.name, "")
         name = await self._name(model or request.model)
-        messages = _wire_messages(self._messages(request, _tool_use(request), name), draft)
+        card = self._card(name)
+        family = "" if card is None else card.family
+        messages = wire_messages(_messages(request, _tool_use(request), family), draft)
         loaded = await self._load(name)
         draft.model = loaded.model
         if "image" not in loaded.input:
-            messages = _without_images(messages, draft)
-        switch = switch_thinking(self._card(name), loaded.model, loaded.engine, request.thinking)
+            messages = without_images(messages, draft)
+        switch = switch_thinking(card, loaded.model, loaded.engine, request.thinking)
         counted = await self.host.call("count_tokens", {"model": loaded.model, **switch.arguments(messages)})
         return read(counted, _Count, "'count_tokens'").tokens
 
@@ -316,13 +316,6 @@ class LocalBackend(Backend):
         """
         await self._load(await self._name(request.model))
 
-    def _messages(self, request: ChatRequest, use: ToolUse | None, name: str) -> list[Message]:
-        """Return the messages as they are, or with tools, calls and results as the model's family has them."""
-        if use is None:
-            return request.messages
-        card = self._card(name)
-        return use.messages(request.messages, "" if card is None else card.family)
-
     def _card(self, name: str) -> ModelCard | None:
         try:
             return self.models.catalog.get(name)
@@ -365,6 +358,10 @@ class LocalBackend(Backend):
         """Say whether an engine can hold an answer to a form."""
         return any("structured_output" in info.capabilities for info in self.host.hello.engines if info.name == engine)
 
+    def _is_form(self, engine: str, args: dict[str, Any], request: ChatRequest) -> bool:
+        """Say whether the engine holds the answer to a form from its first token on: then it begins with no thought."""
+        return self._is_able(engine) and begins_with_form(args.get("response_format"), request.tool_choice)
+
     @property
     def _chats(self) -> _Chats:
         return self.host.shared(_Chats)
@@ -393,6 +390,19 @@ def _tool_use(request: ChatRequest) -> ToolUse | None:
     from .toolcalls import ToolUse  # others start sooner without it
 
     return ToolUse(request)
+
+
+def _messages(request: ChatRequest, use: ToolUse | None, family: str) -> list[Message]:
+    """Return the messages as the model's family has them: tools, calls and results, and the thoughts of this turn."""
+    messages = with_thoughts(request.messages, thinking_of(family))
+    return messages if use is None else use.messages(messages, family)
+
+
+def _begins(thinking: Thinking, prompt_end: str | None) -> Begins:
+    """Say how an answer begins: the page knows, for it has the prompt."""
+    if prompt_end is None:
+        return "unsure" if thinking.opens else "text"
+    return "thought" if opens_thought(prompt_end, thinking.marks) else "text"
 
 
 def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:
@@ -428,61 +438,3 @@ def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
     if request.n > 1:
         unsupported(draft, "n", f"a local model gives one answer, not {request.n}")
     return args
-
-
-WireMessage = dict[str, Any]
-"""A message as the page takes it: its content is a text, or a list of text and image parts."""
-
-
-def _wire_messages(messages: list[Message], draft: Draft) -> list[WireMessage]:
-    """Return messages for the page; the system messages at the start become one, which is what every engine takes."""
-    wire: list[WireMessage] = []
-    system: list[str] = []
-    for index, message in enumerate(messages):
-        content = _content_of(message, index, draft)
-        if message.role == "system" and isinstance(content, str):
-            system.append(content)
-        else:
-            wire.append({"role": message.role, "content": content})
-    return [{"role": "system", "content": "\n\n".join(system)}, *wire] if system else wire
-
-
-def _content_of(message: Message, index: int, draft: Draft) -> str | list[dict[str, str]]:
-    """Return a message's text, or its parts where images of a user are among them; what is neither is reported."""
-    if isinstance(message.content, str):
-        return message.content
-    parts: list[dict[str, str]] = []
-    for position, part in enumerate(message.content):
-        if isinstance(part, (TextPart, ToolResultPart)):
-            parts.append({"type": "text", "text": part.text if isinstance(part, TextPart) else part.content})
-        elif isinstance(part, ReasoningPart):
-            continue  # what a model thought is not fed to it again
-        elif isinstance(part, ImagePart) and message.role == "user":
-            parts.append({"type": "image", "url": image_url(part, f"messages[{index}].content[{position}]")})
-        else:
-            kind = type(part).__struct_config__.tag
-            unsupported(
-                draft,
-                f"messages[{index}].content",
-                f"local models take no part of type {kind!r} from role {message.role!r}; it was left out",
-            )
-    return parts if any(part["type"] == "image" for part in parts) else _text_of(parts)
-
-
-def _without_images(messages: list[WireMessage], draft: Draft) -> list[WireMessage]:
-    """Return the messages as text, for a model that takes nothing else; the images are reported."""
-    # The system messages, which are first, have become one.
-    merged = len(draft.request.messages) - len(messages)
-    texts: list[WireMessage] = []
-    for index, message in enumerate(messages):
-        content = message["content"]
-        if not isinstance(content, str):
-            where = f"messages[{index + merged}].content"
-            unsupported(draft, where, f"model {draft.model!r} takes text only; the part of type 'image' was left out")
-            content = _text_of(content)
-        texts.append({"role": message["role"], "content": content})
-    return texts
-
-
-def _text_of(parts: list[dict[str, str]]) -> str:
-    return "".join(part["text"] for part in parts if part["type"] == "text")

@@ -239,10 +239,12 @@ class ScriptedHost(ChannelHost):
         engines: Sequence[str] = ("webllm", "transformersjs"),
         protocol: int = PROTOCOL_VERSION,
         clock: Clock | None = None,
+        prompt_end: str | None = None,
     ) -> None:
         """Play ``answers`` on a device of ``facts``; fail loads and validations where told.
 
-        ``files`` is the web by address and the storage of the browser, or the web alone.
+        ``files`` is the web by address and the storage of the browser, or the web alone. ``prompt_end`` is how prompts
+        end, with ``<think>`` where a chat template opens a thought.
         """
         self.clock = clock or Clock()
         self.files = files if isinstance(files, ScriptedFiles) else ScriptedFiles(files)
@@ -261,6 +263,7 @@ class ScriptedHost(ChannelHost):
                 "environment": _surroundings(facts or device_facts()),
             },
         )
+        self.page.prompt_end = prompt_end
         super().__init__(self.page)
         # A script needs no waiting: its hello is there before the first call.
         self.page.open(self._on_text, self._on_closed)
@@ -317,6 +320,7 @@ class _Page:
         self.loaded: dict[str, dict[str, Any]] = {}
         self.validation: list[Step] = ["ok"]
         self.finish_reason = "stop"
+        self.prompt_end: str | None = None
         self._unproven: set[str] = set()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stops: dict[int, asyncio.Future[None]] = {}
@@ -473,7 +477,8 @@ class _Page:
                 return {}
             else:
                 tokens += 1
-                self.say({"id": request_id, "type": "chunk", "data": {"text": step, "tokens": 1}})
+                end = {"prompt_end": self.prompt_end} if tokens == 1 and self.prompt_end is not None else {}
+                self.say({"id": request_id, "type": "chunk", "data": {"text": step, "tokens": 1, **end}})
                 stopped = await self._wait(request_id, Wait(0))
             if stopped:
                 finish = "cancelled"

@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 import { isRecord, type JsonRecord } from "../../web/src/engine/fields.ts";
 import type { TextMessage as Message } from "../../web/src/engine/options.ts";
 import { readInternals } from "../../web/src/engine/webllm/internals.ts";
-import { answerHeader, renderPrompt } from "../../web/src/engine/webllm/template.ts";
+import { answerHeader, endOpenedThoughts, renderPrompt } from "../../web/src/engine/webllm/template.ts";
 
 const read = (path: string): JsonRecord => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as JsonRecord;
 const record = (value: unknown): JsonRecord => {
@@ -38,6 +38,8 @@ class Loaded {
   readonly config: JsonRecord;
   /** Called before each chat. */
   before: () => void = () => undefined;
+  /** How the last prompt ended, as our layer reads it. */
+  promptEnd: string | null = null;
   #conversation: Conversation | null = null;
   #filled = false;
 
@@ -47,6 +49,9 @@ class Loaded {
     Reflect.set(this.engine, "loadedModelIdToPipeline", new Map([["m", this]]));
   }
 
+  get conversation(): unknown {
+    return this.#conversation;
+  }
   getConversationObject(): unknown {
     return this.#conversation ?? { messages: [] };
   }
@@ -73,6 +78,7 @@ class Loaded {
     if (emptyThoughts === undefined) conversation.appendReplyHeader("assistant");
     else conversation.appendEmptyThinkingReplyHeader("assistant", emptyThoughts);
     const parts = reused ? conversation.getPromptArrayLastRound() : conversation.getPromptArray();
+    this.promptEnd = readInternals(this.engine, "m").promptEnd();
     expect(parts.filter((part) => typeof part !== "string")).toEqual([]);
     conversation.finishReply(answer);
     this.#filled = true;
@@ -140,6 +146,53 @@ describe("web-llm's conversation", () => {
     const before = (separator: string): string => `${String(record(template["roles"])["assistant"])}${String(template[separator])}<<A>>`;
     const whole = guarded(template).chat(messages, "").fed;
     expect(fed).toBe(whole.replaceAll(before("role_content_sep"), () => before("role_empty_sep")));
+  });
+
+  it.each(names)("of the template %s says how its prompt ends", (name) => {
+    const template = record(templates[name]);
+    const loaded = guarded(template);
+    const messages = [{ role: "system", content: "S" }, { role: "user", content: "U" }] as const;
+    const { fed } = loaded.chat(messages, "");
+    expect(loaded.promptEnd).not.toBeNull();
+    expect(fed.endsWith(loaded.promptEnd ?? "?")).toBe(true);
+    expect(/<think>\s*$/.test(loaded.promptEnd ?? "")).toBe(name === "qwen3_5");
+  });
+
+  it.each(names)("of the template %s begins anew where a thought is not sent again", (name) => {
+    const template = record(templates[name]);
+    const loaded = guarded(template);
+    const asked: Message[] = [{ role: "system", content: "S" }, { role: "user", content: "U" }];
+    loaded.chat(asked, "<think>\nHm.\n</think>\n\nHello");
+    const history: Message[] = [...asked, { role: "assistant", content: "Hello" }, { role: "user", content: "V" }];
+    const next = endOpenedThoughts(template, history);
+    const { fed, reused } = loaded.chat(next, "");
+    expect(reused).toBe(false);
+    expect(fed).toBe(guarded(template).chat(next, "").fed);
+    expect(fed).not.toContain("Hm.");
+  });
+
+  it.each(["chatml", "qwen3", "qwen3_5", "qwen3_5_nothink"])("of the template %s goes on where a thought is sent again as it was said", (name) => {
+    const template = record(templates[name]);
+    const loaded = guarded(template);
+    const messages: Message[] = [{ role: "system", content: "S" }, { role: "user", content: "U" }];
+    const opened = name === "qwen3_5" ? "" : "<think>\n"; // its prompt ends with it
+    loaded.chat(messages, `${opened}Hm.\n</think>\n\n<tool_call>`);
+    messages.push({ role: "assistant", content: "<think>\nHm.\n</think>\n\n<tool_call>" }, { role: "user", content: "<tool_response>" });
+    expect(loaded.chat(endOpenedThoughts(template, messages), "").reused).toBe(true);
+  });
+
+  it("of a template that opens a thought before each answer ends it where the answer comes without", () => {
+    const template = record(templates["qwen3_5"]);
+    const messages: readonly Message[] = [
+      { role: "user", content: "U" },
+      { role: "assistant", content: "Hello </thinker>" },
+      { role: "user", content: "V" },
+    ];
+    const { fed } = guarded(template).chat(endOpenedThoughts(template, messages), "");
+    expect(fed).toContain("<|im_start|>assistant\n<think>\n\n</think>\n\nHello </thinker><|im_end|>");
+    expect(renderPrompt(template, endOpenedThoughts(template, messages)).join("")).toBe(fed);
+    for (const name of names.filter((other) => other !== "qwen3_5")) expect(endOpenedThoughts(record(templates[name]), messages)).toBe(messages);
+    expect(endOpenedThoughts(null, messages)).toBe(messages);
   });
 
   it("has a template's own system message as it is", () => {

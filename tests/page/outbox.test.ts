@@ -44,6 +44,14 @@ describe("chunks", () => {
     expect(sent.map(({ text }) => text).join("")).toBe("x".repeat(1000));
   });
 
+  it("say once how the prompt ended, with the first of them", () => {
+    const { outbox, clock, sent } = make();
+    outbox.push("a", 1, [], "<think>");
+    outbox.push("b", 1);
+    clock.advance(100);
+    expect(sent).toEqual([{ text: "a", tokens: 1, prompt_end: "<think>" }, { text: "b", tokens: 1 }]);
+  });
+
   it("carry logprobs along, and nothing is sent when nothing is there", () => {
     const { outbox, clock, sent } = make();
     const entry = { token: "a", logprob: -1, bytes: null, top_logprobs: [] };

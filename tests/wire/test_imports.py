@@ -17,12 +17,12 @@ PACKAGE = Path(browserllm.__file__).parent
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
     {"clock", "equality", "errors", "facts", "nesting", "patterns", "types", "device", "version"},
-    {"threads", "accumulated", "answer_parts", "within"},
+    {"threads", "accumulated", "answer_parts", "thoughts", "within"},
     {"identity", "request", "grammars", "images", "host", "http", "schemas", "script", "store", "tokens"},
     {"stream", "channel", "store_host", "store_sqlite", "toolcalls"},
     {"privacy"},
     {"backend", "scripted_files"},
-    {"chat", "cloud", "hosts", "models", "routing", "scripted"},
+    {"chat", "cloud", "hosts", "models", "page_messages", "routing", "scripted"},
     {"local"},
     {"app", "doctor", "openai_api", "site", "terminal"},
     {"download_bars", "models_text"},

@@ -7,7 +7,7 @@ answer is read; here is what happens between the first request and the object.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Iterable
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -21,6 +21,7 @@ from ..schemas.partial import MISSING
 from ..schemas.problem import Misfit, Problem
 from ..schemas.types import OutputType, output_type
 from ..stream import ChatStream
+from ..thoughts import ThoughtSplitter
 from ..types import (
     ChatChunk,
     ChatRequest,
@@ -301,18 +302,24 @@ class _Generation:
     def _begin(self) -> None:
         """Read anew: the next answer, or the same one from another backend."""
         self._reader = AnswerReader(self.form.output)
+        self._thoughts = ThoughtSplitter()
         self._call: int | None = None  # the index of the call that is read
         self._first = self.shown is MISSING  # whether nothing was shown of another answer
 
     def _read(self, chunk: ChatChunk) -> bool:
         """Read a chunk; say whether the value has changed."""
         if self.form.mode != "tool":
-            return isinstance(chunk, TextDelta) and self._reader.feed(chunk.text)
+            return isinstance(chunk, TextDelta) and self._read_text(self._thoughts.feed(chunk.text))
         if not isinstance(chunk, ToolCallDelta):
             return False
         if self._call is None and chunk.name == self.form.output.name:
             self._call = chunk.index
         return self._call == chunk.index and self._reader.feed(chunk.arguments)
+
+    def _read_text(self, pieces: Iterable[tuple[str, str]]) -> bool:
+        """Read what is text: a backend may have left thoughts in it."""
+        changed = [self._reader.feed(text) for kind, text in pieces if kind != "thought"]
+        return any(changed)
 
     def _show(self) -> bool:
         """Take the value to be shown, unless that is shown already, or lacks what was shown."""
@@ -332,7 +339,8 @@ class _Generation:
         """Note the object, or return what is wrong with it; raise what no second answer would mend."""
         called = self._call is not None
         if self.form.mode == "tool" and not called:
-            self._reader.feed(response.text)
+            self._read_text(self._thoughts.feed(response.text))
+        self._read_text(self._thoughts.finish(cut=response.finish_reason in ("length", "cancelled")))
         if response.finish_reason in ("length", "cancelled", "content_filter") and not self._reader.whole:
             raise self._ended_early(response)
         try:

@@ -15,15 +15,16 @@ from ..schemas.partial import MISSING, PartialJson
 from ..schemas.problem import Misfit
 from ..schemas.rooted import WRAPPER
 from ..schemas.types import OutputType
+from ..thoughts import CLOSINGS
 
 T = TypeVar("T")
 
-_UP_TO_AN_END = re.compile(r"[^}\])`\n\r>]*[}\])`\n\r>]?")
+_UP_TO_AN_END = re.compile(r"[^}\])`\n\r>▷]*[}\])`\n\r>▷]?")
 """Text as far as an object in it, or a thought, may end."""
 _LATE, _LATE_FROM = 256, 4096
 """What is longer than ``_LATE_FROM`` characters is shown each time it is one part in ``_LATE`` longer, and at its end:
 else the work would grow with the square of its length."""
-_THOUGHT_ENDS = ("</think>", "</thinking>")
+_LONGEST_END = max(map(len, CLOSINGS))
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
 
@@ -70,8 +71,8 @@ class AnswerReader(Generic[T]):
                     changed = self._try(self._partial.text or "") or changed
                     if not self.whole:
                         self._begin()
-            self._tail = (self._tail + piece)[-len(_THOUGHT_ENDS[1]) :]
-            if self._tail.endswith(_THOUGHT_ENDS) and (self.whole or self._partial.value is MISSING):
+            self._tail = (self._tail + piece[-_LONGEST_END:])[-_LONGEST_END:].lower()
+            if self._tail.endswith(CLOSINGS) and (self.whole or self._partial.value is MISSING):
                 # The template may have begun the thinking, so that what came was a thought.
                 self._thoughts, self._results, self._misfit = self._results or self._thoughts, [], None
                 self._begin()

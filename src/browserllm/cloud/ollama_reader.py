@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from ..errors import ProtocolError
 from ..nesting import left_open
 from ..stream import Delta, Draft
-from ..types import FinishReason, ReasoningDelta, TextDelta, Timings, Usage
+from ..thoughts import ThoughtReader, template_opens
+from ..types import FinishReason, ReasoningDelta, Timings, Usage
 from . import failures
 from .counts import token_count
 from .events import MAX_EVENT_BYTES, Event
@@ -100,6 +101,9 @@ class OllamaReader(NativeReader):
         self._lines_bytes = self._open = 0
         self._objects = 0
         self._may_be_whole = False
+        # It leaves them in the text where thinking was not asked for, or its template does not know of it.
+        unsure = template_opens(place.model) and draft.request.thinking is not False
+        self._thoughts = ThoughtReader(begins="unsure" if unsure else "text")
 
     def read(self, event: Event) -> Iterator[Delta]:
         """Read a line; those of a JSON text that is written over several lines are read together."""
@@ -144,9 +148,10 @@ class OllamaReader(NativeReader):
         logprobs = entries_of(line.logprobs)
         for message in (shape(each, _Message) for each in messages):
             if thinking := words_of(message.thinking, "thinking"):
+                yield from self._thoughts.release()
                 yield ReasoningDelta(sequence=0, reasoning=thinking)
             text = words_of(message.content, "content")
-            yield TextDelta(sequence=0, text=text, logprobs=logprobs) if logprobs else text
+            yield from self._thoughts.feed(text, logprobs or None)
             logprobs = None
             if not message.tool_calls:
                 continue
@@ -163,6 +168,7 @@ class OllamaReader(NativeReader):
         """Read lines that have no end; say that an answer that came in one object was whole."""
         if self._lines:
             yield from super().read(self._joined())
+        yield from self._thoughts.finish(cut=_FINISH.get(self.reason) == "length")
         self.ended = self.ended or (self._objects == 1 and self._may_be_whole)
 
     def settle(self) -> FinishReason:

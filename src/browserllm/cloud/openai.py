@@ -19,6 +19,7 @@ from ..http.client import Secret
 from ..nesting import decode_json
 from ..request import tool_choice_of
 from ..stream import Draft
+from ..thoughts import ThoughtReader, template_opens
 from ..types import (
     AudioPart,
     Capabilities,
@@ -326,7 +327,13 @@ class OpenAI(CloudBackend):
 
     def reader(self, draft: Draft, place: Place) -> Reader:
         """Return what reads the answer."""
-        return ChatCompletionReader(draft, place, self._giver())
+        if self.preset is PRESETS["openai"] and self._is_vendors_own():
+            return ChatCompletionReader(draft, place, self._giver())  # its models' thoughts are never in the text
+        # Who only passes on what a model writes may leave its thoughts there, and the beginning in the prompt.
+        raw = not self.preset.key_hosts or self.preset is PRESETS["openai"]
+        unsure = raw and template_opens(place.model) and draft.request.thinking is not False
+        thoughts = ThoughtReader(begins="unsure" if unsure else "text")
+        return ChatCompletionReader(draft, place, self._giver(), thoughts)
 
     def read_error(self, body: Any) -> VendorError:
         """Return what an error's body says, in any of the shapes that compatible servers use."""

@@ -16,6 +16,7 @@ import msgspec
 
 from ..errors import BrowserLLMError, ProtocolError
 from ..stream import Delta, Draft
+from ..thoughts import ThoughtReader
 from ..types import FinishReason, TextDelta, Usage
 from .counts import count_in, largest
 from .events import Event
@@ -52,14 +53,18 @@ _NO_ERROR = frozenset({"", "0", "200", "null", "none", "ok", "success"})
 class ChatCompletionReader(Reader):
     """Reads chat completion chunks, or one whole chat completion."""
 
-    def __init__(self, draft: Draft, place: Place, vendor: str = "openai") -> None:
-        """Write into ``draft``; ``vendor`` is who gets back what is to be sent back."""
+    def __init__(self, draft: Draft, place: Place, vendor: str = "openai", marked: ThoughtReader | None = None) -> None:
+        """Write into ``draft``; ``vendor`` is who gets back what is to be sent back.
+
+        ``marked`` finds the thoughts that a server leaves in the text.
+        """
         super().__init__(draft, place)
 
         def mark(given: str) -> str:
             return mark_signature(vendor, place.model, given)
 
         self._thoughts, self._extras = GivenThoughts(mark), GivenExtras(mark)
+        self._marked = marked
         self._finish = ""
         self._refused = False
         self._usage: Usage | None = None
@@ -109,6 +114,8 @@ class ChatCompletionReader(Reader):
             draft.warn("finish_reason", f"{self.place.backend!r} did not say why the answer ended; 'stop' is assumed")
         elif said.lower() not in _FINISH:
             draft.warn("finish_reason", f"{self.place.backend!r} said {said!r}; it is taken for 'stop'")
+        if self._marked is not None:
+            yield from self._marked.finish(cut=reason == "length")
         yield from self._calls.finish(well=reason in ("stop", "tool_calls"))
         for problem in self._calls.problems:
             draft.warn("tools", problem)
@@ -191,17 +198,22 @@ class ChatCompletionReader(Reader):
         for thinking, text in _texts(message.content):
             if thinking is not None:
                 self._has_answered = self._has_answered or bool(text)
+                yield from self._release()
                 yield from self._thoughts.read_chunk(thinking, text, whole=whole)
                 continue
             if not text:
                 continue
             self._has_answered = True
             if is_thought:
+                yield from self._release()
                 yield from self._thoughts.read_plain(text)
                 continue
             yield from self._thoughts.seal()
             self._text.append(text)
-            if entries:
+            if self._marked is not None:
+                yield from self._marked.feed(text, entries or None)
+                entries = None
+            elif entries:
                 yield TextDelta(sequence=0, text=text, logprobs=entries)
                 entries = None
             else:
@@ -223,13 +235,20 @@ class ChatCompletionReader(Reader):
             yield from self._calls.read(calls, last=bool(self._finish))
             self._has_answered = self._has_answered or self._calls.count > 0
 
+    def _release(self) -> Iterator[Delta]:
+        """Look for no thoughts in the text: they come in a field."""
+        return iter(()) if self._marked is None else self._marked.release()
+
     def _read_thoughts(self, message: _Message, *, whole: bool) -> Iterator[Delta]:
         field = "reasoning_details" if message.reasoning_details else "thinking_blocks"
         given = [*self._thoughts.read(field, getattr(message, field), whole=whole)]
+        if given:
+            yield from self._release()
         yield from given
         # Where there are objects, their words come twice.
         thought = "" if any(each.reasoning for each in given) else _thought(message)
         if thought:
+            yield from self._release()
             yield from self._thoughts.read_plain(thought)
         self._has_answered = self._has_answered or bool(given or thought)
 

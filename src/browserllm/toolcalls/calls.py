@@ -50,6 +50,8 @@ class CallReader:
         """Read from ``reader``."""
         self.calls = 0
         self.kept: int | None = None
+        self.open = False
+        """Whether a call has begun and not ended."""
         self._reader = reader
         self._bare = BareReader(reader)
         self._tools = {tool.name: ToolValues(tool) for tool in tools}
@@ -79,6 +81,8 @@ class CallReader:
             if not call.has_arguments:
                 call.held.append("{}")
             self._begin(call)
+        finally:
+            self.open = False
 
     def _members(self, call: _Call, *, tagged: bool, depth: int = 0) -> Steps[None]:
         """Read ``{"name": ..., "arguments": {...}}``, its members in any order."""
@@ -303,7 +307,7 @@ class CallReader:
 
     def _begin(self, call: _Call) -> None:
         if not call.begun:
-            call.begun = True
+            call.begun = self.open = True
             self.calls += 1
             # Without `kept` nothing of it will be read again.
             self._reader.marks[:] = [] if self.kept is None else [self.kept]

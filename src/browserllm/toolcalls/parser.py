@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
-from typing import cast
+from typing import Literal, cast
 
 from msgspec.structs import replace
 
@@ -40,6 +41,7 @@ _WITHIN: dict[str, tuple[Place, ...]] = {
     "sentence": ("answer", "line", "sentence"),
 }
 
+_PIECE = re.compile(r".+", re.DOTALL)
 _AGAIN = 4
 """How many characters may be read again for each character of the answer,"""
 _AGAIN_AT_FIRST = 4096
@@ -73,6 +75,8 @@ class ToolCallParser:
         self._places = Places()
         self._after_call = False
         self._is_mention = False  # the opening before is one that is talked about
+        self._size = 0  # of the answer so far
+        self._quoted: deque[tuple[int, int]] = deque()  # where no call begins; each is a piece of the reader's
         self._unread: tuple[int, int] | None = None  # what followed a call, and is none
         self._again = 0  # characters that were read more than once
         self._steps = self._run()
@@ -82,9 +86,21 @@ class ToolCallParser:
         """How many calls have begun."""
         return self._call.calls
 
+    @property
+    def where(self) -> Literal["text", "call", "after_call"]:
+        """Whether the reading is in a call, or nothing but blanks came after one."""
+        return "call" if self._call.open else "after_call" if self._after_call else "text"
+
+    def quote(self, text: str) -> list[Piece]:
+        """Take text in which no call begins."""
+        if text:
+            self._quoted.append((self._size, self._size + len(text)))
+        return self.feed(text)
+
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of the answer; return what is clear by now."""
         self._reader.add(text)
+        self._size += len(text)
         return self._go_on()
 
     def finish(self) -> list[Piece]:
@@ -102,6 +118,9 @@ class ToolCallParser:
     def _run(self) -> Steps[None]:
         reader = self._reader
         while char := (yield from reader.peek()):
+            if self._is_quoted():
+                self._say(reader.run(_PIECE))
+                continue
             if not (char.isspace() or char in self._first):
                 self._say(reader.run(self._plain))
                 continue
@@ -127,6 +146,12 @@ class ToolCallParser:
                 if not (ended and self._after_call and text.isspace()):
                     self._say(text)
 
+    def _is_quoted(self) -> bool:
+        at, quoted = self._reader.at, self._quoted
+        while quoted and quoted[0][1] <= at:
+            quoted.popleft()
+        return bool(quoted) and quoted[0][0] <= at
+
     def _no_call(self, mark: int) -> str:
         """Return, of what was no call, what cannot begin another one."""
         read = self._reader.since(mark)
@@ -141,6 +166,7 @@ class ToolCallParser:
         return True
 
     def _begin(self, name: str) -> None:
+        self._after_call = True
         self._put(ToolCallDelta(sequence=0, index=self.calls - 1, id=self._new_id(), name=name))
 
     def _write(self, text: str) -> None:

@@ -47,8 +47,14 @@ export interface ChatOutcome {
   readonly warnings: readonly Warning[];
 }
 
-/** Receives text as it is generated: `tokens` is how many tokens the text stands for. */
-export type EmitText = (text: string, tokens: number, logprobs?: readonly TokenLogprob[]) => void;
+/**
+ * Receives text as it is generated: `tokens` is how many tokens the text stands for. `promptEnd`, with the first of it, is
+ * how the prompt ended: a template may have begun a thought there.
+ */
+export type EmitText = (text: string, tokens: number, logprobs?: readonly TokenLogprob[], promptEnd?: string) => void;
+
+/** How much of a prompt `promptEnd` is, in characters: more than any opening mark has. */
+export const PROMPT_END = 64;
 
 export type InputKind = "text" | "image";
 

@@ -27,6 +27,7 @@ export class ChunkOutbox {
   #text = "";
   #tokens = 0;
   #logprobs: TokenLogprob[] = [];
+  #promptEnd: string | null = null;
   #lastSent = -Infinity;
   #cancelTimer: (() => void) | null = null;
 
@@ -35,7 +36,8 @@ export class ChunkOutbox {
     this.#clock = clock;
   }
 
-  push(text: string, tokens: number, logprobs: readonly TokenLogprob[] = []): void {
+  push(text: string, tokens: number, logprobs: readonly TokenLogprob[] = [], promptEnd: string | null = null): void {
+    this.#promptEnd ??= promptEnd;
     this.#text += text;
     this.#tokens += tokens;
     this.#logprobs.push(...logprobs);
@@ -49,7 +51,9 @@ export class ChunkOutbox {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     if (this.#text === "" && this.#tokens === 0 && this.#logprobs.length === 0) return;
-    const chunk = { text: this.#text, tokens: this.#tokens };
+    const promptEnd = this.#promptEnd;
+    const chunk = { text: this.#text, tokens: this.#tokens, ...(promptEnd === null ? {} : { prompt_end: promptEnd }) };
+    this.#promptEnd = null;
     const logprobs = this.#logprobs;
     this.#text = "";
     this.#tokens = 0;

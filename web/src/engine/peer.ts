@@ -73,7 +73,7 @@ export class Peer {
         // A runtime may still report after the request has ended; nobody waits for that any more.
         if (this.#running.get(id) === controller) this.#send({ id, type: "progress", data });
       },
-      chunk: (text, tokens, logprobs) => { outbox.push(text, tokens, logprobs); },
+      chunk: (...piece) => { outbox.push(...piece); },
     };
     try {
       const data = await this.#handle(request, reply);

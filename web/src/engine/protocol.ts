@@ -92,6 +92,8 @@ export interface Chunk {
   readonly text: string;
   readonly tokens: number;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of the first chunk: how the prompt ended, which may be in a thought. */
+  readonly prompt_end?: string;
 }
 
 export type Outbound =

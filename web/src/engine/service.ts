@@ -144,9 +144,9 @@ export class Service {
     try {
       const started = performance.now();
       const tokenTimes = { first: Infinity };
-      const emit: EmitText = (text, tokens, logprobs) => {
+      const emit: EmitText = (...piece) => {
         tokenTimes.first = Math.min(tokenTimes.first, performance.now());
-        reply.chunk(text, tokens, logprobs);
+        reply.chunk(...piece);
       };
       const { model } = this.#entry(request.model);
       const outcome = await model.chat(request, emit, reply.signal);

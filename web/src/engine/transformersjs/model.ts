@@ -4,7 +4,7 @@ import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { readVocabulary } from "../constraint/vocabulary.ts";
 import { PageError } from "../errors.ts";
-import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage, Warning } from "../engine.ts";
+import { PROMPT_END, type ChatOutcome, type EmitText, type InputKind, type LoadedModel, type Usage, type Warning } from "../engine.ts";
 import { seeImages, textOnly } from "../images.ts";
 import type { ChatRequest, CountRequest, Message } from "../options.ts";
 import type { Device, TokenLogprob } from "../protocol.ts";
@@ -87,6 +87,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     const sampler = new Sampler(options, samplerDefaults(this.parts.model.generation_config), seededRandom(seed));
     const pieces = new TokenText(this.#decode);
     const filter = new StopFilter(options.stop ?? []);
+    let promptEnd: string | undefined = this.#endOf(prompt);
     let matcher: Matcher | undefined;
     try {
       matcher = format === null ? undefined : await this.#constrainer.start(format, signal);
@@ -101,7 +102,8 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
           isEnd: (id) => this.#ends.has(id),
           onToken: (id, logits) => {
             const { text, stopped } = filter.push(pieces.push(id));
-            emit(text, 1, options.logprobs === true ? [this.#logprob(id, logits, options.top_logprobs ?? 0)] : []);
+            emit(text, 1, options.logprobs === true ? [this.#logprob(id, logits, options.top_logprobs ?? 0)] : [], promptEnd);
+            promptEnd = undefined;
             return !stopped;
           },
         }),
@@ -141,6 +143,12 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   async #encode(messages: readonly Message[], thinking: boolean | undefined, signal: AbortSignal): Promise<Prompt> {
     if (this.#eyes !== null) return this.#eyes.prompts.encode(await seeImages(messages, signal), thinking);
     return { ids: promptIds(this.parts.tokenizer, textOnly(messages, this.parts.name), thinking), blocks: new Map() };
+  }
+
+  /** How a prompt ends, with the special tokens; rows of images, which are numbers below 0, are no text. */
+  #endOf(prompt: readonly number[]): string {
+    const ids = prompt.slice(-PROMPT_END).filter((id) => id >= 0);
+    return this.parts.tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }).slice(-PROMPT_END);
   }
 
   readonly #decode = (ids: readonly number[]): string => {

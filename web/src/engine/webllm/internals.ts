@@ -8,7 +8,7 @@ import type { Matcher } from "../constraint/constrainer.ts";
 import type { Vocabulary } from "../constraint/messages.ts";
 import { isRecord } from "../fields.ts";
 import { Pieces } from "./pieces.ts";
-import { answerHeader, endOfAnswer, literalTemplate } from "./template.ts";
+import { answerHeader, endOfAnswer, literalTemplate, startOfAnswer } from "./template.ts";
 
 export interface Internals {
   readonly contextWindow: number | null;
@@ -25,6 +25,8 @@ export interface Internals {
   countTokens(text: string): number | null;
   /** A text's tokens, without those that stand around it. */
   encode(text: string): readonly number[] | null;
+  /** How the prompt of the answer that is being given ends. */
+  promptEnd(): string | null;
   /** Tokens in the KV cache now. */
   filled(): number | null;
   /** Forward passes of one token in the last answer. */
@@ -90,6 +92,12 @@ export function readInternals(engine: object, model: string): Internals {
     encode: (text) => {
       const encoded = call(tokenizer, "encode", text);
       return encoded instanceof Int32Array ? [...encoded] : null;
+    },
+    promptEnd: () => {
+      const messages = field(field(pipeline, "conversation"), "messages");
+      const last: unknown = Array.isArray(messages) ? messages.at(-1) : null;
+      if (whole === null || !Array.isArray(last)) return null;
+      return thinking === undefined ? startOfAnswer(whole, asText(last[1]), last[2]) : answerHeader(whole, thinking);
     },
     filled: () => asNumber(field(pipeline, "filledKVCacheLength")),
     decoded: () => asNumber(field(pipeline, "curRoundDecodingTotalTokens")),

@@ -4,7 +4,7 @@ import type { ChatCompletionChunk, MLCEngine } from "@mlc-ai/web-llm";
 import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { PageError } from "../errors.ts";
-import type { ChatOutcome, EmitText, InputKind, LoadedModel, Usage, Warning } from "../engine.ts";
+import { PROMPT_END, type ChatOutcome, type EmitText, type InputKind, type LoadedModel, type Usage, type Warning } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
 import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
 import type { ChatOptions, ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
@@ -14,7 +14,7 @@ import type { Around } from "./around.ts";
 import { chatError } from "./errors.ts";
 import { readInternals, type Internals } from "./internals.ts";
 import { toWebLlm } from "./request.ts";
-import { renderPrompt } from "./template.ts";
+import { endOpenedThoughts, renderPrompt } from "./template.ts";
 
 export class WebLlmModel implements LoadedModel {
   readonly device = "webgpu";
@@ -53,8 +53,9 @@ export class WebLlmModel implements LoadedModel {
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
     if (this.#around !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
     const format = readFormat(request.options.response_format);
-    const messages = await this.#messages(request.messages, signal);
-    if (messages === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
+    const seen = await this.#messages(request.messages, signal);
+    if (seen === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
+    const messages = endOpenedThoughts(this.#internals.template, seen);
     const { request: body, warnings: lacks } = toWebLlm({ ...request, messages }, format !== null);
     const warnings = request.options.thinking === undefined || this.#internals.template !== null ? lacks : [...lacks, NO_TEMPLATE];
     const interrupt = (): void => { void this.#engine.interruptGenerate(); };
@@ -109,6 +110,8 @@ export class WebLlmModel implements LoadedModel {
     let finish: string | null = null;
     let usage = NOTHING_USED;
     let emitted = "";
+    let promptEnd: string | undefined;
+    let begun = false;
     const stream = await this.#engine.chat.completions.create(body);
     const chunks = stream[Symbol.asyncIterator]();
     for (;;) {
@@ -124,7 +127,9 @@ export class WebLlmModel implements LoadedModel {
       if (choice.finish_reason !== null) continue;
       const { text } = filter.push(choice.delta.content ?? "");
       emitted += text;
-      emit(text, 1, choice.logprobs?.content?.map((entry) => toLogprob(entry, top_logprobs)) ?? []);
+      promptEnd = begun ? undefined : this.#internals.promptEnd()?.slice(-PROMPT_END);
+      begun = true;
+      emit(text, 1, choice.logprobs?.content?.map((entry) => toLogprob(entry, top_logprobs)) ?? [], promptEnd);
     }
     // What was held back because a stop text might begin there: the library's message has it, cut at the stop text.
     const message = await this.#engine.getMessage(this.#name);
@@ -154,7 +159,7 @@ export class WebLlmModel implements LoadedModel {
     if ("messages" in content && this.input.includes("image") && hasImages(content.messages)) {
       throw new PageError("unsupported", "WebLLM does not tell how many tokens an image is", { model: this.#name });
     }
-    const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, textOnly(content.messages, this.#name), content.thinking);
+    const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, endOpenedThoughts(template, textOnly(content.messages, this.#name)), content.thinking);
     let total = texts === null ? null : 0;
     for (const text of texts ?? []) {
       const tokens = this.#internals.countTokens(text);

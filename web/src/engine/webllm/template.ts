@@ -60,6 +60,30 @@ export function endOfAnswer(template: Template, index: number): string {
   return after + separator(template, index);
 }
 
+/** What the prompt has before an answer, of which WebLLM may have `begun` some itself (an empty thought). */
+export function startOfAnswer(template: Template, role: string, begun: unknown): string {
+  return typeof begun === "string" ? role + text(template["role_content_sep"], ": ") + begun : role + text(template["role_empty_sep"], ": ");
+}
+
+const OPENED = /(?:<(think|thinking|thought|reasoning|seed:think)>|\[(THINK)\])\s*$/i;
+
+/**
+ * A template may open a thought in the role before each answer, also of those in the history, which come without their
+ * thoughts: the model would take such an answer for one. So the thought is ended there, and is empty. An answer that
+ * comes with its thought has the opening mark already, from the role.
+ */
+export function endOpenedThoughts<T extends { readonly role: string; readonly content: unknown }>(template: Template | null, messages: readonly T[]): readonly T[] {
+  const opened = OPENED.exec(lookUp(template?.["roles"], "assistant"));
+  if (opened === null) return messages;
+  const [opening, closing] = opened[1] === undefined ? [`[${opened[2]}]`, `[/${opened[2]}]`] : [`<${opened[1]}>`, `</${opened[1]}>`];
+  return messages.map((message) => {
+    const { role, content } = message;
+    if (role !== "assistant" || typeof content !== "string") return message;
+    if (content.startsWith(opening)) return { ...message, content: content.slice(opening.length).replace(/^\n/, "") };
+    return content.includes(closing) ? message : { ...message, content: `\n${closing}\n\n${content}` };
+  });
+}
+
 /** What stands after the message at `index`. */
 function separator({ seps }: Template, index: number): string {
   return Array.isArray(seps) && seps.length > 0 ? text(seps[index % seps.length], "") : "";
