@@ -112,7 +112,8 @@ class Shop:
     """A shop.
 
     Args:
-        product: From the class.
+        count: No.
+        product: No.
     """
 
     def __init__(self) -> None:
@@ -122,6 +123,7 @@ class Shop:
         """Sell something.
 
         Args:
+            product: What.
             count: How many.
         """
         self.sold += [product] * count
@@ -197,12 +199,12 @@ def test_a_method_without_its_object_is_refused(method: Any) -> None:
 
 
 async def test_an_object_that_can_be_called_is_a_tool() -> None:
-    """Called by its class's name, with the words of its ``__call__`` and its class."""
+    """Called by its class's name, with the words of its ``__call__``."""
     shop = Shop()
     made = FunctionTool(shop)
     assert (made.tool.name, made.tool.description) == ("Shop", "Sell something.")
     properties = made.tool.parameters["properties"]
-    assert properties["product"]["description"] == "From the class."
+    assert properties["product"]["description"] == "What."
     assert properties["count"] == {"type": "integer", "default": 1, "description": "How many."}
     assert (await answered(shop, {"product": "tea", "count": 2})).content == "2"
     assert (await answered(functools.partial(shop, count=3), {"product": "tea"})).content == "5"
@@ -310,11 +312,14 @@ async def test_parameters_without_types_and_old_ways_are_taken() -> None:
     """Anything fits where nothing is said; a default of None lets a model say null; defaults of any kind are kept."""
     nothing = object()
 
-    def old(a, b=5, c: int = None, d: Any = nothing, e: object = 1):  # type: ignore[no-untyped-def,assignment]  # noqa: ANN001,ANN202
+    def old(a, b=5, c: int = None, d: Any = nothing, e: object = 1):  # type: ignore[no-untyped-def,assignment]  # noqa: RUF013
         return [a, b, c, d is nothing, e]
 
     made = FunctionTool(old)
-    assert made.tool.parameters["properties"]["c"] == {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}
+    assert made.tool.parameters["properties"]["c"] == {
+        "anyOf": [{"type": "integer"}, {"type": "null"}],
+        "default": None,
+    }
     assert made.tool.parameters["required"] == ["a"]
     assert json.loads((await answered(old, {"a": {"x": [1]}})).content) == [{"x": [1]}, 5, None, True, 1]
     assert json.loads((await answered(old, {"a": 1, "c": None, "e": [2]})).content) == [1, 5, None, True, [2]]
@@ -485,7 +490,9 @@ class PlainDog(msgspec.Struct):
     name: str
 
 
-@pytest.mark.parametrize("kind", [Cat | Dog, PlainCat | PlainDog, list[Cat | Dog], dict[str, Cat | Dog | None], Cat | PlainDog])
+@pytest.mark.parametrize(
+    "kind", [Cat | Dog, PlainCat | PlainDog, list[Cat | Dog], dict[str, Cat | Dog | None], Cat | PlainDog]
+)
 def test_a_union_that_nothing_tells_apart_is_refused_with_what_to_do(kind: Any) -> None:
     """As a parameter, by its name, and as an answer."""
 
@@ -512,6 +519,7 @@ async def test_docstrings_and_words_describe_parameters_together() -> None:
         Args:
             to: No.
             text (str): What it says.
+            address: Where to.
         """
 
     send.__annotations__["address"] = Address | None

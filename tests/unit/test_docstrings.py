@@ -11,9 +11,13 @@ TOLD = {"m": "The map.", "n": "How many."}
 
 STYLES = {
     "Google": "Args:\n    m: The map.\n    n: How many.",
-    "Google, types with commas and brackets": "Args:\n    m (dict(str, int)): The map.\n    n (dict[str, list[int]]): How many.",
+    "Google, types with commas and brackets": (
+        "Args:\n    m (dict(str, int)): The map.\n    n (dict[str, list[int]]): How many."
+    ),
     "Google, types with colons": "Args:\n    m (Literal['a:b', ')']): The map.\n    n (int, default: 3): How many.",
-    "Google, functions as types": "Args:\n    m (Callable[[int], tuple[str, ...]], optional): The map.\n    n (int)  :  How many.",
+    "Google, functions as types": (
+        "Args:\n    m (Callable[[int], tuple[str, ...]], optional): The map.\n    n (int)  :  How many."
+    ),
     "Google, no space": "Args:\n    m(dict):The map.\n    n(int):How many.",
     "Google, a bracket is missing": "Args:\n    m (dict[str, int: The map.\n    n (int: How many.",
     "Google, two pairs of brackets": "Args:\n    m (dict) [str]: The map.\n    n (int) (optional): How many.",
@@ -29,16 +33,27 @@ STYLES = {
     "Google, long dashes": "Args:\n    m \u2013 The map.\n    n \u2014 How many.",
     "Google, unknown names": "Args:\n    other (int): No.\n    m: The map.\n    what: No.\n    n: How many.",
     "Google, other words": "Keyword Args:\n    m: The map.\n\nOther Parameters:\n    n: How many.",
-    "Google, sections in odd order": "Returns:\n    m: No.\n\nRaises:\n    n: No.\n\nArgs:\n    m: The map.\n    n: How many.\n\nNote:\n    x",
+    "Google, sections in odd order": (
+        "Returns:\n    m: No.\n\nRaises:\n    n: No.\n\nArgs:\n    m: The map.\n    n: How many.\n\nNote:\n    x"
+    ),
     "Google, two sections": "Args:\n    m: The map.\n\nReturns:\n    dict: x\n\nArgs:\n    n: How many.",
     "bold": "**Args:**\n    m: The map.\n    n: How many.",
     "a heading and bullets": "### Parameters\n- m: The map.\n- n: How many.",
-    "bullets and backticks": 'Args:\n    - `m` (`dict`, *optional*, defaults to `"a"`):\n        The map.\n    - **n** (`int`): How many.',
-    "NumPy": "Parameters\n----------\nm : dict(str, int)\n    The map.\nn : {1, 2}, default: 2\n    How many.\n\nReturns\n-------\nm : no\n    No.",
+    "bullets and backticks": (
+        'Args:\n    - `m` (`dict`, *optional*, defaults to `"a"`):\n        The map.\n    - **n** (`int`): How many.'
+    ),
+    "NumPy": (
+        "Parameters\n----------\nm : dict(str, int)\n    The map.\n"
+        "n : {1, 2}, default: 2\n    How many.\n\nReturns\n-------\nm : no\n    No."
+    ),
     "NumPy, no types": "Parameters\n----------\nm\n    The map.\nn:\n    How many.",
     "NumPy, blank lines and brackets": "Parameters\n==========\n\nm (dict)\n    The map.\n\nn : int\n\n    How many.",
-    "NumPy, stars": "Parameters\n----------\n*args\n    Others.\nm, other : dict\n    The map.\n**n : int\n    How many.",
-    "NumPy, other parameters": "Parameters\n----------\nm : dict\n    The map.\n\nOther Parameters\n----------------\nn : int\n    How many.",
+    "NumPy, stars": (
+        "Parameters\n----------\n*args\n    Others.\nm, other : dict\n    The map.\n**n : int\n    How many."
+    ),
+    "NumPy, other parameters": (
+        "Parameters\n----------\nm : dict\n    The map.\n\nOther Parameters\n----------------\nn : int\n    How many."
+    ),
     "reST": ":param m: The map.\n:type m: dict\n:param n: How many.\n:returns: m: no",
     "reST, types before the names": ":param dict(str, int) m: The map.\n:param dict[str, list[int]] n: How many.",
     "reST, types with colons": ':param Literal["a:b"] m: The map.\n:param int n : How many.',
@@ -57,7 +72,20 @@ def test_each_parameter_gets_its_description_in_every_style(style: str) -> None:
     assert {name: told.get(name) for name in NAMES} == TOLD
 
 
-ODD = ["???", "(broken: line", "...", "-----x", "1. one", "m2 (", "| a | b |", "No, (nothing", "{", "=> this", "::", "a b c d"]
+ODD = [
+    "???",
+    "(broken: line",
+    "...",
+    "-----x",
+    "1. one",
+    "m2 (",
+    "| a | b |",
+    "No, (nothing",
+    "{",
+    "=> this",
+    "::",
+    "a b c d",
+]
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -6,6 +6,7 @@ does so for pydantic.
 
 from __future__ import annotations
 
+import operator
 import sys
 import typing
 from collections.abc import Iterator
@@ -118,16 +119,18 @@ def field_words(kind: Any) -> dict[Any, dict[str, str]]:
     return found
 
 
-def check_fields(kind: Any) -> None:
-    """Raise `InvalidRequest` for a rule at a field of a class that msgspec makes, and that it would pass over."""
+def check_fields(kind: Any, *, by_pydantic: bool) -> None:
+    """Raise `InvalidRequest` for a rule at a field of a class that whoever makes the class would pass over."""
+    unread = ("msgspec",) if by_pydantic else ("pydantic", "annotated_types")
+    maker, way = ("pydantic", "Field(...)") if by_pydantic else ("msgspec", "msgspec.Meta(...)")
     for owner, name, hint in fields_of(kind):
         for inner in _within(hint):
-            rules = [one for one in typing.get_args(inner)[1:] if package_of(one) in ("pydantic", "annotated_types")]
+            rules = [one for one in typing.get_args(inner)[1:] if package_of(one) in unread]
             notes = Notes(tuple(rules))
             if notes.rules or notes.tests:
                 raise InvalidRequest(
                     f"{rules[0]!r} at {owner.__name__}.{name} would not be checked: {owner.__name__} is made by "
-                    "msgspec, which has Annotated[..., msgspec.Meta(...)] for that; or make it a pydantic model",
+                    f"{maker}, which has Annotated[..., {way}] for that; or make it a pydantic model",
                     parameter="output",
                 )
 
@@ -225,7 +228,17 @@ class _ForPydantic(_Rewriting):
         return made
 
     def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
-        field = cast("Any", sys.modules["pydantic"]).Field
-        said = [field(description=words) if (words := words_of(one)) else one for one in annotations]
-        unchanged = base is typing.get_args(kind)[0] and not any(map(words_of, annotations))
+        said = [self._said(one) for one in annotations]
+        unchanged = base is typing.get_args(kind)[0] and all(map(operator.is_, said, annotations))
         return kind if unchanged else Annotated[(base, *said)]
+
+    def _said(self, one: Any) -> Any:
+        field = cast("Any", sys.modules["pydantic"]).Field
+        if words := words_of(one):
+            return field(description=words)
+        if isinstance(one, msgspec.Meta):
+            notes = Notes((one,))
+            extra = notes.words.pop("extra_json_schema", None)
+            words = {name: said for name, said in notes.words.items() if name != "extra"}
+            return field(**dict(notes.rules), **words, json_schema_extra=extra)
+        return one

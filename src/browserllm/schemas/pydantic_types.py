@@ -27,7 +27,9 @@ def pydantic_type(
     try:
         adapter: Any = cast("Any", sys.modules["pydantic"]).TypeAdapter(again(kind))
         schema = adapter.json_schema()
-    except (RuntimeError, TypeError, ValueError, NameError) as error:
+    except InvalidRequest:
+        raise
+    except Exception as error:  # pydantic has many for what it does not take
         raise InvalidRequest(f"{kind!r} has no JSON Schema: {error}", parameter="output") from error
     return schema, lambda value: _validated(adapter.validate_json, value)
 

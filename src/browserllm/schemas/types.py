@@ -92,10 +92,11 @@ def output_type(given: Any, *, strict: bool = True) -> OutputType[Any]:
     name = given.__name__ if isinstance(given, type) else "answer"
     made = pydantic_type(given, for_pydantic)
     if made is not None:
+        check_fields(given, by_pydantic=True)
         schema, read = made
         convert = _at(read)
     else:
-        check_fields(given)
+        check_fields(given, by_pydantic=False)
         kind = understood(given)
         schema, convert = schema_of(kind), _MsgspecCheck(kind, strict=strict)
     check_possible(schema, repr(given), "output")
@@ -105,8 +106,8 @@ def output_type(given: Any, *, strict: bool = True) -> OutputType[Any]:
 def argument_type(given: Any) -> Any:
     """Return the type of one argument as msgspec takes it in a Struct of all of them."""
     made = None if is_model(given) else pydantic_type(given, for_pydantic)
+    check_fields(given, by_pydantic=made is not None)
     if made is None:
-        check_fields(given)
         return understood(given)
     schema, read = made
     return custom(repr(given), lambda: _described(schema, given), lambda value, _: read(value))
