@@ -528,3 +528,22 @@ async def test_docstrings_and_words_describe_parameters_together() -> None:
     assert properties["text"]["description"] == "What it says."
     address = FunctionTool(send).tool.parameters["$defs"]["Address"]
     assert address["properties"]["street"]["description"] == "With the number"
+
+
+async def test_all_arguments_that_do_not_fit_are_told_at_once() -> None:
+    """Those that are missing, those that nobody knows, and the misfit of each other."""
+
+    def take(one: int, two: list[Item], three: str, four: int = 0) -> None:
+        raise AssertionError
+
+    result = await answered(take, {"one": "x", "two": [{"name": "a"}, {}], "four": "4", "five": 1})
+    assert result.content == (
+        "the arguments do not fit: Object missing required field `three`; Expected `int`, got `str` - at `$.one`; "
+        "Object missing required field `name` - at `$.two[1]`; Object contains unknown field `five`"
+    )
+
+
+def test_a_class_that_nobody_described_has_no_description() -> None:
+    """A dataclass's signature is none."""
+    assert FunctionTool(Cat).tool.description == ""
+    assert FunctionTool(Item).tool.description == "A thing."

@@ -220,3 +220,13 @@ async def test_what_did_not_fit_is_kept_with_the_callers_places() -> None:
     made = await bl.stream_generate(llm, "x", output=list[int]).finish()
     assert made.output == [1, 2]
     assert [[one.path for one in problems] for problems in made.problems] == [["$[1]"]]
+
+
+async def test_a_call_of_another_tool_is_told_of_as_one() -> None:
+    """It is no text without JSON."""
+    llm = play({"value": [1]}, "tool", "other")
+    with pytest.raises(bl.InvalidOutput):
+        await bl.generate(llm, "x", output=list[int], mode="tool")
+    (part,) = llm.requests[1].messages[-1].content
+    assert "There is no tool `other`" in part.content  # type: ignore[union-attr]
+    assert "Call answer again" in part.content  # type: ignore[union-attr]

@@ -117,8 +117,12 @@ def _docs(given: Any) -> Iterator[str | None]:
     kind = cast("Any", type(inner))
     yield getattr(inner, "__dict__", {}).get("__doc__")
     yield kind.__call__.__doc__ if inspect.isfunction(kind.__call__) else None
-    signature_alone = (kind.__doc__ or "").startswith(f"{kind.__name__}(")  # as dataclasses write it
-    yield None if signature_alone else kind.__doc__
+    yield class_docstring(kind)
+
+
+def class_docstring(kind: type[Any]) -> str | None:
+    """Return what somebody has written of a class: a dataclass has its signature where nobody has."""
+    return None if (kind.__doc__ or "").startswith(f"{kind.__name__}(") else kind.__doc__
 
 
 def _is_async(given: Any) -> bool:
@@ -266,7 +270,7 @@ def _parameter(one: inspect.Parameter, hints: Mapping[str, Any], given: Any) -> 
         if not field.is_required():  # of pydantic's Fields the last one that has a default counts
             is_made = field.default_factory is not None
             default = cast("Callable[[], Any]", functools.partial(field.get_default, call_default_factory=True))
-    if default is not None and kind is not Any and not is_made and default() is None:
+    if default is not None and not is_made and default() is None:
         kind = _optional(kind)  # as ``n: int = None`` has always meant
     try:
         made = argument_type(kind)
@@ -284,6 +288,8 @@ def _optional(kind: Any) -> Any:
     if typing.get_origin(kind) is Annotated:
         base, *annotations = typing.get_args(kind)
         return Annotated[(_optional(base), *annotations)]
+    if kind is Any or kind is object:
+        return kind
     return typing.Optional[kind]  # noqa: UP045
 
 

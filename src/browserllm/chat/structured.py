@@ -339,6 +339,9 @@ class _Generation:
         try:
             output = self._reader.finish()
         except Misfit as misfit:
+            calls = response.message.tool_calls
+            if self.form.mode == "tool" and calls and not called:
+                return Misfit([Problem("$", f"There is no tool `{calls[0].name}`")])
             return misfit
         self.result = Generated(
             output=output,

@@ -18,7 +18,7 @@ from ..schemas.docstrings import parse_docstring
 from ..schemas.types import Misfit, describe, output_type
 from ..threads import Threads
 from ..types import Tool, ToolCallPart, ToolResultPart
-from .callables import arguments_type, read_callable
+from .callables import arguments_type, class_docstring, read_callable
 
 THREADS = Threads("tools", places=32, max_given_up=96)
 """For plain functions, of all conversations together: a tool that never ends takes nothing else's threads."""
@@ -52,7 +52,7 @@ class FunctionTool:
         if self._callee is None:  # a class of data, whose fields are the arguments
             own_name = given.__name__
             self._type = output_type(given, strict=False)
-            said, told = parse_docstring(given.__doc__, self._type.schema.get("properties", {}))
+            said, told = parse_docstring(class_docstring(given), self._type.schema.get("properties", {}))
         else:
             own_name, said, told = self._callee[:3]
             self._type = output_type(arguments_type(self._callee.parameters), strict=False)

@@ -201,7 +201,9 @@ class _MsgspecCheck:
         found = moved(misfit.problems, path)
         error = misfit.__cause__
         theirs = not isinstance(error, msgspec.ValidationError) or isinstance(error.__cause__, Misfit)
-        if theirs or not self._strict:  # somebody else knows more of it than the schema says
+        if not self._strict:
+            return self._of_fields(value, path) or found
+        if theirs:  # somebody else knows more of it than the schema says
             return found
         try:
             self._validator = self._validator or Validator(schema_of(self._kind))
@@ -210,6 +212,24 @@ class _MsgspecCheck:
         problems = self._validator.problems(value, path)
         known = {problem.path for problem in problems}
         return [*(problem for problem in found if problem.path not in known), *problems]
+
+    def _of_fields(self, value: Any, path: str) -> list[Problem]:
+        """Return the problem of each argument, where the type is a Struct of them: a model mends them at once."""
+        if not (isinstance(self._kind, type) and issubclass(self._kind, msgspec.Struct) and is_object(value)):
+            return []
+        config = self._kind.__struct_config__
+        fields = {field.encode_name: field for field in msgspec.structs.fields(self._kind)}
+        missing = [name for name, field in fields.items() if field.required and name not in value]
+        problems = [Problem(path, f"Object missing required field `{name}`") for name in missing]
+        for name, inner in value.items():
+            if name in fields:
+                try:
+                    converted(inner, fields[name].type, strict=False)
+                except Misfit as misfit:
+                    problems += moved(misfit.problems, path_to(path, name))
+            elif config.forbid_unknown_fields and name != config.tag_field:
+                problems.append(Problem(path, f"Object contains unknown field `{name}`"))
+        return problems
 
 
 # Descriptions
