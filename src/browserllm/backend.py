@@ -14,6 +14,7 @@ from .facts import BackendFacts, Environment
 from .identity import Hashed, identity_of, own_identity
 from .privacy import asks_others, guarded_generate, keep_private
 from .request import Prompt, build_request
+from .schemas.possible import check_schemas
 from .stream import ChatStream, Delta, Draft
 from .types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, TextMode
 
@@ -53,6 +54,7 @@ class Backend(ABC):
         `InvalidRequest` at once when the request is wrong; nothing runs before the first chunk is asked for.
         """
         request = build_request(prompt, options)
+        check_schemas(request)
         return ChatStream(guarded_generate(self), Draft(request, self.name, f"chat-{os.urandom(8).hex()}"), text)
 
     async def complete(self, prompt: Prompt, **options: Any) -> ChatResponse:

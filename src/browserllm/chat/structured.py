@@ -52,8 +52,9 @@ class Generated(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     ``output`` is the value of the type. ``mode`` is the way in which it was really given: ``fenced``, words alone, also
     where a backend warned that it had to leave the response format out, or wrote a text instead of a call.
-    ``repairs`` says how many answers did not fit, ``problems`` what was wrong with each of those. ``response`` is the
-    last answer, ``text`` its JSON as the model wrote it, with whatever stands around it; ``usage`` is of all answers.
+    ``repairs`` says how many answers did not fit, ``problems`` what was wrong with each of those, and where in a value
+    of the type. ``response`` is the last answer, ``text`` its JSON as the model wrote it, with whatever stands around
+    it; ``usage`` is of all answers.
     """
 
     output: T
@@ -346,6 +347,9 @@ class _Generation:
         try:
             output = self._reader.finish()
         except Misfit as misfit:
+            calls = response.message.tool_calls
+            if self.form.mode == "tool" and calls and not called:
+                return Misfit([Problem("$", f"There is no tool `{calls[0].name}`")])
             return misfit
         self.result = Generated(
             output=output,
@@ -360,11 +364,11 @@ class _Generation:
 
     def _again(self, request: ChatRequest, response: ChatResponse, misfit: Misfit, started_at: float) -> ChatRequest:
         """Return the next request; raise when there may be none."""
-        self._problems.append(misfit.problems)
+        self._problems.append(misfit.own)
         tries = len(self._problems)
         if tries > self.repairs:
             times = f"{tries} answers in a row are" if tries > 1 else "the answer is"
-            said = "; ".join(str(misfit).splitlines())
+            said = "; ".join(map(str, misfit.own))
             raise self._invalid(
                 f"{times} not of the type {self.form.output.name!r} (mode {self.form.mode!r}): {said[:500]}. "
                 "Allow more repairs, make the type simpler or say more of it in the prompt, or ask a larger model",

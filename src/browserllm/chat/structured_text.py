@@ -7,14 +7,13 @@ of the type.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Generic, TypeVar, cast
 
 from ..nesting import decode_json
 from ..schemas.partial import MISSING, PartialJson
-from ..schemas.problem import Misfit
+from ..schemas.problem import Misfit, Problem, is_object
 from ..schemas.rooted import WRAPPER
-from ..schemas.types import OutputType
+from ..schemas.types import OutputType, read_json
 from ..thoughts import CLOSINGS
 
 T = TypeVar("T")
@@ -48,6 +47,7 @@ class AnswerReader(Generic[T]):
         self._results: list[T] = []
         self._thoughts: list[T] = []
         self._misfit: Misfit | None = None
+        self._misfit_is_meant = False
 
     @property
     def whole(self) -> bool:
@@ -75,6 +75,7 @@ class AnswerReader(Generic[T]):
             if self._tail.endswith(CLOSINGS) and (self.whole or self._partial.value is MISSING):
                 # The template may have begun the thinking, so that what came was a thought.
                 self._thoughts, self._results, self._misfit = self._results or self._thoughts, [], None
+                self._misfit_is_meant = False
                 self._begin()
         return changed
 
@@ -83,7 +84,7 @@ class AnswerReader(Generic[T]):
         if not self.whole and self._partial.finish():
             self._try(self._partial.text or "")
         if not self.whole and self.output.wrapped:
-            any(map(self._try, self._bare("".join(self._texts))))
+            self._try_bare("".join(self._texts))
         self._results = self._results or self._thoughts
         if self._results:
             return self._results[0]
@@ -112,22 +113,44 @@ class AnswerReader(Generic[T]):
         return True
 
     def _try(self, text: str) -> bool:
-        """Say whether a JSON text is of the type, and note it."""
+        """Say whether a JSON text is of the type, and note it, or what is wrong with it."""
         try:
             self._results = [self.output.read(text)]
             self.value = self.output.unwrap(decode_json(text, Any), MISSING)
         except Misfit as misfit:
-            self._misfit = misfit
+            # An object that has nothing of what was asked for was not meant to be it, when there is one that has.
+            meant = self._is_meant(text)
+            if meant or not self._misfit_is_meant:
+                self._misfit, self._misfit_is_meant = misfit, meant
         return self.whole
 
-    def _bare(self, text: str) -> Iterator[str]:
-        """Return objects around what may be the bare value: a list, or all that stands in a fence or in the answer."""
+    def _is_meant(self, text: str) -> bool:
+        try:
+            value = decode_json(text, Any)
+        except (ValueError, RecursionError):
+            return False
+        asked = self.output.schema.get("properties")
+        return is_object(value) and (not is_object(asked) or not asked.keys().isdisjoint(value))
+
+    def _try_bare(self, text: str) -> None:
+        """Look for the value without the object around it: a list, or all that stands in a fence or in the answer."""
         found = PartialJson("array")
         found.feed(text)
-        if found.finish():
-            yield f'{{"{WRAPPER}": {found.text}}}'
         fenced = _FENCED.search(text)
-        yield f'{{"{WRAPPER}": {(fenced[1] if fenced else text).strip()}}}'
+        for bare in (found.text if found.finish() else None, (fenced[1] if fenced else text).strip()):
+            if not bare or self.whole:
+                continue
+            try:
+                value = read_json(bare)
+            except Misfit:
+                continue
+            try:
+                self._results = [self.output.check({WRAPPER: value})]
+                self.value = value
+            except Misfit as misfit:
+                if not self._misfit_is_meant:  # the places are those in what was written
+                    around = Problem("$", f"Expected an object with the key `{WRAPPER}`")
+                    self._misfit, self._misfit_is_meant = Misfit([around, *misfit.own], misfit.own), True
 
 
 def grows(before: Any, after: Any) -> bool:

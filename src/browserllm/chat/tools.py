@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from inspect import isawaitable, isclass
 from typing import Any, cast, overload
 
 import msgspec
@@ -17,6 +18,7 @@ from ..schemas.docstrings import parse_docstring
 from ..schemas.types import Misfit, describe, output_type
 from ..threads import Threads
 from ..types import Tool, ToolCallPart, ToolResultPart
+from .callables import arguments_type, class_docstring, read_callable
 
 THREADS = Threads("tools", places=32, max_given_up=96)
 """For plain functions, of all conversations together: a tool that never ends takes nothing else's threads."""
@@ -39,16 +41,43 @@ class FunctionTool:
         leaves_device: bool = False,
     ) -> None:
         """Read the signature and the docstring; raise `InvalidRequest` for a signature that no JSON can fill."""
-        said, parameters = parse_docstring(function.__doc__)
-        self.function = function
+        given: Any = function
+        while isinstance(given, FunctionTool):
+            given = cast("Any", given).function
+        self.function: Callable[..., Any] = given
         self.timeout_s = timeout_s
         self.leaves_device = leaves_device
-        kind, self._made_for_it = _arguments_type(function)
-        self._type = output_type(kind, strict=False)
+        self._given = (name, description)
+        self._callee = None if isclass(given) else read_callable(given, named=name is not None)
+        if self._callee is None:  # a class of data, whose fields are the arguments
+            own_name = given.__name__
+            self._type = output_type(given, strict=False)
+            said, told = parse_docstring(class_docstring(given), self._type.schema.get("properties", {}))
+        else:
+            own_name, said, told = self._callee[:3]
+            self._type = output_type(arguments_type(self._callee.parameters), strict=False)
         schema = {key: value for key, value in self._type.schema.items() if key != "title"}
-        describe(schema.setdefault("properties", {}), parameters)
-        own_name = getattr(function, "__name__", type(function).__name__)
+        describe(schema.setdefault("properties", {}), told)
         self.tool = Tool(name or own_name, said if description is None else description, schema)
+
+    @property
+    def needs_object(self) -> bool:
+        """Whether it is a method of a class, and no object's yet."""
+        return self._callee is not None and self._callee.needs_object
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> FunctionTool:
+        """Return the tool of an object's method, where a method was decorated in its class."""
+        function: Any = self.function
+        if not self.needs_object or (instance is None and type(function) is not classmethod):
+            return self
+        name, description = self._given
+        return FunctionTool(
+            cast("Any", function).__get__(instance, owner),
+            name=name,
+            description=description,
+            timeout_s=self.timeout_s,
+            leaves_device=self.leaves_device,
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
@@ -64,7 +93,7 @@ class FunctionTool:
         except Misfit as misfit:
             said = str(misfit).replace("\n", "; ")
             raise InvalidRequest(f"the arguments do not fit: {said}", parameter="arguments") from misfit
-        if not self._made_for_it:
+        if self._callee is None:
             return {"": value}
         return {name: getattr(value, name) for name in value.__struct_fields__}
 
@@ -87,16 +116,15 @@ class FunctionTool:
             return _failed(call, f"{type(error).__name__}: {error}")
 
     async def _call(self, arguments: dict[str, Any]) -> Any:
-        import inspect
-
-        if not self._made_for_it:
+        if self._callee is None:
             return arguments[""]
-        if inspect.iscoroutinefunction(self.function) or sys.platform == "emscripten":
-            value = self.function(**arguments)
+        places = [arguments.pop(one.name) for one in self._callee.parameters if one.by_place]
+        if self._callee.is_async or sys.platform == "emscripten":
+            value = self.function(*places, **arguments)
         else:
             # So that a function that waits or computes does not stop everything else; a page has no threads.
-            value = await THREADS.run(self.function, **arguments)
-        return await value if inspect.isawaitable(value) else value
+            value = await THREADS.run(self.function, *places, **arguments)
+        return await value if isawaitable(value) else value
 
 
 @overload
@@ -174,6 +202,12 @@ class Toolbox:
 
 def as_tool(given: Any) -> FunctionTool | Tool:
     """Return anything that can be a tool as one; raise `InvalidRequest` for what cannot."""
+    if isinstance(given, FunctionTool) and given.needs_object:
+        raise InvalidRequest(
+            f"{given.function!r} is a method without its object; give the method of an object, as in "
+            f"tools=[thing.{given.tool.name}]",
+            parameter="tools",
+        )
     if isinstance(given, (FunctionTool, Tool)):
         return given
     if isinstance(given, Mapping):
@@ -183,47 +217,12 @@ def as_tool(given: Any) -> FunctionTool | Tool:
             return msgspec.convert(dict(declared.get("function", declared)), Tool)
         except (msgspec.ValidationError, TypeError, ValueError) as error:
             raise InvalidRequest(f"the tool {given!r} is not valid: {error}", parameter="tools") from error
-    if callable(given):
-        return FunctionTool(given)
+    if callable(given) or isinstance(given, classmethod):
+        return as_tool(FunctionTool(cast("Any", given)))
     raise InvalidRequest(
         f"{given!r} is no tool; use a function, a class of data, a Tool, or a dict with a name and parameters",
         parameter="tools",
     )
-
-
-def _arguments_type(function: Callable[..., Any]) -> tuple[type[Any], bool]:
-    """Return the type of a function's arguments, and whether it was made for them; a class of data is that itself."""
-    import inspect
-    import typing
-
-    if inspect.isclass(function):
-        return cast("type[Any]", function), False
-    try:
-        signature = inspect.signature(function)
-        hints = typing.get_type_hints(inspect.unwrap(function), include_extras=True)
-    except (TypeError, ValueError, NameError) as error:
-        raise InvalidRequest(f"the signature of {function!r} cannot be read: {error}", parameter="tools") from error
-    fields: list[Any] = []
-    for parameter in signature.parameters.values():
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise InvalidRequest(
-                f"{function!r} has the parameter {str(parameter)!r}, which no JSON object fills; give it a plain name",
-                parameter="tools",
-            )
-        kind = hints.get(parameter.name, Any)
-        if parameter.default is parameter.empty:
-            fields.append((parameter.name, kind))
-        else:
-            fields.append((parameter.name, kind, _default(parameter.default)))
-    return msgspec.defstruct("arguments", fields, kw_only=True, forbid_unknown_fields=True), True
-
-
-def _default(value: Any) -> Any:
-    from copy import copy
-
-    # A default that can change is copied, so that no run sees another's.
-    changes = type(value) in (list, dict, set)
-    return msgspec.field(default_factory=lambda: copy(value)) if changes else value
 
 
 def _encode_other(value: Any) -> Any:

@@ -1,78 +1,206 @@
-"""What docstrings say of functions and parameters, classes and attributes: Google's, NumPy's and reST's way."""
+"""What docstrings say of functions and parameters, classes and attributes: Google's, NumPy's and reST's way.
+
+A docstring is prose. A line that cannot be read is passed over, and those after it still count.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import NamedTuple
 
-_GOOGLE = re.compile(r"^(args|arguments|parameters|params|attributes|fields):$", re.IGNORECASE)
-_SECTION = re.compile(
-    r"^(args|arguments|parameters|params|returns?|yields?|raises?|examples?|notes?|attributes|fields|"
-    r"see also|warns?):$",
-    re.IGNORECASE,
+_PARAMETERS = (
+    r"args|arguments|parameters|params|attributes|fields|inputs|keyword (?:args|arguments|parameters)|"
+    r"other (?:args|arguments|parameters)"
 )
-_RULE = re.compile(r"^-{3,}$")
-_FIELD = re.compile(r"^:(?:param|parameter|arg|argument)\s([^:]*):\s*+(.*)$")
-_PARAMETER = re.compile(r"\*{0,2}(\w+)")
-_NAMED = re.compile(r"^\*{0,2}(\w++)\s*+(?:\([^)]*+\)\s*+)?+:\s*+(.*)$")
-_TYPED = re.compile(r"^\*{0,2}(\w++)\s*+(?::.*)?$")
+_OTHERS = r"returns?|yields?|raises?|examples?|notes?|see also|warns?|warnings?|references"
+_OF_PARAMETERS = re.compile(rf"(?:#+\s+)?\**(?:{_PARAMETERS}):?\**:?", re.IGNORECASE)
+_OF_OTHERS = re.compile(rf"(?:#+\s+)?\**(?:{_OTHERS}):?\**:?", re.IGNORECASE)
+_RULE = re.compile(r"-{3,}|={3,}|~{3,}")
+_FIELD = re.compile(r"[:@](?:param|parameter|arg|argument|keyword|key|kwarg|var|ivar)\s++(.*)")
+_ANY_FIELD = re.compile(r":\w+(?:\s[^:`]*)?:(?![`:])|:(?:param|type)\b|@(?:param|type|returns?|rtype|raises?|throws)\b")
+_BULLET = re.compile(r"[-+*•]\s+")
+_NAME = re.compile(r"[`*]*(\w++)[`*]*")
+_COMMA = re.compile(r"\s*+,\s*+")
+_DASH = re.compile(r"\s+(?:-{1,2}|\u2013|\u2014)\s+")
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
-def parse_docstring(text: str | None) -> tuple[str, dict[str, str]]:
-    """Return the text before any section, and what is said of each parameter."""
+class _Item(NamedTuple):
+    """The line that begins what is said of some parameters."""
+
+    names: list[str]
+    text: str
+
+
+def parse_docstring(text: str | None, names: Collection[str] = ()) -> tuple[str, dict[str, str]]:
+    """Return the text before any section, and what is said of each parameter.
+
+    The ``names`` that there are tell an item from a sentence. Without them only the usual forms are taken for items.
+    """
     import inspect
 
-    lines = inspect.cleandoc(text or "").splitlines()
-    first = next((index for index in range(len(lines)) if _begins_section(lines, index)), len(lines))
+    lines = [line.rstrip() for line in inspect.cleandoc(text or "").splitlines()]
+    names = frozenset(names)
+    first = next((at for at in range(len(lines)) if _begins_section(lines, at)), len(lines))
     told: dict[str, list[str]] = {}
-    index = first
-    while index < len(lines):
-        line = lines[index]
-        index += 1
-        field = _FIELD.match(line)
-        if field and (name := _PARAMETER.fullmatch(_last_word(field[1]))):
-            index = _take(lines, index, told.setdefault(name[1], [field[2]]), 0)
-        elif _GOOGLE.match(line):
-            index = _read_items(lines, index, told, _NAMED)
-        elif index < len(lines) and _RULE.match(lines[index]):
-            index += 1
-            if line.lower() in ("parameters", "other parameters", "attributes"):
-                index = _read_items(lines, index, told, _TYPED)
+    behind: list[str] = []  # what stands behind a section and is part of none
+    at = first
+    while at < len(lines):
+        line, depth = lines[at].strip(), _depth(lines[at])
+        if field := _field(line, names):
+            at = _take(lines, at + 1, _begin(told, field), depth)
+        elif _begins_section(lines, at):
+            ruled = _is_ruled(lines, at)
+            ours = told if _OF_PARAMETERS.fullmatch(line) else None
+            at += 2 if ruled else 1
+            if _ANY_FIELD.match(line):
+                at = _take(lines, at, [], depth)
+            else:
+                at = _read_section(lines, at, depth, ours, names, ruled=ruled)
+        else:
+            behind.append(lines[at])
+            at += 1
+    description = "\n".join(lines[:first]).strip() or "\n".join(behind).strip()
     parameters = {name: " ".join(" ".join(said).split()) for name, said in told.items()}
-    return "\n".join(lines[:first]).strip(), {name: said for name, said in parameters.items() if said}
+    return description, {name: said for name, said in parameters.items() if said}
 
 
-def _last_word(text: str) -> str:
-    """Return what comes after the last space: in ``:param int x:`` the type stands before the name."""
-    return "" if text[-1:].isspace() else "".join(text.split()[-1:])
+def _begins_section(lines: list[str], at: int) -> bool:
+    line = lines[at].strip()
+    found = _OF_PARAMETERS.fullmatch(line) or _OF_OTHERS.fullmatch(line)
+    headed = found is not None and (line[0] == "#" or ":" in line)
+    return headed or _is_ruled(lines, at) or bool(_ANY_FIELD.match(line))
 
 
-def _begins_section(lines: list[str], index: int) -> bool:
-    line = lines[index]
-    ruled = index + 1 < len(lines) and bool(_RULE.match(lines[index + 1])) and bool(line.strip())
-    return ruled or bool(_SECTION.match(line)) or line.startswith(":")
+def _is_ruled(lines: list[str], at: int) -> bool:
+    return at + 1 < len(lines) and bool(lines[at].strip()) and bool(_RULE.fullmatch(lines[at + 1].strip()))
 
 
-def _read_items(lines: list[str], index: int, told: dict[str, list[str]], item: re.Pattern[str]) -> int:
-    """Read one parameter after the other, all as deep as the first one; return where they end."""
-    while index < len(lines) and not lines[index].strip():
-        index += 1
-    depth = _depth(lines[index]) if index < len(lines) else 0
-    while index < len(lines):
-        line = lines[index]
-        found = item.match(line.strip())
-        if _depth(line) != depth or _begins_section(lines, index) or not found:
-            return index
-        said = told.setdefault(found[1], [found[2]] if item is _NAMED else [])
-        index = _take(lines, index + 1, said, depth)
-    return index
+def _read_section(
+    lines: list[str], at: int, outer: int, told: dict[str, list[str]] | None, names: frozenset[str], *, ruled: bool
+) -> int:
+    """Read one parameter after the other; return where the section ends.
+
+    Items are as deep as the least deep of them. What stands deeper belongs to the one before, unless a parameter that
+    is named nowhere else begins there.
+    """
+    start, end, inner = at, at, -1
+    while end < len(lines):
+        line, depth = lines[end].strip(), _depth(lines[end])
+        inner = depth if line and inner < 0 else inner
+        if line and (depth <= outer or depth < inner):
+            if _begins_section(lines, end):
+                break
+            item = _item(line, names, ruled=ruled)
+            if depth <= outer and not ruled and not (item and (not names or names.intersection(item.names))):
+                break
+        end += 1
+    if told is None:
+        return end
+    items = {i: item for i in range(start, end) if (item := _item(lines[i].strip(), names, ruled=ruled))}
+    known = [i for i, item in items.items() if names.intersection(item.names)]
+    base = min((_depth(lines[i]) for i in known or items), default=0)
+    named = {name for i, item in items.items() if _depth(lines[i]) <= base for name in item.names}
+    said: list[list[str]] = []
+    for i in range(start, end):
+        depth, item = _depth(lines[i]), items.get(i)
+        if item and (depth <= base or (names.intersection(item.names) - named)):
+            named.update(item.names)
+            said = _begin(told, item)
+        elif not lines[i].strip() or depth > base:
+            for one in said:
+                one.append(lines[i].strip())
+        else:
+            said = []  # an odd line, which what lies below it belongs to
+    return end
 
 
-def _take(lines: list[str], index: int, said: list[str], depth: int) -> int:
+def _begin(told: dict[str, list[str]], item: _Item) -> list[list[str]]:
+    """Return the lists of what is said of each name, with the item's own words in them."""
+    said = [told.setdefault(name, []) for name in item.names]
+    for one in said:
+        one.append(item.text)
+    return said
+
+
+def _take(lines: list[str], at: int, said: list[list[str]], depth: int) -> int:
     """Take the lines that are indented deeper; return where they end."""
-    while index < len(lines) and (not lines[index].strip() or _depth(lines[index]) > depth):
-        said.append(lines[index].strip())
-        index += 1
-    return index
+    while at < len(lines) and (not lines[at].strip() or _depth(lines[at]) > depth):
+        for one in said:
+            one.append(lines[at].strip())
+        at += 1
+    return at
+
+
+def _item(line: str, names: frozenset[str], *, ruled: bool) -> _Item | None:
+    """Return what a line begins to say, as ``name (type): text`` or, below a rule, ``name : type``."""
+    bullet = _BULLET.match(line)
+    at = bullet.end() if bullet else 0
+    found: list[str] = []
+    while one := _NAME.match(line, at):
+        found.append(one[1])
+        comma = _COMMA.match(line, one.end())
+        at = comma.end() if comma else one.end()
+        if not comma:
+            break
+    if not found or not one:
+        return None
+    known = bool(names.intersection(found))
+    rest = line[at:].lstrip()
+    if ruled:
+        return _Item(found, "") if not rest or rest[0] == ":" or (known and rest[0] in _BRACKETS) else None
+    if known and (dash := _DASH.match(line, at)):
+        return _Item(found, line[dash.end() :])
+    while rest and rest[0] in _BRACKETS:
+        end = _closed(rest)
+        if not end:  # somebody forgot a bracket
+            kind, colon, text = rest.partition(":")
+            return _Item(found, text) if known and colon and kind else None
+        rest = rest[end:].lstrip()
+        if known and (dash := _DASH.match(" " + rest)):
+            return _Item(found, rest[dash.end() - 1 :])
+    if rest.startswith(":") and not rest.startswith("::"):
+        return _Item(found, rest[1:])
+    return _Item(found, "") if known and not rest else None
+
+
+def _closed(text: str) -> int:
+    """Return where the bracket that a text begins with is closed, 0 where it is not; those in quotes do not count."""
+    waiting: list[str] = []
+    quote = ""
+    for at, one in enumerate(text):
+        if quote:
+            quote = "" if one == quote else quote
+        elif one in "\"'" and not text[at - 1].isalnum():
+            quote = one
+        elif one in _BRACKETS:
+            waiting.append(_BRACKETS[one])
+        elif one in ")]}":
+            if waiting.pop() != one:
+                return 0
+            if not waiting:
+                return at + 1
+    return 0
+
+
+def _field(line: str, names: frozenset[str]) -> _Item | None:
+    """Read ``:param name: text``, also with a type before the name that may hold colons itself."""
+    found = _FIELD.fullmatch(line)
+    if not found:
+        return None
+    fallback: _Item | None = None
+    before, *parts = found[1].split(":")
+    for at in range(len(parts)):
+        name = _NAME.fullmatch("".join(before.replace("\\", "").split()[-1:]))
+        if name:
+            item = _Item([name[1]], ":".join(parts[at:]))
+            if not names or name[1] in names:
+                return item
+            fallback = fallback or item
+        before = parts[at]
+    word, _, text = found[1].partition(" ")
+    return _Item([word], text) if line[0] == "@" and word in names else fallback
 
 
 def _depth(line: str) -> int:

@@ -15,6 +15,8 @@ MAX_PATH = 1000
 """How many characters of a path are told, and of a key in it."""
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+_TAG = re.compile(r"\.[A-Za-z_$][A-Za-z0-9_$-]*|\[\"[^\"]*\"\]")
+_ONE_OF_ONE = re.compile(r'"[^"]*" is none of "[^"]*"')
 _LONGEST_KEY = 100
 """The most characters of a key that a path shows: a path is written for each value that lies under it."""
 _MOST_SHOWN = 80
@@ -37,15 +39,29 @@ class Problem(NamedTuple):
 
 
 class Misfit(ValueError):  # noqa: N818 (it says what it is)
-    """A value that is not of the type; `problems` says where and why, ``str()`` says it to a model."""
+    """A value that is not of the type; `problems` says where and why, ``str()`` says it to a model.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    Their places are those in the JSON that the model writes. In ``own`` they are those in the value of the type, which
+    may lie in an object of the JSON.
+    """
+
+    def __init__(self, problems: list[Problem], own: list[Problem] | None = None) -> None:
         """Keep the first `MAX_PROBLEMS` of the ``problems``."""
         self.problems = problems[:MAX_PROBLEMS]
+        self.own = self.problems if own is None else own[:MAX_PROBLEMS]
         super().__init__("\n".join(map(str, self.problems)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.problems,))
+        return (type(self), (self.problems, self.own))
+
+
+def moved(problems: list[Problem], to: str, start: str = "$") -> list[Problem]:
+    """Return the problems of a value that lies at another place than was said, also where their words name places."""
+    if to == start:
+        return problems
+    return [
+        Problem(to + path.removeprefix(start), said.replace(f"at `{start}", f"at `{to}")) for path, said in problems
+    ]
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
@@ -109,11 +125,14 @@ def none_fits(tries: list[list[Problem]], path: str) -> list[Problem]:
     """Say why no alternative fits: what is wrong with the one that was meant, where that is plain."""
     expected = [problem.message.partition(", got ") for problems in tries for problem in problems[:1]]
     flat = all(problem.path == path for problems in tries for problem in problems)
-    if flat and all(message[0].startswith("Expected ") and message[1] for message in expected):
-        wanted = dict.fromkeys(message[0].removeprefix("Expected ") for message in expected)
+    same = len({got for _, _, got in expected}) == 1  # some say the value, others its type
+    if flat and same and all(wanted.startswith("Expected ") and got for wanted, _, got in expected):
+        wanted = dict.fromkeys(wanted.removeprefix("Expected ") for wanted, _, _ in expected)
         return [Problem(path, f"Expected {cut(' or '.join(wanted))}, got {expected[0][2]}")]
-    # What has problems further inside is at least of the right kind.
+    # What has problems further inside is at least of the right kind, and a tag says which one is meant.
     near = [problems for problems in tries if not any(_is_of_another_kind(one, path) for one in problems)]
+    tagged = [problems for problems in near if not any(_is_another_tag(one, path) for one in problems)]
+    near = tagged if len(tagged) == 1 else near
     if len(near) == 1:
         return near[0]
     told = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or tries)[:_ALTERNATIVES])
@@ -126,4 +145,12 @@ def cut(text: str) -> str:
 
 
 def _is_of_another_kind(problem: Problem, path: str) -> bool:
-    return problem.path == path and problem.message.startswith("Expected ")
+    """Say whether a problem is that the value is of another type, or another one than the only one that there is."""
+    return problem.path == path and problem.message.startswith(("Expected `", 'Expected "'))
+
+
+def _is_another_tag(problem: Problem, path: str) -> bool:
+    """Say whether a problem is that a field has another value than the one that all such objects have."""
+    inside = problem.path.removeprefix(path)
+    alone = problem.path != inside and _TAG.fullmatch(inside) is not None
+    return alone and (problem.message.startswith('Expected "') or _ONE_OF_ONE.fullmatch(problem.message) is not None)

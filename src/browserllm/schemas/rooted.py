@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .problem import Misfit, Problem, is_list, is_object, path_to
+from .problem import Misfit, Problem, is_list, is_object, moved, path_to
 
 Schema = dict[str, Any]
 
@@ -27,23 +27,26 @@ def rooted(schema: Schema) -> tuple[Schema, bool]:
     return _wrapped(schema), True
 
 
-def unwrapping(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a check of ``{"value": ...}`` that takes the value out, and tells of problems with their whole path."""
+def unwrapping(convert: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """Return a check of ``{"value": ...}`` that takes the value out, and tells of problems with their whole path.
 
-    def check(value: Any) -> Any:
+    What the caller gets to see of them, `Misfit.own`, has the places in the value that was taken out.
+    """
+
+    def check(value: Any, path: str) -> Any:
         problems: list[Problem] = []
         if not is_object(value):
-            raise Misfit([Problem("$", f"Expected an object with the key `{WRAPPER}`")])
+            raise Misfit([Problem(path, f"Expected an object with the key `{WRAPPER}`")])
         if WRAPPER not in value:
-            problems.append(Problem("$", f"Object missing required field `{WRAPPER}`"))
-        problems += [Problem("$", f"Object contains unknown field `{key}`") for key in value if key != WRAPPER]
+            problems.append(Problem(path, f"Object missing required field `{WRAPPER}`"))
+        problems += [Problem(path, f"Object contains unknown field `{key}`") for key in value if key != WRAPPER]
         if problems:
             raise Misfit(problems)
+        start = path_to(path, WRAPPER)
         try:
-            return convert(value[WRAPPER])
+            return convert(value[WRAPPER], start)
         except Misfit as misfit:
-            start = path_to("$", WRAPPER)
-            raise Misfit([Problem(start + path[1:], message) for path, message in misfit.problems]) from misfit
+            raise Misfit(misfit.problems, moved(misfit.problems, path, start)) from misfit
 
     return check
 

@@ -19,16 +19,18 @@ import msgspec
 
 from ..errors import InvalidRequest
 from ..nesting import decode_json
+from .annotations import check_fields, field_words, for_pydantic, understood
+from .custom import converted, custom, schema_of
 from .docstrings import parse_docstring
-from .problem import Misfit, Problem, is_list, is_object, path_to
-from .pydantic_types import decode_model, model_schema, pydantic_type
+from .possible import check_possible
+from .problem import Misfit, Problem, is_list, is_object, moved, path_to
+from .pydantic_types import is_model, pydantic_type
 from .rooted import WRAPPER, Schema, rooted, unwrapping
 from .validate import Validator
 
 T = TypeVar("T")
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_PLACE = re.compile(r" - at `(?:key in )?(?=\$)")
 
 
 class OutputType(Generic[T]):
@@ -38,8 +40,11 @@ class OutputType(Generic[T]):
     what its author says of it. ``wrapped`` says that the type is no object itself and lies in one, under ``"value"``.
     """
 
-    def __init__(self, name: str, schema: Schema, convert: Callable[[Any], T]) -> None:
-        """Take the type's own ``schema``; ``convert`` makes a value of it into the type's, and raises `Misfit`."""
+    def __init__(self, name: str, schema: Schema, convert: Callable[[Any, str], T]) -> None:
+        """Take the type's own ``schema``; ``convert`` makes a value of it into the type's, and raises `Misfit`.
+
+        It is told the value's path, at which its problems begin.
+        """
         self.name = _UNSAFE.sub("_", name).strip("_")[:64] or "answer"
         self.schema, self.wrapped = rooted(schema)
         said = (schema if self.wrapped else self.schema).get("description")
@@ -51,7 +56,7 @@ class OutputType(Generic[T]):
 
     def check(self, value: Any) -> T:
         """Make a decoded JSON value that fits `schema` into a value of the type; raise `Misfit` where it does not."""
-        return self._convert(value)
+        return self._convert(value, "$")
 
     def read(self, text: str) -> T:
         """Make a JSON text into a value of the type.
@@ -85,11 +90,37 @@ def output_type(given: Any, *, strict: bool = True) -> OutputType[Any]:
             parameter="output",
         )
     name = given.__name__ if isinstance(given, type) else "answer"
-    made = pydantic_type(given)
+    made = pydantic_type(given, for_pydantic)
     if made is not None:
-        schema, convert = made
-        return OutputType(name, _described(schema), convert)
-    return OutputType(name, _described(_msgspec_schema(given)), _MsgspecCheck(given, strict=strict))
+        check_fields(given, by_pydantic=True)
+        schema, read = made
+        convert = _at(read)
+    else:
+        check_fields(given, by_pydantic=False)
+        kind = understood(given)
+        schema, convert = schema_of(kind), _MsgspecCheck(kind, strict=strict)
+    check_possible(schema, repr(given), "output")
+    return OutputType(name, _described(schema, given), convert)
+
+
+def argument_type(given: Any) -> Any:
+    """Return the type of one argument as msgspec takes it in a Struct of all of them."""
+    made = None if is_model(given) else pydantic_type(given, for_pydantic)
+    check_fields(given, by_pydantic=made is not None)
+    if made is None:
+        return understood(given)
+    schema, read = made
+    return custom(repr(given), lambda: _described(schema, given), lambda value, _: read(value))
+
+
+def _at(read: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
+    def convert(value: Any, path: str) -> Any:
+        try:
+            return read(value)
+        except Misfit as misfit:
+            raise Misfit(moved(misfit.problems, path)) from misfit
+
+    return convert
 
 
 def read_json(text: str) -> Any:
@@ -135,12 +166,13 @@ def _paths(value: Any, wanted: set[int]) -> dict[int, str]:
 def _of_schema(given: Schema) -> OutputType[Any]:
     validator = Validator(given)
     schema = validator.schema
+    check_possible(schema, "the JSON Schema", "output")
     root, wrapped = rooted(schema)
     if not wrapped:  # that it is an object may be said by nothing but this
         validator = Validator(root)
 
-    def convert(value: Any) -> Any:
-        if problems := validator.problems(value):
+    def convert(value: Any, path: str) -> Any:
+        if problems := validator.problems(value, path):
             raise Misfit(problems)
         return value
 
@@ -151,23 +183,6 @@ def _of_schema(given: Schema) -> OutputType[Any]:
 # What msgspec knows
 
 
-def _msgspec_schema(kind: Any) -> Schema:
-    extra: Schema = {}
-
-    def other(inner: type[Any]) -> Schema:
-        schema = model_schema(inner)
-        extra.update(schema.pop("$defs", {}))
-        return schema
-
-    try:
-        (root,), definitions = msgspec.json.schema_components([kind], schema_hook=other, ref_template="#/$defs/{name}")
-    except (TypeError, NotImplementedError, NameError, ValueError, RecursionError) as error:
-        name = getattr(kind, "__name__", None) or repr(kind)
-        raise InvalidRequest(f"{name!r} has no JSON Schema: {error}", parameter="output") from error
-    definitions.update(extra)
-    return {**root, "$defs": definitions} if definitions else dict(root)
-
-
 class _MsgspecCheck:
     """Makes values by msgspec; it stops at the first problem, so the schema finds the others for a model to see."""
 
@@ -176,44 +191,64 @@ class _MsgspecCheck:
         self._strict = strict
         self._validator: Validator | None = None
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: Any, path: str) -> Any:
         try:
-            return msgspec.convert(value, self._kind, strict=self._strict, str_keys=True, dec_hook=decode_model)
-        except (RecursionError, UnicodeError) as error:  # deeper than any JSON that was read; half a character
-            raise Misfit([Problem("$", f"the value cannot be read: {error}")]) from error
-        except msgspec.ValidationError as error:
-            raise Misfit(self._problems(value, error)) from error
+            return converted(value, self._kind, strict=self._strict)
+        except Misfit as misfit:
+            raise Misfit(self._problems(value, path, misfit)) from misfit
 
-    def _problems(self, value: Any, error: msgspec.ValidationError) -> list[Problem]:
-        first = _problem(str(error))
-        if isinstance(cause := error.__cause__, Misfit):  # a pydantic model's, with paths of its own
-            start = _problem(str(error).removeprefix(str(cause))).path
-            return [Problem(start + path[1:], message) for path, message in cause.problems]
+    def _problems(self, value: Any, path: str, misfit: Misfit) -> list[Problem]:
+        found = moved(misfit.problems, path)
+        error = misfit.__cause__
+        theirs = not isinstance(error, msgspec.ValidationError) or isinstance(error.__cause__, Misfit)
         if not self._strict:
-            return [first]
+            return self._of_fields(value, path) or found
+        if theirs:  # somebody else knows more of it than the schema says
+            return found
         try:
-            self._validator = self._validator or Validator(_msgspec_schema(self._kind))
+            self._validator = self._validator or Validator(schema_of(self._kind))
         except InvalidRequest:  # a pattern as only Python has it
-            return [first]
-        problems = self._validator.problems(value)
-        known = any(problem.path == first.path for problem in problems)
-        return problems if known else [first, *problems]
+            return found
+        problems = self._validator.problems(value, path)
+        known = {problem.path for problem in problems}
+        return [*(problem for problem in found if problem.path not in known), *problems]
 
-
-def _problem(said: str) -> Problem:
-    found = _PLACE.search(said) if said.endswith("`") else None
-    return Problem(said[found.end() : -1], said[: found.start()]) if found else Problem("$", said)
+    def _of_fields(self, value: Any, path: str) -> list[Problem]:
+        """Return the problem of each argument, where the type is a Struct of them: a model mends them at once."""
+        if not (isinstance(self._kind, type) and issubclass(self._kind, msgspec.Struct) and is_object(value)):
+            return []
+        config = self._kind.__struct_config__
+        fields = {field.encode_name: field for field in msgspec.structs.fields(self._kind)}
+        missing = [name for name, field in fields.items() if field.required and name not in value]
+        problems = [Problem(path, f"Object missing required field `{name}`") for name in missing]
+        for name, inner in value.items():
+            if name in fields:
+                try:
+                    converted(inner, fields[name].type, strict=False)
+                except Misfit as misfit:
+                    problems += moved(misfit.problems, path_to(path, name))
+            elif config.forbid_unknown_fields and name != config.tag_field:
+                problems.append(Problem(path, f"Object contains unknown field `{name}`"))
+        return problems
 
 
 # Descriptions
 
 
-def _described(schema: Schema) -> Schema:
-    """Give the properties what the class's docstring says of them, and leave the class what is said of itself."""
-    for one in (schema, *schema.get("$defs", {}).values()):
-        said, properties = one.get("description"), one.get("properties")
-        if isinstance(said, str) and is_object(properties):
-            one["description"], told = parse_docstring(said)
+def _described(schema: Schema, kind: Any) -> Schema:
+    """Give the properties what their annotations and the class's docstring say of them.
+
+    The class is left what is said of itself; a dataclass says its signature where nobody has said anything.
+    """
+    schema = {**schema}
+    words = field_words(kind)
+    for name, one in ((schema.get("title"), schema), *schema.get("$defs", {}).items()):
+        properties = one.get("properties")
+        if not is_object(properties):
+            continue
+        describe(properties, words.get(name, {}))
+        if isinstance(said := one.get("description"), str):
+            one["description"], told = parse_docstring(said, properties)
             describe(properties, told)
     return schema
 

@@ -51,15 +51,15 @@ class Validator:
         """The schema, as a copy that is JSON and nothing else. It is not to be changed."""
         return self._document.root
 
-    def problems(self, value: Any) -> list[Problem]:
-        """Return what does not fit in a decoded JSON value; nothing when it fits."""
+    def problems(self, value: Any, path: str = "$") -> list[Problem]:
+        """Return what does not fit in a decoded JSON value, which lies at ``path``; nothing when it fits."""
         check = Check(self._document)
         try:
-            return check.apply(value, self._document.root, "$", Seen())
+            return check.apply(value, self._document.root, path, Seen())
         except _TooMuch as error:
-            return [Problem("$", str(error))]
+            return [Problem(path, str(error))]
         except (TooMuchWork, RecursionError):
-            return [Problem("$", _TOO_MUCH)]
+            return [Problem(path, _TOO_MUCH)]
 
 
 def problems_of(value: Any, schema: Any) -> list[Problem]:

@@ -1,0 +1,244 @@
+"""What `Annotated` says of a type: words, and the rules of msgspec, annotated-types and pydantic.
+
+`understood` says it again in a way that msgspec follows, so that a rule is in the schema and is checked. `for_pydantic`
+does so for pydantic.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Any, cast
+
+import msgspec
+
+from ..errors import InvalidRequest
+from .custom import LISTS, MAPS, converted, custom, knows, schema_of
+from .problem import Misfit, Problem, none_fits
+from .pydantic_types import is_model
+from .rules import Notes, checked, is_union, package_of, ruled, words_of
+
+
+class _Rewriting:
+    """Goes through a type, but not into its classes, and says again what is annotated there."""
+
+    def __init__(self) -> None:
+        self._aliases: list[int] = []
+
+    def of(self, kind: Any) -> Any:
+        """Return the type again; the very same one where nothing is to be said in another way."""
+        origin, args = typing.get_origin(kind), typing.get_args(kind)
+        if origin is Annotated:
+            return self.annotated(kind, self.of(args[0]), args[1:])
+        if type(origin or kind).__name__ == "TypeAliasType":
+            return self._alias(origin or kind, args)
+        if hasattr(kind, "__supertype__"):  # a NewType
+            inner = self.of(kind.__supertype__)
+            return kind if inner is kind.__supertype__ else inner
+        if not args or origin is typing.Literal or not (isinstance(origin, type) or origin is typing.Union):
+            return self.plain(kind)
+        if origin in LISTS or origin in MAPS:
+            return self.collection(kind, origin, args)
+        made = tuple(self.of(one) if one is not Ellipsis else one for one in args)
+        if is_union(kind):
+            return self.union(kind, made)
+        if all(new is old for new, old in zip(made, args, strict=True)):
+            return kind
+        return kind.copy_with(made) if hasattr(kind, "copy_with") else cast("Any", origin)[made]
+
+    def plain(self, kind: Any) -> Any:
+        """Return a type that holds no other."""
+        return kind
+
+    def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
+        """Return an annotated type of its new base."""
+        raise NotImplementedError
+
+    def collection(self, kind: Any, origin: Any, args: tuple[Any, ...]) -> Any:
+        """Return one of `LISTS` and `MAPS`."""
+        return origin[tuple(map(self.of, args))]
+
+    def union(self, kind: Any, made: tuple[Any, ...]) -> Any:
+        """Return a union of its new alternatives."""
+        return kind if made == typing.get_args(kind) else typing.Union[made]  # noqa: UP007
+
+    def _alias(self, alias: Any, args: tuple[Any, ...]) -> Any:
+        if id(alias) in self._aliases:
+            raise InvalidRequest(
+                f"the type {alias.__name__!r} holds itself; make it a class: a dataclass, a Struct or a pydantic model",
+                parameter="output",
+            )
+        self._aliases.append(id(alias))
+        made = self.of(alias.__value__[args] if args else alias.__value__)
+        self._aliases.pop()
+        return made
+
+
+# Classes
+
+
+def fields_of(kind: Any) -> Iterator[tuple[type[Any], str, Any]]:
+    """Yield the fields of all classes in a type, with what is annotated of each."""
+    waiting, seen = [kind], dict[int, Any]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen[id(one)] = one
+        waiting += typing.get_args(one)
+        if type(one).__name__ == "TypeAliasType":
+            waiting.append(one.__value__)
+        if hasattr(one, "__supertype__"):
+            waiting.append(one.__supertype__)
+        if isinstance(one, type) and hasattr(one, "__annotations__") and not is_model(one):
+            try:
+                hints = typing.get_type_hints(cast("Any", one), include_extras=True)
+            except (NameError, TypeError):  # whoever makes the schema says what it is
+                continue
+            encoded: dict[str, str] = {}
+            if issubclass(one, msgspec.Struct):
+                encoded = dict(zip(one.__struct_fields__, one.__struct_encode_fields__, strict=True))
+            for name, hint in hints.items():
+                waiting.append(hint)
+                yield one, encoded.get(name, name), hint
+
+
+def field_words(kind: Any) -> dict[Any, dict[str, str]]:
+    """Return what plain words say of the fields of each class, by the class's name."""
+    found: dict[Any, dict[str, str]] = {}
+    for owner, name, hint in fields_of(kind):
+        while typing.get_origin(hint) in (typing.Required, typing.NotRequired):
+            hint = typing.get_args(hint)[0]  # noqa: PLW2901
+        if typing.get_origin(hint) is Annotated:
+            for one in typing.get_args(hint)[1:]:
+                said = words_of(one) or (getattr(one, "description", None) if package_of(one) == "pydantic" else "")
+                if said:
+                    found.setdefault(owner.__name__, {})[name] = said
+    return found
+
+
+def check_fields(kind: Any, *, by_pydantic: bool) -> None:
+    """Raise `InvalidRequest` for a rule at a field of a class that whoever makes the class would pass over."""
+    unread = ("msgspec",) if by_pydantic else ("pydantic", "annotated_types")
+    maker, way = ("pydantic", "Field(...)") if by_pydantic else ("msgspec", "msgspec.Meta(...)")
+    for owner, name, hint in fields_of(kind):
+        for inner in _within(hint):
+            rules = [one for one in typing.get_args(inner)[1:] if package_of(one) in unread]
+            notes = Notes(tuple(rules))
+            if notes.rules or notes.tests:
+                raise InvalidRequest(
+                    f"{rules[0]!r} at {owner.__name__}.{name} would not be checked: {owner.__name__} is made by "
+                    f"{maker}, which has Annotated[..., {way}] for that; or make it a pydantic model",
+                    parameter="output",
+                )
+
+
+def _within(kind: Any) -> Iterator[Any]:
+    if typing.get_origin(kind) is Annotated:
+        yield kind
+        kind = typing.get_args(kind)[0]
+    for inner in typing.get_args(kind):
+        yield from _within(inner)
+
+
+# For msgspec
+
+
+def understood(kind: Any) -> Any:
+    """Return a type in which msgspec follows all that is annotated, but for what is said in its classes."""
+    return _ForMsgspec().of(kind)
+
+
+class _ForMsgspec(_Rewriting):
+    def plain(self, kind: Any) -> Any:
+        if kind is object:
+            return Any
+        return str if kind is typing.LiteralString else kind
+
+    def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
+        if typing.get_origin(base) is Annotated:  # as an alias or a NewType may be
+            base, annotations = typing.get_args(base)[0], (*typing.get_args(base)[1:], *annotations)
+        notes = Notes(annotations)
+        if not notes.foreign and not (notes.rules and is_union(base)) and base is typing.get_args(kind)[0]:
+            return kind
+        made = ruled(base, notes.rules) if notes.rules else base
+        if notes.tests:
+            made = checked(made, [], notes.tests)
+        return Annotated[made, msgspec.Meta(**notes.words)] if notes.words else made
+
+    def union(self, kind: Any, made: tuple[Any, ...]) -> Any:
+        others = [one for one in made if one is not type(None)]
+        if len(others) > 1 and any(map(knows, others)):  # which msgspec has in no union
+            return custom(
+                repr(kind),
+                lambda: {"anyOf": [schema_of(one) for one in made]},
+                lambda value, strict: _first_fitting(value, made, strict=strict),
+            )
+        return super().union(kind, made)
+
+    def collection(self, kind: Any, origin: Any, args: tuple[Any, ...]) -> Any:
+        inner: Any = list[self.of(args[0])] if origin in LISTS else dict[tuple(map(self.of, (*args, int)[:2]))]  # type: ignore[misc]
+        make = {**LISTS, **MAPS}[origin]
+        return custom(
+            repr(kind), lambda: schema_of(inner), lambda value, strict: make(converted(value, inner, strict=strict))
+        )
+
+
+def _first_fitting(value: Any, kinds: tuple[Any, ...], *, strict: bool) -> Any:
+    problems: list[list[Problem]] = []
+    for kind in kinds:
+        try:
+            return converted(value, kind, strict=strict)
+        except Misfit as misfit:
+            problems.append(misfit.problems)
+    raise Misfit(none_fits(problems, "$"))
+
+
+# For pydantic
+
+
+def for_pydantic(kind: Any) -> Any:
+    """Return a type in which pydantic reads all words, and typing's TypedDicts where it takes only the backported."""
+    return _ForPydantic().of(kind)
+
+
+class _ForPydantic(_Rewriting):
+    def __init__(self) -> None:
+        super().__init__()
+        self._within: set[Any] = set()
+
+    def plain(self, kind: Any) -> Any:
+        extensions = cast("Any", sys.modules.get("typing_extensions"))
+        own = typing.is_typeddict(kind) and type(kind).__module__ == "typing"
+        if sys.version_info >= (3, 12) or extensions is None or not own or kind in self._within:
+            return kind
+        self._within.add(kind)
+        fields: dict[str, Any] = {}
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+            origin = typing.get_origin(hint)
+            marked = origin in (typing.Required, typing.NotRequired)
+            inner = self.of(typing.get_args(hint)[0] if marked else hint)
+            required = origin is typing.Required if marked else name in kind.__required_keys__
+            fields[name] = inner if required else typing.NotRequired[inner]
+        self._within.discard(kind)
+        made = extensions.TypedDict(kind.__name__, fields)
+        made.__doc__, made.__module__ = kind.__doc__, kind.__module__
+        return made
+
+    def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
+        said = [self._said(one) for one in annotations]
+        unchanged = base is typing.get_args(kind)[0] and all(map(operator.is_, said, annotations))
+        return kind if unchanged else Annotated[(base, *said)]
+
+    def _said(self, one: Any) -> Any:
+        field = cast("Any", sys.modules["pydantic"]).Field
+        if words := words_of(one):
+            return field(description=words)
+        if isinstance(one, msgspec.Meta):
+            notes = Notes((one,))
+            extra = notes.words.pop("extra_json_schema", None)
+            words = {name: said for name, said in notes.words.items() if name != "extra"}
+            return field(**dict(notes.rules), **words, json_schema_extra=extra)
+        return one

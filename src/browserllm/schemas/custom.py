@@ -1,0 +1,295 @@
+"""Types that msgspec does not know, and the errors of those that it does.
+
+What msgspec cannot say of a type becomes a class of its own here: one with a schema, and with what makes values of it.
+msgspec comes to them wherever they lie in a type, through the two hooks below.
+"""
+
+from __future__ import annotations
+
+import collections
+import collections.abc
+import ipaddress
+import pathlib
+import re
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, cast
+
+import msgspec
+
+from ..errors import InvalidRequest
+from .problem import Misfit, Problem, is_list, is_object, moved, path_to
+from .pydantic_types import decode_model, is_model, model_schema
+
+Schema = dict[str, Any]
+
+_TEXTS: Mapping[type, str] = {
+    ipaddress.IPv4Address: "ipv4",
+    ipaddress.IPv6Address: "ipv6",
+    ipaddress.IPv4Network: "ipv4network",
+    ipaddress.IPv6Network: "ipv6network",
+    ipaddress.IPv4Interface: "ipv4interface",
+    ipaddress.IPv6Interface: "ipv6interface",
+}
+"""Classes that are made of one text; paths as well, see `_text_format`."""
+
+LISTS: Mapping[type, Callable[[Any], Any]] = {
+    collections.deque: collections.deque,
+    collections.abc.Iterable: list,
+    collections.abc.Iterator: iter,
+    collections.abc.Reversible: list,
+    collections.abc.Container: list,
+}
+MAPS: Mapping[type, Callable[[Any], Any]] = {
+    collections.OrderedDict: collections.OrderedDict,
+    collections.defaultdict: lambda made: collections.defaultdict(None, made),
+    collections.Counter: collections.Counter,
+}
+"""Collections that msgspec does not know, and what makes one of a list or a dict."""
+
+_PLACE = re.compile(r" - at `(?=\$)")
+_KEY = re.compile(r" - at `key` in `(?=\$)")
+_UNKNOWN = re.compile(r"custom types.*\n\ntype (.*) is not supported", re.DOTALL | re.IGNORECASE)
+_STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
+_MOST_TRIES = 200
+"""How often a value is read again, to find the key at which it does not fit."""
+
+
+class _Anything(type):
+    """msgspec asks whether what was made is of the type; here that is for `Custom.read` to say."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return True
+
+
+class Custom(metaclass=_Anything):
+    """A type by its schema and by what makes a value of a decoded one, or raises `Misfit`."""
+
+    schema: ClassVar[Callable[[], Schema]]
+    read: ClassVar[Callable[[Any, bool], Any]]
+
+
+def custom(name: str, schema: Callable[[], Schema], read: Callable[[Any, bool], Any]) -> type[Custom]:
+    """Return a type; ``read`` is told whether a 5 must be written as a 5."""
+    return cast(
+        "type[Custom]", _Anything(name, (Custom,), {"schema": staticmethod(schema), "read": staticmethod(read)})
+    )
+
+
+def schema_of_other(kind: Any) -> Schema:
+    """Return the schema of a type that msgspec does not know; raise NotImplementedError as msgspec wants it."""
+    if _is_custom(kind):
+        return dict(kind.schema())
+    if said := _text_format(kind):
+        return {"type": "string", "format": said}
+    if kind in LISTS:
+        return {"type": "array"}
+    if kind in MAPS:
+        return {"type": "object"}
+    return model_schema(kind)
+
+
+def decode_other(kind: Any, value: Any, *, strict: bool) -> Any:
+    """Make a decoded JSON value into a type that msgspec does not know."""
+    if _is_custom(kind):
+        return kind.read(value, strict)
+    if _text_format(kind):
+        if not isinstance(value, str):
+            raise Misfit([Problem("$", f"Expected `str`, got `{_name_of(value)}`")])
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise Misfit([Problem("$", str(error))]) from error
+    origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
+    if origin in LISTS:
+        return LISTS[origin](converted(value, list[args[0]] if args else list, strict=strict))
+    if origin in MAPS:
+        args = (*args, int) if origin is collections.Counter and args else args
+        return MAPS[origin](converted(value, dict[args] if args else dict, strict=strict))  # type: ignore[valid-type]
+    return decode_model(kind, value)
+
+
+def knows(kind: Any) -> bool:
+    """Say whether a type is one of those that msgspec leaves to the hooks."""
+    origin = typing.get_origin(kind) or kind
+    return _is_custom(kind) or bool(_text_format(kind)) or origin in LISTS or origin in MAPS or is_model(kind)
+
+
+def _is_custom(kind: Any) -> bool:
+    return isinstance(kind, type) and type(kind) is _Anything
+
+
+def _text_format(kind: Any) -> str:
+    if isinstance(kind, type):
+        return "path" if issubclass(kind, pathlib.PurePath) else _TEXTS.get(cast("Any", kind), "")
+    return ""
+
+
+def _name_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    return "object" if is_object(value) else "array" if is_list(value) else type(value).__name__
+
+
+# Schemas
+
+
+def schema_of(kind: Any) -> Schema:
+    """Return the schema of a type that msgspec knows, or the hooks; raise `InvalidRequest` where there is none."""
+    try:
+        made, extra = _schema_of(kind, set())
+        if extra.keys() & made.get("$defs", {}).keys():  # two classes of one name, and msgspec knows one of them
+            made, extra = _schema_of(kind, set(made["$defs"]))
+    except (TypeError, NotImplementedError, NameError, ValueError, RecursionError) as error:
+        name = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else repr(kind)
+        why = _taught(str(error))
+        if isinstance(error, NameError):
+            why += "; what annotations name must be found in the module of their class"
+        raise InvalidRequest(f"{name!r} has no JSON Schema: {why}", parameter="output") from error
+    return {**made, "$defs": made.get("$defs", {}) | extra} if extra else made
+
+
+def _schema_of(kind: Any, taken: set[str]) -> tuple[Schema, Schema]:
+    extra: Schema = {}
+
+    def other(inner: type[Any]) -> Schema:
+        schema = schema_of_other(inner)
+        defined: Schema = schema.pop("$defs", {})
+        if any(name in taken or extra.get(name, body) != body for name, body in defined.items()):
+            new = {name: _free(name, {*taken, *extra, *defined}) for name in defined}
+            schema = _renamed(schema, new)
+            defined = {new[name]: _renamed(body, new) for name, body in defined.items()}
+        extra.update(defined)
+        return schema
+
+    (root,), definitions = msgspec.json.schema_components([kind], schema_hook=other, ref_template="#/$defs/{name}")
+    return {**root, "$defs": definitions} if definitions else dict(root), extra
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number = 2
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"
+
+
+def _renamed(schema: Any, new: Mapping[str, str]) -> Any:
+    if is_list(schema):
+        return [_renamed(one, new) for one in schema]
+    if not is_object(schema):
+        return schema
+    made = {key: _renamed(one, new) for key, one in schema.items()}
+    ref = made.get("$ref")
+    if isinstance(ref, str) and (name := ref.removeprefix("#/$defs/")) in new:
+        made["$ref"] = f"#/$defs/{new[name]}"
+    return made
+
+
+def _taught(said: str) -> str:
+    """Add to msgspec's words what to do."""
+    if found := _UNKNOWN.search(said):
+        return f"{found[1]} is nothing that JSON has; use a text, a number or a class of data in its place"
+    if "unions may not contain more than one d" not in said and "all Struct types must be tagged" not in said:
+        return said
+    return (
+        f"{said}. Nothing in the JSON would say which of the classes it is. Give each a tag, as in "
+        "'class Cat(msgspec.Struct, tag=True): ...' and 'class Dog(msgspec.Struct, tag=True): ...', "
+        "or make them pydantic models"
+    )
+
+
+# Values and their errors
+
+
+def converted(value: Any, kind: Any, *, strict: bool) -> Any:
+    """Make a decoded JSON value into one of a type; raise `Misfit` with the place at which it does not fit."""
+    try:
+        return _convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise Misfit(_problems(value, kind, error, strict=strict)) from error
+    except (RecursionError, UnicodeError) as error:  # deeper than any JSON that was read; half a character
+        raise Misfit([Problem("$", f"the value cannot be read: {error}")]) from error
+    except Exception as error:  # what a class of the caller's raises for a value that it does not take
+        raise Misfit([Problem("$", f"{type(error).__name__}: {error}")]) from error
+
+
+def _convert(value: Any, kind: Any, *, strict: bool) -> Any:
+    def other(kind: Any, value: Any) -> Any:
+        return decode_other(kind, value, strict=strict)
+
+    return msgspec.convert(value, kind, strict=strict, str_keys=True, dec_hook=other)
+
+
+def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: bool) -> list[Problem]:
+    def said_of(value: Any) -> str:
+        try:
+            _convert(value, kind, strict=strict)
+        except msgspec.ValidationError as other:
+            return str(other)
+        except Exception:
+            return ""
+        return ""
+
+    cause = error.__cause__
+    if isinstance(cause, Misfit):  # a type of ours, with paths of its own
+        start = _exact(_problem(str(error).removeprefix(str(cause))), value, str(error), said_of).path
+        return moved(cause.problems, start)
+    return [_exact(_problem(str(error)), value, str(error), said_of)]
+
+
+def _problem(said: str) -> Problem:
+    """Take the place out of msgspec's words."""
+    if said.endswith("`"):
+        if found := _KEY.search(said):
+            return Problem(f"{said[found.end() : -1]}[...]", f"The key cannot be used: {said[: found.start()]}")
+        if found := _PLACE.search(said):
+            return Problem(said[found.end() : -1], said[: found.start()])
+    return Problem("$", said)
+
+
+def _exact(problem: Problem, value: Any, said: str, said_of: Callable[[Any], str]) -> Problem:
+    """Put the keys where msgspec says ``[...]``: it goes in their order, so that the first so many show which it is."""
+    if "[...]" not in problem.path:
+        return problem
+    steps: list[Any] = []
+    of_key = problem.message.startswith("The key cannot be used: ")
+    tries, at, path = _MOST_TRIES, 1, "$"
+    here = value
+    parts = list(_STEP.finditer(problem.path, at))
+    for number, part in enumerate(parts):
+        index, name = part[1], part[2]
+        if index == "..." and is_object(here):
+            keys = list(here)
+            low, high = 1, len(keys)
+            while low < high and tries:
+                tries -= 1
+                middle = (low + high) // 2
+                some = {key: here[key] for key in keys[:middle]}
+                if said_of(_replaced(value, steps, some)) == said:
+                    high = middle
+                else:
+                    low = middle + 1
+            if not keys or not tries or said_of(_replaced(value, steps, {keys[low - 1]: here[keys[low - 1]]})) != said:
+                return Problem(path, problem.message)
+            step: Any = keys[low - 1]
+            if of_key and number == len(parts) - 1:
+                return Problem(path, problem.message.replace("The key ", f"The key `{step}` ", 1))
+        elif name and is_object(here) and name in here:
+            step = name
+        elif index and index != "..." and is_list(here) and int(index) < len(here):
+            step = int(index)
+        else:
+            return Problem(path, problem.message)
+        steps.append(step)
+        here = cast("Any", here)[step]
+        path = path_to(path, step)
+    return Problem(path, problem.message)
+
+
+def _replaced(value: Any, steps: list[Any], inner: Any) -> Any:
+    """Return a value with another one at a place in it; only what lies on the way there is copied."""
+    if not steps:
+        return inner
+    copy: Any = dict(value) if is_object(value) else list(value)
+    copy[steps[0]] = _replaced(copy[steps[0]], steps[1:], inner)
+    return copy
