@@ -63,7 +63,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("base_url", "said"),
     [
-        ("api.openai.com/v1", "no web address"),
+        ("openai", "no web address"),
         ("ftp://api.openai.com", "no web address"),
         ("https://", "no web address"),
         ("https://[::1", "no address"),
@@ -86,7 +86,7 @@ def test_a_wrong_address_is_refused(base_url: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "base_url", ["http://127.0.0.1:1/v1", "http://localhost/v1/", "http://[::1]:8080", "http://LOCALHOST:5"]
+    "base_url", ["http://127.0.0.1:1/v1", "http://localhost/v1/", "http://[::1]:8080/v1", "http://LOCALHOST:5/v1"]
 )
 def test_this_machine_may_be_http(base_url: str) -> None:
     """Only there may a backend say that nothing leaves the device."""
@@ -274,6 +274,40 @@ async def test_a_list_of_models_that_is_none_is_an_error(body: bytes) -> None:
         ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "soon"}, None),
         ({"x-ratelimit-remaining-tokens": "0"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "1m2.5s"}, 62.5),
+        ({"retry-after": "7, 9"}, 9.0),
+        ({"retry-after-ms": "-5", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "9" * 20, "retry-after": "9"}, 9.0),
+        ({"retry-after": "soon", "x-ratelimit-reset": "5"}, 5.0),
+        # What is a time since 1970, in seconds or milliseconds, and not a wait of decades.
+        ({"retry-after": "1795255230", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"x-ratelimit-reset": "1795255230", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"x-ratelimit-reset": "1795255230000", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"x-ratelimit-reset": "1795255200", "date": "Sat, 21 Nov 2026 10:00:30 GMT"}, 0.0),
+        ({"retry-after": "2026-11-21T10:00:30Z", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"retry-after": "Saturday, 21-Nov-26 10:00:30 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-requests-reset": "2026-11-21T10:00:30Z",
+                "anthropic-ratelimit-tokens-remaining": "9",
+                "anthropic-ratelimit-tokens-reset": "2026-11-21T11:00:30Z",
+                "date": "Sat, 21 Nov 2026 10:00:00 GMT",
+            },
+            30.0,
+        ),
+        ({"x-ratelimit-remaining-tokens-minute": "0", "x-ratelimit-reset-tokens-minute": "11.38"}, 11.38),
+        ({"x-ratelimit-reset-requests": "250ms"}, 0.25),
+        ({"ratelimit-reset": "30", "ratelimit-remaining": "0"}, 30.0),
+        ({"ratelimit": "limit=100, remaining=0, reset=30"}, 30.0),
+        ({"ratelimit": '"default";r=0;t=30'}, 30.0),
+        ({"ratelimit": '"default";r=5;t=30'}, None),
+        ({"ratelimitbysize-reset": "45"}, 45.0),
+        # More than a month is a mistake.
+        ({"retry-after": "9999999"}, None),
+        ({"retry-after": "Sat, 21 Nov 2099 10:00:00 GMT"}, None),
+        ({"x-ratelimit-reset": "-1"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),

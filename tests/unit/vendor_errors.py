@@ -1382,4 +1382,82 @@ CASES: list[Case] = [
     Case("empty", 500, "", BUSY, "Internal Server Error"),
     Case("empty 401", 401, "", AUTH, "Unauthorized"),
     Case("empty object", 503, {}, BUSY, "Service Unavailable"),
+    # github.com/anomalyco/opencode/issues/27519, github.com/openclaw/openclaw/pull/3188, docs.litellm.ai
+    Case(
+        "more than allowed",
+        400,
+        {"message": "tokens in request more than max tokens allowed: 40000 > 32768"},
+        CONTEXT,
+        "more than max",
+        data=_sizes(32768, 40000),
+    ),
+    Case(
+        "context_overflow",
+        400,
+        {"error": {"code": "context_overflow", "message": "context_overflow: the model cannot take that"}},
+        CONTEXT,
+        "cannot take",
+    ),
+    Case(
+        "vertex long",
+        400,
+        _google(
+            400,
+            "INVALID_ARGUMENT",
+            "Unable to submit request because the input token count is 1200000 but model only supports up to 1048576. Reduce the input token count and try again.",
+        ),
+        CONTEXT,
+        "only supports",
+        data=_sizes(1048576, 1200000),
+    ),
+    Case(
+        "sum of both",
+        400,
+        _openai(
+            "Requested token count exceeds the model's maximum context length of 131072 tokens. You requested a total of 140000 tokens: 130000 tokens from the input messages and 10000 tokens for the completion."
+        ),
+        CONTEXT,
+        "a total of",
+        data=_sizes(131072, 140000),
+    ),
+    Case(
+        "configured limit",
+        400,
+        _openai(
+            "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 300000 tokens. Please reduce the length of the messages."
+        ),
+        CONTEXT,
+        "configured limit",
+        data=_sizes(272000, 300000),
+    ),
+    Case(
+        "cohere long",
+        400,
+        {"message": "too many tokens: total number of tokens in the prompt exceeds the limit of 4081"},
+        CONTEXT,
+        "too many tokens",
+        data=_sizes(4081),
+    ),
+    Case(
+        "litellm budget",
+        400,
+        {
+            "error": {
+                "message": "Budget has been exceeded! Current cost: 10.2, Max budget: 5",
+                "type": "budget_exceeded",
+                "code": "400",
+            }
+        },
+        RATE,
+        "Max budget",
+        data=QUOTA,
+    ),
+    Case(
+        "usage limit",
+        429,
+        {"error": {"message": "You've reached your usage limit. Try again in 3 hours."}},
+        RATE,
+        "usage limit",
+        10800.0,
+    ),
 ]

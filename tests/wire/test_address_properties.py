@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import browserllm as bl
-from browserllm.http.address import Address, is_loopback, origin, read_address
+from browserllm.http.address import Address, host_of, is_loopback, origin, read_address
 from browserllm.http.client import HttpRequest
 from browserllm.http.sockets import SocketClient
 
@@ -232,11 +232,17 @@ def test_this_device_is_localhost_and_the_plain_loopback_addresses_alone(seed: i
 def test_no_backend_is_made_for_an_address_that_is_only_almost_this_device(kind: Any) -> None:
     """Neither with a word for it, nor as Ollama is, without one."""
     for url in spellings(1, 1500):
-        if is_loopback(url) and not any(sign in url for sign in "?#@"):
-            assert kind("m", base_url=url, leaves_device=False).base_url == url.rstrip("/")
+        try:
+            backend = kind("m", base_url=url, leaves_device=False)
+        except bl.InvalidRequest:
+            assert not is_loopback(url) or any(sign in url for sign in "?#@"), url
+        else:
+            # Completed, and still the same host: but for the one that servers listen on, and clients do not connect to.
+            assert is_loopback(backend.base_url), url
+            given = read(url if "://" in url else f"http://{url}".strip())
+            meant = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+            assert given is None or meant.get(given.host, given.host) == host_of(backend.base_url), url
             continue
-        with pytest.raises(bl.InvalidRequest):
-            kind("m", base_url=url, leaves_device=False)
         try:
             backend = kind("m", base_url=url, allow_http=True)
         except bl.InvalidRequest:

@@ -274,7 +274,7 @@ async def test_the_sdk_sees_the_same_failure(server: VendorServer, name: str) ->
     mine = {
         400: (bl.InvalidRequest, bl.ContextExceeded, bl.ContentFiltered, bl.ProtocolError),
         401: (bl.AuthenticationError,),
-        403: (bl.AuthenticationError, bl.ContentFiltered),
+        403: (bl.AuthenticationError, bl.ContentFiltered, bl.Unavailable),
         404: (bl.ModelNotFound, bl.ProtocolError),
         429: (bl.RateLimited,),
     }

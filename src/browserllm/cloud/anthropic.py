@@ -34,6 +34,7 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
+from .addresses import ANTHROPIC_FORM
 from .anthropic_reader import AnthropicReader
 from .base import CloudBackend
 from .failures import Place, VendorError, read_error
@@ -67,7 +68,9 @@ class Anthropic(CloudBackend):
     vendor = "anthropic"
     default_base_url = "https://api.anthropic.com/v1"
     key_hosts = ("api.anthropic.com",)
-    key_variables = ("ANTHROPIC_API_KEY",)
+    key_variables = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+    url_variables = ("ANTHROPIC_BASE_URL",)
+    address_form = ANTHROPIC_FORM
     request_id_header = "request-id"
     capabilities = Capabilities(
         images=True,

@@ -5,7 +5,6 @@ To read one: `generate` first, then what a wire format must say (the abstract me
 
 from __future__ import annotations
 
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
@@ -26,10 +25,12 @@ from ..privacy import refused
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from ..types import ChatRequest, Health, ModelInfo, Timings
+from .addresses import PLAIN_FORM, Form, with_query
+from .environment import Found, find_address, headers_of, key_of, keys_of
 from .events import EventDecoder, ServerSentEvents
 from .failures import Place, VendorError, failure, quote, read_error_body
 from .hiding import hides_keys
-from .options import Given, check_timeouts, checked_key, checked_url
+from .options import Given, check_timeouts, checked_key
 from .prices import Price, Prices, cost_of, estimate_usage, price_of
 from .reader import Reader, read_answer
 from .staying import merged, names_cloud, where_it_runs, why_fetched, why_passed_on
@@ -48,9 +49,16 @@ class CloudBackend(Backend, ABC):
     """The vendor's name, in lower case: the backend's, too, unless it is given one."""
     default_base_url: str
     key_hosts: tuple[str, ...]
-    """The vendor's own hosts. The environment's key is sent to these (and below them) alone, and they need one."""
+    """The vendor's own hosts, which need a key. The environment's key is sent to these, and below them."""
     key_variables: tuple[str, ...]
     """The environment variables that may hold the key; the first one that is set counts."""
+    url_variables: tuple[str, ...] = ()
+    """The environment variables that may hold the address, where none is given. The environment's key goes there, too:
+    whoever sets both means them together, as the vendors' own libraries have it."""
+    header_variables: Mapping[str, str] = {}
+    """The environment variables that say whose request it is, and their headers. They go where its key may."""
+    address_form: Form = PLAIN_FORM
+    """How an address is completed."""
     default_prices: ClassVar[Prices] = {}
     """What the vendor's own hosts charge."""
     request_id_header: ClassVar[str] = "x-request-id"
@@ -76,8 +84,9 @@ class CloudBackend(Backend, ABC):
         Args:
             model: The model's name at the vendor; a request may name another.
             api_key: The key. Without one it is read from the environment (``key_variables``), for the vendor's own
-                hosts only. It is masked wherever this object shows it.
-            base_url: The API's address: https, or http to this machine.
+                hosts and for the environment's own address only. It is masked wherever this object shows it.
+            base_url: The API's address: https, or http to this machine. Without one it is read from the environment
+                (``url_variables``), or is the vendor's own. What is missing is added: see `addresses`.
             name: What responses and routes call this backend.
             headers: Sent with every request; their values are masked like the key.
             extra_body: Added to the body of every chat as it is, over what this backend wrote; objects are merged.
@@ -99,7 +108,7 @@ class CloudBackend(Backend, ABC):
         if not model:
             raise InvalidRequest(f"model={model!r} is empty; name one of the vendor's models", parameter="model")
         self.model = model
-        self.base_url = checked_url(given.url or self.default_base_url, allow_http=allow_http)
+        self.base_url, self._query, self._url_of_environment = self._address(given.url, allow_http=allow_http)
         self.name = name or self.vendor
         self.timeouts = timeouts
         self.extra_body = given.fields
@@ -264,10 +273,10 @@ class CloudBackend(Backend, ABC):
         return {
             "vendor": self.vendor,
             "name": self.name,
-            "base_url": self.base_url,
+            "base_url": with_query(self.base_url, self._query),
             "model": self.model,
             "key": None if key is None else hashed(key),
-            "headers": {name: hashed(value) for name, value in self._headers.items()},
+            "headers": {name: hashed(value) for name, value in {**self._named(), **self._headers}.items()},
             "extra_body": self.extra_body,
             # A client of the caller's own may send something else, or elsewhere.
             "client": own_identity(self._client) if self._own_client else None,
@@ -280,11 +289,17 @@ class CloudBackend(Backend, ABC):
 
     # Inside
 
+    def _address(self, given: str | None, *, allow_http: bool) -> Found:
+        found = find_address(
+            given, self.url_variables, self.address_form, own_hosts=self.key_hosts, allow_http=allow_http
+        )
+        return found or Found(self.default_base_url, "", "")
+
     def mask(self) -> Mask:
         """Return what takes the keys of this backend out of the words of others."""
         keys = [self._given_key] if self._given_key is not None else []
-        if not keys and self._is_vendors_own():
-            keys = [Secret(os.environ.get(variable, "").strip()) for variable in self.key_variables]
+        if not keys and self._takes_key_of_environment():
+            keys = keys_of(self.key_variables)
         if self._mask is None or self._mask[0] != keys:
             mask = Mask([*keys, *secrets_in(self._headers, self.extra_body)], self._headers.values())
             self._mask = (keys, mask)
@@ -315,13 +330,14 @@ class CloudBackend(Backend, ABC):
         headers: dict[str, str] = (
             {"accept": "application/json"} if body is None else {"content-type": "application/json"}
         )
-        headers |= self.fixed_headers()
+        headers |= self.fixed_headers() | self._named()
         key = self._key()
         if key is not None:
             headers |= self.auth_headers(key)
         elif lack := self._lack_of_key():
             raise AuthenticationError(lack, data={"backend": self.name})
         headers |= self._headers
+        url = with_query(url, self._query)
         return await self._client.send(
             HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts, mask=self.mask())
         )
@@ -366,16 +382,20 @@ class CloudBackend(Backend, ABC):
         host = host_of(self.base_url)
         return any(host == own or host.endswith("." + own) for own in self.key_hosts)
 
+    def _takes_key_of_environment(self) -> bool:
+        """Say whether the environment's key may go to the address: the vendor's own, or the environment's."""
+        return self._is_vendors_own() or (bool(self._url_of_environment) and self.base_url == self._url_of_environment)
+
     def _needs_key(self) -> bool:
         return self._is_vendors_own()
 
     def _key(self) -> Secret | None:
-        if self._given_key is not None or not self._is_vendors_own():
+        if self._given_key is not None or not self._takes_key_of_environment():
             return self._given_key
-        for variable in self.key_variables:
-            if os.environ.get(variable, "").strip():
-                return checked_key(Secret(os.environ[variable]), variable)
-        return None
+        return key_of(self.key_variables)
+
+    def _named(self) -> dict[str, str]:
+        return headers_of(self.header_variables) if self._takes_key_of_environment() else {}
 
     def _lack_of_key(self) -> str:
         """Say why no request can be sent without a key, or nothing."""
@@ -386,7 +406,7 @@ class CloudBackend(Backend, ABC):
         return f"there is no key for {self.name!r}: pass api_key, or set {self._key_name()}" if missing else ""
 
     def _key_name(self) -> str:
-        return " or ".join(self.key_variables) if self._is_vendors_own() else "api_key"
+        return " or ".join(self.key_variables) if self._takes_key_of_environment() else "api_key"
 
     def _knows(self, model: str) -> bool | None:
         """Whether this backend has such a model, as far as it has been told."""

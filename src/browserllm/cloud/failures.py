@@ -42,6 +42,29 @@ MAX_QUOTE = 500
 """How many characters of a vendor's own words an error quotes."""
 
 
+# What a status means, for an answer without a word.
+_PHRASES = {
+    400: ": Bad Request",
+    401: ": Unauthorized",
+    402: ": Payment Required",
+    403: ": Forbidden",
+    404: ": Not Found",
+    405: ": Method Not Allowed",
+    408: ": Request Timeout",
+    409: ": Conflict",
+    413: ": Content Too Large",
+    415: ": Unsupported Media Type",
+    422: ": Unprocessable Content",
+    429: ": Too Many Requests",
+    500: ": Internal Server Error",
+    501: ": Not Implemented",
+    502: ": Bad Gateway",
+    503: ": Service Unavailable",
+    504: ": Gateway Timeout",
+    529: ": Overloaded",
+}
+
+
 class VendorError(msgspec.Struct, frozen=True, kw_only=True):
     """What `read_error` finds in an error body or an error event, or what a reader itself says of one."""
 
@@ -187,19 +210,9 @@ def quote(text: str, limit: int = MAX_QUOTE) -> str:
 
 
 def _said(error: VendorError, status: int | None, place: Place) -> str:
-    answered = f"{place.backend!r} answered {status}" if status is not None else f"{place.backend!r} broke off"
+    answered = f"{place.backend!r} answered {status}" if status is not None else f"{place.backend!r} reported an error"
     about = f" for model {place.model!r}"
     code = f" ({quote(error.code, 80)})" if error.code else ""
-    words = f": {quote(error.message)}" if error.message.strip() else _status_phrase(status)
+    words = f": {quote(error.message)}" if error.message.strip() else _PHRASES.get(status or 0, "")
     request = f" [request {place.provider_request_id}]" if place.provider_request_id else ""
     return f"{answered}{about}{code}{words}{request}"
-
-
-def _status_phrase(status: int | None) -> str:
-    """Return what a status means, for an answer without a word."""
-    from http import HTTPStatus
-
-    try:
-        return "" if status is None else f": {HTTPStatus(status).phrase}"
-    except ValueError:
-        return ""

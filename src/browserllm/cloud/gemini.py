@@ -31,6 +31,7 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
+from .addresses import GEMINI_FORM
 from .base import CloudBackend
 from .failures import Place, VendorError, read_error
 from .gemini_reader import GeminiReader
@@ -66,6 +67,8 @@ class Gemini(CloudBackend):
     default_base_url = "https://generativelanguage.googleapis.com/v1beta"
     key_hosts = ("generativelanguage.googleapis.com",)
     key_variables = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    url_variables = ("GOOGLE_GEMINI_BASE_URL",)
+    address_form = GEMINI_FORM
     default_prices = GEMINI
     capabilities = Capabilities(
         images=True,

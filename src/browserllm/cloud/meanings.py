@@ -110,7 +110,7 @@ def _by_words(words: str, *, waits: bool) -> Meaning:
 
 _NUMBER = r"(?:\d[\d,_]{0,14}\d|\d)"
 _WINDOW = r"(?:maximum|max) (?:context|prompt|model|input) (?:length|size|window)(?: is| of|:)? "
-_ASKED = r"(?:requested(?: about)?|resulted in|contains?(?: at least)?|request has|passed|got) "
+_ASKED = r"(?:requested(?: about| a total of)?|resulted in|contains?(?: at least)?|request has|passed|got) "
 _LIMIT_AND_NEED = (
     rf"(?P<need>{_NUMBER}) tokens? > (?P<limit>{_NUMBER})",
     rf"(?P<need>{_NUMBER} \+ {_NUMBER}) > (?P<limit>{_NUMBER})",
@@ -124,9 +124,13 @@ _LIMIT_AND_NEED = (
     rf"length (?P<need>{_NUMBER})\)? is longer than the maximum (?:model )?length (?:of )?(?P<limit>{_NUMBER})",
     rf"must be <= (?P<limit>{_NUMBER})\. given: (?P<need>{_NUMBER})",
     rf"tokens \((?P<need>{_NUMBER})\)[^\n]{{0,60}}?\((?P<limit>{_NUMBER})\)",
+    rf"token count is (?P<need>{_NUMBER}) but[^\n]{{0,40}}?up to (?P<limit>{_NUMBER})",
+    rf"\blimit of (?P<limit>{_NUMBER}) tokens[^\n]{{0,80}}?{_ASKED}(?P<need>{_NUMBER})",
+    rf"\b(?P<need>{_NUMBER}) > (?P<limit>{_NUMBER})\b",
 )
 _LIMIT_ALONE = (
     rf"{_WINDOW}(?P<limit>{_NUMBER})",
+    rf"\blimit of (?P<limit>{_NUMBER})\b",
     rf"max size: (?P<limit>{_NUMBER}) tokens",
     rf"input length should be \[\d{{1,6}}, ?(?P<limit>{_NUMBER})\]",
     rf"token limit:? (?P<limit>{_NUMBER})",

@@ -16,6 +16,7 @@ import msgspec
 
 from ..backend import unsupported
 from ..errors import InvalidRequest, ProtocolError
+from ..http.address import is_loopback
 from ..http.client import Secret
 from ..identity import Hashed
 from ..nesting import decode_json
@@ -32,12 +33,13 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
+from .addresses import OLLAMA_FORM
 from .base import CloudBackend
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
 from .history import ToolNames, arguments_object, parts_of
 from .ollama_reader import OllamaReader, read_error
-from .options import CloudOptions, hidden_options, is_local
+from .options import CloudOptions, hidden_options
 from .parts import Media, json_format_of, media_of
 from .reader import Reader
 
@@ -60,6 +62,8 @@ class Ollama(CloudBackend):
     default_base_url = "http://127.0.0.1:11434"
     key_hosts = ("ollama.com",)
     key_variables = ("OLLAMA_API_KEY",)
+    url_variables = ("OLLAMA_HOST",)
+    address_form = OLLAMA_FORM
     capabilities = Capabilities(
         images=True,
         tools=True,
@@ -79,10 +83,24 @@ class Ollama(CloudBackend):
         if num_ctx is not None and num_ctx < 1:
             raise InvalidRequest(f"num_ctx={num_ctx!r} is out of range: it must be at least 1", parameter="num_ctx")
         if "leaves_device" not in options:
-            options["leaves_device"] = not is_local(options.get("base_url") or self.default_base_url)
+            options["leaves_device"] = not self._is_here(options)
         super().__init__(model, **options)
         self.num_ctx = num_ctx
         self._passed_on: set[str] = set()
+
+    def _is_here(self, options: CloudOptions) -> bool:
+        """Say whether the address is this machine's own; what is no address is not, and refused later."""
+        given = options.get("base_url")
+        if given is not None and not isinstance(given, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return False
+        try:
+            return is_loopback(self._address(given, allow_http=True)[0])
+        except InvalidRequest:
+            return False
+
+    def _takes_key_of_environment(self) -> bool:
+        # OLLAMA_HOST also says where a server listens, and the key is for Ollama's cloud: none goes to this machine.
+        return super()._takes_key_of_environment() and not is_loopback(self.base_url)
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
         """Return who is asked, as whom, and what is added; the context window, too."""

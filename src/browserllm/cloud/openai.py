@@ -76,6 +76,9 @@ class OpenAI(CloudBackend):
         self.default_base_url = self.preset.base_url
         self.key_variables = self.preset.key_variables
         self.key_hosts = self.preset.key_hosts
+        self.url_variables = self.preset.url_variables
+        self.address_form = self.preset.address_form
+        self.header_variables = self.preset.header_variables
         if preset != "openai" and options.get("prices") is None:
             options["prices"] = {}  # the table is of OpenAI's own prices
         self.capabilities = Capabilities(
@@ -96,8 +99,13 @@ class OpenAI(CloudBackend):
         return f"{self.base_url}/chat/completions"
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
-        """Return the key as a bearer token."""
+        """Return the key as a bearer token; Azure's older addresses, with a version in the query, want it bare."""
+        if self._query and self._is_azure():
+            return {"api-key": key}
         return {"authorization": Secret("Bearer " + key)}
+
+    def _is_azure(self) -> bool:
+        return host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
         """Return the request as chat completions have it."""
@@ -133,8 +141,11 @@ class OpenAI(CloudBackend):
         if self.preset is not PRESETS["openai"] or self._is_vendors_own():
             return self.preset.tokens_field
         # Somewhere else, Azure or a proxy, may still be OpenAI's models; what else there is knows the older name.
-        azure = host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
-        return "max_completion_tokens" if azure or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model) else "max_tokens"
+        return (
+            "max_completion_tokens"
+            if self._is_azure() or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model)
+            else "max_tokens"
+        )
 
     def _add_tools(self, body: dict[str, Any], request: ChatRequest) -> None:
         choice = tool_choice_of(request)

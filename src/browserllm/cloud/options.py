@@ -9,7 +9,7 @@ import msgspec
 
 from ..clock import AnyClock
 from ..errors import InvalidRequest
-from ..http.address import check_base_url, is_loopback
+from ..http.address import check_base_url
 from ..http.client import HttpClient, Timeouts
 from ..http.secrets import (
     HiddenFields,
@@ -21,6 +21,7 @@ from ..http.secrets import (
     hidden_key,
     hidden_url,
 )
+from .addresses import BaseUrl
 from .prices import Price
 
 
@@ -101,18 +102,13 @@ def check_timeouts(timeouts: Any) -> None:
             )
 
 
-def is_local(base_url: Any) -> bool:
-    """Say whether an address is this machine's own; what is no address is not, and refused later."""
-    try:
-        return is_loopback("".join(base_url))
-    except (TypeError, ValueError):
-        return False
+def checked_url(base_url: BaseUrl, *, allow_http: bool, name: str = "base_url") -> BaseUrl:
+    """Return an address that may be used; a refusal has no frame with its parts, for there may be a key in one.
 
-
-def checked_url(base_url: str, *, allow_http: bool) -> str:
-    """Return an address that may be used; a refusal has no frame with its parts, for there may be a key in one."""
+    ``name`` is what a refusal calls it: the argument, or the variable of the environment.
+    """
     try:
-        return check_base_url("".join(base_url), allow_http=allow_http)
+        return BaseUrl(check_base_url(base_url.url, allow_http=allow_http, name=name), base_url.query)
     except InvalidRequest as error:
         refusal = bare(error)
     raise refusal

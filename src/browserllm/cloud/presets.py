@@ -25,6 +25,8 @@ from typing import Literal
 
 import msgspec
 
+from .addresses import OLLAMA_OPENAI_FORM, OPENAI_FORM, Form
+
 PresetName = Literal[
     "openai",
     "openrouter",
@@ -50,6 +52,11 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     key_variables: tuple[str, ...] = ()
     key_hosts: tuple[str, ...] = ()
     """The hosts that the environment's key is for; a server without any needs no key."""
+    url_variables: tuple[str, ...] = ()
+    """The environment variables that may hold another address."""
+    header_variables: dict[str, str] = {}
+    """The environment variables that say whose request it is, and their headers."""
+    address_form: Form = OPENAI_FORM
     refuses: frozenset[str] = frozenset()
     formats: frozenset[str] = frozenset({"json_object", "json_schema"})
     tokens_field: str = "max_tokens"
@@ -69,6 +76,8 @@ PRESETS: dict[str, Preset] = {
         base_url="https://api.openai.com/v1",
         key_variables=("OPENAI_API_KEY",),
         key_hosts=("api.openai.com",),
+        url_variables=("OPENAI_BASE_URL",),
+        header_variables={"OPENAI_ORG_ID": "openai-organization", "OPENAI_PROJECT_ID": "openai-project"},
         refuses=frozenset({"top_k"}),
         tokens_field="max_completion_tokens",
     ),
@@ -118,5 +127,10 @@ PRESETS: dict[str, Preset] = {
     "lmstudio": Preset(base_url="http://127.0.0.1:1234/v1", formats=frozenset({"json_schema"})),
     "vllm": Preset(base_url="http://127.0.0.1:8000/v1"),
     "llamacpp": Preset(base_url="http://127.0.0.1:8080/v1"),
-    "ollama": Preset(base_url="http://127.0.0.1:11434/v1", refuses=frozenset({"top_k", "logit_bias"})),
+    "ollama": Preset(
+        base_url="http://127.0.0.1:11434/v1",
+        url_variables=("OLLAMA_HOST",),
+        address_form=OLLAMA_OPENAI_FORM,
+        refuses=frozenset({"top_k", "logit_bias"}),
+    ),
 }

@@ -34,7 +34,7 @@ SURE: Mapping[Meaning, str] = {
         content_moderation sensitive_content""",
     "quota": """insufficient_quota billing_hard_limit_reached billing_error billing_not_active insufficient_balance
         exceeded_current_quota_error arrearage payment_required insufficient_credits insufficient_user_quota
-        organization_quota_exceeded servicequotaexceededexception spend_limit_exceeded""",
+        organization_quota_exceeded budget_exceeded servicequotaexceededexception spend_limit_exceeded""",
     "rate": """rate_limit_exceeded rate_limit_error ratelimitreached ratelimiterror toomanyrequests too_many_requests
         throttlingexception throttling throttling.ratequota throttling.allocationquota throttling.burstrate
         rate_limit_reached_error ratelimitexceeded resource_exhausted rate_limited rate_limit rate_limit_reached
@@ -182,6 +182,7 @@ QUOTA = _any(
     r"\bkey limit exceeded",
     r"\b(?:balance|credits?) (?:is |are )?(?:insufficient|too low|exhausted|depleted)",
     r"\bin arrears",
+    r"\bbudget has been exceeded",
     r"\bquota (?:has been |is )?(?:exhausted|used up)",
     r"\bexceeded your (?:monthly|daily|weekly)? ?(?:included|usage|spend)",
     r"\busage limit[s]? (?:has been |have been )?(?:reached|exceeded)",
@@ -214,7 +215,7 @@ PER_TIME = _any(
     "频率限制",
 )
 CONTEXT = _any(
-    r"\bcontext[\s_-]?(?:length|window|size|limit)",
+    r"\bcontext[\s_-]?(?:length|window|size|limit|overflow)",
     r"ContextWindowExceeded",
     r"\b(?:prompt|input|request|message|conversation)s? (?:is |are |was |length |length is )?too (?:long|large)\b",
     r"\bprompt_too_long",

@@ -58,11 +58,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """
     now_s = _server_time(headers.get("date"))
     milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return _believed(milliseconds / 1000)
-    value = headers.get("retry-after", "").strip()
-    if value:
-        return _seconds(value, now_s)
+    if milliseconds is not None and (wait_s := _believed(milliseconds / 1000)) is not None:
+        return wait_s
+    # A header that came twice is one with a comma.
+    values = re.sub(r"(?<=\d),(?=\s{0,3}\d)", "\n", headers.get("retry-after", "")[:200]).splitlines()
+    said = [wait_s for value in values if (wait_s := _seconds(value, now_s)) is not None]
+    if said:
+        return max(said)
     resets: dict[str, str] = {}
     used_up: dict[str, bool] = {}
     for name, value in headers.items():

@@ -76,33 +76,33 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
+def check_base_url(base_url: str, *, allow_http: bool = False, name: str = "base_url") -> str:
     """Return the address without a slash at its end, or raise `InvalidRequest`.
 
     It must be https, or http to this machine itself (``allow_http``: to anywhere). It has no user, query or fragment:
-    those are shown in logs and errors, and keys do not belong there.
+    those are shown in logs and errors, and keys do not belong there. ``name`` is what it is called.
     """
     # What may be a secret is looked for first, however the rest is spelled: such an address is not shown.
     # (A password may have a slash in it, so an @ counts wherever it stands.)
     if re.search("[?#@]", base_url):
         raise InvalidRequest(
-            "base_url has a user, a query or a fragment; pass the bare address, and keys as api_key or in headers",
+            f"{name} has a user, a query or a fragment; pass the bare address, and keys as api_key or in headers",
             parameter="base_url",
         )
     if not re.match(r"https?://[^/]", base_url, re.ASCII | re.IGNORECASE):
         raise InvalidRequest(
-            f"base_url={base_url!r} is no web address; use one like 'https://api.example.com/v1'", parameter="base_url"
+            f"{name}={base_url!r} is no web address; use one like 'https://api.example.com/v1'", parameter="base_url"
         )
     try:
         address = read_address(base_url)
     except ValueError as error:
         raise InvalidRequest(
-            f"base_url={base_url!r} is no address ({error}); use one like 'https://api.example.com/v1'",
+            f"{name}={base_url!r} is no address ({error}); use one like 'https://api.example.com/v1'",
             parameter="base_url",
         ) from None
     if address.scheme == "http" and not allow_http and not is_this_device(address.host):
         raise InvalidRequest(
-            f"base_url={base_url!r} is http, so anyone on the way could read prompts and key; use https, or say "
+            f"{name}={base_url!r} is http, so anyone on the way could read prompts and key; use https, or say "
             "allow_http=True",
             parameter="base_url",
         )
