@@ -135,12 +135,13 @@ class ChatCompletionReader(Reader):
 
     def _check_answer(self) -> None:
         """Raise what went wrong unless there is an answer, and it ended."""
+        has_words = bool(read_error(self._said).message.strip())
         if self._finish.lower() in _BROKEN:
-            raise self._failure(self._said or {"message": f"the answer broke off: {self._finish}"})
+            raise self._failure(self._said if has_words else {"message": f"the answer broke off: {self._finish}"})
         has_ended = bool(self._finish) or self.ended
         if self._has_answered and self._finish:
             return
-        if read_error(self._said).message.strip() or not (self._has_answered or self._finish):
+        if has_words or not (self._has_answered or self._finish):
             raise no_answer(self.place, read_error, self.unread if self._said is None else self._said)
         if not has_ended:
             raise no_answer(self.place, read_error, self.unread)
