@@ -294,7 +294,16 @@ def to_wire(error: BaseException) -> dict[str, Any]:
     """Describe any exception as ``{"code", "message", "data"}``; ours keep their code, others are ``internal``."""
     if isinstance(error, BrowserLLMError):
         return {"code": error.code, "message": str(error), "data": error.data}
-    return {"code": "internal", "message": f"{type(error).__name__}: {error}", "data": {}}
+    return {"code": "internal", "message": describe_error(error), "data": {}}
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the name and the words of any exception, also of one that fails to say them."""
+    try:
+        words = str(error)
+    except BaseException as failure:
+        words = f"(its words cannot be read: {type(failure).__name__})"
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _rebuild(kind: type[BrowserLLMError], message: str, data: dict[str, Any]) -> BrowserLLMError:
@@ -312,13 +321,5 @@ def _picklable(error: BaseException) -> BaseException:
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 (our own)
     except Exception:
-        return InternalError(f"{type(error).__name__}: {_words(error)}")
+        return InternalError(describe_error(error))
     return error
-
-
-def _words(error: BaseException) -> str:
-    """Return what an exception says; one that fails to say it is named."""
-    try:
-        return str(error)
-    except Exception as failure:
-        return f"(its words cannot be read: {type(failure).__name__})"

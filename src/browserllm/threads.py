@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -199,6 +200,22 @@ class _Job(Generic[T]):
 
 def _keep(value: object) -> None:
     """Dispose of a result that needs nothing."""
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """Say whether an exception may be the user's Ctrl-C.
+
+    ``asyncio.run`` takes that for itself. Where it does not, Python raises it in the main thread, in whatever runs. A
+    page has no such key.
+    """
+    import signal
+
+    return (
+        isinstance(error, KeyboardInterrupt)
+        and sys.platform != "emscripten"
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
 
 
 _all: weakref.WeakSet[Threads] = weakref.WeakSet()

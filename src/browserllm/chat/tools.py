@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from inspect import isawaitable, isclass
-from typing import Any, cast, overload
+from os import PathLike, fsdecode
+from typing import Any, NamedTuple, cast, overload
 
 import msgspec
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, describe_error
 from ..schemas.docstrings import parse_docstring
 from ..schemas.types import Misfit, describe, output_type
-from ..threads import Threads
+from ..threads import Threads, is_ctrl_c
 from ..types import Tool, ToolCallPart, ToolResultPart
 from .callables import arguments_type, class_docstring, read_callable
 
@@ -98,33 +99,65 @@ class FunctionTool:
         return {name: getattr(value, name) for name in value.__struct_fields__}
 
     async def run(self, call: ToolCallPart) -> ToolResultPart:
-        """Run a call; what goes wrong is in the result."""
+        """Run a call; whatever the function raises or returns is in the result."""
         import asyncio
 
-        try:
-            arguments = self.arguments(call.arguments)
-        except InvalidRequest as error:
-            return _failed(call, str(error))
         limit = asyncio.timeout(self.timeout_s)
         try:
+            arguments = self.arguments(call.arguments)
             async with limit:
                 value = await self._call(arguments)
-            return ToolResultPart(call.id, _as_text(value))
-        except Exception as error:
-            if limit.expired():
-                return _failed(call, f"{call.name} took longer than {self.timeout_s:g} s")
-            return _failed(call, f"{type(error).__name__}: {error}")
+            if not isinstance(value, _Raised):
+                return ToolResultPart(call.id, _as_text(value))
+            error = value.error
+        except InvalidRequest as invalid:
+            return _failed(call, str(invalid))
+        except BaseException as caught:
+            if _is_callers(caught):
+                raise
+            error = caught
+        if limit.expired():
+            return _failed(call, f"{call.name} took longer than {self.timeout_s:g} s")
+        return _failed(call, describe_error(error))
 
     async def _call(self, arguments: dict[str, Any]) -> Any:
         if self._callee is None:
             return arguments[""]
         places = [arguments.pop(one.name) for one in self._callee.parameters if one.by_place]
         if self._callee.is_async or sys.platform == "emscripten":
-            value = self.function(*places, **arguments)
+            value = _attempt(self.function, *places, **arguments)
         else:
             # So that a function that waits or computes does not stop everything else; a page has no threads.
-            value = await THREADS.run(self.function, *places, **arguments)
+            value = await THREADS.run(_attempt, self.function, *places, **arguments)
         return await value if isawaitable(value) else value
+
+
+class _Raised(NamedTuple):
+    """What a function raised. As a value, it means nothing to threads, coroutines and tasks on its way."""
+
+    error: BaseException
+
+
+def _attempt(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:
+        if _is_callers(error):
+            raise
+        return _Raised(error)
+
+
+def _is_callers(error: BaseException) -> bool:
+    """Say whether it is not the function that raised this: its task is cancelled, or a user has pressed Ctrl-C."""
+    import asyncio
+
+    if isinstance(error, asyncio.CancelledError):
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return False  # a thread of a tool's
+        return task is not None and task.cancelling() > 0
+    return is_ctrl_c(error)
 
 
 @overload
@@ -228,12 +261,18 @@ def as_tool(given: Any) -> FunctionTool | Tool:
 def _encode_other(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
-    raise NotImplementedError(f"{type(value).__name__} is nothing that JSON has")
+    if isinstance(value, PathLike):
+        return fsdecode(cast("PathLike[str]", value))
+    what = type(value).__name__
+    raise TypeError(
+        f"the tool returned {what!r}, which is no JSON; return a text, a number, a list, a dict or a dataclass"
+    )
 
 
 def _as_text(value: Any) -> str:
     """Return a result as the model reads it: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=_encode_other).decode()
+    # A class made of `str` may have a `__str__` of its own.
+    return str.__str__(value) if isinstance(value, str) else msgspec.json.encode(value, enc_hook=_encode_other).decode()
 
 
 def _failed(call: ToolCallPart, why: str) -> ToolResultPart:
