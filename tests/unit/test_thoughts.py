@@ -228,7 +228,8 @@ def calls_of(response: bl.ChatResponse) -> list[tuple[str, str]]:
     ],
 )
 async def test_no_call_in_a_thought_runs(answer: str, count: int, call: str) -> None:
-    """As many are found as stand outside of thoughts, however the answer is cut."""
+    """As many are found as stand outside of thoughts, however the answer is cut; other families' forms are text."""
+    count = count if call == CALL else 0
     text = answer.replace("{}", call)
     for size in (1, 7, len(text)):
         host = ScriptedHost([[text[at : at + size] for at in range(0, len(text), size)]])
@@ -265,13 +266,14 @@ async def test_no_call_within_a_mention_of_a_mark_runs(call: str) -> None:
     ):
         response = await bl.LocalBackend(ScriptedHost([list(text)])).complete("hi", tools=[TOOL])
         assert (response.text, calls_of(response)) == (text, [])
-    for text in (
-        f"I use <think> here.\n{call}",
-        f"I use `<think>` so: {line}",
-        f"I use <think> here.\n<think>\n{call}</think>\n{call}",
-        f"I use <think> here: <think>{line}</think>\n{call}",
+    for text, count in (
+        (f"I use <think> here.\n{call}", 1),
+        (f"I use `<think>` so: {line}", 0),
+        (f"I use <think> here.\n<think>\n{call}</think>\n{call}", 1),
+        (f"I use <think> here: <think>{line}</think>\n{call}", 1),
     ):
-        assert len(calls_of(await bl.LocalBackend(ScriptedHost([list(text)])).complete("hi", tools=[TOOL]))) == 1
+        found = calls_of(await bl.LocalBackend(ScriptedHost([list(text)])).complete("hi", tools=[TOOL]))
+        assert len(found) == (count if call == CALL else 0)
 
 
 @pytest.mark.parametrize("value", ["<think>a</think>b", "x\n<think>\na\n</think>\nb", "`</think>`", "```\n<think>\n"])
@@ -281,7 +283,7 @@ async def test_marks_in_the_arguments_of_a_call_are_arguments(value: str) -> Non
     arguments = json.dumps({"text": value})
     for text in (
         f'<tool_call>\n{{"name": "write", "arguments": {arguments}}}\n</tool_call>\n<think>Hm.</think>Done.',
-        f'{{"arguments": {arguments}, "name": "write"}}\n<think>Hm.</think>Done.',
+        f'<tool_call>{{"arguments": {arguments}, "name": "write"}}</tool_call>\n<think>Hm.</think>Done.',
         f"<tool_call><function=write><parameter=text>\n{value}\n</parameter></function></tool_call><think>Hm.</think>Done.",
     ):
         for pieces in ([text], list(text)):

@@ -163,14 +163,14 @@ class Reader:
         """Take the longest of the texts that stands here; take nothing, and return an empty text, where none does."""
         begin, found, read = self.at, "", ""
         self.marks.append(begin)
-        while any(text.startswith(read) for text in texts):
-            if read in texts:
-                found = read
+        while any(len(text) > len(read) and text.startswith(read) for text in texts):
             char = yield from self.peek()
             if not char:
                 break
             read += char
             self.at += 1
+            if read in texts:
+                found = read
         self.marks.remove(begin)
         self.at = begin + len(found)
         return found

@@ -31,6 +31,8 @@ class BareReader:
         """Read from ``reader``."""
         self._reader = reader
         self._again = 0  # characters that were read more than once
+        self.at_end = False
+        """Whether the call's end has come, and only something odd after it would make it a part of the value."""
 
     def keyword(self, *, named: bool) -> Steps[str]:
         """Take a value without quotes, up to the end of the line or the call; parentheses come in pairs.
@@ -124,10 +126,16 @@ class BareReader:
     def _is_outermost(self, end: str) -> Steps[bool]:
         """Say whether no value goes on after this end and the ends that follow it."""
         reader = self._reader
-        yield from self._few_blanks()
-        if end == FUNCTION_END and (yield from reader.one_of(self._ends()[1:])):
+        outer = self._ends()[1:]
+        self.at_end = end != FUNCTION_END or not outer
+        try:
             yield from self._few_blanks()
-        return not (yield from reader.one_of((_PARAMETER_END, FUNCTION_END)))
+            if not self.at_end and (yield from reader.one_of(outer)):
+                self.at_end = True
+                yield from self._few_blanks()
+            return not (yield from reader.one_of((_PARAMETER_END, FUNCTION_END)))
+        finally:
+            self.at_end = False
 
     def _is_end_forgotten(self, left: Sequence[str], *, fresh: bool) -> Steps[bool]:
         """Say whether what stands here belongs to the call around the value; ``fresh`` says that it begins a line."""

@@ -84,6 +84,11 @@ class CallReader:
         finally:
             self.open = False
 
+    @property
+    def at_end(self) -> bool:
+        """Whether the end of the open call has come, and no more than what follows it is looked at."""
+        return self._bare.at_end
+
     def _members(self, call: _Call, *, tagged: bool, depth: int = 0) -> Steps[None]:
         """Read ``{"name": ..., "arguments": {...}}``, its members in any order."""
         if depth > _MAX_WRAPPED:

@@ -89,7 +89,9 @@ class ToolCallParser:
     @property
     def where(self) -> Literal["text", "call", "after_call"]:
         """Whether the reading is in a call, or nothing but blanks came after one."""
-        return "call" if self._call.open else "after_call" if self._after_call else "text"
+        if self._call.open and not self._call.at_end:
+            return "call"
+        return "after_call" if self._after_call else "text"
 
     def quote(self, text: str) -> list[Piece]:
         """Take text in which no call begins."""
