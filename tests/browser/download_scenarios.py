@@ -14,7 +14,7 @@ from fault_server import Content, Fault
 
 SIZE = 300_000
 DROP = 100_000
-QUIET_S = 0.15
+QUIET_S = 0.6
 """How long a connection is silent before it breaks off, so that what has been sent has arrived."""
 SLACK = 64 * 1024
 """What may be on its way all the same."""

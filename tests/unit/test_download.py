@@ -124,6 +124,17 @@ async def test_iterating_gives_the_latest_and_ends() -> None:
     assert [p.phase async for p in download] == ["ready"]
 
 
+async def test_what_came_before_a_silence_is_told() -> None:
+    """Also what came right after another update, when nothing more comes."""
+    host = ScriptedHost(files=web(100, 100, 150, HANG))
+    download = start_download(host, ARTIFACT, model="tiny")
+    async for progress in download:
+        if progress.loaded_bytes == 350 + SMALL:
+            break
+    assert download.progress.loaded_bytes == 350 + SMALL
+    await download.cancel()
+
+
 async def test_iterating_raises_what_the_download_failed_with() -> None:
     """After an update of phase ``error``, the exception itself."""
     download = start(ScriptedHost(files=web(400, bl.IntegrityError("the bytes are wrong"))))

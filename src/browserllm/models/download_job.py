@@ -11,7 +11,7 @@ from ..errors import Cancelled
 from ..host import FileProgress, Host, HostStream, Progress, read
 from .card import Artifact
 from .files import FileList, list_files
-from .progress import Meter
+from .progress import UPDATE_EVERY_S, Meter
 from .storage import (
     Record,
     Stored,
@@ -102,6 +102,7 @@ class DownloadJob:
         self._running = asyncio.Event()
         self._running.set()
         self._pausing = False
+        self._late: asyncio.TimerHandle | None = None
         self.changed: asyncio.Future[None] = self._loop.create_future()
         self.finished: asyncio.Future[None] = self._loop.create_future()
         self._result: DownloadResult | None = None
@@ -250,10 +251,21 @@ class DownloadJob:
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)
-        if update is not None and self._running.is_set():
+        if not self._running.is_set():
+            return
+        if update is not None:
             self._tell(update)
+        elif self._late is None:
+            # Nothing may come for a while, and then this was the last word.
+            self._late = self._loop.call_later(UPDATE_EVERY_S, self._tell_late)
+
+    def _tell_late(self) -> None:
+        self._tell(self._meter.emit())
 
     def _tell(self, progress: Progress) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
         self.progress = progress
         for caller in list(self._callers):
             caller.tell(progress)

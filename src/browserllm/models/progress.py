@@ -47,9 +47,11 @@ class Meter:
         now = self._clock()
         self._speed.add(now, received)
         self.progress = self._measure(raw.phase, raw.text)
-        if now - self._emitted_s < UPDATE_EVERY_S:
-            return None
-        self._emitted_s = now
+        return self.emit() if now - self._emitted_s >= UPDATE_EVERY_S else None
+
+    def emit(self) -> Progress:
+        """Return how things are now, as an update."""
+        self._emitted_s = self._clock()
         return self.progress
 
     def pause(self) -> Progress:
