@@ -59,6 +59,7 @@ _TWO_ARGUMENTS = re.compile(
     r"|authenticate|set_credentials|Credentials?)"
     r"\([ ]?[rRbBuUfF]?(?P<quote>[\"'])[^\"'\n\\]{1,100}[\"'],[ ]?(?=[rRbBuUfF]?[\"'])"
 )
+_IDENTIFIED_BY = re.compile(r"\bidentified[ ](?:with[ ][\w\"'`]{1,40}[ ])?by[ ](?=[\"'])", re.IGNORECASE)
 _PAIR = re.compile(
     r"\b(?:credentials?|creds|logins?|log-?in(?: data| details)?|user(?:name)?[ ]?(?:/|and|&)[ ]?pass(?:word)?)"
     r"(?:[ ](?:is|are|for[ ][^\n:]{1,30}))?[ ]?[:=]?[ ]\\*[\"'`]?"
@@ -145,6 +146,8 @@ def find_in_commands(text: str) -> Found:
             continue
         yield from _one(text, reader.value(match.end()))
     for match in _TWO_ARGUMENTS.finditer(text):
+        yield from _one(text, reader.value(match.end()))
+    for match in _IDENTIFIED_BY.finditer(text):
         yield from _one(text, reader.value(match.end()))
     for match in _PAIR.finditer(text):
         value = reader.bare(match.end())

@@ -19,7 +19,8 @@ _PREFIX = re.compile(
     r"|String|str|string|bytes|b64decode|b64encode|atob|btoa|fromString|from|from_str|valueOf|of|encode|quote|Some|Just"
     r"|sensitive|nonsensitive|base64encode|base64decode|tostring|to_string|SecureString))"
     r"\([ ]?[rRbBuUfFN@]?(?=\\*[\"'`])"
-    r"|ConvertTo-SecureString[ ](?:-String[ ])?|![a-z]{3,6}[ ]+(?=[\"'])|<!\[CDATA\[|\[(?:string|securestring)\])",
+    r"|ConvertTo-SecureString[ ](?:-String[ ])?|![a-z]{3,6}[ ]+(?=[\"'])"
+    r"|!!\w{1,12}[ ]++|&[\w-]{1,30}[ ]++|\$(?=[\"'])|<!\[CDATA\[|\[(?:string|securestring)\])",
 )
 _TAG = re.compile(
     r"</[A-Za-z]|<!--|<(?:br|p|div|span|code|b|i|a|td|li|tr)\b[^<>\n]{0,120}>|<[A-Z][A-Z0-9_]{0,31}_[1-9]"
@@ -35,7 +36,8 @@ _RUN_ENCODED = re.compile(r"[^\s\"'`<,;&\\|#()\u201c\u201d%]++")
 _AFTER_SEPARATOR = re.compile(r"\s|\Z|\\*[\"'`]|[)\]}<]|[A-Za-z_][\w.-]{0,40}\s{0,2}[:=]|&|\\+[nrt]")
 _AFTER_AMPERSAND = re.compile(r"&|\s|\Z|[A-Za-z_][\w.\[\]-]{0,40}=|(?:amp|lt|gt|quot|apos|nbsp|\#[0-9x]{1,6});")
 _ESCAPE_ENDS = re.compile(
-    r"\\++(?:[\"'`]|\Z|\s|[nrt](?=\\|[\"'`]|\s|\Z|[\w. -]{0,40}[:=])|u00(?:26|22|3[cCeE]|0[aA]|27))"
+    r"\\++(?:[\"'`]|\Z|[\t\r\n]|(?<!\w\\)[ ]|[ ](?:\s|\Z)"
+    r"|[nrt](?=\\|[\"'`]|\s|\Z|[\w. -]{0,40}[:=])|u00(?:26|22|3[cCeE]|0[aA]|27))"
 )
 _IN_URL_ENDS = frozenset("&#,;\"'<>`\\)]}|\u201c\u201d")
 _CLOSERS = {")": "(", "]": "[", "}": "{", ">": "<"}
@@ -247,6 +249,6 @@ class Reader:
             loose = {closer for closer, opener in _CLOSERS.items() if text.find(opener, near, end) < 0}
         else:
             loose = set[str]()
-        while end > start and (text[end - 1] in ".,;:" or text[end - 1] in loose):
+        while end > start and (text[end - 1] in ".,;:?" or text[end - 1] in loose):
             end -= 1
         return end
