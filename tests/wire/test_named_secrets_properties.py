@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 
 import browserllm as bl
 from browserllm.routing.middleware import DETECTORS
@@ -92,10 +92,6 @@ def _is_kept(value: str) -> bool:
     return "://" in value or "%26" in value
 
 
-def cut(text: str) -> list[str]:
-    return list(text)
-
-
 def sent_and_answered(text: str) -> tuple[str, str]:
     """What a backend is sent, and what is read of it when it says that back, sign by sign."""
 
@@ -156,3 +152,174 @@ def test_a_named_secret_in_quotes_never_goes_out(form: str, name: str, value: st
 def test_a_named_secret_in_a_url_never_goes_out(form: str, name: str, value: str) -> None:
     """As URLs write it, up to the next parameter."""
     check(IN_A_URL[form](name, value), value)
+
+
+UNITS = [
+    "password=",
+    "password: ",
+    "password ",
+    "token ",
+    "key ",
+    'password="',
+    "password='",
+    "password=\u201c",
+    "password: |\n ",
+    "password:\n",
+    "passwords: [",
+    "tokens:[a,",
+    "tokens: [a, ",
+    "<password>",
+    "<password",
+    "password</b>",
+    "password=<b>",
+    'password("',
+    "'password',",
+    "password for a",
+    "password is ",
+    "my password is a b ",
+    "secret",
+    "a_key=",
+    "--token ",
+    "-p ",
+    "mysql -p",
+    "sshpass -p ",
+    "Authorization: ",
+    "authorization: digest a=b",
+    "bearer ",
+    "basic ",
+    "basic dXNl",
+    "Cookie: a=b;",
+    "Cookie: ",
+    "cookie: a=",
+    "-u a:",
+    "curl -u a:b ",
+    "kind: Secret\ndata:\n a: b\n",
+    "kind: Secret\n",
+    "data:\n a: b\n",
+    "---\nkind: Secret\n",
+    "creds: a ",
+    "login: a:",
+    "login a/",
+    "auth=('a','",
+    "\\",
+    '\\"',
+    "password=\\",
+    'password=\\"',
+    "password: {",
+    "password {",
+    "name: password value",
+    "name: password\n- ",
+    "password=a,",
+    "password=a&",
+    "password=${",
+    "password=$(",
+    "password=<a",
+    "?key=",
+    "&key=",
+    "password\u3042",
+    "pass",
+    "p",
+    "PASSWORD_",
+    "a.password",
+    "passwordpassword",
+    "pass word ",
+    "password=a;",
+    "password=%26",
+    "&quot;",
+    "password:&quot;",
+    "password:**",
+    "password:`",
+    "password: ```",
+    'password: """',
+    "password: '\n",
+    'password: "\nabc\n',
+    "a",
+    "\n",
+    " ",
+    "-",
+    "=",
+    "password = a b c ",
+    "passphrase: a b c d ",
+    "machine a login b password ",
+    "password: your ",
+    "password=your_",
+    "password: a.b.c.",
+    "password: a(",
+    "password: <",
+    "x_key=aaaa",
+    "token=password=",
+    'auth: "password: ',
+    'x_key: "token ',
+    "password=a|",
+    "password[",
+    "password)",
+    "password**",
+    "?key=",
+    "?key=)",
+    "mysql ",
+    "-pa ",
+    "hunter2 is my ",
+    "password is hunter2 ",
+    "identified by 'a",
+    "Secret:\n",
+    "password >",
+    'name="password">',
+]
+FINDERS = counted("routing.middleware.detectors")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_search_takes_time_that_grows_with_the_text(unit: str) -> None:
+    """Beginnings of all forms, again and again; counted in steps."""
+    assert_linear(
+        lambda size: unit * (size // len(unit) + 1),
+        lambda text: list(FINDERS.find_named_secrets(text)),
+        sizes=(1000, 2000),
+        most=2.6,
+    )
+
+
+json_values = st.recursive(
+    st.one_of(st.text(max_size=8), st.integers(), st.none(), st.sampled_from(["hunter2", "<SECRET_1>", "swordfish"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["password", "clientSecret", "name", "value", "kind", "data", "a"]), inner),
+    ),
+    max_leaves=8,
+)
+
+
+@given(json_values)
+@settings(max_examples=200, deadline=None)
+def test_json_with_named_secrets_comes_back(value: Any) -> None:
+    """The arguments of a tool call; a number that is a secret comes back as a text."""
+    text = json.dumps(value)
+    placeholders = Placeholders(DETECTORS)
+    placeholders.reserve(text)
+    hidden = placeholders.redact_json(text)
+    restorer = placeholders.restorer(in_json=True, urls=True)
+    back = "".join([*(restorer.feed(sign) for sign in hidden), restorer.end()])
+    assert _as_texts(json.loads(back)) == _as_texts(value)
+
+
+@given(
+    st.lists(st.sampled_from([*UNITS, "hunter2", "<SECRET_1>", "\\", '"', "\u00e9", "a7b"]), max_size=12).map("".join)
+)
+@settings(max_examples=400, deadline=None)
+def test_whatever_is_found_the_text_comes_back(text: str) -> None:
+    """Pieces of all forms in any order: spans lie in the text, and what was sent reads as it did."""
+    for find in DETECTORS:
+        for span in find(text):
+            assert 0 <= span.start < span.end <= len(text)
+    sent, answered = sent_and_answered(text)
+    assert answered == text
+    for span in merge(span for find in DETECTORS for span in find(text)):
+        assert sent.count(text[span.start : span.end]) <= max(0, text.count(text[span.start : span.end]) - 1)
+
+
+def _as_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_texts(item) for item in value]
+    return str(value) if isinstance(value, int) else value

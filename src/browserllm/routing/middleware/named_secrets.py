@@ -47,7 +47,7 @@ _FOR = re.compile(
     r"|für|von|zum|zur|im|pour|de|du|para|del)[ ])[^\n:=.,;!?\"'<>]{1,48}?"
     r"(?P<how>[ ](?:is|was|ist|lautet|est|es)[ ]:?|:[ ]|[ ]=[ ])[ ]*+"
 )
-_TO = re.compile(r"[ ]{1,4}(?:(?:set |changed |back )?to|as|with|auf|in)[ ]{1,4}")
+_TO = re.compile(r"[ ]{1,4}(?:(?:set |changed |back )?to|as|with|auf)[ ]{1,4}")
 _BESIDE = re.compile(r"(?:[ \t]{1,8}|[ \t]?\r?\n[ \t]{1,8})(?:[0-9] )?")
 _VALUE_OF = re.compile(
     r"[\s,;]{0,60}+(?:-[ ]+)?(?:[^<>\n\"']{0,40}(?:\"[^<>\n\"]{0,40}\"[^<>\n\"']{0,20}){0,3}[ ])?\\*[\"']?"
@@ -160,7 +160,7 @@ class _Finder(Judge):
             if spaced and not in_url and (phrase := self.phrase(name, value, word)):
                 yield phrase
                 return
-            if sign == "=" and is_plain(word) and self.is_variable(name, value, spaced=spaced):
+            if sign.endswith("=") and is_plain(word) and self.is_variable(name, value, spaced=spaced):
                 return
         yield from self.accepted(name, value, strict=compared and name.tier != "password")
 
@@ -190,7 +190,7 @@ class _Finder(Judge):
             if value is None:
                 return
             word = self.word(value)
-            if not value.quoted and any(sign in word for sign in "[{(=:"):
+            if not value.quoted and any(sign in word for sign in "[{(=:*"):
                 return
             yield from self.accepted(name, value, strict=name.tier not in {"password", "passphrase"})
             at = value.after if value.quoted else value.end
@@ -283,7 +283,7 @@ class _Finder(Judge):
     def _is_beside(self, name: SecretName, value: Value, found: re.Match[str]) -> bool:
         """Whether ``password VALUE`` says a value without a word between them."""
         word = self.word(value)
-        if word[:1] == "(":
+        if word[:1] == "(" or name.word in {"pass", "auth"}:
             return False
         if _NETRC.search(self.text[max(0, name.start - 260) : name.start]):
             return True

@@ -37,7 +37,7 @@ _QUERY = re.compile(
     re.IGNORECASE,
 )
 _LOGIN = re.compile(
-    r"(?<![\w-])(?:-[A-Za-z]{0,5}[uUa][ ]?|--(?:user|proxy-user|auth)[ =])"
+    r"(?<![\w-])(?:-[A-Za-z]{0,5}[uUa][ ]|-u(?=[^\s-])|--(?:user|proxy-user|auth)[ =])"
     r"(?P<quote>\\*[\"']?)(?P<user>[^\s:\"'/\\]{1,64}):"
     r"(?=[^\s/:])"
 )
@@ -53,6 +53,7 @@ _SPACED = {
     "w": re.compile(r"\bldap\w{1,20}+\b"),
     "pw": re.compile(r"\b(?:plink|pscp|psftp)\b"),
 }
+_LINES = re.compile(r"(?<!\\)\n")
 _COMMANDS = re.compile(r"[\n|;&]")
 _TWO_ARGUMENTS = re.compile(
     r"(?:\b(?:basic_?|http_?|proxy_?)?auth(?:entication)?[ ]?=[ ]?|BasicAuth|DigestAuth|basic_auth|basicAuth|\blogin"
@@ -134,7 +135,8 @@ def find_in_commands(text: str) -> Found:
             continue
         start = match.end()
         word = text[start : min(value.end, start + 400)]
-        known = _LOGGING_IN.search(text[max(0, match.start() - 300) : match.start()]) is not None
+        line = _LINES.split(text[max(0, match.start() - 300) : match.start()])[-1]
+        known = _LOGGING_IN.search(line) is not None
         if is_nothing(word, quoted=True) or not (known or is_telling(word)) or (is_number(word) and not known):
             continue
         yield start, value.end

@@ -13,6 +13,26 @@ _GOES_ON = re.compile(r"[ \t]+(?![\w.-]{1,40}\s?[:=])(?!(?:and|or|but|und|oder|e
 _SENTENCE_GOES_ON = re.compile(r"[ \t]+(?!(?:and|or|but|for|on|so|if|please|und|oder|aber|et|y|pour|para)\b)[^\W\d_]")
 _MORE_WORDS = re.compile(r"((?:[ ][^\W_][\w'\u2019-]{0,24}+){1,11}+)[ \t]*+[.!]?(?=\r?\n|\Z|[\"'}]|\\+[\"'n]|[,;]\s)")
 _VARIABLE_BEFORE = re.compile(r"(?:^|\s)(?:const|let|var|val|final|auto|static|self\.|this\.)[\w. ]{0,40}+\Z")
+_OPERATOR = re.compile(r"[ ][-+/*%&|]{1,2}[ ]")
+_INSTRUCTIONS = frozenset(
+    [
+        "enter",
+        "please",
+        "your",
+        "the",
+        "invalid",
+        "missing",
+        "no",
+        "use",
+        "paste",
+        "type",
+        "add",
+        "provide",
+        "set",
+        "a",
+        "an",
+    ]
+)
 _LOGPROB = re.compile(r"[^\n]{0,40}logprob")
 
 
@@ -63,7 +83,7 @@ class Judge:
             ] not in {",", ")"}
             if is_plain(word) and len(word) >= (3 if given else 8) and not (goes_on or is_stop_word(word)):
                 return True
-            return is_telling(word, 6) or (is_number(word) and len(word) >= 6)
+            return is_telling(word, 4 if given else 6) or (is_number(word) and len(word) >= 6)
         if name.plural and name.tier in {"password", "passphrase"}:
             return not is_number(word) or value.quoted
         return is_telling(word, 8) or (name.word in {"credential", "creds"} and ":" in word)
@@ -75,12 +95,15 @@ class Judge:
         words = phrase.casefold().split()
         if not all(is_plain(word) or is_number(word) for word in (each.strip(".,;:!?()\"'") for each in words) if word):
             return name.tier != "doubtful"
-        if any(True for _ in names(phrase)):
+        is_key = name.word == "key" and name.tier == "secret"
+        if not is_key and any(True for _ in names(phrase)):
             return False
         if name.tier == "password":
             return not (
                 is_stop_word(words[0]) and words[0] not in {"the", "a", "my", "i", "it", "we", "all", "to", "in", "on"}
             )
+        if name.word in {"key", "secret", "schlüssel"} and name.tier == "secret" and not name.plural:
+            return words[0] not in _INSTRUCTIONS
         return name.tier == "secret" and not name.plural and not any(map(is_stop_word, words))
 
     def is_said(self, name: SecretName, value: Value) -> bool:
@@ -119,7 +142,11 @@ class Judge:
         """Whether a word is a variable of a program rather than a secret."""
         before = self.text[max(0, name.start - 40) : name.end]
         ended = spaced and self.text.startswith(";", value.end)
-        return ended or _VARIABLE_BEFORE.search(before) is not None
+        return (
+            ended
+            or (spaced and _OPERATOR.match(self.text, value.end) is not None)
+            or _VARIABLE_BEFORE.search(before) is not None
+        )
 
     def word(self, value: Value) -> str:
         """Return a value, or its first 400 characters: no more is needed to judge."""

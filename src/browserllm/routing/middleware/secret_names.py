@@ -69,6 +69,10 @@ _NO_TOKENS = _words(
     "string int lex syntax word sub comment line text each every one a any this lookahead design css"
 )
 _NO_PASSWORDS = _words("forgot forgotten reset show hide toggle has have had is no without bad weak")
+# What begins with these says what is the matter with one, or whether there is one.
+_NO_SECRETS = _words(
+    "invalid missing bad wrong expired incorrect has have is no without should show hide toggle unknown"
+)
 _PASS_BEFORE = ("user", "db", "my", "root", "smtp", "mail", "admin", "ftp", "http", "mysql", "pg", "bind", "login",
                 "sudo", "ssh", "ldap", "redis", "key", "store")  # fmt: skip
 _SIGNS = frozenset("_$.-")
@@ -82,8 +86,9 @@ def names(text: str) -> Iterator[SecretName]:
             continue
         word, start = match.group().lower(), _beginning(text, match.start())
         tier = _tier(text, word, text[start : match.start()], start, match.group())
-        if tier is not None:
-            yield SecretName(start, end.end(), tier, word, plural=bool(end["plural"]) or word == "creds")
+        plural = bool(end["plural"])
+        if tier is not None and not (plural and word in {"pass", "pw"}):
+            yield SecretName(start, end.end(), tier, word, plural or word == "creds")
 
 
 def says_secret(name: str) -> bool:
@@ -112,6 +117,8 @@ def _tier(text: str, word: str, before: str, start: int, written: str) -> Tier |
     if not before and (found := _WORD_BEFORE.search(text[max(0, start - 22) : start])):
         last = found[1].lower()
         parts = [last]
+    if before and parts and parts[0] in _NO_SECRETS:
+        return None
     if word in {"key", "schlüssel"}:
         return _tier_of_key(before, last, parts, bounded=bounded)
     if word in _SECRETS:
@@ -136,7 +143,7 @@ def _tier(text: str, word: str, before: str, start: int, written: str) -> Tier |
 
 
 def _tier_of_key(before: str, last: str, parts: list[str], *, bounded: bool) -> Tier | None:
-    if "public" in parts or "pub" in parts or last in _NO_KEYS:
+    if "public" in parts or "pub" in parts or last in _NO_KEYS or last.isdigit():
         return None
     if last in _KEYS:
         return "secret"

@@ -244,6 +244,8 @@ class Reader:
     def _trimmed(self, start: int, end: int) -> int:
         """Leave out what belongs to the text around it: the sentence's end, brackets that were opened before."""
         text = self.text
+        while end > start and text[end - 1] in ".,;:?":
+            end -= 1
         if text[end - 1 : end] in _CLOSERS:
             near = max(start, end - 400)
             loose = {closer for closer, opener in _CLOSERS.items() if text.find(opener, near, end) < 0}

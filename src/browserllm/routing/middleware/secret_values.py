@@ -12,11 +12,11 @@ def _words(text: str) -> frozenset[str]:
 # What templates, shells and languages put a value into. Without these, nothing may be left of a placeholder.
 _HOLES = re.compile(
     r"\$\{\{[^{}]{0,200}\}\}|\$\{[^{}]{0,200}\}|\$\([^()]{0,200}\)|\{\{[^{}]{0,200}\}\}|#\{[^{}]{0,200}\}"
-    r"|<%[^<>]{0,200}%>|<[^<>\n]{1,80}>|\{[\w.!:]{0,80}\}|%\(\w{1,80}\)[sdr]|%[A-Za-z_]\w{1,80}%|\[\[[^\[\]]{0,80}\]\]"
+    r"|<%[^<>]{0,200}%>|<[^<>\n]{1,80}>|\{[^{}\n\"']{0,80}\}|%\(\w{1,80}\)[sdr]|%[sdr]\b|%[A-Za-z_]\w{1,80}%|\[\[[^\[\]]{0,80}\]\]"
 )
 _VARIABLE = re.compile(
     r"\$(?:[A-Za-z_]\w*+(?:(?:->|::|\.)\w++|\[[^\[\]\s]*+\])*+|[0-9@*?])|\$?env:\w++|%[A-Za-z_]\w*+%?|%[a-z]"
-    r"|@[A-Za-z_]\w*+|:[a-z_]\w*+|\?|![A-Za-z]\w*+|&[A-Za-z_][\w.]*+|\*[A-Za-z_][\w.]*+"
+    r"|[<>^][0-9]{1,3}|@[A-Za-z_]\w*+|:[a-z_]\w*+|\?|![A-Za-z]\w*+|&[A-Za-z_][\w.]*+|\*[A-Za-z_][\w.]*+"
 )
 _ELSEWHERE = re.compile(
     r"[a-z][a-z0-9+.-]*+://|//\w|(?:vault|op|ssm|arn|awssm|gcp|azurekeyvault|keyvault|file|env|secretsmanager):\S"
@@ -76,9 +76,9 @@ _VERSION = re.compile(r"[\^~<>=v ]*[0-9]++(?:\.[0-9x*]++)+(?:[-+][\w.]++)?|[\^~]
 _MEASURE = re.compile(r"[0-9]++(?:[.,:/-][0-9]++)*[- ]?[A-Za-z%]{0,5}|[0-9]++-[A-Za-z]++")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,:e][0-9]+)*%?")
 _CALL = re.compile(
-    r"[A-Za-z_$][\w$]*+(?:(?:\.|::|->|\?\.)[A-Za-z_$][\w$]*+)*+(?:<[\w\[\], ]*+>)?[!?]?(?:\(|\[[^\]]*+\])"
+    r"[A-Za-z_$][\w$]*+(?:(?:\.#?|::|->|\?\.)[A-Za-z_$][\w$]*+)*+(?:<[\w\[\], ]*+>)?[!?]?(?:\(|\[[\"'\w])"
 )
-_DOTTED = re.compile(r"([A-Za-z_$][\w$]*+)[?!]?(?:(?:\.|::|->)[A-Za-z_$][\w$]*+[?!]?)++")
+_DOTTED = re.compile(r"([A-Za-z_$][\w$]*+)[?!]?(?:(?:\.#?|::|->)[A-Za-z_$][\w$]*+[?!]?)++")
 _LAST_WORD = re.compile(
     r"(?:\A|[._$>:]|(?<=[a-z0-9])(?=[A-Z]))(?:password|passwd|pwd|pass|secret|token|key|credentials?|passphrase"
     r"|Password|Passwd|Pwd|Pass|Secret|Token|Key|Credentials?|Passphrase|PASSWORD|PASS|SECRET|TOKEN|KEY)s?\Z"
@@ -121,6 +121,8 @@ def is_nothing(value: str, *, quoted: bool) -> bool:
         return True
     if _ELSEWHERE.match(plain) or plain.lower().endswith(("_here", "-here", " here")):
         return True
+    if plain.startswith(("${", "$(", "{{")) and plain[-1] not in "})" and not any(sign in plain for sign in "})"):
+        return True  # cut off in the middle
     rest = _HOLES.sub("", plain)
     if rest != plain and not any(sign.isalnum() for sign in rest):
         return True
@@ -145,7 +147,7 @@ def is_telling(value: str, least: int = 4) -> bool:
 
 
 def _is_code(value: str) -> bool:
-    if _CALL.match(value) or value[0] in "({[":
+    if _CALL.match(value) or value[0] in "({[" or value.startswith(("/\\", "/^", "/[", "/(")):
         return True
     dotted = _DOTTED.fullmatch(value)
     if dotted is not None and dotted[1].lstrip("$").casefold() in _ROOTS:
