@@ -14,12 +14,12 @@ from .restoring import PLACEHOLDER
 from .secret_judge import Judge
 from .secret_names import SecretName, names
 from .secret_reader import Reader, Value
-from .secret_values import default_in, is_plain, is_telling
+from .secret_values import default_in, is_number, is_plain, is_telling
 
 # What may follow a name before its separator: the quote or bracket that it stands in, a note, signs of Markdown.
 _CLOSING = re.compile(
     r"(?:\\*+[\"'`]|&quot;|&\#(?:34|39|x27);|%22|[\u201d\u2019»\u201c])?+\]{0,2}+(?:\*\*|__|[*_]|~~|`)?+"
-    r"(?:[ ]\([^()\n\"']{1,40}+\))?+[?!]?+[ \t]*+"
+    r"(?:[ ]\([^()\n\"']{1,40}+\))?+[?!]?+[ \t\u00a0\u3000\u200b]*+"
 )
 _QUOTE_ENDS = re.compile(r"\\*[\"'`]|&quot;|&\#|%22|[\u201d\u2019»\u201c]")
 _POSSESSIVE = re.compile(r"['\u2019]s[ ]")
@@ -28,8 +28,10 @@ _BEFORE_IT = re.compile(
     r"(?:\A|[\s\"'`(])(?P<value>[^\s\"'`(]{4,64})[\"'`]?[ ](?:is|was|as|for|ist|als)[ ]"
     r"(?:(?:my|the|our|your|his|her|their|a|mein|dein|das)[ ])?(?:[^\W\d_]{1,16}[ ])?\Z"
 )
-_SEPARATOR = re.compile(r":=|=>|->|[!=]={1,2}|[?+]=|=|:(?!:)|\uff1a|\uff1d|%3[dDaA]|\\u003[dD]")
-_AFTER_SEPARATOR = re.compile(r"(?:\*\*|__|\*|_|~~)?+[ \t]*+")
+_SEPARATOR = re.compile(
+    r":=|\|\|=?|\?{1,2}=?(?=[ ]?[\"'])|<-|=>|->|[!=]={1,2}|[?+]=|=|:(?!:)|\uff1a|\uff1d|%3[dDaA]|\\u003[dD]"
+)
+_AFTER_SEPARATOR = re.compile(r"(?:(?:\*\*|__|\*|_|~~)(?=\s))?+[ \t\u00a0\u3000\u200b]*+")
 _TYPED = re.compile(
     r"(?:&?(?:'static )?[A-Za-z][\w.]{0,30}(?:\[[^\[\]\n=]{0,40}\]|<[^<>\n=]{0,40}>)?\??(?: ?\| ?[A-Za-z]{1,20}){0,3})"
     r"(?:[ ]{1,4}=[ ]{1,4}|=(?=[rbuf]?[\"'`]))"
@@ -40,14 +42,16 @@ _NAMED_AGAIN = re.compile(r"[A-Za-z_][\w.-]{0,40}[:=]")
 _IS = re.compile(
     r"(?:['\u2019]s|[ ](?:(?:should|must|will|shall|would|can) be|is"
     r"|was|are|equals|ist|war|lautet|heißt|est|es|è|é|är|er|jest|это)(?!\w)|是|为|為|は|\uff1a|:)"
-    r"(?:[ ](?:now|currently|still|simply|just|called|set to|gleich|immer))?[ ]?:?[ ]*+"
+    r"(?:[ ](?:now|currently|still|simply|just|called|set to|gleich|immer))?[ ]?:?[ ]*+",
+    re.IGNORECASE,
 )
 _FOR = re.compile(
     r"(?:[ ](?:for|to|of|on|at|in|I|we|you|that|which"
     r"|für|von|zum|zur|im|pour|de|du|para|del)[ ])[^\n:=.,;!?\"'<>]{1,48}?"
-    r"(?P<how>[ ](?:is|was|ist|lautet|est|es)[ ]:?|:[ ]|[ ]=[ ])[ ]*+"
+    r"(?P<how>[ ](?:is|was|ist|lautet|est|es)[ ]:?|:[ ]|[ ]=[ ])[ ]*+",
+    re.IGNORECASE,
 )
-_TO = re.compile(r"[ ]{1,4}(?:(?:set |changed |back )?to|as|with|auf)[ ]{1,4}")
+_TO = re.compile(r"[ ]{1,4}(?:(?:set |changed |back )?to|as|with|auf)[ ]{1,4}", re.IGNORECASE)
 _BESIDE = re.compile(r"(?:[ \t]{1,8}|[ \t]?\r?\n[ \t]{1,8})(?:[0-9] )?")
 _VALUE_OF = re.compile(
     r"[\s,;]{0,60}+(?:-[ ]+)?(?:[^<>\n\"']{0,40}(?:\"[^<>\n\"]{0,40}\"[^<>\n\"']{0,20}){0,3}[ ])?\\*[\"']?"
@@ -58,6 +62,9 @@ _SAYS_A_NAME = re.compile(
     r"[\w.$/ -]{0,60}\Z",
     re.IGNORECASE,
 )
+_BRACED = re.compile(r"\{([^{}\s\"']{1,100})\}(?=;|\Z|\\?[\"'])")
+_ALONE = re.compile(r"[ \t]*+\r?\n[ \t]*+(?=[^\s:=]+[ \t]*+(?:\r?\n|\Z))")
+_LOGGING_IN = re.compile(r"\b(?:login|user|username|account)\b", re.IGNORECASE)
 _BRACES = re.compile(r"\{[^{}]{0,400}+")
 _DEFAULT = re.compile(r"(?<![\w-])(?:default|value|plaintext)\\{0,4}[\"']?\s{0,8}+[:=]\s{0,8}+")
 _SETS = re.compile(r"(?:^|[\s;&|(])(?:setenv|set[ ]+-[a-zA-Z]{1,4}|ENV|ARG)[ ]+\Z")
@@ -68,6 +75,7 @@ _SET_CALL = re.compile(
 )
 _GET_CALL = re.compile(r"(?:get|read|fetch|load|find|lookup|from|env|input|prompt|require)_?\w*\Z", re.IGNORECASE)
 _NETRC = re.compile(r"(?:machine[ \t]+\S{1,100}|default)\s+login\s+\S{1,100}\s+\Z")
+_SHOWN = re.compile(r"(?:</[A-Za-z]{1,12}>){1,3}[ ]?[:=][ ]*+(?=[^\s<])")
 _TAG_BEFORE = re.compile(r"<(?:[\w-]{1,30}:)?\Z")
 _OPTIONS = {"password", "passwd", "passphrase", "token", "secret", "apikey", "accesstoken", "secretkey", "api-key"}
 # `<your password>`, but no tag that shows a value.
@@ -112,7 +120,7 @@ class _Finder(Judge):
         elif in_quotes and text.startswith(">", at) and _SAYS_A_NAME.search(text[max(0, name.start - 100) : name.end]):
             yield from self.accepted(name, self.reader.element(at + 1))
         elif text.startswith("</", at):
-            yield from self.accepted(name, self.reader.value(at))
+            yield from self._behind_tags(name, at)
         elif in_quotes and text.startswith(",", at):
             yield from self._in_call(name, at + 1)
         elif text.startswith("(", name.end) and not _GET_CALL.match(text, name.start):
@@ -141,16 +149,22 @@ class _Finder(Judge):
             yield from self._items(name, at + 1)
             return
         if text.startswith("{", at):
-            yield from self.accepted(name, self._default(at))
+            braced = _BRACED.match(text, at)
+            if braced is not None and is_telling(braced[1]):
+                yield Value(braced.start(1), braced.end(1), braced.end(), quoted=True)
+            else:
+                yield from self.accepted(name, self._default(at))
             return
         if line := _NEXT_LINE.match(text, at):
             yield from self._on_next_line(name, line, column)
             return
         value = None if self._ends_a_quote(name, at) else self._value(at, in_url=in_url, encoded=sign[0] == "%")
-        compared = len(sign) > 1 and sign[0] in "=!" and sign != "=>"
-        if value is None or (compared and not value.quoted):
+        compared = len(sign) > 1 and sign[0] in "=!|?" and sign not in {"=>", "?="}
+        if value is None:
             return
         word = self.word(value)
+        if compared and not value.quoted and not (name.tier == "password" and is_telling(word)):
+            return
         if not value.quoted:
             if default := default_in(word):
                 value = Value(value.start + default[0], value.start + default[1], value.after, quoted=True)
@@ -206,6 +220,11 @@ class _Finder(Judge):
         end = self.text.find(">", name.end, name.end + 200)
         if end >= 0 and self.text[end - 1] != "/":
             yield from self.accepted(name, self.reader.element(end + 1))
+
+    def _behind_tags(self, name: SecretName, at: int) -> Iterator[Value]:
+        """Give the value behind ``</b>:`` or ``</td><td>``."""
+        shown = _SHOWN.match(self.text, at)
+        yield from self.accepted(name, self._value(at if shown is None else shown.end()))
 
     def _argument(self, name: SecretName) -> Iterator[Value]:
         at = name.end + 1
@@ -274,6 +293,10 @@ class _Finder(Judge):
             value = self._value(found.end())
             if value is not None and not (self.one_word(value) and (value.quoted or is_telling(self.word(value)))):
                 value = None
+        elif (found := _ALONE.match(text, start)) and text[name.start - 1 : name.start] in {"", "\n"}:
+            value = self._value(found.end())
+            if value is not None and not (name.tier in {"password", "passphrase"} and is_telling(self.word(value))):
+                value = None
         elif (found := _BESIDE.match(text, start)) and not in_quotes:
             value = self._value(found.end())
             if value is not None and not self._is_beside(name, value, found):
@@ -283,7 +306,8 @@ class _Finder(Judge):
     def _is_beside(self, name: SecretName, value: Value, found: re.Match[str]) -> bool:
         """Whether ``password VALUE`` says a value without a word between them."""
         word = self.word(value)
-        if word[:1] == "(" or name.word in {"pass", "auth"}:
+        before = self.text[max(0, name.start - 60) : name.start]
+        if word[:1] == "(" or name.word == "auth" or (name.word == "pass" and not _LOGGING_IN.search(before)):
             return False
         if _NETRC.search(self.text[max(0, name.start - 260) : name.start]):
             return True
@@ -292,13 +316,17 @@ class _Finder(Judge):
         people = name.tier in {"password", "passphrase"}
         if value.quoted:
             return people and self.one_word(value)
-        return is_telling(word, 4 if people else 12) and (people or not word.islower() or any(map(str.isdigit, word)))
+        if people and is_number(word):
+            return len(word) >= 6
+        return is_telling(word, 4 if people or name.word == "pass" else 12) and (
+            people or not word.islower() or any(map(str.isdigit, word))
+        )
 
     # What stands where
 
     def _value(self, at: int, *, in_url: bool = False, in_table: bool = False, encoded: bool = False) -> Value | None:
         text = self.text
-        while text[at : at + 1] in {" ", "\t"}:
+        while text[at : at + 1] in {" ", "\t", "\u00a0", "\u3000"}:
             at += 1
         if at >= len(text) or text[at] in "\r\n" or _HOLE.match(text, at):
             return None

@@ -20,7 +20,7 @@ _AUTHORIZATION = re.compile(
 # What follows these is a list of parameters.
 _IN_PARTS = {"digest", "hawk", "oauth", "aws4-hmac-sha256", "aws4-ecdsa-p256-sha256", "signature", "mac"}
 _PARTS_END = re.compile(r"(?:[^\r\n'\\`]|\\.)*+")
-_BEARER = re.compile(r"(?<![A-Za-z])bearer(?:[ \t]+|%20|\\u0020)", re.IGNORECASE)
+_BEARER = re.compile(r"(?<![A-Za-z])bearer(?::?[ \t]+|%20|\\u0020)", re.IGNORECASE)
 _BASIC = re.compile(r"(?<![A-Za-z])basic(?:[ ]+|%20)([A-Za-z0-9+/_-]{4,}+={0,2})", re.IGNORECASE)
 _COOKIE = re.compile(
     r"(?<![A-Za-z])(?:set-?)?cookies?\\*[\"'`]?\]?[ \t]{0,4}(?::|=>?|,|[ ](?=[\"']))[ \t]{0,4}"

@@ -29,7 +29,8 @@ def _words(text: str) -> frozenset[str]:
 _WORD = re.compile(
     r"pass[ _-]?(?:phrase|word|code|wort|wrd|wd)|passwor[dt]|passw(?!o)|pswd|psw(?!d)|pwd|kennwort|mot de passe"
     r"|contrase(?:ñ|n\u0303|nn?)a|senha|wachtwoord|lösenord|passord|adgangskode|salasana|has[łl]o|heslo|parola|[şs]ifre"
-    r"|пароль|密[码碼]|口令|パスワード|비밀번호|requirepass|masterauth"
+    r"|cl[ée] (?:d['\u2019])?(?:api|acc[èe]s|secr[èe]te|priv[ée]e)"
+    r"|clave (?:api|secreta|privada|de acceso)|пароль|密[码碼]|口令|パスワード|비밀번호|requirepass|masterauth"
     r"|secret|token|credential|creds|schlüssel|key|pass|pw|auth(?:orization)?|pin|clave",
     re.IGNORECASE,
 )
@@ -121,6 +122,8 @@ def _tier(text: str, word: str, before: str, start: int, written: str) -> Tier |
         return None
     if word in {"key", "schlüssel"}:
         return _tier_of_key(before, last, parts, bounded=bounded)
+    if word.startswith(("cl\u00e9 ", "cle ", "clave ")):
+        return "secret"
     if word in _SECRETS:
         if word == "token" and (last in _NO_TOKENS or "public" in parts or (last.isdigit())):
             return None

@@ -19,7 +19,7 @@ _PREFIX = re.compile(
     r"|String|str|string|bytes|b64decode|b64encode|atob|btoa|fromString|from|from_str|valueOf|of|encode|quote|Some|Just"
     r"|sensitive|nonsensitive|base64encode|base64decode|tostring|to_string|SecureString))"
     r"\([ ]?[rRbBuUfFN@]?(?=\\*[\"'`])"
-    r"|ConvertTo-SecureString[ ](?:-String[ ])?|![a-z]{3,6}[ ]+(?=[\"'])"
+    r"|\[\]byte\((?=[\"'`])|ConvertTo-SecureString[ ](?:-String[ ])?|![a-z]{3,6}[ ]+(?=[\"'])"
     r"|!!\w{1,12}[ ]++|&[\w-]{1,30}[ ]++|\$(?=[\"'])|<!\[CDATA\[|\[(?:string|securestring)\])",
 )
 _TAG = re.compile(
@@ -31,8 +31,8 @@ _TAGS = re.compile(
 )
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?[+-]?[ \t]*+(?:#[^\n]*+)?\r?\n(?=[ \t]|\r?\n)")
 _FOLDED = re.compile(r"(?:\n[^\"'\n:=(){}]{0,200}+){1,8}+")
-_RUN = re.compile(r"[^\s\"'`<,;&\\|#()\u201c\u201d]++")
-_RUN_ENCODED = re.compile(r"[^\s\"'`<,;&\\|#()\u201c\u201d%]++")
+_RUN = re.compile(r"[^\s\"'`<,;&\\|#()\u201c\u201d\u3002\uff0c\u3001\uff1b\uff01\uff1f\u2026]++")
+_RUN_ENCODED = re.compile(r"[^\s\"'`<,;&\\|#()\u201c\u201d\u3002\uff0c\u3001\uff1b\uff01\uff1f\u2026%]++")
 _AFTER_SEPARATOR = re.compile(r"\s|\Z|\\*[\"'`]|[)\]}<]|[A-Za-z_][\w.-]{0,40}\s{0,2}[:=]|&|\\+[nrt]")
 _AFTER_AMPERSAND = re.compile(r"&|\s|\Z|[A-Za-z_][\w.\[\]-]{0,40}=|(?:amp|lt|gt|quot|apos|nbsp|\#[0-9x]{1,6});")
 _ESCAPE_ENDS = re.compile(
@@ -40,6 +40,8 @@ _ESCAPE_ENDS = re.compile(
     r"|[nrt](?=\\|[\"'`]|\s|\Z|[\w. -]{0,40}[:=])|u00(?:26|22|3[cCeE]|0[aA]|27))"
 )
 _IN_URL_ENDS = frozenset("&#,;\"'<>`\\)]}|\u201c\u201d")
+# Quotes and stops of languages that put no blanks behind them.
+_ENDS = frozenset("\u201c\u201d\u3002\uff0c\u3001\uff1b\uff01\uff1f\u2026")
 _CLOSERS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
@@ -212,7 +214,7 @@ class Reader:
                 if at == len(text):
                     break
             sign = text[at]
-            if sign.isspace() or (in_url and sign in _IN_URL_ENDS) or sign in "\u201c\u201d":
+            if sign.isspace() or (in_url and sign in _IN_URL_ENDS) or sign in _ENDS:
                 break
             if sign == "%" and text.startswith("%26", at):
                 break

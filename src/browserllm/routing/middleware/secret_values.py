@@ -15,8 +15,8 @@ _HOLES = re.compile(
     r"|<%[^<>]{0,200}%>|<[^<>\n]{1,80}>|\{[^{}\n\"']{0,80}\}|%\(\w{1,80}\)[sdr]|%[sdr]\b|%[A-Za-z_]\w{1,80}%|\[\[[^\[\]]{0,80}\]\]"
 )
 _VARIABLE = re.compile(
-    r"\$(?:[A-Za-z_]\w*+(?:(?:->|::|\.)\w++|\[[^\[\]\s]*+\])*+|[0-9@*?])|\$?env:\w++|%[A-Za-z_]\w*+%?|%[a-z]"
-    r"|[<>^][0-9]{1,3}|@[A-Za-z_]\w*+|:[a-z_]\w*+|\?|![A-Za-z]\w*+|&[A-Za-z_][\w.]*+|\*[A-Za-z_][\w.]*+"
+    r"\$(?:[A-Za-z_]\w*+(?:(?:->|::|\.)\w++|\[[^\[\]\s]*+\])*+|[0-9@*?])|\$?env:\w++|%[A-Za-z_]\w*+%|%[A-Za-z_]++|%[a-z]"
+    r"|[<>^][0-9]{1,3}|[@:!&*][A-Za-z_.]++|\?"
 )
 _ELSEWHERE = re.compile(
     r"[a-z][a-z0-9+.-]*+://|//\w|(?:vault|op|ssm|arn|awssm|gcp|azurekeyvault|keyvault|file|env|secretsmanager):\S"
@@ -72,7 +72,7 @@ _NOT_TELLING = _words(
     "k8s i18n l10n a11y rot13"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:[-_.'\u2019/][^\W\d_]+)*")
-_VERSION = re.compile(r"[\^~<>=v ]*[0-9]++(?:\.[0-9x*]++)+(?:[-+][\w.]++)?|[\^~]\S++")
+_VERSION = re.compile(r"[\^~<>=v ]*[0-9]++(?:\.[0-9x*]++)+(?:[-+][\w.]++)?|[\^~][0-9]\S*+")
 _MEASURE = re.compile(r"[0-9]++(?:[.,:/-][0-9]++)*[- ]?[A-Za-z%]{0,5}|[0-9]++-[A-Za-z]++")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,:e][0-9]+)*%?")
 _CALL = re.compile(
@@ -147,7 +147,10 @@ def is_telling(value: str, least: int = 4) -> bool:
 
 
 def _is_code(value: str) -> bool:
-    if _CALL.match(value) or value[0] in "({[" or value.startswith(("/\\", "/^", "/[", "/(")):
+    call = _CALL.match(value)
+    if call is not None and ")" not in value and any(sign.isdigit() for sign in value[call.end() :]):
+        call = None  # a bracket within a password
+    if call is not None or value[0] in "({[" or value.startswith(("/\\", "/^", "/[", "/(")):
         return True
     dotted = _DOTTED.fullmatch(value)
     if dotted is not None and dotted[1].lstrip("$").casefold() in _ROOTS:
