@@ -6,6 +6,7 @@ from .budget import Spent as Spent
 from .cache import ResponseCache as ResponseCache
 from .detectors import DETECTORS as DETECTORS
 from .detectors import Span as Span
+from .detectors import find_named_secrets as find_named_secrets
 from .limits import TimeLimits as TimeLimits
 from .logging import Logging as Logging
 from .redaction import Redaction as Redaction

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...nesting import decode_json
+from .named_secrets import find_named
+from .secret_forms import find_in_commands, find_in_headers, find_in_manifests
+from .secret_values import is_nothing
 
 
 class Span(NamedTuple):
@@ -45,7 +48,9 @@ _PRIVATE_KEY = re.compile(
     r"(?:-----END (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
-_URL_LOGIN = re.compile(r"(?<=://)[^\s/@:<>\"']{0,256}:[^\s/@<>\"']{1,256}(?=@)")
+_URL_LOGIN = re.compile(
+    r"(?<=://)[^\s/@:<>\"']{0,256}:(?![0-9]{1,5}[/?#])([^\s/<>\"']{1,256}(?=@)|[^\s@<>\"']{1,256}(?=@))"
+)
 _KEYS = re.compile(
     r"(?<![\w-])(?:"
     r"sk-[\w-]{16,}"  # OpenAI, Anthropic, OpenRouter, DeepSeek
@@ -59,13 +64,6 @@ _KEYS = re.compile(
     r")(?![\w])",
     re.ASCII,
 )
-# What a text itself calls a secret: `password = "..."`, `Authorization: Bearer ...`.
-_NAMED = re.compile(
-    r"(?:(?<![a-z])(?:password|passwd|passphrase|secret|(?:api|access|secret|private|auth)[ _-]?(?:key|token))"
-    r"[\"']?\s{0,3}[:=]\s{0,3}[\"']?|(?<![a-z])bearer\s{1,3})([^\s\"'<>,;]{8,})",
-    re.IGNORECASE,
-)
-
 # Letters and digits of an IBAN by country (the registry of SWIFT).
 _IBAN_LENGTHS = {
     country: length
@@ -135,10 +133,15 @@ def find_addresses(text: str) -> Iterator[Span]:
 
 
 def find_keys(text: str) -> Iterator[Span]:
-    """Keys and tokens of well-known services, and whatever a text itself calls a password, secret, key or token."""
-    yield from _all(_KEYS, text, "SECRET")
-    for match in _NAMED.finditer(text):
-        yield Span(match.start(1), match.end(1), "SECRET")
+    """Keys and tokens of well-known services."""
+    return _all(_KEYS, text, "SECRET")
+
+
+def find_named_secrets(text: str) -> Iterator[Span]:
+    """Whatever a text itself calls a password, secret, key or token: in settings, code, commands and sentences."""
+    for find in (find_named, find_in_headers, find_in_commands, find_in_manifests):
+        for start, end in find(text):
+            yield Span(start, end, "SECRET")
 
 
 def find_jwts(text: str) -> Iterator[Span]:
@@ -160,13 +163,16 @@ def find_private_keys(text: str) -> Iterator[Span]:
 
 def find_url_logins(text: str) -> Iterator[Span]:
     """User and password within a URL."""
-    return _all(_URL_LOGIN, text, "LOGIN")
+    for match in _URL_LOGIN.finditer(text):
+        if not is_nothing(match.group(1), quoted=True):
+            yield Span(match.start(), match.end(), "LOGIN")
 
 
 DETECTORS: Sequence[Detector] = (
     find_private_keys,
     find_jwts,
     find_keys,
+    find_named_secrets,
     find_url_logins,
     find_emails,
     find_ibans,

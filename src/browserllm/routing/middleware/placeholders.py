@@ -10,10 +10,19 @@ from typing import Any, cast
 
 from ...errors import InvalidRequest
 from ...nesting import decode_json
-from .detectors import Detector, Span
+from .detectors import Detector, Span, find_named_secrets
 from .restoring import PLACEHOLDER, Restorer, Table
+from .secret_names import says_secret
 
 _KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+_LABELS = {"name", "key", "field", "id", "type", "variable", "label", "env", "option", "header"}
+_VALUES = {"value", "val", "default", "plaintext", "default_value", "defaultvalue"}
+# What many have as a first password, and what a text speaks of for other reasons, too.
+_COMMON = {
+    "admin", "administrator", "changeit", "changeme", "default", "dragon", "example", "guest", "master",
+    "monkey", "mysql", "oracle", "postgres", "postgresql", "public", "rabbitmq", "redis", "sample", "school",
+    "server", "system", "tester", "testing", "welcome", "wordpress",
+}  # fmt: skip
 _LESS, _GREATER = re.compile(r"\\u003[cC]"), re.compile(r"\\u003[eE]")
 
 
@@ -31,6 +40,7 @@ class Placeholders:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         """Find values with ``detectors``."""
         self._detectors = detectors
+        self._by_name = find_named_secrets in detectors
         self._taken: set[str] = set()
         self._by_value: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
@@ -56,12 +66,25 @@ class Placeholders:
         return counts
 
     def spread(self) -> None:
-        """From now on replace every value found so far wherever it stands, but for words, which are parts of others."""
-        self._known = _any_of(value for value in self._by_value if len(value) >= 6 and not value.isalpha())
+        """From now on replace every value found so far wherever it stands.
 
-    def redact(self, text: str) -> str:
-        """Return ``text`` with placeholders. Raises `InvalidRequest` for a detector's span that is not in the text."""
-        found = [_checked(span, text) for detector in self._detectors for span in detector(text)]
+        Words are parts of others: of those only secrets are looked for, as whole words, and not the most common ones.
+        """
+        values = [value for value in self._by_value if len(value) >= 6 and not value.isalpha()]
+        words = [
+            value
+            for value, placeholder in self._by_value.items()
+            if placeholder.startswith("<SECRET_") and _is_word_of_its_own(value)
+        ]
+        self._known = _any_of(values, words)
+
+    def redact(self, text: str, also: Iterable[Span] = ()) -> str:
+        """Return ``text`` with placeholders. Raises `InvalidRequest` for a detector's span that is not in the text.
+
+        ``also`` is what was found in it by other means.
+        """
+        found = [*also]
+        found += [_checked(span, text) for detector in self._detectors for span in detector(text)]
         if self._known is not None:
             for match in self._known.finditer(text):
                 kind = self._by_value[match.group()][1:-1].rpartition("_")[0]
@@ -87,19 +110,52 @@ class Placeholders:
         except RecursionError:
             return self.redact(text)
 
-    def redact_value(self, value: Any) -> Any:
-        """Return what JSON can hold with placeholders in it; a number in which something is found becomes a text."""
+    def redact_value(self, value: Any, name: str = "") -> Any:
+        """Return what JSON can hold with placeholders in it; a number in which something is found becomes a text.
+
+        ``name`` is what the value is called where it comes from: a key may say that it is a secret.
+        """
         if isinstance(value, str):
-            return self.redact(value)
+            return self._redact_named(value, name)
         if isinstance(value, dict):
-            return {self.redact(key): self.redact_value(item) for key, item in cast("dict[str, Any]", value).items()}
+            return self._redact_object(cast("dict[str, Any]", value), name)
         if isinstance(value, list):
-            return [self.redact_value(item) for item in cast("list[Any]", value)]
+            return [self.redact_value(item, name) for item in cast("list[Any]", value)]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             text = str(value)
-            redacted = self.redact(text)
+            redacted = self._redact_named(text, name)
             return value if redacted == text else redacted
         return value
+
+    def _redact_object(self, value: dict[str, Any], name: str) -> dict[str, Any]:
+        # {"name": "TOKEN", "value": "…"}; {"password": {"value": "…"}}
+        labels = (item for key, item in value.items() if key.lower() in _LABELS and isinstance(item, str))
+        label = next(filter(says_secret, labels), name)
+        of_kubernetes = value.get("kind") == "Secret"
+        redacted: dict[str, Any] = {}
+        for key, item in value.items():
+            inner = label if key.lower() in _VALUES and label else key
+            if of_kubernetes and key in {"data", "stringData"} and isinstance(item, dict):
+                fields = cast("dict[str, Any]", item)
+                redacted[self.redact(key)] = {
+                    self.redact(each): self.redact_value(fields[each], "secret") for each in fields
+                }
+            else:
+                redacted[self.redact(key)] = self.redact_value(item, inner)
+        return redacted
+
+    def _redact_named(self, text: str, name: str) -> str:
+        """Redact a text with the name that it has: as JSON writes the two of them, and by the same rules."""
+        if not (self._by_name and name and says_secret(name)):
+            return self.redact(text)
+        written = json.dumps(text, ensure_ascii=False)
+        pair = f"{json.dumps(name, ensure_ascii=False)}: {written}"
+        first = len(pair) - len(written) + 1
+        spans = [span for span in find_named_secrets(pair) if span.start >= first]
+        if any(span.start == first and span.end == len(pair) - 1 for span in spans):
+            return self._placeholder(text, "SECRET")
+        as_it_is = len(written) == len(text) + 2
+        return self.redact(text, [Span(each.start - first, each.end - first, each.kind) for each in spans if as_it_is])
 
     def put_back(self, text: str, known: int) -> str:
         """Return ``text`` with the first ``known`` values replaced, and no others: the opposite of a `Restorer`."""
@@ -163,10 +219,17 @@ def _loads(text: str) -> Any:
     return json.loads(text)
 
 
-def _any_of(texts: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern for any of these, the longest first; ``None`` for nothing."""
+def _is_word_of_its_own(value: str) -> bool:
+    if not value.isalnum() or value.isdigit():
+        return False
+    return value.lower() not in _COMMON and len(value) >= (6 if value.isalpha() else 4)
+
+
+def _any_of(texts: Iterable[str], words: Iterable[str] = ()) -> re.Pattern[str] | None:
+    """A pattern for any of these texts, the longest first, and for whole words; ``None`` for nothing."""
     longest_first = sorted(texts, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+    parts = [re.escape(text) for text in longest_first] + [rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
+    return re.compile("|".join(parts)) if parts else None
 
 
 def _checked(span: Span, text: str) -> Span:
