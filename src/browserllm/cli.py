@@ -81,6 +81,8 @@ def run(
     """Answer PROMPT in a headless browser; with - as PROMPT it is read from standard input."""
     if prompt == "-":
         prompt = sys.stdin.read()
+    if not _is_text(prompt) or not _is_text(system or ""):
+        raise click.UsageError("PROMPT and --system must be text in UTF-8, which this is not")
     if not prompt.strip():
         raise click.UsageError("PROMPT is empty")
     messages = [Message("system", system)] if system else []
@@ -123,6 +125,11 @@ def run(
         return 0
 
     finish(work, as_json=as_json, debug=debug)
+
+
+def _is_text(given: str) -> bool:
+    """Say whether all of it was read: Python takes a byte that is no character as half of one."""
+    return not any("\ud800" <= char <= "\udfff" for char in given)
 
 
 def _summarise(console: Console, response: ChatResponse) -> None:

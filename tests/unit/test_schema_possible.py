@@ -37,6 +37,12 @@ IMPOSSIBLE: list[dict[str, Any]] = [
     {"type": "string", "enum": [1, 2]},
     {"type": "integer", "const": "a"},
     {"type": "integer", "enum": [1, 2], "minimum": 3},
+    {"type": "string", "enum": ["a", "bb"], "pattern": "^b$"},
+    {"type": "string", "const": "a", "pattern": "[0-9]"},
+    {"enum": [1, "a"], "const": True},
+    {"const": {"a": [1]}, "enum": [{"a": [2]}, {"a": 1}]},
+    {"anyOf": []},
+    {"type": "string", "oneOf": []},
     {"anyOf": [{"not": {}}, {"type": "string", "enum": [1]}]},
     {"oneOf": [False, {"type": "integer", "minimum": 2, "maximum": 1}]},
     {"allOf": [{"type": "string"}, {"type": "integer"}]},
@@ -57,6 +63,11 @@ POSSIBLE: list[Any] = [
     {"type": "number", "minimum": 1, "maximum": 1},
     {"type": "integer", "const": 1.0},
     {"type": "number", "enum": [1]},
+    {"enum": ["a", "b"], "pattern": "^b$"},
+    {"enum": [1, "a"], "pattern": "^b$"},
+    {"enum": ["a"], "pattern": "("},
+    {"enum": ["a"], "pattern": 5},
+    {"enum": [1.0, {"a": [1]}], "const": {"a": [1.0]}},
     {"not": {"enum": ["a"]}},
     {"if": {"enum": ["a"]}, "then": {"const": "a"}, "else": False},
     {"type": "object", "properties": {"next": {"$ref": "#"}}},
@@ -126,6 +137,8 @@ def test_the_search_ends() -> None:
     assert impossible(deep) is None
     rings = {f"n{i}": {"anyOf": [{"$ref": f"#/$defs/n{j}"} for j in range(12)]} for i in range(12)}
     impossible({"$ref": "#/$defs/n0", "$defs": rings})
+    slow = {"enum": [f"{'a' * 2000}{at}b" for at in range(2000)], "pattern": r"^(a|a)*(a|aa)*(a*)*c\1"}
+    assert impossible(slow) is None
 
 
 class Nothing(Enum):

@@ -337,3 +337,40 @@ def test_pydantic_models_of_odd_kinds() -> None:
         output_type(pydantic.create_model("Odd", call=(Callable[[], int], ...)))
     with pytest.raises(InvalidRequest, match="has no JSON Schema"):
         output_type(list[Annotated[Unknown, pydantic.Field(title="x")]])
+
+
+def test_what_cannot_be_told_apart_says_what_to_write() -> None:
+    """Of classes a tag, of lists another type, and of an Enum's members their values."""
+
+    @dataclass
+    class A:
+        a: int
+
+    @dataclass
+    class B:
+        b: int
+
+    class S(msgspec.Struct):
+        a: int
+
+    class Named(NamedTuple):
+        a: int
+
+    class Colour(Enum):
+        RED = "red"
+
+    class First(TypedDict):
+        a: int
+
+    class Second(TypedDict):
+        b: int
+
+    unions: list[Any] = [A | B, First | Second, A | First, A | S, A | dict[str, int], S | Second, A | B | None]
+    for union in unions:
+        for kind in (union, list[union], dict[str, union], Annotated[union, "words"]):
+            with pytest.raises(InvalidRequest, match=r"tag=True.*pydantic models"):
+                output_type(kind)
+    with pytest.raises(InvalidRequest, match="Leave one"):
+        output_type(Named | list[int])
+    with pytest.raises(InvalidRequest, match=r"Literal\['red'\]"):
+        output_type(Literal[Colour.RED])

@@ -81,6 +81,14 @@ MENTIONS = [
     "No. {} is a form.",
     "e.g. {}",
     "<b>{}</b>",
+    "<pre>\n{}\n</pre>",
+    "Like this:\n<pre><code>\n{}\n</code></pre>\nThat is how.",
+    '<code lang="xml">\n{}\n</code>',
+    "<example>\n\n{}\n\n{}\n</example>",
+    "<EXAMPLE>\nUser: hi\n{}\n</EXAMPLE>",
+    "  <blockquote>\n{}\n</blockquote>",
+    "<pre>\nnever closed\n{}",
+    "<pre>\n```\n</pre>\n```\n{}\n</pre>",
     "// {}",
 ]
 """Places where a form is what the model talks about."""
@@ -124,6 +132,8 @@ def test_a_family_s_own_form_is_a_call_where_the_family_writes_it(family: str, s
     after = [
         "Let me look.\n", "Let me\nlook:\n\n", "One `span` and ``two ` of`` them:\n", "```py\nx = 1\n```\n",
         "- a\n- b\n\n",
+        "<pre>x</pre>\n", "<pre>\nx\n</pre>\n", f"<code>\n{'x' * 300}</code>\n", "Use <pre> there.\n",
+        "<answer>\n", "<precise>\n", "<p>One</p>\n", "```\n<pre>\n```\n",
         "~~~\n```\n~~~\n", "It costs 5` or so.\n\n", "> quoted\n\n", "Use ```x``` there.\n", "Look.\r\n",
     ]  # fmt: skip
     for before in after:

@@ -107,6 +107,16 @@ def test_run_reads_standard_input(page: Callable[..., Connect]) -> None:
     assert connect.opened.requests[-1][1]["messages"] == [{"role": "user", "content": "from a pipe"}]
 
 
+@pytest.mark.parametrize("given", [b"\xff", b"h\xffi", b"\x89PNG\r\n\x1a\n\x00", "naïve".encode("latin-1")])
+def test_what_is_no_text_is_refused_before_a_browser_starts(given: bytes) -> None:
+    """A file of another kind, or in another encoding: in words, and not in Python's."""
+    command = [sys.executable, "-m", "browserllm", "run", "-"]
+    done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert b"must be text in UTF-8" in done.stderr
+    assert b"codec" not in done.stderr
+
+
 def test_run_says_what_was_passed_over(page: Callable[..., Connect]) -> None:
     """The steps and their reasons, warnings and notices are on standard error."""
 
@@ -260,6 +270,8 @@ def test_a_reader_that_has_gone_is_no_error(arguments: list[str]) -> None:
     [
         ["run"],
         ["run", " "],
+        ["run", "h\udcffi"],
+        ["run", "hi", "--system", "\udcd3"],
         ["run", "hi", "--temperature", "3"],
         ["run", "hi", "--webgpu", "x"],
         ["sing"],

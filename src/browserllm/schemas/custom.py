@@ -189,7 +189,11 @@ def _taught(said: str) -> str:
     """Add to msgspec's words what to do."""
     if found := _UNKNOWN.search(said):
         return f"{found[1]} is nothing that JSON has; use a text, a number or a class of data in its place"
-    if "unions may not contain more than one d" not in said and "all Struct types must be tagged" not in said:
+    if "Literal may only contain" in said:
+        return f"{said}. Write the values themselves, as in Literal['red'], or take the whole Enum as the type"
+    if "unions may not contain more than one array-like" in said:
+        return f"{said}. Nothing in the JSON would say which of them it is. Leave one, or make them classes of data"
+    if "unions may not contain more than one" not in said and "all Struct types must be tagged" not in said:
         return said
     return (
         f"{said}. Nothing in the JSON would say which of the classes it is. Give each a tag, as in "

@@ -10,13 +10,18 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
+from ..equality import Keys
 from ..errors import InvalidRequest
+from ..patterns.pattern import Pattern
+from ..patterns.work import TooMuchWork, Work
 from ..types import ChatRequest
 from .problem import is_list, is_object, path_to
 
 _MOST_STEPS = 20_000
 """How many schemas are looked at; one that is larger is taken as it is."""
 _MOST_DEEP = 100
+_MOST_WORK = 1_000_000
+"""How much is searched in texts, in units of `Work`."""
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _WORDS = frozenset({"title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly"})
 # Where schemas lie that a value may have to fit. What stands under "not" and "if" may well be impossible.
@@ -43,7 +48,7 @@ def impossible(schema: Any) -> Impossible | None:
     look = _Look(schema)
     try:
         return look.at(schema, "$") or look.empty_enum(schema)
-    except (_Enough, RecursionError, AttributeError, TypeError, ValueError, OverflowError):
+    except (_Enough, TooMuchWork, RecursionError, AttributeError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -81,6 +86,8 @@ class _Look:
         self._others: bool | None = None
         self._open: list[int] = []  # the schemas that are at work in each other
         self._possible: dict[int, Any] = {}
+        self._patterns: dict[str, Pattern] = {}
+        self._work = Work(_MOST_WORK)
 
     def at(self, schema: Any, path: str) -> Impossible | None:
         """Return why no value fits the schema at a path."""
@@ -132,21 +139,35 @@ class _Look:
         if not kinds:
             yield Impossible(path, "its types exclude each other")
         values = schema.get("enum") if "enum" in schema else [schema["const"]] if "const" in schema else None
+        if is_list(values) and values and "const" in schema and not _is_one_of(schema["const"], values):
+            yield Impossible(path, "its const is none of the values of its enum")
         if is_list(values):
             if not values:
                 yield _empty(path)
-            elif not any(_fits(value, kinds, schema) for value in values):
+            elif not any(_fits(value, kinds, schema) and self._has_pattern(value, schema) for value in values):
                 yield Impossible(path, "no value of its list is of its type and within its bounds")
         for at, part in enumerate(cast("list[Any]", schema.get("allOf") or ())):
             yield self.at(part, path_to(path_to(path, "allOf"), at))
         for keyword in ("anyOf", "oneOf"):
-            if is_list(parts := schema.get(keyword)) and parts:
+            if is_list(parts := schema.get(keyword)):
                 here = path_to(path, keyword)
+                if not parts:
+                    yield Impossible(here, "the list of schemas is empty")
+                    continue
                 reasons = [self.at(part, path_to(here, at)) for at, part in enumerate(parts)]
                 yield reasons[0] if all(reasons) else None
         if values is None:
             why = [self._of_kind(kind, schema, path) for kind in sorted(kinds)] if kinds else []
             yield why[0] if why and all(why) else None
+
+    def _has_pattern(self, value: Any, schema: dict[str, Any]) -> bool:
+        """Say whether a listed text has the schema's pattern; what is no pattern is for others to say."""
+        pattern = schema.get("pattern")
+        if not isinstance(value, str) or not isinstance(pattern, str):
+            return True
+        if pattern not in self._patterns:
+            self._patterns[pattern] = Pattern(pattern)
+        return self._patterns[pattern].search(value, self._work)
 
     def _kinds(self, schema: Any, seen: set[int]) -> frozenset[str]:
         """Return the types that values of a schema may be of; an integer counts as a number as well."""
@@ -243,6 +264,11 @@ class _Look:
 
 def _empty(path: str) -> Impossible:
     return Impossible(path_to(path, "enum"), "the list of values is empty")
+
+
+def _is_one_of(value: Any, values: list[Any]) -> bool:
+    keys = Keys()
+    return keys.of(value) in set(map(keys.of, values))
 
 
 def _is_all(schema: Any) -> bool:

@@ -1,8 +1,9 @@
 """Where in an answer a call may begin: at a line's start, and not in a quotation, a list or code.
 
-What stands within a sentence, an item of a list, backticks or a code fence is what the model talks about. So the
-Markdown of the text before it is followed: its lines, its fences and its spans of code. Where that can be read in two
-ways (a span that nothing closes), it is code.
+What stands within a sentence, an item of a list, backticks, a code fence or an element such as ``<pre>`` is what the
+model talks about. So the Markdown of the text before it is followed: its lines, its fences, its spans of code, and the
+elements that begin a line and hold code or an example. Where that can be read in two ways (a span that nothing closes),
+it is code.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ Place = Literal["answer", "line", "sentence", ""]
 # A fence may stand in quotations and items of lists.
 _FENCE = re.compile(r"(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*(`{3,}|~{3,})")
 _FENCE_END = re.compile(r"[ \t>]*(`{3,}|~{3,})\s*")
+# An element that shows something, and its end.
+_ELEMENT = re.compile(
+    r"[ \t]*<(pre|code|samp|xmp|textarea|snippet|examples?|samples?|blockquote|quote)(?:\s[^<>]*)?>", re.IGNORECASE
+)
 _TICKS = re.compile(r"`+|[^`]+")
 _MAX_LINE = 256
 """How much of a line is looked at to see whether it is a fence."""
@@ -36,6 +41,7 @@ class Places:
         self._tail = ""  # the last that was said, without the blanks after it
         self._has_gap = False
         self._fence = ""
+        self._element = ""  # the end of the element that is open
         self._span = 0  # how many backticks began the span of code that is open
         self._run = 0  # backticks that stand at the end of what was said
         self._begin_line()
@@ -74,7 +80,7 @@ class Places:
         """Say what begins after these blanks: the answer, a line, what follows a sentence; nothing that matters."""
         here = copy(self)
         here.say(blanks)
-        if here._fence or here._span:
+        if here._fence or here._element or here._span:
             return ""
         if not here._begun:
             return "answer"
@@ -117,4 +123,14 @@ class Places:
                 self._fence, self._span = found[1], 0
             elif self._is_blank:
                 self._span = 0  # it ends with its paragraph
+            if not self._fence:
+                self._end_line_of_element()
         self._begin_line()
+
+    def _end_line_of_element(self) -> None:
+        """Begin an element, where the line began with one, or end the one that is open."""
+        line = f"{self._line}\n{self._tail}".lower() if self._is_cut else self._line.lower()
+        if not self._element and (found := _ELEMENT.match(line)):
+            self._element = f"</{found[1]}>"
+        if self._element in line:
+            self._element = ""
