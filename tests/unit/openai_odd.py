@@ -69,6 +69,25 @@ NOTHING: dict[str, tuple[Any, type[bl.BrowserLLMError], str]] = {
     ),
     "detail a list": ({"detail": [{"msg": "field required", "loc": ["body"]}]}, bl.BrowserLLMError, "field required"),
     "too long": ({"error": "the request exceeds the available context size"}, bl.ContextExceeded, "exceeds"),
+    "an error in a choice": (
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": ""},
+                    "finish_reason": "error",
+                    "error": {"code": 429, "message": "Provider is busy"},
+                }
+            ]
+        },
+        bl.RateLimited,
+        "Provider is busy",
+    ),
+    "an error in a choice without a message": (
+        {"choices": [{"error": {"code": 502, "message": "Provider fell over"}}]},
+        bl.Unavailable,
+        "Provider fell over",
+    ),
     "a finish reason that is an error": (
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]},
         bl.Unavailable,
@@ -118,6 +137,12 @@ TEXTS: dict[str, tuple[bytes, str, type[bl.BrowserLLMError], str]] = {
         bl.Unavailable,
         "",
     ),
+    "words under another name": (
+        b'{"exception":"The disk is full"}',
+        "application/json",
+        bl.Unavailable,
+        "model 'm': The disk is full",
+    ),
     "usage alone": (
         b'data: {"choices":[],"usage":{"prompt_tokens":1}}\n\ndata: [DONE]\n\n',
         "text/event-stream",
@@ -141,6 +166,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "a model that is null": {"model": None},
     "a model that is a list": {"model": ["m"]},
     "object null": {"object": None},
+    "Groq's own": {"x_groq": {"id": "req_1"}},
+    "Groq's own, odd": {"x_groq": [7]},
     "a fingerprint": {"system_fingerprint": 5, "service_tier": {}},
     **{
         f"usage {json.dumps(usage)}": {"usage": usage}
@@ -170,6 +197,8 @@ IN_CHOICE: dict[str, dict[str, Any]] = {
     "stop_reason": {"stop_reason": None, "matched_stop": 2, "token_ids": None},
     "message null": {"message": None},
     "usage": {"usage": None},
+    "an error null": {"error": None},
+    "an empty error": {"error": {"message": "", "code": None}},
     "index null": {"index": None},
     "index a text": {"index": "0"},
     "index 0.0": {"index": 0.0},

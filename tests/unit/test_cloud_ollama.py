@@ -41,6 +41,16 @@ async def test_an_answer_is_the_same_wherever_it_is_cut() -> None:
     await check_every_split(bl.Ollama(MODEL), WHOLE)
 
 
+async def test_lines_that_a_proxy_made_events_are_lines() -> None:
+    """With names, ids, comments and an end marker, cut anywhere; an error among them is one."""
+    events = b": hi\n\n" + b"".join(b"event: message\nid: 7\ndata: " + each + b"\n\n" for each in WHOLE.splitlines())
+    await check_every_split(bl.Ollama(MODEL), events + b"data: [DONE]\n\n")
+    spoiled = b'data: {"error": "CUDA error"}\n\n'
+    assert b"event" in events[:200]
+    with pytest.raises(bl.Unavailable, match="CUDA error"):
+        read(bl.Ollama(MODEL), events[:200].rpartition(b"event")[0] + spoiled)
+
+
 def test_a_bare_prompt_says_that_nothing_may_be_cut_off() -> None:
     """The server would drop the beginning of a chat that is too long, and tell nobody."""
     body, warned = body_of(bl.Ollama(MODEL), "Hi")

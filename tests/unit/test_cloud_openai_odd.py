@@ -124,11 +124,13 @@ def test_ids_and_models_are_texts() -> None:
 def test_counts_take_the_largest_wherever_they_stand(counts: list[Any], expected: tuple[int, int]) -> None:
     """In each chunk, in a chunk of their own, in the choice; after the reason to finish."""
     beside = [{**(END if at == 0 else {"choices": []}), "usage": each} for at, each in enumerate(counts)]
+    groqs = [{**(END if at == 0 else {"choices": []}), "x_groq": {"usage": each}} for at, each in enumerate(counts)]
     inside = [{**END, "choices": [{**END["choices"][0], "usage": each}]} for each in counts]
     for events in (
         [GOOD, *beside, DONE],
         [GOOD, *inside, DONE],
         [*[{**GOOD, "usage": c} for c in counts[:1]], *beside[1:], END],
+        [GOOD, *groqs],
     ):
         _, draft, _ = read(*events)
         assert (draft.usage.prompt_tokens, draft.usage.completion_tokens) == expected

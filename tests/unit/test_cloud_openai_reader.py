@@ -142,6 +142,18 @@ def test_chunks_in_any_order_end_well() -> None:
             read(*some)
 
 
+def test_blanks_around_a_name_are_no_part_of_it() -> None:
+    """Whole, and where only the name comes first."""
+    for name in (" add", "add\n", "\tadd "):
+        first = {"index": 0, "id": "a", "function": {"name": name, "arguments": ""}}
+        rest = {"index": 0, "function": {"name": " ", "arguments": '{"a":1}'}}
+        events = [{"choices": [{"delta": {"tool_calls": [each]}}]} for each in (first, rest)]
+        deltas, _ = read(*events, {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}, DONE)
+        calls = [delta for delta in deltas if isinstance(delta, bl.ToolCallDelta)]
+        assert [delta.name for delta in calls if delta.name] == ["add"], name
+        assert "".join(delta.arguments for delta in calls) == '{"a":1}'
+
+
 def test_what_does_no_harm_is_taken() -> None:
     """Numbers that are texts, an error that is empty, entries of tokens without a text of their own."""
     half = {"token": "\\xf0", "logprob": -0.5}

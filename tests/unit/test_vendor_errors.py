@@ -91,6 +91,8 @@ WRAPS: dict[str, Wrap] = {
         "error": {"message": f"SomeProxyError: upstream said - {json.dumps({'error': body})}"}
     },
     "words around it": lambda body: f"[proxy] upstream said ({json.dumps({'detail': body})}), sorry",
+    "names that nobody knows": lambda body: {"outcome": {"exception": as_text(body)}, "ok": False},
+    "a body in a text": lambda body: {"isBase64Encoded": False, "body": json.dumps({"error": body})},
     "a line after it": lambda body: json.dumps({"error": body}) + '\n{"done": true}\n',
 }
 
@@ -103,6 +105,8 @@ async def test_it_is_the_same_however_it_is_wrapped(case: Case) -> None:
     dice = random.Random(case.name)  # noqa: S311
     for _ in range(25):
         first, second = dice.choices(list(WRAPS), k=2)
+        if (first, second) == ("names that nobody knows", "a body in a text"):
+            continue  # such a body may be the caller's own request
         check(case, await decoded(WRAPS[second](WRAPS[first](case.body))), f"{first} in {second}")
 
 
@@ -175,6 +179,47 @@ def test_a_wrong_request_is_no_bad_key_no_missing_model_and_no_overflow(words: s
     """Words that look like others."""
     error = failure(read_error({"error": {"message": words, "type": "invalid_request_error"}}), PLACE, status=400)
     assert type(error) is kind, error
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Error code: 400 - {'error': {'message': 'no such thing'}}", bl.InvalidRequest),
+        ("upstream: HTTP 503", bl.Unavailable),
+        ("status_code=429", bl.RateLimited),
+        ("BadRequest: Error code: 422 - no", bl.InvalidRequest),
+        ("could not fetch the image at that address: HTTP 404", bl.Unavailable),
+        ("I have 400 problems", bl.Unavailable),
+        ("Unsupported value: 'temperature' does not support 0.2 with this model.", bl.InvalidRequest),
+        ("Unknown parameter: 'foo'", bl.InvalidRequest),
+        ("Extra inputs are not permitted", bl.InvalidRequest),
+        ("something went wrong", bl.Unavailable),
+    ],
+)
+def test_without_a_status_and_a_code_the_words_say_whether_the_request_was_wrong(
+    words: str, kind: type[Exception]
+) -> None:
+    """An error in a stream has neither; trying again would not help."""
+    for body in (words, {"detail": words}, {"error": words}, [{"error": {"message": words}}]):
+        assert type(failure(read_error(body), PLACE)) is kind, body
+
+
+async def test_words_under_names_that_nobody_knows_are_quoted_but_not_what_the_caller_wrote() -> None:
+    """Only what is surely an error is searched so, and what may be the caller's own is left out."""
+    for body, said in (
+        ({"exception": "The disk is full"}, True),
+        ({"error": True, "info": "The disk is full"}, True),
+        ({"a": [{"b": {"c": "The disk is full"}}]}, True),
+        ({"exception": "故障"}, True),
+        ({"request": {"text": "The disk is full"}}, False),
+        ({"messages": [{"content": "The disk is full"}]}, False),
+        ({"prompt": "The disk is full"}, False),
+        ({"body": "The disk is full"}, False),
+        ({"body": '{"text": "The disk is full"}'}, False),
+        ({"message": "No.", "note": "The disk is full"}, False),
+    ):
+        error = str(failure(read_error(await decoded(body)), PLACE, status=500))
+        assert ("The disk is full" in error or "故障" in error) is said, (body, error)
 
 
 @pytest.mark.parametrize(

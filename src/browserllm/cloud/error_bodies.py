@@ -51,15 +51,28 @@ _SKIPPED = frozenset(
 
 _NO_CODES = frozenset({"error", "errors", "failed", "failure", "fail", "null", "none", "false", "true", "about:blank"})
 _CODE = re.compile(r"[\w.:/#-]{1,120}", re.ASCII)
+_SENTENCE = re.compile(r"\S\s\S|[^\x00-\x7f]")
 _COUNTS = {"nprompttokens": "needed", "nctx": "limit"}
 _EVENT_LINE = re.compile(r"(?:^|\n)[ \t]{0,8}(?:data|error)[ \t]?:[ \t]{0,8}([^\r\n]+)")
+
+
+class CertainError(msgspec.Struct, frozen=True):
+    """A body that is surely an error's: words count also under names that nobody knows.
+
+    Elsewhere they do not, for words alone make no error of what may be an answer's own.
+    """
+
+    body: Any
 
 
 class Told:
     """What was found in a body."""
 
-    def __init__(self) -> None:
-        """Nothing yet."""
+    def __init__(self, *, certain: bool = False) -> None:
+        """Nothing yet; ``certain`` says what `CertainError` does."""
+        self._certain = certain
+        self._quotes_all = True
+        """Whether sentences under names that nobody knows are the server's own."""
         self.words: list[str] = []
         self.codes: list[tuple[int, str]] = []
         """Codes, with how much they say: the smaller the number, the more."""
@@ -168,6 +181,22 @@ class Told:
         for name, value in named.items():
             if name not in _WORDS and name not in _SKIPPED and isinstance(value, (Mapping, list)):
                 found = self._look_inside(cast("Any", value), level + 1) or found
+        return found or (self._certain and self._look_at_unknown(named, level))
+
+    def _look_at_unknown(self, named: Mapping[str, Any], level: int) -> bool:
+        """Look for sentences, and for bodies in texts; of what may be the caller's own only the latter."""
+        found = False
+        for name, value in named.items():
+            for text in cast("list[Any]", value)[:50] if isinstance(value, list) else [value]:
+                if not isinstance(text, str) or name in _WORDS:
+                    continue
+                if text.lstrip().startswith("{"):
+                    before, self._quotes_all = self._quotes_all, self._quotes_all and name not in _SKIPPED
+                    for body in _first_value(text.strip()):
+                        found = self.look(body, level + 1) or found
+                    self._quotes_all = before
+                elif self._quotes_all and name not in _SKIPPED and _SENTENCE.search(text, 0, MAX_WORDS):
+                    found = self.look(text, level + 1) or found
         return found
 
     def _look_inside(self, value: Any, level: int) -> bool:
@@ -253,9 +282,9 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def told(body: Any) -> Told:
-    """Return what an error's body says: a body is JSON that was decoded, or text."""
-    found = Told()
-    found.look(body)
+    """Return what an error's body says: a body is JSON that was decoded, or text; or one of them as `CertainError`."""
+    found = Told(certain=isinstance(body, CertainError))
+    found.look(body.body if isinstance(body, CertainError) else body)
     return found
 
 

@@ -240,10 +240,18 @@ class ServerSentEvents(EventDecoder):
 
 
 class JsonLines(EventDecoder):
-    """One JSON text a line; empty lines are passed over, and the last line needs no end."""
+    """One JSON text a line; empty lines are passed over, and the last line needs no end.
+
+    A proxy may make server-sent events of them: then what is no data is passed over, too.
+    """
 
     def read_line(self, line: str) -> Iterator[Event]:
         """Take one line as an event."""
+        field, colon, value = line.partition(":")
+        if colon and field == "data":
+            line = value
+        elif colon and field in {"", "event", "id", "retry"}:
+            return
         if line.strip():
             yield Event(line)
 

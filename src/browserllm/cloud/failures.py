@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..errors import (
 )
 from ..http.client import HttpResponse
 from ..nesting import decode_json
-from .error_bodies import MAX_WORDS, told
+from .error_bodies import MAX_WORDS, CertainError, told
 from .meanings import meaning_of, settled, tokens_in
 from .vocabulary import Meaning
 from .waits import retry_after, wait_in_words
@@ -63,6 +64,13 @@ _PHRASES = {
     504: ": Gateway Timeout",
     529: ": Overloaded",
 }
+
+
+# As libraries begin their words: "Error code: 400 - {...}", "litellm: HTTP 503". Further in, it is of something else.
+_STATUS_IN_WORDS = re.compile(
+    r"\W{0,4}(?:\w{1,40}\W{1,3}){0,2}?(?:error code|status(?:[ _]code)?|http(?:/\d(?:\.\d)?)?)\W{0,4}([45]\d\d)\b",
+    re.IGNORECASE,
+)
 
 
 class VendorError(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +115,9 @@ def read_error(body: Any) -> VendorError:
         # A page is of whatever stands before the API. Of all that it says, only this counts.
         of_page = meaning_of((), " ".join(found.pages))
         meaning = of_page if of_page in {"blocked", "timeout"} else ""
+    status = found.status
+    if status is None and (said := _STATUS_IN_WORDS.match(words)):
+        status = int(said[1])
     counts = {**tokens_in(words), **found.counts} if meaning == "context" else {}
     if found.base_code is not None and not codes:
         codes = [str(found.base_code)]
@@ -115,7 +126,7 @@ def read_error(body: Any) -> VendorError:
         code=codes[0] if codes else "",
         meaning=meaning,
         retry_after_s=found.wait_s,
-        status=found.status,
+        status=status,
         parameter=found.parameter,
         limit_tokens=counts.get("limit"),
         needed_tokens=counts.get("needed"),
@@ -191,16 +202,16 @@ def failure(
 
 
 async def read_error_body(response: HttpResponse) -> Any:
-    """Return an error's body as JSON, as text where it is none, as ``""`` where it broke off at once."""
+    """Return an error's body for `read_error`; ``""`` where it broke off at once."""
     try:
         body, _ = await response.read_start(64 * 1024)
     except BrowserLLMError:
         # The status says more than the connection that broke after it.
         return ""
     try:
-        return decode_json(body, object)
+        return CertainError(decode_json(body, object))
     except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")
+        return CertainError(body.decode("utf-8", "replace"))
 
 
 def quote(text: str, limit: int = MAX_QUOTE) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from .vocabulary import BASE_RESP, BY_WORDS, LIKELY, MODEL_NAMED, NUMBERS, QUOTA, SURE, TOO_LARGE, Meaning
+from .vocabulary import BASE_RESP, BY_WORDS, INVALID, LIKELY, MODEL_NAMED, NUMBERS, QUOTA, SURE, TOO_LARGE, Meaning
 
 
 def _table(kinds: Mapping[Meaning, str]) -> dict[str, Meaning]:
@@ -43,7 +43,7 @@ def meaning_of(codes: Iterable[str], words: str, *, base_code: int | None = None
     likely = _first(names, _LIKELY_CODES)
     if likely == "model" and not _says(MODEL_NAMED, words):
         likely = "address" if words else ""
-    return likely or _first(names, NUMBERS)
+    return likely or _first(names, NUMBERS) or ("invalid" if _says(INVALID, words) else "")
 
 
 def settled(meaning: Meaning, status: int | None, words: str) -> Meaning:

@@ -18,6 +18,7 @@ from ..errors import BrowserLLMError, ProtocolError, Unavailable
 from ..stream import Delta, Draft
 from ..types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta
 from .calls import Calls
+from .error_bodies import CertainError
 from .events import Event
 from .failures import Place, VendorError, failure, quote, read_error
 from .fields import each_value, json_text, json_texts, says_something
@@ -201,7 +202,7 @@ class NativeReader(Reader):
         self.draft.warn(parameter, f"{self.place.backend!r} {what}")
 
     def _failure(self, body: Any) -> BrowserLLMError:
-        error = self.read_error(body)
+        error = self.read_error(CertainError(body))
         if not error.message.strip():
             error = replace(error, message=body if isinstance(body, str) else json_text(body))
         return failure(error, self.place)
@@ -211,7 +212,7 @@ class NativeReader(Reader):
         said = self._odd if self._odd is not None else self.unread or self._instead
         if said is None:
             return broke_off(self.place)
-        told = self.read_error(said)
+        told = self.read_error(CertainError(said))
         if told.message.strip() or told.meaning:
             return self._failure(said)
         if self._instead is not None:

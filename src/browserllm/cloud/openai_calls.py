@@ -352,7 +352,7 @@ def _piece(entry: dict[str, Any], at: int, *, alone: bool) -> _Piece:
     # Some servers send the arguments as JSON instead of a text of JSON.
     text = arguments if isinstance(arguments, str) else "" if arguments is None else _json(arguments)
     extras = {field: entry[field] for field in EXTRAS if entry.get(field)}
-    return _Piece(key, _id(entry.get("id")), name if isinstance(name, str) else "", text, extras)
+    return _Piece(key, _id(entry.get("id")), name.strip() if isinstance(name, str) else "", text, extras)
 
 
 def index_of(value: Any) -> int | None:

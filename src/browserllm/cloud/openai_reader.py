@@ -155,6 +155,9 @@ class ChatCompletionReader(Reader):
         draft.model = _name(chunk.model) or draft.model
         draft.provider_request_id = draft.provider_request_id or _name(chunk.id)
         self._count(chunk.usage)
+        groqs: Any = chunk.x_groq
+        if isinstance(groqs, dict):  # where Groq counts without `include_usage`
+            self._count(cast("dict[str, Any]", groqs).get("usage"))
         if not choices:
             said = event.decode(dict[str, Any])
             if self._said is None or read_error(said).message.strip():
@@ -169,6 +172,9 @@ class ChatCompletionReader(Reader):
                 yield from self._read_choice(choice, event)
 
     def _read_choice(self, choice: _Choice, event: Event) -> Iterator[Delta]:
+        if not _is_empty(choice.error):
+            # OpenRouter has it here when a provider fails.
+            raise self._failure({"error": choice.error})
         self._count(choice.usage)
         reason = choice.finish_reason
         if isinstance(reason, dict):
@@ -415,13 +421,15 @@ class _Choice(msgspec.Struct):
     finish_reason: Any = None
     logprobs: Any = None
     usage: Any = None
+    error: Any = None
 
 
-_CHOICE = ("delta", "message", "text", "finish_reason", "logprobs", "usage")
+_CHOICE = ("delta", "message", "text", "finish_reason", "logprobs", "usage", "error")
 
 
 class _Chunk(msgspec.Struct):
     id: Any = None
+    x_groq: Any = None
     object: Any = None
     model: Any = None
     choices: list[_Choice | _Junk] | _Choice | str | int | float | bool | None = None

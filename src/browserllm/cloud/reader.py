@@ -12,6 +12,7 @@ import msgspec
 from ..errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
 from ..http.client import MAX_BODY_BYTES, HttpResponse
 from ..stream import Delta, Draft
+from .error_bodies import CertainError
 from .events import Event, EventDecoder, ServerSentEvents
 from .failures import Place, VendorError, failure, quote
 from .halves import HalfCharacters, whole_text, whole_value
@@ -74,7 +75,7 @@ def no_answer(place: Place, read_error: Callable[[Any], VendorError], said: Any)
     if not said and not isinstance(said, (dict, list)):
         return broke_off(place)
     said = whole_value(said)
-    error = read_error(said)
+    error = read_error(CertainError(said))
     if not error.message.strip():
         words = said if isinstance(said, str) else msgspec.json.encode(said).decode()
         error = msgspec.structs.replace(error, message=f"there is no answer in what it sent: {words}")

@@ -276,6 +276,15 @@ BUSY = _any(
     "当前.{0,10}繁忙",
 )
 TIMED_OUT = _any(r"\btimed out\b", r"\bgateway time-?out\b", r"\bdeadline (?:has been )?exceeded\b")
+INVALID = _any(
+    r"\b(?:unsupported|unknown|unrecogni[sz]ed|invalid) (?:value|parameter|argument|field|type|request|option)s?\b",
+    r"\bmissing required (?:value|parameter|argument|field|property)",
+    r"\b(?:is|are) not supported (?:with|by|for) th(?:is|e) (?:model|api|endpoint)",
+    r"\bdoes not support \w",
+    r"\bextra inputs are not permitted",
+    r"\bmust be (?:at least|at most|less than|greater than|between|one of)\b",
+)
+"""What is wrong with a request, where nothing else says what an error means."""
 
 BY_WORDS: tuple[tuple[str, Meaning], ...] = (
     (TOO_LARGE, "context"),
