@@ -18,12 +18,13 @@ from ..errors import BrowserLLMError, ProtocolError
 from ..stream import Delta, Draft
 from ..thoughts import ThoughtReader
 from ..types import FinishReason, TextDelta, Usage
-from .counts import count_in, largest
+from .counts import largest
 from .events import Event
 from .failures import Place, VendorError, failure, quote, read_error
 from .halves import whole_value
 from .history import mark_signature
 from .openai_calls import ToolCalls, index_of
+from .openai_usage import usage_beside, usage_of
 from .reader import Reader, no_answer
 from .sent_back import GivenExtras, GivenThoughts
 
@@ -154,7 +155,7 @@ class ChatCompletionReader(Reader):
         draft = self.draft
         draft.model = _name(chunk.model) or draft.model
         draft.provider_request_id = draft.provider_request_id or _name(chunk.id)
-        self._count(chunk.usage)
+        self._count(chunk.usage or usage_beside(chunk.x_groq, chunk.timings))
         if not choices:
             said = event.decode(dict[str, Any])
             if self._said is None or read_error(said).message.strip():
@@ -272,7 +273,7 @@ class ChatCompletionReader(Reader):
 
     def _count(self, said: Any) -> None:
         """Take what is said of the tokens; those who say it again and again count what there is so far."""
-        usage = _usage(said)
+        usage = usage_of(said)
         if usage is not None:
             self._usage = self.draft.usage = usage if self._usage is None else largest(self._usage, usage)
 
@@ -359,37 +360,6 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [each for each in cast("list[Any]", value) if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _usage(said: Any) -> Usage | None:
-    """Return the tokens; ``None`` where nothing is said of them."""
-    prompt, completion, total = (
-        count if (count := count_in(said, name)) is not None else count_in(said, other)
-        for name, other in (
-            ("prompt_tokens", "input_tokens"),
-            ("completion_tokens", "output_tokens"),
-            ("total_tokens", "total_tokens"),
-        )
-    )
-    if prompt is None and completion is None:
-        return None
-    if total is not None:
-        # One of the three may be left out.
-        prompt = max(0, total - (completion or 0)) if prompt is None else prompt
-        completion = max(0, total - prompt) if completion is None else completion
-    prompt, completion = prompt or 0, completion or 0
-    reasoning = count_in(said, "completion_tokens_details", "reasoning_tokens") or 0
-    # xAI counts the thinking beside the completion, OpenAI as a part of it; the total tells.
-    if reasoning and total == prompt + completion + reasoning:
-        completion += reasoning
-    cached = count_in(said, "prompt_tokens_details", "cached_tokens") or count_in(said, "prompt_cache_hit_tokens")
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cached_tokens=cached or 0,
-        cache_write_tokens=count_in(said, "prompt_tokens_details", "cache_write_tokens") or 0,
-        reasoning_tokens=reasoning,
-    )
-
-
 # The shapes, as far as we read them. Everything may be missing or odd: compatible servers leave out what they like.
 
 _Junk = list[Any] | str | int | float | bool | None
@@ -426,4 +396,6 @@ class _Chunk(msgspec.Struct):
     model: Any = None
     choices: list[_Choice | _Junk] | _Choice | str | int | float | bool | None = None
     usage: Any = None
+    x_groq: Any = None
+    timings: Any = None
     error: Any = None
