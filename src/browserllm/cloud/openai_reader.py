@@ -43,6 +43,7 @@ _FINISH: dict[str, FinishReason] = {
     "max_tokens": "length",
     "safety": "content_filter",
 }
+_TEXT_PARTS = (None, "text", "output_text", "thinking")
 # What servers say instead of an answer's end when they could not go on.
 _BROKEN = frozenset({"error", "insufficient_system_resource", "abort"})
 # What some say in each chunk before the last one.
@@ -72,6 +73,7 @@ class ChatCompletionReader(Reader):
         self._calls = ToolCalls([tool.name for tool in draft.request.tools], self._extras)
         self._choice: int | None = None
         self._text: list[str] = []
+        self._left_out: set[str] = set()
         self._has_answered = False
         self._in_pieces = False
         # What came without a choice, after the last one.
@@ -196,6 +198,7 @@ class ChatCompletionReader(Reader):
         self, message: _Message, entries: list[Any] | None = None, *, whole: bool = False
     ) -> Iterator[Delta]:
         yield from self._read_thoughts(message, whole=whole)
+        self._tell_left_out(message)
         is_thought = _is_googles_thought(message.extra_content)
         for thinking, text in _texts(message.content):
             if thinking is not None:
@@ -236,6 +239,16 @@ class ChatCompletionReader(Reader):
             yield from self._thoughts.seal()
             yield from self._calls.read(calls, last=bool(self._finish))
             self._has_answered = self._has_answered or self._calls.count > 0
+
+    def _tell_left_out(self, message: _Message) -> None:
+        """Warn of what a message holds that is no text, no thought and no call, once of each kind."""
+        kinds = [name for name in ("images", "audio") if getattr(message, name)]
+        others = (part for part in _dicts(message.content) if not isinstance(part.get("text"), str))
+        kinds += [str(part.get("type")) for part in others if part.get("type") not in _TEXT_PARTS]
+        for kind in kinds:
+            if kind not in self._left_out:
+                self._left_out.add(kind)
+                self.draft.warn("extra_body", f"the answer has a part of type {kind!r}, which was left out")
 
     def _release(self) -> Iterator[Delta]:
         """Look for no thoughts in the text: they come in a field."""
@@ -373,6 +386,8 @@ class _Message(msgspec.Struct):
     thinking_blocks: Any = None
     extra_content: Any = None
     refusal: Any = None
+    images: Any = None
+    audio: Any = None
     tool_calls: Any = None
     function_call: Any = None
 

@@ -3,11 +3,15 @@
 - An object or a list that is written as a text of JSON once more, in its whole or within it, where no text is allowed.
 - null for what may be left out, and may not be null.
 - Nothing, null or an empty list where an object is wanted.
-- JSON as Python writes it, with a comma too many, or with comments.
+- JSON as Python writes it, or with a comma too many.
+- Dates and times as people write them, with a blank for the T or without seconds; a day for its beginning.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import datetime, time
 from typing import Any, cast
 
 from .allowed import Allowed
@@ -41,6 +45,22 @@ def _read(text: str) -> Any:
         return read_json(found[0])
 
 
+def _day(text: str) -> str:
+    """Return the day whose beginning a text says."""
+    moment = datetime.fromisoformat(text)
+    if moment.time() != time():
+        raise ValueError(text)
+    return moment.date().isoformat()
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)?(\A|[ T]|\Z)(\d\d:\d\d(:\d\d(\.\d{1,9})?)?\s?(Z|[+-]\d\d:?\d\d)?)?")
+_MOMENTS: dict[str, Callable[[str], str]] = {
+    "date-time": lambda text: datetime.fromisoformat(text.replace(" +", "+").replace(" Z", "Z")).isoformat(),
+    "date": _day,
+    "time": lambda text: time.fromisoformat(text).isoformat(),
+}
+
+
 class _Meaning:
     def __init__(self, root: dict[str, Any]) -> None:
         self._allowed = Allowed(root)
@@ -52,6 +72,19 @@ class _Meaning:
         if is_list(value):
             items = [part["items"] for part in self._allowed.parts(schema) if "items" in part]
             return [self.of(item, {"anyOf": items}) for item in value] if items else value
+        return self._written_out(value, schema) if isinstance(value, str) else value
+
+    def _written_out(self, value: str, schema: Any) -> str:
+        """Return a date or a time in the form of RFC 3339, where that is what it is to be."""
+        formats = {str(part.get("format")) for part in self._allowed.parts(schema)} & _MOMENTS.keys()
+        text = value.strip()
+        if not formats or not _MOMENT.fullmatch(text):
+            return value
+        for name in sorted(formats, reverse=True):
+            try:
+                return _MOMENTS[name](text)
+            except ValueError:
+                continue
         return value
 
     def _unquoted(self, value: Any, schema: Any) -> Any:
