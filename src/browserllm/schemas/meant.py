@@ -25,13 +25,14 @@ _MOST_TEXTS = 3
 
 def meant(text: str, schema: dict[str, Any]) -> Any:
     """Return the object that a text means by its ``schema``, which it need not fit; raise `Misfit` for no JSON."""
-    value = _read(text) if text.strip() else {}
+    nothing: dict[str, Any] = {}
+    value = _read(text) if text.strip() else nothing
     for _ in range(_MOST_TEXTS):
         if not isinstance(value, str):
             break
-        value = _read(value) if value.strip() else {}
+        value = _read(value) if value.strip() else nothing
     if value is None or value == []:
-        value = {}
+        value = nothing
     return _Meaning(schema).of(value, schema)
 
 
