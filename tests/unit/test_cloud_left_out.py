@@ -24,8 +24,6 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}
 GEMINI: list[dict[str, Any]] = [
     {"inlineData": {"mimeType": "image/png", "data": "AA=="}},
     {"fileData": {"fileUri": "gs://a"}},
-    {"executableCode": {"language": "PYTHON", "code": "print(1)"}},
-    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
     {"inlineData": {"mimeType": "image/png", "data": "AA=="}, "thought": True},
 ]
 OPENAI: list[tuple[dict[str, Any], str]] = [
@@ -92,7 +90,8 @@ async def test_what_is_read_or_empty_is_not_told() -> None:
         {"text": "a", "thoughtSignature": "AA=="},
         {"text": "b", "thought": True},
         {"functionCall": {"name": "f", "args": {}}},
-        {"text": "c", "inlineData": None, "executableCode": {}},
+        {"text": "c", "inlineData": None, "fileData": {}},
+        {"executableCode": {"language": "PYTHON", "code": "print(1)"}},
     ]
     assert (await read(GeminiReader, piece(*parts, finishReason="STOP")))[1] == []
     for message in (

@@ -34,8 +34,8 @@ class _Part(msgspec.Struct, rename="camel"):
     function_call: Any = None
 
 
-_READ = frozenset({*_Part.__struct_encode_fields__, "partMetadata", "videoMetadata"})
-"""The names that a part may have without anything being lost."""
+_LEFT_OUT = ("inlineData", "fileData")
+"""What a part may give that is no text and no call; code that the server ran is only how it came to its text."""
 
 
 class _Content(msgspec.Struct):
@@ -175,9 +175,9 @@ class GeminiReader(NativeReader):
             self._blocked, self._why = False, name_of(candidate.finish_message)
 
     def _tell_left_out(self, part: dict[str, Any]) -> None:
-        """Warn of what is no text, no thought and no call: an image, code that the server ran, whatever comes next."""
-        for kind in part.keys() - _READ:
-            if part[kind] and kind not in self._left_out:
+        """Warn of what is no text, no thought and no call: an image, a sound."""
+        for kind in _LEFT_OUT:
+            if part.get(kind) and kind not in self._left_out:
                 self._left_out.add(kind)
                 self.draft.warn("extra_body", f"the answer has a part of kind {kind!r}, which was left out")
 
