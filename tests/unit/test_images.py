@@ -35,6 +35,42 @@ def test_bytes_without_a_media_type_are_known_by_how_they_begin(data: bytes, med
     assert media_of(bl.ImagePart(data=data)) == Media(media_type, b64encode(data).decode())
 
 
+IMAGES = {
+    "image/png": b"\x89PNG\r\n\x1a\n\0\0",
+    "image/jpeg": b"\xff\xd8\xff\xe0\0\x10",
+    "image/gif": b"GIF89a\x01\0",
+    "image/webp": b"RIFF\x04\0\0\0WEBPVP8 ",
+}
+SAID = [*MEDIA_TYPES, "image/jpg", "IMAGE/JPEG", "image/pjpeg", "image/x-png", "image/heic", "application/octet-stream"]
+
+
+@pytest.mark.parametrize("said", [*SAID, "image/png; charset=binary", ""])
+@pytest.mark.parametrize("true", IMAGES)
+def test_an_image_is_of_the_type_that_its_bytes_say(true: str, said: str) -> None:
+    """Clouds refuse another, and names of files are often wrong (home-assistant/core#167208, vercel/ai#4152)."""
+    data = IMAGES[true]
+    body = b64encode(data).decode()
+    for part in (
+        bl.ImagePart(data=data, media_type=said),
+        bl.ImagePart(url=f"data:{said.partition(';')[0]};base64,{body}"),
+    ):
+        assert image_url(part, "here") == f"data:{true};base64,{body}"
+        assert media_of(part) == Media(true, body)
+
+
+def test_a_media_type_that_is_called_otherwise_is_put_right_where_the_bytes_say_nothing() -> None:
+    """``image/jpg`` is what most people write (NousResearch/hermes-agent#55432)."""
+    for said, right in (("image/jpg", "image/jpeg"), ("Image/PNG ", "image/png"), ("image/x-png", "image/png")):
+        assert media_of(bl.ImagePart(data=b"?", media_type=said)) == Media(right, "Pw==")
+        assert image_url(bl.ImagePart(data=b"?", media_type=said), "here") == f"data:{right};base64,Pw=="
+
+
+def test_a_sound_keeps_the_type_that_it_is_given() -> None:
+    """One kind of file holds several kinds of sound."""
+    for data, said in ((b"ID3\x04", "audio/mpeg"), (b"RIFF\x04\0\0\0WAVE", "audio/x-wav"), (b"OggS", "audio/opus")):
+        assert media_of(bl.AudioPart(data=data, media_type=said)) == Media(said, b64encode(data).decode())
+
+
 @pytest.mark.parametrize("url", ["https://x.test/a.png?b=c#d", "http://127.0.0.1:8000/a"])
 def test_an_address_stays_what_it_is(url: str) -> None:
     """The page fetches it."""

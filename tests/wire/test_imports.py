@@ -17,7 +17,7 @@ PACKAGE = Path(browserllm.__file__).parent
 # Each layer may import those before it. What stands in the same line does not know its neighbours.
 LAYERS: list[set[str]] = [
     {"clock", "equality", "errors", "facts", "nesting", "patterns", "types", "device", "version"},
-    {"threads", "accumulated", "answer_parts", "thoughts", "within"},
+    {"threads", "accumulated", "answer_parts", "called", "thoughts", "within"},
     {"identity", "request", "grammars", "images", "host", "http", "schemas", "script", "store", "tokens"},
     {"stream", "channel", "store_host", "store_sqlite", "toolcalls"},
     {"privacy"},

@@ -1,7 +1,7 @@
 """The object in an answer: how far it has come, and what it comes to.
 
 `PartialJson` finds the first object among thoughts, fences and sentences. Here is which one counts: the first that is
-of the type.
+of the type; and where none is, the one thing of the type that lies in an object that a model put around it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from ..nesting import decode_json
 from ..schemas.partial import MISSING, PartialJson
-from ..schemas.problem import Misfit, Problem, is_object
+from ..schemas.problem import Misfit, Problem, is_list, is_object
 from ..schemas.rooted import WRAPPER
 from ..schemas.types import OutputType, read_json
 from ..thoughts import CLOSINGS
@@ -23,6 +23,7 @@ _UP_TO_AN_END = re.compile(r"[^}\])`\n\r>▷]*[}\])`\n\r>▷]?")
 _LATE, _LATE_FROM = 256, 4096
 """What is longer than ``_LATE_FROM`` characters is shown each time it is one part in ``_LATE`` longer, and at its end:
 else the work would grow with the square of its length."""
+_MOST_TRIED = 8
 _LONGEST_END = max(map(len, CLOSINGS))
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
@@ -48,6 +49,7 @@ class AnswerReader(Generic[T]):
         self._thoughts: list[T] = []
         self._misfit: Misfit | None = None
         self._misfit_is_meant = False
+        self._tried: list[str] = []  # objects that are not of the type
 
     @property
     def whole(self) -> bool:
@@ -86,6 +88,8 @@ class AnswerReader(Generic[T]):
         if not self.whole and self.output.wrapped:
             self._try_bare("".join(self._texts))
         self._results = self._results or self._thoughts
+        if not self.whole:
+            self._try_within("".join(self._texts).strip())
         if self._results:
             return self._results[0]
         raise self._misfit or Misfit(self._partial.problems)
@@ -122,7 +126,43 @@ class AnswerReader(Generic[T]):
             meant = self._is_meant(text)
             if meant or not self._misfit_is_meant:
                 self._misfit, self._misfit_is_meant = misfit, meant
+            if len(self._tried) < _MOST_TRIED:
+                self._tried.append(text)
         return self.whole
+
+    def _try_within(self, text: str) -> None:
+        """Look for what is of the type in what a model put around it: a key, or the quotes of a text."""
+        for written in (*self._tried, text):
+            try:
+                value = read_json(written)
+                if isinstance(value, str):
+                    value = read_json(value)
+                    self._results = [self.output.check(value)]
+                    self.value = self.output.unwrap(value, MISSING)
+                    return
+            except Misfit:
+                continue
+            found: list[tuple[T, Any]] = []
+            for inner in self._within(value):
+                own = self.output.wrapped and not (is_object(inner) and WRAPPER in inner)
+                try:
+                    found.append((self.output.check({WRAPPER: inner} if own else inner), inner))
+                except Misfit:
+                    continue
+            if len(found) == 1:  # of two nobody knows which is meant
+                self._results, self.value = [found[0][0]], found[0][1]
+                return
+
+    def _within(self, value: Any) -> list[Any]:
+        """Return what may be the answer in a value: it has nothing else that was asked for around it."""
+        if not is_object(value):
+            return []
+        asked = self.output.schema.get("properties")
+        names: set[str] = set(asked) if is_object(asked) else set()
+        inners = [inner for key, inner in value.items() if key not in names]
+        if self.output.wrapped:
+            return [inner for inner in inners if len(value) == 1 and (is_object(inner) or is_list(inner))]
+        return [inner for inner in inners if is_object(inner) and not names.isdisjoint(inner)]
 
     def _is_meant(self, text: str) -> bool:
         try:

@@ -16,6 +16,7 @@ import msgspec
 
 from ..errors import InvalidRequest, describe_error
 from ..schemas.docstrings import parse_docstring
+from ..schemas.meant import meant
 from ..schemas.types import Misfit, describe, output_type
 from ..threads import Threads, is_ctrl_c
 from ..types import Tool, ToolCallPart, ToolResultPart
@@ -90,13 +91,23 @@ class FunctionTool:
     def arguments(self, text: str) -> dict[str, Any]:
         """Return a call's arguments as the function takes them; raise `InvalidRequest` where they do not fit."""
         try:
-            value = self._type.read(text or "{}")
+            value = self._read(text)
         except Misfit as misfit:
             said = str(misfit).replace("\n", "; ")
             raise InvalidRequest(f"the arguments do not fit: {said}", parameter="arguments") from misfit
         if self._callee is None:
             return {"": value}
         return {name: getattr(value, name) for name in value.__struct_fields__}
+
+    def _read(self, text: str) -> Any:
+        try:
+            return self._type.read(text or "{}")
+        except Misfit:
+            try:
+                return self._type.check(meant(text, self._type.schema))
+            except Misfit:
+                pass
+            raise  # what is wrong with it as the model wrote it
 
     async def run(self, call: ToolCallPart) -> ToolResultPart:
         """Run a call; whatever the function raises or returns is in the result."""

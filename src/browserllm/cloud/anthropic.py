@@ -38,7 +38,7 @@ from .addresses import ANTHROPIC_FORM
 from .anthropic_reader import AnthropicReader
 from .base import CloudBackend
 from .failures import Place, VendorError, read_error
-from .history import arguments_object, parts_of, signature_for
+from .history import arguments_object, parts_of, signature_for, with_own_ids
 from .parts import Media, json_format_of, media_of
 from .prices import ANTHROPIC
 from .reader import Reader
@@ -193,7 +193,7 @@ def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, 
     """Return the system prompt, and turns that alternate and begin with the user, as the API wants them."""
     system: list[str] = []
     turns: list[dict[str, Any]] = []
-    for index, message in enumerate(request.messages):
+    for index, message in enumerate(with_own_ids(request.messages, _call_id)):
         parts = parts_of(message, index, draft)
         if message.role == "system":
             system += [message.text] if message.text.strip() else []

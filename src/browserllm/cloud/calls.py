@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from ..called import called_name
 from ..types import ToolCallDelta
 from .history import new_call_id
 
@@ -17,8 +18,9 @@ class Calls:
     Whether a call without arguments is whole is known when the answer has ended: until then they may still come.
     """
 
-    def __init__(self) -> None:
-        """Start without calls."""
+    def __init__(self, known: Collection[str] = ()) -> None:
+        """Start without calls; ``known`` are the names that a call may have."""
+        self._known = known
         self.left_out: list[str] = []
         self._spare: list[str] = []
         self._has_arguments: list[bool] = []
@@ -37,6 +39,7 @@ class Calls:
         self._ids.add(call_id)
         self._spare.append(spare)
         self._has_arguments.append(False)
+        name = called_name(name, self._known)
         return ToolCallDelta(sequence=0, index=self.count - 1, id=call_id, name=name, signature=signature)
 
     def has_arguments(self, call: int) -> bool:

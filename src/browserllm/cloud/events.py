@@ -7,6 +7,9 @@ ends counts only where it is whole by itself: an object or a list of JSON, or th
 
 Two things that the standard passes over are events here, because servers say so what went wrong: a field ``error``
 (llama.cpp), and an object of JSON without a field before it. Other lines are kept, cut, as ``unread``.
+
+Three mistakes of servers and proxies are taken for what was meant: no empty line between two events, where one JSON
+text ends and another begins; ``data:`` put before a line that has it already; blanks before a field.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ UNREAD = 1000
 T = TypeVar("T")
 _LINE_END = re.compile(rb"[\r\n]")
 _PASSED_OVER = frozenset({"", "id", "retry"})
+# The field's name once more, before what can be nothing but its value.
+_DOUBLED = re.compile(r"\A(?:[ \t]*data:[ \t]*)+(?=\{|\[)")
 _LONE = re.compile(r"[\ud800-\udfff]")
 # A character's first bytes before the quote that ends a text, or its last ones after the quote that begins one.
 _HALF = re.compile(
@@ -204,10 +209,15 @@ class ServerSentEvents(EventDecoder):
             self._add(line)
             return
         field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
+        field, value = field.lstrip(" \t"), value.removeprefix(" ")
         if field == "data":
+            value = _DOUBLED.sub("", value)
+            if self._is_next(value):
+                yield from self.read_line("")
             self._add(value)
         elif field == "event":
+            if self._name and self._data:
+                yield from self.read_line("")
             self._name = value
         elif field == "error" and value.strip():
             yield Event(value, "error")
@@ -224,6 +234,11 @@ class ServerSentEvents(EventDecoder):
             yield from self.read_line("")
         elif self._bare:
             self._pass_over(text)
+
+    def _is_next(self, value: str) -> bool:
+        """Say whether a data line begins another event: in no JSON text is ``{`` after a line that ends with ``}``."""
+        begins = value.startswith("{") or value.strip() == "[DONE]"
+        return begins and bool(self._data) and self._data[-1].rstrip().endswith(("}", "]"))
 
     def _add(self, value: str) -> None:
         self._data.append(value)

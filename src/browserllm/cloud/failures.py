@@ -195,6 +195,8 @@ def failure(
             return Timeout(f"{said}; try again, or ask for less", data={**data, "phase": "first_token"})
         case "address":
             # Redirects are not followed: they would carry the key along.
+            if status is not None and 300 <= status < 400 and (place_sent := _sent_to(headers)):
+                return ProtocolError(f"{said}; it sends to {place_sent!r}: correct base_url", data=data)
             return ProtocolError(f"{said}; nothing is served at this address: correct base_url", data=data)
         case _:
             parameter = quote(error.parameter, 100)
@@ -212,6 +214,14 @@ async def read_error_body(response: HttpResponse) -> Any:
         return CertainError(decode_json(body, object))
     except (ValueError, RecursionError):
         return CertainError(body.decode("utf-8", "replace"))
+
+
+def _sent_to(headers: Mapping[str, str]) -> str:
+    """Return where a redirect goes, without what may be secret in it."""
+    address = headers.get("location", "").partition("?")[0].partition("#")[0]
+    scheme, mark, rest = address.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return quote(f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}", 200)
 
 
 def quote(text: str, limit: int = MAX_QUOTE) -> str:

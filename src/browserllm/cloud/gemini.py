@@ -33,7 +33,7 @@ from .addresses import GEMINI_FORM
 from .base import CloudBackend
 from .failures import Place, VendorError, read_error
 from .gemini_reader import GeminiReader
-from .history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for
+from .history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for, with_own_ids
 from .parts import Media, json_format_of, media_of
 from .prices import GEMINI
 from .reader import Reader
@@ -175,7 +175,7 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
     """Return the turns: the user's and the model's alternate, results apart from what the user says."""
     contents: list[dict[str, Any]] = []
     last, names = "", ToolNames()
-    for index, message in enumerate(request.messages):
+    for index, message in enumerate(with_own_ids(request.messages)):
         taken = parts_of(message, index, draft)
         if message.role == "system":
             continue

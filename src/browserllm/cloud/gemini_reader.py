@@ -34,6 +34,10 @@ class _Part(msgspec.Struct, rename="camel"):
     function_call: Any = None
 
 
+_LEFT_OUT = ("inlineData", "fileData")
+"""What a part may give that is no text and no call; code that the server ran is only how it came to its text."""
+
+
 class _Content(msgspec.Struct):
     parts: Any = None
 
@@ -115,6 +119,7 @@ class GeminiReader(NativeReader):
         self._last_counts: dict[str, Any] = {}
         self._partial: PartialArguments | None = None
         self._open_id = ""
+        self._left_out: set[str] = set()
 
     def read_object(self, value: dict[str, Any], name: str) -> Iterator[Delta]:
         """Read a piece."""
@@ -161,12 +166,20 @@ class GeminiReader(NativeReader):
             return
         for content in objects_of(candidate.content, "content"):
             for part in objects_of(shape(content, _Content).parts, "parts"):
+                self._tell_left_out(part)
                 yield from self._read_part(shape(part, _Part))
         if candidate.logprobs_result and (entries := _logprobs(candidate.logprobs_result)):
             yield TextDelta(sequence=0, logprobs=entries)
         reason = name_of(candidate.finish_reason).upper()
         if reason and self.take_reason(reason):
             self._blocked, self._why = False, name_of(candidate.finish_message)
+
+    def _tell_left_out(self, part: dict[str, Any]) -> None:
+        """Warn of what is no text, no thought and no call: an image, a sound."""
+        for kind in _LEFT_OUT:
+            if part.get(kind) and kind not in self._left_out:
+                self._left_out.add(kind)
+                self.draft.warn("extra_body", f"the answer has a part of kind {kind!r}, which was left out")
 
     def _read_part(self, part: _Part) -> Iterator[Delta]:
         signature = name_of(part.thought_signature) or None

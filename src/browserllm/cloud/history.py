@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from ..backend import unsupported
 from ..errors import InvalidRequest
@@ -94,6 +97,46 @@ def arguments_object(call: ToolCallPart) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"INVALID_JSON": call.arguments}
+
+
+def with_own_ids(messages: Sequence[Message], name: Callable[[str], str] = str) -> list[Message]:
+    """Return the messages with another id for each call that has none, or has the one of a call before it.
+
+    Models and servers begin to count anew in each turn (``call_0``), and a history may come from several of them; what
+    takes it back refuses ids that come twice. ``name`` makes an id as it is sent, for two may be the same by that. The
+    results go with their calls: one after the other, where a turn's calls have the same id. The same messages are
+    always given the same ids, so that what a server keeps of a history stays of use.
+    """
+    used: set[str] = set()
+    waiting: dict[str, list[str]] = {}
+    last: dict[str, str] = {}
+
+    def call(part: ToolCallPart) -> ToolCallPart:
+        own, count = name(part.id) if part.id else "", 1
+        while not own or own in used:
+            count += 1
+            own = name(f"{part.id or 'call'}_{count}")
+        used.add(own)
+        waiting.setdefault(part.id, []).append(own)
+        return part if own == part.id else replace(part, id=own)
+
+    def result(part: ToolResultPart) -> ToolResultPart:
+        if open_ids := waiting.get(part.id):
+            last[part.id] = open_ids.pop(0)
+        own = last.get(part.id, part.id)
+        return part if own == part.id else replace(part, id=own)
+
+    made: list[Message] = []
+    for message in messages:
+        parts: list[ContentPart] = [] if isinstance(message.content, str) else message.content
+        if message.role == "assistant" and any(isinstance(part, ToolCallPart) for part in parts):
+            waiting = {}
+            parts = [call(part) if isinstance(part, ToolCallPart) else part for part in parts]
+        elif message.role == "tool":
+            parts = [result(part) if isinstance(part, ToolResultPart) else part for part in parts]
+        own = parts is not message.content and not isinstance(message.content, str)
+        made.append(replace(message, content=parts) if own else message)
+    return made
 
 
 class ToolNames:

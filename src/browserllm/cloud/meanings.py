@@ -66,6 +66,8 @@ def settled(meaning: Meaning, status: int | None, words: str) -> Meaning:
         return "model" if "model" in words.lower() else "address"
     if status == 413:
         return "context"
+    if status in {409, 425}:  # something else is in the way just now
+        return "overloaded"
     if status == 408 or status in {504, 522, 524}:
         return "timeout"
     return meaning or ("overloaded" if status >= 500 else "invalid")

@@ -40,7 +40,7 @@ class NativeReader(Reader):
     def __init__(self, draft: Draft, place: Place) -> None:
         """Write into ``draft``; ``place`` is for errors."""
         super().__init__(draft, place)
-        self.calls = Calls()
+        self.calls = Calls([tool.name for tool in draft.request.tools])
         self.reason = ""
         """Why the answer ended, in the vendor's word, as far as it is known."""
         self.counted = False

@@ -36,7 +36,7 @@ from .addresses import OLLAMA_FORM
 from .base import CloudBackend
 from .events import EventDecoder, JsonLines
 from .failures import Place, VendorError
-from .history import ToolNames, arguments_object, parts_of
+from .history import ToolNames, arguments_object, parts_of, with_own_ids
 from .ollama_reader import OllamaReader, read_error
 from .options import CloudOptions, hidden_options
 from .parts import Media, json_format_of, media_of
@@ -233,7 +233,7 @@ def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:
     """Return the messages, one for each result; the models' own templates cope with the order of roles."""
     messages: list[dict[str, Any]] = []
     names = ToolNames()
-    for index, message in enumerate(request.messages):
+    for index, message in enumerate(with_own_ids(request.messages)):
         parts = parts_of(message, index, draft)
         if message.role == "tool":
             messages += [_result(part, names.of(part)) for part in parts if isinstance(part, ToolResultPart)]

@@ -34,7 +34,7 @@ from ..types import (
 )
 from .base import CloudBackend
 from .failures import Place, VendorError, read_error
-from .history import NO_SIGNATURE, UNSIGNED
+from .history import NO_SIGNATURE, UNSIGNED, with_own_ids
 from .openai_reader import ChatCompletionReader
 from .options import CloudOptions, hidden_options
 from .parts import json_format_of, media_of
@@ -207,7 +207,7 @@ class OpenAI(CloudBackend):
 
     def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
         signer = f"{self._giver()}/{self._model_sent(request)}"
-        for index, message in enumerate(request.messages):
+        for index, message in enumerate(with_own_ids(request.messages, self._call_id)):
             if message.role == "tool":
                 yield from self._tool_messages(index, message, draft)
                 continue

@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..called import called_name
 from ..nesting import decode_json
 from ..types import ToolCallDelta
 from .halves import whole_value
@@ -304,8 +305,9 @@ class ToolCalls:
                     yield self._first(each, "")
             yield self._first(call, text)
             return
-        name = call.name if call.name != call.told_name else None
-        call.told_name = call.name
+        own = called_name(call.name, self._known)
+        name = own if own != call.told_name else None
+        call.told_name = own
         if new_id in self._ids:
             new_id = ""
         signature = self._signature(call, call.place)
@@ -317,13 +319,15 @@ class ToolCalls:
 
     def _first(self, call: _Call, text: str) -> ToolCallDelta:
         place = call.place = self._told
-        call.told_name = call.name
+        call.told_name = called_name(call.name, self._known)
         self._told += 1
         # Results say by the id which call they answer: two calls cannot have the same.
         call_id = call.id if call.own_id and call.id not in self._ids else new_call_id()
         self._ids.add(call_id)
         signature = self._signature(call, place)
-        return ToolCallDelta(sequence=0, index=place, id=call_id, name=call.name, arguments=text, signature=signature)
+        return ToolCallDelta(
+            sequence=0, index=place, id=call_id, name=call.told_name, arguments=text, signature=signature
+        )
 
     def _signature(self, call: _Call, place: int) -> str | None:
         """Return what came beside a call, as what is sent back, where there is something new of it."""

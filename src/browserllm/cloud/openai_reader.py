@@ -18,12 +18,13 @@ from ..errors import BrowserLLMError, ProtocolError
 from ..stream import Delta, Draft
 from ..thoughts import ThoughtReader
 from ..types import FinishReason, TextDelta, Usage
-from .counts import count_in, largest
+from .counts import largest
 from .events import Event
 from .failures import Place, VendorError, failure, quote, read_error
 from .halves import whole_value
 from .history import mark_signature
 from .openai_calls import ToolCalls, index_of
+from .openai_usage import usage_beside, usage_of
 from .reader import Reader, no_answer
 from .sent_back import GivenExtras, GivenThoughts
 
@@ -42,6 +43,7 @@ _FINISH: dict[str, FinishReason] = {
     "max_tokens": "length",
     "safety": "content_filter",
 }
+_TEXT_PARTS = (None, "text", "output_text", "thinking")
 # What servers say instead of an answer's end when they could not go on.
 _BROKEN = frozenset({"error", "insufficient_system_resource", "abort"})
 # What some say in each chunk before the last one.
@@ -71,6 +73,7 @@ class ChatCompletionReader(Reader):
         self._calls = ToolCalls([tool.name for tool in draft.request.tools], self._extras)
         self._choice: int | None = None
         self._text: list[str] = []
+        self._left_out: set[str] = set()
         self._has_answered = False
         self._in_pieces = False
         # What came without a choice, after the last one.
@@ -155,9 +158,7 @@ class ChatCompletionReader(Reader):
         draft.model = _name(chunk.model) or draft.model
         draft.provider_request_id = draft.provider_request_id or _name(chunk.id)
         self._count(chunk.usage)
-        groqs: Any = chunk.x_groq
-        if isinstance(groqs, dict):  # where Groq counts without `include_usage`
-            self._count(cast("dict[str, Any]", groqs).get("usage"))
+        self._count(usage_beside(chunk.x_groq, chunk.timings))
         if not choices:
             said = event.decode(dict[str, Any])
             if self._said is None or read_error(said).message.strip():
@@ -201,6 +202,7 @@ class ChatCompletionReader(Reader):
         self, message: _Message, entries: list[Any] | None = None, *, whole: bool = False
     ) -> Iterator[Delta]:
         yield from self._read_thoughts(message, whole=whole)
+        self._tell_left_out(message)
         is_thought = _is_googles_thought(message.extra_content)
         for thinking, text in _texts(message.content):
             if thinking is not None:
@@ -242,6 +244,16 @@ class ChatCompletionReader(Reader):
             yield from self._calls.read(calls, last=bool(self._finish))
             self._has_answered = self._has_answered or self._calls.count > 0
 
+    def _tell_left_out(self, message: _Message) -> None:
+        """Warn of what a message holds that is no text, no thought and no call, once of each kind."""
+        kinds = [name for name in ("images", "audio") if getattr(message, name)]
+        others = (part for part in _dicts(message.content) if not isinstance(part.get("text"), str))
+        kinds += [str(part.get("type")) for part in others if part.get("type") not in _TEXT_PARTS]
+        for kind in kinds:
+            if kind not in self._left_out:
+                self._left_out.add(kind)
+                self.draft.warn("extra_body", f"the answer has a part of type {kind!r}, which was left out")
+
     def _release(self) -> Iterator[Delta]:
         """Look for no thoughts in the text: they come in a field."""
         return iter(()) if self._marked is None else self._marked.release()
@@ -278,7 +290,7 @@ class ChatCompletionReader(Reader):
 
     def _count(self, said: Any) -> None:
         """Take what is said of the tokens; those who say it again and again count what there is so far."""
-        usage = _usage(said)
+        usage = usage_of(said)
         if usage is not None:
             self._usage = self.draft.usage = usage if self._usage is None else largest(self._usage, usage)
 
@@ -365,37 +377,6 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [each for each in cast("list[Any]", value) if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _usage(said: Any) -> Usage | None:
-    """Return the tokens; ``None`` where nothing is said of them."""
-    prompt, completion, total = (
-        count if (count := count_in(said, name)) is not None else count_in(said, other)
-        for name, other in (
-            ("prompt_tokens", "input_tokens"),
-            ("completion_tokens", "output_tokens"),
-            ("total_tokens", "total_tokens"),
-        )
-    )
-    if prompt is None and completion is None:
-        return None
-    if total is not None:
-        # One of the three may be left out.
-        prompt = max(0, total - (completion or 0)) if prompt is None else prompt
-        completion = max(0, total - prompt) if completion is None else completion
-    prompt, completion = prompt or 0, completion or 0
-    reasoning = count_in(said, "completion_tokens_details", "reasoning_tokens") or 0
-    # xAI counts the thinking beside the completion, OpenAI as a part of it; the total tells.
-    if reasoning and total == prompt + completion + reasoning:
-        completion += reasoning
-    cached = count_in(said, "prompt_tokens_details", "cached_tokens") or count_in(said, "prompt_cache_hit_tokens")
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cached_tokens=cached or 0,
-        cache_write_tokens=count_in(said, "prompt_tokens_details", "cache_write_tokens") or 0,
-        reasoning_tokens=reasoning,
-    )
-
-
 # The shapes, as far as we read them. Everything may be missing or odd: compatible servers leave out what they like.
 
 _Junk = list[Any] | str | int | float | bool | None
@@ -409,6 +390,8 @@ class _Message(msgspec.Struct):
     thinking_blocks: Any = None
     extra_content: Any = None
     refusal: Any = None
+    images: Any = None
+    audio: Any = None
     tool_calls: Any = None
     function_call: Any = None
 
@@ -434,4 +417,5 @@ class _Chunk(msgspec.Struct):
     model: Any = None
     choices: list[_Choice | _Junk] | _Choice | str | int | float | bool | None = None
     usage: Any = None
+    timings: Any = None
     error: Any = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
 from ..errors import InvalidRequest
-from ..images import media_type_of
+from ..images import true_type
 from ..types import AudioPart, ChatRequest, ImagePart
 
 _DATA_URL = re.compile(r"data:([^,]*),(.*)", re.DOTALL)
@@ -35,7 +35,7 @@ def media_of(part: ImagePart | AudioPart) -> Media | str:
     if (part.url is None) == (part.data is None):
         raise InvalidRequest(f"an {what} part needs either a url or data, and not both", parameter="messages")
     if part.data is not None:
-        media_type = part.media_type or media_type_of(part.data)
+        media_type = true_type(part.media_type, part.data)
         if media_type is None:
             raise InvalidRequest(
                 f"an {what} part has data of an unknown type (it begins with {part.data[:8]!r}); say its media_type",
@@ -55,7 +55,15 @@ def media_of(part: ImagePart | AudioPart) -> Media | str:
     media_type, *flags = head.split(";")
     if "base64" not in flags:
         body = b64encode(unquote_to_bytes(body)).decode()
-    return Media(part.media_type or media_type or "text/plain", body)
+    return Media(true_type(part.media_type or media_type, _begins(body)) or "text/plain", body)
+
+
+def _begins(body: str) -> bytes:
+    """Return the first bytes of base64, as far as it is some."""
+    try:
+        return b64decode(body[:64].replace("-", "+").replace("_", "/") + "==")
+    except ValueError:
+        return b""
 
 
 class JsonFormat(NamedTuple):

@@ -10,6 +10,7 @@ import operator
 import sys
 import typing
 from collections.abc import Iterator
+from datetime import datetime, time
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -146,6 +147,9 @@ def _within(kind: Any) -> Iterator[Any]:
 # For msgspec
 
 
+_MOMENTS: dict[Any, str] = {datetime: "date-time", time: "time"}
+
+
 def understood(kind: Any) -> Any:
     """Return a type in which msgspec follows all that is annotated, but for what is said in its classes."""
     return _ForMsgspec().of(kind)
@@ -155,6 +159,8 @@ class _ForMsgspec(_Rewriting):
     def plain(self, kind: Any) -> Any:
         if kind is object:
             return Any
+        if kind is datetime or kind is time:  # of which msgspec says no more than that they are texts
+            return Annotated[kind, msgspec.Meta(extra_json_schema={"format": _MOMENTS[kind]})]
         return str if kind is typing.LiteralString else kind
 
     def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:

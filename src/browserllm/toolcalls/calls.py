@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from ..called import called_name
 from ..schemas.lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
 from ..types import Tool
 from .bare import FUNCTION, FUNCTION_END, IDENTIFIER, PARAMETER, BareReader
@@ -118,8 +119,7 @@ class CallReader:
                 if (yield from reader.need()) == "{":
                     yield from self._members(call, tagged=tagged, depth=depth + 1)
                     continue
-                call.name = yield from self._text_value()
-                self._check_name(call.name, tagged=tagged)
+                call.name = self._checked((yield from self._text_value()), tagged=tagged)
                 if call.has_arguments:
                     self._begin(call)
             elif key in _ARGUMENT_KEYS and not call.has_arguments:
@@ -151,8 +151,7 @@ class CallReader:
         if printed:  # Gemma was shown to print what a call gives
             reader.at += 1
             name = yield from self.name()
-        self._check_name(name, tagged=tagged)
-        call.name = name
+        call.name = self._checked(name, tagged=tagged)
         if (yield from reader.peek()) == "(":
             yield from self._keywords(call)
             if printed and (yield from reader.peek()) == ")":
@@ -212,8 +211,7 @@ class CallReader:
     def _xml(self, call: _Call, *, tagged: bool) -> Steps[None]:
         """Read ``name>`` and then JSON, or ``<parameter=key>value</parameter>`` for each argument."""
         reader = self._reader
-        call.name = yield from self._tag_name()
-        self._check_name(call.name, tagged=tagged)
+        call.name = self._checked((yield from self._tag_name()), tagged=tagged)
         yield from reader.blanks()
         if (yield from reader.peek()) == "{":
             yield from self._arguments(call)
@@ -296,9 +294,11 @@ class CallReader:
         reader.at += (yield from reader.need()) == ">"
         return name.strip().strip("\"'")
 
-    def _check_name(self, name: str, *, tagged: bool) -> None:
+    def _checked(self, name: str, *, tagged: bool) -> str:
+        """Return the name of the tool that is called."""
         if not name or len(name) > MAX_NAME or not (tagged or name in self._tools):
             raise NoCall
+        return called_name(name, self._tools)
 
     def _check_held(self, call: _Call) -> None:
         held = not call.begun or self.kept is not None

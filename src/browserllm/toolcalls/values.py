@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, cast
 
 from ..errors import InvalidRequest
+from ..schemas.allowed import Allowed, kind_of
 from ..schemas.lenient import whole
 from ..schemas.problem import path_to
 from ..schemas.validate import Validator
@@ -28,11 +28,8 @@ _WORDS = {
     **dict.fromkeys(("false", "False", "FALSE"), "false"),
     **dict.fromkeys(("null", "None"), "null"),
 }
-_EVERY = frozenset({"string", "number", "integer", "boolean", "null", "array", "object"})
 _MAX_DIGITS = 4000
 """Of a number that Python reads: it refuses those of more than 4,300 digits."""
-_MAX_SCHEMAS = 100
-"""How many schemas are looked at to see which types a value may have."""
 
 
 class ToolValues:
@@ -41,6 +38,7 @@ class ToolValues:
     def __init__(self, tool: Tool) -> None:
         """Take the types of ``tool``."""
         self._schema = tool.parameters
+        self._allowed = Allowed(tool.parameters)
         found = tool.parameters.get("properties")
         self.properties: dict[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
         self._validator: Validator | None = None
@@ -50,15 +48,15 @@ class ToolValues:
         """Return, as JSON, the value of the argument ``name`` that was written as ``text``."""
         exact, guessed = _read(text)
         schema = self.properties.get(name, self._schema.get("additionalProperties"))
-        if exact == "null" and self._is_nullable(schema):
+        if exact == "null" and self._allowed.is_nullable(schema):
             return exact
         stripped = text.strip()
         ways = [exact, _text(text), _text(stripped), _unquoted(stripped), guessed]
         for way in dict.fromkeys(way for way in ways if way):
             if self._fits(name, schema, way):
                 return way
-        kinds = self._kinds(schema)
-        if exact and _kind(exact) in kinds:
+        kinds = self._allowed.kinds(schema)
+        if exact and kind_of(exact) in kinds:
             return exact
         return _text(text) if "string" in kinds else guessed or exact or _text(text)
 
@@ -70,60 +68,12 @@ class ToolValues:
             except (InvalidRequest, RecursionError):
                 self._validator = None
         if self._validator is None:  # no schema that anything can be checked with: its types alone
-            return _kind(written) in self._kinds(schema)
+            return kind_of(written) in self._allowed.kinds(schema)
         here = path_to("$", name)
         problems = self._validator.problems({name: json.loads(written)})
         return not any(
             problem.path == here or problem.path.startswith((f"{here}.", f"{here}[")) for problem in problems
         )
-
-    def _kinds(self, schema: Any) -> frozenset[str]:
-        """Return the types that a value may have."""
-        left = [_MAX_SCHEMAS]
-
-        def kinds(part: Any) -> frozenset[str]:
-            left[0] -= 1
-            if not isinstance(part, dict) or left[0] < 0:
-                return _EVERY
-            given = cast("dict[str, Any]", part)
-            found = _EVERY
-            names = given.get("type")
-            if isinstance(names, (str, list)):
-                found = frozenset([names] if isinstance(names, str) else map(str, cast("list[Any]", names)))
-                found |= {"integer"} if "number" in found else set[str]()
-            listed = [given["const"]] if "const" in given else given.get("enum")
-            if isinstance(listed, list):
-                found &= frozenset(_kind(json.dumps(value)) for value in cast("list[Any]", listed))
-            for one in self._targets(given):
-                found &= kinds(one)
-            for keyword in ("anyOf", "oneOf"):
-                if isinstance(given.get(keyword), list):
-                    found &= frozenset[str]().union(*map(kinds, given[keyword]))
-            return found
-
-        return kinds(schema)
-
-    def _is_nullable(self, schema: Any, depth: int = 0) -> bool:
-        """Say whether OpenAPI's ``nullable`` allows null, which JSON Schema does not know."""
-        if not isinstance(schema, dict) or depth > _MAX_SCHEMAS:
-            return False
-        given = cast("dict[str, Any]", schema)
-        return given.get("nullable") is True or any(self._is_nullable(one, depth + 1) for one in self._targets(given))
-
-    def _targets(self, schema: dict[str, Any]) -> Iterator[Any]:
-        """Go through the schemas that hold beside this one."""
-        reference, all_of = schema.get("$ref"), schema.get("allOf")
-        if isinstance(reference, str) and reference.startswith("#"):
-            yield self._at(reference[1:])
-        if isinstance(all_of, list):
-            yield from cast("list[Any]", all_of)
-
-    def _at(self, pointer: str) -> Any:
-        part: Any = self._schema
-        for step in pointer.split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            part = cast("dict[str, Any]", part).get(key) if isinstance(part, dict) else None
-        return part
 
 
 def _read(text: str) -> tuple[str, str]:
@@ -157,10 +107,3 @@ def _unquoted(text: str) -> str:
         return ""
     found = whole(text)
     return found[0] if found and not found[1] and _is_json(found[0]) else ""
-
-
-def _kind(written: str) -> str:
-    first = written[:1]
-    if first in "-0123456789":
-        return "integer" if written.lstrip("-").isdigit() else "number"
-    return {"{": "object", "[": "array", '"': "string", "t": "boolean", "f": "boolean"}.get(first, "null")

@@ -1,0 +1,227 @@
+"""Arguments that do not fit as they are, and what they mean where that is certain.
+
+As reported in anomalyco/opencode#8249, earendil-works/pi#9569 and MoonshotAI/kimi-cli#2513 (a list as a text),
+huggingface/smolagents#1003 and quarkiverse/quarkus-langchain4j#2642 (all of it as a text),
+UKGovernmentBEIS/inspect_ai#1599 and microsoft/autogen#4997 (null for what may be
+left out), agno-agi/agno#6303 (nothing, null, an empty list).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import browserllm as bl
+
+
+@dataclass
+class Point:
+    """A place."""
+
+    x: int
+    y: int = 0
+    tags: list[str] = field(default_factory=list)
+
+
+class Card(BaseModel):
+    """A card."""
+
+    title: str
+    points: list[int] = []
+    note: str | None = None
+
+
+def give(
+    text: str,
+    numbers: list[int],
+    table: dict[str, list[int]],
+    point: Point,
+    cards: list[Card],
+    either: str | list[int] = "",
+    anything: Any = None,
+    count: int = 3,
+    unit: str = "C",
+    maybe: int | None = 5,
+) -> list[Any]:
+    """Take everything."""
+    return [text, numbers, table, point, [card.model_dump() for card in cards], either, anything, count, unit, maybe]
+
+
+GIVE = bl.tool(give)
+RIGHT: dict[str, Any] = {
+    "text": '{"a": 1}',
+    "numbers": [1, 2],
+    "table": {"a": [1], "null": [], "[": [3]},
+    "point": {"x": 1, "y": 2, "tags": ["a", '["b"]', ""]},
+    "cards": [{"title": '[1]"\n', "points": [1], "note": "null"}, {"title": "", "points": [], "note": None}],
+    "either": "[1, 2]",
+    "anything": '{"a": [1]}',
+    "count": 4,
+    "unit": "null",
+    "maybe": None,
+}
+
+
+def misquoted(value: Any, choose: random.Random, path: tuple[str, ...] = ()) -> Any:
+    """A value in which lists and objects are written as texts, here and there, as often as twice."""
+    if path[:1] == ("anything",):
+        return value
+    if isinstance(value, dict):
+        made: Any = {key: misquoted(inner, choose, (*path, key)) for key, inner in value.items()}
+    elif isinstance(value, list):
+        made = [misquoted(inner, choose, (*path, "")) for inner in value]
+    else:
+        return value
+    for _ in range(choose.choice((0, 0, 1, 1, 2))):
+        made = json.dumps(made, ensure_ascii=choose.random() < 0.5, indent=choose.choice((None, 2)))
+    return made
+
+
+def test_lists_and_objects_as_texts_are_read_where_no_text_may_be() -> None:
+    """At every depth, also all of the arguments; texts that look like JSON stay texts. The seed is in the failure."""
+    right = GIVE.arguments(json.dumps(RIGHT))
+    for seed in range(150):
+        choose = random.Random(seed)  # noqa: S311
+        written = json.dumps(misquoted(RIGHT, choose))
+        assert GIVE.arguments(written) == right, (seed, written)
+
+
+def test_null_for_what_may_be_left_out_is_what_is_taken_without_it() -> None:
+    """Not for what may be null, nor for what must be there; in each combination, and within objects."""
+    for seed in range(200):
+        choose = random.Random(seed)  # noqa: S311
+        given, right = json.loads(json.dumps(RIGHT)), json.loads(json.dumps(RIGHT))
+        for name in ("count", "unit", "either"):
+            if choose.random() < 0.5:
+                given[name] = None
+                del right[name]
+        for part, name in ((("point",), "y"), (("point",), "tags"), (("cards", 0), "points")):
+            if choose.random() < 0.5:
+                there, here = given, right
+                for step in part:
+                    there, here = there[step], here[step]
+                there[name] = None
+                del here[name]
+        assert GIVE.arguments(json.dumps(given)) == GIVE.arguments(json.dumps(right)), seed
+    assert GIVE.arguments(json.dumps(RIGHT))["maybe"] is None
+
+
+@pytest.mark.parametrize("text", ["", " ", "null", "[]", '""', "{}", '"{}"', '"null"', '"\\"{}\\""', "None", " null\n"])
+async def test_a_tool_without_arguments_runs_whatever_stands_for_none(text: str) -> None:
+    """Also one whose arguments may all be left out."""
+
+    def now(zone: str = "UTC") -> str:
+        return zone
+
+    def ping() -> str:
+        return "pong"
+
+    for function, right in ((now, "UTC"), (ping, "pong")):
+        result = await bl.tool(function).run(bl.ToolCallPart("1", function.__name__, text))
+        assert (result.content, result.is_error) == (right, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'a': 'x', 'b': [True, False]}",
+        '{"a": "x", "b": [true, false,],}',
+        '{"a": "x", "b": "[True, False]"}',
+        "\"{'a': 'x', 'b': [True, False]}\"",
+    ],
+)
+def test_json_as_python_writes_it_and_commas_too_many_are_read(text: str) -> None:
+    """As a whole, or within a text."""
+
+    def take(a: str, b: list[bool]) -> None:
+        """Take them."""
+
+    assert bl.tool(take).arguments(text) == {"a": "x", "b": [True, False]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"numbers": "1, 2"}', "$.numbers"),
+        ('{"numbers": "[1, 2"}', "$.numbers"),
+        ('{"numbers": "[1, \\"x\\"]"}', "$.numbers"),
+        ('{"numbers": "{\\"a\\": 1}"}', "$.numbers"),
+        ('{"numbers": null}', "$.numbers"),
+        ("null", "null"),
+        ("[1]", "object"),
+        ('"numbers"', "object"),
+        ('{"numbers": [1]', "JSON"),
+        ('{"numbers": [1], "other": null}', "other"),
+        ('{"numbers": [1], "numbers": "[2]"}', "twice"),
+        ('"{\\"numbers\\": [1], \\"numbers\\": [2]}"', "object"),
+    ],
+)
+def test_what_is_not_certain_is_told_to_the_model_as_it_wrote_it(text: str, said: str) -> None:
+    """At its place: half a list, a text that is none, another type, null for what must be there, a key twice."""
+
+    def take(numbers: list[int], word: str = "") -> None:
+        """Take them."""
+
+    with pytest.raises(bl.InvalidRequest) as caught:
+        bl.tool(take).arguments(text)
+    assert said in str(caught.value)
+
+
+def test_a_model_is_told_which_texts_are_dates_and_times() -> None:
+    """Wherever they lie in an argument's type."""
+
+    def meet(at: dt.datetime, on: dt.date, alarm: dt.time, others: list[dt.datetime] | None = None) -> None:
+        """Meet."""
+
+    told = bl.tool(meet).tool.parameters["properties"]
+    assert [told[name].get("format") for name in ("at", "on", "alarm")] == ["date-time", "date", "time"]
+    assert "'format': 'date-time'" in str(told["others"])
+
+
+ZONES = ["", "Z", "+02:00", "+0200", "-05:30"]
+"""What may stand after a time."""
+
+
+def test_dates_and_times_are_read_as_people_write_them() -> None:
+    """A blank for the T, no seconds, a day for its beginning.
+
+    In each combination (basicmachines-co/basic-memory#253).
+    """
+
+    def meet(at: dt.datetime, days: list[dt.date] | None = None, alarm: dt.time | None = None) -> None:
+        """Meet."""
+
+    take = bl.tool(meet).arguments
+    for zone in ZONES:
+        for clock, right in (("10:05", "10:05:00"), ("10:05:07", "10:05:07"), ("10:05:07.25", "10:05:07.25")):
+            for mark in "T", " ":
+                got = take(json.dumps({"at": f"2024-02-29{mark}{clock}{zone}"}))["at"]
+                assert got == dt.datetime.fromisoformat(f"2024-02-29T{right}{zone}"), (mark, clock, zone)
+            assert take(json.dumps({"at": "2024-02-29", "alarm": clock}))["alarm"] == dt.time.fromisoformat(clock)
+    got = take(json.dumps({"at": "2024-02-29", "days": ["2024-03-01T00:00:00", "2024-03-01 00:00", "2024-03-01"]}))
+    assert got["at"] == dt.datetime(2024, 2, 29)
+    assert got["days"] == [dt.date(2024, 3, 1)] * 3
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "2024-02-30", "29.02.2024", "2024-02-29T25:00", "2024-02", "10:05", "", "2024-02-29T10:05 CET"]
+)
+def test_what_is_no_date_is_told(text: str) -> None:
+    """Nothing is guessed, and a day is not made of a moment within it."""
+
+    def meet(at: dt.datetime | dt.date) -> None:
+        """Meet."""
+
+    def day(on: dt.date) -> None:
+        """Take a day."""
+
+    with pytest.raises(bl.InvalidRequest):
+        bl.tool(meet).arguments(json.dumps({"at": text}))
+    with pytest.raises(bl.InvalidRequest):
+        bl.tool(day).arguments(json.dumps({"on": "2024-02-29T10:05:00"}))

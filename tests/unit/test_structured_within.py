@@ -1,0 +1,127 @@
+"""Answers with something around them that nobody asked for: a key, or the quotes of a text.
+
+As reported in BerriAI/litellm#8022, spinje/pflow#598, caribeedu/twin#57 and langchain-ai/langchain#22189.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel
+
+import browserllm as bl
+
+
+class Recipe(BaseModel):
+    """A dish."""
+
+    title: str
+    minutes: int
+
+
+@dataclass
+class Node:
+    """A tree."""
+
+    name: str
+    child: Node | None = None
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}, "minutes": {"type": "integer"}},
+    "required": ["title", "minutes"],
+}
+KEYS = [
+    "Recipe",
+    "recipe",
+    "properties",
+    "parameters",
+    "arguments",
+    "args",
+    "data",
+    "input",
+    "output",
+    "response",
+    "result",
+]
+VALUE = {"title": "Soup {a: 1}", "minutes": 20}
+TYPES: list[tuple[Any, Any, Any]] = [
+    (Recipe, VALUE, Recipe(**VALUE)),
+    (SCHEMA, VALUE, VALUE),
+    (Node, {"name": "a", "child": {"name": "b", "child": None}}, Node("a", Node("b"))),
+    (list[Recipe], [VALUE, VALUE], [Recipe(**VALUE)] * 2),
+    (list[int], [1, 2], [1, 2]),
+    (dict[str, int], {"a": 1}, {"a": 1}),
+]
+
+
+async def given(text: str, output: Any, **options: Any) -> Any:
+    """What comes of one answer, which may not be repaired; ``None`` where nothing does."""
+    try:
+        return await bl.generate(bl.ScriptedBackend(text), "x", output=output, repairs=0, **options)
+    except bl.InvalidOutput:
+        return None
+
+
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here it is:\n{}\nEnjoy!", "<think>Hm.</think>{}"])
+@pytest.mark.parametrize(("output", "value", "right"), TYPES[:-1])
+async def test_a_key_around_the_answer_is_taken_away(output: Any, value: Any, right: Any, around: str) -> None:
+    """Whatever it is called, and also with words beside it that nobody asked for."""
+    for key in KEYS:
+        assert await given(around.replace("{}", json.dumps({key: value})), output) == right, key
+    if not isinstance(value, list):
+        for text in ({"type": "object", "properties": value}, {"tool": "Recipe", "arguments": value, "id": None}):
+            assert await given(around.replace("{}", json.dumps(text)), output) == right, text
+
+
+@pytest.mark.parametrize(("output", "value", "right"), TYPES[:3])
+async def test_the_quotes_of_a_text_are_taken_away(output: Any, value: Any, right: Any) -> None:
+    """Where an object was asked for; a list is none, though it may have only one."""
+    assert await given(json.dumps(json.dumps(value)), output) == right
+    assert await given(json.dumps([value]), output) is None
+
+
+async def test_a_call_with_something_around_its_arguments_is_read_as_well() -> None:
+    """In the mode of tools, where models do the same."""
+    for written in (json.dumps({"parameters": VALUE}), json.dumps(json.dumps(VALUE))):
+        llm = bl.ScriptedBackend([[bl.ToolCallPart("1", "Recipe", written)]])
+        assert await bl.generate(llm, "x", output=Recipe, mode="tool", repairs=0) == Recipe(**VALUE)
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        (Recipe, '{"old": {"title": "a", "minutes": 1}, "new": {"title": "b", "minutes": 2}}'),
+        (Recipe, '{"recipe": {"title": "a", "minutes": "long"}}'),
+        (Recipe, '{"recipe": {"title": "a"}}'),
+        (Recipe, '{"a": {"b": {"title": "a", "minutes": 1}}}'),
+        (Recipe, "[]"),
+        (Node, '{"name": 5, "child": {"name": "b"}}'),
+        (list[Recipe], '{"a": [], "b": []}'),
+        (list[int], '{"value": "1, 2"}'),
+        (list[int], '{"value": [1, "x"]}'),
+        (Literal["a", "b"], '{"error": "a"}'),
+        (str, '{"error": "I cannot"}'),
+        (int, '{"code": 5, "error": 6}'),
+    ],
+)
+async def test_what_may_be_meant_otherwise_is_no_answer(output: Any, text: str) -> None:
+    """Two that fit, a part of what was asked for, one that does not fit, a single word: the model is told."""
+    assert await given(text, output) is None
+
+
+async def test_an_answer_that_fits_as_it_is_goes_before_all_that_is_within_others() -> None:
+    """Also one that comes later."""
+    other = json.dumps({"example": {"title": "x", "minutes": 1}})
+    assert await given(f"{other}\n{json.dumps(VALUE)}", Recipe) == Recipe(**VALUE)
+
+
+async def test_what_was_cut_off_is_no_answer_though_something_whole_is_within() -> None:
+    """Nobody knows what would have come."""
+    llm = bl.ScriptedBackend(json.dumps({"recipe": VALUE})[:-1], finish_reason="length")
+    with pytest.raises(bl.BrowserLLMError):
+        await bl.generate(llm, "x", output=Recipe, repairs=0)
