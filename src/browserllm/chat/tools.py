@@ -129,6 +129,8 @@ class FunctionTool:
             error = caught
         if limit.expired():
             return _failed(call, f"{call.name} took longer than {self.timeout_s:g} s")
+        if isinstance(error, asyncio.CancelledError):
+            return _failed(call, f"{call.name} was cancelled")
         return _failed(call, describe_error(error))
 
     async def _call(self, arguments: dict[str, Any]) -> Any:
