@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast, overload
 import msgspec
 
 from ..errors import InvalidRequest, describe_error
+from ..nesting import encode_json
 from ..schemas.docstrings import parse_docstring
 from ..schemas.meant import meant
 from ..schemas.types import Misfit, describe, output_type
@@ -285,7 +286,7 @@ def _encode_other(value: Any) -> Any:
 def _as_text(value: Any) -> str:
     """Return a result as the model reads it: a text as it is, anything else as JSON."""
     # A class made of `str` may have a `__str__` of its own.
-    return str.__str__(value) if isinstance(value, str) else msgspec.json.encode(value, enc_hook=_encode_other).decode()
+    return str.__str__(value) if isinstance(value, str) else encode_json(value, _encode_other)
 
 
 def _failed(call: ToolCallPart, why: str) -> ToolResultPart:

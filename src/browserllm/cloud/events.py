@@ -38,7 +38,7 @@ T = TypeVar("T")
 _LINE_END = re.compile(rb"[\r\n]")
 _PASSED_OVER = frozenset({"", "id", "retry"})
 # The field's name once more, before what can be nothing but its value.
-_DOUBLED = re.compile(r"\A(?:[ \t]*data:[ \t]*)+(?=\{|\[)")
+_DOUBLED = re.compile(r"\A[ \t]*+(?:data:[ \t]*+)++(?=\{|\[)")
 _LONE = re.compile(r"[\ud800-\udfff]")
 # A character's first bytes before the quote that ends a text, or its last ones after the quote that begins one.
 _HALF = re.compile(

@@ -158,7 +158,7 @@ class ChatCompletionReader(Reader):
         draft.model = _name(chunk.model) or draft.model
         draft.provider_request_id = draft.provider_request_id or _name(chunk.id)
         self._count(chunk.usage)
-        self._count(usage_beside(chunk.x_groq, chunk.timings))
+        self._count(usage_beside(chunk.x_groq, None if chunk.usage else chunk.timings))
         if not choices:
             said = event.decode(dict[str, Any])
             if self._said is None or read_error(said).message.strip():

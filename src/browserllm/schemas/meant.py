@@ -54,7 +54,8 @@ def _day(text: str) -> str:
     return moment.date().isoformat()
 
 
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)?(\A|[ T]|\Z)(\d\d:\d\d(:\d\d(\.\d{1,9})?)?\s?(Z|[+-]\d\d:?\d\d)?)?")
+_TIME = r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:Z|[+-]\d\d:?\d\d)?"
+_MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d(?:[ T]{_TIME})?|{_TIME}")
 _MOMENTS: dict[str, Callable[[str], str]] = {
     "date-time": lambda text: datetime.fromisoformat(text.replace(" +", "+").replace(" Z", "Z")).isoformat(),
     "date": _day,
