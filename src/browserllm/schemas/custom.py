@@ -49,7 +49,6 @@ MAPS: Mapping[type, Callable[[Any], Any]] = {
 
 _PLACE = re.compile(r" - at `(?=\$)")
 _KEY = re.compile(r" - at `key` in `(?=\$)")
-_UNKNOWN = re.compile(r"\n\ntype (.*) is not supported", re.DOTALL | re.IGNORECASE)
 _STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
 _MOST_TRIES = 200
 """How often a value is read again, to find the key at which it does not fit."""
@@ -187,8 +186,10 @@ def _renamed(schema: Any, new: Mapping[str, str]) -> Any:
 
 def _taught(said: str) -> str:
     """Add to msgspec's words what to do."""
-    if "custom types" in said.lower() and (found := _UNKNOWN.search(said)):
-        return f"{found[1]} is nothing that JSON has; use a text, a number or a class of data in its place"
+    _, _, unknown = said.partition("\n\n")
+    if "custom types" in said.lower() and unknown.lower().startswith("type ") and " is not supported" in unknown:
+        name = unknown[len("type ") :].partition(" is not supported")[0]
+        return f"{name} is nothing that JSON has; use a text, a number or a class of data in its place"
     if "Literal may only contain" in said:
         return f"{said}. Write the values themselves, as in Literal['red'], or take the whole Enum as the type"
     if "unions may not contain more than one array-like" in said:
