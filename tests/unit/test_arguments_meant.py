@@ -11,11 +11,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 import browserllm as bl
 
@@ -29,11 +28,12 @@ class Point:
     tags: list[str] = field(default_factory=list)
 
 
-class Card(BaseModel):
+@dataclass
+class Card:
     """A card."""
 
     title: str
-    points: list[int] = []
+    points: list[int] = field(default_factory=list)
     note: str | None = None
 
 
@@ -50,7 +50,7 @@ def give(
     maybe: int | None = 5,
 ) -> list[Any]:
     """Take everything."""
-    return [text, numbers, table, point, [card.model_dump() for card in cards], either, anything, count, unit, maybe]
+    return [text, numbers, table, point, [asdict(card) for card in cards], either, anything, count, unit, maybe]
 
 
 GIVE = bl.tool(give)

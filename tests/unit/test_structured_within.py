@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel
 
 import browserllm as bl
 
 
-class Recipe(BaseModel):
+@dataclass
+class Recipe:
     """A dish."""
 
     title: str

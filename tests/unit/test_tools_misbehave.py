@@ -64,7 +64,7 @@ def endless() -> list[Any]:
 def deep() -> list[Any]:
     """A list in a list, and so on."""
     value: list[Any] = []
-    for _ in range(100_000):
+    for _ in range(3_000):
         value = [value]
     return value
 
