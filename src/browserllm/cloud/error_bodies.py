@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ..nesting import check_depth, decode_json
+from ..nesting import decode_json
 from .pages import is_page, text_of_page
 from .waits import retry_after, wait_in_field
 
@@ -291,9 +291,10 @@ def told(body: Any) -> Told:
 def _first_value(text: str) -> Iterable[Any]:
     """Give the JSON value that a text begins with, if it does: an object, a list, or a text of JSON."""
     try:
-        check_depth(text)
         return (decode_json(text, object),)
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    except RecursionError:
+        return ()  # no decoder may try it: in a page it would take Python with it
+    except (msgspec.DecodeError, ValueError):
         pass
     try:
         value, _ = JSONDecoder(strict=False).raw_decode(text)
