@@ -132,7 +132,7 @@ def test_an_empty_list_of_values_is_refused_wherever_it_stands() -> None:
 def test_the_search_ends() -> None:
     """What is too large or too deep is taken as it is."""
     deep: Any = {"enum": []}
-    for _ in range(5000):
+    for _ in range(1000):
         deep = {"anyOf": [deep, deep]}
     assert impossible(deep) is None
     rings = {f"n{i}": {"anyOf": [{"$ref": f"#/$defs/n{j}"} for j in range(12)]} for i in range(12)}
