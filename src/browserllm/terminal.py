@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 import click
@@ -67,6 +69,8 @@ def finish(
 
 def print_error(error: Exception) -> None:
     """Print an error as one message, in the terminal's words."""
+    if _is_for_want_of_room(error):
+        _drop_output()
     stderr_console().print(f"[bold red]Error:[/] [red]{escape(error_text(error))}[/]", highlight=False)
 
 
@@ -84,6 +88,12 @@ def error_text(error: Exception) -> str:
 
 def _is_for_want_of_room(error: Exception) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and error.errno in _NO_ROOM and not error.filename
+
+
+def _drop_output() -> None:
+    """Let go of what standard output did not take: it would fail again when the program ends."""
+    with suppress(OSError, ValueError):  # not every output is a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _remedy_text(error: BrowserLLMError) -> str:

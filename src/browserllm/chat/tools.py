@@ -127,11 +127,11 @@ class FunctionTool:
         except BaseException as caught:
             if _is_callers(caught):
                 raise
+            if isinstance(caught, asyncio.CancelledError):
+                return _failed(call, f"{call.name} was cancelled")
             error = caught
         if limit.expired():
             return _failed(call, f"{call.name} took longer than {self.timeout_s:g} s")
-        if isinstance(error, asyncio.CancelledError):
-            return _failed(call, f"{call.name} was cancelled")
         return _failed(call, describe_error(error))
 
     async def _call(self, arguments: dict[str, Any]) -> Any:
