@@ -262,13 +262,14 @@ async def test_a_cancel_at_any_line_of_a_launch_leaves_nothing(
         def on_call(frame: FrameType, event: str, argument: object) -> Any:
             return on_line if frame.f_code.co_filename in modules else None
 
+        before, of_threads = sys.gettrace(), threading.gettrace()  # coverage has its own
         threading.settrace(on_call)
         sys.settrace(on_call)
         try:
             await asyncio.wait([task])
         finally:
-            sys.settrace(None)
-            threading.settrace(None)  # pyright: ignore[reportArgumentType]
+            sys.settrace(before)
+            threading.settrace(of_threads)  # pyright: ignore[reportArgumentType]
         if not task.cancelled():
             await task.result().close()
             break
