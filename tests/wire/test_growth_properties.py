@@ -299,7 +299,7 @@ def test_thoughts_in_many_pieces_are_put_together_in_time_that_grows_with_them()
             )
             answer.text.append("" if number % 2 else "x")
             answer.add_call(TYPES.ToolCallDelta(sequence=0, index=number // 2, arguments="{"))
-        answer.message()
+        answer.message(is_whole=True)
 
     assert_linear(lambda size: size, kept, sizes=(200, 400, 800))
 
