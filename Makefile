@@ -67,10 +67,10 @@ unit: setup site $(SUITE)/.ready ## The fast Python tests with coverage
 	$(BIN)/pytest $(TWO) --cov --cov-report=term --cov-fail-under=95 tests/unit tests/wire --ignore-glob='*_properties.py'
 
 properties: setup site $(SUITE)/.ready ## The tests that generate their cases, which count no lines
-	$(BIN)/pytest $(TWO) tests/wire/*_properties.py
+	$(BIN)/pytest $(TWO) $$(find tests/wire -name "*_properties.py")
 
 explore: setup site $(SUITE)/.ready ## The same tests with cases that no run before had; what fails becomes an @example
-	HYPOTHESIS_PROFILE=default $(BIN)/pytest $(TWO) tests/wire/*_properties.py
+	HYPOTHESIS_PROFILE=default $(BIN)/pytest $(TWO) $$(find tests/wire -name "*_properties.py")
 
 page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test

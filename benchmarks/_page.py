@@ -19,7 +19,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 import browserllm
-from browserllm.hosts.chrome import WEBGPU_FLAGS
+from browserllm.page.chrome.launch import WEBGPU_FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = Path(browserllm.__file__).parent / "static"

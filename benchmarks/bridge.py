@@ -22,8 +22,8 @@ from websockets.asyncio.server import serve as serve_socket
 import browserllm as bl
 from _page import chromium, open_python, run_python, serve
 from _report import Row, report
-from browserllm.channel import ChannelHost
-from browserllm.hosts.websocket import WebSocketChannel
+from browserllm.page.protocol import ChannelHost
+from browserllm.page.serving.websocket import WebSocketChannel
 
 LOADED = {
     "model": "pocket",
@@ -67,8 +67,8 @@ from js import Object
 from pyodide.ffi import create_proxy
 from pyodide.code import run_js
 import browserllm as bl
-from browserllm.channel import ChannelHost
-from browserllm.hosts.pyodide import PortChannel
+from browserllm.page.protocol import ChannelHost
+from browserllm.page.pyodide import PortChannel
 
 make = run_js('''(results, hello, count) => {
   const { port1, port2 } = new MessageChannel();

@@ -2,7 +2,7 @@
 
 The shapes are those of https://platform.claude.com/docs/en/api/messages, .../build-with-claude/streaming and
 .../api/errors, and of the types in the official SDK (``anthropic.types``), to which
-tests/wire/test_cloud_anthropic.py holds them.
+tests/wire/backends/cloud/test_cloud_anthropic.py holds them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The shapes are those of https://ai.google.dev/api/generate-content, .../gemini-api/docs/thought-signatures,
 .../gemini-api/docs/troubleshooting, of https://google.aip.dev/193 for errors, and of the types in the official SDK
-(``google.genai.types``), to which tests/wire/test_cloud_gemini.py holds them.
+(``google.genai.types``), to which tests/wire/backends/cloud/test_cloud_gemini.py holds them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an Ollama server answers, as exchanges for `vendor_server`.
 
 The shapes are those of https://docs.ollama.com/api/chat, .../api/errors and .../api/tags, and of the types in the
-official SDK (``ollama``), to which tests/wire/test_cloud_ollama.py holds them. The SDK knows no ids of tool calls yet;
+official SDK (``ollama``), to which `test_cloud_ollama.py` holds them. The SDK knows no ids of tool calls yet;
 servers send them since 2026 (``ToolCall`` in github.com/ollama/ollama, api/types.go).
 """
 

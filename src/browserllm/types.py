@@ -1,7 +1,7 @@
 """The words of a chat: what goes in (`ChatRequest`), what streams out (`ChatChunk`), what remains (`ChatResponse`).
 
 All are msgspec Structs: plain data that encodes to JSON and decodes typed. Values are checked where a request enters a
-backend (`browserllm.request`), so building one never fails.
+backend (`browserllm.backends.request`), so building one never fails.
 """
 
 from __future__ import annotations

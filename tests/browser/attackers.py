@@ -11,7 +11,7 @@ from typing import Any
 
 from websockets.sync.server import ServerConnection, serve
 
-from browserllm.hosts.static import SiteServer
+from browserllm.page.serving.static import SiteServer
 
 
 @contextmanager

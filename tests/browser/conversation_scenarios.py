@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 import browserllm as bl
-from browserllm.stream import Delta, Draft
+from browserllm.backends.stream import Delta, Draft
 
 PATIENCE_S = 30.0
 QUESTION = "Set the bedroom to 19 degrees."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _page import FLAGS, SITE, open_python, run_python
-from browserllm.hosts.chrome import WEBGPU_FLAGS
+from browserllm.page.chrome.launch import WEBGPU_FLAGS
 
 SOFTWARE_WEBGPU = WEBGPU_FLAGS["software"]
 NO_WEBGPU = WEBGPU_FLAGS["off"]

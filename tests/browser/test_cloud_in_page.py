@@ -18,7 +18,7 @@ import gemini_scenarios
 import ollama_exchanges
 import ollama_scenarios
 import openai_exchanges
-from browserllm.http.fetch import BROWSERS_OWN, FORBIDDEN
+from browserllm._internal.http.fetch import BROWSERS_OWN, FORBIDDEN
 from in_page import open_python, run_python
 from pytest_in_page import TESTS, put_tests
 from vendor_server import PATIENCE_S, Hold, Reply, VendorServer, answer, stream
@@ -71,7 +71,8 @@ def test_scenario(page: Page, servers: Mapping[str, VendorServer], vendor: str, 
 SEND = """
 import json
 import browserllm as bl
-from browserllm.http.client import HttpRequest, open_client
+from browserllm._internal.http.client import HttpRequest
+from browserllm._internal.http.platform import open_client
 from browserllm.errors import to_wire
 client = open_client()
 try:
@@ -137,7 +138,8 @@ def test_the_forbidden_headers_are_the_browsers(page: Page) -> None:
 
 BEGIN = """
 import asyncio, sys
-from browserllm.http.client import HttpRequest, open_client
+from browserllm._internal.http.client import HttpRequest
+from browserllm._internal.http.platform import open_client
 
 async def read():
     response = await open_client().send(HttpRequest(method="GET", url=URL))
@@ -176,7 +178,8 @@ def test_a_cancelled_task_ends_the_transfer(page: Page, server: VendorServer, wh
 READ = """
 import gc, json
 from pyodide_js import _module
-from browserllm.http.client import HttpRequest, open_client
+from browserllm._internal.http.client import HttpRequest
+from browserllm._internal.http.platform import open_client
 
 async def read_once():
     count = most = 0

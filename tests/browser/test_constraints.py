@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.schemas.validate import problems_of
+from browserllm.json_schema.validate import problems_of
 from drivers import Launched
 
 MOST_TOKENS = 250

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import browserllm as bl
-from browserllm.models.download import start_download
+from browserllm.models.downloads.download import start_download
 from fault_server import Content, Fault, FaultServer
 from served_models import ServedFile, noise_model
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import browserllm as bl
-from browserllm.models.download import start_download
-from browserllm.models.own import add_own
+from browserllm.models.custom import add_own
+from browserllm.models.downloads.download import start_download
 from in_page import SITE
 
 

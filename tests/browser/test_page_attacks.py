@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from attackers import listening, served
-from browserllm.site import copy_site
+from browserllm.cli.build import copy_site
 from in_page import SITE, run_python
 
 

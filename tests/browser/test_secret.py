@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import browserllm as bl
-from browserllm.hosts.chrome import ChromeHost
+from browserllm.page.chrome.launch import ChromeHost
 
 PIECE = 10
 """So many characters in a row are not there by chance."""

@@ -82,7 +82,7 @@ def test_a_start_fetches_the_standard_library_only_when_it_is_needed(restored: P
         restored,
         "import browserllm as bl\nbl.Router([bl.OpenAI('m'), bl.Anthropic('m'), bl.Gemini('m'), bl.Ollama('m')])\n1",
     )
-    run_python(restored, "from browserllm.http.client import open_client\nopen_client()\n1")
+    run_python(restored, "from browserllm._internal.http.platform import open_client\nopen_client()\n1")
     assert "python_stdlib.zip" not in run_python(restored, FETCHED)
     assert run_python(restored, "import colorsys; colorsys.rgb_to_hsv(1, 1, 1)[2]") == 1
     assert run_python(restored, "import wave; 1") == 1

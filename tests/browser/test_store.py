@@ -8,17 +8,17 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext
 
 import browserllm as bl
-from browserllm.store_host import MAX_VALUE_BYTES
+from browserllm.stores.page import MAX_VALUE_BYTES
 from drivers import Launched
 from in_page import open_python, run_python
 from pytest_in_page import TESTS, put_tests
-from unit.store_scenario import what_every_store_does
+from unit.stores.store_scenario import what_every_store_does
 
 LARGE = bytes(range(256)) * (MAX_VALUE_BYTES // 256)
 
 IN_PAGE = """
 import browserllm as bl
-from unit.store_scenario import what_every_store_does
+from unit.stores.store_scenario import what_every_store_does
 async with bl.connect() as host:
     await what_every_store_does(bl.HostStore(host, "scenario"))
     await bl.HostStore(host, "kept").put("a", b"1")
@@ -38,7 +38,7 @@ def test_a_page_keeps_what_its_python_gives_it(start_browser: Callable[..., Brow
     """The scenario of every store holds, and another page of the site finds what was left."""
     context = start_browser(webgpu=False)
     page = open_python(context, site_url)
-    put_tests(page, site_url, [TESTS / "unit" / "store_scenario.py"])
+    put_tests(page, site_url, [TESTS / "unit" / "stores" / "store_scenario.py"])
     run_python(page, IN_PAGE)
     page.close()
     assert run_python(open_python(context, site_url), LATER) == [["a", "1"]]

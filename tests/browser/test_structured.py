@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 import browserllm as bl
-from browserllm.chat.structured_text import grows
+from browserllm.structured.text import grows
 from drivers import Launched
 from in_page import open_python, run_python
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 import browserllm as bl
-from browserllm.models.catalog import POCKET
+from browserllm.models.catalog.catalog import POCKET
 
 PROMPT = bl.ChatRequest(messages=[bl.Message("user", "Tell me a story about a fox.")], temperature=0, max_tokens=3)
 EMPTY = "<think>\n\n</think>\n\n"

@@ -108,7 +108,7 @@ def test_transformersjs_calls_too(launched: Launched) -> None:
 def test_every_family_s_form_is_one_that_the_engine_takes(launched: Launched) -> None:
     """Forms that differ in kind, each written by the pocket model because it must, and read back.
 
-    `wire/test_reduce_suite.py` asks XGrammar about all of them.
+    `wire/constrained/test_reduce_suite.py` asks XGrammar about all of them.
     """
     for name in ("llama", "mistral", "ministral", "phi"):
         card = bl.ModelCard(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext
 
-from browserllm.models.pocket_version import POCKET_VERSION
+from browserllm.models.catalog.pocket_version import POCKET_VERSION
 from in_page import open_python, run_python
 
 ROOT = Path(__file__).parents[2]

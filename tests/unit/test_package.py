@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.hosts.pyodide import connect_to_page
+from browserllm.page.pyodide import connect_to_page
 
 
 def test_every_public_name_is_there() -> None:
@@ -96,7 +96,7 @@ async def test_connect_takes_the_page_python_runs_in(monkeypatch: pytest.MonkeyP
         hosts.append(bl.ScriptedHost())
         return hosts[-1]
 
-    monkeypatch.setattr("browserllm.hosts.pyodide.connect_to_page", connect_to_page)
+    monkeypatch.setattr("browserllm.page.pyodide.connect_to_page", connect_to_page)
     async with bl.connect(visible=True) as host:
         assert host is hosts[0]
     assert hosts[0].closed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,26 +14,35 @@ import pytest
 import browserllm
 
 PACKAGE = Path(browserllm.__file__).parent
+ROOT = Path(__file__).parents[2]
 
-# Each layer may import those before it. What stands in the same line does not know its neighbours.
-LAYERS: list[set[str]] = [
-    {"clock", "equality", "errors", "facts", "nesting", "patterns", "types", "device", "version"},
-    {"threads", "accumulated", "answer_parts", "called", "thoughts", "within"},
-    {"identity", "request", "grammars", "images", "host", "http", "schemas", "script", "store", "tokens"},
-    {"stream", "channel", "store_host", "store_sqlite", "toolcalls"},
-    {"privacy"},
-    {"backend", "scripted_files"},
-    {"chat", "cloud", "hosts", "models", "page_messages", "routing", "scripted"},
-    {"local"},
-    {"app", "doctor", "openai_api", "site", "terminal"},
-    {"download_bars", "models_text"},
-    {"cli_models"},
+# The floors of the house, from the ground up: a room knows those on lower floors, and no neighbour.
+FLOORS: list[set[str]] = [
+    {"types", "errors", "_internal"},
+    {"page"},
+    {"models", "stores", "json_schema"},
+    {"constrained", "reasoning"},
+    {"backends"},
+    {"chat", "structured"},
+    {"openai_compat", "testing"},
+    {"app"},
     {"cli"},
     {"__main__"},
 ]
+# What stands on the ground stands there in this order.
+GROUND = ["types", "errors", "_internal"]
 
-# What people see of the command line.
-TERMINAL = {"cli.py", "cli_models.py", "download_bars.py", "models_text.py", "terminal.py"}
+# The rooms and files that know the outside: processes, sockets, servers, the terminal.
+OUTSIDE = (
+    "cli/",
+    "page/chrome/",
+    "page/serving/",
+    "_internal/system/",
+    "_internal/http/connecting.py",
+    "_internal/http/sockets.py",
+    "_internal/threads.py",
+    "_internal/waiting.py",
+)
 
 HEAVY = {
     "websockets",
@@ -77,41 +87,64 @@ def test_the_core_imports_msgspec_and_nothing_heavy(code: str) -> None:
     assert third_party <= {"msgspec", "typing_extensions"}
 
 
-def imports_of(file: Path) -> set[str]:
-    """The modules of our own that a file imports when it runs, as the first name under the package."""
-    found: set[str] = set()
-    parents = file.relative_to(PACKAGE).parts[:-1]
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = parents[: len(parents) - node.level + 1]
-            names = (*base, *(node.module or "").split("."))
-            found.add(next(filter(None, names)) if any(names) else node.names[0].name)
+def modules() -> dict[str, Path]:
+    """The modules of the package by name, ``backends.base`` for one; a folder's name is its ``__init__``."""
+    found: dict[str, Path] = {}
+    for file in PACKAGE.rglob("*.py"):
+        parts = file.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] not in ("static", "__init__"):
+            found[".".join(parts).removesuffix(".__init__")] = file
     return found
 
 
+def imports_of(file: Path) -> set[str]:
+    """The modules of our own that a file imports, when it runs or for its types."""
+    known = modules()
+    found: set[str] = set()
+    parents = file.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [node.module])])
+            for alias in node.names:
+                module = f"{base}.{alias.name}".removeprefix(".")
+                found.add(module if module in known else base)
+    return found - {""}
+
+
 def test_imports_go_down_only() -> None:
-    """Every module imports only modules of the layers below it, or of its own folder."""
-    level = {name: index for index, layer in enumerate(LAYERS) for name in layer}
-    for file in PACKAGE.rglob("*.py"):
-        relative = file.relative_to(PACKAGE)
-        if relative.parts[0] in ("static", "__init__.py"):
-            continue
-        module = relative.parts[0].removesuffix(".py")
+    """Every module imports only modules of its own room, or of the floors below it."""
+    floor = {name: index for index, names in enumerate(FLOORS) for name in names}
+    for name, file in modules().items():
+        room = name.partition(".")[0]
         for imported in imports_of(file):
-            assert imported == module or level[imported] < level[module], f"{relative} imports {imported}"
+            other = imported.partition(".")[0]
+            if room in GROUND and other in GROUND:
+                assert GROUND.index(other) <= GROUND.index(room), f"{name} imports {imported}"
+            else:
+                assert other == room or floor[other] < floor[room], f"{name} imports {imported}"
 
 
-def test_only_the_faces_and_hosts_know_the_outside() -> None:
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not even for their types, or within a function: each file can be read before those that use it."""
+    left = {name: imports_of(file) - {name} for name, file in modules().items()}
+    while ready := {name for name, imported in left.items() if not imported & set(left)}:
+        left = {name: imported for name, imported in left.items() if name not in ready}
+    assert not left, {name: sorted(imported & set(left)) for name, imported in left.items()}
+
+
+def test_the_picture_of_the_house_is_the_house() -> None:
+    """ARCHITECTURE.md draws the floors as they are, and CONTRIBUTING.md sends no one to a file that is not there."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    drawn = [set(re.findall(r"(?m)(\w+)(?:/|\.py)(?= |$)", line)) for line in re.findall(r"(?m)^ *\d+  (.*)$", text)]
+    assert drawn == [floor for floor in reversed(FLOORS) if floor != {"__main__"}]
+
+
+def test_only_some_rooms_know_the_outside() -> None:
     """Everything else is Python that runs the same in a page: no socket, process or server, threads in one place."""
     outside = HEAVY - {"asyncio"} | {"socket", "threading", "signal", "shutil", "webbrowser", "concurrent"}
-    for file in PACKAGE.rglob("*.py"):
-        relative = file.relative_to(PACKAGE)
-        if relative.parts[0] in {"static", "hosts", "site.py", *TERMINAL} or relative.as_posix() in {
-            "http/connecting.py",
-            "http/sockets.py",
-            "threads.py",
-        }:
+    for file in modules().values():
+        relative = file.relative_to(PACKAGE).as_posix()
+        if relative.startswith(OUTSIDE):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from browserllm.models import Catalog
-from browserllm.models.pocket_version import POCKET_VERSION
+from browserllm.models.catalog.pocket_version import POCKET_VERSION
 
 POCKET = Path(__file__).parents[2] / "models" / "pocket"
 LIMIT_BYTES = 12_000_000

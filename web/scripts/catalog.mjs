@@ -1,4 +1,4 @@
-// Writes src/browserllm/models/prebuilt.py from the list inside the pinned web-llm, grouped into cards by model.
+// Writes src/browserllm/models/catalog/prebuilt.py from the list inside the pinned web-llm, grouped into cards by model.
 //
 //   node web/scripts/catalog.mjs            write it
 //   node web/scripts/catalog.mjs --check    say whether it is what the pinned version gives, and change nothing
@@ -69,6 +69,6 @@ if (/"""|\\/.test(lines.join(""))) throw new Error("the list holds what a raw Py
 if (!process.argv.includes("--check")) {
   writeFileSync(file, text);
 } else if (readFileSync(file, "utf8") !== text) {
-  console.error(`src/browserllm/models/prebuilt.py is not what web-llm ${version} gives; run: make catalog`);
+  console.error(`src/browserllm/models/catalog/prebuilt.py is not what web-llm ${version} gives; run: make catalog`);
   process.exitCode = 1;
 }

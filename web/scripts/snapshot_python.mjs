@@ -13,7 +13,7 @@ import createPyodideModule from "pyodide/pyodide.asm.mjs";
 
 const BLOCK = 64;
 // The clouds are not imported by a page that starts, but must not fetch the whole library when they are.
-const ENTRIES = ["browserllm", "browserllm.app.page", "browserllm.cloud.openai", "browserllm.hosts.pyodide", "browserllm.routing"];
+const ENTRIES = ["browserllm", "browserllm.app.page", "browserllm.backends.cloud.openai.backend", "browserllm.page.pyodide", "browserllm.backends.router"];
 // The runner in worker.ts, what unpacks our packages, and what the worker asks for.
 const ALWAYS = ["json", "pyodide.code", "random", "shutil", "sysconfig", "uuid", "zipfile"];
 

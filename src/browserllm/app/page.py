@@ -25,13 +25,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..backends.local import LocalBackend
+from ..backends.stream import ChatStream
 from ..errors import BrowserLLMError, ContextExceeded, to_wire
-from ..host import Event, Host, Progress
-from ..hosts import connect
-from ..local import LocalBackend
 from ..models import LoadedModel
 from ..models.manager import DEFAULT_MODEL
-from ..stream import ChatStream
+from ..page.connect import connect
+from ..page.host import Event, Host, Progress
 from ..types import Hop, Message, TextDelta
 
 

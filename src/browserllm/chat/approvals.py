@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..clock import AnyClock, SystemClock
+from .._internal import lazy_asyncio as asyncio
+from .._internal.clock import AnyClock, SystemClock
 from ..errors import InvalidRequest
 from ..types import ToolCallPart
 from .hooks import Change, Deny, Hooks, write_arguments
 from .tools import FunctionTool, as_tool
-
-if TYPE_CHECKING:
-    import asyncio
 
 Decision = bool | Deny | Change
 
@@ -104,8 +102,6 @@ class Approvals(Hooks):
 
     async def on_tool_call(self, call: ToolCallPart) -> Decision | None:
         """Wait for the decision about a call."""
-        import asyncio
-
         if self.tools is not None and call.name not in self.tools:
             return None
         if self._closed:
@@ -132,8 +128,6 @@ class Approvals(Hooks):
 
         Who begins to iterate again is given what still waits. Two that iterate at a time are both given every call.
         """
-        import asyncio
-
         given = 0
         while True:
             number = next((number for number in self._pending if number > given), None)

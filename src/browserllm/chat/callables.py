@@ -16,11 +16,11 @@ from typing import Annotated, Any, NamedTuple, cast
 import msgspec
 
 from ..errors import InvalidRequest
-from ..schemas.custom import schema_of
-from ..schemas.docstrings import parse_docstring
-from ..schemas.possible import check_possible
-from ..schemas.rules import package_of
-from ..schemas.types import argument_type
+from ..json_schema.custom import schema_of
+from ..json_schema.docstrings import parse_docstring
+from ..json_schema.possible import check_possible
+from ..json_schema.rules import package_of
+from ..json_schema.types import argument_type
 
 
 class Parameter(NamedTuple):

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
+from .._internal import lazy_asyncio as asyncio
+from ..backends.within_private import privately
 from ..types import Message, ToolCallPart, ToolResultPart
-from ..within import privately
 from .history import encodable, encodable_message
 from .hooks import HookChain
 from .reply import ToolRun
 from .tools import FunctionTool, Toolbox, as_tool
-
-if TYPE_CHECKING:
-    import asyncio
 
 MAX_RESULT_CHARS = 64 * 1024
 """The longest result that a model is given; of a longer one it gets the beginning, and is told."""
@@ -56,8 +54,6 @@ class Tools:
 
     async def run(self, run: ToolRun) -> ToolResultPart:
         """Run a call, and give up on it when its time is over, also on a tool that does not listen."""
-        import asyncio
-
         call = run.call
         own_s = self._own_s.get(call.name)
         # A tool with a limit of its own says so itself; this is for one that does not end then.
@@ -115,8 +111,6 @@ class Calls:
 
     async def run(self, halt: asyncio.Future[None]) -> AsyncGenerator[ToolRun, None]:
         """Run what is to be run, all at the same time, until ``halt`` is done; yield each as it ends."""
-        import asyncio
-
         began = time.perf_counter()
         with privately(self._private):
             tasks = {asyncio.ensure_future(self._tools.run(self.runs[index])): index for index in self._places()}
@@ -145,8 +139,6 @@ class Calls:
 
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel tasks and wait until they have ended, or have had the time to."""
-    import asyncio
-
     tasks = list(tasks)
     for task in tasks:
         task.cancel()

@@ -17,9 +17,9 @@ from itertools import accumulate
 import msgspec
 from msgspec.structs import replace
 
-from ..backend import Backend
+from ..backends.base import Backend
+from ..backends.tokens import estimate_tokens
 from ..errors import AllBackendsFailed, BrowserLLMError, ContextExceeded, InvalidRequest
-from ..tokens import estimate_tokens
 from ..types import (
     MAX_REQUEST_BYTES,
     ChatRequest,

@@ -10,8 +10,8 @@ from typing import Any, Self
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.nesting import decode_json
 from ..errors import InvalidRequest
-from ..nesting import decode_json
 from ..types import (
     AudioPart,
     ContentPart,

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from ..backends.request import build_request
+from ..backends.within_private import privately
 from ..errors import InvalidRequest
-from ..request import build_request
 from ..types import ChatChunk, ChatRequest, ChatResponse, Hop, ToolCallPart
-from ..within import privately
 
 
 class Deny(msgspec.Struct, frozen=True):

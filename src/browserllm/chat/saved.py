@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.nesting import decode_json
+from ..backends.request import build_request
 from ..errors import InvalidRequest
-from ..nesting import decode_json
-from ..request import build_request
 from ..types import AudioPart, ChatRequest, ChatWarning, ContentPart, ImagePart, Message, TextPart
 from .history import VERSION, History, SavedHistory, decode_saved, restored_history
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from ..backend import Backend
+from ..backends.base import Backend
+from ..backends.request import build_request
+from ..constrained.tool_calls.choice import tool_choice_of
 from ..errors import InvalidRequest
-from ..request import build_request, tool_choice_of
-from ..store import KeyValueStore
+from ..stores.memory import KeyValueStore
 from ..types import ChatRequest, ChatWarning, ContentPart, Message, TextMode, ToolCallPart, ToolResultPart, Usage
 from .calls import Tools
 from .context import ContextStrategy, DropOldest, system_messages

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, cast, overload
 
 import msgspec
 
+from .._internal import lazy_asyncio as asyncio
+from .._internal.nesting import encode_json
+from .._internal.threads import Threads, is_ctrl_c
 from ..errors import InvalidRequest, describe_error
-from ..nesting import encode_json
-from ..schemas.docstrings import parse_docstring
-from ..schemas.meant import meant
-from ..schemas.types import Misfit, describe, output_type
-from ..threads import Threads, is_ctrl_c
+from ..json_schema.docstrings import parse_docstring
+from ..json_schema.meant import meant
+from ..json_schema.types import Misfit, describe, output_type
 from ..types import Tool, ToolCallPart, ToolResultPart
 from .callables import arguments_type, class_docstring, read_callable
 
@@ -112,8 +113,6 @@ class FunctionTool:
 
     async def run(self, call: ToolCallPart) -> ToolResultPart:
         """Run a call; whatever the function raises or returns is in the result."""
-        import asyncio
-
         limit = asyncio.timeout(self.timeout_s)
         try:
             arguments = self.arguments(call.arguments)
@@ -163,8 +162,6 @@ def _attempt(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
 def _is_callers(error: BaseException) -> bool:
     """Say whether it is not the function that raised this: its task is cancelled, or a user has pressed Ctrl-C."""
-    import asyncio
-
     if isinstance(error, asyncio.CancelledError):
         try:
             task = asyncio.current_task()

@@ -4,22 +4,24 @@ The history changes once, when the turn ends in whatever way: a turn works on a 
 so do rounds whose calls have been run; so does the text of an answer that was stopped. A failure takes back the answer
 it happened in. A turn that got nothing leaves the history as it was, so that the same can be asked again.
 
-As in `browserllm.stream`, the work is one async generator that the caller's own task drives, and it does not refer to
-its handle: dropping that drops the generator, which the event loop then closes. Only what is not an answer (hooks,
-tools, counting) runs in tasks of its own, because a stop must reach it at any moment.
+As in `browserllm.backends.stream`, the work is one async generator that the caller's own task drives, and it does not
+refer to its handle: dropping that drops the generator, which the event loop then closes. Only what is not an answer
+(hooks, tools, counting) runs in tasks of its own, because a stop must reach it at any moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from ..backend import Backend
+from .._internal import lazy_asyncio as asyncio
+from ..backends.base import Backend
+from ..backends.stream import ChatStream
+from ..backends.within_private import is_within_private, privately
 from ..errors import BrowserLLMError, ContextExceeded, InvalidRequest
-from ..stream import ChatStream
 from ..types import (
     ChatChunk,
     ChatRequest,
@@ -32,15 +34,11 @@ from ..types import (
     TextMode,
     Usage,
 )
-from ..within import is_within_private, privately
 from .calls import Calls, Tools, end
 from .context import ContextStrategy, Gauge, Known, context_exceeded, likeness, system_messages, told_window
 from .history import History, encodable_message, partial_message, sum_usage
 from .hooks import HookChain
 from .reply import Reply, ToolDone, ToolRun, ToolStarted, TurnDone, position
-
-if TYPE_CHECKING:
-    import asyncio
 
 T = TypeVar("T")
 
@@ -197,8 +195,6 @@ class Turn:
 
     async def _enter(self) -> None:
         """Take the conversation; wait for a turn whose handle was dropped, and that is being closed."""
-        import asyncio
-
         conversation = self.conversation
         loop = asyncio.get_running_loop()
         while (running := conversation.running) is not None:
@@ -236,8 +232,6 @@ class Turn:
 
     async def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for something that a stop must reach, whatever it is."""
-        import asyncio
-
         assert self._halt is not None  # noqa: S101 (made before anything is waited for)
         with privately(self._history.private):
             task = asyncio.ensure_future(work)

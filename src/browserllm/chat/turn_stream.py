@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Generator
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, Self
 
+from .._internal import lazy_asyncio as asyncio
 from ..errors import InvalidRequest
 from ..types import ChatChunk
 from .reply import Reply
@@ -82,8 +83,6 @@ class TurnStream:
         """End the turn and wait until everything has let go of it; safe to call at any time, more than once."""
         turn = self._turn
         if isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running:
-            import asyncio
-
             turn.stop()
             if turn.chat is not None:
                 await turn.chat.aclose()

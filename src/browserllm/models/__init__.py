@@ -1,9 +1,9 @@
 """The models on the device: what there is (`Catalog`), what of it is here and what is in memory (`ModelManager`)."""
 
-from .card import Artifact as Artifact
-from .card import ModelCard as ModelCard
-from .catalog import Catalog as Catalog
-from .entry import ModelEntry as ModelEntry
+from .catalog.card import Artifact as Artifact
+from .catalog.card import ModelCard as ModelCard
+from .catalog.catalog import Catalog as Catalog
+from .catalog.entry import ModelEntry as ModelEntry
 from .events import ModelEvent as ModelEvent
 from .fit import Fit as Fit
 from .fit import Reason as Reason

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from .._internal import lazy_asyncio as asyncio
 from ..errors import BrowserLLMError, Unavailable
-from ..host import Event, Host, Progress, Subscribers, report
+from ..page.host import Event, Host, Progress, Subscribers, report
 from .events import EventKind, ModelEvent
 from .loading import LoadedModel, SharedLoad, Wish
-from .standing import Standings
+from .readiness import Standings
 from .storage import Storage, StoredModel, put_record
-
-if TYPE_CHECKING:
-    import asyncio
 
 NOTE_USE_EVERY_MS = 60_000
 """How exactly the journal knows when a model was last used: at its load, and then at most once in so many ms."""
@@ -31,8 +29,6 @@ class Activity:
 
     def __init__(self) -> None:
         """Begin with nothing; `watch` is what makes it hear of the page's events."""
-        import asyncio
-
         self.loads: dict[tuple[str, Wish], SharedLoad] = {}
         self.turn = asyncio.Lock()
         self.loaded: dict[str, LoadedModel] = {}
@@ -84,7 +80,6 @@ class Activity:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for; its failure is reported to the loop, unless the page has gone."""
-        import asyncio
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import BrowserLLMError
-from ..host import Progress
+from ..page.host import Progress
 from .loading import LoadedModel
 
 EventKind = Literal[

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..device import DeviceFacts
 from ..errors import BrowserLLMError, DownloadInterrupted, OutOfMemory, QuotaExceeded, Unavailable, Unsupported
-from .card import Artifact, ModelCard
+from ..page.device import DeviceFacts
+from .catalog.card import Artifact, ModelCard
 from .machine import Memory, computer_memory, gpu_memory, graphics, is_mobile, metered
 
 PREFERENCE: tuple[tuple[str, str], ...] = (

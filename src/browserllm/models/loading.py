@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ..device import AdapterInfo
+from .._internal import lazy_asyncio as asyncio
 from ..errors import (
     BrowserLLMError,
     Cancelled,
@@ -19,13 +19,11 @@ from ..errors import (
     QuotaExceeded,
     Unavailable,
 )
-from ..host import Host, Progress, read
+from ..page.device import AdapterInfo
+from ..page.host import Host, Progress, read
 from ..types import Hop, Usage
-from .card import Artifact, ModelCard
+from .catalog.card import Artifact, ModelCard
 from .fit import MIB, memory_need
-
-if TYPE_CHECKING:
-    import asyncio
 
 OnProgress = Callable[[Progress], None]
 
@@ -90,8 +88,6 @@ class SharedLoad:
 
     def start(self, work: Coroutine[Any, Any, LoadedModel], at_end: Callable[[], None]) -> None:
         """Begin, and call ``at_end`` when it is over or nobody wants it any more."""
-        import asyncio
-
         self._at_end = at_end
         self.task = asyncio.get_running_loop().create_task(work)
         self.task.add_done_callback(lambda _: at_end())
@@ -103,8 +99,6 @@ class SharedLoad:
 
     async def wait(self, on_progress: OnProgress | None) -> LoadedModel:
         """Wait for the model with the others."""
-        import asyncio
-
         self._waiting += 1
         if on_progress is not None:
             self._listeners.append(on_progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from ..device import AdapterInfo, DeviceFacts
+from ..page.device import AdapterInfo, DeviceFacts
 
 Graphics = Literal["cpu", "software", "phone", "integrated", "apple", "card"]
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .._internal import lazy_asyncio as asyncio
 from ..errors import BrowserLLMError, Cancelled, InvalidRequest
-from ..host import Host, Progress, read
+from ..page.host import Host, Progress, read
 from .activity import Activity
-from .card import Artifact, ModelCard
-from .catalog import Catalog
-from .entry import ModelEntry, describe
+from .catalog.card import Artifact, ModelCard
+from .catalog.catalog import Catalog
+from .catalog.entry import ModelEntry, describe
 from .events import ModelEvent
 from .fit import Candidate, Fit, candidates, fit
 from .loading import LoadedModel, OnProgress, SharedLoad, Wish, load_first, load_one, name_adapter
+from .readiness import Standing, judge_files
 from .space import OnFull, Space
-from .standing import Standing, judge_files
 from .storage import Storage, StoredModel, plan_eviction
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..types import Hop
-    from .download import Download, DownloadResult
-    from .fetching import Fetcher
+    from .downloads.download import Download, DownloadResult
+    from .downloads.fetching import Fetcher
     from .recommend import Recommendation, Tiers
 
 DEFAULT_MODEL = "pocket"
@@ -103,7 +104,7 @@ class ModelManager:
 
         See `add_own` for ``id``, the ``options`` and what is raised; an ``id`` that is taken raises `InvalidRequest`.
         """
-        from .own import add_own
+        from .custom import add_own
 
         card = await add_own(self.host, source, id=id, **options)
         self.catalog.add(card)
@@ -303,7 +304,7 @@ class ModelManager:
     @property
     def _fetcher(self) -> Fetcher:
         # Not before it is needed: most programs load what is there, and start sooner without it.
-        from .fetching import Fetcher
+        from .downloads.fetching import Fetcher
 
         return Fetcher(
             self.host,
@@ -366,8 +367,6 @@ class ModelManager:
         }
 
     async def _load(self, card: ModelCard, pinned: Artifact | None, wish: Wish, report: OnProgress) -> LoadedModel:
-        import asyncio
-
         activity = self._activity
         activity.tell("loading", card.id)
         try:

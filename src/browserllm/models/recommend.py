@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..device import DeviceFacts
 from ..errors import InvalidRequest
-from .card import ModelCard, Purpose
-from .catalog import POCKET, Catalog
+from ..page.device import DeviceFacts
+from .catalog.card import ModelCard, Purpose
+from .catalog.catalog import POCKET, Catalog
 from .fit import Fit, fit, mb_text, memory_need, size_text
 from .machine import graphics, metered
 

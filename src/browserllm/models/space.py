@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import QuotaExceeded
-from ..host import Host
-from .catalog import Catalog
+from ..page.host import Host
+from .catalog.catalog import Catalog
 from .fit import size_text
 from .storage import (
     EvictionPlan,
@@ -22,7 +22,7 @@ from .storage import (
 )
 
 if TYPE_CHECKING:
-    from .files import ModelFile
+    from .downloads.files import ModelFile
 
 OnFull = Literal["fail", "evict"] | Callable[[EvictionPlan], Awaitable[bool]]
 """What to do when a download needs more space than is left: an error, delete what the plan says, or ask somebody."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from ..host import Host, read
-from .card import Artifact, ModelCard
+from ..page.host import Host, read
+from .catalog.card import Artifact, ModelCard
+from .dtypes import DTYPE_SUFFIXES
 
 ABANDONED_MS = 7 * 24 * 3600 * 1000
 """A part of a file that was not touched for so long is nobody's: who wanted it would have come back."""
@@ -295,8 +296,6 @@ def _has_network(artifact: Artifact, files: Iterable[StoredFile]) -> bool:
 
 def _is_network(artifact: Artifact, url: str) -> bool:
     """Whether a URL is, by its name, one of the networks that a build for Transformers.js runs."""
-    from .files import DTYPE_SUFFIXES
-
     if artifact.files is not None:
         return any(name.endswith(".onnx") and url.endswith(f"/{name}") for name in artifact.files)
     dtype = artifact.dtype or ("fp32" if artifact.device == "webgpu" else "q8")

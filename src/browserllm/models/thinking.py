@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..types import ThinkingEffort
-from .card import ModelCard
+from .catalog.card import ModelCard
 
 
 class Switch(NamedTuple):

@@ -1,6 +1,6 @@
 /** The one WebSocket that an engine opens: to Python, at the address that its own site has. */
 
-/** Where the server of a launched browser takes it (`hosts/static.py`). */
+/** Where the server of a launched browser takes it (`page/serving/static.py`). */
 const PATH = "/host";
 
 /**

@@ -65,7 +65,7 @@ function valueOf(args: Fields, name: string): string {
   throw invalid(name, `'${name}' may have 0 to ${MAX_VALUE_CHARS} characters, not ${value.length}`);
 }
 
-/** A name or a key: Python refuses the same ones (`store.py`), so this meets what others send. */
+/** A name or a key: Python refuses the same ones (`stores/memory.py`), so this meets what others send. */
 function text(args: Fields, name: string, least: number, most: number): string {
   const value = args.text(name);
   if (value === undefined) throw args.wrong(name, "text", value);

@@ -2,7 +2,7 @@
 
 import { isRecord } from "../engine/fields.ts";
 
-/** Python's side: `hosts/chrome.py`. */
+/** Python's side: `page/chrome/launch.py`. */
 const NAME = "browserllmLaunch";
 
 export interface Launch {

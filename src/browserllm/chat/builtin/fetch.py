@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urljoin
 
+from ..._internal import lazy_asyncio as asyncio
+from ..._internal.http.client import HttpClient, HttpRequest, HttpResponse, Timeouts
+from ..._internal.http.guard import HostList, Resolve, Target, check_public_url, public_addresses
+from ..._internal.http.platform import open_client
 from ...errors import InvalidRequest, Timeout, Unavailable, Unsupported
-from ...http.client import HttpClient, HttpRequest, HttpResponse, Timeouts, open_client
-from ...http.guard import HostList, Resolve, Target, check_public_url, public_addresses
 from ..tools import FunctionTool
 from .page_text import PageReader
 
@@ -64,8 +66,6 @@ class Fetcher:
 
     async def get(self, url: str) -> Page:
         """Return a page. Raises `InvalidRequest` where it may not be fetched, and what a connection raises."""
-        import asyncio
-
         limit = asyncio.timeout(self._timeout_s)
         try:
             async with limit:
@@ -212,7 +212,7 @@ def tool_of(fetcher: Fetcher, max_chars: int, *, in_private: bool = False) -> Fu
 def _resolver() -> Resolve | None:
     if sys.platform == "emscripten":
         return None
-    from ...http.sockets import resolve
+    from ..._internal.http.sockets import resolve
 
     return resolve
 
@@ -224,8 +224,6 @@ def _at(request: HttpRequest, address: str) -> HttpRequest:
 
 
 async def _read_html(url: str, kind: str, html: str, whole: bool) -> Page:
-    import asyncio
-
     reader = PageReader(html, url)
     for _ in reader.steps():
         # So that a large page does not stop everything else, its own time limit included.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import msgspec
 
+from ..._internal import lazy_asyncio as asyncio
+from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...nesting import decode_json
-from ...store import KeyValueStore
+from ...stores.memory import KeyValueStore
 from ..tools import FunctionTool
-
-if TYPE_CHECKING:
-    import asyncio
 
 MAX_KEY_CHARS = 128
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -87,8 +85,6 @@ class Turn:
     @property
     def lock(self) -> asyncio.Lock:
         """The lock of the running loop."""
-        import asyncio
-
         return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...nesting import decode_json
-from ...store import KeyValueStore, MemoryStore
+from ...stores.memory import KeyValueStore, MemoryStore
 from ..tools import FunctionTool
 from .storage import Turn, space_of
 

@@ -1,0 +1,448 @@
+"""CloudBackend: what every cloud has in common. A wire format adds what a request, an event and an error look like.
+
+To read one: `generate` first, then what a wire format must say (the abstract methods), then the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+import msgspec
+
+from ..._internal.clock import AnyClock, SystemClock
+from ..._internal.http.address import host_of, is_loopback
+from ..._internal.http.client import HttpClient, HttpRequest, HttpResponse, Timeouts
+from ..._internal.http.platform import open_client
+from ..._internal.http.secrets import Mask, Secret, hidden_fields, hidden_headers, hidden_key, hidden_url, secrets_in
+from ..._internal.identity import Hashed, own_identity
+from ...errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError
+from ...types import ChatRequest, Health, ModelInfo, Timings
+from ..base import Backend
+from ..facts import BackendFacts
+from ..privacy import refused
+from ..request import Prompt, build_request
+from ..stream import Delta, Draft
+from .addresses import PLAIN_FORM, Form, with_query
+from .environment import Found, find_address, headers_of, key_of, keys_of
+from .failures import Place, VendorError, failure, quote, read_error_body
+from .hiding import hides_keys
+from .options import Given, check_timeouts, checked_key
+from .prices import Price, Prices, cost_of, estimate_usage, price_of
+from .reader import Reader, read_answer
+from .sse import EventDecoder, ServerSentEvents
+from .staying import merged, names_cloud, where_it_runs, why_fetched, why_passed_on
+
+MODELS_KEPT_S = 3600.0
+"""How long a list of models is taken for true."""
+
+MAX_PAGES = 50
+"""How many pages of models are read at most."""
+
+
+class CloudBackend(Backend, ABC):
+    """Answers over HTTP with somebody's API. Not used itself: see `OpenAI`, `Anthropic`, `Gemini`, `Ollama`."""
+
+    vendor: str
+    """The vendor's name, in lower case: the backend's, too, unless it is given one."""
+    default_base_url: str
+    key_hosts: tuple[str, ...]
+    """The vendor's own hosts, which need a key. The environment's key is sent to these, and below them."""
+    key_variables: tuple[str, ...]
+    """The environment variables that may hold the key; the first one that is set counts."""
+    url_variables: tuple[str, ...] = ()
+    """The environment variables that may hold the address, where none is given. The environment's key goes there, too:
+    whoever sets both means them together, as the vendors' own libraries have it."""
+    header_variables: Mapping[str, str] = {}
+    """The environment variables that say whose request it is, and their headers. They go where its key may."""
+    address_form: Form = PLAIN_FORM
+    """How an address is completed."""
+    default_prices: ClassVar[Prices] = {}
+    """What the vendor's own hosts charge."""
+    request_id_header: ClassVar[str] = "x-request-id"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 (it is frozen)
+        client: HttpClient | None = None,
+        prices: Mapping[str, Price] | None = None,
+        leaves_device: bool = True,
+        allow_http: bool = False,
+        clock: AnyClock | None = None,
+    ) -> None:
+        """Answer with ``model`` of the API at ``base_url``; nothing is imported, read or sent before it is needed.
+
+        Args:
+            model: The model's name at the vendor; a request may name another.
+            api_key: The key. Without one it is read from the environment (``key_variables``), for the vendor's own
+                hosts and for the environment's own address only. It is masked wherever this object shows it.
+            base_url: The API's address: https, or http to this machine. Without one it is read from the environment
+                (``url_variables``), or is the vendor's own. What is missing is added: see `addresses`.
+            name: What responses and routes call this backend.
+            headers: Sent with every request; their values are masked like the key.
+            extra_body: Added to the body of every chat as it is, over what this backend wrote; objects are merged.
+            timeouts: How long to wait for the connection, and for a byte.
+            client: What sends the requests; closed with this backend. By default one of its own.
+            prices: US dollars per million tokens by model, instead of the built-in table.
+            leaves_device: ``False`` says that the server at ``base_url``, a loopback address, keeps what it gets on
+                this device: it then takes private requests, needs no network and costs nothing.
+            allow_http: Take an http address that is not this machine.
+            clock: What the age of the model list is measured with.
+
+        Raises:
+            InvalidRequest: An argument is wrong.
+        """
+        # Masked first: what is raised from here on may be shown with the values of local variables.
+        given = Given(hidden_key(api_key), hidden_headers(headers), hidden_fields(extra_body), hidden_url(base_url))
+        del api_key, headers, extra_body, base_url
+        given.check()
+        if not model:
+            raise InvalidRequest(f"model={model!r} is empty; name one of the vendor's models", parameter="model")
+        self.model = model
+        self.base_url, self._query, self._url_of_environment = self._address(given.url, allow_http=allow_http)
+        self.name = name or self.vendor
+        self.timeouts = timeouts
+        self.extra_body = given.fields
+        if not leaves_device and not is_loopback(self.base_url):
+            raise InvalidRequest(
+                f"leaves_device=False is not true of base_url={self.base_url!r}: only a server on this machine "
+                "(localhost, 127.0.0.1) can keep a request on it",
+                parameter="leaves_device",
+            )
+        check_timeouts(timeouts)
+        self.leaves_device = leaves_device
+        self.needs_network = leaves_device
+        self.clock: AnyClock = clock or SystemClock()
+        self._headers = {each: checked_key(value, f"headers[{each!r}]") for each, value in given.headers.items()}
+        self._given_key = None if given.key is None else checked_key(given.key, "api_key")
+        self._mask: tuple[list[Secret], Mask] | None = None
+        self._client = client
+        self._own_client = client is not None
+        self._prices = prices
+        self._models: list[ModelInfo] | None = None
+        self._models_at_s = 0.0
+
+    def __repr__(self) -> str:
+        # Also while it is being made, for a traceback that shows local variables.
+        name, model, url = (getattr(self, each, "") for each in ("name", "model", "base_url"))
+        return f"<{type(self).__name__} {name!r}: {model!r} at {url}>"
+
+    # The answer
+
+    @hides_keys
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Send the request and read the answer as it comes."""
+        model = draft.model = self._model_sent(request)
+        draft.cost_usd = 0.0 if self.keeps_on_device(model) else None
+        url = self.chat_url(request.model or self.model)
+        body = merged(self.body(request, draft), self.extra_body)
+        if request.private:
+            await self._check_stays(url, {request.model or self.model, str(body.get("model", model))}, body)
+        started_at = time.perf_counter()
+        first_at: float | None = None
+        response = await self._send("POST", url, msgspec.json.encode(body))
+        try:
+            place = self._place(model, response)
+            draft.provider_request_id = place.provider_request_id
+            if not 200 <= response.status < 300:
+                raise await self._failure(response, place)
+            async with aclosing(read_answer(response, self.reader(draft, place), self.decoder())) as deltas:
+                async for delta in deltas:
+                    first_at = first_at or time.perf_counter()
+                    yield delta
+            draft.cost_usd = self._cost(model, draft)
+            # A server that measured itself knows better.
+            if first_at is not None and draft.timings == Timings():
+                draft.timings = _timings(started_at, first_at, draft.usage.completion_tokens)
+        finally:
+            await response.aclose()
+
+    # What a wire format says
+
+    @abstractmethod
+    def chat_url(self, model: str) -> str:
+        """Return where chats are sent."""
+
+    @abstractmethod
+    def auth_headers(self, key: Secret) -> dict[str, Secret]:
+        """Return the headers that carry the key."""
+
+    @abstractmethod
+    def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
+        """Return the body that asks for a stream; what cannot be honoured goes to `backend.unsupported`. No I/O."""
+
+    @abstractmethod
+    def reader(self, draft: Draft, place: Place) -> Reader:
+        """Return what reads the answer."""
+
+    @abstractmethod
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error's body says: JSON, or text where it is none."""
+
+    @abstractmethod
+    def models_url(self, page: str | None) -> str:
+        """Return where the models are listed; ``page`` is what `read_models` returned for the next one."""
+
+    @abstractmethod
+    def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
+        """Return the models of one page, and what asks for the next one. A `ValueError` says it is none."""
+
+    def decoder(self) -> EventDecoder:
+        """Return what makes events of bytes: server-sent events."""
+        return ServerSentEvents()
+
+    def fixed_headers(self) -> dict[str, str]:
+        """Return headers that every request has, besides the key's: none."""
+        return {}
+
+    def keeps_on_device(self, model: str) -> bool:
+        """Say whether a request for this model stays here. (A local server may pass some models on to a cloud.)"""
+        return not self.may_leave() and not names_cloud(model)
+
+    def may_leave(self) -> bool:
+        """Say whether a private request might leave the device: no word makes another address one of this machine."""
+        return super().may_leave() or not is_loopback(self.base_url)
+
+    async def where_it_runs(self, model: str) -> str:
+        """Ask a server on this machine where else a model runs; nothing where it does not say."""
+        return await where_it_runs(self._send, self.base_url, self.models_url(None), model)
+
+    # What is asked besides answers
+
+    @hides_keys
+    async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
+        """Return the vendor's models; kept for an hour, unless ``refresh`` asks anew."""
+        age_s = self.clock.now_s - self._models_at_s
+        if self._models is None or refresh or age_s >= MODELS_KEPT_S:
+            self._models = await self._fetch_models()
+            self._models_at_s = self.clock.now_s
+        return list(self._models)
+
+    @hides_keys
+    async def health(self) -> Health:
+        """Ask for the first page of models, which costs nothing and needs the key."""
+        try:
+            await self._fetch_models(pages=1)
+        except BrowserLLMError as error:
+            return Health(ok=False, reason=self.mask().text(str(error)))
+        return Health(ok=True)
+
+    async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
+        """Return about what the request will cost, in US dollars; ``None`` for a model without a known price.
+
+        The prompt's tokens are guessed from its length (`prices.estimate_usage`); the answer counts as ``max_tokens``,
+        or as 500 tokens.
+        """
+        return self._estimate(build_request(prompt, options))
+
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Say what is known without asking anybody: where the request would go, and about what it would cost."""
+        model = self._model_sent(request)
+        leaves_device = not self.keeps_on_device(model)
+        why = "this backend leaves the device" if leaves_device else ""
+        if request.private and not why:
+            why = self._why_passed_on()
+            leaves_device = bool(why)
+        reason = f"the request is private, and {why}" if request.private and why else self._lack_of_key()
+        return BackendFacts(
+            leaves_device=leaves_device,
+            needs_network=leaves_device,
+            model=model,
+            knows_model=self._knows(model),
+            available=not reason,
+            reason=reason,
+            cost_usd=self._estimate(request),
+            context_window=self._context_window(model),
+        )
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return who is asked, as whom, and what is added to each request.
+
+        What only times, measures or permits is no part of it.
+        """
+        key = self._key()
+        return {
+            "vendor": self.vendor,
+            "name": self.name,
+            "base_url": with_query(self.base_url, self._query),
+            "model": self.model,
+            "key": None if key is None else hashed(key),
+            "headers": {name: hashed(value) for name, value in {**self._named(), **self._headers}.items()},
+            "extra_body": self.extra_body,
+            # A client of the caller's own may send something else, or elsewhere.
+            "client": own_identity(self._client) if self._own_client else None,
+        }
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    # Inside
+
+    def _address(self, given: str | None, *, allow_http: bool) -> Found:
+        found = find_address(
+            given, self.url_variables, self.address_form, own_hosts=self.key_hosts, allow_http=allow_http
+        )
+        return found or Found(self.default_base_url, "", "")
+
+    def mask(self) -> Mask:
+        """Return what takes the keys of this backend out of the words of others."""
+        keys = [self._given_key] if self._given_key is not None else []
+        if not keys and self._takes_key_of_environment():
+            keys = keys_of(self.key_variables)
+        if self._mask is None or self._mask[0] != keys:
+            mask = Mask([*keys, *secrets_in(self._headers, self.extra_body)], self._headers.values())
+            self._mask = (keys, mask)
+        return self._mask[1]
+
+    def _model_sent(self, request: ChatRequest) -> str:
+        """Return the model that the body will name."""
+        added = self.extra_body.get("model")
+        return added if isinstance(added, str) and added else request.model or self.model
+
+    def _why_passed_on(self) -> str:
+        return why_passed_on(self.extra_body, self._headers, self.auth_headers(Secret("")))
+
+    async def _check_stays(self, url: str, models: set[str], body: Mapping[str, Any]) -> None:
+        """Raise `Unavailable` unless a private request stays here as it would now be sent, for these models."""
+        why = self._why_passed_on() or why_fetched(body)
+        for model in sorted(models):
+            if not is_loopback(url) or not self.keeps_on_device(model):
+                why = f"{self.name!r} would send it to {self.base_url}, and {model!r} leaves this device"
+            elif not why and (there := await self.where_it_runs(model)):
+                why = f"{self.name!r} would pass it on: {model!r} runs at {there}"
+        if why:
+            raise refused(self.name, why)
+
+    async def _send(self, method: str, url: str, body: bytes | None = None) -> HttpResponse:
+        if self._client is None:
+            self._client = open_client()
+        headers: dict[str, str] = (
+            {"accept": "application/json"} if body is None else {"content-type": "application/json"}
+        )
+        headers |= self.fixed_headers() | self._named()
+        key = self._key()
+        if key is not None:
+            headers |= self.auth_headers(key)
+        elif lack := self._lack_of_key():
+            raise AuthenticationError(lack, data={"backend": self.name})
+        headers |= self._headers
+        url = with_query(url, self._query)
+        return await self._client.send(
+            HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts, mask=self.mask())
+        )
+
+    async def _failure(self, response: HttpResponse, place: Place) -> BrowserLLMError:
+        error = self.read_error(await read_error_body(response))
+        return failure(error, place, status=response.status, headers=response.headers)
+
+    async def _fetch_models(self, pages: int = MAX_PAGES) -> list[ModelInfo]:
+        models: list[ModelInfo] = []
+        page: str | None = None
+        for _ in range(pages):
+            response = await self._send("GET", self.models_url(page))
+            try:
+                if response.status != 200:
+                    raise await self._failure(response, self._place(self.model, response))
+                body = await response.read()
+            finally:
+                await response.aclose()
+            try:
+                found, page = self.read_models(body)
+            except (ValueError, RecursionError) as error:
+                said = quote(body[:1000].decode("utf-8", "replace"), 200)
+                raise ProtocolError(f"{self.name!r} sent no list of models ({error}): {said}") from None
+            mask = self.mask()
+            models += [
+                msgspec.structs.replace(each, id=mask.text(each.id), name=mask.text(each.name)) for each in found
+            ]
+            if page is None:
+                break
+        return models
+
+    def _place(self, model: str, response: HttpResponse) -> Place:
+        return Place(
+            backend=self.name,
+            model=model,
+            key_name="api_key" if self._given_key is not None else self._key_name(),
+            provider_request_id=self.mask().value(response.headers.get(self.request_id_header)),
+        )
+
+    def _is_vendors_own(self) -> bool:
+        host = host_of(self.base_url)
+        return any(host == own or host.endswith("." + own) for own in self.key_hosts)
+
+    def _takes_key_of_environment(self) -> bool:
+        """Say whether the environment's key may go to the address: the vendor's own, or the environment's."""
+        return self._is_vendors_own() or (bool(self._url_of_environment) and self.base_url == self._url_of_environment)
+
+    def _needs_key(self) -> bool:
+        return self._is_vendors_own()
+
+    def _key(self) -> Secret | None:
+        if self._given_key is not None or not self._takes_key_of_environment():
+            return self._given_key
+        return key_of(self.key_variables)
+
+    def _named(self) -> dict[str, str]:
+        return headers_of(self.header_variables) if self._takes_key_of_environment() else {}
+
+    def _lack_of_key(self) -> str:
+        """Say why no request can be sent without a key, or nothing."""
+        try:
+            missing = self._key() is None and self._needs_key() and not self._headers
+        except InvalidRequest as error:
+            return str(error)
+        return f"there is no key for {self.name!r}: pass api_key, or set {self._key_name()}" if missing else ""
+
+    def _key_name(self) -> str:
+        return " or ".join(self.key_variables) if self._takes_key_of_environment() else "api_key"
+
+    def _knows(self, model: str) -> bool | None:
+        """Whether this backend has such a model, as far as it has been told."""
+        if model == self.model or self._price(model) is not None:
+            return True
+        return None if self._models is None else any(each.id == model for each in self._models)
+
+    def _context_window(self, model: str) -> int | None:
+        """What the list of models says, if it was asked for."""
+        return next((each.context_window for each in self._models or () if each.id == model), None)
+
+    def _price(self, model: str) -> Price | None:
+        if self._prices is None and not self._is_vendors_own():
+            return None
+        return price_of(model, self.default_prices if self._prices is None else self._prices)
+
+    def _estimate(self, request: ChatRequest) -> float | None:
+        model = self._model_sent(request)
+        if self.keeps_on_device(model):
+            return 0.0
+        price = self._price(model)
+        return None if price is None else cost_of(estimate_usage(request), price)
+
+    def _cost(self, model: str, draft: Draft) -> float | None:
+        if self.keeps_on_device(model):
+            return 0.0
+        # An alias has no price of its own, the model behind it may.
+        price = self._price(model) or self._price(draft.model or model)
+        return None if price is None or not draft.usage.total_tokens else cost_of(draft.usage, price)
+
+
+def _timings(started_at: float, first_at: float, tokens: int) -> Timings:
+    decode_ms = (time.perf_counter() - first_at) * 1000
+    return Timings(
+        first_token_ms=(first_at - started_at) * 1000,
+        decode_ms=decode_ms,
+        tokens_per_s=(tokens - 1) * 1000 / decode_ms if tokens > 1 and decode_ms > 0 else None,
+    )

@@ -1,0 +1,308 @@
+"""What an error's body says, however it is wrapped: the vendor's words, codes, statuses and waits.
+
+Nobody agrees on a shape. The words stand in ``error``, ``message``, ``detail`` or a dozen other names; in an object, in
+a list, or in a text that is itself the JSON of another vendor's body (`metadata.raw`), several levels deep; as an event
+of a stream, as a web page, or as plain text. So a body is not decoded into a shape but walked through, with a bound on
+the depth and on the number of values that are looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from json import JSONDecodeError, JSONDecoder
+from typing import Any, cast
+
+import msgspec
+
+from ..._internal.nesting import decode_json
+from .pages import is_page, text_of_page
+from .waits import retry_after, wait_in_field
+
+MAX_LEVELS = 40
+"""How many objects, lists and texts of JSON may lie in each other; what lies deeper is quoted as it is, or left out."""
+
+MAX_VALUES = 500
+"""How many values of a body are looked at."""
+
+MAX_SAID = 40
+"""How many texts are put together."""
+
+MAX_WORDS = 8000
+"""How many characters of a vendor's words are kept, to be understood."""
+
+_WORDS = (
+    *("title", "error", "errors", "message", "msg", "errormessage", "errormsg", "statusmsg", "statusmessage", "detail"),
+    *("errordescription", "faultstring", "fault", "description", "reason", "raw", "details", "innererror", "cause"),
+    *("baseresp", "response", "errordetail", "metadata", "remedyhint"),
+)
+"""Where words are, and what is worth a look inside, in the order in which they are said; the names are `_plain`."""
+
+_CODES = (
+    *("errorcode", "reason", "code", "status", "statuscode", "errortype", "type", "httpstatus", "httpcode"),
+    *("httpstatuscode", "quotaid"),
+)
+_PARAMETERS = ("param", "parameter", "parameters")
+_SKIPPED = frozenset(
+    {"input", "ctx", "body", "request", "messages", "prompt", "choices", "usage", "url", "headers", "config"}
+)
+"""What may hold the caller's own words, or much that is no error. (Headers are looked at by themselves.)"""
+
+_NO_CODES = frozenset({"error", "errors", "failed", "failure", "fail", "null", "none", "false", "true", "about:blank"})
+_CODE = re.compile(r"[\w.:/#-]{1,120}", re.ASCII)
+_SENTENCE = re.compile(r"\S\s\S|[^\x00-\x7f]")
+_COUNTS = {"nprompttokens": "needed", "nctx": "limit"}
+_EVENT_LINE = re.compile(r"(?:^|\n)[ \t]{0,8}(?:data|error)[ \t]?:[ \t]{0,8}([^\r\n]+)")
+
+
+class CertainError(msgspec.Struct, frozen=True):
+    """A body that is surely an error's: words count also under names that nobody knows.
+
+    Elsewhere they do not, for words alone make no error of what may be an answer's own.
+    """
+
+    body: Any
+
+
+class Told:
+    """What was found in a body."""
+
+    def __init__(self, *, certain: bool = False) -> None:
+        """Nothing yet; ``certain`` says what `CertainError` does."""
+        self._certain = certain
+        self._quotes_all = True
+        """Whether sentences under names that nobody knows are the server's own."""
+        self.words: list[str] = []
+        self.codes: list[tuple[int, str]] = []
+        """Codes, with how much they say: the smaller the number, the more."""
+        self.status: int | None = None
+        self.wait_s: float | None = None
+        self.parameter = ""
+        self.counts: dict[str, int] = {}
+        """``needed`` and ``limit`` in tokens, where fields say them."""
+        self.names: set[str] = set()
+        """The names of all fields, `_plain`."""
+        self.base_code: int | None = None
+        """MiniMax's and Baidu's number in ``base_resp``."""
+        self.pages: list[str] = []
+        """The words that are of web pages."""
+        self._left = MAX_VALUES
+
+    @property
+    def message(self) -> str:
+        """All words, from the outside to the inside, each once."""
+        return _joined(self.words)
+
+    @property
+    def own_words(self) -> str:
+        """The words without those of pages, which say much that means nothing."""
+        return _joined(words for words in self.words if words not in self.pages)
+
+    def look(self, value: Any, level: int = 0) -> bool:
+        """Look at a value where words may be; say whether there were any."""
+        if self._left <= 0 or level > MAX_LEVELS:
+            return False
+        self._left -= 1
+        if isinstance(value, str):
+            return self._look_at_text(value, level)
+        if isinstance(value, Mapping):
+            return self._look_at_object(cast("Mapping[str, Any]", value), level)
+        if isinstance(value, list):
+            found = [self.look(each, level + 1) for each in cast("list[Any]", value)[: self._left]]
+            return any(found)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            self.words.append(str(value))
+            return True
+        return False
+
+    def _say(self, words: str) -> bool:
+        line = " ".join(words[: 2 * MAX_WORDS].split())
+        if line:
+            self.words.append(line[:MAX_WORDS])
+        return bool(line)
+
+    # A text
+
+    def _look_at_text(self, text: str, level: int) -> bool:
+        text = text.strip("\ufeff \t\r\n")
+        if not text:
+            return False
+        if is_page(text):
+            found = self._say(text_of_page(text)) or self._say(text)
+            self.pages += self.words[-1:]
+            return found
+        if text[0] in '{["':
+            for value in _first_value(text):
+                return self.look(value, level + 1) or self._say(text)
+        values = _EVENT_LINE.findall(text, 0, 64 * 1024)[:20]
+        if values and text.startswith(("data", "event", "error", "id", ":", "retry")):
+            found = [self.look(value, level + 1) for value in values if value.strip() != "[DONE]"]
+            return any(found)
+        return self._look_for_json(text, level) or self._say(text)
+
+    def _look_for_json(self, text: str, level: int) -> bool:
+        """Find a body that is quoted in a text: ``got status 429: {"error": ...}``."""
+        start = -1
+        for _ in range(3):
+            start = text.find("{", start + 1)
+            if start < 0:
+                return False
+            for value in _first_value(text[start:]):
+                before, said = text[:start], len(self.words)
+                if not self.look(value, level + 1):
+                    return False
+                before = before.rstrip(" \t\r\n-:[(\"'")
+                if before:
+                    self.words.insert(said, " ".join(before[:MAX_WORDS].split()))
+                return True
+        return False
+
+    # An object
+
+    def _look_at_object(self, fields: Mapping[str, Any], level: int) -> bool:
+        named: dict[str, Any] = {}
+        for name, value in list(fields.items())[:MAX_VALUES]:
+            named.setdefault(_plain(name), value)
+        self.names.update(named)
+        self._take_facts(named)
+        if self._look_at_problem(named):
+            return True
+        found = False
+        for name in _WORDS:
+            value = named.get(name)
+            if value is None or isinstance(value, bool):
+                continue
+            if name == "reason" and isinstance(value, str) and _CODE.fullmatch(value):
+                continue  # that is a code
+            if name == "errors" and isinstance(value, Mapping):
+                found = self._look_at_fields(cast("Mapping[str, Any]", value)) or found
+            found = self.look(value, level + 1) or found
+        for name, value in named.items():
+            if name not in _WORDS and name not in _SKIPPED and isinstance(value, (Mapping, list)):
+                found = self._look_inside(cast("Any", value), level + 1) or found
+        return found or (self._certain and self._look_at_unknown(named, level))
+
+    def _look_at_unknown(self, named: Mapping[str, Any], level: int) -> bool:
+        """Look for sentences, and for bodies in texts; of what may be the caller's own only the latter."""
+        found = False
+        for name, value in named.items():
+            for text in cast("list[Any]", value)[:50] if isinstance(value, list) else [value]:
+                if not isinstance(text, str) or name in _WORDS:
+                    continue
+                if text.lstrip().startswith("{"):
+                    before, self._quotes_all = self._quotes_all, self._quotes_all and name not in _SKIPPED
+                    for body in _first_value(text.strip()):
+                        found = self.look(body, level + 1) or found
+                    self._quotes_all = before
+                elif self._quotes_all and name not in _SKIPPED and _SENTENCE.search(text, 0, MAX_WORDS):
+                    found = self.look(text, level + 1) or found
+        return found
+
+    def _look_inside(self, value: Any, level: int) -> bool:
+        """Look at a value of a name that says nothing: only objects in it can be about the error."""
+        if isinstance(value, list):
+            first = cast("list[Any]", value)[:50]
+            found = [self.look(each, level + 1) for each in first if isinstance(each, dict)]
+            return any(found)
+        return self.look(value, level)
+
+    def _look_at_problem(self, named: Mapping[str, Any]) -> bool:
+        """Take what FastAPI says of a field: ``{"loc": ["body", "stop"], "msg": "..."}``."""
+        place, words = named.get("loc"), named.get("msg") or named.get("message")
+        if not isinstance(place, list) or not isinstance(words, str):
+            return False
+        path = [str(each) for each in cast("list[Any]", place)[:12] if isinstance(each, (str, int))]
+        self.parameter = self.parameter or ".".join(path[1:] if path[:1] == ["body"] else path)
+        return self._say(f"{'.'.join(path)}: {words}")
+
+    def _look_at_fields(self, fields: Mapping[str, Any]) -> bool:
+        """Take what RFC 9457 servers say of fields: ``{"errors": {"stop": ["too long"]}}``."""
+        found = False
+        for name, said in list(fields.items())[:20]:
+            texts = (
+                [each for each in cast("list[Any]", said)[:5] if isinstance(each, str)]
+                if isinstance(said, list)
+                else []
+            )
+            if texts:
+                self.parameter = self.parameter or name
+                found = self._say(f"{name}: {'; '.join(texts)}")
+        return found
+
+    def _take_facts(self, named: Mapping[str, Any]) -> None:
+        for rank, name in enumerate(_CODES):
+            self._take_code(rank, name, named.get(name))
+        if isinstance(named.get("flaggedinput"), str):  # OpenRouter's moderation
+            self.codes.append((0, "content_filter"))
+        for name, value in named.items():
+            wait_s = wait_in_field(name, value)
+            if wait_s is not None:
+                self.wait_s = max(self.wait_s or 0.0, wait_s)
+            if name in _COUNTS and isinstance(value, int):
+                self.counts.setdefault(_COUNTS[name], value)
+        headers = named.get("headers")
+        if isinstance(headers, Mapping) and self.wait_s is None:
+            texts = cast("Mapping[str, Any]", headers)
+            self.wait_s = retry_after({name.lower(): str(value)[:100] for name, value in list(texts.items())[:50]})
+        for name in _PARAMETERS:
+            value = named.get(name)
+            if isinstance(value, str) and value and not self.parameter:
+                self.parameter = value
+        base = named.get("baseresp")
+        if isinstance(base, Mapping):
+            number = cast("Mapping[str, Any]", base).get("status_code")
+            self.base_code = number if isinstance(number, int) else self.base_code
+
+    def _take_code(self, rank: int, name: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            return
+        # Before a number is made a text, which takes the square of its length.
+        if isinstance(value, int) and not -(10**9) < value < 10**9:
+            return
+        code = str(value).strip()
+        if re.fullmatch(r"[45]\d\d", code, re.ASCII):
+            self.status = self.status or int(code)
+        if not code or code == "0" or code.lower() in _NO_CODES or len(code) > 200:
+            return
+        if name == "reason" and _CODE.fullmatch(code) is None:
+            return
+        if code.isdigit():
+            rank += len(_CODES)
+        self.codes.append((rank, code))
+
+
+def _joined(texts: Iterable[str]) -> str:
+    said: list[str] = []
+    for words in islice(texts, MAX_SAID):
+        if not any(words in each for each in said):
+            said = [each for each in said if each not in words]
+            said.append(words)
+    return ": ".join(said)[:MAX_WORDS]
+
+
+def told(body: Any) -> Told:
+    """Return what an error's body says: a body is JSON that was decoded, or text; or one of them as `CertainError`."""
+    found = Told(certain=isinstance(body, CertainError))
+    found.look(body.body if isinstance(body, CertainError) else body)
+    return found
+
+
+def _first_value(text: str) -> Iterable[Any]:
+    """Give the JSON value that a text begins with, if it does: an object, a list, or a text of JSON."""
+    try:
+        return (decode_json(text, object),)
+    except RecursionError:
+        return ()  # no decoder may try it: in a page it would take Python with it
+    except (msgspec.DecodeError, ValueError):
+        pass
+    try:
+        value, _ = JSONDecoder(strict=False).raw_decode(text)
+    except (JSONDecodeError, RecursionError, ValueError):
+        return ()
+    return (value,)
+
+
+def _plain(name: object) -> str:
+    """Return a name as it is looked for: ``Error-Message``, ``error_message`` and ``errorMessage`` are one."""
+    return re.sub(r"[_\-\s.]", "", str(name)[:60]).lower()

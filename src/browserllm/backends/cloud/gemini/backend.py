@@ -1,0 +1,261 @@
+"""Google's Gemini API, generateContent: https://ai.google.dev/api/generate-content.
+
+Tools and answers take JSON Schema as it is (``parametersJsonSchema``, ``responseJsonSchema``). Thoughts are shown when
+they are asked for (``thinking=True``, or an effort); a model that does not think refuses that, so it is no default.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote as url_quote
+
+import msgspec
+
+from ...._internal.http.client import Secret
+from ...._internal.nesting import decode_json
+from ....constrained.tool_calls.choice import tool_choice_of
+from ....errors import InvalidRequest
+from ....types import (
+    AudioPart,
+    Capabilities,
+    ChatRequest,
+    ContentPart,
+    ImagePart,
+    ModelInfo,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from ...base import unsupported
+from ...stream import Draft
+from ..addresses import GEMINI_FORM
+from ..base import CloudBackend
+from ..failures import Place, VendorError, read_error
+from ..history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for, with_own_ids
+from ..media import Media, json_format_of, media_of
+from ..prices import GEMINI
+from ..reader import Reader
+from ..thinking import gemini_thinking, tell_thinking
+from .reader import GeminiReader
+
+# Our field, theirs.
+_NUMBERS = {
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "max_tokens": "maxOutputTokens",
+    "seed": "seed",
+    "frequency_penalty": "frequencyPenalty",
+    "presence_penalty": "presencePenalty",
+}
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
+
+
+class Gemini(CloudBackend):
+    """Gemini, over Google's Gemini API. Takes the same arguments as every cloud backend: see `CloudBackend`."""
+
+    vendor = "gemini"
+    default_base_url = "https://generativelanguage.googleapis.com/v1beta"
+    key_hosts = ("generativelanguage.googleapis.com",)
+    key_variables = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    url_variables = ("GOOGLE_GEMINI_BASE_URL",)
+    address_form = GEMINI_FORM
+    default_prices = GEMINI
+    capabilities = Capabilities(
+        images=True,
+        audio=True,
+        tools=True,
+        structured_output=("json_schema", "json", "tool"),
+        parameters=frozenset(
+            {*_NUMBERS, "stop", "logprobs", "top_logprobs", "response_format", "tools", "tool_choice", "thinking"},
+        ),
+    )
+
+    identity = CloudBackend.identity
+
+    def chat_url(self, model: str) -> str:
+        """Return where chats are sent; a model that names its collection (``tunedModels/...``) is left in it."""
+        path = model if "/" in model else f"models/{model}"
+        return f"{self.base_url}/{url_quote(path)}:streamGenerateContent?alt=sse"
+
+    def auth_headers(self, key: Secret) -> dict[str, Secret]:
+        """Return the headers that carry the key, which is never in an address."""
+        return {"x-goog-api-key": key}
+
+    def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
+        """Return the body that asks for an answer."""
+        return content_body(request, draft, self._model_sent(request))
+
+    def reader(self, draft: Draft, place: Place) -> Reader:
+        """Return what reads the answer."""
+        return GeminiReader(draft, place)
+
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error's body says."""
+        return read_error(body)
+
+    def models_url(self, page: str | None) -> str:
+        """Return where the models are listed."""
+        token = f"&pageToken={url_quote(page, safe='')}" if page else ""
+        return f"{self.base_url}/models?pageSize=1000{token}"
+
+    def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
+        """Return the models of one page that answer chats, and what asks for the next one."""
+        page = decode_json(body, _ModelPage)
+        models = [
+            ModelInfo(
+                id=each.name.removeprefix("models/"),
+                name=each.display_name,
+                context_window=each.input_token_limit,
+            )
+            for each in page.models
+            if "generateContent" in each.supported_generation_methods
+        ]
+        return models, page.next_page_token or None
+
+
+# The request
+
+
+def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, Any]:
+    """Return the body of a request, and report what it cannot say."""
+    body: dict[str, Any] = {"contents": _contents(request, draft, model)}
+    system = [{"text": message.text} for message in request.messages if message.role == "system" and message.text]
+    if system:
+        body["systemInstruction"] = {"parts": system}
+    if request.tools:
+        body["tools"] = [
+            {
+                "functionDeclarations": [
+                    {
+                        "name": tool.name,
+                        **({"description": tool.description} if tool.description else {}),
+                        **({"parametersJsonSchema": tool.parameters} if tool.parameters else {}),
+                    }
+                    for tool in request.tools
+                ]
+            }
+        ]
+    choice = tool_choice_of(request)
+    if choice is not None and request.tools:
+        config: dict[str, Any] = {"mode": _MODES[choice.mode]}
+        if choice.name:
+            config["allowedFunctionNames"] = [choice.name]
+        body["toolConfig"] = {"functionCallingConfig": config}
+    generation = _generation(request)
+    if generation:
+        body["generationConfig"] = generation
+    if request.n > 1:
+        unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+    if request.logit_bias:
+        unsupported(draft, "logit_bias", "this API has none; it was left out")
+    return tell_thinking(body, request, draft, lambda: gemini_thinking(request, model))
+
+
+def _generation(request: ChatRequest) -> dict[str, Any]:
+    generation: dict[str, Any] = {
+        theirs: value for ours, theirs in _NUMBERS.items() if (value := getattr(request, ours)) is not None
+    }
+    if request.stop:
+        generation["stopSequences"] = request.stop
+    if request.logprobs:
+        generation["responseLogprobs"] = True
+        if request.top_logprobs:
+            generation["logprobs"] = request.top_logprobs
+    shape = json_format_of(request)
+    if shape is not None:
+        generation["responseMimeType"] = "application/json"
+        if shape.schema is not None:
+            generation["responseJsonSchema"] = shape.schema
+    return generation
+
+
+def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, Any]]:
+    """Return the turns: the user's and the model's alternate, results apart from what the user says."""
+    contents: list[dict[str, Any]] = []
+    last, names = "", ToolNames()
+    for index, message in enumerate(with_own_ids(request.messages)):
+        taken = parts_of(message, index, draft)
+        if message.role == "system":
+            continue
+        if message.role == "assistant":
+            parts = _model_parts(taken, model)
+        else:
+            parts = [part for each in taken if (part := _user_part(each, names)) is not None]
+        names.add(message)
+        if not parts:
+            continue
+        if message.role == last:
+            contents[-1]["parts"] += parts
+        else:
+            contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
+        last = message.role
+    if not contents:
+        raise InvalidRequest("messages holds nothing but empty texts; say something", parameter="messages")
+    if contents[0]["role"] == "model":
+        # A call must follow a user's turn.
+        contents.insert(0, {"role": "user", "parts": [{"text": "…"}]})
+        draft.warn(
+            "messages", "they begin with the assistant; a user's turn '…' was put before, for this API wants one"
+        )
+    return contents
+
+
+def _user_part(part: ContentPart, names: ToolNames) -> dict[str, Any] | None:
+    """Return a part of a user's or a tool's turn, or ``None`` where there is nothing to send."""
+    if isinstance(part, ToolResultPart):
+        response = {"error" if part.is_error else "output": part.content}
+        return {"functionResponse": {"id": part.id, "name": names.of(part), "response": response}}
+    if isinstance(part, (ImagePart, AudioPart)):
+        return _media_part(part)
+    # A part without data is refused.
+    return {"text": part.text} if isinstance(part, TextPart) and part.text else None
+
+
+def _media_part(part: ImagePart | AudioPart) -> dict[str, Any]:
+    media = media_of(part)
+    if isinstance(media, Media):
+        return {"inlineData": {"mimeType": media.media_type, "data": media.base64}}
+    return {"fileData": {"fileUri": media, **({"mimeType": part.media_type} if part.media_type else {})}}
+
+
+def _model_parts(parts: list[ContentPart], model: str) -> list[dict[str, Any]]:
+    """Return a turn of the model, part by part as it came: none is put together with another that has a signature.
+
+    Thoughts themselves do not go back, but for one that has a signature itself.
+    """
+    sent: list[dict[str, Any]] = []
+    has_call = False
+    for part in parts:
+        if not isinstance(part, (TextPart, ReasoningPart, ToolCallPart)):
+            continue
+        signature = signature_for("gemini", model, part.signature)
+        if isinstance(part, ToolCallPart):
+            said: dict[str, Any] = {"functionCall": {"id": part.id, "name": part.name, "args": arguments_object(part)}}
+            # Of calls side by side, the first one has the signature.
+            if signature is None and not has_call and not UNSIGNED.match(model):
+                signature = NO_SIGNATURE
+            has_call = True
+        elif isinstance(part, ReasoningPart) and (part.text or not signature):
+            if not signature:
+                continue
+            said = {"text": part.text, "thought": True}
+        elif part.text or signature:
+            said = {"text": part.text}
+        else:
+            continue
+        sent.append({**said, "thoughtSignature": signature} if signature else said)
+    return sent
+
+
+class _Model(msgspec.Struct, rename="camel"):
+    name: str
+    display_name: str = ""
+    input_token_limit: int | None = None
+    supported_generation_methods: list[str] = []
+
+
+class _ModelPage(msgspec.Struct, rename="camel"):
+    models: list[_Model]
+    next_page_token: str = ""

@@ -1,0 +1,76 @@
+"""What leaves a cloud backend shows no key: the one place where its failures and what it learned are masked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from functools import wraps
+from inspect import isasyncgenfunction
+from typing import Any, Protocol, TypeVar, cast
+
+from ..._internal.http.secrets import Mask, bare
+from ...types import ChatWarning
+from ..stream import Draft
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class _Masking(Protocol):
+    def mask(self) -> Mask: ...
+
+
+def hides_keys(method: Method) -> Method:
+    """Have a method of a backend show no key: neither in what it raises, nor in what it writes into a draft.
+
+    A failure is raised out here without the frames that it came through, for these hold what the server sent and what
+    was sent to it; so is a cancellation.
+    """
+    if isasyncgenfunction(method):
+        return cast("Method", _generator(method))
+    return cast("Method", _coroutine(method))
+
+
+def _generator(method: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., AsyncGenerator[Any, None]]:
+    @wraps(method)
+    async def hiding(self: _Masking, request: Any, draft: Draft) -> AsyncGenerator[Any, None]:
+        failure: BaseException | None = None
+        told: str | None = None
+        try:
+            async with aclosing(method(self, request, draft)) as deltas:
+                async for delta in deltas:
+                    if draft.model is not told:
+                        told = draft.model = self.mask().value(draft.model)
+                    yield delta
+        except Exception as error:
+            failure = self.mask().clean(error)
+        except BaseException as error:
+            failure = bare(error)
+        finally:
+            _hide(draft, self.mask())
+        if failure is not None:
+            raise failure
+
+    return hiding
+
+
+def _coroutine(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    @wraps(method)
+    async def hiding(self: _Masking, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await method(self, *arguments, **options)
+        except Exception as error:
+            failure: BaseException = self.mask().clean(error)
+        except BaseException as error:
+            failure = bare(error)
+        raise failure
+
+    return hiding
+
+
+def _hide(draft: Draft, mask: Mask) -> None:
+    """Mask what a server said about its answer."""
+    if not mask:
+        return
+    draft.model = mask.value(draft.model)
+    draft.provider_request_id = mask.value(draft.provider_request_id)
+    draft.warnings[:] = [ChatWarning(each.parameter, mask.text(each.message)) for each in draft.warnings]

@@ -1,0 +1,163 @@
+"""How what one model said goes back to a model: its signatures, its calls' arguments, its tools' names.
+
+A signature is a vendor's seal on its model's thinking. It goes back unchanged, and to nobody else: another vendor, and
+by now another model of the same vendor, refuses a chat that holds one. So it is kept with the model's name before it
+(``"anthropic/claude-sonnet-5-5:EqQB..."``). One without a name was put there by the program, and is sent as it is.
+What servers of chat completions give is kept in the same way: see `sent_back`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from msgspec.structs import replace
+
+from ..._internal.nesting import decode_json
+from ...errors import InvalidRequest
+from ...types import (
+    AudioPart,
+    ContentPart,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from ..base import unsupported
+from ..stream import Draft
+
+NO_SIGNATURE = "skip_thought_signature_validator"
+"""What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.
+See https://ai.google.dev/gemini-api/docs/thought-signatures."""
+
+UNSIGNED = re.compile(r"((models|google)/)?(gemini-[12]\b|gemma)")
+"""The models of Gemini's API that want no signature."""
+
+_TAKEN: dict[Role, tuple[type[ContentPart], ...]] = {
+    "system": (TextPart,),
+    "user": (TextPart, ImagePart, AudioPart),
+    "assistant": (TextPart, ReasoningPart, ToolCallPart),
+    "tool": (ToolResultPart,),
+}
+"""What turns are made of."""
+
+
+def parts_of(message: Message, index: int, draft: Draft) -> list[ContentPart]:
+    """Return the parts of ``messages[index]`` that such a turn can have, and report what it cannot.
+
+    Raises `InvalidRequest` for a tool's turn without a result.
+    """
+    role = message.role
+    parts: list[ContentPart] = [TextPart(message.content)] if isinstance(message.content, str) else message.content
+    taken = [part for part in parts if isinstance(part, _TAKEN[role])]
+    if role == "tool" and not taken:
+        raise InvalidRequest(
+            f"messages[{index}] has role 'tool' and no ToolResultPart, so nobody knows which call it answers",
+            parameter="messages",
+        )
+    for part in parts:
+        if not isinstance(part, _TAKEN[role]):
+            what = type(part).__name__
+            unsupported(draft, "messages", f"a turn of role {role!r} cannot have a part like {what}; it was left out")
+    if message.name is not None:
+        unsupported(draft, "messages", f"this API knows no names of speakers; {message.name!r} was left out")
+    return taken
+
+
+def mark_signature(vendor: str, model: str, signature: str) -> str:
+    """Return the signature as it is kept in a history; signatures are base64 and hold no colon."""
+    return f"{vendor}/{model}:{signature}"
+
+
+def signature_for(vendor: str, model: str, kept: str | None) -> str | None:
+    """Return the signature to send to a model; ``None`` when there is none, or it is another model's."""
+    signer, mark, signature = (kept or "").rpartition(":")
+    return (signature or None) if not mark or signer == f"{vendor}/{model}" else None
+
+
+def new_call_id() -> str:
+    """Make an id for a tool call that came without one; every vendor takes it."""
+    return f"call_{os.urandom(9).hex()}"
+
+
+def arguments_object(call: ToolCallPart) -> dict[str, Any]:
+    """Return a call's arguments as the object that vendors want in a history.
+
+    A model may have written what is no object, or no JSON at all; it then finds its own words under ``INVALID_JSON``.
+    """
+    if not call.arguments.strip():
+        return {}
+    try:
+        value = decode_json(call.arguments, object)
+    except (ValueError, RecursionError):
+        value = None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"INVALID_JSON": call.arguments}
+
+
+def with_own_ids(messages: Sequence[Message], name: Callable[[str], str] = str) -> list[Message]:
+    """Return the messages with another id for each call that has none, or has the one of a call before it.
+
+    Models and servers begin to count anew in each turn (``call_0``), and a history may come from several of them; what
+    takes it back refuses ids that come twice. ``name`` makes an id as it is sent, for two may be the same by that. The
+    results go with their calls: one after the other, where a turn's calls have the same id. The same messages are
+    always given the same ids, so that what a server keeps of a history stays of use.
+    """
+    used: set[str] = set()
+    waiting: dict[str, list[str]] = {}
+    last: dict[str, str] = {}
+
+    def call(part: ToolCallPart) -> ToolCallPart:
+        own, count = name(part.id) if part.id else "", 1
+        while not own or own in used:
+            count += 1
+            own = name(f"{part.id or 'call'}_{count}")
+        used.add(own)
+        waiting.setdefault(part.id, []).append(own)
+        return part if own == part.id else replace(part, id=own)
+
+    def result(part: ToolResultPart) -> ToolResultPart:
+        if open_ids := waiting.get(part.id):
+            last[part.id] = open_ids.pop(0)
+        own = last.get(part.id, part.id)
+        return part if own == part.id else replace(part, id=own)
+
+    made: list[Message] = []
+    for message in messages:
+        parts: list[ContentPart] = [] if isinstance(message.content, str) else message.content
+        if message.role == "assistant" and any(isinstance(part, ToolCallPart) for part in parts):
+            waiting = {}
+            parts = [call(part) if isinstance(part, ToolCallPart) else part for part in parts]
+        elif message.role == "tool":
+            parts = [result(part) if isinstance(part, ToolResultPart) else part for part in parts]
+        own = parts is not message.content and not isinstance(message.content, str)
+        made.append(replace(message, content=parts) if own else message)
+    return made
+
+
+class ToolNames:
+    """Which tool a result is of: the one that was called last with its id."""
+
+    def __init__(self) -> None:
+        """Start before the first message."""
+        self._names: dict[str, str] = {}
+
+    def add(self, message: Message) -> None:
+        """Go on to the message after this one."""
+        # Of one message's calls with the same id, the first one counts.
+        self._names.update((call.id, call.name) for call in reversed(message.tool_calls))
+
+    def of(self, result: ToolResultPart) -> str:
+        """Return the name of the tool whose result this is; raises `InvalidRequest` when nobody called it."""
+        name = self._names.get(result.id)
+        if name is None:
+            raise InvalidRequest(
+                f"the tool result with id {result.id!r} answers no tool call before it; keep the message that holds "
+                "the call",
+                parameter="messages",
+            )
+        return name

@@ -1,0 +1,1 @@
+"""OpenAI's wire format, and the many servers that speak it."""

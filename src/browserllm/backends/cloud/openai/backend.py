@@ -1,0 +1,373 @@
+"""OpenAI's chat completions: a request as OpenAI, and the many servers that are compatible with it, take it.
+
+The shape is that of https://developers.openai.com/api/reference; `presets` says how others differ. What comes back is
+read in `openai_reader`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Unpack
+
+import msgspec
+
+from ...._internal.http.address import host_of
+from ...._internal.http.client import Secret
+from ...._internal.nesting import decode_json
+from ....constrained.tool_calls.choice import tool_choice_of
+from ....errors import InvalidRequest
+from ....reasoning import ThoughtReader, template_opens
+from ....types import (
+    AudioPart,
+    Capabilities,
+    ChatRequest,
+    ContentPart,
+    ImagePart,
+    Message,
+    ModelInfo,
+    StructuredMode,
+    TextPart,
+    ToolResultPart,
+)
+from ...base import unsupported
+from ...stream import Draft
+from ..base import CloudBackend
+from ..failures import Place, VendorError, read_error
+from ..history import NO_SIGNATURE, UNSIGNED, with_own_ids
+from ..media import json_format_of, media_of
+from ..options import CloudOptions, hidden_options
+from ..presets import NOWHERE, PRESETS, RETURNED_TO, Preset, PresetName, Returned
+from ..prices import OPENAI
+from ..reader import Reader
+from ..schemas import strict_schema
+from ..sent_back import chunks_to_send, extras_to_send, thoughts_to_send
+from ..thinking import chat_completion_thinking, tell_thinking
+from .reader import ChatCompletionReader
+
+_PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
+_PARAMETERS = frozenset(
+    {
+        *_PLAIN,
+        "max_tokens",
+        "stop",
+        "seed",
+        "logit_bias",
+        "logprobs",
+        "response_format",
+        "tools",
+        "tool_choice",
+        "thinking",
+    }
+)
+
+_AUDIO = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
+
+
+class OpenAI(CloudBackend):
+    """Answers with OpenAI, or with a server that is compatible with it.
+
+    ``OpenAI("gpt-6-luna")`` asks OpenAI, ``OpenAI("openai/gpt-oss-120b", preset="groq")`` Groq, and
+    ``OpenAI("anything", base_url="https://...")`` whoever is there.
+    """
+
+    vendor = "openai"
+    default_base_url = PRESETS["openai"].base_url
+    default_prices = OPENAI
+    capabilities = Capabilities(images=True, audio=True, tools=True, parameters=_PARAMETERS)
+
+    def __init__(self, model: str, *, preset: PresetName = "openai", **options: Unpack[CloudOptions]) -> None:
+        """Answer with ``model``; ``preset`` is the server's kind, and its address unless there is a ``base_url``.
+
+        ``options`` are those of `CloudBackend`.
+        """
+        options = hidden_options(options)  # before anything can fail: see CloudBackend
+        if preset not in PRESETS:
+            raise InvalidRequest(
+                f"preset={preset!r} is not known; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
+                parameter="preset",
+            )
+        self.preset: Preset = PRESETS[preset]
+        self.vendor = preset
+        self.default_base_url = self.preset.base_url
+        self.key_variables = self.preset.key_variables
+        self.key_hosts = self.preset.key_hosts
+        self.url_variables = self.preset.url_variables
+        self.address_form = self.preset.address_form
+        self.header_variables = self.preset.header_variables
+        if preset != "openai" and options.get("prices") is None:
+            options["prices"] = {}  # the table is of OpenAI's own prices
+        self.capabilities = Capabilities(
+            images=True,
+            audio=True,
+            tools=True,
+            structured_output=_modes(self.preset.formats),
+            parameters=_PARAMETERS - self.preset.refuses - ({"thinking"} if self.preset.thinking is None else set()),
+        )
+        super().__init__(model, **options)
+
+    identity = CloudBackend.identity
+
+    # What is sent
+
+    def chat_url(self, model: str) -> str:
+        """Return where chats are sent."""
+        return f"{self.base_url}/chat/completions"
+
+    def auth_headers(self, key: Secret) -> dict[str, Secret]:
+        """Return the key as a bearer token; Azure's older addresses, with a version in the query, want it bare."""
+        if self._query and self._is_azure():
+            return {"api-key": key}
+        return {"authorization": Secret("Bearer " + key)}
+
+    def _is_azure(self) -> bool:
+        return host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
+
+    def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
+        """Return the request as chat completions have it."""
+        preset = self.preset
+        model = request.model or self.model
+        body: dict[str, Any] = {"model": model, "messages": list(self._messages(request, draft)), "stream": True}
+        if preset.stream_options:
+            body["stream_options"] = {"include_usage": True}
+        taken = {name: getattr(request, name) for name in _PLAIN}
+        taken[self._tokens_field(model)] = request.max_tokens
+        taken[preset.seed_field] = request.seed
+        taken["stop"] = request.stop or None
+        taken["logprobs"] = request.logprobs or None
+        # JSON's keys are texts; OpenAI takes whole numbers only.
+        bias = {str(token): int(value) if value == int(value) else value for token, value in request.logit_bias.items()}
+        taken["logit_bias"] = bias or None
+        for name, value in taken.items():
+            field = "seed" if name == preset.seed_field else name
+            if value is None:
+                continue
+            if field in preset.refuses:
+                unsupported(draft, field, f"{self.name!r} does not take it; it was left out")
+            else:
+                body[name] = value
+        if request.n > 1:
+            unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+        self._add_tools(body, request)
+        self._add_format(body, request, draft)
+        return tell_thinking(body, request, draft, lambda: chat_completion_thinking(preset.thinking, request, model))
+
+    def _tokens_field(self, model: str) -> str:
+        """Return how the limit is called: by OpenAI's newer name only where that is known."""
+        if self.preset is not PRESETS["openai"] or self._is_vendors_own():
+            return self.preset.tokens_field
+        # Somewhere else, Azure or a proxy, may still be OpenAI's models; what else there is knows the older name.
+        newer = self._is_azure() or re.match(r"(openai/)?(gpt-[5-9]|o\d)", model)
+        return "max_completion_tokens" if newer else "max_tokens"
+
+    def _add_tools(self, body: dict[str, Any], request: ChatRequest) -> None:
+        choice = tool_choice_of(request)
+        if not request.tools:
+            return
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    **({"description": tool.description} if tool.description else {}),
+                    "parameters": tool.parameters or {"type": "object", "properties": {}},
+                },
+            }
+            for tool in request.tools
+        ]
+        if choice is not None:
+            named = {"type": "function", "function": {"name": choice.name}}
+            body["tool_choice"] = named if choice.mode == "named" else choice.mode
+
+    def _add_format(self, body: dict[str, Any], request: ChatRequest, draft: Draft) -> None:
+        wanted = json_format_of(request)
+        if wanted is None:
+            return
+        schema = wanted.schema
+        if schema is not None and "json_schema" not in self.preset.formats:
+            unsupported(
+                draft,
+                "response_format",
+                f"{self.name!r} takes no schema; JSON was asked for, put the schema in a message",
+            )
+            schema = None
+        elif schema is None and "json_object" not in self.preset.formats:
+            schema = {"type": "object"}
+        if schema is None:
+            body["response_format"] = {"type": "json_object"}
+            return
+        strict = wanted.strict
+        # Nobody else is known to hold a model to a schema in the same way.
+        if strict is None and self.preset is PRESETS["openai"] and (held := strict_schema(schema)) is not None:
+            schema, strict = held, True
+        spec: dict[str, Any] = {"name": wanted.name, "schema": schema}
+        if strict is not None:
+            spec["strict"] = strict
+        body["response_format"] = {"type": "json_schema", "json_schema": spec}
+
+    def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
+        signer = f"{self._giver()}/{self._model_sent(request)}"
+        for index, message in enumerate(with_own_ids(request.messages, self._call_id)):
+            if message.role == "tool":
+                yield from self._tool_messages(index, message, draft)
+                continue
+            wire: dict[str, Any] = {"role": message.role}
+            if message.name is not None:
+                if self.preset.names:
+                    wire["name"] = message.name
+                else:
+                    unsupported(draft, "messages", f"{self.name!r} takes no names; {message.name!r} was left out")
+            if message.role == "assistant":
+                self._fill_assistant(wire, message, draft, signer)
+            elif isinstance(message.content, str):
+                wire["content"] = message.content
+            else:
+                parts = [self._part(part, message.role, draft) for part in message.content]
+                wire["content"] = [part for part in parts if part is not None]
+            yield wire
+
+    def _fill_assistant(self, wire: dict[str, Any], message: Message, draft: Draft, signer: str) -> None:
+        calls = message.tool_calls
+        parts: list[ContentPart] = [] if isinstance(message.content, str) else message.content
+        chunks = chunks_to_send(signer, parts)
+        wire["content"] = chunks or (message.text if message.text or not calls else None)
+        thoughts = thoughts_to_send(signer, parts)
+        wire |= thoughts.fields
+        for part in parts:
+            if isinstance(part, TextPart):
+                wire |= extras_to_send(signer, part)
+        if calls:
+            wire["tool_calls"] = [
+                {
+                    "id": self._call_id(call.id),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                    **extras_to_send(signer, call),
+                }
+                for call in calls
+            ]
+            self._sign_first(wire["tool_calls"], signer)
+            returned = self._returned()
+            # Where a thought must be, the words of another's are better than none.
+            plain = thoughts.plain if returned.without is None else message.reasoning or returned.without
+            if returned.field and not thoughts.fields and (plain or returned.without is not None):
+                wire[returned.field] = plain
+        for part in parts:
+            if isinstance(part, (ImagePart, AudioPart)):
+                unsupported(draft, "messages", "an assistant's turn cannot have media; it was left out")
+
+    def _giver(self) -> str:
+        """Return who gets back what it gave: the server itself, where nobody says of which kind it is."""
+        if self.preset is not PRESETS["openai"] or self._is_vendors_own():
+            return self.vendor
+        return f"{self.vendor}@{self.base_url.partition('://')[2].partition('/')[0].lower()}"
+
+    def _returned(self) -> Returned:
+        """Return how a thought without anything else goes back with its calls."""
+        if self.preset is not PRESETS["openai"]:
+            return self.preset.returns_reasoning
+        host = host_of(self.base_url)
+        return next((each for name, each in RETURNED_TO.items() if host == name or host.endswith(f".{name}")), NOWHERE)
+
+    def _sign_first(self, calls: list[dict[str, Any]], signer: str) -> None:
+        """Have Gemini, under OpenAI's API, take calls of another model: see `NO_SIGNATURE`."""
+        model = signer.partition("/")[2]
+        if not host_of(self.base_url).endswith(".googleapis.com") or "gemini" not in model or UNSIGNED.match(model):
+            return
+        if "extra_content" not in calls[0]:
+            calls[0]["extra_content"] = {"google": {"thought_signature": NO_SIGNATURE}}
+
+    def _tool_messages(self, index: int, message: Message, draft: Draft) -> Iterator[dict[str, Any]]:
+        results = [] if isinstance(message.content, str) else message.content
+        if not any(isinstance(part, ToolResultPart) for part in results):
+            raise InvalidRequest(
+                f"messages[{index}] has role 'tool' and no ToolResultPart, so nobody knows which call it answers",
+                parameter="messages",
+            )
+        for part in results:
+            if isinstance(part, ToolResultPart):
+                # There is no place for the mark of an error, so the words must say it.
+                content = f"Error: {part.content}" if part.is_error else part.content
+                yield {"role": "tool", "tool_call_id": self._call_id(part.id), "content": content}
+            else:
+                unsupported(draft, "messages", "a tool's turn can have results only; another part was left out")
+
+    def _part(self, part: object, role: str, draft: Draft) -> dict[str, Any] | None:
+        if isinstance(part, TextPart):
+            return {"type": "text", "text": part.text}
+        if isinstance(part, (ImagePart, AudioPart)) and role != "user":
+            unsupported(draft, "messages", f"a turn of role {role!r} cannot have media; it was left out")
+            return None
+        if isinstance(part, ImagePart):
+            media = media_of(part)
+            return {"type": "image_url", "image_url": {"url": media if isinstance(media, str) else media.url}}
+        if isinstance(part, AudioPart):
+            media = media_of(part)
+            kind = "" if isinstance(media, str) else _AUDIO.get(media.media_type, "")
+            if isinstance(media, str) or not kind:
+                unsupported(draft, "messages", "a sound must be given by value, as WAV or MP3; it was left out")
+                return None
+            return {"type": "input_audio", "input_audio": {"data": media.base64, "format": kind}}
+        return None
+
+    def _call_id(self, call_id: str) -> str:
+        """Return a call's id as this server takes it: another vendor's may be too long, or have other characters."""
+        # Only OpenAI has a limit; what LiteLLM sends back to Gemini is in an id: docs.litellm.ai/blog/gemini_3.
+        limited = self.preset is PRESETS["openai"] and (self._is_vendors_own() or self._is_azure())
+        fits = not limited or len(call_id) <= 40
+        if self.preset.short_call_ids:
+            fits = re.fullmatch(r"[a-zA-Z0-9]{9}", call_id)
+        if fits:
+            return call_id
+        import hashlib
+
+        return hashlib.sha256(call_id.encode()).hexdigest()[:9]
+
+    # What comes back
+
+    def reader(self, draft: Draft, place: Place) -> Reader:
+        """Return what reads the answer."""
+        if self.preset is PRESETS["openai"] and self._is_vendors_own():
+            return ChatCompletionReader(draft, place, self._giver())  # its models' thoughts are never in the text
+        # Who only passes on what a model writes may leave its thoughts there, and the beginning in the prompt.
+        raw = not self.preset.key_hosts or self.preset is PRESETS["openai"]
+        unsure = raw and template_opens(place.model) and draft.request.thinking is not False
+        thoughts = ThoughtReader(begins="unsure" if unsure else "text")
+        return ChatCompletionReader(draft, place, self._giver(), thoughts)
+
+    def read_error(self, body: Any) -> VendorError:
+        """Return what an error's body says, in any of the shapes that compatible servers use."""
+        return read_error(body)
+
+    def models_url(self, page: str | None) -> str:
+        """Return where the models are listed."""
+        return f"{self.base_url}/models"
+
+    def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
+        """Return the models; they come as one page."""
+        # Together sends the list itself.
+        models: _Models | list[_Model] = decode_json(body, _Models | list[_Model])
+        listed = models.data if isinstance(models, _Models) else models
+        return [
+            ModelInfo(
+                id=model.id, name=model.name or model.id, context_window=model.context_length or model.max_model_len
+            )
+            for model in listed
+        ], None
+
+
+class _Model(msgspec.Struct):
+    id: str
+    name: str | None = None
+    context_length: int | None = None
+    max_model_len: int | None = None
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+def _modes(formats: frozenset[str]) -> tuple[StructuredMode, ...]:
+    """Return the ways to JSON of a server that knows these response formats."""
+    known: tuple[tuple[str, StructuredMode], ...] = (("json_schema", "json_schema"), ("json_object", "json"))
+    return (*(mode for name, mode in known if name in formats), "tool")

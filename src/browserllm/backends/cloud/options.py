@@ -1,0 +1,133 @@
+"""The arguments of the clouds: masked before they are looked at, and then checked, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypedDict, cast
+
+import msgspec
+
+from ..._internal.clock import AnyClock
+from ..._internal.http.address import check_base_url
+from ..._internal.http.client import HttpClient, Timeouts
+from ..._internal.http.secrets import (
+    HiddenFields,
+    Secret,
+    Wrong,
+    bare,
+    hidden_fields,
+    hidden_headers,
+    hidden_key,
+    hidden_url,
+)
+from ...errors import InvalidRequest
+from .addresses import BaseUrl
+from .prices import Price
+
+
+class CloudOptions(TypedDict, total=False):
+    """The arguments of `CloudBackend`, besides the model."""
+
+    api_key: str | None
+    base_url: str | None
+    name: str | None
+    headers: Mapping[str, str] | None
+    extra_body: Mapping[str, Any] | None
+    timeouts: Timeouts
+    client: HttpClient | None
+    prices: Mapping[str, Price] | None
+    leaves_device: bool
+    allow_http: bool
+    clock: AnyClock | None
+
+
+def hidden_options(options: CloudOptions) -> CloudOptions:
+    """Return the options with what may be a key masked, for a constructor that has them as one local variable."""
+    # What is no option may be a key whose name was misspelled.
+    known = CloudOptions.__annotations__
+    hidden: dict[str, Any] = {name: value if name in known else Wrong(value) for name, value in options.items()}
+    for name, hide in (
+        ("api_key", hidden_key),
+        ("headers", hidden_headers),
+        ("extra_body", hidden_fields),
+        ("base_url", hidden_url),
+    ):
+        if name in hidden:
+            hidden[name] = hide(hidden[name])
+    return cast("CloudOptions", hidden)
+
+
+class Given(NamedTuple):
+    """What may be a key, or hold one, as `hidden_key` and the like return it: so no frame shows it."""
+
+    key: Secret | None
+    headers: dict[str, Secret]
+    fields: HiddenFields
+    url: str | None
+
+    def check(self) -> None:
+        """Raise `InvalidRequest` for a wrong type, by name and type alone, and for fields that are no JSON."""
+        wants = {
+            "api_key": (str, "a str"),
+            "headers": (dict, "a mapping of names to texts"),
+            "extra_body": (dict, "a mapping"),
+            "base_url": (str, "a str"),
+        }
+        given = (self.key, self.headers, self.fields, self.url)
+        for (name, (kind, wanted)), value in zip(wants.items(), cast("tuple[object, ...]", given), strict=True):
+            if value is not None and not isinstance(value, kind):
+                raise InvalidRequest(f"{name} is of type {_type_of(value)}; use {wanted}", parameter=name)
+        for name, value in cast("dict[object, object]", self.headers).items():
+            if not isinstance(name, str):
+                raise InvalidRequest(f"a name of headers is of type {_type_of(name)}; use a str", parameter="headers")
+            if not isinstance(value, str):
+                raise InvalidRequest(f"headers[{name!r}] is of type {_type_of(value)}; use a str", parameter="headers")
+        fault = ""
+        try:
+            msgspec.json.encode(self.fields)
+        except (TypeError, ValueError, RecursionError) as error:
+            fault = f"extra_body cannot be written as JSON: {type(error).__name__ if _quotes(error) else error}"
+        if fault:
+            raise InvalidRequest(fault, parameter="extra_body")
+
+
+def check_timeouts(timeouts: Any) -> None:
+    """Raise `InvalidRequest` for what are no `Timeouts`, or not above 0."""
+    if not isinstance(timeouts, Timeouts):
+        raise InvalidRequest(f"timeouts is of type {type(timeouts).__name__}; use Timeouts(...)", parameter="timeouts")
+    for limit_s in cast("tuple[Any, ...]", (timeouts.connect_s, timeouts.silence_s)):
+        if limit_s is not None and not (isinstance(limit_s, (int, float)) and limit_s > 0):
+            raise InvalidRequest(
+                f"timeouts={timeouts!r} is not valid: each is above 0 seconds, or None for ever", parameter="timeouts"
+            )
+
+
+def checked_url(base_url: BaseUrl, *, allow_http: bool, name: str = "base_url") -> BaseUrl:
+    """Return an address that may be used; a refusal has no frame with its parts, for there may be a key in one.
+
+    ``name`` is what a refusal calls it: the argument, or the variable of the environment.
+    """
+    try:
+        return BaseUrl(check_base_url(base_url.url, allow_http=allow_http, name=name), base_url.query)
+    except InvalidRequest as error:
+        refusal = bare(error)
+    raise refusal
+
+
+def checked_key(secret: Secret, what: str) -> Secret:
+    """Return a key or header value without blanks around it; one that no header takes is refused, unseen."""
+    secret = Secret(secret.strip())
+    if not secret or not secret.isascii() or not secret.isprintable():
+        raise InvalidRequest(
+            f"{what} is empty or holds characters that cannot be sent in a header; copy it again", parameter=what
+        )
+    return secret
+
+
+def _type_of(value: object) -> str:
+    return value.type if isinstance(value, Wrong) else type(value).__name__
+
+
+def _quotes(error: Exception) -> bool:
+    """Whether an error's words are about a text: they would quote it."""
+    return isinstance(error, UnicodeError)

@@ -1,0 +1,390 @@
+"""How each vendor is told whether a model thinks before it answers, and how much: `ChatRequest.thinking` as it has it.
+
+Read on 2026-11-29, in the vendors' documentation unless said:
+
+- OpenAI: developers.openai.com/api/docs/guides/reasoning, .../guides/deployment-checklist (beside thoughts no
+  ``temperature``, ``top_p``, logprobs; GPT-5.4 and later call functions in chat completions only with the effort
+  ``none``: community.openai.com/t/1386454); which efforts each model takes: the reference of ``reasoning_effort`` and
+  pydantic-ai's profiles/openai.py, whose authors tried them
+- Anthropic: platform.claude.com/docs/en/build-with-claude/thinking, .../effort, the pages "What's new" of Opus 5.5 and
+  Sonnet 5.5; for older models .../extended-thinking (``budget_tokens`` is at least 1,024 and below ``max_tokens``, and
+  forced tools are refused beside it)
+- Gemini: ai.google.dev/gemini-api/docs/thinking (levels from Gemini 3 on, budgets before); which levels: the models'
+  pages; ai.google.dev/gemini-api/docs/openai (what a level of effort is as a budget)
+- Ollama: docs.ollama.com/capabilities/thinking (gpt-oss takes levels, and nothing else), .../api/openai-compatibility
+- OpenRouter: openrouter.ai/docs/use-cases/reasoning-tokens
+- Groq: console.groq.com/docs/reasoning
+- Mistral: docs.mistral.ai/capabilities/reasoning/adjustable
+- DeepSeek: api-docs.deepseek.com/guides/thinking_mode (``medium`` counts as ``high`` there; ``temperature`` and the
+  penalties do nothing; forced tools are refused)
+- Together: docs.together.ai/docs/inference/chat/reasoning
+- xAI: docs.x.ai/developers/model-capabilities/text/reasoning; which models refuse the field: .../docs/guides/reasoning
+- vLLM: docs.vllm.ai/en/latest/features/reasoning_outputs (``thinking`` for DeepSeek V3.1 and Granite,
+  ``enable_thinking`` for Qwen and most others); a template takes of it what it knows
+- llama.cpp: the README of tools/server (``chat_template_kwargs``)
+- LM Studio takes neither on /v1/chat/completions: github.com/lmstudio-ai/lmstudio-bug-tracker/issues/988, 2195, 2413
+
+A model that is in no table here is told nothing, and the answer has a warning: a field that a model does not know is an
+error with most vendors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ...constrained.tool_calls.choice import tool_choice_of
+from ...types import ChatRequest, ThinkingEffort
+from ..base import unsupported
+from ..stream import Draft
+from .staying import merged
+
+Way = Literal[
+    "openai",
+    "openrouter",
+    "groq",
+    "mistral",
+    "deepseek",
+    "together",
+    "xai",
+    "template",
+    "template_effort",
+    "effort",
+]
+"""How a server of chat completions is told; see `chat_completion_thinking`."""
+
+
+class Told(NamedTuple):
+    """What goes into a body, to be merged into it.
+
+    ``short`` is what falls short of what was asked. ``alone`` are the parameters that the vendor does not take beside
+    it.
+    """
+
+    body: dict[str, Any]
+    short: str = ""
+    alone: tuple[str, ...] = ()
+
+
+class Efforts(NamedTuple):
+    """What a model's one field for efforts takes: the value for none, the others from the least on, and the usual one.
+
+    Without a value for ``off`` the model always thinks; without ``levels`` nothing can be said about it.
+    """
+
+    off: str | None
+    levels: tuple[str, ...] = ("low", "medium", "high")
+    on: str = "medium"
+
+
+NEVER = Efforts(off="", levels=())
+"""A model that does not think."""
+
+ALWAYS = Efforts(off=None, levels=())
+"""A model that always thinks, as it likes."""
+
+Table = Sequence[tuple[str, Efforts | None]]
+"""Efforts by how a model's name begins, ``None`` where they are not known; the first pattern that fits counts."""
+
+_SWITCHED = Efforts(off="none")
+_STEADY = Efforts(off=None)
+
+_OPENAI: Table = (
+    ("gpt-5-chat|gpt-[34]|chatgpt-4", NEVER),
+    (r"gpt-5\.\d-chat", Efforts(off=None, levels=("medium",))),
+    # Those answer on another endpoint.
+    ("gpt-.*(pro|codex)", None),
+    (r"gpt-5(-mini|-nano)?(-\d{4}-|$)", Efforts(off=None, levels=("minimal", "low", "medium", "high"))),
+    (r"gpt-6-astra|gpt-6\.1-sol|gpt-oss", _STEADY),
+    (r"gpt-5\.\d|gpt-6-(sol|luna)|gpt-6\.1-terra", _SWITCHED),
+    ("o1-(mini|preview)", ALWAYS),
+    (r"o[134](-|$)", _STEADY),
+)
+_NO_EFFORT_BESIDE_TOOLS = re.compile(r"gpt-(5\.[4-9]|6)")
+_SAMPLING = (
+    "temperature",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+)
+_GROQ: Table = (
+    ("openai/gpt-oss", _STEADY),
+    ("qwen/qwen3-32b", Efforts(off="none", levels=("default",), on="default")),
+    ("deepseek-r1|qwen-qwq", ALWAYS),
+    ("(meta-llama/)?llama-3|gemma", NEVER),
+)
+_MISTRAL: Table = (
+    ("magistral", ALWAYS),
+    ("mistral-(small-(latest|2603|4)|medium-(latest|3-5))", Efforts(off="none", levels=("high",), on="high")),
+    ("ministral|codestral|devstral|pixtral|open-mi|mistral-(small|medium|large)-2", NEVER),
+)
+_XAI: Table = (
+    (r"grok-4\.3|grok-latest", Efforts(off="none", on="low")),
+    ("grok-3-mini", Efforts(off=None, levels=("low", "high"), on="low")),
+    (".*non-reasoning|grok-[23]", NEVER),
+    (".*reasoning|grok-4(-0709|-latest)?$|grok-code", ALWAYS),
+)
+_TOGETHER_OSS: Table = (("openai/gpt-oss", _STEADY),)
+_TOGETHER_HYBRID = re.compile(
+    r"deepseek-ai/DeepSeek-V(3\.1|4)|zai-org/GLM-(4\.[5-9]|5)|moonshotai/Kimi-K2\.[5-9]|Qwen/Qwen3\.[5-9]|deepcogito/"
+)
+_TOGETHER_ALWAYS = re.compile(r"deepseek-ai/DeepSeek-R1|Qwen/QwQ|MiniMaxAI/|moonshotai/Kimi-K2-Thinking")
+
+
+def tell_thinking(
+    body: dict[str, Any],
+    request: ChatRequest,
+    draft: Draft,
+    ask: Callable[[], Told],
+) -> dict[str, Any]:
+    """Return a body that says whether to think, where the request does; report what cannot be honoured.
+
+    ``ask`` returns what this vendor is told.
+    """
+    if request.thinking is None:
+        return body
+    told = ask()
+    if told.short:
+        unsupported(draft, "thinking", told.short)
+    body = dict(body)
+    for parameter in told.alone:
+        if body.pop(parameter, None) is not None:
+            unsupported(draft, parameter, "this API does not take it where the model thinks; it was left out")
+    return merged(body, told.body)
+
+
+# Chat completions
+
+
+def chat_completion_thinking(way: Way | None, request: ChatRequest, model: str) -> Told:
+    """Return what a server of chat completions is told, by its way; without one it can be told nothing."""
+    thinking = request.thinking
+    if way == "openai":
+        return _openai(request, model)
+    if way == "groq":
+        told = _by_table(_GROQ, request, model)
+        # Otherwise the thoughts are a part of the text.
+        parsed = thinking is not False and told.body and model.startswith("qwen/")
+        return told._replace(body={**told.body, "reasoning_format": "parsed"}) if parsed else told
+    if way == "mistral":
+        return _by_table(_MISTRAL, request, model)
+    if way == "xai":
+        told = _by_table(_XAI, request, model)
+        thinks = told.body.get("reasoning_effort", "none") != "none"
+        return told._replace(alone=("presence_penalty", "frequency_penalty", "stop")) if thinks else told
+    if way == "together":
+        return _together(request, model)
+    if way == "deepseek":
+        return _deepseek(request)
+    if way == "openrouter":
+        if thinking is True:
+            return Told({"reasoning": {"enabled": True}})
+        return Told({"reasoning": {"effort": thinking or "none"}})
+    if way == "effort":
+        return Told({"reasoning_effort": "medium" if thinking is True else thinking or "none"})
+    if way is not None:
+        return _template(way, thinking)
+    return Told({}, "this server cannot be told; it was left out. Set it where the server is set up")
+
+
+def _openai(request: ChatRequest, model: str) -> Told:
+    name = re.sub("^(openai/|ft:)", "", model)
+    told = _by_table(_OPENAI, request, model, name)
+    effort = told.body.get("reasoning_effort", "none")
+    if effort == "none":
+        return told
+    if request.tools and _NO_EFFORT_BESIDE_TOOLS.match(name) and _find(_OPENAI, name) == _SWITCHED:
+        why = f"{model!r} does not think beside tools in chat completions; it was asked not to"
+        return Told({"reasoning_effort": "none"}, why)
+    return told._replace(alone=_SAMPLING)
+
+
+def _together(request: ChatRequest, model: str) -> Told:
+    thinking = request.thinking
+    if _TOGETHER_HYBRID.match(model):
+        short = f"{model!r} knows no effort here; it was only asked to think" if isinstance(thinking, str) else ""
+        return Told({"reasoning": {"enabled": thinking is not False}}, short)
+    table = ((".", ALWAYS),) if _TOGETHER_ALWAYS.match(model) else _TOGETHER_OSS
+    return _by_table(table, request, model)
+
+
+def _deepseek(request: ChatRequest) -> Told:
+    thinking = request.thinking
+    if thinking is False:
+        return Told({"thinking": {"type": "disabled"}})
+    if _is_forced(request):
+        return Told({"thinking": {"type": "disabled"}}, "a model that must call a tool does not think here")
+    effort = {"reasoning_effort": thinking} if isinstance(thinking, str) else {}
+    short = "this API knows no effort 'medium' and takes it for 'high'" if thinking == "medium" else ""
+    alone = ("temperature", "presence_penalty", "frequency_penalty")
+    return Told({"thinking": {"type": "enabled"}, **effort}, short, alone)
+
+
+def _template(way: Way, thinking: bool | ThinkingEffort | None) -> Told:
+    """Return what a server passes on to the model's own template, which takes what it knows."""
+    switches: dict[str, Any] = {"enable_thinking": thinking is not False, "thinking": thinking is not False}
+    if not isinstance(thinking, str):
+        return Told({"chat_template_kwargs": switches})
+    if way == "template_effort":
+        return Told({"chat_template_kwargs": switches, "reasoning_effort": thinking})
+    return Told({"chat_template_kwargs": {**switches, "reasoning_effort": thinking}})
+
+
+def _by_table(table: Table, request: ChatRequest, model: str, name: str | None = None) -> Told:
+    efforts = _find(table, model if name is None else name)
+    if efforts is None:
+        return _unknown(model)
+    value, short = _effort(efforts, request.thinking, model)
+    return Told({"reasoning_effort": value} if value else {}, short)
+
+
+def _find(table: Table, name: str) -> Efforts | None:
+    return next((efforts for pattern, efforts in table if re.match(pattern, name)), None)
+
+
+def _unknown(model: str) -> Told:
+    return Told(
+        {}, f"it is not known how {model!r} is told; it was left out. Say it in extra_body, as the vendor has it"
+    )
+
+
+def _effort(efforts: Efforts, thinking: bool | ThinkingEffort | None, model: str) -> tuple[str, str]:
+    """Return the value that comes nearest to what was asked, and what it falls short of."""
+    levels = efforts.levels
+    if thinking is False:
+        if efforts.off is not None:
+            return efforts.off, ""
+        if not levels:
+            return "", f"{model!r} always thinks; nothing was sent"
+        return levels[0], f"{model!r} always thinks; the least effort, {levels[0]!r}, was asked for"
+    if efforts is NEVER:
+        return "", f"{model!r} does not think; it was left out"
+    if thinking is True:
+        return (efforts.on if efforts.on in levels else next(iter(levels), "")), ""
+    if not levels:
+        return "", f"{model!r} thinks as it likes; the effort was left out"
+    if thinking in levels:
+        return str(thinking), ""
+    order = ("low", "medium", "high")
+    # One more rather than one less: who asks for much wants it right.
+    above = [level for level in levels if level in order and order.index(level) >= order.index(str(thinking))]
+    nearest = above[0] if above else levels[-1]
+    return nearest, f"{model!r} knows no effort {thinking!r}; it was asked for {nearest!r}"
+
+
+def _is_forced(request: ChatRequest) -> bool:
+    """Say whether the model must call a tool."""
+    choice = tool_choice_of(request)
+    return bool(request.tools) and choice is not None and choice.mode in ("required", "named")
+
+
+# Anthropic
+
+_CLAUDE: tuple[tuple[str, Literal["never", "budget", "always", "between_tools"]], ...] = (
+    ("claude-(2|3-[05]|3-(opus|sonnet|haiku)|instant)", "never"),
+    ("claude-(3-7|(opus|sonnet|haiku)-4(?!-[6-9]))", "budget"),
+    ("claude-(fable|mythos)|claude-opus-5-5", "always"),
+    ("claude-sonnet-5-5", "between_tools"),
+)
+_BUDGETS: dict[bool | ThinkingEffort, int] = {True: 8192, "low": 2048, "medium": 8192, "high": 15_000}
+"""Tokens for thoughts. With the usual room for the answer the largest stays below the 32,000 of Claude Opus 4."""
+
+_LEAST_BUDGET = 1024
+
+
+def anthropic_thinking(request: ChatRequest, model: str, max_tokens: int) -> Told:
+    """Return what Anthropic is told. ``max_tokens`` is for thoughts and answer together."""
+    thinking = request.thinking
+    kind = next((kind for pattern, kind in _CLAUDE if re.search(pattern, model)), "adaptive")
+    if kind == "never":
+        return Told({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
+    if thinking is False:
+        if kind == "always":
+            why = f"{model!r} always thinks; the least effort, 'low', was asked for"
+            return Told({"output_config": {"effort": "low"}}, why)
+        return Told({"thinking": {"type": "between_tools" if kind == "between_tools" else "disabled"}})
+    if kind == "budget":
+        return _budget(request, model, max_tokens)
+    # Without it newer models send no thoughts, only their seals.
+    told: dict[str, Any] = {"thinking": {"type": "adaptive", "display": "summarized"}}
+    return Told({**told, "output_config": {"effort": thinking}} if isinstance(thinking, str) else told)
+
+
+def _budget(request: ChatRequest, model: str, max_tokens: int) -> Told:
+    wanted = _BUDGETS[request.thinking or True]
+    if _is_forced(request):
+        return Told({}, f"{model!r} does not think where it must call a tool; it was left out")
+    if request.max_tokens is None:
+        enabled = {"type": "enabled", "budget_tokens": wanted}
+        return Told({"thinking": enabled, "max_tokens": max_tokens + wanted})
+    # What the caller gave is the limit of both.
+    budget = min(wanted, max_tokens // 2)
+    if budget < _LEAST_BUDGET:
+        why = f"max_tokens={max_tokens} leaves no room for thoughts, which count; give at least {2 * _LEAST_BUDGET}"
+        return Told({}, why)
+    short = f"max_tokens={max_tokens} leaves {budget} tokens for thoughts, not {wanted}" if budget < wanted else ""
+    return Told({"thinking": {"type": "enabled", "budget_tokens": budget}}, short)
+
+
+# Gemini
+
+_GEMINI_BUDGETS: dict[bool | ThinkingEffort, int] = {True: -1, "low": 1024, "medium": 8192, "high": 24_576}
+_GEMINI_LEAST = 128
+
+
+def gemini_thinking(request: ChatRequest, model: str) -> Told:
+    """Return what Gemini is told; thoughts are shown where the model is asked to think."""
+    thinking = request.thinking
+    name = model.removeprefix("models/")
+    if re.match(r"gemini-(1|2\.0)|gemma-[123]", name):
+        return Told({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
+    if thinking is False:
+        config, short = _gemini_off(name, model)
+        return Told(_thinking_config(**config), short) if config else _unknown(model)
+    if name.startswith("gemini-2.5"):
+        return Told(_thinking_config(includeThoughts=True, thinkingBudget=_GEMINI_BUDGETS[thinking or True]))
+    if not _has_levels(name):
+        return _unknown(model)
+    if isinstance(thinking, str):
+        return Told(_thinking_config(includeThoughts=True, thinkingLevel=thinking.upper()))
+    # The light ones hardly think by themselves.
+    light = {"thinkingLevel": "MEDIUM"} if "flash-lite" in name else {}
+    return Told(_thinking_config(includeThoughts=True, **light))
+
+
+def _gemini_off(name: str, model: str) -> tuple[dict[str, Any], str]:
+    if name.startswith("gemini-2.5-flash"):
+        return {"thinkingBudget": 0}, ""
+    if name.startswith("gemini-2.5"):
+        why = f"{model!r} always thinks; the least budget, {_GEMINI_LEAST} tokens, was asked for"
+        return {"thinkingBudget": _GEMINI_LEAST}, why
+    if not _has_levels(name):
+        return {}, ""
+    # Later ones refuse the lowest level.
+    level = "MINIMAL" if re.match(r"gemini-3(\.[15])?-flash", name) else "LOW"
+    return {"thinkingLevel": level}, f"{model!r} always thinks; the least, {level!r}, was asked for"
+
+
+def _has_levels(name: str) -> bool:
+    return re.match(r"gemini-([3-9]|flash|pro)", name) is not None
+
+
+def _thinking_config(**fields: Any) -> dict[str, Any]:
+    return {"generationConfig": {"thinkingConfig": fields}}
+
+
+# Ollama
+
+
+def ollama_thinking(request: ChatRequest, model: str) -> Told:
+    """Return what Ollama is told."""
+    thinking = request.thinking
+    if "gpt-oss" in model:
+        level, short = _effort(_STEADY, thinking, model)
+        return Told({"think": level}, short)
+    short = "levels are known of gpt-oss only; it was only asked to think" if isinstance(thinking, str) else ""
+    return Told({"think": thinking is not False}, short)

@@ -1,0 +1,302 @@
+"""ResponseCache: the same question again gets the same answer, without asking again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from ..._internal.identity import identity_of
+from ..._internal.nesting import decode_json
+from ...errors import BrowserLLMError, InvalidRequest
+from ...stores.memory import KeyValueStore, MemoryStore
+from ...types import (
+    ChatRequest,
+    ChatRestart,
+    ChatWarning,
+    FinishReason,
+    Hop,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from ..base import Backend, Middleware
+from ..router.checks import check, check_above_0
+from ..stream import Delta, Draft
+
+Piece = str | TextDelta | ReasoningDelta | ToolCallDelta
+
+FORMAT = 2
+"""Part of every key: entries of another format are not found, and go as they get old."""
+
+NOT_IN_THE_KEY = frozenset({"metadata", "deadline_s", "private"})
+"""The fields of a request that shape no answer; what of ``metadata`` does is part of a backend's identity."""
+
+SALT_BYTES = 32
+
+MODES = ("use", "refresh", "skip")
+WHOLE = ("stop", "length", "tool_calls")
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as it came."""
+
+    pieces: list[Piece]
+    finish_reason: FinishReason
+    backend: str
+    model: str | None = None
+    engine: str | None = None
+    device: str | None = None
+    adapter: str | None = None
+    usage: Usage = Usage()
+    warnings: list[ChatWarning] = []
+
+
+class _About(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry's size in bytes, and when it was made and last used, in seconds since 1970."""
+
+    size_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    made_s: float
+    used_s: float
+
+
+class ResponseCache(Middleware):
+    """Answers a request that was answered before from a store; the route says so, and it costs nothing.
+
+    Two requests are the same when everything that makes an answer is: every field but those `NOT_IN_THE_KEY`, and the
+    backend's identity (see `Backend.identity`): its address, model, key, headers, and what it adds to each request. A
+    backend of your own that states no identity shares answers with no other, and with none after a restart.
+
+    Only a request whose answer is meant to be the same each time is looked up and kept: ``temperature=0`` or a
+    ``seed``. ``metadata={"cache": "use"}`` says so of any other, ``"refresh"`` asks anew and keeps the new answer,
+    ``"skip"`` does neither. Only whole answers are kept: no cancelled, failed or filtered one. The answer to a private
+    request is kept in memory alone (a `MemoryStore`), unless ``keep_private`` says otherwise: other stores write it
+    down as it is. Of the request a store gets no more than a hash, keyed with a random salt that is kept there.
+
+    Answers come back in the pieces in which they once came. Two that are asked at the same moment are asked
+    twice: to share one would let the one caller's stop or failure end the other one's answer.
+    """
+
+    identity = Middleware.identity
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        store: KeyValueStore | None = None,
+        max_age_s: float | None = None,
+        max_entries: int = 1000,
+        max_bytes: int = 16 * 1024 * 1024,
+        keep_private: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Keep answers in ``store``, by default in memory, for ``max_age_s`` seconds (``None``: for good).
+
+        Of more than ``max_entries`` or ``max_bytes``, those go that were not used for the longest time. The store stays
+        the caller's to close. ``keep_private=True`` keeps the answers of private requests in any store, as plain as
+        others. ``now`` is the time of day in seconds since 1970. Raises `InvalidRequest` for a limit
+        that is not above 0.
+        """
+        super().__init__(backend)
+        check_above_0(max_age_s=max_age_s, max_entries=max_entries, max_bytes=max_bytes)
+        self.max_age_s = max_age_s
+        self.max_entries = max_entries
+        self.max_bytes = max_bytes
+        self.keep_private = keep_private
+        self._store = MemoryStore() if store is None else store
+        self._now = now
+        self._salt = b""
+        self._salt_kept = False
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Answer from the store, or ask and keep the answer."""
+        mode = request.metadata.get("cache")
+        check('metadata["cache"]', mode, mode is None or mode in MODES, f"one of {', '.join(MODES)}")
+        if mode is None:
+            mode = "use" if request.temperature == 0 or request.seed is not None else "skip"
+        if mode == "skip":
+            async with aclosing(self.backend.generate(request, draft)) as deltas:
+                async for delta in deltas:
+                    yield delta
+            return
+        try:
+            await self._read_salt()
+        except BrowserLLMError as error:
+            draft.warn("cache", f"the cache could not be read: {error}")
+        salt = self._salt
+        key = await self._key(request, salt)
+        entry = await self._find(key, draft) if mode == "use" else None
+        if entry is not None:
+            for piece in self._replay(entry, draft):
+                yield piece
+            return
+        # A store of another kind, one that only adds to a MemoryStore too, may write to a disk.
+        keep = not request.private or self.keep_private or type(self._store) is MemoryStore
+        pieces: list[Piece] = []
+        warned = len(draft.warnings)
+        async with aclosing(self.backend.generate(request, draft)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, ChatRestart):
+                    pieces.clear()
+                elif keep:
+                    pieces.append(delta)
+                yield delta
+        if keep and not draft.stopped and draft.finish_reason in WHOLE:
+            await self._keep(key, salt, pieces, draft, draft.warnings[warned:])
+
+    async def clear(self) -> None:
+        """Forget every answer."""
+        self._salt, self._salt_kept = b"", False
+        await self._store.clear("cache/")
+
+    async def _key(self, request: ChatRequest, salt: bytes) -> str:
+        """A name for everything that makes the answer, which says nothing to those who do not know it all."""
+
+        def hashed(secret: str) -> str:
+            return _hash(salt, b"secret/" + secret.encode("utf-8", "surrogatepass"))
+
+        known = await self.backend.facts(request) if request.model is None else None
+        identity = identity_of(self.backend, request, hashed)
+        # Of the struct's own list, so that no new field is forgotten.
+        fields = {name: getattr(request, name) for name in request.__struct_fields__ if name not in NOT_IN_THE_KEY}
+        whole = (FORMAT, identity, None if known is None else known.model, fields)
+        try:
+            # In the order that the caller wrote: a model fills in a schema's properties in theirs.
+            return _hash(salt, msgspec.json.encode(msgspec.to_builtins(whole, str_keys=True)))
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(
+                f"the identity of {self.backend.name!r} cannot be written as JSON ({error}); "
+                "identity() may return texts, numbers, lists and dicts"
+            ) from error
+
+    async def _read_salt(self) -> bytes | None:
+        """Take the store's salt, and return what was there; a store without one gets ours with the first answer."""
+        if self._salt_kept:
+            return self._salt
+        self._salt = self._salt or os.urandom(SALT_BYTES)
+        salt = await self._store.get("cache/salt")
+        if salt is not None and len(salt) == SALT_BYTES:
+            self._salt, self._salt_kept = salt, True
+        return salt
+
+    async def _find(self, key: str, draft: Draft) -> _Entry | None:
+        """The answer, if it is there, whole, and not too old. A store that fails is a warning: asking anew is safe."""
+        try:
+            raw, answer = await self._store.get(f"cache/about/{key}"), await self._store.get(f"cache/answer/{key}")
+            if raw is None or answer is None:
+                return None
+            now = self._now()
+            about, entry = _read(raw, _About), _read(answer, _Entry)
+            # What was made in the future was made by a clock that went wrong: nobody knows how old it is.
+            age_s = 0.0 if about is None else now - about.made_s
+            if (
+                about is None
+                or entry is None
+                or about.size_bytes != len(answer)
+                or entry.finish_reason not in WHOLE
+                or not (age_s >= 0 and (self.max_age_s is None or age_s < self.max_age_s))
+            ):
+                await self._forget(key)
+                return None
+            await self._store.put(f"cache/about/{key}", msgspec.json.encode(replace(about, used_s=now)))
+        except BrowserLLMError as error:
+            draft.warn("cache", f"the cache could not be read: {error}")
+            return None
+        return entry
+
+    def _replay(self, entry: _Entry, draft: Draft) -> list[Piece]:
+        asked = Hop(reason="the same request was answered before", code="cached", backend=self.name, model=entry.model)
+        draft.route.append(asked)
+        draft.backend, draft.model, draft.engine = entry.backend, entry.model, entry.engine
+        draft.device, draft.adapter = entry.device, entry.adapter
+        draft.usage, draft.finish_reason, draft.cost_usd = entry.usage, entry.finish_reason, 0.0
+        draft.warnings.extend(entry.warnings)
+        return entry.pieces
+
+    async def _keep(
+        self,
+        key: str,
+        salt: bytes,
+        pieces: list[Piece],
+        draft: Draft,
+        warnings: list[ChatWarning],
+    ) -> None:
+        entry = _Entry(
+            pieces=pieces,
+            finish_reason=draft.finish_reason,
+            backend=draft.backend,
+            model=draft.model,
+            engine=draft.engine,
+            device=draft.device,
+            adapter=draft.adapter,
+            usage=draft.usage,
+            warnings=warnings,
+        )
+        answer = msgspec.json.encode(entry)
+        if len(answer) > self.max_bytes:
+            return
+        now = self._now()
+        about = _About(size_bytes=len(answer), made_s=now, used_s=now)
+        try:
+            there = await self._read_salt()
+            if not self._salt_kept:
+                # Of two programs that begin at the same moment one gives the salt, and the other takes it.
+                await self._store.swap("cache/salt", there, self._salt)
+                await self._read_salt()
+            if self._salt != salt:
+                return  # the store's salt came from another program meanwhile, and this key is one of ours alone
+            await self._make_room(key, len(answer))
+            # In this order: what breaks off in between leaves a word about nothing, which is counted and goes in time.
+            await self._store.put(f"cache/about/{key}", msgspec.json.encode(about))
+            await self._store.put(f"cache/answer/{key}", answer)
+        except BrowserLLMError as error:
+            draft.warn("cache", f"the answer could not be kept: {error}")
+
+    async def _make_room(self, key: str, size_bytes: int) -> None:
+        """Forget what was not used for the longest time, until one more fits. What is there is what the store says."""
+        now = self._now()
+        others: list[tuple[float, int, str]] = []
+        for name, raw in await self._store.items("cache/about/"):
+            other = name.removeprefix("cache/about/")
+            if other == key:
+                continue
+            about = _read(raw, _About)
+            if about is None:
+                await self._forget(other)
+                continue
+            # Used in the future is what a wrong clock wrote: it counts as used now, and not for ever.
+            others.append((min(about.used_s, now), about.size_bytes, other))
+        others.sort(reverse=True)
+        total_bytes = size_bytes + sum(size for _, size, _ in others)
+        while others and (len(others) >= self.max_entries or total_bytes > self.max_bytes):
+            _, size, other = others.pop()
+            total_bytes -= size
+            await self._forget(other)
+
+    async def _forget(self, key: str) -> None:
+        await self._store.delete(f"cache/answer/{key}")
+        await self._store.delete(f"cache/about/{key}")
+
+
+Struct = TypeVar("Struct", _Entry, _About)
+
+
+def _read(raw: bytes, kind: type[Struct]) -> Struct | None:
+    """What was kept, or nothing where that is damaged."""
+    try:
+        return decode_json(raw, kind)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _hash(salt: bytes, text: bytes) -> str:
+    import hashlib
+    import hmac
+
+    return hmac.new(salt, text, hashlib.sha256).hexdigest()

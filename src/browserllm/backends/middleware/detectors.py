@@ -1,0 +1,220 @@
+"""Detectors: where in a text secrets and personal data are. Small, and strict where a checksum allows it.
+
+A detector is any function from a text to the `Span`s it found, so that others (a named-entity model, say) can be added.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..._internal.nesting import decode_json
+from .named_secrets import find_named
+from .secret_forms import find_in_commands, find_in_headers, find_in_manifests
+from .secret_values import is_nothing
+
+
+class Span(NamedTuple):
+    """Something found in ``text[start:end]``; ``kind`` names it in placeholders: upper case letters, digits, ``_``."""
+
+    start: int
+    end: int
+    kind: str
+
+
+Detector = Callable[[str], Iterable[Span]]
+
+# Of scripts that put spaces between words (Latin, Greek, Cyrillic). Others may stand right beside a value.
+_LETTERS = "A-Za-z\u00c0-\u024f\u0370-\u052f"
+
+# Every pattern begins where it cannot begin one character later, and is bounded: no text makes it slow.
+_EMAIL = re.compile(
+    rf"(?<![{_LETTERS}0-9_.%+-])[{_LETTERS}0-9_.%+-]{{1,64}}@"
+    rf"(?:[{_LETTERS}0-9](?:[{_LETTERS}0-9-]{{0,61}}[{_LETTERS}0-9])?\.){{1,8}}[{_LETTERS}]{{2,24}}(?![{_LETTERS}0-9-])"
+)
+_PHONE = re.compile(r"(?<![0-9A-Za-z+.])(?:\+|00)[1-9](?:[ .\-/()]{0,2}[0-9]){6,14}(?![0-9])")
+_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){12,}")
+_IBAN = re.compile(r"(?<![0-9A-Za-z])([A-Za-z]{2})[0-9]{2}(?:[ ]?[0-9A-Za-z]){11,30}")
+_IPV4 = re.compile(
+    r"(?<![0-9A-Za-z.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+    r"(?![0-9A-Za-z]|\.[0-9A-Za-z])"
+)
+_IPV6 = re.compile(r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]{2,39}(?:[0-9.]{7,15})?(?![0-9A-Za-z:])")
+_JWT = re.compile(r"(?<![\w-])(eyJ[\w-]{5,})\.[\w-]{5,}\.[\w-]*", re.ASCII)
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----.*?"
+    r"(?:-----END (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
+_URL_LOGIN = re.compile(
+    r"(?<=://)[^\s/@:<>\"']{0,256}:(?![0-9]{1,5}[/?#])([^\s/<>\"']{1,256}(?=@)|[^\s@<>\"']{1,256}(?=@))"
+)
+_KEYS = re.compile(
+    r"(?<![\w-])(?:"
+    r"sk-[\w-]{16,}"  # OpenAI, Anthropic, OpenRouter, DeepSeek
+    r"|(?:gsk|xai|hf|npm|r8|dop_v1|tvly|pplx|nvapi)[_-][\w-]{20,}"
+    r"|gh[pousr]_\w{30,}|github_pat_\w{22,}|glpat-[\w-]{16,}"
+    r"|(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}"  # AWS
+    r"|AIza[\w-]{35}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,}"  # Google
+    r"|xox[abeoprs]-[\w-]{10,}|xapp-[\w-]{10,}"  # Slack
+    r"|(?:sk|pk|rk)_(?:live|test)_\w{16,}|whsec_\w{16,}"  # Stripe
+    r"|SG\.[\w-]{16,}\.[\w-]{16,}|pypi-[\w-]{40,}"
+    r")(?![\w])",
+    re.ASCII,
+)
+# Letters and digits of an IBAN by country (the registry of SWIFT).
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE", 18: "DK FI FO GL NL SD FK", 19: "MK SI", 20: "AT BA EE KZ LT LU XK MN",
+        21: "CH CR HR LI LV", 22: "BG BH DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
+
+
+def find_emails(text: str) -> Iterator[Span]:
+    """E-mail addresses, also with Latin letters beyond ASCII, Greek and Cyrillic ones."""
+    return _all(_EMAIL, text, "EMAIL")
+
+
+def find_phones(text: str) -> Iterator[Span]:
+    """Phone numbers in international form: ``+`` or ``00``, the country, 7 to 15 digits in all."""
+    return _all(_PHONE, text, "PHONE")
+
+
+def find_cards(text: str) -> Iterator[Span]:
+    """Numbers of payment cards: 13 to 19 digits, alone or in groups, with the right check digit (Luhn)."""
+    for match in _DIGITS.finditer(text):
+        # A card begins and ends with a group of digits; more groups may stand beside it.
+        at = [match.start() + index for index, sign in enumerate(match.group()) if sign.isdigit()]
+        digits = "".join(text[index] for index in at)
+        free = 0
+        for first in range(len(at) - 12):
+            if first < free or digits[first] not in "23456" or (first and at[first - 1] == at[first] - 1):
+                continue
+            for end in range(min(first + 19, len(at)), first + 12, -1):
+                inside_group = end < len(at) and at[end] == at[end - 1] + 1
+                if not inside_group and _luhn(digits[first:end]):
+                    yield Span(at[first], at[end - 1] + 1, "CARD")
+                    free = end
+                    break
+
+
+def find_ibans(text: str) -> Iterator[Span]:
+    """Numbers of bank accounts: of the country's length, with the right check digits (mod 97)."""
+    for match in _IBAN.finditer(text):
+        length = _IBAN_LENGTHS.get(match.group(1).upper())
+        at = [match.start() + index for index, sign in enumerate(match.group()) if sign != " "]
+        if length is None or len(at) < length:
+            continue
+        end = at[length - 1] + 1
+        if end < len(text) and text[end].isalnum() and text[end].isascii():
+            continue
+        number = "".join(text[index] for index in at[:length]).upper()
+        if int("".join(str(int(sign, 36)) for sign in number[4:] + number[:4])) % 97 == 1:
+            yield Span(match.start(), end, "IBAN")
+
+
+def find_addresses(text: str) -> Iterator[Span]:
+    """IP addresses of both versions."""
+    yield from _all(_IPV4, text, "IP")
+    for match in _IPV6.finditer(text):
+        found = match.group().rstrip(".")
+        if found.endswith(":") and not found.endswith("::"):
+            found = found[:-1]
+        if found.count(":") >= 2 and any(sign.isdigit() for sign in found) and _is_ipv6(found):
+            yield Span(match.start(), match.start() + len(found), "IP")
+
+
+def find_keys(text: str) -> Iterator[Span]:
+    """Keys and tokens of well-known services."""
+    return _all(_KEYS, text, "SECRET")
+
+
+def find_named_secrets(text: str) -> Iterator[Span]:
+    """Whatever a text itself calls a password, secret, key or token: in settings, code, commands and sentences."""
+    for find in (find_named, find_in_headers, find_in_commands, find_in_manifests):
+        for start, end in find(text):
+            yield Span(start, end, "SECRET")
+
+
+def find_jwts(text: str) -> Iterator[Span]:
+    """JSON Web Tokens, told by their header."""
+    for match in _JWT.finditer(text):
+        header = match.group(1)
+        try:
+            fields = decode_json(urlsafe_b64decode(header + "=" * (-len(header) % 4)), object)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(fields, dict) and "alg" in fields:
+            yield Span(match.start(), match.end(), "JWT")
+
+
+def find_private_keys(text: str) -> Iterator[Span]:
+    """Private keys between their BEGIN and END; without an END, to the end of the text."""
+    return _all(_PRIVATE_KEY, text, "PRIVATE_KEY")
+
+
+def find_url_logins(text: str) -> Iterator[Span]:
+    """User and password within a URL."""
+    for match in _URL_LOGIN.finditer(text):
+        if not is_nothing(match.group(1), quoted=True):
+            yield Span(match.start(), match.end(), "LOGIN")
+
+
+DETECTORS: Sequence[Detector] = (
+    find_private_keys,
+    find_jwts,
+    find_keys,
+    find_named_secrets,
+    find_url_logins,
+    find_emails,
+    find_ibans,
+    find_cards,
+    find_phones,
+    find_addresses,
+)
+"""What `Redaction` looks for unless it is told otherwise."""
+
+
+def find_terms(terms: Iterable[str], kind: str = "TERM") -> Detector:
+    """Make a detector of whole words and phrases (names of people, projects, places), in upper or lower case."""
+    words = sorted({term for term in terms if term.strip()}, key=len, reverse=True)
+    if not words:
+        return lambda text: ()
+    # A word ends where no letter follows; one of a script without spaces ends anywhere.
+    before, after = f"(?<![{_LETTERS}0-9_])", f"(?![{_LETTERS}0-9_])"
+    edge = re.compile(f"[{_LETTERS}0-9_]")
+    parts = [
+        (before if edge.match(word[0]) else "") + re.escape(word) + (after if edge.match(word[-1]) else "")
+        for word in words
+    ]
+    pattern = re.compile("|".join(parts), re.IGNORECASE)
+    return lambda text: _all(pattern, text, kind)
+
+
+def _all(pattern: re.Pattern[str], text: str, kind: str) -> Iterator[Span]:
+    for match in pattern.finditer(text):
+        yield Span(match.start(), match.end(), kind)
+
+
+def _luhn(digits: str) -> bool:
+    numbers = [int(digit) for digit in reversed(digits)]
+    doubled = [sum(divmod(2 * number, 10)) for number in numbers[1::2]]
+    return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
+
+
+def _is_ipv6(text: str) -> bool:
+    from ipaddress import AddressValueError, IPv6Address
+
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True

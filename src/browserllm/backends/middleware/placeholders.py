@@ -1,0 +1,243 @@
+"""Placeholders: values out of texts; `restoring` puts them back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+from ..._internal.nesting import decode_json
+from ...errors import InvalidRequest
+from .detectors import Detector, Span, find_named_secrets
+from .restoring import PLACEHOLDER, Restorer, Table
+from .secret_names import says_secret
+
+_KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+_LABELS = {"name", "key", "field", "id", "type", "variable", "label", "env", "option", "header"}
+_VALUES = {"value", "val", "default", "plaintext", "default_value", "defaultvalue"}
+# What many have as a first password, and what a text speaks of for other reasons, too.
+_COMMON = {
+    "admin", "administrator", "changeit", "changeme", "default", "dragon", "example", "guest", "master",
+    "monkey", "mysql", "oracle", "postgres", "postgresql", "public", "rabbitmq", "redis", "sample", "school",
+    "server", "system", "tester", "testing", "welcome", "wordpress",
+}  # fmt: skip
+_LESS, _GREATER = re.compile(r"\\u003[cC]"), re.compile(r"\\u003[eE]")
+
+
+class Placeholders:
+    """The values of one request and what stands for them: the same value is the same placeholder everywhere.
+
+    They are numbered as they appear, so that a conversation that goes on keeps its numbers. What looks like a
+    placeholder in the texts already is nobody's: its number is passed over, and it is left as it is. The one exception
+    is what a model wrote that had been shown this placeholder by then: a link, say, in which it was not restored.
+
+    Redact everything once to find the values, `spread` them, and redact everything again: a value that was found in
+    one place is then replaced in every other, also where no detector would have found it.
+    """
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        """Find values with ``detectors``."""
+        self._detectors = detectors
+        self._by_name = find_named_secrets in detectors
+        self._taken: set[str] = set()
+        self._by_value: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._known: re.Pattern[str] | None = None
+        self._tables: dict[bool, Table] = {}
+        self.values: dict[str, str] = {}
+
+    def reserve(self, text: str) -> None:
+        """Pass over what looks like a placeholder in ``text``; every text comes here before the first is redacted."""
+        self._taken |= literals(text)
+
+    def reserve_unknown(self, text: str) -> None:
+        """Pass over what a model wrote, but for placeholders that it had been shown when this text's turn has come."""
+        self._taken |= literals(text) - self.values.keys()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many different values of which kind were found."""
+        counts: dict[str, int] = {}
+        for placeholder in self.values:
+            kind = placeholder[1:-1].rpartition("_")[0]
+            counts[kind] = counts.get(kind, 0) + 1
+        return counts
+
+    def spread(self) -> None:
+        """From now on replace every value found so far wherever it stands.
+
+        Words are parts of others: of those only secrets are looked for, as whole words, and not the most common ones.
+        """
+        values = [value for value in self._by_value if len(value) >= 6 and not value.isalpha()]
+        words = [
+            value
+            for value, placeholder in self._by_value.items()
+            if placeholder.startswith("<SECRET_") and _is_word_of_its_own(value)
+        ]
+        self._known = _any_of(values, words)
+
+    def redact(self, text: str, also: Iterable[Span] = ()) -> str:
+        """Return ``text`` with placeholders. Raises `InvalidRequest` for a detector's span that is not in the text.
+
+        ``also`` is what was found in it by other means.
+        """
+        found = [*also]
+        found += [_checked(span, text) for detector in self._detectors for span in detector(text)]
+        if self._known is not None:
+            for match in self._known.finditer(text):
+                kind = self._by_value[match.group()][1:-1].rpartition("_")[0]
+                found.append(Span(match.start(), match.end(), kind))
+        spans = merge(found)
+        pieces: list[str] = []
+        end = 0
+        for span in spans:
+            pieces += (text[end : span.start], self._placeholder(text[span.start : span.end], span.kind))
+            end = span.end
+        return "".join([*pieces, text[end:]]) if spans else text
+
+    def redact_json(self, text: str) -> str:
+        """Return JSON with placeholders in its strings, names and numbers; what is no JSON is redacted as text."""
+        try:
+            value = _loads(text)
+        except (ValueError, RecursionError):
+            return self.redact(text)
+        try:
+            redacted = self.redact_value(value)
+            # What holds nothing stays as it was written, to the last space.
+            return text if redacted == value else json.dumps(redacted, ensure_ascii=False)
+        except RecursionError:
+            return self.redact(text)
+
+    def redact_value(self, value: Any, name: str = "") -> Any:
+        """Return what JSON can hold with placeholders in it; a number in which something is found becomes a text.
+
+        ``name`` is what the value is called where it comes from: a key may say that it is a secret.
+        """
+        if isinstance(value, str):
+            return self._redact_named(value, name)
+        if isinstance(value, dict):
+            return self._redact_object(cast("dict[str, Any]", value), name)
+        if isinstance(value, list):
+            return [self.redact_value(item, name) for item in cast("list[Any]", value)]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            text = str(value)
+            redacted = self._redact_named(text, name)
+            return value if redacted == text else redacted
+        return value
+
+    def _redact_object(self, value: dict[str, Any], name: str) -> dict[str, Any]:
+        # {"name": "TOKEN", "value": "…"}; {"password": {"value": "…"}}
+        labels = (item for key, item in value.items() if key.lower() in _LABELS and isinstance(item, str))
+        label = next(filter(says_secret, labels), name)
+        of_kubernetes = value.get("kind") == "Secret"
+        redacted: dict[str, Any] = {}
+        for key, item in value.items():
+            inner = label if key.lower() in _VALUES and label else key
+            if of_kubernetes and key in {"data", "stringData"} and isinstance(item, dict):
+                fields = cast("dict[str, Any]", item)
+                redacted[self.redact(key)] = {
+                    self.redact(each): self.redact_value(fields[each], "secret") for each in fields
+                }
+            else:
+                redacted[self.redact(key)] = self.redact_value(item, inner)
+        return redacted
+
+    def _redact_named(self, text: str, name: str) -> str:
+        """Redact a text with the name that it has: as JSON writes the two of them, and by the same rules."""
+        if not (self._by_name and name and says_secret(name)):
+            return self.redact(text)
+        written = json.dumps(text, ensure_ascii=False)
+        pair = f"{json.dumps(name, ensure_ascii=False)}: {written}"
+        first = len(pair) - len(written) + 1
+        spans = [span for span in find_named_secrets(pair) if span.start >= first]
+        if any(span.start == first and span.end == len(pair) - 1 for span in spans):
+            return self._placeholder(text, "SECRET")
+        as_it_is = len(written) == len(text) + 2
+        return self.redact(text, [Span(each.start - first, each.end - first, each.kind) for each in spans if as_it_is])
+
+    def put_back(self, text: str, known: int) -> str:
+        """Return ``text`` with the first ``known`` values replaced, and no others: the opposite of a `Restorer`."""
+        pattern = _any_of(list(self._by_value)[:known])
+        return text if pattern is None else pattern.sub(lambda match: self._by_value[match.group()], text)
+
+    def restorer(self, *, in_json: bool = False, urls: bool = False) -> Restorer:
+        """Make what puts the values back into a text, within ``urls`` too; ``in_json`` says that it is JSON.
+
+        All values must have been found by then.
+        """
+        table = self._tables.get(in_json)
+        if table is None:
+            table = self._tables[in_json] = Table(self.values, in_json=in_json)
+        return Restorer(table, urls=urls)
+
+    def _placeholder(self, value: str, kind: str) -> str:
+        known = self._by_value.get(value)
+        if known is not None:
+            return known
+        while True:
+            number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
+            placeholder = f"<{kind}_{number}>"
+            if placeholder not in self._taken:
+                break
+        self._tables.clear()
+        self._by_value[value] = placeholder
+        self.values[placeholder] = value
+        return placeholder
+
+
+def literals(text: str) -> set[str]:
+    """Return what looks like a placeholder in a text, or does once JSON's escapes in it are read."""
+    found = set(PLACEHOLDER.findall(text))
+    if "\\" in text:
+        found |= set(PLACEHOLDER.findall(_GREATER.sub(">", _LESS.sub("<", text))))
+        with suppress(ValueError, RecursionError):
+            found |= set(PLACEHOLDER.findall(json.dumps(_loads(text), ensure_ascii=False)))
+    return found
+
+
+def merge(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order that do not overlap: those that do become one, of the kind of the longest."""
+    merged: list[Span] = []
+    longest = 0
+    for span in sorted(spans):
+        length = span.end - span.start
+        if not merged or span.start >= merged[-1].end:
+            merged.append(span)
+            longest = length
+            continue
+        last = merged[-1]
+        merged[-1] = Span(last.start, max(last.end, span.end), span.kind if length > longest else last.kind)
+        longest = max(longest, length)
+    return merged
+
+
+def _loads(text: str) -> Any:
+    # Looked at first by what knows a bound on the depth; msgspec itself would round long numbers.
+    decode_json(text, Any)
+    return json.loads(text)
+
+
+def _is_word_of_its_own(value: str) -> bool:
+    if not value.isalnum() or value.isdigit():
+        return False
+    return value.lower() not in _COMMON and len(value) >= (6 if value.isalpha() else 4)
+
+
+def _any_of(texts: Iterable[str], words: Iterable[str] = ()) -> re.Pattern[str] | None:
+    """A pattern for any of these texts, the longest first, and for whole words; ``None`` for nothing."""
+    longest_first = sorted(texts, key=len, reverse=True)
+    parts = [re.escape(text) for text in longest_first] + [rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
+    return re.compile("|".join(parts)) if parts else None
+
+
+def _checked(span: Span, text: str) -> Span:
+    start, end, kind = span
+    if not (0 <= start < end <= len(text) and _KIND.fullmatch(kind)):
+        raise InvalidRequest(
+            f"a detector found {tuple(span)!r} in a text of {len(text)} characters: start and end must lie within it, "
+            "and the kind be upper case letters, digits and '_'",
+            parameter="detectors",
+        )
+    return Span(start, end, kind)

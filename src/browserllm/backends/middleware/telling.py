@@ -1,0 +1,60 @@
+"""What reports may say of a private request: words that are known beforehand, and nothing that a server put in.
+
+A server's name for its model, its number for the request, its words for an end or a failure can be anything, also what
+it was asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from ...errors import ERRORS, BrowserLLMError, UnavailableReason
+from ...types import FinishReason, Hop
+from ..stream import Draft
+
+_PHASES = frozenset({"connect", "send", "first_token", "between_tokens", "body", "total"})
+_KNOWN = {
+    "reason": frozenset({*get_args(UnavailableReason), "cancelled"}),
+    "phase": _PHASES,
+    "finish": frozenset(get_args(FinishReason)),
+    "code": frozenset(ERRORS),
+    "engine": frozenset({"webllm", "transformersjs", "prompt-api", "scripted"}),
+    "device": frozenset({"webgpu", "wasm", "cpu"}),
+}
+UNKNOWN = "other"
+
+
+def known(kind: str, word: Any) -> Any:
+    """Return a word of this kind as it may be reported of a private request: ``"other"`` where it is none."""
+    return word if word is None or (isinstance(word, str) and word in _KNOWN[kind]) else UNKNOWN
+
+
+def model_of(draft: Draft, asked: str | None, *, private: bool) -> str | None:
+    """Return the model to report: who answered, or of a private request who was asked."""
+    return asked if private else draft.model
+
+
+def error_code(error: Exception, *, private: bool) -> str:
+    """Return an error's code, or its type's name."""
+    if not isinstance(error, BrowserLLMError):
+        return type(error).__qualname__
+    return known("code", error.code) if private else error.code
+
+
+def error_facts(error: BrowserLLMError, *, private: bool) -> dict[str, Any]:
+    """Return what an error says in ``reason``, ``status`` and ``phase``."""
+    facts = {key: error.data[key] for key in ("reason", "status", "phase") if key in error.data}
+    if private:
+        facts |= {key: known(key, facts[key]) for key in ("reason", "phase") if key in facts}
+        if not isinstance(facts.get("status", 0), int):
+            del facts["status"]
+    return facts
+
+
+def told_route(route: list[Hop], *, private: bool) -> list[str]:
+    """Return the steps passed over, each as who and why."""
+    told: list[str] = []
+    for hop in route:
+        engine = known("engine", hop.engine) if private else hop.engine
+        told.append(f"{hop.backend or engine or 'unknown'}: {known('code', hop.code) if private else hop.code}")
+    return told

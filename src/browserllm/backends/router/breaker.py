@@ -1,0 +1,216 @@
+"""The circuit breaker: a backend that keeps failing is left alone for a while, then tried with one request.
+
+::
+
+    closed --(too many failures)--> open --(cool-down)--> half-open --(a probe succeeds)--> closed
+                                     ^                        |
+                                     +----(the probe fails)---+
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from ...errors import (
+    AllBackendsFailed,
+    BrowserLLMError,
+    BudgetExceeded,
+    Cancelled,
+    ContentFiltered,
+    ContextExceeded,
+    InvalidRequest,
+    ModelNotDownloaded,
+    ModelNotFound,
+    ModelNotLoaded,
+    QueueFull,
+    RateLimited,
+    Unavailable,
+    Unsupported,
+)
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from ..._internal.clock import AnyClock
+
+BreakerState = Literal["closed", "open", "half_open"]
+
+_BUCKETS = 10
+
+# They say something of the request, or of an order of the user's, and nothing of how the backend is.
+_NOT_ITS_FAULT = (
+    InvalidRequest,
+    Unsupported,
+    ContextExceeded,
+    ContentFiltered,
+    BudgetExceeded,
+    Cancelled,
+    QueueFull,
+    ModelNotFound,
+    ModelNotDownloaded,
+    ModelNotLoaded,
+)
+_NOT_ITS_REASON = ("private", "offline", "circuit_open")
+
+
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """When a circuit breaker opens, for how long, and what closes it again.
+
+    It opens after ``failures`` in a row, or when of at least ``min_requests`` in the last ``window_s`` the share
+    ``rate`` failed; failures further apart than ``window_s`` are not in a row. After ``cool_down_s`` one request at a
+    time may try; ``successes`` of those in a row close it, a failure opens it again. ``jitter`` (0..1) shortens each
+    cool-down by up to that share, so that many programs do not come back in the same moment.
+    """
+
+    failures: int = 5
+    rate: float = 0.5
+    min_requests: int = 10
+    window_s: float = 60.0
+    cool_down_s: float = 30.0
+    successes: int = 1
+    jitter: float = 0.1
+
+    def check(self) -> None:
+        """Raise `InvalidRequest` for a value out of range."""
+        for name in ("failures", "min_requests", "successes"):
+            if getattr(self, name) < 1:
+                raise InvalidRequest(f"Breaker({name}={getattr(self, name)!r}) must be at least 1", parameter=name)
+        for name in ("window_s", "cool_down_s"):
+            if not getattr(self, name) > 0:
+                raise InvalidRequest(f"Breaker({name}={getattr(self, name)!r}) must be above 0", parameter=name)
+        if not 0 < self.rate <= 1:
+            raise InvalidRequest(f"Breaker(rate={self.rate!r}) must be above 0 and at most 1", parameter="rate")
+        if not 0 <= self.jitter <= 1:
+            raise InvalidRequest(f"Breaker(jitter={self.jitter!r}) must be between 0 and 1", parameter="jitter")
+
+
+def is_its_fault(error: BaseException) -> bool:
+    """Whether a failure counts against the backend: what a server, a network or a device did, not what was asked."""
+    if isinstance(error, AllBackendsFailed):
+        return any(is_its_fault(cause) for cause in error.causes)
+    if isinstance(error, Unavailable):
+        return error.reason not in _NOT_ITS_REASON
+    return isinstance(error, Exception) and not isinstance(error, _NOT_ITS_FAULT)
+
+
+class CircuitBreaker:
+    """One backend's breaker. Whoever asks `allow` must call `success`, `failure` or `neither` afterwards, once."""
+
+    def __init__(self, settings: Breaker, clock: AnyClock, random: Random | None = None) -> None:
+        """Start closed, and measure on ``clock``; ``random`` is for the jitter."""
+        settings.check()
+        self.settings = settings
+        self._clock = clock
+        self._random = random
+        self._open_until: float | None = None
+        self._probing = False
+        self._proven = 0
+        self._in_a_row = 0
+        self._failed_at = float("-inf")
+        # [which part of the window, succeeded, failed], oldest first: bounded, however many requests come.
+        self._buckets: list[list[int]] = []
+
+    @property
+    def state(self) -> BreakerState:
+        """Closed, open, or half-open: it would let a probe through."""
+        if self._open_until is None:
+            return "closed"
+        return "open" if self._clock.now_s < self._open_until else "half_open"
+
+    @property
+    def opens_in_s(self) -> float:
+        """Seconds until a probe is let through; 0 when that is now."""
+        return 0.0 if self._open_until is None else max(0.0, self._open_until - self._clock.now_s)
+
+    def refusal(self) -> str:
+        """Why no request is let through now; empty when one is."""
+        if self._open_until is None:
+            return ""
+        wait_s = self.opens_in_s
+        if wait_s > 0:
+            return f"its circuit breaker is open for another {wait_s:.3g} s"
+        return "its circuit breaker is half-open, and another request tries it now" if self._probing else ""
+
+    def allow(self) -> bool | None:
+        """Let a request through: ``True`` when it is a probe, ``False`` when not, ``None`` when none may pass."""
+        if self._open_until is None:
+            return False
+        if self._probing or self._clock.now_s < self._open_until:
+            return None
+        self._probing = True
+        return True
+
+    def success(self, *, probe: bool) -> None:
+        """Note that a request was answered."""
+        self._in_a_row = 0
+        if probe:
+            self._probing = False
+            self._proven += 1
+            if self._proven >= self.settings.successes:
+                self._open_until = None
+        elif self._open_until is None:
+            self._bucket()[1] += 1
+
+    def failure(self, error: BaseException, *, probe: bool) -> None:
+        """Note a failure; what is not the backend's fault does not count."""
+        if not is_its_fault(error):
+            self.neither(probe=probe)
+            return
+        now = self._clock.now_s
+        wait_s = _wanted_pause(error)
+        if wait_s is not None:
+            # The other side said when: no earlier, and no guessing.
+            self._open(max(now + wait_s, self._open_until or now))
+        elif probe:
+            self._open(now + self._cool_down())
+        elif self._open_until is None:
+            self._count(now)
+        if probe:
+            self._probing = False
+
+    def neither(self, *, probe: bool) -> None:
+        """Note that a request ended without telling anything of the backend."""
+        if probe:
+            self._probing = False
+
+    def _count(self, now: float) -> None:
+        settings = self.settings
+        self._in_a_row = self._in_a_row + 1 if now - self._failed_at <= settings.window_s else 1
+        self._failed_at = now
+        self._bucket()[2] += 1
+        succeeded = sum(bucket[1] for bucket in self._buckets)
+        failed = sum(bucket[2] for bucket in self._buckets)
+        total = succeeded + failed
+        if self._in_a_row >= settings.failures or (total >= settings.min_requests and failed / total >= settings.rate):
+            self._open(now + self._cool_down())
+
+    def _open(self, until: float) -> None:
+        self._open_until = until
+        self._proven = self._in_a_row = 0
+        self._buckets.clear()
+
+    def _cool_down(self) -> float:
+        if self._random is None:
+            from random import Random
+
+            self._random = Random()  # noqa: S311 (no secret)
+        return self.settings.cool_down_s * (1 - self.settings.jitter * self._random.random())
+
+    def _bucket(self) -> list[int]:
+        part = int(self._clock.now_s * _BUCKETS / self.settings.window_s)
+        buckets = self._buckets
+        if not buckets or buckets[-1][0] != part:
+            buckets.append([part, 0, 0])
+            while buckets[0][0] <= part - _BUCKETS:
+                buckets.pop(0)
+        return buckets[-1]
+
+
+def _wanted_pause(error: BaseException) -> float | None:
+    """How long the other side asked to be left alone."""
+    if isinstance(error, RateLimited):
+        return error.retry_after_s
+    value = error.data.get("retry_after_s") if isinstance(error, BrowserLLMError) else None
+    return float(value) if isinstance(value, (int, float)) else None

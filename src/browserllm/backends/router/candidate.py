@@ -1,0 +1,176 @@
+"""What a policy decides on: one backend with regard to one request, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from ...errors import BrowserLLMError, error_from_wire
+from ...page.environment import Environment
+from ...types import AudioPart, Capabilities, ChatRequest, Hop, ImagePart, ToolCallPart, ToolResultPart
+from ..facts import BackendFacts
+from .breaker import BreakerState
+from .latencies import History
+
+ModelMatch = Literal["any", "asked", "perhaps", "translated", "own"]
+"""How the model stands to the request's: none was named; it is that one, or may be; the `Translations` say so; or the
+backend's own model would answer in place of one that it has not."""
+
+_DEFAULTS = ChatRequest(messages=[])
+_NO_PARAMETERS = frozenset({"messages", "model", "metadata", "deadline_s", "private", "unsupported", "tools", "n"})
+
+
+class Excluded(msgspec.Struct, frozen=True, kw_only=True):
+    """A backend that is not asked, and why: ``code`` and ``data`` are those of the error that it stands for."""
+
+    name: str
+    reason: str
+    code: str = "unavailable"
+    data: dict[str, Any] = {}
+
+    def hop(self) -> Hop:
+        """This as a step of the route."""
+        return Hop(reason=self.reason, code=self.code, backend=self.name)
+
+    def error(self) -> BrowserLLMError:
+        """This as an exception."""
+        return error_from_wire(
+            {"code": self.code, "message": f"{self.name!r} was not asked: {self.reason}", "data": self.data}
+        )
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One backend that may be given a request, with all that is known before anything is sent.
+
+    ``position`` counts from 0 in the router's order. ``waiting`` are the requests that wait for the backend in this
+    router. ``missing`` names what the request holds and the backend cannot take: ``images``, ``audio``, ``tools``,
+    ``response_format``.
+    """
+
+    name: str
+    position: int
+    facts: BackendFacts
+    environment: Environment
+    history: History
+    capabilities: Capabilities
+    breaker: BreakerState = "closed"
+    waiting: int = 0
+    model: str | None = None
+    match: ModelMatch = "any"
+    missing: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether the request stays on the user's device."""
+        return not self.facts.leaves_device
+
+    @property
+    def queue_length(self) -> int:
+        """How many requests come before this one: in the backend, and in the router's line for it."""
+        return (self.facts.queue_length or 0) + self.waiting
+
+    def excluded(self, reason: str) -> Excluded:
+        """Say that the policy does not want this one asked."""
+        code = "model_not_downloaded" if self.facts.downloaded is False else "unavailable"
+        return Excluded(name=self.name, reason=reason, code=code)
+
+    def unhonoured(self, request: ChatRequest) -> list[str]:
+        """Return the parameters that the request sets and the backend does not honour; none when it does not say."""
+        known = self.capabilities.parameters
+        if not known:
+            return []
+        return [
+            name
+            for name in ChatRequest.__struct_fields__
+            if name not in known and name not in _NO_PARAMETERS and getattr(request, name) != getattr(_DEFAULTS, name)
+        ]
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate as a policy ranks it, and why; with ``excluded`` it is not to be asked at all.
+
+    ``prepare`` says that the candidate would stand further up if it were ready: when another one answers, the router
+    gets it ready for later requests.
+    """
+
+    candidate: Candidate
+    reason: str
+    excluded: bool = False
+    prepare: bool = False
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self.candidate.name
+
+    @property
+    def model(self) -> str | None:
+        """The model that would answer."""
+        return self.candidate.model
+
+    def request_for(self, request: ChatRequest) -> ChatRequest:
+        """Return the request as this backend gets it: with the name that the model has there."""
+        candidate = self.candidate
+        if candidate.match == "any" or candidate.model == request.model:
+            return request
+        return replace(request, model=candidate.model)
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a router would do with a request: whom it would ask, in order, and whom not. ``str()`` is for people."""
+
+    policy: str
+    ranked: list[Choice]
+    excluded: list[Excluded]
+
+    def __str__(self) -> str:
+        lines = [f"{self.policy} would ask:"] if self.ranked else [f"{self.policy} has nobody to ask:"]
+        for place, choice in enumerate(self.ranked, 1):
+            model = f" ({choice.model})" if choice.model else ""
+            lines.append(f"  {place}. {choice.name}{model}: {choice.reason}")
+        lines.extend(f"  -  {excluded.name}: {excluded.reason}" for excluded in self.excluded)
+        return "\n".join(lines)
+
+
+def knows_model(choices: Sequence[Choice]) -> bool | None:
+    """Whether one of these surely has the model that the request names, or surely none."""
+    matches = {choice.candidate.match for choice in choices}
+    if matches & {"asked", "translated"}:
+        return True
+    return None if matches & {"any", "perhaps"} else False
+
+
+def needs_of(request: ChatRequest) -> tuple[str, ...]:
+    """Return what a backend must be able to take, or the answer would be to another question."""
+    needs: list[str] = []
+    if request.tools and request.tool_choice != "none":
+        needs.append("tools")
+    if request.response_format is not None and request.response_format.get("type", "text") != "text":
+        needs.append("response_format")
+    for message in request.messages:
+        if isinstance(message.content, str):
+            continue
+        for part in message.content:
+            if isinstance(part, ImagePart):
+                needs.append("images")
+            elif isinstance(part, AudioPart):
+                needs.append("audio")
+            elif isinstance(part, ToolCallPart | ToolResultPart):
+                needs.append("tools")
+    return tuple(dict.fromkeys(needs))
+
+
+def missing_of(needs: tuple[str, ...], capabilities: Capabilities) -> tuple[str, ...]:
+    """Return which of the needs a backend cannot meet; parameters it says nothing about count as met."""
+    return tuple(
+        need
+        for need in needs
+        if (
+            bool(capabilities.parameters) and need not in capabilities.parameters
+            if need == "response_format"
+            else not getattr(capabilities, need)
+        )
+    )

@@ -1,0 +1,361 @@
+"""Router: a Backend made of Backends. It asks what each knows, lets a policy rank them, and tries them in that order.
+
+What is sent, and to whom, is decided in three steps: `survey` says who may be asked at all, the policy ranks those, and
+`Router.generate` tries them one after another (or, with `Race`, side by side) until one says something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec.structs import replace
+
+from ..._internal import lazy_asyncio as asyncio
+from ..._internal.clock import AnyClock, SystemClock
+from ..._internal.identity import Hashed, identity_of
+from ...errors import AllBackendsFailed, InvalidRequest
+from ...page.environment import Environment
+from ...types import ChatRequest, Health, ModelInfo
+from ..base import Backend
+from ..facts import BackendFacts
+from ..privacy import asks_others
+from ..request import Prompt, build_request
+from ..stream import Delta, Draft
+from .attempts import Tries
+from .breaker import Breaker, CircuitBreaker
+from .candidate import Choice, Excluded, Explanation, knows_model
+from .checks import check
+from .latencies import History
+from .policies import LocalFirst, Policy
+from .queue import MAX_WAITING, FairQueue
+from .race import Race, Runner
+from .routed import Member, Turn, is_empty, union_of, unique_names
+from .survey import NOTHING_KNOWN, survey
+from .translation import Translations, Translator
+from .warming import Warming
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+class Router(Backend):
+    """Gives each request to one of its backends, and to the next one when that fails. It is a Backend, too.
+
+    A private request is given to no backend that leaves the device, whatever the policy says.
+    """
+
+    def __init__(
+        self,
+        backends: Sequence[Backend],
+        policy: Policy | None = None,
+        *,
+        fallback: Literal["sequential", "parallel"] = "sequential",
+        parallel: int = 2,
+        hedge_after_s: float = 0.0,
+        on_interrupted: Literal["raise", "restart"] = "raise",
+        translations: Translations | None = None,
+        breaker: Breaker | None = Breaker(),  # noqa: B008 (frozen)
+        limits: Mapping[str, int] | None = None,
+        max_waiting: int = MAX_WAITING,
+        fair_key: str = "user",
+        warm_up: bool = True,
+        environment: Callable[[], Environment | None] | None = None,
+        clock: AnyClock | None = None,
+        random: Random | None = None,
+        name: str = "router",
+    ) -> None:
+        """Route to ``backends``, which are closed with the router. Those of the same name are told apart by a number.
+
+        ``policy`` ranks them, by default `LocalFirst`. With ``fallback="parallel"`` the best ``parallel`` are asked at
+        once, or each ``hedge_after_s`` after the one before, and the first to say something answers.
+        ``on_interrupted`` is about an answer that breaks off in the middle: it is raised, or the next backend begins
+        anew after a `ChatRestart`. ``translations`` say which model stands for which. ``breaker=None`` never leaves a
+        failing backend alone. ``limits`` say how many requests a backend gets at once; up to ``max_waiting`` wait for
+        it, one line for each value of ``request.metadata[fair_key]``, served in turn. With ``warm_up`` a local
+        model that the policy would rather have asked is got ready while another backend answers. ``environment`` is
+        asked instead of the backends. ``clock`` measures and waits; ``random`` spreads the breakers' cool-downs.
+
+        Raises `InvalidRequest` for what makes no sense, `names` of unknown backends included.
+        """
+        if not backends:
+            raise InvalidRequest("Router() got no backends; give it at least one", parameter="backends")
+        check("fallback", fallback, fallback in ("sequential", "parallel"), "'sequential' or 'parallel'")
+        check("on_interrupted", on_interrupted, on_interrupted in ("raise", "restart"), "'raise' or 'restart'")
+        check("parallel", parallel, parallel >= 1, "at least 1")
+        check("hedge_after_s", hedge_after_s, hedge_after_s >= 0, "at least 0")
+        names = unique_names(backends)
+        for limited in limits or {}:
+            check("limits", limited, limited in names, f"by backend: {', '.join(names)}")
+        self.name = name
+        self.policy = policy or LocalFirst()
+        self.policy.check(None, names)
+        self.fallback = fallback
+        self.on_interrupted = on_interrupted
+        self.leaves_device = any(backend.leaves_device for backend in backends)
+        self.needs_network = all(backend.needs_network for backend in backends)
+        self.capabilities = union_of([backend.capabilities for backend in backends])
+        self._clock = clock or SystemClock()
+        self._members = {
+            name: Member(
+                name,
+                backend,
+                History(self._clock),
+                None if breaker is None else CircuitBreaker(breaker, self._clock, random),
+                FairQueue(limits[name], max_waiting=max_waiting, name=repr(name))
+                if limits and name in limits
+                else None,
+                fair_key,
+            )
+            for name, backend in zip(names, backends, strict=True)
+        }
+        self._order = list(self._members.values())
+        self._translations = {model: dict(targets) for model, targets in (translations or {}).items()}
+        self._translator = Translator(self._translations, names)
+        self._parallel = parallel
+        self._hedge_after_s = hedge_after_s
+        self._warming = Warming() if warm_up else None
+        self._environment = environment
+        self._turns = 0
+
+    @property
+    def backends(self) -> dict[str, Backend]:
+        """The backends by the names they have here, in their order."""
+        return {name: member.backend for name, member in self._members.items()}
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Answer with the first backend that can; the start is held back until it has said something."""
+        choices, excluded = await self._plan(request)
+        tries = Tries(draft, excluded)
+        left: Sequence[Choice] = choices
+        if self.fallback == "parallel" and len(choices) > 1:
+            race = Race(choices, width=self._parallel, hedge_after_s=self._hedge_after_s, clock=self._clock)
+            winner = None
+            try:
+                winner = await race.first(lambda choice: self._runner(choice, request, draft), tries.failed)
+                if winner is not None:
+                    race.lead(draft)
+                    self._warm_up(winner.choice, choices, request)
+                    async for delta in winner:
+                        draft.interrupt = winner.interrupt
+                        yield delta
+                    return
+            except Exception as error:
+                if winner is None or self.on_interrupted == "raise":
+                    raise
+                tries.broke_off(winner.choice, error)
+                race.left.remove(winner.choice)
+            finally:
+                await race.close(draft)
+            left = race.left
+        for choice in left:
+            turn = Turn(self._members[choice.name])
+            source = None
+            try:
+                sent = choice.request_for(request)
+                await turn.take(sent, self._next_number())
+                draft.begin(sent, choice.name)
+                _warn_of_another_model(choice, request, draft)
+                source = turn.member.backend.generate(sent, draft)
+                began = False
+                async for delta in source:
+                    if not began:
+                        if is_empty(delta):
+                            continue
+                        began = True
+                        turn.began()
+                        self._warm_up(choice, choices, request)
+                        restart = tries.restart()
+                        if restart is not None:
+                            yield restart
+                    yield delta
+                turn.answered(draft)
+                restart = tries.restart()
+                if restart is not None:
+                    yield restart  # the new answer is empty, but it is the answer
+                return
+            except Exception as error:
+                turn.failed(error, draft)
+                if turn.began_at is None:
+                    tries.failed(choice, error)
+                elif self.on_interrupted == "raise":
+                    raise
+                else:
+                    tries.broke_off(choice, error)
+            finally:
+                try:
+                    if source is not None:
+                        await source.aclose()
+                finally:
+                    turn.end()
+        raise tries.give_up()
+
+    async def explain(self, prompt: Prompt, **options: Any) -> Explanation:
+        """Say whom this request would be given to, in order, whom not, and why; nothing is sent."""
+        request = build_request(prompt, options)
+        choices, excluded = await self._plan(request)
+        return Explanation(
+            policy=self.policy.name, ranked=[self._told(choice) for choice in choices], excluded=excluded
+        )
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return the models of all backends, as ``"backend/model"``, which is how a request can name them.
+
+        A backend that fails hides nobody else's models; `health` says what is wrong with it. When all fail, raises
+        `AllBackendsFailed`.
+        """
+        lists = await self._ask_all(lambda backend: backend.list_models())
+        failures = [answer for answer in lists if isinstance(answer, BaseException)]
+        if len(failures) == len(lists):
+            told = "; ".join(f"{member.name!r}: {error}" for member, error in zip(self._order, failures, strict=True))
+            raise AllBackendsFailed(f"no backend could list its models: {told}", causes=failures)
+        return [
+            replace(model, id=f"{member.name}/{model.id}")
+            for member, models in zip(self._order, lists, strict=True)
+            if not isinstance(models, BaseException)
+            for model in models
+        ]
+
+    async def health(self) -> Health:
+        """Ask all backends: one that is well is enough; the reason says what is wrong with the others."""
+        answers = await self._ask_all(lambda backend: backend.health())
+        wrong: list[str] = []
+        for member, answer in zip(self._order, answers, strict=True):
+            refusal = "" if member.breaker is None else member.breaker.refusal()
+            if isinstance(answer, BaseException):
+                wrong.append(f"{member.name!r}: {answer}")
+            elif not answer.ok or refusal:
+                wrong.append(f"{member.name!r}: {answer.reason or refusal}")
+        return Health(ok=len(wrong) < len(self._order), reason="; ".join(wrong))
+
+    async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
+        """Return what it costs with the backend that would be asked first; ``None`` when there is none."""
+        request = build_request(prompt, options)
+        choices, _ = await self._plan(request)
+        if not choices:
+            return None
+        return await self._members[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
+
+    async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
+        """Return what the backend counts that would be asked first; ``None`` when there is none, or it cannot."""
+        request = build_request(prompt, {} if model is None else {"model": model})
+        choices, _ = await self._plan(request)
+        if not choices:
+            return None
+        return await self._members[choices[0].name].backend.count_tokens(choices[0].request_for(request))
+
+    @asks_others
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Say what is known of whoever would be asked first; whether the device may be left, of all who might be."""
+        choices, excluded = await self._plan(request)
+        if not choices:
+            return BackendFacts(
+                leaves_device=self.leaves_device and not request.private,
+                needs_network=self.needs_network,
+                available=False,
+                reason="; ".join(f"{one.name!r}: {one.reason}" for one in excluded),
+            )
+        return replace(
+            choices[0].candidate.facts,
+            leaves_device=any(not choice.candidate.local for choice in choices),
+            needs_network=all(choice.candidate.facts.needs_network for choice in choices),
+            knows_model=knows_model(choices),
+            queue_length=choices[0].candidate.queue_length,
+        )
+
+    def may_leave(self) -> bool:
+        """Say no: a private request is given to none of the backends that may leave the device."""
+        return False
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the backends with their identities, in their order, and how one of them is chosen."""
+        return {
+            "backends": [[name, identity_of(backend, request, hashed)] for name, backend in self.backends.items()],
+            "policy": identity_of(self.policy, request, hashed),
+            "translations": self._translations,
+            "fallback": [self.fallback, self._parallel, self._hedge_after_s, self.on_interrupted],
+        }
+
+    def environment(self) -> Environment | None:
+        """Say what ``environment`` says, else the first backend that knows."""
+        if self._environment is not None:
+            return self._environment()
+        for member in self._order:
+            known = member.backend.environment()
+            if known is not None:
+                return known
+        return None
+
+    async def prepare(self, request: ChatRequest) -> None:
+        """Get the backend ready that would be asked first."""
+        choices, _ = await self._plan(request)
+        if choices:
+            await self._members[choices[0].name].backend.prepare(choices[0].request_for(request))
+
+    async def close(self) -> None:
+        """Stop what is being got ready, and close every backend, once each, whatever another one's closing raises."""
+        if self._warming is not None:
+            await self._warming.close()
+        failures: list[Exception] = []
+        for backend in {id(member.backend): member.backend for member in self._order}.values():
+            try:
+                await backend.close()
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    async def _plan(self, request: ChatRequest) -> tuple[list[Choice], list[Excluded]]:
+        """Whom to ask, in order, and whom not: the survey's and the policy's exclusions."""
+        self.policy.check(request, self._members)
+        environment = self.environment() or NOTHING_KNOWN
+        candidates, excluded = await survey(self._order, request, environment, self._translator)
+        offered = {candidate.name: candidate for candidate in candidates}
+        choices: list[Choice] = []
+        for choice in self.policy.rank(request, candidates) if candidates else ():
+            candidate = offered.pop(choice.name, None)
+            if candidate is None or candidate is not choice.candidate:
+                raise InvalidRequest(
+                    f"the policy {self.policy.name} ranked {choice.name!r}, which it was not shown, or twice; "
+                    "a policy may rank each candidate that it is shown once, and no other",
+                    parameter="policy",
+                )
+            if choice.excluded:
+                excluded.append(candidate.excluded(choice.reason))
+            else:
+                choices.append(choice)
+        excluded.extend(one.excluded(f"{self.policy.name} left it out") for one in offered.values())
+        return choices, excluded
+
+    def _runner(self, choice: Choice, request: ChatRequest, draft: Draft) -> Runner:
+        """One backend in a race."""
+        turn = Turn(self._members[choice.name])
+        sent = choice.request_for(request)
+        runner = Runner(choice, turn, sent, draft, number=self._next_number())
+        _warn_of_another_model(choice, request, runner.draft)
+        return runner
+
+    def _warm_up(self, answering: Choice, choices: Sequence[Choice], request: ChatRequest) -> None:
+        """Get those ready that the policy would rather have asked than who answers now."""
+        if self._warming is None:
+            return
+        for choice in choices:
+            if choice.prepare and choice is not answering and choice.candidate.local:
+                self._warming.begin(self._members[choice.name], choice.request_for(request), choice.model)
+
+    def _told(self, choice: Choice) -> Choice:
+        failure = "" if self._warming is None else self._warming.failure(choice.name, choice.model)
+        return replace(choice, reason=f"{choice.reason}; could not be got ready: {failure}") if failure else choice
+
+    async def _ask_all(self, ask: Callable[[Backend], Any]) -> list[Any]:
+        return await asyncio.gather(*(ask(member.backend) for member in self._order), return_exceptions=True)
+
+    def _next_number(self) -> int:
+        self._turns += 1
+        return self._turns
+
+
+def _warn_of_another_model(choice: Choice, request: ChatRequest, draft: Draft) -> None:
+    if choice.candidate.match == "own":
+        instead = f"its own {choice.model!r}" if choice.model else "its own"
+        draft.warn("model", f"{choice.name!r} has no model {request.model!r}; {instead} answered")

@@ -1,0 +1,48 @@
+"""Getting local models ready in the background, while somebody else answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..._internal import lazy_asyncio as asyncio
+from ...types import ChatRequest
+
+if TYPE_CHECKING:
+    from .routed import Member
+
+
+class Warming:
+    """Prepares each member once at a time; what could not be prepared is remembered and not tried again.
+
+    A failure here is nobody's: the request that set it off has its answer.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is being prepared."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[tuple[str, str | None], str] = {}
+
+    def begin(self, member: Member, request: ChatRequest, model: str | None) -> None:
+        """Prepare ``member`` for such requests, which ``model`` will answer, unless that goes on or has failed."""
+        if member.name in self._tasks or (member.name, model) in self._failures:
+            return
+        task = asyncio.get_running_loop().create_task(self._prepare(member, request, model))
+        self._tasks[member.name] = task
+        task.add_done_callback(lambda _: self._tasks.pop(member.name, None))
+
+    def failure(self, name: str, model: str | None) -> str:
+        """Why this backend could not be prepared; empty when it could, or was not tried."""
+        return self._failures.get((name, model), "")
+
+    async def close(self) -> None:
+        """Stop what is being prepared, and wait until it has stopped."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _prepare(self, member: Member, request: ChatRequest, model: str | None) -> None:
+        try:
+            await member.backend.prepare(request)
+        except Exception as error:
+            self._failures[member.name, model] = str(error) or type(error).__name__

@@ -1,0 +1,72 @@
+"""Writing the static site to a folder of the user's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path, PurePath
+
+import msgspec
+
+from ..errors import InvalidRequest
+
+MARKER = "browserllm-site.json"
+"""The file that lists what was written, so that a later run can replace exactly that."""
+
+
+def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
+    """Copy the site to ``target``; returns how many files and bytes.
+
+    The page that connects to a Python program is not among them: it is for browsers that such a program launched.
+    What an earlier run wrote there is replaced. Raises `InvalidRequest` for a folder that holds other things, unless
+    ``force``.
+    """
+    marker = target / MARKER
+    if marker.is_file():
+        _remove_written(target, marker)
+    elif target.is_dir() and any(target.iterdir()) and not force:
+        raise InvalidRequest(
+            f"the folder {str(target)!r} holds other things; choose an empty one, or write into it with --force",
+            parameter="DIR",
+        )
+    paths = (file.relative_to(source) for file in source.rglob("*") if file.is_file())
+    files = sorted(path for path in paths if not is_for_launched_browsers(path))
+    size_bytes = 0
+    for file in files:
+        destination = target / file
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if not destination.parent.resolve().is_relative_to(target.resolve()):
+            raise InvalidRequest(
+                f"{str(destination.parent)!r} is a link that leads out of {str(target)!r}; remove it", parameter="DIR"
+            )
+        _make_way(destination)
+        shutil.copyfile(source / file, destination)
+        size_bytes += destination.stat().st_size
+    _make_way(marker)
+    marker.write_bytes(msgspec.json.encode([file.as_posix() for file in files]))
+    return len(files), size_bytes
+
+
+def _make_way(file: Path) -> None:
+    """Remove a link, a pipe or a file in a file's place: what is written goes nowhere else, and into a file."""
+    if os.path.lexists(file) and not (file.is_dir() and not file.is_symlink()):
+        file.unlink()
+
+
+def is_for_launched_browsers(path: PurePath) -> bool:
+    """Say whether a file of the site, by its path in it, is of use only to a browser that Python launched."""
+    return path.name == "host.html" or (path.parent.name == "assets" and path.name.startswith("host-"))
+
+
+def _remove_written(target: Path, marker: Path) -> None:
+    try:
+        written = msgspec.json.decode(marker.read_bytes(), type=list[str])
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(
+            f"{str(marker)!r} does not list files ({error}); delete the folder and build again", parameter="DIR"
+        ) from error
+    for name in written:
+        path = target / name
+        if path.resolve().is_relative_to(target.resolve()):
+            path.unlink(missing_ok=True)
+    marker.unlink()

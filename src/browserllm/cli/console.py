@@ -1,0 +1,146 @@
+"""What the commands share: the options of the browser, how they end, and how they speak.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from typing import Any, TypeGuard
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from ..errors import BrowserLLMError, ModelNotDownloaded, ModelNotFound, to_wire
+
+# What a write without a file's name, which is one to standard output, fails with.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def browser_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what every command that launches a browser takes."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option(
+            "--webgpu",
+            type=click.Choice(["auto", "software", "off"]),
+            default="auto",
+            show_default=True,
+            help="The GPU where there is one, always the software adapter, or none.",
+        ),
+        click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
+        click.option("--browser", metavar="PATH", help="The browser to launch; else one is looked for."),
+    ):
+        command = option(command)
+    return command
+
+
+def finish(
+    work: Callable[[], Coroutine[Any, Any, int]], *, as_json: bool = False, debug: bool = False, lines: bool = False
+) -> None:
+    """Run a command's work and exit with its code; an error becomes one message, not a traceback.
+
+    With ``as_json`` the message is a JSON object, on one line with ``lines``.
+    """
+    try:
+        code = asyncio.run(work())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+            raise  # whoever read our output has enough; click exits in silence
+        code = 1
+        if as_json and not _is_for_want_of_room(error):
+            print_json({"error": {**to_wire(error), "message": error_text(error)}}, line=lines)
+        else:
+            print_error(error)
+    sys.exit(code)
+
+
+def print_error(error: Exception) -> None:
+    """Print an error as one message, in the terminal's words."""
+    if _is_for_want_of_room(error):
+        _drop_output()
+    stderr_console().print(f"[bold red]Error:[/] [red]{escape(error_text(error))}[/]", highlight=False)
+
+
+def error_text(error: Exception) -> str:
+    """Return what an error says, with options and commands in the place of Python's arguments and functions."""
+    if isinstance(error, BrowserLLMError):
+        return as_typed(_remedy_text(error))
+    if _is_for_want_of_room(error):
+        return f"the output cannot be written: {error.strerror}; write it to another place"
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({str(error.filename)!r})" if error.filename else ""
+        return f"{error.strerror}{where} (run again with --debug to see where)"
+    return f"{type(error).__name__}: {error} (run again with --debug to see where)"
+
+
+def _is_for_want_of_room(error: Exception) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in _NO_ROOM and not error.filename
+
+
+def _drop_output() -> None:
+    """Let go of what standard output did not take: it would fail again when the program ends."""
+    with suppress(OSError, ValueError):  # not every output is a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _remedy_text(error: BrowserLLMError) -> str:
+    """Return an error's message with the command that mends it, where the message names a function."""
+    model = error.data.get("model")
+    if isinstance(error, ModelNotDownloaded) and model:
+        found = re.split(r"; (?=ModelManager|load\()", error.message)[0]
+        return f"{found}; fetch it with: browserllm models pull {shlex.quote(str(model))}"
+    if isinstance(error, ModelNotFound) and "Catalog" in error.message:
+        near = error.data.get("candidates", ())
+        hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
+        return f"no model {str(model)!r}; {hint}`browserllm models list` shows all there are"
+    return re.sub(r"\[Errno \d+\] ", "", error.message)
+
+
+def as_typed(message: str) -> str:
+    """Return a message with the running command's options in the place of Python's arguments."""
+    context = click.get_current_context(silent=True)
+    for parameter in [] if context is None else context.command.params:
+        if isinstance(parameter, click.Option) and parameter.name:
+            name = {"timeout": "timeout(?:_s)?"}.get(parameter.name, re.escape(parameter.name))
+            option = max(parameter.opts, key=len)
+            message = re.sub(rf"(?<![\w.'\"/-]){name}=(?=(\S?))", lambda m: option + (" " if m[1] else ""), message)  # noqa: B023
+    return message
+
+
+def stderr_console() -> Console:
+    """Return a console for people: standard output is for what a program may read."""
+    return Console(stderr=True, soft_wrap=True)
+
+
+def print_json(value: Any, *, line: bool = False) -> None:
+    """Print a value as JSON on standard output, indented or on one ``line``."""
+    text = msgspec.json.encode(value)
+    click.echo((text if line else msgspec.json.format(text, indent=2)).decode())
+
+
+def print_notices(notices: Iterable[str]) -> None:
+    """Print what the user should know about how the browser was started."""
+    for notice in notices:
+        stderr_console().print(f"[yellow]{escape(notice)}[/]", highlight=False)
+
+
+def bytes_text(size_bytes: float) -> str:
+    """Return a size that is known, for people: "12 kB", "3.4 MB", "352 MB", "1.35 GB"."""
+    if size_bytes >= 1e9:
+        return f"{size_bytes / 1e9:.2f} GB" if size_bytes < 1e10 else f"{size_bytes / 1e9:.1f} GB"
+    if size_bytes >= 1e6:
+        return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e8 else f"{size_bytes / 1e6:.0f} MB"
+    return f"{size_bytes / 1e3:.0f} kB" if size_bytes >= 1000 else f"{size_bytes:.0f} bytes"

@@ -1,0 +1,105 @@
+"""Checks of this machine, each with its remedy."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import AsyncGenerator, Callable
+from typing import Literal
+
+import msgspec
+
+from .._internal.version import __version__
+from ..backends.local import LocalBackend
+from ..errors import BrowserLLMError
+from ..models.fit import NO_WEBGPU
+from ..models.loading import describe_adapter
+from ..models.manager import DEFAULT_MODEL
+from ..page.chrome.find import find_browser
+from ..page.connect import Connecting
+from ..page.device import AdapterInfo, DeviceFacts
+from ..page.serving.static import site_folder
+
+QUESTION = "Hello!"
+
+MODEL_FEATURES = ("shader-f16", "subgroups")
+"""The WebGPU features that builds of models ask for."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at: ``ok``, ``warn`` (works, but) or ``fail``, and what to do about it."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+    remedy: str = ""
+
+
+async def examine(connect: Callable[[], Connecting], browser: str | None = None) -> AsyncGenerator[Check, None]:
+    """Yield the checks one by one; those that need a browser end at the first that fails."""
+    yield Check(name="Python", state="ok", detail=platform.python_version())
+    yield Check(name="browserllm", state="ok", detail=__version__)
+    try:
+        yield Check(name="site files", state="ok", detail=str(site_folder()))
+        yield Check(name="browser", state="ok", detail=str(find_browser(browser)))
+        async with connect() as host:
+            facts = await host.probe()
+            engines = ", ".join(f"{engine.name} {engine.version}" for engine in host.hello.engines)
+            version = " ".join(filter(None, [facts.browser.name, facts.browser.version])) or host.hello.user_agent
+            yield Check(name="page", state="ok", detail=f"{version or 'connected'}; engines: {engines or 'none'}")
+            for notice in host.notices:
+                yield Check(name="profile", state="warn", detail=notice)
+            yield _check_webgpu(facts)
+            yield _check_storage(facts)
+            response = await LocalBackend(host, DEFAULT_MODEL).complete(QUESTION, temperature=0, max_tokens=16)
+            speed = response.timings.tokens_per_s
+            yield Check(
+                name="answer",
+                state="ok",
+                detail=f"{response.engine} on {response.adapter or response.device}"
+                + (f", {speed:.1f} tokens/s" if speed is not None else "")
+                + f": {response.text.strip()!r}",
+            )
+    except BrowserLLMError as error:
+        yield Check(name=error.code.replace("_", " "), state="fail", detail=str(error), remedy=_remedy(error))
+
+
+def _check_webgpu(facts: DeviceFacts) -> Check:
+    webgpu = facts.webgpu
+    if not webgpu.available:
+        return Check(
+            name="WebGPU",
+            state="warn",
+            detail=NO_WEBGPU.get(webgpu.reason or "", str(webgpu.reason)),
+            remedy="models run on the CPU; for the GPU, update the browser and the graphics driver",
+        )
+    adapter = webgpu.adapter or AdapterInfo()
+    # Of the many features, these decide which builds of a model run.
+    features = ", ".join(f"{name}: {'yes' if name in webgpu.features else 'no'}" for name in MODEL_FEATURES)
+    detail = f"{describe_adapter(adapter)}; {features}"
+    if adapter.fallback:
+        return Check(
+            name="WebGPU",
+            state="warn",
+            detail=detail,
+            remedy="this is a software adapter: it works, slowly; on a machine with a GPU, check its driver",
+        )
+    return Check(name="WebGPU", state="ok", detail=detail)
+
+
+def _check_storage(facts: DeviceFacts) -> Check:
+    quota = facts.storage.quota
+    if quota is None:
+        return Check(name="storage", state="warn", detail="the browser does not say how much there is")
+    free_mb = (quota - (facts.storage.usage or 0)) / 1e6
+    if free_mb < 1000:
+        return Check(
+            name="storage",
+            state="warn",
+            detail=f"{free_mb:.0f} MB for models",
+            remedy="free some space on the disk, or choose a profile folder on another one with --profile",
+        )
+    return Check(name="storage", state="ok", detail=f"{free_mb:.0f} MB for models")
+
+
+def _remedy(error: BrowserLLMError) -> str:
+    return "" if error.code == "unavailable" else "run again; if it fails again, report it with this output"

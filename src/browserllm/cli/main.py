@@ -1,0 +1,232 @@
+"""The command ``browserllm``: answer a prompt, open the chat page, check this machine, write the site.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from .._internal.threads import Threads
+from .._internal.version import __version__
+from ..backends.local import LocalBackend
+from ..errors import BrowserLLMError, InternalError, Timeout
+from ..models.manager import DEFAULT_MODEL
+from ..page.connect import connect
+from ..page.host import Progress
+from ..types import ChatDone, ChatResponse, Message, TextDelta
+from .build import copy_site
+from .console import as_typed, browser_options, finish, print_error, print_json, print_notices, stderr_console
+from .doctor import Check, examine
+from .models import models
+from .progress import describe_progress
+
+DEFAULT_PORT = 8017
+
+# What a model writes must not drive the terminal: no control characters but line ends and tabs.
+_NO_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="browserllm", prog_name="browserllm")
+def cli() -> None:
+    """Language models in the browser, from Python."""
+
+
+cli.add_command(models)
+
+
+@cli.command()
+@click.argument("prompt")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that answers.")
+@click.option("--engine", type=click.Choice(["webllm", "transformersjs"]), help="Take this engine and no other.")
+@click.option("--device", type=click.Choice(["webgpu", "wasm"]), help="Take this device and no other.")
+@click.option("--system", help="A system message to begin with.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after so many tokens.")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest token.")
+@click.option("--seed", type=int, help="The same seed gives the same answer.")
+@click.option("--thinking/--no-thinking", default=None, help="Think before the answer or not, where the model can.")
+@click.option("--visible", is_flag=True, help="Show the browser's window.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
+@browser_options
+def run(
+    *,
+    prompt: str,
+    model: str,
+    engine: str | None,
+    device: str | None,
+    system: str | None,
+    max_tokens: int | None,
+    temperature: float | None,
+    seed: int | None,
+    thinking: bool | None,
+    visible: bool,
+    timeout: float | None,
+    browser: str | None,
+    profile: str | None,
+    webgpu: Any,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Answer PROMPT in a headless browser; with - as PROMPT it is read from standard input."""
+    if prompt == "-":
+        prompt = sys.stdin.read()
+    if not _is_text(prompt) or not _is_text(system or ""):
+        raise click.UsageError("PROMPT and --system must be text in UTF-8, which this is not")
+    if not prompt.strip():
+        raise click.UsageError("PROMPT is empty")
+    messages = [Message("system", system)] if system else []
+    messages.append(Message("user", prompt))
+    options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "thinking": thinking}
+
+    async def work() -> int:
+        console = stderr_console()
+        with console.status("Starting the browser", spinner="dots") as status:
+
+            def show(progress: Progress) -> None:
+                word = "Fetching" if progress.phase in ("downloading", "verifying") else "Loading"
+                status.update(f"{word} {escape(model)}: {escape(describe_progress(progress))}")
+
+            try:
+                async with asyncio.timeout(timeout):
+                    async with connect(browser=browser, profile=profile, visible=visible, webgpu=webgpu) as host:
+                        if not as_json:
+                            print_notices(host.notices)
+                        backend = LocalBackend(host, model, engine=engine, device=device, on_progress=show)
+                        response = None
+                        async with backend.stream(messages, **options) as stream:
+                            async for chunk in stream:
+                                if isinstance(chunk, TextDelta) and not as_json:
+                                    status.stop()
+                                    click.echo(chunk.text.translate(_NO_CONTROLS), nl=False)
+                                elif isinstance(chunk, ChatDone):
+                                    response = chunk.response
+            except TimeoutError as error:
+                if isinstance(error, BrowserLLMError):
+                    raise
+                raise Timeout(f"no whole answer within {timeout:g} s; raise --timeout") from error
+        if response is None:
+            raise InternalError("the answer ended without its last chunk; please report this")
+        if as_json:
+            print_json({"text": response.text, **msgspec.to_builtins(response)})
+        else:
+            click.echo()
+            _summarise(console, response)
+        return 0
+
+    finish(work, as_json=as_json, debug=debug)
+
+
+def _is_text(given: str) -> bool:
+    """Say whether all of it was read: Python takes a byte that is no character as half of one."""
+    return not any("\ud800" <= char <= "\udfff" for char in given)
+
+
+def _summarise(console: Console, response: ChatResponse) -> None:
+    for hop in response.route:
+        console.print(f"[dim]passed over {hop.engine} on {hop.device}: {escape(hop.reason)}[/]", highlight=False)
+    for warning in response.warnings:
+        console.print(f"[yellow]{escape(warning.parameter)}: {escape(warning.message)}[/]", highlight=False)
+    timings = response.timings
+    facts = [
+        response.engine or "unknown engine",
+        f"{response.device}/{response.adapter}" if response.adapter else str(response.device),
+        f"{timings.tokens_per_s:.1f} tokens/s" if timings.tokens_per_s is not None else "",
+        f"first token {timings.first_token_ms:.0f} ms" if timings.first_token_ms is not None else "",
+    ]
+    console.print(f"[dim]{escape(' · '.join(fact for fact in facts if fact))}[/]", highlight=False)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes any.")
+@click.option("--no-open", is_flag=True, help="Only print the address.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def chat(*, port: int, no_open: bool, debug: bool) -> None:
+    """Serve the chat page on this machine and open it in your browser. Ctrl-C ends it."""
+
+    async def work() -> int:
+        from ..page.serving.static import SiteServer, site_folder
+
+        opening = Threads("the browser", places=1)  # some commands that open one run as long as it does
+        server = await SiteServer(site_folder(), port=port).start()
+        try:
+            click.echo(f"The chat page is at {server.url} (Ctrl-C ends it)")
+            if not no_open and not (_has_display() and await opening.run(webbrowser.open, server.url)):
+                click.echo("No browser could be opened here: open that address in Chrome, Edge, Safari or Firefox.")
+            await asyncio.Event().wait()
+        finally:
+            await server.close()
+        return 0
+
+    finish(work, debug=debug)
+
+
+def _has_display() -> bool:
+    # Without one, webbrowser would start a text browser in this very terminal.
+    return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@cli.command()
+@browser_options
+def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
+    """Check whether this machine can run models, and say what to do where it cannot."""
+
+    async def work() -> int:
+        checks: list[Check] = []
+        async for found in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
+            check = msgspec.structs.replace(found, detail=as_typed(found.detail))
+            checks.append(check)
+            if not as_json:
+                _print_check(check)
+        healthy = all(check.state != "fail" for check in checks)
+        if as_json:
+            print_json({"ok": healthy, "checks": msgspec.to_builtins(checks)})
+        return 0 if healthy else 1
+
+    finish(work, as_json=as_json, debug=debug)
+
+
+def _print_check(check: Check) -> None:
+    sign = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}[check.state]
+    console = Console(soft_wrap=True)
+    console.print(f"{sign} {escape(check.name)}: {escape(check.detail)}", highlight=False)
+    if check.remedy:
+        console.print(f"     [bold]{escape(check.remedy)}[/]", highlight=False)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Write into a folder that holds other things.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def build(*, folder: Path, force: bool, debug: bool) -> None:
+    """Write the chat site to DIR, for any static file server."""
+
+    async def work() -> int:
+        from ..page.serving.static import site_folder
+
+        count, size_bytes = copy_site(site_folder(), folder, force=force)
+        click.echo(f"Wrote {count} files ({size_bytes / 1e6:.1f} MB) to {folder}")
+        return 0
+
+    finish(work, debug=debug)
+
+
+def main() -> None:
+    """Run the command."""
+    try:
+        cli(prog_name="browserllm")
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        print_error(error)  # of the help texts, whose output failed
+        sys.exit(1)

@@ -1,0 +1,260 @@
+"""``browserllm models``: see what there is and what fits, fetch a model, delete it again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+import msgspec
+from rich.markup import escape
+
+from ..errors import BrowserLLMError, ModelNotDownloaded, QuotaExceeded
+from ..models import Catalog, ModelManager
+from ..models.downloads.download import Download
+from ..models.fit import fit
+from ..models.storage import Storage, StoredModel
+from ..page.chrome.profile import default_folder
+from ..page.connect import connect
+from .console import browser_options, bytes_text, finish, print_json, print_notices, stderr_console
+from .progress import DownloadBars
+from .tables import print_card, print_catalog, print_entries, print_plan
+
+ENGINES = click.Choice(["webllm", "transformersjs"])
+DEVICES = click.Choice(["webgpu", "wasm"])
+
+STOP_WITHIN_S = 5.0
+"""How long Ctrl-C waits for the browser to put down what has come, and to say how much that is."""
+
+
+@click.group()
+def models() -> None:
+    """List models, see which fit this device, fetch and delete them.
+
+    Models are kept in the profile of the browser that browserllm launches, which all its commands share.
+    """
+
+
+@models.command("list")
+@click.option("--fits", is_flag=True, help="Only models that this device can run, and on what.")
+@click.option("--purpose", metavar="WORD", help="Only models for this: chat, code, math, multilingual, vision, ...")
+@click.option("--downloaded", is_flag=True, help="Only models whose files are on this device.")
+@browser_options
+def list_models(
+    *,
+    fits: bool,
+    purpose: str | None,
+    downloaded: bool,
+    browser: str | None,
+    profile: str | None,
+    webgpu: Any,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """List the models that there are.
+
+    Plain, no browser is started and the list is the same everywhere. With --fits or --downloaded a browser is asked.
+    """
+    catalog = Catalog()
+    _check_purpose(catalog, purpose)
+
+    async def work() -> int:
+        if not fits and not downloaded:
+            cards = [card for card in catalog if purpose is None or purpose in card.purposes]
+            if as_json:
+                print_json({"models": msgspec.to_builtins(cards)})
+            else:
+                print_catalog(cards)
+            return 0
+        async with connect(browser=browser, profile=profile, webgpu=webgpu) as host:
+            manager = ModelManager(host, catalog)
+            entries = await manager.list(purpose=purpose, fits=fits or None, downloaded=downloaded or None)
+            storage = await manager.storage()
+            notices = host.notices
+        if as_json:
+            print_json({"models": msgspec.to_builtins(entries), "storage": msgspec.to_builtins(storage)})
+        else:
+            print_notices(notices)
+            print_entries(entries, storage, judged=fits)
+        return 0
+
+    finish(work, as_json=as_json, debug=debug)
+
+
+@models.command()
+@click.argument("name")
+@browser_options
+def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
+    """Tell all about the model NAME, and whether this device can run it.
+
+    NAME is a model's name, or an engine's own id of one of its builds.
+    """
+
+    async def work() -> int:
+        catalog = Catalog()
+        match = catalog.find(name)
+        async with connect(browser=browser, profile=profile, webgpu=webgpu) as host:
+            manager = ModelManager(host, catalog)
+            storage = await manager.storage()
+            facts = await host.probe()
+            engines = [engine.name for engine in host.hello.engines]
+            judged = await manager.fit(name)
+            stored = [model for model in storage.models if model.model == match.card.id]
+            here = {model.artifact_id for model in stored if model.complete and model.artifact_id is not None}
+            builds = [
+                (artifact, fit(artifact, facts, engines=engines, free_bytes=storage.available_bytes, stored=here))
+                for artifact in match.card.artifacts
+                if match.artifact in (None, artifact)
+            ]
+        if as_json:
+            answer = {"model": match.card, "fit": judged, "builds": [build for _, build in builds], "stored": stored}
+            print_json(msgspec.to_builtins(answer))
+        else:
+            print_card(match.card, builds, stored)
+        return 0
+
+    finish(work, as_json=as_json, debug=debug)
+
+
+@models.command()
+@click.argument("name")
+@click.option("--engine", type=ENGINES, help="Fetch the build for this engine.")
+@click.option("--device", type=DEVICES, help="Fetch the build for this device.")
+@browser_options
+def pull(
+    *,
+    name: str,
+    engine: str | None,
+    device: str | None,
+    browser: str | None,
+    profile: str | None,
+    webgpu: Any,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Fetch the model NAME: of its builds the best that this device can run.
+
+    Ctrl-C stops it and keeps what has been fetched; the next pull goes on from there. With --json every update is one
+    line, and the last one is the result.
+    """
+
+    async def work(*, evict: bool = False) -> int:
+        # A profile by name: in a temporary one, which a second process gets, the model would be gone at the end.
+        async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
+            manager = ModelManager(host, Catalog(), on_full="evict" if evict else "fail")
+            bars = DownloadBars(name, as_json=as_json)
+            download = await manager.start_download(name, engine=engine, device=device, on_progress=bars.show)
+            try:
+                with bars:
+                    result = await download
+            except asyncio.CancelledError:
+                bars.say_stopped(await _stop(download))
+                raise
+            bars.say_done(result)
+        return 0
+
+    async def ask_or_fail() -> int:
+        try:
+            return await work()
+        except QuotaExceeded as error:
+            if as_json or not _can_ask() or not error.data.get("plan", {}).get("enough"):
+                raise
+            stderr_console().print(f"[yellow]{escape(str(error))}[/]", highlight=False)
+        # The browser has ended: a question may take as long as it likes.
+        if not click.confirm("Delete them and go on?", default=False, err=True):
+            return 1
+        return await work(evict=True)
+
+    finish(ask_or_fail, as_json=as_json, debug=debug, lines=True)
+
+
+@models.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="Delete all models, and all files that belong to none.")
+@click.option("--orphans", is_flag=True, help="Delete the files that belong to no model.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@browser_options
+def rm(
+    *,
+    names: tuple[str, ...],
+    everything: bool,
+    orphans: bool,
+    yes: bool,
+    browser: str | None,
+    profile: str | None,
+    webgpu: Any,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Delete the models NAME... from this device. Files that another model needs too stay."""
+    if bool(names) + everything + orphans != 1:
+        raise click.UsageError("name the models to delete, or say --all or --orphans")
+    if not yes and (as_json or not _can_ask()):
+        raise click.UsageError("there is nobody to ask whether to delete: add --yes")
+
+    async def work(*, agreed: bool) -> int | None:
+        async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
+            manager = ModelManager(host, Catalog())
+            storage = await manager.storage()
+            chosen = _chosen(names, manager, storage) if names else storage.models if everything else []
+            if not agreed:
+                return print_plan(chosen, storage, orphans=not names)
+            freed = await manager.clear() if everything else await manager.remove_orphans() if orphans else 0
+            for name in names:
+                freed += await manager.delete(name)
+        if as_json:
+            print_json({"deleted": [build.key for build in chosen], "freed_bytes": freed})
+        else:
+            click.echo(f"Deleted {_names(chosen) or 'what belonged to no model'}: {bytes_text(freed)} freed.")
+        return 0
+
+    async def ask_and_delete() -> int:
+        if not yes:
+            if not await work(agreed=False):
+                click.echo("There is nothing to delete.")
+                return 0
+            # The browser has ended: a question may take as long as it likes.
+            if not click.confirm("Delete?", default=False, err=True):
+                return 1
+        return await work(agreed=True) or 0
+
+    finish(ask_and_delete, as_json=as_json, debug=debug)
+
+
+async def _stop(download: Download) -> int | None:
+    """Stop a download; returns how many bytes the browser keeps, or ``None`` when it does not say in time."""
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await download.cancel()
+            return await download.kept_bytes()
+    except (TimeoutError, BrowserLLMError):
+        return None
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _check_purpose(catalog: Catalog, purpose: str | None) -> None:
+    known = sorted({word for card in catalog for word in card.purposes})
+    if purpose is not None and purpose not in known:
+        raise click.BadParameter(f"{purpose!r} is none; there are: {', '.join(known)}", param_hint="--purpose")
+
+
+def _chosen(names: Iterable[str], manager: ModelManager, storage: Storage) -> list[StoredModel]:
+    chosen: dict[str, StoredModel] = {}
+    for name in names:
+        stored = manager.select(name, storage)
+        if not stored:
+            raise ModelNotDownloaded(
+                f"model {name!r} is not on this device; `browserllm models list --downloaded` shows what is",
+                data={"model": name},
+            )
+        chosen.update({build.key: build for build in stored})
+    return list(chosen.values())
+
+
+def _names(builds: Iterable[StoredModel]) -> str:
+    return ", ".join(dict.fromkeys(build.model for build in builds))

@@ -1,0 +1,223 @@
+"""How models look in a terminal: as a list, one by one, and before they are deleted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..models import Artifact, ModelCard, ModelEntry, Storage, StoredModel
+from ..models.fit import Fit, size_text
+from ..models.storage import only_of
+from .console import bytes_text, stderr_console
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = 10_000  # a file or a pipe: nothing is folded or cut off
+    return console
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=column == columns[0] or column in right,
+            overflow="fold",
+        )
+    return table
+
+
+def print_catalog(cards: Sequence[ModelCard]) -> None:
+    """Print the models there are, with sizes that hold on every device."""
+    table = _table("Model", "Parameters", "Download", "Good for", right=["Parameters", "Download"])
+    for card in cards:
+        table.add_row(card.id, _count(card.parameters), _smallest(card), _good_for(card))
+    console = _console()
+    console.print(table)
+    console.print(
+        f"{len(cards)} models. ~ is computed, for the smallest build.\n"
+        "Which of them fit this device: browserllm models list --fits",
+        style="dim",
+        highlight=False,
+    )
+
+
+def print_entries(entries: Sequence[ModelEntry], storage: Storage, *, judged: bool) -> None:
+    """Print models as this device has them: what they run on when they were ``judged``, else what is stored of them."""
+    console = _console()
+    if judged:
+        table = _table("Model", "Download", "Runs on", "Here", right=["Download", "Here"])
+        for entry in entries:
+            table.add_row(
+                entry.card.id,
+                _download(entry.fit.artifact),
+                _place(entry.fit.artifact),
+                _size_here(entry),
+            )
+        console.print(table)
+        console.print(
+            f"{len(entries)} models fit this device. Why another does not: browserllm models info NAME",
+            style="dim",
+            highlight=False,
+        )
+        return
+    known = {entry.card.id for entry in entries}
+    table = _table("Model", "Size", "State", "Last used", right=["Size"])
+    for entry in entries:
+        if _is_built_in(entry.card):
+            # What the engines have copied of it can be deleted, and is neither more nor less complete.
+            table.add_row(entry.card.id, bytes_text(entry.size_bytes) if entry.size_bytes else "", "built in", "")
+            continue
+        for build in storage.models:
+            if build.model == entry.card.id:
+                table.add_row(*_stored_row(build))
+    for build in storage.models:
+        if build.model not in known:
+            table.add_row(*_stored_row(build))
+    console.print(table)
+    console.print(_space(storage), style="dim", highlight=False)
+
+
+def _is_built_in(card: ModelCard) -> bool:
+    return any(artifact.bundled for artifact in card.artifacts)
+
+
+def _stored_row(build: StoredModel) -> tuple[str, str, str, str]:
+    if build.complete:
+        state = "complete"
+    elif build.evicted:
+        state = f"[yellow]the browser deleted {len(build.missing)} of its files[/]"
+    else:
+        state = "[yellow]not complete; pull goes on with it[/]"
+    return escape(build.artifact_id or build.model), bytes_text(build.size_bytes), state, _ago(build.last_used_ms)
+
+
+def _space(storage: Storage) -> str:
+    lines = [f"Models take {bytes_text(storage.models_bytes)}"]
+    if storage.available_bytes is not None:
+        lines[0] += f"; the browser has {bytes_text(storage.available_bytes)} left"
+    lines[0] += "." if storage.persisted is not False else ", and may delete models when the disk is full."
+    if storage.orphans or storage.abandoned:
+        size = sum(file.size_bytes or 0 for file in storage.orphans)
+        size += sum(part.loaded_bytes for part in storage.abandoned)
+        count = len(storage.orphans) + len(storage.abandoned)
+        lines.append(f"{count} files ({bytes_text(size)}) belong to no model: browserllm models rm --orphans")
+    return "\n".join(lines)
+
+
+def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: Sequence[StoredModel]) -> None:
+    """Print all that is known of a model: its builds, why one fits or does not, and what is here."""
+    console = _console()
+    facts = [
+        f"{_count(card.parameters)} parameters" if card.parameters else "",
+        card.license or "licence unknown",
+        f"context of {card.context_window:,} tokens" if card.context_window else "",
+    ]
+    console.print(f"[bold]{escape(card.id)}[/]  {escape(' · '.join(filter(None, facts)))}", highlight=False)
+    if _good_for(card):
+        console.print(f"Good for {_good_for(card)}", highlight=False)
+    if card.cloud_equivalent:
+        console.print(f"In the cloud, about as able: {escape(card.cloud_equivalent)}", highlight=False)
+    fits = next((artifact for artifact, judged in builds if judged.fits), None)
+    verdict = f"[green]fits this device[/]: {_place(fits)}" if fits else "[red]does not fit this device[/]"
+    console.print(f"This model {verdict}\n", highlight=False)
+    for artifact, judged in builds:
+        sign = "[green]yes[/]" if judged.fits else "[red]no [/]"
+        memory = f", memory {artifact.vram_mb:,.0f} MB" if artifact.vram_mb else ""
+        console.print(
+            f"{sign} [bold]{escape(artifact.id or artifact.dtype or card.id)}[/]  {_place(artifact)}, "
+            f"download {_download(artifact)}{memory}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for reason in (*judged.reasons, *judged.warnings):
+            console.print(f"    {escape(reason.message)}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"    {escape(artifact.url)}", style="dim", highlight=False, soft_wrap=True)
+    if _is_built_in(card):
+        console.print("\nBuilt in: there is nothing to fetch.", highlight=False)
+        return
+    for build in stored:
+        name, size, state, used = _stored_row(build)
+        console.print(
+            f"\nOn this device: {name}, {size}, {state}" + (f", used {used}" if used else ""), highlight=False
+        )
+    if not stored:
+        console.print(f"\nNot on this device. Fetch it: browserllm models pull {escape(card.id)}", highlight=False)
+
+
+def print_plan(chosen: Sequence[StoredModel], storage: Storage, *, orphans: bool) -> int:
+    """Say what would be deleted, and return how many things that are."""
+    console = stderr_console()
+    for build in chosen:
+        name, size, state, used = _stored_row(build)
+        console.print(f"{name}: {size}, {state}" + (f", used {used}" if used else ""), highlight=False)
+    files, partials = only_of(chosen, storage.models)
+    count = len(chosen)
+    if orphans:
+        files, partials = [*files, *storage.orphans], [*partials, *storage.abandoned]
+        loose = len(storage.orphans) + len(storage.abandoned)
+        count += loose
+        if loose:
+            console.print(f"{loose} files that belong to no model", highlight=False)
+    freed = sum(file.size_bytes or 0 for file in files) + sum(part.loaded_bytes for part in partials)
+    if count:
+        console.print(f"Deleting frees {bytes_text(freed)}.", highlight=False)
+    return count
+
+
+def _count(parameters: int | None) -> str:
+    if parameters is None:
+        return ""
+    if parameters >= 1e9:
+        return f"{parameters / 1e9:.1f} B"
+    return f"{parameters / 1e6:.0f} M" if parameters >= 1e7 else f"{parameters / 1e6:.1f} M"
+
+
+def _download(artifact: Artifact | None) -> str:
+    if artifact is None or artifact.bundled:
+        return "none"
+    if artifact.download_bytes is None:
+        return "unknown"
+    return ("~" if artifact.download_estimated else "") + size_text(artifact.download_bytes)
+
+
+def _smallest(card: ModelCard) -> str:
+    if _is_built_in(card):
+        return "none"
+    sized = [artifact for artifact in card.artifacts if artifact.download_bytes is not None]
+    return _download(min(sized, key=lambda artifact: artifact.download_bytes or 0)) if sized else "unknown"
+
+
+def _good_for(card: ModelCard) -> str:
+    return ", ".join([*card.purposes, *(["tools"] if card.tools else [])])
+
+
+def _place(artifact: Artifact | None) -> str:
+    return "" if artifact is None else f"{artifact.engine} on {artifact.device}"
+
+
+def _size_here(entry: ModelEntry) -> str:
+    if _is_built_in(entry.card):
+        return "built in"
+    if not entry.size_bytes:
+        return "yes" if entry.downloaded else ""
+    return bytes_text(entry.size_bytes) + ("" if entry.downloaded else " of it")
+
+
+def _ago(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return ""
+    seconds = max(0.0, time.time() - milliseconds / 1000)
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,264 @@
+"""Regular expressions of JSON Schema (ECMA-262's), as far as a grammar can hold a model to them.
+
+What they match is JSON text: a quote in a class is written as JSON escapes it. Beyond ASCII an engine's classes know
+everything or nothing, so that a set of such characters is spelled out where it is small. ``.`` and the opposite of
+white space take them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from ...json_schema.patterns.syntax import (
+    LAST,
+    LINE_ENDS,
+    SPACE,
+    Anchor,
+    Chars,
+    Choice,
+    Group,
+    Node,
+    PatternError,
+    Ranges,
+    Repeat,
+    Sequence,
+    complement,
+    parse,
+    positions,
+    united,
+)
+
+MAX_LISTED = 128
+"""The most characters beyond ASCII that a set may list."""
+MAX_REPEATS = 1000
+MAX_COUNTED = 64
+"""The most characters of a free text that are counted."""
+MAX_LENGTH = 2000
+MAX_WRITTEN = 20_000
+"""The most characters that a pattern may stand for when its counts are written out."""
+_MAX_DEPTH = 40
+_MOST_WAYS = 8
+
+
+class NotHeld(Exception):  # noqa: N818 (it is an answer, and no failure)
+    """The expression has something that a grammar cannot hold a model to; ``str()`` names it."""
+
+
+ANY = Chars(((0, LAST),))
+_ANYTHING = Repeat(ANY, 0, None)
+# Of the characters beyond ASCII that these leave out an engine takes all.
+_WIDENED = {
+    complement(LINE_ENDS): complement(((10, 10), (13, 13))),
+    complement(SPACE): complement(((9, 13), (0x20, 0x20))),
+}
+
+
+def parse_pattern(text: str) -> Node:
+    """Return what a whole text must be for a pattern to be found in it; raises `NotHeld`.
+
+    It is made of `Chars`, `Sequence`, `Choice` and `Repeat` alone.
+    """
+    if len(text) > MAX_LENGTH:
+        raise NotHeld(f"it is longer than {MAX_LENGTH} characters")
+    try:
+        node = parse(text).node
+    except PatternError as error:
+        raise NotHeld(str(error)) from None
+    found = [_whole(part) for part in (node.parts if isinstance(node, Choice) else (node,))]
+    whole = _plain(found[0] if len(found) == 1 else Choice(tuple(found)))
+    if positions(whole) > MAX_WRITTEN:
+        raise NotHeld(f"with its counts written out it has more than {MAX_WRITTEN} characters")
+    return whole
+
+
+def _whole(node: Node) -> Node:
+    """Return what a whole text must be for one of the alternatives to be found in it."""
+    parts = node.parts if isinstance(node, Sequence) else (node,)
+    start = bool(parts) and parts[0] == Anchor("^")
+    end = len(parts) > start and parts[-1] == Anchor("$")
+    inner = Sequence(tuple(_held(part, 0) for part in parts[start : len(parts) - end]))
+    return Sequence((*(() if start else (_ANYTHING,)), inner, *(() if end else (_ANYTHING,))))
+
+
+def _held(node: Node, depth: int) -> Node:
+    """Return a part that an engine can be held to."""
+    if depth > _MAX_DEPTH:
+        raise NotHeld("its groups are nested too deeply")
+    if isinstance(node, Chars):
+        return _set(_WIDENED.get(node.ranges, node.ranges))
+    if isinstance(node, Group):
+        return _held(node.part, depth + 1)
+    if isinstance(node, Sequence | Choice):
+        return type(node)(tuple(_held(part, depth + 1) for part in node.parts))
+    if isinstance(node, Repeat):
+        part = _held(node.part, depth + 1)
+        if max(node.least, node.most or 0) > most_repeats(part):
+            raise NotHeld(f"it counts further than to {most_repeats(part)}")
+        return Repeat(part, node.least, node.most)
+    if isinstance(node, Anchor):
+        raise NotHeld(f"{node.kind!r} stands where it cannot be held to")
+    raise NotHeld("it looks ahead or behind, or refers to a group")
+
+
+def of_length(node: Node, least: int, most: int | None) -> Node | None:
+    """Return the same expression, of texts that have so many characters; ``None`` where that is not known."""
+    shortest, longest = _width(node)
+    if shortest >= least and (most is None or (longest is not None and longest <= most)):
+        return node
+    if isinstance(node, Repeat) and isinstance(node.part, Chars):
+        bounds = [bound for bound in (node.most, most) if bound is not None]
+        upper = min(bounds) if bounds else None
+        lower = max(node.least, least)
+        if max(lower, upper or 0) > most_repeats(node.part) or (upper is not None and lower > upper):
+            return None
+        return Repeat(node.part, lower, upper)
+    return None
+
+
+def most_repeats(part: Node) -> int:
+    """Return how often a part may be repeated: one of many characters costs an engine much each time."""
+    return MAX_COUNTED if isinstance(part, Chars) and len(ways_of(part.ranges)) > 1 else MAX_REPEATS
+
+
+Add = Callable[[Callable[[str], str]], str]
+"""Adds a rule, whose body may need its name, and returns the name."""
+
+
+def grammar_of(node: Node, add: Add) -> str:
+    """Return the expression as EBNF; it stands for itself wherever it is put."""
+    if isinstance(node, Chars):
+        ways = ways_of(node.ranges)
+        if len(ways) > _MOST_WAYS:
+            return add(lambda _: " | ".join(ways))  # white space alone has twenty
+        return ways[0] if len(ways) == 1 and ways[0].startswith("[") else f"({' | '.join(ways)})"
+    if isinstance(node, Sequence):
+        return f"({' '.join(grammar_of(part, add) for part in node.parts)})" if node.parts else '""'
+    if isinstance(node, Choice):
+        return f"({' | '.join(grammar_of(part, add) for part in node.parts)})"
+    if not isinstance(node, Repeat):
+        raise NotHeld(f"{node!r:.80} is not of a grammar")
+    if isinstance(node.part, Chars):
+        ways = ways_of(node.part.ranges)
+        if len(ways) > 1:
+            return counted(ways, node.least, node.most, '""', add)
+    part = grammar_of(node.part, add)
+    return (f"({part})" if isinstance(node.part, Repeat) else part) + repetition(node.least, node.most)
+
+
+def written_size(node: Node) -> int:
+    """Return about how many characters the expression has as EBNF."""
+    if isinstance(node, Chars):
+        return 4 + sum(3 + len(way) for way in ways_of(node.ranges))
+    if isinstance(node, Repeat):
+        times = max(node.least, node.most or 0) + 1
+        size = written_size(node.part)
+        if isinstance(node.part, Chars):
+            return times * (size + 20) if len(ways_of(node.part.ranges)) > 1 else size + 8
+        return size + 8 * times  # an engine writes a group as often as it counts
+    return 4 + sum(3 + written_size(part) for part in node.parts) if isinstance(node, Sequence | Choice) else 0
+
+
+def counted(ways: Iterable[str], least: int, most: int | None, end: str, add: Add) -> str:
+    """Return a character, written in one of several ways, so many times, and an end.
+
+    It is a rule for each number of characters that are there, because an engine looks at what a token does within one
+    rule before it is asked, and at what it does beyond at each token anew.
+    """
+    if most is None:
+        rest = add(lambda name: " | ".join([end, *(f"{way} {name}" for way in ways)]))
+    else:
+        rest = add(lambda _: end)
+    for count in reversed(range(least if most is None else most)):
+        done = [end] if count >= least else []
+        body = " | ".join([*done, *(f"{way} {rest}" for way in ways)])
+        rest = add(lambda _, body=body: body)
+    return rest
+
+
+def repetition(least: int, most: int | None) -> str:
+    """Return how EBNF says how often."""
+    known: dict[tuple[int, int | None], str] = {(0, None): "*", (1, None): "+", (0, 1): "?"}
+    return known.get((least, most)) or f"{{{least},{'' if most is None else most}}}"
+
+
+def literal(text: str) -> str:
+    """Return text as EBNF's."""
+    return f'"{"".join(_escaped(char) for char in text)}"'
+
+
+@lru_cache(maxsize=256)
+def ways_of(ranges: Ranges) -> tuple[str, ...]:
+    """Return the ways in which JSON writes a character of a set within a text, as EBNF."""
+    beyond = bool(ranges) and ranges[-1][1] == LAST and ranges[-1][0] <= 0x80
+    codes = {code for first, last in ranges for code in range(first, min(last, 0x7F) + 1)}
+    raw = [code for code in range(0x20, 0x80) if (code in codes) != beyond and code not in {0x22, 0x5C}]
+    ways: list[str] = []
+    if beyond:
+        ways.append(f'[^"\\\\\\u0000-\\u001f{_class_of(raw)}]')
+    elif raw:
+        ways.append(f"[{_class_of(raw)}]")
+    short = [json.dumps(chr(code))[2] for code in sorted(codes) if len(json.dumps(chr(code))) == 4]
+    if short:
+        ways.append(f'"\\\\" [{_class_of(map(ord, short))}]')
+    for high in (0, 1):
+        long = [code for code in codes if code >> 4 == high and len(json.dumps(chr(code))) > 4]
+        if long:
+            ways.append(f'"\\\\u00{high}" [{_class_of(sorted(ord(f"{code & 15:x}") for code in long))}]')
+    if not beyond:
+        ways += [literal(chr(code)) for first, last in ranges for code in range(max(first, 0x80), last + 1)]
+    return tuple(ways)
+
+
+def _class_of(codes: Iterable[int]) -> str:
+    """Return the members of a class, in ranges."""
+    ranges = united([(code, code) for code in codes])
+    return "".join(_in_class(a) if a == b else f"{_in_class(a)}-{_in_class(b)}" for a, b in ranges)
+
+
+def _in_class(code: int) -> str:
+    return chr(code) if chr(code).isalnum() else f"\\u{code:04x}"
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    return char if " " <= char != "\x7f" else f"\\u{ord(char):04x}"
+
+
+def _plain(node: Node) -> Node:
+    """Take away sequences and choices of one part."""
+    if isinstance(node, Repeat):
+        return Repeat(_plain(node.part), node.least, node.most)
+    if not isinstance(node, Sequence | Choice):
+        return node
+    parts = tuple(_plain(part) for part in node.parts)
+    return parts[0] if len(parts) == 1 else type(node)(parts)
+
+
+def _width(node: Node) -> tuple[int, int | None]:
+    """Return how long the texts are, at least and at most."""
+    if isinstance(node, Repeat):
+        shortest, longest = _width(node.part)
+        most = None if node.most is None or longest is None else longest * node.most
+        return shortest * node.least, 0 if longest == 0 else most
+    if not isinstance(node, Sequence | Choice):
+        return 1, 1
+    widths = [_width(part) for part in node.parts]
+    ends = [longest for _, longest in widths if longest is not None]
+    known = len(ends) == len(widths)
+    if isinstance(node, Sequence):
+        return sum(shortest for shortest, _ in widths), sum(ends) if known else None
+    return min(shortest for shortest, _ in widths), max(ends) if known else None
+
+
+def _set(ranges: Ranges) -> Chars:
+    """Return a set that an engine can be held to."""
+    if not ranges:
+        raise NotHeld("a class has no member")
+    beyond = [(max(first, 0x80), last) for first, last in ranges if last > 0x7F]
+    listed = sum(last - first + 1 for first, last in beyond)
+    if beyond != [(0x80, LAST)] and (listed > MAX_LISTED or any(a <= 0xDFFF and b >= 0xD800 for a, b in beyond)):
+        raise NotHeld("a class has some of the characters beyond ASCII, and too many of them to list")
+    return Chars(ranges)

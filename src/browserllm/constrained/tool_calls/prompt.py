@@ -1,0 +1,91 @@
+"""Messages with tools, calls and results into messages of text, which is all that an engine's template takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ...errors import InvalidRequest
+from ...types import ChatRequest, ContentPart, Message, TextPart, Tool, ToolResultPart
+from .choice import ToolChoice, tool_choice_of
+from .constraint import ToolConstraint, tool_constraint
+from .formats import ToolFormat, format_for
+from .parser import ToolCallParser
+
+_NAME = re.compile(r"[\w.:/-]{1,128}")
+
+
+class ToolUse:
+    """What the tools of a request come to, for a model that has no field for them.
+
+    ``tools`` are those on offer: none where the choice is ``none``.
+    """
+
+    def __init__(self, request: ChatRequest) -> None:
+        """Raise `InvalidRequest` for a choice or a tool's name that is not valid."""
+        self._form = format_for("")
+        self.choice = tool_choice_of(request) or ToolChoice("auto")
+        self.tools: list[Tool] = [] if self.choice.mode == "none" else request.tools
+        for index, tool in enumerate(self.tools):
+            if not _NAME.fullmatch(tool.name):
+                raise InvalidRequest(
+                    f"tools[{index}].name={tool.name!r} is not valid; use letters, digits, '_', '-', '.', ':' and '/'",
+                    parameter="tools",
+                )
+
+    def messages(self, messages: Sequence[Message], family: str) -> list[Message]:
+        """Return the messages with the tools told, and calls and results as a family of models writes them."""
+        form = self._form = format_for(family)
+        written: list[Message] = []
+        results: list[str] = []  # neighbours that become one message of the user's
+
+        def write_results(after: Sequence[ContentPart] = ()) -> None:
+            if results:
+                text = "\n".join(results)
+                written.append(Message("user", [TextPart(f"{text}\n\n"), *after] if after else text))
+                results.clear()
+
+        for message in messages:
+            if message.role == "tool":
+                for part in _parts(message):
+                    if not isinstance(part, (ToolResultPart, TextPart)):
+                        write_results()
+                        written.append(Message("tool", [part]))  # the backend says that it cannot take it
+                        continue
+                    text = form.answered(part if isinstance(part, ToolResultPart) else ToolResultPart("", part.text))
+                    if form.result_role == "user":
+                        results.append(text)
+                    else:
+                        written.append(Message(form.result_role, text))
+            elif message.role == "user" and results and (parts := _parts(message)):
+                # Templates want turns in turn: what the user says after results stands in the same message.
+                write_results(parts)
+            else:
+                write_results()
+                calls = message.tool_calls
+                written.append(Message("assistant", form.said(message.text, calls)) if calls else message)
+        write_results()
+        return self._told(written, form) if self.tools else written
+
+    def constraint(self) -> ToolConstraint | None:
+        """Return what makes calls well-formed; ``None`` without tools. Raises what `tool_constraint` raises."""
+        return tool_constraint(self._form, self.tools, self.choice) if self.tools else None
+
+    def parser(self) -> ToolCallParser | None:
+        """Return what reads the answer of the family that `messages` was told of; ``None`` without tools."""
+        return ToolCallParser(self.tools, self._form) if self.tools else None
+
+    def _told(self, messages: list[Message], form: ToolFormat) -> list[Message]:
+        text = form.describe(self.tools)
+        first = next((index for index, message in enumerate(messages) if message.role == "user"), None)
+        if form.place == "user" and first is not None:
+            message = messages[first]
+            content = text + message.content if isinstance(message.content, str) else [TextPart(text), *message.content]
+            return [*messages[:first], Message("user", content), *messages[first + 1 :]]
+        system = "\n\n".join(message.text for message in messages if message.role == "system") or form.default_system
+        rest = [message for message in messages if message.role != "system"]
+        return [Message("system", f"{system}\n\n{text}" if system else text), *rest]
+
+
+def _parts(message: Message) -> list[ContentPart]:
+    return [TextPart(message.content)] if isinstance(message.content, str) else message.content

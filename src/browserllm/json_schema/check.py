@@ -1,0 +1,103 @@
+"""One check of one value: how deep it may go, how much work it may be, and what it has looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._internal.equality import Keys
+from .document import Document, Resource, Schema
+from .patterns.pattern import Pattern
+from .patterns.work import TooMuchWork, Work
+from .problem import Problem
+
+MAX_DEPTH = 256
+"""How many schemas may be at work in each other on one value; a check that goes deeper says so in a problem."""
+MAX_STEPS = 250_000
+"""How many times a schema may be applied in one check: a second or two. Patterns and long lists count as well."""
+_STEP = 40
+"""The units of work of one step."""
+
+
+class Seen:
+    """What of an object's keys or of a list's places some schema has looked at, for ``unevaluated...``."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+        self.places: set[int] = set()
+
+    def add(self, other: Seen) -> None:
+        """Take over what another schema has looked at."""
+        self.keys |= other.keys
+        self.places |= other.places
+
+
+Keyword = Callable[["Check", Any, Schema, str, Seen], "list[Problem]"]
+
+TOO_MUCH = "The value is nested too deeply or too large to be checked"
+
+
+class TooMuch(Exception):  # noqa: N818
+    """The check went too deep, or took too many steps; ``str()`` says it to a model."""
+
+
+class Check:
+    """One check of one value, with the keywords of a document's draft."""
+
+    def __init__(self, document: Document, keywords: Mapping[str, Keyword], afterwards: Mapping[str, Keyword]) -> None:
+        """``afterwards`` are the keywords that go by what all others have looked at."""
+        self.document = document
+        self._keywords = keywords
+        self._afterwards = afterwards
+        self.keys = Keys(document.keys)
+        self.scope: list[Resource] = []
+        self._depth = 0
+        self._work = Work(MAX_STEPS * _STEP)
+
+    def spend(self, turns: int) -> None:
+        """Count the turns of a loop."""
+        self._work.spend(turns)
+
+    def finds(self, pattern: Pattern, text: str) -> bool:
+        """Say whether a pattern is found in a text."""
+        try:
+            self._work.left -= 10
+            return pattern.search(text, self._work)
+        except TooMuchWork:
+            raise TooMuch(f"It takes too long to search the texts for the pattern {pattern.text!r:.200}") from None
+
+    def apply(self, value: Any, schema: Any, path: str, seen: Seen) -> list[Problem]:
+        """Return the problems of a value with a schema, and note in ``seen`` what was looked at."""
+        if isinstance(schema, bool):
+            self._work.spend(10)
+            return [] if schema else [Problem(path, "Nothing is allowed here")]
+        work = self._work
+        work.left -= _STEP + len(schema)
+        if work.left < 0:
+            raise TooMuchWork
+        if self._depth >= MAX_DEPTH:
+            raise TooMuch(TOO_MUCH)
+        document = self.document
+        home = document.home(schema)
+        entered = not self.scope or self.scope[-1] is not home
+        if entered:
+            self.scope.append(home)
+        self._depth += 1
+        problems: list[Problem] = []
+        own = Seen()
+        # In draft 7 nothing counts beside a reference.
+        alone = document.draft_7 and "$ref" in schema
+        for keyword in ("$ref",) if alone else schema:
+            if keyword in self._keywords:
+                problems += self._keywords[keyword](self, value, schema, path, own)
+        if not alone:
+            for keyword, function in self._afterwards.items():
+                if keyword in schema:
+                    problems += function(self, value, schema, path, own)
+        self._depth -= 1
+        if entered:
+            self.scope.pop()
+        if not problems and (own.keys or own.places):
+            seen.add(own)
+            work.left -= len(own.keys) + len(own.places)
+        return problems

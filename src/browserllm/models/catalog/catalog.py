@@ -1,0 +1,188 @@
+"""Catalog: the models that are known by name."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from ...errors import InvalidRequest, ModelNotFound
+from .card import Artifact, ModelCard
+from .pocket_version import POCKET_VERSION
+
+# A version in the address: browsers keep models by address, and must not pair a new file with an old one.
+_POCKET = f"models/pocket/resolve/{POCKET_VERSION}/"
+
+POCKET = ModelCard(
+    id="pocket",
+    name="Pocket",
+    family="Pocket",
+    parameters=2_800_000,
+    license="Apache-2.0",
+    license_url="https://www.apache.org/licenses/LICENSE-2.0",
+    context_window=2048,
+    purposes=["low-end"],
+    tools=True,
+    thinking="never",
+    artifacts=[
+        Artifact(
+            engine="webllm",
+            device="webgpu",
+            id="pocket",
+            url=_POCKET,
+            library=f"{_POCKET}pocket.wasm",
+            context_window=2048,
+            bundled=True,
+        ),
+        Artifact(
+            engine="transformersjs",
+            device="webgpu",
+            id="pocket/fp32",
+            url=_POCKET,
+            dtype="fp32",
+            context_window=2048,
+            bundled=True,
+        ),
+        Artifact(
+            engine="transformersjs",
+            device="wasm",
+            id="pocket/q8",
+            url=_POCKET,
+            dtype="q8",
+            context_window=2048,
+            bundled=True,
+        ),
+    ],
+)
+"""The model that ships with the site: small, for trying things out, and always there."""
+
+
+SHOWN = 8
+"""How many candidates an error names; its data has all of them."""
+
+
+class Match(NamedTuple):
+    """What a name means: a model, and one build of it when the name is an engine's own id."""
+
+    card: ModelCard
+    artifact: Artifact | None
+
+
+@functools.cache
+def built_in() -> dict[str, ModelCard]:
+    """Return every model browserllm knows by itself, by id: the pocket model first. Read when first asked for."""
+    from .curated import complete, only_onnx
+    from .prebuilt import PREBUILT
+
+    cards = msgspec.json.decode(PREBUILT, type=list[ModelCard])
+    cards += only_onnx({card.id for card in cards})
+    return {POCKET.id: POCKET, **{card.id: complete(card) for card in cards}}
+
+
+class Catalog:
+    """The built-in models and those a program adds. Making one is free: the list is read at the first question."""
+
+    def __init__(self, cards: Iterable[ModelCard] = ()) -> None:
+        """Start with the built-in models, and add ``cards``."""
+        self._added: dict[str, ModelCard] = {}
+        for card in cards:
+            self.add(card)
+
+    def __iter__(self) -> Iterator[ModelCard]:
+        yield from built_in().values()
+        yield from self._added.values()
+
+    def __len__(self) -> int:
+        return len(built_in()) + len(self._added)
+
+    def __contains__(self, name: object) -> bool:
+        return name == POCKET.id or name in self._added or name in built_in()
+
+    @property
+    def added(self) -> list[ModelCard]:
+        """The models that a program added."""
+        return list(self._added.values())
+
+    def add(self, card: ModelCard) -> None:
+        """Add a model; raises `InvalidRequest` when its id is taken, or it is no card that an engine could run."""
+        if card.id in self:
+            raise InvalidRequest(
+                f"a model {card.id!r} is in the catalog already; give yours another id", parameter="id"
+            )
+        if not card.artifacts:
+            raise InvalidRequest(
+                f"model {card.id!r} has no artifacts, so no engine could run it", parameter="artifacts"
+            )
+        try:
+            # A card made in Python has the types its caller gave it; a page would only say later what is wrong.
+            msgspec.convert(msgspec.to_builtins(card), ModelCard)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"model {card.id!r} is no valid card: {error}", parameter="card") from error
+        self._added[card.id] = card
+
+    def get(self, name: str) -> ModelCard:
+        """Return the card of a model; raises `ModelNotFound` as `find` does."""
+        return self.find(name).card
+
+    def find(self, name: str) -> Match:
+        """Return what a name means.
+
+        That is, in this order: a model's id; the id of one build of it, which pins that build; either of them in other
+        letter case or with spaces or underscores for hyphens; the first words of one model's id and of no other
+        ("llama-3.2-1b").
+
+        Raises `ModelNotFound` with the candidates, the smallest first, when a name begins several, and with the nearest
+        names when it is none.
+        """
+        if name == POCKET.id:
+            return Match(POCKET, None)
+        card = self._added.get(name) or built_in().get(name)
+        if card is not None:
+            return Match(card, None)
+        plain = _plain(name)
+        cards = list(self)
+        for card in cards:
+            if _plain(card.id) == plain:
+                return Match(card, None)
+        for card in cards:
+            for artifact in card.artifacts:
+                if artifact.id is not None and _plain(artifact.id) == plain:
+                    return Match(card, artifact)
+        begun = [card for card in cards if _plain(card.id).startswith(f"{plain}-")]
+        if len(begun) == 1:
+            return Match(begun[0], None)
+        begun = begun or [card for card in cards if plain and _plain(card.id).startswith(plain)]
+        raise _ambiguous(name, begun) if len(begun) > 1 else _unknown(name, cards)
+
+
+def _plain(name: str) -> str:
+    return "-".join(name.casefold().replace("_", "-").split())
+
+
+def _ambiguous(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
+    names = [card.id for card in sorted(cards, key=lambda card: card.parameters or 0)]
+    listed = _quoted(names[:SHOWN]) + (f" and {len(names) - SHOWN} larger ones" if len(names) > SHOWN else "")
+    return ModelNotFound(
+        f"{name!r} begins the names of {len(names)} models, the smallest first: {listed}; name one of them",
+        data={"model": name, "candidates": names},
+    )
+
+
+def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
+    models = {_plain(card.id): card.id for card in cards}
+    builds = {_plain(artifact.id): artifact.id for card in cards for artifact in card.artifacts if artifact.id}
+    near: list[str] = []
+    for ids in (models, builds):
+        near = near or [ids[plain] for plain in difflib.get_close_matches(_plain(name), ids, n=3, cutoff=0.5)]
+    hint = f"did you mean {_quoted(near)}?" if near else f"it has {len(cards)}, list(Catalog()) names them."
+    return ModelNotFound(
+        f"no model {name!r} in the catalog; {hint} Add your own with Catalog.add()",
+        data={"model": name, "candidates": near},
+    )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))

@@ -1,0 +1,40 @@
+"""ModelEntry: a model of the catalog as it stands with a device."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..fit import Fit
+from ..loading import LoadedModel
+from ..storage import Storage
+from .card import ModelCard
+
+
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of the catalog as it stands with a device.
+
+    ``size_bytes`` is what its files take here; ``evicted`` says that the browser has deleted some of them. ``loaded``
+    says where it runs, while it is in memory. ``last_used_ms`` counts since the epoch.
+    """
+
+    card: ModelCard
+    fit: Fit
+    downloaded: bool = False
+    evicted: bool = False
+    size_bytes: int = 0
+    last_used_ms: float | None = None
+    loaded: LoadedModel | None = None
+
+
+def describe(card: ModelCard, judged: Fit, stock: Storage, loaded: LoadedModel | None) -> ModelEntry:
+    """Put together what is known of a model: the card, whether it fits, what of it is stored, where it runs."""
+    kept = [model for model in stock.models if model.model == card.id]
+    return ModelEntry(
+        card=card,
+        fit=judged,
+        downloaded=any(model.complete for model in kept) or any(artifact.bundled for artifact in card.artifacts),
+        evicted=any(model.evicted for model in kept),
+        size_bytes=sum(model.size_bytes for model in kept),
+        last_used_ms=max((model.last_used_ms or 0 for model in kept), default=0) or None,
+        loaded=loaded,
+    )

@@ -1,0 +1,306 @@
+"""DownloadJob: the work behind all `Download` handles of one artifact, from its manifest to its journal record."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from ..._internal import lazy_asyncio as asyncio
+from ...errors import Cancelled
+from ...page.host import FileProgress, Host, HostStream, Progress, read
+from ..catalog.card import Artifact
+from ..storage import Record, Stored, StoredFile, ask_stored, delete_files, journal_key, put_record, replaced_keys
+from .files import FileList, list_files
+from .progress import UPDATE_EVERY_S, Meter
+
+MakeRoom = Callable[[FileList, Stored], Awaitable[None]]
+"""Sees to it that a list of files can be stored, or raises `QuotaExceeded`; told what is stored now."""
+
+State = Literal["waiting", "downloading", "paused", "done", "cancelled", "failed"]
+
+
+class DownloadedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is whole and in its cache.
+
+    ``resumed_from`` counts the bytes that an earlier download had left. ``verified`` is ``hash`` or ``size`` (compared
+    with what was promised), ``stored`` (it was there already) or ``none`` (nobody promised anything).
+    """
+
+    cache: str
+    url: str
+    size_bytes: int
+    fetched_bytes: int = 0
+    resumed_from: int = 0
+    verified: Literal["hash", "size", "none", "stored"] = "none"
+
+
+class DownloadResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a download brought: its files, and the bytes that it fetched for them from the network.
+
+    ``fetched_bytes`` counts from the first byte of the handle to its last, however often it was paused; what an earlier
+    download had left is not in it. Of an order that a pause ended, it counts what the page kept.
+    """
+
+    model: str
+    files: list[DownloadedFile]
+    fetched_bytes: int
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all files."""
+        return sum(file.size_bytes for file in self.files)
+
+
+class _PageResult(msgspec.Struct):
+    files: list[DownloadedFile]
+    fetched_bytes: int
+
+
+class Caller(Protocol):
+    """Somebody who wants the files."""
+
+    def tell(self, progress: Progress) -> None:
+        """Take an update."""
+        ...
+
+
+class DownloadJob:
+    """One download: reads the manifest, asks for room, orders the files from the page, writes the journal."""
+
+    def __init__(
+        self, host: Host, artifact: Artifact, model: str, clock: Callable[[], float], epoch: Callable[[], float]
+    ) -> None:
+        """Wait to be started; ``clock`` and ``epoch`` return seconds."""
+        self.model = model
+        self.state: State = "waiting"
+        self.progress = Progress("queued")
+        self._host = host
+        self._artifact = artifact
+        self._clock = clock
+        self._epoch = epoch
+        self._meter = Meter(clock)
+        self._callers: list[Caller] = []
+        self._before: Stored | None = None
+        self._files = FileList([], "")
+        self._stream: HostStream | None = None
+        self._loop = asyncio.get_running_loop()
+        self._running = asyncio.Event()
+        self._running.set()
+        self._pausing = False
+        self._late: asyncio.TimerHandle | None = None
+        self.changed: asyncio.Future[None] = self._loop.create_future()
+        self.finished: asyncio.Future[None] = self._loop.create_future()
+        self._result: DownloadResult | None = None
+        self._error: BaseException | None = None
+
+    def start(self, parallel: int, refresh: bool, make_room: MakeRoom | None, at_end: Callable[[], None]) -> None:
+        """Begin, and call ``at_end`` when it is over or nobody wants it any more."""
+        self._at_end = at_end
+        self._task = self._loop.create_task(self._run(parallel, refresh, make_room))
+        self._task.add_done_callback(self._on_end)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, well or not."""
+        return self.finished.done()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is left who wants it."""
+        return bool(self._callers)
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed with, once it is over; ``None`` when all is there."""
+        if self._result is not None:
+            return None
+        return self._error or Cancelled(f"the download of {self.model!r} was cancelled")
+
+    def result(self) -> DownloadResult:
+        """Return what it brought, once it is over; raises what it failed with."""
+        if self._result is None:
+            raise self._error or Cancelled(f"the download of {self.model!r} was cancelled")
+        return self._result
+
+    def join(self, caller: Caller) -> None:
+        """Tell one more."""
+        self._callers.append(caller)
+
+    def leave(self, caller: Caller) -> None:
+        """Tell one less; without the last one it stops."""
+        self._callers.remove(caller)
+        if not self._callers:
+            self._at_end()  # whoever comes now begins anew
+            if self._stream is not None:
+                self._stream.cancel()  # and the task ends when the page has stopped
+            else:
+                self._task.cancel()
+        self._wake()
+
+    async def stopped(self) -> None:
+        """Wait until nothing is written any more."""
+        await asyncio.wait([self._task])
+
+    def pause(self) -> None:
+        """Let nothing more be fetched; does nothing when it is paused or over."""
+        if self.ended or not self._running.is_set():
+            return
+        self._running.clear()
+        self.state = "paused"
+        if self._stream is not None:
+            self._pausing = True
+            self._stream.cancel()
+        self._tell(self._meter.pause())
+
+    def resume(self) -> None:
+        """Go on; does nothing when it is not paused."""
+        if self.ended or self._running.is_set():
+            return
+        self._running.set()
+        self.state = "waiting" if self._stream is None else "downloading"
+        self._meter.resume()
+
+    async def delete_what_came(self) -> None:
+        """Delete the files and parts of files that were not there before."""
+        before = self._before or Stored()
+        there = {entry.key for entry in before.entries}
+        mine = {(file.cache, file.url) for file in self._files.files}
+        now = await ask_stored(self._host)
+        files = [entry for entry in now.entries if entry.key in mine - there]
+        partials = [part for part in now.partials if (part.cache, part.url) in mine]
+        await delete_files(self._host, files, partials, [])
+
+    async def kept_bytes(self) -> int:
+        """Ask the page how many bytes of the files it keeps, whole ones and parts."""
+        return sum(file.loaded_bytes for file in _what_is_there(self._files, await ask_stored(self._host)))
+
+    async def _run(self, parallel: int, refresh: bool, make_room: MakeRoom | None) -> DownloadResult:
+        if self._artifact.bundled:
+            return DownloadResult(model=self.model, files=[], fetched_bytes=0)
+        # First what is stored: reading the manifest stores it.
+        self._before = stored = await ask_stored(self._host)
+        self._files = files = await list_files(self._host, self._artifact, refresh=refresh)
+        if make_room is not None:
+            await make_room(files, stored)
+        args = {"files": msgspec.to_builtins(files.files), "parallel": parallel}
+        there = _what_is_there(files, await ask_stored(self._host))  # the manifest has come, others may have gone
+        self._meter = Meter(self._clock, there)
+        fetched = 0
+        while True:
+            await self._running.wait()
+            self.state = "downloading"
+            result = await self._fetch(args)
+            if result is not None:
+                break
+            # An order that was stopped tells nothing: what it brought is what has come to be there.
+            before, there = there, _what_is_there(files, await ask_stored(self._host))
+            fetched += _brought(before, there)
+        await self._write_journal(result)
+        return DownloadResult(model=self.model, files=result.files, fetched_bytes=fetched + result.fetched_bytes)
+
+    async def _fetch(self, args: dict[str, Any]) -> _PageResult | None:
+        """Order the files from the page; returns ``None`` when a pause ended it."""
+        # Streamed, not called: a pause, a resume and a deletion have to wait for what the page still writes.
+        stream = self._stream = self._host.stream("download", args, self._on_raw)
+        try:
+            async for _ in stream:
+                pass
+        except Cancelled:
+            if not self.wanted or not self._pausing:
+                raise
+            return None
+        finally:
+            self._stream, self._pausing = None, False
+            stream.drop()
+        return read(stream.result or {}, _PageResult, "'download'")
+
+    async def _write_journal(self, result: _PageResult) -> None:
+        key = journal_key(self.model, self._artifact)
+        journal = self._before.journal if self._before is not None else {}
+        replaced = replaced_keys(self.model, self._artifact, journal)
+        files = [StoredFile(file.cache, file.url, file.size_bytes) for file in result.files]
+        record = Record(
+            model=self.model,
+            engine=self._artifact.engine,
+            device=self._artifact.device,
+            artifact_id=self._artifact.id,
+            files=files,
+            size_bytes=sum(file.size_bytes for file in result.files),
+            downloaded_ms=self._epoch() * 1000,
+            # Of the record that this one replaces: fetching again is no use.
+            last_used_ms=max(_last_used_ms(journal.get(name)) for name in (key, *replaced)) or None,
+        )
+        await put_record(self._host, key, record, remove=replaced)
+
+    def _on_raw(self, raw: Progress) -> None:
+        update = self._meter.update(raw)
+        if not self._running.is_set():
+            return
+        if update is not None:
+            self._tell(update)
+        elif self._late is None:
+            # Nothing may come for a while, and then this was the last word.
+            self._late = self._loop.call_later(UPDATE_EVERY_S, self._tell_late)
+
+    def _tell_late(self) -> None:
+        self._tell(self._meter.emit())
+
+    def _tell(self, progress: Progress) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        self.progress = progress
+        for caller in list(self._callers):
+            caller.tell(progress)
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self.changed = self.changed, self._loop.create_future()
+        if not changed.done():
+            changed.set_result(None)
+
+    def _on_end(self, task: asyncio.Task[DownloadResult]) -> None:
+        self._at_end()
+        if task.cancelled():
+            self.state = "cancelled"
+        else:
+            error = task.exception()
+            if error is None:
+                self._result = task.result()
+                self.state = "done"
+            else:
+                self._error = error
+                self.state = "cancelled" if isinstance(error, Cancelled) else "failed"
+        self.finished.set_result(None)
+        text = str(self._error) if self._error is not None else ""
+        self._tell(self._meter.finish("ready" if self.state == "done" else "error", text))
+
+
+def _last_used_ms(raw: Any) -> float:
+    try:
+        return msgspec.convert(raw, Record).last_used_ms or 0
+    except msgspec.ValidationError:
+        return 0
+
+
+def _what_is_there(files: FileList, stored: Stored) -> list[FileProgress]:
+    """Return how far each file is before the download begins."""
+    whole = {entry.key: entry for entry in stored.entries}
+    begun = {(part.cache, part.url): part for part in stored.partials}
+    there: list[FileProgress] = []
+    for file in files.files:
+        entry, part = whole.get((file.cache, file.url)), begun.get((file.cache, file.url))
+        size = file.size_bytes
+        if entry is not None and (size is None or entry.size_bytes in (None, size)):
+            size = size if size is not None else entry.size_bytes
+            there.append(FileProgress(file.url, "done", size or 0, size))
+        else:
+            there.append(FileProgress(file.url, "waiting", part.loaded_bytes if part is not None else 0, size))
+    return there
+
+
+def _brought(before: list[FileProgress], after: list[FileProgress]) -> int:
+    """Return the bytes that came between two moments; a file that begins anew brings nothing less than nothing."""
+    return sum(max(0, now.loaded_bytes - then.loaded_bytes) for then, now in zip(before, after, strict=True))

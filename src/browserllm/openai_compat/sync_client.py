@@ -1,0 +1,233 @@
+"""The same client for code that is not asynchronous: it waits.
+
+In a process an event loop runs in a thread of its own, and any number of threads may use one client. In a page Python
+waits where the browser lets it (`browserllm._internal.waiting`).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack, overload
+
+from .._internal.waiting import open_waiter
+from ..backends.base import Backend
+from ..errors import Unavailable
+from .client import AsyncClient, AsyncStream, Options
+from .shapes import ChatCompletion, ChatCompletionChunk, CreateEmbeddingResponse, Model, ModelList
+from .source import OpenBackend
+
+
+class Client:
+    """`AsyncClient`, for code that waits: the same calls with the same arguments, results and errors.
+
+    Ctrl-C in a call cancels its request. A client that is not closed ends with the program, and with it the browser
+    that it launched.
+    """
+
+    def __init__(self, backend: Backend | OpenBackend | None = None, *, timeout: float | None = None) -> None:
+        """Ask ``backend``, which stays the caller's to close; without one, connect at the first call.
+
+        The client has an event loop of its own, so a connection to a page that was made in another one cannot be used
+        here (`InvalidRequest`): give a function that opens the backend instead, as `AsyncClient` takes it. ``timeout``
+        is the seconds that an answer may take, for calls that do not say.
+        """
+        self._client = AsyncClient(backend, timeout=timeout)
+        self._shared = _Shared(self._client)
+
+    @property
+    def chat(self) -> Chat:
+        """Chats."""
+        return Chat(self._shared, self._client)
+
+    @property
+    def models(self) -> Models:
+        """The models of the backend."""
+        return Models(self._shared, self._client)
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """Texts as vectors."""
+        return Embeddings(self._shared, self._client)
+
+    def with_options(self, *, timeout: float | None = None) -> Client:
+        """Return a client of the same backend with another timeout, in seconds; closing one closes both."""
+        client = Client.__new__(Client)
+        client._client, client._shared = self._client.with_options(timeout=timeout), self._shared
+        return client
+
+    def close(self) -> None:
+        """Cancel what is under way and close what the client opened; safe to call more than once."""
+        self._shared.waiter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Shared:
+    """What runs the calls of a client and of those made of it; it ends with the last who uses it."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.waiter = open_waiter(client.close)
+        self.run = self.waiter.run
+        # At the end of the program the waiter ends itself.
+        weakref.finalize(self, self.waiter.drop).atexit = False
+
+
+class Chat:
+    """``client.chat``."""
+
+    def __init__(self, shared: _Shared, client: AsyncClient) -> None:
+        """Made by a client."""
+        self.completions = Completions(shared, client)
+
+
+class Completions:
+    """``client.chat.completions``."""
+
+    def __init__(self, shared: _Shared, client: AsyncClient) -> None:
+        """Made by a client."""
+        self._shared = shared
+        self._completions = client.chat.completions
+
+    @overload
+    def create(
+        self,
+        *,
+        messages: Iterable[Any],
+        model: str | None = None,
+        stream: Literal[False] | None = None,
+        response_format: Any = None,
+        **options: Unpack[Options],
+    ) -> ChatCompletion: ...
+    @overload
+    def create(
+        self,
+        *,
+        messages: Iterable[Any],
+        model: str | None = None,
+        stream: Literal[True],
+        response_format: Any = None,
+        **options: Unpack[Options],
+    ) -> Stream: ...
+    def create(self, **options: Any) -> ChatCompletion | Stream:
+        """Answer ``messages``, as `AsyncCompletions.create` does."""
+        answer = self._shared.run(self._completions.answer(options))
+        return Stream(self._shared, answer) if isinstance(answer, AsyncStream) else answer
+
+    def parse(
+        self,
+        *,
+        messages: Iterable[Any],
+        model: str | None = None,
+        response_format: Any = None,
+        repairs: int = 1,
+        **options: Unpack[Options],
+    ) -> ChatCompletion:
+        """Answer with an object of a type, as `AsyncCompletions.parse` does."""
+        return self._shared.run(
+            self._completions.parse(
+                messages=messages, model=model, response_format=response_format, repairs=repairs, **options
+            )
+        )
+
+
+class Stream:
+    """The chunks of an answer: iterate it; ``with``, `close` and leaving the loop end the answer at once."""
+
+    def __init__(self, shared: _Shared, stream: AsyncStream) -> None:
+        """Made by `Completions.create`."""
+        self._shared = shared
+        self._stream = stream
+        self._ended = False
+
+    def __next__(self) -> ChatCompletionChunk:
+        if not self._ended:
+            chunk = self._shared.run(_next(self._stream))
+            if chunk is not None:
+                return chunk
+            self._ended = True
+        raise StopIteration
+
+    def __iter__(self) -> Iterator[ChatCompletionChunk]:
+        try:
+            while True:
+                try:
+                    chunk = next(self)
+                except StopIteration:
+                    return
+                yield chunk
+        finally:
+            self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the answer; nothing more comes. Safe to call at any time, more than once."""
+        if not self._ended:
+            self._ended = True
+            with suppress(Unavailable):  # a client that was closed has ended its answers
+                self._shared.run(self._stream.close())
+
+
+async def _next(stream: AsyncStream) -> ChatCompletionChunk | None:
+    return await anext(stream, None)
+
+
+class Models:
+    """``client.models``."""
+
+    def __init__(self, shared: _Shared, client: AsyncClient) -> None:
+        """Made by a client."""
+        self._shared = shared
+        self._models = client.models
+
+    def list(self) -> ModelList:
+        """Return the models; iterate the list, or its ``data``."""
+
+        async def listed() -> ModelList:
+            return await self._models.list()
+
+        return self._shared.run(listed())
+
+    def retrieve(self, model: str) -> Model:
+        """Return one model, by its id or name. Raises `ModelNotFound` with the nearest ones."""
+        return self._shared.run(self._models.retrieve(model))
+
+
+class Embeddings:
+    """``client.embeddings``."""
+
+    def __init__(self, shared: _Shared, client: AsyncClient) -> None:
+        """Made by a client."""
+        self._shared = shared
+        self._embeddings = client.embeddings
+
+    def create(
+        self,
+        *,
+        input: str | Iterable[str],  # noqa: A002 (OpenAI's name)
+        model: str | None = None,
+        encoding_format: Literal["float", "base64"] | None = None,
+        dimensions: int | None = None,
+        user: str | None = None,
+    ) -> CreateEmbeddingResponse:
+        """Turn texts into vectors, as `AsyncEmbeddings.create` does."""
+        return self._shared.run(
+            self._embeddings.create(
+                input=input, model=model, encoding_format=encoding_format, dimensions=dimensions, user=user
+            )
+        )

@@ -1,0 +1,381 @@
+"""ChromeHost: a Chromium, Chrome, Edge or Brave that this process launches, and the page in it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import secrets
+import shlex
+import shutil
+import sys
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from websockets.asyncio.server import ServerConnection
+
+from ..._internal.system import forks
+from ..._internal.threads import Threads
+from ...errors import BrowserLLMError, InvalidRequest, QueueFull, QuotaExceeded, Timeout, Unavailable
+from ..protocol import ChannelHost
+from ..serving.share import FolderServer, open_key
+from ..serving.static import HOST_PAGE, SiteServer, site_folder
+from ..serving.websocket import WebSocketChannel
+from .find import find_browser
+from .process import LAUNCHES, BrowserProcess
+from .profile import Profile, open_profile
+
+logger = logging.getLogger("browserllm")
+
+T = TypeVar("T")
+
+ORIGIN_HOST = "browserllm.localhost"
+"""The name of the page's host. The model cache belongs to the origin, so it must not change with the port."""
+
+FOLDERS_HOST = f"files.{ORIGIN_HOST}"
+"""The name of the host with the shared folders: another origin, because engines keep only what is not the site's."""
+
+QUIET_FLAGS = (
+    "--no-first-run",
+    "--no-startup-window",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--mute-audio",
+    # A window behind another one computes as fast as one in front.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    # No prompt of the system's keychain for a profile that keeps no passwords.
+    "--password-store=basic",
+    "--use-mock-keychain",
+)
+
+WEBGPU_FLAGS = {
+    # Chromium then takes the GPU (on Linux through Vulkan), or on a machine without one its own software adapter,
+    # SwiftShader.
+    "auto": ("--enable-unsafe-webgpu", *(["--enable-features=Vulkan"] if sys.platform == "linux" else [])),
+    "software": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
+    # Asks for the software adapter, which Chromium gives to nobody without the flag above. (Its feature flags for
+    # WebGPU change nothing.)
+    "off": ("--disable-gpu", "--use-webgpu-adapter=swiftshader"),
+}
+
+
+UNDO_KIND_S = 0.5
+"""How long the browser of a failed launch has to end itself, before it is killed."""
+
+UNDO_WAIT_S = 2.0
+"""How long a failed launch waits for what it started to end."""
+
+END_WAIT_S = 5.0
+"""How long closing waits for the connection, for each server, and for the profile to be deleted."""
+
+# One for each host at most, and each must come: they are not bounded.
+RELEASES = Threads("letting go of profiles", places=sys.maxsize)
+
+_ending: set[asyncio.Future[Any]] = set()
+
+
+class ChromeHost(ChannelHost):
+    """A host whose page lives in a browser of its own. `close` ends the browser; so does the end of this process."""
+
+    def __init__(self, channel: WebSocketChannel, parts: _Parts, process: BrowserProcess) -> None:
+        """Made by `launch`."""
+        super().__init__(channel)
+        self._parts = parts
+        self._process = process
+        self._server = parts.server
+        self._folders = parts.folders
+        self._profile = parts.profile
+        self._owner = os.getpid()
+        self._closing: asyncio.Task[None] | None = None
+        process.exited.add_done_callback(lambda exited: channel.drop(f"the browser ended (code {exited.result()})"))
+        forks.tell(self)
+
+    @classmethod
+    async def launch(
+        cls,
+        *,
+        browser: str | Path | None = None,
+        profile: str | Path | None = None,
+        visible: bool = False,
+        webgpu: Literal["auto", "software", "off"] = "auto",
+        timeout_s: float = 60.0,
+    ) -> ChromeHost:
+        """Launch a browser, open the page in it and connect; see `browserllm.connect`."""
+        if webgpu not in WEBGPU_FLAGS:
+            raise InvalidRequest(f"webgpu={webgpu!r} is not valid; use 'auto', 'software' or 'off'", parameter="webgpu")
+        if math.isnan(timeout_s):
+            raise InvalidRequest(f"timeout_s={timeout_s!r} is no number of seconds", parameter="timeout_s")
+        launching: _Launching | None = None
+        limit = asyncio.timeout(timeout_s)
+        try:
+            async with limit:
+                # In a thread, because a disk may hang: what comes when the caller has gone is let go.
+                found = await LAUNCHES.run_or_dispose(lambda: _Found(browser, profile), _Found.release)
+                launching = _Launching(found)
+                host = await launching.run(visible=visible, webgpu=webgpu)
+        except BaseException as error:
+            if launching is not None:
+                await launching.undo()
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise _late(launching, profile, timeout_s) from error
+            raise
+        if found.notice is not None:
+            host.notices.append(found.notice)
+            logger.warning("%s", found.notice)
+        return host
+
+    def share_folder(self, path: str | os.PathLike[str]) -> str:
+        """Serve a folder to the page; see `Host.share_folder`."""
+        if self._owner != os.getpid():
+            raise Unavailable(
+                f"this host cannot share {str(path)!r}: {self._whose()}; connect again to go on", reason="closed"
+            )
+        return self._folders.share(path)
+
+    def disk_free_bytes(self) -> int | None:
+        """Ask the system, for the profile's disk."""
+        try:
+            return shutil.disk_usage(self._profile.folder).free
+        except OSError:
+            return None
+
+    def _error_from_page(self, body: Mapping[str, Any]) -> BrowserLLMError:
+        error = super()._error_from_page(body)
+        free = self.disk_free_bytes() if isinstance(error, QuotaExceeded) else None
+        if free is None:
+            return error
+        allowed = error.data.get("available_bytes")
+        available = min(free, allowed) if isinstance(allowed, int) else free
+        message = f"{error.message}; {free} bytes are free on the disk of the profile {str(self._profile.folder)!r}"
+        return QuotaExceeded(message, data={**error.data, "available_bytes": available})
+
+    async def close(self) -> None:
+        """End the connection, the browser and the servers, and let go of the profile.
+
+        In a fork of the process that connected there is nothing to end: the browser is that process's.
+        """
+        if self._owner != os.getpid():
+            return
+        # One task does it, whoever asks and however often; cancelling a caller must not leave a browser behind.
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            await _at_most(super().close())
+        finally:
+            await self._parts.close()
+
+    def forked(self) -> None:
+        """Find oneself in a fork of the process: the browser, its pipe and the socket belong to the parent."""
+        self._on_closed(self._whose())
+
+    def _whose(self) -> str:
+        return f"it belongs to process {self._owner}, which process {os.getpid()} was forked from"
+
+
+class _Found:
+    """What a launch needs from the disk."""
+
+    def __init__(self, browser: str | Path | None, profile: str | Path | None) -> None:
+        """Find it; blocks as long as the disk does."""
+        self.site = site_folder()
+        self.program = find_browser(browser)
+        self.profile, self.notice = open_profile(profile)
+        try:
+            self.key = open_key(self.profile.folder)
+        except BaseException:
+            self.profile.release()
+            raise
+
+    def release(self) -> None:
+        """Let go of it."""
+        self.profile.release()
+
+
+class _Parts:
+    """What has been started for a host, and must be ended with it."""
+
+    def __init__(self, server: SiteServer, folders: FolderServer, profile: Profile) -> None:
+        self.server = server
+        self.folders = folders
+        self.profile = profile
+        self.starting: list[asyncio.Future[Any]] = []
+        self.process: BrowserProcess | None = None
+        self.channel: WebSocketChannel | None = None
+
+    async def close(self, kind_s: float | None = None, term_s: float | None = None) -> None:
+        """End the browser (see `BrowserProcess.close`), the connection, the servers, and let go of the profile.
+
+        The profile is let go however this ends, once the browser has gone and not before.
+        """
+        try:
+            if self.starting:
+                await asyncio.wait(self.starting)
+            if self.process is not None:
+                await self.process.close(kind_s, term_s)
+        finally:
+            if self.process is not None:
+                self.process.kill()  # does nothing to one that has gone
+            # After the browser: one that is stopped does not answer, and would be waited for.
+            parts = [part for part in (self.channel, self.server, self.folders) if part is not None]
+            await _at_most(*(part.close() for part in parts), self._free())
+
+    async def _free(self) -> None:
+        try:
+            await RELEASES.run(self._let_go)
+        except QueueFull:  # no thread can be started: the program is ending
+            self._let_go(END_WAIT_S)
+
+    def _let_go(self, wait_s: float | None = None) -> None:
+        if self.process is None or self.process.wait(wait_s):
+            self.profile.release()
+
+
+class _Launching:
+    """A host in the making; a failure can undo it at any moment."""
+
+    def __init__(self, found: _Found) -> None:
+        self.program = found.program
+        self._page: asyncio.Future[ServerConnection] = asyncio.get_running_loop().create_future()
+        self._secret = secrets.token_urlsafe(24)
+        self._parts = _Parts(
+            SiteServer(found.site, hosts=[ORIGIN_HOST], secret=self._secret, on_page=self._on_page),
+            FolderServer(host=FOLDERS_HOST, origin=f"http://{ORIGIN_HOST}", key=found.key),
+            found.profile,
+        )
+
+    @property
+    def stderr_tail(self) -> str:
+        process = self._parts.process
+        return process.stderr_tail if process is not None else ""
+
+    async def run(self, *, visible: bool, webgpu: str) -> ChromeHost:
+        parts = self._parts
+        ports = {
+            ORIGIN_HOST: (await self._whole(parts.server.start())).port,
+            FOLDERS_HOST: (await self._whole(parts.folders.start())).port,
+        }
+        command = [str(self.program), *_flags(parts.profile.folder, ports, visible=visible, webgpu=webgpu)]
+        process = await self._whole(self._start(command))
+        # All through the pipe: the command line is for everybody on the machine to read, and addresses are kept in the
+        # profile's history.
+        await process.open_page(f"http://{ORIGIN_HOST}/{HOST_PAGE}", _launch_script(self._secret, seen=visible))
+        await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
+        if not self._page.done():
+            raise process.ended_early()
+        process.forget_script()
+        parts.channel = WebSocketChannel(self._page.result())
+        host = ChromeHost(parts.channel, parts, process)
+        await host.start()
+        return host
+
+    async def _start(self, command: list[str]) -> BrowserProcess:
+        parts = self._parts
+        parts.process = await BrowserProcess.start(command, parts.profile.lock_fd, self._on_crash)
+        return parts.process
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await a step that goes on to its end, whoever gives up: only then can what it starts be ended."""
+        task = asyncio.ensure_future(work)
+        self._parts.starting.append(task)
+        task.add_done_callback(_ended)
+        return await asyncio.shield(task)
+
+    async def undo(self) -> None:
+        """End what was started, quickly: a browser that does not end at once is killed.
+
+        Waits `UNDO_WAIT_S` at most; what still remains then goes on by itself.
+        """
+        ending = asyncio.ensure_future(self._parts.close(UNDO_KIND_S, 0))
+        _ending.add(ending)  # the loop itself does not keep it
+        ending.add_done_callback(_ended)
+        await asyncio.wait([ending], timeout=UNDO_WAIT_S)
+
+    def _on_page(self, connection: ServerConnection) -> None:
+        if not self._page.done():
+            self._page.set_result(connection)
+
+    def _on_crash(self) -> None:
+        if self._parts.channel is not None:
+            self._parts.channel.drop("the page crashed, perhaps for want of memory")
+
+
+async def _at_most(*works: Coroutine[Any, Any, None]) -> None:
+    """Await steps of an end, `END_WAIT_S` at most; what takes longer goes on by itself."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    for task in tasks:
+        _ending.add(task)
+        task.add_done_callback(_ended)
+    done, _ = await asyncio.wait(tasks, timeout=END_WAIT_S)
+    for task in done:
+        task.result()
+
+
+def _ended(task: asyncio.Future[Any]) -> None:
+    _ending.discard(task)
+    if not task.cancelled():
+        task.exception()  # whoever waited has it
+
+
+def _late(launching: _Launching | None, profile: str | Path | None, timeout_s: float) -> Timeout:
+    if launching is None:
+        which = "the default profile" if profile is None else f"the profile {str(profile)!r}"
+        return Timeout(
+            f"no browser and {which} were found within timeout_s={timeout_s:g}; does the disk answer? "
+            "Choose another folder with profile=, or raise timeout_s",
+            data={"timeout_s": timeout_s, "stderr": ""},
+        )
+    tail = launching.stderr_tail
+    return Timeout(
+        f"the page in {str(launching.program)!r} did not answer within timeout_s={timeout_s:g}; "
+        f"the browser's last words: {tail or 'none'}",
+        data={"timeout_s": timeout_s, "stderr": tail},
+    )
+
+
+def _launch_script(secret: str, *, seen: bool) -> str:
+    """Return the script that tells the host page what it cannot find out by itself (web/src/host/launch.ts)."""
+    launch = msgspec.json.encode({"secret": secret, "seen": seen}).decode()
+    return f"""
+if (self === top && location.origin === "http://{ORIGIN_HOST}" && location.pathname === "/{HOST_PAGE}")
+  Object.defineProperty(globalThis, "browserllmLaunch", {{ value: {launch}, configurable: true }});
+"""
+
+
+def _flags(profile: Path, ports: Mapping[str, int], *, visible: bool, webgpu: str) -> list[str]:
+    flags = [
+        *QUIET_FLAGS,
+        f"--user-data-dir={profile}",
+        "--remote-debugging-pipe",
+        "--host-resolver-rules=" + ", ".join(f"MAP {name}:80 127.0.0.1:{port}" for name, port in ports.items()),
+        *WEBGPU_FLAGS[webgpu],
+        *shlex.split(os.environ.get("BROWSERLLM_BROWSER_FLAGS", "")),
+    ]
+    if not visible:
+        flags.append("--headless=new")
+    if sys.platform == "linux" and os.geteuid() == 0:
+        # Chromium refuses to sandbox itself when it runs as root, as it does in containers.
+        flags.append("--no-sandbox")
+    return _join_features(flags)
+
+
+def _join_features(flags: list[str]) -> list[str]:
+    """Chromium takes the last of several feature flags alone: make them one of each kind."""
+    joined: list[str] = []
+    for kind in ("--enable-features=", "--disable-features="):
+        features = [flag.removeprefix(kind) for flag in flags if flag.startswith(kind)]
+        if features:
+            joined.append(kind + ",".join(features))
+    return [flag for flag in flags if not flag.startswith(("--enable-features=", "--disable-features="))] + joined

@@ -1,0 +1,1 @@
+"""The site over HTTP on loopback, and what a page may ask of this process."""

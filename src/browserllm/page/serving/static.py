@@ -1,0 +1,275 @@
+"""The site's files over HTTP on loopback, and the one WebSocket the page opens back."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import os
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Self
+from urllib.parse import parse_qs, unquote
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+
+from ..._internal.system.listening import listen
+from ..._internal.system.opening import open_linked, open_real
+from ..._internal.threads import Threads
+from ...errors import Unavailable
+from .connection import Answer, HttpConnection, Visitors, prepare, say
+from .policy import chat_policy, host_policy
+from .requests import Request, stays_inside
+from .websocket import MAX_MESSAGE_BYTES
+
+SOCKET_PATH = "/host"
+
+# Not from the system's table: Windows keeps these in its registry, where anything may be written.
+MIME_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".wasm": "application/wasm",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".txt": "text/plain; charset=utf-8",
+    ".zip": "application/zip",
+    ".whl": "application/zip",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+
+HOST_PAGE = "host.html"
+"""The page that connects to Python. It is for browsers that Python launches, and nobody else is given it."""
+
+socket_logger = logging.getLogger("browserllm.socket")
+# What websockets would log of a handshake has the secret in it, and a refused one is the other side's matter.
+socket_logger.setLevel(logging.CRITICAL)
+
+
+def site_folder() -> Path:
+    """Return the folder with the built site; raises `Unavailable` saying how to build it."""
+    folder = Path(__file__).parents[2] / "static"
+    if not (folder / HOST_PAGE).is_file():
+        raise Unavailable(
+            f"the site's files are not in {str(folder)!r}: in a checkout, run `make site`; "
+            "elsewhere, install browserllm from its wheel",
+            reason="blocked",
+        )
+    return folder
+
+
+class SiteServer:
+    """Serves a folder on loopback, only to requests that name an allowed host (a page of another name gets nothing).
+
+    With ``on_page`` it serves a browser that Python launched: it has the host page, and takes the WebSocket at
+    ``/host``, from the origin of an allowed host and with the secret, which is good for one connection.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        hosts: Collection[str] = (),
+        secret: str = "",
+        on_page: Callable[[ServerConnection], None] | None = None,
+    ) -> None:
+        """Serve ``folder``; ``port`` 0 takes any.
+
+        ``hosts`` are allowed besides the address itself; with ``on_page`` in its place, because a launched browser
+        knows no other.
+        """
+        self._folder = folder
+        self._wanted_port = port
+        self._hosts = set(hosts)
+        self._secret = secret
+        self._spent = False
+        self._on_page = on_page
+        self._server: Server | None = None
+        self._threads = Threads("files of the site", places=8)
+        self._visitors = Visitors(self._common_headers())
+        self._links = False
+        self.port = 0
+
+    async def start(self) -> Self:
+        """Start to listen; raises `Unavailable` when the port is taken."""
+        self._links = await self._threads.run(has_links, self._folder)
+        try:
+            self._server = await serve(
+                self._hold,
+                sock=listen(self._wanted_port),
+                create_connection=_connection_class(self._visitors, self._answer),
+                compression=None,
+                max_size=MAX_MESSAGE_BYTES,
+                logger=socket_logger,
+                server_header=None,
+                # Loopback needs no pings: a page that dies closes its socket.
+                ping_interval=None,
+                close_timeout=1,
+            )
+        except OSError as error:
+            raise Unavailable(
+                f"cannot listen on 127.0.0.1:{self._wanted_port}: {error}; choose another port", reason="blocked"
+            ) from error
+        self.port = int(next(iter(self._server.sockets)).getsockname()[1])
+        if self._on_page is None or not self._hosts:
+            self._hosts |= {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
+        return self
+
+    @property
+    def url(self) -> str:
+        """The address of the site."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    async def close(self) -> None:
+        """Stop to listen, and close what is open."""
+        if self._server is not None:
+            self._server.close()
+            await self._visitors.close()
+            await self._server.wait_closed()
+
+    def _common_headers(self) -> dict[str, str]:
+        # Cross-origin isolation, which threads in WebAssembly need. A browser of ours is a Chromium, which takes the
+        # second word too. It lets the page find out whether a server that shares nothing is there at all; Safari, which
+        # may open the chat page, only knows the stricter one.
+        launched = self._on_page is not None
+        return {
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Embedder-Policy": "credentialless" if launched else "require-corp",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Content-Security-Policy": host_policy(self._hosts) if launched else chat_policy(),
+            "X-Frame-Options": "DENY",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+
+    async def _hold(self, connection: ServerConnection) -> None:
+        if self._on_page is not None:
+            self._on_page(connection)
+        await connection.wait_closed()
+
+    async def _answer(self, request: Request) -> Answer | None:
+        host = request.headers["host"].lower()
+        if host not in self._hosts:
+            return say(HTTPStatus.FORBIDDEN, f"this server does not serve the host {host!r}")
+        if request.method not in ("GET", "HEAD"):
+            return say(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not for files", {"Allow": "GET, HEAD"})
+        if request.path == SOCKET_PATH and self._on_page is not None:
+            return self._refuse_socket(request, host)
+        hidden = HOST_PAGE if self._on_page is None else None
+        known = request.headers.get("if-none-match")
+        read = partial(read_file, self._folder, request.path, known, hidden=hidden, follow_links=self._links)
+        return await prepare(self._threads, read)
+
+    def _refuse_socket(self, request: Request, host: str) -> Answer | None:
+        origin = request.headers.get("origin", "")
+        if not origin:
+            return say(HTTPStatus.BAD_REQUEST, "there is no Origin header")
+        if origin != f"http://{host}":
+            return say(HTTPStatus.FORBIDDEN, f"the origin {origin!r} may not connect")
+        if request.method != "GET" or request.headers.get("upgrade", "").lower() != "websocket":
+            return say(HTTPStatus.UPGRADE_REQUIRED, "this is a WebSocket's address", {"Upgrade": "websocket"})
+        given = parse_qs(request.query).get("token", [""])[0]
+        if not self._secret or not hmac.compare_digest(given.encode(), self._secret.encode()):
+            return say(HTTPStatus.FORBIDDEN, "the token is wrong")
+        if self._spent:
+            return say(HTTPStatus.FORBIDDEN, "the token was good for one connection, which there was")
+        self._spent = True
+        return None
+
+
+def _connection_class(
+    visitors: Visitors, answer: Callable[[Request], Awaitable[Answer | None]]
+) -> type[ServerConnection]:
+    """Return the class of connections that begin as HTTP, and become a WebSocket only for who may have one."""
+
+    class SiteConnection(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            http = HttpConnection(visitors, answer, self._upgrade)
+            transport.set_protocol(http)
+            http.connection_made(transport)
+
+        def _upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
+            transport.set_protocol(self)
+            super().connection_made(transport)
+            self.data_received(head)
+
+    return SiteConnection
+
+
+def etag_of(file: os.stat_result) -> str:
+    """Return what tells a version of a file from all others."""
+    return f'"{file.st_mtime_ns:x}-{file.st_size:x}"'
+
+
+def has_links(folder: Path) -> bool:
+    """Say whether anything below a folder is a link: some installers make a package of nothing else."""
+    return any(path.is_symlink() for path in folder.rglob("*"))
+
+
+def read_file(
+    folder: Path,
+    url_path: str,
+    known_etag: str | None = None,
+    *,
+    hidden: str | None = None,
+    follow_links: bool = False,
+) -> Answer:
+    """Return the answer for a path of the site: the file, its ``index.html``, "not modified", or "not found".
+
+    The file named ``hidden`` is not found, in whatever spelling the disk takes for it. Links are followed out of the
+    folder only with ``follow_links``.
+    """
+    file = _open(folder, unquote(url_path), hidden, follow_links)
+    if file is None:
+        return say(HTTPStatus.NOT_FOUND, "not found")
+    facts = os.fstat(file.fileno())
+    etag = etag_of(facts)
+    headers = {
+        "Content-Type": MIME_TYPES.get(PurePosixPath(file.name).suffix, "application/octet-stream"),
+        "ETag": etag,
+        # Asked again every time, sent again only when changed: a rebuilt site is never half old.
+        "Cache-Control": "no-cache",
+    }
+    if known_etag == etag:
+        file.close()
+        return Answer(HTTPStatus.NOT_MODIFIED, headers)
+    return Answer(HTTPStatus.OK, headers, file=file, length=facts.st_size)
+
+
+def _open(folder: Path, path: str, hidden: str | None, follow_links: bool) -> BinaryIO | None:
+    """Open the file of a path of the site, or return ``None`` when there is none to give."""
+    if path.endswith("/"):
+        path += "index.html"
+    parts = PurePosixPath(path).parts[1:]
+    if not path.startswith("/") or path.startswith("//") or not parts or not stays_inside(parts):
+        return None
+    try:
+        if follow_links:
+            file = open_linked(folder.joinpath(*parts))
+        else:
+            top = folder.resolve()
+            real = top.joinpath(*parts).resolve(strict=True)
+            if not real.is_relative_to(top):
+                return None
+            file = open_real(real)
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: what Python before 3.13 says of links in a circle
+        return None
+    if hidden is not None and _is_same(file, folder / hidden):
+        file.close()
+        return None
+    return file
+
+
+def _is_same(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False

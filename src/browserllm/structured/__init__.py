@@ -1,0 +1,1 @@
+"""Objects of a type out of what a model answers."""

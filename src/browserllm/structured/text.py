@@ -1,0 +1,208 @@
+"""The object in an answer: how far it has come, and what it comes to.
+
+`PartialJson` finds the first object among thoughts, fences and sentences. Here is which one counts: the first that is
+of the type; and where none is, the one thing of the type that lies in an object that a model put around it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Generic, TypeVar, cast
+
+from .._internal.nesting import decode_json
+from ..json_schema.partial import MISSING, PartialJson
+from ..json_schema.problem import Misfit, Problem, is_list, is_object
+from ..json_schema.rooted import WRAPPER
+from ..json_schema.types import OutputType, read_json
+from ..reasoning import CLOSINGS
+
+T = TypeVar("T")
+
+_UP_TO_AN_END = re.compile(r"[^}\])`\n\r>▷]*[}\])`\n\r>▷]?")
+"""Text as far as an object in it, or a thought, may end."""
+_LATE, _LATE_FROM = 256, 4096
+"""What is longer than ``_LATE_FROM`` characters is shown each time it is one part in ``_LATE`` longer, and at its end:
+else the work would grow with the square of its length."""
+_MOST_TRIED = 8
+_LONGEST_END = max(map(len, CLOSINGS))
+_FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+
+
+class AnswerReader(Generic[T]):
+    """Reads one answer, in any pieces.
+
+    ``value`` is the type's own value as far as it has come, `MISSING` until there is some. ``whole`` says that an
+    object of the type is there, ``starts`` how many objects were begun.
+    """
+
+    def __init__(self, output: OutputType[T]) -> None:
+        """Read an answer of this type."""
+        self.output = output
+        self.value: Any = MISSING
+        self.starts = 1
+        self._partial = PartialJson()
+        self._texts: list[str] = []
+        self._tail = ""
+        self._chars = self._unseen = 0  # of the object, and those of them that came since it was looked at
+        self._stale = False
+        self._results: list[T] = []
+        self._thoughts: list[T] = []
+        self._misfit: Misfit | None = None
+        self._misfit_is_meant = False
+        self._tried: list[str] = []  # objects that are not of the type
+
+    @property
+    def whole(self) -> bool:
+        """Whether an object of the type has come."""
+        return bool(self._results)
+
+    def feed(self, text: str) -> bool:
+        """Read on; returns whether `value` may have changed."""
+        self._texts.append(text)
+        changed = False
+        for piece in _UP_TO_AN_END.findall(text):
+            if not self.whole:
+                self._stale = self._partial.feed(piece) or self._stale
+                if self._stale or self._chars:  # not what stands before the object
+                    self._chars += len(piece)
+                    self._unseen += len(piece)
+                if self._stale and self._may_look():
+                    self._stale = False
+                    changed = self._look() or changed
+                if self._partial.complete:
+                    changed = self._try(self._partial.text or "") or changed
+                    if not self.whole:
+                        self._begin()
+            self._tail = (self._tail + piece[-_LONGEST_END:])[-_LONGEST_END:].lower()
+            if self._tail.endswith(CLOSINGS) and (self.whole or self._partial.value is MISSING):
+                # The template may have begun the thinking, so that what came was a thought.
+                self._thoughts, self._results, self._misfit = self._results or self._thoughts, [], None
+                self._misfit_is_meant = False
+                self._begin()
+        return changed
+
+    def finish(self) -> T:
+        """Return what the answer comes to, at its end; raise `Misfit` when nothing in it is of the type."""
+        if not self.whole and self._partial.finish():
+            self._try(self._partial.text or "")
+        if not self.whole and self.output.wrapped:
+            self._try_bare("".join(self._texts))
+        self._results = self._results or self._thoughts
+        if not self.whole:
+            self._try_within("".join(self._texts).strip())
+        if self._results:
+            return self._results[0]
+        raise self._misfit or Misfit(self._partial.problems)
+
+    def _begin(self) -> None:
+        self._partial = PartialJson()
+        self._chars = self._unseen = 0
+        self._stale = False
+        self.starts += 1
+
+    def _may_look(self) -> bool:
+        """Say whether the value is to be looked at, which copies what is open of it: of a long one not each time."""
+        if self._unseen * _LATE < self._chars - _LATE_FROM:
+            return False
+        self._unseen = 0
+        return True
+
+    def _look(self) -> bool:
+        whole = self._partial.value
+        value = MISSING if whole is MISSING else self.output.unwrap(whole, MISSING)
+        # Beside a wrapped value other fields may come, which are not shown.
+        if value is MISSING or (self.output.wrapped and value == self.value):
+            return False
+        self.value = value
+        return True
+
+    def _try(self, text: str) -> bool:
+        """Say whether a JSON text is of the type, and note it, or what is wrong with it."""
+        try:
+            self._results = [self.output.read(text)]
+            self.value = self.output.unwrap(decode_json(text, Any), MISSING)
+        except Misfit as misfit:
+            # An object that has nothing of what was asked for was not meant to be it, when there is one that has.
+            meant = self._is_meant(text)
+            if meant or not self._misfit_is_meant:
+                self._misfit, self._misfit_is_meant = misfit, meant
+            if len(self._tried) < _MOST_TRIED:
+                self._tried.append(text)
+        return self.whole
+
+    def _try_within(self, text: str) -> None:
+        """Look for what is of the type in what a model put around it: a key, or the quotes of a text."""
+        for written in (*self._tried, text):
+            try:
+                value = read_json(written)
+                if isinstance(value, str):
+                    value = read_json(value)
+                    self._results = [self.output.check(value)]
+                    self.value = self.output.unwrap(value, MISSING)
+                    return
+            except Misfit:
+                continue
+            found: list[tuple[T, Any]] = []
+            for inner in self._within(value):
+                own = self.output.wrapped and not (is_object(inner) and WRAPPER in inner)
+                try:
+                    found.append((self.output.check({WRAPPER: inner} if own else inner), inner))
+                except Misfit:
+                    continue
+            if len(found) == 1:  # of two nobody knows which is meant
+                self._results, self.value = [found[0][0]], found[0][1]
+                return
+
+    def _within(self, value: Any) -> list[Any]:
+        """Return what may be the answer in a value: it has nothing else that was asked for around it."""
+        if not is_object(value):
+            return []
+        asked = self.output.schema.get("properties")
+        names: set[str] = set(asked) if is_object(asked) else set()
+        inners = [inner for key, inner in value.items() if key not in names]
+        if self.output.wrapped:
+            return [inner for inner in inners if len(value) == 1 and (is_object(inner) or is_list(inner))]
+        return [inner for inner in inners if is_object(inner) and not names.isdisjoint(inner)]
+
+    def _is_meant(self, text: str) -> bool:
+        try:
+            value = decode_json(text, Any)
+        except (ValueError, RecursionError):
+            return False
+        asked = self.output.schema.get("properties")
+        return is_object(value) and (not is_object(asked) or not asked.keys().isdisjoint(value))
+
+    def _try_bare(self, text: str) -> None:
+        """Look for the value without the object around it: a list, or all that stands in a fence or in the answer."""
+        found = PartialJson("array")
+        found.feed(text)
+        fenced = _FENCED.search(text)
+        for bare in (found.text if found.finish() else None, (fenced[1] if fenced else text).strip()):
+            if not bare or self.whole:
+                continue
+            try:
+                value = read_json(bare)
+            except Misfit:
+                continue
+            try:
+                self._results = [self.output.check({WRAPPER: value})]
+                self.value = value
+            except Misfit as misfit:
+                if not self._misfit_is_meant:  # the places are those in what was written
+                    around = Problem("$", f"Expected an object with the key `{WRAPPER}`")
+                    self._misfit, self._misfit_is_meant = Misfit([around, *misfit.own], misfit.own), True
+
+
+def grows(before: Any, after: Any) -> bool:
+    """Say whether a value holds all of an earlier one: texts go on, lists and objects have more, the rest stays."""
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, str):
+        return cast("str", after).startswith(before)
+    if isinstance(before, list):
+        ours, theirs = cast("list[Any]", before), cast("list[Any]", after)
+        return len(ours) <= len(theirs) and all(map(grows, ours, theirs))
+    if isinstance(before, dict):
+        had, has = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
+        return all(key in has and grows(value, has[key]) for key, value in had.items())
+    return bool(before == after)

@@ -1,0 +1,1 @@
+"""Test doubles that ship with the library: a backend, a host and a file system that follow a script."""

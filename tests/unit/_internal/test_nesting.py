@@ -1,0 +1,48 @@
+"""JSON that is nested too deeply is an error everywhere, and the end of Python nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from browserllm._internal.nesting import MAX_DEPTH, check_depth, decode_json
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_what_is_too_deep_is_an_error(opens: str, closes: str, as_bytes: bool) -> None:
+    """At the limit it is read; beyond it, and far beyond it, whole or broken off, it is not."""
+    per = opens.count("[") + opens.count("{")
+
+    def nested(times: int, end: bool = True) -> bytes | str:
+        text = opens * times + "1" + (closes * times if end else "")
+        return text.encode() if as_bytes else text
+
+    decode_json(nested(MAX_DEPTH // per), Any)
+    for text in (nested(MAX_DEPTH // per + 1), nested(100_000), nested(100_000, end=False)):
+        with pytest.raises(RecursionError, match=str(MAX_DEPTH)):
+            decode_json(text, Any)
+
+
+def test_what_is_long_or_looks_deep_is_read() -> None:
+    """Brackets beside each other and in texts are no nesting."""
+    assert decode_json(b"[" + b"[]," * 5000 + b"[]]", list[Any]) == [[]] * 5001
+    text = '{"a": "' + '[\\"{' * 5000 + '", "b": "\\\\"}'
+    assert decode_json(text, dict[str, str]) == {"a": '["{' * 5000, "b": "\\"}
+    assert decode_json('"7"', int, strict=False) == 7
+
+
+def test_the_depth_is_that_of_the_decoder_whatever_is_in_the_texts() -> None:
+    """Escapes of every length before the end of a text, and texts that never end, hide and add no bracket."""
+    for escapes in range(12):
+        for depth in (MAX_DEPTH - 1, MAX_DEPTH):
+            text = '["' + "\\\\" * escapes + '\\"[[{",' + "[" * depth + "]" * depth + "]"
+            if depth + 1 > MAX_DEPTH:
+                with pytest.raises(RecursionError):
+                    check_depth(text)
+            else:
+                check_depth(text)
+                assert decode_json(text, list[Any])[0] == "\\" * escapes + '"[[{'
+    for text in ('{"a":"' + '\\"' * 200_000 + "[" * 300, '"' * 200_001 + "[" * 300, "\\" * 200_001 + '"' + "[" * 300):
+        check_depth(text)  # all of it is within a text

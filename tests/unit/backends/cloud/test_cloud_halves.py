@@ -1,0 +1,138 @@
+"""Characters in two pieces, and counts that are none."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.cloud.counts import count_in, largest, token_count
+from browserllm.backends.cloud.halves import HalfCharacters, whole_text, whole_value
+from browserllm.backends.cloud.sse import Event, ServerSentEvents
+from browserllm.backends.stream import Delta
+
+TEXT = "a\U0001f600é€\U0010ffff z"
+
+
+def halved(text: str) -> list[str]:
+    """The text as UTF-16, each unit a text of its own."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    return [units[at : at + 2].decode("utf-16-be", "surrogatepass") for at in range(0, len(units), 2)]
+
+
+def bytewise(text: str) -> list[str]:
+    """The text as UTF-8, each byte a text of its own."""
+    return [bytes([byte]).decode("utf-8", "surrogateescape") for byte in text.encode()]
+
+
+def pieces(units: list[str], places: tuple[int, ...]) -> list[str]:
+    """The units joined between the places."""
+    starts = [0, *places]
+    return ["".join(units[start:stop]) for start, stop in zip(starts, [*places, len(units)], strict=True)]
+
+
+@pytest.mark.parametrize("units", [halved(TEXT), bytewise(TEXT)], ids=["surrogates", "bytes"])
+def test_a_text_cut_anywhere_is_the_same_text(units: list[str]) -> None:
+    """Between halves of a pair, between the bytes of a character, at up to three places, with empty pieces between."""
+    for count in range(4):
+        for places in combinations(range(len(units) + 1), count):
+            halves = HalfCharacters()
+            said = [halves.join(piece) for each in pieces(units, places) for piece in (each, "")]
+            assert "".join(map(str, said)) == TEXT, places
+            assert all(whole_text(str(each)) == each for each in said), places
+            assert list(halves.rest()) == [], places
+
+
+def test_text_reasoning_and_each_call_keep_their_own_half() -> None:
+    """What comes between two halves is given at once, and belongs to neither."""
+    high, low = "\ud83d", "\ude00"
+    halves = HalfCharacters()
+    given: list[Delta] = [
+        f"a{high}",
+        bl.ReasoningDelta(sequence=0, reasoning=f"b{high}"),
+        bl.ToolCallDelta(sequence=0, index=0, id="c", name="f", arguments=f'{{"x":"{high}'),
+        bl.ToolCallDelta(sequence=0, index=1, id="d", name="f", arguments=f'{{"y":"{high}'),
+        bl.ToolCallDelta(sequence=0, index=1, arguments=f'{low}"}}'),
+        bl.ReasoningDelta(sequence=0, reasoning=low),
+        bl.ToolCallDelta(sequence=0, index=0, arguments=f'{low}"}}'),
+        bl.TextDelta(sequence=0, text=low, logprobs=[{"token": high}]),
+    ]
+    said = [halves.join(delta) for delta in given]
+    text = "".join(each if isinstance(each, str) else each.text for each in said)
+    reasoning = "".join(each.reasoning for each in said if isinstance(each, bl.ReasoningDelta))
+    calls = ["".join(d.arguments for d in said if isinstance(d, bl.ToolCallDelta) and d.index == n) for n in (0, 1)]
+    assert (text, reasoning) == ("a\U0001f600", "b\U0001f600")
+    assert calls == ['{"x":"\U0001f600"}', '{"y":"\U0001f600"}']
+    assert isinstance(said[-1], bl.TextDelta) and said[-1].logprobs == [{"token": "\ufffd"}]
+    assert list(halves.rest()) == []
+
+
+def test_what_has_no_other_half_is_replaced() -> None:
+    """At the end of a text, in its middle, at its start; before a signature, which ends its part."""
+    halves = HalfCharacters()
+    assert [halves.join(each) for each in ("\ude00a\ud83db", "c\ud83d", "d\udce2\udc82")] == [
+        "\ufffda\ufffdb",
+        "c",
+        "\ufffdd",
+    ]
+    assert list(halves.rest()) == ["\ufffd"]
+    assert list(halves.rest()) == []
+    halves.join(bl.ReasoningDelta(sequence=0, reasoning="\ud83d"))
+    signed = halves.join(bl.ReasoningDelta(sequence=0, signature="s"))
+    assert isinstance(signed, bl.ReasoningDelta) and (signed.reasoning, signed.signature) == ("\ufffd", "s")
+    halves.join(bl.ToolCallDelta(sequence=0, index=3, arguments="\ud83d"))
+    (rest,) = halves.rest()
+    assert isinstance(rest, bl.ToolCallDelta) and (rest.index, rest.arguments) == (3, "\ufffd")
+    assert whole_value({"\ud83d": ["\ud83d\ude00", 1, None]}) == {"\ufffd": ["\U0001f600", 1, None]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (rb'"Hi \ud83d"', rb'"\ude00!"'),
+        (b'"Hi \xed\xa0\xbd"', b'"\xed\xb8\x80!"'),
+        (b'"Hi \xf0"', b'"\x9f\x98\x80!"'),
+        (b'"Hi \xf0\x9f"', b'"\x98\x80!"'),
+        (b'"Hi \xf0\x9f\x98"', b'"\x80!"'),
+    ],
+    ids=["escapes", "surrogates as bytes", "after one byte", "after two bytes", "after three bytes"],
+)
+def test_events_may_end_in_the_middle_of_a_character(first: bytes, second: bytes) -> None:
+    """As an escape, and as bytes: also beside what else is not quite JSON."""
+    decoder, halves = ServerSentEvents(), HalfCharacters()
+    events = list(decoder.feed(b'data: {"text":' + first + b'}\n\ndata: {"text":' + second + b',"x":NaN}\n\n'))
+    texts = [event.decode(dict[str, Any])["text"] for event in events]
+    assert "".join(str(halves.join(text)) for text in texts) == "Hi \U0001f600!"
+
+
+def test_json_that_others_write_is_taken() -> None:
+    """NaN, infinities, and line ends within a text; what is none at all is quoted as before."""
+    said = Event('{"a":NaN,"b":-Infinity,"c":"x\ny"}').decode(dict[str, Any])
+    assert said["a"] != said["a"] and said["b"] == float("-inf") and said["c"] == "x\ny"
+    for broken in ("{'a': 1}", '{"a":NaN', "[NaN]", '{"a":"\ud83d}'):
+        with pytest.raises(bl.ProtocolError, match="not what was agreed"):
+            Event(broken).decode(dict[str, Any])
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [(7, 7), ("7", 7), (7.0, 7), (7.9, 7), ("7.0", 7), (0, 0)]
+    + [(each, None) for each in (None, True, -1, "-1", "x", "", [], {}, float("nan"), "nan", 1e300, 2**60, "inf")],
+)
+def test_counts_are_taken_as_they_are_written(value: Any, count: int | None) -> None:
+    """A number as a text, or as 7.0; what is no count is none."""
+    assert token_count(value) == count
+    assert count_in({"a": {"b": value}}, "a", "b") == count
+    assert count_in({"a": value}, "a", "b") is None
+
+
+def test_counts_that_grow_take_the_largest() -> None:
+    """Each for itself: a last one of zero takes nothing back."""
+    first, second = bl.Usage(prompt_tokens=9, completion_tokens=1), bl.Usage(completion_tokens=5, cached_tokens=2)
+    assert (
+        largest(first, second)
+        == largest(second, first)
+        == bl.Usage(prompt_tokens=9, completion_tokens=5, cached_tokens=2)
+    )

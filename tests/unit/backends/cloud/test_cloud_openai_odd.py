@@ -1,0 +1,227 @@
+"""Chat completions as servers send them: nothing is no success, and what is odd beside an answer does no harm."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.openai.reader import ChatCompletionReader
+from browserllm.backends.cloud.sse import Event
+from browserllm.backends.stream import Delta, Draft
+from unit.backends.cloud.openai_odd import BESIDE, DONE, END, GOOD, IN_CHOICE, IN_DELTA, NOTHING, odd_answers
+
+USAGE: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+
+
+def read(*events: Any, whole: bool = False) -> tuple[str, Draft, list[Delta]]:
+    """The text of an answer, what was learned of it, and its deltas."""
+    draft = Draft(bl.ChatRequest(messages=[bl.Message("user", "Hi")]), "openai", "chat-1")
+    reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
+    deltas: list[Delta] = []
+    for event in events:
+        if whole:
+            deltas += reader.read_whole(json.dumps(event).encode())
+        else:
+            deltas += reader.read(Event(event if isinstance(event, str) else json.dumps(event)))
+    deltas += reader.finish()
+    return "".join(d if isinstance(d, str) else d.text for d in deltas), draft, deltas
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_what_is_no_answer_is_an_error_in_the_servers_words(name: str) -> None:
+    """Whole, and streamed: with and without the end marker, after a keep-alive, before and after usage."""
+    body, expected, words = NOTHING[name]
+    usage = {"choices": [], "usage": USAGE}
+    with pytest.raises(expected) as caught:
+        read(body, whole=True)
+    assert words in str(caught.value)
+    for events in ([body], [body, DONE], [{"object": "ping"}, body, DONE], [usage, body, DONE], [body, usage, DONE]):
+        with pytest.raises(expected) as caught:
+            read(*events)
+        if words not in ("{}", '{"choices":[]}'):
+            assert words in str(caught.value), events
+
+
+# Those that say something, and have no reason to finish of their own.
+SAYING = [
+    name
+    for name, (body, _, words) in NOTHING.items()
+    if words[:1] not in ("", "{") and words != "openai" and "finish_reason" not in json.dumps(body)
+]
+
+
+@pytest.mark.parametrize("name", SAYING)
+def test_an_answer_that_does_not_end_is_an_error_in_the_servers_words(name: str) -> None:
+    """What came before is no success, though the end marker comes."""
+    body, expected, words = NOTHING[name]
+    with pytest.raises(expected, match=words):
+        read(GOOD, body, DONE)
+
+
+@pytest.mark.parametrize("name", odd_answers())
+def test_what_stands_beside_an_answer_does_no_harm(name: str) -> None:
+    """Missing, empty, of another type: the text is there, and the answer has ended."""
+    text, draft, _ = read(*odd_answers()[name])
+    assert (text, draft.finish_reason) == ("Fine.", "stop")
+    assert {warning.parameter for warning in draft.warnings} <= {"usage"}
+
+
+def test_odd_things_do_no_harm_together() -> None:
+    """Every two of them in one answer."""
+    for (one, first), (two, second) in combinations(BESIDE.items(), 2):
+        text, draft, _ = read({**GOOD, **first, **second}, {**END, **second, **first}, DONE)
+        assert (text, draft.finish_reason) == ("Fine.", "stop"), (one, two)
+    for beside in BESIDE.values():
+        for in_choice in IN_CHOICE.values():
+            for name, in_delta in IN_DELTA.items():
+                delta = {"content": "Fine.", **in_delta}
+                chunk = {
+                    **GOOD,
+                    **beside,
+                    "choices": [{"index": 0, "delta": delta, **in_choice, "finish_reason": "stop"}],
+                }
+                assert read(chunk)[0] == "Fine.", (beside, in_choice, name)
+
+
+def test_an_error_beside_an_answer_is_an_error() -> None:
+    """Unless it says nothing."""
+    for error in (
+        "Out of memory",
+        {"message": "Out of memory"},
+        [{"message": "Out of memory"}],
+        {"code": 500, "message": "Out of memory"},
+    ):
+        with pytest.raises(bl.BrowserLLMError, match="Out of memory"):
+            read({**GOOD, "error": error}, END, DONE)
+
+
+def test_ids_and_models_are_texts() -> None:
+    """A number is one, too; an object is none."""
+    _, draft, _ = read({**GOOD, "id": 7, "model": "big"}, {**END, "model": {}}, DONE)
+    assert (draft.provider_request_id, draft.model) == ("7", "big")
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([{"prompt_tokens": 9, "completion_tokens": 1}, {"prompt_tokens": 9, "completion_tokens": 4}], (9, 4)),
+        ([USAGE, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}], (9, 4)),
+        ([USAGE, None, {}, "x"], (9, 4)),
+        ([{"prompt_tokens": 9}, {"completion_tokens": 4}], (9, 4)),
+        ([{"prompt_tokens": "9", "completion_tokens": 4.0}], (9, 4)),
+        ([{"prompt_tokens": 9, "total_tokens": 13}], (9, 4)),
+        ([{"completion_tokens": 4, "total_tokens": 13, "prompt_tokens": None}], (9, 4)),
+        ([{"prompt_tokens": 9, "completion_tokens": -1, "total_tokens": 13}], (9, 4)),
+        ([{"input_tokens": 9, "output_tokens": 4}], (9, 4)),
+        ([{"prompt_tokens": 9, "completion_tokens": None}], (9, 0)),
+    ],
+)
+def test_counts_take_the_largest_wherever_they_stand(counts: list[Any], expected: tuple[int, int]) -> None:
+    """In each chunk, in a chunk of their own, in the choice; after the reason to finish."""
+    beside = [{**(END if at == 0 else {"choices": []}), "usage": each} for at, each in enumerate(counts)]
+    groqs = [{**(END if at == 0 else {"choices": []}), "x_groq": {"usage": each}} for at, each in enumerate(counts)]
+    inside = [{**END, "choices": [{**END["choices"][0], "usage": each}]} for each in counts]
+    for events in (
+        [GOOD, *beside, DONE],
+        [GOOD, *inside, DONE],
+        [*[{**GOOD, "usage": c} for c in counts[:1]], *beside[1:], END],
+        [GOOD, *groqs],
+    ):
+        _, draft, _ = read(*events)
+        assert (draft.usage.prompt_tokens, draft.usage.completion_tokens) == expected
+        assert draft.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        (["stop", "length"], "length"),
+        (["length", "stop"], "length"),
+        (["stop", "stop"], "stop"),
+        (["STOP"], "stop"),
+        (["MAX_TOKENS"], "length"),
+        (["eos_token"], "stop"),
+        ([{"type": "stop"}], "stop"),
+        (["content_filter", "stop"], "content_filter"),
+        (["null", "stop"], "stop"),
+        (["tool_calls"], "stop"),
+    ],
+)
+def test_reasons_to_finish_come_in_many_ways(reasons: list[Any], expected: str) -> None:
+    """More than once, in capitals, as an object; "stop" takes back nothing; tool calls need a call."""
+    text, draft, _ = read(GOOD, *({"choices": [{"delta": {}, "finish_reason": reason}]} for reason in reasons), DONE)
+    assert (text, draft.finish_reason) == ("Fine.", expected)
+
+
+def test_what_follows_a_reason_to_finish_counts() -> None:
+    """Text, a call, usage and an error."""
+    first = {"choices": [{"index": 0, "delta": {"content": "One "}, "finish_reason": "stop"}]}
+    call = {"choices": [{"delta": {"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}}]}
+    text, draft, deltas = read(first, {"choices": [{"delta": {"content": "two."}}]}, call, {"usage": USAGE}, DONE)
+    assert (text, draft.finish_reason, draft.usage.total_tokens) == ("One two.", "tool_calls", 13)
+    assert [delta.name for delta in deltas if isinstance(delta, bl.ToolCallDelta)] == ["f", None]
+    with pytest.raises(bl.Unavailable, match="Engine died"):
+        read(first, {"error": {"message": "Engine died"}})
+    with pytest.raises(bl.Unavailable, match="Engine died"):
+        read({"choices": [{"delta": {}, "finish_reason": "error"}]}, {"message": "Engine died"}, DONE)
+
+
+def test_an_answer_without_a_word_needs_a_reason_to_finish() -> None:
+    """With one it is an answer, though an empty one."""
+    text, draft, _ = read(END, DONE)
+    assert (text, draft.finish_reason) == ("", "stop")
+    text, draft, _ = read({"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}, whole=True)
+    assert (text, draft.finish_reason) == ("", "length")
+    text, draft, _ = read(GOOD, DONE)
+    assert (text, [warning.parameter for warning in draft.warnings]) == ("Fine.", ["finish_reason", "usage"])
+    with pytest.raises(bl.Unavailable, match="before the answer was complete"):
+        read(GOOD)
+
+
+def test_calls_of_the_older_form_are_calls() -> None:
+    """``function_call``, in pieces and whole, alone and beside the newer form."""
+    pieces = [{"name": "f", "arguments": ""}, {"arguments": '{"a"'}, {"arguments": ":1}"}]
+    chunks = [{"choices": [{"delta": {"function_call": piece}}]} for piece in pieces]
+    end = {"choices": [{"delta": {}, "finish_reason": "function_call"}]}
+    _, draft, deltas = read(*chunks, end)
+    calls = [delta for delta in deltas if isinstance(delta, bl.ToolCallDelta)]
+    assert (calls[0].name, "".join(call.arguments for call in calls)) == ("f", '{"a":1}')
+    assert draft.finish_reason == "tool_calls"
+    both = {
+        "function_call": {"name": "f", "arguments": "{}"},
+        "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}],
+    }
+    _, _, deltas = read({"choices": [{"message": both, "finish_reason": "tool_calls"}]}, whole=True)
+    assert len({delta.index for delta in deltas if isinstance(delta, bl.ToolCallDelta)}) == 1
+
+
+def test_names_that_come_in_pieces_are_the_tools_names() -> None:
+    """Where the request says which names there are."""
+    draft = Draft(
+        bl.ChatRequest(messages=[bl.Message("user", "x")], tools=[bl.Tool("get_weather")]), "openai", "chat-1"
+    )
+    reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
+    names: dict[int, str] = {}
+    for name in ("get", "_wea", "ther"):
+        piece = {"index": 0, "id": "a", "function": {"name": name, "arguments": ""}}
+        for delta in reader.read(Event(json.dumps({"choices": [{"delta": {"tool_calls": [piece]}}]}))):
+            assert isinstance(delta, bl.ToolCallDelta)
+            names[delta.index] = delta.name or names[delta.index]
+    assert names == {0: "get_weather"}
+
+
+def test_a_first_empty_object_is_no_argument() -> None:
+    """Some servers begin each call with ``{}`` and send its arguments after it; alone, it is what it says."""
+    begin = {
+        "choices": [{"delta": {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": {}}}]}}]
+    }
+    more = {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": '{"a":1}'}}]}}]}
+    end = {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
+    for events, expected in (([begin, more, end], '{"a":1}'), ([begin, end], "{}")):
+        _, _, deltas = read(*events)
+        assert "".join(delta.arguments for delta in deltas if isinstance(delta, bl.ToolCallDelta)) == expected

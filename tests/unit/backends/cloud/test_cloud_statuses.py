@@ -1,0 +1,51 @@
+"""Statuses that say where to go, or that something is in the way just now.
+
+As reported in zenodo/zenodo#1817 and traefik/traefik#1819 (http to https), anomalyco/opencode#47525 (409 and 408).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.cloud.failures import Place, failure, read_error
+
+PLACE = Place(backend="b", model="m", key_name="k")
+
+
+def told(status: int, location: str = "") -> bl.BrowserLLMError:
+    """The error of an answer of that status without a word."""
+    return failure(read_error(""), PLACE, status=status, headers={"location": location} if location else {})
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://x.test/v1/chat/completions", "https://x.test/v1/chat/completions"),
+        ("/v1/chat/completions/", "/v1/chat/completions/"),
+        ("//x.test/v1", "//x.test/v1"),
+        ("https://user:secret@x.test/v1?key=secret#secret", "https://x.test/v1"),
+        ("https://x.test/v1#secret", "https://x.test/v1"),
+        ("/v1?token=secret", "/v1"),
+    ],
+)
+def test_a_redirect_says_where_it_sends_to(status: int, location: str, shown: str) -> None:
+    """Without what may be secret in it; it is not followed, for that would carry the key along."""
+    error = told(status, location)
+    assert isinstance(error, bl.ProtocolError)
+    assert repr(shown) in str(error)
+    assert "secret" not in str(error)
+
+
+def test_a_redirect_without_an_address_says_that_nothing_is_served_there() -> None:
+    """And a long address is cut."""
+    assert "nothing is served at this address" in str(told(308))
+    assert len(str(told(308, "https://x.test/" + "a" * 5000))) < 500
+
+
+@pytest.mark.parametrize(("status", "kind"), [(409, bl.Unavailable), (425, bl.Unavailable), (408, bl.Timeout)])
+def test_what_is_in_the_way_just_now_may_be_tried_again(status: int, kind: type[bl.BrowserLLMError]) -> None:
+    """The caller has nothing to correct, and a router goes on to the next one."""
+    assert isinstance(told(status), kind)
+    assert not isinstance(told(status), bl.InvalidRequest)

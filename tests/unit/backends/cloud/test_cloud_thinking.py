@@ -1,0 +1,95 @@
+"""`ChatRequest.thinking` as each vendor has it, without a network: what is sent, and what is said of what is not."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.cloud.presets import PRESETS
+from browserllm.backends.cloud.staying import why_passed_on
+from browserllm.backends.request import build_request
+from browserllm.backends.stream import Draft
+from unit.backends.cloud.thinking_requests import CASES, Case, added, backend
+
+
+def body_of(llm: Any, **options: Any) -> tuple[dict[str, Any], list[bl.ChatWarning]]:
+    """The body for a request, and the warnings."""
+    request = build_request("Hi", options)
+    draft = Draft(request, llm.name, "chat-1")
+    return llm.body(request, draft), draft.warnings
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_vendor_is_told_in_its_own_words(case: Case) -> None:
+    """Each model gets the field that it knows, and what falls short of what was asked is a warning by name."""
+    llm = backend(case)
+    body, warnings = body_of(llm, **case.options)
+    assert added(body, body_of(llm)[0]) == case.added
+    assert tuple(warning.parameter for warning in warnings) == case.warned
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.warned], ids=lambda case: case.name)
+def test_what_falls_short_is_an_error_where_that_was_asked_for(case: Case) -> None:
+    """With ``unsupported="error"`` nothing is sent, and the error names the parameter."""
+    with pytest.raises(bl.Unsupported) as caught:
+        body_of(backend(case), **case.options, unsupported="error")
+    assert caught.value.data["parameter"] == case.warned[0]
+
+
+def test_every_server_that_can_be_told_says_so() -> None:
+    """A router that looks for a backend that honours ``thinking`` finds all but those that cannot be told."""
+    able = {preset for preset in PRESETS if "thinking" in bl.OpenAI("m", preset=preset).capabilities.parameters}  # type: ignore[arg-type]
+    assert set(PRESETS) - able == {"lmstudio"}
+    for kind in (bl.Anthropic, bl.Gemini, bl.Ollama, bl.LocalBackend):
+        assert "thinking" in kind.capabilities.parameters
+    assert {case.server for case in CASES} == {*PRESETS, "anthropic", "gemini", "ollama-native"}
+
+
+def test_what_a_caller_adds_by_hand_wins() -> None:
+    """``extra_body`` is merged over what thinking comes to, as over everything else."""
+    from browserllm.backends.cloud.staying import merged
+
+    llm = bl.Ollama("qwen3", extra_body={"think": "high"})
+    body, _ = body_of(llm, thinking=False)
+    assert merged(body, llm.extra_body)["think"] == "high"
+
+
+def test_an_effort_stands_beside_a_schema() -> None:
+    """Anthropic has both in one object, Gemini too; neither loses the other."""
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    body, _ = body_of(bl.Anthropic("claude-haiku-5-5"), thinking="low", response_format=shape)
+    assert body["output_config"]["effort"] == "low"
+    assert body["output_config"]["format"]["type"] == "json_schema"
+    body, _ = body_of(bl.Gemini("gemini-3.8-flash"), thinking="low", response_format=shape, temperature=0.5)
+    assert set(body["generationConfig"]) == {"temperature", "responseMimeType", "responseJsonSchema", "thinkingConfig"}
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-opus-4@20250514", "claude-opus-4-1", "anthropic.claude-sonnet-4-20250514-v1:0"]
+)
+def test_a_model_is_known_by_its_name_on_any_platform(model: str) -> None:
+    """Dates, prefixes and versions are no part of what a model takes."""
+    body, warnings = body_of(bl.Anthropic(model), thinking="low")
+    assert (body["thinking"], warnings) == ({"type": "enabled", "budget_tokens": 2048}, [])
+    assert body_of(bl.OpenAI("openai/gpt-5.1-2025-11-13"), thinking=False)[0]["reasoning_effort"] == "none"
+    assert body_of(bl.Gemini("models/gemini-2.5-flash-lite"), thinking=False)[1] == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_private_request_may_say_it_by_hand_too(case: Case) -> None:
+    """What is sent for thinking names no other model or place, so that a server of one's own gets it by hand, too."""
+    fields = {key: value for key, value in case.added.items() if key != "output_config"}
+    assert why_passed_on(fields, {}) == ""
+
+
+def test_every_value_of_the_option_has_a_case() -> None:
+    """The table above leaves none out for any kind of server."""
+    field = bl.ChatRequest.__annotations__["thinking"]
+    assert "ThinkingEffort" in str(field)
+    said = {case.options["thinking"] for case in CASES}
+    from browserllm.types import ThinkingEffort
+
+    assert said == {None, True, False, *get_args(ThinkingEffort)}

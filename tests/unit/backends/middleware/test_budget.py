@@ -1,0 +1,358 @@
+"""Budget: what would cost too much is refused before it is sent, whatever runs at the same time or failed before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import date
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.scripted import HANG, Answer, ScriptedBackend
+
+
+class Priced(ScriptedBackend):
+    """A script that says what a request will cost, and then what it did cost."""
+
+    def __init__(self, answers: str | list[Answer] = "fine", *, estimate: float | None, cost: float | None) -> None:
+        super().__init__(answers, name="cloud", leaves_device=True)
+        self.estimate = estimate
+        self.cost = cost
+
+    async def estimate_cost(self, prompt: Any, **options: Any) -> float | None:
+        return self.estimate
+
+    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+        return bl.BackendFacts(leaves_device=True, needs_network=True, cost_usd=self.estimate)
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        inner = super().generate(request, draft)
+        try:
+            async for delta in inner:
+                draft.cost_usd = None
+                yield delta
+        finally:
+            await inner.aclose()
+            draft.cost_usd = self.cost
+
+
+class Day:
+    """A calendar that the test turns."""
+
+    def __init__(self) -> None:
+        self.today = date(2026, 11, 21)
+
+    def __call__(self) -> date:
+        return self.today
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_would_be_too_much_is_refused_and_nothing_is_sent() -> None:
+    """Real costs are counted, not estimates; the error says the figures."""
+    inner = Priced(estimate=0.4, cost=0.3)
+    budget = bl.Budget(inner, per_day=bl.Allowance(usd=1.0))
+    for _ in range(2):
+        await budget.complete("hi")
+    assert (await budget.spent_today()).usd == pytest.approx(0.6)
+    await budget.complete("hi")  # 0.6 + 0.4 is just within
+    with pytest.raises(bl.BudgetExceeded, match=r"cost \$0.4, and of per_day.usd=1 \$0.9 is spent") as caught:
+        await budget.complete("hi")
+    assert len(inner.requests) == 3
+    assert caught.value.data["estimate"]["usd"] == 0.4
+    assert caught.value.data["today"]["usd"] == pytest.approx(0.9)
+
+
+async def test_requests_side_by_side_cannot_spend_the_same_dollar() -> None:
+    """Ten at once with room for three: three go out, and what is set aside is given back when they end."""
+    inner = Priced([["a", HANG]], estimate=0.3, cost=0.1)
+    budget = bl.Budget(inner, per_day=bl.Allowance(usd=1.0))
+    streams = [budget.stream("hi") for _ in range(10)]
+    tasks = [asyncio.create_task(stream.finish()) for stream in streams]
+    await settle()
+    refused = [task for task in tasks if task.done()]
+    assert (len(inner.requests), len(refused)) == (3, 7)
+    assert all(isinstance(task.exception(), bl.BudgetExceeded) for task in refused)
+    assert (await budget.spent_today()).reserved_usd == pytest.approx(0.9)
+    for stream, task in zip(streams, tasks, strict=True):
+        if not task.done():
+            stream.stop()
+            await task
+    spent = await budget.spent_today()
+    assert (spent.usd, spent.reserved_usd) == (pytest.approx(0.3), pytest.approx(0))
+
+
+@pytest.mark.parametrize("way", ["stop", "cancel", "fail", "close"])
+@pytest.mark.parametrize(("cost", "counted"), [(0.2, 0.2), (None, 0.5)])
+async def test_an_answer_that_broke_off_is_counted(way: str, cost: float | None, counted: float) -> None:
+    """By its cost where that is known; else, as something was received, by its estimate."""
+    last: Any = bl.Unavailable("gone", reason="unreachable") if way == "fail" else HANG
+    budget = bl.Budget(Priced([["a ", last]], estimate=0.5, cost=cost), per_day=bl.Allowance(usd=1.0))
+    stream = budget.stream("hi")
+    task = asyncio.create_task(stream.finish())
+    await settle()
+    if way == "stop":
+        stream.stop()
+    elif way == "cancel":
+        task.cancel()
+    elif way == "close":
+        await stream.aclose()
+    await asyncio.wait([task])
+    if way == "cancel":
+        assert task.cancelled()
+    else:
+        assert (task.exception() is not None) is (way == "fail")
+    spent = await budget.spent_today()
+    assert (spent.usd, spent.reserved_usd) == (counted, 0)
+
+
+async def test_what_failed_before_anything_came_costs_nothing() -> None:
+    """A refused connection is not on the bill."""
+    budget = bl.Budget(Priced([[bl.RateLimited("busy")]], estimate=0.5, cost=None), per_day=bl.Allowance(usd=1.0))
+    with pytest.raises(bl.RateLimited):
+        await budget.complete("hi")
+    spent = await budget.spent_today()
+    assert (spent.usd, spent.reserved_usd) == (0, 0)
+
+
+async def test_unknown_costs_are_refused_unless_they_are_allowed() -> None:
+    """Allowed ones count their tokens; when nothing is left, they are refused as well."""
+    inner = Priced(estimate=None, cost=None)
+    with pytest.raises(bl.BudgetExceeded, match="give the backend the model's price"):
+        await bl.Budget(inner, per_day=bl.Allowance(usd=1)).complete("hi")
+    assert inner.requests == []
+    budget = bl.Budget(inner, per_day=bl.Allowance(usd=1), unknown_cost="allow")
+    await budget.complete("hi")
+    assert (await budget.spent_today()).tokens > 0
+    inner.estimate = inner.cost = 1.0
+    await budget.complete("hi")
+    inner.estimate = None
+    with pytest.raises(bl.BudgetExceeded, match="an unknown amount"):
+        await budget.complete("hi")
+
+
+async def test_what_is_free_goes_out_when_everything_is_spent() -> None:
+    """A local model behind the same budget still answers."""
+    inner = Priced(estimate=1.0, cost=2.0)
+    budget = bl.Budget(inner, per_day=bl.Allowance(usd=1.0))
+    await budget.complete("hi")
+    inner.estimate = inner.cost = 0.0
+    assert (await budget.complete("hi")).text == "fine"
+
+
+async def test_tokens_are_limited_alone_or_with_dollars() -> None:
+    """A prompt is estimated from its bytes, an answer by max_tokens; a budget of tokens needs no price."""
+    inner = Priced(estimate=None, cost=None)
+    budget = bl.Budget(inner, per_request=bl.Allowance(tokens=100))
+    await budget.complete("x" * 320, max_tokens=20)
+    with pytest.raises(bl.BudgetExceeded, match=r"take 101 tokens, and of per_request.tokens=100"):
+        await budget.complete("x" * 321, max_tokens=20)
+    with pytest.raises(bl.BudgetExceeded, match="take 501 tokens"):
+        await budget.complete("hi")
+    tool = bl.Message("tool", [bl.ToolResultPart("1", "x" * 400)])
+    with pytest.raises(bl.BudgetExceeded, match="take 102 tokens"):
+        await budget.complete([bl.Message("user", "hi"), tool], max_tokens=1)
+
+
+async def test_a_session_is_what_the_request_says() -> None:
+    """Each has an allowance of its own; those that name none share one."""
+    budget = bl.Budget(Priced(estimate=0.4, cost=0.4), per_session=bl.Allowance(usd=0.5))
+    await budget.complete("hi", metadata={"session": "one"})
+    with pytest.raises(bl.BudgetExceeded, match=r"per_session.usd=0.5"):
+        await budget.complete("hi", metadata={"session": "one"})
+    await budget.complete("hi", metadata={"session": "two"})
+    await budget.complete("hi")
+    assert budget.spent_in_session("one").usd == budget.spent_in_session().usd == 0.4
+
+
+async def test_a_day_survives_a_restart_and_is_shared() -> None:
+    """The next program counts what this one spent, and two at once count each other's."""
+    store, day = bl.MemoryStore(), Day()
+
+    def program() -> bl.Budget:
+        return bl.Budget(Priced(estimate=0.4, cost=0.4), per_day=bl.Allowance(usd=1.0), store=store, today=day)
+
+    one, two = program(), program()
+    await one.complete("hi")
+    await two.complete("hi")
+    for budget in (one, two, program()):
+        with pytest.raises(bl.BudgetExceeded):
+            await budget.complete("hi")
+        assert (await budget.spent_today()).usd == 0.8
+    other = bl.Budget(
+        Priced(estimate=0.4, cost=0.4), per_day=bl.Allowance(usd=1.0), store=store, key="other", today=day
+    )
+    await other.complete("hi")
+
+
+async def test_what_a_program_had_set_aside_when_it_died_stays_spent() -> None:
+    """Nobody can know what the answer did cost: the estimate counts."""
+    store, day = bl.MemoryStore(), Day()
+    one = bl.Budget(Priced([["a", HANG]], estimate=0.9, cost=0.1), per_day=bl.Allowance(usd=1), store=store, today=day)
+    running = one.stream("hi")
+    task = asyncio.create_task(running.finish())
+    await settle()
+    two = bl.Budget(Priced(estimate=0.2, cost=0.2), per_day=bl.Allowance(usd=1), store=store, today=day)
+    with pytest.raises(bl.BudgetExceeded):
+        await two.complete("hi")
+    running.stop()
+    await task
+    await two.complete("hi")
+
+
+async def test_days_begin_anew_and_a_clock_set_back_finds_the_old_count() -> None:
+    """Seven days are kept; what is older is forgotten."""
+    store, day = bl.MemoryStore(), Day()
+    budget = bl.Budget(Priced(estimate=0.8, cost=0.8), per_day=bl.Allowance(usd=1), store=store, today=day)
+    await budget.complete("hi")
+    day.today = date(2026, 11, 22)
+    await budget.complete("hi")
+    day.today = date(2026, 11, 21)
+    with pytest.raises(bl.BudgetExceeded):
+        await budget.complete("hi")
+    day.today = date(2026, 11, 29)
+    await budget.complete("hi")
+    assert [key.split("/")[2] for key, _ in await store.items("budget/")] == ["2026-11-22", "2026-11-29"]
+
+
+async def test_an_answer_over_midnight_counts_on_the_day_it_began() -> None:
+    """There its money was set aside."""
+    store, day = bl.MemoryStore(), Day()
+    budget = bl.Budget(
+        Priced([["a", HANG]], estimate=0.8, cost=0.5), per_day=bl.Allowance(usd=1), store=store, today=day
+    )
+    stream = budget.stream("hi")
+    task = asyncio.create_task(stream.finish())
+    await settle()
+    day.today = date(2026, 11, 22)
+    stream.stop()
+    await task
+    assert await budget.spent_today() == bl.Spent()
+    day.today = date(2026, 11, 21)
+    assert (await budget.spent_today()).usd == 0.5
+
+
+async def test_sums_of_cents_reach_the_limit_exactly() -> None:
+    """0.1 + 0.1 + 0.1 is a little more than 0.3 for a computer, and not for anybody else."""
+    budget = bl.Budget(Priced(estimate=0.1, cost=0.1), per_day=bl.Allowance(usd=0.3))
+    for _ in range(3):
+        await budget.complete("hi")
+    with pytest.raises(bl.BudgetExceeded):
+        await budget.complete("hi")
+
+
+class Slow(bl.MemoryStore):
+    """A store whose next write takes as long as the test wants, once it sets a ``gate``."""
+
+    gate: asyncio.Future[None] | None = None
+
+    async def put(self, key: str, value: bytes) -> None:
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            await gate
+        await super().put(key, value)
+
+
+async def test_an_older_count_never_overwrites_a_newer_one() -> None:
+    """However slow the store is: the last count is the one that stays."""
+    store, day = Slow(), Day()
+
+    def program() -> bl.Budget:
+        inner = Priced([["a", HANG]], estimate=0.2, cost=0.1)
+        return bl.Budget(inner, per_day=bl.Allowance(usd=9), store=store, today=day)
+
+    budget = program()
+    streams = [budget.stream("hi") for _ in range(2)]
+    answers = [asyncio.create_task(stream.finish()) for stream in streams]
+    await settle()
+    gate = store.gate = asyncio.get_running_loop().create_future()
+    for stream in streams:
+        stream.stop()
+        await settle()
+    gate.set_result(None)
+    await asyncio.gather(*answers)
+    assert await program().spent_today() == await budget.spent_today()
+    assert (await budget.spent_today()).usd == pytest.approx(0.2)
+
+
+class Broken(bl.MemoryStore):
+    """A store that fails when it is told to."""
+
+    reading = writing = False
+
+    async def items(self, prefix: str = "") -> list[tuple[str, bytes]]:
+        if self.reading:
+            raise bl.Unavailable("the store is gone", reason="blocked")
+        return await super().items(prefix)
+
+    async def put(self, key: str, value: bytes) -> None:
+        if self.writing:
+            raise bl.QuotaExceeded("no room")
+        await super().put(key, value)
+
+
+async def test_a_store_that_fails_stops_spending() -> None:
+    """Nothing goes out that could not be counted; what cannot be written down afterwards is a warning."""
+    store = Broken()
+    inner = Priced([["a", HANG]], estimate=0.4, cost=0.4)
+    budget = bl.Budget(inner, per_day=bl.Allowance(usd=1), store=store)
+    store.reading = True
+    with pytest.raises(bl.Unavailable):
+        await budget.complete("hi")
+    store.reading, store.writing = False, True
+    with pytest.raises(bl.QuotaExceeded):
+        await budget.complete("hi")
+    assert inner.requests == []
+    store.writing = False
+    stream = budget.stream("hi")
+    task = asyncio.create_task(stream.finish())
+    await settle()
+    store.writing = True
+    stream.stop()
+    assert [warning.parameter for warning in (await task).warnings] == ["budget"]
+    assert await budget.spent_today() == bl.Spent(usd=0.4, tokens=(await task).usage.total_tokens)
+
+
+async def test_a_count_that_cannot_be_read_is_no_zero() -> None:
+    """To pass over it would be to spend it again."""
+    store, day = bl.MemoryStore(), Day()
+    await store.put("budget/default/2026-11-21/other", b"{")
+    with pytest.raises(bl.InternalError, match="budget/default/2026-11-21/other"):
+        await bl.Budget(Priced(estimate=0.1, cost=0.1), per_day=bl.Allowance(usd=1), store=store, today=day).complete(
+            "x"
+        )
+
+
+async def test_a_router_goes_past_a_budget_that_is_spent() -> None:
+    """The facts say it before anything is tried, also right after a start, by the count in the store."""
+    store, day = bl.MemoryStore(), Day()
+
+    def cloud() -> bl.Budget:
+        return bl.Budget(Priced(estimate=0.6, cost=0.6), per_day=bl.Allowance(usd=1), store=store, today=day)
+
+    spent = cloud()
+    await spent.complete("hi")
+    for budget in (spent, cloud()):
+        router = bl.Router([budget, ScriptedBackend("local", name="local")], policy=bl.CloudFirst())
+        response = await router.complete("hi")
+        assert (response.text, response.backend) == ("local", "local")
+
+
+async def test_the_facts_know_a_price_that_only_the_estimate_knows() -> None:
+    """A backend need not say its costs twice."""
+
+    class Quiet(Priced):
+        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+            return bl.BackendFacts(leaves_device=True, needs_network=True)
+
+    request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
+    for estimate, available in ((0.1, True), (2.0, False), (None, False)):
+        budget = bl.Budget(Quiet(estimate=estimate, cost=0.1), per_day=bl.Allowance(usd=1))
+        assert (await budget.facts(request)).available is available

@@ -1,0 +1,89 @@
+"""Logging: two records for an answer, with every fact and, unless asked for, no content."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+import browserllm as bl
+from browserllm.testing.scripted import HANG, Clock, ScriptedBackend
+from unit.chat.interruptible import Interruptible, stopped
+
+DOWN = bl.Unavailable("the server failed", reason="server_error")
+
+
+class Records(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        self.logger = logging.Logger("test", logging.DEBUG)
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def lines(self) -> list[str]:
+        return [record.getMessage() for record in self.records]
+
+
+async def test_an_answer_is_two_records_with_every_fact_and_no_content() -> None:
+    """Who, which model, how it ended, tokens, time, cost and route; not a word of what was said."""
+    log, clock = Records(), Clock()
+    inner = bl.Retry(ScriptedBackend([[DOWN], "a secret answer"], name="cloud", model="m-1"), first_wait_s=0)
+    response = await bl.Logging(inner, logger=log.logger, clock=clock).complete("a secret question", max_tokens=5)
+    assert log.lines == [
+        f"{response.request_id} asks cloud: 1 messages, 0 tools",
+        f"{response.request_id} ends (stop) with cloud (m-1): {response.usage.prompt_tokens} + 3 tokens, 0 ms, $0; "
+        "passed over: cloud: unavailable",
+    ]
+    start, end = (record.__dict__["chat"] for record in log.records)
+    assert (start["event"], end["event"]) == ("start", "end")
+    assert (end["model"], end["finish_reason"], end["completion_tokens"], end["cost_usd"]) == ("m-1", "stop", 3, 0.0)
+    assert all("secret" not in repr(record.__dict__) for record in log.records)
+
+
+async def test_content_is_logged_where_it_is_asked_for() -> None:
+    """The last message and the answer."""
+    log = Records()
+    await bl.Logging(ScriptedBackend("the answer"), logger=log.logger, content=True).complete("the question")
+    assert log.lines[0].endswith("the last: 'the question'")
+    assert log.lines[1].endswith("said: 'the answer'")
+
+
+@pytest.mark.parametrize("content", [False, True])
+async def test_a_failure_is_an_error_record_without_the_words_of_the_provider(content: bool) -> None:
+    """Providers quote requests in their messages; the code, the reason and the status say enough."""
+    log = Records()
+    error = bl.Unavailable(
+        "cannot answer 'my secret'", reason="server_error", data={"status": 503, "request": "secret"}
+    )
+    with pytest.raises(bl.Unavailable):
+        await bl.Logging(ScriptedBackend([[error]]), logger=log.logger, content=content).complete("hi")
+    assert [record.levelno for record in log.records] == [logging.INFO, logging.ERROR]
+    assert "failed: type='Unavailable' code='unavailable' reason='server_error' status=503" in log.lines[1]
+    assert ("secret" in log.lines[1]) is content
+
+
+async def test_a_stopped_answer_is_logged_as_cancelled() -> None:
+    """However it is stopped: stop(), or a reader that leaves."""
+    for leave in ("stop", "close"):
+        log = Records()
+        stream = bl.Logging(ScriptedBackend([["a ", HANG]]), logger=log.logger).stream("hi")
+        assert (await anext(aiter(stream))).sequence == 0
+        if leave == "stop":
+            stream.stop()
+            await stream.finish()
+        else:
+            await stream.aclose()
+        assert log.records[-1].__dict__["chat"]["finish_reason"] == "cancelled"
+        assert log.records[-1].levelno == logging.INFO
+
+
+async def test_what_fails_while_it_is_stopped_is_no_error() -> None:
+    """It has stopped, which is all that was asked."""
+    log = Records()
+    await stopped(bl.Logging(Interruptible(DOWN), logger=log.logger))
+    assert [record.levelno for record in log.records] == [logging.INFO, logging.INFO]
+    assert "ends (cancelled)" in log.lines[1]

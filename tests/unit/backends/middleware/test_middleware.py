@@ -1,0 +1,115 @@
+"""Middleware together: what each passes on, and how middleware and routers are put around each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.testing.scripted import HANG, ScriptedBackend
+
+DOWN = bl.Unavailable("the server failed", reason="server_error")
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def every_middleware(inner: bl.Backend) -> list[bl.Middleware]:
+    """One of each, around the same backend."""
+    return [
+        bl.Logging(inner, logger=logging.Logger("nobody")),
+        bl.Retry(inner),
+        bl.TimeLimits(inner, total_s=1000),
+        bl.Budget(inner, per_day=bl.Allowance(usd=1)),
+        bl.ResponseCache(inner),
+        bl.Redaction(inner),
+    ]
+
+
+@pytest.mark.parametrize("number", range(6))
+async def test_every_middleware_passes_on_what_it_does_not_change(number: int) -> None:
+    """Facts, where requests go, the world around, getting ready, closing: as the wrapped backend says."""
+    facts = bl.BackendFacts(leaves_device=True, needs_network=True, model="m", loaded=True, cost_usd=0.0)
+    around = bl.Environment(online=True, metered=True)
+    inner = ScriptedBackend("fine", name="inner", leaves_device=True, facts=facts, environment=around)
+    outer = every_middleware(inner)[number]
+    request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
+    assert (outer.name, outer.leaves_device, outer.needs_network) == ("inner", True, True)
+    assert outer.capabilities is inner.capabilities
+    assert await outer.facts(request) == facts
+    assert outer.environment() == around
+    await outer.prepare(request)
+    assert inner.prepared == [request]
+    if number != 3:
+        assert (await outer.complete("hi")).text == "fine"
+    await outer.close()
+    assert inner.closed
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 4, 5])
+async def test_every_middleware_passes_a_stop_on_and_ends_its_answer(number: int) -> None:
+    """A stop, a closed stream and a cancelled task all reach the backend, through whatever is around it."""
+    for way in ("stop", "close", "cancel"):
+        inner = ScriptedBackend([["a ", HANG]], leaves_device=True)
+        stream = every_middleware(inner)[number].stream("hi", temperature=0)
+        task = asyncio.create_task(stream.finish())
+        await settle()
+        if way == "stop":
+            stream.stop()
+            assert (await task).finish_reason == "cancelled"
+        elif way == "close":
+            await stream.aclose()
+            assert (await task).finish_reason == "cancelled"
+        else:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert len(inner.stopped) == 1
+        assert stream.response.text == "a "
+
+
+async def test_a_router_of_middleware_and_middleware_around_a_router() -> None:
+    """The order of the documentation: what is about a backend inside, what is about the whole outside."""
+    local = ScriptedBackend([[bl.DeviceLost("the GPU went away")]], name="local")
+    cloud = ScriptedBackend([[DOWN], ["hello <EMAIL_1>"]], name="cloud", leaves_device=True)
+    router = bl.Router([local, bl.Retry(bl.Redaction(cloud), first_wait_s=0)])
+    whole = bl.Logging(bl.ResponseCache(router), logger=logging.Logger("nobody"))
+    first = await whole.complete("I am ada@example.org", temperature=0)
+    assert (first.text, first.backend) == ("hello ada@example.org", "cloud")
+    assert [hop.backend for hop in first.route] == ["local", "cloud"]
+    assert cloud.requests[-1].messages[0].text == "I am <EMAIL_1>"
+    again = await whole.complete("I am ada@example.org", temperature=0)
+    assert (again.text, len(cloud.requests)) == (first.text, 2)
+    with pytest.raises(bl.AllBackendsFailed):
+        await whole.complete("private", private=True)
+    assert len(cloud.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "parameter"),
+    [
+        (lambda b: bl.Retry(b, retries=-1), "retries"),
+        (lambda b: bl.Retry(b, max_wait_s=-1), "max_wait_s"),
+        (bl.TimeLimits, "total_s"),
+        (lambda b: bl.TimeLimits(b, first_token_s=0), "first_token_s"),
+        (bl.Budget, "per_day"),
+        (lambda b: bl.Budget(b, per_day=bl.Allowance(usd=-1)), "per_day.usd"),
+        (lambda b: bl.Budget(b, per_day=bl.Allowance(usd=1), unknown_cost="guess"), "unknown_cost"),
+        (lambda b: bl.Budget(b, per_day=bl.Allowance(usd=1), key="a/b"), "key"),
+        (lambda b: bl.ResponseCache(b, max_entries=0), "max_entries"),
+        (lambda b: bl.ResponseCache(b, max_age_s=0), "max_age_s"),
+        (lambda b: bl.Redaction(b, media="drop"), "media"),
+        (lambda b: bl.Redaction(b, terms="Falcon"), "terms"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_by_name(make: Any, parameter: str) -> None:
+    """At once, when the middleware is made."""
+    with pytest.raises(bl.InvalidRequest) as caught:
+        make(ScriptedBackend())
+    assert caught.value.data["parameter"] == parameter

@@ -1,0 +1,156 @@
+"""Retry: a failure that may pass is tried again, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from random import Random
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.middleware.retry import may_pass
+from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.scripted import Clock, ScriptedBackend
+from unit.chat.interruptible import Interruptible, stopped
+
+LATER = bl.RateLimited("too many requests", data={"retry_after_s": 7})
+DOWN = bl.Unavailable("the server failed", reason="server_error")
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> None:
+    """The waits double within their spread, what the other side asks for is waited at least, and then it answers."""
+    clock = Clock()
+    inner = ScriptedBackend([[DOWN], [DOWN], [LATER], "fine now"], clock=clock, name="cloud")
+    retry = bl.Retry(inner, retries=3, first_wait_s=1, clock=clock, random=Random(4))  # noqa: S311
+    answer = asyncio.create_task(retry.complete("hi"))
+    drawn = Random(4)  # noqa: S311
+    for number, wait_s in enumerate((drawn.uniform(0.5, 1), 2 * drawn.uniform(0.5, 1), 7), start=1):
+        await settle()
+        assert len(inner.requests) == number
+        clock.advance(wait_s - 0.001)
+        await settle()
+        assert len(inner.requests) == number, "it came back too early"
+        clock.advance(0.001)
+    response = await answer
+    assert response.text == "fine now"
+    assert [(hop.code, hop.backend) for hop in response.route] == [
+        ("unavailable", "cloud"),
+        ("unavailable", "cloud"),
+        ("rate_limited", "cloud"),
+    ]
+    assert response.route[2].reason == "too many requests (try 3; the next one 7 s later)"
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (bl.RateLimited("too many requests"), True),
+        (DOWN, True),
+        (bl.Unavailable("nobody there", reason="unreachable"), True),
+        (bl.Timeout("too slow"), True),
+        (bl.Stalled("silent"), True),
+        (bl.AllBackendsFailed("all", causes=[bl.AuthenticationError("no"), DOWN]), True),
+        (bl.AllBackendsFailed("all", causes=[bl.AuthenticationError("no")]), False),
+        (bl.RateLimited("no money left", data={"reason": "quota"}), False),
+        (bl.Unavailable("offline", reason="offline"), False),
+        (bl.Unavailable("private", reason="private"), False),
+        (bl.AuthenticationError("wrong key"), False),
+        (bl.InvalidRequest("wrong value"), False),
+        (bl.BudgetExceeded("spent"), False),
+        (bl.ContentFiltered("refused"), False),
+    ],
+)
+async def test_only_what_may_pass_is_tried_again(error: bl.BrowserLLMError, passes: bool) -> None:
+    """A caller's mistake, somebody's decision and a used-up quota do not become better by waiting."""
+    assert may_pass(error) is passes
+    inner = ScriptedBackend([[error], "later"])
+    retry = bl.Retry(inner, first_wait_s=0)
+    if passes:
+        assert (await retry.complete("hi")).text == "later"
+    else:
+        with pytest.raises(type(error)):
+            await retry.complete("hi")
+        assert len(inner.requests) == 1
+
+
+async def test_after_content_nothing_is_tried_again() -> None:
+    """The caller has it already; a second answer would say it twice. An empty start is no content."""
+    inner = ScriptedBackend([["", "a ", DOWN], "never"])
+    stream = bl.Retry(inner, first_wait_s=0).stream("hi")
+    with pytest.raises(bl.Unavailable):
+        await stream.finish()
+    assert (stream.response.text, len(inner.requests)) == ("a ", 1)
+    inner = ScriptedBackend([["", DOWN], "again"])
+    assert (await bl.Retry(inner, first_wait_s=0).complete("hi")).text == "again"
+
+
+async def test_too_many_failures_and_too_long_a_wait_are_raised() -> None:
+    """The last failure is raised as it is; a wait over the limit is not begun."""
+    inner = ScriptedBackend([[DOWN]])
+    with pytest.raises(bl.Unavailable):
+        await bl.Retry(inner, retries=2, first_wait_s=0).complete("hi")
+    assert len(inner.requests) == 3
+    inner = ScriptedBackend([[LATER]])
+    with pytest.raises(bl.RateLimited):
+        await bl.Retry(inner, max_wait_s=6.9, clock=Clock()).complete("hi")
+    assert len(inner.requests) == 1
+
+
+async def test_a_stop_ends_the_wait_at_once() -> None:
+    """No second request goes out, and the stream ends as cancelled."""
+    clock = Clock()
+    inner = ScriptedBackend([[LATER], "never"], clock=clock)
+    stream = bl.Retry(inner, clock=clock).stream("hi")
+    answer = asyncio.create_task(stream.finish())
+    await settle()
+    stream.stop()
+    assert (await answer).finish_reason == "cancelled"
+    clock.advance(100)
+    await settle()
+    assert len(inner.requests) == 1
+
+
+async def test_what_fails_while_it_is_stopped_is_not_tried_again() -> None:
+    """An engine that was asked to end its answer may fail doing so; nobody wants another one."""
+    engine = Interruptible(DOWN, said="")
+    assert (await stopped(bl.Retry(engine, first_wait_s=0))).finish_reason == "cancelled"
+    assert len(engine.requests) == 1
+
+
+async def test_a_cancelled_task_ends_the_wait_at_once() -> None:
+    """The cancellation is passed on, not taken for a failure."""
+    clock = Clock()
+    inner = ScriptedBackend([[LATER], "never"], clock=clock)
+    answer = asyncio.create_task(bl.Retry(inner, clock=clock).complete("hi"))
+    await settle()
+    answer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answer
+    assert len(inner.requests) == 1
+
+
+async def test_what_a_failed_try_wrote_is_gone() -> None:
+    """Usage, cost and the way to interrupt it belong to the answer that came."""
+
+    class Twice(bl.Backend):
+        name = "twice"
+        tries = 0
+
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            self.tries += 1
+            if self.tries == 1:
+                draft.cost_usd, draft.usage = 5.0, bl.Usage(prompt_tokens=9)
+                draft.interrupt = lambda: None
+                raise DOWN
+            assert draft.interrupt is None
+            yield "ok"
+
+    response = await bl.Retry(Twice(), first_wait_s=0).complete("hi")
+    assert (response.cost_usd, response.usage.prompt_tokens, response.backend) == (None, 0, "twice")

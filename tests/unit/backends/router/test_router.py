@@ -1,0 +1,613 @@
+"""Router: who is asked, who after him, and what the response says of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.scripted import HANG, Answer, Wait
+
+DOWN = bl.Unavailable("the server answers 503", reason="server_error")
+OFFLINE, ONLINE = bl.Environment(online=False), bl.Environment(online=True)
+
+
+def local(answers: str | Sequence[Answer] = "from the device", name: str = "local", **facts: Any) -> bl.ScriptedBackend:
+    """A backend on the device; with facts when there are any."""
+    said = bl.BackendFacts(leaves_device=False, needs_network=False, cost_usd=0.0, **facts) if facts else None
+    return bl.ScriptedBackend(answers, name=name, model=f"{name}-model", facts=said)
+
+
+def cloud(answers: str | Sequence[Answer] = "from the cloud", name: str = "cloud", **facts: Any) -> bl.ScriptedBackend:
+    """A backend that leaves the device."""
+    said = bl.BackendFacts(leaves_device=True, needs_network=True, **facts) if facts else None
+    return bl.ScriptedBackend(answers, name=name, model=f"{name}-model", leaves_device=True, facts=said)
+
+
+class Warns(bl.ScriptedBackend):
+    """Warns, spends, and then plays its script."""
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        draft.warn("top_k", f"{self.name} knows no top_k")
+        draft.engine = f"{self.name}-engine"
+        async for delta in super().generate(request, draft):
+            draft.cost_usd = 1.5
+            yield delta
+
+
+async def test_the_first_backend_answers_and_nobody_else_is_asked() -> None:
+    """The response says who, and that nobody was passed over."""
+    first, second = local(), cloud()
+    reply = await bl.Router([second, first]).complete("hello")
+    assert (reply.text, reply.backend, reply.model) == ("from the device", "local", "local-model")
+    assert reply.route == []
+    assert second.requests == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DOWN,
+        bl.ModelNotFound("x"),
+        bl.ModelNotDownloaded("x"),
+        bl.ModelNotLoaded("x"),
+        bl.LoadFailed("x"),
+        bl.OutOfMemory("x"),
+        bl.DeviceLost("x"),
+        bl.ContextExceeded("x"),
+        bl.QuotaExceeded("x"),
+        bl.DownloadInterrupted("x"),
+        bl.Timeout("x"),
+        bl.Stalled("x"),
+        bl.AuthenticationError("x"),
+        bl.RateLimited("x"),
+        bl.QueueFull("x"),
+        bl.Unsupported("x"),
+        bl.ProtocolError("x"),
+        bl.AllBackendsFailed("x"),
+        ZeroDivisionError("a bug in a backend"),
+    ],
+)
+async def test_the_next_backend_answers_when_another_might_do_better(error: Exception) -> None:
+    """The failure is a hop on the route, with its code and its reason."""
+    reply = await bl.Router([local([[error]]), cloud()]).complete("hello")
+    assert (reply.text, reply.backend, reply.finish_reason) == ("from the cloud", "cloud", "stop")
+    code = error.code if isinstance(error, bl.BrowserLLMError) else "internal"
+    assert [(hop.backend, hop.code, hop.model) for hop in reply.route] == [("local", code, "local-model")]
+    assert str(error) in reply.route[0].reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [bl.InvalidRequest("bad"), bl.ContentFiltered("no"), bl.BudgetExceeded("spent"), bl.Cancelled("stopped")],
+)
+@pytest.mark.parametrize("fallback", ["sequential", "parallel"])
+async def test_the_callers_mistakes_and_decisions_are_raised_as_they_are(error: Exception, fallback: Any) -> None:
+    """No other backend is tried with them."""
+    other = cloud([[HANG]] if fallback == "parallel" else "hi")
+    router = bl.Router([local([[error]]), other], fallback=fallback)
+    with pytest.raises(type(error)) as caught:
+        await router.complete("hello")
+    assert caught.value is error
+    assert len(other.requests) == len(other.stopped) == (1 if fallback == "parallel" else 0)
+
+
+async def test_when_nobody_can_answer_every_cause_is_kept_in_order() -> None:
+    """Those who were not asked first, then those who failed, on the error and on the route."""
+    stalled = bl.Stalled("nothing came for 120 s")
+    router = bl.Router(
+        [
+            local([[DOWN]]),
+            cloud(),
+            local([[stalled]], name="other"),
+            local(name="small", fits=False, reason="needs 9 GB"),
+        ],
+        environment=lambda: OFFLINE,
+    )
+    stream = router.stream("hello")
+    with pytest.raises(bl.AllBackendsFailed) as caught:
+        await stream.finish()
+    assert [type(cause) for cause in caught.value.causes] == [
+        bl.Unavailable,
+        bl.Unavailable,
+        bl.Unavailable,
+        bl.Stalled,
+    ]
+    assert str(caught.value) == (
+        "nobody could answer: 'cloud': the device is offline; 'small': needs 9 GB; "
+        "'local': the server answers 503; 'other': nothing came for 120 s"
+    )
+    assert caught.value.causes[2:] == (DOWN, stalled)
+    assert caught.value.data == {"backends": ["cloud", "small", "local", "other"]}
+    assert [hop.backend for hop in stream.response.route] == ["cloud", "small", "local", "other"]
+    assert stream.response.finish_reason == "error"
+
+
+async def test_what_a_failed_backend_said_of_itself_is_not_the_responses() -> None:
+    """Warnings, engine, cost and finish reason are those of who answered."""
+    failing = Warns([[DOWN]], name="failing")
+    answering = Warns("hello", name="answering")
+    reply = await bl.Router([failing, answering], bl.Explicit()).complete("hello", top_k=3)
+    assert [warning.message for warning in reply.warnings] == ["answering knows no top_k"]
+    assert (reply.engine, reply.cost_usd, reply.usage.completion_tokens) == ("answering-engine", 1.5, 1)
+
+
+async def test_the_start_names_who_answers() -> None:
+    """It is held back until a backend has said something, even when one announced itself and then failed."""
+    chunks = [chunk async for chunk in bl.Router([local([["", DOWN]]), cloud("one two")]).stream("hello")]
+    start, one, two, done = chunks
+    assert isinstance(start, bl.ChatStart) and start.backend == "cloud"
+    assert (one.text, two.text) == ("one ", "two")
+    assert isinstance(done, bl.ChatDone)
+    assert [chunk.sequence for chunk in chunks] == [0, 1, 2, 3]
+
+
+async def test_an_empty_answer_is_an_answer() -> None:
+    """A model may have nothing to say; nobody else is asked then."""
+    other = cloud()
+    reply = await bl.Router([local([[]]), other]).complete("hello")
+    assert (reply.text, reply.backend, reply.finish_reason) == ("", "local", "stop")
+    assert other.requests == []
+
+
+@pytest.mark.parametrize("fallback", ["sequential", "parallel"])
+async def test_a_private_request_stays_on_the_device(fallback: Any) -> None:
+    """Also when that means that nobody answers; the error says why."""
+    away = cloud()
+    router = bl.Router([away, local([[DOWN]])], bl.CloudFirst(), fallback=fallback)
+    with pytest.raises(bl.AllBackendsFailed, match="the request is private, and this may leave the device") as caught:
+        await router.complete("hello", private=True)
+    assert isinstance(caught.value.causes[0], bl.Unavailable) and caught.value.causes[0].reason == "private"
+    assert away.requests == []
+    assert (await router.complete("hello")).backend == "cloud"
+
+
+async def test_offline_the_cloud_is_skipped_at_once_and_online_it_is_used_again() -> None:
+    """What backends say of the world counts when it is asked for, not when it was first heard."""
+    here, away = local(), cloud()
+    router = bl.Router([here, away], bl.CloudFirst())
+    here.known_environment = OFFLINE
+    reply = await router.complete("hello")
+    assert (reply.backend, [hop.reason for hop in reply.route]) == ("local", ["the device is offline"])
+    assert away.requests == []
+    here.known_environment = ONLINE
+    assert (await router.complete("hello")).backend == "cloud"
+
+
+async def test_a_model_that_is_not_here_and_cannot_be_fetched_is_not_asked_for() -> None:
+    """Offline, or when the backend says so: the cause is of the kind for that."""
+    here = local(downloaded=False, fetch_bytes=10)
+    router = bl.Router([here], environment=lambda: OFFLINE)
+    with pytest.raises(bl.AllBackendsFailed) as caught:
+        await router.complete("hello")
+    assert isinstance(caught.value.causes[0], bl.ModelNotDownloaded)
+    refuses = local(downloaded=False, available=False, reason="it is not to be fetched")
+    with pytest.raises(bl.AllBackendsFailed, match="it is not to be fetched") as caught:
+        await bl.Router([refuses]).complete("hello")
+    assert isinstance(caught.value.causes[0], bl.ModelNotDownloaded)
+
+
+async def test_the_routers_own_environment_comes_before_the_backends() -> None:
+    """And without either, nothing is known."""
+    here = local()
+    here.known_environment = OFFLINE
+    assert bl.Router([here]).environment() == OFFLINE
+    assert bl.Router([here], environment=lambda: ONLINE).environment() == ONLINE
+    assert bl.Router([local(), cloud()]).environment() is None
+
+
+async def test_facts_that_cannot_be_had_exclude_a_backend() -> None:
+    """With its own failure as the cause; the others answer."""
+
+    class Closed(bl.ScriptedBackend):
+        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+            raise bl.Unavailable("the page is closed", reason="closed")
+
+    broken = Closed(name="broken")
+    reply = await bl.Router([broken, local()]).complete("hello")
+    assert [(hop.backend, hop.reason) for hop in reply.route] == [("broken", "the page is closed")]
+    with pytest.raises(bl.AllBackendsFailed) as caught:
+        await bl.Router([broken]).complete("hello")
+    assert isinstance(caught.value.causes[0], bl.Unavailable) and caught.value.causes[0].reason == "closed"
+    assert broken.requests == []
+    reply = await bl.Router([broken, local()]).complete("hello", model="local-model")
+    assert (reply.backend, reply.route[0].reason) == ("local", "the page is closed")
+
+    class Buggy(bl.ScriptedBackend):
+        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+            raise KeyError("oops")
+
+    reply = await bl.Router([Buggy(name="buggy"), local()]).complete("hello")
+    assert (reply.route[0].code, reply.route[0].reason) == ("internal", "KeyError: 'oops'")
+
+
+async def test_a_breaker_opens_lets_a_probe_through_and_closes() -> None:
+    """An open one costs no try; the reason says how long it stays so."""
+    clock = bl.Clock()
+    flaky = local([[DOWN], [DOWN], "well again"])
+    router = bl.Router([flaky, cloud()], breaker=bl.Breaker(failures=2, cool_down_s=30, jitter=0), clock=clock)
+    for _ in range(2):
+        assert (await router.complete("hello")).backend == "cloud"
+    reply = await router.complete("hello")
+    assert len(flaky.requests) == 2
+    assert [hop.reason for hop in reply.route] == ["its circuit breaker is open for another 30 s"]
+    assert (await router.health()).reason == "'local': its circuit breaker is open for another 30 s"
+    clock.advance(30)
+    assert (await router.complete("hello")).text == "well again"
+    assert (await router.complete("hello")).route == []
+
+
+async def test_while_a_probe_is_on_its_way_others_go_elsewhere() -> None:
+    """Also those that were ranked before it began."""
+    clock = bl.Clock()
+    flaky = local([[DOWN], [Wait(1), "well"]], name="flaky")
+    flaky.clock = flaky._script.clock = clock  # pyright: ignore[reportPrivateUsage]
+    router = bl.Router(
+        [flaky, cloud()], bl.Explicit(), breaker=bl.Breaker(failures=1, cool_down_s=30, jitter=0), clock=clock
+    )
+    await router.complete("hello")
+    clock.advance(30)
+    import asyncio
+
+    probing = asyncio.create_task(router.complete("hello"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    other = await router.complete("hello")
+    assert other.backend == "cloud" and "another request tries it now" in other.route[0].reason
+    clock.advance(1)
+    assert (await probing).text == "well"
+    assert len(flaky.requests) == 2
+
+
+async def test_without_a_breaker_a_failing_backend_is_tried_every_time() -> None:
+    """Somebody else may watch it."""
+    flaky = local([[DOWN]])
+    router = bl.Router([flaky, cloud()], breaker=None)
+    for _ in range(20):
+        await router.complete("hello")
+    assert len(flaky.requests) == 20
+
+
+async def test_explain_says_who_and_why_and_sends_nothing() -> None:
+    """Asked twice it says the same; a request afterwards does what it said."""
+    here, away, small = local(loaded=True), cloud(), local(name="small", fits=False, reason="needs 9 GB of memory")
+    router = bl.Router([away, here, small], bl.RoundRobin())
+    explanation = await router.explain("hello")
+    assert str(explanation) == (
+        "RoundRobin would ask:\n"
+        "  1. cloud (cloud-model): not asked yet\n"
+        "  2. local: not asked yet\n"
+        "  -  small: needs 9 GB of memory"
+    )
+    assert await router.explain("hello") == explanation
+    assert here.requests == away.requests == small.requests == []
+    assert [choice.name for choice in explanation.ranked] == ["cloud", "local"]
+    assert [(excluded.name, excluded.code) for excluded in explanation.excluded] == [("small", "unavailable")]
+    assert (await router.complete("hello")).backend == "cloud"
+    assert (await router.complete("hello")).backend == "local"
+    nobody = await bl.Router([away]).explain("hello", private=True)
+    assert str(nobody).startswith("LocalFirst has nobody to ask:\n  -  cloud: the request is private")
+
+
+async def test_what_a_policy_leaves_out_has_a_reason_too() -> None:
+    """The route and the error tell it."""
+    router = bl.Router([local(), cloud()], bl.Custom(lambda _, __: []))
+    with pytest.raises(bl.AllBackendsFailed, match="'local': <lambda> left it out; 'cloud': <lambda> left it out"):
+        await router.complete("hello")
+
+
+async def test_a_policy_may_only_rank_what_it_is_shown() -> None:
+    """A candidate of an earlier request, say a cloud that a private one must not reach, is refused; twice, too."""
+    kept: list[bl.Choice] = []
+
+    def keeps(request: bl.ChatRequest, candidates: Sequence[bl.Candidate]) -> Sequence[bl.Choice]:
+        kept.extend(bl.Choice(candidate=candidate, reason="kept") for candidate in candidates)
+        return kept[:2]
+
+    away = cloud()
+    router = bl.Router([away, local()], bl.Custom(keeps))
+    await router.complete("hello")
+    assert len(away.requests) == 1
+    for private in (True, False):
+        with pytest.raises(bl.InvalidRequest, match="ranked 'cloud', which it was not shown, or twice"):
+            await router.complete("hello", private=private)
+    with pytest.raises(bl.InvalidRequest, match="ranked 'local'"):
+        await bl.Router([local()], bl.Custom(lambda _, candidates: [*candidates, *candidates])).complete("hello")
+    assert len(away.requests) == 1
+
+
+async def test_explicit_names_are_checked_where_they_come_in() -> None:
+    """The policy's with the router, a request's with the request."""
+    with pytest.raises(bl.InvalidRequest, match=r"there is no backend 'clod' in this router; there are local, cloud"):
+        bl.Router([local(), cloud()], bl.Explicit("clod"))
+    router = bl.Router([local(), cloud()], bl.ByCapability(bl.Explicit("cloud")))
+    with pytest.raises(bl.InvalidRequest, match="there is no backend 'x'"):
+        await router.complete("hello", metadata={"backends": ["local", "x"]})
+    assert (await router.complete("hello")).backend == "cloud"
+    assert (await router.complete("hello", metadata={"backends": "local"})).backend == "local"
+
+
+async def test_round_robin_goes_round() -> None:
+    """A failure counts as a turn."""
+    router = bl.Router([local(name=name) for name in "abc"], bl.RoundRobin())
+    assert [(await router.complete("hello")).backend for _ in range(7)] == list("abcabca")
+
+
+async def test_least_latency_learns() -> None:
+    """From the first content of each answer, on the router's clock."""
+    clock = bl.Clock()
+
+    class Slow(bl.ScriptedBackend):
+        seconds = 0.0
+
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            clock.advance(self.seconds)
+            yield "hello"
+
+    slow, fast = Slow(name="slow"), Slow(name="fast")
+    slow.seconds, fast.seconds = 2, 1
+    router = bl.Router([slow, fast], bl.LeastLatency(), clock=clock)
+    assert [(await router.complete("hello")).backend for _ in range(4)] == ["slow", "fast", "fast", "fast"]
+    slow.seconds = 0.1
+    clock.advance(301)  # what was measured is too old: both are measured again
+    assert {(await router.complete("hello")).backend for _ in range(2)} == {"slow", "fast"}
+    assert (await router.complete("hello")).backend == "slow"
+
+
+@pytest.mark.parametrize("unsupported", ["warn", "error"])
+async def test_who_cannot_take_the_request_whole_comes_last_or_not_at_all(unsupported: Any) -> None:
+    """An answer without the picture is no answer; by the caller's choice it is not even tried."""
+    seeing = bl.ScriptedBackend("a cat", name="seeing", capabilities=bl.Capabilities(images=True), leaves_device=True)
+    blind = bl.ScriptedBackend("what cat?", name="blind", capabilities=bl.Capabilities())
+    router = bl.Router([blind, seeing])
+    question = bl.Message("user", [bl.TextPart("what is it?"), bl.ImagePart(url="data:image/png;base64,AA==")])
+    assert (await router.complete(question, unsupported=unsupported)).backend == "seeing"
+    assert (await router.complete("hello")).backend == "blind"
+    explanation = await router.explain(question, unsupported=unsupported)
+    if unsupported == "error":
+        assert [(one.name, one.code) for one in explanation.excluded] == [("blind", "unsupported")]
+    else:
+        assert explanation.ranked[1].reason == "on this device; cannot take the request's images"
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "missing"),
+    [
+        (bl.TextPart("hello"), {}, ()),
+        (bl.TextPart("hello"), {"tools": [bl.Tool("f")]}, ("tools",)),
+        (bl.TextPart("hello"), {"tools": [bl.Tool("f")], "tool_choice": "none"}, ()),
+        (bl.TextPart("hello"), {"response_format": {"type": "json_object"}}, ("response_format",)),
+        (bl.TextPart("hello"), {"response_format": {"type": "text"}}, ()),
+        (bl.ImagePart(url="https://example.com/cat.png"), {}, ("images",)),
+        (bl.AudioPart(data=b"miaow", media_type="audio/wav"), {"tools": [bl.Tool("f")]}, ("tools", "audio")),
+    ],
+)
+async def test_what_a_request_needs_is_read_from_it(
+    part: Any, options: dict[str, Any], missing: tuple[str, ...]
+) -> None:
+    """A backend that says nothing of its parameters is not held to them."""
+    plain = bl.ScriptedBackend(name="plain", capabilities=bl.Capabilities(parameters=frozenset({"seed"})))
+    mute = bl.ScriptedBackend(name="mute", capabilities=bl.Capabilities())
+    explanation = await bl.Router([plain, mute]).explain(bl.Message("user", [part]), **options)
+    found = {choice.name: choice.candidate.missing for choice in explanation.ranked}
+    assert found == {"plain": missing, "mute": tuple(need for need in missing if need != "response_format")}
+
+
+@pytest.mark.parametrize(
+    ("delta", "begins"),
+    [
+        (bl.TextDelta(sequence=0), False),
+        (bl.TextDelta(sequence=0, text="x"), True),
+        (bl.TextDelta(sequence=0, logprobs=[{"token": "x"}]), True),
+        (bl.ReasoningDelta(sequence=0), False),
+        (bl.ReasoningDelta(sequence=0, reasoning="hm"), True),
+        (bl.ReasoningDelta(sequence=0, signature="s"), True),
+        (bl.ToolCallDelta(sequence=0, name="f"), True),
+    ],
+)
+async def test_an_answer_begins_with_its_first_content(delta: Any, begins: bool) -> None:
+    """Until then a failure goes to the next backend; from then on it is the caller's."""
+
+    class Says(bl.ScriptedBackend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield delta
+            raise DOWN
+
+    router = bl.Router([Says(name="says"), cloud()], bl.Explicit())
+    if begins:
+        with pytest.raises(bl.Unavailable):
+            await router.complete("hello")
+    else:
+        assert (await router.complete("hello")).backend == "cloud"
+
+
+async def test_backends_of_the_same_name_are_told_apart() -> None:
+    """By a number, which responses and routes use."""
+    router = bl.Router([cloud([[DOWN]], name="openai"), cloud(name="openai"), cloud(name="openai-2")])
+    assert list(router.backends) == ["openai", "openai-3", "openai-2"]
+    reply = await router.complete("hello")
+    assert (reply.backend, reply.route[0].backend) == ("openai-3", "openai")
+
+
+@pytest.mark.parametrize(
+    ("options", "parameter"),
+    [
+        ({"fallback": "both"}, "fallback"),
+        ({"on_interrupted": "ignore"}, "on_interrupted"),
+        ({"parallel": 0}, "parallel"),
+        ({"hedge_after_s": -1}, "hedge_after_s"),
+        ({"limits": {"clod": 1}}, "limits"),
+        ({"limits": {"local": 0}}, "limit"),
+        ({"limits": {"local": 1}, "max_waiting": -1}, "max_waiting"),
+        ({"translations": {"a": {"clod": "b"}}}, "translations"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], parameter: str) -> None:
+    """When the router is made, not when the first request comes."""
+    with pytest.raises(bl.InvalidRequest) as caught:
+        bl.Router([local()], **options)
+    assert caught.value.data["parameter"] == parameter
+    with pytest.raises(bl.InvalidRequest, match="got no backends"):
+        bl.Router([])
+
+
+async def test_a_router_says_of_itself_what_its_backends_say() -> None:
+    """It may leave the device when one may, needs a network when all do, and can do what one can."""
+    seeing = bl.ScriptedBackend(capabilities=bl.Capabilities(images=True), leaves_device=True)
+    reading = bl.ScriptedBackend(capabilities=bl.Capabilities(tools=True, parameters=frozenset({"seed"})))
+    router = bl.Router([seeing, reading])
+    assert (router.leaves_device, router.needs_network) == (True, False)
+    assert router.capabilities == bl.Capabilities(images=True, tools=True, parameters=frozenset({"seed"}))
+    assert not bl.Router([reading]).leaves_device
+    assert bl.Router([seeing]).needs_network
+
+
+async def test_routers_nest() -> None:
+    """A router inside a router keeps private requests on the device, and the outer one knows that."""
+    away, here = cloud(), local()
+    inner = bl.Router([away, here], bl.CloudFirst(), name="inner")
+    outer = bl.Router([inner, cloud([[DOWN]], name="other")], bl.Explicit())
+    assert (await outer.complete("hello")).backend == "cloud"
+    reply = await outer.complete("hello", private=True)
+    assert reply.backend == "local"
+    assert [(hop.backend, hop.code) for hop in reply.route] == [("other", "unavailable"), ("cloud", "unavailable")]
+    assert len(away.requests) == 1
+    only_clouds = bl.Router([bl.Router([away], name="inner")])
+    with pytest.raises(bl.AllBackendsFailed, match="'inner': 'cloud': the request is private"):
+        await only_clouds.complete("hello", private=True)
+
+
+async def test_middleware_around_a_router_is_believed_only_what_it_does_not_change() -> None:
+    """One that itself leaves the device gets no private request, whatever it wraps."""
+
+    class Uploads(bl.Middleware):
+        def __init__(self, backend: bl.Backend) -> None:
+            super().__init__(backend)
+            self.leaves_device = True
+
+    inner = bl.Router([local(), cloud()], name="inner")
+    assert (await bl.Router([bl.Middleware(inner)]).complete("hello", private=True)).backend == "local"
+    with pytest.raises(bl.AllBackendsFailed):
+        await bl.Router([Uploads(bl.Router([local()]))]).complete("hello", private=True)
+
+
+async def test_a_router_has_facts_for_another_one() -> None:
+    """Those of whom it would ask first; what may happen to the request is said of all."""
+    request = bl.ChatRequest(messages=[bl.Message("user", "hello")])
+    private = bl.ChatRequest(messages=request.messages, private=True)
+    router = bl.Router([local(model="small", loaded=True, queue_length=2), cloud()])
+    facts = await router.facts(request)
+    assert (facts.model, facts.loaded, facts.queue_length, facts.leaves_device, facts.needs_network) == (
+        "small",
+        True,
+        2,
+        True,
+        False,
+    )
+    assert not (await router.facts(private)).leaves_device
+    nobody = await bl.Router([cloud()]).facts(private)
+    assert (nobody.available, nobody.leaves_device) == (False, False)
+    assert nobody.reason == "'cloud': the request is private, and this may leave the device"
+
+
+async def test_health_is_one_backend_being_well() -> None:
+    """What is wrong with the others is said all the same."""
+
+    class Ill(bl.ScriptedBackend):
+        async def health(self) -> bl.Health:
+            return bl.Health(ok=False, reason="no key")
+
+    class Broken(bl.ScriptedBackend):
+        async def health(self) -> bl.Health:
+            raise bl.Unavailable("no network")
+
+    ill, broken = Ill(name="ill"), Broken(name="broken")
+    assert await bl.Router([ill, local(), broken]).health() == bl.Health(
+        ok=True, reason="'ill': no key; 'broken': no network"
+    )
+    assert not (await bl.Router([ill, broken]).health()).ok
+
+
+async def test_models_are_listed_by_backend_and_one_failure_hides_nothing() -> None:
+    """Each id can be asked for as it is."""
+
+    class Lists(bl.ScriptedBackend):
+        async def list_models(self) -> list[bl.ModelInfo]:
+            return [bl.ModelInfo(id=f"{self.name}-1", name="One")]
+
+    class Fails(bl.ScriptedBackend):
+        async def list_models(self) -> list[bl.ModelInfo]:
+            raise bl.Unavailable("no network")
+
+    router = bl.Router([Lists(name="a"), Fails(name="b"), Lists(name="c")])
+    models = await router.list_models()
+    assert models == [bl.ModelInfo(id="a/a-1", name="One"), bl.ModelInfo(id="c/c-1", name="One")]
+    reply = await router.complete("hello", model=models[1].id)
+    assert (reply.backend, reply.model) == ("c", "c-1")
+    with pytest.raises(bl.AllBackendsFailed, match="'b': no network"):
+        await bl.Router([Fails(name="b")]).list_models()
+
+
+async def test_the_cost_is_that_of_who_would_be_asked_first() -> None:
+    """With the model it has there; nobody to ask has no cost."""
+
+    class Costs(bl.ScriptedBackend):
+        async def estimate_cost(self, prompt: Any, **options: Any) -> float | None:
+            return 0.25 if prompt.model == "big" else 0.01
+
+    router = bl.Router([local(), Costs(name="costs", leaves_device=True)], bl.CloudFirst())
+    assert await router.estimate_cost("hello") == 0.01
+    assert await router.estimate_cost("hello", model="costs/big") == 0.25
+    assert await bl.Router([cloud()]).estimate_cost("hello", private=True) is None
+
+
+async def test_prepare_goes_to_who_would_be_asked_first() -> None:
+    """The others are left alone."""
+    here, away = local(), cloud()
+    request = bl.ChatRequest(messages=[bl.Message("user", "hello")])
+    await bl.Router([away, here]).prepare(request)
+    assert (here.prepared, away.prepared) == ([request], [])
+
+
+async def test_closing_closes_every_backend_once_whatever_one_raises() -> None:
+    """The first failure is raised at the end."""
+    closed: list[str] = []
+
+    class Closes(bl.ScriptedBackend):
+        async def close(self) -> None:
+            closed.append(self.name)
+            if self.name == "b":
+                raise bl.Unavailable("b does not close")
+
+    a, b, c = (Closes(name=name) for name in "abc")
+    router = bl.Router([a, b, a, c])
+    with pytest.raises(bl.Unavailable, match="b does not close"):
+        await router.close()
+    assert closed == ["a", "b", "c"]
+
+
+async def test_tokens_are_counted_by_who_would_be_asked_first() -> None:
+    """And by nobody where nobody may answer."""
+
+    class Counts(bl.ScriptedBackend):
+        async def count_tokens(self, prompt: Any, *, model: str | None = None) -> int | None:
+            return 1000 + len(prompt.messages)
+
+    router = bl.Router([local(available=False, reason="no GPU"), Counts(name="second")])
+    assert await router.count_tokens("one two three") == 1001
+    said = (await local().complete("one two three")).usage.prompt_tokens
+    assert await bl.Router([local()]).count_tokens("one two three") == said
+    assert await bl.Logging(router).count_tokens("one two three", model="other") == 1001
+    assert await bl.Router([local(available=False, reason="no GPU")]).count_tokens("one") is None
+    with pytest.raises(bl.InvalidRequest):
+        await router.count_tokens([])
+
+
+async def test_a_router_promises_only_the_ways_to_json_that_all_its_backends_have() -> None:
+    """Any of them may answer."""
+    first, second = local(), cloud()
+    second.capabilities = bl.Capabilities(structured_output=("tool", "json"))
+    assert bl.Router([first, second]).capabilities.structured_output == ("json", "tool")

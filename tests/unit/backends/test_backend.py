@@ -1,0 +1,59 @@
+"""What every backend and every middleware does without being told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import browserllm as bl
+from browserllm._internal.clock import SystemClock
+from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.scripted import Wait
+
+
+class Plain(bl.Backend):
+    """A backend that knows nothing of itself."""
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        yield "plain"
+
+
+async def test_a_backend_that_says_nothing_leaves_the_device() -> None:
+    """Privacy must not depend on somebody having thought of it."""
+    backend = Plain()
+    facts = await backend.facts(bl.ChatRequest(messages=[], model="m"))
+    assert (facts.leaves_device, facts.needs_network, facts.model) == (True, True, "m")
+    assert backend.environment() is None
+    await backend.prepare(bl.ChatRequest(messages=[]))
+
+
+async def test_a_middleware_passes_everything_on() -> None:
+    """Name, capabilities, facts, answers, stops and the end are those of the backend inside."""
+    inner = bl.ScriptedBackend(["one two", ["a ", Wait(9), "b"]], name="inner", environment=bl.Environment(online=True))
+    outer = bl.Middleware(inner)
+    assert (outer.name, outer.capabilities, outer.leaves_device) == ("inner", inner.capabilities, False)
+    response = await outer.complete("hi")
+    assert (response.text, response.backend, response.model) == ("one two", "inner", "scripted")
+    assert await outer.list_models() == []
+    assert (await outer.health()).ok
+    assert await outer.estimate_cost("hi") == 0
+    assert outer.environment() == bl.Environment(online=True)
+    request = inner.requests[0]
+    assert await outer.facts(request) == await inner.facts(request)
+    await outer.prepare(request)
+    assert inner.prepared == [request]
+    async with outer.stream("hi") as stream:
+        async for chunk in stream:
+            if chunk.text:
+                stream.stop()
+    assert (stream.response.finish_reason, inner.stopped) == ("cancelled", [inner.requests[1]])
+    async with outer:
+        pass
+    assert inner.closed
+
+
+async def test_the_system_clock_goes_on_and_sleeps() -> None:
+    """The clock that is used where a test does not move one."""
+    clock = SystemClock()
+    before = clock.now_s
+    await clock.sleep(0)
+    assert clock.now_s >= before

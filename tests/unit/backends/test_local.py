@@ -1,0 +1,435 @@
+"""LocalBackend: chats over a host, with the route, the warnings and the numbers of the page."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+import browserllm as bl
+from browserllm.testing.scripted import CLOSE, HANG, ScriptedHost, device_facts
+
+MINE = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)])
+
+SEEING = bl.ModelCard(
+    id="seeing",
+    vision=True,
+    artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True, model_type="vision")],
+)
+
+
+def chats(host: ScriptedHost) -> list[dict[str, Any]]:
+    """The chats the page was asked for, without the validation of each load."""
+    found: list[dict[str, Any]] = []
+    proven = False
+    for op, args in host.requests:
+        if op == "load":
+            proven = False
+        elif op == "chat":
+            if proven:
+                found.append(args)
+            proven = True
+    return found
+
+
+async def test_an_answer_streams_with_everything_known_about_it() -> None:
+    """Text, usage, timings, engine, device and adapter come from the page; it costs nothing."""
+    host = ScriptedHost("one two three")
+    stream = bl.LocalBackend(host).stream("hi", max_tokens=50, temperature=0.5)
+    chunks = [chunk async for chunk in stream]
+    start = chunks[0]
+    assert isinstance(start, bl.ChatStart)
+    assert (start.backend, start.model, start.engine, start.device) == ("local", "pocket", "webllm", "webgpu")
+    response = stream.response
+    assert (response.text, response.finish_reason) == ("one two three", "stop")
+    assert (response.engine, response.device, response.adapter) == ("webllm", "webgpu", "scripted paper")
+    assert response.usage.completion_tokens == 3
+    assert response.timings.first_token_ms == 0.0
+    assert response.cost_usd == 0.0
+    assert response.route == []
+    expected = {
+        "model": "pocket",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 50,
+        "temperature": 0.5,
+    }
+    assert chats(host) == [expected]
+
+
+async def test_the_start_comes_before_the_first_token() -> None:
+    """Who will answer is known while the engine still works."""
+    stream = bl.LocalBackend(ScriptedHost([[HANG]])).stream("hi")
+    chunk = await anext(aiter(stream))
+    assert isinstance(chunk, bl.ChatStart)
+    assert chunk.engine == "webllm"
+    await stream.aclose()
+
+
+async def test_the_route_is_on_the_response() -> None:
+    """What was passed over is told with every answer, not only the first."""
+    backend = bl.LocalBackend(ScriptedHost(facts=device_facts(webgpu=False)))
+    for _ in range(2):
+        response = await backend.complete("hi")
+        assert (response.engine, response.device) == ("transformersjs", "wasm")
+        assert [hop.engine for hop in response.route] == ["webllm", "transformersjs"]
+        assert all("WebGPU" in hop.reason for hop in response.route)
+
+
+async def test_every_option_reaches_the_page() -> None:
+    """The page gets each option under the protocol's name, and none that was not set."""
+    host = ScriptedHost()
+    await bl.LocalBackend(host).complete(
+        "hi",
+        max_tokens=5,
+        temperature=0.1,
+        top_p=0.2,
+        top_k=3,
+        stop=["x"],
+        seed=4,
+        frequency_penalty=0.5,
+        presence_penalty=0.6,
+        logit_bias={7: 8},
+        logprobs=True,
+        top_logprobs=2,
+        response_format={"type": "json_object"},
+        metadata={"mine": 1},
+        deadline_s=60,
+    )
+    (args,) = chats(host)
+    assert args == {
+        "model": "pocket",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 5,
+        "temperature": 0.1,
+        "top_p": 0.2,
+        "top_k": 3,
+        "stop": ["x"],
+        "seed": 4,
+        "frequency_penalty": 0.5,
+        "presence_penalty": 0.6,
+        "logit_bias": {"7": 8.0},
+        "logprobs": True,
+        "top_logprobs": 2,
+        "response_format": {"type": "json_object"},
+    }
+
+
+async def test_system_messages_become_one() -> None:
+    """Engines take one system message, at the start; parts of text become text."""
+    host = ScriptedHost()
+    messages = [
+        bl.Message("system", "a"),
+        bl.Message("system", "b"),
+        bl.Message("user", [bl.TextPart("c"), bl.TextPart("d")]),
+        bl.Message("assistant", "e"),
+        bl.Message("tool", [bl.ToolResultPart("1", "f")]),
+    ]
+    await bl.LocalBackend(host).complete(messages)
+    assert chats(host)[0]["messages"] == [
+        {"role": "system", "content": "a\n\nb"},
+        {"role": "user", "content": "cd"},
+        {"role": "assistant", "content": "e"},
+        {"role": "tool", "content": "f"},
+    ]
+
+
+UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
+    ({"n": 2}, "n"),
+    (
+        {"messages": [bl.Message("user", [bl.TextPart("t"), bl.ImagePart(url="https://x.test/a.png")])]},
+        "messages[0].content",
+    ),
+    ({"messages": [bl.Message("user", [bl.TextPart("t"), bl.AudioPart(url="u")])]}, "messages[0].content"),
+]
+
+
+@pytest.mark.parametrize(("options", "parameter"), UNSUPPORTED)
+async def test_what_cannot_be_honoured_is_a_warning(options: dict[str, Any], parameter: str) -> None:
+    """By default the answer comes, with a warning that names what was left out."""
+    response = await bl.LocalBackend(ScriptedHost()).complete("hi", **options)
+    assert [warning.parameter for warning in response.warnings] == [parameter]
+    assert response.text
+
+
+@pytest.mark.parametrize(("options", "parameter"), UNSUPPORTED)
+async def test_what_cannot_be_honoured_is_an_error_if_asked(options: dict[str, Any], parameter: str) -> None:
+    """With ``unsupported="error"`` nothing is generated."""
+    host = ScriptedHost()
+    with pytest.raises(bl.Unsupported) as caught:
+        await bl.LocalBackend(host).complete("hi", unsupported="error", **options)
+    assert caught.value.data["parameter"] == parameter
+    assert chats(host) == []
+
+
+async def test_images_go_to_a_model_that_takes_them() -> None:
+    """Addresses as they are, bytes as a data: URL, the texts between them; a chat of texts stays texts."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host, "seeing", catalog=bl.Catalog([SEEING]))
+    assert backend.capabilities.images
+    messages = [
+        bl.Message("system", "a"),
+        bl.Message("system", "b"),
+        bl.Message("user", [bl.TextPart("c"), bl.ImagePart(url="https://x.test/a.png"), bl.TextPart("d")]),
+        bl.Message("assistant", "e"),
+        bl.Message("user", [bl.ImagePart(data=b"png", media_type="image/png")]),
+    ]
+    response = await backend.complete(messages, unsupported="error")
+    assert response.warnings == []
+    assert chats(host)[0]["messages"] == [
+        {"role": "system", "content": "a\n\nb"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "c"},
+                {"type": "image", "url": "https://x.test/a.png"},
+                {"type": "text", "text": "d"},
+            ],
+        },
+        {"role": "assistant", "content": "e"},
+        {"role": "user", "content": [{"type": "image", "url": "data:image/png;base64,cG5n"}]},
+    ]
+    assert await backend.count_tokens("one two") == 2
+
+
+async def test_whether_a_model_takes_images_is_what_the_loaded_one_says() -> None:
+    """Not its card; the place that is named counts every system message."""
+    boast = msgspec.structs.replace(MINE, vision=True)
+    backend = bl.LocalBackend(ScriptedHost(), "mine", catalog=bl.Catalog([boast]))
+    assert backend.capabilities.images
+    image = bl.ImagePart(url="https://x.test/a.png")
+    messages = [bl.Message("system", "a"), bl.Message("system", "b"), bl.Message("user", [bl.TextPart("c"), image])]
+    response = await backend.complete(messages)
+    (warning,) = response.warnings
+    assert (warning.parameter, "'mine' takes text only" in warning.message) == ("messages[2].content", True)
+    assert not backend.capabilities.images
+    with pytest.raises(bl.Unsupported, match=r"messages\[2\].content: model 'mine' takes text only"):
+        await backend.complete(messages, unsupported="error")
+
+
+async def test_an_image_of_the_model_itself_is_no_input() -> None:
+    """Only a user shows images, whatever the model takes."""
+    backend = bl.LocalBackend(ScriptedHost(), "seeing", catalog=bl.Catalog([SEEING]))
+    said = bl.Message("assistant", [bl.TextPart("a"), bl.ImagePart(url="https://x.test/a.png")])
+    response = await backend.complete([said, bl.Message("user", "b")])
+    (warning,) = response.warnings
+    assert "'image' from role 'assistant'" in warning.message
+
+
+async def test_a_wrong_image_is_refused_before_anything_is_loaded() -> None:
+    """The error names its place."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host)
+    with pytest.raises(bl.InvalidRequest, match=r"messages\[0\].content\[1\]: .*'image/tiff'") as caught:
+        image = bl.ImagePart(data=b"x", media_type="image/tiff")
+        await backend.complete([bl.Message("user", [bl.TextPart("a"), image])])
+    assert caught.value.data["parameter"] == "messages[0].content[1]"
+    assert "load" not in [op for op, _ in host.requests]
+
+
+async def test_no_tools_wanted_is_no_warning() -> None:
+    """``tool_choice="none"`` without tools asks for nothing."""
+    assert (await bl.LocalBackend(ScriptedHost()).complete("hi", tool_choice="none")).warnings == []
+
+
+async def test_the_pages_warnings_are_on_the_response() -> None:
+    """What an engine could not honour comes back."""
+    host = ScriptedHost(warnings=[{"parameter": "seed", "message": "this engine has no seed"}])
+    response = await bl.LocalBackend(host).complete("hi", seed=1)
+    assert response.warnings == [bl.ChatWarning("seed", "this engine has no seed")]
+
+
+async def test_logprobs_of_the_page_come_through() -> None:
+    """Entries ride on the chunks and are gathered on the response."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host)
+    await backend.models.load()
+    stream = backend.stream("hi", logprobs=True)
+    iterator = aiter(stream)
+    await anext(iterator)
+    request_id = max(host.page._tasks)
+    host.page.say({"id": request_id, "type": "chunk", "data": {"text": "x", "tokens": 1, "logprobs": [{"token": "x"}]}})
+    chunk = await anext(iterator)
+    assert isinstance(chunk, bl.TextDelta)
+    assert (chunk.text, chunk.logprobs) == ("x", [{"token": "x"}])
+    assert (await stream.finish()).logprobs == [{"token": "x"}]
+
+
+async def test_stop_reaches_the_page_and_its_numbers_come_back() -> None:
+    """The page ends the answer as cancelled; usage and timings are those of what was generated."""
+    host = ScriptedHost([["one ", "two ", HANG]])
+    stream = bl.LocalBackend(host).stream("hi")
+    async for chunk in stream:
+        if chunk.text == "two ":
+            stream.stop()
+    assert host.cancelled == ["chat"]
+    assert stream.response.finish_reason == "cancelled"
+    assert stream.response.usage.completion_tokens == 2
+    assert stream.response.timings.first_token_ms == 0.0
+
+
+async def test_stop_during_the_load_stops_the_load() -> None:
+    """The wait for a model is a wait like any other."""
+    host = ScriptedHost(load_steps=[HANG])
+    stream = bl.LocalBackend(host).stream("hi")
+    reading = asyncio.create_task(stream.finish())
+    while "load" not in [op for op, _ in host.requests]:
+        await asyncio.sleep(0)
+    stream.stop()
+    assert (await reading).finish_reason == "cancelled"
+    while not host.cancelled:
+        await asyncio.sleep(0)
+    assert host.cancelled == ["load"]
+
+
+@pytest.mark.parametrize("way", ["break", "aclose", "cancel", "deadline"])
+async def test_every_way_to_leave_reaches_the_page(way: str) -> None:
+    """The page stops, and the next request is answered."""
+    host = ScriptedHost([["one ", HANG], "fine"])
+    backend = bl.LocalBackend(host)
+    await backend.models.load()
+    if way == "break":
+        async for chunk in backend.stream("hi"):
+            if chunk.text:
+                break
+        del chunk
+    elif way == "aclose":
+        async with backend.stream("hi") as stream:
+            async for chunk in stream:
+                if chunk.text:
+                    break
+        assert stream.response.usage.completion_tokens == 1
+    elif way == "cancel":
+        task = asyncio.create_task(backend.complete("hi"))
+        while not chats(host):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        assert (await backend.complete("hi", deadline_s=0.01)).finish_reason == "cancelled"
+    import gc
+
+    gc.collect()
+    assert (await backend.complete("again")).text == "fine"
+    assert host.cancelled == ["chat"]
+
+
+async def test_errors_of_the_page_are_raised_typed() -> None:
+    """An overlong prompt is a ContextExceeded with the page's numbers."""
+    exceeded = bl.ContextExceeded("too long", data={"prompt_tokens": 3000, "context_window": 2048})
+    with pytest.raises(bl.ContextExceeded) as caught:
+        await bl.LocalBackend(ScriptedHost([[exceeded]])).complete("hi")
+    assert caught.value.data == {"prompt_tokens": 3000, "context_window": 2048}
+
+
+async def test_a_browser_that_dies_fails_the_stream_at_once() -> None:
+    """What was generated is there; the error says that the connection closed."""
+    backend = bl.LocalBackend(ScriptedHost([["one ", CLOSE]]))
+    stream = backend.stream("hi")
+    with pytest.raises(bl.Unavailable, match="killed") as caught:
+        await stream.finish()
+    assert caught.value.reason == "closed"
+    assert stream.response.text == "one "
+    with pytest.raises(bl.Unavailable):
+        await backend.complete("hi")
+    assert not (await backend.health()).ok
+
+
+async def test_a_model_that_was_lost_is_loaded_again_once() -> None:
+    """The page may lose a model without a word: the chat loads it again, and gives up the second time."""
+    host = ScriptedHost("fine")
+    backend = bl.LocalBackend(host)
+    await backend.complete("hi")
+    host.loaded.clear()
+    assert (await backend.complete("hi")).text == "fine"
+    assert [op for op, _ in host.requests].count("load") == 2
+    lost = ScriptedHost([[bl.ModelNotLoaded("not here")]])
+    with pytest.raises(bl.ModelNotLoaded):
+        await bl.LocalBackend(lost).complete("hi")
+
+
+async def test_the_model_is_the_requests_then_the_backends_then_the_loaded_one() -> None:
+    """Who names a model more closely wins; an unknown one is an error that names it."""
+    catalog = bl.Catalog([MINE])
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host, catalog=catalog)
+    assert (await backend.complete("hi")).model == "pocket"
+    assert (await backend.complete("hi", model="mine")).model == "mine"
+    assert (await backend.complete("hi")).model == "mine"
+    assert (await bl.LocalBackend(host, "pocket").complete("hi")).model == "pocket"
+    with pytest.raises(bl.ModelNotFound, match="'nope'"):
+        await backend.complete("hi", model="nope")
+
+
+async def test_what_the_backend_says_about_itself() -> None:
+    """Models with what is loaded, health, an honest zero, and progress of loads that a chat starts."""
+    progress: list[bl.Progress] = []
+    async with bl.LocalBackend(ScriptedHost(), on_progress=progress.append) as backend:
+        before = {model.id: (model.downloaded, model.loaded) for model in await backend.list_models()}
+        assert before["pocket"] == (True, False)
+        assert before["Qwen3-0.6B"] == (False, False)
+        await backend.complete("hi")
+        after = {model.id: (model.downloaded, model.loaded) for model in await backend.list_models()}
+        assert after == {**before, "pocket": (True, True)}
+        assert (await backend.health()).ok
+        assert await backend.estimate_cost("hi") == 0.0
+        assert "temperature" in backend.capabilities.parameters
+    assert progress
+
+
+async def test_a_result_that_is_no_result_is_a_protocol_error() -> None:
+    """What the page says at the end is checked."""
+    host = ScriptedHost()
+    host.page.finish_reason = "surprise"
+    with pytest.raises(bl.ProtocolError, match="'chat'"):
+        await bl.LocalBackend(host).complete("hi")
+
+
+async def test_two_chats_queue_in_the_page() -> None:
+    """Two answers asked for at once both come, whole."""
+    backend = bl.LocalBackend(ScriptedHost(["a b c", "d e f"]))
+    responses = await asyncio.gather(backend.complete("1"), backend.complete("2"))
+    assert [response.text for response in responses] == ["a b c", "d e f"]
+
+
+async def test_texts_become_vectors() -> None:
+    """An embedding model is loaded at the first use; one text is a list of one, and none is refused."""
+    embedder = bl.ModelCard(
+        id="vectors",
+        type="embedding",
+        artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)],
+    )
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host, "vectors", catalog=bl.Catalog([embedder]))
+    made = await backend.embed(["one two", "three"])
+    assert (made.model, len(made.vectors), made.usage.prompt_tokens) == ("vectors", 2, 3)
+    assert (await backend.embed("three")).vectors == [made.vectors[1]]
+    assert [args["input"] for op, args in host.requests if op == "embed"][-2:] == [["one two", "three"], ["three"]]
+    with pytest.raises(bl.InvalidRequest, match="no texts"):
+        await backend.embed([])
+
+
+async def test_tokens_are_counted_as_a_chat_would_feed_them() -> None:
+    """The messages go to the page as a chat's do; what the model cannot take is refused."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host)
+    messages = [bl.Message("system", "a"), bl.Message("system", "b"), bl.Message("user", "one two")]
+    assert await backend.count_tokens(messages) == 4
+    asked = next(args for op, args in host.requests if op == "count_tokens")
+    assert asked == {
+        "model": "pocket",
+        "messages": [{"role": "system", "content": "a\n\nb"}, {"role": "user", "content": "one two"}],
+    }
+    with pytest.raises(bl.Unsupported, match="takes text only"):
+        await backend.count_tokens([bl.Message("user", [bl.ImagePart(url="https://x.test/a.png")])])
+
+
+async def test_a_model_that_the_page_has_lost_is_not_swapped_for_another() -> None:
+    """Without a model by name it is the one loaded last, and stays that one when it has to be loaded again."""
+    host = ScriptedHost("an answer")
+    backend = bl.LocalBackend(host, catalog=bl.Catalog([MINE]))
+    await backend.models.load("mine")
+    host.loaded.clear()
+    assert (await backend.complete("hi")).model == "mine"

@@ -1,0 +1,581 @@
+"""ChatStream: what comes, in which order, and every way it can end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncGenerator, Callable
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.scripted import DEAF, HANG, Wait
+from browserllm.types import TextMode
+
+
+class Recorder(bl.Backend):
+    """A backend that counts for ever, and notes how it was ended."""
+
+    name = "recorder"
+
+    def __init__(self, *, listens: bool = False) -> None:
+        """With ``listens`` it can be interrupted, as an engine can."""
+        self.listens = listens
+        self.log: list[str] = []
+        self.go_on = asyncio.Event()
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Yield numbers; wait before each one after the third."""
+        interrupted = asyncio.Event()
+        if self.listens:
+            draft.interrupt = interrupted.set
+        try:
+            for number in range(1_000_000):
+                if number >= 3:
+                    await interrupted.wait()
+                if interrupted.is_set():
+                    self.log.append("interrupted")
+                    draft.usage = bl.Usage(completion_tokens=number)
+                    return
+                yield f"{number} "
+        except asyncio.CancelledError:
+            self.log.append("cancelled")
+            raise
+        except GeneratorExit:
+            self.log.append("closed")
+            raise
+
+
+async def wait_for(condition: Callable[[], object]) -> None:
+    """Let the loop turn until the condition holds; the test's own bound ends a wait for nothing."""
+    while not condition():
+        await asyncio.sleep(0)
+
+
+async def test_chunks_come_in_order_and_numbered() -> None:
+    """A start, the text in pieces, a done with the response; the numbers count from 0."""
+    backend = bl.ScriptedBackend(["Hello big world"])
+    chunks = [chunk async for chunk in backend.stream("hi")]
+    assert [type(chunk) for chunk in chunks] == [bl.ChatStart, *[bl.TextDelta] * 3, bl.ChatDone]
+    assert [chunk.sequence for chunk in chunks] == [0, 1, 2, 3, 4]
+    assert [chunk.text for chunk in chunks] == ["", "Hello ", "big ", "world", ""]
+    start, done = chunks[0], chunks[-1]
+    assert isinstance(start, bl.ChatStart)
+    assert isinstance(done, bl.ChatDone)
+    assert (start.backend, start.model) == ("scripted", "scripted")
+    assert start.request_id == done.response.request_id
+    assert done.message == bl.Message("assistant", "Hello big world")
+    assert (done.finish_reason, done.warnings) == ("stop", [])
+    assert done.usage.completion_tokens == 3
+    assert done.timings.total_ms is not None
+    assert done.response.cost_usd == 0.0
+
+
+async def test_text_can_be_accumulated() -> None:
+    """With ``accumulated`` every chunk's text is the answer so far, the done chunk's too."""
+    texts = [chunk.text async for chunk in bl.ScriptedBackend(["a b c"]).stream("hi", text="accumulated")]
+    assert texts == ["", "a ", "a b ", "a b c", "a b c"]
+
+
+async def test_text_can_be_both() -> None:
+    """With ``both`` the piece and the answer so far stand side by side."""
+    chunks = [chunk async for chunk in bl.ScriptedBackend(["a b"]).stream("hi", text="both")]
+    pairs = [(chunk.text, chunk.accumulated) for chunk in chunks]
+    assert pairs == [("", ""), ("a ", "a "), ("b", "a b"), ("", "a b")]
+
+
+def test_an_unknown_text_mode_is_refused() -> None:
+    """The error names the value and the choices."""
+    with pytest.raises(bl.InvalidRequest, match=r"text='all'.*'delta', 'accumulated' or 'both'"):
+        bl.ScriptedBackend().stream("hi", text="all")  # pyright: ignore[reportArgumentType]
+
+
+async def test_reasoning_and_tool_calls_are_kept_apart_from_the_text() -> None:
+    """Their chunks carry no text of the answer; the message has thinking, text and then the tool calls, whole."""
+    call = bl.ToolCallPart("c1", "weather", '{"city": "Oslo"}')
+    thought = bl.ReasoningDelta(sequence=0, reasoning="hm")
+    backend = bl.ScriptedBackend([[thought, "Let me see.", call]])
+    stream = backend.stream("hi", text="accumulated")
+    chunks = [chunk async for chunk in stream]
+    kinds = [bl.ChatStart, bl.ReasoningDelta, bl.TextDelta, bl.ToolCallDelta, bl.ChatDone]
+    assert [type(chunk) for chunk in chunks] == kinds
+    assert [chunk.text for chunk in chunks] == ["", "", "Let me see.", "Let me see.", "Let me see."]
+    parts = [bl.ReasoningPart("hm"), bl.TextPart("Let me see."), call]
+    assert stream.response.message == bl.Message("assistant", parts)
+    assert (stream.response.reasoning, stream.response.text) == ("hm", "Let me see.")
+    assert stream.response.finish_reason == "tool_calls"
+
+
+async def test_a_signature_ends_a_piece_of_thinking() -> None:
+    """Pieces are joined up to the signature; the next thought is a part of its own."""
+    script: list[bl.ReasoningDelta | str] = [
+        bl.ReasoningDelta(sequence=0, reasoning="a"),
+        bl.ReasoningDelta(sequence=0, reasoning="b"),
+        bl.ReasoningDelta(sequence=0, signature="s1"),
+        bl.ReasoningDelta(sequence=0, signature="s2", redacted=True),
+        "done",
+    ]
+    response = await bl.ScriptedBackend([script]).complete("hi")
+    thoughts = [bl.ReasoningPart("ab", "s1"), bl.ReasoningPart("", "s2", redacted=True)]
+    assert response.message.content == [*thoughts, bl.TextPart("done")]
+    again = await bl.ScriptedBackend(["ok"]).complete([bl.Message("user", "hi"), response.message])
+    assert again.text == "ok"
+
+
+@pytest.mark.parametrize("mode", ["delta", "accumulated", "both"])
+async def test_a_restart_clears_what_came_before(mode: TextMode) -> None:
+    """What the chunks accumulate, and the response, begin anew after a `ChatRestart`."""
+
+    class Restarts(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield bl.ReasoningDelta(sequence=0, reasoning="hm")
+            yield "one "
+            yield bl.ToolCallDelta(sequence=0, id="1", name="f")
+            draft.begin(request, "second")
+            yield bl.ChatRestart(sequence=0, hop=bl.Hop(reason="broke off", backend="first"), backend="second")
+            yield "two"
+
+    stream = Restarts().stream("hi", text=mode)
+    chunks = [chunk async for chunk in stream]
+    (restart,) = [chunk for chunk in chunks if isinstance(chunk, bl.ChatRestart)]
+    assert (restart.sequence, restart.text, restart.hop.backend, restart.backend) == (4, "", "first", "second")
+    assert restart.accumulated == ("" if mode == "both" else None)
+    assert chunks[-2].text == "two"
+    assert stream.response.message == bl.Message("assistant", "two")
+    assert stream.response.backend == "second"
+
+
+async def test_a_tool_call_in_pieces_is_put_together() -> None:
+    """Arguments that stream in pieces make one call; a call without text is a message of one part."""
+
+    class Pieces(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield bl.ToolCallDelta(sequence=0, id="1", name="f", arguments='{"a"')
+            yield bl.ToolCallDelta(sequence=0, arguments=": 1}")
+            yield bl.ToolCallDelta(sequence=0, index=1, id="2", name="g")
+
+    response = await Pieces().complete("hi")
+    assert response.message.tool_calls == [bl.ToolCallPart("1", "f", '{"a": 1}'), bl.ToolCallPart("2", "g", "{}")]
+    assert response.text == ""
+
+
+async def test_logprobs_ride_on_the_chunk_and_the_response() -> None:
+    """Entries are on the chunk they belong to, and all of them on the response."""
+
+    class WithLogprobs(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield bl.TextDelta(sequence=0, text="a", logprobs=[{"token": "a"}])
+            yield bl.TextDelta(sequence=0, text="b", logprobs=[{"token": "b"}])
+
+    stream = WithLogprobs().stream("hi")
+    chunks = [chunk async for chunk in stream]
+    assert [chunk.logprobs for chunk in chunks if isinstance(chunk, bl.TextDelta)] == [
+        [{"token": "a"}],
+        [{"token": "b"}],
+    ]
+    assert stream.response.logprobs == [{"token": "a"}, {"token": "b"}]
+
+
+async def test_nothing_runs_before_the_first_chunk_is_asked_for() -> None:
+    """A stream that nobody reads costs nothing; closing it leaves a cancelled response."""
+    backend = bl.ScriptedBackend()
+    stream = backend.stream("hi")
+    assert not stream.done
+    with pytest.raises(bl.InvalidRequest, match="not there yet"):
+        _ = stream.response
+    await stream.aclose()
+    assert backend.requests == []
+    assert stream.response.finish_reason == "cancelled"
+
+
+async def test_an_error_comes_after_the_chunks_before_it() -> None:
+    """What was generated is delivered, then the error is raised, and a response with ``error`` remains."""
+    stream = bl.ScriptedBackend([["one ", bl.DeviceLost("the GPU went away")]]).stream("hi")
+    texts: list[str] = []
+    with pytest.raises(bl.DeviceLost, match="went away"):
+        async for chunk in stream:
+            texts.append(chunk.text)  # noqa: PERF401 (kept when the error comes)
+    assert texts == ["", "one "]
+    assert (stream.response.finish_reason, stream.response.text) == ("error", "one ")
+    assert [chunk async for chunk in stream] == []
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_stop_between_chunks_gives_a_cancelled_done(listens: bool) -> None:
+    """After stop() comes no more text, only the done chunk; the backend was told."""
+    backend = Recorder(listens=listens)
+    stream = backend.stream("hi")
+    chunks: list[bl.ChatChunk] = []
+    async for chunk in stream:
+        chunks.append(chunk)
+        if chunk.sequence == 2:
+            stream.stop()
+            stream.stop()
+    assert [chunk.text for chunk in chunks] == ["", "0 ", "1 ", ""]
+    assert isinstance(chunks[-1], bl.ChatDone)
+    assert stream.response.finish_reason == "cancelled"
+    assert backend.log == (["interrupted"] if listens else ["closed"])
+    assert stream.response.usage.completion_tokens == (2 if listens else 0)
+
+
+@pytest.mark.parametrize(("listens", "log"), [(True, "interrupted"), (False, "cancelled")])
+async def test_stop_during_the_wait_gives_a_cancelled_done(listens: bool, log: str) -> None:
+    """Whoever waits for the next chunk gets the done chunk at once, and its task goes on uncancelled."""
+    backend = Recorder(listens=listens)
+    stream = backend.stream("hi")
+    third = asyncio.Event()
+
+    async def read() -> list[bl.ChatChunk]:
+        chunks: list[bl.ChatChunk] = []
+        async for chunk in stream:
+            chunks.append(chunk)
+            if chunk.sequence == 3:
+                third.set()
+        await asyncio.sleep(0)  # would raise if the cancellation had stuck to the task
+        return chunks
+
+    task = asyncio.create_task(read())
+    await third.wait()
+    await asyncio.sleep(0)
+    stream.stop()
+    chunks = await task
+    assert isinstance(chunks[-1], bl.ChatDone)
+    assert task.cancelling() == 0
+    assert stream.response.finish_reason == "cancelled"
+    assert backend.log == [log]
+
+
+async def test_stop_before_the_first_chunk() -> None:
+    """A stream stopped before it was read gives a start and a cancelled done, and asks the backend nothing."""
+    backend = bl.ScriptedBackend()
+    stream = backend.stream("hi")
+    stream.stop()
+    kinds = [type(chunk) async for chunk in stream]
+    assert kinds == [bl.ChatStart, bl.ChatDone]
+    assert stream.response.finish_reason == "cancelled"
+    assert backend.requests == []
+
+
+async def test_an_engine_that_does_not_hear_the_stop_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop that is asked for and not heeded ends the wait after a grace."""
+    monkeypatch.setattr("browserllm.backends.stream.STOP_GRACE_S", 0.0)
+
+    class Deaf(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            draft.interrupt = lambda: None
+            yield "one "
+            await asyncio.get_running_loop().create_future()
+
+    stream = Deaf().stream("hi")
+    async for chunk in stream:
+        if chunk.text:
+            stream.stop()
+    assert (stream.response.finish_reason, stream.response.text) == ("cancelled", "one ")
+    host = bl.ScriptedHost([["one ", DEAF], "fine"])
+    backend = bl.LocalBackend(host)
+    stream = backend.stream("hi")
+    reading = asyncio.create_task(stream.finish())
+    await wait_for(lambda: ("chat" in [op for op, _ in host.requests]) and stream._generation.waiting)
+    await wait_for(lambda: "one " in stream._generation._parts.text)
+    stream.stop()
+    assert (await reading).finish_reason == "cancelled"
+
+
+async def test_what_comes_after_the_stop_is_not_delivered() -> None:
+    """An engine may send another piece before it heeds a stop: the answer ends where the stop was."""
+
+    class Late(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            interrupted = asyncio.Event()
+            draft.interrupt = interrupted.set
+            yield "one "
+            await interrupted.wait()
+            yield "late"
+            yield "later"
+
+    stream = Late().stream("hi")
+    reading = asyncio.create_task(stream.finish())
+    await wait_for(lambda: stream._generation._parts.text and stream._generation.waiting)
+    stream.stop()
+    assert ((await reading).text, stream.response.finish_reason) == ("one ", "cancelled")
+
+
+async def test_stop_ends_the_wait_of_the_task_that_waits() -> None:
+    """A stream may be handed from one task to another: the one that waits now is woken, no other is cancelled."""
+    stream = Recorder().stream("hi")
+    iterator = aiter(stream)
+    for _ in range(4):
+        await asyncio.create_task(anext(iterator))  # pyright: ignore[reportArgumentType]
+    waiting = asyncio.create_task(anext(iterator))  # pyright: ignore[reportArgumentType]
+    await wait_for(lambda: stream._generation.waiting)
+    stream.stop()
+    assert isinstance(await waiting, bl.ChatDone)
+
+
+async def test_a_failure_while_stopping_counts_as_stopped() -> None:
+    """An engine that breaks while it is being stopped has stopped."""
+
+    class Breaks(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            interrupted = asyncio.Event()
+            draft.interrupt = interrupted.set
+            yield "a"
+            await interrupted.wait()
+            raise bl.InternalError("broken")
+
+    stream = Breaks().stream("hi")
+    async for chunk in stream:
+        if chunk.text:
+            stream.stop()
+    assert stream.response.finish_reason == "cancelled"
+
+
+async def test_a_deadline_ends_the_answer() -> None:
+    """At the deadline the answer ends as cancelled, with a warning that says so."""
+    backend = bl.ScriptedBackend([["one ", HANG]])
+    response = await backend.complete("hi", deadline_s=0.001)
+    assert response.finish_reason == "cancelled"
+    assert [warning.parameter for warning in response.warnings] == ["deadline_s"]
+    assert "0.001" in response.warnings[0].message
+    assert backend.stopped == backend.requests
+
+
+async def test_a_deadline_that_is_not_reached_changes_nothing() -> None:
+    """The timer goes with the stream."""
+    response = await bl.ScriptedBackend(["fine"]).complete("hi", deadline_s=60)
+    assert (response.finish_reason, response.warnings) == ("stop", [])
+
+
+async def test_cancelling_the_task_reaches_the_backend_and_is_raised() -> None:
+    """The cancelled task raises CancelledError after the backend was told; a cancelled response remains."""
+    backend = Recorder()
+    stream = backend.stream("hi")
+    third = asyncio.Event()
+
+    async def read() -> None:
+        async for chunk in stream:
+            if chunk.sequence == 3:
+                third.set()
+
+    task = asyncio.create_task(read())
+    await third.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert backend.log == ["cancelled"]
+    assert stream.response.finish_reason == "cancelled"
+    assert stream.response.text == "0 1 2 "
+
+
+async def test_cancelling_and_stopping_at_once_still_cancels() -> None:
+    """A stop does not swallow somebody else's cancellation that comes in the same moment."""
+    stream = Recorder().stream("hi")
+    third = asyncio.Event()
+
+    async def read() -> None:
+        async for chunk in stream:
+            if chunk.sequence == 3:
+                third.set()
+
+    task = asyncio.create_task(read())
+    await third.wait()
+    await asyncio.sleep(0)
+    stream.stop()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert stream.response.finish_reason == "cancelled"
+
+
+async def test_a_timeout_around_one_chunk_ends_the_answer() -> None:
+    """``wait_for(anext(stream))`` may drive the stream from a task of its own."""
+    backend = Recorder()
+    stream = backend.stream("hi")
+    iterator = aiter(stream)
+    for _ in range(4):
+        await asyncio.wait_for(anext(iterator), 5)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(iterator), 0.001)
+    assert backend.log == ["cancelled"]
+    assert stream.response.finish_reason == "cancelled"
+
+
+async def test_leaving_async_with_closes_the_stream() -> None:
+    """After ``async with`` the backend has let go, and the response is there."""
+    backend = Recorder()
+    async with backend.stream("hi") as stream:
+        async for chunk in stream:
+            if chunk.sequence == 2:
+                break
+    assert backend.log == ["closed"]
+    assert (stream.response.finish_reason, stream.response.text) == ("cancelled", "0 1 ")
+
+
+async def test_a_plain_break_tells_the_backend() -> None:
+    """Leaving ``async for`` drops the stream, and the loop closes it at once."""
+    backend = Recorder()
+    async for chunk in backend.stream("hi"):
+        if chunk.sequence == 2:
+            break
+    gc.collect()  # where counting references is not enough
+    await wait_for(lambda: backend.log)
+    assert backend.log == ["closed"]
+
+
+async def test_an_exception_in_the_body_tells_the_backend() -> None:
+    """So does an exception that leaves the loop."""
+    backend = Recorder()
+
+    async def read() -> None:
+        async for chunk in backend.stream("hi"):
+            if chunk.sequence == 2:
+                raise KeyError
+
+    with pytest.raises(KeyError):
+        await read()
+    gc.collect()
+    await wait_for(lambda: backend.log)
+    assert backend.log == ["closed"]
+
+
+async def test_closing_while_another_task_waits() -> None:
+    """aclose() from outside ends the wait of whoever iterates, who gets a cancelled done."""
+    backend = Recorder()
+    stream = backend.stream("hi")
+    third = asyncio.Event()
+
+    async def read() -> bl.ChatChunk:
+        last = None
+        async for chunk in stream:
+            last = chunk
+            if chunk.sequence == 3:
+                third.set()
+        assert last is not None
+        return last
+
+    task = asyncio.create_task(read())
+    await third.wait()
+    await asyncio.sleep(0)
+    await stream.aclose()
+    assert stream.response.finish_reason == "cancelled"
+    assert isinstance(await task, bl.ChatDone)
+    await stream.aclose()
+
+
+async def test_closing_after_the_end_changes_nothing() -> None:
+    """A stream that has ended keeps its response."""
+    stream = bl.ScriptedBackend(["whole"]).stream("hi")
+    assert (await stream.finish()).text == "whole"
+    await stream.aclose()
+    stream.stop()
+    assert stream.response.finish_reason == "stop"
+
+
+async def test_closing_before_the_last_chunk_is_read() -> None:
+    """A response that is settled is not undone by a close that comes before its done chunk was read."""
+    stream = bl.ScriptedBackend([["all", bl.DeviceLost("x")]]).stream("hi")
+    with pytest.raises(bl.DeviceLost):
+        await stream.finish()
+    await stream.aclose()
+    assert stream.response.finish_reason == "error"
+
+
+async def test_the_next_request_works_at_once() -> None:
+    """Whatever ended the last answer, the same backend answers the next one."""
+    backend = bl.ScriptedBackend([["a ", HANG], "fine"])
+    async with backend.stream("hi") as stream:
+        async for chunk in stream:
+            if chunk.text:
+                break
+    assert (await backend.complete("hi")).text == "fine"
+
+
+async def test_a_wait_on_the_clock_is_moved_by_the_test() -> None:
+    """The script's clock stands still until it is moved."""
+    backend = bl.ScriptedBackend([["a ", Wait(5), "b"]])
+    task = asyncio.create_task(backend.complete("hi"))
+    await wait_for(lambda: backend.clock._sleepers)
+    backend.clock.advance(4.9)
+    await asyncio.sleep(0)
+    assert not task.done()
+    backend.clock.advance(0.2)
+    assert (await task).text == "a b"
+
+
+async def test_the_backend_is_a_context_manager() -> None:
+    """Leaving it closes the backend; what it is by default is said plainly."""
+    async with bl.ScriptedBackend() as backend:
+        assert (await backend.health()).ok
+        assert await backend.list_models() == []
+        assert await backend.estimate_cost("hi") == 0
+    assert backend.closed
+    await Recorder().close()
+
+
+async def test_a_backend_can_see_that_its_answer_was_stopped() -> None:
+    """A backend that is asked to end softly and then fails must know not to try again."""
+
+    class Deaf(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            drafts.append(draft)
+            draft.interrupt = lambda: None
+            yield "one"
+            yield "two"
+
+    drafts: list[Draft] = []
+    stream = Deaf().stream("go")
+    await anext(stream)
+    assert not drafts[0].stopped
+    stream.stop()
+    assert drafts[0].stopped
+    drafts[0].begin(drafts[0].request, "another")
+    assert drafts[0].stopped
+    await stream.aclose()
+
+
+async def test_the_parts_of_an_answer_stay_in_their_order() -> None:
+    """Thoughts, texts and calls as they came; a piece goes on with what is before it, a call with its number."""
+    think = bl.ReasoningDelta
+
+    class Interleaved(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield think(sequence=0, reasoning="a")
+            yield ""
+            yield think(sequence=0, reasoning="b", signature="s1")
+            yield "one"
+            yield bl.ToolCallDelta(sequence=0, index=0, id="1", name="f", arguments="{")
+            yield think(sequence=0, reasoning="")
+            yield think(sequence=0, reasoning="c")
+            yield bl.ToolCallDelta(sequence=0, index=0, arguments="}", signature="s2")
+            yield think(sequence=0, reasoning="d")
+            yield think(sequence=0, signature="s3", redacted=True)
+            yield "t"
+            yield "wo"
+            yield bl.TextDelta(sequence=0, text="three", signature="s4")
+            yield bl.TextDelta(sequence=0, signature="s5")
+            yield bl.ToolCallDelta(sequence=0, index=1, id="2", name="g")
+            yield "four"
+
+    expected = [
+        bl.ReasoningPart("ab", "s1"),
+        bl.TextPart("one"),
+        bl.ToolCallPart("1", "f", "{}", "s2"),
+        bl.ReasoningPart("cd"),
+        bl.ReasoningPart("", "s3", redacted=True),
+        bl.TextPart("two"),
+        bl.TextPart("three", "s4"),
+        bl.TextPart("", "s5"),
+        bl.ToolCallPart("2", "g"),
+        bl.TextPart("four"),
+    ]
+    modes: list[TextMode] = ["delta", "accumulated", "both"]
+    for mode in modes:
+        chunks = [chunk async for chunk in Interleaved().stream("hi", text=mode)]
+        done = chunks[-1]
+        assert isinstance(done, bl.ChatDone)
+        assert done.message == bl.Message("assistant", [*expected]), mode
+        assert done.message.text == "onetwothreefour"
+        signed = [chunk.signature for chunk in chunks if isinstance(chunk, bl.TextDelta) and chunk.signature]
+        assert signed == ["s4", "s5"], mode

@@ -1,0 +1,606 @@
+"""Session: what is sent and kept, and that however a turn ends the conversation can go on."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncGenerator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.scripted import HANG, ScriptedHost
+from unit.chat.interruptible import Interruptible
+
+
+def texts(messages: list[bl.Message]) -> list[str]:
+    """Who said what, in short."""
+    return [f"{message.role[0]}:{message.text}" for message in messages]
+
+
+def prefix_kept(requests: list[bl.ChatRequest]) -> list[bool]:
+    """Of each request but the first: whether it begins with all of the one before it."""
+    pairs = pairwise(requests)
+    return [
+        later.messages[: len(earlier.messages)] == earlier.messages and later.tools == earlier.tools
+        for earlier, later in pairs
+    ]
+
+
+async def settle() -> None:
+    """Let what is going on come to where it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_conversation_is_sent_whole_and_only_grows() -> None:
+    """The system message, and all that was said: each prompt begins with the one before it."""
+    backend = bl.ScriptedBackend(["One.", "Two.", "Three."])
+    chat = bl.Session(backend, system="Be brief.", temperature=0.5)
+    replies = [await chat.send(text) for text in ("1?", "2?", "3?")]
+    assert [reply.text for reply in replies] == ["One.", "Two.", "Three."]
+    assert texts(backend.requests[-1].messages) == ["s:Be brief.", "u:1?", "a:One.", "u:2?", "a:Two.", "u:3?"]
+    assert prefix_kept(backend.requests) == [True, True]
+    assert {request.temperature for request in backend.requests} == {0.5}
+    assert texts(chat.messages)[1:] == texts(chat.history.messages)
+    assert len(chat.history.usage) == 3
+    assert chat.usage.completion_tokens == 3 == sum(usage.completion_tokens for usage in chat.history.usage)
+
+
+async def test_a_reply_says_what_it_took() -> None:
+    """Who answered, why it ended, tokens, cost."""
+    reply = await bl.Session(bl.ScriptedBackend("Hello you.")).send("Hi")
+    assert (reply.text, reply.finish_reason, reply.cost_usd, reply.calls, reply.pending) == (
+        "Hello you.",
+        "stop",
+        0.0,
+        [],
+        [],
+    )
+    assert reply.response.backend == "scripted"
+    assert reply.usage == reply.response.usage
+    assert reply.message == bl.Message("assistant", "Hello you.")
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("delta", ["a ", "b"]), ("accumulated", ["a ", "a b"])])
+async def test_a_turn_streams_numbered_chunks(mode: Any, shown: list[str]) -> None:
+    """Those of the backend, and the reply at the end; text as it was asked for."""
+    turn = bl.Session(bl.ScriptedBackend("a b")).stream("Hi", text=mode)
+    with pytest.raises(bl.InvalidRequest, match="not there yet"):
+        _ = turn.reply
+    chunks = [chunk async for chunk in turn]
+    assert [type(chunk) for chunk in chunks] == [bl.ChatStart, bl.TextDelta, bl.TextDelta, bl.ChatDone, bl.TurnDone]
+    assert [chunk.sequence for chunk in chunks] == list(range(5))
+    assert [chunk.text for chunk in chunks[1:3]] == shown
+    assert chunks[-1].text == ("" if mode == "delta" else "a b")
+    assert isinstance(chunks[-1], bl.TurnDone)
+    assert chunks[-1].reply is turn.reply
+    assert turn.done
+
+
+async def test_both_texts_are_there_when_asked_for() -> None:
+    """What is added in ``text``, all of it in ``accumulated``."""
+    chunks = [chunk async for chunk in bl.Session(bl.ScriptedBackend("a b")).stream("Hi", text="both")]
+    assert [(chunk.text, chunk.accumulated) for chunk in chunks[1:]] == [
+        ("a ", "a "),
+        ("b", "a b"),
+        ("", "a b"),
+        ("", "a b"),
+    ]
+
+
+async def test_requests_carry_the_session() -> None:
+    """As ``metadata["session"]``, beside what the caller wants there; budgets and telemetry read it."""
+    backend = bl.ScriptedBackend("ok")
+    chat = bl.Session(backend, metadata={"user": "u"}, id="mine", model="m")
+    await chat.send("Hi", metadata={"user": "v"}, max_tokens=3)
+    request = backend.requests[0]
+    assert (request.metadata, request.max_tokens, request.model) == ({"session": "mine", "user": "v"}, 3, "m")
+    assert bl.Session(backend).id != bl.Session(backend).id
+    await chat.send("Hi", metadata={"session": "another"})
+    assert backend.requests[1].metadata["session"] == "another"
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"temprature": 1}, "unknown option 'temprature'; did you mean 'temperature'"),
+        ({"temperature": 3}, "temperature=3.0 is out of range"),
+        ({"messages": []}, "'messages' is no option"),
+        ({"max_rounds": 0}, "max_rounds=0"),
+        ({"tool_timeout_s": 0}, "tool_timeout_s=0"),
+        ({"system": 5}, "messages=.* is not valid"),
+        ({"tools": [5]}, "5 is no tool"),
+        ({"hooks": [5]}, "5 is no hook"),
+        ({"tool_choice": "required"}, "'required' needs tools"),
+        ({"metadata": 5}, "metadata=5 is not valid"),
+        ({"history": bl.History(messages=[bl.Message("assistant", "x")])}, "begins with role 'user'"),
+    ],
+)
+def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], why: str) -> None:
+    """Where they are given, with their value."""
+    with pytest.raises(bl.InvalidRequest, match=why):
+        bl.Session(bl.ScriptedBackend("ok"), **settings)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "why"),
+    [
+        ("hi", {"top_p": 0}, "top_p=0"),
+        ("hi", {"tools": []}, "'tools' is no option"),
+        (bl.Message("assistant", "x"), {}, "role 'assistant' cannot be sent"),
+        ([5], {}, "messages"),
+        ("\ud800", {}, "cannot be written as JSON"),
+        ("hi", {"text": "loud"}, "text='loud'"),
+    ],
+)
+async def test_a_wrong_request_changes_nothing(prompt: Any, options: dict[str, Any], why: str) -> None:
+    """It is raised at once, and nothing is sent or kept."""
+    backend = bl.ScriptedBackend("ok")
+    chat = bl.Session(backend)
+    with pytest.raises(bl.InvalidRequest, match=why):
+        chat.stream(prompt, **options)
+    assert (chat.history, backend.requests) == (bl.History(), [])
+
+
+async def test_images_are_said_with_text() -> None:
+    """Parts, or a whole message."""
+    backend = bl.ScriptedBackend("A dog.")
+    chat = bl.Session(backend)
+    parts: list[bl.ContentPart] = [bl.ImagePart(data=b"\x00\xff", media_type="image/png"), bl.TextPart("What is it?")]
+    await chat.send(parts)
+    await chat.send(bl.Message("user", parts, name="Otto"))
+    assert [message.content for message in backend.requests[-1].messages] == [parts, "A dog.", parts]
+    assert backend.requests[-1].messages[-1].name == "Otto"
+
+
+# What is kept however a turn ends
+
+
+async def test_a_failed_question_is_taken_back() -> None:
+    """So that the same can be sent once more."""
+    failure = bl.Unavailable("offline", reason="offline")
+    backend = bl.ScriptedBackend(["One.", [failure], ["half of it", failure], "Two."])
+    chat = bl.Session(backend)
+    await chat.send("1?")
+    for _ in range(2):
+        turn = chat.stream("2?")
+        with pytest.raises(bl.Unavailable):
+            await turn
+        assert texts(chat.history.messages) == ["u:1?", "a:One."]
+        assert len(chat.history.usage) == 1
+    assert (turn.reply.finish_reason, turn.reply.text) == ("error", "half of it"), "what came is not lost"
+    assert (await chat.send("2?")).text == "Two."
+    assert prefix_kept(backend.requests) == [True, True, True]
+
+
+async def test_what_a_stopped_answer_said_stays() -> None:
+    """A stop gives a reply that says so; the next turn goes on from it."""
+    backend = bl.ScriptedBackend([["half ", HANG], "On."])
+    chat = bl.Session(backend)
+    turn = chat.stream("1?")
+    kinds: list[str] = []
+    async for chunk in turn:
+        kinds.append(type(chunk).__name__)
+        if chunk.text:
+            turn.stop()
+            turn.stop()
+    assert kinds == ["ChatStart", "TextDelta", "ChatDone", "TurnDone"]
+    assert (turn.reply.finish_reason, turn.reply.text) == ("cancelled", "half ")
+    await chat.send("2?")
+    assert texts(chat.history.messages) == ["u:1?", "a:half ", "u:2?", "a:On."]
+    assert prefix_kept(backend.requests) == [True]
+
+
+async def test_an_engine_that_is_stopped_ends_its_answer_itself() -> None:
+    """Its usage is the turn's."""
+    chat = bl.Session(Interruptible())
+    turn = chat.stream("1?")
+    task = asyncio.ensure_future(turn.finish())
+    await settle()
+    turn.stop()
+    reply = await task
+    assert (reply.finish_reason, reply.text) == ("cancelled", "word ")
+
+
+@pytest.mark.parametrize("answer", [[HANG], [bl.ReasoningDelta(sequence=0, reasoning="hm"), HANG]])
+async def test_a_question_stopped_before_any_text_is_taken_back(answer: list[Any]) -> None:
+    """Nothing was answered, so nothing was asked."""
+    chat = bl.Session(bl.ScriptedBackend([answer, "One."]))
+    turn = chat.stream("1?")
+    task = asyncio.ensure_future(turn.finish())
+    await settle()
+    turn.stop()
+    assert (await task).finish_reason == "cancelled"
+    assert chat.history == bl.History()
+    assert (await chat.send("1?")).text == "One."
+
+
+async def test_a_cancelled_task_leaves_what_was_said() -> None:
+    """And the cancellation is raised."""
+    chat = bl.Session(bl.ScriptedBackend([["half ", HANG], "On."]))
+    task = asyncio.ensure_future(chat.send("1?"))
+    await settle()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert texts(chat.history.messages) == ["u:1?", "a:half "]
+    assert (await chat.send("2?")).text == "On."
+
+
+async def test_leaving_the_loop_ends_the_turn() -> None:
+    """With ``async with`` at once; without, before the next turn begins."""
+    backend = bl.ScriptedBackend([["a ", HANG], ["b ", HANG], "c"])
+    chat = bl.Session(backend)
+    async with chat.stream("1?") as turn:
+        async for chunk in turn:
+            if chunk.text:
+                break
+    assert (turn.reply.finish_reason, turn.reply.text) == ("cancelled", "a ")
+    async for chunk in chat.stream("2?"):
+        if chunk.text:
+            break
+    gc.collect()
+    assert (await chat.send("3?")).text == "c"
+    assert texts(chat.history.messages) == ["u:1?", "a:a ", "u:2?", "a:b ", "u:3?", "a:c"]
+    assert len(backend.stopped) == 2
+
+
+async def test_leaving_at_the_last_chunk_keeps_the_whole_answer() -> None:
+    """It was complete, whether or not the reply was read."""
+    chat = bl.Session(bl.ScriptedBackend("All of it."))
+    async with chat.stream("1?") as turn:
+        async for chunk in turn:
+            if isinstance(chunk, bl.ChatDone):
+                break
+    assert texts(chat.history.messages) == ["u:1?", "a:All of it."]
+    assert turn.reply.text == "All of it."
+
+
+async def test_closing_ends_a_turn_that_another_task_reads() -> None:
+    """It waits until the turn has let go; again is no harm, nor is a turn that never began."""
+    backend = bl.ScriptedBackend([["half ", HANG], "On."])
+    chat = bl.Session(backend)
+    turn = chat.stream("1?")
+    task = asyncio.ensure_future(turn.finish())
+    await settle()
+    await turn.aclose()
+    assert texts(chat.history.messages) == ["u:1?", "a:half "]
+    assert (await task).finish_reason == "cancelled"
+    await turn.aclose()
+    idle = chat.stream("2?")
+    await idle.aclose()
+    assert idle.reply.finish_reason == "cancelled"
+    assert len(backend.requests) == 1
+
+
+async def test_a_stop_before_the_first_chunk_sends_nothing() -> None:
+    """All that comes is the reply."""
+    backend = bl.ScriptedBackend("never")
+    chat = bl.Session(backend)
+    turn = chat.stream("1?")
+    turn.stop()
+    assert [type(chunk) for chunk in [chunk async for chunk in turn]] == [bl.TurnDone]
+    assert (turn.reply.finish_reason, backend.requests, chat.history) == ("cancelled", [], bl.History())
+
+
+async def test_the_deadline_ends_an_answer_with_a_warning() -> None:
+    """What was said until then stays."""
+    chat = bl.Session(bl.ScriptedBackend([["half ", HANG]]))
+    reply = await chat.send("1?", deadline_s=0.02)
+    assert (reply.finish_reason, reply.text) == ("cancelled", "half ")
+    assert [warning.parameter for warning in reply.warnings] == ["deadline_s"]
+    assert texts(chat.history.messages) == ["u:1?", "a:half "]
+
+
+async def test_one_turn_runs_at_a_time() -> None:
+    """A second one is refused until the first has ended; one that was made before it, too."""
+    chat = bl.Session(bl.ScriptedBackend([["half ", HANG], "On."]))
+    early = chat.stream("early")
+    turn = chat.stream("1?")
+    task = asyncio.ensure_future(turn.finish())
+    await settle()
+    for attempt in (lambda: chat.stream("2?"), chat.retry, lambda: chat.edit(0, "x"), chat.undo):
+        with pytest.raises(bl.InvalidRequest, match="one at a time; await it, end it with aclose"):
+            attempt()
+    with pytest.raises(bl.InvalidRequest, match="one at a time"):
+        await chat.send("2?")
+    with pytest.raises(bl.InvalidRequest, match="one at a time"):
+        await early
+    assert chat.fork().history == bl.History(), "the past is what was before the turn"
+    turn.stop()
+    await task
+    assert (await chat.send("2?")).text == "On."
+
+
+async def test_a_failure_in_a_hook_takes_the_answer_back() -> None:
+    """Wherever it is raised; the caller gets it."""
+
+    class Picky(bl.Hooks):
+        place = ""
+
+        async def before_request(self, request: bl.ChatRequest) -> None:
+            self.fail("before_request")
+
+        async def after_response(self, response: bl.ChatResponse) -> None:
+            self.fail("after_response")
+
+        def on_chunk(self, chunk: bl.ChatChunk) -> None:
+            self.fail(type(chunk).__name__)
+
+        def fail(self, place: str) -> None:
+            if place == self.place:
+                raise RuntimeError(place)
+
+    picky = Picky()
+    chat = bl.Session(bl.ScriptedBackend("One."), hooks=[picky])
+    for place in ("before_request", "after_response", "ChatStart", "TextDelta", "ChatDone"):
+        picky.place = place
+        with pytest.raises(RuntimeError, match=place):
+            await chat.send("1?")
+        assert chat.history == bl.History(), place
+    picky.place = "TurnDone"
+    with pytest.raises(RuntimeError, match="TurnDone"):
+        await chat.send("1?")
+    assert texts(chat.history.messages) == ["u:1?", "a:One."], "by then the turn was over"
+
+
+async def test_hooks_are_told() -> None:
+    """Of the request, which they may change, each response, each chunk, each failure, each backend passed over."""
+    told: list[Any] = []
+
+    class Watcher(bl.Hooks):
+        async def before_request(self, request: bl.ChatRequest) -> bl.ChatRequest:
+            told.append(request.messages[-1].text)
+            return bl.ChatRequest(messages=request.messages, seed=5)
+
+        async def after_response(self, response: bl.ChatResponse) -> None:
+            told.append(response.text)
+
+        def on_chunk(self, chunk: bl.ChatChunk) -> None:
+            told.append(type(chunk).__name__)
+
+        async def on_error(self, error: Exception) -> None:
+            told.append(str(error))
+
+        async def on_fallback(self, hop: bl.Hop) -> None:
+            told.append(hop.backend)
+
+    failing = bl.ScriptedBackend([[bl.Unavailable("offline")]], name="first")
+    second = bl.ScriptedBackend(["x", ["half", bl.Unavailable("gone")]], name="second")
+    chat = bl.Session(bl.Router([failing, second], policy=bl.Explicit("first", "second")), hooks=[Watcher()])
+    await chat.send("1?")
+    assert told == ["1?", "ChatStart", "TextDelta", "ChatDone", "first", "x", "TurnDone"]
+    assert second.requests[0].seed == 5
+    told.clear()
+    with pytest.raises(bl.Unavailable):
+        await chat.send("2?")
+    assert told == ["2?", "ChatStart", "TextDelta", "gone"]
+
+
+async def test_a_restarted_answer_is_told_where_it_happens() -> None:
+    """A hook hears of the backend that broke off before the other one's text comes."""
+    told: list[str] = []
+
+    class Watcher(bl.Hooks):
+        async def on_fallback(self, hop: bl.Hop) -> None:
+            told.append(f"{hop.backend}: {hop.reason}")
+
+    first = bl.ScriptedBackend([["half ", bl.Unavailable("gone")]], name="first")
+    second = bl.ScriptedBackend("whole", name="second")
+    router = bl.Router([first, second], policy=bl.Explicit("first", "second"), on_interrupted="restart")
+    chat = bl.Session(router, hooks=[Watcher()])
+    async for chunk in chat.stream("1?"):
+        if isinstance(chunk, bl.ChatRestart):
+            assert told == ["first: gone"]
+    assert told == ["first: gone"], "once"
+    assert texts(chat.history.messages) == ["u:1?", "a:whole"]
+
+
+class Passing(bl.Backend):
+    """Tells of what it passed over, and thinks much; it is not to be asked to count."""
+
+    async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        draft.route += [bl.Hop(reason="no adapter", engine="webllm"), bl.Hop(reason="offline", backend="cloud")]
+        draft.warn("seed", "left out")
+        draft.usage = bl.Usage(prompt_tokens=20, completion_tokens=1000, reasoning_tokens=990)
+        if request.messages[-1].role == "user":
+            draft.cost_usd = 0.5
+            yield bl.ToolCallDelta(sequence=0, id="1", name="nothing")
+        else:
+            yield "Done."
+
+    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+        return bl.BackendFacts(leaves_device=False, needs_network=False, context_window=400)
+
+    async def count_tokens(self, prompt: Any, *, model: str | None = None) -> int | None:
+        raise AssertionError("nothing is near the limit")
+
+
+async def test_what_rounds_tell_is_put_together() -> None:
+    """A warning once, the cost only where all of it is known; hooks hear of backends, and not of engines."""
+    told: list[str | None] = []
+
+    class Watcher(bl.Hooks):
+        async def on_fallback(self, hop: bl.Hop) -> None:
+            told.append(hop.backend)
+
+    reply = await bl.Session(Passing(), hooks=[Watcher()], max_tokens=50).send("?")
+    assert (reply.text, [warning.parameter for warning in reply.warnings]) == ("Done.", ["seed"])
+    assert told == ["cloud", "cloud"], "of each answer"
+    assert (reply.cost_usd, reply.usage.reasoning_tokens, reply.reasoning) == (None, 1980, "")
+
+
+# Going back
+
+
+async def test_retry_answers_the_last_question_again() -> None:
+    """The new answer takes the old one's place; if it fails, the old one is there again."""
+    backend = bl.ScriptedBackend(["One.", "Two.", [bl.Unavailable("offline")], "Deux."])
+    chat = bl.Session(backend)
+    await chat.send("1?")
+    await chat.send("2?")
+    with pytest.raises(bl.Unavailable):
+        await chat.retry()
+    assert texts(chat.history.messages) == ["u:1?", "a:One.", "u:2?", "a:Two."]
+    reply = await chat.retry(temperature=1)
+    assert (reply.text, chat.history.usage[1]) == ("Deux.", reply.usage)
+    assert texts(chat.history.messages) == ["u:1?", "a:One.", "u:2?", "a:Deux."]
+    assert texts(backend.requests[-1].messages) == ["u:1?", "a:One.", "u:2?"]
+    assert backend.requests[-1].temperature == 1
+    assert len(chat.history.usage) == 2
+    with pytest.raises(bl.InvalidRequest, match="turn -1 is out of range: there are 0 turns"):
+        bl.Session(backend).retry()
+
+
+async def test_edit_says_something_else() -> None:
+    """What came after it goes; if it fails, all is as before."""
+    backend = bl.ScriptedBackend(["One.", "Two.", [bl.Unavailable("offline")], "Uno."])
+    chat = bl.Session(backend)
+    await chat.send("1?")
+    await chat.send("2?")
+    before = chat.history
+    with pytest.raises(bl.Unavailable):
+        await chat.edit(0, "uno?")
+    assert chat.history is before
+    async with chat.edit(-2, "uno?") as turn:
+        chunks = [chunk.text async for chunk in turn]
+    assert "".join(chunks) == "Uno."
+    assert texts(chat.history.messages) == ["u:uno?", "a:Uno."]
+    assert texts(before.messages) == ["u:1?", "a:One.", "u:2?", "a:Two."], "what was read stays"
+    for turn_index in (1, -2):
+        with pytest.raises(bl.InvalidRequest, match=f"turn {turn_index} is out of range: there are 1 turns"):
+            chat.edit(turn_index, "x")
+
+
+async def test_undo_takes_the_last_turn_back() -> None:
+    """And gives what the user had said, for a UI to put it where it is written."""
+    chat = bl.Session(bl.ScriptedBackend(["One.", "Two."]))
+    await chat.send("1?")
+    await chat.send("2?")
+    assert chat.undo() == bl.Message("user", "2?")
+    assert texts(chat.history.messages) == ["u:1?", "a:One."]
+    chat.undo()
+    with pytest.raises(bl.InvalidRequest, match="there are 0 turns"):
+        chat.undo()
+
+
+async def test_a_fork_is_a_session_of_its_own() -> None:
+    """The same past, backend and settings; what is said in one is not said in the other."""
+    backend = bl.ScriptedBackend(["One.", "Two.", "Left.", "Right."])
+    chat = bl.Session(backend, system="s", temperature=0.5, model="m")
+    await chat.send("1?")
+    await chat.send("2?")
+    fork, first = chat.fork(), chat.fork(at=1)
+    assert len({chat.id, fork.id, first.id}) == 3
+    await chat.send("left?")
+    await fork.send("right?")
+    assert texts(chat.messages)[-2:] == ["u:left?", "a:Left."]
+    assert texts(fork.messages) == ["s:s", "u:1?", "a:One.", "u:2?", "a:Two.", "u:right?", "a:Right."]
+    assert texts(first.messages) == ["s:s", "u:1?", "a:One."]
+    assert (backend.requests[-1].temperature, backend.requests[-1].model) == (0.5, "m")
+    assert chat.fork(at=0).history == bl.History()
+    for at in (-1, 4):
+        with pytest.raises(bl.InvalidRequest, match=f"at={at} is out of range: there are 3 turns"):
+            chat.fork(at=at)
+
+
+async def test_a_turn_that_was_made_before_another_one_is_checked_again() -> None:
+    """It runs on the history as it is then, and says so where that cannot be."""
+    chat = bl.Session(bl.ScriptedBackend(["One.", "Two.", "Uno."]))
+    await chat.send("1?")
+    await chat.send("2?")
+    late = chat.edit(1, "x")
+    chat.undo()
+    with pytest.raises(bl.InvalidRequest, match="turn 1 is out of range"):
+        await late
+    assert texts(chat.history.messages) == ["u:1?", "a:One."]
+    late = chat.stream("x")
+    chat.backend, chat.tools = bl.ScriptedBackend([[bl.ToolCallPart("1", "look")]]), [bl.Tool("look")]
+    await chat.send("look?")
+    with pytest.raises(bl.InvalidRequest, match=r"before the results of the calls \['1'\]"):
+        await late
+
+
+# Settings, backends, stores
+
+
+async def test_settings_change_between_turns() -> None:
+    """System, model, tools and backend hold from the next turn on."""
+    first, second = bl.ScriptedBackend("a"), bl.ScriptedBackend("b")
+    chat = bl.Session(first, system="one")
+    await chat.send("1?")
+    chat.system, chat.model, chat.backend, chat.tools = "two", "m", second, [bl.Tool("look")]
+    assert (await chat.send("2?")).text == "b"
+    request = second.requests[0]
+    assert (request.messages[0].text, request.model, [tool.name for tool in request.tools]) == ("two", "m", ["look"])
+    assert chat.tools == [bl.Tool("look")]
+    chat.system = None
+    await chat.send("3?")
+    assert second.requests[1].messages[0].role == "user"
+
+
+async def test_tokens_are_counted_as_they_are_sent() -> None:
+    """By the backend, with the system message and the tools; nothing is nothing."""
+    backend = bl.ScriptedBackend("One.")
+    chat = bl.Session(backend, system="Be brief.")
+    assert await chat.count_tokens() == 0
+    await chat.send("1?")
+    assert await chat.count_tokens() == await backend.count_tokens(chat.messages)
+
+
+@pytest.mark.parametrize("name", ["memory", "host"])
+async def test_a_session_is_kept_in_a_store(name: str) -> None:
+    """And goes on from there with a backend, as if nothing had been."""
+    store = bl.MemoryStore() if name == "memory" else bl.HostStore(ScriptedHost(), "chats")
+    backend = bl.ScriptedBackend(["One.", "Two."])
+    chat = bl.Session(backend, system="s", model="m", temperature=0.5, logit_bias={5: 1.0}, metadata={"user": "u"})
+    await chat.send([bl.TextPart("1?"), bl.ImagePart(data=b"\x00\xff", media_type="image/png")])
+    await chat.save(store, "chat/1")
+    again = await bl.Session.load(store, "chat/1", backend=backend, take=True, tools=[bl.Tool("look")], temperature=1)
+    assert again.left_out == []
+    assert (again.id, again.system, again.model, again.history) == (chat.id, "s", "m", chat.history)
+    await again.send("2?")
+    request = backend.requests[-1]
+    assert request.messages[:3] == chat.messages
+    assert (request.temperature, request.logit_bias, len(request.tools)) == (1, {5: 1.0}, 1)
+    assert request.metadata == {"session": chat.id, "user": "u"}
+    with pytest.raises(bl.InvalidRequest, match="no session under 'chat/2'"):
+        await bl.Session.load(store, "chat/2", backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"junk", "no saved session"),
+        (b'{"version": 7}', "saved as version 7"),
+        (b'{"version": 1, "id": "x"}', "history"),
+        (b'{"version": 1, "id": "x", "options": {"hooks": []}, "history": {"messages": []}}', "hooks"),
+        (b'{"version": 1, "id": "x", "options": {"top_p": 9}, "history": {"messages": []}}', "top_p"),
+        (b'{"version": 1, "id": "x", "history": {"messages": [{"role": "tool"}]}}', "ToolResultPart"),
+    ],
+)
+def test_what_is_no_saved_session_is_refused(text: bytes, why: str) -> None:
+    """With what is wrong."""
+    with pytest.raises(bl.InvalidRequest, match=why):
+        bl.Session.from_json(text, bl.ScriptedBackend("ok"))
+
+
+async def test_two_sessions_on_one_model_take_turns() -> None:
+    """The page's queue is first in, first out: each waits for one answer of the other at most."""
+    host = ScriptedHost(["ok"])
+    backend = bl.LocalBackend(host)
+    await backend.complete("load")
+
+    async def talk(name: str) -> None:
+        chat = bl.Session(backend)
+        for index in range(4):
+            await chat.send(f"{name}{index}")
+
+    before = len(host.requests)
+    await asyncio.gather(talk("a"), talk("b"))
+    asked = [args["messages"][-1]["content"] for op, args in host.requests[before:] if op == "chat"]
+    assert asked == [f"{name}{index}" for index in range(4) for name in "ab"]

@@ -1,0 +1,376 @@
+"""Types of every kind as one: a schema with an object at its root, and a check of what comes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Union
+
+import msgspec
+import pytest
+
+from browserllm.errors import InvalidRequest
+from browserllm.json_schema.types import Misfit, OutputType, Problem, output_type
+from browserllm.json_schema.validate import Validator
+
+
+class Color(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass
+class Tree:
+    """A tree.
+
+    It has branches.
+
+    Attributes:
+        label: What is
+            written on it.
+    """
+
+    label: str
+    children: list[Tree] = field(default_factory=list)
+
+
+class Named(TypedDict):
+    """Somebody with a name."""
+
+    name: str
+
+
+class Point(NamedTuple):
+    x: int
+    y: float = 0.0
+
+
+class Circle(msgspec.Struct, tag=True):
+    radius: Annotated[float, msgspec.Meta(gt=0, description="In metres.")]
+
+
+class Square(msgspec.Struct, tag=True, forbid_unknown_fields=True):
+    side: int
+
+
+class Checked(msgspec.Struct):
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+def problems(made: OutputType[Any], value: Any) -> list[str]:
+    """What a misfit says, one line each."""
+    with pytest.raises(Misfit) as caught:
+        made.check(value)
+    return str(caught.value).split("\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Tree, '{"label": "a", "children": [{"label": "b"}]}', Tree("a", [Tree("b")])),
+        (Named, '{"name": "Ada"}', {"name": "Ada"}),
+        (Circle, '{"type": "Circle", "radius": 2}', Circle(2.0)),
+        (dict[str, float], '{"a": 1}', {"a": 1.0}),
+        (dict[int, str], '{"1": "a"}', {1: "a"}),
+    ],
+)
+def test_objects_are_asked_for_as_they_are(kind: Any, text: str, value: Any) -> None:
+    """Classes of data and maps have an object at the root already."""
+    made = output_type(kind)
+    assert not made.wrapped
+    assert made.schema["type"] == "object"
+    assert made.read(text) == value
+    assert made.unwrap({"a": 1}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "inner", "value"),
+    [
+        (list[int], "[1, 2]", [1, 2]),
+        (int, "5", 5),
+        (Color, '"red"', Color.RED),
+        (Literal["a", 2], "2", 2),
+        (Point, "[1, 2.5]", Point(1, 2.5)),
+        (datetime, '"2025-01-02T03:04:05"', datetime(2025, 1, 2, 3, 4, 5)),
+        (Union[Circle, Square], '{"type": "Square", "side": 3}', Square(3)),  # noqa: UP007
+        (Tree | None, "null", None),
+        (Annotated[int, msgspec.Meta(ge=3)], "3", 3),
+        (list[Tree], '[{"label": "a"}]', [Tree("a")]),
+        (Any, '[{"a": null}]', [{"a": None}]),
+    ],
+)
+def test_what_is_no_object_lies_in_one(kind: Any, inner: str, value: Any) -> None:
+    """Under one key, from which it is taken again."""
+    made = output_type(kind)
+    assert made.wrapped
+    assert (made.schema["type"], made.schema["required"]) == ("object", ["value"])
+    assert made.read(f'{{"value": {inner}}}') == value
+    assert made.unwrap({"value": 1}) == 1
+    assert made.unwrap({}, "none yet") == made.unwrap(None, "none yet") == "none yet"
+    with pytest.raises(Misfit, match="Expected an object with the key `value`"):
+        made.read("[1]")
+    with pytest.raises(Misfit, match="Object missing required field `value`\nObject contains unknown field `x`"):
+        made.read('{"x": 1}')
+
+
+def test_names_and_descriptions_are_those_of_the_class() -> None:
+    """The docstring's sections are the fields' descriptions; a name has only the characters that services take."""
+    made = output_type(Tree)
+    assert (made.name, made.description) == ("Tree", "A tree.\n\nIt has branches.")
+    assert made.schema["properties"]["label"]["description"] == "What is written on it."
+    assert made.schema["$defs"]["Tree"]["properties"]["label"]["description"] == "What is written on it."
+    assert output_type(Circle).schema["properties"]["radius"]["description"] == "In metres."
+    assert output_type(list[Tree]).name == "answer"
+    assert output_type({"title": "  Größe: (x) " + "y" * 99, "type": "object"}).name == "Gr_e_x_" + "y" * 57
+    assert output_type({"title": "!", "type": "object", "description": "It."}).name == "answer"
+    assert output_type({"type": "object", "description": "It."}).description == "It."
+    assert repr(made) == "OutputType('Tree')"
+    assert output_type(made) is made
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """With their paths in the JSON that the model wrote."""
+    assert problems(output_type(Tree), {"children": [{"label": 1}, {"label": "b", "children": "x"}]}) == [
+        "Expected `string`, got `integer` - at `$.children[0].label`",
+        "Expected `array`, got `string` - at `$.children[1].children`",
+        "Object missing required field `label`",
+    ]
+    assert problems(output_type(list[Tree]), {"value": [{"label": None}]}) == [
+        "Expected `string`, got `null` - at `$.value[0].label`"
+    ]
+    assert problems(output_type(Checked), {"low": 2, "high": 1}) == ["low is above high"]
+    assert problems(output_type(list[Checked]), {"value": [{"low": 2, "high": 1}]}) == [
+        "low is above high - at `$.value[0]`"
+    ]
+    assert problems(output_type(datetime), {"value": "tomorrow"}) == ["Invalid RFC3339 encoded datetime - at `$.value`"]
+    assert problems(output_type(Annotated[str, msgspec.Meta(pattern=r"\Aa")]), {"value": "b"}) == [
+        "Expected `str` matching regex '\\\\Aa' - at `$.value`"
+    ]
+    many = [Problem("$", str(number)) for number in range(50)]
+    assert len(Misfit(many).problems) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the text is not valid JSON"),
+        ("Sure! {}", "the text is not valid JSON"),
+        ('{"label": "\ud800"}', "the text is not valid JSON"),
+        ('{"label": 1e999}', "the text is not valid JSON"),
+        ("[" * 100_000, "the text is not valid JSON: JSON is nested"),
+        ('{"label": "a", "label": "b"}', "the key `label` is there twice"),
+        (
+            '{"label": "a", "children": [{"label": "b"}, {"x y": {"k": 1, "k": 1}}]}',
+            'the key `k` is there twice - at `$.children[1]["x y"]`',
+        ),
+        ('{"children": [{"label": "b", "label": "b"}], "children": []}', "the key `label` is there twice"),
+    ],
+)
+def test_texts_that_cannot_be_read_are_misfits(text: str, said: str) -> None:
+    """No JSON, JSON without bounds, and keys that come twice."""
+    with pytest.raises(Misfit) as caught:
+        output_type(Tree).read(text)
+    assert said in str(caught.value)
+
+
+def test_values_that_no_json_has_are_misfits() -> None:
+    """Half a character, for one."""
+    assert "cannot be read" in problems(output_type(dict[str, int]), "\ud800")[0]
+
+
+def test_deep_values_are_read() -> None:
+    """As deep as JSON of others is read at all."""
+    made = output_type(Any)
+    made.read('{"value": ' + "[" * 190 + "]" * 190 + "}")
+    with pytest.raises(Misfit, match="nested"):
+        made.read('{"value": ' + "[" * 200 + "]" * 200 + "}")
+
+
+def test_without_strict_texts_are_taken_for_numbers() -> None:
+    """As tools do it, for small models put numbers in quotes."""
+    assert output_type(list[int], strict=False).read('{"value": ["5"]}') == [5]
+    assert problems(output_type(list[int]), {"value": ["5"]}) == ["Expected `integer`, got `string` - at `$.value[0]`"]
+    assert problems(output_type(list[int], strict=False), {"value": ["x"]}) == [
+        "Expected `int`, got `str` - at `$.value[0]`"
+    ]
+
+
+def test_json_schemas_are_types() -> None:
+    """Values of them are what JSON gives; the whole schema is checked."""
+    made = output_type(
+        {"title": "City", "properties": {"name": {"type": "string", "minLength": 2}}, "required": ["name"]}
+    )
+    assert (made.name, made.wrapped, made.schema["type"]) == ("City", False, "object")
+    assert made.read('{"name": "Oslo"}') == {"name": "Oslo"}
+    with pytest.raises(Misfit, match="Expected `object`, got `integer`"):
+        made.read("5")
+    assert problems(made, {"name": "O"}) == ["Expected at least 2 characters, got 1 - at `$.name`"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "wrapped"),
+    [
+        ({"type": "array", "items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"type": "integer"}}}, True),
+        ({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"$ref": "#"}]}}, True),
+        ({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"$ref": "#/anyOf/0"}}]}, True),
+        ({"$id": "http://x/y", "type": "array", "items": {"anyOf": [{"type": "integer"}, {"$ref": "#"}]}}, True),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"type": ["array"], "items": {"type": "integer"}}}}, True),
+        ({"type": ["object", "null"]}, True),
+        ({}, True),
+        ({"type": ["object"]}, False),
+        ({"$ref": "#/definitions/a", "definitions": {"a": {"type": "object", "required": ["a"]}}}, False),
+        ({"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "object", "required": ["a"]}}}, False),
+        ({"$ref": "#/$defs/a", "minProperties": 1, "$defs": {"a": {"type": "object"}}}, False),
+    ],
+)
+def test_schemas_of_every_shape_get_an_object_at_the_root(schema: dict[str, Any], wrapped: bool) -> None:
+    """What refers to the root or into it still means the same."""
+    made = output_type(schema)
+    assert made.wrapped is wrapped
+    assert made.schema["type"] == "object"
+    own, outer = Validator(schema), Validator(made.schema)
+    for value in (1, "x", None, {}, {"a": 1}, [], [1], ["x"], [[1], [["x"]]], [[1], [[2]]]):
+        if wrapped or isinstance(value, dict):
+            assert bool(outer.problems({"value": value} if wrapped else value)) is bool(own.problems(value)), value
+
+
+def test_a_definition_that_only_the_root_needs_goes_there() -> None:
+    """And one that holds itself stays for that."""
+    assert output_type(Named).schema == {
+        "title": "Named",
+        "description": "Somebody with a name.",
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+    }
+    assert set(output_type(Tree).schema["$defs"]) == {"Tree"}
+
+
+class Unknown:
+    """No type that JSON has."""
+
+
+@dataclass
+class Lost:
+    where: Nowhere  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [True, 5, "int", [int], (int,), {"type": "text"}, Unknown, list[Unknown], Lost, complex, object(), lambda: 1],
+)
+def test_what_is_no_type_is_refused(given: Any) -> None:
+    """With the value, and what to give instead."""
+    with pytest.raises(InvalidRequest):
+        output_type(given)
+
+
+def test_a_misfit_can_be_pickled() -> None:
+    """With its problems."""
+    misfit = pickle.loads(pickle.dumps(Misfit([Problem("$.a", "no")])))  # noqa: S301
+    assert misfit.problems == [Problem("$.a", "no")]
+    assert str(misfit) == "no - at `$.a`"
+
+
+# pydantic
+
+
+def test_pydantic_models_are_types() -> None:
+    """With their own schema and validation, at the root, in other types and in each other."""
+    pydantic = pytest.importorskip("pydantic")
+    city = pydantic.create_model("City", __doc__="A city.", name=(str, ...), people=(int, pydantic.Field(gt=0)))
+    made = output_type(city)
+    assert (made.name, made.description, made.wrapped) == ("City", "A city.", False)
+    assert made.read('{"name": "Oslo", "people": 1}') == city(name="Oslo", people=1)
+    assert problems(made, {"people": 0}) == [
+        "Field required - at `$.name`",
+        "Input should be greater than 0 - at `$.people`",
+    ]
+    other = pydantic.create_model("Town", name=(str, ...), mayor=(str, ...))
+    several = output_type(list[city | other])
+    assert several.read('{"value": [{"name": "a", "mayor": "b"}]}') == [other(name="a", mayor="b")]
+    assert "$.value[0]" in problems(several, {"value": [{}]})[0]
+    held = msgspec.defstruct("Held", [("cities", list[city])])
+    assert output_type(held).check({"cities": [{"name": "a", "people": 2}]}) == held([city(name="a", people=2)])
+    assert problems(output_type(held), {"cities": [{"name": "a", "people": 0}]}) == [
+        "Input should be greater than 0 - at `$.cities[0].people`"
+    ]
+
+
+def test_pydantics_constraints_are_not_passed_over() -> None:
+    """Not in a dataclass of pydantic's, nor as an annotation that msgspec would not read."""
+    pydantic = pytest.importorskip("pydantic")
+    dataclasses = pytest.importorskip("pydantic.dataclasses")
+    positive = Annotated[int, pydantic.Field(gt=0)]
+    assert problems(output_type(list[positive]), {"value": [0]}) == ["Input should be greater than 0 - at `$.value[0]`"]
+
+    class Plain:
+        __annotations__ = {"n": positive}
+
+    made = output_type(dataclasses.dataclass(Plain))
+    assert made.read('{"n": 1}').n == 1
+    assert problems(made, {"n": 0}) == ["Input should be greater than 0 - at `$.n`"]
+    assert problems(output_type(dataclass(type("Own", (), {"__annotations__": {"n": positive}}))), {"n": 0})
+
+
+def test_pydantic_models_of_odd_kinds() -> None:
+    """Strict ones take dates from JSON, roots may be lists, a model may hold itself, and some have no schema."""
+    pydantic = pytest.importorskip("pydantic")
+    strict = pydantic.ConfigDict(strict=True)
+    day = pydantic.create_model("Day", __config__=strict, when=(datetime, ...))
+    assert output_type(day).read('{"when": "2025-01-02T03:04:05"}').when.year == 2025
+    numbers = pydantic.RootModel[list[int]]
+    assert output_type(numbers).read('{"value": [1]}').root == [1]
+    node = pydantic.create_model("Node", inner=("Node | None", None))
+    made = output_type(node)
+    assert made.schema["type"] == "object"
+    assert made.read('{"inner": {"inner": null}}').inner.inner is None
+    with pytest.raises(InvalidRequest, match="has no JSON Schema"):
+        output_type(pydantic.create_model("Odd", call=(Callable[[], int], ...)))
+    with pytest.raises(InvalidRequest, match="has no JSON Schema"):
+        output_type(list[Annotated[Unknown, pydantic.Field(title="x")]])
+
+
+def test_what_cannot_be_told_apart_says_what_to_write() -> None:
+    """Of classes a tag, of lists another type, and of an Enum's members their values."""
+
+    @dataclass
+    class A:
+        a: int
+
+    @dataclass
+    class B:
+        b: int
+
+    class S(msgspec.Struct):
+        a: int
+
+    class Named(NamedTuple):
+        a: int
+
+    class Colour(Enum):
+        RED = "red"
+
+    class First(TypedDict):
+        a: int
+
+    class Second(TypedDict):
+        b: int
+
+    unions: list[Any] = [A | B, First | Second, A | First, A | S, A | dict[str, int], S | Second, A | B | None]
+    for union in unions:
+        for kind in (union, list[union], dict[str, union], Annotated[union, "words"]):
+            with pytest.raises(InvalidRequest, match=r"tag=True.*pydantic models"):
+                output_type(kind)
+    with pytest.raises(InvalidRequest, match="Leave one"):
+        output_type(Named | list[int])
+    with pytest.raises(InvalidRequest, match=r"Literal\['red'\]"):
+        output_type(Literal[Colour.RED])

@@ -1,0 +1,111 @@
+"""Anthropic, Gemini and Ollama over real sockets: where a connection ends, breaks or says nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from unit.backends.cloud.native_formats import FORMATS, Format, each_format
+from vendor_server import CUT, SILENCE, Hold, Reply, VendorServer, answer
+
+
+@pytest.fixture
+def server() -> Iterator[VendorServer]:
+    """A server that plays what a test adds."""
+    with VendorServer({}) as running:
+        yield running
+
+
+def asked(form: Format, server: VendorServer, reply: Reply, **options: Any) -> bl.CloudBackend:
+    """The backend of a format, at a server that replies so."""
+    return type(form.llm)("m", base_url=server.add("x", reply), api_key="k", **options)
+
+
+def said(form: Format, *texts: str, **more: Any) -> list[bytes]:
+    """An answer, an event each, without a marker of its end."""
+    items = [item for item in form.items(*texts, **more) if item.get("type") != "message_stop"]
+    return [form.stream(item) for item in items]
+
+
+@each_format
+async def test_a_break_after_the_reason_takes_nothing_from_an_answer(form: Format, server: VendorServer) -> None:
+    """Everything had been said; before the reason, it is an error with what came on the response."""
+    async with asked(form, server, Reply((*said(form, "Hi"), CUT))) as llm:
+        response = await llm.complete("x")
+    assert (response.text, response.finish_reason) == ("Hi", "stop")
+    async with asked(form, server, Reply((*said(form, "Hi", reason=None), CUT))) as llm:
+        stream = llm.stream("x")
+        with pytest.raises(bl.Unavailable):
+            await stream.finish()
+    assert (stream.response.text, stream.response.finish_reason) == ("Hi", "error")
+
+
+@each_format
+async def test_a_break_is_one_where_reasons_were_no_ends(form: Format, server: VendorServer) -> None:
+    """A server that went on after a reason may have had more to say; when it ends in order, it had not."""
+    steps = (*said(form, "One "), *said(form, "two."))
+    async with asked(form, server, Reply(steps)) as llm:
+        assert (await llm.complete("x")).text == "One two."
+    async with asked(form, server, Reply((*steps, CUT))) as llm:
+        with pytest.raises(bl.Unavailable):
+            await llm.complete("x")
+
+
+@each_format
+async def test_what_comes_late_after_a_reason_counts(form: Format, server: VendorServer) -> None:
+    """The text is given at once, and the stream read on, however long the rest takes."""
+    hold = Hold()
+    async with asked(form, server, Reply((*said(form, "One "), hold, *said(form, "two.")))) as llm:
+        stream = llm.stream("x")
+        async for chunk in stream:
+            if chunk.text == "One ":
+                await hold.wait_until_reached()
+                hold.release()
+        assert stream.response.text == "One two."
+
+
+async def test_silence_after_a_reason_ends_an_answer(server: VendorServer) -> None:
+    """A server that keeps the connection open takes nothing from it, either."""
+    form = FORMATS["gemini"]
+    reply = Reply((*said(form, "Hi"), SILENCE))
+    # Long enough for the first byte on a busy machine.
+    async with asked(form, server, reply, timeouts=bl.Timeouts(silence_s=2)) as llm:
+        assert (await llm.complete("x")).text == "Hi"
+
+
+@each_format
+async def test_an_empty_body_is_no_answer(form: Format, server: VendorServer) -> None:
+    """With a good status and whatever content type."""
+    for kind in ("text/event-stream", "application/json", "text/plain"):
+        async with asked(form, server, Reply((), 200, {"content-type": kind}, length=0)) as llm:
+            with pytest.raises(bl.Unavailable):
+                await llm.complete("x")
+
+
+@each_format
+async def test_a_good_status_does_not_hide_what_an_error_means(form: Format, server: VendorServer) -> None:
+    """By its code, where the vendor's own words for it are missing; a page of the web is one."""
+    for code, expected in ((429, bl.RateLimited), (401, bl.AuthenticationError), (503, bl.Unavailable)):
+        error = {"error": {"code": code, "message": "No."}}
+        for reply in (answer(error), Reply((form.stream(error),)), Reply((*said(form, "Hi"), form.stream(error)))):
+            async with asked(form, server, reply) as llm:
+                with pytest.raises(expected, match=r"No\."):
+                    await llm.complete("x")
+    for page in (b"<html>Sign in</html>", b"\n<!DOCTYPE html>"):
+        async with asked(form, server, answer(page)) as llm:
+            with pytest.raises(bl.ProtocolError, match="web page"):
+                await llm.complete("x")
+
+
+async def test_calls_of_an_answer_that_broke_off_are_not_made_whole(server: VendorServer) -> None:
+    """Arguments that never came are no empty object."""
+    call = {"type": "tool_use", "id": "a", "name": "add", "input": {}}
+    steps = [FORMATS["anthropic"].stream({"type": "content_block_start", "index": 0, "content_block": call})]
+    async with asked(FORMATS["anthropic"], server, Reply((*steps, CUT))) as llm:
+        stream = llm.stream("x")
+        with pytest.raises(bl.Unavailable):
+            await stream.finish()
+    assert [each.arguments for each in stream.response.message.tool_calls] == [""]

@@ -1,0 +1,367 @@
+"""`browserllm models`, with a scripted page in the browser's place."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+import browserllm as bl
+from browserllm.cli import main as cli
+from browserllm.cli import models as cli_models
+from browserllm.cli.console import bytes_text
+from browserllm.cli.progress import describe_progress
+from browserllm.page.host import FileProgress, Progress
+from browserllm.testing.files import ScriptedFile, ScriptedFiles
+from browserllm.testing.scripted import HANG, ScriptedHost, device_facts
+
+FOLDER = "https://hub.test/tiny/"
+
+
+def card(name: str = "tiny", url: str = FOLDER, **options: Any) -> bl.ModelCard:
+    """A model for the CPU that is not in the catalog yet."""
+    artifact = bl.Artifact(
+        engine="transformersjs", device="wasm", url=url, dtype="q8", id=f"{name}-q8", download_bytes=2_000_000
+    )
+    return bl.ModelCard(
+        id=name, artifacts=[artifact], parameters=2_500_000, purposes=["chat"], license="MIT", **options
+    )
+
+
+def web(folder: str = FOLDER, size: int = 2_000_000, steps: Any = ()) -> dict[str, str | int | ScriptedFile]:
+    """The files of that model."""
+    files: dict[str, str | int | ScriptedFile] = {
+        folder + name: "{}" for name in ("config.json", "tokenizer.json", "tokenizer_config.json")
+    }
+    files[f"{folder}onnx/model_quantized.onnx"] = ScriptedFile(size, steps=steps)
+    return files
+
+
+class Browser:
+    """Takes the place of `connect`: each time a new page over the same storage, as a browser with its profile has."""
+
+    def __init__(self, files: ScriptedFiles, **options: Any) -> None:
+        self.files = files
+        self.host_options = options
+        self.profiles: list[Any] = []
+        self.hosts: list[ScriptedHost] = []
+
+    def __call__(self, **options: Any) -> Browser:
+        self.profiles.append(options["profile"])
+        return self
+
+    async def __aenter__(self) -> ScriptedHost:
+        self.hosts.append(ScriptedHost(files=self.files, **self.host_options))
+        return self.hosts[-1]
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.hosts[-1].close()
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Browser]:
+    """Make the commands find these models, files and this device."""
+
+    def use(
+        *cards: bl.ModelCard, files: dict[str, Any] | None = None, quota_bytes: int = 10**9, **options: Any
+    ) -> Browser:
+        known = cards or (card(),)
+        made = Browser(ScriptedFiles(web() if files is None else files, quota_bytes=quota_bytes), **options)
+        monkeypatch.setattr(cli_models, "connect", made)
+        monkeypatch.setattr(cli_models, "Catalog", lambda: bl.Catalog(known))
+        return made
+
+    return use
+
+
+def invoke(*arguments: str, **options: Any) -> Result:
+    """Run ``browserllm models``."""
+    return CliRunner().invoke(cli.cli, ["models", *arguments], **options)
+
+
+def test_the_plain_list_needs_no_browser(browser: Callable[..., Browser]) -> None:
+    """Every model with its parameters, its download (marked when computed) and what it is good for."""
+    made = browser()
+    result = invoke("list")
+    assert result.exit_code == 0, result.output
+    line = next(line for line in result.stdout.splitlines() if line.startswith("tiny"))
+    assert line.split() == ["tiny", "2.5", "M", "~2", "MB", "chat"]
+    assert "models list --fits" in result.stdout
+    assert made.hosts == []
+    names = [model["id"] for model in json.loads(invoke("list", "--json").stdout)["models"]]
+    assert names == [model.id for model in bl.Catalog([card()])]
+
+
+def test_a_purpose_narrows_the_list(browser: Callable[..., Browser]) -> None:
+    """A word that no model has is wrong usage, and the error has those that there are."""
+    browser()
+    models = json.loads(invoke("list", "--purpose", "code", "--json").stdout)["models"]
+    assert models and all("code" in model["purposes"] for model in models)
+    result = invoke("list", "--purpose", "poetry")
+    assert result.exit_code == 2
+    assert "'poetry'" in result.stderr and "multilingual" in result.stderr
+
+
+def test_the_list_of_what_fits(browser: Callable[..., Browser]) -> None:
+    """A browser is asked; without WebGPU only what runs on the CPU is left."""
+    made = browser(facts=device_facts(webgpu=False))
+    result = invoke("list", "--fits", "--profile", "p")
+    assert result.exit_code == 0, result.output
+    assert "transformersjs on wasm" in result.stdout
+    assert "webllm" not in result.stdout
+    assert made.profiles == ["p"]
+    entries = json.loads(invoke("list", "--fits", "--json").stdout)["models"]
+    assert {entry["card"]["id"] for entry in entries} >= {"tiny", "pocket"}
+    assert all(entry["fit"]["fits"] for entry in entries)
+
+
+def test_pull_then_list_then_info_then_rm(browser: Callable[..., Browser]) -> None:
+    """What was fetched is listed with its size, known to info, not fetched twice, and gone after rm."""
+    made = browser()
+    result = invoke("pull", "tiny")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "tiny is on this device: 2.0 MB, 2.0 MB fetched.\n"
+    assert "browserllm run --model tiny" in result.stderr
+    assert made.profiles == [cli_models.default_folder()]
+    assert invoke("pull", "tiny").stdout == "tiny is on this device: 2.0 MB, nothing was missing.\n"
+    listed = invoke("list", "--downloaded")
+    assert listed.exit_code == 0, listed.output
+    assert any(line.split()[:4] == ["tiny-q8", "2.0", "MB", "complete"] for line in listed.stdout.splitlines())
+    assert "Models take 2.0 MB" in listed.stdout
+    info = invoke("info", "tiny")
+    assert info.exit_code == 0, info.output
+    for said in ("2.5 M parameters", "MIT", "fits this device", "On this device: tiny-q8, 2.0 MB, complete", FOLDER):
+        assert said in info.stdout
+    removed = invoke("rm", "tiny", "--yes")
+    assert removed.exit_code == 0, removed.output
+    assert removed.stdout == "Deleted tiny: 2.0 MB freed.\n"
+    assert (made.files.entries, made.files.journal) == ({}, {})
+    assert "Not on this device" in invoke("info", "tiny-q8").stdout
+
+
+def test_info_says_why_a_build_does_not_fit(browser: Callable[..., Browser]) -> None:
+    """Each build with its reason; the same as JSON."""
+    browser(facts=device_facts())
+    text = invoke("info", "Qwen3-0.6B").stdout
+    assert "needs shader-f16" in text
+    answer = json.loads(invoke("info", "Qwen3-0.6B-q4f16_1-MLC", "--json").stdout)
+    assert answer["model"]["id"] == "Qwen3-0.6B"
+    assert answer["fit"]["fits"] is False
+    assert len(answer["builds"]) == 1 and answer["stored"] == []
+
+
+def test_an_unknown_name_is_an_error_with_its_neighbours(browser: Callable[..., Browser]) -> None:
+    """In every command that takes one, as text and as JSON."""
+    browser()
+    for arguments in (["info", "tinny"], ["pull", "tinny"], ["rm", "tinny", "--yes"]):
+        result = invoke(*arguments)
+        assert result.exit_code == 1
+        assert "'tinny'" in result.stderr and "tiny" in result.stderr
+    error = json.loads(invoke("pull", "tinny", "--json").stdout.splitlines()[-1])["error"]
+    assert error["code"] == "model_not_found"
+
+
+def test_pull_as_json_is_a_line_for_each_update(browser: Callable[..., Browser]) -> None:
+    """The last one is the result."""
+    browser(files=web(steps=[500_000, 500_000]))
+    result = invoke("pull", "tiny", "--json")
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) >= 2
+    assert all("progress" in line for line in lines[:-1])
+    assert lines[-1]["result"]["model"] == "tiny"
+    assert sum(file["size_bytes"] for file in lines[-1]["result"]["files"]) == 2_000_006
+
+
+def test_ctrl_c_keeps_what_came(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 130, the page has stopped, and the next pull goes on."""
+    made = browser(files=web(steps=[700_000, HANG]))
+    show = cli_models.DownloadBars.show
+
+    def interrupt(bars: Any, progress: Progress) -> None:
+        show(bars, progress)
+        if (progress.loaded_bytes or 0) >= 700_000:
+            signal.raise_signal(signal.SIGINT)
+
+    # The first update is told at once, the next one 250 ms later: the clock of the speed must not wait.
+    monkeypatch.setattr("browserllm.models.downloads.progress.UPDATE_EVERY_S", 0)
+    monkeypatch.setattr(cli_models.DownloadBars, "show", interrupt)
+    result = invoke("pull", "tiny")
+    assert result.exit_code == 130
+    assert "Stopped; 700 kB fetched so far are kept." in result.stderr
+    assert "go on from there: browserllm models pull tiny" in result.stderr
+    assert [part["loaded_bytes"] for part in made.files.partials.values()] == [700_000]
+    monkeypatch.setattr(cli_models.DownloadBars, "show", show)
+    made.files.web[f"{FOLDER}onnx/model_quantized.onnx"].steps.clear()
+    assert invoke("pull", "tiny").stdout == "tiny is on this device: 2.0 MB, 1.3 MB fetched.\n"
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [(None, "the browser did not say how much of it is kept"), (0, "nothing had been fetched yet"), (5, "5 bytes")],
+)
+def test_ctrl_c_says_what_the_browser_keeps(
+    kept: int | None, said: str, browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figure is the browser's own; without one there is no claim."""
+    browser(files=web(steps=[700_000, HANG]))
+
+    async def kept_bytes(download: Any) -> int:
+        if kept is None:
+            raise bl.Unavailable("the page is gone", reason="closed")
+        return kept
+
+    monkeypatch.setattr("browserllm.models.downloads.progress.UPDATE_EVERY_S", 0)
+    monkeypatch.setattr(cli_models.Download, "kept_bytes", kept_bytes)
+    monkeypatch.setattr(cli_models.DownloadBars, "show", lambda *_: signal.raise_signal(signal.SIGINT))
+    result = invoke("pull", "tiny")
+    assert result.exit_code == 130
+    assert said in result.stderr
+
+
+def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With somebody there, what could go is named and may be deleted; else it is an error."""
+    other = "https://hub.test/other/"
+    files = web() | web(other)
+    made = browser(card(), card("other", other), files=files, quota_bytes=5_000_000)
+    assert invoke("pull", "other").exit_code == 0
+    refused = invoke("pull", "tiny")
+    assert refused.exit_code == 1
+    assert "no space for model 'tiny'" in refused.stderr and "delete other" in refused.stderr
+    monkeypatch.setattr(cli_models, "_can_ask", lambda: True)
+    assert invoke("pull", "tiny", input="n\n").exit_code == 1
+    agreed = invoke("pull", "tiny", input="y\n")
+    assert agreed.exit_code == 0, agreed.output
+    assert list(made.files.journal) == ["tiny-q8"]
+
+
+def test_rm_asks_and_says_what_it_frees(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No is no; where nobody can be asked, --yes is needed."""
+    made = browser()
+    invoke("pull", "tiny")
+    alone = invoke("rm", "tiny")
+    assert alone.exit_code == 2
+    assert "--yes" in alone.stderr
+    monkeypatch.setattr(cli_models, "_can_ask", lambda: True)
+    declined = invoke("rm", "tiny", input="n\n")
+    assert declined.exit_code == 1
+    assert "tiny-q8: 2.0 MB, complete" in declined.stderr and "Deleting frees 2.0 MB." in declined.stderr
+    assert made.files.journal
+    assert invoke("rm", "tiny", input="y\n").stdout == "Deleted tiny: 2.0 MB freed.\n"
+    missing = invoke("rm", "tiny", "--yes")
+    assert missing.exit_code == 1
+    assert "not on this device" in missing.stderr
+    assert invoke("rm", "--all", input="").stdout == "There is nothing to delete.\n"
+
+
+def test_rm_all_and_orphans(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orphans are listed with the way to delete them; --all leaves nothing; both as JSON too."""
+    made = browser()
+    invoke("pull", "tiny")
+    made.files.store("webllm/model", "https://else.test/x", 3_000_000)
+    assert (
+        "1 files (3.0 MB) belong to no model: browserllm models rm --orphans" in invoke("list", "--downloaded").stdout
+    )
+    monkeypatch.setattr(cli_models, "_can_ask", lambda: True)
+    assert "1 files that belong to no model" in invoke("rm", "--orphans", input="n\n").stderr
+    assert invoke("rm", "--orphans", "--yes").stdout == "Deleted what belonged to no model: 3.0 MB freed.\n"
+    assert list(made.files.journal) == ["tiny-q8"]
+    everything = json.loads(invoke("rm", "--all", "--yes", "--json").stdout)
+    assert everything == {"deleted": ["tiny-q8"], "freed_bytes": 2_000_006}
+    assert made.files.entries == {}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rm"], ["rm", "tiny", "--all"], ["pull"], ["info"], ["pull", "x", "--device", "y"]]
+)
+def test_wrong_usage_exits_with_2(browser: Callable[..., Browser], arguments: list[str]) -> None:
+    """As every command does."""
+    browser()
+    assert invoke(*arguments).exit_code == 2
+
+
+def test_what_is_not_whole_is_called_so(browser: Callable[..., Browser]) -> None:
+    """A download that stopped, and files that the browser has taken."""
+    other = "https://hub.test/other/"
+    made = browser(card(), card("other", other), files=web(steps=[700_000, bl.Stalled("nothing came")]) | web(other))
+    assert invoke("pull", "tiny").exit_code == 1
+    invoke("pull", "other")
+    del made.files.entries["transformers-cache", f"{other}config.json"]
+    text = invoke("list", "--downloaded").stdout
+    assert "the browser deleted 1 of its files" in text and "not complete; pull goes on with it" in text
+    assert "the browser deleted 1 of its files" in invoke("info", "other").stdout
+    assert "not complete; pull goes on with it" in invoke("info", "tiny").stdout
+
+
+@pytest.mark.parametrize(
+    ("progress", "line"),
+    [
+        (Progress("loading", 0.5), "loading 50%"),
+        (Progress("warming_up"), "warming up"),
+        (Progress("downloading", None, loaded_bytes=5_000_000), "5.0 MB"),
+        (
+            Progress(
+                "downloading", 0.25, loaded_bytes=10**8, total_bytes=4 * 10**8, bytes_per_s=3e6, seconds_left=100.0
+            ),
+            "100 MB of 400 MB  25%  3.0 MB/s  1 min 40 s left",
+        ),
+        (
+            Progress("downloading", 0.0, loaded_bytes=2, total_bytes=12 * 10**9, bytes_per_s=20.0, seconds_left=1e6),
+            "2 bytes of 12.0 GB  0%  20 bytes/s",
+        ),
+        (Progress("verifying", 1.0, loaded_bytes=10**6, total_bytes=10**6), "1.0 MB of 1.0 MB  100%  verifying"),
+    ],
+)
+def test_progress_is_one_line(progress: Progress, line: str) -> None:
+    """Bytes, percent, speed and time left, as far as they are known."""
+    assert describe_progress(progress) == line
+
+
+def test_a_file_that_is_tried_again_says_so() -> None:
+    """Each file under way has a line; one that waits for its next try says which and when; one that is done goes."""
+    console = Console(width=80, file=io.StringIO())
+    bars = cli_models.DownloadBars("tiny", as_json=False, console=console)
+    retrying = FileProgress("https://hub.test/a.bin", "retrying", 5_000, 10_000, 2, 3000.0)
+    verifying = FileProgress("https://hub.test/b.bin", "verifying", 10_000, 10_000)
+    with bars:
+        bars.show(Progress("downloading", 0.5, loaded_bytes=15_000, total_bytes=20_000, files=[retrying, verifying]))
+        shown = bars.text()
+        done = [FileProgress(file.url, "done", 10_000, 10_000) for file in (retrying, verifying)]
+        bars.show(Progress("downloading", 1.0, loaded_bytes=20_000, total_bytes=20_000, files=done))
+        left = bars.text()
+    assert "15 kB of 20 kB  50%" in shown
+    assert "a.bin" in shown and "5 kB of 10 kB  try 2 in 3 s" in shown
+    assert "b.bin" in shown and "10 kB of 10 kB  verifying" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert "a.bin" not in left and "20 kB of 20 kB" in left
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(5, "5 bytes"), (12_345, "12 kB"), (3_400_000, "3.4 MB"), (352e6, "352 MB"), (1.35e9, "1.35 GB")]
+)
+def test_sizes_are_for_people(size: float, text: str) -> None:
+    """With as many digits as one can use."""
+    assert bytes_text(size) == text
+
+
+def test_the_last_use_is_told_in_days(browser: Callable[..., Browser]) -> None:
+    """Or hours, minutes, just now."""
+    made = browser()
+    invoke("pull", "tiny")
+    record = made.files.journal["tiny-q8"]
+    for seconds, said in (
+        (2 * 86_400 + 5, "2 days ago"),
+        (3_700, "1 hour ago"),
+        (200, "3 minutes ago"),
+        (1, "just now"),
+        (-86_400, "just now"),  # the clock was wrong then, or is now
+    ):
+        record["last_used_ms"] = (time.time() - seconds) * 1000
+        assert said in invoke("list", "--downloaded").stdout

@@ -1,0 +1,425 @@
+"""What a schema and a value cost, in steps: linear in their size, or bounded, whatever they are made of.
+
+Here and not with the unit tests, because counting steps takes its time, which a page has less of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from browserllm.backends.cloud.schemas import anthropic_schema, strict_schema
+from browserllm.constrained.grammars.budget import MAX_WRITTEN
+from browserllm.constrained.grammars.grammar import grammar_of_schema
+from browserllm.constrained.grammars.held import not_held
+from browserllm.constrained.grammars.reduce import reduce_schema
+from browserllm.errors import InvalidRequest
+from browserllm.json_schema.problem import shown
+from browserllm.json_schema.types import output_type, read_json
+from browserllm.json_schema.validate import Validator, check_schema
+from growth import METER, assert_linear, counted
+
+pytestmark = pytest.mark.no_cover
+
+Make = Callable[[int], Any]
+TEXT = {"type": "string"}
+MOST_STEPS = 60_000_000
+"""More than any schema or check may take, however it grows."""
+PART = 20
+"""The part of a budget that tests use up."""
+
+
+def word(number: int) -> str:
+    """A word like many others."""
+    return f"w{number * 7919 % 100_003:x}"
+
+
+def chain(size: int, link: Callable[[str], Any]) -> Any:
+    """Definitions of which each refers to the next one."""
+    defs = {f"d{at}": link(f"#/$defs/d{at + 1}") for at in range(size)}
+    return {"$ref": "#/$defs/d0", "$defs": {**defs, f"d{size}": TEXT}}
+
+
+def tagged(number: int) -> dict[str, Any]:
+    """One of many objects."""
+    return {"type": "object", "properties": {"kind": {"const": word(number)}, "v": TEXT}, "required": ["kind"]}
+
+
+SCHEMAS: dict[str, Make] = {
+    "an enum": lambda n: {"enum": [word(at) for at in range(n)]},
+    "an enum of all that begins alike": lambda n: {"enum": ["x" * (at % 50) + word(at) for at in range(n)]},
+    "an enum of numbers": lambda n: {"enum": [at / 4 for at in range(n)]},
+    "an enum of numbers that hash alike": lambda n: {"enum": [at * (2**61 - 1) for at in range(n)]},
+    "an enum of lists and objects": lambda n: {"enum": [[at, {"a": at}] for at in range(n)]},
+    "two enums": lambda n: {"allOf": [{"enum": list(map(word, range(n)))}, {"enum": list(map(word, range(n, 0, -1)))}]},
+    "an enum without others": lambda n: {
+        "enum": list(map(word, range(n))), "not": {"enum": list(map(word, range(9, n)))},
+    },
+    "an enum with a pattern": lambda n: {"enum": list(map(word, range(n))), "pattern": "^(w+)+[0-9a-f]*$"},
+    "any of many constants": lambda n: {"anyOf": [{"const": word(at)} for at in range(n)]},
+    "one of many constants": lambda n: {"oneOf": [{"const": word(at)} for at in range(n)]},
+    "any of many enums": lambda n: {"anyOf": [{"enum": [word(at), word(at + 1)]} for at in range(n)]},
+    "one of many objects": lambda n: {"oneOf": [tagged(at) for at in range(n)]},
+    "one of what may overlap": lambda n: {
+        "oneOf": [{"type": "object", "properties": {word(at): TEXT}} for at in range(n)],
+    },
+    "one of many ranges": lambda n: {"oneOf": [{"type": "number", "minimum": at, "maximum": at} for at in range(n)]},
+    "a wide object": lambda n: {"type": "object", "properties": {word(at): TEXT for at in range(n)}},
+    "a wide object that is open": lambda n: {
+        "type": "object", "required": [word(at) for at in range(n)], "additionalProperties": True,
+        "properties": {word(at): {"type": "integer"} for at in range(n)},
+    },
+    "many objects at once": lambda n: {
+        "type": "object", "allOf": [{"properties": {word(at): TEXT}} for at in range(n)],
+    },
+    "many closed objects at once": lambda n: {
+        "allOf": [{"properties": {word(at): TEXT}, "additionalProperties": {"minLength": at}} for at in range(n)],
+        "type": "object",
+    },
+    "many patterns of names": lambda n: {
+        "type": "object", "properties": {word(at): TEXT for at in range(n)}, "additionalProperties": False,
+        "patternProperties": {f"(a+)+{at}": {"minLength": 1} for at in range(n)},
+    },
+    "names of a list": lambda n: {"type": "object", "propertyNames": {"enum": list(map(word, range(n)))}},
+    "names of a pattern": lambda n: {
+        "type": "object", "propertyNames": {"pattern": "^(w|x)+[0-9a-f]*$"},
+        "properties": {word(at): TEXT for at in range(n)},
+    },
+    "many conditions": lambda n: {
+        "allOf": [{"if": {"properties": {"k": {"const": at}}}, "then": {"required": [word(at)]}} for at in range(n)]
+    },
+    "many dependencies": lambda n: {
+        "type": "object", "dependentRequired": {word(at): [word(at + 1)] for at in range(n)},
+    },
+    "many choices": lambda n: {"allOf": [{"anyOf": [{"minLength": at}, {"maxLength": at}]} for at in range(n)]},
+    "not many": lambda n: {"not": {"anyOf": [{"required": [word(at)]} for at in range(n)]}},
+    "a long list": lambda n: {"type": "array", "prefixItems": [TEXT] * n},
+    "many long patterns": lambda n: {
+        "type": "object",
+        "properties": {word(at): {"type": "string", "pattern": f"^(\\s|a){{1,{at % 60 + 1}}}{at}$"} for at in range(n)},
+    },
+    "many ranges": lambda n: {
+        "type": "object",
+        "properties": {word(at): {"type": "number", "minimum": at / 7, "maximum": 1e30} for at in range(n)},
+    },
+    "many lengths": lambda n: {
+        "type": "object",
+        "properties": {word(at): {"type": "string", "minLength": at % 9, "maxLength": 60} for at in range(n)},
+    },
+    "a long name over many": lambda n: {
+        "type": "object",
+        "properties": {"k" * 50 * n: {"anyOf": [{"const": at} for at in range(n)]}},
+    },
+    "a long constant": lambda n: {"const": "x" * 10 * n},
+    "many types": lambda n: {"anyOf": [{"type": ["string", "null", "integer"]} for _ in range(n)]},
+    "many unknown words": lambda n: {"allOf": [{word(at): at for at in range(n)}] * 20, "type": "string"},
+    "references in a row": lambda n: chain(n, lambda ref: {"$ref": ref}),
+    "references to two each": lambda n: chain(n, lambda ref: {"allOf": [{"$ref": ref}, {"$ref": ref}]}),
+    "properties of two each": lambda n: chain(
+        n, lambda ref: {"type": "object", "properties": {name: {"allOf": [{"$ref": ref}]} for name in "ab"}}
+    ),
+    "choices of two each": lambda n: chain(n, lambda ref: {"anyOf": [{"$ref": ref}, {"items": {"$ref": ref}}]}),
+    "one of two each": lambda n: chain(
+        n, lambda ref: {"oneOf": [{"$ref": ref}, {"type": "array", "items": {"$ref": ref}}]}
+    ),
+    "what two each evaluate": lambda n: {
+        **chain(n, lambda ref: {"allOf": [{"$ref": ref}, {"$ref": ref}]}),
+        "unevaluatedProperties": False,
+    },
+    "six ways each": lambda n: chain(
+        n,
+        lambda ref: {
+            "anyOf": [{"properties": {"a": {"$ref": ref}}}, {"properties": {"b": {"$ref": ref}}}],
+            "allOf": [{"$ref": ref}, {"anyOf": [{"required": ["a"]}, {"required": ["b"]}, {"required": ["c"]}]}],
+        },
+    ),
+}  # fmt: skip
+
+
+BOUNDED = {"many closed objects at once", "six ways each"}
+"""What combines all with all, until the budget is used up."""
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS.keys() - BOUNDED))
+def test_a_grammar_takes_steps_that_are_linear_in_the_schema(name: str) -> None:
+    """From the schema to the text that an engine is given."""
+    reduce, grammar = counted("grammars.reduce"), counted("grammars.grammar")
+    assert_linear(
+        SCHEMAS[name],
+        lambda schema: grammar.grammar_of_schema(reduce.reduce_schema(schema).schema),
+        sizes=(150, 600),
+        most=2.6,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(BOUNDED))
+def test_a_grammar_takes_no_more_steps_than_its_budget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all is combined with all: with a twentieth of the budget, hardly more than it takes to read the schema."""
+    reduce, grammar = counted("grammars.reduce"), counted("grammars.grammar")
+    budget = counted("grammars.budget")
+    monkeypatch.setattr(budget, "MAX_WORK", budget.MAX_WORK // PART)
+    for size in (300, 1200):
+        schema = SCHEMAS[name](size)
+        METER.count(
+            lambda schema=schema: grammar.grammar_of_schema(reduce.reduce_schema(schema).schema), MOST_STEPS // 4
+        )
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_large_schema_has_a_grammar_of_bounded_size(name: str) -> None:
+    """Thousands of anything: an engine is never given more than it compiles in some seconds."""
+    reduced = reduce_schema(SCHEMAS[name](3000))
+    assert len(grammar_of_schema(reduced.schema)) < 3 * MAX_WRITTEN
+    assert all(entry.reason for entry in reduced.dropped)
+
+
+def test_what_cannot_be_afforded_is_named() -> None:
+    """As any other loss is, so that a warning says it and the answer is checked against the schema."""
+    for schema, keyword in (
+        ({"enum": ["x" * 200_000, "y"]}, "enum"),
+        ({"const": json.loads("[" * 150 + "]" * 150)}, "enum"),
+        (SCHEMAS["a wide object"](5000), "properties"),
+        (SCHEMAS["a long list"](20_000), "prefixItems"),
+        ({"type": "integer", "minimum": 10**50}, "minimum"),
+        ({"type": "number", "minimum": 1e300}, "minimum"),
+        ({"type": "number", "maximum": -1e300}, "maximum"),
+        (SCHEMAS["many ranges"](1500), "minimum"),
+        (SCHEMAS["many lengths"](1500), "maxLength"),
+        (SCHEMAS["many long patterns"](1500), "pattern"),
+    ):
+        reduced = reduce_schema(schema)
+        assert keyword in {entry.keyword for entry in reduced.dropped if not entry.excludes}, keyword
+        assert keyword in not_held([entry for entry in reduced.dropped if entry.keyword == keyword])
+
+
+def test_ordinary_large_schemas_lose_nothing() -> None:
+    """Ten thousand words, a thousand properties: those are held to."""
+    assert reduce_schema({"enum": [word(at) for at in range(10_000)]}).dropped == []
+    wide = {"type": "object", "additionalProperties": False, "properties": {word(at): TEXT for at in range(1000)}}
+    assert reduce_schema(wide).dropped == []
+    assert reduce_schema({"oneOf": [{**tagged(at), "additionalProperties": False} for at in range(300)]}).dropped == []
+
+
+def test_what_is_the_same_takes_room_once() -> None:
+    """A thousand numbers of one range, and texts of one pattern and of one length."""
+    for part in (
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": "^[a-z]{1,64}$"},
+        {"type": "string", "maxLength": 64},
+        {"type": "integer", "minimum": -5, "maximum": 1234},
+    ):
+        wide = {"type": "object", "additionalProperties": False, "properties": {word(at): part for at in range(1000)}}
+        assert reduce_schema(wide).dropped == []
+
+
+def test_multiples_in_a_huge_range_are_not_listed() -> None:
+    """Nor are they counted by Python, which has no length for as many."""
+    for top in (256, 10**18, 10**19, 10**39):
+        schema = {"type": "integer", "minimum": 0, "maximum": top, "multipleOf": 2}
+        assert ("enum" in str(reduce_schema(schema).schema)) is (top == 256)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"const": 10**5000},
+        {"minimum": float("inf"), "type": "number"},
+        {"enum": [float("nan")]},
+        {"type": ["string"] * 8},
+    ],
+)
+def test_numbers_that_nobody_writes_are_refused(schema: Any) -> None:
+    """Python refuses to write an integer of 4,300 digits, and JSON has no infinity."""
+    with pytest.raises(InvalidRequest):
+        reduce_schema(schema)
+
+
+def test_a_schema_that_holds_itself_in_python_ends() -> None:
+    """And one that is thirty lists deep, each twice in the next, is not written out."""
+    own: dict[str, Any] = {"type": "object"}
+    own["properties"] = {"a": own}
+    assert grammar_of_schema(reduce_schema(own).schema)
+    part: Any = TEXT
+    for _ in range(30):
+        part = {"type": "array", "prefixItems": [part, part]}
+    assert grammar_of_schema(reduce_schema(part).schema)
+    with pytest.raises(InvalidRequest, match="more than 2000000 parts"):
+        check_schema(part)
+    listed: list[Any] = []
+    listed.append(listed)
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        reduce_schema({"const": listed})
+
+
+# A schema and a value at once
+
+CHECKS: dict[str, Callable[[int], tuple[Any, Any]]] = {
+    "a long enum": lambda n: ({"items": {"enum": list(map(word, range(n)))}}, list(map(word, range(n)))),
+    "a long enum that does not fit": lambda n: ({"items": {"enum": list(map(word, range(n)))}}, list(range(n))),
+    "an enum of objects": lambda n: ({"enum": [{"a": [at]} for at in range(n)]}, {"a": [n]}),
+    "unique numbers that hash alike": lambda n: ({"uniqueItems": True}, [at * (2**61 - 1) for at in range(n)]),
+    "unique words": lambda n: ({"uniqueItems": True}, list(map(word, range(n)))),
+    "unique lists": lambda n: ({"uniqueItems": True}, [[[at]] for at in range(n)]),
+    "unique on each level": lambda n: (
+        {"$id": "u:a", "uniqueItems": True, "items": {"$ref": "#"}},
+        [[[[[[at], [at, at]]]]] for at in range(n)],
+    ),
+    "many properties, few there": lambda n: (
+        {"items": {"properties": dict.fromkeys(map(word, range(n)), TEXT)}},
+        [{word(at): 1} for at in range(n)],
+    ),
+    "many that are missing": lambda n: ({"items": {"required": list(map(word, range(n)))}}, [{}] * 20),
+    "patterns of names": lambda n: (
+        {"patternProperties": {"^(w+)+$": TEXT}, "additionalProperties": False},
+        dict.fromkeys(map(word, range(n)), "x"),
+    ),
+    "a hostile pattern": lambda n: ({"pattern": "^(a+)+$"}, "a" * 20 * n + "!"),
+    "contains": lambda n: ({"contains": {"const": -1}}, list(range(n))),
+    "one of many": lambda n: ({"oneOf": [{"const": at} for at in range(n)]}, n - 1),
+    "unevaluated": lambda n: (
+        {"allOf": [{"properties": {word(at): TEXT for at in range(n)}}], "unevaluatedProperties": False},
+        dict.fromkeys(map(word, range(2 * n)), "x"),
+    ),
+    "a long key over many": lambda n: ({"properties": {"k" * n * 20: {"items": TEXT}}}, {"k" * n * 20: [1] * n}),
+    "a large value in each message": lambda n: ({"anyOf": [{"type": "string"}] * 50 + [{"const": 1}]}, ["x" * 50] * n),
+    "references in a row": lambda n: (chain(n, lambda ref: {"$ref": ref}), "x"),
+    "a row of references with many at its end": lambda n: (
+        {**chain(n, lambda ref: {"$ref": ref}), "allOf": [{"title": "t"} for _ in range(n)]},
+        "x",
+    ),
+    "a duplicate of each": lambda n: ({"uniqueItems": True}, [*range(n), *range(n)]),
+    "dependencies": lambda n: (
+        {"dependentRequired": {word(at): [word(at + 1)] for at in range(n)}},
+        dict.fromkeys(map(word, range(n)), 1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_check_takes_steps_that_are_linear_in_schema_and_value(name: str) -> None:
+    """Reading the schema and checking the value, both as long."""
+    validate = counted("schemas.validate")
+    assert_linear(
+        CHECKS[name],
+        lambda pair: validate.Validator(pair[0]).problems(pair[1]),
+        sizes=(250, 1000),
+        most=2.6,
+    )
+
+
+PRODUCTS: dict[str, tuple[Any, Any]] = {
+    "many properties of many": (
+        {"items": {"properties": {word(at): TEXT for at in range(3000)}}},
+        [{word(at): 1 for at in range(400)}] * 3000,
+    ),
+    "many schemas for many keys": (
+        {"allOf": [{"additionalProperties": True} for _ in range(3000)]},
+        {word(at): 1 for at in range(10_000)},
+    ),
+    "many patterns for many keys": (
+        {"patternProperties": {f"(x+x+)+{at}": True for at in range(2000)}},
+        {"x" * 30 + word(at): 1 for at in range(2000)},
+    ),
+    "many that are missing in many": (
+        {"items": {"required": [word(at) for at in range(3000)]}},
+        [{} for _ in range(3000)],
+    ),
+    "many types of many": ({"items": {"allOf": [{"type": "string"}] * 3000}}, ["x"] * 3000),
+    "alternatives in alternatives": (
+        chain(30, lambda ref: {"anyOf": [{"$ref": ref}, {"$ref": ref}, {"type": "null"}]}),
+        5,
+    ),
+    "references to two each": (chain(60, lambda ref: {"allOf": [{"$ref": ref}, {"$ref": ref}]}), "x"),
+    "unknown words": ({"items": {word(at): at for at in range(5000)}}, [1] * 5000),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_what_schema_and_value_cost_together_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of each: the check ends, if it must be by saying that it is too large."""
+    schema, value = PRODUCTS[name]
+    validate = counted("schemas.validate")
+    monkeypatch.setattr(validate, "MAX_STEPS", validate.MAX_STEPS // PART)
+    validator = validate.Validator(schema)
+    problems: list[Any] = []
+    METER.count(lambda: problems.extend(validator.problems(value)), MOST_STEPS // PART)
+    ends = ("too large", "takes too long", "missing required")
+    assert any(end in problems[0].message for end in ends)
+
+
+def test_a_problem_is_told_in_short() -> None:
+    """A model needs no list of ten thousand values, and no text of a megabyte."""
+    (problem,) = Validator({"enum": list(range(10_000))}).problems("x" * 1_000_000)
+    assert problem.message.endswith("18, 19 and 9980 more")
+    assert len(problem.message) < 300
+    (problem,) = Validator({"properties": {"k" * 5000: {"type": "null"}}}).problems({"k" * 5000: 1})
+    assert len(problem.path) < 120
+    assert len(Validator({"required": list(map(str, range(1000)))}).problems({})) == 20
+    nested = chain(
+        12, lambda ref: {"anyOf": [{"properties": {"a": {"$ref": ref}}}, {"items": {"$ref": ref}}, {"not": {}}]}
+    )
+    value: Any = 1
+    for _ in range(12):
+        value = {"a": value}
+    assert all(len(one.message) < 10_000 for one in Validator(nested).problems(value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a", "x" * 200, [], {}, [1, "a", None, True, 1.5, {"a": []}], {"a": 1, "é": [[]]}, list(range(100)),
+        {str(at): "x" * 30 for at in range(9)}, 'qu"ote', "\n", [["x" * 100]],
+    ],
+)  # fmt: skip
+def test_a_value_is_shown_as_json_up_to_a_length(value: Any) -> None:
+    """The same as if all of it had been written."""
+    text = json.dumps(value, ensure_ascii=False)
+    assert shown(value) == (text if len(text) <= 80 else text[:77] + "...")
+
+
+def test_huge_numbers_are_shown_without_an_error() -> None:
+    """Python writes no integer of more than 4,300 digits."""
+    assert "bits" in shown([10**5000])
+    assert Validator({"type": "string"}).problems(10**5000)
+
+
+@pytest.mark.parametrize("word_", ["allOf", "anyOf"])
+def test_a_root_is_looked_for_without_end_in_no_schema(word_: str) -> None:
+    """Definitions of which each refers twice to the next one, as the root of an answer."""
+    rooted = counted("schemas.rooted")
+    fan: Make = lambda size: chain(size, lambda ref: {word_: [{"$ref": ref}, {"$ref": ref}]})  # noqa: E731
+    assert_linear(fan, rooted.rooted, sizes=(100, 400), most=2.6)
+    assert_linear(lambda size: chain(size, lambda ref: {"$ref": ref}), rooted.rooted, sizes=(100, 400), most=2.6)
+    assert output_type(fan(20)).schema
+
+
+def test_keys_that_are_there_twice_are_found_in_one_pass() -> None:
+    """Ten thousand keys, one of them twice; a megabyte of what a problem's place looks like."""
+    types = counted("schemas.types")
+
+    def text(size: int) -> str:
+        return "{" + ",".join(f'"k{at}":1' for at in range(size)) + ',"k0":2}'
+
+    def read(given: str) -> None:
+        with pytest.raises(ValueError, match="twice"):
+            types.read_json(given)
+
+    assert_linear(text, read)
+    with pytest.raises(ValueError, match="`k0` is there twice"):
+        read_json(text(10_000))
+
+
+def test_schemas_for_clouds_are_made_of_whatever_refers_to_whatever() -> None:
+    """A row of a thousand references is not followed to its end, and no recursion is either."""
+    clouds = counted("cloud.schemas")
+    for link in (
+        lambda ref: {"$ref": ref},
+        lambda ref: {"type": "object", "properties": {"a": {"$ref": ref}, "b": {"$ref": ref}}},
+    ):
+        assert_linear(lambda size, link=link: chain(size, link), clouds.anthropic_schema, sizes=(100, 400), most=2.6)
+        assert_linear(lambda size, link=link: chain(size, link), clouds.strict_schema, sizes=(100, 400), most=2.6)
+        assert anthropic_schema(chain(3000, link)) is None
+        strict_schema(chain(3000, link))

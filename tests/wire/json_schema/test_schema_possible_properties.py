@@ -1,0 +1,63 @@
+"""Hypothesis against schemas that are refused because no value fits them: none that is tried does.
+
+Here and not with the unit tests, because Hypothesis is not there in a page. A failure prints the schema.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from browserllm.json_schema.possible import impossible
+from browserllm.json_schema.validate import problems_of
+
+pytestmark = pytest.mark.no_cover
+
+SCHEMAS = st.recursive(
+    st.one_of(
+        st.booleans(),
+        st.fixed_dictionaries({}, optional={"type": st.sampled_from(["string", "integer", "null", "array", "object"])}),
+        st.builds(
+            lambda values: {"enum": values}, st.lists(st.sampled_from([1, "a", None, 2.5]), min_size=1, max_size=2)
+        ),
+        st.builds(
+            lambda low, high: {"type": "integer", "minimum": low, "maximum": high}, st.integers(0, 3), st.integers(0, 3)
+        ),
+        st.builds(
+            lambda low, high: {"type": "string", "minLength": low, "maxLength": high},
+            st.integers(0, 3),
+            st.integers(0, 3),
+        ),
+    ),
+    lambda inner: st.one_of(
+        st.builds(lambda one, least: {"type": "array", "items": one, "minItems": least}, inner, st.integers(0, 2)),
+        st.builds(
+            lambda one, needs: {"type": "object", "properties": {"a": one}, "required": needs},
+            inner,
+            st.sampled_from([[], ["a"]]),
+        ),
+        st.builds(
+            lambda key, parts: {key: parts},
+            st.sampled_from(["anyOf", "allOf"]),
+            st.lists(inner, min_size=1, max_size=3),
+        ),
+        st.builds(lambda one: {"not": one}, inner),
+    ),
+    max_leaves=6,
+)
+VALUES = st.recursive(
+    st.sampled_from([None, True, 0, 1, 2, 3, 2.5, "", "a", "aa", "aaa"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(SCHEMAS, st.lists(VALUES, min_size=20, max_size=20))
+def test_what_is_called_impossible_fits_nothing(schema: Any, values: list[Any]) -> None:
+    """No value that is tried fits a schema that is refused."""
+    if impossible(schema) is not None:
+        assert all(problems_of(value, schema) for value in values)
