@@ -212,6 +212,16 @@ class PartialJson:
         return (yield from reader.peek()) in ("", "\n", "\r") or (yield from reader.stands("```"))
 
 
+class _OpenText:
+    """A text that is not whole yet: its place, unless it is a key or belongs to nothing."""
+
+    def __init__(self, place: str | int | None, *, is_key: bool) -> None:
+        self.place = place
+        self.is_key = is_key
+        self.parts: list[str] = []
+        self.high = ""  # half a character, until the other half comes
+
+
 class _Builder:
     """Makes values of what `lenient` writes: pieces of valid JSON, cut between tokens or within texts.
 
@@ -228,10 +238,7 @@ class _Builder:
         self._stack: list[Any] = []
         self._places: list[str | int | None] = []
         self._key: str | None = None  # whose value comes next
-        self._parts: list[str] | None = None  # the text that is open
-        self._place: str | int | None = None  # and its place
-        self._is_key = False
-        self._high = ""  # half a character, until the other half comes
+        self._open: _OpenText | None = None
         self._texts: list[str] = []
         self._snapshot: Any = MISSING
         self._fresh = True
@@ -274,7 +281,7 @@ class _Builder:
         self._room -= len(piece)
         if self._room < 0:
             self._stop("the JSON is too long")
-        if self._parts is not None:
+        if self._open is not None:
             if piece == '"':
                 self._close_text()
             else:
@@ -342,43 +349,45 @@ class _Builder:
 
     def _open_text(self) -> None:
         self._texts.append('"')
-        self._is_key = is_object(self._stack[-1]) and self._key is None
-        self._place = None if self._is_key else self._put("")
-        self._parts = []
+        is_key = is_object(self._stack[-1]) and self._key is None
+        self._open = _OpenText(None if is_key else self._put(""), is_key=is_key)
 
     def _add_text(self, piece: str) -> None:
         text = json.loads(f'"{piece}"') if "\\" in piece else piece
-        if self._high or _SURROGATE.search(text):
-            text = _PAIR.sub(_joined, self._high + text)
-            self._high = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
-            text = _SURROGATE.sub("\ufffd", text.removesuffix(self._high))
+        open_text = self._open
+        if open_text is not None and (open_text.high or _SURROGATE.search(text)):
+            text = _PAIR.sub(_joined, open_text.high + text)
+            open_text.high = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
+            text = _SURROGATE.sub("\ufffd", text.removesuffix(open_text.high))
             piece = json.dumps(text, ensure_ascii=False)[1:-1]
         self._say(text, piece)
 
     def _close_text(self) -> None:
-        if self._high:
-            self._high = ""
-            self._say("\ufffd", "\ufffd")
-        if self._is_key:
-            self._key = "".join(self._parts or ())
-        else:
-            self._settle()
+        closed = self._open
+        if closed is not None:
+            if closed.high:
+                closed.high = ""
+                self._say("\ufffd", "\ufffd")
+            if closed.is_key:
+                self._key = "".join(closed.parts)
+            else:
+                self._settle()
         self._texts.append('"')
-        self._parts = None
+        self._open = None
 
     def _say(self, text: str, piece: str) -> None:
         self._texts.append(piece)
-        if self._parts is not None and text:
-            self._parts.append(text)
-            if self._place is not None:
+        if self._open is not None and text:
+            self._open.parts.append(text)
+            if self._open.place is not None:
                 self._change()
 
     def _settle(self) -> None:
         """Put the text that is open where it belongs, as far as it goes."""
-        if self._parts and self._place is not None:
-            text = "".join(self._parts)
-            self._parts = [text]
-            self._stack[-1][self._place] = text
+        if self._open is not None and self._open.parts and self._open.place is not None:
+            text = "".join(self._open.parts)
+            self._open.parts = [text]
+            self._stack[-1][self._open.place] = text
 
     def _path(self) -> str:
         path = "$"

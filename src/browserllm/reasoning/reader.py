@@ -7,7 +7,8 @@ from typing import Any, Protocol, cast
 
 from ..types import ReasoningDelta, TextDelta, ToolCallDelta
 from .marks import GENERAL, Marks
-from .splitter import Begins, Piece, ThoughtSplitter, Where
+from .splitter import Begins, ThoughtSplitter, Where
+from .state import Piece
 
 Delta = str | TextDelta | ReasoningDelta | ToolCallDelta
 

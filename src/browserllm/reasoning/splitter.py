@@ -16,11 +16,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Literal
 
 from .marks import GENERAL, Marks
-from .vocabulary import Vocabulary, lower
+from .state import Line, MarkSet, Output, Piece, Thought
 
-Kind = Literal["text", "quoted", "thought"]
-"""``quoted`` is text in which no call is: a mark is mentioned there."""
-Piece = tuple[Kind, str]
 Where = Literal["text", "call", "after_call"]
 Begins = Literal["text", "thought", "unsure"]
 Step = Generator[Piece, None, int | None]
@@ -53,11 +50,7 @@ class ThoughtSplitter:
 
         What is ``unsure`` is held back until a mark says what it is, or the answer ends without one.
         """
-        marks = tuple(marks)
-        self._openings = {lower(each.opening): each for each in marks}
-        self._closings = {lower(closing) for each in marks for closing in each.closings}
-        self._framing = {lower(text): each for each in marks for text in each.framing}
-        self._vocabulary = Vocabulary({*self._openings, *self._closings, *self._framing})
+        self._marks = MarkSet(marks)
         self._where: Callable[[], Where] = where or (lambda: "text")
         self._waits = where is not None  # whether it matters how far a mention goes
         self._step: Callable[[str, int], Step] = self._text
@@ -66,22 +59,11 @@ class ThoughtSplitter:
         self._later: list[str] = []  # of which it will be seen whether it is text or a thought
         self._last = self._solid = ""  # the character before, and the last one of the text that is no blank
         self._ended = False
-        self._out: list[str] = []
-        self._kind: Kind = "text"
-        # Of the text
-        self._in_line = False  # whether it ends within a line
-        self._fresh = True  # nothing but blanks since the line began
+        self._out = Output()
         self._edge = True  # nothing but blanks since the answer began, or a thought ended
-        self._ticks, self._tick = 0, ""  # with which the line begins
-        self._fence, self._fence_tick, self._fence_line = 0, "", False
         self._mention: Marks | None = None
-        # Of the thoughts
-        self._family: Marks | None = None  # of the one that is read; none is known of one that the prompt opened
-        self._seen: set[Marks] = set()
-        self._depth = 0
-        self._nests = True
-        self._thoughts = 0
-        self._thought = self._any_thought = False  # whether this one says something, and whether one did
+        self._line = Line()
+        self._thought = Thought()
         if begins == "thought":
             self._open(None)
         elif begins == "unsure":
@@ -90,12 +72,12 @@ class ThoughtSplitter:
     @property
     def thinking(self) -> bool:
         """Whether a thought has begun and not ended."""
-        return self._depth > 0
+        return self._thought.depth > 0
 
     @property
     def undecided(self) -> bool:
         """Whether it is not clear yet what becomes of something that was read."""
-        blanks = self._blanks and not self.thinking and not (self._edge and self._thoughts)
+        blanks = self._blanks and not self.thinking and not (self._edge and self._thought.count)
         return bool(self._held or self._later or blanks)
 
     def feed(self, text: str) -> Iterator[Piece]:
@@ -113,17 +95,17 @@ class ThoughtSplitter:
         self._ended = True
         yield from self._go_on("")
         if self._step == self._mentioned and cut:
-            yield from self._put("quoted", "".join(self._later))
+            yield from self._out.put("quoted", "".join(self._later))
             self._later.clear()
         elif self._later and cut:
-            self._depth = 1
+            self._thought.depth = 1
             yield from self._think_of(self._later)
         elif self._later:
             yield from self._replay()
-        if not self.thinking and not (self._edge and self._thoughts):
-            yield from self._put("text", "".join(self._blanks))
+        if not self.thinking and not (self._edge and self._thought.count):
+            yield from self._out.put("text", "".join(self._blanks))
         self._blanks.clear()
-        yield from self._flush()
+        yield from self._out.flush()
 
     def _go_on(self, text: str) -> Iterator[Piece]:
         buffer, self._held = self._held + text, ""
@@ -134,13 +116,13 @@ class ThoughtSplitter:
                 self._held = buffer[at:]
                 break
             at = end
-        yield from self._flush()
+        yield from self._out.flush()
 
     def _replay(self) -> Iterator[Piece]:
         """Read what was held back as text."""
         if self._step == self._settle:
             del self._later[0]  # the mark that ended the thought, as is clear now
-            self._nests = False
+            self._thought.nests = False
             self._close()
         elif self._step == self._mentioned:
             self._mention = None
@@ -151,21 +133,9 @@ class ThoughtSplitter:
         rest, self._held = self._held, ""
         yield from self._go_on(text + rest)
 
-    def _flush(self) -> Iterator[Piece]:
-        text = "".join(self._out)
-        self._out.clear()
-        if text:
-            yield self._kind, text
-
-    def _put(self, kind: Kind, text: str) -> Iterator[Piece]:
-        if kind != self._kind:
-            yield from self._flush()
-            self._kind = kind
-        self._out.append(text)
-
     def _mark(self, buffer: str, at: int) -> str | None:
         """Return the mark that stands there, ``None`` where none does; an empty text where that is not clear yet."""
-        mark = self._vocabulary.at(buffer, at) if buffer[at] in _STARTS else None
+        mark = self._marks.vocabulary.at(buffer, at) if buffer[at] in _STARTS else None
         return None if self._ended and not mark else mark
 
     def _is_quoted(self, buffer: str, end: int) -> bool | None:
@@ -184,10 +154,10 @@ class ThoughtSplitter:
             yield from self._read_blanks(blanks[0])
             return blanks.end()
         char = buffer[at]
-        ticks = _TICKS.match(buffer, at) if self._fresh and self._tick in ("", char) else None
+        ticks = _TICKS.match(buffer, at) if self._line.fresh and self._line.tick in ("", char) else None
         if ticks is not None:
             yield from self._say(ticks[0], fresh=True)
-            self._tick, self._ticks = char, self._ticks + len(ticks[0])
+            self._line.tick, self._line.ticks = char, self._line.ticks + len(ticks[0])
             return ticks.end()
         yield from self._end_ticks()
         mark = self._mark(buffer, at)
@@ -197,31 +167,31 @@ class ThoughtSplitter:
             return None
         run = _RUN.match(buffer, at)
         end = at + 1 if run is None else run.end()
-        if self._fence_line and self._fence_tick == "`" and "`" in buffer[at:end]:
-            self._fence = 0  # it was code within a line
+        if self._line.has_fence and self._line.fence_tick == "`" and "`" in buffer[at:end]:
+            self._line.fence = 0  # it was code within a line
         yield from self._say(buffer[at:end])
         return end
 
     def _mark_in_text(self, buffer: str, at: int, mark: str) -> Step:
         end = at + len(mark)
-        yield from self._flush()
+        yield from self._out.flush()
         where = self._where()
-        family = self._openings.get(mark)
+        family = self._marks.openings.get(mark)
         if where == "call":
             yield from self._say(buffer[at:end])
         elif family is None:
-            framing = self._framing.get(mark)
-            dropped = self._edge if framing is None else self._edge or framing in self._seen
-            if not dropped or self._fence:
+            framing = self._marks.framing.get(mark)
+            dropped = self._edge if framing is None else self._edge or framing in self._thought.seen
+            if not dropped or self._line.fence:
                 yield from self._say(buffer[at:end])
             elif framing is None:
-                self._thoughts += 1  # the prompt had all of it but its end
-            if self._mention is not None and mark in map(lower, self._mention.closings):
+                self._thought.count += 1  # the prompt had all of it but its end
+            if self._mention is not None and self._marks.ends(mark, self._mention):
                 self._mention = None
-        elif self._fence or self._mention is not None:
+        elif self._line.fence or self._mention is not None:
             self._mention = self._mention or family
             yield from self._say(buffer[at:end])
-        elif self._edge or self._fresh or (where == "after_call" and self._solid in _CALL_ENDS):
+        elif self._edge or self._line.fresh or (where == "after_call" and self._solid in _CALL_ENDS):
             self._open(family)
         else:
             quoted = self._is_quoted(buffer, end)
@@ -240,76 +210,74 @@ class ThoughtSplitter:
         yield from self._end_ticks()
         if self._edge:
             self._blanks.append(blanks)
-        elif begin < 0 and self._fresh:
+        elif begin < 0 and self._line.fresh:
             self._blanks.append(blanks)  # a mark that begins its line takes them along
         else:
             end = blanks.rfind("\n") + 1
-            yield from self._put("quoted" if self._mention else "text", "".join(self._blanks))
+            yield from self._out.put("quoted" if self._mention else "text", "".join(self._blanks))
             self._blanks.clear()
             if begin < 0:
-                yield from self._put("quoted" if self._mention else "text", blanks)
-                self._in_line = True
+                yield from self._out.put("quoted" if self._mention else "text", blanks)
+                self._line.begun = True
             else:
-                yield from self._put("quoted" if self._mention else "text", blanks[:begin])
-                if self._mention is not None and not self._fence:
+                yield from self._out.put("quoted" if self._mention else "text", blanks[:begin])
+                if self._mention is not None and not self._line.fence:
                     if self._waits:
                         self._later.append(blanks[begin:])
-                        self._step, self._fresh, self._last = self._mentioned, True, blanks[-1]
+                        self._step, self._line.fresh, self._last = self._mentioned, True, blanks[-1]
                         return
                     self._mention = None
-                yield from self._put("quoted" if self._mention else "text", blanks[begin:end])
-                self._in_line, self._fresh = False, True
+                yield from self._out.put("quoted" if self._mention else "text", blanks[begin:end])
+                self._line.begun, self._line.fresh = False, True
                 if end < len(blanks):
                     self._blanks.append(blanks[end:])
         if begin >= 0:
-            self._fresh, self._fence_line = True, False
+            self._line.fresh, self._line.has_fence = True, False
         self._last = blanks[-1]
 
     def _end_ticks(self) -> Iterator[Piece]:
         """Begin or end a code fence, where the line began with one."""
-        tick, ticks = self._tick, self._ticks
-        self._tick, self._ticks = "", 0
+        tick, ticks = self._line.tick, self._line.ticks
+        self._line.tick, self._line.ticks = "", 0
         if not tick:
             return
-        self._fresh = False
-        yield from self._flush()
+        self._line.fresh = False
+        yield from self._out.flush()
         if ticks < _FENCE or self._where() == "call":
             return
-        if not self._fence:
-            self._fence, self._fence_tick, self._fence_line = ticks, tick, True
-        elif tick == self._fence_tick and ticks >= self._fence:
-            self._fence, self._mention = 0, None
+        if not self._line.fence:
+            self._line.fence, self._line.fence_tick, self._line.has_fence = ticks, tick, True
+        elif tick == self._line.fence_tick and ticks >= self._line.fence:
+            self._line.fence, self._mention = 0, None
 
     def _say(self, text: str, *, fresh: bool = False) -> Iterator[Piece]:
         blanks = "".join(self._blanks)
         self._blanks.clear()
-        if self._edge and self._thoughts and not self._in_line:
+        if self._edge and self._thought.count and not self._line.begun:
             blanks = ""
-        yield from self._put("quoted" if self._mention else "text", blanks + text)
-        self._in_line = True
-        self._edge, self._fresh, self._last, self._solid = False, fresh, text[-1], text[-1]
+        yield from self._out.put("quoted" if self._mention else "text", blanks + text)
+        self._line.begun = True
+        self._edge, self._line.fresh, self._last, self._solid = False, fresh, text[-1], text[-1]
 
     # Thoughts
 
     def _open(self, family: Marks | None) -> None:
         self._blanks.clear()
-        self._family = family
+        self._thought.family = family
         if family is not None:
-            self._seen.add(family)
-        self._step, self._depth, self._thought, self._last = self._think_on, 1, False, ""
-        self._thoughts += 1
+            self._thought.seen.add(family)
+        self._step, self._thought.depth, self._thought.speaks, self._last = self._think_on, 1, False, ""
+        self._thought.count += 1
 
     def _close(self) -> None:
         self._blanks.clear()
-        self._family = None
-        self._step, self._depth, self._last = self._text, 0, ""
-        self._edge = self._fresh = True
+        self._thought.family = None
+        self._step, self._thought.depth, self._last = self._text, 0, ""
+        self._edge = self._line.fresh = True
 
     def _ends(self, mark: str) -> bool:
         """Say whether a mark ends the thought that is read."""
-        if self._family is not None:
-            return mark in map(lower, self._family.closings)
-        return mark in self._closings
+        return self._marks.ends(mark, self._thought.family)
 
     def _think_on(self, buffer: str, at: int) -> Step:
         blanks = _BLANKS.match(buffer, at)
@@ -322,45 +290,45 @@ class ThoughtSplitter:
             return None
         run = _RUN.match(buffer, at)
         end = at + len(mark) if mark else at + 1 if run is None else run.end()
-        if mark and (self._ends(mark) or mark in self._openings):
+        if mark and (self._ends(mark) or mark in self._marks.openings):
             quoted = self._is_quoted(buffer, end)
             if quoted is None:
                 return None
             if not quoted and self._ends(mark):
-                self._depth -= 1
-                if self._depth:
+                self._thought.depth -= 1
+                if self._thought.depth:
                     self._later.append(buffer[at:end])
                     self._step = self._settle
                 else:
                     self._close()
                 return end
-            family = self._openings.get(mark)
-            if not quoted and family is not None and self._family in (None, family):
-                if not self._thought:
+            family = self._marks.openings.get(mark)
+            if not quoted and family is not None and self._thought.family in (None, family):
+                if not self._thought.speaks:
                     self._open_again(family)  # the prompt had it already
                     return end
-                self._depth += self._nests
+                self._thought.depth += self._thought.nests
         yield from self._think(buffer[at:end])
         return end
 
     def _open_again(self, family: Marks) -> None:
-        self._family = family
-        self._seen.add(family)
+        self._thought.family = family
+        self._thought.seen.add(family)
         self._last = ""
 
     def _think(self, text: str) -> Iterator[Piece]:
-        blanks = "".join(self._blanks) if self._thought else "\n\n" if self._any_thought else ""
+        blanks = "".join(self._blanks) if self._thought.speaks else "\n\n" if self._thought.spoken else ""
         self._blanks.clear()
         if text:
-            yield from self._put("thought", blanks + text)
-            self._thought = self._any_thought = True
+            yield from self._out.put("thought", blanks + text)
+            self._thought.speaks = self._thought.spoken = True
             self._last = text[-1]
 
     def _think_of(self, texts: list[str]) -> Iterator[Piece]:
         """Take for a thought what was held back."""
         text = "".join(texts)
         texts.clear()
-        if not self._thought:
+        if not self._thought.speaks:
             text = text.lstrip()
         said = text.rstrip()
         yield from self._think(said)
@@ -376,50 +344,50 @@ class ThoughtSplitter:
             return None
         if mark and self._ends(mark):
             yield from self._think_of(self._later)
-            self._depth -= 1
-            if not self._depth:
+            self._thought.depth -= 1
+            if not self._thought.depth:
                 self._close()
                 return end
-        elif mark and self._openings.get(mark) == self._family:
-            self._depth += 1
+        elif mark and self._marks.openings.get(mark) == self._thought.family:
+            self._thought.depth += 1
         self._later.append(buffer[at:end])
         return end
 
     def _unsure(self, buffer: str, at: int) -> Step:
         """Read what is a thought if a closing mark comes, and text if there is none."""
-        if buffer[at] in _STARTS and self._mark(buffer, at) in self._openings and self._fresh:
-            yield from self._replay()
-            return at
-        end, mark = self._next(buffer, at)
-        if end is None:
-            return None
-        if mark and self._ends(mark):
-            self._thoughts += 1
-            yield from self._think_of(self._later)
+        end, ends = yield from self._hold_back(buffer, at, None)
+        if ends:
+            self._thought.count += 1
+            yield from self._think_of(self._later[:-1])
+            self._later.clear()
             self._close()
-            return end
-        text = buffer[at:end]
-        self._later.append(text)
-        self._fresh = "\n" in text or (self._fresh and text.isspace())
         return end
 
     def _mentioned(self, buffer: str, at: int) -> Step:
         """Read what comes after a line that mentions a mark: text without calls if it has a closing mark."""
-        if buffer[at] in _STARTS and self._mark(buffer, at) in self._openings and self._fresh:
-            yield from self._replay()
-            return at
-        end, mark = self._next(buffer, at)
-        if end is None:
-            return None
-        text = buffer[at:end]
-        self._later.append(text)
-        self._fresh = "\n" in text or (self._fresh and text.isspace())
-        if mark and self._mention is not None and mark in map(lower, self._mention.closings):
+        end, ends = yield from self._hold_back(buffer, at, self._mention)
+        if ends:
             self._step = self._text
             yield from self._say("".join(self._later))
             self._later.clear()
             self._mention = None
         return end
+
+    def _hold_back(self, buffer: str, at: int, family: Marks | None) -> Generator[Piece, None, tuple[int | None, bool]]:
+        """Keep what comes for later; return where it ends, and whether it is a closing mark of the family.
+
+        An opening mark that begins its line says that all of it is text.
+        """
+        if buffer[at] in _STARTS and self._mark(buffer, at) in self._marks.openings and self._line.fresh:
+            yield from self._replay()
+            return at, False
+        end, mark = self._next(buffer, at)
+        if end is None:
+            return None, False
+        text = buffer[at:end]
+        self._later.append(text)
+        self._line.fresh = "\n" in text or (self._line.fresh and text.isspace())
+        return end, bool(mark) and self._marks.ends(mark, family)
 
     def _next(self, buffer: str, at: int) -> tuple[int | None, str]:
         """Return where a run of blanks, of text, or a mark without quotes around it ends, and that mark."""

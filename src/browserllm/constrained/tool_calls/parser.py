@@ -48,6 +48,17 @@ _AGAIN_AT_FIRST = 4096
 """and how many beyond that."""
 
 
+class _Form:
+    """What a family's form has for the reading of it: how a call may begin, and text in which none does."""
+
+    def __init__(self, form: ToolFormat) -> None:
+        self.bare = form.bare
+        self.openings = {opening.text: opening for opening in form.openings}
+        self.marks = tuple(mark for opening in form.openings for mark in (opening.text, opening.end) if mark)
+        self.first = "".join({text[0] for text in self.openings}) + form.bare
+        self.plain = re.compile(rf"[^\s{re.escape(self.first)}]+")
+
+
 class ToolCallParser:
     """Turns pieces of an answer into text and `ToolCallDelta`s; how the answer is cut into pieces changes nothing.
 
@@ -62,11 +73,7 @@ class ToolCallParser:
 
         ``new_id`` makes the calls' ids.
         """
-        self._form = form or format_for("")
-        self._openings = {opening.text: opening for opening in self._form.openings}
-        self._marks = tuple(mark for opening in self._form.openings for mark in (opening.text, opening.end) if mark)
-        self._first = "".join({text[0] for text in self._openings}) + self._form.bare
-        self._plain = re.compile(rf"[^\s{re.escape(self._first)}]+")
+        self._form = _Form(form or format_for(""))
         self._new_id = new_id or (lambda: f"call_{os.urandom(9).hex()}")
         self._reader = Reader()
         self._call = CallReader(self._reader, tools, self._begin, self._write)
@@ -123,8 +130,8 @@ class ToolCallParser:
             if self._is_quoted():
                 self._say(reader.run(_PIECE))
                 continue
-            if not (char.isspace() or char in self._first):
-                self._say(reader.run(self._plain))
+            if not (char.isspace() or char in self._form.first):
+                self._say(reader.run(self._form.plain))
                 continue
             mark, calls = reader.at, self.calls
             reader.marks.append(mark)
@@ -187,19 +194,19 @@ class ToolCallParser:
         begin = reader.at
         yield from reader.blanks()
         char = yield from reader.need()
-        if char not in self._first:
+        if char not in self._form.first:
             raise NoCall
         place = self._places.after(reader.since(begin))
-        found = yield from reader.one_of(tuple(self._openings))
+        found = yield from reader.one_of(tuple(self._form.openings))
         if not found:
             if place != "answer" or char not in self._form.bare:
                 raise NoCall
             yield from self._calls(tagged=False)
             return
-        opening = self._openings[found]
+        opening = self._form.openings[found]
         # What follows a form that is talked about, and nothing else between them, is talked about as well.
         self._is_mention = place not in _WITHIN[opening.place] or (
-            self._is_mention and self._places.ends_with(self._marks)
+            self._is_mention and self._places.ends_with(self._form.marks)
         )
         if self._is_mention:
             raise NoCall
@@ -281,7 +288,7 @@ class ToolCallParser:
     def _opens(self) -> Steps[bool]:
         begin = self._reader.at
         self._reader.marks.append(begin)
-        found = yield from self._reader.one_of(tuple(self._openings))
+        found = yield from self._reader.one_of(tuple(self._form.openings))
         self._reader.marks.remove(begin)
         self._reader.at = begin
         return bool(found)
