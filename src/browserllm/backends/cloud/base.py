@@ -27,10 +27,11 @@ from ..privacy import refused
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from .addresses import PLAIN_FORM, Form, with_query
+from .counts import timings_of
 from .environment import Found, find_address, headers_of, key_of, keys_of
 from .failures import Place, VendorError, failure, quote, read_error_body
 from .hiding import hides_keys
-from .options import Given, check_timeouts, checked_key
+from .options import Given, check_timeouts
 from .prices import Price, Prices, cost_of, estimate_usage, price_of
 from .reader import Reader, read_answer
 from .sse import EventDecoder, ServerSentEvents
@@ -109,7 +110,8 @@ class CloudBackend(Backend, ABC):
         if not model:
             raise InvalidRequest(f"model={model!r} is empty; name one of the vendor's models", parameter="model")
         self.model = model
-        self.base_url, self._query, self._url_of_environment = self._address(given.url, allow_http=allow_http)
+        self._found = self._address(given.url, allow_http=allow_http)
+        self.base_url = self._found.url
         self.name = name or self.vendor
         self.timeouts = timeouts
         self.extra_body = given.fields
@@ -123,14 +125,12 @@ class CloudBackend(Backend, ABC):
         self.leaves_device = leaves_device
         self.needs_network = leaves_device
         self.clock: AnyClock = clock or SystemClock()
-        self._headers = {each: checked_key(value, f"headers[{each!r}]") for each, value in given.headers.items()}
-        self._given_key = None if given.key is None else checked_key(given.key, "api_key")
+        self._credentials = given.credentials()
         self._mask: tuple[list[Secret], Mask] | None = None
         self._client = client
         self._own_client = client is not None
         self._prices = prices
-        self._models: list[ModelInfo] | None = None
-        self._models_at_s = 0.0
+        self._listed: tuple[float, list[ModelInfo]] | None = None  # when, and what
 
     def __repr__(self) -> str:
         # Also while it is being made, for a traceback that shows local variables.
@@ -163,7 +163,7 @@ class CloudBackend(Backend, ABC):
             draft.cost_usd = self._cost(model, draft)
             # A server that measured itself knows better.
             if first_at is not None and draft.timings == Timings():
-                draft.timings = _timings(started_at, first_at, draft.usage.completion_tokens)
+                draft.timings = timings_of(started_at, first_at, draft.usage.completion_tokens)
         finally:
             await response.aclose()
 
@@ -222,11 +222,11 @@ class CloudBackend(Backend, ABC):
     @hides_keys
     async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the vendor's models; kept for an hour, unless ``refresh`` asks anew."""
-        age_s = self.clock.now_s - self._models_at_s
-        if self._models is None or refresh or age_s >= MODELS_KEPT_S:
-            self._models = await self._fetch_models()
-            self._models_at_s = self.clock.now_s
-        return list(self._models)
+        listed = self._listed
+        if listed is None or refresh or self.clock.now_s - listed[0] >= MODELS_KEPT_S:
+            models = await self._fetch_models()
+            listed = self._listed = (self.clock.now_s, models)
+        return list(listed[1])
 
     @hides_keys
     async def health(self) -> Health:
@@ -274,10 +274,10 @@ class CloudBackend(Backend, ABC):
         return {
             "vendor": self.vendor,
             "name": self.name,
-            "base_url": with_query(self.base_url, self._query),
+            "base_url": with_query(self.base_url, self._found.query),
             "model": self.model,
             "key": None if key is None else hashed(key),
-            "headers": {name: hashed(value) for name, value in {**self._named(), **self._headers}.items()},
+            "headers": {name: hashed(value) for name, value in {**self._named(), **self._credentials.headers}.items()},
             "extra_body": self.extra_body,
             # A client of the caller's own may send something else, or elsewhere.
             "client": own_identity(self._client) if self._own_client else None,
@@ -298,11 +298,13 @@ class CloudBackend(Backend, ABC):
 
     def mask(self) -> Mask:
         """Return what takes the keys of this backend out of the words of others."""
-        keys = [self._given_key] if self._given_key is not None else []
+        keys = [self._credentials.key] if self._credentials.key is not None else []
         if not keys and self._takes_key_of_environment():
             keys = keys_of(self.key_variables)
         if self._mask is None or self._mask[0] != keys:
-            mask = Mask([*keys, *secrets_in(self._headers, self.extra_body)], self._headers.values())
+            mask = Mask(
+                [*keys, *secrets_in(self._credentials.headers, self.extra_body)], self._credentials.headers.values()
+            )
             self._mask = (keys, mask)
         return self._mask[1]
 
@@ -312,7 +314,7 @@ class CloudBackend(Backend, ABC):
         return added if isinstance(added, str) and added else request.model or self.model
 
     def _why_passed_on(self) -> str:
-        return why_passed_on(self.extra_body, self._headers, self.auth_headers(Secret("")))
+        return why_passed_on(self.extra_body, self._credentials.headers, self.auth_headers(Secret("")))
 
     async def _check_stays(self, url: str, models: set[str], body: Mapping[str, Any]) -> None:
         """Raise `Unavailable` unless a private request stays here as it would now be sent, for these models."""
@@ -337,8 +339,8 @@ class CloudBackend(Backend, ABC):
             headers |= self.auth_headers(key)
         elif lack := self._lack_of_key():
             raise AuthenticationError(lack, data={"backend": self.name})
-        headers |= self._headers
-        url = with_query(url, self._query)
+        headers |= self._credentials.headers
+        url = with_query(url, self._found.query)
         return await self._client.send(
             HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts, mask=self.mask())
         )
@@ -375,7 +377,7 @@ class CloudBackend(Backend, ABC):
         return Place(
             backend=self.name,
             model=model,
-            key_name="api_key" if self._given_key is not None else self._key_name(),
+            key_name="api_key" if self._credentials.key is not None else self._key_name(),
             provider_request_id=self.mask().value(response.headers.get(self.request_id_header)),
         )
 
@@ -385,14 +387,14 @@ class CloudBackend(Backend, ABC):
 
     def _takes_key_of_environment(self) -> bool:
         """Say whether the environment's key may go to the address: the vendor's own, or the environment's."""
-        return self._is_vendors_own() or (bool(self._url_of_environment) and self.base_url == self._url_of_environment)
+        return self._is_vendors_own() or self.base_url == (self._found.of_environment or None)
 
     def _needs_key(self) -> bool:
         return self._is_vendors_own()
 
     def _key(self) -> Secret | None:
-        if self._given_key is not None or not self._takes_key_of_environment():
-            return self._given_key
+        if self._credentials.key is not None or not self._takes_key_of_environment():
+            return self._credentials.key
         return key_of(self.key_variables)
 
     def _named(self) -> dict[str, str]:
@@ -401,7 +403,7 @@ class CloudBackend(Backend, ABC):
     def _lack_of_key(self) -> str:
         """Say why no request can be sent without a key, or nothing."""
         try:
-            missing = self._key() is None and self._needs_key() and not self._headers
+            missing = self._key() is None and self._needs_key() and not self._credentials.headers
         except InvalidRequest as error:
             return str(error)
         return f"there is no key for {self.name!r}: pass api_key, or set {self._key_name()}" if missing else ""
@@ -413,11 +415,11 @@ class CloudBackend(Backend, ABC):
         """Whether this backend has such a model, as far as it has been told."""
         if model == self.model or self._price(model) is not None:
             return True
-        return None if self._models is None else any(each.id == model for each in self._models)
+        return None if self._listed is None else any(each.id == model for each in self._listed[1])
 
     def _context_window(self, model: str) -> int | None:
         """What the list of models says, if it was asked for."""
-        return next((each.context_window for each in self._models or () if each.id == model), None)
+        return next((each.context_window for each in (self._listed or (0, []))[1] if each.id == model), None)
 
     def _price(self, model: str) -> Price | None:
         if self._prices is None and not self._is_vendors_own():
@@ -437,12 +439,3 @@ class CloudBackend(Backend, ABC):
         # An alias has no price of its own, the model behind it may.
         price = self._price(model) or self._price(draft.model or model)
         return None if price is None or not draft.usage.total_tokens else cost_of(draft.usage, price)
-
-
-def _timings(started_at: float, first_at: float, tokens: int) -> Timings:
-    decode_ms = (time.perf_counter() - first_at) * 1000
-    return Timings(
-        first_token_ms=(first_at - started_at) * 1000,
-        decode_ms=decode_ms,
-        tokens_per_s=(tokens - 1) * 1000 / decode_ms if tokens > 1 and decode_ms > 0 else None,
-    )

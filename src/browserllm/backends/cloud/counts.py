@@ -1,11 +1,12 @@
-"""Tokens as servers count them: missing, as a text, as 12.0, -1 or NaN; once, or again and again as they grow."""
+"""Tokens as servers count them (missing, as a text, as 12.0, -1 or NaN; once, or again and again), and their speed."""
 
 from __future__ import annotations
 
 import math
+import time
 from typing import Any, cast
 
-from ...types import Usage
+from ...types import Timings, Usage
 
 _MAX_TOKENS = 2**53
 """More is no count: up to here, numbers of JSON are exact."""
@@ -38,4 +39,14 @@ def largest(before: Usage, after: Usage) -> Usage:
         cached_tokens=max(before.cached_tokens, after.cached_tokens),
         cache_write_tokens=max(before.cache_write_tokens, after.cache_write_tokens),
         reasoning_tokens=max(before.reasoning_tokens, after.reasoning_tokens),
+    )
+
+
+def timings_of(started_at: float, first_at: float, tokens: int) -> Timings:
+    """Return how long an answer took that ends now; both times are `time.perf_counter`'s, in seconds."""
+    decode_ms = (time.perf_counter() - first_at) * 1000
+    return Timings(
+        first_token_ms=(first_at - started_at) * 1000,
+        decode_ms=decode_ms,
+        tokens_per_s=(tokens - 1) * 1000 / decode_ms if tokens > 1 and decode_ms > 0 else None,
     )

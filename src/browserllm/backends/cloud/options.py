@@ -57,6 +57,13 @@ def hidden_options(options: CloudOptions) -> CloudOptions:
     return cast("CloudOptions", hidden)
 
 
+class Credentials(NamedTuple):
+    """What a caller gave to be sent with every request: a key, and headers, which may hold keys as well."""
+
+    key: Secret | None
+    headers: dict[str, Secret]
+
+
 class Given(NamedTuple):
     """What may be a key, or hold one, as `hidden_key` and the like return it: so no frame shows it."""
 
@@ -64,6 +71,13 @@ class Given(NamedTuple):
     headers: dict[str, Secret]
     fields: HiddenFields
     url: str | None
+
+    def credentials(self) -> Credentials:
+        """Return the key and the headers; raises `InvalidRequest` for one that no header takes."""
+        return Credentials(
+            None if self.key is None else checked_key(self.key, "api_key"),
+            {name: checked_key(value, f"headers[{name!r}]") for name, value in self.headers.items()},
+        )
 
     def check(self) -> None:
         """Raise `InvalidRequest` for a wrong type, by name and type alone, and for fields that are no JSON."""

@@ -116,7 +116,7 @@ class OpenAI(CloudBackend):
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
         """Return the key as a bearer token; Azure's older addresses, with a version in the query, want it bare."""
-        if self._query and self._is_azure():
+        if self._found.query and self._is_azure():
             return {"api-key": key}
         return {"authorization": Secret("Bearer " + key)}
 
