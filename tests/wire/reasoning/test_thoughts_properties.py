@@ -104,8 +104,8 @@ def test_text_thoughts_and_calls_take_turns(marks: Any, parts: Any, blank: str, 
     assert said.split() == " ".join(text for kind, text in parts if kind == "text").split()
 
 
-COUNTED = counted("thoughts")
-COUNTED_CALLS = counted("toolcalls.parser")
+COUNTED = counted("reasoning")
+COUNTED_CALLS = counted("constrained.tool_calls.parser")
 COUNTED_TYPES = counted("types")
 
 
