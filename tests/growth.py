@@ -4,7 +4,7 @@
 one turn of a loop, or one character or item that is handed to code written in C: a slice, a sum of two texts, a join,
 a search. So ``text = text[1:]`` in a loop costs what it costs, although Python's tracing would see one line.
 
-    fields = counted("cloud.events")
+    fields = counted("backends.cloud.sse")
     assert_linear(lambda size: "x" * size, lambda text: fields.parse(text))
 
 Regular expressions are counted too, by doing what they do once more (`regex_steps`). What is not seen is how C code of

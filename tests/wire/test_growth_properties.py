@@ -29,12 +29,12 @@ def filled(unit: str, before: str = "", after: str = "") -> Make:
 
 # JSON, and calls, as models write them
 
-CALLS = counted("toolcalls.parser")
-FORMS = counted("toolcalls.formats")
-PARTIAL = counted("schemas.partial")
-LENIENT = counted("schemas.lenient")
-ANSWER = counted("chat.structured_text")
-OUTPUT = counted("schemas.types")
+CALLS = counted("constrained.tool_calls.parser")
+FORMS = counted("constrained.tool_calls.formats")
+PARTIAL = counted("json_schema.partial")
+LENIENT = counted("json_schema.lenient")
+ANSWER = counted("structured.text")
+OUTPUT = counted("json_schema.types")
 TOOL = TYPES.Tool("f", "", {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}})
 
 
@@ -125,12 +125,12 @@ def test_what_a_model_writes_is_read_in_time_that_grows_with_its_length(reader: 
 
 # What servers send
 
-EVENTS = counted("cloud.events")
-STREAM = counted("stream")
-FAILURES = counted("cloud.failures")
-CLIENT = counted("http.client")
-READER = counted("cloud.reader")
-NESTING = counted("nesting")
+EVENTS = counted("backends.cloud.sse")
+STREAM = counted("backends.stream")
+FAILURES = counted("backends.cloud.failures")
+CLIENT = counted("_internal.http.client")
+READER = counted("backends.cloud.reader")
+NESTING = counted("_internal.nesting")
 
 
 def read_events(kind: str, length: int) -> Run:
@@ -178,58 +178,60 @@ def test_nesting_is_checked_in_time_that_grows_with_the_length(make: Make) -> No
     assert_linear(lambda size: make(size).encode(), run, sizes=(2000, 4000, 8000))
 
 
-def reader_of(module: str, kind: str, *more: Any) -> Any:
+def reader_of(vendor: str, kind: str, *more: Any) -> Any:
     draft = STREAM.Draft(TYPES.ChatRequest(messages=[]), "x", "1")
-    return getattr(counted(f"cloud.{module}"), kind)(draft, FAILURES.Place(backend="x", model="m", key_name="k"), *more)
+    return getattr(counted(f"backends.cloud.{vendor}.reader"), kind)(
+        draft, FAILURES.Place(backend="x", model="m", key_name="k"), *more
+    )
 
 
 VENDORS: dict[str, tuple[Callable[[], Any], Callable[[int], object]]] = {
     "openai": (
-        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda: reader_of("openai", "ChatCompletionReader"),
         lambda n: {"choices": [{"delta": {"tool_calls": [{"index": n, "id": f"c{n}", "function": {"name": "f"}}]}}]},
     ),
     "openai, more of them": (
-        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda: reader_of("openai", "ChatCompletionReader"),
         lambda n: {"choices": [{"delta": {"tool_calls": [{"index": n // 2, "function": {"arguments": "{"}}]}}]},
     ),
     "openai, objects of thinking": (
-        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda: reader_of("openai", "ChatCompletionReader"),
         lambda n: {"choices": [{"delta": {"reasoning_details": [{"index": n, "id": f"r{n}", "data": "S"}]}}]},
     ),
     "openai, pieces of one": (
-        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda: reader_of("openai", "ChatCompletionReader"),
         lambda n: {"choices": [{"delta": {"reasoning_details": [{"index": 0, "type": "x", "data": "S" * (n % 9)}]}}]},
     ),
     "openai, pieces of two in turn": (
-        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda: reader_of("openai", "ChatCompletionReader"),
         lambda n: {"choices": [{"delta": {"reasoning_details": [{"index": n % 2, "text": "Hm", "signature": "S"}]}}]},
     ),
     "openai, names beside a call": (
-        lambda: reader_of("openai_reader", "ChatCompletionReader"),
+        lambda: reader_of("openai", "ChatCompletionReader"),
         lambda n: {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "c", "extra_content": {f"n{n}": 1}}]}}]},
     ),
     "anthropic": (
-        lambda: reader_of("anthropic_reader", "AnthropicReader"),
+        lambda: reader_of("anthropic", "AnthropicReader"),
         lambda n: {"type": "content_block_start", "index": n, "content_block": {"type": "tool_use", "name": "f"}},
     ),
     "gemini": (
-        lambda: reader_of("gemini_reader", "GeminiReader"),
+        lambda: reader_of("gemini", "GeminiReader"),
         lambda n: {"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": {"a": n}}}]}}]},
     ),
     "ollama": (
-        lambda: reader_of("ollama_reader", "OllamaReader", lambda model: None),
+        lambda: reader_of("ollama", "OllamaReader", lambda model: None),
         lambda n: {"message": {"tool_calls": [{"function": {"name": "f", "arguments": {"a": n}}}]}},
     ),
     "ollama, one of them in pieces": (
-        lambda: reader_of("ollama_reader", "OllamaReader", lambda model: None),
+        lambda: reader_of("ollama", "OllamaReader", lambda model: None),
         lambda n: {"message": {"tool_calls": [{"function": {"name": "" if n else "f", "arguments": "{"}}]}},
     ),
     "ollama, all with one id": (
-        lambda: reader_of("ollama_reader", "OllamaReader", lambda model: None),
+        lambda: reader_of("ollama", "OllamaReader", lambda model: None),
         lambda n: {"message": {"tool_calls": [{"id": "x", "function": {"name": "f", "arguments": {"a": n}}}]}},
     ),
     "gemini, one of them in pieces": (
-        lambda: reader_of("gemini_reader", "GeminiReader"),
+        lambda: reader_of("gemini", "GeminiReader"),
         lambda n: {
             "candidates": [
                 {
@@ -249,11 +251,11 @@ VENDORS: dict[str, tuple[Callable[[], Any], Callable[[int], object]]] = {
         },
     ),
     "anthropic, without names": (
-        lambda: reader_of("anthropic_reader", "AnthropicReader"),
+        lambda: reader_of("anthropic", "AnthropicReader"),
         lambda n: {"type": "content_block_delta", "index": n, "delta": {"partial_json": "{}"}},
     ),
     "gemini, words of errors instead": (
-        lambda: reader_of("gemini_reader", "GeminiReader"),
+        lambda: reader_of("gemini", "GeminiReader"),
         lambda n: {"detail": [{"msg": "x" * 20}] * n},
     ),
 }
@@ -274,7 +276,7 @@ def test_an_answer_of_many_calls_is_read_in_time_that_grows_with_it(vendor: str)
 
 def test_thoughts_in_many_pieces_are_put_together_in_time_that_grows_with_them() -> None:
     """Of one object, of two in turn, and of many; a turn has as many parts."""
-    sent_back = counted("cloud.sent_back")
+    sent_back = counted("backends.cloud.sent_back")
 
     def parts(size: int, objects: int) -> list[Any]:
         value = {"type": "thinking", "thinking": "", "data": ""}
@@ -292,7 +294,7 @@ def test_thoughts_in_many_pieces_are_put_together_in_time_that_grows_with_them()
         )
 
     def kept(size: int) -> None:
-        answer = counted("answer_parts").AnswerParts()
+        answer = counted("backends.answer_parts").AnswerParts()
         for number in range(size):
             answer.add_reasoning(
                 TYPES.ReasoningDelta(sequence=0, reasoning="Hm", signature="S" if number % 3 else None)
@@ -362,7 +364,9 @@ def sent(vendor: str, function: str, *more: Any) -> Run:
 
 
 def written_for(family: str) -> Run:
-    return lambda history: counted("toolcalls.prompt").ToolUse(request_of(history)).messages(history.messages, family)
+    return lambda history: (
+        counted("constrained.tool_calls.prompt").ToolUse(request_of(history)).messages(history.messages, family)
+    )
 
 
 def in_window(history: Any) -> None:
@@ -381,8 +385,8 @@ def in_window(history: Any) -> None:
 CONVERSATIONS: dict[str, Run] = {
     "loaded": lambda history: HISTORY.History.from_json(history.to_json()),
     "pending": lambda history: history.pending,
-    "gemini": sent("cloud.gemini", "_contents", "m"),
-    "ollama": sent("cloud.ollama", "_messages"),
+    "gemini": sent("backends.cloud.gemini.backend", "_contents", "m"),
+    "ollama": sent("backends.cloud.ollama.backend", "_messages"),
     **{f"for {family or 'others'}": written_for(family) for family in ("", "Pocket", "Llama 3.2", "Mistral")},
     "in a window": in_window,
 }
@@ -437,7 +441,7 @@ OTHERS: dict[str, tuple[Run, list[Make]]] = {
         ],
     ),
     "a docstring": (
-        lambda text: counted("schemas.docstrings").parse_docstring(text),
+        lambda text: counted("json_schema.docstrings").parse_docstring(text),
         [
             filled(" ", "x\n\n:param", "x"),
             filled("x ", ":param ", "x"),
@@ -449,7 +453,7 @@ OTHERS: dict[str, tuple[Run, list[Make]]] = {
         ],
     ),
     "an error of Ollama's": (
-        lambda text: counted("cloud.ollama_reader").read_error(text),
+        lambda text: counted("backends.cloud.ollama.reader").read_error(text),
         [filled(unit) for unit in ("model 'x", "model '", 'model "', "model 'x' not ")],
     ),
 }

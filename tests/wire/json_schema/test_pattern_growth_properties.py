@@ -18,7 +18,7 @@ pytestmark = pytest.mark.no_cover
 @pytest.mark.parametrize(("pattern", "text"), HOSTILE)
 def test_a_search_is_linear_in_the_text(pattern: str, text: Callable[[int], str]) -> None:
     """Whatever the pattern has in it, twice the text takes twice the steps."""
-    searched = counted("patterns.pattern").Pattern(pattern)
+    searched = counted("json_schema.patterns.pattern").Pattern(pattern)
     assert_linear(text, searched.search)
 
 
@@ -40,4 +40,4 @@ def test_a_search_is_linear_in_the_text(pattern: str, text: Callable[[int], str]
 )
 def test_reading_a_pattern_is_linear_in_its_length(make: Callable[[int], str]) -> None:
     """The tree of it, as the automaton's size is bounded by itself."""
-    assert_linear(make, counted("patterns.syntax").parse)
+    assert_linear(make, counted("json_schema.patterns.syntax").parse)

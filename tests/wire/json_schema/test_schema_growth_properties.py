@@ -17,6 +17,7 @@ from browserllm.constrained.grammars.grammar import grammar_of_schema
 from browserllm.constrained.grammars.held import not_held
 from browserllm.constrained.grammars.reduce import reduce_schema
 from browserllm.errors import InvalidRequest
+from browserllm.json_schema import check
 from browserllm.json_schema.problem import shown
 from browserllm.json_schema.types import output_type, read_json
 from browserllm.json_schema.validate import Validator, check_schema
@@ -146,7 +147,7 @@ BOUNDED = {"many closed objects at once", "six ways each"}
 @pytest.mark.parametrize("name", sorted(SCHEMAS.keys() - BOUNDED))
 def test_a_grammar_takes_steps_that_are_linear_in_the_schema(name: str) -> None:
     """From the schema to the text that an engine is given."""
-    reduce, grammar = counted("grammars.reduce"), counted("grammars.grammar")
+    reduce, grammar = counted("constrained.grammars.reduce"), counted("constrained.grammars.grammar")
     assert_linear(
         SCHEMAS[name],
         lambda schema: grammar.grammar_of_schema(reduce.reduce_schema(schema).schema),
@@ -158,8 +159,8 @@ def test_a_grammar_takes_steps_that_are_linear_in_the_schema(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(BOUNDED))
 def test_a_grammar_takes_no_more_steps_than_its_budget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all is combined with all: with a twentieth of the budget, hardly more than it takes to read the schema."""
-    reduce, grammar = counted("grammars.reduce"), counted("grammars.grammar")
-    budget = counted("grammars.budget")
+    reduce, grammar = counted("constrained.grammars.reduce"), counted("constrained.grammars.grammar")
+    budget = counted("constrained.grammars.budget")
     monkeypatch.setattr(budget, "MAX_WORK", budget.MAX_WORK // PART)
     for size in (300, 1200):
         schema = SCHEMAS[name](size)
@@ -301,7 +302,7 @@ CHECKS: dict[str, Callable[[int], tuple[Any, Any]]] = {
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_takes_steps_that_are_linear_in_schema_and_value(name: str) -> None:
     """Reading the schema and checking the value, both as long."""
-    validate = counted("schemas.validate")
+    validate = counted("json_schema.validate")
     assert_linear(
         CHECKS[name],
         lambda pair: validate.Validator(pair[0]).problems(pair[1]),
@@ -341,8 +342,8 @@ PRODUCTS: dict[str, tuple[Any, Any]] = {
 def test_what_schema_and_value_cost_together_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of each: the check ends, if it must be by saying that it is too large."""
     schema, value = PRODUCTS[name]
-    validate = counted("schemas.validate")
-    monkeypatch.setattr(validate, "MAX_STEPS", validate.MAX_STEPS // PART)
+    validate = counted("json_schema.validate")
+    monkeypatch.setattr(counted("json_schema.check"), "MAX_STEPS", check.MAX_STEPS // PART)
     validator = validate.Validator(schema)
     problems: list[Any] = []
     METER.count(lambda: problems.extend(validator.problems(value)), MOST_STEPS // PART)
@@ -389,7 +390,7 @@ def test_huge_numbers_are_shown_without_an_error() -> None:
 @pytest.mark.parametrize("word_", ["allOf", "anyOf"])
 def test_a_root_is_looked_for_without_end_in_no_schema(word_: str) -> None:
     """Definitions of which each refers twice to the next one, as the root of an answer."""
-    rooted = counted("schemas.rooted")
+    rooted = counted("json_schema.rooted")
     fan: Make = lambda size: chain(size, lambda ref: {word_: [{"$ref": ref}, {"$ref": ref}]})  # noqa: E731
     assert_linear(fan, rooted.rooted, sizes=(100, 400), most=2.6)
     assert_linear(lambda size: chain(size, lambda ref: {"$ref": ref}), rooted.rooted, sizes=(100, 400), most=2.6)
@@ -398,7 +399,7 @@ def test_a_root_is_looked_for_without_end_in_no_schema(word_: str) -> None:
 
 def test_keys_that_are_there_twice_are_found_in_one_pass() -> None:
     """Ten thousand keys, one of them twice; a megabyte of what a problem's place looks like."""
-    types = counted("schemas.types")
+    types = counted("json_schema.types")
 
     def text(size: int) -> str:
         return "{" + ",".join(f'"k{at}":1' for at in range(size)) + ',"k0":2}'
@@ -414,7 +415,7 @@ def test_keys_that_are_there_twice_are_found_in_one_pass() -> None:
 
 def test_schemas_for_clouds_are_made_of_whatever_refers_to_whatever() -> None:
     """A row of a thousand references is not followed to its end, and no recursion is either."""
-    clouds = counted("cloud.schemas")
+    clouds = counted("backends.cloud.schemas")
     for link in (
         lambda ref: {"$ref": ref},
         lambda ref: {"type": "object", "properties": {"a": {"$ref": ref}, "b": {"$ref": ref}}},

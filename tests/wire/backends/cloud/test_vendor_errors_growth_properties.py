@@ -10,7 +10,7 @@ import pytest
 
 from growth import METER, counted
 
-FAILURES = counted("cloud.failures")
+FAILURES = counted("backends.cloud.failures")
 
 UNITS = [
     *(

@@ -267,7 +267,7 @@ UNITS = [
     "password >",
     'name="password">',
 ]
-FINDERS = counted("routing.middleware.detectors")
+FINDERS = counted("backends.middleware.detectors")
 
 
 @pytest.mark.parametrize("unit", UNITS)
