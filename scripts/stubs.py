@@ -22,9 +22,9 @@ def stub(names: Mapping[str, str], *, version: bool = False) -> str:
     homes = {**names, **({"_internal.version": "__version__"} if version else {})}
     lines = [
         f"from .{module} import {name} as {name}\n"
-        # As ruff sorts imports: more dots first, then modules, then classes before functions.
+        # As ruff sorts imports: more dots first, then modules; constants, classes, functions.
         for module in sorted(homes, key=lambda home: (not home.startswith("."), home))
-        for name in sorted(homes[module].split(), key=lambda name: (not name[0].isupper(), name))
+        for name in sorted(homes[module].split(), key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     ]
     return f"{HEAD}\n{''.join(lines)}"
 

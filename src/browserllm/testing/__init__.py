@@ -1,4 +1,4 @@
-"""Test doubles: a backend and a host that follow a script, and a clock that the test moves."""
+"""Test doubles: a backend, a host and files that follow a script, and a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from .._internal.lazy_names import lazy_names
 
 # `make stubs` writes __init__.pyi from this.
 _NAMES = {
-    "script": "Clock",
+    "files": "ScriptedFile",
+    "script": "CLOSE DEAF HANG Clock Wait",
     "scripted": "ScriptedBackend ScriptedHost",
 }
 
