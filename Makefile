@@ -20,7 +20,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test test-pythons newest check unit properties explore page browser format site catalog wheel lock clean setup
+.PHONY: help run chat test test-pythons newest check unit properties explore page browser format stubs site catalog wheel lock clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -92,6 +92,9 @@ bench-%: setup site
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+stubs: setup ## Write the stubs of the packages whose names are imported lazily
+	$(BIN)/python scripts/stubs.py
 
 site: $(VENV)/.run ## Build the static site into src/browserllm/static (skips what is unchanged)
 	@$(BIN)/python web/build_site.py

@@ -158,6 +158,34 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     unsupported: Literal["warn", "error"] = "warn"
 
 
+# (field, smallest, largest, whether the smallest itself is allowed)
+OPTION_RANGES: tuple[tuple[str, float, float, bool], ...] = (
+    ("temperature", 0, 2, True),
+    ("top_p", 0, 1, False),
+    ("top_k", 1, float("inf"), True),
+    ("max_tokens", 1, float("inf"), True),
+    ("frequency_penalty", -2, 2, True),
+    ("presence_penalty", -2, 2, True),
+    ("top_logprobs", 0, 20, True),
+    ("n", 1, float("inf"), True),
+    ("deadline_s", 0, float("inf"), False),
+)
+"""The ranges of a request's numbers."""
+
+ENGINE_OPTIONS = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "top_logprobs",
+    "response_format",
+)
+"""The options that go to the page's engines as they are (``web/src/engine/options.ts`` reads them)."""
+
+
 # What is known about an answer
 
 

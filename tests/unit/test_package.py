@@ -12,15 +12,51 @@ import pytest
 import browserllm as bl
 from browserllm.page.pyodide import connect_to_page
 
+LISTED = [
+    bl,
+    bl.backends,
+    bl.backends.cloud,
+    bl.chat,
+    bl.models,
+    bl.openai_compat,
+    bl.page,
+    bl.stores,
+    bl.testing,
+]
 
-def test_every_public_name_is_there() -> None:
+
+@pytest.mark.parametrize("package", LISTED, ids=lambda package: package.__name__)
+def test_every_public_name_is_there(package: types.ModuleType) -> None:
     """`__all__` and `dir()` name what can be imported; nothing else can."""
-    for name in bl.__all__:
-        assert getattr(bl, name) is not None
-    assert set(bl.__all__) <= set(dir(bl))
+    for name in package.__all__:
+        value = getattr(package, name)
+        assert value is not None
+        assert not isinstance(value, types.ModuleType) or value.__name__ == f"{package.__name__}.{name}"
+    assert set(package.__all__) <= set(dir(package))
+    assert all(name.startswith("_") or isinstance(vars(package)[name], types.ModuleType) for name in extra(package))
+    with pytest.raises(AttributeError, match="has no attribute 'NoSuchName'"):
+        _ = package.NoSuchName
+
+
+def extra(package: types.ModuleType) -> set[str]:
+    """What a package has beyond its public names: submodules, and what its list needs."""
+    return set(vars(package)) - set(package.__all__) - {"annotations", "lazy_names"}
+
+
+def test_the_top_has_what_most_programs_need_and_no_more() -> None:
+    """About fifty names; each is the very object that its package has."""
+    names = [name for name in bl.__all__ if not isinstance(getattr(bl, name), types.ModuleType)]
+    assert len(names) <= 55
     assert bl.__version__
-    with pytest.raises(AttributeError, match="'NoSuchName'"):
-        _ = bl.NoSuchName
+    packages = [bl.errors, bl.types, bl.structured, bl.backends.router, bl.backends.middleware, *LISTED[1:]]
+    for name in set(names) - {"connect"}:
+        homes = [package for package in packages if getattr(package, name, None) is getattr(bl, name)]
+        assert homes, name
+
+
+def test_a_name_is_the_function_and_not_the_module_of_that_name() -> None:
+    """`generate` and `connect` stand in modules named after them."""
+    assert all(callable(each) for each in (bl.generate, bl.connect, bl.structured.generate, bl.tool))
 
 
 class Port:

@@ -17,6 +17,7 @@ from ..page.environment import Environment
 from ..page.host import Host, read
 from ..reasoning import Begins, Thinking, ThoughtReader, opens_thought, thinking_of, with_thoughts
 from ..types import (
+    ENGINE_OPTIONS,
     Capabilities,
     ChatRequest,
     ChatWarning,
@@ -38,18 +39,6 @@ if TYPE_CHECKING:
     from ..constrained.grammars.held import HeldFormat
     from ..constrained.tool_calls import ToolUse
     from ..constrained.tool_calls.constraint import ToolConstraint
-
-_PASSED_ON = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "seed",
-    "frequency_penalty",
-    "presence_penalty",
-    "top_logprobs",
-    "response_format",
-)
 
 
 class _ChatResult(msgspec.Struct):
@@ -88,7 +77,7 @@ class LocalBackend(Backend):
         parameters=frozenset(
             {
                 *("messages", "model", "stop", "logit_bias", "logprobs", "tools", "tool_choice", "thinking"),
-                *("deadline_s", *_PASSED_ON),
+                *("deadline_s", *ENGINE_OPTIONS),
             }
         ),
     )
@@ -426,7 +415,7 @@ def _note(draft: Draft, loaded: LoadedModel) -> None:
 def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
     """Return the page's options for a request; what the page cannot honour is reported."""
     args: dict[str, Any] = {}
-    for name in _PASSED_ON:
+    for name in ENGINE_OPTIONS:
         value = getattr(request, name)
         if value is not None:
             args[name] = value

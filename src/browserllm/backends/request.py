@@ -10,7 +10,7 @@ import msgspec
 
 from .._internal.nesting import check_depth
 from ..errors import InvalidRequest
-from ..types import MAX_REQUEST_BYTES, ChatRequest, Message, ReasoningPart, ToolResultPart
+from ..types import MAX_REQUEST_BYTES, OPTION_RANGES, ChatRequest, Message, ReasoningPart, ToolResultPart
 from .within_private import is_within_private
 
 Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest
@@ -22,19 +22,6 @@ _encoder = msgspec.json.Encoder()
 
 # What a field may hold, where msgspec's own words do not say it.
 _CHOICES = {"thinking": "use True, False, 'low', 'medium', 'high', or None to leave it to the model"}
-
-# (field, smallest, largest, whether the smallest itself is allowed)
-_RANGES: tuple[tuple[str, float, float, bool], ...] = (
-    ("temperature", 0, 2, True),
-    ("top_p", 0, 1, False),
-    ("top_k", 1, float("inf"), True),
-    ("max_tokens", 1, float("inf"), True),
-    ("frequency_penalty", -2, 2, True),
-    ("presence_penalty", -2, 2, True),
-    ("top_logprobs", 0, 20, True),
-    ("n", 1, float("inf"), True),
-    ("deadline_s", 0, float("inf"), False),
-)
 
 
 def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
@@ -115,7 +102,7 @@ def _decode(text: bytes, fields: Mapping[str, Any]) -> ChatRequest:
 
 
 def _check_ranges(request: ChatRequest) -> None:
-    for name, low, high, inclusive in _RANGES:
+    for name, low, high, inclusive in OPTION_RANGES:
         value: float | None = getattr(request, name)
         if value is None:
             continue

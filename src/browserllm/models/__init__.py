@@ -1,14 +1,21 @@
-"""The models on the device: what there is (`Catalog`), what of it is here and what is in memory (`ModelManager`)."""
+"""The models on the device: which models exist (`Catalog`), which are downloaded and loaded (`ModelManager`)."""
 
-from .catalog.card import Artifact as Artifact
-from .catalog.card import ModelCard as ModelCard
-from .catalog.catalog import Catalog as Catalog
-from .catalog.entry import ModelEntry as ModelEntry
-from .events import ModelEvent as ModelEvent
-from .fit import Fit as Fit
-from .fit import Reason as Reason
-from .loading import LoadedModel as LoadedModel
-from .manager import ModelManager as ModelManager
-from .storage import EvictionPlan as EvictionPlan
-from .storage import Storage as Storage
-from .storage import StoredModel as StoredModel
+from __future__ import annotations
+
+from .._internal.lazy_names import lazy_names
+
+# `make stubs` writes __init__.pyi from this.
+_NAMES = {
+    "catalog.card": "Artifact ModelCard",
+    "catalog.catalog": "Catalog",
+    "catalog.entry": "ModelEntry",
+    "downloads.download": "Download DownloadResult",
+    "events": "ModelEvent",
+    "fit": "Fit Reason",
+    "loading": "LoadedModel",
+    "manager": "ModelManager",
+    "recommend": "Recommendation Tiers",
+    "storage": "EvictionPlan Storage StoredModel",
+}
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

@@ -1,1 +1,17 @@
-"""The connection to a page: its host, the protocol, what the page says of its device, and the ways to reach one."""
+"""The connection to a page: what it is (`Host`), what it says of its device, and what it reports while it works.
+
+`browserllm.connect` opens one.
+"""
+
+from __future__ import annotations
+
+from .._internal.lazy_names import lazy_names
+
+# `make stubs` writes __init__.pyi from this.
+_NAMES = {
+    "device": "DeviceFacts",
+    "environment": "Environment",
+    "host": "Event Host Progress",
+}
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

@@ -1,4 +1,4 @@
-"""Host: a connection to a page's engine worker. The protocol behind it is described in ARCHITECTURE.md."""
+"""Host: a connection to a page's engine worker. The protocol behind it is described in docs/protocol.md."""
 
 from __future__ import annotations
 

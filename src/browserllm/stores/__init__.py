@@ -1,1 +1,14 @@
-"""Values under keys that outlive a program: in memory, in a file, in the page."""
+"""Where values are kept that outlive a program: in memory, in SQLite, or in the page's IndexedDB."""
+
+from __future__ import annotations
+
+from .._internal.lazy_names import lazy_names
+
+# `make stubs` writes __init__.pyi from this.
+_NAMES = {
+    "memory": "KeyValueStore MemoryStore",
+    "page": "HostStore",
+    "sqlite": "SQLiteStore",
+}
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

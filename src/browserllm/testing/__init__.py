@@ -1,1 +1,14 @@
-"""Test doubles that ship with the library: a backend, a host and a file system that follow a script."""
+"""Test doubles: a backend, a host and files that follow a script, and a clock that the test moves."""
+
+from __future__ import annotations
+
+from .._internal.lazy_names import lazy_names
+
+# `make stubs` writes __init__.pyi from this.
+_NAMES = {
+    "files": "ScriptedFile",
+    "script": "CLOSE DEAF HANG Clock Wait",
+    "scripted": "ScriptedBackend ScriptedHost",
+}
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

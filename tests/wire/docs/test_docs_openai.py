@@ -33,7 +33,7 @@ def test_the_errors_are_those_that_the_sdk_has(row: list[str]) -> None:
     assert issubclass(getattr(openai, theirs), openai.OpenAIError)
     client = openai.OpenAI(api_key="k", base_url="http://localhost")
     for name in ours:
-        kind = getattr(bl, name)
+        kind = getattr(bl.errors, name)
         assert issubclass(kind, bl.BrowserLLMError)
         if theirs in ("OpenAIError", "APITimeoutError", "APIConnectionError") or "FinishReason" in theirs:
             continue

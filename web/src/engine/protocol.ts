@@ -1,4 +1,4 @@
-/** The protocol's messages (ARCHITECTURE.md), and the door: everything that comes in is checked here, once. */
+/** The protocol's messages (docs/protocol.md). Everything that comes in is checked here, once. */
 
 import { PageError, type ErrorBody } from "./errors.ts";
 import { parseChatArgs, parseCountArgs, parseEmbedArgs, type ChatRequest, type CountRequest, type EmbedRequest } from "./options.ts";

@@ -1,8 +1,7 @@
 """The files of an artifact: its manifest, read by the page, becomes a list of what to fetch into which cache.
 
-Which files an engine reads, and under which name it keeps them, is written down in ARCHITECTURE.md ("Models on the
-device"). A manifest comes from a server, so it is checked at the door: names that leave the folder, sizes that are no
-sizes and lists without end are refused.
+docs/rooms.md says which files an engine reads, and under which name it keeps them. A manifest comes from a server, so
+it is checked here: names that leave the folder, sizes that are not sizes, and lists without end are refused.
 """
 
 from __future__ import annotations
