@@ -7,6 +7,7 @@ backend (`browserllm.backends.request`), so building one never fails.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Literal
 
 import msgspec
@@ -145,12 +146,11 @@ def content_of(parts: Sequence[ContentPart]) -> str | list[ContentPart]:
 def with_joined_texts(parts: Iterable[ContentPart]) -> list[ContentPart]:
     """Return the parts with texts that follow each other, and have no signature, as one."""
     joined: list[ContentPart] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        if isinstance(part, TextPart) and isinstance(last, TextPart) and not (part.signature or last.signature):
-            joined[-1] = TextPart(last.text + part.text)
+    for is_text, group in groupby(parts, lambda part: isinstance(part, TextPart) and part.signature is None):
+        if is_text:
+            joined.append(TextPart("".join([part.text for part in group if isinstance(part, TextPart)])))
         else:
-            joined.append(part)
+            joined += group
     return joined
 
 
