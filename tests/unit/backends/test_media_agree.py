@@ -24,7 +24,7 @@ def data_url(media_type: str, data: bytes) -> str:
 async def to_the_page(part: bl.ImagePart) -> str:
     """What the page is sent for an image, as an address."""
     host = ScriptedHost()
-    backend = bl.LocalBackend(host, "seeing", catalog=bl.Catalog([SEEING]))
+    backend = bl.LocalBackend(host, "seeing", catalog=bl.models.Catalog([SEEING]))
     await backend.complete([bl.Message("user", [part])], unsupported="error")
     return chats(host)[0]["messages"][0]["content"][0]["url"]
 

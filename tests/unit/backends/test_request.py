@@ -179,10 +179,10 @@ def test_a_message_gives_its_text_and_tool_calls() -> None:
     message = bl.Message("assistant", [bl.TextPart("a"), call, bl.TextPart("b")])
     assert (message.text, message.tool_calls) == ("ab", [call])
     assert (bl.Message("user", "x").text, bl.Message("user", "x").tool_calls) == ("x", [])
-    assert bl.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
+    assert bl.types.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
 
 
-PARTS: dict[type[bl.ContentPart], bl.ContentPart] = {
+PARTS: dict[type[bl.types.ContentPart], bl.types.ContentPart] = {
     bl.TextPart: bl.TextPart("t"),
     bl.ImagePart: bl.ImagePart(data=b"i", media_type="image/png"),
     bl.AudioPart: bl.AudioPart(data=b"a", media_type="audio/wav"),
@@ -190,7 +190,7 @@ PARTS: dict[type[bl.ContentPart], bl.ContentPart] = {
     bl.ToolCallPart: bl.ToolCallPart("1", "f"),
     bl.ToolResultPart: bl.ToolResultPart("1", "r"),
 }
-OWNERS: dict[type[bl.ContentPart], set[str]] = {
+OWNERS: dict[type[bl.types.ContentPart], set[str]] = {
     bl.TextPart: {"system", "user", "assistant"},
     bl.ImagePart: {"user"},
     bl.AudioPart: {"user"},
@@ -202,9 +202,9 @@ OWNERS: dict[type[bl.ContentPart], set[str]] = {
 
 @pytest.mark.parametrize("kind", PARTS)
 @pytest.mark.parametrize("role", get_args(Role))
-def test_a_role_holds_its_own_parts_alone(role: Role, kind: type[bl.ContentPart]) -> None:
+def test_a_role_holds_its_own_parts_alone(role: Role, kind: type[bl.types.ContentPart]) -> None:
     """Every role with every part: it comes through, or is refused by its place, its type and its role."""
-    beside: list[bl.ContentPart] = [PARTS[ROLE_PARTS[role][0]], PARTS[kind]]
+    beside: list[bl.types.ContentPart] = [PARTS[ROLE_PARTS[role][0]], PARTS[kind]]
     messages = [bl.Message(role, beside), *HI] if role == "system" else [*HI, bl.Message(role, beside)]
     assert (kind in ROLE_PARTS[role]) == (role in OWNERS[kind])
     if role in OWNERS[kind]:
@@ -219,13 +219,15 @@ def test_a_role_holds_its_own_parts_alone(role: Role, kind: type[bl.ContentPart]
 
 def test_every_part_of_a_chat_has_a_role() -> None:
     """A new type of part gets its place in the table with its first test."""
-    assert {kind for kinds in ROLE_PARTS.values() for kind in kinds} == set(get_args(bl.ContentPart)) == set(PARTS)
+    assert (
+        {kind for kinds in ROLE_PARTS.values() for kind in kinds} == set(get_args(bl.types.ContentPart)) == set(PARTS)
+    )
     assert set(ROLE_PARTS) == set(get_args(Role))
 
 
 def test_a_message_is_read_by_its_parts() -> None:
     """A text is one part, an empty text none, and parts are themselves."""
-    parts: list[bl.ContentPart] = [
+    parts: list[bl.types.ContentPart] = [
         bl.ReasoningPart("hm"),
         bl.TextPart("a"),
         bl.ToolCallPart("1", "f"),

@@ -22,21 +22,23 @@ BACKENDS = {
 
 
 @pytest.fixture(params=BACKENDS)
-def llm(request: pytest.FixtureRequest) -> bl.CloudBackend:
+def llm(request: pytest.FixtureRequest) -> bl.backends.cloud.CloudBackend:
     """Each backend with a format of its own."""
     return BACKENDS[request.param]
 
 
-def test_a_speakers_name_is_left_out_with_a_warning(llm: bl.CloudBackend) -> None:
+def test_a_speakers_name_is_left_out_with_a_warning(llm: bl.backends.cloud.CloudBackend) -> None:
     """These APIs have no field for it."""
     body, warned = body_of(llm, [bl.Message("user", "What?", name="ada")])
     assert (warned, "ada" in json.dumps(body)) == (["messages"], False)
-    with pytest.raises(bl.Unsupported, match="'ada'"):
+    with pytest.raises(bl.errors.Unsupported, match="'ada'"):
         body_of(llm, [bl.Message("user", "What?", name="ada")], unsupported="error")
 
 
 @pytest.mark.parametrize("llm", [*BACKENDS.values(), bl.OpenAI("gpt-6-luna", api_key="k")])
-def test_a_part_that_middleware_gives_to_a_wrong_role_is_left_out_with_a_warning(llm: bl.CloudBackend) -> None:
+def test_a_part_that_middleware_gives_to_a_wrong_role_is_left_out_with_a_warning(
+    llm: bl.backends.cloud.CloudBackend,
+) -> None:
     """Request validation refuses such a part; a request that is changed behind it may still hold one."""
     image = bl.ImagePart(data=b"\x89PNG\r\n\x1a\n")
     checked = build_request("What?", {})
@@ -55,11 +57,11 @@ def test_a_part_that_middleware_gives_to_a_wrong_role_is_left_out_with_a_warning
     assert "iVBO" not in sent and "by the way" not in sent
     assert "Be brief." in sent and "rain" in sent
     strict = replace(request, unsupported="error")
-    with pytest.raises(bl.Unsupported, match="no part of type 'image' from role 'system'"):
+    with pytest.raises(bl.errors.Unsupported, match="no part of type 'image' from role 'system'"):
         llm.body(strict, Draft(strict, llm.name, "chat-1"))
 
 
-def test_a_wrong_choice_of_tools_is_refused(llm: bl.CloudBackend) -> None:
+def test_a_wrong_choice_of_tools_is_refused(llm: bl.backends.cloud.CloudBackend) -> None:
     """Before anything is sent."""
     for choice in ("any", {"name": "nothing"}, {"type": "function"}):
         with pytest.raises(bl.InvalidRequest, match="tool_choice"):
