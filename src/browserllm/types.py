@@ -6,6 +6,8 @@ backend (`browserllm.backends.request`), so building one never fails.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Literal
 
 import msgspec
@@ -82,34 +84,74 @@ class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result", omit_defaul
 
 ContentPart = TextPart | ImagePart | AudioPart | ReasoningPart | ToolCallPart | ToolResultPart
 
+ROLE_PARTS: Mapping[Role, tuple[type[ContentPart], ...]] = {
+    "system": (TextPart,),
+    "user": (TextPart, ImagePart, AudioPart),
+    "assistant": (TextPart, ReasoningPart, ToolCallPart),
+    "tool": (ToolResultPart,),
+}
+"""Which parts a message of each role may hold. Request validation refuses others; a backend may take fewer."""
+
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One turn of a chat: who says it, and text or a list of parts."""
+    """One turn of a chat: who says it, and text or a list of parts.
+
+    ``content`` is what a program writes. To read a message use ``parts``, which is a list for both.
+    """
 
     role: Role
     content: str | list[ContentPart] = ""
     name: str | None = None
 
     @property
+    def parts(self) -> list[ContentPart]:
+        """The content as a list of parts, not to be changed: one `TextPart` for a text, no part for an empty one."""
+        if isinstance(self.content, str):
+            return [TextPart(self.content)] if self.content else []
+        return self.content
+
+    @property
     def text(self) -> str:
         """The text of the turn, its text parts joined; other parts are left out."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+        return "".join([part.text for part in self.parts if isinstance(part, TextPart)])
 
     @property
     def tool_calls(self) -> list[ToolCallPart]:
         """The tools that this turn asks for."""
-        if isinstance(self.content, str):
-            return []
-        return [part for part in self.content if isinstance(part, ToolCallPart)]
+        return [part for part in self.parts if isinstance(part, ToolCallPart)]
 
     @property
     def reasoning(self) -> str:
         """The model's thinking in this turn, its parts joined."""
-        if isinstance(self.content, str):
-            return ""
-        return "".join(part.text for part in self.content if isinstance(part, ReasoningPart))
+        return "".join([part.text for part in self.parts if isinstance(part, ReasoningPart)])
+
+
+def content_of(parts: Sequence[ContentPart]) -> str | list[ContentPart]:
+    """Return parts as the content of a message, in the canonical form.
+
+    One text without a signature is a string, no part is the empty string, and all else is the list. Request validation
+    puts every message into this form. So a question written as a string and the same one written as a part are equal
+    requests: the same JSON, the same words to a vendor, the same saved conversation, the same kept answer. Strings stay
+    strings, because that is what programs write, compare and save. Several texts stay apart, because vendors are told
+    them apart.
+    """
+    if not parts:
+        return ""
+    first = parts[0]
+    if len(parts) == 1 and isinstance(first, TextPart) and first.signature is None:
+        return first.text
+    return parts if isinstance(parts, list) else [*parts]
+
+
+def with_joined_texts(parts: Iterable[ContentPart]) -> list[ContentPart]:
+    """Return the parts with texts that follow each other, and have no signature, as one."""
+    joined: list[ContentPart] = []
+    for is_text, group in groupby(parts, lambda part: isinstance(part, TextPart) and part.signature is None):
+        if is_text:
+            joined.append(TextPart("".join([part.text for part in group if isinstance(part, TextPart)])))
+        else:
+            joined += group
+    return joined
 
 
 class Tool(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from ..types import ContentPart, Message, ReasoningDelta, ReasoningPart, TextPart, ToolCallDelta, ToolCallPart
+from ..types import (
+    ContentPart,
+    Message,
+    ReasoningDelta,
+    ReasoningPart,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+    content_of,
+)
 
 
 class _Text(msgspec.Struct):
@@ -69,11 +78,7 @@ class AnswerParts:
         calls = iter(sorted(self._calls))
         ordered = [self._calls[next(calls)] if isinstance(each, _Call) else each for each in self._parts]
         parts = [part for each in ordered if (part := _whole(each, "{}" if is_whole else "")) is not None]
-        if not parts:
-            return Message("assistant", "")
-        if len(parts) == 1 and isinstance(parts[0], TextPart) and parts[0].signature is None:
-            return Message("assistant", parts[0].text)
-        return Message("assistant", parts)
+        return Message("assistant", content_of(parts))
 
     def _open_text(self) -> None:
         """Have a text as the last part, for the words that may come next."""

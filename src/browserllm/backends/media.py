@@ -1,110 +1,191 @@
-"""The images of a chat, checked at the door: each becomes one URL, whatever the caller had."""
+"""Images and sounds: which media type they have, whether they can be sent, and in which form.
+
+Every backend asks here, so that a part means the same on the device and in every cloud. The bytes decide over what is
+said of them: names of files, and what browsers say, are often wrong, and what does not fit is refused far away.
+"""
 
 from __future__ import annotations
 
-import base64
 import re
+from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
+from collections.abc import Collection
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from ..errors import InvalidRequest
-from ..types import ImagePart
+from ..types import AudioPart, ImagePart
 
-MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
-"""What every browser decodes, and every cloud takes."""
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+"""The images that every browser decodes, and every cloud takes."""
 
-_RIGHT = {
+SOUND_FORMATS = {"wav": "audio/wav", "mp3": "audio/mp3"}
+"""The sounds that OpenAI's API takes, by its name for their format: https://developers.openai.com/api/reference."""
+
+_NAMES = {
     "image/jpg": "image/jpeg",
     "image/pjpeg": "image/jpeg",
     "image/jfif": "image/jpeg",
     "image/x-png": "image/png",
+    "audio/wave": "audio/wav",
+    "audio/x-wav": "audio/wav",
+    "audio/vnd.wave": "audio/wav",
+    "audio/x-mp3": "audio/mp3",
+    "audio/mpeg3": "audio/mp3",
+    "audio/x-mpeg": "audio/mpeg",
+    "audio/x-flac": "audio/flac",
+    "audio/x-aiff": "audio/aiff",
+    "audio/x-aac": "audio/aac",
+    "audio/x-m4a": "audio/mp4",
+    "audio/m4a": "audio/mp4",
+    "application/ogg": "audio/ogg",
 }
-"""What is said for media types, and what they are called."""
-_ANY = frozenset({"application/octet-stream", "binary/octet-stream"})
-"""What is said where nobody looked."""
+"""Other names of media types, and the names that backends know."""
+
+_UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+"""What is said where the type is not known."""
+
+_STARTS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"ID3": "audio/mp3",
+    b"\xff\xfb": "audio/mp3",
+    b"\xff\xfa": "audio/mp3",
+    b"\xff\xf3": "audio/mp3",
+    b"\xff\xf2": "audio/mp3",
+    b"\xff\xf1": "audio/aac",
+    b"\xff\xf9": "audio/aac",
+    b"fLaC": "audio/flac",
+    b"OggS": "audio/ogg",
+    b"\x1aE\xdf\xa3": "audio/webm",
+}
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
+_FORM = {b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
+_FTYP = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"M4A ": "audio/mp4",
+}
+
+_HELD: dict[str, frozenset[str]] = {
+    "audio/mp3": frozenset({"audio/mpeg", "audio/mpga"}),
+    "audio/ogg": frozenset({"audio/opus", "audio/vorbis", "audio/speex", "audio/flac"}),
+    "audio/mp4": frozenset({"audio/aac", "audio/alac"}),
+    "audio/webm": frozenset({"audio/opus", "audio/vorbis"}),
+    "audio/wav": frozenset({"audio/pcm"}),
+}
+"""What else may be said of a kind of file: another name of it, or the kind of sound that lies in it."""
 
 
-def image_url(part: ImagePart, where: str) -> str:
-    """Return an image as one URL: http(s) as it is, bytes as a ``data:`` URL with their media type.
+class Media(NamedTuple):
+    """An image or a sound by value."""
 
-    ``where`` names the part in errors (``messages[0].content[1]``). Raises `InvalidRequest` when there is no image or
-    two, the media type is none of `MEDIA_TYPES`, or the address is of another kind.
+    media_type: str
+    base64: str
+
+    @property
+    def url(self) -> str:
+        """As a data URL."""
+        return f"data:{self.media_type};base64,{self.base64}"
+
+
+def media_of(part: ImagePart | AudioPart, where: str, types: Collection[str] | None = None) -> Media | str:
+    """Return an image or a sound by value, or the http(s) address where it lies.
+
+    ``where`` names the part in errors (``messages[0].content[1]``); ``types`` are the media types that may be sent by
+    value, ``None`` leaves that to the vendor. Raises `InvalidRequest` for a part that has no bytes and no address, or
+    both, for an address of another kind, and for bytes that are of another or an unknown type.
     """
     if part.data is not None:
         if part.url is not None:
-            raise _invalid(where, f"the image has both data= and url={_short(part.url)!r}; give one of them")
-        if not part.data:
-            raise _invalid(where, "the image's data=b'' is empty")
-        media_type = true_type(part.media_type, part.data)
-        if media_type is None:
-            begins = part.data[:8]
-            raise _invalid(
-                where, f"the image's data begins with {begins!r}, which is no known image; say its media_type"
-            )
-        _check_type(media_type, where)
-        return f"data:{media_type};base64,{base64.b64encode(part.data).decode()}"
+            raise _invalid(part, where, f"has both data= and url={_short(part.url)!r}; give one of them")
+        return Media(_checked_type(part, part.media_type, part.data, where, types), b64encode(part.data).decode())
     if not part.url:
-        raise _invalid(where, f"the image has url={part.url!r} and no data; give one of them")
+        raise _invalid(part, where, f"has url={part.url!r} and no data; give one of them")
     if re.match(r"https?://[^/?#]", part.url):
         return part.url
-    inline = re.match(r"data:([^;,]*);base64,", part.url)
+    inline = re.match(r"data:([^,]*),", part.url)
     if inline is None:
         raise _invalid(
+            part,
             where,
-            f"the image's url={_short(part.url)!r} is not valid: use http://, https:// or data:image/...;base64,...; "
+            f"has url={_short(part.url)!r}, which is not valid; use http://, https:// or data:TYPE;base64,...; "
             "a file's bytes go into data=",
         )
-    try:
-        content = base64.b64decode(part.url[inline.end() :], validate=True)
-    except NotBase64 as error:
-        raise _invalid(where, f"the image's url={_short(part.url)!r} is no base64: {error}") from error
-    if not content:
-        raise _invalid(where, f"the image's url={part.url!r} holds no bytes")
-    media_type = true_type(inline[1], content)
-    _check_type(media_type, where)
-    return part.url if media_type == inline[1] else f"data:{media_type};base64,{part.url[inline.end() :]}"
+    said, *flags = [each.strip().lower() for each in inline[1].split(";")]
+    body = part.url[inline.end() :]
+    if "base64" in flags:
+        # Of both alphabets of base64 and of percent signs, backends take one alphabet alone.
+        body = (unquote_to_bytes(body).decode("latin-1") if "%" in body else body).replace("-", "+").replace("_", "/")
+        try:
+            data = b64decode(body, validate=True)
+        except (NotBase64, ValueError) as error:
+            raise _invalid(part, where, f"has url={_short(part.url)!r}, which is not base64: {error}") from error
+    else:
+        data = unquote_to_bytes(body)
+        body = b64encode(data).decode()
+    return Media(_checked_type(part, part.media_type or said, data, where, types), body)
 
 
-def true_type(said: str | None, data: bytes) -> str | None:
-    """Return the media type of an image or a sound, of which the first bytes are enough; ``None`` if it is unknown.
-
-    An image is of the type that its bytes say: names of files and what browsers say of them are often wrong, and
-    clouds refuse what does not fit. ``image/jpg`` and the like are put right.
-    """
-    found, name = media_type_of(data), (said or "").partition(";")[0].strip().lower()
-    is_image = found is not None and found.startswith("image/")
-    if not name or (is_image and (name.startswith("image/") or name in _ANY)):
-        return found or said
-    return _RIGHT.get(name, name)
+def named_type(said: str | None) -> str:
+    """Return a media type by the name that backends know, without parameters; an empty text for none."""
+    name = (said or "").partition(";")[0].strip().lower()
+    return _NAMES.get(name, "" if name in _UNKNOWN else name)
 
 
-def media_type_of(data: bytes) -> str | None:
-    """Return the media type of an image or a sound by how it begins; ``None`` where that is not known."""
+def sniffed_type(data: bytes) -> str | None:
+    """Return the media type of an image or a sound by how its bytes begin; ``None`` where that does not say it."""
     if data[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(data[8:12])
+        return _RIFF.get(data[8:12])
+    if data[:4] == b"FORM":
+        return _FORM.get(data[8:12])
     if data[4:8] == b"ftyp":
-        return {b"avif": "image/avif", b"heic": "image/heic"}.get(data[8:12])
-    starts = {
-        b"\x89PNG\r\n\x1a\n": "image/png",
-        b"\xff\xd8\xff": "image/jpeg",
-        b"GIF8": "image/gif",
-        b"ID3": "audio/mp3",
-        b"\xff\xfb": "audio/mp3",
-        b"\xff\xf3": "audio/mp3",
-        b"fLaC": "audio/flac",
-        b"OggS": "audio/ogg",
-    }
-    return next((kind for start, kind in starts.items() if data.startswith(start)), None)
+        return _FTYP.get(data[8:12])
+    return next((media_type for start, media_type in _STARTS.items() if data.startswith(start)), None)
 
 
-def _check_type(media_type: str | None, where: str) -> None:
-    if media_type not in MEDIA_TYPES:
+def true_type(said: str | None, data: bytes) -> str:
+    """Return the media type of bytes of which somebody says one: the bytes decide; an empty text if it is unknown."""
+    found, name = sniffed_type(data), named_type(said)
+    if found is None:
+        return name
+    kind = found.partition("/")[0]
+    if name and (name.partition("/")[0] != kind or name in _HELD.get(found, ())):
+        return name  # a kind of sound within a kind of file, or something else that only begins so
+    return found
+
+
+def sound_format(media_type: str) -> str | None:
+    """Return OpenAI's name for the format of a sound; ``None`` for one that its API does not take."""
+    if media_type == "audio/mpeg":
+        media_type = "audio/mp3"
+    return next((name for name, each in SOUND_FORMATS.items() if each == media_type), None)
+
+
+def _checked_type(
+    part: ImagePart | AudioPart, said: str | None, data: bytes, where: str, types: Collection[str] | None
+) -> str:
+    """Return the media type under which the bytes can be sent."""
+    if not data:
+        raise _invalid(part, where, "has no bytes; pass the bytes of the file")
+    media_type = true_type(said, data)
+    kind, usual = ("audio", SOUND_FORMATS.values()) if isinstance(part, AudioPart) else ("image", IMAGE_TYPES)
+    if not media_type:
         raise _invalid(
-            where, f"the image's media_type={media_type!r} is not valid; use one of {', '.join(MEDIA_TYPES)}"
+            part, where, f"has data that begins with {data[:8]!r}, which is not a known {kind}; pass its media_type"
         )
+    if not media_type.startswith(f"{kind}/") or (types is not None and media_type not in types):
+        raise _invalid(part, where, f"has media_type={media_type!r}, which is not valid; use one of {', '.join(usual)}")
+    return media_type
 
 
-def _invalid(where: str, message: str) -> InvalidRequest:
-    return InvalidRequest(f"{where}: {message}", parameter=where)
+def _invalid(part: ImagePart | AudioPart, where: str, message: str) -> InvalidRequest:
+    what = "sound" if isinstance(part, AudioPart) else "image"
+    return InvalidRequest(f"{where}: the {what} {message}", parameter=where)
 
 
 def _short(url: str, limit: int = 60) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..types import ImagePart, Message, ReasoningPart, TextPart, ToolResultPart
+from ..types import AudioPart, ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
 from .base import unsupported
-from .media import image_url
+from .media import IMAGE_TYPES, Media, media_of
 from .stream import Draft
+from .taken import taken_parts
 
 WireMessage = dict[str, Any]
 """A message as the page takes it: its content is a text, or a list of text and image parts."""
@@ -18,34 +19,27 @@ def wire_messages(messages: list[Message], draft: Draft) -> list[WireMessage]:
     wire: list[WireMessage] = []
     system: list[str] = []
     for index, message in enumerate(messages):
-        content = _content_of(message, index, draft)
-        if message.role == "system" and isinstance(content, str):
-            system.append(content)
+        content = _page_parts(message, index, draft)
+        if message.role == "system":
+            system.append(_text_of(content))
         else:
-            wire.append({"role": message.role, "content": content})
+            has_image = any(part["type"] == "image" for part in content)
+            wire.append({"role": message.role, "content": content if has_image else _text_of(content)})
     return [{"role": "system", "content": "\n\n".join(system)}, *wire] if system else wire
 
 
-def _content_of(message: Message, index: int, draft: Draft) -> str | list[dict[str, str]]:
-    """Return a message's text, or its parts where images of a user are among them; what is neither is reported."""
-    if isinstance(message.content, str):
-        return message.content
+def _page_parts(message: Message, index: int, draft: Draft) -> list[dict[str, str]]:
+    """Return the texts and images of a message; what is neither is reported, but for what a model thought."""
     parts: list[dict[str, str]] = []
-    for position, part in enumerate(message.content):
-        if isinstance(part, (TextPart, ToolResultPart)):
-            parts.append({"type": "text", "text": part.text if isinstance(part, TextPart) else part.content})
-        elif isinstance(part, ReasoningPart):
-            continue  # what a model thought is not fed to it again
-        elif isinstance(part, ImagePart) and message.role == "user":
-            parts.append({"type": "image", "url": image_url(part, f"messages[{index}].content[{position}]")})
-        else:
-            kind = type(part).__struct_config__.tag
-            unsupported(
-                draft,
-                f"messages[{index}].content",
-                f"local models take no part of type {kind!r} from role {message.role!r}; it was left out",
-            )
-    return parts if any(part["type"] == "image" for part in parts) else _text_of(parts)
+    for part, where in taken_parts(message, index, draft, refused=(AudioPart, ToolCallPart)):
+        if isinstance(part, TextPart):
+            parts.append({"type": "text", "text": part.text})
+        elif isinstance(part, ToolResultPart):
+            parts.append({"type": "text", "text": part.content})
+        elif isinstance(part, ImagePart):
+            media = media_of(part, where, IMAGE_TYPES)
+            parts.append({"type": "image", "url": media.url if isinstance(media, Media) else media})
+    return parts
 
 
 def without_images(messages: list[WireMessage], draft: Draft) -> list[WireMessage]:

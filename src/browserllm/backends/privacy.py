@@ -61,9 +61,7 @@ def refused(name: str, why: str) -> Unavailable:
 def check_media(request: ChatRequest) -> None:
     """Raise `InvalidRequest` for an image or a sound that somebody would have to fetch."""
     for index, message in enumerate(request.messages):
-        if isinstance(message.content, str):
-            continue
-        for position, part in enumerate(message.content):
+        for position, part in enumerate(message.parts):
             if isinstance(part, (ImagePart, AudioPart)) and part.url is not None and not part.url.startswith("data:"):
                 where = f"messages[{index}].content[{position}]"
                 raise InvalidRequest(

@@ -20,10 +20,7 @@ def estimate_tokens(request: ChatRequest) -> int:
     for message in request.messages:
         # The role and the marks around a message.
         size += 4 * CHARACTERS_PER_TOKEN
-        if isinstance(message.content, str):
-            size += _size(message.content)
-            continue
-        for part in message.content:
+        for part in message.parts:
             if isinstance(part, TextPart):
                 size += _size(part.text)
             elif isinstance(part, ToolCallPart):

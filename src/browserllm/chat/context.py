@@ -365,9 +365,8 @@ def _summary_prompt(history: History, start: int, length: int, limit: int) -> li
 
 
 def _lines(message: Message, limit: int) -> list[str]:
-    parts = [TextPart(message.content)] if isinstance(message.content, str) else message.content
     lines: list[str] = []
-    for part in parts:
+    for part in message.parts:
         if isinstance(part, TextPart):
             lines.append(f"{message.role}: {_cut(part.text, limit)}")
         elif isinstance(part, ToolCallPart):

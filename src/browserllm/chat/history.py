@@ -11,28 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from .._internal.nesting import decode_json
+from ..backends.request import check_parts
 from ..errors import InvalidRequest
-from ..types import (
-    AudioPart,
-    ContentPart,
-    ImagePart,
-    Message,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-    Usage,
-)
+from ..types import ContentPart, Message, ReasoningPart, ToolCallPart, ToolResultPart, Usage, content_of
 
 VERSION = 1
 """Of the JSON. What a later version writes may mean something else, so it is refused."""
-
-_TAKEN: dict[str, tuple[type[ContentPart], ...]] = {
-    "user": (TextPart, ImagePart, AudioPart),
-    "assistant": (TextPart, ReasoningPart, ToolCallPart),
-    "tool": (ToolResultPart,),
-}
-"""Who can say what."""
 
 
 class History(msgspec.Struct, kw_only=True):
@@ -100,7 +84,9 @@ class History(msgspec.Struct, kw_only=True):
         """Raise `InvalidRequest` unless this can be sent: every call with its result, each role with what is its."""
         waiting = Counter[str]()
         for index, message in enumerate(self.messages):
-            _check_parts(index, message)
+            if message.role == "system":
+                raise _invalid(f"messages[{index}] has role 'system'; the system message is the session's")
+            check_parts(message.role, message.parts, index)
             if index == 0 and message.role != "user":
                 raise _invalid(f"messages[0] has role {message.role!r}; a conversation begins with role 'user'")
             if message.role == "tool":
@@ -189,9 +175,7 @@ def encodable_message(message: Message) -> Message:
     try:
         msgspec.json.encode(message)
     except UnicodeEncodeError:
-        if isinstance(message.content, str):
-            return replace(message, content=encodable(message.content))
-        return replace(message, content=[_encodable_part(part) for part in message.content])
+        return replace(message, content=content_of([_encodable_part(part) for part in message.parts]))
     return message
 
 
@@ -206,29 +190,14 @@ def partial_message(message: Message) -> Message:
     What was thought after the last text belongs to what never came.
     """
     message = encodable_message(message)
-    if isinstance(message.content, str):
-        return message
-    kept = [part for part in message.content if not isinstance(part, ToolCallPart)]
+    kept = [part for part in message.parts if not isinstance(part, ToolCallPart)]
     while message.text and isinstance(kept[-1], ReasoningPart):
         kept.pop()
-    return replace(message, content=kept)
-
-
-def _check_parts(index: int, message: Message) -> None:
-    taken = _TAKEN.get(message.role)
-    if taken is None:
-        raise _invalid(f"messages[{index}] has role {message.role!r}; the system message is the session's")
-    if isinstance(message.content, str):
-        if message.role == "tool":
-            raise _invalid(f"messages[{index}] has role 'tool' and no ToolResultPart, so it answers no call")
-        return
-    for part in message.content:
-        if not isinstance(part, taken):
-            raise _invalid(f"messages[{index}] has role {message.role!r} and a {type(part).__name__}, which it cannot")
+    return replace(message, content=content_of(kept))
 
 
 def _result_ids(message: Message) -> list[str]:
-    return [part.id for part in message.content if isinstance(part, ToolResultPart)]
+    return [part.id for part in message.parts if isinstance(part, ToolResultPart)]
 
 
 def _take(ids: Counter[str], wanted: str) -> bool:

@@ -13,9 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from .._internal.nesting import decode_json
-from ..backends.request import build_request
+from ..backends.request import check_options
 from ..errors import InvalidRequest
-from ..types import AudioPart, ChatRequest, ChatWarning, ContentPart, ImagePart, Message, TextPart
+from ..types import AudioPart, ChatRequest, ChatWarning, ContentPart, ImagePart, Message, TextPart, content_of
 from .history import VERSION, History, SavedHistory, decode_saved, restored_history
 
 TAKEABLE: Mapping[str, str] = {
@@ -130,7 +130,7 @@ def _check(saved: SavedSession) -> None:
             raise InvalidRequest(f"{name!r} is no option of a session; it has its own", parameter=name)
     if not isinstance(saved.options.get("private", False), bool):
         raise _invalid(f"the option private={_shown(repr(saved.options['private']))} of this saved session is no bool")
-    build_request([Message("user", "")], saved.options)
+    check_options(saved.options)
     history = saved.history
     if len(history.messages) > MAX_MESSAGES:
         raise _invalid(f"this saved session has {len(history.messages)} messages, over the limit of {MAX_MESSAGES}")
@@ -148,13 +148,13 @@ def _without_addresses(messages: list[Message]) -> tuple[list[Message], int]:
     kept: list[Message] = []
     for message in messages:
         parts: list[ContentPart] = []
-        for part in () if isinstance(message.content, str) else message.content:
+        for part in message.parts:
             if isinstance(part, (ImagePart, AudioPart)) and part.url is not None and not part.url.startswith("data:"):
                 count += 1
                 parts.append(TextPart("[an image was here]" if isinstance(part, ImagePart) else "[a sound was here]"))
             else:
                 parts.append(part)
-        kept.append(message if isinstance(message.content, str) else replace(message, content=parts))
+        kept.append(replace(message, content=content_of(parts)))
     return kept, count
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..backends.base import Backend
-from ..backends.request import build_request
+from ..backends.request import build_request, check_options
 from ..constrained.tool_calls.choice import tool_choice_of
 from ..errors import InvalidRequest
 from ..stores.memory import KeyValueStore
@@ -84,7 +84,7 @@ class Session:
         self._conversation = Conversation(History() if history is None else History.from_json(history.to_json()))
         self._left_out: list[ChatWarning] = []
         self._untold: tuple[ChatWarning, ...] = ()
-        self._base([Message("user", "")], {})
+        self._settings({})
 
     @property
     def left_out(self) -> list[ChatWarning]:
@@ -129,14 +129,13 @@ class Session:
 
     def stream(self, prompt: Said, *, text: TextMode = "delta", **options: Any) -> TurnStream:
         """Say something, and get the turn as a stream of chunks; ``text`` is that of `Backend.stream`."""
-        message = _user_message(prompt)
-        base = self._base([message], options)
+        base = self._request(_user_message(prompt), options)
         if pending := self.history.pending:
             raise InvalidRequest(
                 f"the calls {[call.name for call in pending]!r} wait for their results; give them to send_results(), "
                 "or take the turn back with undo()"
             )
-        said = base.messages[0]
+        said = base.messages[-1]
         return self._turn(base, text, lambda history: history.add(said))
 
     def send_results(
@@ -156,8 +155,8 @@ class Session:
             )
         places = {call.id: place for place, call in reversed(list(enumerate(pending)))}
         in_order = sorted(given, key=lambda result: places[result.id])
-        base = self._base([Message("tool", [*in_order])], options)
-        answer = base.messages[0]
+        base = self._request(Message("tool", [*in_order]), options)
+        answer = base.messages[-1]
         return self._turn(base, text, lambda history: history.add(answer))
 
     def resume(self, *, text: TextMode = "delta", **options: Any) -> TurnStream:
@@ -168,7 +167,7 @@ class Session:
         history = self.history
         if not history.messages or history.messages[-1].role != "tool" or history.pending:
             raise InvalidRequest("there is nothing to go on with: the last message is no result of a tool")
-        return self._turn(self._base([Message("user", "")], options), text, lambda history: None)
+        return self._turn(self._settings(options), text, lambda history: None)
 
     def retry(self, *, text: TextMode = "delta", **options: Any) -> TurnStream:
         """Answer the last thing said once more; await it for the reply, or iterate it.
@@ -183,7 +182,7 @@ class Session:
             history.cut(self._turn_start(history, -1) + 1)
             history.usage[-1] = Usage()
 
-        return self._turn(self._base([Message("user", "")], options), text, begin)
+        return self._turn(self._settings(options), text, begin)
 
     def edit(self, turn: int, prompt: Said, *, text: TextMode = "delta", **options: Any) -> TurnStream:
         """Say something else in a turn (from 0; negative from the end); what came after it goes.
@@ -192,8 +191,8 @@ class Session:
         """
         self._conversation.must_be_idle()
         self._turn_start(self.history, turn)
-        base = self._base([_user_message(prompt)], options)
-        said = base.messages[0]
+        base = self._request(_user_message(prompt), options)
+        said = base.messages[-1]
 
         def begin(history: History) -> None:
             history.cut(self._turn_start(history, turn))
@@ -241,7 +240,7 @@ class Session:
         """Return how many tokens `messages` and the tools are; ``None`` where the backend cannot tell."""
         if not self.history.sent:
             return 0
-        return await self.backend.count_tokens(self._base(self.messages, {}))
+        return await self.backend.count_tokens(build_request(self.messages, self._fields({})))
 
     def to_json(self) -> bytes:
         """Return the session as JSON: id, system, model, options and history; not its backend, tools and hooks."""
@@ -290,8 +289,22 @@ class Session:
             raise InvalidRequest(f"there is no session under {key!r} in this store", parameter="key")
         return cls.from_json(kept, backend, take=take, **settings)
 
-    def _base(self, messages: list[Message], options: Mapping[str, Any]) -> ChatRequest:
-        """Return a checked request of these messages with the session's settings."""
+    def _settings(self, options: Mapping[str, Any]) -> ChatRequest:
+        """Return a checked request without messages, with the session's settings and the options of a turn."""
+        settings = check_options(self._fields(options))
+        tool_choice_of(settings)
+        return settings
+
+    def _request(self, message: Message, options: Mapping[str, Any]) -> ChatRequest:
+        """Return a checked request of the system message and this one, with the settings and options."""
+        request = build_request([*system_messages(self.system or "", ""), message], self._fields(options))
+        tool_choice_of(request)
+        return request
+
+    def _fields(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request that the settings and the options of a turn come to."""
+        if not isinstance(self.system, str | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRequest(f"system={self.system!r} is not valid; use a text or None", parameter="system")
         fields = {"model": self.model, **self.options, **options}
         for name in ("messages", "tools"):
             if name in self.options or name in options:
@@ -308,10 +321,7 @@ class Session:
         metadata: Any = fields.get("metadata")
         if metadata is None or isinstance(metadata, Mapping):
             fields["metadata"] = {"session": self.id, **(metadata or {})}
-        system = Message("system", self.system or "")
-        base = build_request([system, *messages], {**fields, "tools": self._tools.declared})
-        tool_choice_of(base)
-        return msgspec.structs.replace(base, messages=base.messages[1:])
+        return {**fields, "tools": self._tools.declared}
 
     def _turn(self, base: ChatRequest, mode: TextMode, begin: Callable[[History], None]) -> TurnStream:
         self._conversation.must_be_idle()

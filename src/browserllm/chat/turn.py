@@ -303,7 +303,7 @@ class Turn:
         return (
             self.setup.context.retries
             and self._exceeded is None
-            and not response.message.content
+            and not response.message.parts
             and context_exceeded(error) is not None
         )
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from ..backends.media import SOUND_FORMATS
 from ..errors import InvalidRequest, Unsupported
 from ..types import (
     AudioPart,
@@ -20,6 +21,7 @@ from ..types import (
     Tool,
     ToolCallPart,
     ToolResultPart,
+    content_of,
 )
 from .shapes import MessageExtras, Shape, ToolCallExtras
 
@@ -32,7 +34,6 @@ _ROLES: dict[str, Role] = {
     "assistant": "assistant",
     "tool": "tool",
 }
-_SOUNDS = {"wav": "audio/wav", "mp3": "audio/mp3"}
 _MESSAGE_FIELDS = frozenset({"role", "content", "name", "tool_call_id", "tool_calls", "refusal", "function_call"}) | {
     *("reasoning_content", "browserllm"),
     # Of an answer that goes back; they say nothing to a model.
@@ -69,24 +70,23 @@ class Reading:
         for name in fields:
             if name not in _MESSAGE_FIELDS and fields[name] is not None:
                 self.report(f"{where}.{name}", f"{where}: {name!r} has no meaning here; it was left out")
-        content = self._content(fields, role, where)
-        name = fields.get("name")
+        parts = self._parts(fields, role, where)
         if role == "tool":
-            return Message(role, [_tool_result(fields, content, where)], name=name)
-        if role == "assistant":
-            content = _assistant(fields, content, where)
+            parts = [_tool_result(fields, parts, where)]
+        elif role == "assistant":
+            parts = _assistant(fields, parts, where)
         elif fields.get("tool_calls"):
             raise wrong(where, f"role {role_name!r} has tool_calls; only 'assistant' calls tools")
-        return Message(role, content, name=name)
+        return Message(role, content_of(parts), name=fields.get("name"))
 
-    def _content(self, fields: dict[str, Any], role: Role, where: str) -> str | list[ContentPart]:
+    def _parts(self, fields: dict[str, Any], role: Role, where: str) -> list[ContentPart]:
         content = fields.get("content")
-        if isinstance(content, str):
-            return content
         if content is None:
             if role != "assistant":
                 raise wrong(where, "content is missing; use a text or a list of parts")
-            return ""
+            return []
+        if isinstance(content, str):
+            return [TextPart(content)] if content else []
         given = list_of(content, f"{where}.content")
         parts = [self._part(each, f"{where}.content[{index}]") for index, each in enumerate(given)]
         return [part for part in parts if part is not None]
@@ -148,25 +148,20 @@ class Reading:
         )
 
 
-def _assistant(fields: dict[str, Any], content: str | list[ContentPart], where: str) -> str | list[ContentPart]:
+def _assistant(fields: dict[str, Any], said: list[ContentPart], where: str) -> list[ContentPart]:
     """Return the parts of the model's own turn: its thinking, what it said or refused, its calls."""
     extras = fields.get("browserllm")
     given = None if extras is None else _convert(extras, MessageExtras, f"{where}.browserllm")
     text = text_of(fields, "reasoning_content", where, default="")
     parts: list[ContentPart] = [ReasoningPart(text)] if text and given is None else []
     parts += [] if given is None else given.reasoning
-    if isinstance(content, str):
-        parts += [TextPart(content)] if content else []
-    else:
-        parts += content
+    parts += said
     refusal = text_of(fields, "refusal", where, default="")
     parts += [TextPart(refusal)] if refusal else []
     calls = list_of(fields.get("tool_calls") or (), f"{where}.tool_calls")
     parts += [_tool_call(call, f"{where}.tool_calls[{index}]") for index, call in enumerate(calls)]
     if given is not None and given.parts is not None and _is_the_same(given.parts, parts):
         return [*given.parts]
-    if not parts or (len(parts) == 1 and isinstance(parts[0], TextPart)):
-        return "".join(part.text for part in parts if isinstance(part, TextPart))
     return parts
 
 
@@ -195,21 +190,21 @@ def _tool_call(given: Any, where: str) -> ToolCallPart:
     )
 
 
-def _tool_result(fields: dict[str, Any], content: str | list[ContentPart], where: str) -> ToolResultPart:
-    if not isinstance(content, str):
-        if not all(isinstance(part, TextPart) for part in content):
-            raise wrong(where, "a tool's result is text; use parts of type 'text' alone")
-        content = "".join(part.text for part in content if isinstance(part, TextPart))
-    return ToolResultPart(id=text_of(fields, "tool_call_id", where), content=content)
+def _tool_result(fields: dict[str, Any], said: list[ContentPart], where: str) -> ToolResultPart:
+    texts = [part.text for part in said if isinstance(part, TextPart)]
+    if len(texts) < len(said):
+        raise wrong(where, "a tool's result is text; use parts of type 'text' alone")
+    return ToolResultPart(id=text_of(fields, "tool_call_id", where), content="".join(texts))
 
 
 def _sound(fields: dict[str, Any], where: str) -> AudioPart:
     import base64
     import binascii
 
-    media_type = _SOUNDS.get(str(fields.get("format")))
+    media_type = SOUND_FORMATS.get(str(fields.get("format")))
     if media_type is None:
-        raise wrong(where, f"format={fields.get('format')!r} is not valid; use 'wav' or 'mp3'")
+        formats = " or ".join(map(repr, SOUND_FORMATS))
+        raise wrong(where, f"format={fields.get('format')!r} is not valid; use {formats}")
     try:
         return AudioPart(data=base64.b64decode(text_of(fields, "data", where), validate=True), media_type=media_type)
     except binascii.Error as error:

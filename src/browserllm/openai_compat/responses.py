@@ -204,9 +204,7 @@ def _message(response: ChatResponse) -> ChatCompletionMessage:
 
 def _message_extras(message: Message) -> MessageExtras | None:
     """Return what a message of OpenAI's cannot say of a turn, and is to go back with it."""
-    if isinstance(message.content, str):
-        return None
-    parts = [part for part in message.content if isinstance(part, (ReasoningPart, TextPart, ToolCallPart))]
+    parts = [part for part in message.parts if isinstance(part, (ReasoningPart, TextPart, ToolCallPart))]
     reasoning = [part for part in parts if isinstance(part, ReasoningPart)]
     texts = [part for part in parts if isinstance(part, TextPart)]
     usual = [*reasoning, *texts, *(part for part in parts if isinstance(part, ToolCallPart))]

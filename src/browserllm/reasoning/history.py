@@ -21,7 +21,7 @@ def with_thoughts(messages: Sequence[Message], thinking: Thinking) -> list[Messa
 
 def _written(message: Message, thinking: Thinking) -> Message:
     text = thinking.written(message.reasoning)
-    if not text or isinstance(message.content, str):
+    if not text:
         return message
-    rest = [part for part in message.content if not isinstance(part, ReasoningPart)]
+    rest = [part for part in message.parts if not isinstance(part, ReasoningPart)]
     return replace(message, content=[TextPart(text), *rest])

@@ -24,6 +24,8 @@ from ..types import (
     TextPart,
     Tool,
     ToolResultPart,
+    content_of,
+    with_joined_texts,
 )
 
 _SCHEMA = "Answer with JSON that matches this JSON schema: {schema}"
@@ -127,5 +129,5 @@ def _told(messages: list[Message], said: str) -> list[Message]:
     if not at:
         return [Message("system", said), *messages]
     last = messages[at - 1]
-    content = f"{last.content}\n\n{said}" if isinstance(last.content, str) else [*last.content, TextPart(f"\n\n{said}")]
-    return [*messages[: at - 1], replace(last, content=content), *messages[at:]]
+    parts = with_joined_texts([*last.parts, TextPart(f"\n\n{said}")])
+    return [*messages[: at - 1], replace(last, content=content_of(parts)), *messages[at:]]

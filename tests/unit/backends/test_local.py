@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 import pytest
 
 import browserllm as bl
+from browserllm.backends.stream import Draft
 from browserllm.testing.scripted import CLOSE, HANG, ScriptedHost, device_facts
 
 MINE = bl.models.ModelCard(
@@ -210,12 +212,16 @@ async def test_whether_a_model_takes_images_is_what_the_loaded_one_says() -> Non
         await backend.complete(messages, unsupported="error")
 
 
-async def test_an_image_of_the_model_itself_is_no_input() -> None:
+async def test_an_image_that_middleware_gives_to_the_assistant_is_left_out_with_a_warning() -> None:
     """Only a user shows images, whatever the model takes."""
     backend = bl.LocalBackend(ScriptedHost(), "seeing", catalog=bl.models.Catalog([SEEING]))
     said = bl.Message("assistant", [bl.TextPart("a"), bl.ImagePart(url="https://x.test/a.png")])
-    response = await backend.complete([said, bl.Message("user", "b")])
-    (warning,) = response.warnings
+    request = bl.ChatRequest(messages=[said, bl.Message("user", "b")])
+    draft = Draft(request, "local", "chat-1")
+    async with aclosing(backend.generate(request, draft)) as deltas:
+        async for _ in deltas:
+            pass
+    (warning,) = draft.warnings
     assert "'image' from role 'assistant'" in warning.message
 
 

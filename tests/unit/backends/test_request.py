@@ -1,14 +1,15 @@
-"""The door: what callers pass becomes a checked request, or an error that names the value."""
+"""Request validation: what callers pass becomes a checked request, or an error that names the value."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 import browserllm as bl
-from browserllm.backends.request import build_request
-from browserllm.types import MAX_REQUEST_BYTES, ChatRequest
+from browserllm.backends.request import build_request, check_options
+from browserllm.types import MAX_REQUEST_BYTES, ROLE_PARTS, ChatRequest, Role, with_joined_texts
 
 HI = [bl.Message("user", "hi")]
 
@@ -28,8 +29,8 @@ def test_options_win_over_the_request() -> None:
     assert build_request(request, {"temperature": 0.5}) == ChatRequest(messages=HI, temperature=0.5, seed=4)
 
 
-def test_all_parts_and_options_pass_the_door() -> None:
-    """Everything that a request can say comes through unchanged."""
+def test_a_valid_request_comes_through_unchanged() -> None:
+    """Every part and every option."""
     request = ChatRequest(
         messages=[
             bl.Message("system", "s"),
@@ -131,8 +132,14 @@ def test_thinking_is_one_option_with_six_values(thinking: Any) -> None:
         (7, "messages=7"),
         ([bl.Message("user", "a"), bl.Message("system", "b")], "system messages come first"),
         ([bl.Message("system", "a")], "only system messages"),
-        ([bl.Message("user", [bl.ToolCallPart("1", "f")])], "only 'assistant' calls tools"),
-        ([bl.Message("user", [bl.ToolResultPart("1", "r")])], "use role 'tool'"),
+        (
+            [{"role": "user", "content": "a"}, {"role": "user", "content": 7}],
+            "messages[1]={'role': 'user', 'content': 7}",
+        ),
+        ([bl.Message("user", [bl.ToolCallPart("1", "f")])], "a ToolCallPart, which only role 'assistant' can have"),
+        ([bl.Message("user", [bl.ToolResultPart("1", "r")])], "a ToolResultPart, which only role 'tool' can have"),
+        ([*HI, bl.Message("tool", "r")], "messages[1] has role 'tool' and no ToolResultPart"),
+        ([*HI, bl.Message("tool", "")], "messages[1] has role 'tool' and no ToolResultPart"),
     ],
 )
 def test_a_chat_that_makes_no_sense_is_refused(messages: Any, said: str) -> None:
@@ -175,10 +182,127 @@ def test_a_message_gives_its_text_and_tool_calls() -> None:
     assert bl.types.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
 
 
-def test_only_the_assistant_reasons() -> None:
-    """Thinking in another role's turn is refused by its place; in an assistant's turn it may come back."""
-    thought = bl.ReasoningPart("hm", signature="s")
-    with pytest.raises(bl.InvalidRequest, match=r"messages\[0\] has role 'user' and reasoning"):
-        build_request([bl.Message("user", [thought])], {})
-    request = build_request([bl.Message("user", "hi"), bl.Message("assistant", [thought, bl.TextPart("ok")])], {})
-    assert (request.messages[1].reasoning, request.messages[1].text, request.messages[0].reasoning) == ("hm", "ok", "")
+PARTS: dict[type[bl.types.ContentPart], bl.types.ContentPart] = {
+    bl.TextPart: bl.TextPart("t"),
+    bl.ImagePart: bl.ImagePart(data=b"i", media_type="image/png"),
+    bl.AudioPart: bl.AudioPart(data=b"a", media_type="audio/wav"),
+    bl.ReasoningPart: bl.ReasoningPart("hm", signature="s"),
+    bl.ToolCallPart: bl.ToolCallPart("1", "f"),
+    bl.ToolResultPart: bl.ToolResultPart("1", "r"),
+}
+OWNERS: dict[type[bl.types.ContentPart], set[str]] = {
+    bl.TextPart: {"system", "user", "assistant"},
+    bl.ImagePart: {"user"},
+    bl.AudioPart: {"user"},
+    bl.ReasoningPart: {"assistant"},
+    bl.ToolCallPart: {"assistant"},
+    bl.ToolResultPart: {"tool"},
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+@pytest.mark.parametrize("role", get_args(Role))
+def test_a_role_holds_its_own_parts_alone(role: Role, kind: type[bl.types.ContentPart]) -> None:
+    """Every role with every part: it comes through, or is refused by its place, its type and its role."""
+    beside: list[bl.types.ContentPart] = [PARTS[ROLE_PARTS[role][0]], PARTS[kind]]
+    messages = [bl.Message(role, beside), *HI] if role == "system" else [*HI, bl.Message(role, beside)]
+    assert (kind in ROLE_PARTS[role]) == (role in OWNERS[kind])
+    if role in OWNERS[kind]:
+        assert build_request(messages, {}).messages == messages
+        return
+    with pytest.raises(bl.InvalidRequest) as caught:
+        build_request(messages, {})
+    place = 0 if role == "system" else 1
+    assert str(caught.value).startswith(f"messages[{place}] has role {role!r} and a {kind.__name__}, which only role ")
+    assert caught.value.data["parameter"] == "messages"
+
+
+def test_every_part_of_a_chat_has_a_role() -> None:
+    """A new type of part gets its place in the table with its first test."""
+    assert (
+        {kind for kinds in ROLE_PARTS.values() for kind in kinds} == set(get_args(bl.types.ContentPart)) == set(PARTS)
+    )
+    assert set(ROLE_PARTS) == set(get_args(Role))
+
+
+def test_a_message_is_read_by_its_parts() -> None:
+    """A text is one part, an empty text none, and parts are themselves."""
+    parts: list[bl.types.ContentPart] = [
+        bl.ReasoningPart("hm"),
+        bl.TextPart("a"),
+        bl.ToolCallPart("1", "f"),
+        bl.TextPart("b"),
+    ]
+    message = bl.Message("assistant", parts)
+    assert (message.parts, message.reasoning, message.text) == (parts, "hm", "ab")
+    assert bl.Message("user", "hi").parts == [bl.TextPart("hi")]
+    assert bl.Message("user", "").parts == bl.Message("user").parts == bl.Message("user", []).parts == []
+
+
+@pytest.mark.parametrize(
+    ("content", "canonical"),
+    [
+        ("hi", "hi"),
+        ("", ""),
+        ([], ""),
+        ([bl.TextPart("hi")], "hi"),
+        ([bl.TextPart("")], ""),
+        ([bl.TextPart("hi", "signed")], [bl.TextPart("hi", "signed")]),
+        ([bl.TextPart("a"), bl.TextPart("b")], [bl.TextPart("a"), bl.TextPart("b")]),
+        ([PARTS[bl.ImagePart]], [PARTS[bl.ImagePart]]),
+    ],
+)
+def test_a_message_has_one_canonical_form(content: Any, canonical: Any) -> None:
+    """What means the same is equal, and the same JSON; a request that was checked is not changed by another check."""
+    given = [bl.Message("user", content, name="n"), *HI]
+    request = build_request(given, {})
+    assert request.messages == [bl.Message("user", canonical, name="n"), *HI]
+    assert build_request(request, {}) == request
+    assert given[0].content == content
+
+
+def test_the_parts_of_a_text_are_joined_where_they_follow_each_other() -> None:
+    """A signed text stays as the model wrote it."""
+    image, signed = PARTS[bl.ImagePart], bl.TextPart("s", "signed")
+    parts = [bl.TextPart("a"), bl.TextPart("b"), image, bl.TextPart("c"), signed, bl.TextPart("d"), bl.TextPart("e")]
+    assert with_joined_texts(parts) == [bl.TextPart("ab"), image, bl.TextPart("c"), signed, bl.TextPart("de")]
+
+
+def test_options_are_checked_without_messages() -> None:
+    """The request has none yet, and everything else as in one that has."""
+    options: dict[str, Any] = {"temperature": 1, "stop": "x", "tools": [{"name": "f"}], "metadata": {"k": "v"}}
+    request = check_options(options)
+    assert request == replace(build_request("hi", options), messages=[])
+    assert (request.stop, request.tools) == (["x"], [bl.Tool("f")])
+    assert check_options({}) == ChatRequest(messages=[])
+
+
+@pytest.mark.parametrize(
+    ("options", "parameter"),
+    [
+        ({"temprature": 1}, "temprature"),
+        ({"temperature": 2.5}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"tools": [{"name": 5}]}, "tools"),
+        ({"metadata": {"k": "x" * MAX_REQUEST_BYTES}}, "messages"),
+        ({"messages": HI}, "messages"),
+        ({"messages": []}, "messages"),
+    ],
+)
+def test_a_wrong_option_is_refused_without_messages(options: dict[str, Any], parameter: str) -> None:
+    """By the same rules and with the same errors as with messages, which are no option here."""
+    with pytest.raises(bl.InvalidRequest) as caught:
+        check_options(options)
+    assert caught.value.data["parameter"] == parameter
+
+
+@pytest.mark.parametrize("field", ChatRequest.__struct_fields__)
+def test_a_value_of_a_wrong_type_is_found_by_its_field(field: str) -> None:
+    """In each field; no words of another value are taken for the place."""
+    wrong: Any = (
+        [["$.seed"]] if field in ("response_format", "tool_choice", "metadata", "logit_bias") else {"$.seed": 1}
+    )
+    with pytest.raises(bl.InvalidRequest) as caught:
+        build_request("hi", {"metadata": {"note": "at `$.seed`"}, field: wrong})
+    assert caught.value.data["parameter"] == field
+    assert repr(wrong) in str(caught.value)

@@ -118,7 +118,7 @@ async def test_requests_carry_the_session() -> None:
         ({"messages": []}, "'messages' is no option"),
         ({"max_rounds": 0}, "max_rounds=0"),
         ({"tool_timeout_s": 0}, "tool_timeout_s=0"),
-        ({"system": 5}, "messages=.* is not valid"),
+        ({"system": 5}, "system=5 is not valid"),
         ({"tools": [5]}, "5 is no tool"),
         ({"hooks": [5]}, "5 is no hook"),
         ({"tool_choice": "required"}, "'required' needs tools"),
@@ -130,6 +130,19 @@ def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], why: str) 
     """Where they are given, with their value."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.Session(bl.ScriptedBackend("ok"), **settings)
+
+
+async def test_settings_are_checked_without_a_message() -> None:
+    """Nothing is made up to check them: what the settings come to has no message, also where a turn goes on."""
+    chat = bl.Session(bl.ScriptedBackend(["one", "two"]), system="s", temperature=0.5)
+    assert chat._settings({"max_tokens": 3}) == bl.ChatRequest(
+        messages=[], temperature=0.5, max_tokens=3, metadata={"session": chat.id}
+    )
+    await chat.send([bl.TextPart("Hi")])
+    assert chat.history.messages[0] == bl.Message("user", "Hi")
+    with pytest.raises(bl.InvalidRequest, match="temperature=3"):
+        chat.retry(temperature=3)
+    assert (await chat.retry(temperature=1)).text == "two"
 
 
 @pytest.mark.parametrize(

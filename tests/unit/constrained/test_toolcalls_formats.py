@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from browserllm.backends.page_messages import wire_messages
 from browserllm.backends.request import build_request
+from browserllm.backends.stream import Draft
 from browserllm.constrained.tool_calls import ToolCallParser, ToolUse, format_for
 from browserllm.constrained.tool_calls.formats import FORMATS
 from browserllm.models import Catalog
@@ -41,7 +43,8 @@ HISTORY = [
 def told(family: str, messages: list[Message] | None = None, **options: Any) -> list[tuple[str, str]]:
     """The messages that an engine gets, as role and text."""
     request = build_request(messages or HISTORY, {"tools": [WEATHER], **options})
-    return [(message.role, message.text) for message in ToolUse(request).messages(request.messages, family)]
+    written = wire_messages(ToolUse(request).messages(request.messages, family), Draft(request, "local", "chat-1"))
+    return [(message["role"], message["content"]) for message in written]
 
 
 def test_qwen_and_hermes() -> None:

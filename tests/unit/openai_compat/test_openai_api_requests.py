@@ -105,7 +105,7 @@ def test_messages_of_every_role() -> None:
         ]
     )
     assert request.messages == [
-        bl.Message("system", [bl.TextPart("Be brief.")]),
+        bl.Message("system", "Be brief."),
         bl.Message("user", "Hi", name="Ada"),
         bl.Message("assistant", [bl.ReasoningPart("Hm."), bl.ToolCallPart("c1", "weather", "{}")]),
         bl.Message("tool", [bl.ToolResultPart("c1", "4 °")]),

@@ -17,19 +17,10 @@ from msgspec.structs import replace
 
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest
-from ...types import (
-    AudioPart,
-    ContentPart,
-    ImagePart,
-    Message,
-    ReasoningPart,
-    Role,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-)
+from ...types import ContentPart, Message, ToolCallPart, ToolResultPart
 from ..base import unsupported
 from ..stream import Draft
+from ..taken import PlacedPart, taken_parts
 
 NO_SIGNATURE = "skip_thought_signature_validator"
 """What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.
@@ -38,32 +29,12 @@ See https://ai.google.dev/gemini-api/docs/thought-signatures."""
 UNSIGNED = re.compile(r"((models|google)/)?(gemini-[12]\b|gemma)")
 """The models of Gemini's API that want no signature."""
 
-_TAKEN: dict[Role, tuple[type[ContentPart], ...]] = {
-    "system": (TextPart,),
-    "user": (TextPart, ImagePart, AudioPart),
-    "assistant": (TextPart, ReasoningPart, ToolCallPart),
-    "tool": (ToolResultPart,),
-}
-"""What turns are made of."""
 
-
-def parts_of(message: Message, index: int, draft: Draft) -> list[ContentPart]:
-    """Return the parts of ``messages[index]`` that such a turn can have, and report what it cannot.
-
-    Raises `InvalidRequest` for a tool's turn without a result.
-    """
-    role = message.role
-    parts: list[ContentPart] = [TextPart(message.content)] if isinstance(message.content, str) else message.content
-    taken = [part for part in parts if isinstance(part, _TAKEN[role])]
-    if role == "tool" and not taken:
-        raise InvalidRequest(
-            f"messages[{index}] has role 'tool' and no ToolResultPart, so nobody knows which call it answers",
-            parameter="messages",
-        )
-    for part in parts:
-        if not isinstance(part, _TAKEN[role]):
-            what = type(part).__name__
-            unsupported(draft, "messages", f"a turn of role {role!r} cannot have a part like {what}; it was left out")
+def parts_of(
+    message: Message, index: int, draft: Draft, *, refused: tuple[type[ContentPart], ...] = ()
+) -> list[PlacedPart]:
+    """Return what `taken_parts` does, and report the name of a speaker: vendors with an API of their own take none."""
+    taken = taken_parts(message, index, draft, refused=refused)
     if message.name is not None:
         unsupported(draft, "messages", f"this API knows no names of speakers; {message.name!r} was left out")
     return taken
@@ -128,14 +99,16 @@ def with_own_ids(messages: Sequence[Message], name: Callable[[str], str] = str) 
 
     made: list[Message] = []
     for message in messages:
-        parts: list[ContentPart] = [] if isinstance(message.content, str) else message.content
-        if message.role == "assistant" and any(isinstance(part, ToolCallPart) for part in parts):
+        parts: list[ContentPart]
+        if message.role == "assistant" and message.tool_calls:
             waiting = {}
-            parts = [call(part) if isinstance(part, ToolCallPart) else part for part in parts]
+            parts = [call(part) if isinstance(part, ToolCallPart) else part for part in message.parts]
+            made.append(replace(message, content=parts))
         elif message.role == "tool":
-            parts = [result(part) if isinstance(part, ToolResultPart) else part for part in parts]
-        own = parts is not message.content and not isinstance(message.content, str)
-        made.append(replace(message, content=parts) if own else message)
+            parts = [result(part) if isinstance(part, ToolResultPart) else part for part in message.parts]
+            made.append(replace(message, content=parts))
+        else:
+            made.append(message)
     return made
 
 

@@ -258,10 +258,7 @@ def _session_of(request: ChatRequest) -> str:
 def _texts(request: ChatRequest) -> list[str]:
     texts: list[str] = []
     for message in request.messages:
-        if isinstance(message.content, str):
-            texts.append(message.content)
-            continue
-        for part in message.content:
+        for part in message.parts:
             if isinstance(part, TextPart):
                 texts.append(part.text)
             elif isinstance(part, ToolCallPart):

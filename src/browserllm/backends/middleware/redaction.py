@@ -28,6 +28,7 @@ from ...types import (
     ToolCallDelta,
     ToolCallPart,
     ToolResultPart,
+    content_of,
 )
 from ..base import Backend, Middleware
 from ..router.checks import check
@@ -140,10 +141,7 @@ class Redaction(Middleware):
 
     def _look_at_media(self, request: ChatRequest, draft: Draft) -> None:
         if self.media == "pass" or not any(
-            isinstance(part, (ImagePart, AudioPart))
-            for message in request.messages
-            if not isinstance(message.content, str)
-            for part in message.content
+            isinstance(part, (ImagePart, AudioPart)) for message in request.messages for part in message.parts
         ):
             return
         message = "images and sounds are not searched for personal data"
@@ -194,11 +192,7 @@ def _redact_message(message: Message, placeholders: Placeholders, known: dict[in
     if message.role == "assistant":
         for text in _texts(message):
             placeholders.reserve_unknown(text)
-    content = message.content
-    if isinstance(content, str):
-        content = placeholders.redact(content)
-    else:
-        content = [_redact_part(part, placeholders, known) for part in content]
+    content = content_of([_redact_part(part, placeholders, known) for part in message.parts])
     name = message.name
     # Providers take letters and digits alone as a name: one that holds something is left out.
     if name is not None and placeholders.redact(name) != name:
@@ -208,10 +202,12 @@ def _redact_message(message: Message, placeholders: Placeholders, known: dict[in
 
 def _redact_part(part: ContentPart, placeholders: Placeholders, known: dict[int, int]) -> ContentPart:
     if isinstance(part, TextPart):
+        if part.signature is None:
+            return TextPart(placeholders.redact(part.text))
         seen = known.setdefault(id(part), len(placeholders.values))
         text = placeholders.redact(part.text)
         # Signed or not, a text is searched like any other; but a signature is for what the model wrote, and no other.
-        signed = part.signature is not None and text == placeholders.put_back(part.text, seen)
+        signed = text == placeholders.put_back(part.text, seen)
         return TextPart(text, part.signature if signed else None)
     if isinstance(part, ToolCallPart):
         return replace(part, arguments=placeholders.redact_json(part.arguments))
@@ -228,10 +224,7 @@ def _redact_part(part: ContentPart, placeholders: Placeholders, known: dict[int,
 
 def _texts(message: Message) -> Iterable[str]:
     yield message.name or ""
-    if isinstance(message.content, str):
-        yield message.content
-        return
-    for part in message.content:
+    for part in message.parts:
         if isinstance(part, (TextPart, ReasoningPart)):
             yield part.text
         elif isinstance(part, ToolCallPart):

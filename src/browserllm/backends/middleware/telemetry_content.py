@@ -85,9 +85,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _parts(message: Message) -> list[dict[str, Any]]:
-    if isinstance(message.content, str):
-        return [{"type": "text", "content": message.content}]
-    return [_part(part) for part in message.content]
+    return [_part(part) for part in message.parts]
 
 
 def _part(part: ContentPart) -> dict[str, Any]:

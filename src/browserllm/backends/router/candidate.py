@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ...errors import BrowserLLMError, error_from_wire
 from ...page.environment import Environment
-from ...types import AudioPart, Capabilities, ChatRequest, Hop, ImagePart, ToolCallPart, ToolResultPart
+from ...types import AudioPart, Capabilities, ChatRequest, ContentPart, Hop, ImagePart, ToolCallPart, ToolResultPart
 from ..facts import BackendFacts
 from .breaker import BreakerState
 from .latencies import History
@@ -143,6 +143,15 @@ def knows_model(choices: Sequence[Choice]) -> bool | None:
     return None if matches & {"any", "perhaps"} else False
 
 
+_NEEDS: dict[type[ContentPart], str] = {
+    ImagePart: "images",
+    AudioPart: "audio",
+    ToolCallPart: "tools",
+    ToolResultPart: "tools",
+}
+"""What a backend must be able to take for a part; every backend takes text, and leaves thoughts out."""
+
+
 def needs_of(request: ChatRequest) -> tuple[str, ...]:
     """Return what a backend must be able to take, or the answer would be to another question."""
     needs: list[str] = []
@@ -151,15 +160,7 @@ def needs_of(request: ChatRequest) -> tuple[str, ...]:
     if request.response_format is not None and request.response_format.get("type", "text") != "text":
         needs.append("response_format")
     for message in request.messages:
-        if isinstance(message.content, str):
-            continue
-        for part in message.content:
-            if isinstance(part, ImagePart):
-                needs.append("images")
-            elif isinstance(part, AudioPart):
-                needs.append("audio")
-            elif isinstance(part, ToolCallPart | ToolResultPart):
-                needs.append("tools")
+        needs += [_NEEDS[kind] for part in message.parts if (kind := type(part)) in _NEEDS]
     return tuple(dict.fromkeys(needs))
 
 

@@ -6,7 +6,16 @@ import re
 from collections.abc import Sequence
 
 from ...errors import InvalidRequest
-from ...types import ChatRequest, ContentPart, Message, TextPart, Tool, ToolResultPart
+from ...types import (
+    ChatRequest,
+    ContentPart,
+    Message,
+    TextPart,
+    Tool,
+    ToolResultPart,
+    content_of,
+    with_joined_texts,
+)
 from .choice import ToolChoice, tool_choice_of
 from .constraint import ToolConstraint, tool_constraint
 from .formats import ToolFormat, format_for
@@ -42,24 +51,23 @@ class ToolUse:
         def write_results(after: Sequence[ContentPart] = ()) -> None:
             if results:
                 text = "\n".join(results)
-                written.append(Message("user", [TextPart(f"{text}\n\n"), *after] if after else text))
+                written.append(_user([TextPart(f"{text}\n\n"), *after] if after else [TextPart(text)]))
                 results.clear()
 
         for message in messages:
             if message.role == "tool":
-                for part in _parts(message):
-                    if not isinstance(part, (ToolResultPart, TextPart)):
-                        write_results()
-                        written.append(Message("tool", [part]))  # the backend says that it cannot take it
-                        continue
-                    text = form.answered(part if isinstance(part, ToolResultPart) else ToolResultPart("", part.text))
-                    if form.result_role == "user":
-                        results.append(text)
-                    else:
-                        written.append(Message(form.result_role, text))
-            elif message.role == "user" and results and (parts := _parts(message)):
+                answered = [
+                    ToolResultPart(part.id, form.answered(part))
+                    for part in message.parts
+                    if isinstance(part, ToolResultPart)
+                ]
+                if form.result_role == "user":
+                    results += [part.content for part in answered]
+                else:
+                    written += [Message("tool", [part]) for part in answered]
+            elif message.role == "user" and results and message.parts:
                 # Templates want turns in turn: what the user says after results stands in the same message.
-                write_results(parts)
+                write_results(message.parts)
             else:
                 write_results()
                 calls = message.tool_calls
@@ -79,13 +87,12 @@ class ToolUse:
         text = form.describe(self.tools)
         first = next((index for index, message in enumerate(messages) if message.role == "user"), None)
         if form.place == "user" and first is not None:
-            message = messages[first]
-            content = text + message.content if isinstance(message.content, str) else [TextPart(text), *message.content]
-            return [*messages[:first], Message("user", content), *messages[first + 1 :]]
+            asked = _user([TextPart(text), *messages[first].parts])
+            return [*messages[:first], asked, *messages[first + 1 :]]
         system = "\n\n".join(message.text for message in messages if message.role == "system") or form.default_system
         rest = [message for message in messages if message.role != "system"]
         return [Message("system", f"{system}\n\n{text}" if system else text), *rest]
 
 
-def _parts(message: Message) -> list[ContentPart]:
-    return [TextPart(message.content)] if isinstance(message.content, str) else message.content
+def _user(parts: Sequence[ContentPart]) -> Message:
+    return Message("user", content_of(with_joined_texts(parts)))

@@ -207,7 +207,7 @@ def test_media_take_this_apis_form() -> None:
         {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "QUJD"}},
         {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
     ]
-    assert warned == ["messages"]
+    assert warned == ["messages[0].content"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backends.cloud.history import ToolNames, arguments_object, mark_signature, new_call_id, signature_for
+from browserllm.backends.request import build_request
+from browserllm.backends.stream import Draft
 from unit.backends.cloud.wire_formats import body_of
 
 BACKENDS = {
@@ -24,28 +27,38 @@ def llm(request: pytest.FixtureRequest) -> bl.backends.cloud.CloudBackend:
     return BACKENDS[request.param]
 
 
-def test_what_a_turn_cannot_have_is_named_and_left_out(llm: bl.backends.cloud.CloudBackend) -> None:
-    """Media of the system and of the assistant, words of a tool, names of speakers."""
-    image = bl.ImagePart(data=b"\x89PNG")
-    chat = [
-        bl.Message("system", [bl.TextPart("Be brief."), image]),
-        bl.Message("user", "What?", name="ada"),
-        bl.Message("assistant", [image, bl.ToolCallPart("a", "weather", "{}")]),
-        bl.Message("tool", [bl.ToolResultPart("a", "rain"), bl.TextPart("by the way")]),
-    ]
-    body, warned = body_of(llm, chat)
-    assert warned == ["messages"] * 4
-    sent = json.dumps(body)
-    assert "iVBO" not in sent and "by the way" not in sent and "ada" not in sent
+def test_a_speakers_name_is_left_out_with_a_warning(llm: bl.backends.cloud.CloudBackend) -> None:
+    """These APIs have no field for it."""
+    body, warned = body_of(llm, [bl.Message("user", "What?", name="ada")])
+    assert (warned, "ada" in json.dumps(body)) == (["messages"], False)
+    with pytest.raises(bl.errors.Unsupported, match="'ada'"):
+        body_of(llm, [bl.Message("user", "What?", name="ada")], unsupported="error")
+
+
+@pytest.mark.parametrize("llm", [*BACKENDS.values(), bl.OpenAI("gpt-6-luna", api_key="k")])
+def test_a_part_that_middleware_gives_to_a_wrong_role_is_left_out_with_a_warning(
+    llm: bl.backends.cloud.CloudBackend,
+) -> None:
+    """Request validation refuses such a part; a request that is changed behind it may still hold one."""
+    image = bl.ImagePart(data=b"\x89PNG\r\n\x1a\n")
+    checked = build_request("What?", {})
+    request = replace(
+        checked,
+        messages=[
+            bl.Message("system", [bl.TextPart("Be brief."), image]),
+            *checked.messages,
+            bl.Message("assistant", [image, bl.ToolCallPart("a", "weather", "{}")]),
+            bl.Message("tool", [bl.ToolResultPart("a", "rain"), bl.TextPart("by the way")]),
+        ],
+    )
+    draft = Draft(request, llm.name, "chat-1")
+    sent = json.dumps(llm.body(request, draft))
+    assert [warning.parameter for warning in draft.warnings] == [f"messages[{index}].content" for index in (0, 2, 3)]
+    assert "iVBO" not in sent and "by the way" not in sent
     assert "Be brief." in sent and "rain" in sent
-    with pytest.raises(bl.errors.Unsupported, match="'system' cannot have a part like ImagePart"):
-        body_of(llm, chat, unsupported="error")
-
-
-def test_a_tools_turn_needs_a_result(llm: bl.backends.cloud.CloudBackend) -> None:
-    """Words alone answer no call."""
-    with pytest.raises(bl.InvalidRequest, match=r"messages\[1\] has role 'tool' and no ToolResultPart"):
-        body_of(llm, [bl.Message("user", "?"), bl.Message("tool", "rain")])
+    strict = replace(request, unsupported="error")
+    with pytest.raises(bl.errors.Unsupported, match="no part of type 'image' from role 'system'"):
+        llm.body(strict, Draft(strict, llm.name, "chat-1"))
 
 
 def test_a_wrong_choice_of_tools_is_refused(llm: bl.backends.cloud.CloudBackend) -> None:

@@ -99,7 +99,8 @@ def test_images_go_by_value_alone() -> None:
     ]
     body, warned = body_of(bl.Ollama(MODEL), [bl.Message("user", content)])
     assert body["messages"] == [{"role": "user", "content": "What?", "images": ["QUJD"]}]
-    assert warned == ["messages", "messages"]
+    assert warned == ["messages[0].content", "messages[0].content[2]"]
+    content.pop()
     with pytest.raises(bl.errors.Unsupported, match=r"https://example\.com/a\.png"):
         body_of(bl.Ollama(MODEL), [bl.Message("user", content)], unsupported="error")
 

@@ -157,14 +157,13 @@ def test_openai_holds_a_model_to_a_schema_where_it_can() -> None:
         {"prompt": bl.Message("user", [bl.ImagePart(url="https://x.example/", data=b"x")])},
         {"prompt": bl.Message("user", [bl.ImagePart(url="file:///etc/passwd")])},
         {"prompt": bl.Message("user", [bl.ImagePart(data=b"who knows")])},
-        {"prompt": [bl.Message("user", "?"), bl.Message("tool", "cold")]},
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     """Before anything is sent, with the value."""
     with pytest.raises(bl.InvalidRequest) as caught:
         body_of(bl.OpenAI("gpt-6-luna"), **wrong)
-    assert caught.value.data["parameter"] in (*wrong, "messages")
+    assert caught.value.data["parameter"] in (*wrong, "messages[0].content[0]")
 
 
 def test_an_image_by_value_is_told_by_how_it_begins() -> None:
@@ -181,30 +180,22 @@ def test_an_image_by_value_is_told_by_how_it_begins() -> None:
         assert body["messages"][0]["content"] == [{"type": "image_url", "image_url": {"url": url}}]
 
 
-def test_a_tools_turn_has_results_only() -> None:
-    """Anything else is warned of."""
-    turns = [
-        bl.Message("user", "?"),
-        bl.Message("assistant", [bl.ToolCallPart("a", "weather")]),
-        bl.Message("tool", [bl.TextPart("by the way"), bl.ToolResultPart("a", "cold")]),
-    ]
-    body, warned = body_of(bl.OpenAI("gpt-6-luna"), turns)
-    assert (body["messages"][2:], warned) == (
-        [{"role": "tool", "tool_call_id": "a", "content": "cold"}],
-        ["messages"],
-    )
-
-
 def test_media_that_cannot_be_sent_is_warned_of() -> None:
-    """A sound by address, a sound of another kind, media in an assistant's turn."""
+    """A sound by address, a sound of another kind."""
     turns = [
         bl.Message("user", [bl.AudioPart(url="https://x.example/a.wav"), bl.AudioPart(data=b"OggS")]),
-        bl.Message("assistant", [bl.TextPart("Here:"), bl.ImagePart(data=b"\x89PNG")]),
         bl.Message("user", "?"),
     ]
     body, warned = body_of(bl.OpenAI("gpt-6-luna"), turns)
-    assert warned == ["messages"] * 3
-    assert [message["content"] for message in body["messages"]] == [[], "Here:", "?"]
+    assert warned == ["messages[0].content[0]", "messages[0].content[1]"]
+    assert [message["content"] for message in body["messages"]] == [[], "?"]
+
+
+def test_a_text_goes_out_as_a_text_however_it_was_written() -> None:
+    """Many servers of this API take parts for no role, or for users alone."""
+    for content in ("Hi", [bl.TextPart("Hi")]):
+        body, _ = body_of(bl.OpenAI("gpt-6-luna"), [bl.Message("system", content), bl.Message("user", content)])
+        assert [message["content"] for message in body["messages"]] == ["Hi", "Hi"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -101,6 +101,15 @@ async def test_every_field_of_a_request_is_in_the_key_or_named_as_one_that_is_no
     assert len(keys) == len(set(keys))
 
 
+async def test_a_text_is_the_same_question_however_it_was_written() -> None:
+    """As a text, as a message and as a part: one answer is kept, and found."""
+    inner = bl.ScriptedBackend("ho")
+    cached = bl.ResponseCache(inner)
+    for prompt in ("hi", bl.Message("user", "hi"), bl.Message("user", [bl.TextPart("hi")])):
+        assert (await cached.complete(prompt, temperature=0)).text == "ho"
+    assert len(inner.requests) == 1
+
+
 async def test_a_field_that_is_new_is_in_the_key_by_itself() -> None:
     """The key is made of the struct's own list of fields."""
 

@@ -33,12 +33,13 @@ from ....types import (
     ToolResultPart,
 )
 from ...base import unsupported
+from ...media import Media, media_of
 from ...stream import Draft
 from ..addresses import ANTHROPIC_FORM
 from ..base import CloudBackend
 from ..failures import Place, VendorError, read_error
 from ..history import arguments_object, parts_of, signature_for, with_own_ids
-from ..media import Media, json_format_of, media_of
+from ..json_format import json_format_of
 from ..prices import ANTHROPIC
 from ..reader import Reader
 from ..schemas import anthropic_schema
@@ -194,12 +195,12 @@ def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, 
     system: list[str] = []
     turns: list[dict[str, Any]] = []
     for index, message in enumerate(with_own_ids(request.messages, _call_id)):
-        parts = parts_of(message, index, draft)
+        parts = parts_of(message, index, draft, refused=(AudioPart,))
         if message.role == "system":
             system += [message.text] if message.text.strip() else []
             continue
         role = "assistant" if message.role == "assistant" else "user"
-        blocks = [block for part in parts if (block := _block(part, draft, model)) is not None]
+        blocks = [block for part, where in parts if (block := _block(part, where, model)) is not None]
         # A turn must not end with thinking, as one that was cut off does.
         while blocks and blocks[-1]["type"] in ("thinking", "redacted_thinking"):
             blocks.pop()
@@ -227,21 +228,18 @@ def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, 
     return "\n\n".join(system), turns
 
 
-def _block(part: ContentPart, draft: Draft, model: str) -> dict[str, Any] | None:
+def _block(part: ContentPart, where: str, model: str) -> dict[str, Any] | None:
     """Return a part as a content block, or ``None`` where there is nothing to send."""
     if isinstance(part, TextPart):
         # A blank text is refused.
         return {"type": "text", "text": part.text} if part.text.strip() else None
     if isinstance(part, ImagePart):
-        media = media_of(part)
+        media = media_of(part, where)
         if isinstance(media, Media):
             source = {"type": "base64", "media_type": media.media_type, "data": media.base64}
         else:
             source = {"type": "url", "url": media}
         return {"type": "image", "source": source}
-    if isinstance(part, AudioPart):
-        unsupported(draft, "messages", "this API takes no sound; it was left out")
-        return None
     if isinstance(part, ReasoningPart):
         signature = signature_for("anthropic", model, part.signature)
         # Thinking without a signature is another model's, and would be refused.
@@ -252,7 +250,7 @@ def _block(part: ContentPart, draft: Draft, model: str) -> dict[str, Any] | None
         return {"type": "thinking", "thinking": part.text, "signature": signature}
     if isinstance(part, ToolCallPart):
         return {"type": "tool_use", "id": _call_id(part.id), "name": part.name, "input": arguments_object(part)}
-    return _result(part)
+    return _result(part) if isinstance(part, ToolResultPart) else None
 
 
 def _result(part: ToolResultPart) -> dict[str, Any]:

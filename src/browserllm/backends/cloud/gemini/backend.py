@@ -28,12 +28,13 @@ from ....types import (
     ToolResultPart,
 )
 from ...base import unsupported
+from ...media import Media, media_of, named_type
 from ...stream import Draft
 from ..addresses import GEMINI_FORM
 from ..base import CloudBackend
 from ..failures import Place, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for, with_own_ids
-from ..media import Media, json_format_of, media_of
+from ..json_format import json_format_of
 from ..prices import GEMINI
 from ..reader import Reader
 from ..thinking import gemini_thinking, tell_thinking
@@ -180,9 +181,9 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
         if message.role == "system":
             continue
         if message.role == "assistant":
-            parts = _model_parts(taken, model)
+            parts = _model_parts([part for part, _ in taken], model)
         else:
-            parts = [part for each in taken if (part := _user_part(each, names)) is not None]
+            parts = [sent for part, where in taken if (sent := _user_part(part, where, names)) is not None]
         names.add(message)
         if not parts:
             continue
@@ -202,22 +203,23 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
     return contents
 
 
-def _user_part(part: ContentPart, names: ToolNames) -> dict[str, Any] | None:
+def _user_part(part: ContentPart, where: str, names: ToolNames) -> dict[str, Any] | None:
     """Return a part of a user's or a tool's turn, or ``None`` where there is nothing to send."""
     if isinstance(part, ToolResultPart):
         response = {"error" if part.is_error else "output": part.content}
         return {"functionResponse": {"id": part.id, "name": names.of(part), "response": response}}
     if isinstance(part, (ImagePart, AudioPart)):
-        return _media_part(part)
+        return _media_part(part, where)
     # A part without data is refused.
     return {"text": part.text} if isinstance(part, TextPart) and part.text else None
 
 
-def _media_part(part: ImagePart | AudioPart) -> dict[str, Any]:
-    media = media_of(part)
+def _media_part(part: ImagePart | AudioPart, where: str) -> dict[str, Any]:
+    media = media_of(part, where)
     if isinstance(media, Media):
         return {"inlineData": {"mimeType": media.media_type, "data": media.base64}}
-    return {"fileData": {"fileUri": media, **({"mimeType": part.media_type} if part.media_type else {})}}
+    media_type = named_type(part.media_type)
+    return {"fileData": {"fileUri": media, **({"mimeType": media_type} if media_type else {})}}
 
 
 def _model_parts(parts: list[ContentPart], model: str) -> list[dict[str, Any]]:

@@ -23,7 +23,6 @@ from ....types import (
     AudioPart,
     Capabilities,
     ChatRequest,
-    ContentPart,
     ImagePart,
     Message,
     ModelInfo,
@@ -31,12 +30,14 @@ from ....types import (
     ToolResultPart,
 )
 from ...base import unsupported
+from ...media import Media, media_of
 from ...stream import Draft
+from ...taken import PlacedPart
 from ..addresses import OLLAMA_FORM
 from ..base import CloudBackend
 from ..failures import Place, VendorError
 from ..history import ToolNames, arguments_object, parts_of, with_own_ids
-from ..media import Media, json_format_of, media_of
+from ..json_format import json_format_of
 from ..options import CloudOptions, hidden_options
 from ..reader import Reader
 from ..sse import EventDecoder, JsonLines
@@ -234,9 +235,9 @@ def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     names = ToolNames()
     for index, message in enumerate(with_own_ids(request.messages)):
-        parts = parts_of(message, index, draft)
+        parts = parts_of(message, index, draft, refused=(AudioPart,))
         if message.role == "tool":
-            messages += [_result(part, names.of(part)) for part in parts if isinstance(part, ToolResultPart)]
+            messages += [_result(part, names.of(part)) for part, _ in parts if isinstance(part, ToolResultPart)]
         else:
             messages.append(_message(message, parts, draft))
         names.add(message)
@@ -253,19 +254,17 @@ def _result(part: ToolResultPart, name: str) -> dict[str, Any]:
     }
 
 
-def _message(message: Message, parts: list[ContentPart], draft: Draft) -> dict[str, Any]:
+def _message(message: Message, parts: list[PlacedPart], draft: Draft) -> dict[str, Any]:
     sent: dict[str, Any] = {"role": message.role, "content": message.text}
     images: list[str] = []
     calls: list[dict[str, Any]] = []
-    for part in parts:
+    for part, where in parts:
         if isinstance(part, ImagePart):
-            media = media_of(part)
+            media = media_of(part, where)
             if isinstance(media, Media):
                 images.append(media.base64)
             else:
-                unsupported(draft, "messages", f"this API fetches no images; {media!r} was left out, pass its bytes")
-        elif isinstance(part, AudioPart):
-            unsupported(draft, "messages", "this API takes no sound; it was left out")
+                unsupported(draft, where, f"this API fetches no images; {media!r} was left out, pass its bytes")
         elif isinstance(part, ToolCallPart):
             function = {"index": len(calls), "name": part.name, "arguments": arguments_object(part)}
             calls.append({"id": part.id, "function": function})

@@ -7,7 +7,7 @@ read in `openai_reader`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import msgspec
@@ -31,11 +31,13 @@ from ....types import (
     ToolResultPart,
 )
 from ...base import unsupported
+from ...media import Media, media_of, sound_format
 from ...stream import Draft
+from ...taken import PlacedPart, taken_parts
 from ..base import CloudBackend
 from ..failures import Place, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, with_own_ids
-from ..media import json_format_of, media_of
+from ..json_format import json_format_of
 from ..options import CloudOptions, hidden_options
 from ..presets import NOWHERE, PRESETS, RETURNED_TO, Preset, PresetName, Returned
 from ..prices import OPENAI
@@ -60,8 +62,6 @@ _PARAMETERS = frozenset(
         "thinking",
     }
 )
-
-_AUDIO = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
 
 
 class OpenAI(CloudBackend):
@@ -208,8 +208,9 @@ class OpenAI(CloudBackend):
     def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
         signer = f"{self._giver()}/{self._model_sent(request)}"
         for index, message in enumerate(with_own_ids(request.messages, self._call_id)):
+            parts = taken_parts(message, index, draft)
             if message.role == "tool":
-                yield from self._tool_messages(index, message, draft)
+                yield from self._tool_messages(parts)
                 continue
             wire: dict[str, Any] = {"role": message.role}
             if message.name is not None:
@@ -218,17 +219,16 @@ class OpenAI(CloudBackend):
                 else:
                     unsupported(draft, "messages", f"{self.name!r} takes no names; {message.name!r} was left out")
             if message.role == "assistant":
-                self._fill_assistant(wire, message, draft, signer)
-            elif isinstance(message.content, str):
-                wire["content"] = message.content
+                self._fill_assistant(wire, message, signer)
+            elif len(message.parts) < 2 and all(isinstance(part, TextPart) for part in message.parts):
+                wire["content"] = message.text  # every server takes a text
             else:
-                parts = [self._part(part, message.role, draft) for part in message.content]
-                wire["content"] = [part for part in parts if part is not None]
+                sent = [self._part(part, where, draft) for part, where in parts]
+                wire["content"] = [part for part in sent if part is not None]
             yield wire
 
-    def _fill_assistant(self, wire: dict[str, Any], message: Message, draft: Draft, signer: str) -> None:
-        calls = message.tool_calls
-        parts: list[ContentPart] = [] if isinstance(message.content, str) else message.content
+    def _fill_assistant(self, wire: dict[str, Any], message: Message, signer: str) -> None:
+        calls, parts = message.tool_calls, message.parts
         chunks = chunks_to_send(signer, parts)
         wire["content"] = chunks or (message.text if message.text or not calls else None)
         thoughts = thoughts_to_send(signer, parts)
@@ -252,9 +252,6 @@ class OpenAI(CloudBackend):
             plain = thoughts.plain if returned.without is None else message.reasoning or returned.without
             if returned.field and not thoughts.fields and (plain or returned.without is not None):
                 wire[returned.field] = plain
-        for part in parts:
-            if isinstance(part, (ImagePart, AudioPart)):
-                unsupported(draft, "messages", "an assistant's turn cannot have media; it was left out")
 
     def _giver(self) -> str:
         """Return who gets back what it gave: the server itself, where nobody says of which kind it is."""
@@ -277,37 +274,25 @@ class OpenAI(CloudBackend):
         if "extra_content" not in calls[0]:
             calls[0]["extra_content"] = {"google": {"thought_signature": NO_SIGNATURE}}
 
-    def _tool_messages(self, index: int, message: Message, draft: Draft) -> Iterator[dict[str, Any]]:
-        results = [] if isinstance(message.content, str) else message.content
-        if not any(isinstance(part, ToolResultPart) for part in results):
-            raise InvalidRequest(
-                f"messages[{index}] has role 'tool' and no ToolResultPart, so nobody knows which call it answers",
-                parameter="messages",
-            )
-        for part in results:
+    def _tool_messages(self, parts: Sequence[PlacedPart]) -> Iterator[dict[str, Any]]:
+        for part, _ in parts:
             if isinstance(part, ToolResultPart):
                 # There is no place for the mark of an error, so the words must say it.
                 content = f"Error: {part.content}" if part.is_error else part.content
                 yield {"role": "tool", "tool_call_id": self._call_id(part.id), "content": content}
-            else:
-                unsupported(draft, "messages", "a tool's turn can have results only; another part was left out")
 
-    def _part(self, part: object, role: str, draft: Draft) -> dict[str, Any] | None:
+    def _part(self, part: ContentPart, where: str, draft: Draft) -> dict[str, Any] | None:
         if isinstance(part, TextPart):
             return {"type": "text", "text": part.text}
-        if isinstance(part, (ImagePart, AudioPart)) and role != "user":
-            unsupported(draft, "messages", f"a turn of role {role!r} cannot have media; it was left out")
-            return None
         if isinstance(part, ImagePart):
-            media = media_of(part)
-            return {"type": "image_url", "image_url": {"url": media if isinstance(media, str) else media.url}}
+            media = media_of(part, where)
+            return {"type": "image_url", "image_url": {"url": media.url if isinstance(media, Media) else media}}
         if isinstance(part, AudioPart):
-            media = media_of(part)
-            kind = "" if isinstance(media, str) else _AUDIO.get(media.media_type, "")
-            if isinstance(media, str) or not kind:
-                unsupported(draft, "messages", "a sound must be given by value, as WAV or MP3; it was left out")
-                return None
-            return {"type": "input_audio", "input_audio": {"data": media.base64, "format": kind}}
+            media = media_of(part, where)
+            kind = sound_format(media.media_type) if isinstance(media, Media) else None
+            if isinstance(media, Media) and kind is not None:
+                return {"type": "input_audio", "input_audio": {"data": media.base64, "format": kind}}
+            unsupported(draft, where, "a sound must be given by value, as WAV or MP3; it was left out")
         return None
 
     def _call_id(self, call_id: str) -> str:
