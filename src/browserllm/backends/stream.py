@@ -43,7 +43,7 @@ STOP_GRACE_S = 2.0
 """How long a stopped engine has to end its answer with usage and timings before it is cut off."""
 
 Delta = str | TextDelta | ReasoningDelta | ToolCallDelta | ChatRestart
-"""What a backend yields: text as it is, or a chunk (its ``sequence`` is set by the stream)."""
+"""What a backend yields: text as it is, or a chunk without its ``sequence``, which the stream sets."""
 
 
 class Draft:
@@ -243,7 +243,6 @@ class _Generation:
     def _start(self) -> ChatStart:
         draft = self.draft
         return ChatStart(
-            sequence=0,
             request_id=draft.request_id,
             backend=draft.backend,
             model=draft.model,

@@ -399,13 +399,13 @@ async def test_what_a_request_needs_is_read_from_it(
 @pytest.mark.parametrize(
     ("delta", "begins"),
     [
-        (bl.TextDelta(sequence=0), False),
-        (bl.TextDelta(sequence=0, text="x"), True),
-        (bl.TextDelta(sequence=0, logprobs=[{"token": "x"}]), True),
-        (bl.ReasoningDelta(sequence=0), False),
-        (bl.ReasoningDelta(sequence=0, reasoning="hm"), True),
-        (bl.ReasoningDelta(sequence=0, signature="s"), True),
-        (bl.ToolCallDelta(sequence=0, name="f"), True),
+        (bl.TextDelta(), False),
+        (bl.TextDelta(text="x"), True),
+        (bl.TextDelta(logprobs=[{"token": "x"}]), True),
+        (bl.ReasoningDelta(), False),
+        (bl.ReasoningDelta(reasoning="hm"), True),
+        (bl.ReasoningDelta(signature="s"), True),
+        (bl.ToolCallDelta(name="f"), True),
     ],
 )
 async def test_an_answer_begins_with_its_first_content(delta: Any, begins: bool) -> None:
