@@ -123,10 +123,10 @@ if TYPE_CHECKING:
     from .stores.memory import MemoryStore as MemoryStore
     from .stores.page import HostStore as HostStore
     from .stores.sqlite import SQLiteStore as SQLiteStore
-    from .structured.generate import Generated as Generated
-    from .structured.generate import ObjectStream as ObjectStream
     from .structured.generate import generate as generate
     from .structured.generate import stream_generate as stream_generate
+    from .structured.object_stream import Generated as Generated
+    from .structured.object_stream import ObjectStream as ObjectStream
     from .testing.scripted import Clock as Clock
     from .testing.scripted import ScriptedBackend as ScriptedBackend
     from .testing.scripted import ScriptedHost as ScriptedHost
@@ -161,7 +161,8 @@ _MODULES = {
     "backends.base": "Backend Middleware",
     "chat.approvals": "Approvals PendingCall",
     "chat.hooks": "Change Deny Hooks",
-    "structured.generate": "Generated ObjectStream generate stream_generate",
+    "structured.generate": "generate stream_generate",
+    "structured.object_stream": "Generated ObjectStream",
     "chat.context": "DropOldest FailWhenFull Summarize",
     "chat.history": "History",
     "chat.reply": "Reply ToolDone ToolRun ToolStarted TurnDone",
