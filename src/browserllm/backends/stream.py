@@ -23,18 +23,15 @@ from ..types import (
     ChatResponse,
     ChatRestart,
     ChatStart,
-    ChatWarning,
     FinishReason,
-    Hop,
     ReasoningDelta,
     TextDelta,
     TextMode,
-    Timings,
     ToolCallDelta,
-    Usage,
 )
 from .accumulated import Accumulated
 from .answer_parts import AnswerParts
+from .draft import Draft
 from .response_stream import Producer, ResponseStream
 
 STOP_GRACE_S = 2.0
@@ -42,43 +39,6 @@ STOP_GRACE_S = 2.0
 
 Delta = str | TextDelta | ReasoningDelta | ToolCallDelta | ChatRestart
 """What a backend yields: text as it is, or a chunk without its ``sequence``, which the stream sets."""
-
-
-class Draft:
-    """The response in the making: a backend writes down what it knows, as soon as it knows it.
-
-    ``interrupt``, when set, asks the engine to end this answer soon; it must not block. Without it, a stop cancels the
-    backend's wait. ``stopped`` says that nobody wants this answer any more: whatever fails now is not tried again.
-    ``private`` says that it began with a private request: no request that comes of it is anything else.
-    """
-
-    def __init__(self, request: ChatRequest, backend: str, request_id: str) -> None:
-        """Start with the request and the backend's name."""
-        self.request_id = request_id
-        self.warnings: list[ChatWarning] = []
-        self.route: list[Hop] = []
-        self.stopped = False
-        self.private = request.private
-        self.begin(request, backend)
-
-    def begin(self, request: ChatRequest, backend: str) -> None:
-        """Begin anew with another backend, or with another request; ``warnings``, ``route`` and ``stopped`` remain."""
-        self.request = request
-        self.backend = backend
-        self.model: str | None = request.model
-        self.engine: str | None = None
-        self.device: str | None = None
-        self.adapter: str | None = None
-        self.finish_reason: FinishReason = "stop"
-        self.usage = Usage()
-        self.timings = Timings()
-        self.cost_usd: float | None = None
-        self.provider_request_id: str | None = None
-        self.interrupt: Callable[[], None] | None = None
-
-    def warn(self, parameter: str, message: str) -> None:
-        """Add a warning to the response."""
-        self.warnings.append(ChatWarning(parameter, message))
 
 
 Generate = Callable[[ChatRequest, Draft], AsyncGenerator[Delta, None]]
@@ -265,31 +225,11 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         )
 
     def _response(self, finish_reason: FinishReason) -> ChatResponse:
-        draft = self.draft
-        timings = draft.timings
-        total_ms = (time.perf_counter() - self._started_at) * 1000
-        return ChatResponse(
-            request_id=draft.request_id,
-            backend=draft.backend,
-            message=self._parts.message(is_whole=finish_reason in ("stop", "tool_calls")),
-            finish_reason=finish_reason,
-            model=draft.model,
-            engine=draft.engine,
-            device=draft.device,
-            adapter=draft.adapter,
-            usage=draft.usage,
-            timings=Timings(
-                queue_ms=timings.queue_ms,
-                first_token_ms=timings.first_token_ms,
-                decode_ms=timings.decode_ms,
-                tokens_per_s=timings.tokens_per_s,
-                total_ms=total_ms if timings.total_ms is None else timings.total_ms,
-            ),
-            warnings=draft.warnings,
-            route=draft.route,
+        return self.draft.response(
+            self._parts.message(is_whole=finish_reason in ("stop", "tool_calls")),
+            finish_reason,
+            total_ms=(time.perf_counter() - self._started_at) * 1000,
             logprobs=self._logprobs,
-            cost_usd=draft.cost_usd,
-            provider_request_id=draft.provider_request_id,
         )
 
 
