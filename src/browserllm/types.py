@@ -321,13 +321,13 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatChunk(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a stream; ``sequence`` counts from 0.
+    """One step of a stream. ``sequence`` counts from 0; the stream sets it, and a backend leaves it out.
 
     ``text`` exists on every chunk: what this chunk adds to the answer, or with ``text="accumulated"`` the answer so
     far. With ``text="both"`` the answer so far is in ``accumulated``, which is otherwise ``None``.
     """
 
-    sequence: int
+    sequence: int = 0
     text: str = ""
     accumulated: str | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,40 +12,16 @@ from .._internal.version import __version__
 from ..errors import BrowserLLMError, InvalidRequest, ModelNotFound, ModelNotLoaded, Unavailable
 from ..models import Catalog, LoadedModel, ModelCard, ModelManager
 from ..models.loading import OnProgress
-from ..models.thinking import begins_with_form, switch_thinking
+from ..models.thinking import switch_thinking
 from ..page.environment import Environment
 from ..page.host import Host, read
-from ..reasoning import Begins, Thinking, ThoughtReader, opens_thought, thinking_of, with_thoughts
-from ..types import (
-    ENGINE_OPTIONS,
-    Capabilities,
-    ChatRequest,
-    ChatWarning,
-    Embeddings,
-    FinishReason,
-    Health,
-    Message,
-    ModelInfo,
-    Timings,
-    Usage,
-)
-from .base import Backend, unsupported
+from ..types import ENGINE_OPTIONS, Capabilities, ChatRequest, Embeddings, Health, ModelInfo, Usage
+from .base import Backend
 from .facts import BackendFacts
+from .local_chat import LocalChat, messages_of, tool_use
 from .page_messages import wire_messages, without_images
 from .request import Prompt, build_request
 from .stream import Delta, Draft
-
-if TYPE_CHECKING:
-    from ..constrained.grammars.held import HeldFormat
-    from ..constrained.tool_calls import ToolUse
-    from ..constrained.tool_calls.constraint import ToolConstraint
-
-
-class _ChatResult(msgspec.Struct):
-    finish_reason: FinishReason
-    usage: Usage = Usage()
-    timings: Timings = Timings()
-    warnings: list[ChatWarning] = []
 
 
 class _Vectors(msgspec.Struct):
@@ -115,84 +91,35 @@ class LocalBackend(Backend):
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if need be, and stream its answer."""
-        args = _chat_args(request, draft)
-        # A schema that is none fails here, before anything is loaded.
-        wanted = _held_format(args["response_format"]) if "response_format" in args else None
+        chat = LocalChat(request, draft)
         draft.cost_usd = 0.0
-        use = _tool_use(request)
         name = await self._name(request.model)
-        card = self._card(name)
-        family = "" if card is None else card.family
-        thinking = thinking_of(family)
-        args["messages"] = wire_messages(_messages(request, use, family), draft)
-        calls = None if use is None else use.constraint()
-        again = False
-        held: str | None = None  # what the engine is held to a form of ours for; asked once
+        chat.write_messages(self._card(name))
         while True:
             loaded = await self._load(name)
-            _note(draft, loaded)
-            if "image" not in loaded.input:
-                args["messages"] = without_images(args["messages"], draft)
-            if held is None:
-                held = self._hold(calls, wanted, loaded.engine, args, draft)
-                form = self._is_form(loaded.engine, args, request)
-                switch = switch_thinking(card, loaded.model, loaded.engine, request.thinking, held=form)
-                if switch.short:
-                    unsupported(draft, "thinking", switch.short)
-                args |= switch.arguments(args["messages"])
-            stream = self.host.stream("chat", {"model": loaded.model, **args})
+            chat.fit(loaded, can_constrain=self._can_constrain(loaded.engine))
+            answer = chat.answer()
+            stream = self.host.stream("chat", {"model": loaded.model, **chat.options})
             self._chats.count += 1
             draft.interrupt = stream.cancel
-            tokens = thought_tokens = 0
-            parser = None if use is None else use.parser()
-            reader: ThoughtReader | None = None
             try:
                 yield ""  # the start goes out before the first token
                 async for chunk in stream:
-                    tokens += chunk.tokens
-                    if reader is None:
-                        is_form = self._is_form(loaded.engine, args, request)
-                        begins = "text" if is_form else _begins(thinking, chunk.prompt_end)
-                        reader = ThoughtReader(thinking.marks, begins=begins, calls=parser)
-                    for delta in reader.feed(chunk.text, chunk.logprobs):
+                    for delta in answer.feed(chunk):
                         yield delta
-                    thought_tokens += chunk.tokens if reader.thinking else 0
-            except ModelNotLoaded:
-                # The page has lost the model since: load it again, once.
-                if tokens or again:
-                    raise
-                again = True
-                draft.interrupt = None
-                self.models.forget(loaded.model)
-                continue
-            except InvalidRequest as error:
-                # A grammar of ours that the engine does not take.
-                if tokens or not held or error.data.get("parameter") != "response_format":
+            except (ModelNotLoaded, InvalidRequest) as error:
+                if answer.tokens or not chat.can_be_sent_again(error):
                     raise
                 draft.interrupt = None
-                del args["response_format"]
-                what = (
-                    "asked, and not made, to follow the tools' schemas" if held == "tools" else "not held to the schema"
-                )
-                unsupported(draft, held, f"the model was {what}: {error}")
-                held = ""
+                if isinstance(error, ModelNotLoaded):
+                    self.models.forget(loaded.model)
                 continue
             finally:
                 self._chats.count -= 1
                 stream.drop()
-                draft.usage = Usage(completion_tokens=tokens, reasoning_tokens=thought_tokens)
-            result = read(stream.result or {}, _ChatResult, "'chat'")
-            draft.finish_reason = result.finish_reason
-            if reader is not None:
-                for delta in reader.finish(cut=result.finish_reason != "stop"):
-                    yield delta
-            if parser is not None and parser.calls and result.finish_reason == "stop":
-                draft.finish_reason = "tool_calls"
-            draft.usage = msgspec.structs.replace(
-                result.usage, reasoning_tokens=min(thought_tokens, result.usage.completion_tokens)
-            )
-            draft.timings = result.timings
-            draft.warnings.extend(result.warnings)
+                draft.usage = answer.usage
+            for delta in answer.end(stream.result):
+                yield delta
             return
 
     async def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> Embeddings:
@@ -220,7 +147,7 @@ class LocalBackend(Backend):
         name = await self._name(model or request.model)
         card = self._card(name)
         family = "" if card is None else card.family
-        messages = wire_messages(_messages(request, _tool_use(request), family), draft)
+        messages = wire_messages(messages_of(request, tool_use(request), family), draft)
         loaded = await self._load(name)
         draft.model = loaded.model
         if "image" not in loaded.input:
@@ -312,45 +239,9 @@ class LocalBackend(Backend):
         except ModelNotFound:
             return None  # loading it will say so
 
-    def _hold(
-        self, calls: ToolConstraint | None, wanted: HeldFormat | None, engine: str, args: dict[str, Any], draft: Draft
-    ) -> str:
-        """Have the engine make answers or calls well-formed, where it can; say where it cannot what that means.
-
-        Return the option that it now has a form of ours for; an empty text where it has none.
-        """
-        able = self._is_able(engine)
-        if calls is None:
-            if wanted is None or not able or wanted.response_format is args["response_format"]:
-                return ""  # the page says what comes of it
-            args["response_format"] = wanted.response_format
-            if wanted.not_held:
-                from ..constrained.grammars.held import NOT_HELD
-
-                draft.warn("response_format", f"{NOT_HELD}{wanted.not_held}; check it yourself")
-            return "response_format"
-        if able:
-            if "response_format" in args:
-                unsupported(draft, "response_format", "an answer that may call tools has their form; it was left out")
-            args["response_format"] = calls.response_format
-            for sentence in calls.not_held:
-                draft.warn("tools", sentence)
-            return "tools"
-        if draft.request.tool_choice in (None, "auto"):
-            draft.warn("tools", f"engine {engine!r} cannot hold a model to the tools' schemas: check the arguments")
-        else:
-            unsupported(
-                draft, "tool_choice", f"engine {engine!r} cannot make a model call a tool; it was only asked to"
-            )
-        return ""
-
-    def _is_able(self, engine: str) -> bool:
-        """Say whether an engine can hold an answer to a form."""
+    def _can_constrain(self, engine: str) -> bool:
+        """Say whether an engine can constrain what a model writes."""
         return any("structured_output" in info.capabilities for info in self.host.hello.engines if info.name == engine)
-
-    def _is_form(self, engine: str, args: dict[str, Any], request: ChatRequest) -> bool:
-        """Say whether the engine holds the answer to a form from its first token on: then it begins with no thought."""
-        return self._is_able(engine) and begins_with_form(args.get("response_format"), request.tool_choice)
 
     @property
     def _chats(self) -> _Chats:
@@ -370,61 +261,3 @@ class LocalBackend(Backend):
     def _take_images(self, images: bool) -> None:
         # The card's word until the model is loaded, and then the model's own.
         self.capabilities = msgspec.structs.replace(self.capabilities, images=images)
-
-
-def _tool_use(request: ChatRequest) -> ToolUse | None:
-    """Return what the tools of a request come to; ``None`` where it has nothing to do with tools."""
-    asked = request.tools or request.tool_choice is not None
-    if not asked and not any(message.role == "tool" or message.tool_calls for message in request.messages):
-        return None
-    from ..constrained.tool_calls import ToolUse  # others start sooner without it
-
-    return ToolUse(request)
-
-
-def _messages(request: ChatRequest, use: ToolUse | None, family: str) -> list[Message]:
-    """Return the messages as the model's family has them: tools, calls and results, and the thoughts of this turn."""
-    messages = with_thoughts(request.messages, thinking_of(family))
-    return messages if use is None else use.messages(messages, family)
-
-
-def _begins(thinking: Thinking, prompt_end: str | None) -> Begins:
-    """Say how an answer begins: the page knows, for it has the prompt."""
-    if prompt_end is None:
-        return "unsure" if thinking.opens else "text"
-    return "thought" if opens_thought(prompt_end, thinking.marks) else "text"
-
-
-def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:
-    """Return what a ``response_format`` comes to for an engine; `InvalidRequest` where its schema is none."""
-    if response_format.get("type") == "text":
-        return None
-    from ..constrained.grammars.held import held_format  # others start sooner without it
-
-    return held_format(response_format)
-
-
-def _note(draft: Draft, loaded: LoadedModel) -> None:
-    draft.model = loaded.model
-    draft.engine = loaded.engine
-    draft.device = loaded.device
-    draft.adapter = loaded.adapter
-    draft.route.extend(hop for hop in loaded.route if hop not in draft.route)
-
-
-def _chat_args(request: ChatRequest, draft: Draft) -> dict[str, Any]:
-    """Return the page's options for a request; what the page cannot honour is reported."""
-    args: dict[str, Any] = {}
-    for name in ENGINE_OPTIONS:
-        value = getattr(request, name)
-        if value is not None:
-            args[name] = value
-    if request.stop:
-        args["stop"] = request.stop
-    if request.logit_bias:
-        args["logit_bias"] = {str(token): bias for token, bias in request.logit_bias.items()}
-    if request.logprobs:
-        args["logprobs"] = True
-    if request.n > 1:
-        unsupported(draft, "n", f"a local model gives one answer, not {request.n}")
-    return args

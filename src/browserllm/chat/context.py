@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..backends.base import Backend
 from ..backends.tokens import estimate_tokens
-from ..errors import AllBackendsFailed, BrowserLLMError, ContextExceeded, InvalidRequest
+from ..errors import BrowserLLMError, ContextExceeded, InvalidRequest
 from ..types import (
     MAX_REQUEST_BYTES,
     ChatRequest,
@@ -107,10 +107,19 @@ class Gauge:
         if _size_of(self.request_of(history)) > _MAX_BYTES:
             return True
         room = self.room(history)
-        if room is None:
-            return False
+        return room is not None and self._is_near(history, room) and await self.tokens(history) > room
+
+    def may_be_full(self, history: History) -> bool:
+        """Say whether the prompt may leave too little room for an answer, by a guess alone."""
+        if _size_of(self.request_of(history)) > _MAX_BYTES:
+            return True
+        room = self.room(history)
+        return room is not None and self._is_near(history, room)
+
+    def _is_near(self, history: History, room: int) -> bool:
+        """Say whether the guess is too close to the room, or above it, for how unsure it is."""
         guess, unsure = self.guess(history)
-        return guess + unsure > room and await self.tokens(history) > room
+        return guess + unsure > room
 
     async def next_start(self, history: History, keep: float, extra: int = 0) -> int:
         """Return where the history is to begin so that about ``keep`` of the room is used, with ``extra`` tokens more.
@@ -385,18 +394,3 @@ def _cut(text: str, limit: int) -> str:
 def _check(parameter: str, value: object, holds: bool, wanted: str) -> None:
     if not holds:
         raise InvalidRequest(f"{parameter}={value!r} is out of range: it must be {wanted}", parameter=parameter)
-
-
-def context_exceeded(error: BaseException | None) -> ContextExceeded | None:
-    """Return the failure to fit the window that this is, or that a router tells of."""
-    if isinstance(error, ContextExceeded):
-        return error
-    causes = error.causes if isinstance(error, AllBackendsFailed) else ()
-    return next((found for cause in causes if (found := context_exceeded(cause))), None)
-
-
-def told_window(error: Exception | None) -> int | None:
-    """Return the window that a failure to fit it tells of."""
-    exceeded = context_exceeded(error)
-    told = exceeded.data.get("context_window") if exceeded is not None else None
-    return told if isinstance(told, int) and told > 0 else None

@@ -16,11 +16,12 @@ from ..stores.memory import KeyValueStore
 from ..types import ChatRequest, ChatWarning, ContentPart, Message, TextMode, ToolCallPart, ToolResultPart, Usage
 from .calls import Tools
 from .context import ContextStrategy, DropOldest, system_messages
+from .conversation import Conversation, Setup
 from .history import History, saved_history, sum_usage
 from .hooks import HookChain, Hooks
 from .reply import Reply
 from .saved import SavedSession, restore
-from .turn import Conversation, Setup, Turn
+from .turn import Turn
 from .turn_stream import TurnStream
 
 Said = str | Sequence[ContentPart] | Message

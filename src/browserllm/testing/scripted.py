@@ -122,7 +122,6 @@ class ScriptedBackend(Backend):
                     await asyncio.get_running_loop().create_future()
                 elif isinstance(step, ToolCallPart):
                     yield ToolCallDelta(
-                        sequence=0,
                         index=calls,
                         id=step.id,
                         name=step.name,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -471,65 +469,6 @@ async def test_a_failure_is_raised_where_it_happens() -> None:
     with pytest.raises(bl.Unavailable):
         await stream.finish()
     assert stream.partial == {"title": "Pa"} and stream.response.finish_reason == "error"
-
-
-async def test_leaving_early_ends_the_answer() -> None:
-    """By the end of a block, by closing, and by dropping the stream after a break."""
-    for leave in ("with", "close", "drop"):
-        llm = play(['{"title": "Pa', HANG])
-        stream = bl.stream_generate(llm, "Pasta", output=Recipe)
-        if leave == "with":
-            async with stream:
-                assert await anext(stream)
-        elif leave == "close":
-            assert await anext(stream)
-            await stream.aclose()
-            await stream.aclose()
-        else:
-            async for _ in stream:
-                break
-        if leave == "drop":
-            del stream
-            gc.collect()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        else:
-            assert stream.done and stream.response.finish_reason == "cancelled"
-            with pytest.raises(bl.Cancelled):
-                await stream.finish()
-        assert len(llm.stopped) == 1, leave
-
-
-async def test_closing_ends_the_wait_of_another_task() -> None:
-    """It gets no error, but the end of the stream."""
-    llm = play(['{"title": "Pa', HANG])
-    stream = bl.stream_generate(llm, "Pasta", output=Recipe)
-    values: list[Any] = []
-    reached = asyncio.Event()
-
-    async def read() -> None:
-        async for value in stream:
-            values.append(value)
-            reached.set()
-
-    task = asyncio.ensure_future(read())
-    await reached.wait()
-    await asyncio.sleep(0)
-    await stream.aclose()
-    await task
-    assert values == [{"title": "Pa"}] and len(llm.stopped) == 1
-
-
-async def test_a_cancelled_task_is_cancelled() -> None:
-    """The answer ends with it."""
-    llm = play([HANG])
-    task = asyncio.ensure_future(bl.generate(llm, "Pasta", output=Recipe))
-    while not llm.requests:
-        await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert len(llm.stopped) == 1
 
 
 async def test_middleware_and_routers_are_backends_like_any() -> None:

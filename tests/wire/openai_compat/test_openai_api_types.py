@@ -85,11 +85,7 @@ def test_an_answer_is_a_chat_completion(name: str) -> None:
 
 async def test_a_stream_is_of_chat_completion_chunks() -> None:
     """All of them, and the SDK's own accumulation of them gives the answer."""
-    steps: list[Any] = [
-        bl.types.ReasoningDelta(reasoning="Hm."),
-        "Hi",
-        bl.ToolCallPart("c1", "weather", "{}"),
-    ]
+    steps: list[Any] = [bl.types.ReasoningDelta(reasoning="Hm."), "Hi", bl.ToolCallPart("c1", "weather", "{}")]
     writer = ChunkWriter(include_usage=True)
     shapes = [shape async for each in bl.ScriptedBackend([steps]).stream("Hi") for shape in writer.write(each)]
     shapes += writer.write(bl.types.TextDelta(sequence=9, text="Hi", logprobs=[ENTRY]))

@@ -19,20 +19,20 @@ from ...types import (
     ChatRequest,
     ChatRestart,
     ChatWarning,
-    FinishReason,
     Hop,
     ReasoningDelta,
     TextDelta,
+    Timings,
     ToolCallDelta,
-    Usage,
 )
 from ..base import Backend, Middleware
+from ..draft import Recorded
 from ..router.checks import check, check_above_0
 from ..stream import Delta, Draft
 
 Piece = str | TextDelta | ReasoningDelta | ToolCallDelta
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key: entries of another format are not found, and go as they get old."""
 
 NOT_IN_THE_KEY = frozenset({"metadata", "deadline_s", "private"})
@@ -48,14 +48,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An answer as it came."""
 
     pieces: list[Piece]
-    finish_reason: FinishReason
-    backend: str
-    model: str | None = None
-    engine: str | None = None
-    device: str | None = None
-    adapter: str | None = None
-    usage: Usage = Usage()
-    warnings: list[ChatWarning] = []
+    recorded: Recorded
 
 
 class _About(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +192,7 @@ class ResponseCache(Middleware):
                 about is None
                 or entry is None
                 or about.size_bytes != len(answer)
-                or entry.finish_reason not in WHOLE
+                or entry.recorded.finish_reason not in WHOLE
                 or not (age_s >= 0 and (self.max_age_s is None or age_s < self.max_age_s))
             ):
                 await self._forget(key)
@@ -211,12 +204,10 @@ class ResponseCache(Middleware):
         return entry
 
     def _replay(self, entry: _Entry, draft: Draft) -> list[Piece]:
-        asked = Hop(reason="the same request was answered before", code="cached", backend=self.name, model=entry.model)
-        draft.route.append(asked)
-        draft.backend, draft.model, draft.engine = entry.backend, entry.model, entry.engine
-        draft.device, draft.adapter = entry.device, entry.adapter
-        draft.usage, draft.finish_reason, draft.cost_usd = entry.usage, entry.finish_reason, 0.0
-        draft.warnings.extend(entry.warnings)
+        recorded = entry.recorded
+        reason = "the same request was answered before"
+        draft.route.append(Hop(reason=reason, code="cached", backend=self.name, model=recorded.model))
+        draft.restore(replace(recorded, warnings=[*draft.warnings, *recorded.warnings]))
         return entry.pieces
 
     async def _keep(
@@ -227,17 +218,11 @@ class ResponseCache(Middleware):
         draft: Draft,
         warnings: list[ChatWarning],
     ) -> None:
-        entry = _Entry(
-            pieces=pieces,
-            finish_reason=draft.finish_reason,
-            backend=draft.backend,
-            model=draft.model,
-            engine=draft.engine,
-            device=draft.device,
-            adapter=draft.adapter,
-            usage=draft.usage,
-            warnings=warnings,
+        # What is written down of this answer, but for what is true of it alone.
+        recorded = replace(
+            draft.snapshot(), cost_usd=0.0, timings=Timings(), provider_request_id=None, warnings=warnings
         )
+        entry = _Entry(pieces=pieces, recorded=recorded)
         answer = msgspec.json.encode(entry)
         if len(answer) > self.max_bytes:
             return

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...errors import AllBackendsFailed, BrowserLLMError, BudgetExceeded, Cancelled, ContentFiltered, InvalidRequest
 from ...types import ChatRestart, Hop
-from ..stream import Draft
+from ..draft import Draft, Recorded
 from .candidate import Choice, Excluded
 
 FINAL = (InvalidRequest, ContentFiltered, BudgetExceeded, Cancelled)
@@ -23,8 +22,7 @@ class Tries:
         self._excluded = excluded
         self._failures: list[tuple[str, Exception]] = []
         self._mark = len(draft.warnings)
-        self._broken: dict[str, Any] | None = None
-        self._broken_warnings: list[Any] = []
+        self._broken: Recorded | None = None
         self._broken_hop: Hop | None = None
         for one in excluded:
             draft.route.append(one.hop())
@@ -41,9 +39,9 @@ class Tries:
 
     def broke_off(self, choice: Choice, error: Exception) -> None:
         """Note a failure in the middle of an answer, and keep what the answer said of itself."""
-        said, warnings = vars(self._draft).copy(), list(self._draft.warnings)
+        said = self._draft.snapshot()
         self.failed(choice, error)
-        self._broken, self._broken_warnings = said, warnings
+        self._broken = said
         self._broken_hop = self._draft.route[-1]
 
     def restart(self) -> ChatRestart | None:
@@ -57,8 +55,7 @@ class Tries:
     def give_up(self) -> AllBackendsFailed:
         """The error that has every cause, in order; what an answer said before it broke off is the caller's again."""
         if self._broken is not None:
-            vars(self._draft).update(self._broken)
-            self._draft.warnings[:] = self._broken_warnings
+            self._draft.restore(self._broken)
         causes = [*((one.name, one.error()) for one in self._excluded), *self._failures]
         told = "; ".join([*(f"{one.name!r}: {one.reason}" for one in self._excluded), *map(_told, self._failures)])
         return AllBackendsFailed(

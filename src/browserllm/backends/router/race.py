@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 PIPE_LENGTH = 16
 """How many deltas a backend may be ahead of the reader."""
 
-_KNOWN_BY_THE_ANSWERER = (
-    "request",
-    "backend",
-    "model",
-    "engine",
-    "device",
-    "adapter",
-    "finish_reason",
-    "usage",
-    "timings",
-    "cost_usd",
-    "provider_request_id",
-)
-
 
 class Runner:
     """One backend in a race."""
@@ -51,8 +37,7 @@ class Runner:
         self.choice = choice
         self.turn = turn
         self.request = request
-        self.draft = Draft(request, choice.name, draft.request_id)
-        self.draft.warnings = list(draft.warnings)
+        self.draft = draft.child(request, choice.name)
         self.error: Exception | None = None
         self.ended = False
         self._loop = asyncio.get_running_loop()
@@ -187,11 +172,8 @@ class Race:
         winner = self._winner
         if winner is None:
             return
-        _copy(winner.draft, draft)
-        draft.warnings[:] = winner.draft.warnings
-        draft.route.extend(winner.draft.route)
+        draft.adopt(winner.draft)
         draft.route.extend(self._passed)
-        winner.draft.warnings, winner.draft.route = draft.warnings, draft.route
 
     async def close(self, draft: Draft) -> None:
         """End whoever still runs, and wait until it has let go; the caller's draft gets the winner's last word."""
@@ -199,7 +181,7 @@ class Race:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._winner is not None:
-            _copy(self._winner.draft, draft)
+            draft.adopt(self._winner.draft)
 
     def _end_the_others(self, winner: Runner) -> None:
         for loser in self._running:
@@ -207,8 +189,3 @@ class Race:
                 loser.task.cancel()
                 choice, reason = loser.choice, f"{winner.choice.name!r} was first to answer"
                 self._passed.append(Hop(reason=reason, code="cancelled", backend=choice.name, model=choice.model))
-
-
-def _copy(source: Draft, target: Draft) -> None:
-    for name in _KNOWN_BY_THE_ANSWERER:
-        setattr(target, name, getattr(source, name))
