@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: {
     alias: {
       vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
+      typescript: resolve(import.meta.dirname, "node_modules/typescript/lib/typescript.js"),
       "@mlc-ai/web-llm": resolve(import.meta.dirname, "node_modules/@mlc-ai/web-llm/lib/index.js"),
       "@huggingface/jinja": resolve(import.meta.dirname, "node_modules/@huggingface/jinja/dist/index.js"),
       "@huggingface/tokenizers": resolve(import.meta.dirname, "node_modules/@huggingface/tokenizers/dist/tokenizers.mjs"),

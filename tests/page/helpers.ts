@@ -1,7 +1,7 @@
 /** Small stand-ins that several tests share. */
 
 import { IDBFactory } from "fake-indexeddb";
-import type { Clock } from "../../web/src/engine/outbox.ts";
+import type { Clock } from "../../web/src/engine/clock.ts";
 import type { ChatOutcome, EmitText, Engine, InputKind, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
 import type { ChatRequest } from "../../web/src/engine/options.ts";
 import type { LoadOrder } from "../../web/src/engine/protocol.ts";

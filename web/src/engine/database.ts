@@ -1,7 +1,7 @@
 /** One of the site's databases (IndexedDB), with one store of records. It opens when it is first needed. */
 
 import { describe, PageError, toPageError } from "./errors.ts";
-import { systemClock, type Clock } from "./outbox.ts";
+import { systemClock, type Clock } from "./clock.ts";
 
 /** An open database answers in milliseconds. What takes longer is held by another tab, or broken. */
 export const PATIENCE_MS = 5000;

@@ -1,7 +1,8 @@
 /** One connection: greets, reads requests, runs them, and answers; when it goes away, so do its requests. */
 
 import { cancelled, PageError, toPageError } from "./errors.ts";
-import { ChunkOutbox, systemClock, type Clock } from "./outbox.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import { ChunkOutbox } from "./outbox.ts";
 import { encode, parse, type Outbound, type Request } from "./protocol.ts";
 import type { Reply } from "./service.ts";
 

@@ -3,7 +3,8 @@
 import { cancelled, PageError, toPageError } from "./errors.ts";
 import type { EmitText, LoadedModel, LoadProgress } from "./engine.ts";
 import type { EngineRegistry } from "./registry.ts";
-import { absolute, type FileRef } from "./files/orders.ts";
+import type { FileRef } from "./files/caches.ts";
+import { absolute } from "./files/orders.ts";
 import type { FileFetcher, FileStore } from "./files/operations.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
 import type { LoadOrder, Progress, Request } from "./protocol.ts";

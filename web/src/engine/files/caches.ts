@@ -18,10 +18,15 @@
  */
 
 import { isRecord } from "../fields.ts";
-import type { FileRef } from "./orders.ts";
 
 export const CACHE_NAMES = ["webllm/model", "webllm/config", "webllm/wasm", "transformers-cache"] as const;
 export type CacheName = (typeof CACHE_NAMES)[number];
+
+/** One file of one cache. Its address may be relative in a request; after `absolute` it is not. */
+export interface FileRef {
+  readonly cache: CacheName;
+  readonly url: string;
+}
 
 export interface StoredEntry extends FileRef {
   readonly size_bytes: number;

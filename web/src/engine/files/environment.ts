@@ -1,7 +1,7 @@
 /** What the downloader needs of the browser, so that tests can stand in for it. */
 
 import { PageError } from "../errors.ts";
-import { systemClock, type Clock } from "../outbox.ts";
+import { systemClock, type Clock } from "../clock.ts";
 import { OriginDisk, type Disk } from "./disk.ts";
 
 export interface Environment {

@@ -1,9 +1,9 @@
 /** Whole files on their way into the caches that the engines read, and whether one is there already. */
 
 import { describe } from "../errors.ts";
-import { sizeOf } from "./caches.ts";
+import { sizeOf, type FileRef } from "./caches.ts";
 import { startDigest } from "./digest.ts";
-import type { FileOrder, FileRef } from "./orders.ts";
+import type { FileOrder } from "./orders.ts";
 import { reasonOf } from "./retry.ts";
 
 /**

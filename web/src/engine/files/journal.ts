@@ -2,7 +2,7 @@
 
 import { Database } from "../database.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
-import type { Clock } from "../outbox.ts";
+import type { Clock } from "../clock.ts";
 import type { JournalOrder } from "./orders.ts";
 
 export const DATABASE = "browserllm";

@@ -2,8 +2,8 @@
 
 import type { JsonRecord } from "../fields.ts";
 import type { Progress } from "../protocol.ts";
-import type { CacheName, StoredEntry } from "./caches.ts";
-import type { DeleteOrder, DownloadOrder, FileRef, JournalOrder, PickOrder, ReadOrder } from "./orders.ts";
+import type { CacheName, FileRef, StoredEntry } from "./caches.ts";
+import type { DeleteOrder, DownloadOrder, JournalOrder, PickOrder, ReadOrder } from "./orders.ts";
 
 /** A manifest's text, and whether it came from the cache or the network. */
 export interface ReadResult {

@@ -2,13 +2,7 @@
 
 import { invalid } from "../errors.ts";
 import { Fields, isRecord, show, type JsonRecord } from "../fields.ts";
-import { CACHE_NAMES, type CacheName } from "./caches.ts";
-
-/** One file of one cache. Addresses may be relative at the door; inside they are absolute (`absolute`). */
-export interface FileRef {
-  readonly cache: CacheName;
-  readonly url: string;
-}
+import { CACHE_NAMES, type CacheName, type FileRef } from "./caches.ts";
 
 export type HashAlgorithm = "md5" | "sha256";
 

@@ -7,10 +7,9 @@
  */
 
 import { isRecord } from "../fields.ts";
-import { CACHE_NAMES } from "./caches.ts";
+import { CACHE_NAMES, type FileRef } from "./caches.ts";
 import type { Disk, OpenFile } from "./disk.ts";
 import type { Environment } from "./environment.ts";
-import type { FileRef } from "./orders.ts";
 import type { PartialFile } from "./operations.ts";
 
 /** How many bytes a crash may cost, of all files that are downloaded together. */
