@@ -3,7 +3,7 @@ import { Answerer } from "../../web/src/engine/constraint/answerer.ts";
 import { Constrainer, LONGEST_START_MS, type Link } from "../../web/src/engine/constraint/constrainer.ts";
 import type { Format } from "../../web/src/engine/constraint/format.ts";
 import type { Answer, Ask } from "../../web/src/engine/constraint/messages.ts";
-import { readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { readInternals } from "../../web/src/patches/web-llm/internals.ts";
 import { settle } from "./helpers.ts";
 import { END, load, pocket, pocketVocabulary } from "./xgrammar.ts";
 

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Answerer } from "../../web/src/engine/constraint/answerer.ts";
 import { readFormat } from "../../web/src/engine/constraint/format.ts";
 import { toGrammar } from "../../web/src/engine/constraint/grammar.ts";
-import { complaintOf, type XGrammar } from "../../web/src/engine/constraint/library.ts";
+import { complaintOf, type XGrammar } from "../../web/src/patches/xgrammar/library.ts";
 import { hold } from "../../web/src/engine/constraint/mask.ts";
 import type { Vocabulary } from "../../web/src/engine/constraint/messages.ts";
 import { readVocabulary } from "../../web/src/engine/constraint/vocabulary.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeBreathe } from "../../web/src/engine/transformersjs/breathe.ts";
+import { makeYielder } from "../../web/src/engine/transformersjs/event-loop.ts";
 import { Decoder, type DecodeJob, type PrefillPace, type TokenModel } from "../../web/src/engine/transformersjs/decoder.ts";
 import { Sampler, seededRandom } from "../../web/src/engine/transformersjs/sampler.ts";
 
@@ -29,9 +29,9 @@ class Counter implements TokenModel {
   }
 }
 
-function make(breathe = (): Promise<void> => Promise.resolve()): { network: Counter; decoder: Decoder } {
+function make(yieldToEvents = (): Promise<void> => Promise.resolve()): { network: Counter; decoder: Decoder } {
   const network = new Counter();
-  return { network, decoder: new Decoder(network, breathe, PACE, () => network.clock) };
+  return { network, decoder: new Decoder(network, yieldToEvents, PACE, () => network.clock) };
 }
 
 function job(prompt: number[], changes: Partial<DecodeJob> = {}): DecodeJob & { said: number[] } {
@@ -226,18 +226,18 @@ describe("the decode loop", () => {
   });
 });
 
-describe("breathing", () => {
+describe("yielding to the event loop", () => {
   it("lets others in once enough time has passed, and not before", async () => {
     let now = 0;
-    const breathe = makeBreathe(() => now);
+    const yieldToEvents = makeYielder(() => now);
     let heard = 0;
     // Something else that waits for its turn of the event loop, as a message to a worker does.
     setImmediate(() => { heard += 1; });
-    await breathe();
+    await yieldToEvents();
     expect(heard).toBe(0);
-    for (let breaths = 0; breaths < 20 && heard === 0; breaths += 1) {
+    for (let turns = 0; turns < 20 && heard === 0; turns += 1) {
       now += 8;
-      await breathe();
+      await yieldToEvents();
     }
     expect(heard).toBe(1);
   });

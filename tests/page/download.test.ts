@@ -239,7 +239,7 @@ describe("a download that is stopped", () => {
     await bench.received(CUT);
     stop.abort(new PageError("cancelled", "request 1 was cancelled"));
     await expect(download).rejects.toMatchObject({ code: "cancelled" });
-    const partials = new Partials(bench.environment);
+    const partials = new Partials(bench.platform);
     expect(await partials.list()).toMatchObject([{ url: URL_OF_FILE, cache: "webllm/model", loaded_bytes: CUT, total_bytes: SIZE }]);
     const result = await bench.download([order(whole)]);
     expect(result.files[0]).toMatchObject({ fetched_bytes: SIZE - CUT, resumed_from: CUT, verified: "hash" });
@@ -264,7 +264,7 @@ describe("a download that is stopped", () => {
     await bench.received(CUT);
     gone.open(new Response(null, { status: 404 }));
     await expect(download).rejects.toMatchObject({ code: "download_interrupted", data: { url: "https://models.example/gone", reason: "missing" } });
-    expect(await new Partials(bench.environment).list()).toMatchObject([{ url: URL_OF_FILE, loaded_bytes: CUT }]);
+    expect(await new Partials(bench.platform).list()).toMatchObject([{ url: URL_OF_FILE, loaded_bytes: CUT }]);
   });
 });
 
@@ -289,7 +289,7 @@ describe("a crash", () => {
 
   it("costs what was not flushed, and no more", async () => {
     const bench = reborn(await crashed(9 * MEGABYTE));
-    const [partial] = await new Partials(bench.environment).list();
+    const [partial] = await new Partials(bench.platform).list();
     const lost = 9 * MEGABYTE - (partial?.loaded_bytes ?? 0);
     expect(lost).toBeGreaterThan(0);
     expect(lost).toBeLessThanOrEqual(UNFLUSHED_BYTES);
@@ -324,7 +324,7 @@ describe("a crash", () => {
     bench.serve(serve({ bytes: large, stall: 10 * MEGABYTE }));
     void bench.start([order({ hash: hashOf("md5", large) })]).catch(() => undefined);
     await bench.received(10 * MEGABYTE);
-    const [partial] = await new Partials(bench.environment).list();
+    const [partial] = await new Partials(bench.platform).list();
     expect(partial?.loaded_bytes).toBeGreaterThan(5 * MEGABYTE);
   });
 
@@ -335,7 +335,7 @@ describe("a crash", () => {
     await bench.requests(2);
     await bench.received(MEGABYTE);
     expect(bench.disk.named(".data").size).toBe(MEGABYTE);
-    expect(await new Partials(bench.environment).list()).toMatchObject([{ loaded_bytes: 0 }]);
+    expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: 0 }]);
   });
 
   it("that loses bytes the journal speaks of goes on from those that are there", async () => {
@@ -388,7 +388,7 @@ describe("a partial", () => {
 
   it("is removed by its address, unless it is being downloaded", async () => {
     const bench = await paused();
-    const partials = new Partials(bench.environment);
+    const partials = new Partials(bench.platform);
     await partials.remove("https://models.example/other");
     expect(await partials.list()).toHaveLength(1);
     await partials.remove(URL_OF_FILE);
@@ -405,7 +405,7 @@ describe("a full disk", () => {
       code: "quota_exceeded",
       data: { url: URL_OF_FILE, needed_bytes: SIZE - CUT, available_bytes: 1000 },
     });
-    expect(await new Partials(bench.environment).list()).toMatchObject([{ loaded_bytes: CUT }]);
+    expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: CUT }]);
     bench.disk.capacity = Infinity;
     expect((await bench.download([order(whole)])).files[0]).toMatchObject({ resumed_from: CUT, verified: "hash" });
   });
@@ -418,7 +418,7 @@ describe("a full disk", () => {
       code: "quota_exceeded",
       data: { needed_bytes: SIZE, available_bytes: null },
     });
-    expect(await new Partials(bench.environment).list()).toMatchObject([{ loaded_bytes: SIZE }]);
+    expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: SIZE }]);
   });
 });
 

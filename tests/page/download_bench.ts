@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Disk, OpenFile } from "../../web/src/engine/files/disk.ts";
 import { Downloader } from "../../web/src/engine/files/download.ts";
-import type { Environment } from "../../web/src/engine/files/environment.ts";
+import type { Platform } from "../../web/src/engine/files/platform.ts";
 import type { DownloadOrder, FileOrder } from "../../web/src/engine/files/orders.ts";
 import type { Progress } from "../../web/src/engine/protocol.ts";
 import { FakeCaches } from "./browser_storage.ts";
@@ -204,7 +204,7 @@ export class DownloadBench {
   online = true;
   left: number | null = 1000;
   random = 1;
-  readonly environment: Environment = {
+  readonly platform: Platform = {
     fetch: async (url, init) => {
       const headers = new Headers(init.headers);
       const asked: Asked = {
@@ -244,7 +244,7 @@ export class DownloadBench {
     },
     available: () => Promise.resolve(this.left),
   };
-  readonly downloader = new Downloader(this.environment);
+  readonly downloader = new Downloader(this.platform);
 
   /** What the server answers for an address, one request after the other. */
   at(url: string, ...answers: Answer[]): this {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { describeAdapter, gpuError, GpuWatch } from "../../web/src/engine/gpu.ts";
+import { stopWatching, watchDevices } from "../../web/src/patches/web-llm/devices.ts";
 import { Gate, settle } from "./helpers.ts";
 
 class FakeOutOfMemory {
@@ -94,11 +95,11 @@ describe("a watch on a GPU device", () => {
       }
     }
     vi.stubGlobal("GPUAdapter", FakeAdapter);
-    const watch = GpuWatch.start();
+    const watch = watchDevices();
     await new FakeAdapter().requestDevice();
-    watch.stop();
+    stopWatching(watch);
     await new FakeAdapter().requestDevice();
-    watch.stop();
+    stopWatching(watch);
     watch.destroy();
     expect(devices.map(({ destroyed }) => destroyed)).toEqual([true, false]);
     expect(watch.adapter).toBe("Fake GPU");

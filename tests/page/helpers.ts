@@ -8,7 +8,7 @@ import type { LoadOrder } from "../../web/src/engine/protocol.ts";
 import type { FileFetcher, FileStore } from "../../web/src/engine/files/operations.ts";
 import { EngineRegistry } from "../../web/src/engine/registry.ts";
 import { Prober } from "../../web/src/engine/probe.ts";
-import type { Environment } from "../../web/src/engine/surroundings.ts";
+import type { Environment } from "../../web/src/engine/environment.ts";
 import { Service } from "../../web/src/engine/service.ts";
 import { Peer } from "../../web/src/engine/peer.ts";
 import { Values } from "../../web/src/engine/values.ts";
@@ -146,7 +146,7 @@ export class FakeFiles implements FileFetcher, FileStore {
   }
 }
 
-/** What a browser tells of its surroundings that tells nothing. */
+/** What a browser tells of its environment that tells nothing. */
 export const NOWHERE: Environment = { online: null, connection: { type: null, effective_type: null, save_data: null }, battery: null };
 
 /** A service with a fake engine, and peers that write down what they are told. */

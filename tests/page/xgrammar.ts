@@ -6,7 +6,7 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { Answerer } from "../../web/src/engine/constraint/answerer.ts";
 import type { Answer, Vocabulary } from "../../web/src/engine/constraint/messages.ts";
 import { readFormat } from "../../web/src/engine/constraint/format.ts";
-import { loadXGrammar, type XGrammar } from "../../web/src/engine/constraint/library.ts";
+import { loadXGrammar, type XGrammar } from "../../web/src/patches/xgrammar/library.ts";
 import { readVocabulary } from "../../web/src/engine/constraint/vocabulary.ts";
 
 /** Its file is written for CommonJS, where it runs in Node. */

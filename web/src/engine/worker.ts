@@ -15,14 +15,14 @@ import { Prober, type ProbeScope } from "./probe.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 import { engines } from "./engines.ts";
 import { Downloader } from "./files/download.ts";
-import { browserEnvironment } from "./files/environment.ts";
+import { browserPlatform } from "./files/platform.ts";
 import { Journal } from "./files/journal.ts";
 import { Partials } from "./files/partial.ts";
 import { BrowserStore } from "./files/store.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
 import { socketUrl } from "./socket.ts";
-import { Surroundings, type SurroundingsScope } from "./surroundings.ts";
+import { EnvironmentWatch, type EnvironmentScope } from "./environment.ts";
 import { Values } from "./values.ts";
 import { WindowLink } from "./window/link.ts";
 import type { ToWindow } from "./window/messages.ts";
@@ -38,8 +38,8 @@ export interface SocketNews {
 }
 
 /** What of the worker's global scope is used here; TypeScript's libraries offer a page's or a worker's, not both. */
-interface WorkerScope extends SurroundingsScope, ProbeScope {
-  readonly navigator: SurroundingsScope["navigator"] & ProbeScope["navigator"];
+interface WorkerScope extends EnvironmentScope, ProbeScope {
+  readonly navigator: EnvironmentScope["navigator"] & ProbeScope["navigator"];
   readonly caches?: CacheStorage;
   readonly indexedDB?: IDBFactory;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
@@ -50,13 +50,13 @@ interface WorkerScope extends SurroundingsScope, ProbeScope {
 
 const scope = self as unknown as WorkerScope;
 const registry = new EngineRegistry(engines);
-const surroundings = new Surroundings(scope, (now) => { broadcast("environment", { ...now }); });
-const prober = new Prober(scope, surroundings);
+const environment = new EnvironmentWatch(scope, (now) => { broadcast("environment", { ...now }); });
+const prober = new Prober(scope, environment);
 const windowLink = new WindowLink(
   (message) => { scope.postMessage(message); },
-  (battery) => { surroundings.setBattery(battery); },
+  (battery) => { environment.setBattery(battery); },
 );
-const environment = browserEnvironment();
+const platform = browserPlatform();
 const peers = new Set<Peer>();
 let service: Service | null = null;
 
@@ -77,7 +77,7 @@ function makeStore(base: string): BrowserStore {
     caches: scope.caches,
     storage: navigator.storage,
     journal: new Journal(scope.indexedDB),
-    partials: new Partials(environment),
+    partials: new Partials(platform),
     window: windowLink,
   });
 }
@@ -87,14 +87,14 @@ function addPeer(base: string, send: (text: string) => void): Peer {
   service ??= new Service({
     registry,
     prober,
-    fetcher: new Downloader(environment),
+    fetcher: new Downloader(platform),
     store: makeStore(base),
     values: new Values(scope.indexedDB),
     base,
     event: broadcast,
   });
   const { handle } = service;
-  const peer = new Peer({ send }, { ...hello, environment: surroundings.look() }, handle);
+  const peer = new Peer({ send }, { ...hello, environment: environment.look() }, handle);
   peers.add(peer);
   return peer;
 }

@@ -4,7 +4,7 @@ import type { CompiledGrammar, GrammarCompiler, GrammarMatcher } from "@mlc-ai/w
 import { describe } from "../errors.ts";
 import type { Format } from "./format.ts";
 import { toGrammar } from "./grammar.ts";
-import { complaintOf, type XGrammar } from "./library.ts";
+import { complaintOf, type XGrammar } from "../../patches/xgrammar/library.ts";
 import type { Answer, Ask, Vocabulary } from "./messages.ts";
 
 /** Compiled grammars that are kept: a conversation asks again and again with the same few tools. */

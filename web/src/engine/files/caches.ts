@@ -6,7 +6,7 @@
  * - `webllm/model`: tensor-cache.json (not its old name, ndarray-cache.json), the shards it lists, and tokenizer.json, or
  *   tokenizer.model where mlc-chat-config.json's `tokenizer_files` does not list the first;
  * - `webllm/wasm`: the library. One whose URL contains "localhost" or does not begin with "http" is fetched each
- *   time instead, so our engine hands it over itself (webllm/library.ts).
+ *   time instead, so our engine hands it over itself (patches/web-llm/library.ts).
  * A folder without `/resolve/SOMETHING/` gets `resolve/main/` appended. Bodies are read as bytes: no header is needed.
  *
  * Transformers.js 4.3.1: `transformers-cache` (`env.cacheKey`), keyed by the remote URL, which is `env.remoteHost` +

@@ -9,7 +9,7 @@
 import { isRecord } from "../fields.ts";
 import { CACHE_NAMES, type FileRef } from "./caches.ts";
 import type { Disk, OpenFile } from "./disk.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import type { PartialFile } from "./operations.ts";
 
 /** How many bytes a crash may cost, of all files that are downloaded together. */
@@ -30,7 +30,7 @@ interface Head extends FileRef {
   readonly source: Source;
 }
 
-type Home = Pick<Environment, "disk" | "now">;
+type Home = Pick<Platform, "disk" | "now">;
 
 export class PartialData {
   readonly #disk: Disk;
@@ -188,7 +188,7 @@ export class Partials {
   readonly #disk: Disk;
   readonly #exclusively: (lock: string, signal: AbortSignal, task: () => Promise<void>) => Promise<void>;
 
-  constructor({ disk, exclusively }: Pick<Environment, "disk" | "exclusively">) {
+  constructor({ disk, exclusively }: Pick<Platform, "disk" | "exclusively">) {
     this.#disk = disk;
     this.#exclusively = exclusively;
   }

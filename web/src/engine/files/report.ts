@@ -1,20 +1,20 @@
 /** The progress of a download as messages: all that changed, at most one in 250 ms. */
 
 import type { FileProgress, Progress } from "../protocol.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import type { FileOrder } from "./orders.ts";
 
 export const REPORT_EVERY_MS = 250;
 
 export class Report {
   readonly #files: FileProgress[];
-  readonly #clock: Environment["clock"];
+  readonly #clock: Platform["clock"];
   readonly #send: (progress: Progress) => void;
   readonly #changed = new Set<number>();
   #lastSent = -Infinity;
   #cancelTimer: (() => void) | null = null;
 
-  constructor(files: readonly FileOrder[], clock: Environment["clock"], send: (progress: Progress) => void) {
+  constructor(files: readonly FileOrder[], clock: Platform["clock"], send: (progress: Progress) => void) {
     this.#files = files.map(({ url, size_bytes }) => ({
       url,
       state: "waiting",

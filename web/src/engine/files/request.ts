@@ -1,7 +1,7 @@
 /** One request of the downloader: its answer, or an error that says whether to try again. */
 
 import { PageError } from "../errors.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import { MAX_RETRY_AFTER_MS, reasonOf, retryAfterMs, Setback } from "./retry.ts";
 
 export type InterruptReason = "network" | "not_shared" | "missing" | "refused" | "server" | "too_short" | "offline";
@@ -16,14 +16,14 @@ export function interrupted(url: string, reason: InterruptReason, what: string, 
  */
 export class Connection {
   readonly #controller = new AbortController();
-  readonly #clock: Environment["clock"];
+  readonly #clock: Platform["clock"];
   readonly #url: string;
   readonly #stallMs: number;
   readonly #outer: AbortSignal;
   #fail: ((error: Error) => void) | null = null;
 
-  constructor(environment: Pick<Environment, "clock">, url: string, stallMs: number, signal: AbortSignal) {
-    this.#clock = environment.clock;
+  constructor(platform: Pick<Platform, "clock">, url: string, stallMs: number, signal: AbortSignal) {
+    this.#clock = platform.clock;
     this.#url = url;
     this.#stallMs = stallMs;
     this.#outer = signal;
@@ -70,13 +70,13 @@ export class Connection {
 
 /** Asks for one file, as often as its tries need it, and makes sense of what comes back. */
 export class Asker {
-  readonly #environment: Environment;
+  readonly #platform: Platform;
   readonly #url: string;
   #unshared = 0;
   #answered = false;
 
-  constructor(environment: Environment, url: string) {
-    this.#environment = environment;
+  constructor(platform: Platform, url: string) {
+    this.#platform = platform;
     this.#url = url;
   }
 
@@ -86,7 +86,7 @@ export class Asker {
     try {
       response = await connection.wait(
         // The HTTP cache would keep a second copy of everything.
-        this.#environment.fetch(this.#url, { headers, cache: "no-store", signal: connection.signal }),
+        this.#platform.fetch(this.#url, { headers, cache: "no-store", signal: connection.signal }),
       );
     } catch (error) {
       if (connection.signal.aborted) throw error;
@@ -94,7 +94,7 @@ export class Asker {
     }
     this.#answered = true;
     if (response.status === 200 || accepted.includes(response.status)) return response;
-    throw refusal(this.#url, response, this.#environment.now());
+    throw refusal(this.#url, response, this.#platform.now());
   }
 
   /** The connection broke while the body was read. */
@@ -103,7 +103,7 @@ export class Asker {
   }
 
   #noConnection(what: string, cause: unknown): Setback {
-    if (!this.#environment.online()) {
+    if (!this.#platform.online()) {
       return new Setback(interrupted(this.#url, "offline", `${what}: this device is offline; connect it and try again`, {}, cause));
     }
     return new Setback(interrupted(this.#url, "network", `${what}; check the connection and try again`, {}, cause));
@@ -111,18 +111,18 @@ export class Asker {
 
   /** A browser does not say whether a server is gone or does not share with this site; a request without an answer tells. */
   async #unanswered(connection: Connection, cause: unknown): Promise<Error> {
-    if (this.#answered || !this.#environment.online() || new URL(this.#url).origin === this.#environment.origin) {
+    if (this.#answered || !this.#platform.online() || new URL(this.#url).origin === this.#platform.origin) {
       return this.#noConnection("no answer from the server", cause);
     }
     try {
       const init: RequestInit = { mode: "no-cors", method: "HEAD", cache: "no-store", signal: connection.signal };
-      await connection.wait(this.#environment.fetch(this.#url, init));
+      await connection.wait(this.#platform.fetch(this.#url, init));
     } catch (error) {
       if (connection.signal.aborted && error instanceof Error) return error;
       // A page that may share memory (COEP: require-corp) gets no such answer from a server that shares nothing.
       return this.#noConnection("no answer from the server (or it does not share this file with this site)", cause);
     }
-    const message = `the server is there but does not share this file with this site (no CORS headers for ${this.#environment.origin})`;
+    const message = `the server is there but does not share this file with this site (no CORS headers for ${this.#platform.origin})`;
     const unshared = interrupted(this.#url, "not_shared", message, {}, cause);
     // Once may be an accident: the connection of the first request broke, and that of the second did not.
     this.#unshared += 1;

@@ -1,7 +1,7 @@
 /** When to try again, and when to give up. */
 
 import { cancelled, type PageError } from "../errors.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import type { RetryOptions } from "./orders.ts";
 
 /** A server that wants to be left alone for longer than this is taken at its word: the download ends. */
@@ -30,7 +30,7 @@ export interface Tries {
 
 /** Try until it works, cannot work, or has failed `retries` times in a row without coming further. */
 export async function keepTrying<T>(
-  environment: Pick<Environment, "clock" | "random">,
+  platform: Pick<Platform, "clock" | "random">,
   { options, signal, reached, waiting }: Tries,
   attempt: () => Promise<T>,
 ): Promise<T> {
@@ -44,9 +44,9 @@ export async function keepTrying<T>(
       failures = came > best ? 1 : failures + 1;
       best = Math.max(best, came);
       if (failures > options.retries) throw error.error;
-      const wait = Math.max(error.wait_ms, backoffMs(failures, options, environment.random()));
+      const wait = Math.max(error.wait_ms, backoffMs(failures, options, platform.random()));
       waiting(wait);
-      await sleep(environment.clock, wait, signal);
+      await sleep(platform.clock, wait, signal);
     }
   }
 }
@@ -65,7 +65,7 @@ export function retryAfterMs(header: string | null, now: number): number | null 
 }
 
 /** Resolves after `ms`; rejects as soon as `signal` fires. */
-export function sleep(clock: Environment["clock"], ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(clock: Platform["clock"], ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       wake();

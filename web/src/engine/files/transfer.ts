@@ -5,7 +5,7 @@ import type { FileProgress } from "../protocol.ts";
 import { contentLength, contentRange, differ, isEncoded, sourceOf, validatorOf } from "./answer.ts";
 import { readBody, type BodyReader } from "./body.ts";
 import { startDigest, type Digest } from "./digest.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import type { Verified } from "./operations.ts";
 import type { FileOrder, RetryOptions } from "./orders.ts";
 import type { PartialData, Source } from "./partial.ts";
@@ -27,7 +27,7 @@ class Mismatch extends Error {
 }
 
 export class Transfer {
-  readonly #environment: Environment;
+  readonly #platform: Platform;
   readonly #order: FileOrder;
   readonly #options: RetryOptions;
   readonly #partial: PartialData;
@@ -49,14 +49,14 @@ export class Transfer {
   /** Bytes that an earlier download had left, as far as they were of use. */
   resumed_from = 0;
 
-  constructor(environment: Environment, order: FileOrder, options: RetryOptions, partial: PartialData, signal: AbortSignal, tell: Tell) {
-    this.#environment = environment;
+  constructor(platform: Platform, order: FileOrder, options: RetryOptions, partial: PartialData, signal: AbortSignal, tell: Tell) {
+    this.#platform = platform;
     this.#order = order;
     this.#options = options;
     this.#partial = partial;
     this.#signal = signal;
     this.#tell = tell;
-    this.#asker = new Asker(environment, order.url);
+    this.#asker = new Asker(platform, order.url);
   }
 
   /** Bring the file home. When it throws, the partial has what the next download can go on with. */
@@ -66,7 +66,7 @@ export class Transfer {
     const tries = { options: this.#options, signal: this.#signal, reached: () => this.#gained, waiting };
     for (let again = false; ; again = true) {
       try {
-        await keepTrying(this.#environment, tries, () => this.#try());
+        await keepTrying(this.#platform, tries, () => this.#try());
         return this.#verify();
       } catch (error) {
         if (!(error instanceof Mismatch)) throw error;
@@ -103,7 +103,7 @@ export class Transfer {
   /** One request (or another at once, where the answer shows that the first one asked for the wrong thing). */
   async #try(): Promise<void> {
     while (!this.#isWhole()) {
-      const connection = new Connection(this.#environment, this.#order.url, this.#options.stall_ms, this.#signal);
+      const connection = new Connection(this.#platform, this.#order.url, this.#options.stall_ms, this.#signal);
       try {
         const start = this.#ranges && this.#isUsable() ? this.#partial.size : 0;
         // Made before it is needed: a browser drops what it has received of a body whose connection breaks, so from the
@@ -126,7 +126,7 @@ export class Transfer {
     const validator = validatorOf(source);
     // Another origin would have to be asked first whether If-Range is welcome, and most say no. Range alone needs no
     // asking; what If-Range would have found out, the answer's own ETag or date says (`#continues`).
-    const own = new URL(this.#order.url).origin === this.#environment.origin;
+    const own = new URL(this.#order.url).origin === this.#platform.origin;
     return own && validator !== null ? { ...range, "If-Range": validator } : range;
   }
 

@@ -21,8 +21,8 @@ export interface TokenModel {
   reset(): Promise<void>;
 }
 
-/** Lets waiting messages and timers in: a network on the CPU would otherwise keep a stop out until the end. */
-export type Breathe = () => Promise<void>;
+/** Yields to the event loop: a network on the CPU would otherwise keep a stop out until its end. */
+export type YieldToEvents = () => Promise<void>;
 
 export interface DecodeJob {
   readonly prompt: readonly number[];
@@ -53,7 +53,7 @@ export interface PrefillPace {
 
 export class Decoder {
   readonly #model: TokenModel;
-  readonly #breathe: Breathe;
+  readonly #yieldToEvents: YieldToEvents;
   readonly #pace: PrefillPace;
   readonly #now: () => number;
   /** The tokens that the KV cache holds. */
@@ -65,9 +65,9 @@ export class Decoder {
   #size: number;
   #measured = 0;
 
-  constructor(model: TokenModel, breathe: Breathe, pace: PrefillPace, now: () => number = () => performance.now()) {
+  constructor(model: TokenModel, yieldToEvents: YieldToEvents, pace: PrefillPace, now: () => number = () => performance.now()) {
     this.#model = model;
-    this.#breathe = breathe;
+    this.#yieldToEvents = yieldToEvents;
     this.#pace = pace;
     this.#size = pace.start;
     this.#now = now;
@@ -91,7 +91,7 @@ export class Decoder {
         if (!job.onToken(picked, logits)) return end("stop");
         if (generated >= job.maxTokens || this.#fed.length + 1 >= job.contextWindow) return end("length");
         job.matcher?.accept(picked);
-        await this.#breathe();
+        await this.#yieldToEvents();
         if (stopped(job.signal)) return end("cancelled");
         logits = await this.#feed([picked]);
       }
@@ -118,11 +118,11 @@ export class Decoder {
     let logits: Float32Array | null = null;
     let from = 0;
     const goOn = async (): Promise<boolean> => {
-      await this.#breathe();
+      await this.#yieldToEvents();
       return !stopped(signal);
     };
     while (from < ids.length) {
-      if (from > 0) await this.#breathe();
+      if (from > 0) await this.#yieldToEvents();
       if (signal.aborted) return null;
       const piece = ids.slice(from, from + this.#size);
       if ((await this.#model.prepare?.(piece, goOn)) === false) return null;

@@ -4,7 +4,7 @@ import type { Tensor } from "@huggingface/transformers";
 import { cancelled, PageError } from "../errors.ts";
 import type { LoadedModel } from "../engine.ts";
 import type { CountRequest, EmbedRequest } from "../options.ts";
-import { makeBreathe } from "./breathe.ts";
+import { makeYielder } from "./event-loop.ts";
 import type { Pooling } from "./config.ts";
 import { runError } from "./errors.ts";
 import { Loaded, type Parts } from "./loaded.ts";
@@ -20,7 +20,7 @@ export interface EmbeddingParts extends Parts {
 export class EmbeddingModel extends Loaded implements LoadedModel {
   readonly input = ["text"] as const;
   readonly #embedding: EmbeddingParts;
-  readonly #breathe = makeBreathe();
+  readonly #yieldToEvents = makeYielder();
 
   constructor(parts: EmbeddingParts) {
     super(parts);
@@ -38,7 +38,7 @@ export class EmbeddingModel extends Loaded implements LoadedModel {
     let tokens = 0;
     try {
       for (const [index, text] of input.entries()) {
-        await this.#breathe();
+        await this.#yieldToEvents();
         if (signal.aborted) throw cancelled("the embedding");
         const made = await this.guard(this.#vector(text, index));
         vectors.push([...made.vector]);

@@ -10,6 +10,7 @@ import {
   env,
   type PreTrainedModel,
 } from "@huggingface/transformers";
+import { SessionWatch, takeFailure } from "../../patches/transformers/sessions.ts";
 import { cancelled, invalid, PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
@@ -22,7 +23,7 @@ import { ModelFiles } from "./files.ts";
 import { openGpu, type Gpu } from "./gpu.ts";
 import type { Parts } from "./loaded.ts";
 import { TransformersJsModel } from "./model.ts";
-import { SessionWatch, setUpOrt, takeFailure } from "./ort.ts";
+import { setUpOrt } from "./ort.ts";
 import { VisionPrompts } from "./vision.ts";
 
 const DTYPES = ["auto", "fp32", "fp16", "q8", "int8", "uint8", "q4", "bnb4", "q4f16"] as const;

@@ -1,5 +1,6 @@
 /** A model that chats. */
 
+import { tokenizerJson } from "../../patches/transformers/privates.ts";
 import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { readVocabulary } from "../constraint/vocabulary.ts";
@@ -9,7 +10,7 @@ import { seeImages, textOnly } from "../images.ts";
 import type { ChatRequest, CountRequest, Message } from "../options.ts";
 import type { Device, TokenLogprob } from "../protocol.ts";
 import { StopFilter, TokenText } from "../text.ts";
-import { makeBreathe } from "./breathe.ts";
+import { makeYielder } from "./event-loop.ts";
 import { endTokens, logitCount, samplerDefaults } from "./config.ts";
 import { Decoder, type PrefillPace } from "./decoder.ts";
 import { runError } from "./errors.ts";
@@ -45,11 +46,11 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     this.#eyes = prompts === null ? null : { prompts, network: new VisionNetwork(parts.model) };
     this.input = prompts === null ? ["text"] : ["text", "image"];
     this.#network = this.#eyes?.network ?? new Network(parts.model);
-    this.#decoder = new Decoder(this.#network, makeBreathe(), PACES[parts.device]);
+    this.#decoder = new Decoder(this.#network, makeYielder(), PACES[parts.device]);
     this.#ends = endTokens(parts.model.generation_config, parts.model.config, parts.tokenizer.eos_token_id);
     this.#constrainer = new Constrainer(() => {
       const { tokenizer } = parts;
-      const facts = { json: tokenizer._tokenizerJSON as unknown, tokens: tokenizer.get_vocab(), special: tokenizer.all_special_ids };
+      const facts = { json: tokenizerJson(tokenizer), tokens: tokenizer.get_vocab(), special: tokenizer.all_special_ids };
       return readVocabulary(facts, this.#ends, logitCount(parts.model.config));
     });
   }

@@ -1,9 +1,9 @@
 /** The network as the decode loop sees it: tokens in, logits out, with the KV cache kept in between. */
 
 import { DynamicCache, Tensor, type PreTrainedModel } from "@huggingface/transformers";
+import { takeFailure } from "../../patches/transformers/sessions.ts";
 import { PageError } from "../errors.ts";
 import type { TokenModel } from "./decoder.ts";
-import { takeFailure } from "./ort.ts";
 
 export class Network implements TokenModel {
   protected readonly model: PreTrainedModel;

@@ -6,8 +6,8 @@
  */
 
 import { RawImage, Tensor, type PreTrainedModel, type Processor } from "@huggingface/transformers";
+import { imageSide, imageToken, processorTemplate } from "../../patches/transformers/privates.ts";
 import { invalid, PageError } from "../errors.ts";
-import { isRecord } from "../fields.ts";
 import { startDigest } from "../files/digest.ts";
 import type { SeenImage, SeenMessage } from "../images.ts";
 import { idTensor, Network, noOutput } from "./network.ts";
@@ -53,24 +53,22 @@ export class VisionPrompts {
     this.#processor = processor;
     const config = model.config as unknown as Record<string, unknown>;
     const id = config["image_token_id"] ?? config["image_token_index"];
-    const mark: unknown = Reflect.get(processor, "image_token");
-    if (typeof id !== "number" || typeof mark !== "string") throw new PageError("load_failed", "the model does not say which token stands for an image");
+    const mark = imageToken(processor);
+    if (typeof id !== "number" || mark === null) throw new PageError("load_failed", "the model does not say which token stands for an image");
     this.#imageId = id;
     this.#mark = mark;
   }
 
   /** The chat template, where there is one. */
   get template(): unknown {
-    const own: unknown = Reflect.get(this.#processor, "chat_template");
     const { tokenizer } = this.#processor;
-    return own ?? (tokenizer === undefined ? null : templateOf(tokenizer));
+    return processorTemplate(this.#processor) ?? (tokenizer === undefined ? null : templateOf(tokenizer));
   }
 
   /** A block of the size that the encoder takes, with nothing on it. */
   blank(): Block {
-    const size: unknown = Reflect.get(this.#processor.image_processor ?? {}, "max_image_size");
-    const side = isRecord(size) ? size["longest_edge"] : null;
-    if (typeof side !== "number") throw new PageError("load_failed", "the model does not say how large its images are");
+    const side = imageSide(this.#processor);
+    if (side === null) throw new PageError("load_failed", "the model does not say how large its images are");
     return { pixels: new Float32Array(3 * side * side), height: side, width: side };
   }
 

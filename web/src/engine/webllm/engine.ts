@@ -1,18 +1,19 @@
 /** The WebLLM engine: runs in this worker, one MLCEngine for each loaded model. */
 
 import { MLCEngine, ModelType, type ModelRecord } from "@mlc-ai/web-llm";
+import { stopWatching, watchDevices } from "../../patches/web-llm/devices.ts";
+import { loadError } from "../../patches/web-llm/errors.ts";
+import { abortReload } from "../../patches/web-llm/internals.ts";
+import { openLibrary } from "../../patches/web-llm/library.ts";
+import { COMPILING, readProgress } from "../../patches/web-llm/progress.ts";
+import { fetchSpecialTokens } from "../../patches/web-llm/special-tokens.ts";
 import { cancelled, invalid, type PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
-import { gpuError, GpuWatch } from "../gpu.ts";
+import { gpuError } from "../gpu.ts";
 import type { LoadOrder } from "../protocol.ts";
-import { fetchAround } from "./around.ts";
-import { loadError } from "./errors.ts";
 import { findMissingFile } from "./files.ts";
-import { abortReload } from "./internals.ts";
-import { openLibrary } from "./library.ts";
 import { WebLlmModel } from "./model.ts";
-import { COMPILING, readProgress } from "./progress.ts";
 
 export class WebLlmEngine implements Engine {
   async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
@@ -32,7 +33,7 @@ export class WebLlmEngine implements Engine {
         if (told.phase === "loading" && told.fraction === 1) report(COMPILING);
       },
     });
-    const watch = GpuWatch.start();
+    const watch = watchDevices();
     let leave = (): void => undefined;
     const left = new Promise<never>((_, reject) => { leave = () => { reject(cancelled(`loading "${order.model}"`)); }; });
     left.catch(() => undefined);
@@ -49,8 +50,8 @@ export class WebLlmEngine implements Engine {
       await Promise.race([watch.guard(loading, (fault) => gpuError(fault, order.model)), left]);
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       if (watch.fault !== null) throw gpuError(watch.fault, order.model);
-      const around = record.model_type === ModelType.embedding ? await fetchAround(folderOf(record), signal) : null;
-      return new WebLlmModel(engine, order.model, watch, around);
+      const special = record.model_type === ModelType.embedding ? await fetchSpecialTokens(folderOf(record), signal) : null;
+      return new WebLlmModel(engine, order.model, watch, special);
     } catch (error) {
       watch.destroy();
       await engine.unload().catch(() => undefined); // what it was doing has failed already
@@ -58,7 +59,7 @@ export class WebLlmEngine implements Engine {
       throw await explain(error, record);
     } finally {
       loading.catch(() => undefined); // it may end after we have left
-      watch.stop();
+      stopWatching(watch);
       library.release();
       signal.removeEventListener("abort", abort);
     }

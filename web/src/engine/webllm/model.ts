@@ -10,11 +10,11 @@ import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
 import type { ChatOptions, ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
 import type { TokenLogprob } from "../protocol.ts";
 import { StopFilter } from "../text.ts";
-import type { Around } from "./around.ts";
-import { chatError } from "./errors.ts";
-import { readInternals, type Internals } from "./internals.ts";
+import type { SpecialTokens } from "../../patches/web-llm/special-tokens.ts";
+import { chatError } from "../../patches/web-llm/errors.ts";
+import { readInternals, type Internals } from "../../patches/web-llm/internals.ts";
 import { toWebLlm } from "./request.ts";
-import { endOpenedThoughts, renderPrompt } from "./template.ts";
+import { endOpenedThoughts, renderPrompt } from "../../patches/web-llm/template.ts";
 
 export class WebLlmModel implements LoadedModel {
   readonly device = "webgpu";
@@ -25,18 +25,18 @@ export class WebLlmModel implements LoadedModel {
   readonly #engine: MLCEngine;
   readonly #name: string;
   readonly #watch: GpuWatch;
-  /** Of a model for embeddings. */
-  readonly #around: Around | null;
+  /** Only of an embedding model. */
+  readonly #specialTokens: SpecialTokens | null;
   readonly #internals: Internals;
   readonly #constrainer: Constrainer;
   /** Of the chat that runs. */
   #signal: AbortSignal | null = null;
 
-  constructor(engine: MLCEngine, name: string, watch: GpuWatch, around: Around | null) {
+  constructor(engine: MLCEngine, name: string, watch: GpuWatch, specialTokens: SpecialTokens | null) {
     this.#engine = engine;
     this.#name = name;
     this.#watch = watch;
-    this.#around = around;
+    this.#specialTokens = specialTokens;
     this.#internals = readInternals(engine, name);
     this.#internals.takeTextsLiterally();
     this.#internals.endAnswers();
@@ -51,7 +51,7 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
-    if (this.#around !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
+    if (this.#specialTokens !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
     const format = readFormat(request.options.response_format);
     const seen = await this.#messages(request.messages, signal);
     if (seen === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
@@ -170,15 +170,15 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async embed({ input }: EmbedRequest): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
-    const around = this.#around;
-    if (around === null) {
+    const special = this.#specialTokens;
+    if (special === null) {
       throw new PageError("unsupported", `"${this.#name}" is no embedding model`, { model: this.#name });
     }
     try {
       const tokens = input.map((text) => {
         const inner = this.#internals.encode(text);
         if (inner === null) throw new PageError("unsupported", "this engine cannot tokenize for this model");
-        return [...around.before, ...inner, ...around.after];
+        return [...special.before, ...inner, ...special.after];
       });
       const answer = await this.#guard(this.#engine.embeddings.create({ input: tokens }));
       return { vectors: answer.data.map(({ embedding }) => embedding), tokens: answer.usage.prompt_tokens };

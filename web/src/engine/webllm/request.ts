@@ -7,7 +7,7 @@ import type { ChatRequest, Message } from "../options.ts";
 
 const MAX_TOP_LOGPROBS = 5;
 
-/** WebLLM asks its matcher, which is ours (internals.ts), when there is a grammar; this one it never reads. */
+/** WebLLM asks its matcher, which is ours (patches/web-llm/internals.ts), when there is a grammar; this one it never reads. */
 const CONSTRAINED = { type: "grammar", grammar: 'root ::= ""' } as const;
 
 /** Images must be `data:` URLs by now: WebLLM fetches others itself, without limits and without a word of where. */

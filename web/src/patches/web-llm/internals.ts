@@ -1,12 +1,14 @@
 /**
- * What WebLLM keeps to itself: the context window, the tokenizer, the chat template, how many tokens the KV cache holds,
- * how a prompt is fed, and what an answer is held to. Read where they lie in 0.2.86, which is pinned; whatever is not
- * where it should be reads as null.
+ * What: reads and replaces private fields of web-llm 0.2.86's engine and pipeline: the context window, the tokenizer, the
+ * conversation template, the counters of the KV cache, how a prompt is fed, and which matcher masks the tokens.
+ * Why: the public API has none of them, and has no hook before a token is sampled that may wait for another worker.
+ * Upstream: cancelling a load is mlc-ai/web-llm#499; we know of no issue for the others.
+ * Contract: tests/page/patches/web_llm.test.ts. Where a field is missing, a read gives null and the feature is refused.
  */
 
-import type { Matcher } from "../constraint/constrainer.ts";
-import type { Vocabulary } from "../constraint/messages.ts";
-import { isRecord } from "../fields.ts";
+import type { Matcher } from "../../engine/constraint/constrainer.ts";
+import type { Vocabulary } from "../../engine/constraint/messages.ts";
+import { isRecord } from "../../engine/fields.ts";
 import { Pieces } from "./pieces.ts";
 import { answerHeader, endOfAnswer, literalTemplate, startOfAnswer } from "./template.ts";
 

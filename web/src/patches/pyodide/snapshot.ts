@@ -1,8 +1,11 @@
 /**
- * Starting Python from its saved memory (scripts/snapshot_python.mjs) instead of booting it.
- *
- * The file, packed with gzip: four bytes with the length of a header, the header as JSON, pairs [offset, length] of what differs from the
- * memory that WebAssembly begins with, and those bytes. Pyodide does the rest with its own snapshot support.
+ * What: starts Python from its saved memory (scripts/snapshot_python.mjs) instead of booting it. The file, packed with
+ * gzip: four bytes with the length of a header, the header as JSON, pairs [offset, length] of what differs from the
+ * memory that WebAssembly begins with, and those bytes. Pyodide does the rest with its own snapshot support: its options
+ * `_loadSnapshot` and `createPyodideModule`, and `API.restoreSnapshot`, which is replaced here.
+ * Why: Pyodide's own snapshot is the whole memory; ARCHITECTURE.md has what it costs, measured on 314.0.7.
+ * Upstream: pyodide/pyodide#6254 (`INITIAL_MEMORY` is not read), pyodide/pyodide#5195 (snapshots with packages).
+ * Contract: tests/page/patches/pyodide.test.ts.
  */
 
 import type { loadPyodide, PyodideAPI } from "pyodide";
@@ -161,50 +164,4 @@ export function awake(pyodide: PyodideAPI, language: string): void {
   const wake = pyodide.runPython(AWAKE, { globals: pyodide.toPy({}) as never }) as ((language: string) => void) & { destroy(): void };
   wake(`${language.replace("-", "_")}.UTF-8`);
   wake.destroy();
-}
-
-interface FileNode {
-  contents: Uint8Array;
-  usedBytes: number;
-}
-
-/** Let a file of Python's be read from `url` when Python opens it first; its name is `path`, its size is known. */
-export function serveLazily(pyodide: PyodideAPI, path: string, url: string, sizeBytes: number): void {
-  const { FS } = pyodide as unknown as {
-    FS: { lookupPath(path: string): { node: FileNode }; ErrnoError: new (errno: number) => Error };
-  };
-  const { node } = FS.lookupPath(path);
-  node.usedBytes = sizeBytes;
-  Object.defineProperty(node, "contents", {
-    configurable: true,
-    get: () => {
-      let contents: Uint8Array;
-      try {
-        contents = fetchNow(url, sizeBytes);
-      } catch (error) {
-        // Python gets what it understands, an OSError; the reason goes where a developer looks.
-        console.error(error);
-        throw new FS.ErrnoError(EIO);
-      }
-      Object.defineProperty(node, "contents", { configurable: true, writable: true, value: contents });
-      return contents;
-    },
-  });
-}
-
-/** Emscripten's number for an input/output error. */
-const EIO = 29;
-
-/** A file's bytes, at once: importing a module cannot wait in any other way. Allowed in workers only. */
-function fetchNow(url: string, sizeBytes: number): Uint8Array {
-  const request = new XMLHttpRequest();
-  request.open("GET", url, false);
-  request.responseType = "arraybuffer";
-  request.send();
-  if (request.status !== 200) throw new Error(`${url} could not be fetched: the server answered ${request.status}`);
-  const contents = new Uint8Array(request.response as ArrayBuffer);
-  if (contents.length !== sizeBytes) {
-    throw new Error(`${url} has ${contents.length} bytes instead of ${sizeBytes}: the site changed; reload the page`);
-  }
-  return contents;
 }

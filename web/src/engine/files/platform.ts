@@ -4,7 +4,7 @@ import { PageError } from "../errors.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { OriginDisk, type Disk } from "./disk.ts";
 
-export interface Environment {
+export interface Platform {
   fetch(url: string, init: RequestInit): Promise<Response>;
   online(): boolean;
   /** The site's own origin: whoever answers from there needs to share nothing. */
@@ -22,7 +22,7 @@ export interface Environment {
   available(): Promise<number | null>;
 }
 
-export function browserEnvironment(): Environment {
+export function browserPlatform(): Platform {
   return {
     fetch: (url, init) => fetch(url, init),
     online: () => navigator.onLine,

@@ -1,6 +1,9 @@
 /**
- * XGrammar, the engine that WebLLM has inside, by itself. One realm has one instance, with its memory; a new one is a new
- * worker (constrainer.ts).
+ * What: loads XGrammar by itself, and takes what it writes to the console while it starts.
+ * Why: its file is no module, and it has no exceptions: it writes the reason to `console.error` and aborts. One realm has
+ * one instance, with its memory; a new one is a new worker (constrainer.ts).
+ * Upstream: no issue that we know of.
+ * Contract: tests/page/patches/xgrammar.test.ts.
  */
 
 export type XGrammar = (typeof import("@mlc-ai/web-xgrammar"))["default"];

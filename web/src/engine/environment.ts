@@ -20,7 +20,7 @@ export interface Environment {
 }
 
 /** What of a worker's global scope is looked at; some of it only in some browsers. */
-export interface SurroundingsScope {
+export interface EnvironmentScope {
   readonly navigator: {
     readonly onLine?: boolean | undefined;
     readonly connection?: Partial<EventTarget> & { readonly type?: string; readonly effectiveType?: string; readonly saveData?: boolean } | undefined;
@@ -28,13 +28,13 @@ export interface SurroundingsScope {
   addEventListener(type: "online" | "offline", listener: () => void): void;
 }
 
-export class Surroundings {
-  readonly #navigator: SurroundingsScope["navigator"];
+export class EnvironmentWatch {
+  readonly #navigator: EnvironmentScope["navigator"];
   readonly #changed: (environment: Environment) => void;
   #battery: Battery | null = null;
   #told: Environment;
 
-  constructor(scope: SurroundingsScope, changed: (environment: Environment) => void) {
+  constructor(scope: EnvironmentScope, changed: (environment: Environment) => void) {
     this.#navigator = scope.navigator;
     this.#changed = changed;
     this.#told = this.#read();
