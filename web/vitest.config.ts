@@ -22,6 +22,9 @@ export default defineConfig({
   test: {
     dir: resolve(project, "tests/page"),
     environment: "node",
+    // Only so that a test that hangs ends: the grammars and Python take seconds on a machine that is busy.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     coverage: {
       provider: "v8",
       reportsDirectory: "web/coverage",

@@ -1,5 +1,5 @@
 /**
- * Held to web-llm's own code: the conversation it builds of a request, for every template that MLC ships.
+ * Compared with web-llm's own code: the conversation that it builds from a request, for every template that MLC ships.
  * conversation_templates.json is what mlc-llm 79d603f registers (python/mlc_llm/conversation_template, Apache-2.0).
  */
 

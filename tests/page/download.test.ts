@@ -7,7 +7,7 @@ import {
   BYTES,
   DownloadBench,
   hashOf,
-  nobody,
+  noServer,
   noise,
   order,
   serve,
@@ -64,7 +64,7 @@ const CASES: readonly Case[] = [
   { name: "a body that always ends early", answers: [serve({ end: CUT })], error: interrupted("too_short"), ranges: [null, REST, REST, REST] },
   { name: "a cut behind the last promised byte", answers: [serve({ length: SIZE + 9, cut: SIZE })], promise: whole, ranges: [null], verified: "hash" },
   { name: "a cut behind the last byte, nothing promised", answers: [serve({ length: SIZE + 9, cut: SIZE }), serve()], ranges: [null, `bytes=${SIZE}-`] },
-  { name: "no answer at first", answers: [nobody, nobody, serve()], promise: whole, ranges: [null, null, null] },
+  { name: "no answer at first", answers: [noServer, noServer, serve()], promise: whole, ranges: [null, null, null] },
   // Files that change.
   { name: "another ETag under way", answers: [cut({ etag: '"v0"', bytes: OTHER }), serve()], promise: whole, ranges: [null, REST, null] },
   { name: "another date under way", answers: [cut({ etag: null, date: "d0", bytes: OTHER }), serve({ etag: null, date: "d1" })], ranges: [null, REST, null] },
@@ -111,7 +111,7 @@ const CASES: readonly Case[] = [
   { name: "a server that does not share", answers: [unshared], promise: whole, error: interrupted("not_shared"), ranges: [null, null] },
   { name: "what looks like not sharing, once", answers: [unshared, serve()], promise: whole },
   { name: "a server that shared before", answers: [cut(), unshared], promise: whole, error: interrupted("network"), ranges: [null, REST, REST, REST] },
-  { name: "a server that is gone", answers: [nobody], promise: whole, error: interrupted("network"), ranges: [null, null, null, null] },
+  { name: "a server that is gone", answers: [noServer], promise: whole, error: interrupted("network"), ranges: [null, null, null, null] },
 ];
 
 describe("a download", () => {
@@ -162,7 +162,7 @@ describe("a download", () => {
   });
 
   it("says that the device is offline", async () => {
-    const bench = new DownloadBench().serve(nobody);
+    const bench = new DownloadBench().serve(noServer);
     bench.online = false;
     await expect(bench.download([order()])).rejects.toMatchObject(interrupted("offline"));
   });
@@ -190,7 +190,7 @@ describe("a download", () => {
   });
 });
 
-describe("tries", () => {
+describe("attempts", () => {
   it("wait longer and longer, by chance, up to a bound", async () => {
     for (const [random, times] of [[1, [0, 100, 300, 700, 1500, 2500]], [0.5, [0, 50, 150, 350, 750, 1250]], [0, [0, 0, 0, 0, 0, 0]]] as const) {
       const bench = new DownloadBench().serve(status(500));
@@ -542,7 +542,7 @@ describe("many files", () => {
 });
 
 describe("progress", () => {
-  it("is told at most every 250 ms, in total and for the files that changed, and to the end", async () => {
+  it("is reported at most every 250 ms, in total and for the files that changed, and to the end", async () => {
     const bench = new DownloadBench().serve(status(500), cut(), serve()).at("https://models.example/b", serve());
     await bench.download([order(whole), order({ url: "https://models.example/b" })], { backoff_ms: 400 });
     const times = bench.said.map(({ at }) => at);
@@ -612,7 +612,7 @@ describe("looking at files", () => {
       .at("https://models.example/b", serve({ ranges: false }))
       .at("https://models.example/c", serve({ encoding: "gzip", ranges: false }))
       .at("https://models.example/d", status(404))
-      .at("https://models.example/e", nobody)
+      .at("https://models.example/e", noServer)
       .at("https://models.example/f", serve({ bytes: new Uint8Array() }));
     const urls = ["a", "b", "c", "d", "e", "f"].map((name) => `https://models.example/${name}`);
     const { files } = await bench.downloader.inspect(urls, never);

@@ -70,7 +70,7 @@ export class MemoryDisk implements Disk {
     return (found[0] as (typeof found)[0])[1];
   }
 
-  /** Whoever had a file open is gone; what was written stays. */
+  /** The tab that had a file open is gone; what was written stays. */
   crash(): void {
     for (const file of this.files.values()) file.open = false;
   }
@@ -169,7 +169,7 @@ function flow(bytes: Uint8Array, start: number, { cut, stall, end, fills = false
 
 export const status = (code: number, headers: Record<string, string> = {}): Answer => () => new Response(null, { status: code, headers });
 
-export const nobody: Answer = () => {
+export const noServer: Answer = () => {
   throw new TypeError("Failed to fetch");
 };
 
@@ -218,7 +218,7 @@ export class DownloadBench {
       this.asked.push(asked);
       const answers = this.#script.get(url) ?? [];
       // The last answer stands for all that come after it.
-      const answer = (answers.length > 1 && init.mode !== "no-cors" ? answers.shift() : answers[0]) ?? nobody;
+      const answer = (answers.length > 1 && init.mode !== "no-cors" ? answers.shift() : answers[0]) ?? noServer;
       return answer(asked);
     },
     online: () => this.online,

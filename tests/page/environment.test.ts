@@ -15,8 +15,8 @@ function look(scope: EnvironmentScope): { environment: EnvironmentWatch; told: E
   return { environment: new EnvironmentWatch(scope, (now) => told.push(now)), told };
 }
 
-describe("what is around a device", () => {
-  it("is what the browser tells", () => {
+describe("the environment of a device", () => {
+  it("is what the browser reports", () => {
     expect(look(new Scope()).environment.look()).toEqual({
       online: true,
       connection: { type: "wifi", effective_type: "4g", save_data: false },
@@ -24,14 +24,14 @@ describe("what is around a device", () => {
     });
   });
 
-  it("is null where the browser tells nothing", () => {
+  it("is null where the browser reports nothing", () => {
     const silent = { navigator: {}, addEventListener: () => undefined };
     expect(look(silent).environment.look()).toEqual(NOWHERE);
     const deaf = { navigator: { connection: { saveData: true } }, addEventListener: () => undefined };
     expect(look(deaf).environment.look().connection.save_data).toBe(true);
   });
 
-  it("is told at every change, and only then", () => {
+  it("is reported at every change, and only then", () => {
     const scope = new Scope();
     const { told } = look(scope);
     scope.dispatchEvent(new Event("online")); // it was before
@@ -50,7 +50,7 @@ describe("what is around a device", () => {
     ]);
   });
 
-  it("is told before it is answered, when nobody said that it changed", () => {
+  it("is reported before it is returned, when it changed without an event", () => {
     const scope = new Scope();
     const { environment, told } = look(scope);
     scope.navigator.onLine = false;
@@ -64,7 +64,7 @@ describe("the battery", () => {
     return Object.assign(new EventTarget(), { level: 0.5, charging: true });
   }
 
-  it("is watched by the window, and told by the worker", async () => {
+  it("has the battery from the window, and is reported by the worker", async () => {
     const { environment, told } = look(new Scope());
     const link = new WindowLink(() => undefined, (now) => { environment.setBattery(now); });
     const real = battery();

@@ -146,10 +146,10 @@ export class FakeFiles implements FileFetcher, FileStore {
   }
 }
 
-/** What a browser tells of its environment that tells nothing. */
+/** The environment of a browser that reports nothing. */
 export const NOWHERE: Environment = { online: null, connection: { type: null, effective_type: null, save_data: null }, battery: null };
 
-/** A service with a fake engine, and peers that write down what they are told. */
+/** A service with a fake engine, and peers that write down what they are sent. */
 export class Bench {
   readonly engine = new FakeEngine();
   readonly clock = new ManualClock();

@@ -143,7 +143,7 @@ describe("failures", () => {
     expect(chatError(error, 0)).toMatchObject({ code: "invalid_request", data: { parameter } });
   });
 
-  it("of a chat that nobody knows are internal", () => {
+  it("of a chat that are unknown are internal", () => {
     expect(chatError(new Error("x"), 0).code).toBe("internal");
     expect(chatError(new PageError("device_lost", "x"), 0).code).toBe("device_lost");
   });
@@ -414,14 +414,14 @@ describe("a missing file", () => {
     expect(await findMissingFile(files, "m")).toMatchObject({ data: { url: "http://h/m/resolve/main/params_shard_0.bin" } });
   });
 
-  it("is an interrupted download when nobody answers, unless it is cached", async () => {
+  it("is an interrupted download when the server does not answer, unless it is cached", async () => {
     answers["mlc-chat-config.json"] = 0;
     expect(await findMissingFile(files, "m")).toMatchObject({ code: "download_interrupted" });
     cached.add("http://h/m/resolve/main/mlc-chat-config.json");
     expect(await findMissingFile(files, "m")).toBeNull();
   });
 
-  it("is not claimed where a server does not know HEAD, or the list is no JSON", async () => {
+  it("is not claimed where a server does not know HEAD, or the list is not valid JSON", async () => {
     answers["tokenizer.json"] = 405;
     expect(await findMissingFile(files, "m")).toBeNull();
     vi.stubGlobal("fetch", () => Promise.resolve(new Response("<html>")));

@@ -1,4 +1,4 @@
-/** Held to web-llm's own code: what its pipeline, all but the GPU, feeds of our request with images. */
+/** Compared with web-llm's own code: what its pipeline, all but the GPU, feeds for our request with images. */
 
 import { readFileSync } from "node:fs";
 import { MLCEngine, ModelType, postInitAndCheckFieldsChatCompletion } from "@mlc-ai/web-llm";

@@ -31,7 +31,7 @@ beforeAll(async () => {
   };
   python = (await loadPyodide({ indexURL: `${FOLDER}/`, _makeSnapshot: true, createPyodideModule: create as never })) as typeof python;
   python.runPython("import json, logging, random; kept = 'in the snapshot'");
-}, 120_000);
+});
 afterEach(() => { vi.unstubAllGlobals(); });
 
 /** What the build saves, in one run. */
@@ -80,7 +80,7 @@ describe("a Python from its snapshot", () => {
     expect(restored.runPython("kept")).toBe("in the snapshot");
     awake(restored, "de-CH");
     expect(restored.runPython("import os; os.environ['LANG']")).toBe("de_CH.UTF-8");
-  }, 60_000);
+  });
 
   it("goes where our `restoreSnapshot` puts it: the same memory, but for the page's way of calling functions", () => {
     const module = python._module;

@@ -10,7 +10,7 @@ export function isRecord(value: unknown): value is JsonRecord {
 
 /** A value for an error message: as JSON, cut to a readable length. */
 export function show(value: unknown): string {
-  const text = value === undefined ? "nothing" : (JSON.stringify(value) as string | undefined) ?? typeof value;
+  const text = value === undefined ? "missing" : (JSON.stringify(value) as string | undefined) ?? typeof value;
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
 }
 

@@ -76,7 +76,7 @@ export class GpuWatch {
   }
 }
 
-/** A GPU in words: its description, or what else the browser tells. */
+/** A GPU in words: its description, or what else the browser reports. */
 export function describeAdapter(info: Partial<GPUAdapterInfo> | undefined): string | null {
   if (info === undefined) return null;
   if (info.description !== undefined && info.description !== "") return info.description;

@@ -68,7 +68,7 @@ async function readImage(url: string, where: string, signal: AbortSignal): Promi
     bitmap = await createImageBitmap(bytes);
   } catch (error) {
     const what = `${bytes.size} bytes of ${bytes.type}`;
-    throw new PageError("invalid_request", `'${where}' is no image that this browser can read (${what}): ${describe(error).message}`, { parameter: where }, error);
+    throw new PageError("invalid_request", `'${where}' is not an image that this browser can read (${what}): ${describe(error).message}`, { parameter: where }, error);
   }
   const { width, height } = bitmap;
   bitmap.close();
@@ -85,7 +85,7 @@ function decodeDataUrl(url: string, where: string): Blob {
   try {
     binary = atob(url.slice(comma + 1));
   } catch {
-    throw invalid(where, `'${where}' is no base64 after its comma`);
+    throw invalid(where, `'${where}' is not base64 after its comma`);
   }
   checkSize(binary.length, where);
   return new Blob([Uint8Array.from(binary, (char) => char.charCodeAt(0))], { type });
@@ -95,18 +95,18 @@ async function fetchImage(url: string, where: string, signal: AbortSignal): Prom
   const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS);
   try {
     const any = AbortSignal.any([signal, timeout]);
-    // Nobody's cookies go along, and the image's server need not know this page.
+    // No cookies are sent, and the image's server need not know this page.
     const response = await fetch(url, { mode: "cors", credentials: "omit", referrerPolicy: "no-referrer", signal: any });
     if (!response.ok) throw missing(url, where, `its server answered ${response.status}`, { status: response.status });
     const type = (response.headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
     if (!MEDIA_TYPES.includes(type)) {
-      throw invalid(where, `'${where}' (${url}) is ${type === "" ? "of no type" : type}; use one of ${MEDIA_TYPES.join(", ")}`);
+      throw invalid(where, `'${where}' (${url}) is ${type === "" ? "without a media type" : `of type ${type}`}; use one of ${MEDIA_TYPES.join(", ")}`);
     }
     return new Blob([await readBody(response, where)], { type });
   } catch (error) {
     if (signal.aborted) throw cancelled("fetching an image");
     if (timeout.aborted) {
-      throw new PageError("timeout", `'${where}' did not come within ${FETCH_TIMEOUT_MS / 1000} s: ${url}`, { parameter: where, url }, error);
+      throw new PageError("timeout", `'${where}' did not arrive within ${FETCH_TIMEOUT_MS / 1000} s: ${url}`, { parameter: where, url }, error);
     }
     if (error instanceof PageError) throw error;
     throw missing(url, where, "no answer from its server (offline, blocked, or not shared with this site)", {}, error);

@@ -53,7 +53,7 @@ export interface ChatRequest {
   readonly model: string;
   readonly messages: readonly Message[];
   readonly options: ChatOptions;
-  /** Arguments that are no option of this protocol: said back as warnings, never dropped in silence. */
+  /** Arguments that are not options of this protocol: each becomes a warning in the result. */
   readonly unknown: readonly string[];
 }
 
@@ -184,7 +184,7 @@ function readStops(args: Fields): readonly string[] | undefined {
   if (values === undefined) return undefined;
   const texts = values.filter((value) => typeof value === "string" && value !== "");
   if (texts.length !== values.length || values.length > MAX_STOPS) {
-    throw args.wrong("stop", `a list of at most ${MAX_STOPS} texts, none empty`, values);
+    throw args.wrong("stop", `a list of at most ${MAX_STOPS} texts that are not empty`, values);
   }
   return texts as readonly string[];
 }

@@ -71,7 +71,7 @@ export class Peer {
     const reply: Reply = {
       signal: controller.signal,
       progress: (data) => {
-        // A runtime may still report after the request has ended; nobody waits for that any more.
+        // A runtime may still report after the request has ended; there is no caller left for it.
         if (this.#running.get(id) === controller) this.#send({ id, type: "progress", data });
       },
       chunk: (...piece) => { outbox.push(...piece); },

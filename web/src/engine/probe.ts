@@ -1,4 +1,4 @@
-/** The facts of this device, as far as the browser tells them (op `probe`). A value nobody tells is null. */
+/** The facts of this device, as far as the browser reports them (op `probe`). A value that it does not report is null. */
 
 import type { Environment, EnvironmentWatch } from "./environment.ts";
 
@@ -52,7 +52,7 @@ export class Prober {
     this.#environment = environment;
   }
 
-  /** The facts; kept after the first time, until a refresh. What changes around the device is always looked at. */
+  /** The facts; kept after the first time, until a refresh. The environment is always read anew. */
   async probe(refresh: boolean): Promise<DeviceFacts> {
     if (refresh) this.#facts = null;
     this.#facts ??= probe(this.#scope);
@@ -142,7 +142,7 @@ async function probeStorage(storage: ProbeScope["navigator"]["storage"]): Promis
     const [{ usage, quota }, persisted] = await Promise.all([storage.estimate(), storage.persisted()]);
     return { usage: usage ?? null, quota: quota ?? null, persisted };
   } catch {
-    return unknown; // some browsers refuse in private windows: then nobody tells
+    return unknown; // some browsers refuse in private windows
   }
 }
 

@@ -157,7 +157,7 @@ export class Service {
       const later = outcome.usage.completion_tokens - 1; // the first token belongs to the prompt's computation
       const unknown = request.unknown.map((parameter) => ({
         parameter,
-        message: `'${parameter}' is no option of this page`,
+        message: `'${parameter}' is not an option that this page knows; it was ignored`,
       }));
       return {
         finish_reason: outcome.finish_reason,

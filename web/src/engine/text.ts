@@ -97,7 +97,7 @@ class Search {
 }
 
 const REPLACEMENT = "\uFFFD";
-/** The most tokens that one character is made of; what is longer is no character, and is shown as it is. */
+/** The most tokens that one character is made of; a longer sequence is not a character, and is shown as it is. */
 const MAX_TOKENS = 8;
 
 /**

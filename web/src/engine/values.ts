@@ -18,7 +18,7 @@ export const PAGE_CHARS = 2 * 1024 * 1024;
 export type ValuesOrder = { readonly name: string } & (
   | { readonly action: "get" | "delete"; readonly key: string }
   | { readonly action: "put"; readonly key: string; readonly value: string }
-  /** Put `value` in place of `expected`; null is no value. */
+  /** Put `value` in place of `expected`; null means no value. */
   | { readonly action: "swap"; readonly key: string; readonly expected: string | null; readonly value: string | null }
   /** `after` is the last key of the page before. */
   | { readonly action: "items"; readonly prefix: string; readonly after: string | null }
@@ -115,7 +115,7 @@ export class Values {
   }
 }
 
-/** Reading and writing are one transaction: whoever else writes the key comes before or after it. */
+/** Reading and writing are one transaction: another write to the key comes before or after it. */
 function swap(store: IDBObjectStore, key: [string, string], expected: string | null, value: string | null): () => { swapped: boolean } {
   let swapped = false;
   const request = store.get(key) as IDBRequest<unknown>;

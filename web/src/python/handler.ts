@@ -22,7 +22,7 @@ export class HandlerSlot {
   }
 
   call(text: string): void {
-    // What Python returns may be a proxy too; nobody wants it.
+    // What Python returns may be a proxy too; it is not used.
     this.#handler?.(text)?.destroy?.();
   }
 }

@@ -74,7 +74,7 @@ function parse(text: string, name: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw wrong(`the ${name} of 'response_format' is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw wrong(`the ${name} of 'response_format' is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

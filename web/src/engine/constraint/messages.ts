@@ -26,6 +26,6 @@ export type Ask =
 export type Answer =
   /** Which tokens may come next, a bit for each; null after a token that ended the answer. */
   | { readonly type: "mask"; readonly mask: Int32Array<ArrayBuffer> | null }
-  /** The format cannot be held to. XGrammar is then not to be asked again. */
+  /** The format cannot be compiled. This instance of XGrammar must not be used again. */
   | { readonly type: "refused"; readonly reason: string }
   | { readonly type: "failed"; readonly reason: string };

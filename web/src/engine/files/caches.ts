@@ -69,7 +69,7 @@ export async function sizeOf(response: Response): Promise<number> {
 export async function findEntries(storage: CacheStorage, files: readonly FileRef[]): Promise<readonly StoredEntry[]> {
   const found = await Promise.all(
     files.map(async ({ cache, url }): Promise<StoredEntry | null> => {
-      // `ignoreVary`: whatever an engine stored with its server's headers is found too.
+      // `ignoreVary`: a response that an engine stored with its server's headers is found too.
       const response = await storage.match(url, { cacheName: cache, ignoreVary: true });
       return response === undefined ? null : { cache, url, size_bytes: await sizeOf(response) };
     }),
@@ -87,7 +87,7 @@ export async function deleteEntries(storage: CacheStorage, files: readonly FileR
   }
 }
 
-/** The shards that the value of a tensor-cache.json lists, as paths in its folder; none where it is no such list. */
+/** The shards that the value of a tensor-cache.json lists, as paths in its folder; an empty list for any other value. */
 export function shardNames(manifest: unknown): readonly string[] {
   const records = isRecord(manifest) && Array.isArray(manifest["records"]) ? (manifest["records"] as readonly unknown[]) : [];
   return records.flatMap((record) => (isRecord(record) && typeof record["dataPath"] === "string" ? [record["dataPath"]] : []));

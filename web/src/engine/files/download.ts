@@ -14,7 +14,7 @@ import { keepTrying, reasonOf } from "./retry.ts";
 import { Transfer, type Tell } from "./transfer.ts";
 import { Turns } from "./turns.ts";
 
-/** Manifests are small; what is not is no manifest, and would have to go through one message. */
+/** Manifests are small; a larger file is not a manifest, and would have to fit into one message. */
 export const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const INSPECT_PARALLEL = 6;
 
@@ -30,8 +30,8 @@ export class Downloader implements FileFetcher {
     const stored = refresh ? undefined : await caches.match(url, { cacheName: cache, ignoreVary: true });
     if (stored !== undefined) return textOf(await stored.blob(), "cache");
     const asker = new Asker(this.#platform, url);
-    const tries = { options: DEFAULT_RETRY, signal, reached: () => 0, waiting: () => undefined };
-    const { blob, type } = await keepTrying(this.#platform, tries, () => this.#fetchText(asker, url, signal));
+    const attempts = { options: DEFAULT_RETRY, signal, reached: () => 0, waiting: () => undefined };
+    const { blob, type } = await keepTrying(this.#platform, attempts, () => this.#fetchText(asker, url, signal));
     await this.#explainQuota(url, blob.size, () => putFile(caches, { cache, url }, blob, type));
     return textOf(blob, "network");
   }
@@ -102,7 +102,7 @@ export class Downloader implements FileFetcher {
   async download(order: DownloadOrder, signal: AbortSignal, send: (progress: Progress) => void): Promise<DownloadResult> {
     const report = new Report(order.files, this.#platform.clock, send);
     const files = new Array<DownloadedFile>(order.files.length);
-    // The first failure ends the others too, and is told when they have put down what they have.
+    // The first failure ends the others too, and is reported when they have saved what they have.
     const failure = new AbortController();
     const either = AbortSignal.any([signal, failure.signal]);
     const stopped = (): boolean => either.aborted;
@@ -125,7 +125,7 @@ export class Downloader implements FileFetcher {
     return { files, fetched_bytes: files.reduce((sum, file) => sum + file.fetched_bytes, 0) };
   }
 
-  /** One file; resolves when it is in its cache. Of all who want it, in whatever tab, one fetches and the others wait. */
+  /** One file; resolves when it is in its cache. Of all requests for it, in any tab, one fetches and the others wait. */
   #downloadOne(file: FileOrder, order: DownloadOrder, line: Turns, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
     return new Promise((resolve, reject) => {
       const abort = (): void => { reject(reasonOf(signal)); };
@@ -133,13 +133,13 @@ export class Downloader implements FileFetcher {
         try {
           const stored = await findStored(this.#platform.caches, file, order.verify_stored, signal);
           if (stored !== null) {
-            // Whoever stored it was killed before it could do this.
+            // The tab that stored it was killed before it could do this.
             await PartialData.discard(this.#platform, file);
             resolve(done(file, stored, { fetched_bytes: 0, resumed_from: 0 }, "stored", tell));
             return;
           }
           const { partial, transfer, verified } = await this.#transfer(file, order, line, signal, tell);
-          // Filling the cache cannot be stopped, and whoever cancels does not have to wait for it; the lock does.
+          // Filling the cache cannot be stopped; a caller that cancels need not wait for it, but the lock must.
           signal.addEventListener("abort", abort, { once: true });
           tell({ state: "verifying" });
           const blob = await partial.blob();

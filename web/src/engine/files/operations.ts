@@ -14,7 +14,7 @@ export interface ReadResult {
 
 export interface InspectedFile {
   readonly url: string;
-  /** null when nobody answers. */
+  /** null when the server does not answer. */
   readonly status: number | null;
   /** null when the server does not say, or says it of a compressed form. */
   readonly size_bytes: number | null;

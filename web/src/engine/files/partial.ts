@@ -3,7 +3,7 @@
  *
  * The journal is a text that only grows. Its first line says what the bytes are part of (`Head`); every further line,
  * `[bytes, epoch_ms]`, that so many bytes have reached the disk. A crash can tear the last line, which then is not read, and
- * can leave bytes that no line speaks of, which are cut off: what a partial has when it is opened was flushed.
+ * can leave bytes that no line lists; those are cut off: what a partial has when it is opened was flushed.
  */
 
 import { isRecord } from "../fields.ts";
@@ -175,7 +175,7 @@ export class PartialData {
   }
 }
 
-/** The lock that whoever touches a file's partial holds; its owner is also the one that downloads it. */
+/** The lock for a file's partial; its owner is also the one that downloads it. */
 export function lockName({ cache, url }: FileRef): string {
   return `browserllm download ${cache} ${url}`;
 }

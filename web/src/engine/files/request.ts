@@ -1,4 +1,4 @@
-/** One request of the downloader: its answer, or an error that says whether to try again. */
+/** One request of the downloader: its answer, or an error that says whether another attempt may help. */
 
 import { PageError } from "../errors.ts";
 import type { Platform } from "./platform.ts";
@@ -11,7 +11,7 @@ export function interrupted(url: string, reason: InterruptReason, what: string, 
 }
 
 /**
- * The connection of one try. It ends when `signal` fires, and with a `stalled` setback when the server is silent for `stall_ms`
+ * The connection of one attempt. It ends when `signal` fires, and with a `stalled` setback when the server is silent for `stall_ms`
  * while it is waited for.
  */
 export class Connection {
@@ -68,7 +68,7 @@ export class Connection {
   }
 }
 
-/** Asks for one file, as often as its tries need it, and makes sense of what comes back. */
+/** Requests one file, once for each attempt, and reads the answers. */
 export class Asker {
   readonly #platform: Platform;
   readonly #url: string;
@@ -109,7 +109,7 @@ export class Asker {
     return new Setback(interrupted(this.#url, "network", `${what}; check the connection and try again`, {}, cause));
   }
 
-  /** A browser does not say whether a server is gone or does not share with this site; a request without an answer tells. */
+  /** A browser does not say whether a server is gone or does not share with this site; a request that returns nothing readable shows which. */
   async #unanswered(connection: Connection, cause: unknown): Promise<Error> {
     if (this.#answered || !this.#platform.online() || new URL(this.#url).origin === this.#platform.origin) {
       return this.#noConnection("no answer from the server", cause);
@@ -130,7 +130,7 @@ export class Asker {
   }
 }
 
-/** What a status that is no success means. */
+/** What a status other than success means. */
 function refusal(url: string, response: Response, now: number): PageError | Setback {
   const { status } = response;
   if (status === 404 || status === 410) {
@@ -139,7 +139,7 @@ function refusal(url: string, response: Response, now: number): PageError | Setb
   if (status === 401 || status === 403) {
     return interrupted(url, "refused", `the server does not give this file to us (status ${status}); it may need a login`, { status });
   }
-  const dated = Date.parse(response.headers.get("Date") ?? ""); // its date counts on its own clock, where it tells that
+  const dated = Date.parse(response.headers.get("Date") ?? ""); // its date is by its own clock, where it gives the time
   const wait = retryAfterMs(response.headers.get("Retry-After"), Number.isNaN(dated) ? now : dated);
   const retry_after_s = wait === null ? null : Math.ceil(wait / 1000);
   const tooLong = wait !== null && wait > MAX_RETRY_AFTER_MS;

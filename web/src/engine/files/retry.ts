@@ -7,7 +7,7 @@ import type { RetryOptions } from "./orders.ts";
 /** A server that wants to be left alone for longer than this is taken at its word: the download ends. */
 export const MAX_RETRY_AFTER_MS = 120_000;
 
-/** A failure after which another try may help; `error` is what to report when there are no more tries. */
+/** A failure after which another attempt may help; `error` is reported after the last one. */
 export class Setback extends Error {
   readonly error: PageError;
   /** How long the server asked us to wait. */
@@ -20,10 +20,10 @@ export class Setback extends Error {
   }
 }
 
-export interface Tries {
+export interface Attempts {
   readonly options: RetryOptions;
   readonly signal: AbortSignal;
-  /** How far the tries have come: one that came further than any before gives the others back. */
+  /** How far the attempts have come: one that came further than any before restores the others. */
   readonly reached: () => number;
   readonly waiting: (ms: number) => void;
 }
@@ -31,7 +31,7 @@ export interface Tries {
 /** Try until it works, cannot work, or has failed `retries` times in a row without coming further. */
 export async function keepTrying<T>(
   platform: Pick<Platform, "clock" | "random">,
-  { options, signal, reached, waiting }: Tries,
+  { options, signal, reached, waiting }: Attempts,
   attempt: () => Promise<T>,
 ): Promise<T> {
   let best = reached();
@@ -56,7 +56,7 @@ export function backoffMs(failures: number, { backoff_ms, max_backoff_ms }: Retr
   return random * Math.min(max_backoff_ms, backoff_ms * 2 ** (failures - 1));
 }
 
-/** A `Retry-After` header in milliseconds from `now`: seconds or a date; null when there is none that can be read. */
+/** A `Retry-After` header in milliseconds from `now`: seconds or a date; null when it is missing or not valid. */
 export function retryAfterMs(header: string | null, now: number): number | null {
   if (header === null) return null;
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;

@@ -95,7 +95,7 @@ export class BrowserStore implements FileStore {
 }
 
 function notSafe(): PageError {
-  return new PageError("unavailable", "the browser keeps nothing for this page: serve it over https or from localhost", {
+  return new PageError("unavailable", "the browser stores nothing for this page: serve it over https or from localhost", {
     reason: "insecure_context",
   });
 }

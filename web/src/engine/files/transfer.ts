@@ -20,7 +20,7 @@ class Mismatch extends Error {
 
   constructor({ url }: FileOrder, kind: "hash" | "size", expected: string | number, got: string | number) {
     const what = kind === "hash" ? `hash is ${got} and not ${expected}` : `size is ${got} bytes and not ${expected}`;
-    const error = new PageError("integrity", `the file is not the one that was promised: its ${what} (${url})`, { url, kind, expected, got });
+    const error = new PageError("integrity", `the file differs from what was expected: its ${what} (${url})`, { url, kind, expected, got });
     super(error.message);
     this.error = error;
   }
@@ -63,10 +63,10 @@ export class Transfer {
   async run(): Promise<Verified> {
     await this.#takeUp();
     const waiting = (ms: number): void => { this.#again(ms); };
-    const tries = { options: this.#options, signal: this.#signal, reached: () => this.#gained, waiting };
+    const attempts = { options: this.#options, signal: this.#signal, reached: () => this.#gained, waiting };
     for (let again = false; ; again = true) {
       try {
-        await keepTrying(this.#platform, tries, () => this.#try());
+        await keepTrying(this.#platform, attempts, () => this.#try());
         return this.#verify();
       } catch (error) {
         if (!(error instanceof Mismatch)) throw error;
@@ -92,7 +92,7 @@ export class Transfer {
     const piece = new Uint8Array(READ_BYTES);
     for (let at = 0; at < this.#partial.size; ) {
       const length = this.#partial.read(piece, at);
-      if (length === 0) throw new PageError("internal", `the partial file of ${this.#order.url} ends before its end`);
+      if (length === 0) throw new PageError("internal", `the partial file of ${this.#order.url} is shorter than its length says`);
       this.#digest.update(piece.subarray(0, length));
       at += length;
       await new Promise((resolve) => setTimeout(resolve)); // chats go on meanwhile
@@ -149,7 +149,7 @@ export class Transfer {
     const resized = range?.total_bytes != null && total !== null && range.total_bytes !== total;
     if (source === null || resized || differ(source, sourceOf(response))) {
       this.#drop();
-      // The bytes of a file that is no more are no measure for those of the new one; once, or it could go on for ever.
+      // The byte count of the old file says nothing about the new one; only once, or it could go on for ever.
       if (!this.#hasChanged) this.#peak = 0;
       this.#hasChanged = true;
       this.#again(0);
@@ -199,7 +199,7 @@ export class Transfer {
       const { url } = this.#order;
       throw new Setback(interrupted(url, "too_short", `the server sent ${size} bytes of ${declared} and ended; try again later`));
     }
-    // More than was declared: the length was that of a compressed form, and nobody knew (cross-origin, it may be hidden).
+    // More than was declared: the length was that of a compressed form, which a cross-origin server may hide.
     this.#ended = true;
   }
 
@@ -226,7 +226,7 @@ export class Transfer {
     return size_bytes !== null || source?.total_bytes === size ? "size" : "none";
   }
 
-  /** Whether every byte is there, as far as anybody knows. */
+  /** Whether every byte is there, as far as is known. */
   #isWhole(): boolean {
     const { source, size } = this.#partial;
     return source !== null && (this.#ended || size === (this.#order.size_bytes ?? source.total_bytes));

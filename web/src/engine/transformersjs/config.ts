@@ -1,4 +1,4 @@
-/** What config.json and generation_config.json of a model say, read with care: the files are whatever a folder holds. */
+/** What config.json and generation_config.json of a model say, read with care: a folder's files may contain anything. */
 
 import { isRecord } from "../fields.ts";
 import type { SamplerDefaults } from "./sampler.ts";
@@ -50,7 +50,7 @@ export type ModelKind = "chat" | "embedding" | "vision";
 /** Of which vision models this engine knows how images become tokens; they are read by AutoProcessor's Idefics3Processor. */
 const VISION_TYPES: readonly unknown[] = ["idefics3", "smolvlm"];
 
-/** What a model is for, as far as its configuration tells: a network without a head for text makes vectors. */
+/** What a model is for, as far as its configuration says: a network without a head for text makes vectors. */
 export function kindOf(config: unknown): ModelKind {
   if (!isRecord(config)) return "chat";
   if (VISION_TYPES.includes(config["model_type"])) return "vision";

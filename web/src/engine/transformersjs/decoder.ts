@@ -5,7 +5,7 @@
  */
 
 import type { Matcher } from "../constraint/constrainer.ts";
-import { hold } from "../constraint/mask.ts";
+import { applyMask } from "../constraint/mask.ts";
 import type { FinishReason } from "../engine.ts";
 import type { Sampler } from "./sampler.ts";
 
@@ -29,7 +29,7 @@ export interface DecodeJob {
   readonly maxTokens: number;
   readonly contextWindow: number;
   readonly sampler: Sampler;
-  /** What the answer is held to; the caller ends it. */
+  /** The constraint on the answer; the caller ends it. */
   readonly matcher?: Pick<Matcher, "mask" | "accept"> | undefined;
   readonly isEnd: (id: number) => boolean;
   /** Hears each token with the logits it was picked from; says whether to go on. */
@@ -82,7 +82,7 @@ export class Decoder {
       for (;;) {
         if (logits === null || stopped(job.signal)) return end("cancelled");
         const mask = await job.matcher?.mask();
-        if (mask != null) hold(logits, mask);
+        if (mask != null) applyMask(logits, mask);
         if (stopped(job.signal)) return end("cancelled");
         const picked = job.sampler.pick(logits);
         // The end token counts, as it does in WebLLM and in most servers: it cost a step.
@@ -138,7 +138,7 @@ export class Decoder {
     if (this.#measured === PIECES_TO_LEARN) return;
     this.#measured += 1;
     const { least, most, target_ms } = this.#pace;
-    // Powers of two, so that two loads on one machine mostly learn the same.
+    // Powers of two, so that two loads on one machine usually learn the same size.
     const fitting = each_ms > 0 ? 2 ** Math.floor(Math.log2(target_ms / each_ms)) : most;
     this.#size = Math.min(most, Math.max(least, fitting));
   }
@@ -150,7 +150,7 @@ export class Decoder {
   }
 }
 
-/** The first piece also pays for a network's start; a model's validation, about 30 tokens, mostly suffices. */
+/** The first piece also pays for a network's start; a model's validation, about 30 tokens, is usually enough. */
 const PIECES_TO_LEARN = 3;
 
 /** Asked anew each time: a signal changes while the loop waits, which a plain `signal.aborted` hides from the compiler. */

@@ -60,7 +60,7 @@ export class EmbeddingModel extends Loaded implements LoadedModel {
   }
 
   #noChat(): PageError {
-    return new PageError("unsupported", `"${this.parts.name}" is an embedding model: it cannot chat`, { model: this.parts.name });
+    return new PageError("unsupported", `"${this.parts.name}" is an embedding model and cannot chat; load a chat model`, { model: this.parts.name });
   }
 
   async #vector(text: string, index: number): Promise<{ vector: Float32Array; tokens: number }> {

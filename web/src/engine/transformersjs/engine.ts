@@ -47,7 +47,7 @@ export class TransformersJsEngine implements Engine {
       watch === null ? promise : watch.guard(promise, (fault) => gpuError(fault, order.model));
     try {
       const loading = this.#fromFolder(folder, files, async (id) => {
-        // First the tokenizer alone: it is small, and says at once when the folder is wrong.
+        // First the tokenizer alone: it is small, and fails at once when the folder is wrong.
         const tokenizer = await AutoTokenizer.from_pretrained(id);
         const kind = readKind(artifact) ?? kindOf(await AutoConfig.from_pretrained(id));
         const processor = kind === "vision" ? await AutoProcessor.from_pretrained(id) : null;
@@ -109,7 +109,7 @@ function readKind(artifact: Fields): ModelKind | null {
   return artifact.text("model_type") === undefined ? null : artifact.oneOf("model_type", ["embedding", "vision"] as const);
 }
 
-/** How vectors are made: as the artifact says, else as the folder does in the files of sentence-transformers. */
+/** How vectors are made: from the artifact, or from the sentence-transformers files of the folder. */
 async function readPooling(artifact: Fields, files: ModelFiles): Promise<Pick<EmbeddingParts, "pooling" | "normalize">> {
   if (artifact.text("pooling") !== undefined) {
     return { pooling: artifact.oneOf("pooling", POOLINGS), normalize: artifact.boolean("normalize") ?? false };
@@ -117,7 +117,7 @@ async function readPooling(artifact: Fields, files: ModelFiles): Promise<Pick<Em
   const pooling = poolingOf(await files.optionalJson("1_Pooling/config.json"));
   if (pooling === null) {
     const remedy = "give the artifact a pooling (mean, cls, last), or the folder 1_Pooling/config.json";
-    throw new PageError("unsupported", `nothing says how the vectors of this model's tokens become one; ${remedy}`);
+    throw new PageError("unsupported", `the model's folder does not say how the vectors of a text's tokens become one; ${remedy}`);
   }
   return { pooling, normalize: artifact.boolean("normalize") ?? normalizes(await files.optionalJson("modules.json")) };
 }

@@ -68,7 +68,7 @@ export class ModelFiles {
     return partial ? response : this.#counted(url, response, false);
   };
 
-  /** As `env.customCache`. What is stored is read from there, whatever its origin. */
+  /** As `env.customCache`. A stored file is read from there, whatever its origin. */
   readonly cache = {
     match: async (request: string): Promise<Response | undefined> => {
       const response = await this.#find(request);
@@ -97,7 +97,7 @@ export class ModelFiles {
 
   async #find(url: string): Promise<Response | undefined> {
     this.#signal.throwIfAborted();
-    // The library first asks for a path of its own making, which is no file of ours.
+    // The library first asks for a path that it makes up; that is not a file of the model.
     if (!/^https?:/.test(url)) return undefined;
     try {
       return await this.#options.caches?.match(url, { cacheName: CACHE, ignoreVary: true });
@@ -140,7 +140,7 @@ export class ModelFiles {
     const loaded = sumOf(files, ({ loaded }) => loaded);
     const arrived = total !== null && loaded >= total;
     const now = performance.now();
-    // A small file may end after the weights; that is no news.
+    // A small file may end after the weights; that needs no report.
     if (arrived ? this.#arrived === weights.length : now - this.#lastTold < TELL_EVERY_MS) return;
     if (arrived) this.#arrived = weights.length;
     this.#lastTold = now;

@@ -37,6 +37,6 @@ export async function openGpu(): Promise<Gpu> {
     watch.take(device, adapter.info);
     return { device, watch };
   } catch (error) {
-    throw new PageError("unavailable", `the GPU gives no device: ${String(error)}`, { reason: "device_failed" }, error);
+    throw new PageError("unavailable", `the GPU adapter refused to give a device: ${String(error)}`, { reason: "device_failed" }, error);
   }
 }

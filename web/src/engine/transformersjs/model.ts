@@ -26,7 +26,7 @@ const PACES: Readonly<Record<Device, PrefillPace>> = {
   webgpu: { start: 64, least: 16, most: 512, target_ms: 100 },
 };
 
-/** What a model has that sees. */
+/** The parts of a model that takes images. */
 interface Eyes {
   readonly prompts: VisionPrompts;
   readonly network: VisionNetwork;
@@ -129,7 +129,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   }
 
   embed(): Promise<never> {
-    return Promise.reject(new PageError("unsupported", `"${this.parts.name}" is no embedding model`, { model: this.parts.name }));
+    return Promise.reject(new PageError("unsupported", `"${this.parts.name}" is not an embedding model; load one whose purpose is embedding`, { model: this.parts.name }));
   }
 
   protected override letGo(): Promise<void> {
@@ -146,7 +146,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     return { ids: promptIds(this.parts.tokenizer, textOnly(messages, this.parts.name), thinking), blocks: new Map() };
   }
 
-  /** How a prompt ends, with the special tokens; rows of images, which are numbers below 0, are no text. */
+  /** How a prompt ends, with the special tokens; rows of images (numbers below 0) have no text. */
   #endOf(prompt: readonly number[]): string {
     const ids = prompt.slice(-PROMPT_END).filter((id) => id >= 0);
     return this.parts.tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }).slice(-PROMPT_END);
@@ -167,5 +167,5 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   }
 }
 
-const NO_SWITCH: Warning = { parameter: "thinking", message: "the model's chat template has no switch for thinking; it was ignored" };
+const NO_SWITCH: Warning = { parameter: "thinking", message: "the model's chat template has no switch for thinking; 'thinking' was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

@@ -15,7 +15,7 @@ export function thinkingSwitch(template: unknown, thinking: boolean | undefined)
   return typeof template === "string" && SWITCH.test(template) ? { enable_thinking: thinking } : null;
 }
 
-/** The chat template, or null where there is none that rendering would take. */
+/** The chat template, or null where there is no template that can be rendered. */
 export function templateOf(tokenizer: TemplateTokenizer): string | null {
   try {
     return tokenizer.get_chat_template();

@@ -106,7 +106,7 @@ export class VisionPrompts {
     const rows = ids.filter((id) => id === this.#imageId).length;
     const each = rows / count;
     if (!Number.isInteger(each) || each < 1 || each > ROWS) {
-      throw new PageError("internal", `the processor made ${rows} tokens of ${count} images and tiles, which does not come out even`);
+      throw new PageError("internal", `the processor made ${rows} tokens for ${count} images and tiles, which is not the same number for each`);
     }
     const pixels = pixelValues.to("float32").data as Float32Array;
     const size = pixels.length / count;
@@ -141,7 +141,7 @@ export class VisionNetwork extends Network {
   /** What the encoder made of blocks, by their keys. */
   readonly #rows = new Map<number, Tensor>();
 
-  /** The images that may be among the ids from now on; what was made of others is let go. */
+  /** The images that may be among the ids from now on; what was computed from others is freed. */
   show(blocks: ReadonlyMap<number, Block>): void {
     this.#blocks = blocks;
     for (const key of this.#rows.keys()) if (!blocks.has(key)) this.#rows.delete(key);
@@ -153,7 +153,7 @@ export class VisionNetwork extends Network {
       // A block is one run of the encoder, which nothing interrupts.
       if (!(await goOn())) return false;
       const block = this.#blocks.get(key);
-      if (block === undefined) throw new PageError("internal", "an image's pixels are not there any more");
+      if (block === undefined) throw new PageError("internal", "an image's pixels were freed too early");
       this.#rows.set(key, await this.encode(block));
     }
     return true;
@@ -179,7 +179,7 @@ export class VisionNetwork extends Network {
       if (id >= 0) return;
       const rows = this.#rows.get(keyOf(id));
       if (rows === undefined || rows.type !== embeds.type || rows.dims.at(-1) !== width) {
-        throw new PageError("internal", "an image's rows are not such vectors as the tokens'");
+        throw new PageError("internal", "an image's rows have another type or width than the tokens' vectors");
       }
       const from = rowOf(id) * width;
       vectors.set((rows.data as Float32Array).subarray(from, from + width), place * width);

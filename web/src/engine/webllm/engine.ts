@@ -26,11 +26,11 @@ export class WebLlmEngine implements Engine {
       appConfig: { model_list: [{ ...record, model_lib: library.url }] },
       logLevel: "WARN",
       initProgressCallback: (progress) => {
-        // Between two files, or two GPU programs, there is no other way in.
+        // Between two files, or two GPU programs, this is the only place to stop.
         signal.throwIfAborted();
-        const told = readProgress(progress);
-        report(told);
-        if (told.phase === "loading" && told.fraction === 1) report(COMPILING);
+        const read = readProgress(progress);
+        report(read);
+        if (read.phase === "loading" && read.fraction === 1) report(COMPILING);
       },
     });
     const watch = watchDevices();
@@ -40,7 +40,7 @@ export class WebLlmEngine implements Engine {
     const abort = (): void => {
       abortReload(engine);
       watch.destroy();
-      // Once its device is there, and gone, the library can take nothing more, whatever it still waits for.
+      // Once its device is there, and gone, the library can allocate nothing more, even if it still waits for a file.
       void watch.taken.then(leave);
     };
     signal.addEventListener("abort", abort, { once: true });

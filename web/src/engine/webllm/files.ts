@@ -9,7 +9,7 @@ export interface ModelFiles {
   readonly library: string;
 }
 
-/** The first file that the server does not give, as an error; null when all are there (or nobody can tell). */
+/** The first file that the server does not give, as an error; null when all are there, or when that cannot be found out. */
 export async function findMissingFile({ folder, library }: ModelFiles, model: string): Promise<PageError | null> {
   const cacheList = new URL("tensor-cache.json", folder).href;
   const fixed = [new URL("mlc-chat-config.json", folder).href, library, cacheList, new URL("tokenizer.json", folder).href];

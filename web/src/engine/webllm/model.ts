@@ -51,7 +51,7 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
-    if (this.#specialTokens !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
+    if (this.#specialTokens !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model and cannot chat; load a chat model`);
     const format = readFormat(request.options.response_format);
     const seen = await this.#messages(request.messages, signal);
     if (seen === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
@@ -157,7 +157,7 @@ export class WebLlmModel implements LoadedModel {
   #count(content: CountRequest["content"]): number {
     const { template } = this.#internals;
     if ("messages" in content && this.input.includes("image") && hasImages(content.messages)) {
-      throw new PageError("unsupported", "WebLLM does not tell how many tokens an image is", { model: this.#name });
+      throw new PageError("unsupported", "WebLLM does not report how many tokens an image has", { model: this.#name });
     }
     const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, endOpenedThoughts(template, textOnly(content.messages, this.#name)), content.thinking);
     let total = texts === null ? null : 0;
@@ -172,7 +172,7 @@ export class WebLlmModel implements LoadedModel {
   async embed({ input }: EmbedRequest): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
     const special = this.#specialTokens;
     if (special === null) {
-      throw new PageError("unsupported", `"${this.#name}" is no embedding model`, { model: this.#name });
+      throw new PageError("unsupported", `"${this.#name}" is not an embedding model; load one whose purpose is embedding`, { model: this.#name });
     }
     try {
       const tokens = input.map((text) => {
@@ -201,7 +201,7 @@ export class WebLlmModel implements LoadedModel {
 }
 
 function unconstrainable(name: string): never {
-  throw new PageError("unsupported", `"${name}" cannot be held to a 'response_format': WebLLM does not show how its tokens are written`);
+  throw new PageError("unsupported", `"${name}" cannot be constrained by a 'response_format': WebLLM does not show how its tokens are written`);
 }
 
 /** Whether an error is our own stop, thrown between two pieces of a prompt or while a format was compiled. */
@@ -216,5 +216,5 @@ function toLogprob(entry: TokenLogprob, top: number): TokenLogprob {
   return { ...entry, logprob: bound(entry.logprob), top_logprobs };
 }
 
-const NO_TEMPLATE: Warning = { parameter: "thinking", message: "WebLLM does not show this model's template; it was ignored" };
+const NO_TEMPLATE: Warning = { parameter: "thinking", message: "WebLLM does not show this model's chat template; 'thinking' was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

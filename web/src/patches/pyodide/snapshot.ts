@@ -76,7 +76,7 @@ export interface Emscripten {
 
 interface Settings {
   readonly API: Emscripten["API"];
-  /** Pyodide would have it as large as its own kind of snapshot, which is none here. */
+  /** Pyodide sets the size of its own kind of snapshot, which is not used here. */
   INITIAL_MEMORY?: number;
   instantiateWasm: (imports: object, use: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void) => unknown;
 }
@@ -89,7 +89,7 @@ export function restoreMemory(module: Emscripten, base: Uint8Array, snapshot: Sn
   const trampoline = (module.__PyRuntime + (module.HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >> 2] ?? 0)) >> 2;
   const address = module.HEAP32[trampoline] ?? 0;
   const memory = module.HEAPU8;
-  memory.fill(0, base.length, module._sbrk(0)); // what constructors wrote since; beyond, nobody has written
+  memory.fill(0, base.length, module._sbrk(0)); // what constructors wrote since; beyond it, nothing has been written
   memory.set(base);
   for (let i = 0, from = 0; i < snapshot.offsets.length; i += 2) {
     const length = snapshot.offsets[i + 1] ?? 0;

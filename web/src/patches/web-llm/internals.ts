@@ -14,18 +14,18 @@ import { answerHeader, endOfAnswer, literalTemplate, startOfAnswer } from "./tem
 
 export interface Internals {
   readonly contextWindow: number | null;
-  /** Whether the model has what it takes to see. */
+  /** Whether the model takes images. */
   readonly takesImages: boolean;
   /** The conversation template of mlc-chat-config.json. */
   readonly template: Readonly<Record<string, unknown>> | null;
-  /** Have texts go into the conversation template as they are, whatever JavaScript's replace() would read in them. */
+  /** Have texts inserted into the conversation template as they are, without what JavaScript's replace() reads in them. */
   takeTextsLiterally(): void;
   /** Have what ends an answer in the template fed before the next turn, and before an answer what `think` says. */
   endAnswers(): void;
   /** Whether the next answers begin with thoughts, as `answerHeader` has it; WebLLM's own switch counts them as said. */
   think(thinking: boolean | undefined): void;
   countTokens(text: string): number | null;
-  /** A text's tokens, without those that stand around it. */
+  /** A text's tokens, without special tokens. */
   encode(text: string): readonly number[] | null;
   /** How the prompt of the answer that is being given ends. */
   promptEnd(): string | null;
@@ -37,7 +37,7 @@ export interface Internals {
   kept(): number | null;
   /** Have prompts fed in pieces, see pieces.ts, with `between` called before each but the first. */
   feedInPieces(between: () => void): void;
-  /** A new prompt begins: its first piece has none before it. */
+  /** A new prompt begins: there is no piece before its first one. */
   newPrompt(): void;
   /** What XGrammar has to know of the tokens. */
   vocabulary(): Vocabulary | null;

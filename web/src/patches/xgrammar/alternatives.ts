@@ -112,7 +112,7 @@ function writeRule(name: string, { choice, lookahead }: Body): string[] {
   return [`${name} ::= ${lookahead === "" ? body : `(${body}) ${lookahead}`}`, ...more];
 }
 
-/** A sequence without parentheses around all of it. */
+/** A sequence without parentheses that enclose all of it. */
 function unwrap(sequence: readonly Element[]): readonly Element[] {
   const inner = sequence.length === 1 ? innerChoice(sequence[0]) : null;
   return inner?.length === 1 && inner[0] !== undefined ? unwrap(inner[0]) : sequence;
