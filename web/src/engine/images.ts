@@ -1,4 +1,4 @@
-/** The images of a chat: fetched where they are elsewhere, within limits, and proven to be images. */
+/** The images of a chat: fetched from their addresses, within limits, and decoded once as a check. */
 
 import { cancelled, describe, invalid, PageError } from "./errors.ts";
 import type { ImagePart, Message, TextMessage, TextPart } from "./options.ts";
@@ -8,7 +8,7 @@ export const MAX_IMAGE_PIXELS = 64 * 1024 * 1024;
 const FETCH_TIMEOUT_MS = 30_000;
 const MEDIA_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
-/** An image whose bytes are here. */
+/** An image with its bytes. */
 export interface SeenImage extends ImagePart {
   readonly bytes: Blob;
 }
@@ -22,7 +22,7 @@ export function hasImages(messages: readonly Message[]): boolean {
   return messages.some(({ content }) => typeof content !== "string" && content.some(({ type }) => type === "image"));
 }
 
-/** The messages as text, for a model that takes nothing else; an image is refused by name. */
+/** The messages as text, for a model that takes nothing else; an image is refused with its place. */
 export function textOnly(messages: readonly Message[], model: string): readonly TextMessage[] {
   return messages.map(({ role, content }, index) => {
     if (typeof content === "string") return { role, content };
@@ -40,7 +40,7 @@ export function textOf(parts: readonly (TextPart | ImagePart)[]): string {
   return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
-/** Get every image's bytes, each address once; rejects with what is wrong with one, named by its place. */
+/** Get every image's bytes, each address once; rejects for one that cannot be used, with its place. */
 export async function seeImages(messages: readonly Message[], signal: AbortSignal): Promise<readonly SeenMessage[]> {
   const asked = new Map<string, Promise<Blob>>();
   const see = async (part: TextPart | ImagePart, where: string): Promise<TextPart | SeenImage> => {
@@ -145,5 +145,5 @@ export async function toDataUrl({ url, bytes }: SeenImage): Promise<string> {
   return `data:${bytes.type};base64,${btoa(binary)}`;
 }
 
-/** How many arguments a call may surely have. */
+/** A number of arguments that every browser accepts in a call. */
 const CHUNK = 0x8000;

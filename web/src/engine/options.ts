@@ -1,4 +1,4 @@
-/** What a chat, an embedding or a token count may ask for, read from a message's arguments. */
+/** The arguments of a chat, an embedding and a token count, read from a message. */
 
 import { invalid } from "./errors.ts";
 import { Fields, isRecord, show, type JsonRecord } from "./fields.ts";
@@ -45,7 +45,7 @@ export interface ChatOptions {
   readonly logprobs?: boolean | undefined;
   readonly top_logprobs?: number | undefined;
   readonly response_format?: JsonRecord | undefined;
-  /** Whether the chat template has the model think before it answers, where it can say so; Python knows for which models. */
+  /** Whether the model thinks before it answers, where its chat template has a switch for that; Python knows for which models. */
   readonly thinking?: boolean | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** One connection: greets, reads requests, runs them, and answers; when it goes away, so do its requests. */
+/** One connection: sends the hello, reads requests, runs them, and answers; when it closes, its requests are cancelled. */
 
 import { cancelled, PageError, toPageError } from "./errors.ts";
 import { systemClock, type Clock } from "./clock.ts";
@@ -40,7 +40,7 @@ export class Peer {
         this.#send({ id: message.id, type: "error", error: message.error.body() });
         return;
       case "cancel":
-        // Of a request that has ended (or never was) there is nothing to stop: the answer crossed this message.
+        // A request that has ended, or never existed, needs no stop: its answer crossed this message.
         this.#running.get(message.id)?.abort(cancelled(`request ${message.id}`));
         return;
       case "request":
@@ -52,7 +52,7 @@ export class Peer {
     this.#send({ type: "event", name, data });
   }
 
-  /** The other side is gone: stop what it asked for. */
+  /** The other side is gone: cancel its requests. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -1,10 +1,10 @@
-/** The engines of this page. An engine's code is fetched when it is first asked for, so that unused engines cost nothing. */
+/** The engines of this page. An engine's code is fetched when it is first needed, so that unused engines cost nothing. */
 
 import { PageError } from "./errors.ts";
 import type { Engine } from "./engine.ts";
 import type { Device } from "./protocol.ts";
 
-/** What an engine can do with a model that is made for it. */
+/** What an engine can do with a suitable model. */
 export type Capability = "chat" | "embed" | "images" | "logprobs" | "structured_output";
 
 export interface EngineFacts {

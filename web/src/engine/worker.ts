@@ -3,7 +3,7 @@
  *
  * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, secret}` for Python's
  * WebSocket, which is opened here so that no text passes through the page's thread; its address is the site's own (socket.ts).
- * `base` is where the site's files are. The worker tells the page `{type: "socket", state: "open" | "closed", reason}` of
+ * `base` is where the site's files are. The worker sends the page `{type: "socket", state: "open" | "closed", reason}` about
  * sockets, and asks it for what only a window can do (window/messages.ts).
  */
 
@@ -37,7 +37,7 @@ export interface SocketNews {
   readonly reason: string;
 }
 
-/** What of the worker's global scope is used here; TypeScript's libraries offer a page's or a worker's, not both. */
+/** The parts of the worker's global scope that are used here; TypeScript's libraries offer a page's or a worker's, not both. */
 interface WorkerScope extends EnvironmentScope, ProbeScope {
   readonly navigator: EnvironmentScope["navigator"] & ProbeScope["navigator"];
   readonly caches?: CacheStorage;
@@ -83,7 +83,7 @@ function makeStore(base: string): BrowserStore {
 }
 
 function addPeer(base: string, send: (text: string) => void): Peer {
-  // One page, one base: the first peer's is every peer's.
+  // There is one page and so one base: the first peer's.
   service ??= new Service({
     registry,
     prober,
@@ -135,7 +135,7 @@ scope.onmessage = ({ data }) => {
   else if (typeof data["secret"] === "string") connectSocket(data["base"], data["secret"]);
 };
 
-// A runtime's stray rejection must not end the worker, nor go unheard.
+// An unhandled rejection of a runtime must not end the worker, and must be reported.
 scope.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   broadcast("internal_error", { ...toPageError(event.reason).body() });

@@ -27,9 +27,9 @@ export class EnginePort {
   };
 
   /**
-   * Give the function that hears the engine, or null. Every new one hears the hello first, and the environment as it has changed
-   * since: for Python it is a new connection, though the port stays the same. Any other message that comes without a
-   * listener was meant for one that has left.
+   * Set the function that receives the engine's messages, or null. A new one receives the hello first, and then the
+   * environment as it has changed since: for Python it is a new connection, though the port stays the same. Any other
+   * message that comes without a listener was meant for one that has left.
    */
   readonly set_handler = (handler: TextHandler | null | undefined): void => {
     this.#slot.set(handler);

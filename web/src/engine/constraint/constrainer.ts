@@ -14,7 +14,7 @@ export interface Matcher {
   end(): void;
 }
 
-/** A way to a constraint worker. */
+/** A connection to a constraint worker. */
 export interface Link {
   post(ask: Ask): void;
   close(): void;
@@ -25,7 +25,7 @@ export type OpenLink = (answered: (answer: Answer) => void, broken: (reason: str
 
 type Settle = (answer: Answer) => void;
 
-/** How long a format may take to be made ready. XGrammar cannot be interrupted, but its worker can be ended. */
+/** How long a format may take to compile. XGrammar cannot be interrupted, but its worker can be ended. */
 export const LONGEST_START_MS = 120_000;
 
 export class Constrainer {
@@ -35,7 +35,7 @@ export class Constrainer {
   /** The callers that wait for answers, in order. */
   #waiting: Settle[] = [];
 
-  /** `vocabulary` is asked when a worker starts. */
+  /** `vocabulary` is called when a worker starts. */
   constructor(vocabulary: () => Vocabulary, open: OpenLink = openWorker) {
     this.#vocabulary = vocabulary;
     this.#open = open;

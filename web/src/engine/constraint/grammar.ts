@@ -7,7 +7,7 @@ import type { XGrammar } from "../../patches/xgrammar/library.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
 import type { Format } from "./format.ts";
 
-/** The grammar; the caller disposes it. What XGrammar refuses it aborts on: the instance is then not to be used again. */
+/** The grammar; the caller disposes it. XGrammar aborts on a grammar that it refuses: do not use that instance again. */
 export async function toGrammar(library: XGrammar, format: Format): Promise<Grammar> {
   switch (format.type) {
     case "json":

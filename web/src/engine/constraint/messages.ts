@@ -4,7 +4,7 @@ import type { Format } from "./format.ts";
 
 /** What XGrammar has to know of a model's tokens. */
 export interface Vocabulary {
-  /** The tokens as the tokenizer writes them, by id; "" for one that no constrained text may hold. */
+  /** The tokens as the tokenizer writes them, by id; "" for one that a constrained text must not contain. */
   readonly tokens: readonly string[];
   /** How bytes are written in them: GPT-2's letters, `<0x0A>` and `▁`, or as they are. */
   readonly kind: "byte_level" | "byte_fallback" | "raw";

@@ -87,16 +87,16 @@ export class PartialData {
     return this.#source;
   }
 
-  /** Drop what there is and begin with a new answer. */
+  /** Delete the stored bytes and begin with a new answer. */
   begin(source: Source): void {
     this.reset();
     this.#source = source;
     this.#log({ cache: this.#file.cache, url: this.#file.url, source } satisfies Head);
   }
 
-  /** Drop what there is. */
+  /** Delete the stored bytes. */
   reset(): void {
-    // The journal goes first: bytes without a journal are worth nothing, a journal without its bytes would lie.
+    // The journal goes first: bytes without a journal cannot be used, and a journal without its bytes would be wrong.
     this.#journal.truncate(0);
     this.#journalSize = 0;
     this.#data.truncate(0);
@@ -128,7 +128,7 @@ export class PartialData {
     return this.#data.read(into, { at });
   }
 
-  /** Flush and let go; what there is stays. */
+  /** Flush and close; the stored bytes stay. */
   close(): void {
     try {
       this.flush();

@@ -1,4 +1,4 @@
-/** What the downloader needs of the browser, so that tests can stand in for it. */
+/** What the downloader needs of the browser, so that tests can replace it. */
 
 import { PageError } from "../errors.ts";
 import { systemClock, type Clock } from "../clock.ts";

@@ -37,7 +37,7 @@ export class Report {
     else this.#cancelTimer ??= this.#clock.after(wait, () => { this.flush(); });
   }
 
-  /** Send what has not been sent. */
+  /** Send the changes that were not sent yet. */
   flush(): void {
     this.stop();
     if (this.#changed.size === 0) return;
@@ -47,7 +47,7 @@ export class Report {
     this.#send({ ...this.#totals(), files });
   }
 
-  /** Send nothing more by itself. */
+  /** Stop the timer. */
   stop(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;

@@ -30,14 +30,14 @@ export class Connection {
     signal.addEventListener("abort", this.#abort);
   }
 
-  /** For what is waited for, so that it ends with the connection. */
+  /** Ends the operations that use this connection. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Wait for something of the server. */
+  /** Wait for the server. */
   wait<T>(promise: Promise<T>): Promise<T> {
-    // No Promise.race with something that lasts: every chunk of a file would leave a reaction behind on it.
+    // Not Promise.race with a long-lived promise: every chunk of a file would add a reaction to it.
     return new Promise((resolve, reject) => {
       const stall = this.#clock.after(this.#stallMs, () => { this.#end(this.#stalled()); });
       this.#fail = reject;
@@ -80,7 +80,7 @@ export class Asker {
     this.#url = url;
   }
 
-  /** The answer: 200, or one of `accepted`. Anything else is an error, or a Setback when another try may help. */
+  /** The answer: 200, or one of `accepted`. Anything else is an error, or a Setback when another attempt may help. */
   async ask(connection: Connection, headers: Record<string, string> = {}, accepted: readonly number[] = []): Promise<Response> {
     let response: Response;
     try {

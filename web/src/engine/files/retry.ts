@@ -1,10 +1,10 @@
-/** When to try again, and when to give up. */
+/** When to make another attempt, and when to give up. */
 
 import { cancelled, type PageError } from "../errors.ts";
 import type { Platform } from "./platform.ts";
 import type { RetryOptions } from "./orders.ts";
 
-/** A server that wants to be left alone for longer than this is taken at its word: the download ends. */
+/** When a server asks us to wait longer than this, the download ends. */
 export const MAX_RETRY_AFTER_MS = 120_000;
 
 /** A failure after which another attempt may help; `error` is reported after the last one. */
@@ -28,7 +28,7 @@ export interface Attempts {
   readonly waiting: (ms: number) => void;
 }
 
-/** Try until it works, cannot work, or has failed `retries` times in a row without coming further. */
+/** Try until it works, cannot work, or has failed `retries` times in a row without progress. */
 export async function keepTrying<T>(
   platform: Pick<Platform, "clock" | "random">,
   { options, signal, reached, waiting }: Attempts,

@@ -1,4 +1,4 @@
-/** One file, from the server into its partial: taken up where it was left, tried again, checked. */
+/** One file, from the server into its partial: resumed, retried and verified. */
 
 import { PageError } from "../errors.ts";
 import type { FileProgress } from "../protocol.ts";
@@ -14,7 +14,7 @@ import { keepTrying, reasonOf, Setback } from "./retry.ts";
 
 export type Tell = (change: Partial<Omit<FileProgress, "url">>) => void;
 
-/** Bytes that are whole and yet not the file's. */
+/** A complete download with the wrong bytes. */
 class Mismatch extends Error {
   readonly error: PageError;
 
@@ -40,13 +40,13 @@ export class Transfer {
   #ranges = true;
   /** Whether the server has said that there is no more. */
   #ended = false;
-  /** The most bytes that a try has reached, and how many were new in this sense: what counts as coming forward. */
+  /** The most bytes that an attempt has reached, and how many of them were new: that is progress. */
   #peak = 0;
   #gained = 0;
   #hasChanged = false;
   /** Bytes that came over the network. */
   fetched_bytes = 0;
-  /** Bytes that an earlier download had left, as far as they were of use. */
+  /** Bytes that an earlier download had left, as far as they could be used. */
   resumed_from = 0;
 
   constructor(platform: Platform, order: FileOrder, options: RetryOptions, partial: PartialData, signal: AbortSignal, tell: Tell) {
@@ -59,7 +59,7 @@ export class Transfer {
     this.#asker = new Asker(platform, order.url);
   }
 
-  /** Bring the file home. When it throws, the partial has what the next download can go on with. */
+  /** Download the file. When it throws, the partial has what the next download can continue from. */
   async run(): Promise<Verified> {
     await this.#takeUp();
     const waiting = (ms: number): void => { this.#again(ms); };
@@ -78,7 +78,7 @@ export class Transfer {
     }
   }
 
-  /** Look at what an earlier download left. */
+  /** Read what an earlier download left. */
   async #takeUp(): Promise<void> {
     if (!this.#isUsable()) {
       this.#drop();
@@ -208,7 +208,7 @@ export class Transfer {
       return await connection.wait(reader.read());
     } catch (error) {
       if (connection.signal.aborted) throw error;
-      // Nothing is missing: a length that was announced too long is the server's affair.
+      // Nothing is missing: the server announced too great a length.
       if (this.#isWhole()) return { done: true };
       throw this.#asker.broken(error);
     }

@@ -1,4 +1,4 @@
-/** Turns at something that only so many may do at once, in the order in which they were asked for. */
+/** Limits how many tasks run at once; the others wait in order. */
 
 import { reasonOf } from "./retry.ts";
 

@@ -3,12 +3,12 @@
 import { isRecord } from "../fields.ts";
 import type { SamplerDefaults } from "./sampler.ts";
 
-/** The longest text the model takes, in tokens; null when its configuration does not tell. */
+/** The longest text the model takes, in tokens; null when its configuration does not say. */
 export function contextWindow(config: unknown): number | null {
   return positive(config, ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"]);
 }
 
-/** How many logits the network gives: often more than there are tokens; null when its configuration does not tell. */
+/** How many logits the network gives: often more than there are tokens; null when its configuration does not say. */
 export function logitCount(config: unknown): number | null {
   return positive(config, ["vocab_size"]);
 }
@@ -47,7 +47,7 @@ export function samplerDefaults(generation: unknown): SamplerDefaults {
 
 export type ModelKind = "chat" | "embedding" | "vision";
 
-/** Of which vision models this engine knows how images become tokens; they are read by AutoProcessor's Idefics3Processor. */
+/** The vision models that this engine runs: their images become tokens in AutoProcessor's Idefics3Processor. */
 const VISION_TYPES: readonly unknown[] = ["idefics3", "smolvlm"];
 
 /** What a model is for, as far as its configuration says: a network without a head for text makes vectors. */

@@ -11,8 +11,8 @@ import type { Sampler } from "./sampler.ts";
 
 export interface TokenModel {
   /**
-   * Compute what feeding these needs besides, where it does (the images among them). `goOn` is asked between two steps;
-   * false when it said no.
+   * Compute what these tokens need before they are fed (their images). `goOn` is called between two steps; returns false
+   * when it returned false.
    */
   prepare?(ids: readonly number[], goOn: () => Promise<boolean>): Promise<boolean>;
   /** Run the network on tokens that follow those fed before; returns the logits after the last one, ours to change. */
@@ -21,7 +21,7 @@ export interface TokenModel {
   reset(): Promise<void>;
 }
 
-/** Yields to the event loop: a network on the CPU would otherwise keep a stop out until its end. */
+/** Yields to the event loop: a network on the CPU would otherwise delay a stop until its end. */
 export type YieldToEvents = () => Promise<void>;
 
 export interface DecodeJob {
@@ -32,7 +32,7 @@ export interface DecodeJob {
   /** The constraint on the answer; the caller ends it. */
   readonly matcher?: Pick<Matcher, "mask" | "accept"> | undefined;
   readonly isEnd: (id: number) => boolean;
-  /** Hears each token with the logits it was picked from; says whether to go on. */
+  /** Called with each token and the logits it was picked from; returns whether to continue. */
   readonly onToken: (id: number, logits: Float32Array) => boolean;
   readonly signal: AbortSignal;
 }
@@ -47,7 +47,7 @@ export interface PrefillPace {
   readonly start: number;
   readonly least: number;
   readonly most: number;
-  /** How long one forward pass of a prompt may keep the thread. */
+  /** How long one forward pass of a prompt may block the thread. */
   readonly target_ms: number;
 }
 
@@ -106,7 +106,7 @@ export class Decoder {
     await this.#model.reset();
   }
 
-  /** How much of the prompt is in the KV cache; what does not fit it is forgotten. */
+  /** How much of the prompt is in the KV cache; where it does not match, the cache is cleared. */
   async #reuse(prompt: readonly number[]): Promise<number> {
     const fits = this.#fed.length < prompt.length && this.#fed.every((id, index) => prompt[index] === id);
     if (!fits && this.#fed.length > 0) await this.reset();

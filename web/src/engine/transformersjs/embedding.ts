@@ -27,12 +27,12 @@ export class EmbeddingModel extends Loaded implements LoadedModel {
     this.#embedding = parts;
   }
 
-  /** Have the GPU programs made. */
+  /** Have the GPU programs compiled. */
   async warmUp(): Promise<void> {
     await this.#vector("a", 0);
   }
 
-  /** One text after the other: what a vector is must not depend on its neighbours, and a stop comes between two. */
+  /** One text after the other: a vector must not depend on its neighbours, and a stop takes effect between two. */
   async embed({ input }: EmbedRequest, signal: AbortSignal): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
     const vectors: (readonly number[])[] = [];
     let tokens = 0;

@@ -84,7 +84,7 @@ export class TransformersJsEngine implements Engine {
   }
 
   /**
-   * Run `load` with the library's one "hub" being this folder, so that any folder of any server will do. The id is new
+   * Run `load` with this folder as the library's "hub", so that a model may be in any folder of any server. The id is new
    * each time, because the library remembers by id what a hub has; what is cached is keyed by URL.
    */
   async #fromFolder<T>(folder: URL, files: ModelFiles, load: (id: string) => Promise<T>): Promise<T> {

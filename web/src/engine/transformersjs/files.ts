@@ -13,7 +13,7 @@ export interface ModelFilesOptions {
   readonly base: string;
   readonly signal: AbortSignal;
   readonly report: (progress: LoadProgress) => void;
-  /** Undefined where the browser keeps nothing. */
+  /** Undefined where the browser stores nothing. */
   readonly caches: Pick<CacheStorage, "open" | "match"> | undefined;
 }
 
@@ -35,12 +35,12 @@ export class ModelFiles {
     this.#signal = AbortSignal.any([options.signal, this.#stopped.signal]);
   }
 
-  /** The last file that did not come: status null when there was no answer at all. */
+  /** The last file that could not be fetched: status null when there was no answer at all. */
   get failed(): { readonly url: string; readonly status: number | null } | null {
     return this.#failed;
   }
 
-  /** The load has failed: end what is still on its way. */
+  /** The load has failed: end the requests that still run. */
   stop(): void {
     this.#stopped.abort();
   }
@@ -135,7 +135,7 @@ export class ModelFiles {
   #tell(): void {
     const weights = [...this.#sizes].filter(([url]) => WEIGHTS.test(url)).map(([, size]) => size);
     const files = weights.length === 0 ? [...this.#sizes.values()] : weights;
-    // Until the weights have begun, the total is that of some small files: no share of anything.
+    // Until the weights have begun, the total is that of some small files, and no fraction means anything.
     const total = weights.length > 0 && files.every((size) => size.total !== null) ? sumOf(files, ({ total }) => total ?? 0) : null;
     const loaded = sumOf(files, ({ loaded }) => loaded);
     const arrived = total !== null && loaded >= total;

@@ -20,7 +20,7 @@ import { promptIds, templateOf, thinkingSwitch } from "./prompt.ts";
 import { logprobsOf, Sampler, seededRandom } from "./sampler.ts";
 import { VisionNetwork, VisionPrompts, type Prompt } from "./vision.ts";
 
-/** On the CPU a stop must get through within 50 ms; a GPU is fast in large pieces, unless it is a software one. */
+/** On the CPU a stop must take effect within 50 ms; a GPU is fast in large pieces, unless it is a software one. */
 const PACES: Readonly<Record<Device, PrefillPace>> = {
   wasm: { start: 16, least: 2, most: 128, target_ms: 25 },
   webgpu: { start: 64, least: 16, most: 512, target_ms: 100 },
@@ -55,7 +55,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     });
   }
 
-  /** Have the GPU programs made: ONNX Runtime does that when a network first runs. */
+  /** Have the GPU programs compiled: ONNX Runtime does that when a network first runs. */
   async warmUp(): Promise<void> {
     await this.#eyes?.network.encode(this.#eyes.prompts.blank());
     await this.#network.feed([0], 0);

@@ -1,8 +1,8 @@
 /**
  * Images for the decode loop, which knows only numbers. What the vision encoder sees at once, an image or a tile of one, is
  * a block; the rows it makes of a block stand in the prompt where the processor put the image's tokens. Here each row is
- * a number of its own, below 0, made of a hash of the block's pixels: so the KV cache goes on after the same image, and
- * after no other, and a prompt can be cut into pieces anywhere.
+ * a number of its own, below 0, made of a hash of the block's pixels: so the KV cache continues after the same image only,
+ * and a prompt can be cut into pieces anywhere.
  */
 
 import { RawImage, Tensor, type PreTrainedModel, type Processor } from "@huggingface/transformers";
@@ -83,7 +83,7 @@ export class VisionPrompts {
     return this.#withRows(Array.from(input_ids.data as BigInt64Array, Number), pixel_values);
   }
 
-  /** Templates of vision models go through parts, also where there is but one text. */
+  /** Templates of vision models iterate over parts, so a single text is a part too. */
   #render(messages: readonly SeenMessage[], thinking: boolean | undefined): string {
     const rendered = messages.map(({ role, content }, index) => {
       const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
@@ -170,7 +170,7 @@ export class VisionNetwork extends Network {
   }
 
   protected override async inputs(ids: readonly number[]): Promise<Record<string, Tensor>> {
-    // Where a row goes, any token keeps its place.
+    // Any token can stand in for a row; its vector is replaced below.
     const embeds = (await this.model.encode_text({ input_ids: idTensor(ids.map((id) => Math.max(id, 0))) })) as Tensor | undefined;
     if (embeds === undefined) throw noOutput("embeddings");
     const width = embeds.dims.at(-1) ?? 0;

@@ -54,7 +54,7 @@ export class WebLlmEngine implements Engine {
       return new WebLlmModel(engine, order.model, watch, special);
     } catch (error) {
       watch.destroy();
-      await engine.unload().catch(() => undefined); // what it was doing has failed already
+      await engine.unload().catch(() => undefined); // its load has failed already
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       throw await explain(error, record);
     } finally {
@@ -66,7 +66,7 @@ export class WebLlmEngine implements Engine {
   }
 }
 
-/** WebLLM's record for a load order, made of the artifact's URLs. */
+/** WebLLM's record for a load, made of the artifact's URLs. */
 export function findRecord(order: LoadOrder, base: string): ModelRecord {
   const artifact = new Fields(order.artifact);
   const url = artifact.requiredText("url");

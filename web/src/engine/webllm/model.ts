@@ -29,7 +29,7 @@ export class WebLlmModel implements LoadedModel {
   readonly #specialTokens: SpecialTokens | null;
   readonly #internals: Internals;
   readonly #constrainer: Constrainer;
-  /** Of the chat that runs. */
+  /** The signal of the running chat. */
   #signal: AbortSignal | null = null;
 
   constructor(engine: MLCEngine, name: string, watch: GpuWatch, specialTokens: SpecialTokens | null) {
@@ -115,7 +115,7 @@ export class WebLlmModel implements LoadedModel {
     const stream = await this.#engine.chat.completions.create(body);
     const chunks = stream[Symbol.asyncIterator]();
     for (;;) {
-      // A stop that came before the library cleared its flag would be lost: say it again.
+      // A stop that came before the library cleared its flag would be lost: repeat it.
       if (signal.aborted) void this.#engine.interruptGenerate();
       const next: IteratorResult<ChatCompletionChunk, unknown> = await this.#guard(chunks.next());
       if (next.done === true) break;
@@ -135,7 +135,7 @@ export class WebLlmModel implements LoadedModel {
     const message = await this.#engine.getMessage(this.#name);
     if (message.length > emitted.length && message.startsWith(emitted)) emit(message.slice(emitted.length), 0);
     // Only the end token, which is not kept, ends an answer by itself. After a stop text the KV cache holds other tokens
-    // than the message has, and WebLLM would go on from there: a right prompt is worth more than a saved one. (After
+    // than the message has, and WebLLM would continue from there: a correct prompt matters more than a fast one. (After
     // "length" and "abort" it starts anew by itself.)
     const byItself = this.#internals.kept() === usage.completion_tokens - 1;
     if (finish === "stop" && !byItself) await this.#engine.resetChat(true, this.#name);
@@ -189,7 +189,7 @@ export class WebLlmModel implements LoadedModel {
 
   async unload(): Promise<void> {
     this.#constrainer.close();
-    // After a loss there is nothing to wait for: the library has let go by itself, and complains when asked again.
+    // After a loss there is nothing to wait for: the library has freed the model, and a second call fails.
     if (this.#watch.fault === null) await this.#engine.unload();
     else this.#engine.unload().catch(() => undefined);
     this.#watch.destroy();

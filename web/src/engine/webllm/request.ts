@@ -7,7 +7,7 @@ import type { ChatRequest, Message } from "../options.ts";
 
 const MAX_TOP_LOGPROBS = 5;
 
-/** WebLLM asks its matcher, which is ours (patches/web-llm/internals.ts), when there is a grammar; this one it never reads. */
+/** With a grammar, WebLLM asks its matcher, which is ours (patches/web-llm/internals.ts); it never reads this grammar. */
 const CONSTRAINED = { type: "grammar", grammar: 'root ::= ""' } as const;
 
 /** Images must be `data:` URLs by now: WebLLM fetches others itself, without limits, and its errors do not name the image. */
