@@ -306,3 +306,17 @@ export class DownloadBench {
     return response !== undefined && Buffer.compare(new Uint8Array(await response.arrayBuffer()), bytes) === 0;
   }
 }
+
+/** Where a connection is cut, and what the next request then asks for. */
+export const CUT = 48_000;
+export const REST = `bytes=${CUT}-`;
+export const cut = (manners: object = {}): Answer => serve({ cut: CUT, ...manners });
+
+/** What is promised of the whole file. */
+export const whole = { size_bytes: SIZE, hash: hashOf("md5") };
+
+/** The error of a download that was interrupted. */
+export const interrupted = (reason: string, data: object = {}): object => ({
+  code: "download_interrupted",
+  data: { url: URL_OF_FILE, reason, ...data },
+});
