@@ -214,7 +214,7 @@ def test_images_that_are_wrong_are_named(tmp_path: Path, pictures: tuple[str, li
             assert caught.value.data["parameter"] == "messages[1].content[1]"
             for name, error, words in (
                 ("broken.png", bl.InvalidRequest, "no image that this browser can read"),
-                ("page.html", bl.InvalidRequest, "is text/html"),
+                ("page.html", bl.InvalidRequest, "has the type text/html"),
                 ("missing.png", bl.DownloadInterrupted, "answered 404"),
                 ("private.png", bl.DownloadInterrupted, "not shared with this site"),
             ):

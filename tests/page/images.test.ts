@@ -62,7 +62,7 @@ describe("an image", () => {
     ["a status", () => new Response(null, { status: 404 }), { code: "download_interrupted", data: { status: 404, url: URL_ } }],
     ["no answer", () => Promise.reject(new TypeError("CORS")), { code: "download_interrupted", data: { url: URL_ } }],
     ["another type", () => png("x", { "Content-Type": "text/html" }), { code: "invalid_request", message: expect.stringContaining("text/html") as string }],
-    ["without a media type", () => new Response(BYTES), { code: "invalid_request", message: expect.stringContaining("no type") as string }],
+    ["no type", () => new Response(BYTES), { code: "invalid_request", message: expect.stringContaining("no media type") as string }],
     [
       "a length over the limit",
       () => png(BYTES, { "Content-Type": "image/png", "Content-Length": String(MAX_IMAGE_BYTES + 1) }),

@@ -100,7 +100,7 @@ async function fetchImage(url: string, where: string, signal: AbortSignal): Prom
     if (!response.ok) throw missing(url, where, `its server answered ${response.status}`, { status: response.status });
     const type = (response.headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
     if (!MEDIA_TYPES.includes(type)) {
-      throw invalid(where, `'${where}' (${url}) is ${type === "" ? "without a media type" : `of type ${type}`}; use one of ${MEDIA_TYPES.join(", ")}`);
+      throw invalid(where, `'${where}' (${url}) has ${type === "" ? "no media type" : `the type ${type}`}; use one of ${MEDIA_TYPES.join(", ")}`);
     }
     return new Blob([await readBody(response, where)], { type });
   } catch (error) {
