@@ -213,7 +213,7 @@ def test_images_that_are_wrong_are_named(tmp_path: Path, pictures: tuple[str, li
                 await look(bl.ImagePart(data=b"not a picture", media_type="image/png"))
             assert caught.value.data["parameter"] == "messages[1].content[1]"
             for name, error, words in (
-                ("broken.png", bl.InvalidRequest, "no image that this browser can read"),
+                ("broken.png", bl.InvalidRequest, "not an image that this browser can read"),
                 ("page.html", bl.InvalidRequest, "has the type text/html"),
                 ("missing.png", bl.DownloadInterrupted, "answered 404"),
                 ("private.png", bl.DownloadInterrupted, "not shared with this site"),
