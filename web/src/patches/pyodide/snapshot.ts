@@ -3,7 +3,7 @@
  * gzip: four bytes with the length of a header, the header as JSON, pairs [offset, length] of what differs from the
  * memory that WebAssembly begins with, and those bytes. Pyodide does the rest with its own snapshot support: its options
  * `_loadSnapshot` and `createPyodideModule`, and `API.restoreSnapshot`, which is replaced here.
- * Why: Pyodide's own snapshot is the whole memory; ARCHITECTURE.md has what it costs, measured on 314.0.7.
+ * Why: Pyodide's own snapshot is the whole memory, 1.5 MB more on a first visit (ARCHITECTURE.md, measured on 314.0.7).
  * Upstream: pyodide/pyodide#6254 (`INITIAL_MEMORY` is not read), pyodide/pyodide#5195 (snapshots with packages).
  * Contract: tests/page/patches/pyodide.test.ts.
  */
