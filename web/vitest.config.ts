@@ -9,6 +9,10 @@ export default defineConfig({
   resolve: {
     alias: {
       vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
+      // The file that Transformers.js itself gets from Node, so that both have the same InferenceSession.
+      "onnxruntime-web/webgpu": resolve(import.meta.dirname, "node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"),
+      pyodide: resolve(import.meta.dirname, "node_modules/pyodide/pyodide.mjs"),
+      typescript: resolve(import.meta.dirname, "node_modules/typescript/lib/typescript.js"),
       "@mlc-ai/web-llm": resolve(import.meta.dirname, "node_modules/@mlc-ai/web-llm/lib/index.js"),
       "@huggingface/jinja": resolve(import.meta.dirname, "node_modules/@huggingface/jinja/dist/index.js"),
       "@huggingface/tokenizers": resolve(import.meta.dirname, "node_modules/@huggingface/tokenizers/dist/tokenizers.mjs"),
@@ -18,6 +22,9 @@ export default defineConfig({
   test: {
     dir: resolve(project, "tests/page"),
     environment: "node",
+    // Only so that a test that hangs ends: the grammars and Python take seconds on a machine that is busy.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     coverage: {
       provider: "v8",
       reportsDirectory: "web/coverage",
@@ -26,7 +33,7 @@ export default defineConfig({
       exclude: [
         "web/src/engine/{worker,start,engines,engine}.ts",
         "web/src/engine/constraint/worker.ts",
-        "web/src/engine/files/{disk,environment}.ts",
+        "web/src/engine/files/{disk,platform}.ts",
         "web/src/engine/window/{serve,folder}.ts",
         "web/src/engine/webllm/{engine,model}.ts",
         "web/src/engine/transformersjs/{engine,gpu,model,network,ort}.ts",

@@ -209,12 +209,12 @@ def test_images_that_are_wrong_are_named(tmp_path: Path, pictures: tuple[str, li
             assert await look(bl.ImagePart(url=url + "a.png")) == "green"
             assert asked == [("/a.png", None)]
             where = r"messages\[1\]\.content\[1\]"
-            with pytest.raises(bl.InvalidRequest, match=f"{where}.* is no image .*13 bytes of image/png") as caught:
+            with pytest.raises(bl.InvalidRequest, match=f"{where}.* is not an image .*13 bytes of image/png") as caught:
                 await look(bl.ImagePart(data=b"not a picture", media_type="image/png"))
             assert caught.value.data["parameter"] == "messages[1].content[1]"
             for name, error, words in (
-                ("broken.png", bl.InvalidRequest, "no image that this browser can read"),
-                ("page.html", bl.InvalidRequest, "is text/html"),
+                ("broken.png", bl.InvalidRequest, "not an image that this browser can read"),
+                ("page.html", bl.InvalidRequest, "has the type text/html"),
                 ("missing.png", bl.errors.DownloadInterrupted, "answered 404"),
                 ("private.png", bl.errors.DownloadInterrupted, "not shared with this site"),
             ):

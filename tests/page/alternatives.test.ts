@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { splitAlternatives } from "../../web/src/engine/constraint/alternatives.ts";
-import { jsonGrammar } from "../../web/src/engine/constraint/grammar.ts";
-import type { XGrammar } from "../../web/src/engine/constraint/library.ts";
+import { splitAlternatives } from "../../web/src/patches/xgrammar/alternatives.ts";
+import { jsonGrammar } from "../../web/src/patches/xgrammar/json-grammar.ts";
+import type { XGrammar } from "../../web/src/patches/xgrammar/library.ts";
 import { seededRandom } from "../../web/src/engine/transformersjs/sampler.ts";
 import { load } from "./xgrammar.ts";
 

@@ -2,7 +2,7 @@
 
 import type { PickedFolder } from "../../web/src/engine/window/link.ts";
 
-/** The Cache API as far as it is used here, keyed by URL; held to the real one by tests/browser/test_storage.py. */
+/** The Cache API as far as it is used here, keyed by URL; compared with the real one by tests/browser/test_storage.py. */
 export class FakeCaches {
   readonly caches = new Map<string, FakeCache>();
   /** Called before each put, to make it fail. */

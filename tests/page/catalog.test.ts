@@ -24,7 +24,7 @@ describe("a build of the catalog, ordered by its wire form", () => {
     readonly id: string;
     readonly features?: readonly string[];
   }
-  const python = readFileSync(resolve(root, "src/browserllm/models/prebuilt.py"), "utf8");
+  const python = readFileSync(resolve(root, "src/browserllm/models/catalog/prebuilt.py"), "utf8");
   const cards = JSON.parse(python.slice(python.indexOf('r"""') + 4, python.lastIndexOf('"""'))) as { artifacts: Build[] }[];
   const builds = cards.flatMap((card) => card.artifacts);
 

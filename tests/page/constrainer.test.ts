@@ -3,7 +3,7 @@ import { Answerer } from "../../web/src/engine/constraint/answerer.ts";
 import { Constrainer, LONGEST_START_MS, type Link } from "../../web/src/engine/constraint/constrainer.ts";
 import type { Format } from "../../web/src/engine/constraint/format.ts";
 import type { Answer, Ask } from "../../web/src/engine/constraint/messages.ts";
-import { readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { readInternals } from "../../web/src/patches/web-llm/internals.ts";
 import { settle } from "./helpers.ts";
 import { END, load, pocket, pocketVocabulary } from "./xgrammar.ts";
 
@@ -31,7 +31,7 @@ class Workers {
 }
 
 describe("a constrainer", () => {
-  it("starts a worker when it is first asked, and tells it the vocabulary once", async () => {
+  it("starts a worker with the first request, and sends it the vocabulary once", async () => {
     const workers = new Workers();
     expect(workers.started).toEqual([]);
     for (const fresh of [true, false]) {
@@ -101,7 +101,7 @@ describe("a constrainer", () => {
     stop.abort(new Error("enough"));
     await expect(starting).rejects.toBe(stop.signal.reason);
     expect(workers.last.closed).toBe(true);
-    workers.answer(1); // too late, for nobody
+    workers.answer(1); // too late: no caller waits for it
     await expect(workers.constrainer.start(YES, stop.signal)).rejects.toBe(stop.signal.reason);
     expect(workers.started).toHaveLength(1);
     const next = workers.constrainer.start(YES, idle);
@@ -115,7 +115,7 @@ describe("a constrainer", () => {
     expect(workers.last.closed).toBe(false); // the worker is there for the next
   });
 
-  it("tells of a worker that broke, and of a mask that could not be made", async () => {
+  it("reports a worker that broke, and a mask that could not be made", async () => {
     const workers = new Workers();
     const starting = workers.constrainer.start(YES, idle);
     workers.last.broken("not fetched");
@@ -176,7 +176,7 @@ describe("WebLLM's pipeline", () => {
   const internalsOf = (pipeline: object): ReturnType<typeof readInternals> =>
     readInternals({ loadedModelIdToPipeline: new Map([["m", pipeline]]), loadedModelIdToChatConfig: new Map() }, "m");
 
-  it("tells of its tokens what the other engine's tokenizer does", () => {
+  it("describes its tokens as the other engine's tokenizer does", () => {
     const { tokens, ...facts } = internalsOf(pipelineOf()).vocabulary() ?? { tokens: [] };
     expect(facts).toEqual({ kind: "byte_level", prependsSpace: false, size: 2048, stops: [END] });
     expect(tokens.slice(3)).toEqual(pocketVocabulary().tokens.slice(3));
@@ -225,7 +225,7 @@ describe("what XGrammar refuses", () => {
     [{ type: "json", schema: '{"type": "bogus"}' }, "bogus"],
     [{ type: "grammar", grammar: "root ::= (" }, "EBNF parser error"],
     [{ type: "grammar", grammar: "root ::= other" }, "other"],
-    [{ type: "structural_tag", tag: { format: { type: "tag", begin: "a" } } }, "does not take"],
+    [{ type: "structural_tag", tag: { format: { type: "tag", begin: "a" } } }, "refused it"],
     [{ type: "structural_tag", tag: { format: { type: "json_schema", json_schema: { $ref: "#/none" } } } }, "none"],
   ])("is refused in its words: %j", async (format, words) => {
     await expect(real().start(format, idle)).rejects.toMatchObject({ code: "invalid_request", message: expect.stringContaining(words) as string });

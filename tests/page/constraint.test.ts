@@ -2,12 +2,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Answerer } from "../../web/src/engine/constraint/answerer.ts";
 import { readFormat } from "../../web/src/engine/constraint/format.ts";
 import { toGrammar } from "../../web/src/engine/constraint/grammar.ts";
-import { complaintOf, type XGrammar } from "../../web/src/engine/constraint/library.ts";
-import { hold } from "../../web/src/engine/constraint/mask.ts";
+import { complaintOf, type XGrammar } from "../../web/src/patches/xgrammar/library.ts";
+import { applyMask } from "../../web/src/engine/constraint/mask.ts";
 import type { Vocabulary } from "../../web/src/engine/constraint/messages.ts";
 import { readVocabulary } from "../../web/src/engine/constraint/vocabulary.ts";
 import { seededRandom } from "../../web/src/engine/transformersjs/sampler.ts";
-import { END, Held, json, load, pocket, pocketVocabulary } from "./xgrammar.ts";
+import { END, ConstrainedAnswer, json, load, pocket, pocketVocabulary } from "./xgrammar.ts";
 
 let library: XGrammar;
 beforeAll(async () => { library = await load(); });
@@ -52,16 +52,16 @@ describe("a response format", () => {
   });
 
   it.each([
-    [{}, "nothing"],
+    [{}, "missing"],
     [{ type: "xml" }, "xml"],
     [{ type: "json_schema" }, "schema"],
-    [{ type: "json_schema", schema: "{nope" }, "no JSON"],
+    [{ type: "json_schema", schema: "{nope" }, "not valid JSON"],
     [{ type: "json_schema", schema: "[]" }, "[]"],
     [{ type: "json_schema", schema: 5 }, "5"],
     [{ type: "grammar", grammar: 5 }, "5"],
     [{ type: "grammar" }, "grammar"],
     [{ type: "structural_tag", structural_tag: {} }, "format"],
-    [{ type: "structural_tag", structural_tag: "{" }, "no JSON"],
+    [{ type: "structural_tag", structural_tag: "{" }, "not valid JSON"],
     [{ type: "structural_tag", structural_tag: { format: { type: "zzz" } } }, "zzz"],
     [{ type: "structural_tag", structural_tag: { format: { type: "sequence", elements: [{ type: "or", elements: [7] }] } } }, "7"],
     [{ type: "structural_tag", structural_tag: { format: { type: "tag", begin: "a", content: { type: "yyy" }, end: "b" } } }, "yyy"],
@@ -120,7 +120,7 @@ describe("a structural tag", () => {
   const tag = (name: string): object => ({ type: "tag", begin: `<${name}>`, content: { type: "json_schema", json_schema: PERSON }, end: `</${name}>` });
   const triggered = { type: "structural_tag", structural_tag: { type: "structural_tag", format: { type: "triggered_tags", triggers: ["<"], tags: [tag("a"), tag("b")] } } };
 
-  it("holds JSON to the same blanks as a schema does", async () => {
+  it("allows the same blanks in JSON as with a schema", async () => {
     const text = JSON.stringify(VALUE, null, 2);
     expect(await accepts(triggered, `Look: <b>${text}</b> and <a>${text}</a>.`)).toBe(true);
     expect(await accepts(triggered, "Look.")).toBe(true);
@@ -152,50 +152,50 @@ describe("an answer of the pocket model's tokens", () => {
 
   beforeAll(async () => {
     answerer = new Answerer(load);
-    await Held.begin(answerer, json(true), pocketVocabulary(SIZE));
+    await ConstrainedAnswer.begin(answerer, json(true), pocketVocabulary(SIZE));
   });
 
   it("takes a right one token by token, and then the end alone", async () => {
-    const held = await Held.begin(answerer, json(PERSON));
+    const answer = await ConstrainedAnswer.begin(answerer, json(PERSON));
     for (const token of pocket.encode(JSON.stringify(VALUE)).ids) {
-      expect([token, held.allows(token), held.allows(END)]).toEqual([token, true, false]);
-      await held.accept(token);
+      expect([token, answer.allows(token), answer.allows(END)]).toEqual([token, true, false]);
+      await answer.accept(token);
     }
-    expect(held.allowed(SIZE)).toEqual([END]);
-    await held.accept(END);
-    expect(held.mask).toBeNull();
+    expect(answer.allowed(SIZE)).toEqual([END]);
+    await answer.accept(END);
+    expect(answer.mask).toBeNull();
   });
 
   it("allows just the tokens with which it can go on", async () => {
-    const held = await Held.begin(answerer, { type: "grammar", grammar: 'root ::= "yes" | "no"' });
-    const texts = (): string[] => held.allowed(SIZE).map((token) => pocket.decode([token])).sort();
+    const answer = await ConstrainedAnswer.begin(answerer, { type: "grammar", grammar: 'root ::= "yes" | "no"' });
+    const texts = (): string[] => answer.allowed(SIZE).map((token) => pocket.decode([token])).sort();
     const words = [...pocket.get_vocab().keys()];
     expect(texts()).toEqual(words.filter((word) => ["y", "ye", "yes", "n", "no"].includes(word)).sort());
-    await held.accept(pocket.encode("y").ids[0] ?? -1);
+    await answer.accept(pocket.encode("y").ids[0] ?? -1);
     expect(texts()).toEqual(words.filter((word) => ["e", "es"].includes(word)).sort());
   });
 
-  it("has no token that is never shown, nor one that is none", async () => {
-    const held = await Held.begin(answerer, { type: "structural_tag", structural_tag: { format: { type: "any_text" } } });
-    expect(held.allowed(SIZE)).toEqual([END, ...Array.from({ length: 2045 }, (_, index) => index + 3)]);
+  it("has no token that is never shown, nor an id without a token", async () => {
+    const answer = await ConstrainedAnswer.begin(answerer, { type: "structural_tag", structural_tag: { format: { type: "any_text" } } });
+    expect(answer.allowed(SIZE)).toEqual([END, ...Array.from({ length: 2045 }, (_, index) => index + 3)]);
   });
 
   it("refuses what was not allowed", async () => {
-    const held = await Held.begin(answerer, json({ type: "integer" }));
-    await expect(held.accept(pocket.encode("x").ids[0] ?? -1)).rejects.toThrow("not allowed");
+    const answer = await ConstrainedAnswer.begin(answerer, json({ type: "integer" }));
+    await expect(answer.accept(pocket.encode("x").ids[0] ?? -1)).rejects.toThrow("not allowed");
   });
 
   it.each([1, 2, 3, 4, 5, 6])("fits whatever is drawn, seed %d", async (seed) => {
     const schema = { ...PERSON, properties: { ...PERSON.properties, more: { type: "array", items: { $ref: "#" }, maxItems: 1 } }, required: ["name", "more"] };
-    const held = await Held.begin(answerer, json(schema));
+    const answer = await ConstrainedAnswer.begin(answerer, json(schema));
     const random = seededRandom(seed);
     const said: number[] = [];
     for (;;) {
-      const allowed = held.allowed(SIZE);
+      const allowed = answer.allowed(SIZE);
       const token = allowed[Math.floor(random() * allowed.length)] ?? -1;
       if (token === END || said.length === 400) break;
       said.push(token);
-      await held.accept(token);
+      await answer.accept(token);
     }
     const text = pocket.decode(said);
     const shown = text.replaceAll(/"(?:\\.|[^"\\])*"/g, '""');
@@ -203,11 +203,11 @@ describe("an answer of the pocket model's tokens", () => {
     if (said.length < 400) expect(JSON.parse(text)).toMatchObject({ name: expect.any(String) as string });
   });
 
-  it("keeps the compiled grammars that were asked for last", async () => {
+  it("keeps the compiled grammars that were used last", async () => {
     for (let which = 0; which < 40; which += 1) {
-      const held = await Held.begin(answerer, json({ const: `a${which % 20}` }));
-      for (const token of pocket.encode(`"a${which % 20}"`).ids) await held.accept(token);
-      expect(held.allowed(SIZE)).toEqual([END]);
+      const answer = await ConstrainedAnswer.begin(answerer, json({ const: `a${which % 20}` }));
+      for (const token of pocket.encode(`"a${which % 20}"`).ids) await answer.accept(token);
+      expect(answer.allowed(SIZE)).toEqual([END]);
     }
     expect(await answerer.answer({ type: "end" })).toBeNull();
     expect(await answerer.answer({ type: "end" })).toBeNull();
@@ -217,8 +217,8 @@ describe("an answer of the pocket model's tokens", () => {
   it("says when the model has no token for what must come", async () => {
     const mute = new Answerer(load);
     const vocabulary = { ...pocketVocabulary(), tokens: ["", "", "", "a"], size: 4 };
-    const held = await Held.begin(mute, { type: "grammar", grammar: 'root ::= "ab"' }, vocabulary);
-    await expect(held.accept(3)).rejects.toThrow("no token");
+    const answer = await ConstrainedAnswer.begin(mute, { type: "grammar", grammar: 'root ::= "ab"' }, vocabulary);
+    await expect(answer.accept(3)).rejects.toThrow("no token");
     expect(await new Answerer(load).answer({ type: "start", format: { type: "json", schema: null }, vocabulary: null })).toMatchObject({ type: "failed" });
     const broken = new Answerer(() => Promise.reject(new Error("not fetched")));
     expect(await broken.answer({ type: "start", format: { type: "json", schema: null }, vocabulary })).toEqual({ type: "failed", reason: "not fetched" });
@@ -254,7 +254,7 @@ describe("a vocabulary", () => {
     [{ decoder: { type: "Metaspace" }, pre_tokenizer: { type: "Metaspace", prepend_scheme: "never" } }, "byte_fallback", false],
     [{ decoder: null, pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Split" }, { type: "ByteLevel" }] } }, "byte_level", false],
     [{ decoder: { type: "Fuse" } }, "raw", false],
-  ])("is of the kind that tokenizer.json tells: %j", (given, kind, prependsSpace) => {
+  ])("is of the kind that tokenizer.json declares: %j", (given, kind, prependsSpace) => {
     expect(readVocabulary({ json: given, tokens: [["a", 0]], special: [] }, [], null)).toMatchObject({ kind, prependsSpace });
   });
 
@@ -272,19 +272,19 @@ describe("a vocabulary", () => {
   it.each(Object.entries(small))("spells bytes in its way: %s", async (kind, tokens) => {
     const answerer = new Answerer(load);
     const vocabulary: Vocabulary = { tokens, kind: kind as Vocabulary["kind"], prependsSpace: false, size: 40, stops: [0] };
-    const held = await Held.begin(answerer, { type: "grammar", grammar: 'root ::= "\\"" (" a" | "é") "\\""' }, vocabulary);
-    expect(held.allowed(40)).toEqual([1, 6]);
-    await held.accept(1);
-    expect(held.allowed(40)).toEqual(kind === "raw" ? [2, 3, 7] : [2, 3, 4, 7]);
+    const answer = await ConstrainedAnswer.begin(answerer, { type: "grammar", grammar: 'root ::= "\\"" (" a" | "é") "\\""' }, vocabulary);
+    expect(answer.allowed(40)).toEqual([1, 6]);
+    await answer.accept(1);
+    expect(answer.allowed(40)).toEqual(kind === "raw" ? [2, 3, 7] : [2, 3, 4, 7]);
     if (kind !== "raw") {
-      await held.accept(4);
-      expect(held.allowed(40)).toEqual([5]);
-      await held.accept(5);
+      await answer.accept(4);
+      expect(answer.allowed(40)).toEqual([5]);
+      await answer.accept(5);
     } else {
-      await held.accept(7);
+      await answer.accept(7);
     }
-    await held.accept(6);
-    expect(held.allowed(40)).toEqual([0]);
+    await answer.accept(6);
+    expect(answer.allowed(40)).toEqual([0]);
   });
 });
 
@@ -299,20 +299,20 @@ describe("a mask", () => {
 
   it("leaves what it allows as it is", () => {
     const logits = Float32Array.from({ length: 200 }, (_, id) => id);
-    hold(logits, mask(7, 0, 31, 32, 63, 130, 199, 210));
+    applyMask(logits, mask(7, 0, 31, 32, 63, 130, 199, 210));
     expect(left(logits)).toEqual([0, 31, 32, 63, 130, 199]);
     expect(logits[130]).toBe(130);
     const all = Float32Array.from({ length: 40 }, (_, id) => id);
-    hold(all, new Int32Array(2).fill(-1));
+    applyMask(all, new Int32Array(2).fill(-1));
     expect(left(all)).toHaveLength(40);
   });
 
   it("forbids what it does not know, and may be longer than the logits", () => {
     const logits = new Float32Array(100);
-    hold(logits, mask(2, 5));
+    applyMask(logits, mask(2, 5));
     expect(left(logits)).toEqual([5]);
     const few = new Float32Array(10);
-    hold(few, mask(9, 5, 200));
+    applyMask(few, mask(9, 5, 200));
     expect(left(few)).toEqual([5]);
   });
 
@@ -320,7 +320,7 @@ describe("a mask", () => {
     for (const hopeless of [-Infinity, NaN]) {
       const logits = new Float32Array(64).fill(hopeless);
       logits[3] = 5;
-      hold(logits, mask(2, 7, 40));
+      applyMask(logits, mask(2, 7, 40));
       expect(left(logits)).toEqual([7, 40]);
       expect([logits[7], logits[40]]).toEqual([0, 0]);
     }

@@ -1,5 +1,5 @@
 /**
- * Held to web-llm's own code: the conversation it builds of a request, for every template that MLC ships.
+ * Compared with web-llm's own code: the conversation that it builds from a request, for every template that MLC ships.
  * conversation_templates.json is what mlc-llm 79d603f registers (python/mlc_llm/conversation_template, Apache-2.0).
  */
 
@@ -8,8 +8,8 @@ import { MLCEngine, type ChatCompletionRequest } from "@mlc-ai/web-llm";
 import { describe, expect, it } from "vitest";
 import { isRecord, type JsonRecord } from "../../web/src/engine/fields.ts";
 import type { TextMessage as Message } from "../../web/src/engine/options.ts";
-import { readInternals } from "../../web/src/engine/webllm/internals.ts";
-import { answerHeader, endOpenedThoughts, renderPrompt } from "../../web/src/engine/webllm/template.ts";
+import { readInternals } from "../../web/src/patches/web-llm/internals.ts";
+import { answerHeader, endOpenedThoughts, renderPrompt } from "../../web/src/patches/web-llm/template.ts";
 
 const read = (path: string): JsonRecord => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as JsonRecord;
 const record = (value: unknown): JsonRecord => {

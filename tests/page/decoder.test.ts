@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeBreathe } from "../../web/src/engine/transformersjs/breathe.ts";
+import { makeYielder } from "../../web/src/engine/transformersjs/event-loop.ts";
 import { Decoder, type DecodeJob, type PrefillPace, type TokenModel } from "../../web/src/engine/transformersjs/decoder.ts";
 import { Sampler, seededRandom } from "../../web/src/engine/transformersjs/sampler.ts";
 
@@ -29,9 +29,9 @@ class Counter implements TokenModel {
   }
 }
 
-function make(breathe = (): Promise<void> => Promise.resolve()): { network: Counter; decoder: Decoder } {
+function make(yieldToEvents = (): Promise<void> => Promise.resolve()): { network: Counter; decoder: Decoder } {
   const network = new Counter();
-  return { network, decoder: new Decoder(network, breathe, PACE, () => network.clock) };
+  return { network, decoder: new Decoder(network, yieldToEvents, PACE, () => network.clock) };
 }
 
 function job(prompt: number[], changes: Partial<DecodeJob> = {}): DecodeJob & { said: number[] } {
@@ -157,8 +157,8 @@ describe("the decode loop", () => {
     expect(await decoder.run(job(prompt, { maxTokens: 1 }))).toMatchObject({ cached: 4 });
   });
 
-  describe("held to a constraint", () => {
-    /** Allows these tokens, one set after the other, and notes what it is told. */
+  describe("with a constraint", () => {
+    /** Allows these tokens, one set after the other, and notes the tokens that it accepts. */
     const matcher = (...allowed: number[][]): { said: number[]; mask: () => Promise<Int32Array | null>; accept: (id: number) => void } => {
       const said: number[] = [];
       return {
@@ -175,10 +175,10 @@ describe("the decode loop", () => {
     };
 
     it("says what is allowed, and computes probabilities from that alone", async () => {
-      const held = matcher([3, 50], [4], [END]);
+      const constraint = matcher([3, 50], [4], [END]);
       const possible: number[] = [];
       const one = job([1], {
-        matcher: held,
+        matcher: constraint,
         onToken: (id, logits) => {
           possible.push(logits.filter((logit) => logit > -Infinity).length);
           return one.said.push(id) > 0;
@@ -187,7 +187,7 @@ describe("the decode loop", () => {
       expect(await make().decoder.run(one)).toEqual({ finish: "stop", generated: 3, cached: 0 });
       expect(one.said).toEqual([3, 4]);
       expect(possible).toEqual([2, 1]);
-      expect(held.said).toEqual([3, 4]); // of the end nobody asks for more
+      expect(constraint.said).toEqual([3, 4]); // no mask is requested after the end
     });
 
     it("puts the constraint before a bias, and before the likeliest are chosen", async () => {
@@ -201,9 +201,9 @@ describe("the decode loop", () => {
 
     it("can be stopped while it waits for what is allowed", async () => {
       const controller = new AbortController();
-      const held = { ...matcher([3]), mask: () => { controller.abort(); return Promise.resolve(null); } };
+      const constraint = { ...matcher([3]), mask: () => { controller.abort(); return Promise.resolve(null); } };
       const { decoder } = make();
-      expect(await decoder.run(job([1], { matcher: held, signal: controller.signal }))).toMatchObject({ finish: "cancelled", generated: 0 });
+      expect(await decoder.run(job([1], { matcher: constraint, signal: controller.signal }))).toMatchObject({ finish: "cancelled", generated: 0 });
     });
 
     it("fails with the constraint, and is free again after that", async () => {
@@ -226,18 +226,18 @@ describe("the decode loop", () => {
   });
 });
 
-describe("breathing", () => {
-  it("lets others in once enough time has passed, and not before", async () => {
+describe("yielding to the event loop", () => {
+  it("lets other tasks run once enough time has passed, and not before", async () => {
     let now = 0;
-    const breathe = makeBreathe(() => now);
+    const yieldToEvents = makeYielder(() => now);
     let heard = 0;
     // Something else that waits for its turn of the event loop, as a message to a worker does.
     setImmediate(() => { heard += 1; });
-    await breathe();
+    await yieldToEvents();
     expect(heard).toBe(0);
-    for (let breaths = 0; breaths < 20 && heard === 0; breaths += 1) {
+    for (let turns = 0; turns < 20 && heard === 0; turns += 1) {
       now += 8;
-      await breathe();
+      await yieldToEvents();
     }
     expect(heard).toBe(1);
   });

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Disk, OpenFile } from "../../web/src/engine/files/disk.ts";
 import { Downloader } from "../../web/src/engine/files/download.ts";
-import type { Environment } from "../../web/src/engine/files/environment.ts";
+import type { Platform } from "../../web/src/engine/files/platform.ts";
 import type { DownloadOrder, FileOrder } from "../../web/src/engine/files/orders.ts";
 import type { Progress } from "../../web/src/engine/protocol.ts";
 import { FakeCaches } from "./browser_storage.ts";
@@ -70,7 +70,7 @@ export class MemoryDisk implements Disk {
     return (found[0] as (typeof found)[0])[1];
   }
 
-  /** Whoever had a file open is gone; what was written stays. */
+  /** The tab that had a file open is gone; what was written stays. */
   crash(): void {
     for (const file of this.files.values()) file.open = false;
   }
@@ -169,7 +169,7 @@ function flow(bytes: Uint8Array, start: number, { cut, stall, end, fills = false
 
 export const status = (code: number, headers: Record<string, string> = {}): Answer => () => new Response(null, { status: code, headers });
 
-export const nobody: Answer = () => {
+export const noServer: Answer = () => {
   throw new TypeError("Failed to fetch");
 };
 
@@ -204,7 +204,7 @@ export class DownloadBench {
   online = true;
   left: number | null = 1000;
   random = 1;
-  readonly environment: Environment = {
+  readonly platform: Platform = {
     fetch: async (url, init) => {
       const headers = new Headers(init.headers);
       const asked: Asked = {
@@ -218,7 +218,7 @@ export class DownloadBench {
       this.asked.push(asked);
       const answers = this.#script.get(url) ?? [];
       // The last answer stands for all that come after it.
-      const answer = (answers.length > 1 && init.mode !== "no-cors" ? answers.shift() : answers[0]) ?? nobody;
+      const answer = (answers.length > 1 && init.mode !== "no-cors" ? answers.shift() : answers[0]) ?? noServer;
       return answer(asked);
     },
     online: () => this.online,
@@ -244,7 +244,7 @@ export class DownloadBench {
     },
     available: () => Promise.resolve(this.left),
   };
-  readonly downloader = new Downloader(this.environment);
+  readonly downloader = new Downloader(this.platform);
 
   /** What the server answers for an address, one request after the other. */
   at(url: string, ...answers: Answer[]): this {
@@ -306,3 +306,17 @@ export class DownloadBench {
     return response !== undefined && Buffer.compare(new Uint8Array(await response.arrayBuffer()), bytes) === 0;
   }
 }
+
+/** Where a connection is cut, and what the next request then asks for. */
+export const CUT = 48_000;
+export const REST = `bytes=${CUT}-`;
+export const cut = (manners: object = {}): Answer => serve({ cut: CUT, ...manners });
+
+/** What is promised of the whole file. */
+export const whole = { size_bytes: SIZE, hash: hashOf("md5") };
+
+/** The error of a download that was interrupted. */
+export const interrupted = (reason: string, data: object = {}): object => ({
+  code: "download_interrupted",
+  data: { url: URL_OF_FILE, reason, ...data },
+});

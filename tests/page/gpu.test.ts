@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { describeAdapter, gpuError, GpuWatch } from "../../web/src/engine/gpu.ts";
+import { stopWatching, watchDevices } from "../../web/src/patches/web-llm/devices.ts";
 import { Gate, settle } from "./helpers.ts";
 
 class FakeOutOfMemory {
@@ -31,7 +32,7 @@ beforeEach(() => { vi.stubGlobal("GPUOutOfMemoryError", FakeOutOfMemory); });
 afterEach(() => { vi.unstubAllGlobals(); });
 
 describe("a watch on a GPU device", () => {
-  it("hears of its loss, once, and whoever comes later hears too", async () => {
+  it("hears of its loss, once, and a later listener hears it too", async () => {
     const watch = new GpuWatch();
     const heard: string[] = [];
     watch.onFault(({ kind, reason }) => heard.push(`${kind} ${reason}`));
@@ -61,7 +62,7 @@ describe("a watch on a GPU device", () => {
     expect([early.destroyed, late.destroyed, watch.fault]).toEqual([true, true, null]);
   });
 
-  it("tells when the first device is there, even one that it frees at once", async () => {
+  it("reports when the first device is there, even one that it frees at once", async () => {
     const watch = new GpuWatch();
     let taken = 0;
     void watch.taken.then(() => { taken += 1; });
@@ -94,11 +95,11 @@ describe("a watch on a GPU device", () => {
       }
     }
     vi.stubGlobal("GPUAdapter", FakeAdapter);
-    const watch = GpuWatch.start();
+    const watch = watchDevices();
     await new FakeAdapter().requestDevice();
-    watch.stop();
+    stopWatching(watch);
     await new FakeAdapter().requestDevice();
-    watch.stop();
+    stopWatching(watch);
     watch.destroy();
     expect(devices.map(({ destroyed }) => destroyed)).toEqual([true, false]);
     expect(watch.adapter).toBe("Fake GPU");

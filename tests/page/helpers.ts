@@ -1,14 +1,14 @@
 /** Small stand-ins that several tests share. */
 
 import { IDBFactory } from "fake-indexeddb";
-import type { Clock } from "../../web/src/engine/outbox.ts";
+import type { Clock } from "../../web/src/engine/clock.ts";
 import type { ChatOutcome, EmitText, Engine, InputKind, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
 import type { ChatRequest } from "../../web/src/engine/options.ts";
 import type { LoadOrder } from "../../web/src/engine/protocol.ts";
 import type { FileFetcher, FileStore } from "../../web/src/engine/files/operations.ts";
 import { EngineRegistry } from "../../web/src/engine/registry.ts";
 import { Prober } from "../../web/src/engine/probe.ts";
-import type { Environment } from "../../web/src/engine/surroundings.ts";
+import type { Environment } from "../../web/src/engine/environment.ts";
 import { Service } from "../../web/src/engine/service.ts";
 import { Peer } from "../../web/src/engine/peer.ts";
 import { Values } from "../../web/src/engine/values.ts";
@@ -146,10 +146,10 @@ export class FakeFiles implements FileFetcher, FileStore {
   }
 }
 
-/** What a browser tells of its surroundings that tells nothing. */
+/** The environment of a browser that reports nothing. */
 export const NOWHERE: Environment = { online: null, connection: { type: null, effective_type: null, save_data: null }, battery: null };
 
-/** A service with a fake engine, and peers that write down what they are told. */
+/** A service with a fake engine, and peers that write down what they are sent. */
 export class Bench {
   readonly engine = new FakeEngine();
   readonly clock = new ManualClock();

@@ -49,7 +49,7 @@ describe("an image", () => {
     expect(bitmap.close).toHaveBeenCalledOnce();
   });
 
-  it("elsewhere is fetched once, with nobody's cookies, and becomes a data: URL", async () => {
+  it("elsewhere is fetched once, without cookies, and becomes a data: URL", async () => {
     serve(() => png(BYTES, { "Content-Type": "Image/PNG; x=y" }));
     const image = { type: "image", url: URL_ } as const;
     const [, message] = await seeImages(saying(image, { type: "text", text: "b" }, image), idle);
@@ -62,7 +62,7 @@ describe("an image", () => {
     ["a status", () => new Response(null, { status: 404 }), { code: "download_interrupted", data: { status: 404, url: URL_ } }],
     ["no answer", () => Promise.reject(new TypeError("CORS")), { code: "download_interrupted", data: { url: URL_ } }],
     ["another type", () => png("x", { "Content-Type": "text/html" }), { code: "invalid_request", message: expect.stringContaining("text/html") as string }],
-    ["no type", () => new Response(BYTES), { code: "invalid_request", message: expect.stringContaining("no type") as string }],
+    ["no type", () => new Response(BYTES), { code: "invalid_request", message: expect.stringContaining("no media type") as string }],
     [
       "a length over the limit",
       () => png(BYTES, { "Content-Type": "image/png", "Content-Length": String(MAX_IMAGE_BYTES + 1) }),
@@ -95,12 +95,12 @@ describe("an image", () => {
     await expect(seeImages(saying({ type: "image", url: URL_ }), stop.signal)).rejects.toMatchObject({ code: "cancelled" });
   });
 
-  it("that nobody can read is refused", async () => {
+  it("that cannot be decoded is refused", async () => {
     vi.stubGlobal("createImageBitmap", () => Promise.reject(new DOMException("not decoded", "InvalidStateError")));
     const broken = seen("data:image/png;base64,AQL/");
     await expect(broken).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "messages[1].content[0]" } });
     await expect(broken).rejects.toThrow("3 bytes of image/png");
-    await expect(seen("data:image/png;base64,*")).rejects.toThrow("no base64");
+    await expect(seen("data:image/png;base64,*")).rejects.toThrow("not base64");
   });
 
   it("of too many pixels is refused", async () => {

@@ -1,4 +1,4 @@
-/** What a page of ours takes from its surroundings: a launch from Python alone, and no address from anybody. */
+/** What a page of ours takes from outside: a launch from Python alone, and no address at all. */
 
 import { describe, expect, it } from "vitest";
 import { socketUrl } from "../../web/src/engine/socket.ts";
@@ -40,7 +40,7 @@ describe("the engine's socket", () => {
 });
 
 describe("a frame", () => {
-  it("is told from a page of its own by who is at the top", () => {
+  it("is told apart from a page of its own by the window at the top", () => {
     const own = {} as Window & typeof globalThis;
     const other = {} as Window & typeof globalThis;
     expect(isFramed({ top: own, window: own })).toBe(false);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ChunkOutbox, FRAME_MS, systemClock } from "../../web/src/engine/outbox.ts";
+import { systemClock } from "../../web/src/engine/clock.ts";
+import { ChunkOutbox, FRAME_MS } from "../../web/src/engine/outbox.ts";
 import type { Chunk } from "../../web/src/engine/protocol.ts";
 import { ManualClock } from "./helpers.ts";
 

@@ -32,7 +32,7 @@ function prober(where: ProbeScope): Prober {
 }
 
 describe("the probe", () => {
-  it("tells of the adapter", async () => {
+  it("describes the adapter", async () => {
     const facts = await prober(scope([adapter()]).scope).probe(false);
     expect(facts.webgpu).toEqual({
       available: true,
@@ -81,7 +81,7 @@ describe("the probe", () => {
     });
   });
 
-  it("tells what the browser tells", async () => {
+  it("reports what the browser reports", async () => {
     const storage = { estimate: () => Promise.resolve({ usage: 1, quota: 2 }), persisted: () => Promise.resolve(true) };
     const navigator = { storage, deviceMemory: 8, hardwareConcurrency: 4 };
     const facts = await prober(scope([null], { crossOriginIsolated: true }, navigator).scope).probe(false);
@@ -93,7 +93,7 @@ describe("the probe", () => {
     });
   });
 
-  it("looks around anew every time, also when it remembers the rest", async () => {
+  it("reads the environment anew every time, also when it remembers the rest", async () => {
     let online = true;
     const one = new Prober(scope([null]).scope, { look: () => ({ ...NOWHERE, online }) });
     expect((await one.probe(false)).online).toBe(true);

@@ -20,7 +20,7 @@ describe("what is no message of the protocol", () => {
     ["[1]", "must be a JSON object"],
     ["null", "must be a JSON object"],
     ['{"v":2,"id":1,"op":"status"}', "'v' must be 1, the protocol's version, not 2"],
-    ['{"v":1,"op":"status"}', "'id' must be a whole number >= 0, not nothing"],
+    ['{"v":1,"op":"status"}', "'id' must be a whole number >= 0, not missing"],
     ['{"v":1,"id":-1,"op":"status"}', "'id' must be"],
     ['{"v":1,"id":"a","op":"status"}', "'id' must be"],
     ['{"v":1,"id":1,"op":"dance"}', `'op' must be an operation of the protocol, not "dance"`],
@@ -236,7 +236,7 @@ describe("errors on their way out", () => {
     expect(error.body()).toEqual({ code: "context_exceeded", message: "too long", data: { prompt_tokens: 5 } });
   });
 
-  it("are internal, with their name, when nobody knows them", () => {
+  it("are internal, with their name, when they are unknown", () => {
     expect(toPageError(new RangeError("boom")).body()).toEqual({ code: "internal", message: "RangeError: boom", data: { name: "RangeError" } });
     expect(toPageError("boom").message).toBe("string: boom");
   });

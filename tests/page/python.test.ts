@@ -21,7 +21,7 @@ describe("a Python function that JavaScript keeps", () => {
   it("is copied when it comes, and destroyed when it goes", () => {
     const slot = new HandlerSlot();
     const { handler, heard, copies, destroyed } = proxy();
-    slot.call("nobody hears");
+    slot.call("no listener yet");
     slot.set(handler);
     slot.call("hello");
     expect([slot.filled, heard, copies(), destroyed()]).toEqual([true, ["hello"], 1, 0]);
@@ -49,7 +49,7 @@ describe("the engine's port in Python", () => {
     return { engine, sent, say };
   }
 
-  it("greets every new listener, and tells nobody what was meant for another", async () => {
+  it("greets every new listener, and does not send it what was meant for another", async () => {
     const { engine, sent, say } = open();
     engine.set_handler(null);
     say("hello");
@@ -70,17 +70,17 @@ describe("the engine's port in Python", () => {
     expect(sent).toEqual(["out"]);
   });
 
-  it("tells every new listener how things are around the device, as it heard last", async () => {
+  it("sends every new listener the latest environment", async () => {
     const { engine, say } = open();
-    const around = (online: boolean): string => encode({ type: "event", name: "environment", data: { ...NOWHERE, online } });
+    const environmentEvent = (online: boolean): string => encode({ type: "event", name: "environment", data: { ...NOWHERE, online } });
     say("hello");
-    say(around(false));
-    say(around(true));
+    say(environmentEvent(false));
+    say(environmentEvent(true));
     say(encode({ type: "event", name: "unloaded", data: { model: "environment" } }));
     const { handler, heard } = proxy();
     engine.set_handler(handler);
     await settle();
-    expect(heard).toEqual(["hello", around(true)]);
+    expect(heard).toEqual(["hello", environmentEvent(true)]);
   });
 });
 

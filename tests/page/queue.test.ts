@@ -26,7 +26,7 @@ describe("the queue", () => {
     expect(queue.length).toBe(0);
   });
 
-  it("tells each its place, and again when it moves up", async () => {
+  it("reports each task's position, and again when it moves up", async () => {
     const queue = new FifoQueue();
     const first = await queue.turn(never, ignore);
     const places: Record<string, number[]> = { a: [], b: [] };
@@ -52,7 +52,7 @@ describe("the queue", () => {
     await queue.turn(never, ignore); // and the line is free again
   });
 
-  it("lets nobody in who has given up before", async () => {
+  it("does not start a task that was cancelled while it waited", async () => {
     const controller = new AbortController();
     controller.abort(cancelled("it"));
     await expect(new FifoQueue().turn(controller.signal, ignore)).rejects.toMatchObject({ code: "cancelled" });

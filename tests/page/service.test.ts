@@ -85,7 +85,7 @@ describe("loading", () => {
     expect(bench.engine.loads).toHaveLength(2);
   });
 
-  it("answers a cancel at once, frees what comes later, and lets nobody in before", async () => {
+  it("answers a cancel at once, frees what comes later, and starts no other load before", async () => {
     const bench = new Bench();
     const { ask, of } = bench.connect();
     ask(1, "load", order("m"));
@@ -313,7 +313,7 @@ describe("files", () => {
     }
   });
 
-  it("are downloaded while a model is loading, with progress, until somebody stops it", async () => {
+  it("are downloaded while a model is loading, with progress, until the caller stops it", async () => {
     const bench = new Bench();
     const { ask, of } = bench.connect();
     ask(1, "load", order("m"));

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, vi } from "vitest";
-import { check, receiveSnapshot, restoreMemory, snapshotOptions, type Emscripten, type Snapshot } from "../../web/src/python/snapshot.ts";
+import { check, receiveSnapshot, restoreMemory, snapshotOptions, type Emscripten, type Snapshot } from "../../web/src/patches/pyodide/snapshot.ts";
 
 const PAGE_BYTES = 65536;
 const TRAMPOLINE = 128; // where the test's Python keeps it

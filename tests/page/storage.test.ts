@@ -47,7 +47,7 @@ describe("what is stored", () => {
     caches.store("webllm/config", `${HUB}mlc-chat-config.json`, "{}");
     caches.store("webllm/wasm", "https://hub.example/l.wasm", "wasm");
     caches.store("transformers-cache", `${HUB}config.json`, "{ }");
-    caches.store("somebody else's", `${HUB}else`, "x");
+    caches.store("another site's", `${HUB}else`, "x");
     partials.add(`${HUB}half.bin`, 40);
     await store.journal({ put: { k: { model: "m" } }, remove: [] });
     expect(await store.stored()).toEqual({
@@ -83,7 +83,7 @@ describe("what is stored", () => {
     expect((await store.stored()).entries).toMatchObject([{ size_bytes: size }]);
   });
 
-  it("is not told where the browser keeps nothing", async () => {
+  it("is not reported where the browser keeps nothing", async () => {
     const { store } = setUp({ caches: undefined, storage: undefined });
     const refusal = { code: "unavailable", data: { reason: "insecure_context" } };
     await expect(store.stored()).rejects.toMatchObject(refusal);
@@ -211,7 +211,7 @@ describe("a picked folder", () => {
     expect(caches.urls("webllm/model")).toEqual([`${BASE}own/other/resolve/picked/a.bin`]);
   });
 
-  it("leaves nothing behind when a file cannot be copied, or somebody cancels on the way", async () => {
+  it("leaves nothing behind when a file cannot be copied, or the caller cancels halfway", async () => {
     const { store, caches } = picking(folderOf("m", webllm));
     caches.onPut = (url) => {
       if (url.endsWith("params_shard_0.bin")) throw new DOMException("full", "QuotaExceededError");

@@ -120,7 +120,7 @@ describe("fetching a model", () => {
     expect(signals).toHaveLength(1);
   });
 
-  it("knows no total where the server tells none, or that of something compressed", async () => {
+  it("knows no total where the server sends none, or that of something compressed", async () => {
     const { files, told } = fetching((url) => (url.endsWith("a") ? new Response(new Uint8Array(9)) : body(50, { "Content-Encoding": "br" })));
     await (await files.fetch(new URL("http://h/a"))).arrayBuffer();
     await (await files.fetch("http://h/b")).arrayBuffer();
@@ -130,7 +130,7 @@ describe("fetching a model", () => {
     expect(weights.told).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 50, total_bytes: null }]);
   });
 
-  it("tells no share before the weights have begun", async () => {
+  it("reports no fraction before the weights have begun", async () => {
     const { files, told } = fetching(() => body(10));
     await (await files.fetch("http://h/tokenizer.json")).arrayBuffer();
     expect(told).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 10 }]);
@@ -198,7 +198,7 @@ describe("fetching a model", () => {
     expect(await own.caches.keys()).toEqual([]);
   });
 
-  it("takes an optional file of a stored model for missing when nobody answers", async () => {
+  it("takes an optional file of a stored model for missing when the server does not answer", async () => {
     const { files, caches } = fetching(() => new TypeError("offline"));
     await expect(files.fetch("http://h/generation_config.json")).rejects.toThrow("offline");
     caches.store(CACHE, "http://h/config.json", "{}");

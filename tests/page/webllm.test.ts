@@ -1,17 +1,16 @@
 import { resolveObjectURL } from "node:buffer";
-import { readFile } from "node:fs/promises";
 import { MLCEngine } from "@mlc-ai/web-llm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PageError } from "../../web/src/engine/errors.ts";
-import { fetchAround, readAround } from "../../web/src/engine/webllm/around.ts";
-import { chatError, loadError } from "../../web/src/engine/webllm/errors.ts";
+import { fetchSpecialTokens, readSpecialTokens } from "../../web/src/patches/web-llm/special-tokens.ts";
+import { chatError, loadError } from "../../web/src/patches/web-llm/errors.ts";
 import { findMissingFile } from "../../web/src/engine/webllm/files.ts";
-import { abortReload, readInternals } from "../../web/src/engine/webllm/internals.ts";
-import { openLibrary } from "../../web/src/engine/webllm/library.ts";
-import { Pieces, type Forward } from "../../web/src/engine/webllm/pieces.ts";
-import { readProgress } from "../../web/src/engine/webllm/progress.ts";
+import { abortReload, readInternals } from "../../web/src/patches/web-llm/internals.ts";
+import { openLibrary } from "../../web/src/patches/web-llm/library.ts";
+import { Pieces, type Forward } from "../../web/src/patches/web-llm/pieces.ts";
+import { readProgress } from "../../web/src/patches/web-llm/progress.ts";
 import { toWebLlm } from "../../web/src/engine/webllm/request.ts";
-import { renderPrompt } from "../../web/src/engine/webllm/template.ts";
+import { renderPrompt } from "../../web/src/patches/web-llm/template.ts";
 import type { ChatOptions } from "../../web/src/engine/options.ts";
 import { FakeCaches } from "./browser_storage.ts";
 import { settle } from "./helpers.ts";
@@ -30,23 +29,6 @@ describe("progress", () => {
     [NaN, "Something new", { phase: "loading", fraction: null, text: "Something new" }],
   ])("%d %j is read as %j", (progress, text, expected) => {
     expect(readProgress({ progress, text })).toMatchObject(expected);
-  });
-
-  it("comes in the words that the pinned library really says", async () => {
-    const source = await readFile(new URL("../../web/node_modules/@mlc-ai/web-llm/lib/index.js", import.meta.url), "utf8");
-    // Every text that goes into a progress report: the words it begins with.
-    const begun = [...source.matchAll(/\btext(?: = |: )"([^"]+)"/g)].map((match) => match[1] ?? "");
-    const phases = (start: string): string[] => {
-      const texts = begun.filter((text) => text.startsWith(start));
-      return texts.map((text) => readProgress({ progress: 0.5, text: `${text}1/2]: 3MB fetched. ` }).phase);
-    };
-    expect(phases("Fetching param cache[")).toEqual(["downloading"]);
-    expect(phases("Loading model from cache[")).toEqual(["loading"]);
-    expect(phases("Loading GPU shader modules[")).toEqual(["compiling"]);
-    expect(new Set(phases("Finish loading on "))).toEqual(new Set(["compiling"]));
-    expect(begun).toContain("Start to fetch params");
-    // The parts that numbers are read from.
-    expect(source).toContain('"MB fetched. "');
   });
 });
 
@@ -161,7 +143,7 @@ describe("failures", () => {
     expect(chatError(error, 0)).toMatchObject({ code: "invalid_request", data: { parameter } });
   });
 
-  it("of a chat that nobody knows are internal", () => {
+  it("of a chat that are unknown are internal", () => {
     expect(chatError(new Error("x"), 0).code).toBe("internal");
     expect(chatError(new PageError("device_lost", "x"), 0).code).toBe("device_lost");
   });
@@ -220,29 +202,29 @@ describe("a request", () => {
   });
 });
 
-describe("what stands around a text", () => {
+describe("the special tokens of an embedding model", () => {
   const single = [{ SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[SEP]", type_id: 0 } }];
   const specials = { "[CLS]": { ids: [101] }, "[SEP]": { ids: [102] } };
 
-  it("is in the tokenizer's post-processor, whatever its kind", () => {
+  it("are read from the tokenizer's post-processor, whatever its kind", () => {
     const template = { type: "TemplateProcessing", single, special_tokens: specials };
-    expect(readAround({ post_processor: template })).toEqual({ before: [101], after: [102] });
-    expect(readAround({ post_processor: { ...template, single: single.slice(1) } })).toEqual({ before: [], after: [102] });
-    expect(readAround({ post_processor: { type: "BertProcessing", sep: ["[SEP]", 102], cls: ["[CLS]", 101] } })).toEqual({ before: [101], after: [102] });
+    expect(readSpecialTokens({ post_processor: template })).toEqual({ before: [101], after: [102] });
+    expect(readSpecialTokens({ post_processor: { ...template, single: single.slice(1) } })).toEqual({ before: [], after: [102] });
+    expect(readSpecialTokens({ post_processor: { type: "BertProcessing", sep: ["[SEP]", 102], cls: ["[CLS]", 101] } })).toEqual({ before: [101], after: [102] });
     for (const tokenizer of [null, {}, { post_processor: null }, { post_processor: { type: "ByteLevel" } }, { post_processor: { ...template, single: [1] } }]) {
-      expect(readAround(tokenizer)).toEqual({ before: [], after: [] });
+      expect(readSpecialTokens(tokenizer)).toEqual({ before: [], after: [] });
     }
   });
 
-  it("is read from where WebLLM keeps the model, else from its server", async () => {
+  it("are read from where WebLLM keeps the model, else from its server", async () => {
     const kept = new FakeCaches();
     vi.stubGlobal("caches", kept);
     const text = JSON.stringify({ post_processor: { type: "TemplateProcessing", single, special_tokens: specials } });
     vi.stubGlobal("fetch", (url: string) => Promise.resolve(new Response(url.endsWith("/tokenizer.json") ? text : null)));
     const signal = new AbortController().signal;
-    expect(await fetchAround("https://hub.example/m/", signal)).toEqual({ before: [101], after: [102] });
+    expect(await fetchSpecialTokens("https://hub.example/m/", signal)).toEqual({ before: [101], after: [102] });
     kept.store("webllm/model", "https://hub.example/m/tokenizer.json", "{}");
-    expect(await fetchAround("https://hub.example/m/", signal)).toEqual({ before: [], after: [] });
+    expect(await fetchSpecialTokens("https://hub.example/m/", signal)).toEqual({ before: [], after: [] });
     vi.unstubAllGlobals();
   });
 });
@@ -432,14 +414,14 @@ describe("a missing file", () => {
     expect(await findMissingFile(files, "m")).toMatchObject({ data: { url: "http://h/m/resolve/main/params_shard_0.bin" } });
   });
 
-  it("is an interrupted download when nobody answers, unless it is cached", async () => {
+  it("is an interrupted download when the server does not answer, unless it is cached", async () => {
     answers["mlc-chat-config.json"] = 0;
     expect(await findMissingFile(files, "m")).toMatchObject({ code: "download_interrupted" });
     cached.add("http://h/m/resolve/main/mlc-chat-config.json");
     expect(await findMissingFile(files, "m")).toBeNull();
   });
 
-  it("is not claimed where a server does not know HEAD, or the list is no JSON", async () => {
+  it("is not claimed where a server does not know HEAD, or the list is not valid JSON", async () => {
     answers["tokenizer.json"] = 405;
     expect(await findMissingFile(files, "m")).toBeNull();
     vi.stubGlobal("fetch", () => Promise.resolve(new Response("<html>")));

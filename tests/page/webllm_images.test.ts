@@ -1,16 +1,14 @@
-/** Held to web-llm's own code: what its pipeline, all but the GPU, feeds of our request with images. */
+/** Compared with web-llm's own code: what its pipeline, all but the GPU, feeds for our request with images. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { readFileSync } from "node:fs";
 import { MLCEngine, ModelType, postInitAndCheckFieldsChatCompletion } from "@mlc-ai/web-llm";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JsonRecord } from "../../web/src/engine/fields.ts";
 import type { Message } from "../../web/src/engine/options.ts";
-import { chatError } from "../../web/src/engine/webllm/errors.ts";
-import { readInternals } from "../../web/src/engine/webllm/internals.ts";
+import { chatError } from "../../web/src/patches/web-llm/errors.ts";
+import { readInternals } from "../../web/src/patches/web-llm/internals.ts";
 import { toWebLlm } from "../../web/src/engine/webllm/request.ts";
+import { importWebLlm } from "./web_llm.ts";
 
 const templates = JSON.parse(readFileSync(new URL("conversation_templates.json", import.meta.url), "utf8")) as Record<string, JsonRecord>;
 
@@ -20,7 +18,7 @@ interface Conversation {
   finishReply(text: string): void;
 }
 
-/** The library's pipeline class, which it does not export: its own file, with an export more. */
+/** The library's pipeline class, which it does not export. */
 interface Pipeline {
   getInputData(): Promise<[readonly unknown[], number, (image: unknown) => number]>;
   embedAndForward(data: readonly unknown[], length: number): Promise<unknown>;
@@ -33,16 +31,9 @@ describe("web-llm's pipeline, of a model that sees,", () => {
   /** What the library computes for an image of 640 x 480 pixels in a Phi-3.5-vision. */
   const ROWS = 1921;
   let size = { width: 640, height: 480 };
-  const folder = mkdtempSync(join(tmpdir(), "web-llm-"));
   let library: { LLMChatPipeline: { prototype: object }; getChunkedPrefillInputData: Chunk };
 
-  beforeAll(async () => {
-    const source = readFileSync(new URL("../../web/node_modules/@mlc-ai/web-llm/lib/index.js", import.meta.url), "utf8");
-    const file = join(folder, "index.mjs");
-    writeFileSync(file, `${source.replace(/\/\/# sourceMappingURL.*/, "")}\nexport { LLMChatPipeline, getChunkedPrefillInputData };`);
-    library = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as typeof library;
-  });
-  afterAll(() => { rmSync(folder, { recursive: true }); });
+  beforeAll(async () => { library = await importWebLlm("LLMChatPipeline", "getChunkedPrefillInputData"); });
 
   beforeEach(() => {
     size = { width: 640, height: 480 };

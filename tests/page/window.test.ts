@@ -31,12 +31,12 @@ describe("what only a window can do", () => {
   });
 
   it("is unavailable where no window answers", async () => {
-    const link = new WindowLink(() => { throw new Error("nobody is there"); });
+    const link = new WindowLink(() => { throw new Error("there is no page"); });
     await expect(link.persist()).rejects.toMatchObject({ code: "unavailable", data: { reason: "no_window" } });
     await expect(link.pickFolder("", idle)).rejects.toMatchObject({ code: "unavailable", data: { reason: "no_window" } });
   });
 
-  it("is not asked of a person in a window that nobody sees", async () => {
+  it("is not asked of a person in a window that is not visible", async () => {
     const { link, asked } = setUp();
     link.receive({ type: "window", seen: false });
     await expect(link.pickFolder("", idle)).rejects.toMatchObject({
@@ -50,7 +50,7 @@ describe("what only a window can do", () => {
     expect(await persisting).toBe(false);
   });
 
-  it("is taken back when nobody waits for it any more", async () => {
+  it("is taken back when its caller is gone", async () => {
     const { link, asked } = setUp();
     const controller = new AbortController();
     const picking = link.pickFolder("", controller.signal);

@@ -6,7 +6,7 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { Answerer } from "../../web/src/engine/constraint/answerer.ts";
 import type { Answer, Vocabulary } from "../../web/src/engine/constraint/messages.ts";
 import { readFormat } from "../../web/src/engine/constraint/format.ts";
-import { loadXGrammar, type XGrammar } from "../../web/src/engine/constraint/library.ts";
+import { loadXGrammar, type XGrammar } from "../../web/src/patches/xgrammar/library.ts";
 import { readVocabulary } from "../../web/src/engine/constraint/vocabulary.ts";
 
 /** Its file is written for CommonJS, where it runs in Node. */
@@ -29,8 +29,8 @@ export function pocketVocabulary(logits: number | null = null): Vocabulary {
   return readVocabulary({ json: POCKET_JSON, tokens: pocket.get_vocab(), special: [0, 1, 2] }, [END], logits);
 }
 
-/** One answer, held to a response format, as the worker holds it. */
-export class Held {
+/** One answer with its constraint, as the worker follows it. */
+export class ConstrainedAnswer {
   mask: Int32Array | null = null;
   readonly #answerer: Answerer;
 
@@ -38,12 +38,12 @@ export class Held {
     this.#answerer = answerer;
   }
 
-  static async begin(answerer: Answerer, format: Record<string, unknown>, vocabulary: Vocabulary | null = null): Promise<Held> {
+  static async begin(answerer: Answerer, format: Record<string, unknown>, vocabulary: Vocabulary | null = null): Promise<ConstrainedAnswer> {
     const read = readFormat(format);
     if (read === null) throw new Error("this format is free text");
-    const held = new Held(answerer);
-    held.take(await answerer.answer({ type: "start", format: read, vocabulary }));
-    return held;
+    const answer = new ConstrainedAnswer(answerer);
+    answer.take(await answerer.answer({ type: "start", format: read, vocabulary }));
+    return answer;
   }
 
   take(answer: Answer | null): void {

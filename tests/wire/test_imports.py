@@ -37,6 +37,7 @@ OUTSIDE = (
     "cli/",
     "page/chrome/",
     "page/serving/",
+    "_internal/cpython/",
     "_internal/system/",
     "_internal/http/connecting.py",
     "_internal/http/sockets.py",

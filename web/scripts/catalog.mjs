@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { ModelType, prebuiltAppConfig } from "../node_modules/@mlc-ai/web-llm/lib/index.js";
 
-const file = new URL("../../src/browserllm/models/prebuilt.py", import.meta.url);
+const file = new URL("../../src/browserllm/models/catalog/prebuilt.py", import.meta.url);
 const { version } = JSON.parse(readFileSync(new URL("../node_modules/@mlc-ai/web-llm/package.json", import.meta.url), "utf8"));
 
 // "Phi-3.5-mini-instruct-q4f16_1-MLC-1k": the model, its quantization, and which variant of the build it is.

@@ -2,7 +2,8 @@
 //
 //   node snapshot_python.mjs STDLIB.zip OUT.bin PACKAGE.zip...
 //
-// What is saved is the difference to the memory that WebAssembly itself begins with (src/python/snapshot.ts puts it back).
+// What is saved is the difference to the memory that WebAssembly itself begins with (src/patches/pyodide/snapshot.ts puts it back).
+// It uses Pyodide's private parts as that file does; tests/page/patches/pyodide.test.ts is the contract of both.
 // The standard library's modules that our packages import are imported before; the packages are not: their extension
 // modules are libraries that each page has to link itself.
 import { createHash } from "node:crypto";

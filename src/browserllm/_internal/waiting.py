@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InvalidRequest, Unavailable, Unsupported
 from . import lazy_asyncio as asyncio
+from .cpython.at_exit import call_before_threads_end
 
 if TYPE_CHECKING:
     import threading
@@ -182,7 +183,7 @@ class LoopThread(Waiter):
         await asyncio.gather(*tasks, return_exceptions=True)
         try:
             await self._at_end()
-        except Exception as error:  # there is nobody to raise it to
+        except Exception as error:  # no caller is left to raise it to
             loop.call_exception_handler({"message": "closing failed", "exception": error})
         await loop.shutdown_asyncgens()
         with suppress(RuntimeError):  # Python 3.12 starts no thread any more, which this takes, once a program ends
@@ -201,12 +202,7 @@ def _closed() -> Unavailable:
 @cache
 def _watch_the_end() -> None:
     """Have `_end_all` called before the program ends, while its other threads still work."""
-    import atexit
-    import threading
-
-    import_module("concurrent.futures.thread")  # what it registers for the end comes after ours
-    # atexit comes later, when no work can be given to threads any more; closing a browser's profile is some.
-    getattr(threading, "_register_atexit", atexit.register)(_end_all)
+    call_before_threads_end(_end_all)
 
 
 def _end_all() -> None:

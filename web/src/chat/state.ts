@@ -1,4 +1,4 @@
-/** What Python tells the chat page, and what the page keeps of it. Python decides; the page draws. */
+/** What Python sends to the chat page, and what the page keeps of it. Python decides; the page draws. */
 
 import { isRecord } from "../engine/fields.ts";
 

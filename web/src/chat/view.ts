@@ -136,7 +136,7 @@ export class ChatView {
     find("#error-title").textContent = TITLES[error.code ?? ""] ?? "That did not work";
     show("#error-message", error.message);
     show("#error-remedy", error.remedy ?? REMEDIES[error.code ?? ""] ?? null);
-    find("#retry").hidden = status !== "error"; // with the model still there, the next message is the next try
+    find("#retry").hidden = status !== "error"; // with the model still there, the next message is the next attempt
   }
 
   #suggestion(text: string): HTMLButtonElement {

@@ -1,18 +1,18 @@
-/** One of the site's databases (IndexedDB), with one store of records. It opens when it is first needed. */
+/** One of the site's databases (IndexedDB), with one store of records. It is opened on first use. */
 
 import { describe, PageError, toPageError } from "./errors.ts";
-import { systemClock, type Clock } from "./outbox.ts";
+import { systemClock, type Clock } from "./clock.ts";
 
-/** An open database answers in milliseconds. What takes longer is held by another tab, or broken. */
+/** An open database answers in milliseconds. If it takes longer, another tab blocks it, or it is broken. */
 export const PATIENCE_MS = 5000;
 
 export interface DatabaseOptions {
   readonly factory: IDBFactory | undefined;
   readonly name: string;
-  /** Raise it with a change of shape, and bring the older ones along where it is opened. */
+  /** Raise it with a change of shape, and migrate older ones where it is opened. */
   readonly version: number;
   readonly store: string;
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly what: string;
   readonly clock?: Clock;
 }
@@ -25,7 +25,7 @@ export class Database {
     this.#options = options;
   }
 
-  /** Run one transaction: all of what `work` orders, or nothing. Resolves with what the function that it returns reads. */
+  /** Run one transaction: everything that `work` requests, or nothing. Resolves with what the function that it returns reads. */
   async run<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => () => T): Promise<T> {
     try {
       const database = await this.#open();
@@ -79,7 +79,7 @@ export class Database {
           database.close();
           return;
         }
-        // A newer version of the site, in another tab, waits for us to let go.
+        // A newer version of the site, in another tab, waits until this connection closes.
         database.onversionchange = () => {
           database.close();
           closed();
@@ -103,7 +103,7 @@ export class Database {
   }
 }
 
-/** How Chromium says that the disk itself took no more: "DataError: Failed to write blobs (IOError)", for one. */
+/** Chromium's errors for a full disk: "DataError: Failed to write blobs (IOError)", for one. */
 function isFullDisk(name: string, message: string): boolean {
   return (name === "DataError" || name === "UnknownError") && /ioerror|disk|no space/i.test(message);
 }

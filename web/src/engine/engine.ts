@@ -1,4 +1,4 @@
-/** What an inference runtime must offer. Nothing here belongs to one runtime; see registry.ts for those there are. */
+/** What an inference runtime must offer. Nothing here belongs to one runtime; see registry.ts for the engines. */
 
 import type { Device, LoadOrder, Phase, TokenLogprob } from "./protocol.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
@@ -13,7 +13,7 @@ export interface LoadProgress {
 }
 
 export interface LoadContext {
-  /** The URL that relative URLs of the artifact stand on. */
+  /** The URL that relative URLs of the artifact are resolved against. */
   readonly base: string;
   readonly signal: AbortSignal;
   readonly report: (progress: LoadProgress) => void;
@@ -21,7 +21,7 @@ export interface LoadContext {
 
 export interface Engine {
   /**
-   * Load a model. When `signal` fires, reject with a `cancelled` PageError once everything that was taken is freed.
+   * Load a model. When `signal` fires, reject with a `cancelled` PageError once all memory is freed.
    * Failures reject with a PageError and leave nothing behind; the engine can load again.
    */
   load(order: LoadOrder, context: LoadContext): Promise<LoadedModel>;
@@ -63,7 +63,7 @@ export interface LoadedModel {
   /** The GPU in words, or null on the CPU. */
   readonly adapter: string | null;
   readonly context_window: number | null;
-  /** What a chat may hold; a model for embeddings takes text. */
+  /** The parts that a chat may have; an embedding model takes text. */
   readonly input: readonly InputKind[];
   /** Settles only when the model is gone by itself (a lost GPU device), with the reason; see also `unload`. */
   readonly lost: Promise<string>;

@@ -67,7 +67,7 @@ export function describe(error: unknown): { name: string; message: string } {
   return { name: typeof error, message: String(error) };
 }
 
-/** Any thrown value as a PageError; what we do not know is `internal`, with the name it came with. */
+/** Any thrown value as a PageError; an unknown one becomes `internal` and keeps its name. */
 export function toPageError(error: unknown): PageError {
   if (error instanceof PageError) return error;
   const { name, message } = describe(error);

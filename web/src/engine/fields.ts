@@ -10,11 +10,11 @@ export function isRecord(value: unknown): value is JsonRecord {
 
 /** A value for an error message: as JSON, cut to a readable length. */
 export function show(value: unknown): string {
-  const text = value === undefined ? "nothing" : (JSON.stringify(value) as string | undefined) ?? typeof value;
+  const text = value === undefined ? "missing" : (JSON.stringify(value) as string | undefined) ?? typeof value;
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
 }
 
-/** The fields of one object; null counts as absent, because that is how Python says it. */
+/** The fields of one object; null counts as absent: Python sends null for a missing value. */
 export class Fields {
   readonly #record: JsonRecord;
 
@@ -85,7 +85,7 @@ export class Fields {
     return found;
   }
 
-  /** The names that are there (null counts as absent) and not among `known`. */
+  /** The names of the fields (null counts as absent) that are not among `known`. */
   namesOtherThan(known: readonly string[]): readonly string[] {
     return Object.keys(this.#record).filter((name) => this.get(name) !== undefined && !known.includes(name));
   }

@@ -1,14 +1,14 @@
 /**
  * Watches GPU devices: to learn of a loss while a chat waits, to learn that memory ran out, and to free them when a load is
- * cancelled halfway. WebLLM makes its device itself and hands it to nobody, so `requestDevice` is observed where it is
- * defined; ONNX Runtime is given one of ours (transformersjs/gpu.ts).
+ * cancelled halfway. ONNX Runtime is given a device of ours (transformersjs/gpu.ts); WebLLM makes its own
+ * (patches/web-llm/devices.ts).
  */
 
 import { PageError } from "./errors.ts";
 
 export type GpuFault = { readonly kind: "lost"; readonly reason: string } | { readonly kind: "out_of_memory"; readonly reason: string };
 
-/** The devices made between `start` and `stop`, and what happens to them for as long as they live. */
+/** The devices that were handed to `take`, and what happens to them for as long as they live. */
 export class GpuWatch {
   adapter: string | null = null;
   /** Settles when the first device has been made. */
@@ -26,16 +26,6 @@ export class GpuWatch {
   /** What went wrong first, if anything did. */
   get fault(): GpuFault | null {
     return this.#fault;
-  }
-
-  static start(): GpuWatch {
-    observe();
-    return (current = new GpuWatch());
-  }
-
-  /** Take no more devices; those taken stay watched. */
-  stop(): void {
-    if (current === this) current = null;
   }
 
   /** Free the devices and all that lives on them; a device that is still being made is freed when it comes. */
@@ -86,7 +76,7 @@ export class GpuWatch {
   }
 }
 
-/** A GPU in words: its description, or what else the browser tells. */
+/** A GPU in words: its description, or what else the browser reports. */
 export function describeAdapter(info: Partial<GPUAdapterInfo> | undefined): string | null {
   if (info === undefined) return null;
   if (info.description !== undefined && info.description !== "") return info.description;
@@ -102,20 +92,4 @@ export function gpuError(fault: GpuFault, model: string): PageError {
     model,
     reason: fault.reason,
   });
-}
-
-let current: GpuWatch | null = null;
-let observing = false;
-
-function observe(): void {
-  if (observing || typeof GPUAdapter === "undefined") return;
-  observing = true;
-  const prototype = GPUAdapter.prototype;
-  const original = Object.getOwnPropertyDescriptor(prototype, "requestDevice")?.value as GPUAdapter["requestDevice"];
-  prototype.requestDevice = async function (this: GPUAdapter, ...args): Promise<GPUDevice> {
-    const watch = current;
-    const device = await original.apply(this, args);
-    watch?.take(device, this.info);
-    return device;
-  };
 }

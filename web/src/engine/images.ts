@@ -1,4 +1,4 @@
-/** The images of a chat: fetched where they are elsewhere, within limits, and proven to be images. */
+/** The images of a chat: fetched from their addresses, within limits, and decoded once as a check. */
 
 import { cancelled, describe, invalid, PageError } from "./errors.ts";
 import type { ImagePart, Message, TextMessage, TextPart } from "./options.ts";
@@ -8,7 +8,7 @@ export const MAX_IMAGE_PIXELS = 64 * 1024 * 1024;
 const FETCH_TIMEOUT_MS = 30_000;
 const MEDIA_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
-/** An image whose bytes are here. */
+/** An image with its bytes. */
 export interface SeenImage extends ImagePart {
   readonly bytes: Blob;
 }
@@ -22,7 +22,7 @@ export function hasImages(messages: readonly Message[]): boolean {
   return messages.some(({ content }) => typeof content !== "string" && content.some(({ type }) => type === "image"));
 }
 
-/** The messages as text, for a model that takes nothing else; an image is refused by name. */
+/** The messages as text, for a model that takes nothing else; an image is refused with its place. */
 export function textOnly(messages: readonly Message[], model: string): readonly TextMessage[] {
   return messages.map(({ role, content }, index) => {
     if (typeof content === "string") return { role, content };
@@ -40,7 +40,7 @@ export function textOf(parts: readonly (TextPart | ImagePart)[]): string {
   return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
-/** Get every image's bytes, each address once; rejects with what is wrong with one, named by its place. */
+/** Get every image's bytes, each address once; rejects for one that cannot be used, with its place. */
 export async function seeImages(messages: readonly Message[], signal: AbortSignal): Promise<readonly SeenMessage[]> {
   const asked = new Map<string, Promise<Blob>>();
   const see = async (part: TextPart | ImagePart, where: string): Promise<TextPart | SeenImage> => {
@@ -68,7 +68,7 @@ async function readImage(url: string, where: string, signal: AbortSignal): Promi
     bitmap = await createImageBitmap(bytes);
   } catch (error) {
     const what = `${bytes.size} bytes of ${bytes.type}`;
-    throw new PageError("invalid_request", `'${where}' is no image that this browser can read (${what}): ${describe(error).message}`, { parameter: where }, error);
+    throw new PageError("invalid_request", `'${where}' is not an image that this browser can read (${what}): ${describe(error).message}`, { parameter: where }, error);
   }
   const { width, height } = bitmap;
   bitmap.close();
@@ -85,7 +85,7 @@ function decodeDataUrl(url: string, where: string): Blob {
   try {
     binary = atob(url.slice(comma + 1));
   } catch {
-    throw invalid(where, `'${where}' is no base64 after its comma`);
+    throw invalid(where, `'${where}' is not base64 after its comma`);
   }
   checkSize(binary.length, where);
   return new Blob([Uint8Array.from(binary, (char) => char.charCodeAt(0))], { type });
@@ -95,18 +95,18 @@ async function fetchImage(url: string, where: string, signal: AbortSignal): Prom
   const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS);
   try {
     const any = AbortSignal.any([signal, timeout]);
-    // Nobody's cookies go along, and the image's server need not know this page.
+    // No cookies are sent, and the image's server need not know this page.
     const response = await fetch(url, { mode: "cors", credentials: "omit", referrerPolicy: "no-referrer", signal: any });
     if (!response.ok) throw missing(url, where, `its server answered ${response.status}`, { status: response.status });
     const type = (response.headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
     if (!MEDIA_TYPES.includes(type)) {
-      throw invalid(where, `'${where}' (${url}) is ${type === "" ? "of no type" : type}; use one of ${MEDIA_TYPES.join(", ")}`);
+      throw invalid(where, `'${where}' (${url}) has ${type === "" ? "no media type" : `the type ${type}`}; use one of ${MEDIA_TYPES.join(", ")}`);
     }
     return new Blob([await readBody(response, where)], { type });
   } catch (error) {
     if (signal.aborted) throw cancelled("fetching an image");
     if (timeout.aborted) {
-      throw new PageError("timeout", `'${where}' did not come within ${FETCH_TIMEOUT_MS / 1000} s: ${url}`, { parameter: where, url }, error);
+      throw new PageError("timeout", `'${where}' did not arrive within ${FETCH_TIMEOUT_MS / 1000} s: ${url}`, { parameter: where, url }, error);
     }
     if (error instanceof PageError) throw error;
     throw missing(url, where, "no answer from its server (offline, blocked, or not shared with this site)", {}, error);
@@ -145,5 +145,5 @@ export async function toDataUrl({ url, bytes }: SeenImage): Promise<string> {
   return `data:${bytes.type};base64,${btoa(binary)}`;
 }
 
-/** How many arguments a call may surely have. */
+/** A number of arguments that every browser accepts in a call. */
 const CHUNK = 0x8000;

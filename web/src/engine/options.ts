@@ -1,4 +1,4 @@
-/** What a chat, an embedding or a token count may ask for, read from a message's arguments. */
+/** The arguments of a chat, an embedding and a token count, read from a message. */
 
 import { invalid } from "./errors.ts";
 import { Fields, isRecord, show, type JsonRecord } from "./fields.ts";
@@ -45,7 +45,7 @@ export interface ChatOptions {
   readonly logprobs?: boolean | undefined;
   readonly top_logprobs?: number | undefined;
   readonly response_format?: JsonRecord | undefined;
-  /** Whether the chat template has the model think before it answers, where it can say so; Python knows for which models. */
+  /** Whether the model thinks before it answers, where its chat template has a switch for that; Python knows for which models. */
   readonly thinking?: boolean | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface ChatRequest {
   readonly model: string;
   readonly messages: readonly Message[];
   readonly options: ChatOptions;
-  /** Arguments that are no option of this protocol: said back as warnings, never dropped in silence. */
+  /** Arguments that are not options of this protocol: each becomes a warning in the result. */
   readonly unknown: readonly string[];
 }
 
@@ -184,7 +184,7 @@ function readStops(args: Fields): readonly string[] | undefined {
   if (values === undefined) return undefined;
   const texts = values.filter((value) => typeof value === "string" && value !== "");
   if (texts.length !== values.length || values.length > MAX_STOPS) {
-    throw args.wrong("stop", `a list of at most ${MAX_STOPS} texts, none empty`, values);
+    throw args.wrong("stop", `a list of at most ${MAX_STOPS} texts that are not empty`, values);
   }
   return texts as readonly string[];
 }

@@ -1,24 +1,9 @@
 /** Joins chunks that come faster than one frame, so that a fast model does not flood the reader with messages. */
 
+import { systemClock, type Clock } from "./clock.ts";
 import type { Chunk, TokenLogprob } from "./protocol.ts";
 
 export const FRAME_MS = 16;
-
-export interface Clock {
-  now(): number;
-  /** Call back after some milliseconds; returns what takes that back. */
-  after(ms: number, callback: () => void): () => void;
-}
-
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
 
 /** The chunks of one request: the first goes out at once, later ones share at most one message a frame. */
 export class ChunkOutbox {

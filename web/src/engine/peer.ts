@@ -1,7 +1,8 @@
-/** One connection: greets, reads requests, runs them, and answers; when it goes away, so do its requests. */
+/** One connection: sends the hello, reads requests, runs them, and answers; when it closes, its requests are cancelled. */
 
 import { cancelled, PageError, toPageError } from "./errors.ts";
-import { ChunkOutbox, systemClock, type Clock } from "./outbox.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import { ChunkOutbox } from "./outbox.ts";
 import { encode, parse, type Outbound, type Request } from "./protocol.ts";
 import type { Reply } from "./service.ts";
 
@@ -39,7 +40,7 @@ export class Peer {
         this.#send({ id: message.id, type: "error", error: message.error.body() });
         return;
       case "cancel":
-        // Of a request that has ended (or never was) there is nothing to stop: the answer crossed this message.
+        // A request that has ended, or never existed, needs no stop: its answer crossed this message.
         this.#running.get(message.id)?.abort(cancelled(`request ${message.id}`));
         return;
       case "request":
@@ -51,7 +52,7 @@ export class Peer {
     this.#send({ type: "event", name, data });
   }
 
-  /** The other side is gone: stop what it asked for. */
+  /** The other side is gone: cancel its requests. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -70,7 +71,7 @@ export class Peer {
     const reply: Reply = {
       signal: controller.signal,
       progress: (data) => {
-        // A runtime may still report after the request has ended; nobody waits for that any more.
+        // A runtime may still report after the request has ended; there is no caller left for it.
         if (this.#running.get(id) === controller) this.#send({ id, type: "progress", data });
       },
       chunk: (...piece) => { outbox.push(...piece); },

@@ -1,6 +1,6 @@
-/** The facts of this device, as far as the browser tells them (op `probe`). A value nobody tells is null. */
+/** The facts of this device, as far as the browser reports them (op `probe`). A value that it does not report is null. */
 
-import type { Environment, Surroundings } from "./surroundings.ts";
+import type { Environment, EnvironmentWatch } from "./environment.ts";
 
 export interface DeviceFacts extends Environment {
   readonly webgpu: WebGpuFacts;
@@ -44,19 +44,19 @@ export interface ProbeScope {
 
 export class Prober {
   readonly #scope: ProbeScope;
-  readonly #surroundings: Pick<Surroundings, "look">;
+  readonly #environment: Pick<EnvironmentWatch, "look">;
   #facts: Promise<FixedFacts> | null = null;
 
-  constructor(scope: ProbeScope, surroundings: Pick<Surroundings, "look">) {
+  constructor(scope: ProbeScope, environment: Pick<EnvironmentWatch, "look">) {
     this.#scope = scope;
-    this.#surroundings = surroundings;
+    this.#environment = environment;
   }
 
-  /** The facts; kept after the first time, until a refresh. What changes around the device is always looked at. */
+  /** The facts; kept after the first time, until a refresh. The environment is always read anew. */
   async probe(refresh: boolean): Promise<DeviceFacts> {
     if (refresh) this.#facts = null;
     this.#facts ??= probe(this.#scope);
-    return { ...(await this.#facts), ...this.#surroundings.look() };
+    return { ...(await this.#facts), ...this.#environment.look() };
   }
 }
 
@@ -142,7 +142,7 @@ async function probeStorage(storage: ProbeScope["navigator"]["storage"]): Promis
     const [{ usage, quota }, persisted] = await Promise.all([storage.estimate(), storage.persisted()]);
     return { usage: usage ?? null, quota: quota ?? null, persisted };
   } catch {
-    return unknown; // some browsers refuse in private windows: then nobody tells
+    return unknown; // some browsers refuse in private windows
   }
 }
 

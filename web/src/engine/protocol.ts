@@ -1,4 +1,4 @@
-/** The protocol's messages (docs/protocol.md). Everything that comes in is checked here, once. */
+/** The protocol's messages (docs/protocol.md) and their validation: every incoming message is checked here, once. */
 
 import { PageError, type ErrorBody } from "./errors.ts";
 import { parseChatArgs, parseCountArgs, parseEmbedArgs, type ChatRequest, type CountRequest, type EmbedRequest } from "./options.ts";
@@ -64,9 +64,9 @@ export interface FileProgress {
   readonly state: FileState;
   readonly loaded_bytes: number;
   readonly total_bytes: number | null;
-  /** 1 for the first try; grows with every failure, also when a file starts again. */
+  /** 1 for the first attempt; grows with every failure, also when a file starts again. */
   readonly attempt: number;
-  /** How long until the next try; null unless it waits for one. */
+  /** How long until the next attempt; null unless it waits for one. */
   readonly retry_in_ms: number | null;
 }
 
@@ -108,7 +108,7 @@ export function encode(message: Outbound): string {
   return JSON.stringify({ v: PROTOCOL_VERSION, ...message });
 }
 
-/** A message that cannot be accepted: the error to answer with, and whose request it was, when that can be told. */
+/** A message that cannot be accepted: the error to answer with, and the id of the request, where it could be read. */
 export interface Refusal {
   readonly kind: "refusal";
   readonly id: number | null;

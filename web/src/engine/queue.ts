@@ -1,4 +1,4 @@
-/** The line in front of the models: first in, first out, one at a time, because a runtime generates one text at a time. */
+/** The queue in front of the models: first in, first out, one at a time, because a runtime generates one text at a time. */
 
 import { PageError } from "./errors.ts";
 
@@ -24,7 +24,7 @@ export class FifoQueue {
   }
 
   /**
-   * Wait for a turn. Resolves with what ends it, which must be called exactly once. `moved` hears the place in line
+   * Wait for a turn. Resolves with the function that ends it, to be called exactly once. `moved` is called with the position
    * (1 is next) at the start and whenever it changes. A wait that `signal` ends rejects with the signal's reason.
    */
   async turn(signal: AbortSignal, moved: (position: number) => void): Promise<() => void> {

@@ -1,10 +1,10 @@
-/** The engines of this page. An engine's code is fetched when it is first asked for, so nobody pays for the others. */
+/** The engines of this page. An engine's code is fetched when it is first needed, so that unused engines cost nothing. */
 
 import { PageError } from "./errors.ts";
 import type { Engine } from "./engine.ts";
 import type { Device } from "./protocol.ts";
 
-/** What an engine can do with a model that is made for it. */
+/** What an engine can do with a suitable model. */
 export type Capability = "chat" | "embed" | "images" | "logprobs" | "structured_output";
 
 export interface EngineFacts {
@@ -35,7 +35,7 @@ export class EngineRegistry {
     const entry = this.#entries.get(name);
     if (entry === undefined) {
       const names = [...this.#entries.keys()].join(", ");
-      throw new PageError("unsupported", `there is no engine "${name}" in this page; it has ${names}`, { engine: name });
+      throw new PageError("unsupported", `unknown engine "${name}"; choose one of: ${names}`, { engine: name });
     }
     if (!entry.devices.includes(device)) {
       const there = entry.devices.join(" and ");

@@ -1,9 +1,10 @@
-/** What the worker does for its peers: the operations of the protocol over one queue and the models that are loaded. */
+/** Carries out the operations of the protocol, with one queue and the models that are loaded. */
 
 import { cancelled, PageError, toPageError } from "./errors.ts";
 import type { EmitText, LoadedModel, LoadProgress } from "./engine.ts";
 import type { EngineRegistry } from "./registry.ts";
-import { absolute, type FileRef } from "./files/orders.ts";
+import type { FileRef } from "./files/caches.ts";
+import { absolute } from "./files/orders.ts";
 import type { FileFetcher, FileStore } from "./files/operations.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
 import type { LoadOrder, Progress, Request } from "./protocol.ts";
@@ -11,7 +12,7 @@ import { FifoQueue } from "./queue.ts";
 import type { Prober } from "./probe.ts";
 import type { Values } from "./values.ts";
 
-/** One request's way to its peer. */
+/** Sends one request's messages to its peer. */
 export interface Reply {
   readonly signal: AbortSignal;
   progress(progress: Progress): void;
@@ -29,7 +30,7 @@ export interface ServiceOptions {
   readonly fetcher: FileFetcher;
   readonly store: FileStore;
   readonly values: Pick<Values, "run">;
-  /** The URL that relative URLs stand on. */
+  /** The URL that relative URLs are resolved against. */
   readonly base: string;
   readonly event: (name: string, data: Readonly<Record<string, unknown>>) => void;
 }
@@ -43,7 +44,7 @@ export class Service {
     this.#options = options;
   }
 
-  /** Carry out one request; resolves with its result, rejects with what stopped it. */
+  /** Carry out one request; resolves with its result, rejects with the error that ended it. */
   readonly handle = async (request: Request, reply: Reply): Promise<unknown> => {
     switch (request.op) {
       case "probe":
@@ -60,7 +61,7 @@ export class Service {
         return this.#count(request.count, reply);
       case "status":
         return this.#status();
-      // Files need no turn in the queue: a chat goes on while a model downloads.
+      // File operations do not queue: a chat continues while a model downloads.
       case "read_file":
         return this.#options.fetcher.read(this.#found(request.order), reply.signal);
       case "inspect_files":
@@ -93,14 +94,14 @@ export class Service {
   async #load(order: LoadOrder, reply: Reply): Promise<unknown> {
     const done = await this.#turn(reply);
     const started = performance.now();
-    // Who cancels is answered at once; the queue moves on when the engine has freed what it took.
+    // A cancel is answered at once; the queue continues when the engine has freed its memory.
     const loading = this.#loadNow(order, reply).finally(done);
     return describeModel(await abortable(loading, reply.signal), performance.now() - started);
   }
 
   async #loadNow(order: LoadOrder, reply: Reply): Promise<Entry> {
     const present = this.#models.get(order.model);
-    // Asked for twice, loaded once: the second of two equal loads waits in the queue and finds the model here.
+    // The second of two equal loads waits in the queue and finds the model here: it is loaded once.
     if (present !== undefined && sameOrder(present.order, order)) return present;
     if (present !== undefined) await this.#free(order.model);
     const report = ({ loaded_bytes = null, total_bytes = null, ...rest }: LoadProgress): void => {
@@ -156,7 +157,7 @@ export class Service {
       const later = outcome.usage.completion_tokens - 1; // the first token belongs to the prompt's computation
       const unknown = request.unknown.map((parameter) => ({
         parameter,
-        message: `'${parameter}' is no option of this page`,
+        message: `'${parameter}' is not an option that this page knows; it was ignored`,
       }));
       return {
         finish_reason: outcome.finish_reason,

@@ -4,7 +4,7 @@
 const PATH = "/host";
 
 /**
- * The socket's address, which nobody else can choose: the host is the site's own. The secret opens it.
+ * The socket's address. No other page can choose it: the host is the site's own. The secret opens it.
  */
 export function socketUrl(site: Pick<Location, "protocol" | "host">, secret: string): string {
   const scheme = site.protocol === "https:" ? "wss:" : "ws:";

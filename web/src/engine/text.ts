@@ -1,4 +1,4 @@
-/** Text as it comes out of a model, made fit to stream: whole characters, and nothing of a stop text. */
+/** Makes a model's text ready to stream: whole characters, and no part of a stop text. */
 
 /** Holds text back while it may be the beginning of a stop text. Looks at each character once for each stop text. */
 export class StopFilter {
@@ -28,13 +28,13 @@ export class StopFilter {
     return { text: shown, stopped: cut !== null };
   }
 
-  /** The generation ended by itself: what was held back was no stop text. */
+  /** The generation ended by itself: the text that was held back was not a stop text. */
   end(): string {
     for (const stop of this.#stops) stop.matched = 0;
     return this.#release(this.#heldLength);
   }
 
-  /** Take so many characters from the start of what is held back. */
+  /** Take this many characters from the start of the text that is held back. */
   #release(length: number): string {
     const pieces: string[] = [];
     let left = length;
@@ -59,7 +59,7 @@ export class StopFilter {
 
 /** Looks for one text in pieces of another (Knuth, Morris and Pratt), without ever going back. */
 class Search {
-  /** How much of the text the last characters are the beginning of. */
+  /** How many characters of the text the last characters match. */
   matched = 0;
   readonly #text: string;
   /** For each beginning of the text, the longest shorter one that it ends with. */
@@ -80,7 +80,7 @@ class Search {
     return this.#text.length;
   }
 
-  /** Go on; returns where in this piece the text ends for the first time, or null. */
+  /** Read a piece; returns where in this piece the text ends for the first time, or null. */
   push(piece: string): number | null {
     for (let index = 0; index < piece.length; index += 1) {
       while (this.matched > 0 && piece[index] !== this.#text[this.matched]) {
@@ -97,7 +97,7 @@ class Search {
 }
 
 const REPLACEMENT = "\uFFFD";
-/** The most tokens that one character is made of; what is longer is no character, and is shown as it is. */
+/** The most tokens that one character is made of; a longer sequence is not a character, and is shown as it is. */
 const MAX_TOKENS = 8;
 
 /**
@@ -115,7 +115,7 @@ export class TokenText {
     this.#decode = decode;
   }
 
-  /** Add a token; returns the text that is now certain, maybe none. */
+  /** Add a token; returns the text that is now certain, which may be empty. */
   push(id: number): string {
     this.#window.push(id);
     const text = this.#decode(this.#window);
@@ -132,7 +132,7 @@ export class TokenText {
     return fresh;
   }
 
-  /** The rest, when no more tokens come: characters that never became whole. */
+  /** The rest, after the last token: characters that stayed incomplete. */
   end(): string {
     const rest = this.#window.length === 0 ? "" : this.#decode(this.#window).slice(this.#shown.length);
     this.#window = [];

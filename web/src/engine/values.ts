@@ -1,4 +1,4 @@
-/** What Python keeps in the page by name (op `values`): texts under keys, in stores that do not know of each other. */
+/** Python's values in the page (op `values`): texts under keys, in named stores that are independent of each other. */
 
 import { Database } from "./database.ts";
 import type { Fields } from "./fields.ts";
@@ -10,15 +10,15 @@ export const VALUES_STORE = "values";
 
 export const MAX_NAME_CHARS = 128;
 export const MAX_KEY_CHARS = 1024;
-/** A message has room for one of these. */
+/** One value fits into a message. */
 export const MAX_VALUE_CHARS = 12 * 1024 * 1024;
-/** A list goes out in pages of about so many characters; one value more than that is a page of its own. */
+/** A list is sent in pages of about this many characters; a longer value is a page of its own. */
 export const PAGE_CHARS = 2 * 1024 * 1024;
 
 export type ValuesOrder = { readonly name: string } & (
   | { readonly action: "get" | "delete"; readonly key: string }
   | { readonly action: "put"; readonly key: string; readonly value: string }
-  /** Put `value` in place of `expected`; null is no value. */
+  /** Put `value` in place of `expected`; null means no value. */
   | { readonly action: "swap"; readonly key: string; readonly expected: string | null; readonly value: string | null }
   /** `after` is the last key of the page before. */
   | { readonly action: "items"; readonly prefix: string; readonly after: string | null }
@@ -65,7 +65,7 @@ function valueOf(args: Fields, name: string): string {
   throw invalid(name, `'${name}' may have 0 to ${MAX_VALUE_CHARS} characters, not ${value.length}`);
 }
 
-/** A name or a key: Python refuses the same ones (`stores/memory.py`), so this meets what others send. */
+/** A name or a key: Python refuses the same ones (`stores/memory.py`), so only other clients see these errors. */
 function text(args: Fields, name: string, least: number, most: number): string {
   const value = args.text(name);
   if (value === undefined) throw args.wrong(name, "text", value);
@@ -115,7 +115,7 @@ export class Values {
   }
 }
 
-/** Reading and writing are one transaction: whoever else writes the key comes before or after it. */
+/** Reading and writing are one transaction: another write to the key comes before or after it. */
 function swap(store: IDBObjectStore, key: [string, string], expected: string | null, value: string | null): () => { swapped: boolean } {
   let swapped = false;
   const request = store.get(key) as IDBRequest<unknown>;
@@ -159,7 +159,7 @@ function from(name: string, key: string, without = false): IDBKeyRange {
   return IDBKeyRange.bound([name, key], [name, []], without, true);
 }
 
-/** Visit the keys that begin with a prefix, in order, until `visit` has enough: they lie side by side. */
+/** Visit the keys that begin with a prefix, in order, until `visit` returns false: they are adjacent. */
 function walk<C extends IDBCursor>(request: IDBRequest<C | null>, prefix: string, visit: (key: string, cursor: C) => boolean): void {
   request.onsuccess = () => {
     const cursor = request.result;

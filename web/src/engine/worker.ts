@@ -3,7 +3,7 @@
  *
  * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, secret}` for Python's
  * WebSocket, which is opened here so that no text passes through the page's thread; its address is the site's own (socket.ts).
- * `base` is where the site's files are. The worker tells the page `{type: "socket", state: "open" | "closed", reason}` of
+ * `base` is where the site's files are. The worker sends the page `{type: "socket", state: "open" | "closed", reason}` about
  * sockets, and asks it for what only a window can do (window/messages.ts).
  */
 
@@ -15,14 +15,14 @@ import { Prober, type ProbeScope } from "./probe.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 import { engines } from "./engines.ts";
 import { Downloader } from "./files/download.ts";
-import { browserEnvironment } from "./files/environment.ts";
+import { browserPlatform } from "./files/platform.ts";
 import { Journal } from "./files/journal.ts";
 import { Partials } from "./files/partial.ts";
 import { BrowserStore } from "./files/store.ts";
 import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
 import { socketUrl } from "./socket.ts";
-import { Surroundings, type SurroundingsScope } from "./surroundings.ts";
+import { EnvironmentWatch, type EnvironmentScope } from "./environment.ts";
 import { Values } from "./values.ts";
 import { WindowLink } from "./window/link.ts";
 import type { ToWindow } from "./window/messages.ts";
@@ -37,9 +37,9 @@ export interface SocketNews {
   readonly reason: string;
 }
 
-/** What of the worker's global scope is used here; TypeScript's libraries offer a page's or a worker's, not both. */
-interface WorkerScope extends SurroundingsScope, ProbeScope {
-  readonly navigator: SurroundingsScope["navigator"] & ProbeScope["navigator"];
+/** The parts of the worker's global scope that are used here; TypeScript's libraries offer a page's or a worker's, not both. */
+interface WorkerScope extends EnvironmentScope, ProbeScope {
+  readonly navigator: EnvironmentScope["navigator"] & ProbeScope["navigator"];
   readonly caches?: CacheStorage;
   readonly indexedDB?: IDBFactory;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
@@ -50,13 +50,13 @@ interface WorkerScope extends SurroundingsScope, ProbeScope {
 
 const scope = self as unknown as WorkerScope;
 const registry = new EngineRegistry(engines);
-const surroundings = new Surroundings(scope, (now) => { broadcast("environment", { ...now }); });
-const prober = new Prober(scope, surroundings);
+const environment = new EnvironmentWatch(scope, (now) => { broadcast("environment", { ...now }); });
+const prober = new Prober(scope, environment);
 const windowLink = new WindowLink(
   (message) => { scope.postMessage(message); },
-  (battery) => { surroundings.setBattery(battery); },
+  (battery) => { environment.setBattery(battery); },
 );
-const environment = browserEnvironment();
+const platform = browserPlatform();
 const peers = new Set<Peer>();
 let service: Service | null = null;
 
@@ -77,24 +77,24 @@ function makeStore(base: string): BrowserStore {
     caches: scope.caches,
     storage: navigator.storage,
     journal: new Journal(scope.indexedDB),
-    partials: new Partials(environment),
+    partials: new Partials(platform),
     window: windowLink,
   });
 }
 
 function addPeer(base: string, send: (text: string) => void): Peer {
-  // One page, one base: the first peer's is every peer's.
+  // There is one page and so one base: the first peer's.
   service ??= new Service({
     registry,
     prober,
-    fetcher: new Downloader(environment),
+    fetcher: new Downloader(platform),
     store: makeStore(base),
     values: new Values(scope.indexedDB),
     base,
     event: broadcast,
   });
   const { handle } = service;
-  const peer = new Peer({ send }, { ...hello, environment: surroundings.look() }, handle);
+  const peer = new Peer({ send }, { ...hello, environment: environment.look() }, handle);
   peers.add(peer);
   return peer;
 }
@@ -135,7 +135,7 @@ scope.onmessage = ({ data }) => {
   else if (typeof data["secret"] === "string") connectSocket(data["base"], data["secret"]);
 };
 
-// A runtime's stray rejection must not end the worker, nor go unheard.
+// An unhandled rejection of a runtime must not end the worker, and must be reported.
 scope.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   broadcast("internal_error", { ...toPageError(event.reason).body() });

@@ -2,7 +2,7 @@
  * The page of a browser that Python launched: starts the engine worker, which connects to Python's WebSocket.
  *
  * What the page must know comes over the browser's debugging pipe, as a global that is there before this script runs:
- * nobody but the program that launched the browser can set it, and it is in no address, history or log.
+ * only the program that launched the browser can set it, and it is in no address, history or log.
  */
 
 import type { ToWindow } from "../engine/window/messages.ts";

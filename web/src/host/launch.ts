@@ -12,7 +12,7 @@ export interface Launch {
   readonly seen: boolean;
 }
 
-/** Take it from the page's globals, so that it is there for no other script; null when nobody launched this browser. */
+/** Take it from the page's globals, so that it is there for no other script; null when no program launched this browser. */
 export function takeLaunch(scope: object): Launch | null {
   const globals = scope as Record<string, unknown>;
   // An element of the document that has the name would be found too: only what a script has set is an own property.

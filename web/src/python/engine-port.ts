@@ -2,7 +2,7 @@
 
 import { HandlerSlot, type TextHandler } from "./handler.ts";
 
-/** How the event begins that says how things are around the device; parsing every message would cost every token. */
+/** How an `environment` event begins; parsing every message would cost time for each token. */
 const ENVIRONMENT = '{"v":1,"type":"event","name":"environment",';
 
 export class EnginePort {
@@ -27,9 +27,9 @@ export class EnginePort {
   };
 
   /**
-   * Give the function that hears the engine, or null. Every new one hears the hello first, and what has changed around
-   * the device since: for Python it is a new connection, though the port stays the same. What else comes while nobody
-   * listens is meant for somebody who has left.
+   * Set the function that receives the engine's messages, or null. A new one receives the hello first, and then the
+   * environment as it has changed since: for Python it is a new connection, though the port stays the same. Any other
+   * message that comes without a listener was meant for one that has left.
    */
   readonly set_handler = (handler: TextHandler | null | undefined): void => {
     this.#slot.set(handler);

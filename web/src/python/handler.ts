@@ -1,4 +1,4 @@
-/** A place where Python puts the function that hears texts, and takes it away again. */
+/** Holds the Python function that receives texts, while there is one. */
 
 /** A Python function as Pyodide hands it over: a proxy that lives until it is destroyed. */
 export interface TextHandler {
@@ -22,7 +22,7 @@ export class HandlerSlot {
   }
 
   call(text: string): void {
-    // What Python returns may be a proxy too; nobody wants it.
+    // What Python returns may be a proxy too; it is not used.
     this.#handler?.(text)?.destroy?.();
   }
 }

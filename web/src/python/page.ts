@@ -3,7 +3,7 @@
 import type { EngineHandle } from "../engine/start.ts";
 import type { FromPython, Timings, ToPython } from "./messages.ts";
 
-/** What a page shows as `window.browserllm`: Python for tests and for the curious. */
+/** What a page shows as `window.browserllm`: Python for tests and for trying things out. */
 export interface PythonConsole {
   /** Run Python (top-level await works); resolves with the value of the last expression: a str as it is, the rest as JSON. */
   python(code: string): Promise<string | null>;

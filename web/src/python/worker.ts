@@ -4,7 +4,8 @@ import type { PyodideAPI } from "pyodide";
 import type { FromPython, ToPython } from "./messages.ts";
 import { EnginePort } from "./engine-port.ts";
 import { HandlerSlot } from "./handler.ts";
-import { awake, receiveSnapshot, serveLazily, snapshotOptions, type CreateModule, type Snapshot } from "./snapshot.ts";
+import { serveLazily } from "../patches/pyodide/lazy-file.ts";
+import { awake, receiveSnapshot, snapshotOptions, type CreateModule, type Snapshot } from "../patches/pyodide/snapshot.ts";
 
 /** A file in python/, as manifest.json lists it. */
 interface SiteFile {

@@ -1,7 +1,9 @@
 """How httpx2's clients get their connections: names are looked up by a function of ours, not in asyncio's threads.
 
-asyncio looks names up in the few threads that everything in a program shares, and a program does not end before they
-do: a server of names that does not answer would hold up everything else.
+What: replaces the network backend (``_network_backend``) of the connection pools in a new client's private transports.
+Why: asyncio looks names up in the few threads that everything in a program shares, and a program does not end before
+they do: a name server that does not answer would hold up everything else. httpx2 passes no backend on to its pools.
+Contract: ``tests/wire/_internal/test_connecting.py`` uses the installed httpx2.
 """
 
 from __future__ import annotations

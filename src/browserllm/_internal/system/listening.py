@@ -8,8 +8,8 @@ import socket
 from contextlib import suppress
 from typing import Any
 
+from ..cpython.loops import part_at_fork
 from . import forks
-from .loops import part_at_fork
 
 HOST = "127.0.0.1"
 

@@ -4,7 +4,7 @@ import type { CompiledGrammar, GrammarCompiler, GrammarMatcher } from "@mlc-ai/w
 import { describe } from "../errors.ts";
 import type { Format } from "./format.ts";
 import { toGrammar } from "./grammar.ts";
-import { complaintOf, type XGrammar } from "./library.ts";
+import { complaintOf, type XGrammar } from "../../patches/xgrammar/library.ts";
 import type { Answer, Ask, Vocabulary } from "./messages.ts";
 
 /** Compiled grammars that are kept: a conversation asks again and again with the same few tools. */
@@ -22,7 +22,7 @@ export class Answerer {
     this.#load = load;
   }
 
-  /** The answer to all but `end`, which has none. */
+  /** The answer to a request; null for `end`, which gets none. */
   async answer(ask: Ask): Promise<Answer | null> {
     try {
       switch (ask.type) {
@@ -51,7 +51,7 @@ export class Answerer {
 
   async #start(format: Format): Promise<Answer> {
     this.#end();
-    if (this.#library === null || this.#compiler === null) return { type: "failed", reason: "no vocabulary was told" };
+    if (this.#library === null || this.#compiler === null) return { type: "failed", reason: "no vocabulary was given" };
     const key = JSON.stringify(format);
     let compiled = this.#compiled.get(key);
     if (compiled === undefined) {
@@ -61,7 +61,7 @@ export class Answerer {
         grammar.dispose();
       } catch (error) {
         // An exception of C++ crosses as a number, without its words.
-        const words = typeof error === "number" ? "XGrammar does not take it" : describe(error).message;
+        const words = typeof error === "number" ? "XGrammar refused it without a reason" : describe(error).message;
         return { type: "refused", reason: this.#complaint || words };
       }
       for (const [oldest, old] of this.#compiled) {
@@ -79,14 +79,14 @@ export class Answerer {
   async #accept(token: number): Promise<Answer> {
     const matcher = this.#matcher;
     if (matcher === null) return { type: "failed", reason: "no answer has begun" };
-    if (!matcher.acceptToken(token)) return { type: "failed", reason: `the model said the token ${token}, which was not allowed` };
+    if (!matcher.acceptToken(token)) return { type: "failed", reason: `the model chose the token ${token}, which was not allowed` };
     return matcher.isTerminated() ? { type: "mask", mask: null } : this.#mask(matcher);
   }
 
   async #mask(matcher: GrammarMatcher): Promise<Answer> {
     const mask = (await matcher.getNextTokenBitmask()) as Int32Array<ArrayBuffer>;
     if (mask.some((word) => word !== 0)) return { type: "mask", mask };
-    return { type: "failed", reason: "the model has no token with which the answer could go on as 'response_format' demands" };
+    return { type: "failed", reason: "the model has no token that continues the answer as 'response_format' requires" };
   }
 
   #end(): void {

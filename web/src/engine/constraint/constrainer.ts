@@ -1,4 +1,4 @@
-/** Holds a model's answers to a response format, with a worker that is started when that is first asked for. */
+/** Constrains a model's answers by a response format, with a worker that starts when one is first requested. */
 
 import { invalid, PageError } from "../errors.ts";
 import type { Format } from "./format.ts";
@@ -14,7 +14,7 @@ export interface Matcher {
   end(): void;
 }
 
-/** A way to a constraint worker. */
+/** A connection to a constraint worker. */
 export interface Link {
   post(ask: Ask): void;
   close(): void;
@@ -25,24 +25,24 @@ export type OpenLink = (answered: (answer: Answer) => void, broken: (reason: str
 
 type Settle = (answer: Answer) => void;
 
-/** How long a format may take to be made ready. XGrammar cannot be interrupted, but its worker can be ended. */
+/** How long a format may take to compile. XGrammar cannot be interrupted, but its worker can be ended. */
 export const LONGEST_START_MS = 120_000;
 
 export class Constrainer {
   readonly #vocabulary: () => Vocabulary;
   readonly #open: OpenLink;
   #link: Link | null = null;
-  /** Who waits for answers, the first first. */
+  /** The callers that wait for answers, in order. */
   #waiting: Settle[] = [];
 
-  /** `vocabulary` is asked when a worker starts. */
+  /** `vocabulary` is called when a worker starts. */
   constructor(vocabulary: () => Vocabulary, open: OpenLink = openWorker) {
     this.#vocabulary = vocabulary;
     this.#open = open;
   }
 
   /**
-   * Begin an answer of this format. Rejects with `invalid_request` for a format that cannot be held to, and with the
+   * Begin an answer of this format. Rejects with `invalid_request` for a format that cannot constrain an answer, and with the
    * signal's reason when it fires before all is ready.
    */
   async start(format: Format, signal: AbortSignal): Promise<Matcher> {
@@ -117,8 +117,8 @@ export class Constrainer {
 }
 
 function problem(answer: Exclude<Answer, { type: "mask" }>): PageError {
-  if (answer.type === "refused") return invalid("response_format", `no answer can be held to this 'response_format': ${answer.reason}`);
-  return new PageError("internal", `the answer could not be held to its 'response_format': ${answer.reason}`);
+  if (answer.type === "refused") return invalid("response_format", `this 'response_format' cannot be used: ${answer.reason}`);
+  return new PageError("internal", `the answer could not be constrained by its 'response_format': ${answer.reason}`);
 }
 
 function openWorker(answered: (answer: Answer) => void, broken: (reason: string) => void): Link {

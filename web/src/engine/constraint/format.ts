@@ -1,4 +1,4 @@
-/** What a request's `response_format` asks for, read once for all engines. */
+/** A request's `response_format`, read in the same way for all engines. */
 
 import { invalid } from "../errors.ts";
 import { isRecord, show, type JsonRecord } from "../fields.ts";
@@ -56,7 +56,7 @@ function readTag(value: unknown): JsonRecord {
   return tag;
 }
 
-/** XGrammar says of an unknown type only that something is wrong. */
+/** XGrammar does not name an unknown type in its error. */
 function checkTag(format: unknown): void {
   if (!isRecord(format) || !TAG_TYPES.includes(String(format["type"]))) {
     throw wrong(`a format of 'response_format.structural_tag' must be an object of one of the types ${TAG_TYPES.join(", ")}, not ${show(format)}`);
@@ -74,7 +74,7 @@ function parse(text: string, name: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw wrong(`the ${name} of 'response_format' is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw wrong(`the ${name} of 'response_format' is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Applies a mask of allowed tokens to logits. */
 
-/** Take every token that the mask forbids, or does not know, out of the running. */
-export function hold(logits: Float32Array, mask: Int32Array): void {
+/** Give every token that the mask forbids, or does not cover, the logit -Infinity. */
+export function applyMask(logits: Float32Array, mask: Int32Array): void {
   let possible = false;
   for (let word = 0; word < mask.length; word += 1) {
     const bits = mask[word] ?? 0;
@@ -21,7 +21,7 @@ export function hold(logits: Float32Array, mask: Int32Array): void {
   if (!possible) allowEqually(logits, mask);
 }
 
-/** A network may hold all that is allowed for impossible: then one is as good as another. */
+/** A network may give every allowed token -Infinity: then all of them are equally likely. */
 function allowEqually(logits: Float32Array, mask: Int32Array): void {
   for (let id = 0; id < logits.length; id += 1) {
     if (((mask[id >> 5] ?? 0) & (1 << (id & 31))) !== 0) logits[id] = 0;

@@ -4,7 +4,7 @@ import type { Format } from "./format.ts";
 
 /** What XGrammar has to know of a model's tokens. */
 export interface Vocabulary {
-  /** The tokens as the tokenizer writes them, by id; "" for one that no constrained text may hold. */
+  /** The tokens as the tokenizer writes them, by id; "" for one that a constrained text must not contain. */
   readonly tokens: readonly string[];
   /** How bytes are written in them: GPT-2's letters, `<0x0A>` and `▁`, or as they are. */
   readonly kind: "byte_level" | "byte_fallback" | "raw";
@@ -26,6 +26,6 @@ export type Ask =
 export type Answer =
   /** Which tokens may come next, a bit for each; null after a token that ended the answer. */
   | { readonly type: "mask"; readonly mask: Int32Array<ArrayBuffer> | null }
-  /** The format cannot be held to. XGrammar is then not to be asked again. */
+  /** The format cannot be compiled. This instance of XGrammar must not be used again. */
   | { readonly type: "refused"; readonly reason: string }
   | { readonly type: "failed"; readonly reason: string };

@@ -38,7 +38,7 @@ function kindOf(json: unknown): Vocabulary["kind"] {
   if (bytes.includes("ByteLevel")) return "byte_level";
   const other = ["WordPiece", "BPEDecoder", "CTC"].find((type) => types.includes(type));
   if (other !== undefined) {
-    throw new PageError("unsupported", `a model whose tokens need a ${other} decoder cannot be held to a 'response_format'`);
+    throw new PageError("unsupported", `a model whose tokens need a ${other} decoder cannot be constrained by a 'response_format'; leave it out, or choose another model`);
   }
   const lines = decoders.some((step) => isRecord(step["pattern"]) && step["pattern"]["String"] === "▁");
   return lines || types.includes("ByteFallback") || types.includes("Metaspace") ? "byte_fallback" : "raw";

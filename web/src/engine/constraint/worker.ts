@@ -1,7 +1,7 @@
 /** The constraint worker of one model: XGrammar's memory goes with it, and it can be ended in the middle of a compilation. */
 
 import { Answerer } from "./answerer.ts";
-import { loadXGrammar } from "./library.ts";
+import { loadXGrammar } from "../../patches/xgrammar/library.ts";
 import type { Ask } from "./messages.ts";
 
 const answerer = new Answerer(loadXGrammar);

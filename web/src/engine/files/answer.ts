@@ -29,7 +29,7 @@ export interface ContentRange {
   readonly total_bytes: number | null;
 }
 
-/** `bytes 10-99/100`, `bytes 10-99/*` or `bytes *\/100`; null when there is none, or none that can be read. */
+/** `bytes 10-99/100`, `bytes 10-99/*` or `bytes *\/100`; null when it is missing or not valid. */
 export function contentRange(headers: Headers): ContentRange | null {
   const parts = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers.get("Content-Range") ?? "");
   if (parts === null) return null;

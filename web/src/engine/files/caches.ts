@@ -6,7 +6,7 @@
  * - `webllm/model`: tensor-cache.json (not its old name, ndarray-cache.json), the shards it lists, and tokenizer.json, or
  *   tokenizer.model where mlc-chat-config.json's `tokenizer_files` does not list the first;
  * - `webllm/wasm`: the library. One whose URL contains "localhost" or does not begin with "http" is fetched each
- *   time instead, so our engine hands it over itself (webllm/library.ts).
+ *   time instead, so our engine hands it over itself (patches/web-llm/library.ts).
  * A folder without `/resolve/SOMETHING/` gets `resolve/main/` appended. Bodies are read as bytes: no header is needed.
  *
  * Transformers.js 4.3.1: `transformers-cache` (`env.cacheKey`), keyed by the remote URL, which is `env.remoteHost` +
@@ -18,10 +18,15 @@
  */
 
 import { isRecord } from "../fields.ts";
-import type { FileRef } from "./orders.ts";
 
 export const CACHE_NAMES = ["webllm/model", "webllm/config", "webllm/wasm", "transformers-cache"] as const;
 export type CacheName = (typeof CACHE_NAMES)[number];
+
+/** One file of one cache. Its address may be relative in a request; after `absolute` it is not. */
+export interface FileRef {
+  readonly cache: CacheName;
+  readonly url: string;
+}
 
 export interface StoredEntry extends FileRef {
   readonly size_bytes: number;
@@ -64,7 +69,7 @@ export async function sizeOf(response: Response): Promise<number> {
 export async function findEntries(storage: CacheStorage, files: readonly FileRef[]): Promise<readonly StoredEntry[]> {
   const found = await Promise.all(
     files.map(async ({ cache, url }): Promise<StoredEntry | null> => {
-      // `ignoreVary`: whatever an engine stored with its server's headers is found too.
+      // `ignoreVary`: a response that an engine stored with its server's headers is found too.
       const response = await storage.match(url, { cacheName: cache, ignoreVary: true });
       return response === undefined ? null : { cache, url, size_bytes: await sizeOf(response) };
     }),
@@ -82,7 +87,7 @@ export async function deleteEntries(storage: CacheStorage, files: readonly FileR
   }
 }
 
-/** The shards that the value of a tensor-cache.json lists, as paths in its folder; none where it is no such list. */
+/** The shards that the value of a tensor-cache.json lists, as paths in its folder; an empty list for any other value. */
 export function shardNames(manifest: unknown): readonly string[] {
   const records = isRecord(manifest) && Array.isArray(manifest["records"]) ? (manifest["records"] as readonly unknown[]) : [];
   return records.flatMap((record) => (isRecord(record) && typeof record["dataPath"] === "string" ? [record["dataPath"]] : []));

@@ -11,7 +11,7 @@ export interface OpenFile {
 }
 
 export interface Disk {
-  /** Open a file, made when it is not there; fails while anybody else has it open. */
+  /** Open a file, made when it is not there; fails while other code has it open. */
   open(name: string): Promise<OpenFile>;
   /** A file's bytes, left on the disk until they are read; null when it is not there. */
   blob(name: string): Promise<Blob | null>;

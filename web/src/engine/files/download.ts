@@ -3,7 +3,7 @@
 import { describe, PageError, toPageError } from "../errors.ts";
 import type { Progress } from "../protocol.ts";
 import { contentLength, isEncoded } from "./answer.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import { findStored, putFile } from "./intake.ts";
 import type { DownloadedFile, DownloadResult, FileFetcher, InspectedFile, ReadResult } from "./operations.ts";
 import { DEFAULT_RETRY, type DownloadOrder, type FileOrder, type ReadOrder } from "./orders.ts";
@@ -14,30 +14,30 @@ import { keepTrying, reasonOf } from "./retry.ts";
 import { Transfer, type Tell } from "./transfer.ts";
 import { Turns } from "./turns.ts";
 
-/** Manifests are small; what is not is no manifest, and would have to go through one message. */
+/** Manifests are small; a larger file is not a manifest, and would have to fit into one message. */
 export const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const INSPECT_PARALLEL = 6;
 
 export class Downloader implements FileFetcher {
-  readonly #environment: Environment;
+  readonly #platform: Platform;
 
-  constructor(environment: Environment) {
-    this.#environment = environment;
+  constructor(platform: Platform) {
+    this.#platform = platform;
   }
 
   async read({ url, cache, refresh }: ReadOrder, signal: AbortSignal): Promise<ReadResult> {
-    const { caches } = this.#environment;
+    const { caches } = this.#platform;
     const stored = refresh ? undefined : await caches.match(url, { cacheName: cache, ignoreVary: true });
     if (stored !== undefined) return textOf(await stored.blob(), "cache");
-    const asker = new Asker(this.#environment, url);
-    const tries = { options: DEFAULT_RETRY, signal, reached: () => 0, waiting: () => undefined };
-    const { blob, type } = await keepTrying(this.#environment, tries, () => this.#fetchText(asker, url, signal));
+    const asker = new Asker(this.#platform, url);
+    const attempts = { options: DEFAULT_RETRY, signal, reached: () => 0, waiting: () => undefined };
+    const { blob, type } = await keepTrying(this.#platform, attempts, () => this.#fetchText(asker, url, signal));
     await this.#explainQuota(url, blob.size, () => putFile(caches, { cache, url }, blob, type));
     return textOf(blob, "network");
   }
 
   async #fetchText(asker: Asker, url: string, signal: AbortSignal): Promise<{ blob: Blob; type: string | null }> {
-    const connection = new Connection(this.#environment, url, DEFAULT_RETRY.stall_ms, signal);
+    const connection = new Connection(this.#platform, url, DEFAULT_RETRY.stall_ms, signal);
     try {
       const response = await asker.ask(connection);
       const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -87,10 +87,10 @@ export class Downloader implements FileFetcher {
   }
 
   async #head(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response | null> {
-    const connection = new Connection(this.#environment, url, DEFAULT_RETRY.stall_ms, signal);
+    const connection = new Connection(this.#platform, url, DEFAULT_RETRY.stall_ms, signal);
     const init: RequestInit = { method: "HEAD", headers, cache: "no-store", signal: connection.signal };
     try {
-      return await connection.wait(this.#environment.fetch(url, init));
+      return await connection.wait(this.#platform.fetch(url, init));
     } catch {
       if (signal.aborted) throw reasonOf(signal);
       return null;
@@ -100,9 +100,9 @@ export class Downloader implements FileFetcher {
   }
 
   async download(order: DownloadOrder, signal: AbortSignal, send: (progress: Progress) => void): Promise<DownloadResult> {
-    const report = new Report(order.files, this.#environment.clock, send);
+    const report = new Report(order.files, this.#platform.clock, send);
     const files = new Array<DownloadedFile>(order.files.length);
-    // The first failure ends the others too, and is told when they have put down what they have.
+    // The first failure ends the others too, and is reported when they have saved what they have.
     const failure = new AbortController();
     const either = AbortSignal.any([signal, failure.signal]);
     const stopped = (): boolean => either.aborted;
@@ -125,25 +125,25 @@ export class Downloader implements FileFetcher {
     return { files, fetched_bytes: files.reduce((sum, file) => sum + file.fetched_bytes, 0) };
   }
 
-  /** One file; resolves when it is in its cache. Of all who want it, in whatever tab, one fetches and the others wait. */
+  /** One file; resolves when it is in its cache. Of all requests for it, in any tab, one fetches and the others wait. */
   #downloadOne(file: FileOrder, order: DownloadOrder, line: Turns, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
     return new Promise((resolve, reject) => {
       const abort = (): void => { reject(reasonOf(signal)); };
       const task = async (): Promise<void> => {
         try {
-          const stored = await findStored(this.#environment.caches, file, order.verify_stored, signal);
+          const stored = await findStored(this.#platform.caches, file, order.verify_stored, signal);
           if (stored !== null) {
-            // Whoever stored it was killed before it could do this.
-            await PartialData.discard(this.#environment, file);
+            // The tab that stored it was killed before it could do this.
+            await PartialData.discard(this.#platform, file);
             resolve(done(file, stored, { fetched_bytes: 0, resumed_from: 0 }, "stored", tell));
             return;
           }
           const { partial, transfer, verified } = await this.#transfer(file, order, line, signal, tell);
-          // Filling the cache cannot be stopped, and whoever cancels does not have to wait for it; the lock does.
+          // Filling the cache cannot be stopped; a caller that cancels need not wait for it, but the lock must.
           signal.addEventListener("abort", abort, { once: true });
           tell({ state: "verifying" });
           const blob = await partial.blob();
-          const { caches } = this.#environment;
+          const { caches } = this.#platform;
           await this.#explainQuota(file.url, blob.size, () => putFile(caches, file, blob, partial.source?.content_type ?? null));
           await partial.remove();
           resolve(done(file, blob.size, transfer, verified, tell));
@@ -153,7 +153,7 @@ export class Downloader implements FileFetcher {
           signal.removeEventListener("abort", abort);
         }
       };
-      this.#environment.exclusively(lockName(file), signal, task).catch((error: unknown) => {
+      this.#platform.exclusively(lockName(file), signal, task).catch((error: unknown) => {
         reject(signal.aborted ? reasonOf(signal) : toPageError(error));
       });
     });
@@ -168,8 +168,8 @@ export class Downloader implements FileFetcher {
     tell: Tell,
   ): Promise<{ partial: PartialData; transfer: Transfer; verified: DownloadedFile["verified"] }> {
     const together = Math.min(order.parallel, order.files.length);
-    const partial = await PartialData.open(this.#environment, file, UNFLUSHED_BYTES / together);
-    const transfer = new Transfer(this.#environment, file, order, partial, signal, tell);
+    const partial = await PartialData.open(this.#platform, file, UNFLUSHED_BYTES / together);
+    const transfer = new Transfer(this.#platform, file, order, partial, signal, tell);
     try {
       const needed = (): number => Math.max(0, (file.size_bytes ?? partial.source?.total_bytes ?? 0) - partial.size);
       const verified = await line.take(signal, async () => {
@@ -197,7 +197,7 @@ export class Downloader implements FileFetcher {
       const { name } = describe(error);
       if (name !== "QuotaExceededError") throw error;
       const needed_bytes = typeof needed === "number" ? needed : needed();
-      const allowed = await this.#environment.available();
+      const allowed = await this.#platform.available();
       // Browsers tell what they would allow, however little the disk has: where that is enough, the disk is what is full.
       const available_bytes = allowed === null || allowed >= needed_bytes ? null : allowed;
       const full = available_bytes === null && allowed !== null ? "the disk is full" : "the browser's storage is full";

@@ -1,14 +1,14 @@
 /** Whole files on their way into the caches that the engines read, and whether one is there already. */
 
 import { describe } from "../errors.ts";
-import { sizeOf } from "./caches.ts";
+import { sizeOf, type FileRef } from "./caches.ts";
 import { startDigest } from "./digest.ts";
-import type { FileOrder, FileRef } from "./orders.ts";
+import type { FileOrder } from "./orders.ts";
 import { reasonOf } from "./retry.ts";
 
 /**
- * The size of a file that is stored and is the one that was ordered; null when it has to be fetched. One that cannot be right
- * is deleted: an engine would read it. With `verify` its hash is looked at too.
+ * The size of a file that is stored and is the requested one; null when it has to be fetched. A wrong one is deleted,
+ * because an engine would read it. With `verify` its hash is checked too.
  */
 export async function findStored(caches: CacheStorage, order: FileOrder, verify: boolean, signal: AbortSignal): Promise<number | null> {
   const match = (): Promise<Response | undefined> => caches.match(order.url, { cacheName: order.cache, ignoreVary: true });
@@ -45,7 +45,7 @@ export async function putFile(caches: CacheStorage, { cache, url }: FileRef, bod
   try {
     await (await caches.open(cache)).put(url, new Response(body, { headers }));
   } catch (error) {
-    // What Chromium says where the disk itself is full; it knows the other word for its own limit alone.
+    // Chromium's error for a full disk; it uses the other name only for its own limit.
     if (describe(error).name === "UnknownError") throw new DOMException("the disk took no more bytes", "QuotaExceededError");
     throw error;
   }

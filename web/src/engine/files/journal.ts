@@ -2,7 +2,7 @@
 
 import { Database } from "../database.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
-import type { Clock } from "../outbox.ts";
+import type { Clock } from "../clock.ts";
 import type { JournalOrder } from "./orders.ts";
 
 export const DATABASE = "browserllm";
@@ -41,7 +41,7 @@ function allRecords(store: IDBObjectStore): () => Records {
   };
 }
 
-/** What is no record under a text was not written by us. */
+/** A value that is not a record under a text was not written by us. */
 function entryOf(key: IDBValidKey, value: unknown): [string, JsonRecord][] {
   return typeof key === "string" && isRecord(value) ? [[key, value]] : [];
 }

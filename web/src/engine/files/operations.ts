@@ -1,9 +1,9 @@
-/** The two halves of what the worker does with files: fetching them, and looking after what is kept. */
+/** The worker's operations on files: fetching them, and managing the stored ones. */
 
 import type { JsonRecord } from "../fields.ts";
 import type { Progress } from "../protocol.ts";
-import type { CacheName, StoredEntry } from "./caches.ts";
-import type { DeleteOrder, DownloadOrder, FileRef, JournalOrder, PickOrder, ReadOrder } from "./orders.ts";
+import type { CacheName, FileRef, StoredEntry } from "./caches.ts";
+import type { DeleteOrder, DownloadOrder, JournalOrder, PickOrder, ReadOrder } from "./orders.ts";
 
 /** A manifest's text, and whether it came from the cache or the network. */
 export interface ReadResult {
@@ -14,9 +14,9 @@ export interface ReadResult {
 
 export interface InspectedFile {
   readonly url: string;
-  /** null when nobody answers. */
+  /** null when the server does not answer. */
   readonly status: number | null;
-  /** null when the server does not say, or says it of a compressed form. */
+  /** null when the server does not say, or says the size of a compressed form. */
   readonly size_bytes: number | null;
   readonly ranges: boolean;
 }
@@ -36,7 +36,7 @@ export interface DownloadResult {
   readonly fetched_bytes: number;
 }
 
-/** Fetches files. Every address in an order is absolute. */
+/** Fetches files. Every address in a request is absolute. */
 export interface FileFetcher {
   read(order: ReadOrder, signal: AbortSignal): Promise<ReadResult>;
   inspect(urls: readonly string[], signal: AbortSignal): Promise<{ files: readonly InspectedFile[] }>;
@@ -62,7 +62,7 @@ export interface StoredResult {
   readonly journal: Readonly<Record<string, JsonRecord>>;
 }
 
-/** Looks after what the browser keeps. Every address in an order is absolute. */
+/** Manages what the browser stores. Every address in a request is absolute. */
 export interface FileStore {
   stored(): Promise<StoredResult>;
   delete(order: DeleteOrder): Promise<{ deleted: number; freed_bytes: number }>;

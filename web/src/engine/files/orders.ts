@@ -1,14 +1,8 @@
-/** What the operations on files may ask for, read from a message's arguments. */
+/** The arguments of the operations on files, read from a message. */
 
 import { invalid } from "../errors.ts";
 import { Fields, isRecord, show, type JsonRecord } from "../fields.ts";
-import { CACHE_NAMES, type CacheName } from "./caches.ts";
-
-/** One file of one cache. Addresses may be relative at the door; inside they are absolute (`absolute`). */
-export interface FileRef {
-  readonly cache: CacheName;
-  readonly url: string;
-}
+import { CACHE_NAMES, type CacheName, type FileRef } from "./caches.ts";
 
 export type HashAlgorithm = "md5" | "sha256";
 
@@ -24,7 +18,7 @@ export interface FileOrder extends FileRef {
 }
 
 export interface RetryOptions {
-  /** How often a file is asked for again after a failure that brought no byte forward. */
+  /** How often a file is requested again after a failure that brought no new byte. */
   readonly retries: number;
   readonly backoff_ms: number;
   readonly max_backoff_ms: number;
@@ -109,7 +103,7 @@ export function parsePickArgs(args: Fields): PickOrder {
   return { key, prompt: args.text("prompt") ?? "" };
 }
 
-/** The absolute address of a file, as caches know it: they take no notice of what follows a `#`. */
+/** The absolute address of a file, as caches know it: they ignore the part after `#`. */
 export function absolute(url: string, base: string): string {
   const resolved = new URL(url, base);
   resolved.hash = "";
@@ -165,7 +159,7 @@ function readUrl(value: unknown, where: string): string {
   if (protocol !== "https:" && protocol !== "http:") {
     throw invalid(where, `'${where}' must be an address of http or https, not ${show(value)}`);
   }
-  // A browser refuses to fetch these at all; better said here, and without the secret.
+  // A browser refuses to fetch these at all; this error says so without showing the secret.
   if (username !== "" || password !== "") throw invalid(where, `'${where}' must not carry a user name or password`);
   return value;
 }

@@ -3,14 +3,13 @@
  *
  * The journal is a text that only grows. Its first line says what the bytes are part of (`Head`); every further line,
  * `[bytes, epoch_ms]`, that so many bytes have reached the disk. A crash can tear the last line, which then is not read, and
- * can leave bytes that no line speaks of, which are cut off: what a partial has when it is opened was flushed.
+ * can leave bytes that no line lists; those are cut off: what a partial has when it is opened was flushed.
  */
 
 import { isRecord } from "../fields.ts";
-import { CACHE_NAMES } from "./caches.ts";
+import { CACHE_NAMES, type FileRef } from "./caches.ts";
 import type { Disk, OpenFile } from "./disk.ts";
-import type { Environment } from "./environment.ts";
-import type { FileRef } from "./orders.ts";
+import type { Platform } from "./platform.ts";
 import type { PartialFile } from "./operations.ts";
 
 /** How many bytes a crash may cost, of all files that are downloaded together. */
@@ -31,7 +30,7 @@ interface Head extends FileRef {
   readonly source: Source;
 }
 
-type Home = Pick<Environment, "disk" | "now">;
+type Home = Pick<Platform, "disk" | "now">;
 
 export class PartialData {
   readonly #disk: Disk;
@@ -88,16 +87,16 @@ export class PartialData {
     return this.#source;
   }
 
-  /** Drop what there is and begin with a new answer. */
+  /** Delete the stored bytes and begin with a new answer. */
   begin(source: Source): void {
     this.reset();
     this.#source = source;
     this.#log({ cache: this.#file.cache, url: this.#file.url, source } satisfies Head);
   }
 
-  /** Drop what there is. */
+  /** Delete the stored bytes. */
   reset(): void {
-    // The journal goes first: bytes without a journal are worth nothing, a journal without its bytes would lie.
+    // The journal goes first: bytes without a journal cannot be used, and a journal without its bytes would be wrong.
     this.#journal.truncate(0);
     this.#journalSize = 0;
     this.#data.truncate(0);
@@ -129,7 +128,7 @@ export class PartialData {
     return this.#data.read(into, { at });
   }
 
-  /** Flush and let go; what there is stays. */
+  /** Flush and close; the stored bytes stay. */
   close(): void {
     try {
       this.flush();
@@ -176,7 +175,7 @@ export class PartialData {
   }
 }
 
-/** The lock that whoever touches a file's partial holds; its owner is also the one that downloads it. */
+/** The lock for a file's partial; its owner is also the one that downloads it. */
 export function lockName({ cache, url }: FileRef): string {
   return `browserllm download ${cache} ${url}`;
 }
@@ -189,7 +188,7 @@ export class Partials {
   readonly #disk: Disk;
   readonly #exclusively: (lock: string, signal: AbortSignal, task: () => Promise<void>) => Promise<void>;
 
-  constructor({ disk, exclusively }: Pick<Environment, "disk" | "exclusively">) {
+  constructor({ disk, exclusively }: Pick<Platform, "disk" | "exclusively">) {
     this.#disk = disk;
     this.#exclusively = exclusively;
   }

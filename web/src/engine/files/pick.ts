@@ -49,7 +49,7 @@ export class FolderPick {
       }
       return { folder, entries };
     } catch (error) {
-      await this.#clear(folder); // half a model is no model
+      await this.#clear(folder); // half a model cannot be loaded
       throw error;
     }
   }
@@ -115,7 +115,7 @@ async function shardsIn(manifest: Blob | undefined): Promise<readonly string[]> 
   try {
     return shardNames(JSON.parse(await manifest.text()));
   } catch {
-    return []; // whoever reads the manifest next says what is wrong with it
+    return []; // the code that reads the manifest next says what is wrong with it
   }
 }
 

@@ -1,20 +1,20 @@
 /** The progress of a download as messages: all that changed, at most one in 250 ms. */
 
 import type { FileProgress, Progress } from "../protocol.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import type { FileOrder } from "./orders.ts";
 
 export const REPORT_EVERY_MS = 250;
 
 export class Report {
   readonly #files: FileProgress[];
-  readonly #clock: Environment["clock"];
+  readonly #clock: Platform["clock"];
   readonly #send: (progress: Progress) => void;
   readonly #changed = new Set<number>();
   #lastSent = -Infinity;
   #cancelTimer: (() => void) | null = null;
 
-  constructor(files: readonly FileOrder[], clock: Environment["clock"], send: (progress: Progress) => void) {
+  constructor(files: readonly FileOrder[], clock: Platform["clock"], send: (progress: Progress) => void) {
     this.#files = files.map(({ url, size_bytes }) => ({
       url,
       state: "waiting",
@@ -37,7 +37,7 @@ export class Report {
     else this.#cancelTimer ??= this.#clock.after(wait, () => { this.flush(); });
   }
 
-  /** Send what has not been sent. */
+  /** Send the changes that were not sent yet. */
   flush(): void {
     this.stop();
     if (this.#changed.size === 0) return;
@@ -47,7 +47,7 @@ export class Report {
     this.#send({ ...this.#totals(), files });
   }
 
-  /** Send nothing more by itself. */
+  /** Stop the timer. */
   stop(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;

@@ -1,7 +1,7 @@
-/** One request of the downloader: its answer, or an error that says whether to try again. */
+/** One request of the downloader: its answer, or an error that says whether another attempt may help. */
 
 import { PageError } from "../errors.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import { MAX_RETRY_AFTER_MS, reasonOf, retryAfterMs, Setback } from "./retry.ts";
 
 export type InterruptReason = "network" | "not_shared" | "missing" | "refused" | "server" | "too_short" | "offline";
@@ -11,33 +11,33 @@ export function interrupted(url: string, reason: InterruptReason, what: string, 
 }
 
 /**
- * The connection of one try. It ends when `signal` fires, and with a `stalled` setback when the server is silent for `stall_ms`
+ * The connection of one attempt. It ends when `signal` fires, and with a `stalled` setback when the server is silent for `stall_ms`
  * while it is waited for.
  */
 export class Connection {
   readonly #controller = new AbortController();
-  readonly #clock: Environment["clock"];
+  readonly #clock: Platform["clock"];
   readonly #url: string;
   readonly #stallMs: number;
   readonly #outer: AbortSignal;
   #fail: ((error: Error) => void) | null = null;
 
-  constructor(environment: Pick<Environment, "clock">, url: string, stallMs: number, signal: AbortSignal) {
-    this.#clock = environment.clock;
+  constructor(platform: Pick<Platform, "clock">, url: string, stallMs: number, signal: AbortSignal) {
+    this.#clock = platform.clock;
     this.#url = url;
     this.#stallMs = stallMs;
     this.#outer = signal;
     signal.addEventListener("abort", this.#abort);
   }
 
-  /** For what is waited for, so that it ends with the connection. */
+  /** Ends the operations that use this connection. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Wait for something of the server. */
+  /** Wait for the server. */
   wait<T>(promise: Promise<T>): Promise<T> {
-    // No Promise.race with something that lasts: every chunk of a file would leave a reaction behind on it.
+    // Not Promise.race with a long-lived promise: every chunk of a file would add a reaction to it.
     return new Promise((resolve, reject) => {
       const stall = this.#clock.after(this.#stallMs, () => { this.#end(this.#stalled()); });
       this.#fail = reject;
@@ -68,25 +68,25 @@ export class Connection {
   }
 }
 
-/** Asks for one file, as often as its tries need it, and makes sense of what comes back. */
+/** Requests one file, once for each attempt, and reads the answers. */
 export class Asker {
-  readonly #environment: Environment;
+  readonly #platform: Platform;
   readonly #url: string;
   #unshared = 0;
   #answered = false;
 
-  constructor(environment: Environment, url: string) {
-    this.#environment = environment;
+  constructor(platform: Platform, url: string) {
+    this.#platform = platform;
     this.#url = url;
   }
 
-  /** The answer: 200, or one of `accepted`. Anything else is an error, or a Setback when another try may help. */
+  /** The answer: 200, or one of `accepted`. Anything else is an error, or a Setback when another attempt may help. */
   async ask(connection: Connection, headers: Record<string, string> = {}, accepted: readonly number[] = []): Promise<Response> {
     let response: Response;
     try {
       response = await connection.wait(
         // The HTTP cache would keep a second copy of everything.
-        this.#environment.fetch(this.#url, { headers, cache: "no-store", signal: connection.signal }),
+        this.#platform.fetch(this.#url, { headers, cache: "no-store", signal: connection.signal }),
       );
     } catch (error) {
       if (connection.signal.aborted) throw error;
@@ -94,7 +94,7 @@ export class Asker {
     }
     this.#answered = true;
     if (response.status === 200 || accepted.includes(response.status)) return response;
-    throw refusal(this.#url, response, this.#environment.now());
+    throw refusal(this.#url, response, this.#platform.now());
   }
 
   /** The connection broke while the body was read. */
@@ -103,26 +103,26 @@ export class Asker {
   }
 
   #noConnection(what: string, cause: unknown): Setback {
-    if (!this.#environment.online()) {
+    if (!this.#platform.online()) {
       return new Setback(interrupted(this.#url, "offline", `${what}: this device is offline; connect it and try again`, {}, cause));
     }
     return new Setback(interrupted(this.#url, "network", `${what}; check the connection and try again`, {}, cause));
   }
 
-  /** A browser does not say whether a server is gone or does not share with this site; a request without an answer tells. */
+  /** A browser does not say whether a server is gone or does not share with this site; a request that returns nothing readable shows which. */
   async #unanswered(connection: Connection, cause: unknown): Promise<Error> {
-    if (this.#answered || !this.#environment.online() || new URL(this.#url).origin === this.#environment.origin) {
+    if (this.#answered || !this.#platform.online() || new URL(this.#url).origin === this.#platform.origin) {
       return this.#noConnection("no answer from the server", cause);
     }
     try {
       const init: RequestInit = { mode: "no-cors", method: "HEAD", cache: "no-store", signal: connection.signal };
-      await connection.wait(this.#environment.fetch(this.#url, init));
+      await connection.wait(this.#platform.fetch(this.#url, init));
     } catch (error) {
       if (connection.signal.aborted && error instanceof Error) return error;
       // A page that may share memory (COEP: require-corp) gets no such answer from a server that shares nothing.
       return this.#noConnection("no answer from the server (or it does not share this file with this site)", cause);
     }
-    const message = `the server is there but does not share this file with this site (no CORS headers for ${this.#environment.origin})`;
+    const message = `the server is there but does not share this file with this site (no CORS headers for ${this.#platform.origin})`;
     const unshared = interrupted(this.#url, "not_shared", message, {}, cause);
     // Once may be an accident: the connection of the first request broke, and that of the second did not.
     this.#unshared += 1;
@@ -130,7 +130,7 @@ export class Asker {
   }
 }
 
-/** What a status that is no success means. */
+/** What a status other than success means. */
 function refusal(url: string, response: Response, now: number): PageError | Setback {
   const { status } = response;
   if (status === 404 || status === 410) {
@@ -139,7 +139,7 @@ function refusal(url: string, response: Response, now: number): PageError | Setb
   if (status === 401 || status === 403) {
     return interrupted(url, "refused", `the server does not give this file to us (status ${status}); it may need a login`, { status });
   }
-  const dated = Date.parse(response.headers.get("Date") ?? ""); // its date counts on its own clock, where it tells that
+  const dated = Date.parse(response.headers.get("Date") ?? ""); // its date is by its own clock, where it gives the time
   const wait = retryAfterMs(response.headers.get("Retry-After"), Number.isNaN(dated) ? now : dated);
   const retry_after_s = wait === null ? null : Math.ceil(wait / 1000);
   const tooLong = wait !== null && wait > MAX_RETRY_AFTER_MS;

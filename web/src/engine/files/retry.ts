@@ -1,13 +1,13 @@
-/** When to try again, and when to give up. */
+/** When to make another attempt, and when to give up. */
 
 import { cancelled, type PageError } from "../errors.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import type { RetryOptions } from "./orders.ts";
 
-/** A server that wants to be left alone for longer than this is taken at its word: the download ends. */
+/** When a server asks us to wait longer than this, the download ends. */
 export const MAX_RETRY_AFTER_MS = 120_000;
 
-/** A failure after which another try may help; `error` is what to report when there are no more tries. */
+/** A failure after which another attempt may help; `error` is reported after the last one. */
 export class Setback extends Error {
   readonly error: PageError;
   /** How long the server asked us to wait. */
@@ -20,18 +20,18 @@ export class Setback extends Error {
   }
 }
 
-export interface Tries {
+export interface Attempts {
   readonly options: RetryOptions;
   readonly signal: AbortSignal;
-  /** How far the tries have come: one that came further than any before gives the others back. */
+  /** How far the attempts have come: one that came further than any before restores the others. */
   readonly reached: () => number;
   readonly waiting: (ms: number) => void;
 }
 
-/** Try until it works, cannot work, or has failed `retries` times in a row without coming further. */
+/** Try until it works, cannot work, or has failed `retries` times in a row without progress. */
 export async function keepTrying<T>(
-  environment: Pick<Environment, "clock" | "random">,
-  { options, signal, reached, waiting }: Tries,
+  platform: Pick<Platform, "clock" | "random">,
+  { options, signal, reached, waiting }: Attempts,
   attempt: () => Promise<T>,
 ): Promise<T> {
   let best = reached();
@@ -44,9 +44,9 @@ export async function keepTrying<T>(
       failures = came > best ? 1 : failures + 1;
       best = Math.max(best, came);
       if (failures > options.retries) throw error.error;
-      const wait = Math.max(error.wait_ms, backoffMs(failures, options, environment.random()));
+      const wait = Math.max(error.wait_ms, backoffMs(failures, options, platform.random()));
       waiting(wait);
-      await sleep(environment.clock, wait, signal);
+      await sleep(platform.clock, wait, signal);
     }
   }
 }
@@ -56,7 +56,7 @@ export function backoffMs(failures: number, { backoff_ms, max_backoff_ms }: Retr
   return random * Math.min(max_backoff_ms, backoff_ms * 2 ** (failures - 1));
 }
 
-/** A `Retry-After` header in milliseconds from `now`: seconds or a date; null when there is none that can be read. */
+/** A `Retry-After` header in milliseconds from `now`: seconds or a date; null when it is missing or not valid. */
 export function retryAfterMs(header: string | null, now: number): number | null {
   if (header === null) return null;
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
@@ -65,7 +65,7 @@ export function retryAfterMs(header: string | null, now: number): number | null 
 }
 
 /** Resolves after `ms`; rejects as soon as `signal` fires. */
-export function sleep(clock: Environment["clock"], ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(clock: Platform["clock"], ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       wake();

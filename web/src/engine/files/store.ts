@@ -1,4 +1,4 @@
-/** Looks after what the browser keeps for us: the engines' caches, unfinished downloads and the journal. */
+/** Manages what the browser stores for us: the engines' caches, unfinished downloads and the journal. */
 
 import { PageError } from "../errors.ts";
 import type { WindowLink } from "../window/link.ts";
@@ -8,18 +8,18 @@ import type { FileStore, PartialFile, StoredResult } from "./operations.ts";
 import type { DeleteOrder, JournalOrder, PickOrder } from "./orders.ts";
 import { FolderPick, type PickResult } from "./pick.ts";
 
-/** The downloader's partial files, as far as they are looked after here. */
+/** The operations on partial files that are needed here. */
 export interface PartialFiles {
   list(): Promise<readonly PartialFile[]>;
   /** Delete one with its journal; nothing happens when it is not there. */
   remove(url: string): Promise<void>;
 }
 
-/** What of `navigator.storage` is used; `persist` exists in windows alone, in most browsers. */
+/** The parts of `navigator.storage` that are used; `persist` exists in windows alone, in most browsers. */
 export type StorageFacts = Pick<StorageManager, "estimate" | "persisted"> & Partial<Pick<StorageManager, "persist">>;
 
 export interface StoreParts {
-  /** The URL that relative URLs stand on. */
+  /** The URL that relative URLs are resolved against. */
   readonly base: string;
   /** Undefined where the page is not served safely (https, or this computer's own address). */
   readonly caches: CacheStorage | undefined;
@@ -55,7 +55,7 @@ export class BrowserStore implements FileStore {
     };
   }
 
-  /** Delete files and partials. What is counted is what was there before and is not there after. */
+  /** Delete files and partials. Counts the files that were there before and are not there after. */
   async delete({ entries, partials }: DeleteOrder): Promise<{ deleted: number; freed_bytes: number }> {
     const caches = this.#caches;
     const wanted = new Set(partials);
@@ -95,7 +95,7 @@ export class BrowserStore implements FileStore {
 }
 
 function notSafe(): PageError {
-  return new PageError("unavailable", "the browser keeps nothing for this page: serve it over https or from localhost", {
+  return new PageError("unavailable", "the browser stores nothing for this page: serve it over https or from localhost", {
     reason: "insecure_context",
   });
 }

@@ -1,11 +1,11 @@
-/** One file, from the server into its partial: taken up where it was left, tried again, checked. */
+/** One file, from the server into its partial: resumed, retried and verified. */
 
 import { PageError } from "../errors.ts";
 import type { FileProgress } from "../protocol.ts";
 import { contentLength, contentRange, differ, isEncoded, sourceOf, validatorOf } from "./answer.ts";
 import { readBody, type BodyReader } from "./body.ts";
 import { startDigest, type Digest } from "./digest.ts";
-import type { Environment } from "./environment.ts";
+import type { Platform } from "./platform.ts";
 import type { Verified } from "./operations.ts";
 import type { FileOrder, RetryOptions } from "./orders.ts";
 import type { PartialData, Source } from "./partial.ts";
@@ -14,20 +14,20 @@ import { keepTrying, reasonOf, Setback } from "./retry.ts";
 
 export type Tell = (change: Partial<Omit<FileProgress, "url">>) => void;
 
-/** Bytes that are whole and yet not the file's. */
+/** A complete download with the wrong bytes. */
 class Mismatch extends Error {
   readonly error: PageError;
 
   constructor({ url }: FileOrder, kind: "hash" | "size", expected: string | number, got: string | number) {
     const what = kind === "hash" ? `hash is ${got} and not ${expected}` : `size is ${got} bytes and not ${expected}`;
-    const error = new PageError("integrity", `the file is not the one that was promised: its ${what} (${url})`, { url, kind, expected, got });
+    const error = new PageError("integrity", `the file differs from what was expected: its ${what} (${url})`, { url, kind, expected, got });
     super(error.message);
     this.error = error;
   }
 }
 
 export class Transfer {
-  readonly #environment: Environment;
+  readonly #platform: Platform;
   readonly #order: FileOrder;
   readonly #options: RetryOptions;
   readonly #partial: PartialData;
@@ -40,33 +40,33 @@ export class Transfer {
   #ranges = true;
   /** Whether the server has said that there is no more. */
   #ended = false;
-  /** The most bytes that a try has reached, and how many were new in this sense: what counts as coming forward. */
+  /** The most bytes that an attempt has reached, and how many of them were new: that is progress. */
   #peak = 0;
   #gained = 0;
   #hasChanged = false;
   /** Bytes that came over the network. */
   fetched_bytes = 0;
-  /** Bytes that an earlier download had left, as far as they were of use. */
+  /** Bytes that an earlier download had left, as far as they could be used. */
   resumed_from = 0;
 
-  constructor(environment: Environment, order: FileOrder, options: RetryOptions, partial: PartialData, signal: AbortSignal, tell: Tell) {
-    this.#environment = environment;
+  constructor(platform: Platform, order: FileOrder, options: RetryOptions, partial: PartialData, signal: AbortSignal, tell: Tell) {
+    this.#platform = platform;
     this.#order = order;
     this.#options = options;
     this.#partial = partial;
     this.#signal = signal;
     this.#tell = tell;
-    this.#asker = new Asker(environment, order.url);
+    this.#asker = new Asker(platform, order.url);
   }
 
-  /** Bring the file home. When it throws, the partial has what the next download can go on with. */
+  /** Download the file. When it throws, the partial has what the next download can continue from. */
   async run(): Promise<Verified> {
     await this.#takeUp();
     const waiting = (ms: number): void => { this.#again(ms); };
-    const tries = { options: this.#options, signal: this.#signal, reached: () => this.#gained, waiting };
+    const attempts = { options: this.#options, signal: this.#signal, reached: () => this.#gained, waiting };
     for (let again = false; ; again = true) {
       try {
-        await keepTrying(this.#environment, tries, () => this.#try());
+        await keepTrying(this.#platform, attempts, () => this.#try());
         return this.#verify();
       } catch (error) {
         if (!(error instanceof Mismatch)) throw error;
@@ -78,7 +78,7 @@ export class Transfer {
     }
   }
 
-  /** Look at what an earlier download left. */
+  /** Read what an earlier download left. */
   async #takeUp(): Promise<void> {
     if (!this.#isUsable()) {
       this.#drop();
@@ -92,7 +92,7 @@ export class Transfer {
     const piece = new Uint8Array(READ_BYTES);
     for (let at = 0; at < this.#partial.size; ) {
       const length = this.#partial.read(piece, at);
-      if (length === 0) throw new PageError("internal", `the partial file of ${this.#order.url} ends before its end`);
+      if (length === 0) throw new PageError("internal", `the partial file of ${this.#order.url} is shorter than its length says`);
       this.#digest.update(piece.subarray(0, length));
       at += length;
       await new Promise((resolve) => setTimeout(resolve)); // chats go on meanwhile
@@ -103,7 +103,7 @@ export class Transfer {
   /** One request (or another at once, where the answer shows that the first one asked for the wrong thing). */
   async #try(): Promise<void> {
     while (!this.#isWhole()) {
-      const connection = new Connection(this.#environment, this.#order.url, this.#options.stall_ms, this.#signal);
+      const connection = new Connection(this.#platform, this.#order.url, this.#options.stall_ms, this.#signal);
       try {
         const start = this.#ranges && this.#isUsable() ? this.#partial.size : 0;
         // Made before it is needed: a browser drops what it has received of a body whose connection breaks, so from the
@@ -126,7 +126,7 @@ export class Transfer {
     const validator = validatorOf(source);
     // Another origin would have to be asked first whether If-Range is welcome, and most say no. Range alone needs no
     // asking; what If-Range would have found out, the answer's own ETag or date says (`#continues`).
-    const own = new URL(this.#order.url).origin === this.#environment.origin;
+    const own = new URL(this.#order.url).origin === this.#platform.origin;
     return own && validator !== null ? { ...range, "If-Range": validator } : range;
   }
 
@@ -149,7 +149,7 @@ export class Transfer {
     const resized = range?.total_bytes != null && total !== null && range.total_bytes !== total;
     if (source === null || resized || differ(source, sourceOf(response))) {
       this.#drop();
-      // The bytes of a file that is no more are no measure for those of the new one; once, or it could go on for ever.
+      // The byte count of the old file says nothing about the new one; only once, or it could go on for ever.
       if (!this.#hasChanged) this.#peak = 0;
       this.#hasChanged = true;
       this.#again(0);
@@ -199,7 +199,7 @@ export class Transfer {
       const { url } = this.#order;
       throw new Setback(interrupted(url, "too_short", `the server sent ${size} bytes of ${declared} and ended; try again later`));
     }
-    // More than was declared: the length was that of a compressed form, and nobody knew (cross-origin, it may be hidden).
+    // More than was declared: the length was that of a compressed form, which a cross-origin server may hide.
     this.#ended = true;
   }
 
@@ -208,7 +208,7 @@ export class Transfer {
       return await connection.wait(reader.read());
     } catch (error) {
       if (connection.signal.aborted) throw error;
-      // Nothing is missing: a length that was announced too long is the server's affair.
+      // Nothing is missing: the server announced too great a length.
       if (this.#isWhole()) return { done: true };
       throw this.#asker.broken(error);
     }
@@ -226,7 +226,7 @@ export class Transfer {
     return size_bytes !== null || source?.total_bytes === size ? "size" : "none";
   }
 
-  /** Whether every byte is there, as far as anybody knows. */
+  /** Whether every byte is there, as far as is known. */
   #isWhole(): boolean {
     const { source, size } = this.#partial;
     return source !== null && (this.#ended || size === (this.#order.size_bytes ?? source.total_bytes));

@@ -1,4 +1,4 @@
-/** Turns at something that only so many may do at once, in the order in which they were asked for. */
+/** Limits how many tasks run at once; the others wait in order. */
 
 import { reasonOf } from "./retry.ts";
 
@@ -11,7 +11,7 @@ export class Turns {
     this.#free = width;
   }
 
-  /** Do `work` in a turn of its own. Whoever waits for one leaves the queue, and rejects, as soon as `signal` fires. */
+  /** Do `work` in a turn of its own. A caller that waits leaves the queue, and rejects, as soon as `signal` fires. */
   async take<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#wait(signal);
     try {

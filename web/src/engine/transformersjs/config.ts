@@ -1,14 +1,14 @@
-/** What config.json and generation_config.json of a model say, read with care: the files are whatever a folder holds. */
+/** What config.json and generation_config.json of a model say, read with care: a folder's files may contain anything. */
 
 import { isRecord } from "../fields.ts";
 import type { SamplerDefaults } from "./sampler.ts";
 
-/** The longest text the model takes, in tokens; null when its configuration does not tell. */
+/** The longest text the model takes, in tokens; null when its configuration does not say. */
 export function contextWindow(config: unknown): number | null {
   return positive(config, ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"]);
 }
 
-/** How many logits the network gives: often more than there are tokens; null when its configuration does not tell. */
+/** How many logits the network gives: often more than there are tokens; null when its configuration does not say. */
 export function logitCount(config: unknown): number | null {
   return positive(config, ["vocab_size"]);
 }
@@ -47,10 +47,10 @@ export function samplerDefaults(generation: unknown): SamplerDefaults {
 
 export type ModelKind = "chat" | "embedding" | "vision";
 
-/** Of which vision models this engine knows how images become tokens; they are read by AutoProcessor's Idefics3Processor. */
+/** The vision models that this engine runs: their images become tokens in AutoProcessor's Idefics3Processor. */
 const VISION_TYPES: readonly unknown[] = ["idefics3", "smolvlm"];
 
-/** What a model is for, as far as its configuration tells: a network without a head for text makes vectors. */
+/** What a model is for, as far as its configuration says: a network without a head for text makes vectors. */
 export function kindOf(config: unknown): ModelKind {
   if (!isRecord(config)) return "chat";
   if (VISION_TYPES.includes(config["model_type"])) return "vision";

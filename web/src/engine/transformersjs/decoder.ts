@@ -5,14 +5,14 @@
  */
 
 import type { Matcher } from "../constraint/constrainer.ts";
-import { hold } from "../constraint/mask.ts";
+import { applyMask } from "../constraint/mask.ts";
 import type { FinishReason } from "../engine.ts";
 import type { Sampler } from "./sampler.ts";
 
 export interface TokenModel {
   /**
-   * Compute what feeding these needs besides, where it does (the images among them). `goOn` is asked between two steps;
-   * false when it said no.
+   * Compute what these tokens need before they are fed (their images). `goOn` is called between two steps; returns false
+   * when it returned false.
    */
   prepare?(ids: readonly number[], goOn: () => Promise<boolean>): Promise<boolean>;
   /** Run the network on tokens that follow those fed before; returns the logits after the last one, ours to change. */
@@ -21,18 +21,18 @@ export interface TokenModel {
   reset(): Promise<void>;
 }
 
-/** Lets waiting messages and timers in: a network on the CPU would otherwise keep a stop out until the end. */
-export type Breathe = () => Promise<void>;
+/** Yields to the event loop: a network on the CPU would otherwise delay a stop until its end. */
+export type YieldToEvents = () => Promise<void>;
 
 export interface DecodeJob {
   readonly prompt: readonly number[];
   readonly maxTokens: number;
   readonly contextWindow: number;
   readonly sampler: Sampler;
-  /** What the answer is held to; the caller ends it. */
+  /** The constraint on the answer; the caller ends it. */
   readonly matcher?: Pick<Matcher, "mask" | "accept"> | undefined;
   readonly isEnd: (id: number) => boolean;
-  /** Hears each token with the logits it was picked from; says whether to go on. */
+  /** Called with each token and the logits it was picked from; returns whether to continue. */
   readonly onToken: (id: number, logits: Float32Array) => boolean;
   readonly signal: AbortSignal;
 }
@@ -47,13 +47,13 @@ export interface PrefillPace {
   readonly start: number;
   readonly least: number;
   readonly most: number;
-  /** How long one forward pass of a prompt may keep the thread. */
+  /** How long one forward pass of a prompt may block the thread. */
   readonly target_ms: number;
 }
 
 export class Decoder {
   readonly #model: TokenModel;
-  readonly #breathe: Breathe;
+  readonly #yieldToEvents: YieldToEvents;
   readonly #pace: PrefillPace;
   readonly #now: () => number;
   /** The tokens that the KV cache holds. */
@@ -65,9 +65,9 @@ export class Decoder {
   #size: number;
   #measured = 0;
 
-  constructor(model: TokenModel, breathe: Breathe, pace: PrefillPace, now: () => number = () => performance.now()) {
+  constructor(model: TokenModel, yieldToEvents: YieldToEvents, pace: PrefillPace, now: () => number = () => performance.now()) {
     this.#model = model;
-    this.#breathe = breathe;
+    this.#yieldToEvents = yieldToEvents;
     this.#pace = pace;
     this.#size = pace.start;
     this.#now = now;
@@ -82,7 +82,7 @@ export class Decoder {
       for (;;) {
         if (logits === null || stopped(job.signal)) return end("cancelled");
         const mask = await job.matcher?.mask();
-        if (mask != null) hold(logits, mask);
+        if (mask != null) applyMask(logits, mask);
         if (stopped(job.signal)) return end("cancelled");
         const picked = job.sampler.pick(logits);
         // The end token counts, as it does in WebLLM and in most servers: it cost a step.
@@ -91,7 +91,7 @@ export class Decoder {
         if (!job.onToken(picked, logits)) return end("stop");
         if (generated >= job.maxTokens || this.#fed.length + 1 >= job.contextWindow) return end("length");
         job.matcher?.accept(picked);
-        await this.#breathe();
+        await this.#yieldToEvents();
         if (stopped(job.signal)) return end("cancelled");
         logits = await this.#feed([picked]);
       }
@@ -106,7 +106,7 @@ export class Decoder {
     await this.#model.reset();
   }
 
-  /** How much of the prompt is in the KV cache; what does not fit it is forgotten. */
+  /** How much of the prompt is in the KV cache; where it does not match, the cache is cleared. */
   async #reuse(prompt: readonly number[]): Promise<number> {
     const fits = this.#fed.length < prompt.length && this.#fed.every((id, index) => prompt[index] === id);
     if (!fits && this.#fed.length > 0) await this.reset();
@@ -118,11 +118,11 @@ export class Decoder {
     let logits: Float32Array | null = null;
     let from = 0;
     const goOn = async (): Promise<boolean> => {
-      await this.#breathe();
+      await this.#yieldToEvents();
       return !stopped(signal);
     };
     while (from < ids.length) {
-      if (from > 0) await this.#breathe();
+      if (from > 0) await this.#yieldToEvents();
       if (signal.aborted) return null;
       const piece = ids.slice(from, from + this.#size);
       if ((await this.#model.prepare?.(piece, goOn)) === false) return null;
@@ -138,7 +138,7 @@ export class Decoder {
     if (this.#measured === PIECES_TO_LEARN) return;
     this.#measured += 1;
     const { least, most, target_ms } = this.#pace;
-    // Powers of two, so that two loads on one machine mostly learn the same.
+    // Powers of two, so that two loads on one machine usually learn the same size.
     const fitting = each_ms > 0 ? 2 ** Math.floor(Math.log2(target_ms / each_ms)) : most;
     this.#size = Math.min(most, Math.max(least, fitting));
   }
@@ -150,7 +150,7 @@ export class Decoder {
   }
 }
 
-/** The first piece also pays for a network's start; a model's validation, about 30 tokens, mostly suffices. */
+/** The first piece also pays for a network's start; a model's validation, about 30 tokens, is usually enough. */
 const PIECES_TO_LEARN = 3;
 
 /** Asked anew each time: a signal changes while the loop waits, which a plain `signal.aborted` hides from the compiler. */

@@ -4,7 +4,7 @@ import type { Tensor } from "@huggingface/transformers";
 import { cancelled, PageError } from "../errors.ts";
 import type { LoadedModel } from "../engine.ts";
 import type { CountRequest, EmbedRequest } from "../options.ts";
-import { makeBreathe } from "./breathe.ts";
+import { makeYielder } from "./event-loop.ts";
 import type { Pooling } from "./config.ts";
 import { runError } from "./errors.ts";
 import { Loaded, type Parts } from "./loaded.ts";
@@ -20,25 +20,25 @@ export interface EmbeddingParts extends Parts {
 export class EmbeddingModel extends Loaded implements LoadedModel {
   readonly input = ["text"] as const;
   readonly #embedding: EmbeddingParts;
-  readonly #breathe = makeBreathe();
+  readonly #yieldToEvents = makeYielder();
 
   constructor(parts: EmbeddingParts) {
     super(parts);
     this.#embedding = parts;
   }
 
-  /** Have the GPU programs made. */
+  /** Have the GPU programs compiled. */
   async warmUp(): Promise<void> {
     await this.#vector("a", 0);
   }
 
-  /** One text after the other: what a vector is must not depend on its neighbours, and a stop comes between two. */
+  /** One text after the other: a vector must not depend on its neighbours, and a stop takes effect between two. */
   async embed({ input }: EmbedRequest, signal: AbortSignal): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
     const vectors: (readonly number[])[] = [];
     let tokens = 0;
     try {
       for (const [index, text] of input.entries()) {
-        await this.#breathe();
+        await this.#yieldToEvents();
         if (signal.aborted) throw cancelled("the embedding");
         const made = await this.guard(this.#vector(text, index));
         vectors.push([...made.vector]);
@@ -60,7 +60,7 @@ export class EmbeddingModel extends Loaded implements LoadedModel {
   }
 
   #noChat(): PageError {
-    return new PageError("unsupported", `"${this.parts.name}" is an embedding model: it cannot chat`, { model: this.parts.name });
+    return new PageError("unsupported", `"${this.parts.name}" is an embedding model and cannot chat; load a chat model`, { model: this.parts.name });
   }
 
   async #vector(text: string, index: number): Promise<{ vector: Float32Array; tokens: number }> {

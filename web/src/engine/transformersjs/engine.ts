@@ -10,6 +10,7 @@ import {
   env,
   type PreTrainedModel,
 } from "@huggingface/transformers";
+import { SessionWatch, takeFailure } from "../../patches/transformers/sessions.ts";
 import { cancelled, invalid, PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
@@ -22,7 +23,7 @@ import { ModelFiles } from "./files.ts";
 import { openGpu, type Gpu } from "./gpu.ts";
 import type { Parts } from "./loaded.ts";
 import { TransformersJsModel } from "./model.ts";
-import { SessionWatch, setUpOrt, takeFailure } from "./ort.ts";
+import { setUpOrt } from "./ort.ts";
 import { VisionPrompts } from "./vision.ts";
 
 const DTYPES = ["auto", "fp32", "fp16", "q8", "int8", "uint8", "q4", "bnb4", "q4f16"] as const;
@@ -46,7 +47,7 @@ export class TransformersJsEngine implements Engine {
       watch === null ? promise : watch.guard(promise, (fault) => gpuError(fault, order.model));
     try {
       const loading = this.#fromFolder(folder, files, async (id) => {
-        // First the tokenizer alone: it is small, and says at once when the folder is wrong.
+        // First the tokenizer alone: it is small, and fails at once when the folder is wrong.
         const tokenizer = await AutoTokenizer.from_pretrained(id);
         const kind = readKind(artifact) ?? kindOf(await AutoConfig.from_pretrained(id));
         const processor = kind === "vision" ? await AutoProcessor.from_pretrained(id) : null;
@@ -83,7 +84,7 @@ export class TransformersJsEngine implements Engine {
   }
 
   /**
-   * Run `load` with the library's one "hub" being this folder, so that any folder of any server will do. The id is new
+   * Run `load` with this folder as the library's "hub", so that a model may be in any folder of any server. The id is new
    * each time, because the library remembers by id what a hub has; what is cached is keyed by URL.
    */
   async #fromFolder<T>(folder: URL, files: ModelFiles, load: (id: string) => Promise<T>): Promise<T> {
@@ -108,7 +109,7 @@ function readKind(artifact: Fields): ModelKind | null {
   return artifact.text("model_type") === undefined ? null : artifact.oneOf("model_type", ["embedding", "vision"] as const);
 }
 
-/** How vectors are made: as the artifact says, else as the folder does in the files of sentence-transformers. */
+/** How vectors are made: from the artifact, or from the sentence-transformers files of the folder. */
 async function readPooling(artifact: Fields, files: ModelFiles): Promise<Pick<EmbeddingParts, "pooling" | "normalize">> {
   if (artifact.text("pooling") !== undefined) {
     return { pooling: artifact.oneOf("pooling", POOLINGS), normalize: artifact.boolean("normalize") ?? false };
@@ -116,7 +117,7 @@ async function readPooling(artifact: Fields, files: ModelFiles): Promise<Pick<Em
   const pooling = poolingOf(await files.optionalJson("1_Pooling/config.json"));
   if (pooling === null) {
     const remedy = "give the artifact a pooling (mean, cls, last), or the folder 1_Pooling/config.json";
-    throw new PageError("unsupported", `nothing says how the vectors of this model's tokens become one; ${remedy}`);
+    throw new PageError("unsupported", `the model's folder does not say how the vectors of a text's tokens become one; ${remedy}`);
   }
   return { pooling, normalize: artifact.boolean("normalize") ?? normalizes(await files.optionalJson("modules.json")) };
 }

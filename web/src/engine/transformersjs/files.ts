@@ -13,7 +13,7 @@ export interface ModelFilesOptions {
   readonly base: string;
   readonly signal: AbortSignal;
   readonly report: (progress: LoadProgress) => void;
-  /** Undefined where the browser keeps nothing. */
+  /** Undefined where the browser stores nothing. */
   readonly caches: Pick<CacheStorage, "open" | "match"> | undefined;
 }
 
@@ -35,12 +35,12 @@ export class ModelFiles {
     this.#signal = AbortSignal.any([options.signal, this.#stopped.signal]);
   }
 
-  /** The last file that did not come: status null when there was no answer at all. */
+  /** The last file that could not be fetched: status null when there was no answer at all. */
   get failed(): { readonly url: string; readonly status: number | null } | null {
     return this.#failed;
   }
 
-  /** The load has failed: end what is still on its way. */
+  /** The load has failed: end the requests that still run. */
   stop(): void {
     this.#stopped.abort();
   }
@@ -68,7 +68,7 @@ export class ModelFiles {
     return partial ? response : this.#counted(url, response, false);
   };
 
-  /** As `env.customCache`. What is stored is read from there, whatever its origin. */
+  /** As `env.customCache`. A stored file is read from there, whatever its origin. */
   readonly cache = {
     match: async (request: string): Promise<Response | undefined> => {
       const response = await this.#find(request);
@@ -97,7 +97,7 @@ export class ModelFiles {
 
   async #find(url: string): Promise<Response | undefined> {
     this.#signal.throwIfAborted();
-    // The library first asks for a path of its own making, which is no file of ours.
+    // The library first asks for a path that it makes up; that is not a file of the model.
     if (!/^https?:/.test(url)) return undefined;
     try {
       return await this.#options.caches?.match(url, { cacheName: CACHE, ignoreVary: true });
@@ -135,12 +135,12 @@ export class ModelFiles {
   #tell(): void {
     const weights = [...this.#sizes].filter(([url]) => WEIGHTS.test(url)).map(([, size]) => size);
     const files = weights.length === 0 ? [...this.#sizes.values()] : weights;
-    // Until the weights have begun, the total is that of some small files: no share of anything.
+    // Until the weights have begun, the total is that of some small files, and no fraction means anything.
     const total = weights.length > 0 && files.every((size) => size.total !== null) ? sumOf(files, ({ total }) => total ?? 0) : null;
     const loaded = sumOf(files, ({ loaded }) => loaded);
     const arrived = total !== null && loaded >= total;
     const now = performance.now();
-    // A small file may end after the weights; that is no news.
+    // A small file may end after the weights; that needs no report.
     if (arrived ? this.#arrived === weights.length : now - this.#lastTold < TELL_EVERY_MS) return;
     if (arrived) this.#arrived = weights.length;
     this.#lastTold = now;

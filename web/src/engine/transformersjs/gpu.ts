@@ -1,6 +1,7 @@
 /**
- * A GPU device for each model. ONNX Runtime 1.31's own is one for all, and after a session that could not be made it is never let
- * go again, nor are the buffers it keeps for reuse. A device of ours is freed with all that lives on it.
+ * A GPU device for each model. ONNX Runtime 1.31 shares one, and after a session that could not be made it never
+ * frees it, nor the buffers that it keeps for reuse. A device of ours is freed with all its buffers. The public option `device` of
+ * the execution provider takes it (tests/page/patches/transformers.test.ts; see microsoft/onnxruntime#26107).
  */
 
 import { PageError } from "../errors.ts";
@@ -37,6 +38,6 @@ export async function openGpu(): Promise<Gpu> {
     watch.take(device, adapter.info);
     return { device, watch };
   } catch (error) {
-    throw new PageError("unavailable", `the GPU gives no device: ${String(error)}`, { reason: "device_failed" }, error);
+    throw new PageError("unavailable", `the GPU adapter refused to give a device: ${String(error)}`, { reason: "device_failed" }, error);
   }
 }

@@ -1,4 +1,4 @@
-/** What all of Transformers.js's models have in common: a device, the watch over it, and an end. */
+/** The common part of Transformers.js's models: their device, the watch over it, and unloading. */
 
 import type { PreTrainedModel, PreTrainedTokenizer } from "@huggingface/transformers";
 import { gpuError, type GpuWatch } from "../gpu.ts";

@@ -1,5 +1,6 @@
 /** A model that chats. */
 
+import { tokenizerJson } from "../../patches/transformers/privates.ts";
 import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { readVocabulary } from "../constraint/vocabulary.ts";
@@ -9,7 +10,7 @@ import { seeImages, textOnly } from "../images.ts";
 import type { ChatRequest, CountRequest, Message } from "../options.ts";
 import type { Device, TokenLogprob } from "../protocol.ts";
 import { StopFilter, TokenText } from "../text.ts";
-import { makeBreathe } from "./breathe.ts";
+import { makeYielder } from "./event-loop.ts";
 import { endTokens, logitCount, samplerDefaults } from "./config.ts";
 import { Decoder, type PrefillPace } from "./decoder.ts";
 import { runError } from "./errors.ts";
@@ -19,13 +20,13 @@ import { promptIds, templateOf, thinkingSwitch } from "./prompt.ts";
 import { logprobsOf, Sampler, seededRandom } from "./sampler.ts";
 import { VisionNetwork, VisionPrompts, type Prompt } from "./vision.ts";
 
-/** On the CPU a stop must get through within 50 ms; a GPU is fast in large pieces, unless it is a software one. */
+/** On the CPU a stop must take effect within 50 ms; a GPU is fast in large pieces, unless it is a software one. */
 const PACES: Readonly<Record<Device, PrefillPace>> = {
   wasm: { start: 16, least: 2, most: 128, target_ms: 25 },
   webgpu: { start: 64, least: 16, most: 512, target_ms: 100 },
 };
 
-/** What a model has that sees. */
+/** The parts of a model that takes images. */
 interface Eyes {
   readonly prompts: VisionPrompts;
   readonly network: VisionNetwork;
@@ -45,16 +46,16 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     this.#eyes = prompts === null ? null : { prompts, network: new VisionNetwork(parts.model) };
     this.input = prompts === null ? ["text"] : ["text", "image"];
     this.#network = this.#eyes?.network ?? new Network(parts.model);
-    this.#decoder = new Decoder(this.#network, makeBreathe(), PACES[parts.device]);
+    this.#decoder = new Decoder(this.#network, makeYielder(), PACES[parts.device]);
     this.#ends = endTokens(parts.model.generation_config, parts.model.config, parts.tokenizer.eos_token_id);
     this.#constrainer = new Constrainer(() => {
       const { tokenizer } = parts;
-      const facts = { json: tokenizer._tokenizerJSON as unknown, tokens: tokenizer.get_vocab(), special: tokenizer.all_special_ids };
+      const facts = { json: tokenizerJson(tokenizer), tokens: tokenizer.get_vocab(), special: tokenizer.all_special_ids };
       return readVocabulary(facts, this.#ends, logitCount(parts.model.config));
     });
   }
 
-  /** Have the GPU programs made: ONNX Runtime does that when a network first runs. */
+  /** Have the GPU programs compiled: ONNX Runtime does that when a network first runs. */
   async warmUp(): Promise<void> {
     await this.#eyes?.network.encode(this.#eyes.prompts.blank());
     await this.#network.feed([0], 0);
@@ -128,7 +129,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   }
 
   embed(): Promise<never> {
-    return Promise.reject(new PageError("unsupported", `"${this.parts.name}" is no embedding model`, { model: this.parts.name }));
+    return Promise.reject(new PageError("unsupported", `"${this.parts.name}" is not an embedding model; load one whose purpose is embedding`, { model: this.parts.name }));
   }
 
   protected override letGo(): Promise<void> {
@@ -145,7 +146,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     return { ids: promptIds(this.parts.tokenizer, textOnly(messages, this.parts.name), thinking), blocks: new Map() };
   }
 
-  /** How a prompt ends, with the special tokens; rows of images, which are numbers below 0, are no text. */
+  /** How a prompt ends, with the special tokens; rows of images (numbers below 0) have no text. */
   #endOf(prompt: readonly number[]): string {
     const ids = prompt.slice(-PROMPT_END).filter((id) => id >= 0);
     return this.parts.tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }).slice(-PROMPT_END);
@@ -166,5 +167,5 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   }
 }
 
-const NO_SWITCH: Warning = { parameter: "thinking", message: "the model's chat template has no switch for thinking; it was ignored" };
+const NO_SWITCH: Warning = { parameter: "thinking", message: "the model's chat template has no switch for thinking; 'thinking' was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

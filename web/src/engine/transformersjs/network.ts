@@ -1,9 +1,9 @@
 /** The network as the decode loop sees it: tokens in, logits out, with the KV cache kept in between. */
 
 import { DynamicCache, Tensor, type PreTrainedModel } from "@huggingface/transformers";
+import { takeFailure } from "../../patches/transformers/sessions.ts";
 import { PageError } from "../errors.ts";
 import type { TokenModel } from "./decoder.ts";
-import { takeFailure } from "./ort.ts";
 
 export class Network implements TokenModel {
   protected readonly model: PreTrainedModel;
@@ -18,7 +18,7 @@ export class Network implements TokenModel {
       ...(await this.inputs(ids)),
       attention_mask: new Tensor("int64", new BigInt64Array(past + ids.length).fill(1n), [1, past + ids.length]),
       past_key_values: this.#cache,
-      // Only some networks ask for it; the library passes on what a network has an input for.
+      // Only some networks have this input; the library drops it for the others.
       num_logits_to_keep: new Tensor("int64", [1n], []),
     });
     const tensors = readTensors(outputs);
@@ -58,7 +58,7 @@ export function idTensor(ids: readonly number[]): Tensor {
   return new Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
 }
 
-/** Why a session gave nothing: its own error, where it had one. */
+/** The error for a session without this output: its own error, where it had one. */
 export function noOutput(name: string): Error {
   return (takeFailure() as Error | null) ?? new PageError("internal", `the network gave no ${name}`);
 }

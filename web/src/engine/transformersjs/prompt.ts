@@ -9,13 +9,13 @@ export type TemplateTokenizer = Pick<PreTrainedTokenizer, "apply_chat_template" 
 /** A chat template's variable for whether the model thinks: Qwen's, and by now of most that can do both. */
 const SWITCH = /\benable_thinking\b/;
 
-/** What a chat template is given to have a model think, or not; null where it has no switch for it. */
+/** The variables that make a chat template have the model think, or not; null where it has no switch for that. */
 export function thinkingSwitch(template: unknown, thinking: boolean | undefined): { enable_thinking?: boolean } | null {
   if (thinking === undefined) return {};
   return typeof template === "string" && SWITCH.test(template) ? { enable_thinking: thinking } : null;
 }
 
-/** The chat template, or null where there is none that rendering would take. */
+/** The chat template, or null where there is no template that can be rendered. */
 export function templateOf(tokenizer: TemplateTokenizer): string | null {
   try {
     return tokenizer.get_chat_template();
@@ -40,7 +40,7 @@ export function promptIds(tokenizer: TemplateTokenizer, messages: readonly TextM
   throw new PageError("internal", "the chat template gave no list of token ids");
 }
 
-/** Templates refuse what they do not know with an error of their own words. */
+/** Templates refuse unknown messages with errors of their own. */
 export function refused(error: unknown): PageError {
   const reason = error instanceof Error ? error.message : String(error);
   return invalid("messages", `the model's chat template refuses these messages: ${reason}`);

@@ -90,7 +90,7 @@ export class Sampler {
       point -= weights[index] ?? 0;
       if (point < 0) return id;
     }
-    return ids.at(-1) ?? best; // rounding left a crumb
+    return ids.at(-1) ?? best; // a rounding error was left over
   }
 }
 

@@ -1,13 +1,13 @@
 /**
  * Images for the decode loop, which knows only numbers. What the vision encoder sees at once, an image or a tile of one, is
  * a block; the rows it makes of a block stand in the prompt where the processor put the image's tokens. Here each row is
- * a number of its own, below 0, made of a hash of the block's pixels: so the KV cache goes on after the same image, and
- * after no other, and a prompt can be cut into pieces anywhere.
+ * a number of its own, below 0, made of a hash of the block's pixels: so the KV cache continues after the same image only,
+ * and a prompt can be cut into pieces anywhere.
  */
 
 import { RawImage, Tensor, type PreTrainedModel, type Processor } from "@huggingface/transformers";
+import { imageSide, imageToken, processorTemplate } from "../../patches/transformers/privates.ts";
 import { invalid, PageError } from "../errors.ts";
-import { isRecord } from "../fields.ts";
 import { startDigest } from "../files/digest.ts";
 import type { SeenImage, SeenMessage } from "../images.ts";
 import { idTensor, Network, noOutput } from "./network.ts";
@@ -53,24 +53,22 @@ export class VisionPrompts {
     this.#processor = processor;
     const config = model.config as unknown as Record<string, unknown>;
     const id = config["image_token_id"] ?? config["image_token_index"];
-    const mark: unknown = Reflect.get(processor, "image_token");
-    if (typeof id !== "number" || typeof mark !== "string") throw new PageError("load_failed", "the model does not say which token stands for an image");
+    const mark = imageToken(processor);
+    if (typeof id !== "number" || mark === null) throw new PageError("load_failed", "the model does not say which token stands for an image");
     this.#imageId = id;
     this.#mark = mark;
   }
 
   /** The chat template, where there is one. */
   get template(): unknown {
-    const own: unknown = Reflect.get(this.#processor, "chat_template");
     const { tokenizer } = this.#processor;
-    return own ?? (tokenizer === undefined ? null : templateOf(tokenizer));
+    return processorTemplate(this.#processor) ?? (tokenizer === undefined ? null : templateOf(tokenizer));
   }
 
   /** A block of the size that the encoder takes, with nothing on it. */
   blank(): Block {
-    const size: unknown = Reflect.get(this.#processor.image_processor ?? {}, "max_image_size");
-    const side = isRecord(size) ? size["longest_edge"] : null;
-    if (typeof side !== "number") throw new PageError("load_failed", "the model does not say how large its images are");
+    const side = imageSide(this.#processor);
+    if (side === null) throw new PageError("load_failed", "the model does not say how large its images are");
     return { pixels: new Float32Array(3 * side * side), height: side, width: side };
   }
 
@@ -85,7 +83,7 @@ export class VisionPrompts {
     return this.#withRows(Array.from(input_ids.data as BigInt64Array, Number), pixel_values);
   }
 
-  /** Templates of vision models go through parts, also where there is but one text. */
+  /** Templates of vision models iterate over parts, so a single text is a part too. */
   #render(messages: readonly SeenMessage[], thinking: boolean | undefined): string {
     const rendered = messages.map(({ role, content }, index) => {
       const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
@@ -108,7 +106,7 @@ export class VisionPrompts {
     const rows = ids.filter((id) => id === this.#imageId).length;
     const each = rows / count;
     if (!Number.isInteger(each) || each < 1 || each > ROWS) {
-      throw new PageError("internal", `the processor made ${rows} tokens of ${count} images and tiles, which does not come out even`);
+      throw new PageError("internal", `the processor made ${rows} tokens for ${count} images and tiles, which is not the same number for each`);
     }
     const pixels = pixelValues.to("float32").data as Float32Array;
     const size = pixels.length / count;
@@ -143,7 +141,7 @@ export class VisionNetwork extends Network {
   /** What the encoder made of blocks, by their keys. */
   readonly #rows = new Map<number, Tensor>();
 
-  /** The images that may be among the ids from now on; what was made of others is let go. */
+  /** The images that may be among the ids from now on; what was computed from others is freed. */
   show(blocks: ReadonlyMap<number, Block>): void {
     this.#blocks = blocks;
     for (const key of this.#rows.keys()) if (!blocks.has(key)) this.#rows.delete(key);
@@ -155,7 +153,7 @@ export class VisionNetwork extends Network {
       // A block is one run of the encoder, which nothing interrupts.
       if (!(await goOn())) return false;
       const block = this.#blocks.get(key);
-      if (block === undefined) throw new PageError("internal", "an image's pixels are not there any more");
+      if (block === undefined) throw new PageError("internal", "an image's pixels were freed too early");
       this.#rows.set(key, await this.encode(block));
     }
     return true;
@@ -172,7 +170,7 @@ export class VisionNetwork extends Network {
   }
 
   protected override async inputs(ids: readonly number[]): Promise<Record<string, Tensor>> {
-    // Where a row goes, any token keeps its place.
+    // Any token can stand in for a row; its vector is replaced below.
     const embeds = (await this.model.encode_text({ input_ids: idTensor(ids.map((id) => Math.max(id, 0))) })) as Tensor | undefined;
     if (embeds === undefined) throw noOutput("embeddings");
     const width = embeds.dims.at(-1) ?? 0;
@@ -181,7 +179,7 @@ export class VisionNetwork extends Network {
       if (id >= 0) return;
       const rows = this.#rows.get(keyOf(id));
       if (rows === undefined || rows.type !== embeds.type || rows.dims.at(-1) !== width) {
-        throw new PageError("internal", "an image's rows are not such vectors as the tokens'");
+        throw new PageError("internal", "an image's rows have another type or width than the tokens' vectors");
       }
       const from = rowOf(id) * width;
       vectors.set((rows.data as Float32Array).subarray(from, from + width), place * width);

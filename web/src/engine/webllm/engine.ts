@@ -1,18 +1,19 @@
 /** The WebLLM engine: runs in this worker, one MLCEngine for each loaded model. */
 
 import { MLCEngine, ModelType, type ModelRecord } from "@mlc-ai/web-llm";
+import { stopWatching, watchDevices } from "../../patches/web-llm/devices.ts";
+import { loadError } from "../../patches/web-llm/errors.ts";
+import { abortReload } from "../../patches/web-llm/internals.ts";
+import { openLibrary } from "../../patches/web-llm/library.ts";
+import { COMPILING, readProgress } from "../../patches/web-llm/progress.ts";
+import { fetchSpecialTokens } from "../../patches/web-llm/special-tokens.ts";
 import { cancelled, invalid, type PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
-import { gpuError, GpuWatch } from "../gpu.ts";
+import { gpuError } from "../gpu.ts";
 import type { LoadOrder } from "../protocol.ts";
-import { fetchAround } from "./around.ts";
-import { loadError } from "./errors.ts";
 import { findMissingFile } from "./files.ts";
-import { abortReload } from "./internals.ts";
-import { openLibrary } from "./library.ts";
 import { WebLlmModel } from "./model.ts";
-import { COMPILING, readProgress } from "./progress.ts";
 
 export class WebLlmEngine implements Engine {
   async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
@@ -25,21 +26,21 @@ export class WebLlmEngine implements Engine {
       appConfig: { model_list: [{ ...record, model_lib: library.url }] },
       logLevel: "WARN",
       initProgressCallback: (progress) => {
-        // Between two files, or two GPU programs, there is no other way in.
+        // Between two files, or two GPU programs, this is the only place to stop.
         signal.throwIfAborted();
-        const told = readProgress(progress);
-        report(told);
-        if (told.phase === "loading" && told.fraction === 1) report(COMPILING);
+        const read = readProgress(progress);
+        report(read);
+        if (read.phase === "loading" && read.fraction === 1) report(COMPILING);
       },
     });
-    const watch = GpuWatch.start();
+    const watch = watchDevices();
     let leave = (): void => undefined;
     const left = new Promise<never>((_, reject) => { leave = () => { reject(cancelled(`loading "${order.model}"`)); }; });
     left.catch(() => undefined);
     const abort = (): void => {
       abortReload(engine);
       watch.destroy();
-      // Once its device is there, and gone, the library can take nothing more, whatever it still waits for.
+      // Once its device is there, and gone, the library can allocate nothing more, even if it still waits for a file.
       void watch.taken.then(leave);
     };
     signal.addEventListener("abort", abort, { once: true });
@@ -49,23 +50,23 @@ export class WebLlmEngine implements Engine {
       await Promise.race([watch.guard(loading, (fault) => gpuError(fault, order.model)), left]);
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       if (watch.fault !== null) throw gpuError(watch.fault, order.model);
-      const around = record.model_type === ModelType.embedding ? await fetchAround(folderOf(record), signal) : null;
-      return new WebLlmModel(engine, order.model, watch, around);
+      const special = record.model_type === ModelType.embedding ? await fetchSpecialTokens(folderOf(record), signal) : null;
+      return new WebLlmModel(engine, order.model, watch, special);
     } catch (error) {
       watch.destroy();
-      await engine.unload().catch(() => undefined); // what it was doing has failed already
+      await engine.unload().catch(() => undefined); // its load has failed already
       if (signal.aborted) throw cancelled(`loading "${order.model}"`);
       throw await explain(error, record);
     } finally {
       loading.catch(() => undefined); // it may end after we have left
-      watch.stop();
+      stopWatching(watch);
       library.release();
       signal.removeEventListener("abort", abort);
     }
   }
 }
 
-/** WebLLM's record for a load order, made of the artifact's URLs. */
+/** WebLLM's record for a load, made of the artifact's URLs. */
 export function findRecord(order: LoadOrder, base: string): ModelRecord {
   const artifact = new Fields(order.artifact);
   const url = artifact.requiredText("url");

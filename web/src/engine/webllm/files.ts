@@ -9,7 +9,7 @@ export interface ModelFiles {
   readonly library: string;
 }
 
-/** The first file that the server does not give, as an error; null when all are there (or nobody can tell). */
+/** An error for the first file that the server refuses; null when all are there, or when that cannot be found out. */
 export async function findMissingFile({ folder, library }: ModelFiles, model: string): Promise<PageError | null> {
   const cacheList = new URL("tensor-cache.json", folder).href;
   const fixed = [new URL("mlc-chat-config.json", folder).href, library, cacheList, new URL("tokenizer.json", folder).href];
@@ -28,7 +28,7 @@ async function check(url: string, model: string): Promise<PageError | null> {
   if ((await caches.match(url)) !== undefined) return null; // a cached file is there, online or not
   try {
     const { status, ok } = await fetch(url, { method: "HEAD" });
-    // Some servers do not know HEAD, which says nothing of the file.
+    // A server that does not support HEAD says nothing about the file.
     if (ok || status === 405 || status === 501) return null;
     return refused(url, model, status);
   } catch (error) {

@@ -10,11 +10,11 @@ import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
 import type { ChatOptions, ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
 import type { TokenLogprob } from "../protocol.ts";
 import { StopFilter } from "../text.ts";
-import type { Around } from "./around.ts";
-import { chatError } from "./errors.ts";
-import { readInternals, type Internals } from "./internals.ts";
+import type { SpecialTokens } from "../../patches/web-llm/special-tokens.ts";
+import { chatError } from "../../patches/web-llm/errors.ts";
+import { readInternals, type Internals } from "../../patches/web-llm/internals.ts";
 import { toWebLlm } from "./request.ts";
-import { endOpenedThoughts, renderPrompt } from "./template.ts";
+import { endOpenedThoughts, renderPrompt } from "../../patches/web-llm/template.ts";
 
 export class WebLlmModel implements LoadedModel {
   readonly device = "webgpu";
@@ -25,18 +25,18 @@ export class WebLlmModel implements LoadedModel {
   readonly #engine: MLCEngine;
   readonly #name: string;
   readonly #watch: GpuWatch;
-  /** Of a model for embeddings. */
-  readonly #around: Around | null;
+  /** Only of an embedding model. */
+  readonly #specialTokens: SpecialTokens | null;
   readonly #internals: Internals;
   readonly #constrainer: Constrainer;
-  /** Of the chat that runs. */
+  /** The signal of the running chat. */
   #signal: AbortSignal | null = null;
 
-  constructor(engine: MLCEngine, name: string, watch: GpuWatch, around: Around | null) {
+  constructor(engine: MLCEngine, name: string, watch: GpuWatch, specialTokens: SpecialTokens | null) {
     this.#engine = engine;
     this.#name = name;
     this.#watch = watch;
-    this.#around = around;
+    this.#specialTokens = specialTokens;
     this.#internals = readInternals(engine, name);
     this.#internals.takeTextsLiterally();
     this.#internals.endAnswers();
@@ -51,7 +51,7 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
-    if (this.#around !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model: it cannot chat`);
+    if (this.#specialTokens !== null) throw new PageError("unsupported", `"${this.#name}" is an embedding model and cannot chat; load a chat model`);
     const format = readFormat(request.options.response_format);
     const seen = await this.#messages(request.messages, signal);
     if (seen === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
@@ -115,7 +115,7 @@ export class WebLlmModel implements LoadedModel {
     const stream = await this.#engine.chat.completions.create(body);
     const chunks = stream[Symbol.asyncIterator]();
     for (;;) {
-      // A stop that came before the library cleared its flag would be lost: say it again.
+      // A stop that came before the library cleared its flag would be lost: repeat it.
       if (signal.aborted) void this.#engine.interruptGenerate();
       const next: IteratorResult<ChatCompletionChunk, unknown> = await this.#guard(chunks.next());
       if (next.done === true) break;
@@ -135,7 +135,7 @@ export class WebLlmModel implements LoadedModel {
     const message = await this.#engine.getMessage(this.#name);
     if (message.length > emitted.length && message.startsWith(emitted)) emit(message.slice(emitted.length), 0);
     // Only the end token, which is not kept, ends an answer by itself. After a stop text the KV cache holds other tokens
-    // than the message has, and WebLLM would go on from there: a right prompt is worth more than a saved one. (After
+    // than the message has, and WebLLM would continue from there: a correct prompt matters more than a fast one. (After
     // "length" and "abort" it starts anew by itself.)
     const byItself = this.#internals.kept() === usage.completion_tokens - 1;
     if (finish === "stop" && !byItself) await this.#engine.resetChat(true, this.#name);
@@ -157,7 +157,7 @@ export class WebLlmModel implements LoadedModel {
   #count(content: CountRequest["content"]): number {
     const { template } = this.#internals;
     if ("messages" in content && this.input.includes("image") && hasImages(content.messages)) {
-      throw new PageError("unsupported", "WebLLM does not tell how many tokens an image is", { model: this.#name });
+      throw new PageError("unsupported", "WebLLM does not report how many tokens an image has", { model: this.#name });
     }
     const texts = "text" in content ? [content.text] : template === null ? null : renderPrompt(template, endOpenedThoughts(template, textOnly(content.messages, this.#name)), content.thinking);
     let total = texts === null ? null : 0;
@@ -170,15 +170,15 @@ export class WebLlmModel implements LoadedModel {
   }
 
   async embed({ input }: EmbedRequest): Promise<{ vectors: readonly (readonly number[])[]; tokens: number }> {
-    const around = this.#around;
-    if (around === null) {
-      throw new PageError("unsupported", `"${this.#name}" is no embedding model`, { model: this.#name });
+    const special = this.#specialTokens;
+    if (special === null) {
+      throw new PageError("unsupported", `"${this.#name}" is not an embedding model; load one whose purpose is embedding`, { model: this.#name });
     }
     try {
       const tokens = input.map((text) => {
         const inner = this.#internals.encode(text);
         if (inner === null) throw new PageError("unsupported", "this engine cannot tokenize for this model");
-        return [...around.before, ...inner, ...around.after];
+        return [...special.before, ...inner, ...special.after];
       });
       const answer = await this.#guard(this.#engine.embeddings.create({ input: tokens }));
       return { vectors: answer.data.map(({ embedding }) => embedding), tokens: answer.usage.prompt_tokens };
@@ -189,7 +189,7 @@ export class WebLlmModel implements LoadedModel {
 
   async unload(): Promise<void> {
     this.#constrainer.close();
-    // After a loss there is nothing to wait for: the library has let go by itself, and complains when asked again.
+    // After a loss there is nothing to wait for: the library has freed the model, and a second call fails.
     if (this.#watch.fault === null) await this.#engine.unload();
     else this.#engine.unload().catch(() => undefined);
     this.#watch.destroy();
@@ -201,7 +201,7 @@ export class WebLlmModel implements LoadedModel {
 }
 
 function unconstrainable(name: string): never {
-  throw new PageError("unsupported", `"${name}" cannot be held to a 'response_format': WebLLM does not show how its tokens are written`);
+  throw new PageError("unsupported", `"${name}" cannot be constrained by a 'response_format': WebLLM does not show how its tokens are written`);
 }
 
 /** Whether an error is our own stop, thrown between two pieces of a prompt or while a format was compiled. */
@@ -216,5 +216,5 @@ function toLogprob(entry: TokenLogprob, top: number): TokenLogprob {
   return { ...entry, logprob: bound(entry.logprob), top_logprobs };
 }
 
-const NO_TEMPLATE: Warning = { parameter: "thinking", message: "WebLLM does not show this model's template; it was ignored" };
+const NO_TEMPLATE: Warning = { parameter: "thinking", message: "WebLLM does not show this model's chat template; 'thinking' was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

@@ -1,4 +1,4 @@
-/** A chat of the protocol as WebLLM's request, with a warning for each option that it has no place for. */
+/** A chat of the protocol as WebLLM's request, with a warning for each option that WebLLM lacks. */
 
 import type { ChatCompletionRequestStreaming } from "@mlc-ai/web-llm";
 import type { Warning } from "../engine.ts";
@@ -7,10 +7,10 @@ import type { ChatRequest, Message } from "../options.ts";
 
 const MAX_TOP_LOGPROBS = 5;
 
-/** WebLLM asks its matcher, which is ours (internals.ts), when there is a grammar; this one it never reads. */
+/** With a grammar, WebLLM asks its matcher, which is ours (patches/web-llm/internals.ts); it never reads this grammar. */
 const CONSTRAINED = { type: "grammar", grammar: 'root ::= ""' } as const;
 
-/** Images must be `data:` URLs by now: WebLLM fetches others itself, without limits and without a word of where. */
+/** Images must be `data:` URLs by now: WebLLM fetches others itself, without limits, and its errors do not name the image. */
 export function toWebLlm(chat: ChatRequest, constrained = false): { request: ChatCompletionRequestStreaming; warnings: readonly Warning[] } {
   const warnings: Warning[] = [];
   const { options } = chat;
@@ -19,13 +19,13 @@ export function toWebLlm(chat: ChatRequest, constrained = false): { request: Cha
   }
   let topLogprobs = options.logprobs === true ? options.top_logprobs : undefined;
   if (topLogprobs !== undefined && topLogprobs > MAX_TOP_LOGPROBS) {
-    warnings.push({ parameter: "top_logprobs", message: `WebLLM gives at most ${MAX_TOP_LOGPROBS}; ${topLogprobs} were asked for` });
+    warnings.push({ parameter: "top_logprobs", message: `WebLLM gives at most ${MAX_TOP_LOGPROBS}; ${topLogprobs} were requested` });
     topLogprobs = MAX_TOP_LOGPROBS;
   }
   chat.messages.forEach(({ content }, index) => {
     const kinds = typeof content === "string" ? [] : content.map(({ type }) => type);
     if (!kinds.includes("text") || kinds.lastIndexOf("image") < kinds.indexOf("text")) return;
-    warnings.push({ parameter: `messages[${index}].content`, message: "WebLLM takes a message's images before its text; they were put first" });
+    warnings.push({ parameter: `messages[${index}].content`, message: "WebLLM takes a message's images before its text; they were moved to the front" });
   });
   const bias = options.logit_bias;
   return {
@@ -44,14 +44,14 @@ export function toWebLlm(chat: ChatRequest, constrained = false): { request: Cha
       repetition_penalty: options.repetition_penalty ?? null,
       logit_bias: bias === undefined ? null : Object.fromEntries([...bias].map(([id, value]) => [String(id), value])),
       logprobs: options.logprobs ?? null,
-      // Asked for none of the others, WebLLM gives not even the token's own; `model.ts` takes away what is too much.
+      // With 0 others, WebLLM does not even give the token's own; `model.ts` removes the ones that were not requested.
       top_logprobs: options.logprobs === true ? Math.max(1, topLogprobs ?? 0) : null,
       ...(constrained ? { response_format: CONSTRAINED } : {}),
     },
   };
 }
 
-/** WebLLM takes one text in a message, and puts the images before it whatever their order. */
+/** WebLLM takes one text in a message, and always puts the images before it. */
 function toWebLlmMessage({ role, content }: Message): ChatCompletionRequestStreaming["messages"][number] {
   if (typeof content === "string") return role === "tool" ? { role, content, tool_call_id: "" } : { role, content };
   const images = content.flatMap((part) => (part.type === "image" ? [{ type: "image_url" as const, image_url: { url: part.url } }] : []));

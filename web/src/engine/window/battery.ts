@@ -1,6 +1,6 @@
 /** The window's side of the battery: only windows are told of it, and not in every browser. */
 
-import type { Battery } from "../surroundings.ts";
+import type { Battery } from "../environment.ts";
 
 type BatteryManager = Battery & Pick<EventTarget, "addEventListener">;
 

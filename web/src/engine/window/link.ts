@@ -2,7 +2,7 @@
 
 import { cancelled, PageError } from "../errors.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
-import type { Battery } from "../surroundings.ts";
+import type { Battery } from "../environment.ts";
 import type { FromWindow, PickedFolder, ToWindow, Wish } from "./messages.ts";
 
 export type { PickedFile, PickedFolder } from "./messages.ts";

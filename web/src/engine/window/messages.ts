@@ -1,6 +1,6 @@
 /** What the engine worker and the window that started it say to each other, because only a window can do it. */
 
-import type { Battery } from "../surroundings.ts";
+import type { Battery } from "../environment.ts";
 
 /** A file of a picked folder; `path` is relative to the folder. */
 export interface PickedFile {

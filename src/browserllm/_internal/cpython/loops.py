@@ -1,7 +1,12 @@
-"""The event loop that a fork finds itself in: a copy, of which the kernel's half is still the parent's.
+"""The event loop that a fork finds itself in: a copy that shares the kernel's half with the parent.
 
-When a child ends in the ordinary way (``if os.fork() == 0: sys.exit()``), `asyncio.run` tidies its copy up. That would
-take the parent's own descriptors out of the set that both wait on, and the parent would not hear its threads any more.
+What: in a child of a fork, replaces the descriptors of a running loop (``_selector``, ``_ssock`` and ``_csock``, and
+the epoll object in the selector's own ``_selector``) by new ones.
+Why: when a child ends in the ordinary way (``if os.fork() == 0: sys.exit()``), `asyncio.run` closes its copy. That
+would take the parent's own descriptors out of the set that both wait on, and the parent would not hear its threads
+any more.
+Upstream: python/cpython#66285 (closed without support for forks of a running loop).
+Contract: ``tests/wire/_internal/test_cpython_contract.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from . import forks
+from ..system import forks
 
 _loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
@@ -38,7 +43,7 @@ if hasattr(selectors, "EpollSelector"):
     import select
 
     def _part(loop: Any) -> None:
-        selector = loop._selector  # asyncio has no other way in
+        selector = loop._selector  # asyncio has no public name for it
         if not isinstance(selector, selectors.EpollSelector):
             return
         shared: Any = getattr(selector, "_selector")  # noqa: B009 (which its type does not have)

@@ -1,4 +1,4 @@
-/** The network and the battery, as far as the browser tells. Nobody has to ask twice: every change is told. */
+/** The network and the battery, as far as the browser reports them; every change is reported to the listener. */
 
 export interface Battery {
   /** 0 up to 1. */
@@ -6,21 +6,21 @@ export interface Battery {
   readonly charging: boolean;
 }
 
-/** What changes around a device. A value that nobody tells is null. */
+/** What changes while a device runs. A value that the browser does not report is null. */
 export interface Environment {
   readonly online: boolean | null;
   readonly connection: {
-    /** `cellular`, `wifi`, `ethernet`, ...: phones tell, most computers do not. */
+    /** `cellular`, `wifi`, `ethernet`, ...: phones report it, most computers do not. */
     readonly type: string | null;
-    /** `slow-2g`, `2g`, `3g` or `4g`: how fast it seems, whatever it is. */
+    /** `slow-2g`, `2g`, `3g` or `4g`: how fast the connection seems. */
     readonly effective_type: string | null;
     readonly save_data: boolean | null;
   };
   readonly battery: Battery | null;
 }
 
-/** What of a worker's global scope is looked at; some of it only in some browsers. */
-export interface SurroundingsScope {
+/** The parts of a worker's global scope that are read; some browsers have only some of them. */
+export interface EnvironmentScope {
   readonly navigator: {
     readonly onLine?: boolean | undefined;
     readonly connection?: Partial<EventTarget> & { readonly type?: string; readonly effectiveType?: string; readonly saveData?: boolean } | undefined;
@@ -28,33 +28,33 @@ export interface SurroundingsScope {
   addEventListener(type: "online" | "offline", listener: () => void): void;
 }
 
-export class Surroundings {
-  readonly #navigator: SurroundingsScope["navigator"];
+export class EnvironmentWatch {
+  readonly #navigator: EnvironmentScope["navigator"];
   readonly #changed: (environment: Environment) => void;
   #battery: Battery | null = null;
-  #told: Environment;
+  #reported: Environment;
 
-  constructor(scope: SurroundingsScope, changed: (environment: Environment) => void) {
+  constructor(scope: EnvironmentScope, changed: (environment: Environment) => void) {
     this.#navigator = scope.navigator;
     this.#changed = changed;
-    this.#told = this.#read();
+    this.#reported = this.#read();
     const look = (): void => { this.look(); };
     scope.addEventListener("online", look);
     scope.addEventListener("offline", look);
     scope.navigator.connection?.addEventListener?.("change", look);
   }
 
-  /** How things are now; what has changed since is told first, so that nobody learns it out of order. */
+  /** The environment now; a change since the last report is reported first, so that all listeners hear it in order. */
   look(): Environment {
     const now = this.#read();
-    if (JSON.stringify(now) !== JSON.stringify(this.#told)) {
-      this.#told = now;
+    if (JSON.stringify(now) !== JSON.stringify(this.#reported)) {
+      this.#reported = now;
       this.#changed(now);
     }
     return now;
   }
 
-  /** The battery is the window's to watch: workers have none. */
+  /** The battery, as the window reports it: workers have no access to it. */
   setBattery(battery: Battery): void {
     this.#battery = battery;
     this.look();

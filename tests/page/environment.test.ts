@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Surroundings, type Environment, type SurroundingsScope } from "../../web/src/engine/surroundings.ts";
+import { EnvironmentWatch, type Environment, type EnvironmentScope } from "../../web/src/engine/environment.ts";
 import { watchBattery, type BatteryNavigator } from "../../web/src/engine/window/battery.ts";
 import { WindowLink } from "../../web/src/engine/window/link.ts";
 import { NOWHERE } from "./helpers.ts";
@@ -10,28 +10,28 @@ class Scope extends EventTarget {
   readonly navigator = { onLine: true, connection: this.connection };
 }
 
-function look(scope: SurroundingsScope): { surroundings: Surroundings; told: Environment[] } {
+function look(scope: EnvironmentScope): { environment: EnvironmentWatch; told: Environment[] } {
   const told: Environment[] = [];
-  return { surroundings: new Surroundings(scope, (now) => told.push(now)), told };
+  return { environment: new EnvironmentWatch(scope, (now) => told.push(now)), told };
 }
 
-describe("what is around a device", () => {
-  it("is what the browser tells", () => {
-    expect(look(new Scope()).surroundings.look()).toEqual({
+describe("the environment of a device", () => {
+  it("is what the browser reports", () => {
+    expect(look(new Scope()).environment.look()).toEqual({
       online: true,
       connection: { type: "wifi", effective_type: "4g", save_data: false },
       battery: null,
     });
   });
 
-  it("is null where the browser tells nothing", () => {
+  it("is null where the browser reports nothing", () => {
     const silent = { navigator: {}, addEventListener: () => undefined };
-    expect(look(silent).surroundings.look()).toEqual(NOWHERE);
+    expect(look(silent).environment.look()).toEqual(NOWHERE);
     const deaf = { navigator: { connection: { saveData: true } }, addEventListener: () => undefined };
-    expect(look(deaf).surroundings.look().connection.save_data).toBe(true);
+    expect(look(deaf).environment.look().connection.save_data).toBe(true);
   });
 
-  it("is told at every change, and only then", () => {
+  it("is reported at every change, and only then", () => {
     const scope = new Scope();
     const { told } = look(scope);
     scope.dispatchEvent(new Event("online")); // it was before
@@ -50,11 +50,11 @@ describe("what is around a device", () => {
     ]);
   });
 
-  it("is told before it is answered, when nobody said that it changed", () => {
+  it("is reported before it is returned, when it changed without an event", () => {
     const scope = new Scope();
-    const { surroundings, told } = look(scope);
+    const { environment, told } = look(scope);
     scope.navigator.onLine = false;
-    expect(surroundings.look().online).toBe(false);
+    expect(environment.look().online).toBe(false);
     expect(told).toHaveLength(1);
   });
 });
@@ -64,9 +64,9 @@ describe("the battery", () => {
     return Object.assign(new EventTarget(), { level: 0.5, charging: true });
   }
 
-  it("is watched by the window, and told by the worker", async () => {
-    const { surroundings, told } = look(new Scope());
-    const link = new WindowLink(() => undefined, (now) => { surroundings.setBattery(now); });
+  it("has the battery from the window, and is reported by the worker", async () => {
+    const { environment, told } = look(new Scope());
+    const link = new WindowLink(() => undefined, (now) => { environment.setBattery(now); });
     const real = battery();
     await watchBattery({ getBattery: () => Promise.resolve(real) }, (now) => {
       expect(link.receive({ type: "battery", battery: now })).toBe(true);
@@ -80,7 +80,7 @@ describe("the battery", () => {
       { level: 0.25, charging: true },
       { level: 0.25, charging: false },
     ]);
-    expect(surroundings.look().battery).toEqual({ level: 0.25, charging: false });
+    expect(environment.look().battery).toEqual({ level: 0.25, charging: false });
   });
 
   it.each<[string, BatteryNavigator]>([

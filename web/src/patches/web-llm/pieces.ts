@@ -1,6 +1,9 @@
 /**
- * Feeds a prompt in pieces that are short enough to stop between. WebLLM cuts a prompt by the size compiled into the
- * model's library (256 to 8192 tokens) and hands all pieces to the GPU at once: a stop would wait for the whole prompt.
+ * What: replaces the pipeline's `embedAndForward`, so that a prompt is fed in pieces short enough to stop between.
+ * Why: WebLLM cuts a prompt by the size compiled into the model's library (256 to 8192 tokens) and hands all pieces to
+ * the GPU at once; `interruptGenerate` would wait for the whole prompt.
+ * Upstream: no issue that we know of (mlc-ai/web-llm#41 brought `interruptGenerate`, which looks between two tokens only).
+ * Contract: tests/page/patches/web_llm.test.ts.
  */
 
 /** Of WebLLM's pipeline. */

@@ -1,13 +1,13 @@
-/** What the downloader needs of the browser, so that tests can stand in for it. */
+/** What the downloader needs of the browser, so that tests can replace it. */
 
 import { PageError } from "../errors.ts";
-import { systemClock, type Clock } from "../outbox.ts";
+import { systemClock, type Clock } from "../clock.ts";
 import { OriginDisk, type Disk } from "./disk.ts";
 
-export interface Environment {
+export interface Platform {
   fetch(url: string, init: RequestInit): Promise<Response>;
   online(): boolean;
-  /** The site's own origin: whoever answers from there needs to share nothing. */
+  /** The site's own origin: an answer from there needs no CORS headers. */
   readonly origin: string;
   readonly clock: Clock;
   /** Epoch milliseconds. */
@@ -16,13 +16,13 @@ export interface Environment {
   random(): number;
   readonly disk: Disk;
   readonly caches: CacheStorage;
-  /** Run `task` while nobody else, in any tab, has the lock of this name. */
+  /** Run `task` while no other code, in any tab, has the lock of this name. */
   exclusively(name: string, signal: AbortSignal, task: () => Promise<void>): Promise<void>;
   /** How many more bytes may be stored; null when the browser does not say. */
   available(): Promise<number | null>;
 }
 
-export function browserEnvironment(): Environment {
+export function browserPlatform(): Platform {
   return {
     fetch: (url, init) => fetch(url, init),
     online: () => navigator.onLine,
@@ -33,7 +33,7 @@ export function browserEnvironment(): Environment {
     disk: new OriginDisk(),
     get caches() {
       if ("caches" in self) return self.caches;
-      const message = "the browser keeps nothing for this page: serve it over https or from localhost";
+      const message = "the browser stores nothing for this page: serve it over https or from localhost";
       throw new PageError("unavailable", message, { reason: "insecure_context" });
     },
     exclusively: (name, signal, task) => navigator.locks.request(name, { signal }, task),

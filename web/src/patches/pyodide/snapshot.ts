@@ -1,8 +1,11 @@
 /**
- * Starting Python from its saved memory (scripts/snapshot_python.mjs) instead of booting it.
- *
- * The file, packed with gzip: four bytes with the length of a header, the header as JSON, pairs [offset, length] of what differs from the
- * memory that WebAssembly begins with, and those bytes. Pyodide does the rest with its own snapshot support.
+ * What: starts Python from its saved memory (scripts/snapshot_python.mjs) instead of booting it. The file, packed with
+ * gzip: four bytes with the length of a header, the header as JSON, pairs [offset, length] of what differs from the
+ * memory that WebAssembly begins with, and those bytes. Pyodide does the rest with its own snapshot support: its options
+ * `_loadSnapshot` and `createPyodideModule`, and `API.restoreSnapshot`, which is replaced here.
+ * Why: Pyodide's own snapshot is the whole memory, 1.5 MB more on a first visit (ARCHITECTURE.md, measured on 314.0.7).
+ * Upstream: pyodide/pyodide#6254 (`INITIAL_MEMORY` is not read), pyodide/pyodide#5195 (snapshots with packages).
+ * Contract: tests/page/patches/pyodide.test.ts.
  */
 
 import type { loadPyodide, PyodideAPI } from "pyodide";
@@ -73,7 +76,7 @@ export interface Emscripten {
 
 interface Settings {
   readonly API: Emscripten["API"];
-  /** Pyodide would have it as large as its own kind of snapshot, which is none here. */
+  /** Pyodide sets the size of its own kind of snapshot, which is not used here. */
   INITIAL_MEMORY?: number;
   instantiateWasm: (imports: object, use: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void) => unknown;
 }
@@ -86,7 +89,7 @@ export function restoreMemory(module: Emscripten, base: Uint8Array, snapshot: Sn
   const trampoline = (module.__PyRuntime + (module.HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >> 2] ?? 0)) >> 2;
   const address = module.HEAP32[trampoline] ?? 0;
   const memory = module.HEAPU8;
-  memory.fill(0, base.length, module._sbrk(0)); // what constructors wrote since; beyond, nobody has written
+  memory.fill(0, base.length, module._sbrk(0)); // what constructors wrote since; beyond it, nothing has been written
   memory.set(base);
   for (let i = 0, from = 0; i < snapshot.offsets.length; i += 2) {
     const length = snapshot.offsets[i + 1] ?? 0;
@@ -161,50 +164,4 @@ export function awake(pyodide: PyodideAPI, language: string): void {
   const wake = pyodide.runPython(AWAKE, { globals: pyodide.toPy({}) as never }) as ((language: string) => void) & { destroy(): void };
   wake(`${language.replace("-", "_")}.UTF-8`);
   wake.destroy();
-}
-
-interface FileNode {
-  contents: Uint8Array;
-  usedBytes: number;
-}
-
-/** Let a file of Python's be read from `url` when Python opens it first; its name is `path`, its size is known. */
-export function serveLazily(pyodide: PyodideAPI, path: string, url: string, sizeBytes: number): void {
-  const { FS } = pyodide as unknown as {
-    FS: { lookupPath(path: string): { node: FileNode }; ErrnoError: new (errno: number) => Error };
-  };
-  const { node } = FS.lookupPath(path);
-  node.usedBytes = sizeBytes;
-  Object.defineProperty(node, "contents", {
-    configurable: true,
-    get: () => {
-      let contents: Uint8Array;
-      try {
-        contents = fetchNow(url, sizeBytes);
-      } catch (error) {
-        // Python gets what it understands, an OSError; the reason goes where a developer looks.
-        console.error(error);
-        throw new FS.ErrnoError(EIO);
-      }
-      Object.defineProperty(node, "contents", { configurable: true, writable: true, value: contents });
-      return contents;
-    },
-  });
-}
-
-/** Emscripten's number for an input/output error. */
-const EIO = 29;
-
-/** A file's bytes, at once: importing a module cannot wait in any other way. Allowed in workers only. */
-function fetchNow(url: string, sizeBytes: number): Uint8Array {
-  const request = new XMLHttpRequest();
-  request.open("GET", url, false);
-  request.responseType = "arraybuffer";
-  request.send();
-  if (request.status !== 200) throw new Error(`${url} could not be fetched: the server answered ${request.status}`);
-  const contents = new Uint8Array(request.response as ArrayBuffer);
-  if (contents.length !== sizeBytes) {
-    throw new Error(`${url} has ${contents.length} bytes instead of ${sizeBytes}: the site changed; reload the page`);
-  }
-  return contents;
 }

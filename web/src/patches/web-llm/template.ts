@@ -1,10 +1,14 @@
 /**
- * The conversation template of mlc-chat-config.json: made safe for WebLLM's way to fill it, and rendered by ourselves
- * where its tokens are counted.
+ * What: makes the conversation template of mlc-chat-config.json safe for WebLLM's way of filling it, adds what WebLLM
+ * leaves out of a conversation that continues in the KV cache, and renders the same prompt where its tokens are counted.
+ * Why: WebLLM fills templates with `String.replace`, which reads `$&` in a message, and never feeds the token that ended
+ * an answer; it counts no tokens of a prompt before it has run it.
+ * Upstream: no issue that we know of.
+ * Contract: tests/page/patches/web_llm.test.ts; tests/page/conversation.test.ts compares every shipped template.
  */
 
-import { isRecord, type JsonRecord } from "../fields.ts";
-import type { TextMessage } from "../options.ts";
+import { isRecord, type JsonRecord } from "../../engine/fields.ts";
+import type { TextMessage } from "../../engine/options.ts";
 
 type Template = JsonRecord;
 

@@ -1,29 +1,31 @@
 /**
- * What WebLLM keeps to itself: the context window, the tokenizer, the chat template, how many tokens the KV cache holds,
- * how a prompt is fed, and what an answer is held to. Read where they lie in 0.2.86, which is pinned; whatever is not
- * where it should be reads as null.
+ * What: reads and replaces private fields of web-llm 0.2.86's engine and pipeline: the context window, the tokenizer, the
+ * conversation template, the counters of the KV cache, how a prompt is fed, and which matcher masks the tokens.
+ * Why: the public API has none of them, and has no hook before a token is sampled that may wait for another worker.
+ * Upstream: cancelling a load is mlc-ai/web-llm#499; we know of no issue for the others.
+ * Contract: tests/page/patches/web_llm.test.ts. Where a field is missing, a read gives null and the feature is refused.
  */
 
-import type { Matcher } from "../constraint/constrainer.ts";
-import type { Vocabulary } from "../constraint/messages.ts";
-import { isRecord } from "../fields.ts";
+import type { Matcher } from "../../engine/constraint/constrainer.ts";
+import type { Vocabulary } from "../../engine/constraint/messages.ts";
+import { isRecord } from "../../engine/fields.ts";
 import { Pieces } from "./pieces.ts";
 import { answerHeader, endOfAnswer, literalTemplate, startOfAnswer } from "./template.ts";
 
 export interface Internals {
   readonly contextWindow: number | null;
-  /** Whether the model has what it takes to see. */
+  /** Whether the model takes images. */
   readonly takesImages: boolean;
   /** The conversation template of mlc-chat-config.json. */
   readonly template: Readonly<Record<string, unknown>> | null;
-  /** Have texts go into the conversation template as they are, whatever JavaScript's replace() would read in them. */
+  /** Have texts inserted into the conversation template as they are, without what JavaScript's replace() reads in them. */
   takeTextsLiterally(): void;
   /** Have what ends an answer in the template fed before the next turn, and before an answer what `think` says. */
   endAnswers(): void;
   /** Whether the next answers begin with thoughts, as `answerHeader` has it; WebLLM's own switch counts them as said. */
   think(thinking: boolean | undefined): void;
   countTokens(text: string): number | null;
-  /** A text's tokens, without those that stand around it. */
+  /** A text's tokens, without special tokens. */
   encode(text: string): readonly number[] | null;
   /** How the prompt of the answer that is being given ends. */
   promptEnd(): string | null;
@@ -35,7 +37,7 @@ export interface Internals {
   kept(): number | null;
   /** Have prompts fed in pieces, see pieces.ts, with `between` called before each but the first. */
   feedInPieces(between: () => void): void;
-  /** A new prompt begins: its first piece has none before it. */
+  /** A new prompt begins: there is no piece before its first one. */
   newPrompt(): void;
   /** What XGrammar has to know of the tokens. */
   vocabulary(): Vocabulary | null;

@@ -1,6 +1,11 @@
-/** WebLLM reports progress as English sentences; here they become phases. Checked against 0.2.86, which is pinned. */
+/**
+ * What: turns WebLLM's progress texts into phases.
+ * Why: WebLLM 0.2.86 reports progress as English sentences, with no phase and no bytes.
+ * Upstream: no issue that we know of.
+ * Contract: tests/page/patches/web_llm.test.ts looks for the sentences in the library's own source.
+ */
 
-import type { LoadProgress } from "../engine.ts";
+import type { LoadProgress } from "../../engine/engine.ts";
 
 /** The GPU programs begin when the weights are loaded; the library's first word of them comes a second later. */
 export const COMPILING: LoadProgress = { phase: "compiling", fraction: 0, text: "Compiling GPU programs" };

@@ -1,6 +1,12 @@
-/** WebLLM's exceptions as errors of the protocol. */
+/**
+ * What: turns WebLLM's exceptions into errors of the protocol, by their class names and, where a class says too little,
+ * by their texts.
+ * Why: WebLLM exports one of its error classes (IntegrityError), and has no error codes.
+ * Upstream: no issue that we know of.
+ * Contract: tests/page/patches/web_llm.test.ts looks for the names and texts in the library's own source.
+ */
 
-import { describe, invalid, PageError, toPageError } from "../errors.ts";
+import { describe, invalid, PageError, toPageError } from "../../engine/errors.ts";
 
 /** A failure while loading. `url` is the file that could not be fetched, when that was the cause. */
 export function loadError(error: unknown, model: string): PageError {

@@ -1,11 +1,11 @@
-/** Lets the worker's messages in between two pieces of computing. */
+/** Yields to the event loop between two steps of a computation, so that the worker's messages are delivered. */
 
-import type { Breathe } from "./decoder.ts";
+import type { YieldToEvents } from "./decoder.ts";
 
 const EVERY_MS = 8;
 
-/** Takes a turn of the event loop when the last one is `EVERY_MS` old; a message to ourselves costs no timer's delay. */
-export function makeBreathe(now: () => number = () => performance.now()): Breathe {
+/** Yields when the last time is `EVERY_MS` ago; a message to ourselves does not wait for a timer. */
+export function makeYielder(now: () => number = () => performance.now()): YieldToEvents {
   const { port1, port2 } = new MessageChannel();
   let waiting: (() => void) | null = null;
   let last = now();

@@ -1,13 +1,14 @@
 /**
- * A model's library, handed to WebLLM as an address that it only has to read.
- *
- * web-llm 0.2.86 takes a library from its cache unless the URL contains "localhost" or does not begin with "http"; then
- * it fetches it, each time, with nothing to stop it. So what is stored is read here, whatever its origin, and what WebLLM would
- * not store (a file of this computer, or of the site itself: the HTTP cache has those, and can refresh them) is fetched here, where a
- * cancelled load ends it.
+ * What: gives WebLLM a model's library as a blob URL that it only has to read.
+ * Why: web-llm 0.2.86 reads a library from its cache unless the URL contains "localhost" or does not begin with "http";
+ * those it fetches each time, and nothing can stop that. So a stored library is read here, whatever its origin, and one
+ * that WebLLM would not store (a file of this computer, or of the site itself: the HTTP cache keeps those, and can
+ * refresh them) is fetched here, where a cancelled load ends it.
+ * Upstream: no issue that we know of.
+ * Contract: tests/page/patches/web_llm.test.ts.
  */
 
-import { refused, unanswered } from "./files.ts";
+import { refused, unanswered } from "../../engine/webllm/files.ts";
 
 export interface Library {
   /** For `ModelRecord.model_lib`. */

@@ -1,11 +1,14 @@
 /**
- * XGrammar, the engine that WebLLM has inside, by itself. One realm has one instance, with its memory; a new one is a new
- * worker (constrainer.ts).
+ * What: loads XGrammar by itself, and takes what it writes to the console while it starts.
+ * Why: its file is no module, and it has no exceptions: it writes the reason to `console.error` and aborts. One realm has
+ * one instance, with its memory; a new one is a new worker (constrainer.ts).
+ * Upstream: no issue that we know of.
+ * Contract: tests/page/patches/xgrammar.test.ts.
  */
 
 export type XGrammar = (typeof import("@mlc-ai/web-xgrammar"))["default"];
 
-/** Who hears the instance's complaints: the last that loaded it. */
+/** Hears the instance's complaints: the listener of the last load. */
 let listener: (complaint: string) => void = () => undefined;
 
 /**
@@ -16,7 +19,7 @@ export async function loadXGrammar(hear: (complaint: string) => void): Promise<X
   // Its file is no module: a bundler makes one of it, and elsewhere it leaves its names in the global object.
   const { default: bundled } = (await import("@mlc-ai/web-xgrammar")) as { default?: XGrammar };
   const library = bundled ?? (globalThis as { xgrammar?: XGrammar }).xgrammar;
-  if (library === undefined) throw new Error("XGrammar's file did not leave its names behind");
+  if (library === undefined) throw new Error("XGrammar's file did not define its names");
   const { error } = console;
   listener = hear;
   console.error = (...parts: readonly unknown[]) => { listener(parts.map(String).join(" ")); };

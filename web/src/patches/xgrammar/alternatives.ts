@@ -1,8 +1,11 @@
 /**
- * Grammars that XGrammar 0.1.27 compiles right. It merges the states of a rule whose alternatives begin alike as if they
- * were the same (github.com/mlc-ai/xgrammar/issues/618), and then takes texts that are of no alternative: words that are
- * not in an enum, numbers outside their range, and of `"[" gap x gap "]" | "[" gap "]"` also `[xx]`. An alternative that is
- * a rule of its own has no states to merge.
+ * What: rewrites a grammar so that XGrammar 0.1.27 compiles it correctly: alternatives that begin alike become rules of
+ * their own, which have no states to merge.
+ * Why: XGrammar merges the states of such alternatives as if they were the same, and then accepts texts that match no
+ * alternative: words that are not in an enum, numbers outside their range, and of `"[" gap x gap "]" | "[" gap "]"` also
+ * `[xx]`.
+ * Upstream: mlc-ai/xgrammar#618, mlc-ai/xgrammar#911.
+ * Contract: tests/page/patches/xgrammar.test.ts says when the bug is gone.
  */
 
 /** An element of EBNF as it is written, or a group of alternatives with what follows its `)`: `*`, `?`, `{1,2}`. */
@@ -109,7 +112,7 @@ function writeRule(name: string, { choice, lookahead }: Body): string[] {
   return [`${name} ::= ${lookahead === "" ? body : `(${body}) ${lookahead}`}`, ...more];
 }
 
-/** A sequence without parentheses around all of it. */
+/** A sequence without parentheses that enclose all of it. */
 function unwrap(sequence: readonly Element[]): readonly Element[] {
   const inner = sequence.length === 1 ? innerChoice(sequence[0]) : null;
   return inner?.length === 1 && inner[0] !== undefined ? unwrap(inner[0]) : sequence;

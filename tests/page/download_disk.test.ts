@@ -1,0 +1,213 @@
+import { describe, expect, it } from "vitest";
+import { PageError } from "../../web/src/engine/errors.ts";
+import type { FileOrder } from "../../web/src/engine/files/orders.ts";
+import { Partials, UNFLUSHED_BYTES } from "../../web/src/engine/files/partial.ts";
+import {
+  DownloadBench,
+  hashOf,
+  noise,
+  order,
+  serve,
+  SIZE,
+  status,
+  URL_OF_FILE,
+  type Answer,
+  CUT,
+  cut,
+  whole,
+} from "./download_bench.ts";
+import { Gate } from "./helpers.ts";
+
+describe("a crash", () => {
+  const MEGABYTE = 1024 * 1024;
+  const large = noise(12 * MEGABYTE, 3);
+
+  async function crashed(stall: number): Promise<DownloadBench> {
+    const bench = new DownloadBench().serve(serve({ bytes: large, stall }), serve({ bytes: large }));
+    void bench.start([order({ hash: hashOf("md5", large) })]).catch(() => undefined);
+    await bench.received(stall);
+    bench.disk.crash();
+    return bench;
+  }
+
+  /** The same disk and server in a new browser. */
+  function reborn(old: DownloadBench): DownloadBench {
+    const bench = new DownloadBench().serve(serve({ bytes: large }));
+    for (const [name, file] of old.disk.files) bench.disk.files.set(name, { ...file, open: false });
+    return bench;
+  }
+
+  it("costs what was not flushed, and no more", async () => {
+    const bench = reborn(await crashed(9 * MEGABYTE));
+    const [partial] = await new Partials(bench.platform).list();
+    const lost = 9 * MEGABYTE - (partial?.loaded_bytes ?? 0);
+    expect(lost).toBeGreaterThan(0);
+    expect(lost).toBeLessThanOrEqual(UNFLUSHED_BYTES);
+    expect(bench.disk.named(".data").flushes).toBe(2); // once for every line of the journal
+    const result = await bench.download([order({ hash: hashOf("md5", large) })]);
+    expect(result.files[0]).toMatchObject({ resumed_from: partial?.loaded_bytes, verified: "hash" });
+    expect(bench.ranges).toEqual([`bytes=${partial?.loaded_bytes}-`]);
+    expect(await bench.holds(large)).toBe(true);
+  }, 20_000);
+
+  it.each([
+    ["a torn line", (journal: Buffer, size: number): Buffer => Buffer.concat([journal.subarray(0, size), Buffer.from("[999999")]), false],
+    ["a torn first line", (journal: Buffer): Buffer => journal.subarray(0, 20), true],
+    ["a line of zeros", (journal: Buffer, size: number): Buffer => Buffer.concat([journal.subarray(0, size), Buffer.from("\0\0\0\n")]), true],
+    ["no journal", (): Buffer => Buffer.alloc(0), true],
+  ])("that leaves %s is no lie", async (_, tear, anew) => {
+    const bench = reborn(await crashed(5 * MEGABYTE));
+    const journal = bench.disk.named(".journal");
+    const torn = tear(journal.bytes, journal.size);
+    journal.bytes = Buffer.from(torn);
+    journal.size = torn.length;
+    const result = await bench.download([order({ hash: hashOf("md5", large) })]);
+    expect(result.files[0]?.verified).toBe("hash");
+    expect(bench.ranges).toEqual([anew ? null : expect.stringMatching(/^bytes=4\d+-$/)]);
+  }, 20_000);
+
+  it("after a crash reads the journal that the first one tore", async () => {
+    const bench = reborn(await crashed(5 * MEGABYTE));
+    const journal = bench.disk.named(".journal");
+    journal.bytes = Buffer.concat([journal.bytes.subarray(0, journal.size), Buffer.from("[999999")]);
+    journal.size = journal.bytes.length;
+    bench.serve(serve({ bytes: large, stall: 10 * MEGABYTE }));
+    void bench.start([order({ hash: hashOf("md5", large) })]).catch(() => undefined);
+    await bench.received(10 * MEGABYTE);
+    const [partial] = await new Partials(bench.platform).list();
+    expect(partial?.loaded_bytes).toBeGreaterThan(5 * MEGABYTE);
+  });
+
+  it("while a changed file begins again leaves nothing of the old one", async () => {
+    const bench = reborn(await crashed(9 * MEGABYTE));
+    bench.serve(serve({ bytes: large, etag: '"v2"', stall: MEGABYTE }));
+    void bench.start([order()]).catch(() => undefined);
+    await bench.requests(2);
+    await bench.received(MEGABYTE);
+    expect(bench.disk.named(".data").size).toBe(MEGABYTE);
+    expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: 0 }]);
+  });
+
+  it("that loses bytes the journal speaks of goes on from those that are there", async () => {
+    const bench = reborn(await crashed(5 * MEGABYTE));
+    bench.disk.named(".data").size = MEGABYTE;
+    const result = await bench.download([order({ hash: hashOf("md5", large) })]);
+    expect(result.files[0]).toMatchObject({ resumed_from: MEGABYTE, verified: "hash" });
+  }, 20_000);
+
+  it("between the last byte and the cache costs no request", async () => {
+    const bench = new DownloadBench().serve(serve());
+    bench.caches.onPut = () => { throw new Error("killed"); };
+    await expect(bench.download([order(whole)])).rejects.toThrow("killed");
+    bench.caches.onPut = () => undefined;
+    const result = await bench.download([order(whole)]);
+    expect(result.files[0]).toMatchObject({ fetched_bytes: 0, resumed_from: SIZE, verified: "hash" });
+    expect(bench.ranges).toEqual([null]);
+  });
+});
+
+it("A partial of a file that is stored is removed", async () => {
+  const bench = new DownloadBench().serve(serve());
+  bench.disk.remove = () => Promise.reject(new Error("killed"));
+  await expect(bench.download([order(whole)])).rejects.toThrow("killed");
+  Reflect.deleteProperty(bench.disk, "remove");
+  expect((await bench.download([order(whole)])).files[0]?.verified).toBe("stored");
+  expect([...bench.disk.files]).toEqual([]);
+});
+
+describe("a partial", () => {
+  async function paused(promise: Partial<FileOrder> = {}, answer: Answer = cut()): Promise<DownloadBench> {
+    const bench = new DownloadBench().serve(answer, status(404));
+    await expect(bench.download([order(promise)])).rejects.toMatchObject({ code: "download_interrupted" });
+    return bench;
+  }
+
+  it("is of no use when another size is promised now", async () => {
+    const bench = await paused();
+    bench.serve(serve());
+    await expect(bench.download([order({ size_bytes: SIZE + 1 })])).rejects.toMatchObject({ code: "integrity" });
+    expect(bench.ranges.slice(2)).toEqual([null, null]);
+  });
+
+  it("belongs to one cache", async () => {
+    const bench = await paused();
+    bench.serve(serve());
+    const result = await bench.download([order({ cache: "webllm/wasm" })]);
+    expect(result.files[0]?.resumed_from).toBe(0);
+  });
+
+  it("is removed by its address, unless it is being downloaded", async () => {
+    const bench = await paused();
+    const partials = new Partials(bench.platform);
+    await partials.remove("https://models.example/other");
+    expect(await partials.list()).toHaveLength(1);
+    await partials.remove(URL_OF_FILE);
+    expect(await partials.list()).toEqual([]);
+    expect([...bench.disk.files]).toEqual([]);
+  });
+});
+
+describe("a full disk", () => {
+  it("is named, with what is needed and left, and what was flushed stays", async () => {
+    const bench = new DownloadBench().serve(serve());
+    bench.disk.capacity = 60_000;
+    await expect(bench.download([order(whole)])).rejects.toMatchObject({
+      code: "quota_exceeded",
+      data: { url: URL_OF_FILE, needed_bytes: SIZE - CUT, available_bytes: 1000 },
+    });
+    expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: CUT }]);
+    bench.disk.capacity = Infinity;
+    expect((await bench.download([order(whole)])).files[0]).toMatchObject({ resumed_from: CUT, verified: "hash" });
+  });
+
+  it("may be that of the cache: the whole partial stays", async () => {
+    const bench = new DownloadBench().serve(serve());
+    bench.caches.onPut = () => { throw new DOMException("full", "QuotaExceededError"); };
+    bench.left = null;
+    await expect(bench.download([order(whole)])).rejects.toMatchObject({
+      code: "quota_exceeded",
+      data: { needed_bytes: SIZE, available_bytes: null },
+    });
+    expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: SIZE }]);
+  });
+});
+
+describe("a disk that is fuller than the browser says", () => {
+  it.each([
+    ["a file of its own", (bench: DownloadBench) => { bench.disk.capacity = 60_000; }],
+    ["a cache", (bench: DownloadBench) => { bench.caches.onPut = () => { throw new DOMException("Unexpected internal error.", "UnknownError"); }; }],
+  ])("is named, without a number that is not true (%s)", async (_, fill) => {
+    const bench = new DownloadBench().serve(serve());
+    bench.left = 10 * 1024 ** 3;
+    fill(bench);
+    const failure = bench.download([order(whole)]);
+    await expect(failure).rejects.toMatchObject({ code: "quota_exceeded", data: { available_bytes: null } });
+    await expect(failure).rejects.toThrow(/^the disk is full: this file needs \d+ more bytes; delete a model or free disk space/);
+  });
+});
+
+describe("two who want one file", () => {
+  it("fetch it once: the second waits and finds it", async () => {
+    const gate = new Gate<Response>();
+    const bench = new DownloadBench().serve(() => gate.promise);
+    const one = bench.start([order(whole)]);
+    const two = bench.start([order(whole), order(whole)]);
+    await bench.requests(1);
+    expect(bench.asked).toHaveLength(1);
+    gate.open(await serve()({ url: "", method: "", at: 0, range: null, ifRange: null, init: {} }));
+    expect((await bench.finish(one)).files.map(({ verified }) => verified)).toEqual(["hash"]);
+    expect((await bench.finish(two)).files.map(({ verified }) => verified)).toEqual(["stored", "stored"]);
+    expect(bench.asked).toHaveLength(1);
+  });
+
+  it("take over from one another when the first is stopped", async () => {
+    const bench = new DownloadBench().serve(serve({ stall: CUT }), serve());
+    const stop = new AbortController();
+    const one = bench.start([order(whole)], {}, stop.signal);
+    const two = bench.start([order(whole)]);
+    await bench.received(CUT);
+    stop.abort(new PageError("cancelled", "it was cancelled"));
+    await expect(one).rejects.toMatchObject({ code: "cancelled" });
+    expect((await bench.finish(two)).files[0]).toMatchObject({ resumed_from: CUT, verified: "hash" });
+  });
+});
