@@ -16,11 +16,11 @@ SAID = Recorded(
     device="webgpu",
     adapter="scripted paper",
     finish_reason="length",
-    usage=bl.Usage(prompt_tokens=3, completion_tokens=4),
-    timings=bl.Timings(first_token_ms=5.0),
+    usage=bl.types.Usage(prompt_tokens=3, completion_tokens=4),
+    timings=bl.types.Timings(first_token_ms=5.0),
     cost_usd=0.5,
     provider_request_id="req-6",
-    warnings=[bl.ChatWarning("seed", "left out")],
+    warnings=[bl.types.ChatWarning("seed", "left out")],
 )
 
 
@@ -63,7 +63,7 @@ def test_a_draft_that_begins_anew_keeps_what_is_about_the_request() -> None:
     draft = draft_of(SAID)
     draft.interrupt = lambda: None
     draft.stopped = True
-    draft.route.append(bl.Hop(reason="failed", backend="first"))
+    draft.route.append(bl.types.Hop(reason="failed", backend="first"))
     other = build_request("Hi", {"model": "large", "private": True})
     draft.begin(other, "second")
     assert draft.snapshot() == Recorded(backend="second", model="large", warnings=SAID.warnings)
@@ -75,16 +75,16 @@ def test_a_child_that_wins_is_adopted() -> None:
     """It begins with the warnings there are; what it says is the draft's then, and what it adds later, too."""
     draft = draft_of()
     draft.warn("n", "one alone")
-    draft.route.append(bl.Hop(reason="failed", backend="zeroth"))
+    draft.route.append(bl.types.Hop(reason="failed", backend="zeroth"))
     child = draft.child(build_request("Hi", {"model": "large"}), "second")
     child.warn("seed", "left out")
-    child.route.append(bl.Hop(reason="passed over", backend="inner"))
+    child.route.append(bl.types.Hop(reason="passed over", backend="inner"))
     child.engine = "webllm"
     assert [warning.parameter for warning in draft.warnings] == ["n"]
     draft.adopt(child)
-    child.usage = bl.Usage(completion_tokens=7)
+    child.usage = bl.types.Usage(completion_tokens=7)
     child.warn("top_k", "left out")
-    child.route.append(bl.Hop(reason="late"))
+    child.route.append(bl.types.Hop(reason="late"))
     draft.adopt(child)
     assert draft.snapshot() == child.snapshot()
     assert (draft.backend, draft.engine, draft.usage.completion_tokens) == ("second", "webllm", 7)
@@ -102,12 +102,12 @@ def test_the_child_of_a_private_draft_is_private() -> None:
 def test_the_response_has_all_that_was_written_down() -> None:
     """With the total time, where the backend did not measure it."""
     draft = draft_of(SAID)
-    draft.route.append(bl.Hop(reason="failed"))
+    draft.route.append(bl.types.Hop(reason="failed"))
     response = draft.response(bl.Message("assistant", "Hello"), "stop", total_ms=9.0, logprobs=[1])
     expected = {name: getattr(SAID, name) for name in Recorded.__struct_fields__}
-    expected |= {"finish_reason": "stop", "timings": bl.Timings(first_token_ms=5.0, total_ms=9.0)}
+    expected |= {"finish_reason": "stop", "timings": bl.types.Timings(first_token_ms=5.0, total_ms=9.0)}
     assert {name: getattr(response, name) for name in Recorded.__struct_fields__} == expected
     assert (response.request_id, response.text, response.logprobs) == ("chat-1", "Hello", [1])
     assert response.route == draft.route
-    draft.timings = bl.Timings(total_ms=8.0)
+    draft.timings = bl.types.Timings(total_ms=8.0)
     assert draft.response(response.message, "stop", total_ms=9.0, logprobs=[]).timings.total_ms == 8.0

@@ -72,7 +72,7 @@ async def read(stream: Any) -> list[Any]:
 
 def finish_reason(stream: Any) -> str:
     """How the answer, the turn, or the object's answer ended."""
-    return (stream.reply if isinstance(stream, bl.TurnStream) else stream.response).finish_reason
+    return (stream.reply if isinstance(stream, bl.chat.TurnStream) else stream.response).finish_reason
 
 
 def assert_is_over(stream: Any) -> None:
@@ -109,10 +109,10 @@ async def test_it_can_be_awaited_for_its_result_alone(open_stream: Open) -> None
 @each
 async def test_a_failure_is_raised_where_it_happens(open_stream: Open) -> None:
     """After the chunks before it; then the stream has ended, and the backend has let go."""
-    backend = Counter(failure=bl.DeviceLost("the GPU went away"))
+    backend = Counter(failure=bl.errors.DeviceLost("the GPU went away"))
     stream = open_stream(backend)
     chunks: list[Any] = []
-    with pytest.raises(bl.DeviceLost, match="went away"):
+    with pytest.raises(bl.errors.DeviceLost, match="went away"):
         async for chunk in stream:
             chunks.append(chunk)  # noqa: PERF401 (kept when the error comes)
     assert chunks

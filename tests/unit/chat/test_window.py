@@ -22,9 +22,9 @@ class Asked(bl.ScriptedBackend):
         self.window = window
         self.asked = 0
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
         self.asked += 1
-        return bl.BackendFacts(leaves_device=False, needs_network=False, context_window=self.window)
+        return bl.backends.BackendFacts(leaves_device=False, needs_network=False, context_window=self.window)
 
 
 class Counting(bl.LocalFirst):
@@ -32,7 +32,9 @@ class Counting(bl.LocalFirst):
 
     plans = 0
 
-    def rank(self, request: bl.ChatRequest, candidates: Sequence[bl.Candidate]) -> list[bl.Choice]:
+    def rank(
+        self, request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
+    ) -> list[bl.backends.router.Choice]:
         self.plans += 1
         return super().rank(request, candidates)
 
@@ -64,7 +66,7 @@ async def test_a_long_first_prompt_asks_for_the_window() -> None:
 async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
     """The window may have grown; by what the backend says now, nothing need go."""
     backend = Asked(window=2000)
-    chat = bl.Session(backend, context=bl.DropOldest(reserve=100))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     for _ in range(3):
         await chat.send(LONG)
     assert (backend.asked, chat.history.start) == (1, 0)
@@ -76,7 +78,9 @@ async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
 async def test_another_answer_asks_again() -> None:
     """What one backend said of its window is forgotten when another one has answered."""
     one, other = Asked("one", 8000), Asked("other", 1200)
-    chat = bl.Session(bl.Router([one, other], policy=bl.RoundRobin()), context=bl.DropOldest(reserve=100))
+    chat = bl.Session(
+        bl.Router([one, other], policy=bl.backends.router.RoundRobin()), context=bl.chat.DropOldest(reserve=100)
+    )
     await chat.send(LONG)
     asked = one.asked
     assert one.requests
@@ -100,7 +104,7 @@ async def test_a_refusal_on_the_way_asks_again() -> None:
                 yield delta
 
     small, large = Small("small", None), Asked("large", None)
-    chat = bl.Session(bl.Router([small, large]), context=bl.DropOldest(reserve=100))
+    chat = bl.Session(bl.Router([small, large]), context=bl.chat.DropOldest(reserve=100))
     assert (await chat.send(LONG)).response.backend == "large"
     small.window = 400
     assert (await chat.send("And?")).response.backend == "small"
