@@ -10,6 +10,9 @@ from msgspec.structs import replace
 
 from ..types import ChatRequest, ChatResponse, ChatWarning, FinishReason, Hop, Message, Timings, Usage
 
+_NO_USAGE = Usage()
+_NO_TIMINGS = Timings()
+
 
 class _Answer(msgspec.Struct, kw_only=True):
     """The fields about one answer."""
@@ -64,9 +67,16 @@ class Draft(_Answer, eq=False):
 
     def begin(self, request: ChatRequest, backend: str) -> None:
         """Begin anew with another backend, or with another request; warnings and all about the request remain."""
+        # Field by field, because every request of a router comes through here; a test says when one is missing.
         self.request = request
         self.interrupt = None
-        self.restore(Recorded(backend=backend, model=request.model, warnings=self.warnings))
+        self.backend = backend
+        self.model = request.model
+        self.engine = self.device = self.adapter = None
+        self.finish_reason = "stop"
+        self.usage = _NO_USAGE
+        self.timings = _NO_TIMINGS
+        self.cost_usd = self.provider_request_id = None
 
     def snapshot(self) -> Recorded:
         """Return what is written down of the answer so far."""
@@ -96,12 +106,23 @@ class Draft(_Answer, eq=False):
         self, message: Message, finish_reason: FinishReason, *, total_ms: float, logprobs: list[Any]
     ) -> ChatResponse:
         """Return the response; ``total_ms`` is what the answer took, where the backend has not said it."""
-        recorded: dict[str, Any] = {name: getattr(self, name) for name in Recorded.__struct_fields__}
-        recorded["finish_reason"] = finish_reason
-        if self.timings.total_ms is None:
-            recorded["timings"] = replace(self.timings, total_ms=total_ms)
+        timings = self.timings
         return ChatResponse(
-            request_id=self.request_id, message=message, route=self.route, logprobs=logprobs, **recorded
+            request_id=self.request_id,
+            backend=self.backend,
+            message=message,
+            finish_reason=finish_reason,
+            model=self.model,
+            engine=self.engine,
+            device=self.device,
+            adapter=self.adapter,
+            usage=self.usage,
+            timings=timings if timings.total_ms is not None else replace(timings, total_ms=total_ms),
+            warnings=self.warnings,
+            route=self.route,
+            logprobs=logprobs,
+            cost_usd=self.cost_usd,
+            provider_request_id=self.provider_request_id,
         )
 
 

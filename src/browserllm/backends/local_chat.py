@@ -105,9 +105,9 @@ class LocalChat:
         return begins_with_form(self.options.get("response_format"), self._request.tool_choice)
 
     def _constrain(self, engine: str, *, can_constrain: bool) -> str:
-        """Have the engine make answers or calls well-formed, where it can; say where it cannot what that means.
+        """Constrain the answer, or its tool calls, where the engine can; where it cannot, warn of it.
 
-        Return the option that it now has a form of ours for; an empty text where it has none.
+        Return the option that a grammar of ours stands for now; an empty text where none does.
         """
         calls, wanted, options, draft = self._calls, self._format, self.options, self._draft
         if calls is None:
@@ -205,7 +205,7 @@ def _begins(thinking: Thinking, prompt_end: str | None) -> Begins:
 
 
 def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:
-    """Return what a ``response_format`` comes to for an engine; `InvalidRequest` where its schema is none."""
+    """Return what an engine is given for a ``response_format``; `InvalidRequest` for a schema that is not valid."""
     if response_format.get("type") == "text":
         return None
     from ..constrained.grammars.held import held_format  # others start sooner without it

@@ -1,4 +1,4 @@
-"""ResponseStream: the life of every stream, from its first chunk to its result, whatever ends it.
+"""ResponseStream: the life of every stream, from its first chunk to its result, however it ends.
 
 A stream is two objects. A `Producer` does the work: one async generator that the caller's own task drives, so that no
 task, lock or timer is made per chunk. A `ResponseStream` is the handle that the caller holds. The producer does not
@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 class Producer(ABC, Generic[Chunk, Result]):
     """The work behind a stream. A subclass writes `produce`, and how the work is ended from outside.
 
-    ``stopped`` says that nobody wants more chunks. ``done`` says that the work has ended and let go of everything;
-    ``result`` is then what remains, ``None`` where nothing does.
+    ``stopped`` says that the stream was stopped or closed early. ``done`` says that the work has ended and has released
+    everything; ``result`` is then what remains, ``None`` if nothing does.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Producer(ABC, Generic[Chunk, Result]):
 
     @abstractmethod
     def produce(self) -> AsyncGenerator[Chunk, None]:
-        """Do the work: call `_begin` first, and `_end` in any case, when everything has been let go of."""
+        """Do the work: call `_begin` first, and in any case `_end`, once everything is released."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -54,7 +54,7 @@ class Producer(ABC, Generic[Chunk, Result]):
         self._end(None)
 
     def outcome(self) -> Result:
-        """Return the result; raise where there is none."""
+        """Return the result. Raises `InvalidRequest` while there is none."""
         if self.result is None:
             raise InvalidRequest(
                 "the result is not there yet: iterate the stream to its end, or await finish() or aclose() first"
@@ -123,7 +123,7 @@ class ResponseStream(Generic[Chunk, Result]):
         return self._producer.outcome()
 
     async def aclose(self) -> None:
-        """End the stream and wait until everything has been let go of; safe to call at any time, more than once."""
+        """End the stream and wait until everything is released; safe to call at any time, and more than once."""
         producer = self._producer
         if isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running:
             # A task waits for the next chunk: it ends the generator itself, and goes on.

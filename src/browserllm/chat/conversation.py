@@ -53,4 +53,4 @@ class Setup(NamedTuple):
     max_rounds: int
     mode: TextMode
     warnings: tuple[ChatWarning, ...] = ()
-    """What the reply warns of whatever happens."""
+    """Warnings that the reply has in any case."""

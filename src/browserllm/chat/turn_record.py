@@ -1,6 +1,6 @@
 """TurnRecord: what of a turn becomes history, and the reply.
 
-A turn works on a copy of the history, which becomes the conversation's once, when the turn ends in whatever way. What
+A turn works on a copy of the history, which becomes the conversation's once, when the turn ends, however it ends. What
 was answered whole stays, and so do rounds whose calls have been run; so does the text of an answer that was stopped. A
 failure takes back the answer it happened in. A turn that got nothing leaves the history as it was, so that the same can
 be asked again.
@@ -24,7 +24,7 @@ class TurnRecord:
     """
 
     def __init__(self, conversation: Conversation, warnings: Iterable[ChatWarning]) -> None:
-        """Begin with ``warnings``, which the reply has whatever happens."""
+        """Begin with ``warnings``, which the reply has in any case."""
         self.history = conversation.history
         self.finish_reason: FinishReason | None = None
         self.warnings = list(warnings)

@@ -32,7 +32,7 @@ class Generated(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     ``output`` is the value of the type. ``mode`` is the way in which it was really given: ``fenced``, words alone, also
     where a backend warned that it had to leave the response format out, or wrote a text instead of a call.
     ``repairs`` says how many answers did not fit, ``problems`` what was wrong with each of those, and where in a value
-    of the type. ``response`` is the last answer, ``text`` its JSON as the model wrote it, with whatever stands around
+    of the type. ``response`` is the last answer, ``text`` its JSON as the model wrote it, with the words around
     it; ``usage`` is of all answers.
     """
 
@@ -169,7 +169,7 @@ class _Generation(Producer[Any, Generated[Any]]):
                 request = self._again(request, stream.response, misfit, started_at)
         except Exception as error:
             self.failure = error
-            # Whoever stopped it knows, and has the partial value.
+            # The caller stopped it, and has the partial value.
             if not (self.stopped and isinstance(error, Cancelled)):
                 raise
         finally:
