@@ -59,6 +59,10 @@ def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
     fields.update(options)
     if is_within_private() and fields.get("private", False) is False:
         fields["private"] = True
+    if fields.get("tools", []) != []:
+        from .tools import declared_tools  # others start sooner without it
+
+        fields["tools"] = declared_tools(fields["tools"])
     if isinstance(fields.get("stop"), str):
         fields["stop"] = [fields["stop"]]
     request = _decode(_encode(fields), fields)

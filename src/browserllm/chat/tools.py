@@ -12,11 +12,10 @@ from inspect import isawaitable, isclass
 from os import PathLike, fsdecode
 from typing import Any, NamedTuple, cast, overload
 
-import msgspec
-
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import encode_json
 from .._internal.threads import Threads, is_ctrl_c
+from ..backends.tools import tool_of
 from ..errors import InvalidRequest, describe_error
 from ..json_schema.docstrings import parse_docstring
 from ..json_schema.meant import meant
@@ -255,12 +254,7 @@ def as_tool(given: Any) -> FunctionTool | Tool:
     if isinstance(given, (FunctionTool, Tool)):
         return given
     if isinstance(given, Mapping):
-        declared = cast("Mapping[str, Any]", given)
-        try:
-            # As OpenAI has it, or the function alone.
-            return msgspec.convert(dict(declared.get("function", declared)), Tool)
-        except (msgspec.ValidationError, TypeError, ValueError) as error:
-            raise InvalidRequest(f"the tool {given!r} is not valid: {error}", parameter="tools") from error
+        return tool_of(cast("Mapping[str, Any]", given))
     if callable(given) or isinstance(given, classmethod):
         return as_tool(FunctionTool(cast("Any", given)))
     raise InvalidRequest(
