@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InvalidRequest
@@ -28,7 +28,7 @@ def check_kind(name: str, value: object, kind: type[Any] | tuple[type[Any], ...]
 
 def check_list(name: str, value: object, what: str, *, write: str) -> None:
     """Raise `InvalidRequest` for an argument that is not a list (or another iterable) of ``what``."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise InvalidRequest(f"{name}={shown(value)} is not a list of {what}; {write}", parameter=name)
 
 

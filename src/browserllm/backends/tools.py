@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
 
-from .._internal.arguments import shown
+from .._internal.arguments import check_list, shown
 from ..errors import InvalidRequest
 from ..types import Tool
 
@@ -16,10 +16,9 @@ _FORMS = "use Tool(...), what @browserllm.tool made of a function, a Toolbox, or
 
 def declared_tools(given: Any) -> list[Tool]:
     """Return the tools of ``tools=``; raise `InvalidRequest` for anything that does not declare one."""
-    if isinstance(given, (str, Mapping)) or not (isinstance(given, Iterable) or _declares(given, "tools")):
-        raise InvalidRequest(f"tools={shown(given)} is not a list of tools; {_FORMS}", parameter="tools")
     # A Toolbox has its tools in `tools`, a FunctionTool its own in `tool`: both belong to a higher floor.
-    listed = cast("Any", given).tools if _declares(given, "tools") else given
+    listed: Any = given.tools if _declares(given, "tools") else given
+    check_list("tools", listed, "tools", write=_FORMS)
     return [_declared(each, f"tools[{index}]") for index, each in enumerate(listed)]
 
 

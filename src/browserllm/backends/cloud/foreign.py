@@ -22,8 +22,10 @@ def foreign_format(said: Any, own: str) -> str:
         except (ValueError, RecursionError):
             return ""
     if isinstance(said, list):
-        said = next((each for each in cast("list[Any]", said) if isinstance(each, dict)), None)
-    found = _format_of(cast("dict[str, Any]", said)) if isinstance(said, dict) else ""
+        said = next((each for each in cast("list[object]", said) if isinstance(each, dict)), None)
+    if not isinstance(said, dict):
+        return ""
+    found = _format_of(cast("dict[str, Any]", said))
     return "" if found == own else found
 
 
@@ -39,7 +41,7 @@ def _format_of(value: dict[str, Any]) -> str:
 
 
 def _holds_objects(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(cast("list[Any]", value)[0], dict)
+    return isinstance(value, list) and any(isinstance(each, dict) for each in cast("list[object]", value)[:1])
 
 
 def wrong_format(place: Place, own: str, foreign: str) -> ProtocolError:

@@ -177,7 +177,7 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     near: list[str] = []
     for ids in (models, builds):
         near = near or [ids[plain] for plain in difflib.get_close_matches(_plain(name), ids, n=3, cutoff=0.5)]
-    hint = f"did you mean {_quoted(near)}?" if near else f"it has {len(cards)}, list(Catalog()) names them."
+    hint = f"did you mean {_quoted(near)}?" if near else f"[card.id for card in Catalog()] names all {len(cards)}."
     return ModelNotFound(
         f"no model {name!r} in the catalog; {hint} Add your own with Catalog.add()",
         data={"model": name, "candidates": near},
