@@ -14,6 +14,7 @@ import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
 from browserllm.testing.scripted import HANG, ScriptedHost
 from unit.chat.interruptible import Interruptible
+from unit.loop_time import LoopTime
 
 
 def texts(messages: list[bl.Message]) -> list[str]:
@@ -287,10 +288,17 @@ async def test_a_stop_before_the_first_chunk_sends_nothing() -> None:
     assert (turn.reply.finish_reason, backend.requests, chat.history) == ("cancelled", [], bl.History())
 
 
-async def test_the_deadline_ends_an_answer_with_a_warning() -> None:
+async def test_the_deadline_ends_an_answer_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was said until then stays."""
     chat = bl.Session(bl.ScriptedBackend([["half ", HANG]]))
-    reply = await chat.send("1?", deadline_s=0.02)
+    time = LoopTime(monkeypatch)
+    answering = asyncio.ensure_future(chat.stream("1?", deadline_s=5).finish())
+    await settle()
+    time.move(4)
+    await settle()
+    assert not answering.done()
+    time.move(1)
+    reply = await answering
     assert (reply.finish_reason, reply.text) == ("cancelled", "half ")
     assert [warning.parameter for warning in reply.warnings] == ["deadline_s"]
     assert texts(chat.history.messages) == ["u:1?", "a:half "]

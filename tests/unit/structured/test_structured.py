@@ -18,6 +18,7 @@ from browserllm.structured.generate import MAX_REPAIRS
 from browserllm.structured.modes import INSTRUCTIONS
 from browserllm.testing.script import HANG
 from browserllm.types import StructuredMode
+from unit.loop_time import LoopTime
 
 
 @dataclass
@@ -440,14 +441,19 @@ async def test_a_stop_between_two_answers_asks_no_second_one() -> None:
     assert len(llm.requests) == 1
 
 
-async def test_the_deadline_is_for_all_answers() -> None:
+async def test_the_deadline_is_for_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left of it goes with each; when it is over, that is a timeout."""
     llm = play(WRONG, ['{"title": "Pa', HANG])
-    stream = bl.stream_generate(llm, "Pasta", output=Recipe, deadline_s=0.2)
-    with pytest.raises(bl.Timeout, match=r"deadline_s=0\.2 was over .* in answer 2"):
-        await stream.finish()
+    time = LoopTime(monkeypatch)
+    stream = bl.stream_generate(llm, "Pasta", output=Recipe, deadline_s=600)
+    answering = asyncio.ensure_future(stream.finish())
+    while len(llm.requests) < 2:
+        await asyncio.sleep(0)
+    time.move(600)
+    with pytest.raises(bl.Timeout, match=r"deadline_s=600 was over .* in answer 2"):
+        await answering
     first, second = llm.requests
-    assert first.deadline_s == 0.2 and second.deadline_s is not None and 0 < second.deadline_s < 0.2
+    assert first.deadline_s is not None and second.deadline_s is not None and 0 < second.deadline_s < first.deadline_s
     assert stream.response.finish_reason == "cancelled"
     llm = play(WRONG, TEXT)
     with pytest.raises(bl.Timeout, match="in answer 2"):

@@ -21,12 +21,12 @@ def foreign_format(said: Any, own: str) -> str:
             said = decode_json(said.strip().removeprefix("data:").encode(), object)
         except (ValueError, RecursionError):
             return ""
-    if isinstance(said, list):
-        said = next((each for each in cast("list[object]", said) if isinstance(each, dict)), None)
-    if not isinstance(said, dict):
-        return ""
-    found = _format_of(cast("dict[str, Any]", said))
-    return "" if found == own else found
+    pieces = cast("list[Any]", said) if isinstance(said, list) else [said]
+    for piece in pieces:
+        if isinstance(piece, dict):
+            found = _format_of(cast("dict[str, Any]", piece))
+            return "" if found == own else found
+    return ""
 
 
 def _format_of(value: dict[str, Any]) -> str:
@@ -41,7 +41,8 @@ def _format_of(value: dict[str, Any]) -> str:
 
 
 def _holds_objects(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(each, dict) for each in cast("list[object]", value)[:1])
+    pieces = cast("list[Any]", value) if isinstance(value, list) else []
+    return bool(pieces) and isinstance(pieces[0], dict)
 
 
 def wrong_format(place: Place, own: str, foreign: str) -> ProtocolError:
