@@ -18,6 +18,7 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.async_only import AsyncOnly
 from ..errors import InvalidRequest
 from ..types import (
     ChatChunk,
@@ -297,7 +298,7 @@ class _Generation:
         return response
 
 
-class ChatStream:
+class ChatStream(AsyncOnly):
     """A running answer: iterate it once for its chunks, or ``await stream.finish()`` for the response alone.
 
     The chunks come in this order: one `ChatStart`, any number of `TextDelta`, `ReasoningDelta` and `ToolCallDelta` (and

@@ -16,9 +16,7 @@ _FORMS = "use Tool(...), what @browserllm.tool made of a function, a Toolbox, or
 
 def declared_tools(given: Any) -> list[Tool]:
     """Return the tools of ``tools=``; raise `InvalidRequest` for anything that does not declare one."""
-    # A Toolbox has its tools in `tools`, a FunctionTool its own in `tool`: both belong to a higher floor.
-    listed: Any = given.tools if _declares(given, "tools") else given
-    check_list("tools", listed, "tools", write=_FORMS)
+    listed = check_list("tools", given, "tools", write=_FORMS)
     return [_declared(each, f"tools[{index}]") for index, each in enumerate(listed)]
 
 
@@ -35,8 +33,9 @@ def _declared(given: Any, where: str) -> Tool:
         return given
     if isinstance(given, Mapping):
         return tool_of(cast("Mapping[str, Any]", given))
-    if _declares(given, "tool"):
-        return given.tool
+    # A FunctionTool belongs to a higher floor.
+    if isinstance(declared := getattr(given, "tool", None), Tool):
+        return declared
     if callable(given):
         name = getattr(given, "__name__", "function")
         raise InvalidRequest(
@@ -45,7 +44,3 @@ def _declared(given: Any, where: str) -> Tool:
             parameter="tools",
         )
     raise InvalidRequest(f"{where}={shown(given)} is not a tool; {_FORMS}", parameter="tools")
-
-
-def _declares(given: Any, name: str) -> bool:
-    return not isinstance(given, type) and isinstance(getattr(given, name, None), Tool if name == "tool" else list)

@@ -7,12 +7,13 @@ has, an exception, a time limit. Only cancelling the caller's task is raised.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import isawaitable, isclass
 from os import PathLike, fsdecode
 from typing import Any, NamedTuple, cast, overload
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.arguments import check_list
 from .._internal.nesting import encode_json
 from .._internal.threads import Threads, is_ctrl_c
 from ..backends.tools import tool_of
@@ -211,7 +212,7 @@ class Toolbox:
     def __init__(self, tools: Iterable[Any] = ()) -> None:
         """Take functions, classes of data, `FunctionTool`s, `Tool`s and declarations; their names must differ."""
         self._tools: dict[str, FunctionTool | Tool] = {}
-        for given in tools:
+        for given in check_tools(tools):
             made = as_tool(given)
             declared = made.tool if isinstance(made, FunctionTool) else made
             if declared.name in self._tools:
@@ -222,6 +223,9 @@ class Toolbox:
 
     def __len__(self) -> int:
         return len(self._tools)
+
+    def __iter__(self) -> Iterator[FunctionTool | Tool]:
+        return iter(self._tools.values())
 
     @property
     def tools(self) -> list[Tool]:
@@ -241,6 +245,11 @@ class Toolbox:
             return _failed(call, f"the tool {call.name!r} has no function here")
         known = ", ".join(map(repr, self._tools)) or "there are none"
         return _failed(call, f"there is no tool {call.name!r}; the tools are: {known}")
+
+
+def check_tools(tools: Any) -> list[Any]:
+    """Return the items of a list of tools, or of a `Toolbox`; raise `InvalidRequest` for what is neither."""
+    return check_list("tools", tools, "tools", write="put it into a list, as in tools=[weather]")
 
 
 def as_tool(given: Any) -> FunctionTool | Tool:

@@ -7,13 +7,14 @@ from types import AsyncGeneratorType, TracebackType
 from typing import Any, Self
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.async_only import AsyncOnly
 from ..errors import InvalidRequest
 from ..types import ChatChunk
 from .reply import Reply
 from .turn import Turn
 
 
-class TurnStream:
+class TurnStream(AsyncOnly):
     """A running turn: iterate it once for its chunks, or ``await`` it for the `Reply` alone.
 
     The chunks are those of each answer (`ChatStart` to `ChatDone`, as `ChatStream` has them, and numbered throughout),

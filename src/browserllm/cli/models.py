@@ -11,8 +11,9 @@ import click
 import msgspec
 from rich.markup import escape
 
-from ..errors import BrowserLLMError, ModelNotDownloaded, QuotaExceeded
+from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, QuotaExceeded
 from ..models import Catalog, ModelManager
+from ..models.catalog.catalog import check_purpose
 from ..models.downloads.download import Download
 from ..models.fit import fit
 from ..models.storage import Storage, StoredModel
@@ -252,11 +253,12 @@ def _can_ask() -> bool:
 
 
 def _check_purpose(catalog: Catalog, purpose: str | None) -> None:
-    known = sorted({word for card in catalog for word in card.purposes})
-    if purpose is not None and purpose not in known:
-        raise click.BadParameter(
-            f"unknown purpose {purpose!r}. Choose one of: {', '.join(known)}", param_hint="--purpose"
-        )
+    if purpose is None:
+        return
+    try:
+        check_purpose(purpose, catalog)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.message, param_hint="--purpose") from error
 
 
 def _chosen(names: Iterable[str], manager: ModelManager, storage: Storage) -> list[StoredModel]:

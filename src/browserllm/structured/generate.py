@@ -14,7 +14,8 @@ from typing import Any, Generic, Self, TypeVar, overload
 import msgspec
 from msgspec.structs import replace
 
-from ..backends.base import Backend
+from .._internal.async_only import AsyncOnly
+from ..backends.base import Backend, check_backend
 from ..backends.request import Prompt, build_request
 from ..backends.stream import ChatStream
 from ..errors import Cancelled, ContentFiltered, InvalidOutput, InvalidRequest, Timeout
@@ -140,6 +141,7 @@ def stream_generate(
         InvalidRequest: At once, when an argument is wrong.
         Unsupported: At once, when the backend does not have the mode.
     """
+    check_backend("backend", backend)
     wanted = output_type(output)
     if type(repairs) is not int or not 0 <= repairs <= MAX_REPAIRS:
         raise InvalidRequest(f"repairs={repairs!r} is out of range: it must be 0 to {MAX_REPAIRS}", parameter="repairs")
@@ -154,7 +156,7 @@ def stream_generate(
     return ObjectStream(_Generation(backend, request, form, repairs))
 
 
-class ObjectStream(Generic[T]):
+class ObjectStream(AsyncOnly, Generic[T]):
     """An object on its way: iterate it once for what has come of it, or ``await stream.finish()`` for the object alone.
 
     What comes are plain JSON values (dicts, lists, texts, numbers), each time one has changed (of one of more than 4096

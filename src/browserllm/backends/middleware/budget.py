@@ -13,9 +13,10 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from ..._internal.arguments import check_kind
 from ..._internal.clock import AnyClock
 from ...errors import BrowserLLMError, BudgetExceeded
-from ...stores.memory import KeyValueStore, MemoryStore, check_key
+from ...stores.memory import KeyValueStore, MemoryStore, check_key, check_store
 from ...types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
 from ..base import Backend, Middleware
 from ..facts import BackendFacts
@@ -91,9 +92,12 @@ class Budget(Middleware):
         """
         super().__init__(backend)
         limits = {"per_request": per_request, "per_session": per_session, "per_day": per_day}
+        if store is not None:
+            check_store(store)
         self._limits = {name: limit for name, limit in limits.items() if limit is not None}
         check("per_day", per_day, bool(self._limits), "given, or per_session or per_request")
         for name, limit in self._limits.items():
+            check_kind(name, limit, Allowance, "an allowance", write=f"write {name}=Allowance(usd=1.0)")
             check_above_0(**{f"{name}.usd": limit.usd, f"{name}.tokens": limit.tokens})
         check("unknown_cost", unknown_cost, unknown_cost in ("refuse", "allow"), "'refuse' or 'allow'")
         check("key", key, bool(key) and "/" not in key, "a name without '/'")
