@@ -21,8 +21,8 @@ class TurnStream(AsyncOnly):
     between two answers a `ToolStarted` and a `ToolDone` for each call that is run, at the end a `TurnDone`. Nothing
     happens before the first chunk is asked for. A failure is raised where it happens.
 
-    Leaving early is safe: ``async with`` ends the turn at once, and so does dropping it after a ``break``. What was
-    said until then stays in the history.
+    Leaving early is safe: ``async with`` ends the turn at once; where it is dropped after a ``break``, the event loop
+    ends it a moment later, and the next turn waits for that. The history has what was said once the turn has ended.
     """
 
     def __init__(self, turn: Turn) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Iterable
+from contextlib import suppress
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -18,7 +19,7 @@ from .._internal.async_only import AsyncOnly
 from ..backends.base import Backend, check_backend
 from ..backends.request import Prompt, build_request
 from ..backends.stream import ChatStream
-from ..errors import Cancelled, ContentFiltered, InvalidOutput, InvalidRequest, Timeout
+from ..errors import BrowserLLMError, Cancelled, ContentFiltered, InvalidOutput, InvalidRequest, Timeout
 from ..json_schema.partial import MISSING
 from ..json_schema.problem import Misfit, Problem
 from ..json_schema.types import OutputType, output_type
@@ -31,6 +32,9 @@ T = TypeVar("T")
 
 MAX_REPAIRS = 10
 """The most that can be asked for: what was not understood ten times will not be."""
+
+WINDOW_SLACK_TOKENS = 16
+"""How many tokens before the end of a context window an engine may end an answer."""
 
 _SHOWN_CHARS = 2000
 """How much of an answer an error carries."""
@@ -256,6 +260,7 @@ class _Generation:
         self.ended = False
         self._problems: list[list[Problem]] = []
         self._usage = Usage()
+        self._window: int | None = None
         self._begin()
 
     async def run(self) -> AsyncGenerator[Any, None]:
@@ -274,6 +279,8 @@ class _Generation:
                 finally:
                     await stream.aclose()
                     self._note(stream.response)
+                if stream.response.finish_reason == "length":
+                    self._window = await self._context_window(request)
                 misfit = self._settle(stream.response)
                 if self.result is not None and self._show():
                     yield self.shown
@@ -287,6 +294,11 @@ class _Generation:
                 raise
         finally:
             self.ended = True
+
+    async def _context_window(self, request: ChatRequest) -> int | None:
+        with suppress(BrowserLLMError):  # the answer was cut in any case; this says only by what
+            return (await self.backend.facts(request)).context_window
+        return None
 
     def stop(self) -> None:
         self.stopped = True
@@ -379,9 +391,8 @@ class _Generation:
     def _ended_early(self, response: ChatResponse) -> Exception:
         name = self.form.output.name
         if response.finish_reason == "length":
-            limit = "its limit" if self.request.max_tokens is None else f"max_tokens={self.request.max_tokens}"
             return self._invalid(
-                f"the answer was cut off at {limit}, before the {name!r} was whole; raise max_tokens",
+                f"the answer was cut off {self._limit(response)}",
                 response,
                 tries=len(self._problems) + 1,
             )
@@ -390,6 +401,18 @@ class _Generation:
         if any(warning.parameter == "deadline_s" for warning in response.warnings) and not self.stopped:
             return self._too_late()
         return Cancelled(f"the answer was stopped before the {name!r} was whole")
+
+    def _limit(self, response: ChatResponse) -> str:
+        """Say which limit cut an answer off, and what helps."""
+        early, most = f"before the {self.form.output.name!r} was whole", self.request.max_tokens
+        if self._window is not None and response.usage.total_tokens >= self._window - WINDOW_SLACK_TOKENS:
+            return (
+                f"where the model's context window of {self._window} tokens is full, {early}; ask for less, shorten "
+                "the prompt, or take a model with a larger window"
+            )
+        if most is not None:
+            return f"at max_tokens={most}, {early}; raise max_tokens"
+        return f"at the backend's own limit, {early}; set max_tokens to more, or ask for less"
 
     def _too_late(self) -> Exception:
         deadline_s, tries = self.request.deadline_s, len(self._problems) + 1

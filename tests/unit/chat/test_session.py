@@ -319,6 +319,23 @@ async def test_the_deadline_ends_an_answer_with_a_warning(monkeypatch: pytest.Mo
     assert texts(chat.history.messages) == ["u:1?", "a:half "]
 
 
+async def test_when_the_history_has_what_was_said_before_the_loop_was_left() -> None:
+    """With `async with` on the next line; after a bare break a moment later, and always before the next turn."""
+    chat = bl.Session(bl.ScriptedBackend([["half ", HANG]]))
+    async with chat.stream("1?") as turn:
+        async for chunk in turn:
+            if chunk.text:
+                break
+    assert texts(chat.history.messages) == ["u:1?", "a:half "]
+    chat = bl.Session(bl.ScriptedBackend([["half ", HANG], "Whole."]))
+    async for chunk in chat.stream("1?"):
+        if chunk.text:
+            break
+    gc.collect()
+    assert (await chat.send("2?")).text == "Whole."
+    assert texts(chat.history.messages) == ["u:1?", "a:half ", "u:2?", "a:Whole."]
+
+
 async def test_one_turn_runs_at_a_time() -> None:
     """A second one is refused until the first has ended; one that was made before it, too."""
     chat = bl.Session(bl.ScriptedBackend([["half ", HANG], "On."]))
