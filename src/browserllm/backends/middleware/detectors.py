@@ -26,6 +26,8 @@ class Span(NamedTuple):
     kind: str
 
 
+_TERM = "TERM"
+
 KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 """What a kind looks like."""
 
@@ -194,7 +196,7 @@ def checked_terms(terms: Any) -> dict[str, str]:
     if not isinstance(terms, Mapping):
         each = partial(check_kind, kind=str, what="text", write=write)
         words = check_list("terms", terms, "words", write=write, each=each)
-        return dict.fromkeys(words, "TERM")
+        return dict.fromkeys(words, _TERM)
     named = dict(cast("Mapping[Any, Any]", terms))
     for term, kind in named.items():
         check_kind("a word of terms", term, str, "text", write=write)
