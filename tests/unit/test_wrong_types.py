@@ -23,11 +23,11 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("an unopened host", lambda: bl.LocalBackend(bl.connect()), "not open yet: write `async with browserllm.connect()"),
     ("a name for a host", lambda: bl.LocalBackend("pocket"), "host='pocket' is not a host; use what `async with"),
     ("a manager of none", lambda: bl.ModelManager(None), "host=None is not a host"),
-    ("a store of none", lambda: bl.HostStore("x"), "host='x' is not a host"),
+    ("a store of none", lambda: bl.stores.HostStore("x"), "host='x' is not a host"),
     ("a manager's catalog", lambda: bl.ModelManager(host(), ["m"]), "not a catalog; use Catalog([card, ...])"),
     ("a backend's catalog", lambda: bl.LocalBackend(host(), catalog={}), "catalog={} is not a catalog"),
-    ("no card", lambda: bl.Catalog(["m"]), "card='m' is not a model card; use ModelCard("),
-    ("one card", lambda: bl.Catalog(5), "cards=5 is not a list of model cards"),
+    ("no card", lambda: bl.models.Catalog(["m"]), "card='m' is not a model card; use ModelCard("),
+    ("one card", lambda: bl.models.Catalog(5), "cards=5 is not a list of model cards"),
     # A backend
     (
         "a name in a router",
@@ -43,7 +43,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("a name in a session", lambda: bl.Session("pocket"), "backend='pocket' is not a backend"),
     ("a host in a session", lambda: bl.Session(host()), "that is a host: write LocalBackend(host)"),
     ("a name in generate", lambda: bl.stream_generate("m", "hi", output=int), "backend='m' is not a backend"),
-    ("a name in a summary", lambda: bl.Summarize(backend="m"), "backend='m' is not a backend"),
+    ("a name in a summary", lambda: bl.chat.Summarize(backend="m"), "backend='m' is not a backend"),
     ("no client's backend", lambda: bl.Client(5), "backend=5 is not"),
     *(
         (f"a name in {kind.__name__}", lambda kind=kind: kind("x"), "backend='x' is not a backend")
@@ -52,8 +52,8 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     # A policy
     ("a name of a policy", lambda: bl.Router([BACKEND], "local"), "policy='local' is not a policy; use LocalFirst()"),
     ("a class of a policy", lambda: bl.Router([BACKEND], bl.LocalFirst), "is not a policy"),
-    ("the next policy", lambda: bl.ByCapability("local"), "then='local' is not a policy"),
-    ("a policy's function", lambda: bl.Custom("local"), "function='local' is not a function"),
+    ("the next policy", lambda: bl.backends.router.ByCapability("local"), "then='local' is not a policy"),
+    ("a policy's function", lambda: bl.backends.router.Custom("local"), "function='local' is not a function"),
     ("a policy's backend", lambda: bl.Explicit(BACKEND), "is not a backend's name"),
     ("a router's limits", lambda: bl.Router([BACKEND], limits=3), "limits=3 is not a dict"),
     ("a router's breaker", lambda: bl.Router([BACKEND], breaker=3), "breaker=3 is not a breaker"),
@@ -74,14 +74,14 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
         lambda: bl.Budget(BACKEND, per_day=bl.Allowance(usd=1), store={}),
         "store={} is not a store; use Mem",
     ),
-    ("a class of a store", lambda: bl.ResponseCache(BACKEND, store=bl.MemoryStore), "is not a store"),
+    ("a class of a store", lambda: bl.ResponseCache(BACKEND, store=bl.stores.MemoryStore), "is not a store"),
     ("a tool's store", lambda: builtin.storage("x"), "store='x' is not a store"),
     ("a list's store", lambda: builtin.todo_list("x"), "store='x' is not a store"),
     ("a text of tries", lambda: bl.Retry(BACKEND, retries="3"), "retries='3' is not valid"),
     ("a retry's rule", lambda: bl.Retry(BACKEND, when=True), "when=True is not a function"),
     ("a text of seconds", lambda: bl.TimeLimits(BACKEND, total_s="3"), "total_s='3' is not valid"),
     ("a name of a logger", lambda: bl.Logging(BACKEND, logger="x"), "logger='x' is not a logger"),
-    ("no manager to observe", lambda: bl.observe_models(BACKEND), "is not a model manager"),
+    ("no manager to observe", lambda: bl.backends.middleware.observe_models(BACKEND), "is not a model manager"),
     # A name of a model
     ("a number for a model", lambda: bl.LocalBackend(host(), model=5), "model=5 is not the name of a model"),
     ("a number for a vendor's", lambda: bl.OpenAI(5), "model=5 is not the name of a model; write the vendor's name"),
@@ -90,11 +90,11 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("a number for Ollama", lambda: bl.Ollama(5), "model=5 is not the name"),
     ("a price", lambda: bl.OpenAI("m", api_key="k", prices={"m": 3}), "prices['m']=3 is not a price; use Price("),
     ("a number for a session's", lambda: bl.Session(BACKEND, model=5), "model=5 is not the name"),
-    ("a number for a summary's", lambda: bl.Summarize(model=5), "model=5 is not the name"),
-    ("a number in a catalog", lambda: bl.Catalog().get(5), "name=5 is not the name"),
-    ("no name in a catalog", lambda: bl.Catalog().find(None), "name=None is not the name"),
+    ("a number for a summary's", lambda: bl.chat.Summarize(model=5), "model=5 is not the name"),
+    ("a number in a catalog", lambda: bl.models.Catalog().get(5), "name=5 is not the name"),
+    ("no name in a catalog", lambda: bl.models.Catalog().find(None), "name=None is not the name"),
     # Tools
-    ("one tool", lambda: bl.Toolbox(print), "is not a list of tools; put it into a list, as in tools=[weather]"),
+    ("one tool", lambda: bl.chat.Toolbox(print), "is not a list of tools; put it into a list, as in tools=[weather]"),
     ("one tool in a session", lambda: bl.Session(BACKEND, tools=print), "is not a list of tools"),
     ("one tool to approve", lambda: bl.Approvals(tools=print), "is not a list of tools"),
     # Detectors and terms
@@ -162,7 +162,7 @@ async def test_a_toolbox_is_a_list_of_tools() -> None:
         return f"fine in {city}"
 
     backend = bl.ScriptedBackend([[bl.ToolCallPart("1", "weather", '{"city": "Oslo"}')], "Fine."])
-    chat = bl.Session(backend, tools=bl.Toolbox([weather]))
+    chat = bl.Session(backend, tools=bl.chat.Toolbox([weather]))
     reply = await chat.send("?")
     assert reply.text == "Fine."
     assert [run.result and run.result.content for run in reply.calls] == ["fine in Oslo"]

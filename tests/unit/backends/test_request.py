@@ -39,7 +39,7 @@ def weather(city: str) -> str:
     [
         [bl.tool(weather)],
         (bl.tool(weather),),
-        bl.Toolbox([weather]),
+        bl.chat.Toolbox([weather]),
         [bl.tool(weather).tool],
         [{"type": "function", "function": msgspec.to_builtins(bl.tool(weather).tool)}],
         [{"name": "weather", "description": "Tell the weather.", "parameters": bl.tool(weather).tool.parameters}],
@@ -53,7 +53,7 @@ async def test_tools_come_in_each_form_that_declares_them(tools: Any) -> None:
 
 def test_an_empty_toolbox_is_no_tools() -> None:
     """A program may leave all of its tools out."""
-    assert build_request("hi", {"tools": bl.Toolbox()}).tools == []
+    assert build_request("hi", {"tools": bl.chat.Toolbox()}).tools == []
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_message_gives_its_text_and_tool_calls() -> None:
     message = bl.Message("assistant", [bl.TextPart("a"), call, bl.TextPart("b")])
     assert (message.text, message.tool_calls) == ("ab", [call])
     assert (bl.Message("user", "x").text, bl.Message("user", "x").tool_calls) == ("x", [])
-    assert bl.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
+    assert bl.types.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
 
 
 def test_only_the_assistant_reasons() -> None:

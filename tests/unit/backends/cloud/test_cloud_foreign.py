@@ -15,7 +15,7 @@ from browserllm.backends.request import build_request
 from browserllm.backends.stream import Draft
 from unit.backends.cloud.native_formats import FORMATS, claude_items, gemini_items, lines, ollama_items, sse
 
-BACKENDS: dict[str, bl.CloudBackend] = {
+BACKENDS: dict[str, bl.backends.cloud.CloudBackend] = {
     "OpenAI": bl.OpenAI("m", api_key="k"),
     "Anthropic": FORMATS["anthropic"].llm,
     "Gemini": FORMATS["gemini"].llm,
@@ -50,7 +50,7 @@ class Body:
         yield self.body
 
 
-async def failure_of(llm: bl.CloudBackend, body: bytes) -> bl.BrowserLLMError:
+async def failure_of(llm: bl.backends.cloud.CloudBackend, body: bytes) -> bl.BrowserLLMError:
     draft = Draft(build_request("Hi", {}), llm.name, "chat-1")
     reader = llm.reader(draft, Place(backend=llm.name, model=llm.model, key_name="api_key"))
     response: Any = Body(body)
@@ -68,7 +68,7 @@ async def test_an_answer_in_another_vendors_format_names_the_backend_to_use(kind
     if foreign == kind or (kind, answer) == ("Ollama", "Anthropic, whole"):
         return  # its own; and what looks like an error's message to Ollama
     error = await failure_of(BACKENDS[kind], ANSWERS[answer])
-    assert isinstance(error, bl.ProtocolError) and not may_pass(error)
+    assert isinstance(error, bl.errors.ProtocolError) and not may_pass(error)
     assert f"the format of {foreign}: use browserllm.{foreign}(...)" in str(error)
     assert "correct base_url" in str(error) and "try again" not in str(error)
     assert hasattr(bl, foreign)
@@ -79,5 +79,5 @@ async def test_an_answer_in_another_vendors_format_names_the_backend_to_use(kind
 async def test_numbers_are_neither_an_answer_nor_the_words_of_an_error(kind: str, body: bytes) -> None:
     """A server of something else answers with JSON that holds no words: the address is to be checked."""
     error = await failure_of(BACKENDS[kind], body)
-    assert isinstance(error, bl.ProtocolError)
+    assert isinstance(error, bl.errors.ProtocolError)
     assert "base_url" in str(error) and "try again" not in str(error)
