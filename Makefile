@@ -22,9 +22,11 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .PHONY: help run chat test test-pythons newest check unit properties explore page browser format stubs site catalog wheel lock clean setup
 
+BENCHMARKS = $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
+
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@printf '  make %-12s %s\n' bench-NAME "Run benchmarks/NAME.py: $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))"
+	@printf '  make %-12s %s\n' bench-NAME "Run benchmarks/NAME.py: $(BENCHMARKS)"
 
 run: site ## Answer a prompt in a headless browser: make run PROMPT="..."
 	@$(BIN)/browserllm run "$(PROMPT)"
@@ -86,8 +88,11 @@ $(PEERS)/.ready: requirements/peers.txt
 	@$(PEERS)/bin/python $(PIP) $(LOCKED) -r requirements/peers.txt && $(PEERS)/bin/python $(PIP) check
 	@touch $@
 
-bench-%: setup site
-	@PYTHONPATH=tests:tests/browser $(BIN)/python benchmarks/$*.py
+bench-%: benchmarks/%.py setup site
+	@PYTHONPATH=tests:tests/browser $(BIN)/python $<
+
+bench-%:
+	@echo "There is no benchmarks/$*.py. Choose one of: $(BENCHMARKS)" >&2; exit 2
 
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -44,6 +44,7 @@ UnavailableReason = Literal[
     "insecure_context",
     "no_api",
     "no_adapter",
+    "turned_off",
     "device_failed",
     "missing_feature",
     "blocked",

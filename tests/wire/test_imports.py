@@ -67,13 +67,22 @@ def modules_after(code: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
+A_HOST = """
+import browserllm
+class Nowhere(browserllm.Host):
+    call = stream = subscribe = close = hello = None
+host = Nowhere()
+""".strip()
+"""A host without a page: what is imported to use one is not measured here."""
+
+
 @pytest.mark.parametrize(
     "code",
     [
         "import browserllm",
         "import browserllm; browserllm.ScriptedBackend(['hello'])",
-        "import browserllm; browserllm.LocalBackend(None)",
-        "import browserllm; browserllm.connect(); browserllm.ModelManager(None)",
+        f"{A_HOST}\nbrowserllm.LocalBackend(host)",
+        f"{A_HOST}\nbrowserllm.connect(); browserllm.ModelManager(host)",
         "import browserllm; browserllm.OpenAI('gpt-6-luna', api_key='k')",
         "import browserllm; browserllm.Anthropic('m'); browserllm.Gemini('m'); browserllm.Ollama('m')",
         "import browserllm; browserllm.Client; browserllm.AsyncClient(browserllm.ScriptedBackend())",

@@ -165,3 +165,13 @@ def test_pythons_are_found_once_each_and_the_oldest_first(machine: Machine, tmp_
         ["sh", str(ROOT / "scripts" / "pythons.sh")], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [str(Path(environment["PATH"]) / f"python{here}")]
+
+
+def test_a_benchmark_that_is_not_there_is_named_before_anything_is_installed() -> None:
+    """The answer is the list of those that there are, from the recipe that make would run."""
+    recipe = subprocess.run(["make", "-n", "bench-nope"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "There is no benchmarks/nope.py. Choose one of: " in recipe.stdout
+    assert "router" in recipe.stdout
+    assert recipe.stdout.count("\n") == 1
+    real = subprocess.run(["make", "-n", "bench-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "python benchmarks/imports.py" in real.stdout

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
+from .._internal.arguments import wrong
 from .._internal.identity import Hashed, identity_of, own_identity
 from ..errors import Unsupported
 from ..json_schema.possible import check_schemas
@@ -116,6 +117,20 @@ class Backend(ABC):
         await self.close()
 
 
+def check_backend(name: str, value: Any) -> None:
+    """Raise `InvalidRequest` for an argument that is not a backend, with what to write."""
+    if isinstance(value, Backend):
+        return
+    write = "use LocalBackend(host), OpenAI(...), Router([...]) or another backend"
+    if isinstance(value, str):
+        write = f"for a model on this device write LocalBackend(host, {value!r}), for one in a cloud OpenAI({value!r})"
+    elif hasattr(value, "generate"):  # a class of backends
+        write = "make one of that class, as in OpenAI('gpt-5-mini')"
+    elif hasattr(value, "share_folder"):  # a host
+        write = "that is a host: write LocalBackend(host)"
+    raise wrong(name, value, "a backend", write)
+
+
 class Middleware(Backend):
     """A backend around another one: it passes everything on, and a subclass overrides what it changes.
 
@@ -126,7 +141,8 @@ class Middleware(Backend):
     _leaves_by_itself: bool = False
 
     def __init__(self, backend: Backend) -> None:
-        """Wrap ``backend``; closing this closes it, too."""
+        """Wrap ``backend``; closing this closes it, too. Raises `InvalidRequest` for what is not a backend."""
+        check_backend("backend", backend)
         self.backend = backend
         self.name = backend.name
         self.capabilities = backend.capabilities

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .._internal.arguments import check_list, check_model
 from .._internal.identity import Hashed
 from .._internal.version import __version__
 from ..errors import BrowserLLMError, InvalidRequest, ModelNotFound, ModelNotLoaded, Unavailable
@@ -14,7 +15,7 @@ from ..models import Catalog, LoadedModel, ModelCard, ModelManager
 from ..models.loading import OnProgress
 from ..models.thinking import switch_thinking
 from ..page.environment import Environment
-from ..page.host import Host, read
+from ..page.host import Host, check_host, read
 from ..types import ENGINE_OPTIONS, Capabilities, ChatRequest, Embeddings, Health, ModelInfo, Usage
 from .base import Backend
 from .facts import BackendFacts
@@ -79,6 +80,8 @@ class LocalBackend(Backend):
         chat, or with ``download=False`` raises `ModelNotDownloaded`. ``on_progress`` is told of downloads and loads
         that a chat starts.
         """
+        check_host(host)
+        check_model("model", model)
         self.host = host
         self.model = model
         self.engine = engine
@@ -130,7 +133,8 @@ class LocalBackend(Backend):
         Raises `InvalidRequest` when there is no text, `Unsupported` when the model is none for embeddings, and what a
         load raises.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        check_model("model", model)
+        texts = [texts] if isinstance(texts, str) else check_list("texts", texts, "texts", write="use ['one', 'two']")
         if not texts:
             raise InvalidRequest("embed() got no texts; give it at least one", parameter="texts")
         loaded = await self._load(await self._name(model))
@@ -142,6 +146,7 @@ class LocalBackend(Backend):
 
         Raises `InvalidRequest` for what is no prompt, `Unsupported` for parts that the model cannot take.
         """
+        check_model("model", model)
         request = build_request(prompt, {"unsupported": "error"})
         draft = Draft(request, self.name, "")
         name = await self._name(model or request.model)

@@ -79,6 +79,10 @@ def _checked(fields: dict[str, Any]) -> ChatRequest:
     """Return the request of these fields, all but its messages checked."""
     if is_within_private() and fields.get("private", False) is False:
         fields["private"] = True
+    if fields.get("tools", []) != []:
+        from .tools import declared_tools  # others start sooner without it
+
+        fields["tools"] = declared_tools(fields["tools"])
     if isinstance(fields.get("stop"), str):
         fields["stop"] = [fields["stop"]]
     request = _decode(_encode(fields), fields)

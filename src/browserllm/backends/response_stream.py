@@ -16,6 +16,7 @@ from types import AsyncGeneratorType, TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.async_only import AsyncOnly
 from ..errors import InvalidRequest
 
 Chunk = TypeVar("Chunk")
@@ -75,7 +76,7 @@ class Producer(ABC, Generic[Chunk, Result]):
             self.ended.set_result(None)
 
 
-class ResponseStream(Generic[Chunk, Result]):
+class ResponseStream(AsyncOnly, Generic[Chunk, Result]):
     """A stream that can be iterated once for its chunks, or awaited for its result alone.
 
     Nothing runs before the first chunk is asked for. A failure is raised where it happens, after the chunks that came

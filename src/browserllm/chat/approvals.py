@@ -10,7 +10,7 @@ from .._internal.clock import AnyClock, SystemClock
 from ..errors import InvalidRequest
 from ..types import ToolCallPart
 from .hooks import Change, Deny, Hooks, write_arguments
-from .tools import FunctionTool, as_tool
+from .tools import FunctionTool, as_tool, check_tools
 
 Decision = bool | Deny | Change
 
@@ -168,7 +168,7 @@ def _names(tools: Iterable[Any]) -> frozenset[str]:
     if isinstance(tools, str):
         raise InvalidRequest(f"tools={tools!r} is one text; use a list of names", parameter="tools")
     names: set[str] = set()
-    for given in tools:
+    for given in check_tools(tools):
         made = given if isinstance(given, str) else as_tool(given)
         names.add(made if isinstance(made, str) else made.tool.name if isinstance(made, FunctionTool) else made.name)
     return frozenset(names)

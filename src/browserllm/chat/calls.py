@@ -17,7 +17,7 @@ from ..types import Message, ToolCallPart, ToolResultPart
 from .history import encodable, encodable_message
 from .hooks import HookChain
 from .reply import ToolRun
-from .tools import FunctionTool, Toolbox, as_tool
+from .tools import FunctionTool, Toolbox, as_tool, check_tools
 
 MAX_RESULT_CHARS = 64 * 1024
 """The longest result that a model is given; of a longer one it gets the beginning, and is told."""
@@ -31,7 +31,7 @@ class Tools:
 
     def __init__(self, given: Iterable[Any], timeout_s: float | None) -> None:
         """Take what a `Toolbox` takes; a tool's own time limit goes before ``timeout_s``."""
-        self.given = list(given)
+        self.given = check_tools(given)
         made = [as_tool(each) for each in self.given]
         self.box = Toolbox(made)
         self.declared = self.box.tools

@@ -17,7 +17,8 @@ from itertools import accumulate
 import msgspec
 from msgspec.structs import replace
 
-from ..backends.base import Backend
+from .._internal.arguments import check_model
+from ..backends.base import Backend, check_backend
 from ..backends.tokens import estimate_tokens
 from ..errors import BrowserLLMError, ContextExceeded, InvalidRequest
 from ..types import (
@@ -258,6 +259,9 @@ class Summarize(ContextStrategy):
         super().__init__(window=window, reserve=reserve)
         _check("keep", keep, 0 < keep <= 1, "above 0 and at most 1")
         _check("max_tokens", max_tokens, max_tokens >= 1, "at least 1")
+        if backend is not None:
+            check_backend("backend", backend)
+        check_model("model", model)
         self.keep = keep
         self.backend = backend
         self.model = model

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ..backends.base import Backend
+from .._internal.arguments import check_kind, check_list, check_model, check_text
+from ..backends.base import Backend, check_backend
 from ..backends.request import build_request, check_options
 from ..constrained.tool_calls.choice import tool_choice_of
 from ..errors import InvalidRequest
@@ -19,6 +20,7 @@ from .context import ContextStrategy, DropOldest, system_messages
 from .conversation import Conversation, Setup
 from .history import History, saved_history, sum_usage
 from .hooks import HookChain, Hooks
+from .options import check_names
 from .reply import Reply
 from .saved import SavedSession, restore
 from .turn import Turn
@@ -70,6 +72,18 @@ class Session:
             raise InvalidRequest(
                 f"tool_timeout_s={tool_timeout_s!r} is out of range: it must be above 0", parameter="tool_timeout_s"
             )
+        check_names(options, of_turn=False)
+        check_backend("backend", backend)
+        check_model("model", model)
+        check_text("system", system, write="write system='You are ...'")
+        check_kind(
+            "context",
+            context,
+            (ContextStrategy, type(None)),
+            "a context strategy",
+            write="use DropOldest(), Summarize() or FailWhenFull()",
+        )
+        check_kind("history", history, (History, type(None)), "a history", write="use that of another session")
         self.backend = backend
         self.system = system
         self.model = model
@@ -77,7 +91,7 @@ class Session:
         self.max_rounds = max_rounds
         self.id = id or f"session-{os.urandom(8).hex()}"
         self.options = options
-        self._hooks = list(hooks)
+        self._hooks = check_list("hooks", hooks, "hooks", write="put it into a list, as in hooks=[approve]")
         self._chain = HookChain(self._hooks)
         self._tool_timeout_s = tool_timeout_s
         self._tools = Tools(tools, tool_timeout_s)
@@ -304,12 +318,9 @@ class Session:
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request that the settings and the options of a turn come to."""
-        if not isinstance(self.system, str | None):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidRequest(f"system={self.system!r} is not valid; use a text or None", parameter="system")
+        check_names(options, of_turn=True)
+        check_text("system", self.system, write="write system='You are ...'")
         fields = {"model": self.model, **self.options, **options}
-        for name in ("messages", "tools"):
-            if name in self.options or name in options:
-                raise InvalidRequest(f"{name!r} is no option of a session; it has its own", parameter=name)
         private = self.history.private or bool(self.options.get("private"))
         if private and options.get("private", True) is False:
             raise InvalidRequest(
@@ -355,4 +366,7 @@ def _user_message(prompt: Any) -> Message:
                 f"a message of role {prompt.role!r} cannot be sent; use role 'user'", parameter="prompt"
             )
         return prompt
-    return Message("user", prompt if isinstance(prompt, str) else list(prompt))
+    if isinstance(prompt, str):
+        return Message("user", prompt)
+    write = "send a text, a Message of role 'user', or a list of TextPart(...), ImagePart(...) and AudioPart(...)"
+    return Message("user", check_list("prompt", prompt, "parts", write=write))

@@ -7,16 +7,16 @@ has, an exception, a time limit. Only cancelling the caller's task is raised.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import isawaitable, isclass
 from os import PathLike, fsdecode
 from typing import Any, NamedTuple, cast, overload
 
-import msgspec
-
 from .._internal import lazy_asyncio as asyncio
+from .._internal.arguments import check_list
 from .._internal.nesting import encode_json
 from .._internal.threads import Threads, is_ctrl_c
+from ..backends.tools import tool_of
 from ..errors import InvalidRequest, describe_error
 from ..json_schema.docstrings import parse_docstring
 from ..json_schema.meant import meant
@@ -212,7 +212,7 @@ class Toolbox:
     def __init__(self, tools: Iterable[Any] = ()) -> None:
         """Take functions, classes of data, `FunctionTool`s, `Tool`s and declarations; their names must differ."""
         self._tools: dict[str, FunctionTool | Tool] = {}
-        for given in tools:
+        for given in check_tools(tools):
             made = as_tool(given)
             declared = made.tool if isinstance(made, FunctionTool) else made
             if declared.name in self._tools:
@@ -223,6 +223,9 @@ class Toolbox:
 
     def __len__(self) -> int:
         return len(self._tools)
+
+    def __iter__(self) -> Iterator[FunctionTool | Tool]:
+        return iter(self._tools.values())
 
     @property
     def tools(self) -> list[Tool]:
@@ -244,6 +247,11 @@ class Toolbox:
         return _failed(call, f"there is no tool {call.name!r}; the tools are: {known}")
 
 
+def check_tools(tools: Any) -> list[Any]:
+    """Return the items of a list of tools, or of a `Toolbox`; raise `InvalidRequest` for what is neither."""
+    return check_list("tools", tools, "tools", write="put it into a list, as in tools=[weather]")
+
+
 def as_tool(given: Any) -> FunctionTool | Tool:
     """Return anything that can be a tool as one; raise `InvalidRequest` for what cannot."""
     if isinstance(given, FunctionTool) and given.needs_object:
@@ -255,12 +263,7 @@ def as_tool(given: Any) -> FunctionTool | Tool:
     if isinstance(given, (FunctionTool, Tool)):
         return given
     if isinstance(given, Mapping):
-        declared = cast("Mapping[str, Any]", given)
-        try:
-            # As OpenAI has it, or the function alone.
-            return msgspec.convert(dict(declared.get("function", declared)), Tool)
-        except (msgspec.ValidationError, TypeError, ValueError) as error:
-            raise InvalidRequest(f"the tool {given!r} is not valid: {error}", parameter="tools") from error
+        return tool_of(cast("Mapping[str, Any]", given))
     if callable(given) or isinstance(given, classmethod):
         return as_tool(FunctionTool(cast("Any", given)))
     raise InvalidRequest(

@@ -13,8 +13,9 @@ class TurnStream(ResponseStream[ChatChunk, Reply]):
     """A running turn: iterate it once for its chunks, or ``await`` it for the `Reply` alone.
 
     The chunks are those of each answer (`ChatStart` to `ChatDone`, as `ChatStream` has them, and numbered throughout),
-    between two answers a `ToolStarted` and a `ToolDone` for each call that is run, at the end a `TurnDone`. What was
-    said until a turn is stopped or left stays in the history. See `ResponseStream` for the rest.
+    between two answers a `ToolStarted` and a `ToolDone` for each call that is run, at the end a `TurnDone`. The text
+    until a turn is stopped or left is in the history once the turn has ended: where a stream is dropped after a
+    ``break``, the event loop ends it a moment later, and the next turn waits for that.
     """
 
     def __init__(self, turn: Turn) -> None:

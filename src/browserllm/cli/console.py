@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import re
 import shlex
@@ -20,17 +21,39 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import BrowserLLMError, ModelNotDownloaded, ModelNotFound, to_wire
+from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, ModelNotFound, to_wire
+
+_NO_LOG = logging.NullHandler()
 
 # What a write without a file's name, which is one to standard output, fails with.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Commands(click.Group):
+    """The command with its subcommands. With ``--json``, wrong usage is an object like any other error."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether JSON is wanted: an error in a subcommand's arguments comes before they are known."""
+        ctx.meta["browserllm.json"] = "--json" in args[: args.index("--") if "--" in args else None]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if not ctx.meta["browserllm.json"]:
+                raise
+            wrong = InvalidRequest(as_typed(error.format_message()))
+            print_json({"error": to_wire(wrong)}, line=True)
+            ctx.exit(error.exit_code)
 
 
 def browser_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what every command that launches a browser takes."""
     for option in (
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else."),
         click.option(
             "--webgpu",
             type=click.Choice(["auto", "software", "off"]),
@@ -52,6 +75,8 @@ def finish(
 
     With ``as_json`` the message is a JSON object, on one line with ``lines``.
     """
+    # What the library logs for programs, the commands print themselves: without a handler Python would print it again.
+    logging.getLogger("browserllm").addHandler(_NO_LOG)
     try:
         code = asyncio.run(work())
     except KeyboardInterrupt:
@@ -116,7 +141,8 @@ def as_typed(message: str) -> str:
         if isinstance(parameter, click.Option) and parameter.name:
             name = {"timeout": "timeout(?:_s)?"}.get(parameter.name, re.escape(parameter.name))
             option = max(parameter.opts, key=len)
-            message = re.sub(rf"(?<![\w.'\"/-]){name}=(?=(\S?))", lambda m: option + (" " if m[1] else ""), message)  # noqa: B023
+            typed = rf"(?<![\w.'\"/-]){name}=(?=([^\s,;.)]?))"
+            message = re.sub(typed, lambda m: option + (" " if m[1] else ""), message)  # noqa: B023
     return message
 
 

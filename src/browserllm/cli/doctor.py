@@ -66,11 +66,13 @@ async def examine(connect: Callable[[], Connecting], browser: str | None = None)
 def _check_webgpu(facts: DeviceFacts) -> Check:
     webgpu = facts.webgpu
     if not webgpu.available:
+        off = webgpu.reason == "turned_off"
+        way = "leave --webgpu off out" if off else "update the browser and the graphics driver"
         return Check(
             name="WebGPU",
             state="warn",
             detail=NO_WEBGPU.get(webgpu.reason or "", str(webgpu.reason)),
-            remedy="models run on the CPU; for the GPU, update the browser and the graphics driver",
+            remedy=f"models run on the CPU; for the GPU, {way}",
         )
     adapter = webgpu.adapter or AdapterInfo()
     # Of the many features, these decide which builds of a model run.

@@ -26,10 +26,11 @@ from ..page.connect import connect
 from ..page.host import Progress
 from ..types import ChatDone, ChatResponse, Message, TextDelta
 from .build import copy_site
-from .console import as_typed, browser_options, finish, print_error, print_json, print_notices, stderr_console
+from .console import Commands, as_typed, browser_options, finish, print_error, print_json, print_notices, stderr_console
 from .doctor import Check, examine
 from .models import models
 from .progress import describe_progress
+from .waiting import Waiting
 
 DEFAULT_PORT = 8017
 
@@ -37,7 +38,7 @@ DEFAULT_PORT = 8017
 _NO_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="browserllm", prog_name="browserllm")
 def cli() -> None:
     """Language models in the browser, from Python."""
@@ -91,23 +92,23 @@ def run(
 
     async def work() -> int:
         console = stderr_console()
-        with console.status("Starting the browser", spinner="dots") as status:
+        with Waiting(console, "Starting the browser", quiet=as_json) as waiting:
 
             def show(progress: Progress) -> None:
                 word = "Fetching" if progress.phase in ("downloading", "verifying") else "Loading"
-                status.update(f"{word} {escape(model)}: {escape(describe_progress(progress))}")
+                waiting.update(f"{word} {model}", describe_progress(progress))
 
             try:
                 async with asyncio.timeout(timeout):
                     async with connect(browser=browser, profile=profile, visible=visible, webgpu=webgpu) as host:
-                        if not as_json:
-                            print_notices(host.notices)
+                        print_notices(host.notices)
+                        waiting.update(f"Looking for the files of {model}")
                         backend = LocalBackend(host, model, engine=engine, device=device, on_progress=show)
                         response = None
                         async with backend.stream(messages, **options) as stream:
                             async for chunk in stream:
                                 if isinstance(chunk, TextDelta) and not as_json:
-                                    status.stop()
+                                    waiting.stop()
                                     click.echo(chunk.text.translate(_NO_CONTROLS), nl=False)
                                 elif isinstance(chunk, ChatDone):
                                     response = chunk.response
@@ -121,7 +122,7 @@ def run(
             print_json({"text": response.text, **msgspec.to_builtins(response)})
         else:
             click.echo()
-            _summarise(console, response)
+            _summarise(console, response, max_tokens)
         return 0
 
     finish(work, as_json=as_json, debug=debug)
@@ -132,7 +133,11 @@ def _is_text(given: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in given)
 
 
-def _summarise(console: Console, response: ChatResponse) -> None:
+def _summarise(console: Console, response: ChatResponse, max_tokens: int | None) -> None:
+    if response.finish_reason == "length":
+        by_option = max_tokens is not None and response.usage.completion_tokens >= max_tokens
+        why = f"at --max-tokens {max_tokens}" if by_option else "where the model's context window is full"
+        console.print(f"[yellow]the answer was cut off {why}[/]", highlight=False)
     for hop in response.route:
         console.print(f"[dim]passed over {hop.engine} on {hop.device}: {escape(hop.reason)}[/]", highlight=False)
     for warning in response.warnings:

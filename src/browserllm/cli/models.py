@@ -11,16 +11,19 @@ import click
 import msgspec
 from rich.markup import escape
 
-from ..errors import BrowserLLMError, ModelNotDownloaded, QuotaExceeded
+from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, QuotaExceeded
 from ..models import Catalog, ModelManager
+from ..models.catalog.catalog import check_purpose
 from ..models.downloads.download import Download
 from ..models.fit import fit
 from ..models.storage import Storage, StoredModel
 from ..page.chrome.profile import default_folder
 from ..page.connect import connect
+from ..page.host import Progress
 from .console import browser_options, bytes_text, finish, print_json, print_notices, stderr_console
 from .progress import DownloadBars
 from .tables import print_card, print_catalog, print_entries, print_plan
+from .waiting import Waiting
 
 ENGINES = click.Choice(["webllm", "transformersjs"])
 DEVICES = click.Choice(["webgpu", "wasm"])
@@ -68,16 +71,17 @@ def list_models(
             else:
                 print_catalog(cards)
             return 0
-        async with connect(browser=browser, profile=profile, webgpu=webgpu) as host:
+        # The default profile by name: in a temporary one, which a second process gets, nothing would be downloaded.
+        folder = profile or (default_folder() if downloaded else None)
+        async with connect(browser=browser, profile=folder, webgpu=webgpu) as host:
+            print_notices(host.notices)
             manager = ModelManager(host, catalog)
             entries = await manager.list(purpose=purpose, fits=fits or None, downloaded=downloaded or None)
             storage = await manager.storage()
-            notices = host.notices
         if as_json:
             print_json({"models": msgspec.to_builtins(entries), "storage": msgspec.to_builtins(storage)})
         else:
-            print_notices(notices)
-            print_entries(entries, storage, judged=fits)
+            print_entries(entries, storage, judged=fits, downloaded=downloaded, purpose=purpose)
         return 0
 
     finish(work, as_json=as_json, debug=debug)
@@ -96,6 +100,7 @@ def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as
         catalog = Catalog()
         match = catalog.find(name)
         async with connect(browser=browser, profile=profile, webgpu=webgpu) as host:
+            print_notices(host.notices)
             manager = ModelManager(host, catalog)
             storage = await manager.storage()
             facts = await host.probe()
@@ -141,18 +146,28 @@ def pull(
     """
 
     async def work(*, evict: bool = False) -> int:
+        console = stderr_console()
+        bars = DownloadBars(name, as_json=as_json)
+
+        def show(progress: Progress) -> None:
+            waiting.update(f"Fetching {name}")
+            bars.show(progress)
+
         # A profile by name: in a temporary one, which a second process gets, the model would be gone at the end.
-        async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
-            manager = ModelManager(host, Catalog(), on_full="evict" if evict else "fail")
-            bars = DownloadBars(name, as_json=as_json)
-            download = await manager.start_download(name, engine=engine, device=device, on_progress=bars.show)
-            try:
-                with bars:
-                    result = await download
-            except asyncio.CancelledError:
-                bars.say_stopped(await _stop(download))
-                raise
-            bars.say_done(result)
+        with Waiting(console, "Starting the browser", quiet=as_json) as waiting:
+            async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
+                waiting.update(f"Looking for the files of {name}")
+                manager = ModelManager(host, Catalog(), on_full="evict" if evict else "fail")
+                download = await manager.start_download(name, engine=engine, device=device, on_progress=show)
+                if console.is_terminal:
+                    waiting.stop()  # the bars say it from here
+                try:
+                    with bars:
+                        result = await download
+                except asyncio.CancelledError:
+                    bars.say_stopped(await _stop(download))
+                    raise
+                bars.say_done(result)
         return 0
 
     async def ask_or_fail() -> int:
@@ -238,9 +253,12 @@ def _can_ask() -> bool:
 
 
 def _check_purpose(catalog: Catalog, purpose: str | None) -> None:
-    known = sorted({word for card in catalog for word in card.purposes})
-    if purpose is not None and purpose not in known:
-        raise click.BadParameter(f"{purpose!r} is none; there are: {', '.join(known)}", param_hint="--purpose")
+    if purpose is None:
+        return
+    try:
+        check_purpose(purpose, catalog)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.message, param_hint="--purpose") from error
 
 
 def _chosen(names: Iterable[str], manager: ModelManager, storage: Storage) -> list[StoredModel]:

@@ -30,11 +30,13 @@ class DownloadBars:
         """Show ``model`` on ``console`` (else standard error), or with ``as_json`` print a line for each update."""
         self._model = model
         self._as_json = as_json
+        console = console or Console(stderr=True)
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[numbers]}", justify="left"),
-            console=console or Console(stderr=True),
+            console=console,
+            disable=not console.is_terminal,
             transient=True,
         )
         self._total: TaskID | None = None

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 
 from ..models import Artifact, ModelCard, ModelEntry, Storage, StoredModel
@@ -35,23 +37,47 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table; where the terminal is too narrow for it, each row as its name and a line of the rest."""
+    wide = console.options.update(max_width=10_000)
+    if Measurement.get(console, wide, table).minimum <= console.width:
+        console.print(table)
+        return
+    names, *others = ([str(cell) for cell in column.cells] for column in table.columns)
+    headers = [str(column.header).lower() for column in table.columns[1:]]
+    for name, *cells in zip(names, *others, strict=True):
+        facts = [f"{header} {cell}" for header, cell in zip(headers, cells, strict=True) if cell]
+        console.print(f"[bold]{name}[/]", highlight=False)
+        console.print(Padding(" · ".join(facts), (0, 0, 0, 2)), highlight=False)
+
+
+def _counted(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 model", "3 models"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def print_catalog(cards: Sequence[ModelCard]) -> None:
     """Print the models there are, with sizes that hold on every device."""
     table = _table("Model", "Parameters", "Download", "Good for", right=["Parameters", "Download"])
     for card in cards:
         table.add_row(card.id, _count(card.parameters), _smallest(card), _good_for(card))
     console = _console()
-    console.print(table)
+    _print_table(console, table)
     console.print(
-        f"{len(cards)} models. ~ is computed, for the smallest build.\n"
+        f"{_counted(len(cards), 'model')}. ~ is computed, for the smallest build.\n"
         "Which of them fit this device: browserllm models list --fits",
         style="dim",
         highlight=False,
     )
 
 
-def print_entries(entries: Sequence[ModelEntry], storage: Storage, *, judged: bool) -> None:
-    """Print models as this device has them: what they run on when they were ``judged``, else what is stored of them."""
+def print_entries(
+    entries: Sequence[ModelEntry], storage: Storage, *, judged: bool, downloaded: bool, purpose: str | None
+) -> None:
+    """Print models as this device has them: what they run on when they were ``judged``, else what is stored of them.
+
+    ``downloaded`` and ``purpose`` say which of the models these are.
+    """
     console = _console()
     if judged:
         table = _table("Model", "Download", "Runs on", "Here", right=["Download", "Here"])
@@ -62,9 +88,11 @@ def print_entries(entries: Sequence[ModelEntry], storage: Storage, *, judged: bo
                 _place(entry.fit.artifact),
                 _size_here(entry),
             )
-        console.print(table)
+        _print_table(console, table)
         console.print(
-            f"{len(entries)} models fit this device. Why another does not: browserllm models info NAME",
+            f"{_counted(len(entries), 'downloaded model' if downloaded else 'model')}"
+            f"{f' for {purpose}' if purpose else ''} {'fits' if len(entries) == 1 else 'fit'} this device. "
+            "Why another does not: browserllm models info NAME",
             style="dim",
             highlight=False,
         )
@@ -80,9 +108,9 @@ def print_entries(entries: Sequence[ModelEntry], storage: Storage, *, judged: bo
             if build.model == entry.card.id:
                 table.add_row(*_stored_row(build))
     for build in storage.models:
-        if build.model not in known:
+        if build.model not in known and purpose is None:  # what the catalog does not know, and what is not whole
             table.add_row(*_stored_row(build))
-    console.print(table)
+    _print_table(console, table)
     console.print(_space(storage), style="dim", highlight=False)
 
 
@@ -109,7 +137,8 @@ def _space(storage: Storage) -> str:
         size = sum(file.size_bytes or 0 for file in storage.orphans)
         size += sum(part.loaded_bytes for part in storage.abandoned)
         count = len(storage.orphans) + len(storage.abandoned)
-        lines.append(f"{count} files ({bytes_text(size)}) belong to no model: browserllm models rm --orphans")
+        files = f"{_counted(count, 'file')} ({bytes_text(size)}) {'belongs' if count == 1 else 'belong'}"
+        lines.append(f"{files} to no model: browserllm models rm --orphans")
     return "\n".join(lines)
 
 
@@ -166,7 +195,8 @@ def print_plan(chosen: Sequence[StoredModel], storage: Storage, *, orphans: bool
         loose = len(storage.orphans) + len(storage.abandoned)
         count += loose
         if loose:
-            console.print(f"{loose} files that belong to no model", highlight=False)
+            belong = "belongs" if loose == 1 else "belong"
+            console.print(f"{_counted(loose, 'file')} that {belong} to no model", highlight=False)
     freed = sum(file.size_bytes or 0 for file in files) + sum(part.loaded_bytes for part in partials)
     if count:
         console.print(f"Deleting frees {bytes_text(freed)}.", highlight=False)

@@ -29,6 +29,7 @@ NO_WEBGPU = {
     "insecure_context": "WebGPU needs a secure page (https, or localhost)",
     "no_api": "this browser has no WebGPU",
     "no_adapter": "WebGPU finds no adapter on this machine",
+    "turned_off": "WebGPU is turned off for this browser (webgpu='off')",
     "device_failed": "the WebGPU adapter gives no device",
 }
 """What the reasons of a page without WebGPU mean."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -90,7 +91,12 @@ class SharedLoad:
         """Begin, and call ``at_end`` when it is over or nobody wants it any more."""
         self._at_end = at_end
         self.task = asyncio.get_running_loop().create_task(work)
-        self.task.add_done_callback(lambda _: at_end())
+        self.task.add_done_callback(self._on_end)
+
+    def _on_end(self, task: asyncio.Task[LoadedModel]) -> None:
+        self._at_end()
+        if not task.cancelled():
+            task.exception()  # callers that still wait get it; after the last one has left it is not reported as lost
 
     def report(self, progress: Progress) -> None:
         """Tell everybody who waits."""
@@ -197,7 +203,10 @@ async def load_one(
         report(Progress("warming_up", text="making sure that the model answers"))
         await _validate(host, card)
     except BaseException:
-        await host.call("unload", {"model": card.id})
+        with suppress(
+            BrowserLLMError
+        ):  # a page that is gone has freed its memory; the first failure is the one to tell
+            await host.call("unload", {"model": card.id})
         raise
     report(Progress("ready", 1.0, "ready to answer"))
     memory_bytes = round(memory_need(artifact).mb * MIB) or None

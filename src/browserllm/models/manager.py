@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.arguments import check_kind, check_model
 from ..errors import BrowserLLMError, Cancelled, InvalidRequest
-from ..page.host import Host, Progress, read
+from ..page.host import Host, Progress, check_host, read
 from .activity import Activity
 from .catalog.card import Artifact, ModelCard
-from .catalog.catalog import Catalog
+from .catalog.catalog import Catalog, check_purpose
 from .catalog.entry import ModelEntry, describe
 from .events import ModelEvent
 from .fit import Candidate, Fit, candidates, fit
@@ -58,8 +59,10 @@ class ModelManager:
         deleted; ``"evict"`` deletes the models unused for longest, never one that is loaded or being fetched; an async
         function gets the `EvictionPlan` and answers whether to follow it. ``clock`` returns seconds since the epoch.
         """
+        check_host(host)
+        check_kind("catalog", catalog, (Catalog, type(None)), "a catalog", write="use Catalog([card, ...])")
         self.host = host
-        self.catalog = catalog or Catalog()
+        self.catalog = Catalog() if catalog is None else catalog
         self._budget_bytes = storage_budget_bytes
         self._on_full: OnFull = on_full
         self._clock = clock
@@ -88,6 +91,8 @@ class ModelManager:
         self, *, fits: bool | None = None, purpose: str | None = None, downloaded: bool | None = None
     ) -> builtins.list[ModelEntry]:
         """Return the catalog's models as they stand with this device; each argument leaves only those that agree."""
+        if purpose is not None:
+            check_purpose(purpose, self.catalog)
         stock = await self.storage()
         loaded = {model.model: model for model in await self.status()}
         entries: builtins.list[ModelEntry] = []
@@ -183,6 +188,7 @@ class ModelManager:
 
     async def unload(self, name: str | None = None) -> builtins.list[str]:
         """Free a model's memory, or that of all models; returns the ids that were loaded."""
+        check_model("name", name)
         model = self._find(name)[0].id if name is not None and name in self.catalog else name
         result = await self.host.call("unload", {} if model is None else {"model": model})
         activity = self._activity

@@ -56,7 +56,10 @@ def switch_thinking(
     if way == "words":
         return Switch(words="/think" if on else "/no_think", short=short)
     if way is None and engine == "webllm":
-        why = f"it is not known how model {model!r} is told; it was left out. Say it in its card (ModelCard.thinking)"
+        why = (
+            f"it is not known how model {model!r} is asked to think, so thinking was left out; say it in its card "
+            "(ModelCard.thinking)"
+        )
         return Switch(short=why)
     return Switch(option=on, short=short)
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 import msgspec
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.arguments import wrong
 from ..errors import ProtocolError, Unsupported
 from .device import DeviceFacts, Surroundings
 from .environment import Environment
@@ -100,6 +101,16 @@ def read(data: Mapping[str, Any], kind: type[T], what: str) -> T:
         raise ProtocolError(
             f"the page answered {what} with something else than its protocol promises: {error}"
         ) from error
+
+
+def check_host(value: object) -> None:
+    """Raise `InvalidRequest` for an argument that is not a host, with what to write."""
+    if isinstance(value, Host):
+        return
+    write = "use what `async with browserllm.connect() as host:` gives"
+    if hasattr(value, "__aenter__") or hasattr(value, "__await__"):
+        write = "it is not open yet: write `async with browserllm.connect() as host:`, or `host = await connect()`"
+    raise wrong("host", value, "a host", write)
 
 
 class HostStream(ABC):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from .._internal.arguments import wrong
 from ..errors import InvalidRequest
 
 MAX_KEY_CHARACTERS = 1024
@@ -57,6 +58,13 @@ class KeyValueStore(Protocol):
     async def close(self) -> None:
         """Let go of the store; safe to call more than once. What is kept stays, where it can."""
         ...
+
+
+def check_store(value: object) -> None:
+    """Raise `InvalidRequest` for an argument that is not a store, with what to write."""
+    methods = ("get", "put", "swap", "delete", "items")
+    if isinstance(value, type) or not all(callable(getattr(value, name, None)) for name in methods):
+        raise wrong("store", value, "a store", "use MemoryStore(), SQLiteStore('file.db') or HostStore(host)")
 
 
 class MemoryStore:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..errors import Unavailable
-from ..page.host import Host, read
+from ..page.host import Host, check_host, read
 from .memory import MAX_KEY_CHARACTERS, MAX_VALUE_BYTES, check_key, check_name, check_prefix, check_swap, check_value
 
 __all__ = ["MAX_KEY_CHARACTERS", "MAX_VALUE_BYTES", "HostStore"]
@@ -46,6 +46,7 @@ class HostStore:
 
     def __init__(self, host: Host, name: str = "default") -> None:
         """Keep values under ``name`` (1 to 128 characters); ``host`` stays the caller's to close."""
+        check_host(host)
         self.host = host
         self.name = check_name(name)
         self._closed = False

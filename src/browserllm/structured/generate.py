@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, overload
 
-from ..backends.base import Backend
+from ..backends.base import Backend, check_backend
 from ..backends.request import Prompt, build_request
 from ..errors import InvalidRequest
 from ..json_schema.types import OutputType, output_type
@@ -108,6 +108,7 @@ def stream_generate(
         InvalidRequest: At once, when an argument is wrong.
         Unsupported: At once, when the backend does not have the mode.
     """
+    check_backend("backend", backend)
     wanted = output_type(output)
     if type(repairs) is not int or not 0 <= repairs <= MAX_REPAIRS:
         raise InvalidRequest(f"repairs={repairs!r} is out of range: it must be 0 to {MAX_REPAIRS}", parameter="repairs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from ..backends.base import Backend
 from ..backends.response_stream import Producer, ResponseStream
 from ..backends.stream import ChatStream
-from ..errors import Cancelled, ContentFiltered, InvalidOutput, InvalidRequest, Timeout
+from ..errors import BrowserLLMError, Cancelled, ContentFiltered, InvalidOutput, InvalidRequest, Timeout
 from ..json_schema.partial import MISSING
 from ..json_schema.problem import Misfit, Problem
 from ..reasoning import ThoughtSplitter
@@ -21,6 +22,9 @@ from .modes import Form
 from .text import AnswerReader, grows
 
 T = TypeVar("T")
+
+WINDOW_SLACK_TOKENS = 16
+"""How many tokens before the end of a context window an engine may end an answer."""
 
 _SHOWN_CHARS = 2000
 """How much of an answer an error carries."""
@@ -142,6 +146,7 @@ class _Generation(Producer[Any, Generated[Any]]):
         self._found: Generated[Any] | None = None
         self._problems: list[list[Problem]] = []
         self._usage = Usage()
+        self._window: int | None = None
         self._read_anew()
 
     async def produce(self) -> AsyncGenerator[Any, None]:
@@ -161,6 +166,8 @@ class _Generation(Producer[Any, Generated[Any]]):
                 finally:
                     await stream.aclose()
                     self._note(stream.response)
+                if stream.response.finish_reason == "length":
+                    self._window = await self._context_window(request)
                 misfit = self._settle(stream.response)
                 if self._found is not None and self._show():
                     yield self.shown
@@ -189,6 +196,11 @@ class _Generation(Producer[Any, Generated[Any]]):
         if self.result is None:
             raise self.failure or Cancelled("the stream was closed before the object was whole")
         return self.result
+
+    async def _context_window(self, request: ChatRequest) -> int | None:
+        with suppress(BrowserLLMError):  # the answer was cut in any case; this says only by what
+            return (await self.backend.facts(request)).context_window
+        return None
 
     def _read_anew(self) -> None:
         """Read anew: the next answer, or the same one from another backend."""
@@ -258,9 +270,8 @@ class _Generation(Producer[Any, Generated[Any]]):
     def _ended_early(self, response: ChatResponse) -> Exception:
         name = self.form.output.name
         if response.finish_reason == "length":
-            limit = "its limit" if self.request.max_tokens is None else f"max_tokens={self.request.max_tokens}"
             return self._invalid(
-                f"the answer was cut off at {limit}, before the {name!r} was whole; raise max_tokens",
+                f"the answer was cut off {self._limit(response)}",
                 response,
                 tries=len(self._problems) + 1,
             )
@@ -269,6 +280,18 @@ class _Generation(Producer[Any, Generated[Any]]):
         if any(warning.parameter == "deadline_s" for warning in response.warnings) and not self.stopped:
             return self._too_late()
         return Cancelled(f"the answer was stopped before the {name!r} was whole")
+
+    def _limit(self, response: ChatResponse) -> str:
+        """Say which limit cut an answer off, and what helps."""
+        early, most = f"before the {self.form.output.name!r} was whole", self.request.max_tokens
+        if self._window is not None and response.usage.total_tokens >= self._window - WINDOW_SLACK_TOKENS:
+            return (
+                f"where the model's context window of {self._window} tokens is full, {early}; ask for less, shorten "
+                "the prompt, or take a model with a larger window"
+            )
+        if most is not None:
+            return f"at max_tokens={most}, {early}; raise max_tokens"
+        return f"at the backend's own limit, {early}; set max_tokens to more, or ask for less"
 
     def _too_late(self) -> Exception:
         deadline_s, tries = self.request.deadline_s, len(self._problems) + 1

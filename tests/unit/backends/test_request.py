@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -27,6 +28,52 @@ def test_options_win_over_the_request() -> None:
     """A request can be sent again with one thing changed."""
     request = ChatRequest(messages=HI, temperature=1.0, seed=4)
     assert build_request(request, {"temperature": 0.5}) == ChatRequest(messages=HI, temperature=0.5, seed=4)
+
+
+def weather(city: str) -> str:
+    """Tell the weather."""
+    return f"fine in {city}"
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        [bl.tool(weather)],
+        (bl.tool(weather),),
+        bl.chat.Toolbox([weather]),
+        [bl.tool(weather).tool],
+        [{"type": "function", "function": msgspec.to_builtins(bl.tool(weather).tool)}],
+        [{"name": "weather", "description": "Tell the weather.", "parameters": bl.tool(weather).tool.parameters}],
+    ],
+)
+async def test_tools_come_in_each_form_that_declares_them(tools: Any) -> None:
+    """What `@bl.tool` made, a Toolbox and a dict all tell the model the same, in every call that takes a request."""
+    assert build_request("hi", {"tools": tools}).tools == [bl.tool(weather).tool]
+    assert (await bl.ScriptedBackend(["fine"]).complete("hi", tools=tools)).text == "fine"
+
+
+def test_an_empty_toolbox_is_no_tools() -> None:
+    """A program may leave all of its tools out."""
+    assert build_request("hi", {"tools": bl.chat.Toolbox()}).tools == []
+
+
+@pytest.mark.parametrize(
+    ("tools", "says"),
+    [
+        ([weather], r"tools\[0\]=<function weather.* write browserllm.tool\(weather\), or give it to a Session"),
+        (weather, r"tools=<function weather.* is not a list of tools; use Tool\(...\)"),
+        (bl.tool(weather), r"tools=FunctionTool\('weather'\) is not a list of tools"),
+        ("weather", "tools='weather' is not a list of tools"),
+        ([5], r"tools\[0\]=5 is not a tool"),
+        ([{"parameters": {}}], "missing required field `name`"),
+        (None, "tools=None is not a list of tools"),
+    ],
+)
+def test_what_is_no_list_of_tools_is_refused_with_what_to_write(tools: Any, says: str) -> None:
+    """The error names the value and the forms that there are."""
+    with pytest.raises(bl.InvalidRequest, match=says) as caught:
+        build_request("hi", {"tools": tools})
+    assert caught.value.data["parameter"] == "tools"
 
 
 def test_a_valid_request_comes_through_unchanged() -> None:

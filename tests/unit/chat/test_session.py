@@ -14,6 +14,7 @@ import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
 from browserllm.testing.scripted import HANG, ScriptedHost
 from unit.chat.interruptible import Interruptible
+from unit.loop_time import LoopTime
 
 
 def texts(messages: list[bl.Message]) -> list[str]:
@@ -113,12 +114,19 @@ async def test_requests_carry_the_session() -> None:
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"temprature": 1}, "unknown option 'temprature'; did you mean 'temperature'"),
+        ({"temprature": 1}, "unknown option 'temprature' of a session; did you mean 'temperature'"),
         ({"temperature": 3}, "temperature=3.0 is out of range"),
-        ({"messages": []}, "'messages' is no option"),
+        ({"sytem": "x"}, "unknown option 'sytem' of a session; did you mean 'system'"),
+        ({"zzz": 1}, "known options: context, deadline_s, .* hooks, id, .* tool_choice, tool_timeout_s, tools,"),
+        ({"messages": []}, "'messages' of a session; a session has its own messages"),
         ({"max_rounds": 0}, "max_rounds=0"),
         ({"tool_timeout_s": 0}, "tool_timeout_s=0"),
-        ({"system": 5}, "system=5 is not valid"),
+        ({"system": 5}, "system=5 is not text"),
+        ({"tools": str.upper}, r"tools=<method 'upper'.* is not a list of tools; put it into a list"),
+        ({"hooks": print}, "hooks=<built-in function print> is not a list of hooks"),
+        ({"model": 5}, "model=5 is not the name of a model"),
+        ({"context": "drop"}, "context='drop' is not a context strategy; use DropOldest"),
+        ({"history": []}, r"history=\[\] is not a history"),
         ({"tools": [5]}, "5 is no tool"),
         ({"hooks": [5]}, "5 is no hook"),
         ({"tool_choice": "required"}, "'required' needs tools"),
@@ -149,7 +157,15 @@ async def test_settings_are_checked_without_a_message() -> None:
     ("prompt", "options", "why"),
     [
         ("hi", {"top_p": 0}, "top_p=0"),
-        ("hi", {"tools": []}, "'tools' is no option"),
+        (
+            "hi",
+            {"tools": []},
+            r"'tools' of a turn; it is the session's, for all turns: write Session\(..., tools=...\)",
+        ),
+        ("hi", {"system": "x"}, r"'system' of a turn; it is the session's, for all turns"),
+        ("hi", {"sytem": "x"}, "known options: deadline_s, frequency_penalty"),
+        (5, {}, "prompt=5 is not a list of parts; send a text"),
+        (None, {}, "prompt=None is not a list of parts"),
         (bl.Message("assistant", "x"), {}, "role 'assistant' cannot be sent"),
         ([5], {}, "messages"),
         ("\ud800", {}, "cannot be written as JSON"),
@@ -309,13 +325,37 @@ async def test_a_stop_before_the_first_chunk_sends_nothing() -> None:
     assert (turn.reply.finish_reason, backend.requests, chat.history) == ("cancelled", [], bl.chat.History())
 
 
-async def test_the_deadline_ends_an_answer_with_a_warning() -> None:
+async def test_the_deadline_ends_an_answer_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was said until then stays."""
     chat = bl.Session(bl.ScriptedBackend([["half ", HANG]]))
-    reply = await chat.send("1?", deadline_s=0.02)
+    time = LoopTime(monkeypatch)
+    answering = asyncio.ensure_future(chat.stream("1?", deadline_s=5).finish())
+    await settle()
+    time.move(4)
+    await settle()
+    assert not answering.done()
+    time.move(1)
+    reply = await answering
     assert (reply.finish_reason, reply.text) == ("cancelled", "half ")
     assert [warning.parameter for warning in reply.warnings] == ["deadline_s"]
     assert texts(chat.history.messages) == ["u:1?", "a:half "]
+
+
+async def test_when_the_history_has_what_was_said_before_the_loop_was_left() -> None:
+    """With `async with` on the next line; after a bare break a moment later, and always before the next turn."""
+    chat = bl.Session(bl.ScriptedBackend([["half ", HANG]]))
+    async with chat.stream("1?") as turn:
+        async for chunk in turn:
+            if chunk.text:
+                break
+    assert texts(chat.history.messages) == ["u:1?", "a:half "]
+    chat = bl.Session(bl.ScriptedBackend([["half ", HANG], "Whole."]))
+    async for chunk in chat.stream("1?"):
+        if chunk.text:
+            break
+    gc.collect()
+    assert (await chat.send("2?")).text == "Whole."
+    assert texts(chat.history.messages) == ["u:1?", "a:half ", "u:2?", "a:Whole."]
 
 
 async def test_one_turn_runs_at_a_time() -> None:

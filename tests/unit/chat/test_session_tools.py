@@ -11,6 +11,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.chat.calls import MAX_RESULT_CHARS
+from unit.loop_time import LoopTime
 
 
 def call(name: str, arguments: str = "{}", id: str = "1") -> bl.ToolCallPart:
@@ -560,29 +561,31 @@ async def test_a_stop_within_a_hook_is_heard_after_it() -> None:
         assert "ToolStarted" not in kinds(chunks)
 
 
-async def test_the_deadline_is_the_whole_turns() -> None:
+async def test_the_deadline_is_the_whole_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tools count, and each answer gets what is left."""
-    hang, _, cancelled = hanging()
+    time = LoopTime(monkeypatch)
+    hang, started, cancelled = hanging()
     backend = bl.ScriptedBackend([[call("hang")]])
     chat = bl.Session(backend, tools=[hang])
-    reply = await chat.send("?", deadline_s=0.05)
+    answering = asyncio.ensure_future(chat.stream("?", deadline_s=5).finish())
+    await started.wait()
+    time.move(4)
+    assert not cancelled.is_set()
+    time.move(1)
+    reply = await answering
     assert (reply.finish_reason, [warning.message for warning in reply.warnings]) == (
         "cancelled",
-        ["the turn was cut off after 0.05 s"],
+        ["the turn was cut off after 5 s"],
     )
     assert cancelled.is_set()
 
     @bl.tool
     async def wait() -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while loop.time() == began:
-            await asyncio.sleep(0)
+        time.move(20)
 
     backend = bl.ScriptedBackend([[call("wait")], "Done."])
     assert (await bl.Session(backend, tools=[wait]).send("?", deadline_s=60)).text == "Done."
-    first, second = [request.deadline_s or 0 for request in backend.requests]
-    assert 0 < second < first <= 60
+    assert [request.deadline_s for request in backend.requests] == [60, 40]
 
 
 # Tools of the program's own

@@ -208,7 +208,7 @@ def test_a_name_of_several_lists_them_the_smallest_first() -> None:
         ("gemma-3-1b-it", "did you mean 'gemma3-1b-it'"),
         ("Qwen3-0.6B-q4f16-MLC", "did you mean 'Qwen3-0.6B'"),
         ("SmolLM2-135M-Instruct-q4f32_1-MLC-b4-v1", "did you mean 'SmolLM2-135M-Instruct'"),
-        ("!!!", "no model '!!!' in the catalog; it has 72, list(Catalog()) names them. Add your own"),
+        ("!!!", "no model '!!!' in the catalog; it has 72, [card.id for card in Catalog()] names them. Add"),
         ("", "no model '' in the catalog; it has 72"),
     ],
 )

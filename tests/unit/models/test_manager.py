@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -255,6 +256,40 @@ async def test_a_closed_connection_is_not_stepped_down_from() -> None:
     host.break_connection("the tab was closed")
     with pytest.raises(bl.Unavailable, match="the tab was closed"):
         await loading
+
+
+async def test_a_load_that_is_cancelled_as_its_page_closes_leaves_no_failure_behind() -> None:
+    """Ctrl-C while a model proves itself cancels the load and closes the host: the loop has no exception to report."""
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    host = ScriptedHost()
+    host.page.validation = [HANG]
+    loading = asyncio.create_task(bl.ModelManager(host).load())
+    while host.requests[-1:] == [] or host.requests[-1][0] != "chat":
+        await asyncio.sleep(0)
+    loading.cancel()
+    closing = asyncio.create_task(host.close())
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    await closing
+    del loading, closing
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert reported == []
+
+
+async def test_a_failed_validation_is_told_also_where_the_page_cannot_unload() -> None:
+    """What went wrong first is what the caller reads, not the failed clean-up."""
+    host = ScriptedHost()
+    host.page.validation = [HANG]
+    loading = asyncio.create_task(bl.ModelManager(host).load(engine="webllm"))
+    while host.requests[-1:] == [] or host.requests[-1][0] != "chat":
+        await asyncio.sleep(0)
+    host.break_connection("the tab was closed")
+    with pytest.raises(bl.Unavailable, match="the tab was closed") as caught:
+        await loading
+    assert caught.value.__context__ is None
 
 
 async def test_what_is_loaded_is_what_the_page_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from browserllm.structured.generate import MAX_REPAIRS
 from browserllm.structured.modes import INSTRUCTIONS
 from browserllm.testing.script import HANG
 from browserllm.types import StructuredMode
+from unit.loop_time import LoopTime
 
 
 @dataclass
@@ -377,9 +379,12 @@ async def test_an_answer_that_begins_anew_elsewhere_is_read_anew() -> None:
 
 async def test_an_answer_that_was_cut_off_is_not_repaired() -> None:
     """The error says which limit to raise; an object that was whole by then counts."""
-    for options, said in (({"max_tokens": 9}, "max_tokens=9"), ({}, "its limit")):
+    for options, said in (
+        ({"max_tokens": 9}, "at max_tokens=9, .*; raise max_tokens"),
+        ({}, "at the backend's own limit, .*; set max_tokens to more"),
+    ):
         llm = play([TEXT[:-1]], finish_reason="length")
-        with pytest.raises(bl.InvalidOutput, match=rf"cut off at {said}, .*raise max_tokens") as caught:
+        with pytest.raises(bl.InvalidOutput, match=f"cut off {said}") as caught:
             await bl.generate(llm, "Pasta", output=Recipe, **options)
         assert len(llm.requests) == caught.value.data["tries"] == 1 and caught.value.data["text"] == TEXT[:-1]
     assert await bl.generate(play(TEXT + " and", finish_reason="length"), "Pasta", output=Recipe) == PASTA
@@ -438,14 +443,29 @@ async def test_a_stop_between_two_answers_asks_no_second_one() -> None:
     assert len(llm.requests) == 1
 
 
-async def test_the_deadline_is_for_all_answers() -> None:
+@pytest.mark.parametrize("options", [{}, {"max_tokens": 5000}])
+async def test_an_answer_that_fills_the_window_is_told_so(options: dict[str, Any]) -> None:
+    """To raise max_tokens would not help: the window is what is full."""
+    facts = bl.backends.BackendFacts(leaves_device=False, needs_network=False, context_window=30)
+    llm = bl.ScriptedBackend([["[1", ", 2"] + [", 3"] * 20], finish_reason="length", facts=facts)
+    with pytest.raises(bl.InvalidOutput, match=r"context window of 30 tokens is full, .* larger window") as caught:
+        await bl.generate(llm, "Count", output=list[int], **options)
+    assert "max_tokens" not in str(caught.value)
+
+
+async def test_the_deadline_is_for_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left of it goes with each; when it is over, that is a timeout."""
     llm = play(WRONG, ['{"title": "Pa', HANG])
-    stream = bl.stream_generate(llm, "Pasta", output=Recipe, deadline_s=0.2)
-    with pytest.raises(bl.Timeout, match=r"deadline_s=0\.2 was over .* in answer 2"):
-        await stream.finish()
+    time = LoopTime(monkeypatch)
+    stream = bl.stream_generate(llm, "Pasta", output=Recipe, deadline_s=600)
+    answering = asyncio.ensure_future(stream.finish())
+    while len(llm.requests) < 2:
+        await asyncio.sleep(0)
+    time.move(600)
+    with pytest.raises(bl.Timeout, match=r"deadline_s=600 was over .* in answer 2"):
+        await answering
     first, second = llm.requests
-    assert first.deadline_s == 0.2 and second.deadline_s is not None and 0 < second.deadline_s < 0.2
+    assert first.deadline_s is not None and second.deadline_s is not None and 0 < second.deadline_s < first.deadline_s
     assert stream.response.finish_reason == "cancelled"
     llm = play(WRONG, TEXT)
     with pytest.raises(bl.Timeout, match="in answer 2"):

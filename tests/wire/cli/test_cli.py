@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,6 +82,85 @@ def test_run_streams_the_answer_and_says_where_it_ran(page: Callable[..., Connec
     assert result.exit_code == 0, result.output
     assert result.stdout == "It is blue.\n"
     assert "webllm · webgpu/scripted paper · first token 0 ms" in result.stderr
+
+
+def test_run_says_that_the_answer_was_cut_and_by_what(page: Callable[..., Connect]) -> None:
+    """By the option, or by the model's window; a whole answer is not said to be cut."""
+
+    def cut() -> ScriptedHost:
+        host = ScriptedHost("one two three")
+        host.page.finish_reason = "length"
+        return host
+
+    page(cut)
+    assert "the answer was cut off at --max-tokens 3" in invoke("run", "hi", "--max-tokens", "3").stderr
+    assert "where the model's context window is full" in invoke("run", "hi", "--max-tokens", "300").stderr
+    assert "where the model's context window is full" in invoke("run", "hi").stderr
+    page()
+    assert "cut off" not in invoke("run", "hi").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "hi", "--temperature", "3"], "--temperature"),
+        (["run", "", "--json"], "PROMPT is empty"),
+        (["run"], "PROMPT"),
+        (["models", "rm", "pocket"], "--yes"),
+        (["models", "list", "--purpose", "poetry"], "Choose one of: "),
+        (["doctor", "--nope"], "--nope"),
+    ],
+)
+def test_wrong_usage_is_an_object_where_json_is_asked_for(arguments: list[str], said: str) -> None:
+    """On standard output, as any other error, with the exit code of wrong usage; without --json it is text."""
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 2
+    error = json.loads(result.stdout)["error"]
+    assert (error["code"], said in error["message"]) == ("invalid_request", True)
+    assert result.stderr == ""
+    if "--json" not in arguments:
+        plain = invoke(*arguments)
+        assert (plain.exit_code, plain.stdout) == (2, "")
+        assert "Usage:" in plain.stderr
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_a_notice_is_printed_once(page: Callable[..., Connect], monkeypatch: pytest.MonkeyPatch, json: bool) -> None:
+    """The library logs it for programs, too: Python would print that where a program has set no logging up."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+
+    def host() -> ScriptedHost:
+        scripted = ScriptedHost()
+        scripted.notices.append("a temporary profile")
+        logging.getLogger("browserllm").warning("%s", "a temporary profile")
+        return scripted
+
+    page(host)
+    assert invoke("run", "hi", *["--json"][: int(json)]).stderr.count("a temporary profile") == 1
+
+
+def test_a_port_that_is_taken_is_told_with_the_option(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error of the library names an argument; the command's names its option."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = invoke("chat", "--no-open", "--port", str(taken.getsockname()[1]))
+    assert result.exit_code == 1
+    assert "choose another port with --port" in result.stderr
+
+
+def test_ctrl_c_while_the_command_is_imported_prints_nothing() -> None:
+    """The first moments are imports, in which a user may have changed his mind already."""
+    program = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'browserllm.cli.main':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from browserllm.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_run_passes_its_options_on(page: Callable[..., Connect]) -> None:

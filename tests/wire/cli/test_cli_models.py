@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from rich.console import Console
 import browserllm as bl
 from browserllm.cli import main as cli
 from browserllm.cli import models as cli_models
+from browserllm.cli import waiting
 from browserllm.cli.console import bytes_text
 from browserllm.cli.progress import describe_progress
 from browserllm.page.host import FileProgress, Progress
@@ -120,6 +122,65 @@ def test_the_list_of_what_fits(browser: Callable[..., Browser]) -> None:
     entries = json.loads(invoke("list", "--fits", "--json").stdout)["models"]
     assert {entry["card"]["id"] for entry in entries} >= {"tiny", "pocket"}
     assert all(entry["fit"]["fits"] for entry in entries)
+
+
+def test_what_fits_is_counted_as_what_was_asked_for(browser: Callable[..., Browser]) -> None:
+    """Of a narrowed list the last line says of what: it is not the number of all models that fit."""
+    browser()
+    invoke("pull", "tiny")
+    fits = json.loads(invoke("list", "--fits", "--purpose", "code", "--json").stdout)["models"]
+    assert len(fits) > 1
+    for arguments, said in (
+        (["--downloaded"], "2 downloaded models fit this device."),
+        (["--downloaded", "--purpose", "chat"], "1 downloaded model for chat fits this device."),
+        (["--purpose", "code"], f"{len(fits)} models for code fit this device."),
+    ):
+        assert said in invoke("list", "--fits", *arguments).stdout
+
+
+def test_a_purpose_narrows_what_is_downloaded(browser: Callable[..., Browser]) -> None:
+    """A model of another purpose is not listed because its files are here."""
+    browser()
+    invoke("pull", "tiny")
+    assert "tiny-q8" in invoke("list", "--downloaded", "--purpose", "chat").stdout
+    assert "tiny" not in invoke("list", "--downloaded", "--purpose", "code").stdout
+
+
+def test_what_is_downloaded_is_asked_of_the_profile_that_keeps_it(browser: Callable[..., Browser]) -> None:
+    """A temporary profile, which a second process gets, would say that nothing is here."""
+    made = browser()
+    invoke("list", "--downloaded")
+    invoke("list", "--fits")
+    assert made.profiles == [cli_models.default_folder(), None]
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--fits"], ["list", "--downloaded"]])
+def test_a_narrow_terminal_gets_lines_and_no_cut_cells(browser: Callable[..., Browser], arguments: list[str]) -> None:
+    """Every value is whole, under the name of its model."""
+    browser()
+    invoke("pull", "tiny")
+    wide = invoke(*arguments).stdout
+    narrow = invoke(*arguments, env={"COLUMNS": "24", "TTY_COMPATIBLE": "1", "NO_COLOR": "1", "TERM": "xterm"}).stdout
+    narrow = re.sub(r"\x1b\[\d*m", "", narrow)
+    assert max(map(len, narrow.splitlines())) <= 24
+    words = " ".join(narrow.replace("·", "").split())
+    row = next(line for line in wide.splitlines() if line.startswith("tiny")).split("  ")
+    for cell in filter(None, map(str.strip, row)):
+        assert cell in words
+
+
+def test_a_pull_without_a_terminal_says_what_it_waits_for(
+    browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes more than a second is named in a log, once; the JSON's standard error stays empty."""
+    monkeypatch.setattr(waiting, "SAY_AFTER_S", 0)
+    browser()
+    result = invoke("pull", "tiny")
+    assert result.exit_code == 0, result.output
+    said = result.stderr.splitlines()
+    assert said[0] == "Looking for the files of tiny …"
+    assert len(said) == len(set(said)) and "" not in said
+    assert invoke("pull", "tiny", "--json").stderr == ""
 
 
 def test_pull_then_list_then_info_then_rm(browser: Callable[..., Browser]) -> None:
@@ -267,10 +328,10 @@ def test_rm_all_and_orphans(browser: Callable[..., Browser], monkeypatch: pytest
     invoke("pull", "tiny")
     made.files.store("webllm/model", "https://else.test/x", 3_000_000)
     assert (
-        "1 files (3.0 MB) belong to no model: browserllm models rm --orphans" in invoke("list", "--downloaded").stdout
+        "1 file (3.0 MB) belongs to no model: browserllm models rm --orphans" in invoke("list", "--downloaded").stdout
     )
     monkeypatch.setattr(cli_models, "_can_ask", lambda: True)
-    assert "1 files that belong to no model" in invoke("rm", "--orphans", input="n\n").stderr
+    assert "1 file that belongs to no model" in invoke("rm", "--orphans", input="n\n").stderr
     assert invoke("rm", "--orphans", "--yes").stdout == "Deleted what belonged to no model: 3.0 MB freed.\n"
     assert list(made.files.journal) == ["tiny-q8"]
     everything = json.loads(invoke("rm", "--all", "--yes", "--json").stdout)

@@ -11,10 +11,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import browserllm as bl
+from browserllm.models.fit import NO_WEBGPU
 from browserllm.page.chrome import launch as chrome
 from browserllm.page.chrome import process, profile
 from browserllm.page.chrome.launch import ChromeHost
@@ -194,6 +196,24 @@ async def test_the_second_host_on_the_default_profile_is_told(fake: Path, caplog
                 assert folder.exists()
     assert second.notices == [record.message for record in caplog.records]
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(("webgpu", "reason"), [("off", "turned_off"), ("auto", "no_adapter")])
+async def test_that_webgpu_is_turned_off_is_not_told_as_a_lack_of_the_machine(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, webgpu: Any, reason: str
+) -> None:
+    """The page finds no adapter in either case: only the program that turned it off knows why."""
+
+    async def call(self: ChromeHost, op: str, *_: object) -> dict[str, Any]:
+        return {"webgpu": {"available": False, "reason": "no_adapter"}}
+
+    async with bl.connect(browser=fake, profile=tmp_path / "p", webgpu=webgpu) as host:
+        with monkeypatch.context() as patched:
+            patched.setattr(ChromeHost, "call", call)
+            facts = await host.probe()
+    assert facts.webgpu.reason == reason
+    said = NO_WEBGPU[reason]
+    assert ("turned off" in said) == (webgpu == "off")
 
 
 async def test_cancelling_the_launch_leaves_nothing(

@@ -63,6 +63,20 @@ def test_a_named_profile_in_use_is_refused(tmp_path: Path) -> None:
     open_profile(folder)[0].release()
 
 
+def test_the_default_profile_by_name_is_not_refused_with_the_advice_to_name_none(tmp_path: Path) -> None:
+    """The commands name it where a temporary one is of no use: their user gave no profile that could be left out."""
+    held, _ = open_profile()
+    with pytest.raises(bl.Unavailable) as caught:
+        open_profile(held.folder)
+    assert "which all programs of this user share, is in use" in str(caught.value)
+    assert str(caught.value).endswith("end that one, choose another folder with profile=")
+    held.release()
+    mine, _ = open_profile(tmp_path / "mine")
+    with pytest.raises(bl.Unavailable, match="or leave profile out"):
+        open_profile(tmp_path / "mine")
+    mine.release()
+
+
 def test_a_profile_that_becomes_free_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser that is about to end is given the time."""
     monkeypatch.setattr(profile_module, "LOCK_WAIT_S", 60)

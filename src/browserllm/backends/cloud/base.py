@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from ..._internal.arguments import check_kind, check_model
 from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.http.address import host_of, is_loopback
 from ..._internal.http.client import HttpClient, HttpRequest, HttpResponse, Timeouts
@@ -107,6 +108,10 @@ class CloudBackend(Backend, ABC):
         given = Given(hidden_key(api_key), hidden_headers(headers), hidden_fields(extra_body), hidden_url(base_url))
         del api_key, headers, extra_body, base_url
         given.check()
+        check_model("model", model, write="write the vendor's name of it, as in OpenAI('gpt-5-mini')")
+        check_kind("prices", prices, (Mapping, type(None)), "a dict", write="use {'model': Price(input=1, output=2)}")
+        for named, price in (prices or {}).items():
+            check_kind(f"prices[{named!r}]", price, Price, "a price", write="use Price(input=1, output=2)")
         if not model:
             raise InvalidRequest(f"model={model!r} is empty; name one of the vendor's models", parameter="model")
         self.model = model

@@ -21,7 +21,8 @@ from .calls import Calls
 from .error_bodies import CertainError
 from .failures import Place, VendorError, failure, quote, read_error
 from .fields import each_value, json_text, json_texts, says_something
-from .reader import Reader, broke_off, no_answer
+from .foreign import foreign_format, wrong_format
+from .reader import Reader, broke_off, is_numbers, no_answer, not_an_answer
 from .sse import Event
 
 _ERROR_NAME = re.compile(r"error|detail|msg|message|description|reason|code", re.IGNORECASE)
@@ -212,11 +213,15 @@ class NativeReader(Reader):
         said = self._odd if self._odd is not None else self.unread or self._instead
         if said is None:
             return broke_off(self.place)
+        if foreign := foreign_format(said, self.FORMAT):
+            return wrong_format(self.place, self.FORMAT, foreign)
         told = self.read_error(CertainError(said))
+        if not told.meaning and is_numbers(text := json_text(said)):
+            return not_an_answer(self.place, text)
         if told.message.strip() or told.meaning:
             return self._failure(said)
         if self._instead is not None:
-            return no_answer(self.place, self.read_error, said)
+            return no_answer(self.place, self.read_error, said, self.FORMAT)
         error = broke_off(self.place)
         return Unavailable(f"{error}; it said {quote(json_text(said), 200)}", reason="unreachable", data=error.data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from ...errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
 from ..stream import Delta, Draft
 from .error_bodies import CertainError
 from .failures import Place, VendorError, failure, quote
+from .foreign import foreign_format, wrong_format
 from .halves import HalfCharacters, whole_text, whole_value
 from .sse import Event, EventDecoder, ServerSentEvents
 
@@ -27,6 +28,9 @@ _MARK = b"\xef\xbb\xbf"  # a byte order mark
 
 class Reader(ABC):
     """Reads one answer: events in, deltas out. What it learns of the response goes into ``draft``."""
+
+    FORMAT: ClassVar[str] = ""
+    """Whose format it reads, by the name of the backend's class."""
 
     ended = False
     """Whether the end marker has come: nothing is read after it."""
@@ -68,19 +72,33 @@ def broke_off(place: Place) -> Unavailable:
     )
 
 
-def no_answer(place: Place, read_error: Callable[[Any], VendorError], said: Any) -> BrowserLLMError:
+def no_answer(place: Place, read_error: Callable[[Any], VendorError], said: Any, own: str) -> BrowserLLMError:
     """Return the error for what came with a good status and holds no answer: in its own words, where it has some.
 
-    ``said`` is what came instead: JSON, a text, or nothing.
+    ``said`` is what came instead: JSON, a text, or nothing. ``own`` is the format that was expected.
     """
     if not said and not isinstance(said, (dict, list)):
         return broke_off(place)
     said = whole_value(said)
+    if foreign := foreign_format(said, own):
+        return wrong_format(place, own, foreign)
     error = read_error(CertainError(said))
+    words = said if isinstance(said, str) else msgspec.json.encode(said).decode()
+    if not error.meaning and is_numbers(words):
+        return not_an_answer(place, words)
     if not error.message.strip():
-        words = said if isinstance(said, str) else msgspec.json.encode(said).decode()
         error = msgspec.structs.replace(error, message=f"there is no answer in what it sent: {words}")
     return failure(error, place)
+
+
+def is_numbers(text: str) -> bool:
+    """Whether JSON holds numbers and nothing else: those are neither an answer nor the words of an error."""
+    return any(char.isdigit() for char in text) and not any(char.isalpha() for char in text)
+
+
+def not_an_answer(place: Place, text: str) -> ProtocolError:
+    """Return the error for what is neither an answer nor an error."""
+    return ProtocolError(f"{place.backend!r} sent what is not an answer: {quote(text, 200)}; check base_url")
 
 
 async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:

@@ -248,7 +248,9 @@ def _find(table: Table, name: str) -> Efforts | None:
 
 def _unknown(model: str) -> Told:
     return Told(
-        {}, f"it is not known how {model!r} is told; it was left out. Say it in extra_body, as the vendor has it"
+        {},
+        f"it is not known how {model!r} is asked to think, so thinking was left out; set the vendor's own field in "
+        "extra_body",
     )
 
 

@@ -13,9 +13,10 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from ..._internal.arguments import check_kind
 from ..._internal.clock import AnyClock
 from ...errors import BrowserLLMError, BudgetExceeded
-from ...stores.memory import KeyValueStore, MemoryStore, check_key
+from ...stores.memory import KeyValueStore, MemoryStore, check_key, check_store
 from ...types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
 from ..base import Backend, Middleware
 from ..facts import BackendFacts
@@ -41,6 +42,8 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
 class _Estimate(msgspec.Struct, frozen=True):
     usd: float | None
     tokens: int
+    model: str | None
+    """Which model is asked; looked for only where its price is not known."""
 
 
 def utc_today() -> date:
@@ -89,9 +92,12 @@ class Budget(Middleware):
         """
         super().__init__(backend)
         limits = {"per_request": per_request, "per_session": per_session, "per_day": per_day}
+        if store is not None:
+            check_store(store)
         self._limits = {name: limit for name, limit in limits.items() if limit is not None}
         check("per_day", per_day, bool(self._limits), "given, or per_session or per_request")
         for name, limit in self._limits.items():
+            check_kind(name, limit, Allowance, "an allowance", write=f"write {name}=Allowance(usd=1.0)")
             check_above_0(**{f"{name}.usd": limit.usd, f"{name}.tokens": limit.tokens})
         check("unknown_cost", unknown_cost, unknown_cost in ("refuse", "allow"), "'refuse' or 'allow'")
         check("key", key, bool(key) and "/" not in key, "a name without '/'")
@@ -119,13 +125,15 @@ class Budget(Middleware):
         if today is None:
             today = await self._ledger.read()
         usd = await self._expected_usd(request) if facts.cost_usd is None else _sound(facts.cost_usd)
-        estimate = self._estimate(request, usd)
+        estimate = self._estimate(request, usd, facts.model)
         reason = self._refusal(request, None, estimate) or self._refusal(request, today, estimate)
         return replace(facts, available=False, reason=reason) if reason else facts
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Pass the answer on, if there is enough left for it."""
-        estimate = self._estimate(request, await self._expected_usd(request))
+        usd = await self._expected_usd(request)
+        model = (await self.backend.facts(request)).model if self._is_unpriced(usd) else None
+        estimate = self._estimate(request, usd, model)
         # Nothing is awaited until it is set aside for the session: no other request can be told the same in between.
         if reason := self._refusal(request, None, estimate):
             raise self._exceeded(reason, request, await self._ledger.read(), estimate)
@@ -172,20 +180,26 @@ class Budget(Middleware):
     async def _expected_usd(self, request: ChatRequest) -> float | None:
         return _sound(await self.backend.estimate_cost(request)) if self._counts_usd else None
 
-    def _estimate(self, request: ChatRequest, usd: float | None) -> _Estimate:
+    def _is_unpriced(self, usd: float | None) -> bool:
+        """Whether a request is refused because its price is not known."""
+        return self._counts_usd and usd is None and self.unknown_cost == "refuse"
+
+    def _estimate(self, request: ChatRequest, usd: float | None, model: str | None) -> _Estimate:
         size = sum(len(text.encode(errors="replace")) for text in _texts(request))
         answer = request.max_tokens or ASSUMED_ANSWER_TOKENS
-        return _Estimate(usd, -(-size // BYTES_PER_TOKEN) + answer * request.n)
+        return _Estimate(usd, -(-size // BYTES_PER_TOKEN) + answer * request.n, model or request.model)
 
     def _refusal(self, request: ChatRequest, today: Spent | None, estimate: _Estimate) -> str:
         """Why the request must not go out; empty when it may.
 
         With ``today`` (the day's count) the day alone is looked at, without it the rest.
         """
-        if self._counts_usd and estimate.usd is None and self.unknown_cost == "refuse":
+        if self._is_unpriced(estimate.usd):
+            which = "its model" if estimate.model is None else f"model {estimate.model!r}"
             return (
-                f"nobody knows what {self.backend.name!r} charges for model {request.model!r}, and the budget is in US "
-                "dollars: give the backend the model's price, or say unknown_cost='allow'"
+                f"the price of {which} at {self.backend.name!r} is not known, and the budget is in US dollars: give "
+                f"the backend the model's price (prices={{{estimate.model or 'MODEL'!r}: Price(...)}}), or say "
+                "unknown_cost='allow'"
             )
         session = self._sessions.get(_session_of(request), Spent())
         so_far = {"per_request": Spent(), "per_session": session} if today is None else {"per_day": today}

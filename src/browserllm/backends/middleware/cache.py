@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ..._internal.identity import identity_of
 from ..._internal.nesting import decode_json
 from ...errors import BrowserLLMError, InvalidRequest
-from ...stores.memory import KeyValueStore, MemoryStore
+from ...stores.memory import KeyValueStore, MemoryStore, check_store
 from ...types import (
     ChatRequest,
     ChatRestart,
@@ -98,6 +98,8 @@ class ResponseCache(Middleware):
         """
         super().__init__(backend)
         check_above_0(max_age_s=max_age_s, max_entries=max_entries, max_bytes=max_bytes)
+        if store is not None:
+            check_store(store)
         self.max_age_s = max_age_s
         self.max_entries = max_entries
         self.max_bytes = max_bytes

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, cast
 
+from ..._internal.arguments import check_kind, check_list, wrong
 from ..._internal.nesting import decode_json
 from .named_secrets import find_named
 from .secret_forms import find_in_commands, find_in_headers, find_in_manifests
@@ -23,6 +25,11 @@ class Span(NamedTuple):
     end: int
     kind: str
 
+
+_TERM = "TERM"
+
+KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+"""What a kind looks like."""
 
 Detector = Callable[[str], Iterable[Span]]
 
@@ -183,9 +190,24 @@ DETECTORS: Sequence[Detector] = (
 """What `Redaction` looks for unless it is told otherwise."""
 
 
+def checked_terms(terms: Any) -> dict[str, str]:
+    """Return words with their kinds: of a list, each is a ``TERM``. Raises `InvalidRequest` for anything else."""
+    write = "write terms=['Falcon'], or with kinds terms={'Falcon': 'PROJECT'}"
+    if not isinstance(terms, Mapping):
+        each = partial(check_kind, kind=str, what="text", write=write)
+        words = check_list("terms", terms, "words", write=write, each=each)
+        return dict.fromkeys(words, _TERM)
+    named = dict(cast("Mapping[Any, Any]", terms))
+    for term, kind in named.items():
+        check_kind("a word of terms", term, str, "text", write=write)
+        if not (isinstance(kind, str) and KIND.fullmatch(kind)):
+            raise wrong("a kind in terms", kind, "upper case letters, digits and '_'", write)
+    return named
+
+
 def find_terms(terms: Iterable[str], kind: str = "TERM") -> Detector:
     """Make a detector of whole words and phrases (names of people, projects, places), in upper or lower case."""
-    words = sorted({term for term in terms if term.strip()}, key=len, reverse=True)
+    words = sorted({term for term in checked_terms(terms) if term.strip()}, key=len, reverse=True)
     if not words:
         return lambda text: ()
     # A word ends where no letter follows; one of a script without spaces ends anywhere.

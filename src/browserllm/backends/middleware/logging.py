@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from ..._internal.arguments import check_kind
 from ..._internal.clock import AnyClock, SystemClock
 from ...errors import BrowserLLMError
 from ...types import ChatRequest, ChatRestart, TextDelta
@@ -40,6 +41,7 @@ class Logging(Middleware):
     ) -> None:
         """Log to ``logger`` (by default ``browserllm.chat``) at ``level``, and failures at ``ERROR``."""
         super().__init__(backend)
+        check_kind("logger", logger, (logging.Logger, type(None)), "a logger", write="use logging.getLogger('name')")
         self.logger = logger or logging.getLogger("browserllm.chat")
         self.level = level
         self.content = content

@@ -10,11 +10,10 @@ from typing import Any, cast
 
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest
-from .detectors import Detector, Span, find_named_secrets
+from .detectors import KIND, Detector, Span, find_named_secrets
 from .restoring import PLACEHOLDER, Restorer, Table
 from .secret_names import says_secret
 
-_KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 _LABELS = {"name", "key", "field", "id", "type", "variable", "label", "env", "option", "header"}
 _VALUES = {"value", "val", "default", "plaintext", "default_value", "defaultvalue"}
 # What many have as a first password, and what a text speaks of for other reasons, too.
@@ -84,7 +83,7 @@ class Placeholders:
         ``also`` is what was found in it by other means.
         """
         found = [*also]
-        found += [_checked(span, text) for detector in self._detectors for span in detector(text)]
+        found += [span for detector in self._detectors for span in _found_by(detector, text)]
         if self._known is not None:
             for match in self._known.finditer(text):
                 kind = self._by_value[match.group()][1:-1].rpartition("_")[0]
@@ -232,12 +231,32 @@ def _any_of(texts: Iterable[str], words: Iterable[str] = ()) -> re.Pattern[str] 
     return re.compile("|".join(parts)) if parts else None
 
 
-def _checked(span: Span, text: str) -> Span:
-    start, end, kind = span
-    if not (0 <= start < end <= len(text) and _KIND.fullmatch(kind)):
+def _wrong_find(detector: Detector, found: Any) -> InvalidRequest:
+    # By its type alone: what is found is secret.
+    name = getattr(detector, "__name__", type(detector).__name__)
+    return InvalidRequest(
+        f"the detector {name!r} gave a {type(found).__name__!r}; give a list of Span(start, end, kind), the places in "
+        "the text",
+        parameter="detectors",
+    )
+
+
+def _found_by(detector: Detector, text: str) -> list[Span]:
+    found: Any = detector(text)
+    if isinstance(found, str) or not isinstance(found, Iterable):
+        raise _wrong_find(detector, found)
+    return [_checked(span, text, detector) for span in cast("Iterable[Any]", found)]
+
+
+def _checked(span: Any, text: str, detector: Detector) -> Span:
+    given: Any = span
+    if not isinstance(span, tuple) or [type(each) for each in given] != [int, int, str]:
+        raise _wrong_find(detector, given)
+    start, end, kind = given
+    if not (0 <= start < end <= len(text) and KIND.fullmatch(kind)):
         raise InvalidRequest(
-            f"a detector found {tuple(span)!r} in a text of {len(text)} characters: start and end must lie within it, "
-            "and the kind be upper case letters, digits and '_'",
+            f"a detector found {(start, end, kind)!r} in a text of {len(text)} characters: start and end must lie "
+            "within it, and the kind be upper case letters, digits and '_'",
             parameter="detectors",
         )
     return Span(start, end, kind)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal, cast
 
 import msgspec
 from msgspec.structs import replace
 
+from ..._internal.arguments import check_callable, check_list, check_text
 from ..._internal.identity import Hashed, identity_of, own_identity
 from ...errors import ProtocolError, Unsupported
 from ...types import (
@@ -33,7 +35,7 @@ from ...types import (
 from ..base import Backend, Middleware
 from ..router.checks import check
 from ..stream import Delta, Draft
-from .detectors import DETECTORS, Detector, find_terms
+from .detectors import DETECTORS, Detector, checked_terms, find_terms
 from .placeholders import Placeholders, literals
 from .restoring import Restorer
 
@@ -78,21 +80,23 @@ class Redaction(Middleware):
         """
         super().__init__(backend)
         check("media", media, media in ("warn", "refuse", "pass"), "'warn', 'refuse' or 'pass'")
-        check("terms", terms, not isinstance(terms, str), "a list of words, or words with their kinds")
-        check("restore_tools", restore_tools, not isinstance(restore_tools, str), "a list of the names of tools")
+        find = "use functions from a text to its Spans, as in detectors=[*DETECTORS, find_mine]"
+        found = check_list("detectors", detectors, "functions", write=find, each=partial(check_callable, write=find))
+        names = "write the names of tools, as in restore_tools=['log_in']"
+        check_list("restore_tools", restore_tools, "names", write=names, each=partial(check_text, write=names))
         check("restore_urls", restore_urls, type(restore_urls) is bool, "True or False")
         self.always = always
         self.media = media
         self.restore_tools = frozenset(restore_tools)
         self.restore_urls = restore_urls
-        named = cast("Mapping[str, str]", terms) if isinstance(terms, Mapping) else dict.fromkeys(terms, "TERM")
+        named = checked_terms(terms)
         self._terms = sorted(named.items())
         self._standard = detectors is DETECTORS
         kinds: dict[str, list[str]] = {}
         for term, kind in named.items():
             kinds.setdefault(kind, []).append(term)
         # Terms come first: of two findings of the same length, a name that somebody chose says more.
-        self._detectors = [*(find_terms(words, kind) for kind, words in kinds.items()), *detectors]
+        self._detectors = [*(find_terms(words, kind) for kind, words in kinds.items()), *found]
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
         """Return what is looked for and what is put back; the terms are among the secrets."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from random import Random
 
+from ..._internal.arguments import check_callable, is_number
 from ..._internal.clock import AnyClock, SystemClock
 from ...errors import AllBackendsFailed, BrowserLLMError, RateLimited, Stalled, Timeout, Unavailable
 from ...types import ChatRequest, Hop
@@ -57,9 +58,10 @@ class Retry(Middleware):
         wait is raised. ``when`` says which failures are worth another try. Raises `InvalidRequest` for values below 0.
         """
         super().__init__(backend)
-        check("retries", retries, retries >= 0, "at least 0")
-        check("first_wait_s", first_wait_s, first_wait_s >= 0, "at least 0")
-        check("max_wait_s", max_wait_s, max_wait_s >= 0, "at least 0")
+        check("retries", retries, is_number(retries) and retries >= 0, "at least 0")
+        check("first_wait_s", first_wait_s, is_number(first_wait_s) and first_wait_s >= 0, "at least 0")
+        check("max_wait_s", max_wait_s, is_number(max_wait_s) and max_wait_s >= 0, "at least 0")
+        check_callable("when", when, write="use a function from an error to True or False")
         self.retries = retries
         self.first_wait_s = first_wait_s
         self.max_wait_s = max_wait_s

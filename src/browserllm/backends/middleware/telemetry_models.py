@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..._internal.arguments import wrong
 from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.version import __version__
 from ...errors import BrowserLLMError
@@ -69,6 +70,8 @@ def observe_models(
     in memory, by engine and device, and ``browserllm.model.memory.usage``: the bytes that they take, as far as the
     catalog knows. Raises `Unsupported` when the package opentelemetry-api is not there.
     """
+    if not callable(getattr(manager, "subscribe", None)):
+        raise wrong("manager", manager, "a model manager", "use ModelManager(host)")
     return manager.subscribe(_Observer(meter_provider, clock or SystemClock()).see)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._internal.arguments import is_number
 from ...errors import InvalidRequest
 
 
@@ -14,4 +15,4 @@ def check(name: str, value: object, allowed: bool, what: str) -> None:
 def check_above_0(**options: float | None) -> None:
     """Raise `InvalidRequest` for the first of these options that is neither ``None`` nor above 0."""
     for name, value in options.items():
-        check(name, value, value is None or value > 0, "above 0, or None")
+        check(name, value, value is None or (is_number(value) and value > 0), "above 0, or None")

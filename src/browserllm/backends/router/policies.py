@@ -11,12 +11,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, cast
 
+from ..._internal.arguments import check_callable, check_kind
 from ..._internal.identity import Hashed, identity_of
 from ...errors import InvalidRequest
 from ...types import ChatRequest
 from .candidate import Candidate, Choice
 
 Key = tuple[Any, ...]
+
+
+POLICIES = "use LocalFirst(), CloudFirst(), Explicit('name') or another policy"
 
 
 class Policy(ABC):
@@ -204,6 +208,8 @@ class Explicit(Policy):
 
     def __init__(self, *names: str, key: str = "backends") -> None:
         """Ask ``names`` in their order."""
+        for name in names:
+            check_kind("names", name, str, "a backend's name", write="use Explicit('first', 'second')")
         self.names = names
         self.key = key
 
@@ -311,6 +317,7 @@ class ByCapability(Policy):
 
     def __init__(self, then: Policy | None = None) -> None:
         """Order equals by ``then``, by default `LocalFirst`."""
+        check_kind("then", then, (Policy, type(None)), "a policy", write=POLICIES)
         self.then = then or LocalFirst()
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
@@ -348,6 +355,7 @@ class Custom(Policy):
         self, function: Callable[[ChatRequest, Sequence[Candidate]], Sequence[Candidate | Choice | str]]
     ) -> None:
         """Ask ``function``; it may return `Choice` objects, too, with reasons. What it leaves out is not asked."""
+        check_callable("function", function, write="use Custom(lambda request, candidates: candidates)")
         self.function = function
 
     @property

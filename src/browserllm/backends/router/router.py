@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec.structs import replace
 
 from ..._internal import lazy_asyncio as asyncio
+from ..._internal.arguments import check_kind, check_list, is_number
 from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.identity import Hashed, identity_of
 from ...errors import AllBackendsFailed, InvalidRequest
 from ...page.environment import Environment
 from ...types import ChatRequest, Health, ModelInfo
-from ..base import Backend
+from ..base import Backend, check_backend
 from ..facts import BackendFacts
 from ..privacy import asks_others
 from ..request import Prompt, build_request
@@ -27,7 +28,7 @@ from .breaker import Breaker, CircuitBreaker
 from .candidate import Choice, Excluded, Explanation, knows_model
 from .checks import check
 from .latencies import History
-from .policies import LocalFirst, Policy
+from .policies import POLICIES, LocalFirst, Policy
 from .queue import MAX_WAITING, FairQueue
 from .race import Race, Runner
 from .routed import Member, Turn, is_empty, union_of, unique_names
@@ -78,12 +79,18 @@ class Router(Backend):
 
         Raises `InvalidRequest` for what makes no sense, `names` of unknown backends included.
         """
+        backends = check_list(
+            "backends", backends, "backends", write="put it into a list, as in Router([backend])", each=check_backend
+        )
+        check_kind("policy", policy, (Policy, type(None)), "a policy", write=POLICIES)
+        check_kind("limits", limits, (Mapping, type(None)), "a dict", write="use {'name of a backend': 2}")
+        check_kind("breaker", breaker, (Breaker, type(None)), "a breaker", write="use Breaker(...), or None for none")
         if not backends:
             raise InvalidRequest("Router() got no backends; give it at least one", parameter="backends")
         check("fallback", fallback, fallback in ("sequential", "parallel"), "'sequential' or 'parallel'")
         check("on_interrupted", on_interrupted, on_interrupted in ("raise", "restart"), "'raise' or 'restart'")
-        check("parallel", parallel, parallel >= 1, "at least 1")
-        check("hedge_after_s", hedge_after_s, hedge_after_s >= 0, "at least 0")
+        check("parallel", parallel, is_number(parallel) and parallel >= 1, "at least 1")
+        check("hedge_after_s", hedge_after_s, is_number(hedge_after_s) and hedge_after_s >= 0, "at least 0")
         names = unique_names(backends)
         for limited in limits or {}:
             check("limits", limited, limited in names, f"by backend: {', '.join(names)}")

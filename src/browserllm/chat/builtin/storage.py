@@ -11,7 +11,7 @@ import msgspec
 from ..._internal import lazy_asyncio as asyncio
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...stores.memory import KeyValueStore
+from ...stores.memory import KeyValueStore, check_store
 from ..tools import FunctionTool
 
 MAX_KEY_CHARS = 128
@@ -32,6 +32,7 @@ def storage(
     letters, digits, ``_``, ``.`` and ``-``. A value has at most ``max_value_bytes`` of JSON, all values together
     ``max_bytes``, and there are at most ``max_entries``; what would be more is refused, and nothing is lost.
     """
+    check_store(store)
     space, turn = space_of(prefix), Turn()
 
     async def storage(action: Literal["remember", "recall", "list", "forget"], key: str = "", value: Any = None) -> Any:

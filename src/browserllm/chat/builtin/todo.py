@@ -8,7 +8,7 @@ import msgspec
 
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...stores.memory import KeyValueStore, MemoryStore
+from ...stores.memory import KeyValueStore, MemoryStore, check_store
 from ..tools import FunctionTool
 from .storage import Turn, space_of
 
@@ -37,6 +37,8 @@ def todo_list(store: KeyValueStore | None = None, *, prefix: str = "todo", max_i
     lasts as long as the tool. It has at most ``max_items``; ids are never given twice before it is cleared. Every
     answer is the whole list, as text.
     """
+    if store is not None:
+        check_store(store)
     key = f"{space_of(prefix)}list"
     kept: KeyValueStore = MemoryStore() if store is None else store
     turn = Turn()

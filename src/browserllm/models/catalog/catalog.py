@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..._internal.arguments import check_kind, check_list
 from ...errors import InvalidRequest, ModelNotFound
 from .card import Artifact, ModelCard
 from .pocket_version import POCKET_VERSION
@@ -88,7 +89,7 @@ class Catalog:
     def __init__(self, cards: Iterable[ModelCard] = ()) -> None:
         """Start with the built-in models, and add ``cards``."""
         self._added: dict[str, ModelCard] = {}
-        for card in cards:
+        for card in check_list("cards", cards, "model cards", write="use Catalog([card, ...])"):
             self.add(card)
 
     def __iter__(self) -> Iterator[ModelCard]:
@@ -108,6 +109,7 @@ class Catalog:
 
     def add(self, card: ModelCard) -> None:
         """Add a model; raises `InvalidRequest` when its id is taken, or it is no card that an engine could run."""
+        check_kind("card", card, ModelCard, "a model card", write="use ModelCard(id=..., artifacts=[...])")
         if card.id in self:
             raise InvalidRequest(
                 f"a model {card.id!r} is in the catalog already; give yours another id", parameter="id"
@@ -139,6 +141,7 @@ class Catalog:
         """
         if name == POCKET.id:
             return Match(POCKET, None)
+        check_kind("name", name, str, "the name of a model", write="write a model's name, as in 'pocket'")
         card = self._added.get(name) or built_in().get(name)
         if card is not None:
             return Match(card, None)
@@ -156,6 +159,13 @@ class Catalog:
             return Match(begun[0], None)
         begun = begun or [card for card in cards if plain and _plain(card.id).startswith(plain)]
         raise _ambiguous(name, begun) if len(begun) > 1 else _unknown(name, cards)
+
+
+def check_purpose(purpose: str, catalog: Iterable[ModelCard]) -> None:
+    """Raise `InvalidRequest` for a purpose that no model of the catalog has; the error names those there are."""
+    known = sorted({word for card in catalog for word in card.purposes})
+    if purpose not in known:
+        raise InvalidRequest(f"unknown purpose {purpose!r}. Choose one of: {', '.join(known)}", parameter="purpose")
 
 
 def _plain(name: str) -> str:
@@ -177,7 +187,11 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     near: list[str] = []
     for ids in (models, builds):
         near = near or [ids[plain] for plain in difflib.get_close_matches(_plain(name), ids, n=3, cutoff=0.5)]
-    hint = f"did you mean {_quoted(near)}?" if near else f"it has {len(cards)}, list(Catalog()) names them."
+    hint = (
+        f"did you mean {_quoted(near)}?"
+        if near
+        else f"it has {len(cards)}, [card.id for card in Catalog()] names them."
+    )
     return ModelNotFound(
         f"no model {name!r} in the catalog; {hint} Add your own with Catalog.add()",
         data={"model": name, "candidates": near},

@@ -20,6 +20,7 @@ from websockets.asyncio.server import ServerConnection
 from ..._internal.system import forks
 from ..._internal.threads import Threads
 from ...errors import BrowserLLMError, InvalidRequest, QueueFull, QuotaExceeded, Timeout, Unavailable
+from ..device import DeviceFacts
 from ..protocol import ChannelHost
 from ..serving.share import FolderServer, open_key
 from ..serving.static import HOST_PAGE, SiteServer, site_folder
@@ -87,7 +88,7 @@ _ending: set[asyncio.Future[Any]] = set()
 class ChromeHost(ChannelHost):
     """A host whose page lives in a browser of its own. `close` ends the browser; so does the end of this process."""
 
-    def __init__(self, channel: WebSocketChannel, parts: _Parts, process: BrowserProcess) -> None:
+    def __init__(self, channel: WebSocketChannel, parts: _Parts, process: BrowserProcess, webgpu: str) -> None:
         """Made by `launch`."""
         super().__init__(channel)
         self._parts = parts
@@ -95,6 +96,7 @@ class ChromeHost(ChannelHost):
         self._server = parts.server
         self._folders = parts.folders
         self._profile = parts.profile
+        self._webgpu = webgpu
         self._owner = os.getpid()
         self._closing: asyncio.Task[None] | None = None
         process.exited.add_done_callback(lambda exited: channel.drop(f"the browser ended (code {exited.result()})"))
@@ -133,6 +135,13 @@ class ChromeHost(ChannelHost):
             host.notices.append(found.notice)
             logger.warning("%s", found.notice)
         return host
+
+    async def probe(self, *, refresh: bool = False) -> DeviceFacts:
+        """Return the facts of the page's device; only this side knows that WebGPU is turned off."""
+        facts = await super().probe(refresh=refresh)
+        if self._webgpu != "off" or facts.webgpu.reason != "no_adapter":
+            return facts
+        return msgspec.structs.replace(facts, webgpu=msgspec.structs.replace(facts.webgpu, reason="turned_off"))
 
     def share_folder(self, path: str | os.PathLike[str]) -> str:
         """Serve a folder to the page; see `Host.share_folder`."""
@@ -277,7 +286,7 @@ class _Launching:
             raise process.ended_early()
         process.forget_script()
         parts.channel = WebSocketChannel(self._page.result())
-        host = ChromeHost(parts.channel, parts, process)
+        host = ChromeHost(parts.channel, parts, process, webgpu)
         await host.start()
         return host
 

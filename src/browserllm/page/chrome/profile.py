@@ -148,15 +148,18 @@ def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]
     if lock is not None:
         return Profile(folder, lock), None
     if wanted is not None:
+        shared, otherwise = "", ", or leave profile out"
+        if folder == default_folder():
+            shared, otherwise = ", which all programs of this user share,", ""
         raise Unavailable(
-            f"the profile {str(folder)!r} is in use by another process; end that one, choose another folder, "
-            "or leave profile out",
+            f"the profile {str(folder)!r}{shared} is in use by another process; end that one, choose another folder "
+            f"with profile={otherwise}",
             reason="profile_in_use",
             data={"profile": str(folder)},
         )
     notice = (
         f"the profile {str(folder)!r} is in use by another process: this one has a temporary profile, "
-        "so models it downloads are gone when it ends"
+        "without the models of the other; what it downloads is gone when it ends"
     )
     return _make_temporary(), notice
 

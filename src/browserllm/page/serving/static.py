@@ -116,7 +116,8 @@ class SiteServer:
             )
         except OSError as error:
             raise Unavailable(
-                f"cannot listen on 127.0.0.1:{self._wanted_port}: {error}; choose another port", reason="blocked"
+                f"cannot listen on 127.0.0.1:{self._wanted_port}: {error}; choose another port with port=",
+                reason="blocked",
             ) from error
         self.port = int(next(iter(self._server.sockets)).getsockname()[1])
         if self._on_page is None or not self._hosts:

@@ -93,3 +93,11 @@ def test_every_value_of_the_option_has_a_case() -> None:
     from browserllm.types import ThinkingEffort
 
     assert said == {None, True, False, *get_args(ThinkingEffort)}
+
+
+def test_what_an_unknown_model_is_not_asked_is_said() -> None:
+    """The warning names the model, what was left out and where to say it instead."""
+    _, warnings = body_of(bl.OpenAI("x", base_url="http://127.0.0.1:9/v1", api_key="k"), thinking="high")
+    assert [warning.message for warning in warnings] == [
+        "it is not known how 'x' is asked to think, so thinking was left out; set the vendor's own field in extra_body"
+    ]

@@ -122,6 +122,24 @@ async def test_what_failed_before_anything_came_costs_nothing() -> None:
     assert (spent.usd, spent.reserved_usd) == (0, 0)
 
 
+@pytest.mark.parametrize("routed", ["alone", "in a router", "of a router"])
+async def test_an_unknown_price_is_told_with_the_model_that_lacks_it(routed: str) -> None:
+    """The request names no model: the backend's own is the one to give a price."""
+    backend = bl.OpenAI("x-1", base_url="http://127.0.0.1:9", api_key="k")
+    day = bl.Allowance(usd=1)
+    budget = {
+        "alone": lambda: bl.Budget(backend, per_day=day),
+        "in a router": lambda: bl.Router([bl.Budget(backend, per_day=day)]),
+        "of a router": lambda: bl.Budget(bl.Router([backend]), per_day=day),
+    }[routed]()
+    with pytest.raises(bl.BrowserLLMError) as caught:
+        await budget.complete("hi")
+    who = "router" if routed == "of a router" else "openai"
+    assert f"the price of model 'x-1' at {who!r} is not known" in str(caught.value)
+    assert "prices={'x-1': Price(...)}), or say unknown_cost='allow'" in str(caught.value)
+    assert "None" not in str(caught.value)
+
+
 async def test_unknown_costs_are_refused_unless_they_are_allowed() -> None:
     """Allowed ones count their tokens; when nothing is left, they are refused as well."""
     inner = Priced(estimate=None, cost=None)

@@ -71,6 +71,7 @@ _FINISH: dict[str, FinishReason] = {
 class AnthropicReader(NativeReader):
     """Reads the events of an answer: one block after another, each with a start, deltas and an end."""
 
+    FORMAT = "Anthropic"
     FIELDS = frozenset(
         {*_Event.__struct_fields__, *_Message.__struct_fields__, "id", "role", "stop_sequence", "container"}
     )

@@ -106,6 +106,7 @@ _FAILURES: dict[str, Meaning] = {
 class GeminiReader(NativeReader):
     """Reads the pieces of an answer. There is no end marker: the last piece says why it is the last."""
 
+    FORMAT = "Gemini"
     FIELDS = frozenset({*_Piece.__struct_encode_fields__, "createTime", "modelStatus"})
     FINISH = _FINISH
 

@@ -86,6 +86,7 @@ class _Said:
 class OllamaReader(NativeReader):
     """Reads the lines of an answer; one that is ``done`` has the counts, and says that nothing is missing."""
 
+    FORMAT = "Ollama"
     FIELDS = frozenset({*_Line.__struct_fields__, *_COUNTS, "created_at", "remote_model", "total_duration", "context"})
 
     FINISH = _FINISH

@@ -55,6 +55,8 @@ _NO_ERROR = frozenset({"", "0", "200", "null", "none", "ok", "success"})
 class ChatCompletionReader(Reader):
     """Reads chat completion chunks, or one whole chat completion."""
 
+    FORMAT = "OpenAI"
+
     def __init__(self, draft: Draft, place: Place, vendor: str = "openai", marked: ThoughtReader | None = None) -> None:
         """Write into ``draft``; ``vendor`` is who gets back what is to be sent back.
 
@@ -92,7 +94,11 @@ class ChatCompletionReader(Reader):
         elif data.startswith("{"):
             yield from self._read_object(event)
         elif data.startswith("["):
-            for each in event.decode(list[Any]):
+            listed = event.decode(list[Any])
+            if listed and not any(isinstance(each, (str, dict, list)) for each in listed):
+                self._said = data  # numbers alone are no pieces of an answer
+                return
+            for each in listed:
                 yield from self.read(Event(_json(whole_value(each)), event.name))
         elif data and data != "null":
             if event.name == "error":
@@ -145,9 +151,9 @@ class ChatCompletionReader(Reader):
         if self._has_answered and self._finish:
             return
         if has_words or not (self._has_answered or self._finish):
-            raise no_answer(self.place, read_error, self.unread if self._said is None else self._said)
+            raise no_answer(self.place, read_error, self.unread if self._said is None else self._said, self.FORMAT)
         if not has_ended:
-            raise no_answer(self.place, read_error, self.unread)
+            raise no_answer(self.place, read_error, self.unread, self.FORMAT)
 
     def _read_object(self, event: Event) -> Iterator[Delta]:
         chunk = event.decode(_Chunk)
@@ -297,7 +303,7 @@ class ChatCompletionReader(Reader):
     def _failure(self, body: Any) -> BrowserLLMError:
         error = read_error(whole_value(body))
         if not error.message.strip() and not error.code:
-            return no_answer(self.place, read_error, body)
+            return no_answer(self.place, read_error, body, self.FORMAT)
         return failure(error, self.place)
 
 

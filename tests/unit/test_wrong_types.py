@@ -1,0 +1,183 @@
+"""A value of a wrong type is refused where it is given, with the value and what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.backends.middleware.detectors import find_terms
+from browserllm.chat import builtin
+
+BACKEND: Any = bl.ScriptedBackend()
+
+
+def host() -> Any:
+    return bl.ScriptedHost()
+
+
+WRONG: list[tuple[str, Callable[[], Any], str]] = [
+    # A host
+    ("an unopened host", lambda: bl.LocalBackend(bl.connect()), "not open yet: write `async with browserllm.connect()"),
+    ("a name for a host", lambda: bl.LocalBackend("pocket"), "host='pocket' is not a host; use what `async with"),
+    ("a manager of none", lambda: bl.ModelManager(None), "host=None is not a host"),
+    ("a store of none", lambda: bl.stores.HostStore("x"), "host='x' is not a host"),
+    ("a manager's catalog", lambda: bl.ModelManager(host(), ["m"]), "not a catalog; use Catalog([card, ...])"),
+    ("a backend's catalog", lambda: bl.LocalBackend(host(), catalog={}), "catalog={} is not a catalog"),
+    ("no card", lambda: bl.models.Catalog(["m"]), "card='m' is not a model card; use ModelCard("),
+    ("one card", lambda: bl.models.Catalog(5), "cards=5 is not a list of model cards"),
+    # A backend
+    (
+        "a name in a router",
+        lambda: bl.Router(["gpt"]),
+        "backends[0]='gpt' is not a backend; for a model on this device",
+    ),
+    (
+        "one backend in a router",
+        lambda: bl.Router(BACKEND),
+        "not a list of backends; put it into a list, as in Router([",
+    ),
+    ("a class in a router", lambda: bl.Router([bl.OpenAI]), "is not a backend; make one of that class"),
+    ("a name in a session", lambda: bl.Session("pocket"), "backend='pocket' is not a backend"),
+    ("a host in a session", lambda: bl.Session(host()), "that is a host: write LocalBackend(host)"),
+    ("a name in generate", lambda: bl.stream_generate("m", "hi", output=int), "backend='m' is not a backend"),
+    ("a name in a summary", lambda: bl.chat.Summarize(backend="m"), "backend='m' is not a backend"),
+    ("no client's backend", lambda: bl.Client(5), "backend=5 is not"),
+    *(
+        (f"a name in {kind.__name__}", lambda kind=kind: kind("x"), "backend='x' is not a backend")
+        for kind in (bl.Budget, bl.Logging, bl.Redaction, bl.ResponseCache, bl.Retry, bl.Telemetry, bl.TimeLimits)
+    ),
+    # A policy
+    ("a name of a policy", lambda: bl.Router([BACKEND], "local"), "policy='local' is not a policy; use LocalFirst()"),
+    ("a class of a policy", lambda: bl.Router([BACKEND], bl.LocalFirst), "is not a policy"),
+    ("the next policy", lambda: bl.backends.router.ByCapability("local"), "then='local' is not a policy"),
+    ("a policy's function", lambda: bl.backends.router.Custom("local"), "function='local' is not a function"),
+    ("a policy's backend", lambda: bl.Explicit(BACKEND), "is not a backend's name"),
+    ("a router's limits", lambda: bl.Router([BACKEND], limits=3), "limits=3 is not a dict"),
+    ("a router's breaker", lambda: bl.Router([BACKEND], breaker=3), "breaker=3 is not a breaker"),
+    ("a router's width", lambda: bl.Router([BACKEND], parallel="2"), "parallel='2' is not valid"),
+    # An allowance, and what else is counted
+    (
+        "a number for a day",
+        lambda: bl.Budget(BACKEND, per_day=1.0),
+        "per_day=1.0 is not an allowance; write per_day=Allowance(",
+    ),
+    (
+        "a text in an allowance",
+        lambda: bl.Budget(BACKEND, per_day=bl.Allowance(usd="1")),
+        "per_day.usd='1' is not valid",
+    ),
+    (
+        "a budget's store",
+        lambda: bl.Budget(BACKEND, per_day=bl.Allowance(usd=1), store={}),
+        "store={} is not a store; use Mem",
+    ),
+    ("a class of a store", lambda: bl.ResponseCache(BACKEND, store=bl.stores.MemoryStore), "is not a store"),
+    ("a tool's store", lambda: builtin.storage("x"), "store='x' is not a store"),
+    ("a list's store", lambda: builtin.todo_list("x"), "store='x' is not a store"),
+    ("a text of tries", lambda: bl.Retry(BACKEND, retries="3"), "retries='3' is not valid"),
+    ("a retry's rule", lambda: bl.Retry(BACKEND, when=True), "when=True is not a function"),
+    ("a text of seconds", lambda: bl.TimeLimits(BACKEND, total_s="3"), "total_s='3' is not valid"),
+    ("a name of a logger", lambda: bl.Logging(BACKEND, logger="x"), "logger='x' is not a logger"),
+    ("no manager to observe", lambda: bl.backends.middleware.observe_models(BACKEND), "is not a model manager"),
+    # A name of a model
+    ("a number for a model", lambda: bl.LocalBackend(host(), model=5), "model=5 is not the name of a model"),
+    ("a number for a vendor's", lambda: bl.OpenAI(5), "model=5 is not the name of a model; write the vendor's name"),
+    ("a number for Claude", lambda: bl.Anthropic(5), "model=5 is not the name"),
+    ("a number for Gemini", lambda: bl.Gemini(5), "model=5 is not the name"),
+    ("a number for Ollama", lambda: bl.Ollama(5), "model=5 is not the name"),
+    ("a price", lambda: bl.OpenAI("m", api_key="k", prices={"m": 3}), "prices['m']=3 is not a price; use Price("),
+    ("a number for a session's", lambda: bl.Session(BACKEND, model=5), "model=5 is not the name"),
+    ("a number for a summary's", lambda: bl.chat.Summarize(model=5), "model=5 is not the name"),
+    ("a number in a catalog", lambda: bl.models.Catalog().get(5), "name=5 is not the name"),
+    ("no name in a catalog", lambda: bl.models.Catalog().find(None), "name=None is not the name"),
+    # Tools
+    ("one tool", lambda: bl.chat.Toolbox(print), "is not a list of tools; put it into a list, as in tools=[weather]"),
+    ("one tool in a session", lambda: bl.Session(BACKEND, tools=print), "is not a list of tools"),
+    ("one tool to approve", lambda: bl.Approvals(tools=print), "is not a list of tools"),
+    # Detectors and terms
+    (
+        "a name of a detector",
+        lambda: bl.Redaction(BACKEND, detectors=["EMAIL"]),
+        "detectors[0]='EMAIL' is not a function",
+    ),
+    ("one detector", lambda: bl.Redaction(BACKEND, detectors=print), "is not a list of functions"),
+    ("a word as terms", lambda: bl.Redaction(BACKEND, terms="falcon"), "terms='falcon' is not a list of words"),
+    (
+        "a kind of two words",
+        lambda: bl.Redaction(BACKEND, terms={"falcon": "project name"}),
+        "a kind in terms='project name'",
+    ),
+    ("a number as a term", lambda: bl.Redaction(BACKEND, terms=[5]), "terms[0]=5 is not text"),
+    ("a word to find", lambda: find_terms("falcon"), "terms='falcon' is not a list of words"),
+    ("one tool to restore", lambda: bl.Redaction(BACKEND, restore_tools="log_in"), "is not a list of names"),
+]
+
+
+@pytest.mark.parametrize(("make", "says"), [each[1:] for each in WRONG], ids=[each[0] for each in WRONG])
+async def test_a_wrong_type_is_refused_at_once_with_what_to_write(make: Callable[[], Any], says: str) -> None:
+    """The constructor raises, not the first request; the error names the argument, too."""
+    with pytest.raises(bl.InvalidRequest) as caught:
+        make()
+    assert says in str(caught.value)
+    assert caught.value.data["parameter"]
+
+
+async def test_the_methods_of_models_refuse_what_is_not_a_name() -> None:
+    """Each that takes a model's name, before the page is asked; a purpose is one of those that models have."""
+    manager: Any = bl.ModelManager(bl.ScriptedHost())
+    calls = ("fit", "load", "download", "start_download", "delete", "unload", "standing")
+    for name in calls:
+        with pytest.raises(bl.InvalidRequest, match="name=5 is not the name of a model"):
+            await getattr(manager, name)(5)
+    with pytest.raises(bl.InvalidRequest, match=r"unknown purpose 'cod'. Choose one of: chat, code"):
+        await manager.list(purpose="cod")
+    local: Any = bl.LocalBackend(manager.host)
+    for asked in (local.embed("x", model=5), local.count_tokens("x", model=5)):
+        with pytest.raises(bl.InvalidRequest, match="model=5 is not"):
+            await asked
+    with pytest.raises(bl.InvalidRequest, match="texts=5 is not a list of texts"):
+        await local.embed(5)
+
+
+@pytest.mark.parametrize("found", ["secret-1", ["secret-1"], [(0, 6)], [("0", 6, "X")], None, 5])
+async def test_a_detector_that_gives_no_spans_is_named_without_what_it_found(found: Any) -> None:
+    """What is found is secret: the error says its type alone."""
+
+    def find_mine(text: str) -> Any:
+        return found
+
+    redaction = bl.Redaction(bl.ScriptedBackend(leaves_device=True), detectors=[find_mine])
+    with pytest.raises(bl.InvalidRequest, match=r"'find_mine' gave a .*; give a list of Span") as caught:
+        await redaction.complete("secret-1")
+    assert "secret-1" not in str(caught.value)
+
+
+async def test_a_toolbox_is_a_list_of_tools() -> None:
+    """Also to a session, which runs them."""
+
+    def weather(city: str) -> str:
+        return f"fine in {city}"
+
+    backend = bl.ScriptedBackend([[bl.ToolCallPart("1", "weather", '{"city": "Oslo"}')], "Fine."])
+    chat = bl.Session(backend, tools=bl.chat.Toolbox([weather]))
+    reply = await chat.send("?")
+    assert reply.text == "Fine."
+    assert [run.result and run.result.content for run in reply.calls] == ["fine in Oslo"]
+
+
+async def test_a_plain_for_over_a_stream_is_told_to_be_async() -> None:
+    """Each of the three streams."""
+    backend = bl.ScriptedBackend("1")
+    streams: list[Any] = [
+        backend.stream("hi"),
+        bl.Session(backend).stream("hi"),
+        bl.stream_generate(backend, "hi", output=int),
+    ]
+    for stream in streams:
+        with pytest.raises(TypeError, match=r"`async for chunk in ...`"):
+            for _ in stream:
+                pass
+        await stream.aclose()
