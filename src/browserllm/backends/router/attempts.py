@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import AllBackendsFailed, BrowserLLMError, BudgetExceeded, Cancelled, ContentFiltered, InvalidRequest
+from ...errors import AllBackendsFailed, BrowserLLMError
 from ...types import ChatRestart, Hop
 from ..stream import Draft
 from .candidate import Choice, Excluded
-
-FINAL = (InvalidRequest, ContentFiltered, BudgetExceeded, Cancelled)
-"""Failures that are raised as they are: the caller's own, or somebody's decision, which no other backend may undo."""
 
 
 class Tries:
@@ -31,7 +28,7 @@ class Tries:
 
     def failed(self, choice: Choice, error: Exception) -> None:
         """Note a failure, or raise it when nobody else may be asked; its warnings are not those of the answer."""
-        if self._draft.stopped or isinstance(error, FINAL):
+        if self._draft.stopped or (isinstance(error, BrowserLLMError) and error.final):
             raise error
         self._failures.append((choice.name, error))
         code = error.code if isinstance(error, BrowserLLMError) else "internal"

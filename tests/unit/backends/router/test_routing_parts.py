@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 import browserllm as bl
-from browserllm.backends.router.breaker import CircuitBreaker, is_its_fault
+from browserllm.backends.router.breaker import CircuitBreaker, counts
 from browserllm.backends.router.latencies import FORGET_AFTER_S, History
 from browserllm.backends.router.queue import FairQueue
 from browserllm.backends.router.translation import Translator
@@ -339,7 +339,7 @@ def test_the_jitter_shortens_cool_downs_and_is_the_seeds() -> None:
 )
 def test_what_counts_against_a_backend(error: Exception, its_fault: bool) -> None:
     """What a server, a network or a device did; not what the caller asked for."""
-    assert is_its_fault(error) is its_fault
+    assert counts(error) is its_fault
     breaker = a_breaker(bl.Clock(), failures=1)
     fail(breaker, 1, error)
     assert breaker.state == ("open" if its_fault else "closed")
