@@ -16,7 +16,7 @@ from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.identity import Hashed, identity_of
 from ...errors import AllBackendsFailed, InvalidRequest
 from ...page.environment import Environment
-from ...types import ChatRequest, Health, ModelInfo
+from ...types import Capabilities, ChatRequest, Health, ModelInfo
 from ..base import Backend
 from ..facts import BackendFacts
 from ..privacy import asks_others
@@ -92,9 +92,9 @@ class Router(Backend):
         self.policy.check(None, names)
         self.fallback = fallback
         self.on_interrupted = on_interrupted
-        self.leaves_device = any(backend.leaves_device for backend in backends)
-        self.needs_network = all(backend.needs_network for backend in backends)
-        self.capabilities = union_of([backend.capabilities for backend in backends])
+        self._backends = list(backends)
+        self._told_capabilities: list[Capabilities] = []
+        self._capabilities = Capabilities()
         self._clock = clock or SystemClock()
         self._members = {
             name: Member(
@@ -122,6 +122,24 @@ class Router(Backend):
     def backends(self) -> dict[str, Backend]:
         """The backends by the names they have here, in their order."""
         return {name: member.backend for name, member in self._members.items()}
+
+    @property
+    def leaves_device(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether one of the backends may leave the device."""
+        return any(backend.leaves_device for backend in self._backends)
+
+    @property
+    def needs_network(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether none of the backends answers without a network."""
+        return all(backend.needs_network for backend in self._backends)
+
+    @property
+    def capabilities(self) -> Capabilities:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What at least one of the backends can do, as they say it now."""
+        told = [backend.capabilities for backend in self._backends]
+        if told != self._told_capabilities:
+            self._told_capabilities, self._capabilities = told, union_of(told)
+        return self._capabilities
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer with the first backend that can; the start is held back until it has said something."""
