@@ -342,11 +342,9 @@ class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
     @property
     def fault_of(self) -> FaultOf:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The first of backend, device, caller that one of the causes names; else a policy."""
-        faults: set[FaultOf] = {
-            cause.fault_of if isinstance(cause, BrowserLLMError) else "backend" for cause in self.causes
-        }
-        order: tuple[FaultOf, ...] = ("backend", "device", "caller")
-        return next((fault for fault in order if fault in faults), "policy")
+        faults = {cause.fault_of if isinstance(cause, BrowserLLMError) else "backend" for cause in self.causes}
+        order: tuple[FaultOf, ...] = ("backend", "device", "caller", "policy")
+        return order[min((order.index(fault) for fault in faults), default=3)]
 
     @property
     def retry_after_s(self) -> float | None:
