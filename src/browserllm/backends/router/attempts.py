@@ -1,4 +1,4 @@
-"""What has come of a request so far: who failed and why, and what an answer that broke off had said of itself."""
+"""What has come of a request so far: the failures, and what an answer that broke off had said of itself."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..stream import Draft
 from .candidate import Choice, Excluded
 
 
-class Tries:
+class Attempts:
     """The failures of one request, kept on its draft's route and as causes."""
 
     def __init__(self, draft: Draft, excluded: Sequence[Excluded]) -> None:
-        """Begin with those who were not asked at all."""
+        """Begin with the backends that are not asked at all."""
         self._draft = draft
         self._excluded = excluded
         self._failures: list[tuple[str, Exception]] = []
@@ -27,7 +27,7 @@ class Tries:
             draft.route.append(one.hop())
 
     def failed(self, choice: Choice, error: Exception) -> None:
-        """Note a failure, or raise it when nobody else may be asked; its warnings are not those of the answer."""
+        """Note a failure, or raise it where no other backend may be asked; its warnings are not those of the answer."""
         if self._draft.stopped or (isinstance(error, BrowserLLMError) and error.final):
             raise error
         self._failures.append((choice.name, error))
@@ -61,7 +61,7 @@ class Tries:
         causes = [*((one.name, one.error()) for one in self._excluded), *self._failures]
         told = "; ".join([*(f"{one.name!r}: {one.reason}" for one in self._excluded), *map(_told, self._failures)])
         return AllBackendsFailed(
-            f"nobody could answer: {told}" if told else "nobody could answer: the policy ranked no backend",
+            f"no backend could answer: {told}" if told else "no backend could answer: the policy ranked none",
             causes=[error for _, error in causes],
             data={"backends": [name for name, _ in causes]},
         )

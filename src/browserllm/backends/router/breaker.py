@@ -64,7 +64,7 @@ def counts(error: BaseException) -> bool:
 
 
 class CircuitBreaker:
-    """One backend's breaker. Whoever asks `allow` must call `success`, `failure` or `neither` afterwards, once."""
+    """One backend's breaker. After `allow` has let a request through, call `success`, `failure` or `neither`, once."""
 
     def __init__(self, settings: Breaker, clock: AnyClock, random: Random | None = None) -> None:
         """Start closed, and measure on ``clock``; ``random`` is for the jitter."""

@@ -35,7 +35,14 @@ class Policy(ABC):
         """Return, as JSON, all by which it ranks: its attributes. It counts where the policy's own class says it."""
         return dict(vars(self))
 
-    def check(self, request: ChatRequest | None, names: Collection[str]) -> None:  # noqa: B027 (most name nobody)
+    def is_repeatable(self) -> bool:
+        """Whether equal candidates are ranked alike, whatever the request is, so that a router may keep the ranking.
+
+        It counts only where the policy's own class says so, with ``repeatable = True``.
+        """
+        return bool(vars(type(self)).get("repeatable", False))
+
+    def check(self, request: ChatRequest | None, names: Collection[str]) -> None:  # noqa: B027 (most name none)
         """Raise `InvalidRequest` when this policy, or the request, names a backend that is not among ``names``."""
 
 
@@ -76,6 +83,7 @@ class LocalFirst(Policy):
     """
 
     identity = Policy.identity
+    repeatable = True
 
     def __init__(
         self,
@@ -160,6 +168,7 @@ class CloudFirst(Policy):
     """In the cloud whenever possible, on the device when it is not."""
 
     identity = Policy.identity
+    repeatable = True
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""
@@ -177,6 +186,7 @@ class LocalOnly(LocalFirst):
     """On the device or not at all: like `LocalFirst`, but any amount is fetched, and any line waited in."""
 
     identity = Policy.identity
+    repeatable = True
 
     def __init__(
         self, *, max_fetch_bytes: int | None = None, max_queue: int | None = None, min_battery: float = 0.0
@@ -259,9 +269,10 @@ class RoundRobin(Policy):
         return in_order(
             [
                 (
-                    (candidate.history.last_turn,),
+                    (candidate.measurements.last_asked,),
                     _choice(
-                        candidate, "not asked yet" if candidate.history.last_turn < 0 else "its turn comes by order"
+                        candidate,
+                        "not asked yet" if candidate.measurements.last_asked < 0 else "its turn comes by order",
                     ),
                 )
                 for candidate in candidates
@@ -278,11 +289,11 @@ class LeastLatency(Policy):
         """See the class."""
         ranked: list[tuple[Key, Choice]] = []
         for candidate in candidates:
-            seconds = candidate.history.first_token_s
+            seconds = candidate.measurements.first_token_s
             reason = "not measured yet" if seconds is None else f"begins after {seconds * 1000:.3g} ms"
-            turn = candidate.history.last_turn if seconds is None else 0
-            failing = candidate.history.failures_in_a_row > 0
-            ranked.append(((failing, seconds or 0.0, turn), _choice(candidate, reason)))
+            asked = candidate.measurements.last_asked if seconds is None else 0
+            failing = candidate.measurements.failures_in_a_row > 0
+            ranked.append(((failing, seconds or 0.0, asked), _choice(candidate, reason)))
         return in_order(ranked)
 
 
@@ -290,6 +301,7 @@ class LeastCost(Policy):
     """Who is estimated to cost least; what nobody knows comes last."""
 
     identity = Policy.identity
+    repeatable = True
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.router.latencies import History
+from browserllm.backends.router.measurements import Measurements
 
 REQUEST = bl.ChatRequest(messages=[bl.Message("user", "hello")])
 GIGABYTE = 1_000_000_000
@@ -23,7 +23,7 @@ def candidate(name: str = "local", **given: Any) -> bl.Candidate:
         position=given.pop("position", 0),
         facts=bl.BackendFacts(leaves_device=cloud, needs_network=cloud, **facts),
         environment=bl.Environment(**environment),
-        history=given.pop("history", None) or History(bl.Clock()),
+        measurements=given.pop("measurements", None) or Measurements(bl.Clock()),
         capabilities=given.pop("capabilities", bl.Capabilities()),
         **given,
     )
@@ -40,12 +40,12 @@ def reasons(policy: bl.Policy, *candidates: bl.Candidate, request: bl.ChatReques
     return {choice.name: choice.reason for choice in policy.rank(request, candidates)}
 
 
-def history(*, first_token_s: float | None = None, turn: int = -1, failures: int = 0) -> History:
+def measured(*, first_token_s: float | None = None, asked: int = -1, failures: int = 0) -> Measurements:
     clock = bl.Clock()
-    past = History(clock)
-    past.last_turn = turn
+    past = Measurements(clock)
+    past.last_asked = asked
     if first_token_s is not None:
-        started_at = past.started(turn)
+        started_at = past.started(asked)
         clock.advance(first_token_s)
         past.began(started_at)
     for _ in range(failures):
@@ -189,17 +189,21 @@ def test_explicit_refuses_what_is_no_list_of_names(given: Any) -> None:
 
 def test_round_robin_takes_who_was_asked_longest_ago() -> None:
     """Who was never asked comes first."""
-    asked = [candidate("a", history=history(turn=7)), candidate("b", history=history(turn=3)), candidate("c")]
+    asked = [
+        candidate("a", measurements=measured(asked=7)),
+        candidate("b", measurements=measured(asked=3)),
+        candidate("c"),
+    ]
     assert ranked(bl.RoundRobin(), *asked) == ["c", "b", "a"]
 
 
 def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
     """Who fails right now comes last, however fast it was."""
     candidates = [
-        candidate("slow", history=history(first_token_s=2)),
-        candidate("fast", history=history(first_token_s=0.5)),
+        candidate("slow", measurements=measured(first_token_s=2)),
+        candidate("fast", measurements=measured(first_token_s=0.5)),
         candidate("new"),
-        candidate("failing", history=history(first_token_s=0.1, failures=1)),
+        candidate("failing", measurements=measured(first_token_s=0.1, failures=1)),
     ]
     assert ranked(bl.LeastLatency(), *candidates) == ["new", "fast", "slow", "failing"]
     assert reasons(bl.LeastLatency(), *candidates)["fast"] == "begins after 500 ms"

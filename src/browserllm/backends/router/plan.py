@@ -1,0 +1,88 @@
+"""The plan for a request: which backends are asked, in which order, and which are not; nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...errors import InvalidRequest
+from ...page.environment import Environment
+from ...types import ChatRequest
+from .candidate import Candidate, Choice, Excluded
+from .policies import Policy
+from .routed import RoutedBackend
+from .survey import survey
+from .translation import Translator
+
+_NOTHING_KNOWN = Environment()
+
+
+class Plan(NamedTuple):
+    """The choices, the best first; the backends that are not asked, and why; the choices to get ready meanwhile."""
+
+    choices: Sequence[Choice]
+    excluded: Sequence[Excluded]
+    to_prepare: Sequence[Choice]
+
+
+class _Ranking(NamedTuple):
+    """What a policy made of some candidates; ``attributes`` are the policy's own at that time."""
+
+    policy: Policy
+    attributes: Mapping[str, Any]
+    candidates: Sequence[Candidate]
+    choices: Sequence[Choice]
+    excluded: Sequence[Excluded]
+    to_prepare: Sequence[Choice]
+
+
+class Planner:
+    """Surveys a router's backends and lets the policy rank them; a ranking of the same candidates is used again."""
+
+    def __init__(self, routed: Mapping[str, RoutedBackend], translator: Translator) -> None:
+        """Plan for these backends, by the names that they have in the router."""
+        self._routed = routed
+        self._order = list(routed.values())
+        self._translator = translator
+        self._environment = _NOTHING_KNOWN
+        self._last: _Ranking | None = None
+
+    async def plan(self, policy: Policy, request: ChatRequest, environment: Environment | None) -> Plan:
+        """Return the plan for a request; ``environment`` is ``None`` where nothing is known of it."""
+        policy.check(request, self._routed)
+        now = environment or _NOTHING_KNOWN
+        if now != self._environment:
+            self._environment = now
+        candidates, excluded = await survey(self._order, request, self._environment, self._translator)
+        ranking = self._last
+        if (
+            ranking is None
+            or ranking.policy is not policy
+            or ranking.candidates != candidates
+            or ranking.attributes != vars(policy)
+            or not policy.is_repeatable()
+        ):
+            ranking = self._last = _rank(policy, request, candidates)
+        return Plan(ranking.choices, [*excluded, *ranking.excluded], ranking.to_prepare)
+
+
+def _rank(policy: Policy, request: ChatRequest, candidates: Sequence[Candidate]) -> _Ranking:
+    """Let the policy rank the candidates. Raises `InvalidRequest` where it ranks one twice, or another one."""
+    offered = {candidate.name: candidate for candidate in candidates}
+    choices: list[Choice] = []
+    excluded: list[Excluded] = []
+    for choice in policy.rank(request, candidates) if candidates else ():
+        candidate = offered.pop(choice.name, None)
+        if candidate is None or candidate is not choice.candidate:
+            raise InvalidRequest(
+                f"the policy {policy.name} ranked {choice.name!r}, which it was not shown, or twice; "
+                "a policy may rank each candidate that it is shown once, and no other",
+                parameter="policy",
+            )
+        if choice.excluded:
+            excluded.append(candidate.excluded(choice.reason))
+        else:
+            choices.append(choice)
+    excluded.extend(one.excluded(f"{policy.name} left it out") for one in offered.values())
+    to_prepare = [choice for choice in choices if choice.prepare and choice.candidate.local]
+    return _Ranking(policy, dict(vars(policy)), candidates, choices, excluded, to_prepare)
