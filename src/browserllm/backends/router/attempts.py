@@ -14,6 +14,8 @@ from .candidate import Choice, Excluded
 class Attempts:
     """The failures of one request, kept on its draft's route and as causes."""
 
+    __slots__ = ("_broken", "_broken_hop", "_broken_warnings", "_draft", "_excluded", "_failures", "_mark")
+
     def __init__(self, draft: Draft, excluded: Sequence[Excluded]) -> None:
         """Begin with the backends that are not asked at all."""
         self._draft = draft

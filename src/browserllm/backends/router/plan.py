@@ -26,14 +26,12 @@ class Plan(NamedTuple):
 
 
 class _Ranking(NamedTuple):
-    """What a policy made of some candidates; ``attributes`` are the policy's own at that time."""
+    """A plan that a policy has made of some candidates; ``attributes`` are the policy's own at that time."""
 
     policy: Policy
     attributes: Mapping[str, Any]
     candidates: Sequence[Candidate]
-    choices: Sequence[Choice]
-    excluded: Sequence[Excluded]
-    to_prepare: Sequence[Choice]
+    plan: Plan
 
 
 class Planner:
@@ -51,22 +49,25 @@ class Planner:
         """Return the plan for a request; ``environment`` is ``None`` where nothing is known of it."""
         policy.check(request, self._routed)
         now = environment or _NOTHING_KNOWN
-        if now != self._environment:
+        if now is not self._environment and now != self._environment:
             self._environment = now
         candidates, excluded = await survey(self._order, request, self._environment, self._translator)
-        ranking = self._last
+        last = self._last
         if (
-            ranking is None
-            or ranking.policy is not policy
-            or ranking.candidates != candidates
-            or ranking.attributes != vars(policy)
-            or not policy.is_repeatable()
+            last is not None
+            and last.policy is policy
+            and last.candidates == candidates
+            and last.attributes == vars(policy)
         ):
-            ranking = self._last = _rank(policy, request, candidates)
-        return Plan(ranking.choices, [*excluded, *ranking.excluded], ranking.to_prepare)
+            plan = last.plan
+        else:
+            plan = _rank(policy, request, candidates)
+            kept = _Ranking(policy, dict(vars(policy)), candidates, plan)
+            self._last = kept if policy.is_repeatable() else None
+        return plan._replace(excluded=[*excluded, *plan.excluded]) if excluded else plan
 
 
-def _rank(policy: Policy, request: ChatRequest, candidates: Sequence[Candidate]) -> _Ranking:
+def _rank(policy: Policy, request: ChatRequest, candidates: Sequence[Candidate]) -> Plan:
     """Let the policy rank the candidates. Raises `InvalidRequest` where it ranks one twice, or another one."""
     offered = {candidate.name: candidate for candidate in candidates}
     choices: list[Choice] = []
@@ -85,4 +86,4 @@ def _rank(policy: Policy, request: ChatRequest, candidates: Sequence[Candidate])
             choices.append(choice)
     excluded.extend(one.excluded(f"{policy.name} left it out") for one in offered.values())
     to_prepare = [choice for choice in choices if choice.prepare and choice.candidate.local]
-    return _Ranking(policy, dict(vars(policy)), candidates, choices, excluded, to_prepare)
+    return Plan(choices, excluded, to_prepare)

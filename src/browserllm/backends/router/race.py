@@ -46,6 +46,8 @@ class Runner:
     ``error`` is what `begin` failed with. `close` it in any case.
     """
 
+    __slots__ = ("_asked", "_number", "_request", "_source", "attempt", "choice", "draft", "error", "first")
+
     def __init__(self, choice: Choice, attempt: Attempt, request: ChatRequest, draft: Draft, *, number: int) -> None:
         """Answer ``request``, the router's ``number``-th, into ``draft``."""
         self.choice = choice
@@ -202,6 +204,11 @@ class Race:
 
     One that fails is replaced at once. ``left`` are the choices that have not failed. `close` it in any case.
     """
+
+    __slots__ = (
+        *("_choices", "_clock", "_enter", "_hedge", "_hedge_after_s", "_next", "_passed", "_running", "_width"),
+        *("_winner", "left"),
+    )
 
     def __init__(
         self,

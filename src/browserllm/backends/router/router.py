@@ -145,7 +145,7 @@ class Router(Backend):
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer with the first backend that can; the start is held back until it has said something."""
-        plan = await self._plan(request)
+        plan = await self._planner.plan(self.policy, request, self.environment())
         attempts = Attempts(draft, plan.excluded)
 
         def enter(choice: Choice, kind: type[Runner]) -> Runner:
