@@ -336,9 +336,8 @@ class LocalBackend(Backend):
                 return ""  # the page says what comes of it
             args["response_format"] = wanted.response_format
             if wanted.not_held:
-                from ..constrained.grammars.held import NOT_HELD
-
-                draft.warn("response_format", f"{NOT_HELD}{wanted.not_held}; check it yourself")
+                message = f"the answer is not held to {wanted.not_held}; check it yourself"
+                draft.warnings.append(ChatWarning("response_format", message, "partly_constrained"))
             return "response_format"
         if able:
             if "response_format" in args:

@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import repeat
 
-from .syntax import WORD, Anchor, Back, Chars, Choice, Group, Look, Node, PatternError, Ranges, Repeat, Sequence
+from .syntax import WORD, Anchor, Back, Chars, Alternation, Group, Look, Node, PatternError, Ranges, Repeat, Sequence
 from .work import Work
 
 MAX_MASKS = 40_000_000
@@ -91,7 +91,7 @@ class Automaton:
             return self._run(node, 1, 1)
         if isinstance(node, Sequence):
             return self._row(reversed(node.parts) if self._backwards else node.parts)
-        if isinstance(node, Choice):
+        if isinstance(node, Alternation):
             found = _Part(0, 0, False)
             for part in map(self._build, node.parts):
                 found = _Part(found.first | part.first, found.last | part.last, found.empty or part.empty)

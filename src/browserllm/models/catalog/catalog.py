@@ -180,7 +180,7 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     hint = f"did you mean {_quoted(near)}?" if near else f"it has {len(cards)}, list(Catalog()) names them."
     return ModelNotFound(
         f"no model {name!r} in the catalog; {hint} Add your own with Catalog.add()",
-        data={"model": name, "candidates": near},
+        data={"model": name, "candidates": near, "reason": "unknown_name"},
     )
 
 
