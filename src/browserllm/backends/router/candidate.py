@@ -120,7 +120,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a router would do with a request: whom it would ask, in order, and whom not. ``str()`` is for people."""
+    """What a router would do with a request: which backends it would ask, in order, and which not.
+
+    ``str()`` is for people.
+    """
 
     policy: str
     ranked: list[Choice]

@@ -1,8 +1,8 @@
 """Policies: small classes that put candidates into an order, each with a reason that a person understands.
 
 A policy is a pure function of what it is shown: it sends nothing, remembers nothing and may be shared by routers. It is
-never shown who may not be asked at all: a cloud for a private request, who needs a network while there is none, who
-has an open circuit breaker.
+never shown a backend that may not be asked: a cloud for a private request, one that needs a network while there is
+none, one with an open circuit breaker.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Policy(ABC):
 
 
 def in_order(choices: Sequence[tuple[Key, Choice]]) -> list[Choice]:
-    """Sort choices by their keys; who cannot take the request whole, or has not its model, comes after the others."""
+    """Sort choices by their keys; those that lack the model, or cannot take the whole request, come last."""
     if len(choices) == 1:
         return [choices[0][1]]
     return [choice for _, choice in sorted(choices, key=_sort_key)]
@@ -62,7 +62,7 @@ def _sort_key(item: tuple[Key, Choice]) -> Key:
 def _choice(candidate: Candidate, reason: str, *, prepare: bool = False) -> Choice:
     """A choice whose reason also says what the candidate lacks."""
     if candidate.match == "own":
-        reason += f"; has not the model that was asked for, {candidate.model!r} would answer"
+        reason += f"; does not have the model that was asked for, {candidate.model!r} would answer"
     if candidate.missing:
         reason += f"; cannot take the request's {' and '.join(candidate.missing)}"
     return Choice(candidate=candidate, reason=reason, prepare=prepare)
@@ -143,7 +143,7 @@ class LocalFirst(Policy):
         if later:
             return (2, step), _choice(candidate, f"{reason}; {later}")
         if waits and self.wait not in {"fetch", waits}:
-            return (2, step), _choice(candidate, f"{reason}, which nobody is to wait for", prepare=True)
+            return (2, step), _choice(candidate, f"{reason}, which wait={self.wait!r} does not wait for", prepare=True)
         return (0, step), _choice(candidate, reason)
 
     def _not_worth_fetching(self, candidate: Candidate) -> str:
@@ -155,7 +155,7 @@ class LocalFirst(Policy):
         if self.max_fetch_bytes is None:
             return ""
         if facts.fetch_bytes is None:
-            return "its model is not on this device, and nobody knows how much there is to fetch"
+            return "its model is not on this device, and the size of its files is not known"
         if facts.fetch_bytes > self.max_fetch_bytes:
             return (
                 f"its model is not on this device: {_bytes(facts.fetch_bytes)} to fetch is more than "
@@ -260,7 +260,7 @@ class Explicit(Policy):
 
 
 class RoundRobin(Policy):
-    """Each in turn: first who was asked longest ago."""
+    """Each in turn: first the one that was asked longest ago."""
 
     identity = Policy.identity
 
@@ -281,7 +281,7 @@ class RoundRobin(Policy):
 
 
 class LeastLatency(Policy):
-    """Who was the fastest to begin an answer of late; who is not measured (any more) comes first, to be measured."""
+    """First the backend that began its answers fastest of late; before it those without a (recent) measurement."""
 
     identity = Policy.identity
 
@@ -298,7 +298,7 @@ class LeastLatency(Policy):
 
 
 class LeastCost(Policy):
-    """Who is estimated to cost least; what nobody knows comes last."""
+    """First the backend with the lowest estimated cost; those without an estimate come last."""
 
     identity = Policy.identity
     repeatable = True
@@ -309,16 +309,16 @@ class LeastCost(Policy):
         for candidate in candidates:
             cost = candidate.facts.cost_usd
             if cost is None:
-                ranked.append(((1, 0.0), _choice(candidate, "nobody knows what it costs")))
+                ranked.append(((1, 0.0), _choice(candidate, "its cost is not known")))
             else:
                 ranked.append(((0, cost), _choice(candidate, "free" if cost == 0 else f"about ${cost:.2g}")))
         return in_order(ranked)
 
 
 class ByCapability(Policy):
-    """Who can take the request whole, first; those who cannot take its images, audio, tools or format are not asked.
+    """Only backends that can take the whole request: its images, audio, tools and format.
 
-    Among those who can, the ones that honour more of its parameters come first, then the order of ``then``.
+    Among them those that honour more of its parameters come first, then the order of ``then``.
     """
 
     def __init__(self, then: Policy | None = None) -> None:
@@ -391,7 +391,7 @@ _UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
 
 def _bytes(size: int | None) -> str:
     if size is None:
-        return "nobody knows how much"
+        return "unknown size"
     for factor, unit in _UNITS:
         if size >= factor:
             return f"{size / factor:.1f} {unit}"

@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import repeat
 
-from .syntax import WORD, Anchor, Back, Chars, Alternation, Group, Look, Node, PatternError, Ranges, Repeat, Sequence
+from .syntax import WORD, Alternation, Anchor, Back, Chars, Group, Look, Node, PatternError, Ranges, Repeat, Sequence
 from .work import Work
 
 MAX_MASKS = 40_000_000

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from .syntax import (
     WORD,
+    Alternation,
     Anchor,
     Back,
     Chars,
-    Alternation,
     Group,
     Look,
     Node,

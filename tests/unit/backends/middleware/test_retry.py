@@ -52,7 +52,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
     [
         (bl.RateLimited("too many requests"), True),
         (DOWN, True),
-        (bl.Unavailable("nobody there", reason="unreachable"), True),
+        (bl.Unavailable("no answer", reason="unreachable"), True),
         (bl.Timeout("too slow"), True),
         (bl.Stalled("silent"), True),
         (bl.AllBackendsFailed("all", causes=[bl.AuthenticationError("no"), DOWN]), True),

@@ -87,7 +87,7 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
         (
             {"loaded": True, "model": "pocket", "match": "own"},
             "cloud",
-            "on this device, and loaded; has not the model that was asked for, 'pocket' would answer",
+            "on this device, and loaded; does not have the model that was asked for, 'pocket' would answer",
         ),
     ],
 )
@@ -105,7 +105,7 @@ def test_local_first_weighs_what_is_known(facts: dict[str, Any], first: str, rea
         ({"fetch_bytes": 2 * GIGABYTE}, "2.0 GB to fetch is more than max_fetch_bytes=100000000 allows"),
         ({"fetch_bytes": 10, "metered": True}, "nothing is fetched while data is to be saved"),
         ({"fetch_bytes": 10, "save_data": True}, "nothing is fetched while data is to be saved"),
-        ({}, "nobody knows how much there is to fetch"),
+        ({}, "the size of its files is not known"),
     ],
 )
 def test_local_first_does_not_fetch_against_the_users_interest(facts: dict[str, Any], reason: str) -> None:
@@ -210,7 +210,7 @@ def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
 
 
 def test_least_cost_takes_the_cheapest() -> None:
-    """What nobody knows comes last."""
+    """Backends without an estimate come last."""
     candidates = [
         candidate("unknown"),
         candidate("dear", cost_usd=0.02),
