@@ -1,8 +1,8 @@
 """The count behind a `Budget`: what was spent on each day, and what is set aside, by all programs that share a store.
 
 A day is one value in the store. It is read, changed and swapped back; if another program was faster, all of that begins
-anew. So what is set aside was checked against the very count that it is added to, whatever other programs count at the same
-time.
+anew. So what is set aside was checked against the very count that it is added to, also where several programs
+count at the same time.
 """
 
 from __future__ import annotations

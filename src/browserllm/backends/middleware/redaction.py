@@ -45,7 +45,7 @@ class Redaction(Middleware):
     speak of it. A warning on the response says how many values of which kind were replaced, never which.
 
     A value comes back where the user reads it, and nowhere else by itself: in the answer's text and reasoning, but not
-    in links, URLs and HTML tags, which a program that shows the text may fetch; and in the calls of those tools alone that
+    in links, URLs and HTML tags, which the viewer of the text may fetch; and in the calls of those tools alone that
     ``restore_tools`` names. Everywhere else the placeholder stays, and a warning says so. Only placeholders of this
     very request are restored; what a model makes up, or a text brings along, stays as it is.
 
