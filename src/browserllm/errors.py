@@ -354,7 +354,9 @@ class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
 
     def derive(self, excs: Sequence[Exception], /) -> AllBackendsFailed:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return one with some of the causes, as ``except*`` and ``split()`` need it."""
-        return AllBackendsFailed(self.message, causes=excs, data=self.data)
+        # The names of the backends are those of all causes, in their order.
+        data = {name: value for name, value in self.data.items() if name != "backends"}
+        return AllBackendsFailed(self.message, causes=excs, data=data)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return self._reduced(tuple(map(_picklable, self.causes)))

@@ -149,7 +149,7 @@ def test_why_something_is_unavailable_says_whose_fault_it_is(reason: str) -> Non
 def test_the_failures_of_all_backends_are_a_group() -> None:
     """``except*`` gets those of a kind, raises the others again, and both keep the message and the facts."""
     limited, late = bl.RateLimited("slow"), bl.Timeout("late")
-    error = bl.AllBackendsFailed("none answered", causes=[limited, late], data={"backends": ["a", "b"]})
+    error = bl.AllBackendsFailed("none answered", causes=[limited, late], data={"backends": ["a", "b"], "x": 1})
     found: list[BaseException] = []
     with pytest.raises(bl.AllBackendsFailed) as left:
         try:
@@ -157,7 +157,7 @@ def test_the_failures_of_all_backends_are_a_group() -> None:
         except* bl.RateLimited as group:
             found.append(group)
     assert isinstance(found[0], bl.AllBackendsFailed)
-    assert (found[0].causes, str(found[0]), found[0].data) == ((limited,), "none answered", {"backends": ["a", "b"]})
+    assert (found[0].causes, str(found[0]), found[0].data) == ((limited,), "none answered", {"x": 1})
     assert (left.value.causes, str(left.value)) == ((late,), "none answered")
     assert error.exceptions == error.causes == (limited, late)
 
