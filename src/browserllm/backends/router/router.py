@@ -92,11 +92,7 @@ class Router(Backend):
         self.policy.check(None, names)
         self.fallback = fallback
         self.on_interrupted = on_interrupted
-        self._backends = list(backends)
-        # Most backends know nothing of the environment: they are not asked for each request.
-        self._telling = [each for each in backends if type(each).environment is not Backend.environment]
-        self._told_capabilities: list[Capabilities] = []
-        self._capabilities = Capabilities()
+        self._union: tuple[list[Capabilities], Capabilities] = ([], Capabilities())
         self._clock = clock or SystemClock()
         self._routed = {
             name: RoutedBackend(
@@ -117,7 +113,7 @@ class Router(Backend):
         self._parallel = parallel
         self._hedge_after_s = hedge_after_s
         self._warming = Warming() if warm_up else None
-        self._environment = environment
+        self._environment = environment or _environment_of(backends)
         self._numbers = 0
 
     @property
@@ -128,20 +124,20 @@ class Router(Backend):
     @property
     def leaves_device(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether one of the backends may leave the device."""
-        return any(backend.leaves_device for backend in self._backends)
+        return any(routed.backend.leaves_device for routed in self._order)
 
     @property
     def needs_network(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether none of the backends answers without a network."""
-        return all(backend.needs_network for backend in self._backends)
+        return all(routed.backend.needs_network for routed in self._order)
 
     @property
     def capabilities(self) -> Capabilities:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What at least one of the backends can do, as they say it now."""
-        told = [backend.capabilities for backend in self._backends]
-        if told != self._told_capabilities:
-            self._told_capabilities, self._capabilities = told, union_of(told)
-        return self._capabilities
+        told = [routed.backend.capabilities for routed in self._order]
+        if told != self._union[0]:
+            self._union = (told, union_of(told))
+        return self._union[1]
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer with the first backend that can; the start is held back until it has said something."""
@@ -274,13 +270,7 @@ class Router(Backend):
 
     def environment(self) -> Environment | None:
         """Say what ``environment`` says, else the first backend that knows."""
-        if self._environment is not None:
-            return self._environment()
-        for backend in self._telling:
-            known = backend.environment()
-            if known is not None:
-                return known
-        return None
+        return self._environment()
 
     async def prepare(self, request: ChatRequest) -> None:
         """Get the backend ready that would be asked first."""
@@ -318,3 +308,17 @@ class Router(Backend):
 
     async def _ask_all(self, ask: Callable[[Backend], Any]) -> list[Any]:
         return await asyncio.gather(*(ask(routed.backend) for routed in self._order), return_exceptions=True)
+
+
+def _environment_of(backends: Sequence[Backend]) -> Callable[[], Environment | None]:
+    """Return what asks the backends for the environment, the first that knows it; most have nothing to say of it."""
+    asked = [backend for backend in backends if type(backend).environment is not Backend.environment]
+
+    def ask() -> Environment | None:
+        for backend in asked:
+            known = backend.environment()
+            if known is not None:
+                return known
+        return None
+
+    return ask
