@@ -85,7 +85,7 @@ async def test_the_same_backend_is_asked_again_after_what_is_retryable(kind: Any
 @pytest.mark.parametrize(("kind", "opens"), [(case[0], case[2]) for case in CASES], ids=KINDS)
 def test_a_circuit_breaker_counts_what_a_backend_or_a_device_did(kind: Any, opens: bool) -> None:
     """Not what the caller asked for, nor what a policy refused."""
-    breaker = CircuitBreaker(bl.Breaker(failures=1), bl.Clock(), random.Random(1))  # noqa: S311
+    breaker = CircuitBreaker(bl.backends.router.Breaker(failures=1), bl.testing.Clock(), random.Random(1))  # noqa: S311
     assert breaker.allow() is False
     breaker.failure(kind("x"), probe=False)
     assert breaker.state == ("open" if opens else "closed")

@@ -34,7 +34,9 @@ class Counting(bl.CloudFirst):
 
     asked = 0
 
-    def rank(self, request: bl.ChatRequest, candidates: Sequence[bl.Candidate]) -> Sequence[bl.Choice]:
+    def rank(
+        self, request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
+    ) -> Sequence[bl.backends.router.Choice]:
         """Count, and rank as a cloud-first policy."""
         type(self).asked += 1
         return super().rank(request, candidates)
@@ -59,8 +61,8 @@ async def test_facts_that_are_put_on_a_backend_later_count() -> None:
     router = bl.Router([backend, Plain("b", leaves_device=False)])
     assert (await router.complete("hello")).backend == "a"
 
-    async def gone(request: bl.ChatRequest) -> bl.BackendFacts:
-        return bl.BackendFacts(leaves_device=False, needs_network=False, available=False, reason="gone")
+    async def gone(request: bl.ChatRequest) -> bl.backends.BackendFacts:
+        return bl.backends.BackendFacts(leaves_device=False, needs_network=False, available=False, reason="gone")
 
     backend.facts = gone
     reply = await router.complete("hello")
@@ -71,15 +73,21 @@ async def test_facts_that_are_put_on_a_backend_later_count() -> None:
 async def test_a_router_that_has_planned_before_plans_as_a_new_one_does(seed: int) -> None:
     """Whatever changes in between: facts, attributes, the environment, capabilities, the policy, the request."""
     draw = random.Random(seed)  # noqa: S311 (no secret)
-    world = [bl.Environment()]
+    world = [bl.page.Environment()]
     plain = [Plain(f"plain-{index}", leaves_device=bool(index % 2)) for index in range(3)]
     scripted = [bl.ScriptedBackend(name=f"scripted-{index}", leaves_device=bool(index % 2)) for index in range(3)]
     backends: list[bl.Backend] = [*plain, *scripted]
-    policies: list[Any] = [bl.LocalFirst(), bl.CloudFirst(), bl.LocalOnly(), bl.LeastCost(), bl.ByCapability()]
+    policies: list[Any] = [
+        bl.LocalFirst(),
+        bl.CloudFirst(),
+        bl.LocalOnly(),
+        bl.backends.router.LeastCost(),
+        bl.backends.router.ByCapability(),
+    ]
     router = bl.Router(backends, policies[0], environment=lambda: world[0])
 
-    def facts() -> bl.BackendFacts:
-        return bl.BackendFacts(
+    def facts() -> bl.backends.BackendFacts:
+        return bl.backends.BackendFacts(
             leaves_device=draw.random() < 0.5,
             needs_network=draw.random() < 0.5,
             available=draw.random() < 0.8,
@@ -97,10 +105,10 @@ async def test_a_router_that_has_planned_before_plans_as_a_new_one_does(seed: in
         draw.choice(scripted).known_facts = facts()
 
     def change_world() -> None:
-        world[0] = bl.Environment(online=draw.choice([None, True, False]), metered=draw.random() < 0.5)
+        world[0] = bl.page.Environment(online=draw.choice([None, True, False]), metered=draw.random() < 0.5)
 
     def change_capabilities() -> None:
-        backends[draw.randrange(6)].capabilities = bl.Capabilities(images=draw.random() < 0.5)
+        backends[draw.randrange(6)].capabilities = bl.types.Capabilities(images=draw.random() < 0.5)
 
     def change_policy() -> None:
         router.policy = draw.choice(policies)
@@ -127,7 +135,9 @@ async def test_a_router_that_has_planned_before_plans_as_a_new_one_does(seed: in
         assert await router.explain(prompt, **options) == await fresh_explained(fresh, prompt, options, router)
 
 
-async def fresh_explained(fresh: bl.Router, prompt: Any, options: dict[str, Any], router: bl.Router) -> bl.Explanation:
+async def fresh_explained(
+    fresh: bl.Router, prompt: Any, options: dict[str, Any], router: bl.Router
+) -> bl.backends.router.Explanation:
     """What a new router explains, with the measurements of the one that it is compared with."""
     for name, routed in fresh._routed.items():  # pyright: ignore[reportPrivateUsage]
         routed.measurements = router._routed[name].measurements  # pyright: ignore[reportPrivateUsage]
