@@ -1,34 +1,47 @@
 # ruff: noqa: N818 (Unavailable says more than UnavailableError)
-"""Every exception browserllm raises.
+"""Every exception browserllm raises, and what each means for the code that catches it.
 
 ::
 
-    BrowserLLMError
-    ├── Unavailable (ConnectionError)          the host, page or device cannot be used; .reason says why
-    ├── ModelNotFound (LookupError)            no model of that name
-    ├── ModelNotDownloaded (LookupError)       the model's files are not on this device
-    ├── ModelNotLoaded (LookupError)           the model is known but not in memory
-    ├── LoadFailed                             no engine could load the model; .data["steps"] lists the tries
-    ├── OutOfMemory (MemoryError)              the device has too little memory
-    ├── DeviceLost (ConnectionError)           the GPU went away; load the model again
-    ├── ContextExceeded (ValueError)           prompt and answer do not fit the context window
-    ├── QuotaExceeded (OSError)                the browser gives no more storage
-    ├── IntegrityError (ValueError)            a file is not what its manifest promises
-    ├── DownloadInterrupted (ConnectionError)  a download broke off
-    ├── InvalidRequest (ValueError)            a value in the request is wrong; .data["parameter"] names it
-    ├── Unsupported (ValueError)               the backend cannot do what was asked
-    ├── Cancelled                              somebody stopped the request
-    ├── Timeout (TimeoutError)                 it took longer than it may
-    ├── Stalled (TimeoutError)                 nothing arrived for too long
-    ├── AuthenticationError (PermissionError)  the key is missing or wrong
-    ├── RateLimited                            too many requests; .retry_after_s
-    ├── QueueFull                              too many requests wait already
-    ├── BudgetExceeded                         it would cost more than the budget has left
-    ├── ContentFiltered                        a safety filter refused the content
-    ├── InvalidOutput (ValueError)             the model's answer is not of the wanted type; .data["problems"]
-    ├── AllBackendsFailed                      nobody could answer; .causes holds every failure
-    ├── ProtocolError                          the other side spoke another protocol
-    └── InternalError                          a bug, here or in the page
+    BrowserLLMError                            fault_of
+    ├── Unavailable (ConnectionError)          by reason  -      -      the host, page, device or server cannot be used
+    ├── ModelNotFound (LookupError)            caller     -      -      no model of that name
+    ├── ModelNotDownloaded (LookupError)       policy     -      -      the model's files are not on this device
+    ├── ModelNotLoaded (LookupError)           caller     -      -      the model is known but not in memory
+    ├── LoadFailed                             device     -      -      no engine could load it; .data["steps"]
+    ├── OutOfMemory (MemoryError)              device     -      -      the device has too little memory
+    ├── DeviceLost (ConnectionError)           device     -      -      the GPU went away; load the model again
+    ├── ContextExceeded (ValueError)           caller     -      -      the prompt does not fit the context window
+    ├── QuotaExceeded (OSError)                device     -      -      the browser gives no more storage
+    ├── IntegrityError (ValueError)            backend    -      -      a file is not what its manifest promises
+    ├── DownloadInterrupted (ConnectionError)  device     -      -      a download broke off
+    ├── InvalidRequest (ValueError)            caller     -      final  a value is wrong; .data["parameter"] names it
+    ├── Unsupported (ValueError)               caller     -      -      the backend cannot do what was asked
+    ├── Cancelled                              caller     -      final  the caller stopped the request
+    ├── Timeout (TimeoutError)                 backend    retry  -      it took longer than it may
+    ├── Stalled (TimeoutError)                 backend    retry  -      nothing arrived for too long
+    ├── AuthenticationError (PermissionError)  backend    -      -      the backend's key is missing or wrong
+    ├── RateLimited                            backend    retry  -      too many requests (or the quota is used up)
+    ├── QueueFull                              policy     -      -      too many requests wait already
+    ├── BudgetExceeded                         policy     -      final  it would cost more than the budget has left
+    ├── ContentFiltered                        policy     -      final  a safety filter refused the content
+    ├── InvalidOutput (ValueError)             backend    -      -      the answer is not of the wanted type
+    ├── AllBackendsFailed (ExceptionGroup)     by causes  -      -      no backend could answer; .causes says why
+    ├── ProtocolError                          backend    -      -      the other side spoke another protocol
+    └── InternalError                          backend    -      -      a bug, here or in the page
+
+`fault_of` names who has to change something: the ``caller`` (the request, or the program and its user), the ``backend``
+(a server and its configuration), the ``device`` (its browser, GPU, memory, storage) or a ``policy`` (a limit or a rule
+refused it). ``retry`` stands for `retryable`: the same request to the same backend may succeed a little later.
+``final``: no other backend may be asked instead. Retry, the router, its circuit breakers and HTTP replies decide by
+these three alone, so that a new class needs no other file. Three classes refine them for each instance:
+
+- `Unavailable` by `Unavailable.reason`: ``private`` and ``circuit_open`` are the fault of a policy, ``offline`` of the
+  caller, what is missing in the browser or the page of the device, the rest of the backend; ``server_error`` and
+  ``unreachable`` are retryable;
+- `RateLimited` is not retryable where the account's quota is used up (``data["reason"]`` is ``"quota"``);
+- `AllBackendsFailed` is retryable where one of its causes is; of the faults of its causes it has the first of backend,
+  device, caller, policy.
 
 A failure crosses the connection to the page as ``{"code", "message", "data"}``; `error_from_wire` and `to_wire` are the
 two directions.
@@ -38,6 +51,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, SupportsIndex
+
+FaultOf = Literal["caller", "backend", "device", "policy"]
+"""Who has to change something before the request can succeed."""
 
 UnavailableReason = Literal[
     "no_window",
@@ -60,9 +76,15 @@ UnavailableReason = Literal[
 
 
 class BrowserLLMError(Exception):
-    """Anything browserllm raises. ``code`` is its name on the wire, ``data`` its facts, ``str()`` what to do."""
+    """Anything browserllm raises. ``code`` is its name on the wire, ``data`` its facts, ``str()`` what to do.
+
+    ``fault_of``, ``retryable`` and ``final`` say what it means to the code that catches it: see the module's docstring.
+    """
 
     code: ClassVar[str] = "internal"
+    fault_of: FaultOf = "backend"
+    retryable: bool = False
+    final: bool = False
 
     def __init__(self, message: str, *, data: Mapping[str, Any] | None = None) -> None:
         """Say what happened, with the value that was wrong, and what to do; ``data`` must be JSON-able."""
@@ -70,12 +92,35 @@ class BrowserLLMError(Exception):
         self.message = message
         self.data: dict[str, Any] = dict(data or {})
 
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds to wait before the next attempt, where the other side named them."""
+        value = self.data.get("retry_after_s")
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
     def __str__(self) -> str:
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
         more = {name: value for name, value in vars(self).items() if name not in ("message", "data")}
         return (_rebuild, (type(self), self.message, self.data), more or None)
+
+
+_FAULT_OF_REASON: dict[str, FaultOf] = {
+    "private": "policy",
+    "circuit_open": "policy",
+    "offline": "caller",
+    "turned_off": "device",
+    "no_window": "device",
+    "insecure_context": "device",
+    "no_api": "device",
+    "no_adapter": "device",
+    "device_failed": "device",
+    "missing_feature": "device",
+    "no_browser": "device",
+    "closed": "device",
+    "profile_in_use": "device",
+}
 
 
 class Unavailable(BrowserLLMError, ConnectionError):
@@ -92,53 +137,71 @@ class Unavailable(BrowserLLMError, ConnectionError):
         """Why, in one word of `UnavailableReason`; ``"unknown"`` when the page did not say."""
         return str(self.data.get("reason", "unknown"))
 
+    @property
+    def fault_of(self) -> FaultOf:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Who has to change something, by the reason."""
+        return _FAULT_OF_REASON.get(self.reason, "backend")
+
+    @property
+    def retryable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the server may answer a little later."""
+        return self.reason in ("server_error", "unreachable")
+
 
 class ModelNotFound(BrowserLLMError, LookupError):
     """No model of that name."""
 
     code = "model_not_found"
+    fault_of = "caller"
 
 
 class ModelNotDownloaded(BrowserLLMError, LookupError):
     """The model's files are not on this device."""
 
     code = "model_not_downloaded"
+    fault_of = "policy"
 
 
 class ModelNotLoaded(BrowserLLMError, LookupError):
     """The model is known but not in memory."""
 
     code = "model_not_loaded"
+    fault_of = "caller"
 
 
 class LoadFailed(BrowserLLMError):
     """No engine could load the model."""
 
     code = "load_failed"
+    fault_of = "device"
 
 
 class OutOfMemory(BrowserLLMError, MemoryError):
     """The device has too little memory."""
 
     code = "out_of_memory"
+    fault_of = "device"
 
 
 class DeviceLost(BrowserLLMError, ConnectionError):
     """The GPU went away; load the model again."""
 
     code = "device_lost"
+    fault_of = "device"
 
 
 class ContextExceeded(BrowserLLMError, ValueError):
     """Prompt and answer do not fit the context window."""
 
     code = "context_exceeded"
+    fault_of = "caller"
 
 
 class QuotaExceeded(BrowserLLMError, OSError):
     """The browser gives no more storage."""
 
     code = "quota_exceeded"
+    fault_of = "device"
 
 
 class IntegrityError(BrowserLLMError, ValueError):
@@ -151,12 +214,15 @@ class DownloadInterrupted(BrowserLLMError, ConnectionError):
     """A download broke off."""
 
     code = "download_interrupted"
+    fault_of = "device"
 
 
 class InvalidRequest(BrowserLLMError, ValueError):
     """A value in the request is wrong; ``data["parameter"]`` names it."""
 
     code = "invalid_request"
+    fault_of = "caller"
+    final = True
 
     def __init__(self, message: str, *, parameter: str = "", data: Mapping[str, Any] | None = None) -> None:
         """Name the ``parameter`` whose value is wrong."""
@@ -167,24 +233,29 @@ class Unsupported(BrowserLLMError, ValueError):
     """The backend cannot do what was asked."""
 
     code = "unsupported"
+    fault_of = "caller"
 
 
 class Cancelled(BrowserLLMError):
-    """Somebody stopped the request. (A cancelled task raises ``asyncio.CancelledError``, not this.)"""
+    """The caller stopped the request. (A cancelled task raises ``asyncio.CancelledError``, not this.)"""
 
     code = "cancelled"
+    fault_of = "caller"
+    final = True
 
 
 class Timeout(BrowserLLMError, TimeoutError):
     """It took longer than it may."""
 
     code = "timeout"
+    retryable = True
 
 
 class Stalled(BrowserLLMError, TimeoutError):
     """Nothing arrived for too long."""
 
     code = "stalled"
+    retryable = True
 
 
 class AuthenticationError(BrowserLLMError, PermissionError):
@@ -199,28 +270,32 @@ class RateLimited(BrowserLLMError):
     code = "rate_limited"
 
     @property
-    def retry_after_s(self) -> float | None:
-        """Seconds to wait before the next try, when the other side said."""
-        value = self.data.get("retry_after_s")
-        return float(value) if isinstance(value, (int, float)) else None
+    def retryable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether waiting helps: not where the account's quota is used up."""
+        return self.data.get("reason") != "quota"
 
 
 class QueueFull(BrowserLLMError):
     """Too many requests wait already."""
 
     code = "queue_full"
+    fault_of = "policy"
 
 
 class BudgetExceeded(BrowserLLMError):
     """It would cost more than the budget has left; nothing was spent."""
 
     code = "budget_exceeded"
+    fault_of = "policy"
+    final = True
 
 
 class ContentFiltered(BrowserLLMError):
     """A safety filter refused the content."""
 
     code = "content_filtered"
+    fault_of = "policy"
+    final = True
 
 
 class InvalidOutput(BrowserLLMError, ValueError):
@@ -233,27 +308,70 @@ class InvalidOutput(BrowserLLMError, ValueError):
     code = "invalid_output"
 
 
-class AllBackendsFailed(BrowserLLMError):
-    """Nobody could answer; `causes` holds every failure, in order."""
+class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
+    """No backend could answer; `causes` holds every failure, in order.
+
+    It is an exception group of its causes, too: ``except* RateLimited`` gets those of them that are.
+    """
 
     code = "all_backends_failed"
+    message: str = ""  # pyright: ignore[reportIncompatibleMethodOverride] (a group's own cannot be changed)
+
+    def __new__(
+        cls, message: str, *, causes: Sequence[BaseException] = (), data: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Make the group. One without causes, which Python does not have, holds a `BrowserLLMError` that says so."""
+        known = [cause if isinstance(cause, Exception) else _as_exception(cause) for cause in causes]
+        self = super().__new__(cls, message, known or [BrowserLLMError("the causes are not known here")])
+        self.causes = tuple(known)
+        return self
 
     def __init__(
         self, message: str, *, causes: Sequence[BaseException] = (), data: Mapping[str, Any] | None = None
     ) -> None:
-        """Keep the ``causes``: one exception for each backend that was tried."""
+        """Keep the ``causes``: one exception for each backend that was asked.
+
+        A cause that is no `Exception` (a cancelled task's) is kept as an `InternalError` with that as its own cause.
+        """
         super().__init__(message, data=data)
-        self.causes: tuple[BaseException, ...] = tuple(causes)
+        self.causes: tuple[Exception, ...]
+
+    @property
+    def retryable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether one of the backends may answer a little later."""
+        return any(isinstance(cause, BrowserLLMError) and cause.retryable for cause in self.causes)
+
+    @property
+    def fault_of(self) -> FaultOf:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The first of backend, device, caller that one of the causes names; else a policy."""
+        faults = {cause.fault_of if isinstance(cause, BrowserLLMError) else "backend" for cause in self.causes}
+        order: tuple[FaultOf, ...] = ("backend", "device", "caller", "policy")
+        return order[min((order.index(fault) for fault in faults), default=3)]
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds until the first of the backends may answer, where all that may answer later named them."""
+        waits = [cause.retry_after_s for cause in self.causes if isinstance(cause, BrowserLLMError) and cause.retryable]
+        return min((wait or 0.0 for wait in waits), default=None) if all(wait is not None for wait in waits) else None
+
+    def derive(self, excs: Sequence[Exception], /) -> AllBackendsFailed:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return one with some of the causes, as ``except*`` and ``split()`` need it."""
+        # The names of the backends are those of all causes, in their order.
+        data = {name: value for name, value in self.data.items() if name != "backends"}
+        return AllBackendsFailed(self.message, causes=excs, data=data)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        function, arguments, more = self.__reduce__()
-        return (function, arguments, {**more, "causes": tuple(map(_picklable, self.causes))})
+        return self._reduced(tuple(map(_picklable, self.causes)))
 
     def __copy__(self) -> Self:
-        function, arguments, more = self.__reduce__()
+        function, arguments, more = self._reduced(self.causes)
         copied = function(*arguments)
         copied.__setstate__(more)
         return copied
+
+    def _reduced(self, causes: tuple[Exception, ...]) -> tuple[Any, ...]:
+        more = {name: value for name, value in vars(self).items() if name not in ("message", "data", "causes")}
+        return (_rebuild, (type(self), self.message, self.data, causes), more or None)
 
 
 class ProtocolError(BrowserLLMError):
@@ -307,15 +425,23 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _rebuild(kind: type[BrowserLLMError], message: str, data: dict[str, Any]) -> BrowserLLMError:
+def _rebuild(
+    kind: type[BrowserLLMError], message: str, data: dict[str, Any], causes: tuple[Exception, ...] | None = None
+) -> BrowserLLMError:
     # Not through the constructor of a program's own class, which may want other arguments.
     ours = next(each for each in kind.__mro__ if each.__module__ == __name__)
-    error = ours(message, data=data)
+    error = ours(message, data=data) if causes is None else ours(message, data=data, causes=causes)
     error.__class__ = kind
     return error
 
 
-def _picklable(error: BaseException) -> BaseException:
+def _as_exception(error: BaseException) -> InternalError:
+    told = InternalError(describe_error(error))
+    told.__cause__ = error
+    return told
+
+
+def _picklable(error: Exception) -> Exception:
     """Return an exception, or, of one that no other process can read, its name and words."""
     import pickle
 

@@ -231,11 +231,16 @@ ENGINE_OPTIONS = (
 # What is known about an answer
 
 
-class ChatWarning(msgspec.Struct, frozen=True):
-    """Something in the request that was not honoured: which parameter, and what happened instead."""
+class ChatWarning(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something in the request that was not honoured: which parameter, and what happened instead.
+
+    ``code`` is a word for programs where they can act on it: ``partly_constrained`` says that the answer follows the
+    ``response_format`` but for what the message names.
+    """
 
     parameter: str
     message: str
+    code: Literal["", "partly_constrained"] = ""
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

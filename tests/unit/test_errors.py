@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
-from typing import Any
+import re
+from typing import Any, get_args
 
 import pytest
 
 import browserllm as bl
-from browserllm.errors import ERRORS, error_from_wire, to_wire
+from browserllm.errors import ERRORS, UnavailableReason, error_from_wire, to_wire
 
 CODES = [
     "unavailable",
@@ -119,6 +121,83 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     assert errors.__doc__ is not None
     for kind in ERRORS.values():
         assert f"── {kind.__name__}" in errors.__doc__
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_meanings_in_the_docstring_are_those_of_the_classes(code: str) -> None:
+    """The table at the top of the module is the one that a reader trusts."""
+    from browserllm import errors
+
+    kind = ERRORS[code]
+    (row,) = [line for line in (errors.__doc__ or "").splitlines() if f"── {kind.__name__} " in f"{line} "]
+    fault_of, retry, final = re.split(r"  +", re.sub(r"^.*── \w+(?: \(\w+\))? +", "", row))[:3]
+    error = kind("x")
+    assert (retry, final) == ("retry" if error.retryable else "-", "final" if error.final else "-")
+    assert fault_of.startswith("by ") or fault_of == error.fault_of
+
+
+@pytest.mark.parametrize("reason", get_args(UnavailableReason))
+def test_why_something_is_unavailable_says_whose_fault_it_is(reason: str) -> None:
+    """Each reason has a meaning, and only a server that fails or cannot be reached may answer a little later."""
+    error = bl.Unavailable("x", reason=reason)
+    expected = {"server_error": "backend", "unreachable": "backend", "blocked": "backend", "offline": "caller"}
+    expected |= {"private": "policy", "circuit_open": "policy"}
+    assert error.fault_of == expected.get(reason, "device")
+    assert error.retryable is (reason in ("server_error", "unreachable"))
+
+
+def test_the_failures_of_all_backends_are_a_group() -> None:
+    """``except*`` gets those of a kind, raises the others again, and both keep the message and the facts."""
+    limited, late = bl.RateLimited("slow"), bl.Timeout("late")
+    error = bl.AllBackendsFailed("none answered", causes=[limited, late], data={"backends": ["a", "b"], "x": 1})
+    found: list[BaseException] = []
+    with pytest.raises(bl.AllBackendsFailed) as left:
+        try:
+            raise error
+        except* bl.RateLimited as group:
+            found.append(group)
+    assert isinstance(found[0], bl.AllBackendsFailed)
+    assert (found[0].causes, str(found[0]), found[0].data) == ((limited,), "none answered", {"x": 1})
+    assert (left.value.causes, str(left.value)) == ((late,), "none answered")
+    assert error.exceptions == error.causes == (limited, late)
+
+
+def test_a_group_without_causes_is_still_an_error_without_causes() -> None:
+    """As it comes from the wire; Python has no empty group."""
+    error = bl.AllBackendsFailed("none")
+    assert (error.causes, len(error.exceptions), error.retryable, error.fault_of) == ((), 1, False, "policy")
+    copied = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (copied.causes, len(copied.exceptions)) == ((), 1)
+
+
+def test_a_cause_that_is_no_exception_is_told_as_one() -> None:
+    """A cancelled task's failure fits into no group of exceptions; it is the cause of one that does."""
+    cancelled = asyncio.CancelledError()
+    (cause,) = bl.AllBackendsFailed("none", causes=[cancelled]).causes
+    assert type(cause) is bl.errors.InternalError
+    assert (str(cause), cause.__cause__) == ("CancelledError", cancelled)
+
+
+def test_a_message_can_be_masked_in_any_error() -> None:
+    """Keys are taken out of errors on their way to the caller."""
+    error = bl.AllBackendsFailed("key-1 is wrong", causes=[bl.AuthenticationError("key-1")])
+    error.message = "... is wrong"
+    assert (str(error), str(copy.copy(error))) == ("... is wrong", "... is wrong")
+
+
+@pytest.mark.parametrize(
+    ("causes", "wait_s"),
+    [
+        ([(bl.RateLimited, 7), (bl.RateLimited, 3)], 3),
+        ([(bl.RateLimited, 7), (bl.Timeout, None)], None),
+        ([(bl.RateLimited, 7), (bl.AuthenticationError, None)], 7),
+        ([(bl.AuthenticationError, None)], None),
+    ],
+)
+def test_of_several_waits_the_shortest_counts(causes: list[tuple[Any, float | None]], wait_s: float | None) -> None:
+    """Only of backends that may answer later, and not where one of them may answer at any time."""
+    made = [kind("x", data={} if wait is None else {"retry_after_s": wait}) for kind, wait in causes]
+    assert bl.AllBackendsFailed("none", causes=made).retry_after_s == wait_s
 
 
 class UnpicklableError(Exception):

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from .._internal.arguments import wrong
 from .._internal.identity import Hashed, identity_of, own_identity
@@ -73,12 +73,12 @@ class Backend(ABC):
         return Health(ok=True)
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
-        """Return what the request will cost in US dollars; ``None`` when nobody knows."""
+        """Return what the request will cost in US dollars; ``None`` when that is not known."""
         build_request(prompt, options)
         return None
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
-        """Return how many tokens a prompt is, its template and tools included; ``None`` where nobody here can tell."""
+        """Return how many tokens a prompt is, its template and tools included; ``None`` where that is not known."""
         build_request(prompt, {} if model is None else {"model": model})
         return None
 
@@ -131,22 +131,33 @@ def check_backend(name: str, value: Any) -> None:
     raise wrong(name, value, "a backend", write)
 
 
-class Middleware(Backend):
-    """A backend around another one: it passes everything on, and a subclass overrides what it changes.
+class _OfBackend:
+    """An attribute of the wrapped backend, read each time: it may change. One set on the middleware replaces it."""
 
-    Its arguments begin with the backend it wraps, so ``Logging(Retry(backend))`` reads from the outside in. It leaves
-    the device where that does; one that sends requests somewhere itself sets ``leaves_device`` to ``True``.
+    def __set_name__(self, owner: type[Middleware], name: str) -> None:
+        self._name = name
+
+    def __get__(self, middleware: Middleware | None, owner: type[Middleware]) -> Any:
+        return getattr(Backend if middleware is None else middleware.backend, self._name)
+
+
+class Middleware(Backend):
+    """A backend that wraps another one: it passes everything on, and a subclass overrides what it changes.
+
+    Its arguments begin with the backend it wraps, so ``Logging(Retry(backend))`` reads from the outside in. Its name,
+    capabilities and need of a network are those of the wrapped backend at the time when they are read. It leaves the
+    device where that does; one that sends requests somewhere itself sets ``leaves_device`` to ``True``.
     """
 
+    name: str = cast("str", _OfBackend())
+    capabilities: Capabilities = cast("Capabilities", _OfBackend())
+    needs_network: bool = cast("bool", _OfBackend())
     _leaves_by_itself: bool = False
 
     def __init__(self, backend: Backend) -> None:
         """Wrap ``backend``; closing this closes it, too. Raises `InvalidRequest` for what is not a backend."""
         check_backend("backend", backend)
         self.backend = backend
-        self.name = backend.name
-        self.capabilities = backend.capabilities
-        self.needs_network = backend.needs_network
 
     @property
     def leaves_device(self) -> bool:

@@ -115,9 +115,8 @@ class LocalChat:
                 return ""  # the page says what comes of it
             options["response_format"] = wanted.response_format
             if wanted.not_held:
-                from ..constrained.grammars.held import NOT_HELD
-
-                draft.warn("response_format", f"{NOT_HELD}{wanted.not_held}; check it yourself")
+                message = f"the answer is not constrained by {wanted.not_held}; check it yourself"
+                draft.warnings.append(ChatWarning("response_format", message, "partly_constrained"))
             return "response_format"
         if can_constrain:
             if "response_format" in options:

@@ -122,12 +122,13 @@ def _drop_output() -> None:
 
 
 def _remedy_text(error: BrowserLLMError) -> str:
-    """Return an error's message with the command that mends it, where the message names a function."""
+    """Return an error's message with the command that helps in the place of Python's functions."""
     model = error.data.get("model")
-    if isinstance(error, ModelNotDownloaded) and model:
-        found = re.split(r"; (?=ModelManager|load\()", error.message)[0]
-        return f"{found}; fetch it with: browserllm models pull {shlex.quote(str(model))}"
-    if isinstance(error, ModelNotFound) and "Catalog" in error.message:
+    if isinstance(error, ModelNotDownloaded) and model and "download_bytes" in error.data:
+        size = error.data["download_bytes"]
+        there = f"model {str(model)!r} is not on this device" + (f": {bytes_text(size)} to download" if size else "")
+        return f"{there}; fetch it with: browserllm models pull {shlex.quote(str(model))}"
+    if isinstance(error, ModelNotFound) and error.data.get("reason") == "unknown_name":
         near = error.data.get("candidates", ())
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         return f"no model {str(model)!r}; {hint}`browserllm models list` shows all there are"

@@ -242,11 +242,19 @@ def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: 
     return [_exact(_problem(str(error)), value, str(error), said_of)]
 
 
+class _KeyProblem(Problem):
+    """A problem with a key, whose name is not known yet."""
+
+    def of_key(self, path: str, name: str = "") -> Problem:
+        """Return the problem in full."""
+        return Problem(path, f"The key {f'`{name}` ' if name else ''}cannot be used: {self.message}")
+
+
 def _problem(said: str) -> Problem:
     """Take the place out of msgspec's words."""
     if said.endswith("`"):
         if found := _KEY.search(said):
-            return Problem(f"{said[found.end() : -1]}[...]", f"The key cannot be used: {said[: found.start()]}")
+            return _KeyProblem(f"{said[found.end() : -1]}[...]", said[: found.start()])
         if found := _PLACE.search(said):
             return Problem(said[found.end() : -1], said[: found.start()])
     return Problem("$", said)
@@ -257,7 +265,7 @@ def _exact(problem: Problem, value: Any, said: str, said_of: Callable[[Any], str
     if "[...]" not in problem.path:
         return problem
     steps: list[Any] = []
-    of_key = problem.message.startswith("The key cannot be used: ")
+    plain = Problem("$", problem.message) if not isinstance(problem, _KeyProblem) else problem.of_key("$")
     tries, at, path = _MOST_TRIES, 1, "$"
     here = value
     parts = list(_STEP.finditer(problem.path, at))
@@ -275,20 +283,20 @@ def _exact(problem: Problem, value: Any, said: str, said_of: Callable[[Any], str
                 else:
                     low = middle + 1
             if not keys or not tries or said_of(_replaced(value, steps, {keys[low - 1]: here[keys[low - 1]]})) != said:
-                return Problem(path, problem.message)
+                return plain._replace(path=path)
             step: Any = keys[low - 1]
-            if of_key and number == len(parts) - 1:
-                return Problem(path, problem.message.replace("The key ", f"The key `{step}` ", 1))
+            if isinstance(problem, _KeyProblem) and number == len(parts) - 1:
+                return problem.of_key(path, step)
         elif name and is_object(here) and name in here:
             step = name
         elif index and index != "..." and is_list(here) and int(index) < len(here):
             step = int(index)
         else:
-            return Problem(path, problem.message)
+            return plain._replace(path=path)
         steps.append(step)
         here = cast("Any", here)[step]
         path = path_to(path, step)
-    return Problem(path, problem.message)
+    return plain._replace(path=path)
 
 
 def _replaced(value: Any, steps: list[Any], inner: Any) -> Any:

@@ -10,7 +10,7 @@ from .._internal.equality import Key
 from .check import Check, Keyword, Seen
 from .document import Schema
 from .patterns.pattern import Pattern
-from .problem import Problem, cut, is_list, is_object, none_fits, path_to, shown
+from .problem import Mismatch, OtherText, Problem, cut, is_list, is_object, none_fits, path_to, shown
 
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", dict: "object", list: "array"}
 _LISTED = 20  # how many values of an enum are told of, and how many names that are missing
@@ -37,7 +37,7 @@ def _type(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> 
     names = [wanted] if isinstance(wanted, str) else wanted
     if any(_is(value, name) for name in names):
         return []
-    return [Problem(path, f"Expected {_words(names)}, got `{_type_of(value)}`")]
+    return [Mismatch(path, _words(names), f"`{_type_of(value)}`", "type")]
 
 
 def _is(value: Any, name: str) -> bool:
@@ -66,12 +66,14 @@ def _enum(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> l
     listed = schema["enum"]
     more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     check.spend(10 * min(len(listed), _LISTED))
-    return [Problem(path, f"{shown(value)} is none of {', '.join(map(shown, listed[:_LISTED]))}{more}")]
+    kind = OtherText if isinstance(value, str) and len(listed) == 1 and isinstance(listed[0], str) else Problem
+    return [kind(path, f"{shown(value)} is none of {', '.join(map(shown, listed[:_LISTED]))}{more}")]
 
 
 def _const(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
     same = check.keys.of(value) in check.document.constants[id(schema), "const"]
-    return [] if same else [Problem(path, f"Expected {shown(schema['const'])}, got {shown(value)}")]
+    wanted = schema["const"]
+    return [] if same else [Mismatch(path, shown(wanted), shown(value), "text" if isinstance(wanted, str) else "")]
 
 
 # Schemas on the same value
@@ -118,7 +120,7 @@ def _limit(words: str, fits: Callable[[Any, Any], bool]) -> Callable[[str], Keyw
         def check_limit(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
             if not _is(value, "number") or fits(value, schema[keyword]):
                 return []
-            return [Problem(path, f"Expected a number {words} {schema[keyword]}, got {shown(value)}")]
+            return [Mismatch(path, f"a number {words} {schema[keyword]}", shown(value))]
 
         return check_limit
 
@@ -132,7 +134,7 @@ def _size(kind: type[Any], what: str, *, least: bool) -> Callable[[str], Keyword
             if not isinstance(value, kind) or (len(value) >= limit) is least or len(value) == limit:
                 return []
             words = "at least" if least else "at most"
-            return [Problem(path, f"Expected {words} {int(limit)} {what}, got {len(value)}")]
+            return [Mismatch(path, f"{words} {int(limit)} {what}", str(len(value)))]
 
         return check_size
 
@@ -161,7 +163,7 @@ def _decimal(value: float) -> tuple[int, int]:
 def _pattern(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
     if not isinstance(value, str) or check.finds(check.document.patterns[schema["pattern"]], value):
         return []
-    return [Problem(path, f"Expected text that matches {cut(repr(schema['pattern']))}, got {shown(value)}")]
+    return [Mismatch(path, f"text that matches {cut(repr(schema['pattern']))}", shown(value))]
 
 
 # Lists
@@ -219,7 +221,7 @@ def _contains(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -
     if least <= len(found) <= most:
         return []
     bound = f"at least {least}" if len(found) < least else f"at most {most}"
-    return [Problem(path, f"Expected {bound} items that fit {shown(schema['contains'])}, got {len(found)}")]
+    return [Mismatch(path, f"{bound} items that fit {shown(schema['contains'])}", str(len(found)))]
 
 
 def _unique_items(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple, Self, TypeGuard
 
 MAX_PROBLEMS = 20
 """The most problems that a `Misfit` tells of: a model that got more of them wrong starts anew anyway."""
@@ -16,7 +16,6 @@ MAX_PATH = 1000
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _TAG = re.compile(r"\.[A-Za-z_$][A-Za-z0-9_$-]*|\[\"[^\"]*\"\]")
-_ONE_OF_ONE = re.compile(r'"[^"]*" is none of "[^"]*"')
 _LONGEST_KEY = 100
 """The most characters of a key that a path shows: a path is written for each value that lies under it."""
 _MOST_SHOWN = 80
@@ -36,6 +35,31 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return self.message if self.path == "$" else f"{self.message} - at `{self.path}`"
+
+
+class Mismatch(Problem):
+    """A problem that says what was expected and what was found instead.
+
+    ``kind`` is ``type`` where a value of another type was expected, ``text`` where one text and no other was, else
+    empty.
+    """
+
+    expected: str
+    got: str
+    kind: Literal["type", "text", ""]
+
+    def __new__(cls, path: str, expected: str, got: str, kind: Literal["type", "text", ""] = "") -> Self:
+        """Make the message of what was expected and found."""
+        self = super().__new__(cls, path, f"Expected {expected}, got {got}")
+        self.expected, self.got, self.kind = expected, got, kind
+        return self
+
+    def __getnewargs__(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return (self.path, self.expected, self.got, self.kind)
+
+
+class OtherText(Problem):
+    """A problem with a text that is not the one text that is allowed."""
 
 
 class Misfit(ValueError):  # noqa: N818 (it says what it is)
@@ -123,12 +147,13 @@ def _written(value: Any, room: int) -> Iterator[str]:
 
 def none_fits(tries: list[list[Problem]], path: str) -> list[Problem]:
     """Say why no alternative fits: what is wrong with the one that was meant, where that is plain."""
-    expected = [problem.message.partition(", got ") for problems in tries for problem in problems[:1]]
+    firsts = [problem for problems in tries for problem in problems[:1]]
+    mismatches = [problem for problem in firsts if isinstance(problem, Mismatch)]
     flat = all(problem.path == path for problems in tries for problem in problems)
-    same = len({got for _, _, got in expected}) == 1  # some say the value, others its type
-    if flat and same and all(wanted.startswith("Expected ") and got for wanted, _, got in expected):
-        wanted = dict.fromkeys(wanted.removeprefix("Expected ") for wanted, _, _ in expected)
-        return [Problem(path, f"Expected {cut(' or '.join(wanted))}, got {expected[0][2]}")]
+    same = len({problem.got for problem in mismatches}) == 1  # some say the value, others its type
+    if flat and same and len(mismatches) == len(firsts):
+        first, wanted = mismatches[0], dict.fromkeys(problem.expected for problem in mismatches)
+        return [Mismatch(path, cut(" or ".join(wanted)), first.got, first.kind)]
     # What has problems further inside is at least of the right kind, and a tag says which one is meant.
     near = [problems for problems in tries if not any(_is_of_another_kind(one, path) for one in problems)]
     tagged = [problems for problems in near if not any(_is_another_tag(one, path) for one in problems)]
@@ -146,11 +171,11 @@ def cut(text: str) -> str:
 
 def _is_of_another_kind(problem: Problem, path: str) -> bool:
     """Say whether a problem is that the value is of another type, or another one than the only one that there is."""
-    return problem.path == path and problem.message.startswith(("Expected `", 'Expected "'))
+    return problem.path == path and isinstance(problem, Mismatch) and bool(problem.kind)
 
 
 def _is_another_tag(problem: Problem, path: str) -> bool:
     """Say whether a problem is that a field has another value than the one that all such objects have."""
     inside = problem.path.removeprefix(path)
     alone = problem.path != inside and _TAG.fullmatch(inside) is not None
-    return alone and (problem.message.startswith('Expected "') or _ONE_OF_ONE.fullmatch(problem.message) is not None)
+    return alone and (isinstance(problem, OtherText) or (isinstance(problem, Mismatch) and problem.kind == "text"))

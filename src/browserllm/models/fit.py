@@ -62,7 +62,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     artifact: str | None = None
 
 
-class Candidate(NamedTuple):
+class JudgedBuild(NamedTuple):
     """A build that could run a model, and what on this device stands against it."""
 
     artifact: Artifact
@@ -89,7 +89,7 @@ def candidates(
     engine: str | None = None,
     device: str | None = None,
     engines: Collection[str] | None = None,
-) -> list[Candidate]:
+) -> list[JudgedBuild]:
     """Return the builds of a model, the best first, each with what keeps this device from running it (or ``None``).
 
     ``engine`` and ``device`` leave only theirs; ``engines`` are those the page has, where that is known. A build with
@@ -97,12 +97,8 @@ def candidates(
     are no part of this: what is downloaded already needs neither (see `fit`). Raises `Unsupported` when the model has
     no build for that engine and device.
     """
-    found = _judge(card, facts, engine, device, engines)
-    for artifact, obstacle in found:
-        # Raised by itself, a sentence needs its subject.
-        if obstacle is not None and obstacle.message.startswith("needs"):
-            obstacle.message = f"{artifact.id or card.id!r} {obstacle.message}"
-    return found
+    # Raised by itself, a sentence needs its subject.
+    return _judge(card, facts, engine, device, engines, named=True)
 
 
 def fit(
@@ -173,8 +169,14 @@ def size_text(size_bytes: float) -> str:
 
 
 def _judge(
-    card: ModelCard, facts: DeviceFacts, engine: str | None, device: str | None, engines: Collection[str] | None
-) -> list[Candidate]:
+    card: ModelCard,
+    facts: DeviceFacts,
+    engine: str | None,
+    device: str | None,
+    engines: Collection[str] | None,
+    *,
+    named: bool = False,
+) -> list[JudgedBuild]:
     chosen = [
         artifact
         for artifact in card.artifacts
@@ -191,47 +193,50 @@ def _judge(
         )
     quantized = {artifact.engine for artifact in chosen if not _is_whole(artifact)}
     return [
-        Candidate(artifact, _obstacle(artifact, card, facts, engines))
+        JudgedBuild(
+            artifact, _obstacle(artifact, card, facts, engines, f"{artifact.id or card.id!r} " if named else "")
+        )
         for artifact in sorted(chosen, key=_rank)
         if not (_is_whole(artifact) and artifact.engine in quantized)
     ]
 
 
 def _obstacle(
-    artifact: Artifact, card: ModelCard, facts: DeviceFacts, engines: Collection[str] | None
+    artifact: Artifact, card: ModelCard, facts: DeviceFacts, engines: Collection[str] | None, subject: str
 ) -> BrowserLLMError | None:
+    """Return what keeps a device from running a build; ``subject`` begins the sentences that say what it needs."""
     if engines is not None and artifact.engine not in engines:
         return Unavailable(
             f"the page has no engine {artifact.engine!r}, only {', '.join(map(repr, engines)) or 'none'}",
             reason="missing_feature",
         )
     if artifact.device == "wasm":
-        return _wasm_obstacle(artifact, facts)
+        return _wasm_obstacle(artifact, facts, subject)
     webgpu = facts.webgpu
     if not webgpu.available:
         reason = webgpu.reason or "no_adapter"
         return Unavailable(NO_WEBGPU.get(reason, f"WebGPU is not available: {reason!r}"), reason=reason)
     return (
-        _missing_features(artifact, card, facts)
+        _missing_features(artifact, card, facts, subject)
         or _small_limits(artifact, facts)
-        or _little_memory(memory_need(artifact), gpu_memory(facts))
+        or _little_memory(memory_need(artifact), gpu_memory(facts), subject)
     )
 
 
-def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
+def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts, subject: str) -> BrowserLLMError | None:
     if facts.wasm.simd is False:
         return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
     need = memory_need(artifact)
     if need.mb > WASM_MB:
-        return OutOfMemory(f"{need} of memory; WebAssembly has room for {mb_text(WASM_MB)} at most")
-    return _little_memory(need, computer_memory(facts))
+        return OutOfMemory(f"{subject}{need} of memory; WebAssembly has room for {mb_text(WASM_MB)} at most")
+    return _little_memory(need, computer_memory(facts), subject)
 
 
-def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts) -> BrowserLLMError | None:
+def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts, subject: str) -> BrowserLLMError | None:
     missing = sorted(set(artifact.features) - set(facts.webgpu.features))
     if not missing:
         return None
-    message = f"needs {' and '.join(missing)}, this adapter has none"
+    message = f"{subject}needs {' and '.join(missing)}, this adapter has none"
     for other in sorted(card.artifacts, key=_rank):
         if other.engine != artifact.engine or set(other.features) - set(facts.webgpu.features):
             continue
@@ -266,12 +271,13 @@ def _limit(name: str, value: float, need: str) -> BrowserLLMError:
     )
 
 
-def _little_memory(need: Need, memory: Memory) -> BrowserLLMError | None:
+def _little_memory(need: Need, memory: Memory, subject: str) -> BrowserLLMError | None:
     usable = memory.usable_mb
     if usable is None or not memory.exact or need.mb <= usable:
         return None
     return OutOfMemory(
-        f"{need} of memory; this device has about {memory.total_gb:g} GB, of which a model can use {mb_text(usable)}",
+        f"{subject}{need} of memory; this device has about {memory.total_gb:g} GB, of which a model can use "
+        f"{mb_text(usable)}",
         data={"need_mb": need.mb, "usable_mb": usable},
     )
 

@@ -18,7 +18,7 @@ from .catalog.card import Artifact, ModelCard
 from .catalog.catalog import Catalog, check_purpose
 from .catalog.entry import ModelEntry, describe
 from .events import ModelEvent
-from .fit import Candidate, Fit, candidates, fit
+from .fit import Fit, JudgedBuild, candidates, fit
 from .loading import LoadedModel, OnProgress, SharedLoad, Wish, load_first, load_one, name_adapter
 from .readiness import Standing, judge_files
 from .space import OnFull, Space
@@ -336,7 +336,7 @@ class ModelManager:
         engine: str | None,
         device: str | None,
         stock: Storage | None = None,
-    ) -> builtins.list[Candidate]:
+    ) -> builtins.list[JudgedBuild]:
         """Return what could run, the best first; of the builds for one engine and device, those already here first."""
         choice = candidates(_only(card, pinned), await self.host.probe(), engine, device, self._engines)
         if len(choice) == 1 or all(artifact.bundled for artifact, _ in choice):
@@ -344,7 +344,7 @@ class ModelManager:
         stock = stock or await self.storage()
         steps = [(artifact.engine, artifact.device) for artifact, _ in choice]
 
-        def rank(candidate: Candidate) -> tuple[int, bool]:
+        def rank(candidate: JudgedBuild) -> tuple[int, bool]:
             artifact = candidate.artifact
             kept = stock.find(card.id, artifact)
             return steps.index((artifact.engine, artifact.device)), kept is None or not kept.complete

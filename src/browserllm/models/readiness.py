@@ -9,7 +9,7 @@ import msgspec
 from .._internal import lazy_asyncio as asyncio
 from ..page.device import DeviceFacts
 from .catalog.card import Artifact, ModelCard
-from .fit import Candidate, fit
+from .fit import JudgedBuild, fit
 from .storage import Storage
 
 LASTS_S = 10.0
@@ -68,7 +68,7 @@ class Standings:
 
 
 def judge_files(
-    card: ModelCard, choice: Sequence[Candidate], facts: DeviceFacts, stock: Storage, *, may_download: bool
+    card: ModelCard, choice: Sequence[JudgedBuild], facts: DeviceFacts, stock: Storage, *, may_download: bool
 ) -> Standing:
     """Say how a model stands that is not loaded; ``choice`` are its builds, in the order in which they are tried."""
     runnable = [artifact for artifact, obstacle in choice if obstacle is None]

@@ -45,7 +45,7 @@ async def test_what_the_engine_is_not_held_to_is_told() -> None:
     schema = {**PERSON, "properties": {"tags": {"type": "array", "uniqueItems": True}}, "required": []}
     response = await bl.LocalBackend(ScriptedHost("{}")).complete("hi", response_format=wanted(schema))
     (warning,) = response.warnings
-    assert warning.parameter == "response_format"
+    assert (warning.parameter, warning.code) == ("response_format", "partly_constrained")
     assert warning.message == (
         "the answer is not held to $.properties.tags.uniqueItems: a grammar does not remember what was written; "
         "check it yourself"

@@ -305,10 +305,13 @@ def test_errors_name_options_and_commands(arguments: list[str], words: str) -> N
 
 def test_a_model_that_may_not_be_fetched_is_fetched_with_a_command(page: Callable[..., Connect]) -> None:
     """The remedy is a command here."""
-    page(
-        bl.errors.ModelNotDownloaded("model 'm' is not on this device; ModelManager.download('m')", data={"model": "m"})
+    data = {"model": "m", "download_bytes": 12_000_000}
+    page(bl.errors.ModelNotDownloaded("model 'm' is not on this device; ModelManager.download('m')", data=data))
+    assert (
+        invoke("run", "hi")
+        .stderr.strip()
+        .endswith("model 'm' is not on this device: 12.0 MB to download; fetch it with: browserllm models pull m")
     )
-    assert invoke("run", "hi").stderr.strip().endswith("fetch it with: browserllm models pull m")
 
 
 FULL = Path("/dev/full")

@@ -132,6 +132,7 @@ class CloudBackend(Backend, ABC):
         self.clock: AnyClock = clock or SystemClock()
         self._credentials = given.credentials()
         self._mask: tuple[list[Secret], Mask] | None = None
+        self._judged: tuple[str | None, bool] = (None, False)
         self._client = client
         self._own_client = client is not None
         self._prices = prices
@@ -387,8 +388,12 @@ class CloudBackend(Backend, ABC):
         )
 
     def _is_vendors_own(self) -> bool:
-        host = host_of(self.base_url)
-        return any(host == own or host.endswith("." + own) for own in self.key_hosts)
+        judged, own = self._judged
+        if judged is not self.base_url:  # routers ask for each request: an address is read once
+            host = host_of(self.base_url)
+            own = any(host == each or host.endswith("." + each) for each in self.key_hosts)
+            self._judged = (self.base_url, own)
+        return own
 
     def _takes_key_of_environment(self) -> bool:
         """Say whether the environment's key may go to the address: the vendor's own, or the environment's."""

@@ -8,8 +8,9 @@ from functools import wraps
 from inspect import isasyncgenfunction
 from typing import Any, Protocol, TypeVar, cast
 
+from msgspec.structs import replace
+
 from ..._internal.http.secrets import Mask, bare
-from ...types import ChatWarning
 from ..stream import Draft
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -73,4 +74,4 @@ def _hide(draft: Draft, mask: Mask) -> None:
         return
     draft.model = mask.value(draft.model)
     draft.provider_request_id = mask.value(draft.provider_request_id)
-    draft.warnings[:] = [ChatWarning(each.parameter, mask.text(each.message)) for each in draft.warnings]
+    draft.warnings[:] = [replace(each, message=mask.text(each.message)) for each in draft.warnings]

@@ -12,7 +12,7 @@ UNSEEN = (
     "\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff"
 )
-"""Signs that nobody sees or that look like a blank, and that end no name for all readers; IDNA drops many of them."""
+"""Signs that are invisible or look like a blank, and that end no name for all readers; IDNA drops many of them."""
 
 _LABEL = 64
 """No label of a host's name is longer than 63 characters, and no mailbox longer than 64."""
@@ -59,6 +59,6 @@ def begins_url(ahead: str, *, complete: bool) -> bool | None:
     if end is not None:
         return False
     if len(run) == AHEAD:
-        # Nobody writes so many signs without a blank, but for scripts that have none.
+        # So many signs without a blank are no text, but for scripts that have none.
         return _UNSEEN.search(run) is not None or _WIDE.search(run) is None
     return False if complete else None

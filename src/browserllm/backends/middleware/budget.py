@@ -47,7 +47,7 @@ class _Estimate(msgspec.Struct, frozen=True):
 
 
 def utc_today() -> date:
-    """Today in UTC: the same day for everybody who shares a store."""
+    """Today in UTC: the same day for all programs that share a store."""
     return datetime.now(UTC).date()
 
 
@@ -82,7 +82,7 @@ class Budget(Middleware):
         now: Callable[[], float] = time.time,
         clock: AnyClock | None = None,
     ) -> None:
-        """Spend no more than these; ``unknown_cost`` says what happens to a request whose price nobody knows.
+        """Spend no more than these; ``unknown_cost`` says what happens to a request whose price is not known.
 
         An allowed request of unknown cost counts its tokens alone. ``key`` tells several budgets in one store apart,
         which stays the caller's to close. ``today`` says which day it is, by default in UTC; ``datetime.date.today``
@@ -108,7 +108,7 @@ class Budget(Middleware):
         self._sessions: dict[str, Spent] = {}
 
     async def spent_today(self) -> Spent:
-        """Return what everybody who shares the store has spent today, under this key."""
+        """Return what all programs that share the store have spent today, under this key."""
         return await self._ledger.read()
 
     def spent_in_session(self, session: str = "") -> Spent:
@@ -120,7 +120,7 @@ class Budget(Middleware):
         facts = await self.backend.facts(request)
         if not facts.available:
             return facts
-        # By the last count that was read: routers ask often, and the request itself is held to the newest.
+        # By the last count that was read: routers ask often, and the request itself is checked against the newest.
         today = self._ledger.known
         if today is None:
             today = await self._ledger.read()

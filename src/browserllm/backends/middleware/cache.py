@@ -188,7 +188,7 @@ class ResponseCache(Middleware):
                 return None
             now = self._now()
             about, entry = _read(raw, _About), _read(answer, _Entry)
-            # What was made in the future was made by a clock that went wrong: nobody knows how old it is.
+            # What was made in the future was made by a clock that went wrong: its age is not known.
             age_s = 0.0 if about is None else now - about.made_s
             if (
                 about is None

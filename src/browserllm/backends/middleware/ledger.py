@@ -1,7 +1,8 @@
 """The count behind a `Budget`: what was spent on each day, and what is set aside, by all programs that share a store.
 
 A day is one value in the store. It is read, changed and swapped back; if another program was faster, all of that begins
-anew. So what is set aside was checked against the very count that it is added to, whoever counts at the same time.
+anew. So what is set aside was checked against the very count that it is added to, also where several programs
+count at the same time.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Spent(msgspec.Struct, kw_only=True):
 
 
 class _Held(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one request has set aside, and when: by the time of day, and by the clock that nobody sets."""
+    """What one request has set aside, and when: by the time of day, and by the clock that cannot be set."""
 
     usd: float
     tokens: int
@@ -299,7 +300,7 @@ class Ledger:
 
     def _bring_up_to_date(self, day: str, record: _Day) -> list[_Settled]:
         """Put into a record what is known here; return what of it is to be in the store from now on."""
-        # What is spent only grows: a smaller count is one of before, or somebody's invention.
+        # What is spent only grows: a smaller count is one of before, or invented.
         usd, tokens = self._seen.get(day, (0.0, 0))
         record.usd, record.tokens = max(record.usd, usd), max(record.tokens, tokens)
         self._seen[day] = record.usd, record.tokens

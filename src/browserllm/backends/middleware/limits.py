@@ -92,7 +92,7 @@ class _Watch:
         try:
             delta = await anext(deltas, None)
         except asyncio.CancelledError:
-            # Ours, unless somebody else cancelled the task as well.
+            # Ours, unless the task was cancelled from elsewhere as well.
             if self.failure is not None and task.uncancel() <= cancelling:
                 raise self.failure from None
             raise

@@ -1,6 +1,6 @@
 """Where a text is a link, a URL or a tag: said of each place in it, as the text comes in pieces.
 
-This is no parser of Markdown or HTML, for nobody knows what will show the text. It is one small machine for each syntax
+This is no parser of Markdown or HTML, for what will show the text is not known. It is one small machine for each syntax
 that can name an address. All of them read every character, and each errs on one side alone: where readers of a syntax
 differ (escapes, nested brackets, quotes that a renderer rewrites), the place counts as inside. Each takes the same time
 for every character, and keeps a bounded part of what it has read.

@@ -25,7 +25,7 @@ class Logging(Middleware):
     Every fact is also in the record's ``chat``, a dict, for handlers that write JSON. What people and models say is
     not logged unless ``content=True``; neither are the messages of errors, in which providers quote the request. Of a
     private request they never are, nor any other word that a server chose (the model it names, its number of the
-    request): nobody here knows where the handlers of a logger send its records.
+    request): it is not known where the handlers of a logger send its records.
     """
 
     identity = Middleware.identity
@@ -141,7 +141,7 @@ class Logging(Middleware):
 
 
 def _describe(failure: Exception, *, content: bool, private: bool) -> dict[str, Any]:
-    """What failed: by its code and facts that quote nobody."""
+    """What failed: by its code and facts, without quotes of the request."""
     facts: dict[str, Any] = {"type": type(failure).__name__}
     if isinstance(failure, BrowserLLMError):
         facts["code"] = error_code(failure, private=private)

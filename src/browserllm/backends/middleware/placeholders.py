@@ -29,7 +29,7 @@ class Placeholders:
     """The values of one request and what stands for them: the same value is the same placeholder everywhere.
 
     They are numbered as they appear, so that a conversation that goes on keeps its numbers. What looks like a
-    placeholder in the texts already is nobody's: its number is passed over, and it is left as it is. The one exception
+    placeholder in the texts already has no value: its number is passed over, and it is left as it is. The one exception
     is what a model wrote that had been shown this placeholder by then: a link, say, in which it was not restored.
 
     Redact everything once to find the values, `spread` them, and redact everything again: a value that was found in

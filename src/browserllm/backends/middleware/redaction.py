@@ -48,7 +48,7 @@ class Redaction(Middleware):
     speak of it. A warning on the response says how many values of which kind were replaced, never which.
 
     A value comes back where the user reads it, and nowhere else by itself: in the answer's text and reasoning, but not
-    in links, URLs and HTML tags, which whoever shows the text may fetch; and in the calls of those tools alone that
+    in links, URLs and HTML tags, which the viewer of the text may fetch; and in the calls of those tools alone that
     ``restore_tools`` names. Everywhere else the placeholder stays, and a warning says so. Only placeholders of this
     very request are restored; what a model makes up, or a text brings along, stays as it is.
 
@@ -75,7 +75,7 @@ class Redaction(Middleware):
         which nothing is searched: a warning, an `Unsupported` error, or nothing.
 
         ``restore_tools`` are the tools whose arguments get the values: name those that you would trust with them
-        whoever asks, for the model decides what else is in such a call. ``restore_urls=True`` puts values into links,
+        in any case, for the model decides what else is in such a call. ``restore_urls=True`` puts values into links,
         URLs and tags, too, in the answer and in the calls of those tools: to whatever address the model wrote.
         """
         super().__init__(backend)
@@ -95,7 +95,7 @@ class Redaction(Middleware):
         kinds: dict[str, list[str]] = {}
         for term, kind in named.items():
             kinds.setdefault(kind, []).append(term)
-        # Terms come first: of two findings of the same length, a name that somebody chose says more.
+        # Terms come first: of two findings of the same length, a name that the program chose says more.
         self._detectors = [*(find_terms(words, kind) for kind, words in kinds.items()), *found]
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
@@ -122,7 +122,7 @@ class Redaction(Middleware):
         if placeholders.values:
             found = ", ".join(f"{count} {kind}" for kind, count in sorted(placeholders.counts.items()))
             draft.warn("messages", f"replaced by placeholders before anything was sent: {found}")
-        # Nobody further in may find the original.
+        # No layer further in may find the original.
         draft.request = redacted
         answer = _Answer(placeholders, self.restore_tools, urls=self.restore_urls, in_json=_wants_json(request))
         failure: Exception | None = None

@@ -10,7 +10,7 @@ from .ahead import AHEAD, begins_url
 from .links import LinkWatch
 
 PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}>")
-"""What a placeholder looks like, whoever wrote it."""
+"""What a placeholder looks like, in any spelling."""
 
 _IN_JSON = re.compile(r"(?:<|\\u003[cC])[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}(?:>|\\u003[eE])")
 # Some servers write < and > like this in JSON.
@@ -120,7 +120,7 @@ class Restorer:
             return True
         ahead, complete = self._ahead(text, end, final=final)
         if self._watch.after_less_than:
-            # <VALUE> names nobody else; anything more would make it a tag or an address.
+            # <VALUE> names nothing else; anything more would make it a tag or an address.
             return ahead[:1] != ">" if ahead or complete else None
         return begins_url(ahead, complete=complete)
 
@@ -211,7 +211,7 @@ class _JSONWatch:
 
 
 def _unescaped(piece: str) -> str:
-    """What an escape of JSON means; what is none means itself."""
+    """What an escape of JSON means; any other character means itself."""
     if len(piece) == 6 and piece[1] == "u":
         return chr(int(piece[2:], 16))
     return _ESCAPES.get(piece[1:], piece[1:]) or "\\"

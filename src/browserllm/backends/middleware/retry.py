@@ -8,27 +8,12 @@ from random import Random
 
 from ..._internal.arguments import check_callable, is_number
 from ..._internal.clock import AnyClock, SystemClock
-from ...errors import AllBackendsFailed, BrowserLLMError, RateLimited, Stalled, Timeout, Unavailable
+from ...errors import BrowserLLMError
 from ...types import ChatRequest, Hop
 from ..base import Backend, Middleware
 from ..router.checks import check
 from ..router.routed import is_empty
 from ..stream import Delta, Draft
-
-
-def may_pass(error: BrowserLLMError) -> bool:
-    """Whether the same request may succeed a little later.
-
-    That is so when there were too many requests (but not when the account's quota is used up), when the server failed
-    or could not be reached, and when it took too long. Where all of a router's backends failed, one of them is enough.
-    """
-    if isinstance(error, AllBackendsFailed):
-        return any(isinstance(cause, BrowserLLMError) and may_pass(cause) for cause in error.causes)
-    if isinstance(error, RateLimited):
-        return error.data.get("reason") != "quota"
-    if isinstance(error, Unavailable):
-        return error.reason in {"server_error", "unreachable"}
-    return isinstance(error, (Timeout, Stalled))
 
 
 class Retry(Middleware):
@@ -48,24 +33,26 @@ class Retry(Middleware):
         retries: int = 2,
         first_wait_s: float = 0.5,
         max_wait_s: float = 30.0,
-        when: Callable[[BrowserLLMError], bool] = may_pass,
+        when: Callable[[BrowserLLMError], bool] | None = None,
         clock: AnyClock | None = None,
         random: Random | None = None,
     ) -> None:
         """Ask up to ``retries`` more times, after about ``first_wait_s``, twice that, and so on.
 
         No wait is longer than ``max_wait_s``: backing off stops growing there, and a failure that asks for a longer
-        wait is raised. ``when`` says which failures are worth another try. Raises `InvalidRequest` for values below 0.
+        wait is raised. ``when`` says which failures are worth another attempt, by default those that are
+        `retryable <BrowserLLMError>`. Raises `InvalidRequest` for values below 0.
         """
         super().__init__(backend)
         check("retries", retries, is_number(retries) and retries >= 0, "at least 0")
         check("first_wait_s", first_wait_s, is_number(first_wait_s) and first_wait_s >= 0, "at least 0")
         check("max_wait_s", max_wait_s, is_number(max_wait_s) and max_wait_s >= 0, "at least 0")
-        check_callable("when", when, write="use a function from an error to True or False")
+        if when is not None:
+            check_callable("when", when, write="use a function from an error to True or False")
         self.retries = retries
         self.first_wait_s = first_wait_s
         self.max_wait_s = max_wait_s
-        self._when = when
+        self._when = when or _is_retryable
         self._clock = clock or SystemClock()
         self._random = random or Random()  # noqa: S311 (no secret)
 
@@ -94,18 +81,12 @@ class Retry(Middleware):
 
     def _wait_s(self, error: BrowserLLMError, retry: int) -> float | None:
         """How long to wait; ``None`` when that is too long."""
-        asked_s = _retry_after_s(error)
+        asked_s = error.retry_after_s
         if asked_s is not None and asked_s > self.max_wait_s:
             return None
         grown_s = min(self.first_wait_s * 2.0 ** min(retry, 60), self.max_wait_s)
         return max(grown_s * self._random.uniform(0.5, 1), asked_s or 0)
 
 
-def _retry_after_s(error: BaseException) -> float | None:
-    """What the other side asked for; of several, the soonest."""
-    if isinstance(error, AllBackendsFailed):
-        causes = [cause for cause in error.causes if isinstance(cause, BrowserLLMError) and may_pass(cause)]
-        asked = [_retry_after_s(cause) for cause in causes]
-        return min((one or 0 for one in asked), default=None)
-    value = error.data.get("retry_after_s") if isinstance(error, BrowserLLMError) else None
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+def _is_retryable(error: BrowserLLMError) -> bool:
+    return error.retryable

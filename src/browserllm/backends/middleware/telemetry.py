@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SCOPE = "browserllm"
 
-# What the conventions call providers whom we call otherwise; everybody else goes by the backend's name.
+# What the conventions call providers whom we call otherwise; the others go by the backend's name.
 PROVIDERS = {"gemini": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai", "local": "browserllm"}
 
 # The buckets that the conventions ask for.
@@ -259,7 +259,7 @@ class _Answer:
 async def _current(context: Context, step: Any) -> Any:
     """Await one step of the wrapped backend while ``context`` is the current one.
 
-    It is attached for each step, not once around all: a generator runs in the context of whoever asks for its next
+    It is attached for each step, not once for all: a generator runs in the context of the code that asks for the next
     item, and what it attached would stay there when it yields.
     """
     from opentelemetry.context import attach, detach

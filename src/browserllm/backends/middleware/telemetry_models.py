@@ -53,7 +53,7 @@ class ModelEvent(Protocol):
 
 
 class ModelEvents(Protocol):
-    """Whoever tells of models, as `browserllm.ModelManager` does. Routing knows no models: this is what it needs."""
+    """A source of events about models, such as `browserllm.ModelManager`, as far as telemetry needs it."""
 
     def subscribe(self, callback: Callable[[Any], None], /) -> Callable[[], None]:
         """Call ``callback`` with every event; return what ends that."""

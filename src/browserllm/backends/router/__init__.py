@@ -1,4 +1,4 @@
-"""Routing: which backend answers a request, and who after it."""
+"""Routing: which backend answers a request, and which is asked when that fails."""
 
 from .breaker import Breaker as Breaker
 from .candidate import Candidate as Candidate

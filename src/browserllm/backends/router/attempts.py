@@ -1,23 +1,22 @@
-"""What has come of a request so far: who failed and why, and what an answer that broke off had said of itself."""
+"""What has come of a request so far: the failures, and what an answer that broke off had said of itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import AllBackendsFailed, BrowserLLMError, BudgetExceeded, Cancelled, ContentFiltered, InvalidRequest
+from ...errors import AllBackendsFailed, BrowserLLMError
 from ...types import ChatRestart, Hop
 from ..draft import Draft, Recorded
 from .candidate import Choice, Excluded
 
-FINAL = (InvalidRequest, ContentFiltered, BudgetExceeded, Cancelled)
-"""Failures that are raised as they are: the caller's own, or somebody's decision, which no other backend may undo."""
 
-
-class Tries:
+class Attempts:
     """The failures of one request, kept on its draft's route and as causes."""
 
+    __slots__ = ("_broken", "_broken_hop", "_draft", "_excluded", "_failures", "_mark")
+
     def __init__(self, draft: Draft, excluded: Sequence[Excluded]) -> None:
-        """Begin with those who were not asked at all."""
+        """Begin with the backends that are not asked at all."""
         self._draft = draft
         self._excluded = excluded
         self._failures: list[tuple[str, Exception]] = []
@@ -28,8 +27,8 @@ class Tries:
             draft.route.append(one.hop())
 
     def failed(self, choice: Choice, error: Exception) -> None:
-        """Note a failure, or raise it when nobody else may be asked; its warnings are not those of the answer."""
-        if self._draft.stopped or isinstance(error, FINAL):
+        """Note a failure, or raise it where no other backend may be asked; its warnings are not those of the answer."""
+        if self._draft.stopped or (isinstance(error, BrowserLLMError) and error.final):
             raise error
         self._failures.append((choice.name, error))
         code = error.code if isinstance(error, BrowserLLMError) else "internal"
@@ -59,7 +58,7 @@ class Tries:
         causes = [*((one.name, one.error()) for one in self._excluded), *self._failures]
         told = "; ".join([*(f"{one.name!r}: {one.reason}" for one in self._excluded), *map(_told, self._failures)])
         return AllBackendsFailed(
-            f"nobody could answer: {told}" if told else "nobody could answer: the policy ranked no backend",
+            f"no backend could answer: {told}" if told else "no backend could answer: the policy ranked none",
             causes=[error for _, error in causes],
             data={"backends": [name for name, _ in causes]},
         )

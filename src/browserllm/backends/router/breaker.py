@@ -13,22 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from ...errors import (
-    AllBackendsFailed,
-    BrowserLLMError,
-    BudgetExceeded,
-    Cancelled,
-    ContentFiltered,
-    ContextExceeded,
-    InvalidRequest,
-    ModelNotDownloaded,
-    ModelNotFound,
-    ModelNotLoaded,
-    QueueFull,
-    RateLimited,
-    Unavailable,
-    Unsupported,
-)
+from ...errors import BrowserLLMError, InvalidRequest
 
 if TYPE_CHECKING:
     from random import Random
@@ -38,21 +23,6 @@ if TYPE_CHECKING:
 BreakerState = Literal["closed", "open", "half_open"]
 
 _BUCKETS = 10
-
-# They say something of the request, or of an order of the user's, and nothing of how the backend is.
-_NOT_ITS_FAULT = (
-    InvalidRequest,
-    Unsupported,
-    ContextExceeded,
-    ContentFiltered,
-    BudgetExceeded,
-    Cancelled,
-    QueueFull,
-    ModelNotFound,
-    ModelNotDownloaded,
-    ModelNotLoaded,
-)
-_NOT_ITS_REASON = ("private", "offline", "circuit_open")
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,17 +56,15 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidRequest(f"Breaker(jitter={self.jitter!r}) must be between 0 and 1", parameter="jitter")
 
 
-def is_its_fault(error: BaseException) -> bool:
+def counts(error: BaseException) -> bool:
     """Whether a failure counts against the backend: what a server, a network or a device did, not what was asked."""
-    if isinstance(error, AllBackendsFailed):
-        return any(is_its_fault(cause) for cause in error.causes)
-    if isinstance(error, Unavailable):
-        return error.reason not in _NOT_ITS_REASON
-    return isinstance(error, Exception) and not isinstance(error, _NOT_ITS_FAULT)
+    if isinstance(error, BrowserLLMError):
+        return error.fault_of in ("backend", "device")
+    return isinstance(error, Exception)
 
 
 class CircuitBreaker:
-    """One backend's breaker. Whoever asks `allow` must call `success`, `failure` or `neither` afterwards, once."""
+    """One backend's breaker. After `allow` has let a request through, call `success`, `failure` or `neither`, once."""
 
     def __init__(self, settings: Breaker, clock: AnyClock, random: Random | None = None) -> None:
         """Start closed, and measure on ``clock``; ``random`` is for the jitter."""
@@ -155,11 +123,11 @@ class CircuitBreaker:
 
     def failure(self, error: BaseException, *, probe: bool) -> None:
         """Note a failure; what is not the backend's fault does not count."""
-        if not is_its_fault(error):
+        if not counts(error):
             self.neither(probe=probe)
             return
         now = self._clock.now_s
-        wait_s = _wanted_pause(error)
+        wait_s = error.retry_after_s if isinstance(error, BrowserLLMError) else None
         if wait_s is not None:
             # The other side said when: no earlier, and no guessing.
             self._open(max(now + wait_s, self._open_until or now))
@@ -206,11 +174,3 @@ class CircuitBreaker:
             while buckets[0][0] <= part - _BUCKETS:
                 buckets.pop(0)
         return buckets[-1]
-
-
-def _wanted_pause(error: BaseException) -> float | None:
-    """How long the other side asked to be left alone."""
-    if isinstance(error, RateLimited):
-        return error.retry_after_s
-    value = error.data.get("retry_after_s") if isinstance(error, BrowserLLMError) else None
-    return float(value) if isinstance(value, (int, float)) else None

@@ -13,7 +13,7 @@ from ...page.environment import Environment
 from ...types import AudioPart, Capabilities, ChatRequest, ContentPart, Hop, ImagePart, ToolCallPart, ToolResultPart
 from ..facts import BackendFacts
 from .breaker import BreakerState
-from .latencies import History
+from .measurements import Measurements
 
 ModelMatch = Literal["any", "asked", "perhaps", "translated", "own"]
 """How the model stands to the request's: none was named; it is that one, or may be; the `Translations` say so; or the
@@ -45,16 +45,16 @@ class Excluded(msgspec.Struct, frozen=True, kw_only=True):
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """One backend that may be given a request, with all that is known before anything is sent.
 
-    ``position`` counts from 0 in the router's order. ``waiting`` are the requests that wait for the backend in this
-    router. ``missing`` names what the request holds and the backend cannot take: ``images``, ``audio``, ``tools``,
-    ``response_format``.
+    ``position`` counts from 0 in the router's order. ``measurements`` are those of its earlier answers in this router,
+    ``waiting`` the requests that wait for it there. ``missing`` names what the request holds and the backend cannot
+    take: ``images``, ``audio``, ``tools``, ``response_format``.
     """
 
     name: str
     position: int
     facts: BackendFacts
     environment: Environment
-    history: History
+    measurements: Measurements
     capabilities: Capabilities
     breaker: BreakerState = "closed"
     waiting: int = 0
@@ -120,14 +120,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a router would do with a request: whom it would ask, in order, and whom not. ``str()`` is for people."""
+    """What a router would do with a request: which backends it would ask, in order, and which not.
+
+    ``str()`` is for people.
+    """
 
     policy: str
     ranked: list[Choice]
     excluded: list[Excluded]
 
     def __str__(self) -> str:
-        lines = [f"{self.policy} would ask:"] if self.ranked else [f"{self.policy} has nobody to ask:"]
+        lines = [f"{self.policy} would ask:"] if self.ranked else [f"{self.policy} has no backend to ask:"]
         for place, choice in enumerate(self.ranked, 1):
             model = f" ({choice.model})" if choice.model else ""
             lines.append(f"  {place}. {choice.name}{model}: {choice.reason}")

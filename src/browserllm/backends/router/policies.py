@@ -1,8 +1,8 @@
 """Policies: small classes that put candidates into an order, each with a reason that a person understands.
 
 A policy is a pure function of what it is shown: it sends nothing, remembers nothing and may be shared by routers. It is
-never shown who may not be asked at all: a cloud for a private request, who needs a network while there is none, who
-has an open circuit breaker.
+never shown a backend that may not be asked: a cloud for a private request, one that needs a network while there is
+none, one with an open circuit breaker.
 """
 
 from __future__ import annotations
@@ -39,12 +39,19 @@ class Policy(ABC):
         """Return, as JSON, all by which it ranks: its attributes. It counts where the policy's own class says it."""
         return dict(vars(self))
 
-    def check(self, request: ChatRequest | None, names: Collection[str]) -> None:  # noqa: B027 (most name nobody)
+    def is_repeatable(self) -> bool:
+        """Whether equal candidates are ranked alike, whatever the request is, so that a router may keep the ranking.
+
+        It counts only where the policy's own class says so, with ``repeatable = True``.
+        """
+        return bool(vars(type(self)).get("repeatable", False))
+
+    def check(self, request: ChatRequest | None, names: Collection[str]) -> None:  # noqa: B027 (most name none)
         """Raise `InvalidRequest` when this policy, or the request, names a backend that is not among ``names``."""
 
 
 def in_order(choices: Sequence[tuple[Key, Choice]]) -> list[Choice]:
-    """Sort choices by their keys; who cannot take the request whole, or has not its model, comes after the others."""
+    """Sort choices by their keys; those that lack the model, or cannot take the whole request, come last."""
     if len(choices) == 1:
         return [choices[0][1]]
     return [choice for _, choice in sorted(choices, key=_sort_key)]
@@ -59,7 +66,7 @@ def _sort_key(item: tuple[Key, Choice]) -> Key:
 def _choice(candidate: Candidate, reason: str, *, prepare: bool = False) -> Choice:
     """A choice whose reason also says what the candidate lacks."""
     if candidate.match == "own":
-        reason += f"; has not the model that was asked for, {candidate.model!r} would answer"
+        reason += f"; does not have the model that was asked for, {candidate.model!r} would answer"
     if candidate.missing:
         reason += f"; cannot take the request's {' and '.join(candidate.missing)}"
     return Choice(candidate=candidate, reason=reason, prepare=prepare)
@@ -80,6 +87,7 @@ class LocalFirst(Policy):
     """
 
     identity = Policy.identity
+    repeatable = True
 
     def __init__(
         self,
@@ -139,7 +147,7 @@ class LocalFirst(Policy):
         if later:
             return (2, step), _choice(candidate, f"{reason}; {later}")
         if waits and self.wait not in {"fetch", waits}:
-            return (2, step), _choice(candidate, f"{reason}, which nobody is to wait for", prepare=True)
+            return (2, step), _choice(candidate, f"{reason}, which wait={self.wait!r} does not wait for", prepare=True)
         return (0, step), _choice(candidate, reason)
 
     def _not_worth_fetching(self, candidate: Candidate) -> str:
@@ -151,7 +159,7 @@ class LocalFirst(Policy):
         if self.max_fetch_bytes is None:
             return ""
         if facts.fetch_bytes is None:
-            return "its model is not on this device, and nobody knows how much there is to fetch"
+            return "its model is not on this device, and the size of its files is not known"
         if facts.fetch_bytes > self.max_fetch_bytes:
             return (
                 f"its model is not on this device: {_bytes(facts.fetch_bytes)} to fetch is more than "
@@ -164,6 +172,7 @@ class CloudFirst(Policy):
     """In the cloud whenever possible, on the device when it is not."""
 
     identity = Policy.identity
+    repeatable = True
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""
@@ -181,6 +190,7 @@ class LocalOnly(LocalFirst):
     """On the device or not at all: like `LocalFirst`, but any amount is fetched, and any line waited in."""
 
     identity = Policy.identity
+    repeatable = True
 
     def __init__(
         self, *, max_fetch_bytes: int | None = None, max_queue: int | None = None, min_battery: float = 0.0
@@ -256,7 +266,7 @@ class Explicit(Policy):
 
 
 class RoundRobin(Policy):
-    """Each in turn: first who was asked longest ago."""
+    """Each in turn: first the one that was asked longest ago."""
 
     identity = Policy.identity
 
@@ -265,9 +275,10 @@ class RoundRobin(Policy):
         return in_order(
             [
                 (
-                    (candidate.history.last_turn,),
+                    (candidate.measurements.last_asked,),
                     _choice(
-                        candidate, "not asked yet" if candidate.history.last_turn < 0 else "its turn comes by order"
+                        candidate,
+                        "not asked yet" if candidate.measurements.last_asked < 0 else "its turn comes by order",
                     ),
                 )
                 for candidate in candidates
@@ -276,7 +287,7 @@ class RoundRobin(Policy):
 
 
 class LeastLatency(Policy):
-    """Who was the fastest to begin an answer of late; who is not measured (any more) comes first, to be measured."""
+    """First the backend that began its answers fastest of late; before it those without a (recent) measurement."""
 
     identity = Policy.identity
 
@@ -284,18 +295,19 @@ class LeastLatency(Policy):
         """See the class."""
         ranked: list[tuple[Key, Choice]] = []
         for candidate in candidates:
-            seconds = candidate.history.first_token_s
+            seconds = candidate.measurements.first_token_s
             reason = "not measured yet" if seconds is None else f"begins after {seconds * 1000:.3g} ms"
-            turn = candidate.history.last_turn if seconds is None else 0
-            failing = candidate.history.failures_in_a_row > 0
-            ranked.append(((failing, seconds or 0.0, turn), _choice(candidate, reason)))
+            asked = candidate.measurements.last_asked if seconds is None else 0
+            failing = candidate.measurements.failures_in_a_row > 0
+            ranked.append(((failing, seconds or 0.0, asked), _choice(candidate, reason)))
         return in_order(ranked)
 
 
 class LeastCost(Policy):
-    """Who is estimated to cost least; what nobody knows comes last."""
+    """First the backend with the lowest estimated cost; those without an estimate come last."""
 
     identity = Policy.identity
+    repeatable = True
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """See the class."""
@@ -303,16 +315,16 @@ class LeastCost(Policy):
         for candidate in candidates:
             cost = candidate.facts.cost_usd
             if cost is None:
-                ranked.append(((1, 0.0), _choice(candidate, "nobody knows what it costs")))
+                ranked.append(((1, 0.0), _choice(candidate, "its cost is not known")))
             else:
                 ranked.append(((0, cost), _choice(candidate, "free" if cost == 0 else f"about ${cost:.2g}")))
         return in_order(ranked)
 
 
 class ByCapability(Policy):
-    """Who can take the request whole, first; those who cannot take its images, audio, tools or format are not asked.
+    """Only backends that can take the whole request: its images, audio, tools and format.
 
-    Among those who can, the ones that honour more of its parameters come first, then the order of ``then``.
+    Among them those that honour more of its parameters come first, then the order of ``then``.
     """
 
     def __init__(self, then: Policy | None = None) -> None:
@@ -387,7 +399,7 @@ _UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
 
 def _bytes(size: int | None) -> str:
     if size is None:
-        return "nobody knows how much"
+        return "unknown size"
     for factor, unit in _UNITS:
         if size >= factor:
             return f"{size / factor:.1f} {unit}"

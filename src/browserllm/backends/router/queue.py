@@ -1,7 +1,7 @@
-"""FairQueue: at most so many at once, and those who wait are let in by turns.
+"""FairQueue: at most so many requests at once; those that wait are let in by turns.
 
-A place that becomes free is handed to somebody who waits, never thrown back into the room: nobody can slip in
-between, and a waiter that is cancelled in the very moment in which its place comes hands it on.
+A place that becomes free is handed to a request that waits, so that no other one can take it first; a request that is
+cancelled in the moment in which its place comes hands it on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class FairQueue:
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     def try_enter(self) -> bool:
-        """Take a place if one is free and nobody waits."""
+        """Take a place if one is free."""
         if self.running >= self.limit:
             return False
         self.running += 1
@@ -67,7 +67,7 @@ class FairQueue:
             raise
 
     def leave(self) -> None:
-        """Give the place back: whoever's turn it is has it at once."""
+        """Give the place back: the request whose turn it is has it at once."""
         while self._lines:
             key = next(iter(self._lines))
             line = self._lines.pop(key)

@@ -1,4 +1,4 @@
-"""A backend as a member of a router, and one turn of it: its place in the line, its breaker, its past."""
+"""A backend in a router, and one attempt at it: its place in the queue, its breaker, its measurements."""
 
 from __future__ import annotations
 
@@ -9,93 +9,103 @@ from ...types import Capabilities, ChatRequest, ReasoningDelta, TextDelta
 from ..base import Backend
 from ..stream import Delta, Draft
 from .breaker import CircuitBreaker
-from .latencies import History
+from .candidate import Candidate
+from .measurements import Measurements
 from .queue import FairQueue
 
 
-class Member:
-    """One backend of a router, by the name it has there."""
+class RoutedBackend:
+    """One backend of a router, by the name that it has there, with what the router keeps for it."""
 
     def __init__(
         self,
         name: str,
         backend: Backend,
-        history: History,
+        measurements: Measurements,
         breaker: CircuitBreaker | None,
         queue: FairQueue | None,
         fair_key: str,
     ) -> None:
-        """Everything but the backend is the router's own; ``fair_key`` is what in the metadata names a line."""
+        """``queue`` limits the requests at once; ``fair_key`` is the field of the metadata that names a line in it."""
         self.name = name
         self.backend = backend
-        self.history = history
+        self.measurements = measurements
         self.breaker = breaker
         self.queue = queue
         self.fair_key = fair_key
+        self.candidate: Candidate | None = None
+        """The last one that the survey made of it for a plain request: the next one is mostly the same."""
+        self.tells_attributes = getattr(type(backend).facts, "__wrapped__", None) is Backend.facts
+        """Whether its facts are its attributes, for its class has no `facts` of its own."""
 
 
-class Turn:
-    """One try of one member: `take` it, say how it went, and `end` it, whatever happened."""
+class Attempt:
+    """One request to one backend: `start` it, note how it went, and `end` it in any case."""
 
-    __slots__ = ("_entered", "_probe", "_settled", "_started", "began_at", "member", "started_at")
+    __slots__ = ("_entered", "_probe", "_settled", "_started", "began_at", "routed", "started_at")
 
-    def __init__(self, member: Member) -> None:
-        """A turn that has not been taken yet."""
-        self.member = member
+    def __init__(self, routed: RoutedBackend) -> None:
+        """Prepare; nothing is sent."""
+        self.routed = routed
         self.started_at = 0.0
         self.began_at: float | None = None
         self._entered = self._started = self._settled = False
         self._probe = False
 
-    async def take(self, request: ChatRequest, number: int) -> None:
-        """Wait for a place. Raises `QueueFull`, or `Unavailable` when the breaker opened or the request is private."""
-        member = self.member
-        if member.queue is not None:
-            await member.queue.enter(_hashable(request.metadata.get(member.fair_key)))
+    async def start(self, request: ChatRequest, number: int) -> None:
+        """Wait for a place in the queue, and ask the breaker.
+
+        Raises `QueueFull`, or `Unavailable` when the breaker has opened or the request is private.
+        """
+        routed = self.routed
+        if routed.queue is not None:
+            await routed.queue.enter(_hashable(request.metadata.get(routed.fair_key)))
             self._entered = True
-        # Looked at here once more: nothing is sent on the word of whoever ranked the candidates, or of a while ago.
-        if request.private and member.backend.may_leave():
+        # Checked here once more: the ranking is a policy's, and may be of a while ago.
+        if request.private and routed.backend.may_leave():
             raise Unavailable(
-                f"the request is private, and {member.name!r} may leave the device; nothing was sent", reason="private"
+                f"the request is private, and {routed.name!r} may leave the device; nothing was sent", reason="private"
             )
-        if member.breaker is not None:
-            allowed = member.breaker.allow()
+        if routed.breaker is not None:
+            allowed = routed.breaker.allow()
             if allowed is None:
-                raise Unavailable(f"{member.name!r} was not asked: {member.breaker.refusal()}", reason="circuit_open")
+                raise Unavailable(f"{routed.name!r} was not asked: {routed.breaker.refusal()}", reason="circuit_open")
             self._probe = allowed
         self._started = True
-        self.started_at = member.history.started(number)
+        self.started_at = routed.measurements.started(number)
 
     def began(self) -> None:
         """Note the first content."""
-        self.began_at = self.member.history.began(self.started_at)
+        self.began_at = self.routed.measurements.began(self.started_at)
 
     def answered(self, draft: Draft) -> None:
         """Note a whole answer; one that was stopped says nothing of the backend."""
         if draft.stopped:
             return
         self._settled = True
-        self.member.history.answered(self.began_at, draft.usage.completion_tokens)
-        if self.member.breaker is not None:
-            self.member.breaker.success(probe=self._probe)
+        self.routed.measurements.answered(self.began_at, draft.usage.completion_tokens)
+        if self.routed.breaker is not None:
+            self.routed.breaker.success(probe=self._probe)
 
     def failed(self, error: Exception, draft: Draft) -> None:
-        """Note a failure; one before the turn was taken, or after a stop, is nothing that the backend did."""
+        """Note a failure; one before the start, or after a stop, is not the backend's."""
         if self._started and not draft.stopped:
             self._settled = True
-            self.member.history.failed(error)
-            if self.member.breaker is not None:
-                self.member.breaker.failure(error, probe=self._probe)
+            self.routed.measurements.failed(error)
+            if self.routed.breaker is not None:
+                self.routed.breaker.failure(error, probe=self._probe)
 
     def end(self) -> None:
-        """Let go of everything; safe whether or not the turn was taken."""
-        member = self.member
+        """Give everything back; safe whether or not it was started, and more than once."""
+        routed = self.routed
         if self._started:
-            member.history.ended()
-            if not self._settled and member.breaker is not None:
-                member.breaker.neither(probe=self._probe)
-        if self._entered and member.queue is not None:
-            member.queue.leave()
+            self._started = False
+            routed.measurements.ended()
+            if not self._settled and routed.breaker is not None:
+                routed.breaker.neither(probe=self._probe)
+        if self._entered and routed.queue is not None:
+            self._entered = False
+            routed.queue.leave()
 
 
 def is_empty(delta: Delta) -> bool:

@@ -1,7 +1,7 @@
-"""Router: a Backend made of Backends. It asks what each knows, lets a policy rank them, and tries them in that order.
+"""Router: a Backend made of Backends. It asks what each knows, lets a policy rank them, and asks them in that order.
 
-What is sent, and to whom, is decided in three steps: `survey` says who may be asked at all, the policy ranks those, and
-`Router.generate` tries them one after another (or, with `Race`, side by side) until one says something.
+A request is planned and sent in three steps: the survey says which backends may be asked, the policy ranks those (both
+in `Planner`), and a `Race` of one or several at a time asks them until one has something to say.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.identity import Hashed, identity_of
 from ...errors import AllBackendsFailed, InvalidRequest
 from ...page.environment import Environment
-from ...types import ChatRequest, Health, ModelInfo
+from ...types import Capabilities, ChatRequest, Health, ModelInfo
 from ..base import Backend, check_backend
 from ..facts import BackendFacts
 from ..privacy import asks_others
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
-from .attempts import Tries
+from .attempts import Attempts
 from .breaker import Breaker, CircuitBreaker
-from .candidate import Choice, Excluded, Explanation, knows_model
+from .candidate import Choice, Explanation, knows_model
 from .checks import check
-from .latencies import History
+from .measurements import Measurements
+from .plan import Plan, Planner
 from .policies import POLICIES, LocalFirst, Policy
 from .queue import MAX_WAITING, FairQueue
 from .race import Race, Runner
-from .routed import Member, Turn, is_empty, union_of, unique_names
-from .survey import NOTHING_KNOWN, survey
+from .routed import Attempt, RoutedBackend, union_of, unique_names
 from .translation import Translations, Translator
 from .warming import Warming
 
@@ -99,15 +99,13 @@ class Router(Backend):
         self.policy.check(None, names)
         self.fallback = fallback
         self.on_interrupted = on_interrupted
-        self.leaves_device = any(backend.leaves_device for backend in backends)
-        self.needs_network = all(backend.needs_network for backend in backends)
-        self.capabilities = union_of([backend.capabilities for backend in backends])
+        self._union: tuple[list[Capabilities], Capabilities] = ([], Capabilities())
         self._clock = clock or SystemClock()
-        self._members = {
-            name: Member(
+        self._routed = {
+            name: RoutedBackend(
                 name,
                 backend,
-                History(self._clock),
+                Measurements(self._clock),
                 None if breaker is None else CircuitBreaker(breaker, self._clock, random),
                 FairQueue(limits[name], max_waiting=max_waiting, name=repr(name))
                 if limits and name in limits
@@ -116,109 +114,103 @@ class Router(Backend):
             )
             for name, backend in zip(names, backends, strict=True)
         }
-        self._order = list(self._members.values())
+        self._order = list(self._routed.values())
         self._translations = {model: dict(targets) for model, targets in (translations or {}).items()}
-        self._translator = Translator(self._translations, names)
+        self._planner = Planner(self._routed, Translator(self._translations, names))
         self._parallel = parallel
         self._hedge_after_s = hedge_after_s
         self._warming = Warming() if warm_up else None
-        self._environment = environment
-        self._turns = 0
+        self._environment = environment or _environment_of(backends)
+        self._numbers = 0
 
     @property
     def backends(self) -> dict[str, Backend]:
         """The backends by the names they have here, in their order."""
-        return {name: member.backend for name, member in self._members.items()}
+        return {name: routed.backend for name, routed in self._routed.items()}
+
+    @property
+    def leaves_device(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether one of the backends may leave the device."""
+        return any(routed.backend.leaves_device for routed in self._order)
+
+    @property
+    def needs_network(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether none of the backends answers without a network."""
+        return all(routed.backend.needs_network for routed in self._order)
+
+    @property
+    def capabilities(self) -> Capabilities:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What at least one of the backends can do, as they say it now."""
+        told = [routed.backend.capabilities for routed in self._order]
+        if told != self._union[0]:
+            self._union = (told, union_of(told))
+        return self._union[1]
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer with the first backend that can; the start is held back until it has said something."""
-        choices, excluded = await self._plan(request)
-        tries = Tries(draft, excluded)
-        left: Sequence[Choice] = choices
-        if self.fallback == "parallel" and len(choices) > 1:
-            race = Race(choices, width=self._parallel, hedge_after_s=self._hedge_after_s, clock=self._clock)
+        plan = await self._planner.plan(self.policy, request, self.environment())
+        attempts = Attempts(draft, plan.excluded)
+
+        def enter(choice: Choice, kind: type[Runner]) -> Runner:
+            self._numbers += 1
+            return kind(choice, Attempt(self._routed[choice.name]), request, draft, number=self._numbers)
+
+        left: Sequence[Choice] = plan.choices
+        width = min(self._parallel, len(left)) if self.fallback == "parallel" else 1
+        while left:
+            race = Race(left, enter, width=width, hedge_after_s=self._hedge_after_s, clock=self._clock)
             winner = None
             try:
-                winner = await race.first(lambda choice: self._runner(choice, request, draft), tries.failed)
-                if winner is not None:
-                    race.lead(draft)
-                    self._warm_up(winner.choice, choices, request)
-                    async for delta in winner:
-                        draft.interrupt = winner.interrupt
-                        yield delta
-                    return
+                winner = await race.first(attempts.failed)
+                if winner is None:
+                    break
+                race.lead(draft)
+                if winner.first is not None and plan.to_prepare:
+                    self._warm_up(winner.choice, plan.to_prepare, request)
+                restart = attempts.restart()
+                if restart is not None:
+                    yield restart
+                if winner.first is not None:
+                    yield winner.first
+                async for delta in winner.rest:
+                    yield delta
+                winner.answered()
+                return
             except Exception as error:
-                if winner is None or self.on_interrupted == "raise":
+                if winner is None:
                     raise
-                tries.broke_off(winner.choice, error)
+                winner.failed(error)
+                if self.on_interrupted == "raise":
+                    raise
+                attempts.broke_off(winner.choice, error)
                 race.left.remove(winner.choice)
             finally:
                 await race.close(draft)
-            left = race.left
-        for choice in left:
-            turn = Turn(self._members[choice.name])
-            source = None
-            try:
-                sent = choice.request_for(request)
-                await turn.take(sent, self._next_number())
-                draft.begin(sent, choice.name)
-                _warn_of_another_model(choice, request, draft)
-                source = turn.member.backend.generate(sent, draft)
-                began = False
-                async for delta in source:
-                    if not began:
-                        if is_empty(delta):
-                            continue
-                        began = True
-                        turn.began()
-                        self._warm_up(choice, choices, request)
-                        restart = tries.restart()
-                        if restart is not None:
-                            yield restart
-                    yield delta
-                turn.answered(draft)
-                restart = tries.restart()
-                if restart is not None:
-                    yield restart  # the new answer is empty, but it is the answer
-                return
-            except Exception as error:
-                turn.failed(error, draft)
-                if turn.began_at is None:
-                    tries.failed(choice, error)
-                elif self.on_interrupted == "raise":
-                    raise
-                else:
-                    tries.broke_off(choice, error)
-            finally:
-                try:
-                    if source is not None:
-                        await source.aclose()
-                finally:
-                    turn.end()
-        raise tries.give_up()
+            left, width = race.left, 1
+        raise attempts.give_up()
 
     async def explain(self, prompt: Prompt, **options: Any) -> Explanation:
-        """Say whom this request would be given to, in order, whom not, and why; nothing is sent."""
+        """Say which backends would be asked, in order, which not, and why; nothing is sent."""
         request = build_request(prompt, options)
-        choices, excluded = await self._plan(request)
+        choices, excluded, _ = await self._plan(request)
         return Explanation(
-            policy=self.policy.name, ranked=[self._told(choice) for choice in choices], excluded=excluded
+            policy=self.policy.name, ranked=[self._told(choice) for choice in choices], excluded=list(excluded)
         )
 
     async def list_models(self) -> list[ModelInfo]:
         """Return the models of all backends, as ``"backend/model"``, which is how a request can name them.
 
-        A backend that fails hides nobody else's models; `health` says what is wrong with it. When all fail, raises
-        `AllBackendsFailed`.
+        A backend that fails does not hide the models of the others; `health` says what is wrong with it. When all
+        fail, raises `AllBackendsFailed`.
         """
         lists = await self._ask_all(lambda backend: backend.list_models())
         failures = [answer for answer in lists if isinstance(answer, BaseException)]
         if len(failures) == len(lists):
-            told = "; ".join(f"{member.name!r}: {error}" for member, error in zip(self._order, failures, strict=True))
+            told = "; ".join(f"{routed.name!r}: {error}" for routed, error in zip(self._order, failures, strict=True))
             raise AllBackendsFailed(f"no backend could list its models: {told}", causes=failures)
         return [
-            replace(model, id=f"{member.name}/{model.id}")
-            for member, models in zip(self._order, lists, strict=True)
+            replace(model, id=f"{routed.name}/{model.id}")
+            for routed, models in zip(self._order, lists, strict=True)
             if not isinstance(models, BaseException)
             for model in models
         ]
@@ -227,34 +219,34 @@ class Router(Backend):
         """Ask all backends: one that is well is enough; the reason says what is wrong with the others."""
         answers = await self._ask_all(lambda backend: backend.health())
         wrong: list[str] = []
-        for member, answer in zip(self._order, answers, strict=True):
-            refusal = "" if member.breaker is None else member.breaker.refusal()
+        for routed, answer in zip(self._order, answers, strict=True):
+            refusal = "" if routed.breaker is None else routed.breaker.refusal()
             if isinstance(answer, BaseException):
-                wrong.append(f"{member.name!r}: {answer}")
+                wrong.append(f"{routed.name!r}: {answer}")
             elif not answer.ok or refusal:
-                wrong.append(f"{member.name!r}: {answer.reason or refusal}")
+                wrong.append(f"{routed.name!r}: {answer.reason or refusal}")
         return Health(ok=len(wrong) < len(self._order), reason="; ".join(wrong))
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
         """Return what it costs with the backend that would be asked first; ``None`` when there is none."""
         request = build_request(prompt, options)
-        choices, _ = await self._plan(request)
+        choices = (await self._plan(request)).choices
         if not choices:
             return None
-        return await self._members[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
+        return await self._routed[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
         """Return what the backend counts that would be asked first; ``None`` when there is none, or it cannot."""
         request = build_request(prompt, {} if model is None else {"model": model})
-        choices, _ = await self._plan(request)
+        choices = (await self._plan(request)).choices
         if not choices:
             return None
-        return await self._members[choices[0].name].backend.count_tokens(choices[0].request_for(request))
+        return await self._routed[choices[0].name].backend.count_tokens(choices[0].request_for(request))
 
     @asks_others
     async def facts(self, request: ChatRequest) -> BackendFacts:
-        """Say what is known of whoever would be asked first; whether the device may be left, of all who might be."""
-        choices, excluded = await self._plan(request)
+        """Say what is known of the backend that would be asked first, and of all whether the device may be left."""
+        choices, excluded, _ = await self._plan(request)
         if not choices:
             return BackendFacts(
                 leaves_device=self.leaves_device and not request.private,
@@ -285,26 +277,20 @@ class Router(Backend):
 
     def environment(self) -> Environment | None:
         """Say what ``environment`` says, else the first backend that knows."""
-        if self._environment is not None:
-            return self._environment()
-        for member in self._order:
-            known = member.backend.environment()
-            if known is not None:
-                return known
-        return None
+        return self._environment()
 
     async def prepare(self, request: ChatRequest) -> None:
         """Get the backend ready that would be asked first."""
-        choices, _ = await self._plan(request)
+        choices = (await self._plan(request)).choices
         if choices:
-            await self._members[choices[0].name].backend.prepare(choices[0].request_for(request))
+            await self._routed[choices[0].name].backend.prepare(choices[0].request_for(request))
 
     async def close(self) -> None:
         """Stop what is being got ready, and close every backend, once each, whatever another one's closing raises."""
         if self._warming is not None:
             await self._warming.close()
         failures: list[Exception] = []
-        for backend in {id(member.backend): member.backend for member in self._order}.values():
+        for backend in {id(routed.backend): routed.backend for routed in self._order}.values():
             try:
                 await backend.close()
             except Exception as error:
@@ -312,57 +298,34 @@ class Router(Backend):
         if failures:
             raise failures[0]
 
-    async def _plan(self, request: ChatRequest) -> tuple[list[Choice], list[Excluded]]:
-        """Whom to ask, in order, and whom not: the survey's and the policy's exclusions."""
-        self.policy.check(request, self._members)
-        environment = self.environment() or NOTHING_KNOWN
-        candidates, excluded = await survey(self._order, request, environment, self._translator)
-        offered = {candidate.name: candidate for candidate in candidates}
-        choices: list[Choice] = []
-        for choice in self.policy.rank(request, candidates) if candidates else ():
-            candidate = offered.pop(choice.name, None)
-            if candidate is None or candidate is not choice.candidate:
-                raise InvalidRequest(
-                    f"the policy {self.policy.name} ranked {choice.name!r}, which it was not shown, or twice; "
-                    "a policy may rank each candidate that it is shown once, and no other",
-                    parameter="policy",
-                )
-            if choice.excluded:
-                excluded.append(candidate.excluded(choice.reason))
-            else:
-                choices.append(choice)
-        excluded.extend(one.excluded(f"{self.policy.name} left it out") for one in offered.values())
-        return choices, excluded
+    async def _plan(self, request: ChatRequest) -> Plan:
+        return await self._planner.plan(self.policy, request, self.environment())
 
-    def _runner(self, choice: Choice, request: ChatRequest, draft: Draft) -> Runner:
-        """One backend in a race."""
-        turn = Turn(self._members[choice.name])
-        sent = choice.request_for(request)
-        runner = Runner(choice, turn, sent, draft, number=self._next_number())
-        _warn_of_another_model(choice, request, runner.draft)
-        return runner
-
-    def _warm_up(self, answering: Choice, choices: Sequence[Choice], request: ChatRequest) -> None:
-        """Get those ready that the policy would rather have asked than who answers now."""
+    def _warm_up(self, answering: Choice, to_prepare: Sequence[Choice], request: ChatRequest) -> None:
+        """Get ready what the policy would rather have asked than the backend that answers now."""
         if self._warming is None:
             return
-        for choice in choices:
-            if choice.prepare and choice is not answering and choice.candidate.local:
-                self._warming.begin(self._members[choice.name], choice.request_for(request), choice.model)
+        for choice in to_prepare:
+            if choice is not answering:
+                self._warming.begin(self._routed[choice.name], choice.request_for(request), choice.model)
 
     def _told(self, choice: Choice) -> Choice:
         failure = "" if self._warming is None else self._warming.failure(choice.name, choice.model)
         return replace(choice, reason=f"{choice.reason}; could not be got ready: {failure}") if failure else choice
 
     async def _ask_all(self, ask: Callable[[Backend], Any]) -> list[Any]:
-        return await asyncio.gather(*(ask(member.backend) for member in self._order), return_exceptions=True)
-
-    def _next_number(self) -> int:
-        self._turns += 1
-        return self._turns
+        return await asyncio.gather(*(ask(routed.backend) for routed in self._order), return_exceptions=True)
 
 
-def _warn_of_another_model(choice: Choice, request: ChatRequest, draft: Draft) -> None:
-    if choice.candidate.match == "own":
-        instead = f"its own {choice.model!r}" if choice.model else "its own"
-        draft.warn("model", f"{choice.name!r} has no model {request.model!r}; {instead} answered")
+def _environment_of(backends: Sequence[Backend]) -> Callable[[], Environment | None]:
+    """Return what asks the backends for the environment, the first that knows it; most have nothing to say of it."""
+    asked = [backend for backend in backends if type(backend).environment is not Backend.environment]
+
+    def ask() -> Environment | None:
+        for backend in asked:
+            known = backend.environment()
+            if known is not None:
+                return known
+        return None
+
+    return ask

@@ -1,4 +1,4 @@
-"""The look around before a request is sent: who may be asked at all, with which model, and who may not and why."""
+"""What is known before a request is sent: which backends may be asked, with which model, and why the others may not."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from ...types import ChatRequest
 from ..facts import BackendFacts
 from .breaker import BreakerState
 from .candidate import Candidate, Excluded, ModelMatch, missing_of, needs_of
-from .routed import Member
+from .routed import RoutedBackend
 from .translation import Translator
-
-NOTHING_KNOWN = Environment()
 
 
 class _Look(NamedTuple):
@@ -28,32 +26,54 @@ class _Look(NamedTuple):
 
 
 async def survey(
-    members: Sequence[Member], request: ChatRequest, environment: Environment, translator: Translator
+    backends: Sequence[RoutedBackend], request: ChatRequest, environment: Environment, translator: Translator
 ) -> tuple[list[Candidate], list[Excluded]]:
-    """Return who may be asked, in the router's order, and who may not; nothing is sent."""
+    """Return the backends that may be asked, in the router's order, and those that may not; nothing is sent.
+
+    ``environment`` is the same object as long as nothing in it changes.
+    """
     needs = needs_of(request)
     offline, private = environment.online is False, request.private
-    looks = None if request.model is None else await _look_for_model(members, request, translator)
+    looks = None if request.model is None else await _look_for_model(backends, request, translator)
+    plain = not (needs or private) and looks is None
     candidates: list[Candidate] = []
     excluded: list[Excluded] = []
-    for position, member in enumerate(members):
-        backend, breaker = member.backend, member.breaker
+    for position, routed in enumerate(backends):
+        backend, breaker = routed.backend, routed.breaker
         if private and backend.may_leave():
-            excluded.append(_private(member.name))
+            excluded.append(_private(routed.name))
             continue
         state: BreakerState = "closed" if breaker is None else breaker.state
         if breaker is not None and state != "closed":
             refusal = breaker.refusal()
             if refusal:
-                excluded.append(Excluded(name=member.name, reason=refusal, data={"reason": "circuit_open"}))
+                excluded.append(Excluded(name=routed.name, reason=refusal, data={"reason": "circuit_open"}))
                 continue
+        waiting = 0 if routed.queue is None else routed.queue.waiting
+        capabilities = backend.capabilities
         if looks is None:
-            # Nearly every request: one call for each backend, and no more than it takes.
+            # Nearly every request: one call for each backend at most, and mostly the same answer as to the last one.
             model, match = None, "any"
+            last = routed.candidate if plain else None
+            if last is not None and (
+                last.environment is not environment
+                or last.capabilities is not capabilities
+                or last.breaker != state
+                or last.waiting != waiting
+            ):
+                last = None
+            if last is not None and routed.tells_attributes and "facts" not in vars(backend):
+                facts = last.facts
+                if facts.leaves_device == backend.leaves_device and facts.needs_network == backend.needs_network:
+                    candidates.append(last)
+                    continue
             try:
                 facts = await backend.facts(request)
             except Exception as error:
-                excluded.append(_mute(member.name, error))
+                excluded.append(_mute(routed.name, error))
+                continue
+            if last is not None and last.facts == facts:
+                candidates.append(last)
                 continue
         else:
             look = looks[position]
@@ -61,27 +81,28 @@ async def survey(
                 excluded.append(look)
                 continue
             facts, model, match = look
-        missing = missing_of(needs, backend.capabilities) if needs else ()
+        missing = missing_of(needs, capabilities) if needs else ()
         refused = _refusal(request, facts, match, missing, offline)
         if refused is not None:
             code, reason, data = refused
-            excluded.append(Excluded(name=member.name, reason=reason, code=code, data=data))
+            excluded.append(Excluded(name=routed.name, reason=reason, code=code, data=data))
             continue
-        candidates.append(
-            Candidate(
-                name=member.name,
-                position=position,
-                facts=facts,
-                environment=environment,
-                history=member.history,
-                capabilities=backend.capabilities,
-                breaker=state,
-                waiting=0 if member.queue is None else member.queue.waiting,
-                model=facts.model if model is None else model,
-                match=match,
-                missing=missing,
-            )
+        candidate = Candidate(
+            name=routed.name,
+            position=position,
+            facts=facts,
+            environment=environment,
+            measurements=routed.measurements,
+            capabilities=capabilities,
+            breaker=state,
+            waiting=waiting,
+            model=facts.model if model is None else model,
+            match=match,
+            missing=missing,
         )
+        if plain:
+            routed.candidate = candidate
+        candidates.append(candidate)
     return candidates, excluded
 
 
@@ -114,12 +135,12 @@ def _refusal(
     return None
 
 
-async def _look(member: Member, request: ChatRequest, model: str | None, match: ModelMatch) -> _Look | Excluded:
+async def _look(routed: RoutedBackend, request: ChatRequest, model: str | None, match: ModelMatch) -> _Look | Excluded:
     """Ask a backend what it knows of answering with ``model``; one that cannot even say that is not asked."""
     try:
-        return _Look(await member.backend.facts(replace(request, model=model)), model, match)
+        return _Look(await routed.backend.facts(replace(request, model=model)), model, match)
     except Exception as error:
-        return _mute(member.name, error)
+        return _mute(routed.name, error)
 
 
 def _mute(name: str, error: Exception) -> Excluded:
@@ -130,7 +151,7 @@ def _mute(name: str, error: Exception) -> Excluded:
 
 
 async def _look_for_model(
-    members: Sequence[Member], request: ChatRequest, translator: Translator
+    backends: Sequence[RoutedBackend], request: ChatRequest, translator: Translator
 ) -> list[_Look | Excluded]:
     """Find out with which model each backend would answer a request that names one.
 
@@ -139,31 +160,31 @@ async def _look_for_model(
     it answer with their own, as do those that surely have not; else they are asked for it by its name.
     """
     asked = request.model or ""
-    owner, bare = _split(asked, members)
+    owner, bare = _split(asked, backends)
     looks: list[_Look | Excluded] = []
     own: dict[int, _Look | Excluded] = {}
-    for index, member in enumerate(members):
-        if request.private and member.backend.may_leave():
-            looks.append(_private(member.name))
+    for index, routed in enumerate(backends):
+        if request.private and routed.backend.may_leave():
+            looks.append(_private(routed.name))
             continue
-        if owner == member.name:
-            looks.append(await _look(member, request, bare, "asked"))
+        if owner == routed.name:
+            looks.append(await _look(routed, request, bare, "asked"))
             continue
-        table = translator.by_name(asked, member.name) or translator.by_name(bare, member.name)
+        table = translator.by_name(asked, routed.name) or translator.by_name(bare, routed.name)
         if table is not None:
-            looks.append(await _look(member, request, table, "translated"))
+            looks.append(await _look(routed, request, table, "translated"))
             continue
-        named = await _look(member, request, asked, "asked") if owner is None else None
+        named = await _look(routed, request, asked, "asked") if owner is None else None
         if isinstance(named, Excluded) or (named is not None and named.facts.knows_model):
             looks.append(named)
             continue
-        default = await _look(member, request, None, "own")
+        default = await _look(routed, request, None, "own")
         if named is not None and isinstance(default, _Look) and default.facts.model == asked:
             looks.append(named)
             continue
-        pattern = translator.by_pattern(asked, member.name) or translator.by_pattern(bare, member.name)
+        pattern = translator.by_pattern(asked, routed.name) or translator.by_pattern(bare, routed.name)
         if pattern is not None:
-            looks.append(await _look(member, request, pattern, "translated"))
+            looks.append(await _look(routed, request, pattern, "translated"))
         elif named is not None and named.facts.knows_model is None and named.facts.available:
             own[index] = default
             looks.append(named._replace(match="perhaps"))
@@ -175,9 +196,9 @@ async def _look_for_model(
     return looks
 
 
-def _split(asked: str, members: Sequence[Member]) -> tuple[str | None, str]:
+def _split(asked: str, backends: Sequence[RoutedBackend]) -> tuple[str | None, str]:
     """Split ``"backend/model"``; a slash in a model's own name is left alone."""
-    for name in sorted((member.name for member in members), key=len, reverse=True):
+    for name in sorted((routed.name for routed in backends), key=len, reverse=True):
         if asked.startswith(f"{name}/") and len(asked) > len(name) + 1:
             return name, asked[len(name) + 1 :]
     return None, asked

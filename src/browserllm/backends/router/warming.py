@@ -1,4 +1,4 @@
-"""Getting local models ready in the background, while somebody else answers."""
+"""Getting local models ready in the background, while another backend answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..._internal import lazy_asyncio as asyncio
 from ...types import ChatRequest
 
 if TYPE_CHECKING:
-    from .routed import Member
+    from .routed import RoutedBackend
 
 
 class Warming:
-    """Prepares each member once at a time; what could not be prepared is remembered and not tried again.
+    """Prepares each backend once at a time; what could not be prepared is remembered and not tried again.
 
-    A failure here is nobody's: the request that set it off has its answer.
+    A failure here is raised nowhere: the request that set it off has its answer.
     """
 
     def __init__(self) -> None:
@@ -22,13 +22,13 @@ class Warming:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[tuple[str, str | None], str] = {}
 
-    def begin(self, member: Member, request: ChatRequest, model: str | None) -> None:
-        """Prepare ``member`` for such requests, which ``model`` will answer, unless that goes on or has failed."""
-        if member.name in self._tasks or (member.name, model) in self._failures:
+    def begin(self, routed: RoutedBackend, request: ChatRequest, model: str | None) -> None:
+        """Prepare a backend for such requests, which ``model`` will answer, unless that goes on or has failed."""
+        if routed.name in self._tasks or (routed.name, model) in self._failures:
             return
-        task = asyncio.get_running_loop().create_task(self._prepare(member, request, model))
-        self._tasks[member.name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(member.name, None))
+        task = asyncio.get_running_loop().create_task(self._prepare(routed, request, model))
+        self._tasks[routed.name] = task
+        task.add_done_callback(lambda _: self._tasks.pop(routed.name, None))
 
     def failure(self, name: str, model: str | None) -> str:
         """Why this backend could not be prepared; empty when it could, or was not tried."""
@@ -41,8 +41,8 @@ class Warming:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _prepare(self, member: Member, request: ChatRequest, model: str | None) -> None:
+    async def _prepare(self, routed: RoutedBackend, request: ChatRequest, model: str | None) -> None:
         try:
-            await member.backend.prepare(request)
+            await routed.backend.prepare(request)
         except Exception as error:
-            self._failures[member.name, model] = str(error) or type(error).__name__
+            self._failures[routed.name, model] = str(error) or type(error).__name__

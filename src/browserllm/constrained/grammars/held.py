@@ -11,9 +11,6 @@ from .grammar import grammar_of_schema
 from .reduce import Dropped, reduce_schema
 from .references import record
 
-NOT_HELD = "the answer is not held to "
-"""How the warning begins that names what of a schema a model is not held to; it is held to the rest."""
-
 _MOST_NAMED = 4
 
 

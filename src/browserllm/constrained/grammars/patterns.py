@@ -15,9 +15,9 @@ from ...json_schema.patterns.syntax import (
     LAST,
     LINE_ENDS,
     SPACE,
+    Alternation,
     Anchor,
     Chars,
-    Choice,
     Group,
     Node,
     PatternError,
@@ -58,7 +58,7 @@ _WIDENED = {
 def parse_pattern(text: str) -> Node:
     """Return what a whole text must be for a pattern to be found in it; raises `NotHeld`.
 
-    It is made of `Chars`, `Sequence`, `Choice` and `Repeat` alone.
+    It is made of `Chars`, `Sequence`, `Alternation` and `Repeat` alone.
     """
     if len(text) > MAX_LENGTH:
         raise NotHeld(f"it is longer than {MAX_LENGTH} characters")
@@ -66,8 +66,8 @@ def parse_pattern(text: str) -> Node:
         node = parse(text).node
     except PatternError as error:
         raise NotHeld(str(error)) from None
-    found = [_whole(part) for part in (node.parts if isinstance(node, Choice) else (node,))]
-    whole = _plain(found[0] if len(found) == 1 else Choice(tuple(found)))
+    found = [_whole(part) for part in (node.parts if isinstance(node, Alternation) else (node,))]
+    whole = _plain(found[0] if len(found) == 1 else Alternation(tuple(found)))
     if positions(whole) > MAX_WRITTEN:
         raise NotHeld(f"with its counts written out it has more than {MAX_WRITTEN} characters")
     return whole
@@ -90,7 +90,7 @@ def _held(node: Node, depth: int) -> Node:
         return _set(_WIDENED.get(node.ranges, node.ranges))
     if isinstance(node, Group):
         return _held(node.part, depth + 1)
-    if isinstance(node, Sequence | Choice):
+    if isinstance(node, Sequence | Alternation):
         return type(node)(tuple(_held(part, depth + 1) for part in node.parts))
     if isinstance(node, Repeat):
         part = _held(node.part, depth + 1)
@@ -135,7 +135,7 @@ def grammar_of(node: Node, add: Add) -> str:
         return ways[0] if len(ways) == 1 and ways[0].startswith("[") else f"({' | '.join(ways)})"
     if isinstance(node, Sequence):
         return f"({' '.join(grammar_of(part, add) for part in node.parts)})" if node.parts else '""'
-    if isinstance(node, Choice):
+    if isinstance(node, Alternation):
         return f"({' | '.join(grammar_of(part, add) for part in node.parts)})"
     if not isinstance(node, Repeat):
         raise NotHeld(f"{node!r:.80} is not of a grammar")
@@ -157,7 +157,7 @@ def written_size(node: Node) -> int:
         if isinstance(node.part, Chars):
             return times * (size + 20) if len(ways_of(node.part.ranges)) > 1 else size + 8
         return size + 8 * times  # an engine writes a group as often as it counts
-    return 4 + sum(3 + written_size(part) for part in node.parts) if isinstance(node, Sequence | Choice) else 0
+    return 4 + sum(3 + written_size(part) for part in node.parts) if isinstance(node, Sequence | Alternation) else 0
 
 
 def counted(ways: Iterable[str], least: int, most: int | None, end: str, add: Add) -> str:
@@ -231,7 +231,7 @@ def _plain(node: Node) -> Node:
     """Take away sequences and choices of one part."""
     if isinstance(node, Repeat):
         return Repeat(_plain(node.part), node.least, node.most)
-    if not isinstance(node, Sequence | Choice):
+    if not isinstance(node, Sequence | Alternation):
         return node
     parts = tuple(_plain(part) for part in node.parts)
     return parts[0] if len(parts) == 1 else type(node)(parts)
@@ -243,7 +243,7 @@ def _width(node: Node) -> tuple[int, int | None]:
         shortest, longest = _width(node.part)
         most = None if node.most is None or longest is None else longest * node.most
         return shortest * node.least, 0 if longest == 0 else most
-    if not isinstance(node, Sequence | Choice):
+    if not isinstance(node, Sequence | Alternation):
         return 1, 1
     widths = [_width(part) for part in node.parts]
     ends = [longest for _, longest in widths if longest is not None]

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .syntax import WORD, Anchor, Back, Chars, Choice, Group, Look, Node, PatternError, Ranges, Repeat, Sequence, Tree
+from .syntax import (
+    WORD,
+    Alternation,
+    Anchor,
+    Back,
+    Chars,
+    Group,
+    Look,
+    Node,
+    PatternError,
+    Ranges,
+    Repeat,
+    Sequence,
+    Tree,
+)
 from .work import Work
 
 _MAX_STEPS = 20_000
@@ -49,7 +63,7 @@ class Backtracker:
         elif isinstance(node, Sequence):
             for part in reversed(node.parts) if back else node.parts:
                 self._emit(part, back=back)
-        elif isinstance(node, Choice):
+        elif isinstance(node, Alternation):
             jumps: list[int] = []
             for part in node.parts[:-1]:
                 split = self._add("split")
@@ -182,4 +196,6 @@ def _groups(node: Node) -> list[int]:
         return [node.number, *_groups(node.part)]
     if isinstance(node, Repeat | Look):
         return _groups(node.part)
-    return [number for part in node.parts for number in _groups(part)] if isinstance(node, Sequence | Choice) else []
+    return (
+        [number for part in node.parts for number in _groups(part)] if isinstance(node, Sequence | Alternation) else []
+    )

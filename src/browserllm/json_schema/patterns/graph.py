@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .syntax import Anchor, Back, Chars, Choice, Group, Look, Node, PatternError, Ranges, Repeat, Sequence
+from .syntax import Alternation, Anchor, Back, Chars, Group, Look, Node, PatternError, Ranges, Repeat, Sequence
 
 MAX_MASKS = 40_000_000
 """The most bits of the masks of one pattern together."""
@@ -55,7 +55,7 @@ class Graph:
             return self._run(node, 1, 1)
         if isinstance(node, Sequence):
             return self._row(reversed(node.parts) if self._backwards else node.parts)
-        if isinstance(node, Choice):
+        if isinstance(node, Alternation):
             found = _Part(0, 0, False)
             for part in map(self._build, node.parts):
                 found = _Part(found.first | part.first, found.last | part.last, found.empty or part.empty)

@@ -56,7 +56,7 @@ class Sequence(NamedTuple):
     parts: tuple[Node, ...]
 
 
-class Choice(NamedTuple):
+class Alternation(NamedTuple):
     """One of the parts."""
 
     parts: tuple[Node, ...]
@@ -98,7 +98,7 @@ class Back(NamedTuple):
     group: int | str
 
 
-Node = Chars | Sequence | Choice | Repeat | Group | Anchor | Look | Back
+Node = Chars | Sequence | Alternation | Repeat | Group | Anchor | Look | Back
 
 
 class Tree(NamedTuple):
@@ -185,7 +185,7 @@ class _Reader:
         parts = [self._sequence(depth)]
         while self._take("|"):
             parts.append(self._sequence(depth))
-        return parts[0] if len(parts) == 1 else Choice(tuple(parts))
+        return parts[0] if len(parts) == 1 else Alternation(tuple(parts))
 
     def _take(self, mark: str) -> bool:
         found = self.text.startswith(mark, self.at)

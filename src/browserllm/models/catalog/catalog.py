@@ -194,7 +194,7 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     )
     return ModelNotFound(
         f"no model {name!r} in the catalog; {hint} Add your own with Catalog.add()",
-        data={"model": name, "candidates": near},
+        data={"model": name, "candidates": near, "reason": "unknown_name"},
     )
 
 

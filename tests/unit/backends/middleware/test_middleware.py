@@ -52,6 +52,30 @@ async def test_every_middleware_passes_on_what_it_does_not_change(number: int) -
     assert inner.closed
 
 
+@pytest.mark.parametrize("number", range(7))
+async def test_what_a_model_turns_out_to_be_is_seen_through_every_layer(number: int) -> None:
+    """The loaded model takes no images, whatever its card says: middleware and routers say so from then on."""
+    artifact = bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)
+    boast = bl.models.ModelCard(id="mine", artifacts=[artifact], vision=True)
+    local = bl.LocalBackend(bl.ScriptedHost("fine"), "mine", catalog=bl.models.Catalog([boast]))
+    outer: bl.Backend = bl.Router([local]) if number == 6 else every_middleware(local)[number]
+    twice = bl.Logging(bl.Router([outer]), logger=logging.Logger("quiet"))
+    assert (outer.capabilities.images, twice.capabilities.images) == (True, True)
+    await local.prepare(bl.ChatRequest(messages=[bl.Message("user", "hi")]))
+    assert (outer.capabilities.images, twice.capabilities.images) == (False, False)
+    local.name, local.needs_network = "renamed", True
+    assert (outer.name, outer.needs_network) == ("router" if number == 6 else "renamed", True)
+    assert twice.needs_network
+
+
+def test_what_a_program_sets_on_a_middleware_takes_the_place_of_what_the_backend_says() -> None:
+    """Such as a name of its own, for the route."""
+    outer = bl.Retry(ScriptedBackend(name="inner"))
+    outer.name = "patient"
+    outer.backend.name = "renamed"
+    assert (outer.name, outer.capabilities) == ("patient", outer.backend.capabilities)
+
+
 @pytest.mark.parametrize("number", [0, 1, 2, 4, 5])
 async def test_every_middleware_passes_a_stop_on_and_ends_its_answer(number: int) -> None:
     """A stop, a closed stream and a cancelled task all reach the backend, through whatever is around it."""

@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 import browserllm as bl
-from browserllm.backends.middleware.retry import may_pass
 from browserllm.backends.stream import Delta, Draft
 from browserllm.testing.scripted import Clock, ScriptedBackend
 from unit.chat.interruptible import Interruptible, stopped
@@ -53,7 +52,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
     [
         (bl.RateLimited("too many requests"), True),
         (DOWN, True),
-        (bl.Unavailable("nobody there", reason="unreachable"), True),
+        (bl.Unavailable("no answer", reason="unreachable"), True),
         (bl.Timeout("too slow"), True),
         (bl.errors.Stalled("silent"), True),
         (bl.AllBackendsFailed("all", causes=[bl.AuthenticationError("no"), DOWN]), True),
@@ -69,7 +68,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
 )
 async def test_only_what_may_pass_is_tried_again(error: bl.BrowserLLMError, passes: bool) -> None:
     """A caller's mistake, somebody's decision and a used-up quota do not become better by waiting."""
-    assert may_pass(error) is passes
+    assert error.retryable is passes
     inner = ScriptedBackend([[error], "later"])
     retry = bl.Retry(inner, first_wait_s=0)
     if passes:

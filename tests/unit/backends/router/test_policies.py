@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.router.latencies import History
+from browserllm.backends.router.measurements import Measurements
 
 REQUEST = bl.ChatRequest(messages=[bl.Message("user", "hello")])
 GIGABYTE = 1_000_000_000
@@ -27,7 +27,7 @@ def candidate(name: str = "local", **given: Any) -> bl.backends.router.Candidate
         position=given.pop("position", 0),
         facts=bl.backends.BackendFacts(leaves_device=cloud, needs_network=cloud, **facts),
         environment=bl.page.Environment(**environment),
-        history=given.pop("history", None) or History(bl.testing.Clock()),
+        measurements=given.pop("measurements", None) or Measurements(bl.testing.Clock()),
         capabilities=given.pop("capabilities", bl.types.Capabilities()),
         **given,
     )
@@ -48,12 +48,12 @@ def reasons(
     return {choice.name: choice.reason for choice in policy.rank(request, candidates)}
 
 
-def history(*, first_token_s: float | None = None, turn: int = -1, failures: int = 0) -> History:
+def measured(*, first_token_s: float | None = None, asked: int = -1, failures: int = 0) -> Measurements:
     clock = bl.testing.Clock()
-    past = History(clock)
-    past.last_turn = turn
+    past = Measurements(clock)
+    past.last_asked = asked
     if first_token_s is not None:
-        started_at = past.started(turn)
+        started_at = past.started(asked)
         clock.advance(first_token_s)
         past.began(started_at)
     for _ in range(failures):
@@ -95,7 +95,7 @@ def history(*, first_token_s: float | None = None, turn: int = -1, failures: int
         (
             {"loaded": True, "model": "pocket", "match": "own"},
             "cloud",
-            "on this device, and loaded; has not the model that was asked for, 'pocket' would answer",
+            "on this device, and loaded; does not have the model that was asked for, 'pocket' would answer",
         ),
     ],
 )
@@ -113,7 +113,7 @@ def test_local_first_weighs_what_is_known(facts: dict[str, Any], first: str, rea
         ({"fetch_bytes": 2 * GIGABYTE}, "2.0 GB to fetch is more than max_fetch_bytes=100000000 allows"),
         ({"fetch_bytes": 10, "metered": True}, "nothing is fetched while data is to be saved"),
         ({"fetch_bytes": 10, "save_data": True}, "nothing is fetched while data is to be saved"),
-        ({}, "nobody knows how much there is to fetch"),
+        ({}, "the size of its files is not known"),
     ],
 )
 def test_local_first_does_not_fetch_against_the_users_interest(facts: dict[str, Any], reason: str) -> None:
@@ -197,24 +197,28 @@ def test_explicit_refuses_what_is_no_list_of_names(given: Any) -> None:
 
 def test_round_robin_takes_who_was_asked_longest_ago() -> None:
     """Who was never asked comes first."""
-    asked = [candidate("a", history=history(turn=7)), candidate("b", history=history(turn=3)), candidate("c")]
+    asked = [
+        candidate("a", measurements=measured(asked=7)),
+        candidate("b", measurements=measured(asked=3)),
+        candidate("c"),
+    ]
     assert ranked(bl.backends.router.RoundRobin(), *asked) == ["c", "b", "a"]
 
 
 def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
     """Who fails right now comes last, however fast it was."""
     candidates = [
-        candidate("slow", history=history(first_token_s=2)),
-        candidate("fast", history=history(first_token_s=0.5)),
+        candidate("slow", measurements=measured(first_token_s=2)),
+        candidate("fast", measurements=measured(first_token_s=0.5)),
         candidate("new"),
-        candidate("failing", history=history(first_token_s=0.1, failures=1)),
+        candidate("failing", measurements=measured(first_token_s=0.1, failures=1)),
     ]
     assert ranked(bl.backends.router.LeastLatency(), *candidates) == ["new", "fast", "slow", "failing"]
     assert reasons(bl.backends.router.LeastLatency(), *candidates)["fast"] == "begins after 500 ms"
 
 
 def test_least_cost_takes_the_cheapest() -> None:
-    """What nobody knows comes last."""
+    """Backends without an estimate come last."""
     candidates = [
         candidate("unknown"),
         candidate("dear", cost_usd=0.02),

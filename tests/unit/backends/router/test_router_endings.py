@@ -174,7 +174,7 @@ async def test_a_stopped_answer_is_not_begun_anew(fallback: Any, first: tuple[st
     response = await reading
     assert (response.finish_reason, response.text) == ("cancelled", "".join(first))
     assert other.requests == []
-    assert router._order[0].history.failures == 0  # pyright: ignore[reportPrivateUsage]
+    assert router._order[0].measurements.failures == 0  # pyright: ignore[reportPrivateUsage]
 
 
 @BOTH
@@ -237,9 +237,9 @@ async def test_an_end_reaches_the_backend_in_every_phase(fallback: Any, phase: s
         assert isinstance(member.backend, bl.ScriptedBackend)
         assert len(member.backend.requests) == len(member.backend.stopped)
         assert member.queue is not None and (member.queue.running, member.queue.waiting) == (0, 0)
-        assert member.history.running == 0
+        assert member.measurements.running == 0
         assert member.breaker is not None and member.breaker.state == "closed"
-        assert member.history.failures == 0
+        assert member.measurements.failures == 0
     assert len(other.requests) == (1 if fallback == "parallel" and phase != "facts" else 0)
 
 
@@ -283,7 +283,7 @@ async def test_a_stopped_answer_is_no_answer_to_learn_from(fallback: Any) -> Non
     await settle()
     stream.stop()
     assert (await reading).usage.completion_tokens == 1
-    assert router._order[0].history.answers == 0  # pyright: ignore[reportPrivateUsage]
+    assert router._order[0].measurements.answers == 0  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_breaker_that_opens_lets_nobody_out_of_the_line() -> None:

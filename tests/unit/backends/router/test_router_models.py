@@ -227,7 +227,7 @@ async def test_a_failure_in_the_background_is_remembered_and_not_raised() -> Non
         await settle()
     assert len(here.prepared) == 1
     assert (await router.explain("hello")).ranked[1].reason == (
-        "on this device, to be loaded first, which nobody is to wait for; "
+        "on this device, to be loaded first, which wait='nothing' does not wait for; "
         "could not be got ready: no engine could load it"
     )
     await router.close()

@@ -326,7 +326,7 @@ async def test_a_thousand_streams_at_once_lose_nothing(fallback: Any) -> None:
     assert all(backend.most <= 20 and backend.at_once == 0 for backend in backends), seed
     for member in router._order:  # pyright: ignore[reportPrivateUsage]
         assert member.queue is not None
-        assert (member.queue.running, member.queue.waiting, member.history.running) == (0, 0, 0), seed
+        assert (member.queue.running, member.queue.waiting, member.measurements.running) == (0, 0, 0), seed
 
 
 async def test_the_same_seed_and_clock_give_the_same_route() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 import browserllm as bl
-from browserllm.backends.router.breaker import CircuitBreaker, is_its_fault
-from browserllm.backends.router.latencies import FORGET_AFTER_S, History
+from browserllm.backends.router.breaker import CircuitBreaker, counts
+from browserllm.backends.router.measurements import FORGET_AFTER_S, Measurements
 from browserllm.backends.router.queue import FairQueue
 from browserllm.backends.router.translation import Translator
 
@@ -339,7 +339,7 @@ def test_the_jitter_shortens_cool_downs_and_is_the_seeds() -> None:
 )
 def test_what_counts_against_a_backend(error: Exception, its_fault: bool) -> None:
     """What a server, a network or a device did; not what the caller asked for."""
-    assert is_its_fault(error) is its_fault
+    assert counts(error) is its_fault
     breaker = a_breaker(bl.testing.Clock(), failures=1)
     fail(breaker, 1, error)
     assert breaker.state == ("open" if its_fault else "closed")
@@ -371,7 +371,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
 def test_speeds_are_smoothed_and_forgotten() -> None:
     """The newest measure weighs three tenths, and after a while nothing is known any more."""
     clock = bl.testing.Clock()
-    history = History(clock)
+    history = Measurements(clock)
     assert history.first_token_s is None and history.tokens_per_s is None
     for seconds, tokens in ((1.0, 11), (2.0, 21)):
         started_at = history.started(0)
@@ -393,7 +393,7 @@ def test_speeds_are_smoothed_and_forgotten() -> None:
 
 def test_failures_in_a_row_end_with_an_answer() -> None:
     """The total stays."""
-    history = History(bl.testing.Clock())
+    history = Measurements(bl.testing.Clock())
     history.failed(DOWN)
     history.failed(ZeroDivisionError())
     assert (history.failures, history.failures_in_a_row, history.last_failure) == (2, 2, "ZeroDivisionError")

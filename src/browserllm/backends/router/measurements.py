@@ -1,4 +1,4 @@
-"""What a router remembers of a backend: how fast it was, how often it failed, how much it has to do."""
+"""What a router has measured of a backend: how fast it was, how often it failed, how much it has to do."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FORGET_AFTER_S = 300.0
 """A speed that was measured longer ago than this is no longer known, so that a slow backend gets another chance."""
 
 
-class History:
-    """One backend's past, in one router. Policies read it; only the router writes."""
+class Measurements:
+    """What one router has measured of one backend. Policies read it; only the router writes."""
 
     def __init__(self, clock: AnyClock) -> None:
-        """Know nothing yet."""
+        """Begin with no measurements."""
         self._clock = clock
         self._first_token_s: float | None = None
         self._tokens_per_s: float | None = None
@@ -28,7 +28,7 @@ class History:
         self.failures_in_a_row = 0
         self.last_failure = ""
         self.running = 0
-        self.last_turn = -1
+        self.last_asked = -1
 
     @property
     def first_token_s(self) -> float | None:
@@ -40,10 +40,10 @@ class History:
         """Tokens a second after the first one, smoothed; ``None`` when not known (any more)."""
         return None if self._is_old() else self._tokens_per_s
 
-    def started(self, turn: int) -> float:
-        """Note that a request is sent, the router's ``turn``-th; return the time."""
+    def started(self, number: int) -> float:
+        """Note that a request is sent, the router's ``number``-th; return the time."""
         self.running += 1
-        self.last_turn = turn
+        self.last_asked = number
         return self._clock.now_s
 
     def began(self, started_at: float) -> float:
