@@ -6,9 +6,11 @@ import asyncio
 import json
 from typing import Any
 
+from browserllm.testing.host import ScriptedHost, device_facts
+
 import browserllm as bl
 from browserllm.app.page import ChatApp
-from browserllm.testing.scripted import HANG, Answer, ScriptedHost, device_facts
+from browserllm.testing.script import HANG, Answer
 
 
 class Page:

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.backends.stream import Draft
-from browserllm.testing.scripted import CLOSE, HANG, ScriptedHost, device_facts
+from browserllm.testing.script import CLOSE, HANG
 
 MINE = bl.models.ModelCard(
     id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)]

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.constrained.grammars.grammar import grammar_of_schema
 from browserllm.constrained.grammars.reduce import reduce_schema
-from browserllm.testing.scripted import ScriptedHost, device_facts
 
 WEATHER = bl.Tool(
     "weather",

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.downloads.download import Download, start_download
@@ -14,7 +15,7 @@ from browserllm.models.downloads.files import FileList
 from browserllm.models.storage import Stored
 from browserllm.page.host import FileProgress, Progress
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
-from browserllm.testing.scripted import CLOSE, HANG, Clock, ScriptedHost, Wait
+from browserllm.testing.script import CLOSE, HANG, Clock, Wait
 
 FOLDER = "https://models.test/tiny/"
 CACHE = "transformers-cache"

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.downloads.files import (
@@ -18,7 +19,6 @@ from browserllm.models.downloads.files import (
     webllm_folder,
 )
 from browserllm.testing.files import BASE, ScriptedFile, ScriptedFiles
-from browserllm.testing.scripted import ScriptedHost
 
 FOLDER = "https://models.test/tiny/resolve/main/"
 LIBRARY = "https://libs.test/tiny.wasm"

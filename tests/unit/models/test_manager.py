@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.models.loading import describe_adapter
 from browserllm.page.device import AdapterInfo
 from browserllm.testing.files import ScriptedFile
-from browserllm.testing.scripted import HANG, ScriptedHost, Wait, device_facts
+from browserllm.testing.script import HANG, Wait
 
 MINE = bl.models.ModelCard(
     id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.recommend import CURRENT, PURPOSES, recommend, tiers
 from browserllm.testing.files import ScriptedFiles
-from browserllm.testing.scripted import ScriptedHost
 from unit.models.devices import ANDROID, DEVICES, device, gpu
 
 CATALOG = bl.models.Catalog()

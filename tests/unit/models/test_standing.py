@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.backends.request import build_request
 from browserllm.models.readiness import LASTS_S
 from browserllm.testing.files import ScriptedFile
-from browserllm.testing.scripted import HANG, ScriptedHost, device_facts
+from browserllm.testing.script import HANG
 
 HUB = "https://hub.test"
 SIZE = 1_000_000

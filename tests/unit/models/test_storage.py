@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.downloads.download import start_download
@@ -23,7 +24,7 @@ from browserllm.models.storage import (
     take_stock,
 )
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
-from browserllm.testing.scripted import HANG, ScriptedHost
+from browserllm.testing.script import HANG
 
 NOW_MS = 10 * ABANDONED_MS
 HUB = "https://hub.test"

@@ -8,10 +8,11 @@ from datetime import date
 from typing import Any
 
 import pytest
+from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import HANG, Answer, ScriptedBackend
+from browserllm.testing.script import HANG, Answer
 
 
 class Priced(ScriptedBackend):

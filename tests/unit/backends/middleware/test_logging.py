@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
+from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
-from browserllm.testing.scripted import HANG, Clock, ScriptedBackend
+from browserllm.testing.script import HANG, Clock
 from unit.chat.interruptible import Interruptible, stopped
 
 DOWN = bl.Unavailable("the server failed", reason="server_error")

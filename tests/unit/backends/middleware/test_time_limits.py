@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import DEAF, HANG, Clock, ScriptedBackend, Wait
+from browserllm.testing.script import DEAF, HANG, Clock, Wait
 
 
 async def settle() -> None:

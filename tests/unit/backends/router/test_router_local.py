@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from browserllm.testing.host import device_facts
 
 import browserllm as bl
 from browserllm.testing.script import CLOSE, HANG
-from browserllm.testing.scripted import device_facts
 
 
 def cloud() -> bl.ScriptedBackend:
