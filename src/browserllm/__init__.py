@@ -119,7 +119,7 @@ if TYPE_CHECKING:
     from .page.host import Event as Event
     from .page.host import Host as Host
     from .page.host import Progress as Progress
-    from .stores.memory import KeyValueStore as KeyValueStore
+    from .stores.base import KeyValueStore as KeyValueStore
     from .stores.memory import MemoryStore as MemoryStore
     from .stores.page import HostStore as HostStore
     from .stores.sqlite import SQLiteStore as SQLiteStore
@@ -127,9 +127,9 @@ if TYPE_CHECKING:
     from .structured.generate import ObjectStream as ObjectStream
     from .structured.generate import generate as generate
     from .structured.generate import stream_generate as stream_generate
-    from .testing.scripted import Clock as Clock
-    from .testing.scripted import ScriptedBackend as ScriptedBackend
-    from .testing.scripted import ScriptedHost as ScriptedHost
+    from .testing.backend import ScriptedBackend as ScriptedBackend
+    from .testing.host import ScriptedHost as ScriptedHost
+    from .testing.script import Clock as Clock
     from .types import AudioPart as AudioPart
     from .types import Capabilities as Capabilities
     from .types import ChatChunk as ChatChunk
@@ -203,10 +203,13 @@ _MODULES = {
     "backends.middleware": """
         Allowance Budget Logging Redaction ResponseCache Retry Spent Telemetry TimeLimits observe_models
     """,
-    "testing.scripted": "Clock ScriptedBackend ScriptedHost",
+    "testing.backend": "ScriptedBackend",
+    "testing.host": "ScriptedHost",
+    "testing.script": "Clock",
     "stores.sqlite": "SQLiteStore",
     "backends.stream": "ChatStream",
-    "stores.memory": "KeyValueStore MemoryStore",
+    "stores.base": "KeyValueStore",
+    "stores.memory": "MemoryStore",
     "stores.page": "HostStore",
     "types": """
         AudioPart Capabilities ChatChunk ChatDone ChatRequest ChatResponse ChatRestart ChatStart ChatWarning ContentPart

@@ -12,7 +12,7 @@ from ..backends.base import Backend
 from ..backends.request import build_request
 from ..constrained.tool_calls.choice import tool_choice_of
 from ..errors import InvalidRequest
-from ..stores.memory import KeyValueStore
+from ..stores.base import KeyValueStore
 from ..types import ChatRequest, ChatWarning, ContentPart, Message, TextMode, ToolCallPart, ToolResultPart, Usage
 from .calls import Tools
 from .context import ContextStrategy, DropOldest, system_messages

@@ -8,7 +8,7 @@ import msgspec
 
 from ..errors import Unavailable
 from ..page.host import Host, read
-from .memory import MAX_KEY_CHARACTERS, MAX_VALUE_BYTES, check_key, check_name, check_prefix, check_swap, check_value
+from .base import MAX_KEY_CHARACTERS, MAX_VALUE_BYTES, check_key, check_name, check_prefix, check_swap, check_value
 
 __all__ = ["MAX_KEY_CHARACTERS", "MAX_VALUE_BYTES", "HostStore"]
 

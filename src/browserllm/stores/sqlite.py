@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._internal import lazy_asyncio as asyncio
 from .._internal.threads import Threads
 from ..errors import BrowserLLMError, IntegrityError, InvalidRequest, QuotaExceeded, Unavailable, Unsupported
-from .memory import check_key, check_prefix, check_swap, check_value
+from .base import check_key, check_prefix, check_swap, check_value
 
 if TYPE_CHECKING:
     import sqlite3

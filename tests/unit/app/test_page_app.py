@@ -8,7 +8,8 @@ from typing import Any
 
 import browserllm as bl
 from browserllm.app.page import ChatApp
-from browserllm.testing.scripted import HANG, Answer, ScriptedHost, device_facts
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import HANG, Answer
 
 
 class Page:

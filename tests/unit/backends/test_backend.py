@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import browserllm as bl
 from browserllm._internal.clock import SystemClock
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import Wait
+from browserllm.testing.script import Wait
 
 
 class Plain(bl.Backend):

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.testing.scripted import CLOSE, HANG, ScriptedHost, device_facts
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import CLOSE, HANG
 
 MINE = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)])
 
@@ -382,7 +383,7 @@ async def test_what_the_backend_says_about_itself() -> None:
 async def test_a_result_that_is_no_result_is_a_protocol_error() -> None:
     """What the page says at the end is checked."""
     host = ScriptedHost()
-    host.page.finish_reason = "surprise"
+    host.engine.finish_reason = "surprise"
     with pytest.raises(bl.ProtocolError, match="'chat'"):
         await bl.LocalBackend(host).complete("hi")
 

@@ -11,7 +11,7 @@ import browserllm as bl
 from browserllm.constrained.grammars.grammar import grammar_of_schema
 from browserllm.constrained.grammars.reduce import reduce_schema
 from browserllm.errors import InvalidRequest
-from browserllm.testing.scripted import ScriptedHost
+from browserllm.testing.host import ScriptedHost
 
 PERSON = {
     "type": "object",

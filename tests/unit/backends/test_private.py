@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
 
 SECRET = "my diary"
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
 from browserllm.backends.within_private import is_within_private
-from browserllm.testing.scripted import ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
 
 SECRET = "my diary"
 

@@ -10,7 +10,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import DEAF, HANG, Wait
+from browserllm.testing.script import DEAF, HANG, Wait
 from browserllm.types import TextMode
 
 

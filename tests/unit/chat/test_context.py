@@ -13,7 +13,7 @@ import browserllm as bl
 from browserllm.backends.request import Prompt, build_request
 from browserllm.backends.stream import Delta, Draft
 from browserllm.chat.context import tokens_of
-from browserllm.testing.scripted import ScriptedHost
+from browserllm.testing.host import ScriptedHost
 
 FILLING = " ".join(["word"] * 20)
 
@@ -441,7 +441,7 @@ async def test_what_is_asked_for_a_summary_fits_the_window() -> None:
 
 async def test_a_stop_ends_a_summary() -> None:
     """And nothing is dropped then."""
-    from browserllm.testing.scripted import HANG
+    from browserllm.testing.script import HANG
 
     other = bl.ScriptedBackend([[HANG]])
     chat = bl.Session(Windowed(300), context=bl.Summarize(backend=other, reserve=20))

@@ -12,7 +12,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import HANG, ScriptedHost
+from browserllm.testing.host import ScriptedHost
+from browserllm.testing.script import HANG
 from unit.chat.interruptible import Interruptible
 
 

@@ -640,7 +640,7 @@ async def test_a_backend_is_switched_with_calls_in_the_history() -> None:
     from browserllm.backends.cloud.anthropic.backend import message_body
     from browserllm.backends.cloud.gemini.backend import content_body
     from browserllm.backends.stream import Draft
-    from browserllm.testing.scripted import ScriptedHost
+    from browserllm.testing.host import ScriptedHost
 
     thought = bl.ReasoningDelta(sequence=0, reasoning="hm", signature="anthropic/m:EqQB")
     first = bl.ScriptedBackend([[thought, OSLO], "It rains."])

@@ -14,7 +14,8 @@ from browserllm.models.downloads.files import FileList
 from browserllm.models.storage import Stored
 from browserllm.page.host import FileProgress, Progress
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
-from browserllm.testing.scripted import CLOSE, HANG, Clock, ScriptedHost, Wait
+from browserllm.testing.host import ScriptedHost
+from browserllm.testing.script import CLOSE, HANG, Clock, Wait
 
 FOLDER = "https://models.test/tiny/"
 CACHE = "transformers-cache"

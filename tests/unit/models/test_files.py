@@ -18,7 +18,7 @@ from browserllm.models.downloads.files import (
     webllm_folder,
 )
 from browserllm.testing.files import BASE, ScriptedFile, ScriptedFiles
-from browserllm.testing.scripted import ScriptedHost
+from browserllm.testing.host import ScriptedHost
 
 FOLDER = "https://models.test/tiny/resolve/main/"
 LIBRARY = "https://libs.test/tiny.wasm"

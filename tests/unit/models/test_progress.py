@@ -9,7 +9,7 @@ import pytest
 
 from browserllm.models.downloads.progress import PHASES, UPDATE_EVERY_S, Meter
 from browserllm.page.host import FileProgress, Progress
-from browserllm.testing.scripted import Clock
+from browserllm.testing.script import Clock
 
 MB = 1_000_000
 

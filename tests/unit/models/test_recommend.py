@@ -8,7 +8,7 @@ import pytest
 import browserllm as bl
 from browserllm.models.recommend import CURRENT, PURPOSES, recommend, tiers
 from browserllm.testing.files import ScriptedFiles
-from browserllm.testing.scripted import ScriptedHost
+from browserllm.testing.host import ScriptedHost
 from unit.models.devices import ANDROID, DEVICES, device, gpu
 
 CATALOG = bl.Catalog()

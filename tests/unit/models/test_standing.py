@@ -13,7 +13,8 @@ import browserllm as bl
 from browserllm.backends.request import build_request
 from browserllm.models.readiness import LASTS_S
 from browserllm.testing.files import ScriptedFile
-from browserllm.testing.scripted import HANG, ScriptedHost, device_facts
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import HANG
 
 HUB = "https://hub.test"
 SIZE = 1_000_000
@@ -139,7 +140,7 @@ async def test_the_page_is_asked_again_when_something_happened() -> None:
     assert (await facts(llm)).downloaded is False
     await llm.prepare(build_request("hi", {}))
     assert (await facts(llm)).loaded is True
-    host.page.loaded.clear()
+    host.engine.loaded.clear()
     host.emit("device_lost", model="alpha")
     assert (await facts(llm)).loaded is False
 

@@ -23,7 +23,8 @@ from browserllm.models.storage import (
     take_stock,
 )
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
-from browserllm.testing.scripted import HANG, ScriptedHost
+from browserllm.testing.host import ScriptedHost
+from browserllm.testing.script import HANG
 
 NOW_MS = 10 * ABANDONED_MS
 HUB = "https://hub.test"

@@ -15,7 +15,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.openai_compat.source import OpenBackend
-from browserllm.testing.scripted import HANG, Wait
+from browserllm.testing.script import HANG, Wait
 
 ASK = [{"role": "user", "content": "Hi"}]
 WEATHER = {

@@ -15,7 +15,7 @@ from browserllm.page import protocol as channel_module
 from browserllm.page.device import BatteryFacts
 from browserllm.page.host import HostStream
 from browserllm.page.protocol import ChannelHost
-from browserllm.testing.scripted import device_facts
+from browserllm.testing.host import device_facts
 
 HELLO = {"protocol": 1, "page_version": "9.9", "engines": [{"name": "webllm", "version": "1"}], "user_agent": "UA"}
 

@@ -6,7 +6,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.stores.page import MAX_KEY_CHARACTERS, MAX_VALUE_BYTES, HostStore
-from browserllm.testing.scripted import ScriptedHost
+from browserllm.testing.host import ScriptedHost
 from unit.stores.store_scenario import what_every_store_does
 
 

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 import browserllm as bl
-from browserllm.testing.scripted import ScriptedBackend, ScriptedHost, Wait, device_facts
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import Wait
 
 
 async def test_answers_come_in_order_and_the_last_one_stays() -> None:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import browserllm as bl
-from browserllm.testing.scripted import HANG
+from browserllm.testing.script import HANG
 
 # A thousand conversations take long when each line is counted; the unit tests reach the same lines.
 pytestmark = pytest.mark.no_cover

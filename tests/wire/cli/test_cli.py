@@ -21,7 +21,8 @@ from browserllm.cli import doctor as doctor_module
 from browserllm.cli import main as cli_module
 from browserllm.page.device import AdapterInfo, DeviceFacts, StorageFacts
 from browserllm.page.serving import static
-from browserllm.testing.scripted import HANG, ScriptedHost, device_facts
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import HANG
 
 
 class Connect:

@@ -20,7 +20,8 @@ from browserllm.cli.console import bytes_text
 from browserllm.cli.progress import describe_progress
 from browserllm.page.host import FileProgress, Progress
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
-from browserllm.testing.scripted import HANG, ScriptedHost, device_facts
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import HANG
 
 FOLDER = "https://hub.test/tiny/"
 

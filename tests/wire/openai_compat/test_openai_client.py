@@ -21,7 +21,7 @@ import browserllm as bl
 from browserllm._internal import waiting
 from browserllm.openai_compat.client import AsyncStream
 from browserllm.page.protocol import ChannelHost
-from browserllm.testing.scripted import HANG
+from browserllm.testing.script import HANG
 from openai_exchanges import EXCHANGES, WHOLE, text_chunks
 from vendor_server import VendorServer, answer, events, stream
 
@@ -421,7 +421,7 @@ import asyncio, logging, os, sys
 from contextlib import asynccontextmanager
 import browserllm as bl
 from browserllm._internal import waiting
-from browserllm.testing.scripted import HANG
+from browserllm.testing.script import HANG
 
 # On a busy machine a step can be slow, and asyncio's debug mode says so; everything else that it says counts.
 logging.getLogger("asyncio").addFilter(lambda record: not record.getMessage().startswith("Executing "))

@@ -14,7 +14,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.page.serving.share import KEY_NAME, FolderServer, open_key
-from browserllm.testing.scripted import ScriptedHost
+from browserllm.testing.host import ScriptedHost
 
 HOST, ORIGIN = "files.test", "http://page.test"
 KEY = b"k" * 32

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from ..._internal.clock import AnyClock
 from ...errors import BrowserLLMError, BudgetExceeded
-from ...stores.memory import KeyValueStore, MemoryStore, check_key
+from ...stores.base import KeyValueStore, check_key
+from ...stores.memory import MemoryStore
 from ...types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
 from ..base import Backend, Middleware
 from ..facts import BackendFacts

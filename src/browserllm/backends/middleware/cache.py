@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from ..._internal.identity import identity_of
 from ..._internal.nesting import decode_json
 from ...errors import BrowserLLMError, InvalidRequest
-from ...stores.memory import KeyValueStore, MemoryStore
+from ...stores.base import KeyValueStore
+from ...stores.memory import MemoryStore
 from ...types import (
     ChatRequest,
     ChatRestart,

@@ -20,7 +20,7 @@ from ..._internal import lazy_asyncio as asyncio
 from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.nesting import decode_json
 from ...errors import InternalError, InvalidRequest, Unavailable
-from ...stores.memory import KeyValueStore
+from ...stores.base import KeyValueStore
 
 T = TypeVar("T")
 

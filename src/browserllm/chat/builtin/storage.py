@@ -11,7 +11,7 @@ import msgspec
 from ..._internal import lazy_asyncio as asyncio
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...stores.memory import KeyValueStore
+from ...stores.base import KeyValueStore
 from ..tools import FunctionTool
 
 MAX_KEY_CHARS = 128

@@ -8,7 +8,8 @@ import msgspec
 
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...stores.memory import KeyValueStore, MemoryStore
+from ...stores.base import KeyValueStore
+from ...stores.memory import MemoryStore
 from ..tools import FunctionTool
 from .storage import Turn, space_of
 

@@ -11,7 +11,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import HANG, Answer, ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.script import HANG, Answer
 
 
 class Priced(ScriptedBackend):

@@ -9,7 +9,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.stores.memory import MemoryStore
-from browserllm.testing.scripted import HANG, ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.script import HANG
 from unit.chat.interruptible import Interruptible, stopped
 
 

@@ -23,7 +23,9 @@ from browserllm.backends.cloud.presets import PRESETS
 from browserllm.backends.middleware.cache import NOT_IN_THE_KEY, SALT_BYTES
 from browserllm.backends.router import policies
 from browserllm.stores.memory import MemoryStore
-from browserllm.testing.scripted import Clock, ScriptedBackend, ScriptedHost
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.host import ScriptedHost
+from browserllm.testing.script import Clock
 
 SALT = b"s" * SALT_BYTES
 ASKED = bl.ChatRequest(messages=[bl.Message("user", "hi")], temperature=0, model="m")

@@ -16,7 +16,7 @@ import browserllm as bl
 from browserllm._internal.clock import AnyClock
 from browserllm.backends.middleware.ledger import KEPT_DAYS, MAX_TOKENS, MAX_USD, RESERVATION_S
 from browserllm.backends.stream import Draft
-from browserllm.testing.scripted import HANG
+from browserllm.testing.script import HANG
 from unit.backends.middleware.test_budget import Day, Priced, settle
 
 KEY = "budget/default/2026-11-21/all"

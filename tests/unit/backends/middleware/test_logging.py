@@ -7,7 +7,8 @@ import logging
 import pytest
 
 import browserllm as bl
-from browserllm.testing.scripted import HANG, Clock, ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.script import HANG, Clock
 from unit.chat.interruptible import Interruptible, stopped
 
 DOWN = bl.Unavailable("the server failed", reason="server_error")

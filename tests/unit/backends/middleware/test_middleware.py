@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.testing.scripted import HANG, ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.script import HANG
 
 DOWN = bl.Unavailable("the server failed", reason="server_error")
 

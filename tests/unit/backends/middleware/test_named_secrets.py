@@ -10,7 +10,7 @@ import pytest
 import browserllm as bl
 from browserllm.backends.middleware import DETECTORS, find_named_secrets
 from browserllm.backends.middleware.placeholders import Placeholders, merge
-from browserllm.testing.scripted import ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
 from unit.backends.middleware.named_secret_files import FILES, KEPT
 from unit.backends.middleware.named_secret_texts import FOUND
 

@@ -12,7 +12,7 @@ import browserllm as bl
 from browserllm.backends.middleware import DETECTORS, Span
 from browserllm.backends.middleware.placeholders import merge
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
 
 # Put together here, so that no scanner takes this file for a leak.
 GITHUB = "ghp_" + "a1B2" * 9

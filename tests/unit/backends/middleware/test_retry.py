@@ -11,7 +11,8 @@ import pytest
 import browserllm as bl
 from browserllm.backends.middleware.retry import may_pass
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import Clock, ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.script import Clock
 from unit.chat.interruptible import Interruptible, stopped
 
 LATER = bl.RateLimited("too many requests", data={"retry_after_s": 7})

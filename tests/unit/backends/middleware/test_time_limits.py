@@ -10,7 +10,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import DEAF, HANG, Clock, ScriptedBackend, Wait
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.script import DEAF, HANG, Clock, Wait
 
 
 async def settle() -> None:

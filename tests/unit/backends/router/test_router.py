@@ -9,7 +9,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import HANG, Answer, Wait
+from browserllm.testing.script import HANG, Answer, Wait
 
 DOWN = bl.Unavailable("the server answers 503", reason="server_error")
 OFFLINE, ONLINE = bl.Environment(online=False), bl.Environment(online=True)

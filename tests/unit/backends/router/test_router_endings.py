@@ -10,7 +10,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import DEAF, HANG, Answer, Wait
+from browserllm.testing.script import DEAF, HANG, Answer, Wait
 
 CUT = bl.Unavailable("the connection was cut", reason="unreachable")
 DOWN = bl.Unavailable("the server answers 503", reason="server_error")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import browserllm as bl
+from browserllm.testing.host import device_facts
 from browserllm.testing.script import CLOSE, HANG
-from browserllm.testing.scripted import device_facts
 
 
 def cloud() -> bl.ScriptedBackend:

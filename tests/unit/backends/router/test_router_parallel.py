@@ -13,7 +13,7 @@ import pytest
 import browserllm as bl
 from browserllm.backends.router.race import PIPE_LENGTH
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import HANG, Answer, Wait
+from browserllm.testing.script import HANG, Answer, Wait
 
 DOWN = bl.Unavailable("down", reason="server_error")
 

@@ -14,7 +14,7 @@ import pytest
 import browserllm as bl
 from browserllm._internal.clock import SystemClock
 from browserllm.stores.sqlite import SQLiteStore
-from browserllm.testing.scripted import HANG
+from browserllm.testing.script import HANG
 
 PROGRAM = """
 import asyncio, sys

@@ -11,7 +11,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.cloud.prices import Price
-from browserllm.testing.scripted import Clock
+from browserllm.testing.script import Clock
 from openai_exchanges import EXCHANGES, MODEL, USAGE, chunk, error, text_chunks
 from vendor_server import SILENCE, Hold, VendorServer, answer, events, stream
 

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 import browserllm as bl
 from browserllm.backends.middleware import DETECTORS
 from browserllm.backends.middleware.placeholders import Placeholders, merge
-from browserllm.testing.scripted import ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
 from growth import assert_linear, counted
 
 NAMES = [

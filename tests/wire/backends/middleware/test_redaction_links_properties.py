@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 
 import browserllm as bl
 from browserllm.backends.middleware.placeholders import Placeholders
-from browserllm.testing.scripted import ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
 from unit.backends.middleware.link_attacks import ATTACKS, HARMLESS, carried_away
 
 SECRET = "hunter2-correct-horse"

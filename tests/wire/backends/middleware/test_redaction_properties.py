@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 import browserllm as bl
 from browserllm.backends.middleware import DETECTORS, Span
 from browserllm.backends.middleware.placeholders import Placeholders, merge
-from browserllm.testing.scripted import ScriptedBackend
+from browserllm.testing.backend import ScriptedBackend
 
 VALUES = [
     "ada@example.org",

@@ -25,7 +25,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 import browserllm as bl
 from browserllm.backends.middleware.telemetry import SECONDS, TOKENS
 from browserllm.backends.stream import Delta, Draft
-from browserllm.testing.scripted import Clock, ScriptedBackend, Wait
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.script import Clock, Wait
 from unit.chat.interruptible import Interruptible, stopped
 
 
