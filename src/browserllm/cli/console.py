@@ -135,12 +135,3 @@ def print_notices(notices: Iterable[str]) -> None:
     """Print what the user should know about how the browser was started."""
     for notice in notices:
         stderr_console().print(f"[yellow]{escape(notice)}[/]", highlight=False)
-
-
-def bytes_text(size_bytes: float) -> str:
-    """Return a size that is known, for people: "12 kB", "3.4 MB", "352 MB", "1.35 GB"."""
-    if size_bytes >= 1e9:
-        return f"{size_bytes / 1e9:.2f} GB" if size_bytes < 1e10 else f"{size_bytes / 1e9:.1f} GB"
-    if size_bytes >= 1e6:
-        return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e8 else f"{size_bytes / 1e6:.0f} MB"
-    return f"{size_bytes / 1e3:.0f} kB" if size_bytes >= 1000 else f"{size_bytes:.0f} bytes"

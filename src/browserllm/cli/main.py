@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+from .._internal.formatting import size_text
 from .._internal.threads import Threads
 from .._internal.version import __version__
 from ..backends.local import LocalBackend
@@ -215,7 +216,7 @@ def build(*, folder: Path, force: bool, debug: bool) -> None:
         from ..page.serving.static import site_folder
 
         count, size_bytes = copy_site(site_folder(), folder, force=force)
-        click.echo(f"Wrote {count} files ({size_bytes / 1e6:.1f} MB) to {folder}")
+        click.echo(f"Wrote {count} files ({size_text(size_bytes)}) to {folder}")
         return 0
 
     finish(work, debug=debug)

@@ -11,6 +11,7 @@ import click
 import msgspec
 from rich.markup import escape
 
+from .._internal.formatting import size_text
 from ..errors import BrowserLLMError, ModelNotDownloaded, QuotaExceeded
 from ..models import Catalog, ModelManager
 from ..models.downloads.download import Download
@@ -18,7 +19,7 @@ from ..models.fit import fit
 from ..models.storage import Storage, StoredModel
 from ..page.chrome.profile import default_folder
 from ..page.connect import connect
-from .console import browser_options, bytes_text, finish, print_json, print_notices, stderr_console
+from .console import browser_options, finish, print_json, print_notices, stderr_console
 from .progress import DownloadBars
 from .tables import print_card, print_catalog, print_entries, print_plan
 
@@ -207,7 +208,7 @@ def rm(
         if as_json:
             print_json({"deleted": [build.key for build in chosen], "freed_bytes": freed})
         else:
-            click.echo(f"Deleted {_names(chosen) or 'what belonged to no model'}: {bytes_text(freed)} freed.")
+            click.echo(f"Deleted {_names(chosen) or 'what belonged to no model'}: {size_text(freed)} freed.")
         return 0
 
     async def ask_and_delete() -> int:

@@ -231,7 +231,7 @@ async def test_a_full_disk_and_a_weak_device_say_so() -> None:
     host.files.quota_bytes = 1000
     full = await facts(backend(host))
     assert (full.available, full.fits) == (False, True)
-    assert full.reason == "model 'alpha' needs about 1 MB of storage; the browser has 1 MB left for this site"
+    assert full.reason == "model 'alpha' needs about 1.0 MB of storage; the browser has 1 kB left for this site"
     weak = await facts(backend(ScriptedHost(facts=device_facts(webgpu=False, wasm=False))))
     assert (weak.available, weak.fits, weak.downloaded) == (False, False, False)
     assert weak.reason.startswith("this device cannot run model 'alpha': WebGPU finds no adapter")

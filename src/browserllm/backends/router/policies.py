@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, cast
 
+from ..._internal.formatting import size_text
 from ..._internal.identity import Hashed, identity_of
 from ...errors import InvalidRequest
 from ...types import ChatRequest
@@ -374,13 +375,5 @@ class Custom(Policy):
         return choices
 
 
-_UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
-
-
 def _bytes(size: int | None) -> str:
-    if size is None:
-        return "nobody knows how much"
-    for factor, unit in _UNITS:
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} bytes"
+    return "nobody knows how much" if size is None else size_text(size)
