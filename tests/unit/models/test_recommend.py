@@ -139,7 +139,7 @@ def test_a_recommendation_says_why() -> None:
         "the strongest for chat that suits a phone: 1.7 billion parameters, needs 2,037 MB, downloads about 971 MB"
     )
     assert second.reason == (
-        "the strongest for chat of another family: 1.2 billion parameters, needs 879 MB, downloads about 711 MB"
+        "the strongest for chat of another family: 1.2 billion parameters, needs 879 MB, downloads about 710 MB"
     )
     (low, *_) = recommend(CATALOG, DEVICES["phone with f16"], "low-end")
     assert low.reason.startswith("the smallest that suits a phone: 0.1 billion parameters, needs ")
