@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import os
 import re
 import shlex
@@ -94,6 +95,32 @@ def _drop_output() -> None:
     """Let go of what standard output did not take: it would fail again when the program ends."""
     with suppress(OSError, ValueError):  # not every output is a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Unfailing(io.FileIO):
+    """A file that drops what cannot be written."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def let_stderr_fail() -> None:
+    """Make standard error drop what it does not take, in place of an exception in the middle of a command.
+
+    What a command answers is on standard output, and must not depend on whether anything reads the rest. Terminals take
+    everything, and are left as they are.
+    """
+    stderr = sys.stderr
+    # Python has none where it was started without one; click and Rich then write nothing.
+    if not isinstance(stderr, io.TextIOWrapper) or stderr.isatty():  # pyright: ignore[reportUnnecessaryIsInstance]
+        return
+    raw = _Unfailing(stderr.fileno(), "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=stderr.encoding, errors=stderr.errors, line_buffering=True
+    )
 
 
 def _remedy_text(error: BrowserLLMError) -> str:

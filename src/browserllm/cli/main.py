@@ -27,7 +27,16 @@ from ..page.connect import connect
 from ..page.host import Progress
 from ..types import ChatDone, ChatResponse, Message, TextDelta
 from .build import copy_site
-from .console import as_typed, browser_options, finish, print_error, print_json, print_notices, stderr_console
+from .console import (
+    as_typed,
+    browser_options,
+    finish,
+    let_stderr_fail,
+    print_error,
+    print_json,
+    print_notices,
+    stderr_console,
+)
 from .doctor import Check, examine
 from .models import models
 from .progress import describe_progress
@@ -224,6 +233,7 @@ def build(*, folder: Path, force: bool, debug: bool) -> None:
 
 def main() -> None:
     """Run the command."""
+    let_stderr_fail()
     try:
         cli(prog_name="browserllm")
     except OSError as error:
