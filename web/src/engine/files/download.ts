@@ -16,7 +16,7 @@ import { Transfer, type Tell } from "./transfer.ts";
 import { Turns } from "./turns.ts";
 
 /** Manifests are small; what is not is no manifest, and would have to go through one message. */
-export const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const INSPECT_PARALLEL = 6;
 
 export class Downloader implements FileFetcher {

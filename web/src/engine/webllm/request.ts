@@ -41,7 +41,6 @@ export function toWebLlm(chat: ChatRequest, constrained = false): { request: Cha
       stop: options.stop === undefined ? null : [...options.stop],
       frequency_penalty: options.frequency_penalty ?? null,
       presence_penalty: options.presence_penalty ?? null,
-      repetition_penalty: options.repetition_penalty ?? null,
       logit_bias: bias === undefined ? null : Object.fromEntries([...bias].map(([id, value]) => [String(id), value])),
       logprobs: options.logprobs ?? null,
       // Asked for none of the others, WebLLM gives not even the token's own; `model.ts` takes away what is too much.
