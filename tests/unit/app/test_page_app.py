@@ -148,6 +148,23 @@ async def test_a_failed_answer_is_taken_back() -> None:
     assert [message["content"] for message in host.requests[-1][1]["messages"]] == ["Again!"]
 
 
+async def test_a_conversation_goes_on_with_another_host() -> None:
+    """A load that fails takes nothing of what was said."""
+    page, first = await started(["One."])
+    await page.ask("1")
+    first.loaded.clear()
+    first.emit("unloaded", model="pocket")
+    first.engine.fail_load = dict.fromkeys(("webllm", "transformersjs"), bl.LoadFailed("no"))
+    page.act("start")
+    await page.until("error")
+    second = ScriptedHost(["Two."])
+    page._hosts.append(second)
+    page.act("start")
+    await page.until("ready")
+    await page.ask("2")
+    assert [message["content"] for message in second.requests[-1][1]["messages"]] == ["1", "One.", "2"]
+
+
 async def test_a_long_conversation_forgets_its_beginning() -> None:
     """When the context is full the oldest turn goes, with a notice; a single message that is too long is an error."""
     full = bl.ContextExceeded("too long")
