@@ -140,7 +140,7 @@ async def test_a_failed_start_can_be_tried_again() -> None:
 
 async def test_a_failed_answer_is_taken_back() -> None:
     """The error is shown, the page is ready again, and the turn that failed is not part of the conversation."""
-    page, host = await started([[bl.DeviceLost("the GPU went away")], "Fine."])
+    page, host = await started([[bl.errors.DeviceLost("the GPU went away")], "Fine."])
     await page.ask("Hello!")
     assert page.state["error"] == {"code": "device_lost", "message": "the GPU went away"}
     await page.ask("Again!")
@@ -154,7 +154,7 @@ async def test_a_conversation_goes_on_with_another_host() -> None:
     await page.ask("1")
     first.loaded.clear()
     first.emit("unloaded", model="pocket")
-    first.engine.fail_load = dict.fromkeys(("webllm", "transformersjs"), bl.LoadFailed("no"))
+    first.engine.fail_load = dict.fromkeys(("webllm", "transformersjs"), bl.errors.LoadFailed("no"))
     page.act("start")
     await page.until("error")
     second = ScriptedHost(["Two."])
