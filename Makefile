@@ -20,7 +20,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test test-pythons newest check unit properties explore page browser format stubs site catalog wheel lock clean setup
+.PHONY: help run chat test test-pythons newest check unit properties explore page browser format stubs site catalog prices wheel lock clean setup
 
 BENCHMARKS = $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
@@ -106,6 +106,9 @@ site: $(VENV)/.run ## Build the static site into src/browserllm/static (skips wh
 
 catalog: site ## Write the catalog anew from the pinned web-llm
 	$(NPM) run catalog
+
+prices: ## Write the table of prices anew from the genai-prices that scripts/prices.py pins (needs uv on PATH)
+	uv run scripts/prices.py
 
 wheel: setup ## Build the wheel and the sdist into dist/
 	$(BIN)/python -m build --outdir dist

@@ -37,7 +37,8 @@ _NAMES = {
     "page.connect": "connect",
     "page.host": "Host",
     "structured.generate": "generate stream_generate",
-    "testing.scripted": "ScriptedBackend ScriptedHost",
+    "testing.backend": "ScriptedBackend",
+    "testing.host": "ScriptedHost",
     "types": """
         AudioPart ChatRequest ChatResponse ImagePart Message ReasoningPart TextPart Tool ToolCallPart ToolResultPart
     """,

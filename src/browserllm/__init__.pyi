@@ -52,8 +52,8 @@ from .page.connect import connect as connect
 from .page.host import Host as Host
 from .structured.generate import generate as generate
 from .structured.generate import stream_generate as stream_generate
-from .testing.scripted import ScriptedBackend as ScriptedBackend
-from .testing.scripted import ScriptedHost as ScriptedHost
+from .testing.backend import ScriptedBackend as ScriptedBackend
+from .testing.host import ScriptedHost as ScriptedHost
 from .types import AudioPart as AudioPart
 from .types import ChatRequest as ChatRequest
 from .types import ChatResponse as ChatResponse

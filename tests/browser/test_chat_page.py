@@ -64,3 +64,17 @@ def test_what_a_model_or_a_person_writes_is_text(chat_page: Page) -> None:
     expect(chat_page.get_by_label("You", exact=True)).to_contain_text("<b>hi</b>")
     assert chat_page.locator("main img, main b").count() == 0
     assert chat_page.title() == "browserllm"
+
+
+def test_the_first_answers_speed_moves_nothing(chat_page: Page) -> None:
+    """It has its place beside the title, on one line, in a wide window and on a phone."""
+    header, speed = chat_page.locator("header"), chat_page.get_by_label("Speed of the last answer")
+    for size in ({"width": 1100, "height": 700}, {"width": 360, "height": 640}):
+        chat_page.set_viewport_size(size)  # type: ignore[arg-type]
+        speed.evaluate("element => { element.textContent = ''; }")
+        before = header.bounding_box()
+        speed.evaluate("element => { element.textContent = '123.4 tokens/s · first after 12.34 s'; }")
+        assert header.bounding_box() == before
+        line, title = speed.bounding_box(), chat_page.get_by_role("heading", level=1).bounding_box()
+        assert line is not None and title is not None
+        assert line["height"] < 1.5 * title["height"] and line["y"] < title["y"] + title["height"]

@@ -4,8 +4,8 @@ import type { ChatOptions } from "../../web/src/engine/options.ts";
 
 const DEFAULTS: SamplerDefaults = { temperature: 1, top_p: 1, top_k: 0, repetition_penalty: 1 };
 
-function sampler(options: ChatOptions, seed = 1): Sampler {
-  return new Sampler(options, DEFAULTS, seededRandom(seed));
+function sampler(options: ChatOptions, seed = 1, defaults: Partial<SamplerDefaults> = {}): Sampler {
+  return new Sampler(options, { ...DEFAULTS, ...defaults }, seededRandom(seed));
 }
 
 /** How often each of the tokens is drawn, as fractions. */
@@ -64,13 +64,17 @@ describe("the sampler", () => {
     expect(sampler(bias([[1, -100], [99, 100]])).pick(new Float32Array([0, 5]))).toBe(0);
   });
 
-  it("tires of what it has said, by each of the penalties", () => {
-    for (const options of [{ frequency_penalty: 2 }, { presence_penalty: 2 }, { repetition_penalty: 3 }]) {
-      const one = sampler({ temperature: 0, ...options });
+  it("tires of what it has said, by each of the penalties, the model's own among them", () => {
+    const tired = { repetition_penalty: 3 };
+    for (const one of [
+      sampler({ temperature: 0, frequency_penalty: 2 }),
+      sampler({ temperature: 0, presence_penalty: 2 }),
+      sampler({ temperature: 0 }, 1, tired),
+    ]) {
       expect(one.pick(new Float32Array([2, 1]))).toBe(0);
       expect(one.pick(new Float32Array([2, 1]))).toBe(1);
     }
-    const negative = sampler({ temperature: 0, repetition_penalty: 3 });
+    const negative = sampler({ temperature: 0 }, 1, tired);
     expect(negative.pick(new Float32Array([-1, -2]))).toBe(0);
     expect(negative.pick(new Float32Array([-1, -2]))).toBe(1);
   });

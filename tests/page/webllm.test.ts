@@ -162,7 +162,6 @@ describe("a request", () => {
       stop: ["x"],
       frequency_penalty: 1,
       presence_penalty: 1,
-      repetition_penalty: 1.2,
       logit_bias: new Map([[5, 1]]),
       logprobs: true,
       top_logprobs: 2,

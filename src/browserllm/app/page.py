@@ -21,18 +21,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from ..backends.local import LocalBackend
-from ..backends.stream import ChatStream
-from ..errors import BrowserLLMError, ContextExceeded, to_wire
+from ..errors import BrowserLLMError, to_wire
 from ..models import LoadedModel
 from ..models.manager import DEFAULT_MODEL
 from ..page.connect import connect
 from ..page.host import Event, Host, Progress
-from ..types import Hop, Message, TextDelta
+from ..types import ChatStart, Hop, TextDelta
+
+if TYPE_CHECKING:
+    from ..chat.session import Session
+    from ..chat.turn_stream import TurnStream
+
+FORGOTTEN = "The conversation is longer than the model can hold: its beginning was left out."
 
 
 class _Action(msgspec.Struct):
@@ -41,15 +46,15 @@ class _Action(msgspec.Struct):
 
 
 class ChatApp:
-    """One conversation with the model of this page. Keeps the history; the page only draws."""
+    """One conversation with the model of this page. The page only draws; `Session` keeps the history."""
 
     def __init__(self, open_host: Callable[[], Awaitable[Host]], send: Callable[[str], None]) -> None:
         """Get a host with ``open_host`` when the page asks to start; ``send`` takes texts for the page."""
-        self.history: list[Message] = []
         self._open_host = open_host
         self._send = send
         self._backend: LocalBackend | None = None
-        self._stream: ChatStream | None = None
+        self._session: Session | None = None
+        self._stream: TurnStream | None = None
         self._busy = False
         self._last_id = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,6 +84,7 @@ class ChatApp:
                 self._backend = LocalBackend(host, DEFAULT_MODEL, on_progress=self._on_progress)
             self._patch(status="loading")
             self._show(await self._backend.models.load(DEFAULT_MODEL, on_progress=self._on_progress))
+            self._converse(self._backend)
         except BrowserLLMError as error:
             self._backend = None
             self._patch(status="error", progress=None, error=_error(error))
@@ -86,20 +92,20 @@ class ChatApp:
             self._busy = False
 
     async def answer(self, text: str) -> None:
-        """Add ``text`` to the conversation and stream the model's answer."""
+        """Say ``text`` and stream the model's answer; one that fails leaves the conversation as it was."""
         self._busy = True
-        backend = self._backend
+        session = self._session
         try:
-            if backend is None:
+            if session is None or self._backend is None:
                 self._patch(error={"code": "model_not_loaded", "message": "the model is not loaded yet; start first"})
                 return
             self._say("user", text)
-            self.history.append(Message("user", text))
             self._patch(status="answering", error=None)
-            await self._stream_answer(backend)
+            sent_from = session.history.start
+            await self._show_answer(session.stream(text))
+            if session.history.start > sent_from:
+                self._patch(notice=FORGOTTEN)
         except BrowserLLMError as error:
-            # The turn that failed is taken back, so that the next one starts from a history that worked.
-            del self.history[-1:]
             self._patch(status="ready", progress=None, error=_error(error))
         finally:
             self._stream = None
@@ -110,29 +116,20 @@ class ChatApp:
         if self._stream is not None:
             self._stream.stop()
 
-    async def _stream_answer(self, backend: LocalBackend) -> None:
+    async def _show_answer(self, stream: TurnStream) -> None:
+        self._stream = stream
         message_id: str | None = None
-        while True:
-            stream = self._stream = backend.stream(self.history)
-            try:
-                async for chunk in stream:
-                    if message_id is None:
-                        message_id = self._say("assistant", "")
-                    if isinstance(chunk, TextDelta):
-                        self._post({"type": "append", "id": message_id, "text": chunk.text})
-                break
-            except ContextExceeded:
-                if len(self.history) <= 1:
-                    raise
-                # Forget the oldest turn and its answer.
-                del self.history[: 2 if len(self.history) > 2 else 1]
-                self._patch(notice="The conversation is longer than the model can hold: its beginning was left out.")
-            finally:
-                if message_id is not None and stream.done:
-                    finish_reason = stream.response.finish_reason
-                    self._post({"type": "done", "id": message_id, "finish_reason": finish_reason})
-        response = stream.response
-        self.history.append(response.message)
+        try:
+            async for chunk in stream:
+                if isinstance(chunk, ChatStart) and message_id is None:
+                    message_id = self._say("assistant", "")
+                elif isinstance(chunk, TextDelta):
+                    self._post({"type": "append", "id": message_id, "text": chunk.text})
+        finally:
+            if message_id is not None:
+                finish_reason = stream.reply.finish_reason if stream.done else "error"
+                self._post({"type": "done", "id": message_id, "finish_reason": finish_reason})
+        response = stream.reply.response
         self._patch(
             status="ready",
             progress=None,
@@ -142,6 +139,15 @@ class ChatApp:
             tokens_per_s=response.timings.tokens_per_s,
             first_token_ms=response.timings.first_token_ms,
         )
+
+    def _converse(self, backend: LocalBackend) -> None:
+        """Begin a conversation, or go on with it on another host."""
+        # Sessions bring tools, schemas and grammars along: 60 modules, imported when the person can type already.
+        from ..chat.session import Session
+
+        if self._session is None:
+            self._session = Session(backend)
+        self._session.backend = backend
 
     def _show(self, loaded: LoadedModel) -> None:
         self._patch(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+from .._internal.formatting import size_text
 from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, ModelNotFound, to_wire
 
 _NO_LOG = logging.NullHandler()
@@ -121,12 +123,38 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Unfailing(io.FileIO):
+    """A file that drops what cannot be written."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def let_stderr_fail() -> None:
+    """Make standard error drop what it does not take, in place of an exception in the middle of a command.
+
+    What a command answers is on standard output, and must not depend on whether anything reads the rest. Terminals take
+    everything, and are left as they are.
+    """
+    stderr = sys.stderr
+    # Python has none where it was started without one; click and Rich then write nothing.
+    if not isinstance(stderr, io.TextIOWrapper) or stderr.isatty():  # pyright: ignore[reportUnnecessaryIsInstance]
+        return
+    raw = _Unfailing(stderr.fileno(), "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=stderr.encoding, errors=stderr.errors, line_buffering=True
+    )
+
+
 def _remedy_text(error: BrowserLLMError) -> str:
     """Return an error's message with the command that helps in the place of Python's functions."""
     model = error.data.get("model")
     if isinstance(error, ModelNotDownloaded) and model and "download_bytes" in error.data:
         size = error.data["download_bytes"]
-        there = f"model {str(model)!r} is not on this device" + (f": {bytes_text(size)} to download" if size else "")
+        there = f"model {str(model)!r} is not on this device" + (f": {size_text(size)} to download" if size else "")
         return f"{there}; fetch it with: browserllm models pull {shlex.quote(str(model))}"
     if isinstance(error, ModelNotFound) and error.data.get("reason") == "unknown_name":
         near = error.data.get("candidates", ())
@@ -162,12 +190,3 @@ def print_notices(notices: Iterable[str]) -> None:
     """Print what the user should know about how the browser was started."""
     for notice in notices:
         stderr_console().print(f"[yellow]{escape(notice)}[/]", highlight=False)
-
-
-def bytes_text(size_bytes: float) -> str:
-    """Return a size that is known, for people: "12 kB", "3.4 MB", "352 MB", "1.35 GB"."""
-    if size_bytes >= 1e9:
-        return f"{size_bytes / 1e9:.2f} GB" if size_bytes < 1e10 else f"{size_bytes / 1e9:.1f} GB"
-    if size_bytes >= 1e6:
-        return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e8 else f"{size_bytes / 1e6:.0f} MB"
-    return f"{size_bytes / 1e3:.0f} kB" if size_bytes >= 1000 else f"{size_bytes:.0f} bytes"

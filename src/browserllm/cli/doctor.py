@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from .._internal.formatting import size_text
 from .._internal.version import __version__
 from ..backends.local import LocalBackend
 from ..errors import BrowserLLMError
@@ -23,6 +24,10 @@ QUESTION = "Hello!"
 
 MODEL_FEATURES = ("shader-f16", "subgroups")
 """The WebGPU features that builds of models ask for."""
+
+
+LITTLE_BYTES = 1e9
+"""With less free space than this, most models of the catalog do not fit."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,15 +97,15 @@ def _check_storage(facts: DeviceFacts) -> Check:
     quota = facts.storage.quota
     if quota is None:
         return Check(name="storage", state="warn", detail="the browser does not say how much there is")
-    free_mb = (quota - (facts.storage.usage or 0)) / 1e6
-    if free_mb < 1000:
+    free_bytes = max(0, quota - (facts.storage.usage or 0))
+    if free_bytes < LITTLE_BYTES:
         return Check(
             name="storage",
             state="warn",
-            detail=f"{free_mb:.0f} MB for models",
+            detail=f"{size_text(free_bytes)} for models",
             remedy="free some space on the disk, or choose a profile folder on another one with --profile",
         )
-    return Check(name="storage", state="ok", detail=f"{free_mb:.0f} MB for models")
+    return Check(name="storage", state="ok", detail=f"{size_text(free_bytes)} for models")
 
 
 def _remedy(error: BrowserLLMError) -> str:

@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+from .._internal.formatting import size_text
 from .._internal.threads import Threads
 from .._internal.version import __version__
 from ..backends.local import LocalBackend
@@ -26,7 +27,17 @@ from ..page.connect import connect
 from ..page.host import Progress
 from ..types import ChatDone, ChatResponse, Message, TextDelta
 from .build import copy_site
-from .console import Commands, as_typed, browser_options, finish, print_error, print_json, print_notices, stderr_console
+from .console import (
+    Commands,
+    as_typed,
+    browser_options,
+    finish,
+    let_stderr_fail,
+    print_error,
+    print_json,
+    print_notices,
+    stderr_console,
+)
 from .doctor import Check, examine
 from .models import models
 from .progress import describe_progress
@@ -220,7 +231,7 @@ def build(*, folder: Path, force: bool, debug: bool) -> None:
         from ..page.serving.static import site_folder
 
         count, size_bytes = copy_site(site_folder(), folder, force=force)
-        click.echo(f"Wrote {count} files ({size_bytes / 1e6:.1f} MB) to {folder}")
+        click.echo(f"Wrote {count} files ({size_text(size_bytes)}) to {folder}")
         return 0
 
     finish(work, debug=debug)
@@ -228,6 +239,7 @@ def build(*, folder: Path, force: bool, debug: bool) -> None:
 
 def main() -> None:
     """Run the command."""
+    let_stderr_fail()
     try:
         cli(prog_name="browserllm")
     except OSError as error:

@@ -11,6 +11,7 @@ import click
 import msgspec
 from rich.markup import escape
 
+from .._internal.formatting import size_text
 from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, QuotaExceeded
 from ..models import Catalog, ModelManager
 from ..models.catalog.catalog import check_purpose
@@ -20,7 +21,7 @@ from ..models.storage import Storage, StoredModel
 from ..page.chrome.profile import default_folder
 from ..page.connect import connect
 from ..page.host import Progress
-from .console import browser_options, bytes_text, finish, print_json, print_notices, stderr_console
+from .console import browser_options, finish, print_json, print_notices, stderr_console
 from .progress import DownloadBars
 from .tables import print_card, print_catalog, print_entries, print_plan
 from .waiting import Waiting
@@ -222,7 +223,7 @@ def rm(
         if as_json:
             print_json({"deleted": [build.key for build in chosen], "freed_bytes": freed})
         else:
-            click.echo(f"Deleted {_names(chosen) or 'what belonged to no model'}: {bytes_text(freed)} freed.")
+            click.echo(f"Deleted {_names(chosen) or 'what belonged to no model'}: {size_text(freed)} freed.")
         return 0
 
     async def ask_and_delete() -> int:

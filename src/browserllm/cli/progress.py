@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
+from .._internal.formatting import size_text
 from ..models.downloads.download import DownloadResult
 from ..page.host import FileProgress, Progress
-from .console import bytes_text, print_json, stderr_console
+from .console import print_json, stderr_console
 
 NAME_WIDTH = 22
 """Columns for a name: with a bar of 12 and the numbers beside it a line has 80."""
@@ -84,7 +85,7 @@ class DownloadBars:
         elif kept_bytes == 0:
             console.print("Stopped; nothing had been fetched yet.", highlight=False)
         else:
-            console.print(f"Stopped; {bytes_text(kept_bytes)} fetched so far are kept.", highlight=False)
+            console.print(f"Stopped; {size_text(kept_bytes)} fetched so far are kept.", highlight=False)
         console.print(f"To go on from there: browserllm models pull {escape(self._model)}", highlight=False)
 
     def say_done(self, result: DownloadResult) -> None:
@@ -95,8 +96,8 @@ class DownloadBars:
         if not result.files:
             click.echo(f"{result.model} is part of browserllm: there is nothing to fetch.")
             return
-        fetched = "nothing was missing" if not result.fetched_bytes else f"{bytes_text(result.fetched_bytes)} fetched"
-        click.echo(f"{result.model} is on this device: {bytes_text(result.size_bytes)}, {fetched}.")
+        fetched = "nothing was missing" if not result.fetched_bytes else f"{size_text(result.fetched_bytes)} fetched"
+        click.echo(f"{result.model} is on this device: {size_text(result.size_bytes)}, {fetched}.")
         stderr_console().print(
             f'[dim]Try it: browserllm run --model {escape(self._model)} "Hello!"[/]', highlight=False
         )
@@ -126,7 +127,7 @@ def describe_progress(progress: Progress) -> str:
     if progress.phase == "verifying":
         parts.append("verifying")
     if progress.bytes_per_s:
-        parts.append(f"{bytes_text(progress.bytes_per_s)}/s")
+        parts.append(f"{size_text(progress.bytes_per_s)}/s")
     if progress.seconds_left and progress.seconds_left < LONGEST_S:
         parts.append(f"{_time(progress.seconds_left)} left")
     return "  ".join(parts)
@@ -141,7 +142,7 @@ def _describe_file(file: FileProgress) -> str:
 
 
 def _of(loaded: int, total: int | None) -> str:
-    return bytes_text(loaded) if total is None else f"{bytes_text(loaded)} of {bytes_text(total)}"
+    return size_text(loaded) if total is None else f"{size_text(loaded)} of {size_text(total)}"
 
 
 def _time(seconds: float) -> str:

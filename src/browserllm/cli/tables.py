@@ -12,10 +12,11 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
+from .._internal.formatting import memory_text, size_text
 from ..models import Artifact, ModelCard, ModelEntry, Storage, StoredModel
-from ..models.fit import Fit, size_text
+from ..models.fit import Fit
 from ..models.storage import only_of
-from .console import bytes_text, stderr_console
+from .console import stderr_console
 
 
 def _console() -> Console:
@@ -102,7 +103,7 @@ def print_entries(
     for entry in entries:
         if _is_built_in(entry.card):
             # What the engines have copied of it can be deleted, and is neither more nor less complete.
-            table.add_row(entry.card.id, bytes_text(entry.size_bytes) if entry.size_bytes else "", "built in", "")
+            table.add_row(entry.card.id, size_text(entry.size_bytes) if entry.size_bytes else "", "built in", "")
             continue
         for build in storage.models:
             if build.model == entry.card.id:
@@ -125,19 +126,19 @@ def _stored_row(build: StoredModel) -> tuple[str, str, str, str]:
         state = f"[yellow]the browser deleted {len(build.missing)} of its files[/]"
     else:
         state = "[yellow]not complete; pull goes on with it[/]"
-    return escape(build.artifact_id or build.model), bytes_text(build.size_bytes), state, _ago(build.last_used_ms)
+    return escape(build.artifact_id or build.model), size_text(build.size_bytes), state, _ago(build.last_used_ms)
 
 
 def _space(storage: Storage) -> str:
-    lines = [f"Models take {bytes_text(storage.models_bytes)}"]
+    lines = [f"Models take {size_text(storage.models_bytes)}"]
     if storage.available_bytes is not None:
-        lines[0] += f"; the browser has {bytes_text(storage.available_bytes)} left"
+        lines[0] += f"; the browser has {size_text(storage.available_bytes)} left"
     lines[0] += "." if storage.persisted is not False else ", and may delete models when the disk is full."
     if storage.orphans or storage.abandoned:
         size = sum(file.size_bytes or 0 for file in storage.orphans)
         size += sum(part.loaded_bytes for part in storage.abandoned)
         count = len(storage.orphans) + len(storage.abandoned)
-        files = f"{_counted(count, 'file')} ({bytes_text(size)}) {'belongs' if count == 1 else 'belong'}"
+        files = f"{_counted(count, 'file')} ({size_text(size)}) {'belongs' if count == 1 else 'belong'}"
         lines.append(f"{files} to no model: browserllm models rm --orphans")
     return "\n".join(lines)
 
@@ -160,7 +161,7 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
     console.print(f"This model {verdict}\n", highlight=False)
     for artifact, judged in builds:
         sign = "[green]yes[/]" if judged.fits else "[red]no [/]"
-        memory = f", memory {artifact.vram_mb:,.0f} MB" if artifact.vram_mb else ""
+        memory = f", memory {memory_text(artifact.vram_mb)}" if artifact.vram_mb else ""
         console.print(
             f"{sign} [bold]{escape(artifact.id or artifact.dtype or card.id)}[/]  {_place(artifact)}, "
             f"download {_download(artifact)}{memory}",
@@ -199,7 +200,7 @@ def print_plan(chosen: Sequence[StoredModel], storage: Storage, *, orphans: bool
             console.print(f"{_counted(loose, 'file')} that {belong} to no model", highlight=False)
     freed = sum(file.size_bytes or 0 for file in files) + sum(part.loaded_bytes for part in partials)
     if count:
-        console.print(f"Deleting frees {bytes_text(freed)}.", highlight=False)
+        console.print(f"Deleting frees {size_text(freed)}.", highlight=False)
     return count
 
 
@@ -239,7 +240,7 @@ def _size_here(entry: ModelEntry) -> str:
         return "built in"
     if not entry.size_bytes:
         return "yes" if entry.downloaded else ""
-    return bytes_text(entry.size_bytes) + ("" if entry.downloaded else " of it")
+    return size_text(entry.size_bytes) + ("" if entry.downloaded else " of it")
 
 
 def _ago(milliseconds: float | None) -> str:

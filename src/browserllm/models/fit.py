@@ -7,12 +7,12 @@ is told by nobody, so it is called unknown, never guessed. Only where the GPU wo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
 
+from .._internal.formatting import memory_text, size_text
 from ..errors import BrowserLLMError, DownloadInterrupted, OutOfMemory, QuotaExceeded, Unavailable, Unsupported
 from ..page.device import DeviceFacts
 from .catalog.card import Artifact, ModelCard
@@ -162,12 +162,6 @@ def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) ->
     return found
 
 
-def size_text(size_bytes: float) -> str:
-    """Return a size for people, in decimal megabytes or gigabytes: "376 MB", "1.3 GB"."""
-    megabytes = math.ceil(size_bytes / 1e6)
-    return f"{megabytes} MB" if megabytes < 1000 else f"{size_bytes / 1e9:,.1f} GB"
-
-
 def _judge(
     card: ModelCard,
     facts: DeviceFacts,
@@ -228,7 +222,7 @@ def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts, subject: str) -> Brow
         return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
     need = memory_need(artifact)
     if need.mb > WASM_MB:
-        return OutOfMemory(f"{subject}{need} of memory; WebAssembly has room for {mb_text(WASM_MB)} at most")
+        return OutOfMemory(f"{subject}{need} of memory; WebAssembly has room for {memory_text(WASM_MB)} at most")
     return _little_memory(need, computer_memory(facts), subject)
 
 
@@ -260,7 +254,9 @@ def _small_limits(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | N
         granted = 128 * MIB  # its runtime asks for 1 GiB or, where that is too much, for the least there is
     if granted < need * MIB:
         return _limit(
-            name, limits[name], f"the model needs a buffer of {mb_text(need)} and would get {mb_text(granted / MIB)}"
+            name,
+            limits[name],
+            f"the model needs a buffer of {memory_text(need)} and would get {memory_text(granted / MIB)}",
         )
     return None
 
@@ -277,7 +273,7 @@ def _little_memory(need: Need, memory: Memory, subject: str) -> BrowserLLMError 
         return None
     return OutOfMemory(
         f"{subject}{need} of memory; this device has about {memory.total_gb:g} GB, of which a model can use "
-        f"{mb_text(usable)}",
+        f"{memory_text(usable)}",
         data={"need_mb": need.mb, "usable_mb": usable},
     )
 
@@ -307,7 +303,7 @@ class Need(NamedTuple):
     exact: bool
 
     def __str__(self) -> str:
-        return f"needs {mb_text(self.mb)}" if self.exact else f"needs at least {mb_text(self.mb)}"
+        return f"needs {memory_text(self.mb)}" if self.exact else f"needs at least {memory_text(self.mb)}"
 
 
 def memory_need(artifact: Artifact) -> Need:
@@ -322,11 +318,6 @@ def _code(error: BrowserLLMError) -> str:
     if isinstance(error, DownloadInterrupted):
         return "offline"
     return error.reason if isinstance(error, Unavailable) else error.code
-
-
-def mb_text(mebibytes: float) -> str:
-    """Return memory for people, in mebibytes: "1,060 MB"."""
-    return f"{mebibytes:,.0f} MB"
 
 
 # Four bits before three, half-width arithmetic before full, and whole weights last: they cost four times the memory.

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from .._internal.formatting import memory_text, size_text
 from ..errors import InvalidRequest
 from ..page.device import DeviceFacts
 from .catalog.card import ModelCard, Purpose
 from .catalog.catalog import POCKET, Catalog
-from .fit import Fit, fit, mb_text, memory_need, size_text
+from .fit import Fit, fit, memory_need
 from .machine import graphics, metered
 
 PURPOSES: tuple[Purpose, ...] = Purpose.__args__
@@ -212,7 +213,7 @@ def _ease(facts: DeviceFacts) -> _Ease:
         "phone": "a phone",
         "integrated": f"an integrated GPU and half of {_gb(facts)}",
         "apple": f"a GPU of Apple's and half of {_gb(facts)}",
-        "card": f"a GPU whose memory the browser does not tell ({mb_text(_UNTOLD_MB)} are assumed)",
+        "card": f"a GPU whose memory the browser does not tell ({memory_text(_UNTOLD_MB)} are assumed)",
     }[kind]
     if metered(facts) is None:
         return _Ease(parameters, useful, mb, math.inf, text)
@@ -231,7 +232,7 @@ def _why_nothing(catalog: Catalog, facts: DeviceFacts, ease: _Ease, free_bytes: 
 
 def _gb(facts: DeviceFacts) -> str:
     if facts.memory_gb is None:
-        return f"the {mb_text(_UNTOLD_MB * 2)} that are assumed"
+        return f"the {memory_text(_UNTOLD_MB * 2)} that are assumed"
     return f"its {facts.memory_gb:g} GB"
 
 

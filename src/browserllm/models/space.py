@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from .._internal.formatting import size_text
 from ..errors import QuotaExceeded
 from ..page.host import Host
 from .catalog.catalog import Catalog
-from .fit import size_text
 from .storage import (
     EvictionPlan,
     Storage,

@@ -7,7 +7,7 @@ used; comparing the two shows what the browser has evicted and what belongs to n
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -129,11 +129,7 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
         """Return what is kept of a build of a model."""
         # A part that came on top of a build that is whole has an entry of its own, after the record's.
         here = {kept.key: kept for kept in reversed(self.models)}
-        kept = here.get(journal_key(model, artifact))
-        if kept is None and (old := here.get(_old_key(model, artifact))) is not None:
-            # Builds of several precisions shared such a key: it is that of the one whose network it has.
-            kept = old if _has_network(artifact, [*old.files, *old.missing]) else None
-        return kept
+        return here.get(journal_key(model, artifact))
 
 
 class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,13 +151,6 @@ class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
 def journal_key(model: str, artifact: Artifact) -> str:
     """Return the journal's key of an artifact: the engine's own id, or model, engine, device and precision."""
     return artifact.id or "/".join(filter(None, (model, artifact.engine, artifact.device, artifact.dtype)))
-
-
-def replaced_keys(model: str, artifact: Artifact, journal: Mapping[str, Any]) -> list[str]:
-    """Return the keys under which an older version kept the record of a build."""
-    old = _old_key(model, artifact)
-    record = _read_record(journal[old]) if old in journal and old != journal_key(model, artifact) else None
-    return [old] if record is not None and _has_network(artifact, record.files) else []
 
 
 async def ask_stored(host: Host) -> Stored:
@@ -272,9 +261,9 @@ async def delete_files(
     return int(result.get("freed_bytes") or 0)
 
 
-async def put_record(host: Host, key: str, record: Record, *, remove: Sequence[str] = ()) -> None:
-    """Write a record into the journal, over the one that is there, and in the same step ``remove`` others."""
-    await host.call("journal", {"put": {key: msgspec.to_builtins(record)}, "remove": list(remove)})
+async def put_record(host: Host, key: str, record: Record) -> None:
+    """Write a record into the journal, over the one that is there."""
+    await host.call("journal", {"put": {key: msgspec.to_builtins(record)}, "remove": []})
 
 
 def _read_record(raw: Any) -> Record | None:
@@ -283,15 +272,6 @@ def _read_record(raw: Any) -> Record | None:
     except msgspec.ValidationError:
         # A record that cannot be read says nothing of its files: they count by their folder, or as orphans.
         return None
-
-
-def _old_key(model: str, artifact: Artifact) -> str:
-    """Return a build's key as it was before the precision became part of it; no key (empty) where there is an id."""
-    return "" if artifact.id is not None else f"{model}/{artifact.engine}/{artifact.device}"
-
-
-def _has_network(artifact: Artifact, files: Iterable[StoredFile]) -> bool:
-    return any(_is_network(artifact, file.url) for file in files)
 
 
 def _is_network(artifact: Artifact, url: str) -> bool:

@@ -6,7 +6,8 @@ from .._internal.lazy_names import lazy_names
 
 # `make stubs` writes __init__.pyi from this.
 _NAMES = {
-    "memory": "KeyValueStore MemoryStore",
+    "base": "KeyValueStore",
+    "memory": "MemoryStore",
     "page": "HostStore",
     "sqlite": "SQLiteStore",
 }

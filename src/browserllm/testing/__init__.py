@@ -6,9 +6,10 @@ from .._internal.lazy_names import lazy_names
 
 # `make stubs` writes __init__.pyi from this.
 _NAMES = {
+    "backend": "ScriptedBackend",
     "files": "ScriptedFile",
+    "host": "ScriptedHost",
     "script": "CLOSE DEAF HANG Clock Wait",
-    "scripted": "ScriptedBackend ScriptedHost",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

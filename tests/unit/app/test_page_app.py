@@ -6,10 +6,9 @@ import asyncio
 import json
 from typing import Any
 
-from browserllm.testing.host import ScriptedHost, device_facts
-
 import browserllm as bl
 from browserllm.app.page import ChatApp
+from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG, Answer
 
 
@@ -147,6 +146,23 @@ async def test_a_failed_answer_is_taken_back() -> None:
     await page.ask("Again!")
     assert page.state["error"] is None
     assert [message["content"] for message in host.requests[-1][1]["messages"]] == ["Again!"]
+
+
+async def test_a_conversation_goes_on_with_another_host() -> None:
+    """A load that fails takes nothing of what was said."""
+    page, first = await started(["One."])
+    await page.ask("1")
+    first.loaded.clear()
+    first.emit("unloaded", model="pocket")
+    first.engine.fail_load = dict.fromkeys(("webllm", "transformersjs"), bl.errors.LoadFailed("no"))
+    page.act("start")
+    await page.until("error")
+    second = ScriptedHost(["Two."])
+    page._hosts.append(second)
+    page.act("start")
+    await page.until("ready")
+    await page.ask("2")
+    assert [message["content"] for message in second.requests[-1][1]["messages"]] == ["1", "One.", "2"]
 
 
 async def test_a_long_conversation_forgets_its_beginning() -> None:

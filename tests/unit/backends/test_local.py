@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.backends.stream import Draft
+from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import CLOSE, HANG
 
 MINE = bl.models.ModelCard(
@@ -391,7 +391,7 @@ async def test_what_the_backend_says_about_itself() -> None:
 async def test_a_result_that_is_no_result_is_a_protocol_error() -> None:
     """What the page says at the end is checked."""
     host = ScriptedHost()
-    host.page.finish_reason = "surprise"
+    host.engine.finish_reason = "surprise"
     with pytest.raises(bl.errors.ProtocolError, match="'chat'"):
         await bl.LocalBackend(host).complete("hi")
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.constrained.grammars.grammar import grammar_of_schema
 from browserllm.constrained.grammars.reduce import reduce_schema
 from browserllm.errors import InvalidRequest
+from browserllm.testing.host import ScriptedHost
 
 PERSON = {
     "type": "object",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.catalog.card import Thinking
 from browserllm.models.catalog.catalog import built_in
 from browserllm.models.catalog.curated import thinking_of
+from browserllm.testing.host import ScriptedHost
 
 HI = [{"role": "user", "content": "hi"}]
 FORM = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.constrained.grammars.grammar import grammar_of_schema
 from browserllm.constrained.grammars.reduce import reduce_schema
+from browserllm.testing.host import ScriptedHost, device_facts
 
 WEATHER = bl.Tool(
     "weather",
@@ -205,7 +205,7 @@ async def test_a_name_that_no_grammar_holds_is_refused() -> None:
 async def test_an_answer_cut_off_in_a_call_keeps_its_reason() -> None:
     """What broke off for its length says so, and its arguments are no JSON that anybody would run."""
     host = ScriptedHost('<tool_call>\n{"name": "weather", "arguments": {"city": "Os')
-    host.page.finish_reason = "length"
+    host.engine.finish_reason = "length"
     response = await bl.LocalBackend(host).complete("hi", tools=[WEATHER])
     assert response.finish_reason == "length"
     assert response.message.tool_calls[0].arguments == '{"city": "Os'

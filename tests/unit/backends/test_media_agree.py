@@ -6,9 +6,9 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
+from browserllm.testing.host import ScriptedHost
 from unit.backends.cloud.wire_formats import body_of
 from unit.backends.test_local import SEEING, chats
 

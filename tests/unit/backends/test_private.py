@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.backend import ScriptedBackend
 
 SECRET = "my diary"
 

@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
 from browserllm.backends.within_private import is_within_private
+from browserllm.testing.backend import ScriptedBackend
 
 SECRET = "my diary"
 

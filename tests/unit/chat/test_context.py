@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.backends.request import Prompt, build_request
 from browserllm.backends.stream import Delta, Draft
 from browserllm.chat.context import tokens_of
+from browserllm.testing.host import ScriptedHost
 
 FILLING = " ".join(["word"] * 20)
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.host import ScriptedHost
 from browserllm.testing.script import HANG
 from unit.chat.interruptible import Interruptible
 from unit.loop_time import LoopTime

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.downloads.download import Download, start_download
@@ -15,6 +14,7 @@ from browserllm.models.downloads.files import FileList
 from browserllm.models.storage import Stored
 from browserllm.page.host import FileProgress, Progress
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
+from browserllm.testing.host import ScriptedHost
 from browserllm.testing.script import CLOSE, HANG, Clock, Wait
 
 FOLDER = "https://models.test/tiny/"

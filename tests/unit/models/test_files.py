@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.downloads.files import (
@@ -19,6 +18,7 @@ from browserllm.models.downloads.files import (
     webllm_folder,
 )
 from browserllm.testing.files import BASE, ScriptedFile, ScriptedFiles
+from browserllm.testing.host import ScriptedHost
 
 FOLDER = "https://models.test/tiny/resolve/main/"
 LIBRARY = "https://libs.test/tiny.wasm"

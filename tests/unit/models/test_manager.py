@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.models.loading import describe_adapter
 from browserllm.page.device import AdapterInfo
 from browserllm.testing.files import ScriptedFile
+from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG, Wait
 
 MINE = bl.models.ModelCard(
@@ -87,7 +87,7 @@ async def test_a_failed_validation_frees_the_model_and_steps_down() -> None:
 async def test_a_validation_without_a_token_is_a_failure() -> None:
     """A model that says nothing at all does not count as loaded."""
     host = ScriptedHost()
-    host.page.validation = []
+    host.engine.validation = []
     with pytest.raises(bl.errors.LoadFailed) as caught:
         await bl.ModelManager(host).load()
     assert "gave no token" in str(caught.value)
@@ -244,7 +244,7 @@ async def test_a_load_stops_when_nobody_waits_for_it() -> None:
     while not host.cancelled:
         await asyncio.sleep(0)
     assert host.cancelled == ["load"]
-    host.page.load_steps.clear()
+    host.engine.load_steps.clear()
     assert (await manager.load()).engine == "webllm"
 
 
@@ -542,7 +542,7 @@ async def test_the_events_of_a_load() -> None:
         await loading
     await until(lambda: events[-1].kind == "error")
     assert isinstance(events[-1].error, bl.Cancelled) and "stopped" in events[-1].message
-    host.page.load_steps.clear()
+    host.engine.load_steps.clear()
     events.clear()
     loaded = await manager.load()
     kinds = [event.kind for event in events]

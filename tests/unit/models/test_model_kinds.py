@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.custom import add_own
 from browserllm.models.downloads.files import NetworkConfig, list_files
+from browserllm.testing.host import ScriptedHost
 
 URL = "https://my.test/models/tiny/resolve/v1/"
 SEES: dict[str, Any] = {"architectures": ["Idefics3ForConditionalGeneration"], "model_type": "idefics3"}

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.custom import add_own
 from browserllm.models.downloads.download import start_download
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
+from browserllm.testing.host import ScriptedHost
 
 URL = "https://my.test/models/tiny/resolve/v1/"
 SHARED = "http://files.test/abc/resolve/local/"

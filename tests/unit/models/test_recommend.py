@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.recommend import CURRENT, PURPOSES, recommend, tiers
 from browserllm.testing.files import ScriptedFiles
+from browserllm.testing.host import ScriptedHost
 from unit.models.devices import ANDROID, DEVICES, device, gpu
 
 CATALOG = bl.models.Catalog()
@@ -81,7 +81,7 @@ def test_a_tier_says_why() -> None:
         (
             "full disk",
             "the built-in model; the smallest other one, 'SmolLM2-135M-Instruct': needs about 215 MB of storage; the "
-            "browser has 50 MB left for this site",
+            "browser has 50.0 MB left for this site",
         ),
         ("laptop that is offline", "is not downloaded, and this device is offline"),
         ("browser without SIMD", "this browser's WebAssembly has no SIMD"),
@@ -136,10 +136,10 @@ def test_a_recommendation_says_why() -> None:
     """The first names the device, those after it that they are another choice."""
     first, second = recommend(CATALOG, DEVICES["phone with f16"], "chat", 2)
     assert first.reason == (
-        "the strongest for chat that suits a phone: 1.7 billion parameters, needs 2,037 MB, downloads about 972 MB"
+        "the strongest for chat that suits a phone: 1.7 billion parameters, needs 2,037 MB, downloads about 971 MB"
     )
     assert second.reason == (
-        "the strongest for chat of another family: 1.2 billion parameters, needs 879 MB, downloads about 711 MB"
+        "the strongest for chat of another family: 1.2 billion parameters, needs 879 MB, downloads about 710 MB"
     )
     (low, *_) = recommend(CATALOG, DEVICES["phone with f16"], "low-end")
     assert low.reason.startswith("the smallest that suits a phone: 0.1 billion parameters, needs ")

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.backends.request import build_request
 from browserllm.models.readiness import LASTS_S
 from browserllm.testing.files import ScriptedFile
+from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG
 
 HUB = "https://hub.test"
@@ -140,7 +140,7 @@ async def test_the_page_is_asked_again_when_something_happened() -> None:
     assert (await facts(llm)).downloaded is False
     await llm.prepare(build_request("hi", {}))
     assert (await facts(llm)).loaded is True
-    host.page.loaded.clear()
+    host.engine.loaded.clear()
     host.emit("device_lost", model="alpha")
     assert (await facts(llm)).loaded is False
 
@@ -231,7 +231,7 @@ async def test_a_full_disk_and_a_weak_device_say_so() -> None:
     host.files.quota_bytes = 1000
     full = await facts(backend(host))
     assert (full.available, full.fits) == (False, True)
-    assert full.reason == "model 'alpha' needs about 1 MB of storage; the browser has 1 MB left for this site"
+    assert full.reason == "model 'alpha' needs about 1.0 MB of storage; the browser has 1 kB left for this site"
     weak = await facts(backend(ScriptedHost(facts=device_facts(webgpu=False, wasm=False))))
     assert (weak.available, weak.fits, weak.downloaded) == (False, False, False)
     assert weak.reason.startswith("this device cannot run model 'alpha': WebGPU finds no adapter")

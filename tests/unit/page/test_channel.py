@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import device_facts
 
 import browserllm as bl
 from browserllm.page import protocol as channel_module
 from browserllm.page.device import BatteryFacts
 from browserllm.page.host import HostStream
 from browserllm.page.protocol import ChannelHost
+from browserllm.testing.host import device_facts
 
 HELLO = {"protocol": 1, "page_version": "9.9", "engines": [{"name": "webllm", "version": "1"}], "user_agent": "UA"}
 

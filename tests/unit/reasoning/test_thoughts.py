@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.models.catalog.catalog import POCKET
 from browserllm.reasoning import GENERAL, Begins, Marks, ThoughtReader, ThoughtSplitter, template_opens, thinking_of
+from browserllm.testing.host import ScriptedHost
 from unit.backends.cloud.wire_formats import read
 
 CALL = '<tool_call>\n{"name": "delete_file", "arguments": {"path": "a.txt"}}\n</tool_call>'

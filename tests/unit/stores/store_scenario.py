@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from browserllm.stores.base import KeyValueStore
-
 import browserllm as bl
+from browserllm.stores.base import KeyValueStore
 
 NO_TEXT = ["\0", "a\0", "a\0b", "\ud800", "a\udc00", "\udc00\ud800b", "é" * 1025, "\U0001f44b" * 513, 7, None, b"a"]
 """What no store takes as a key, and none as the beginning of one; an empty text is the beginning of every key."""

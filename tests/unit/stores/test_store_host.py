@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.stores.page import MAX_KEY_CHARACTERS, MAX_VALUE_BYTES, HostStore
+from browserllm.testing.host import ScriptedHost
 from unit.stores.store_scenario import what_every_store_does
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
-from browserllm.testing.host import ScriptedHost, device_facts
 
 import browserllm as bl
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import Wait
 
 

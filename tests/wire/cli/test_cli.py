@@ -16,7 +16,6 @@ from typing import Any
 
 import click
 import pytest
-from browserllm.testing.host import ScriptedHost, device_facts
 from click.testing import CliRunner, Result
 
 import browserllm as bl
@@ -24,6 +23,7 @@ from browserllm.cli import doctor as doctor_module
 from browserllm.cli import main as cli_module
 from browserllm.page.device import AdapterInfo, DeviceFacts, StorageFacts
 from browserllm.page.serving import static
+from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG
 
 

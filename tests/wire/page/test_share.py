@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browserllm.testing.host import ScriptedHost
 
 import browserllm as bl
 from browserllm.page.serving.share import KEY_NAME, FolderServer, open_key
+from browserllm.testing.host import ScriptedHost
 
 HOST, ORIGIN = "files.test", "http://page.test"
 KEY = b"k" * 32

@@ -40,7 +40,6 @@ export interface ChatOptions {
   readonly seed?: number | undefined;
   readonly frequency_penalty?: number | undefined;
   readonly presence_penalty?: number | undefined;
-  readonly repetition_penalty?: number | undefined;
   readonly logit_bias?: ReadonlyMap<number, number> | undefined;
   readonly logprobs?: boolean | undefined;
   readonly top_logprobs?: number | undefined;
@@ -79,7 +78,6 @@ const OPTION_NAMES = [
   "seed",
   "frequency_penalty",
   "presence_penalty",
-  "repetition_penalty",
   "logit_bias",
   "logprobs",
   "top_logprobs",
@@ -104,7 +102,6 @@ export function parseChatArgs(args: Fields): ChatRequest {
       seed: args.integer("seed", 0),
       frequency_penalty: args.number("frequency_penalty", -2, 2),
       presence_penalty: args.number("presence_penalty", -2, 2),
-      repetition_penalty: readRepetitionPenalty(args),
       logit_bias: readLogitBias(args),
       logprobs: args.boolean("logprobs"),
       top_logprobs: args.integer("top_logprobs", 0, 20),
@@ -170,12 +167,6 @@ function readPart(value: unknown, where: string): Part {
 function readTopP(args: Fields): number | undefined {
   const value = args.number("top_p", 0, 1);
   if (value === 0) throw args.wrong("top_p", "a number above 0 and at most 1", value);
-  return value;
-}
-
-function readRepetitionPenalty(args: Fields): number | undefined {
-  const value = args.number("repetition_penalty", 0, Number.MAX_SAFE_INTEGER);
-  if (value === 0) throw args.wrong("repetition_penalty", "a number above 0", value);
   return value;
 }
 

@@ -2,7 +2,7 @@
 
 import { PageError } from "./errors.ts";
 
-export const MAX_QUEUE = 64;
+const MAX_QUEUE = 64;
 
 interface Waiting {
   readonly start: () => void;

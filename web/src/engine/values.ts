@@ -8,10 +8,10 @@ export const VALUES_DATABASE = "browserllm-values";
 export const VALUES_VERSION = 1;
 export const VALUES_STORE = "values";
 
-export const MAX_NAME_CHARS = 128;
+const MAX_NAME_CHARS = 128;
 export const MAX_KEY_CHARS = 1024;
 /** One value fits into a message. */
-export const MAX_VALUE_CHARS = 12 * 1024 * 1024;
+const MAX_VALUE_CHARS = 12 * 1024 * 1024;
 /** A list is sent in pages of about this many characters; a longer value is a page of its own. */
 export const PAGE_CHARS = 2 * 1024 * 1024;
 

@@ -27,10 +27,6 @@ import { Values } from "./values.ts";
 import { WindowLink } from "./window/link.ts";
 import type { ToWindow } from "./window/messages.ts";
 
-export type ToWorker =
-  | { readonly type: "connect"; readonly base: string; readonly port: MessagePort }
-  | { readonly type: "connect"; readonly base: string; readonly secret: string };
-
 export interface SocketNews {
   readonly type: "socket";
   readonly state: "open" | "closed";

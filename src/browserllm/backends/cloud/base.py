@@ -33,7 +33,7 @@ from .environment import Found, find_address, headers_of, key_of, keys_of
 from .failures import Place, VendorError, failure, quote, read_error_body
 from .hiding import hides_keys
 from .options import Given, check_timeouts
-from .prices import Price, Prices, cost_of, estimate_usage, price_of
+from .prices import Price, cost_of, estimate_usage, price_of, prices_of
 from .reader import Reader, read_answer
 from .sse import EventDecoder, ServerSentEvents
 from .staying import merged, names_cloud, where_it_runs, why_fetched, why_passed_on
@@ -62,8 +62,6 @@ class CloudBackend(Backend, ABC):
     """The environment variables that say whose request it is, and their headers. They go where its key may."""
     address_form: Form = PLAIN_FORM
     """How an address is completed."""
-    default_prices: ClassVar[Prices] = {}
-    """What the vendor's own hosts charge."""
     request_id_header: ClassVar[str] = "x-request-id"
 
     def __init__(
@@ -434,7 +432,7 @@ class CloudBackend(Backend, ABC):
     def _price(self, model: str) -> Price | None:
         if self._prices is None and not self._is_vendors_own():
             return None
-        return price_of(model, self.default_prices if self._prices is None else self._prices)
+        return price_of(model, prices_of(self.vendor) if self._prices is None else self._prices)
 
     def _estimate(self, request: ChatRequest) -> float | None:
         model = self._model_sent(request)

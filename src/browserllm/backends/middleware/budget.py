@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from ..._internal.arguments import check_kind
 from ..._internal.clock import AnyClock
 from ...errors import BrowserLLMError, BudgetExceeded
-from ...stores.base import KeyValueStore, check_key
-from ...stores.memory import MemoryStore, check_store
+from ...stores.base import KeyValueStore, check_key, check_store
+from ...stores.memory import MemoryStore
 from ...types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
 from ..base import Backend, Middleware
 from ..facts import BackendFacts

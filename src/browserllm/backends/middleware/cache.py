@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from ..._internal.identity import identity_of
 from ..._internal.nesting import decode_json
 from ...errors import BrowserLLMError, InvalidRequest
-from ...stores.base import KeyValueStore
-from ...stores.memory import MemoryStore, check_store
+from ...stores.base import KeyValueStore, check_store
+from ...stores.memory import MemoryStore
 from ...types import (
     ChatRequest,
     ChatRestart,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, cast
 
 from ..._internal.arguments import check_callable, check_kind
+from ..._internal.formatting import size_text
 from ..._internal.identity import Hashed, identity_of
 from ...errors import InvalidRequest
 from ...types import ChatRequest
@@ -394,13 +395,5 @@ class Custom(Policy):
         return choices
 
 
-_UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
-
-
 def _bytes(size: int | None) -> str:
-    if size is None:
-        return "unknown size"
-    for factor, unit in _UNITS:
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} bytes"
+    return "unknown size" if size is None else size_text(size)

@@ -11,8 +11,7 @@ import msgspec
 from ..._internal import lazy_asyncio as asyncio
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...stores.base import KeyValueStore
-from ...stores.memory import check_store
+from ...stores.base import KeyValueStore, check_store
 from ..tools import FunctionTool
 
 MAX_KEY_CHARS = 128

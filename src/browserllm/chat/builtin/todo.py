@@ -8,8 +8,8 @@ import msgspec
 
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest, QuotaExceeded
-from ...stores.base import KeyValueStore
-from ...stores.memory import MemoryStore, check_store
+from ...stores.base import KeyValueStore, check_store
+from ...stores.memory import MemoryStore
 from ..tools import FunctionTool
 from .storage import Turn, space_of
 

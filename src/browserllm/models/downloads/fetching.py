@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from ..._internal.formatting import size_text
 from ...errors import BrowserLLMError, DownloadInterrupted, ModelNotDownloaded
 from ...page.host import Host, Progress
 from ..activity import Activity
 from ..catalog.card import Artifact, ModelCard
-from ..fit import size_text
 from ..loading import OnProgress
 from ..space import OnFull, Space
 from ..storage import Storage, Stored, journal_key

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from websockets.asyncio.server import ServerConnection
 
+from ..._internal.formatting import size_text
 from ..._internal.system import forks
 from ..._internal.threads import Threads
 from ...errors import BrowserLLMError, InvalidRequest, QueueFull, QuotaExceeded, Timeout, Unavailable
@@ -165,7 +166,8 @@ class ChromeHost(ChannelHost):
             return error
         allowed = error.data.get("available_bytes")
         available = min(free, allowed) if isinstance(allowed, int) else free
-        message = f"{error.message}; {free} bytes are free on the disk of the profile {str(self._profile.folder)!r}"
+        where = f"on the disk of the profile {str(self._profile.folder)!r}"
+        message = f"{error.message}; {size_text(free)} are free {where}"
         return QuotaExceeded(message, data={**error.data, "available_bytes": available})
 
     async def close(self) -> None:

@@ -8,10 +8,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import HANG, Answer
 
 

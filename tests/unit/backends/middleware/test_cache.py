@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.stores.memory import MemoryStore
+from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import HANG
 from unit.chat.interruptible import Interruptible, stopped
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from browserllm.testing.backend import ScriptedBackend
-from browserllm.testing.host import ScriptedHost
 from msgspec.structs import replace
 
 import browserllm as bl
@@ -25,6 +23,8 @@ from browserllm.backends.cloud.presets import PRESETS
 from browserllm.backends.middleware.cache import NOT_IN_THE_KEY, SALT_BYTES
 from browserllm.backends.router import policies
 from browserllm.stores.memory import MemoryStore
+from browserllm.testing.backend import ScriptedBackend
+from browserllm.testing.host import ScriptedHost
 from browserllm.testing.script import Clock
 
 SALT = b"s" * SALT_BYTES

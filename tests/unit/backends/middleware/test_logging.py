@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
+from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import HANG, Clock
 from unit.chat.interruptible import Interruptible, stopped
 

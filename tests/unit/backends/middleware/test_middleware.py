@@ -7,9 +7,9 @@ import logging
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
+from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import HANG
 
 DOWN = bl.Unavailable("the server failed", reason="server_error")

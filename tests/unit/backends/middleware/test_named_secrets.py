@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.backends.middleware import DETECTORS, find_named_secrets
 from browserllm.backends.middleware.placeholders import Placeholders, merge
+from browserllm.testing.backend import ScriptedBackend
 from unit.backends.middleware.named_secret_files import FILES, KEPT
 from unit.backends.middleware.named_secret_texts import FOUND
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.backends.middleware import DETECTORS, Span
 from browserllm.backends.middleware.placeholders import merge
 from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.backend import ScriptedBackend
 
 # Put together here, so that no scanner takes this file for a leak.
 GITHUB = "ghp_" + "a1B2" * 9

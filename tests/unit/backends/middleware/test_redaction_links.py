@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.backends.middleware.links import LinkWatch
 from browserllm.backends.middleware.placeholders import Placeholders
 from browserllm.backends.middleware.tags import TagWatch
+from browserllm.testing.backend import ScriptedBackend
 from unit.backends.middleware.link_attacks import ATTACKS, FOUND_BY_RENDERERS, HARMLESS, carried_away
 
 SECRET = "hunter2-correct-horse"

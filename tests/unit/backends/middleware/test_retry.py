@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator
 from random import Random
 
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 
 import browserllm as bl
 from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import Clock
 from unit.chat.interruptible import Interruptible, stopped
 

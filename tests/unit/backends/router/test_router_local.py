@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browserllm.testing.host import device_facts
 
 import browserllm as bl
+from browserllm.testing.host import device_facts
 from browserllm.testing.script import CLOSE, HANG
 
 

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import hypothesis.strategies as st
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 from hypothesis import given, settings
 
 import browserllm as bl
 from browserllm.backends.middleware import DETECTORS
 from browserllm.backends.middleware.placeholders import Placeholders, merge
+from browserllm.testing.backend import ScriptedBackend
 from growth import assert_linear, counted
 
 NAMES = [

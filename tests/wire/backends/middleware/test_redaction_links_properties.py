@@ -15,11 +15,11 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 from hypothesis import example, given, settings
 
 import browserllm as bl
 from browserllm.backends.middleware.placeholders import Placeholders
+from browserllm.testing.backend import ScriptedBackend
 from unit.backends.middleware.link_attacks import ATTACKS, HARMLESS, carried_away
 
 SECRET = "hunter2-correct-horse"

@@ -12,12 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 import hypothesis.strategies as st
-from browserllm.testing.backend import ScriptedBackend
 from hypothesis import example, given, settings
 
 import browserllm as bl
 from browserllm.backends.middleware import DETECTORS, Span
 from browserllm.backends.middleware.placeholders import Placeholders, merge
+from browserllm.testing.backend import ScriptedBackend
 
 VALUES = [
     "ada@example.org",

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import opentelemetry.semconv.attributes.error_attributes as error_names
 import pytest
-from browserllm.testing.backend import ScriptedBackend
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -26,6 +25,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 import browserllm as bl
 from browserllm.backends.middleware.telemetry import SECONDS, TOKENS
 from browserllm.backends.stream import Delta, Draft
+from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import Clock, Wait
 from unit.chat.interruptible import Interruptible, stopped
 

@@ -65,7 +65,7 @@ function checkTag(format: unknown): void {
 }
 
 /** The formats that a format of a structural tag is made of. */
-export function innerFormats(format: JsonRecord): readonly unknown[] {
+function innerFormats(format: JsonRecord): readonly unknown[] {
   const parts = (name: string): readonly unknown[] => (Array.isArray(format[name]) ? (format[name] as readonly unknown[]) : []);
   return [...(format["content"] === undefined ? [] : [format["content"]]), ...parts("elements"), ...parts("tags")];
 }

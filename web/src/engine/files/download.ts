@@ -2,6 +2,7 @@
 
 import { describe, PageError, toPageError } from "../errors.ts";
 import type { Progress } from "../protocol.ts";
+import { sizeText } from "../../sizes.ts";
 import { contentLength, isEncoded } from "./answer.ts";
 import type { Platform } from "./platform.ts";
 import { findStored, putFile } from "./intake.ts";
@@ -15,7 +16,7 @@ import { Transfer, type Tell } from "./transfer.ts";
 import { Turns } from "./turns.ts";
 
 /** Manifests are small; a larger file is not a manifest, and would have to fit into one message. */
-export const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const INSPECT_PARALLEL = 6;
 
 export class Downloader implements FileFetcher {
@@ -201,8 +202,8 @@ export class Downloader implements FileFetcher {
       // Browsers tell what they would allow, however little the disk has: where that is enough, the disk is what is full.
       const available_bytes = allowed === null || allowed >= needed_bytes ? null : allowed;
       const full = available_bytes === null && allowed !== null ? "the disk is full" : "the browser's storage is full";
-      const room = available_bytes === null ? "" : `, and ${available_bytes} are left`;
-      const message = `${full}: this file needs ${needed_bytes} more bytes${room}; delete a model or free disk space (${url})`;
+      const room = available_bytes === null ? "" : `, and ${sizeText(available_bytes)} are left`;
+      const message = `${full}: this file needs ${sizeText(needed_bytes)} more${room}; delete a model or free disk space (${url})`;
       throw new PageError("quota_exceeded", message, { url, needed_bytes, available_bytes }, error);
     }
   }

@@ -1,6 +1,7 @@
 /** A folder that the person picks, copied into the caches that the engines read. */
 
 import { PageError } from "../errors.ts";
+import { sizeText } from "../../sizes.ts";
 import type { PickedFile, PickedFolder, WindowLink } from "../window/link.ts";
 import { deleteEntries, listEntries, shardNames, type CacheName, type StoredEntry } from "./caches.ts";
 import { putFile } from "./intake.ts";
@@ -60,7 +61,7 @@ export class FolderPick {
     if (quota === undefined || usage === undefined || needed <= quota - usage) return;
     throw new PageError(
       "quota_exceeded",
-      `the folder needs ${megabytes(needed)} and the browser has ${megabytes(quota - usage)} left for this site; delete a model first`,
+      `the folder needs ${sizeText(needed)} and the browser has ${sizeText(quota - usage)} left for this site; delete a model first`,
       { needed_bytes: needed, available_bytes: quota - usage },
     );
   }
@@ -122,8 +123,4 @@ async function shardsIn(manifest: Blob | undefined): Promise<readonly string[]> 
 function typeOf(name: string): string | null {
   const ending = name.slice(name.lastIndexOf("."));
   return ending === ".json" ? "application/json" : ending === ".wasm" ? "application/wasm" : null;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -4,7 +4,7 @@ import type { FileProgress, Progress } from "../protocol.ts";
 import type { Platform } from "./platform.ts";
 import type { FileOrder } from "./orders.ts";
 
-export const REPORT_EVERY_MS = 250;
+const REPORT_EVERY_MS = 250;
 
 export class Report {
   readonly #files: FileProgress[];

@@ -52,7 +52,7 @@ export async function keepTrying<T>(
 }
 
 /** Exponential backoff with full jitter: anything between nothing and a bound that doubles with every failure. */
-export function backoffMs(failures: number, { backoff_ms, max_backoff_ms }: RetryOptions, random: number): number {
+function backoffMs(failures: number, { backoff_ms, max_backoff_ms }: RetryOptions, random: number): number {
   return random * Math.min(max_backoff_ms, backoff_ms * 2 ** (failures - 1));
 }
 

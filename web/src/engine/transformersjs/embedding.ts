@@ -97,7 +97,7 @@ export function pool(states: Float32Array, rows: number, pooling: Pooling): Floa
   return mean;
 }
 
-export function toLengthOne(vector: Float32Array): Float32Array {
+function toLengthOne(vector: Float32Array): Float32Array {
   const length = Math.hypot(...vector);
   return length === 0 ? vector : vector.map((value) => value / length);
 }

@@ -50,7 +50,7 @@ export class Network implements TokenModel {
 }
 
 /** The input that an output of the KV cache goes back into: `present.0.key` is `past_key_values.0.key`. */
-export function inputNameOf(output: string): string {
+function inputNameOf(output: string): string {
   return /^present_/.test(output) ? output.replace("present_", "past_") : output.replace("present", "past_key_values");
 }
 

@@ -42,7 +42,7 @@ export class Sampler {
     this.#temperature = options.temperature ?? defaults.temperature;
     this.#topP = options.top_p ?? defaults.top_p;
     this.#topK = options.top_k ?? defaults.top_k;
-    this.#repetition = options.repetition_penalty ?? defaults.repetition_penalty;
+    this.#repetition = defaults.repetition_penalty;
     this.#random = random;
   }
 

@@ -30,15 +30,15 @@ export interface Prompt {
 const ROWS = 4096;
 const HASH_DIGITS = 10;
 
-export function rowId(key: number, row: number): number {
+function rowId(key: number, row: number): number {
   return -(1 + key * ROWS + row);
 }
 
-export function keyOf(id: number): number {
+function keyOf(id: number): number {
   return Math.floor((-id - 1) / ROWS);
 }
 
-export function rowOf(id: number): number {
+function rowOf(id: number): number {
   return (-id - 1) % ROWS;
 }
 

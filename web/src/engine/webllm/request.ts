@@ -41,7 +41,6 @@ export function toWebLlm(chat: ChatRequest, constrained = false): { request: Cha
       stop: options.stop === undefined ? null : [...options.stop],
       frequency_penalty: options.frequency_penalty ?? null,
       presence_penalty: options.presence_penalty ?? null,
-      repetition_penalty: options.repetition_penalty ?? null,
       logit_bias: bias === undefined ? null : Object.fromEntries([...bias].map(([id, value]) => [String(id), value])),
       logprobs: options.logprobs ?? null,
       // With 0 others, WebLLM does not even give the token's own; `model.ts` removes the ones that were not requested.

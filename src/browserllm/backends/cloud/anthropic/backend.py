@@ -40,7 +40,6 @@ from ..base import CloudBackend
 from ..failures import Place, VendorError, read_error
 from ..history import arguments_object, parts_of, signature_for, with_own_ids
 from ..json_format import json_format_of
-from ..prices import ANTHROPIC
 from ..reader import Reader
 from ..schemas import anthropic_schema
 from ..thinking import anthropic_thinking, tell_thinking
@@ -80,7 +79,6 @@ class Anthropic(CloudBackend):
         structured_output=("json_schema", "tool"),
         parameters=frozenset({"max_tokens", "stop", "response_format", "tools", "tool_choice", "thinking", "metadata"}),
     )
-    default_prices = ANTHROPIC
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
         """Return who is asked, as whom, and what is added; the user, too, whom a request may name."""

@@ -35,7 +35,6 @@ from ..base import CloudBackend
 from ..failures import Place, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for, with_own_ids
 from ..json_format import json_format_of
-from ..prices import GEMINI
 from ..reader import Reader
 from ..thinking import gemini_thinking, tell_thinking
 from .reader import GeminiReader
@@ -62,7 +61,6 @@ class Gemini(CloudBackend):
     key_variables = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     url_variables = ("GOOGLE_GEMINI_BASE_URL",)
     address_form = GEMINI_FORM
-    default_prices = GEMINI
     capabilities = Capabilities(
         images=True,
         audio=True,

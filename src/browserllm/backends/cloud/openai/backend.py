@@ -40,7 +40,6 @@ from ..history import NO_SIGNATURE, UNSIGNED, with_own_ids
 from ..json_format import json_format_of
 from ..options import CloudOptions, hidden_options
 from ..presets import NOWHERE, PRESETS, RETURNED_TO, Preset, PresetName, Returned
-from ..prices import OPENAI
 from ..reader import Reader
 from ..schemas import strict_schema
 from ..sent_back import chunks_to_send, extras_to_send, thoughts_to_send
@@ -73,7 +72,6 @@ class OpenAI(CloudBackend):
 
     vendor = "openai"
     default_base_url = PRESETS["openai"].base_url
-    default_prices = OPENAI
     capabilities = Capabilities(images=True, audio=True, tools=True, parameters=_PARAMETERS)
 
     def __init__(self, model: str, *, preset: PresetName = "openai", **options: Unpack[CloudOptions]) -> None:
@@ -95,8 +93,6 @@ class OpenAI(CloudBackend):
         self.url_variables = self.preset.url_variables
         self.address_form = self.preset.address_form
         self.header_variables = self.preset.header_variables
-        if preset != "openai" and options.get("prices") is None:
-            options["prices"] = {}  # the table is of OpenAI's own prices
         self.capabilities = Capabilities(
             images=True,
             audio=True,
