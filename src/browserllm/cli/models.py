@@ -12,7 +12,7 @@ import msgspec
 from rich.markup import escape
 
 from ..errors import BrowserLLMError, ModelNotDownloaded, QuotaExceeded
-from ..models import Catalog, ModelManager
+from ..models import Catalog, ModelManager, engines
 from ..models.downloads.download import Download
 from ..models.fit import fit
 from ..models.storage import Storage, StoredModel
@@ -22,8 +22,8 @@ from .console import browser_options, bytes_text, finish, print_json, print_noti
 from .progress import DownloadBars
 from .tables import print_card, print_catalog, print_entries, print_plan
 
-ENGINES = click.Choice(["webllm", "transformersjs"])
-DEVICES = click.Choice(["webgpu", "wasm"])
+ENGINES = click.Choice(engines.names())
+DEVICES = click.Choice(engines.devices())
 
 STOP_WITHIN_S = 5.0
 """How long Ctrl-C waits for the browser to put down what has come, and to say how much that is."""

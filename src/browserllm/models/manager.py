@@ -100,13 +100,13 @@ class ModelManager:
         return entries
 
     async def add(self, source: str | Path | None = None, *, id: str | None = None, **options: Any) -> ModelCard:  # noqa: A002
-        """Add a model of one's own to the catalog: a folder of this machine, an address, or one picked in the page.
+        """Add a custom model to the catalog: a folder of this machine, an address, or one picked in the page.
 
-        See `add_own` for ``id``, the ``options`` and what is raised; an ``id`` that is taken raises `InvalidRequest`.
+        See `add_custom` for ``id``, ``options`` and what is raised; an ``id`` that is taken raises `InvalidRequest`.
         """
-        from .custom import add_own
+        from .custom import add_custom
 
-        card = await add_own(self.host, source, id=id, **options)
+        card = await add_custom(self.host, source, id=id, **options)
         self.catalog.add(card)
         return card
 
@@ -251,7 +251,7 @@ class ModelManager:
 
         Raises `ModelNotFound` when neither the storage nor the catalog knows the name.
         """
-        # The storage first: it may know a model of one's own that this program has not added.
+        # The storage first: it may know a custom model that this program has not added.
         found = [kept for kept in stock.models if name in (kept.model, kept.key)]
         if found:
             return found

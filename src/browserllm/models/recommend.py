@@ -17,8 +17,8 @@ from ..errors import InvalidRequest
 from ..page.device import DeviceFacts
 from .catalog.card import ModelCard, Purpose
 from .catalog.catalog import POCKET, Catalog
-from .fit import Fit, fit, mb_text, memory_need, size_text
-from .machine import graphics, metered
+from .fit import Fit, fit, memory_need, size_text
+from .machine import graphics, mb_text, metered
 
 PURPOSES: tuple[Purpose, ...] = Purpose.__args__
 """What a model can be recommended for."""

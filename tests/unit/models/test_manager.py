@@ -166,8 +166,9 @@ async def test_forcing_another_engine_replaces_what_is_loaded() -> None:
             ["webllm"],
             "f16",
         ),
-        (bl.Artifact(engine="prompt-api", device="webgpu", url="u"), device_facts(), ["webllm"], "'prompt-api'"),
-        (bl.Artifact(engine="prompt-api", device="webgpu", url="u"), device_facts(), [], "only none"),
+        (bl.Artifact(engine="transformersjs", device="wasm", url="u"), device_facts(), ["webllm"], "only 'webllm'"),
+        (bl.Artifact(engine="transformersjs", device="wasm", url="u"), device_facts(), [], "only none"),
+        (bl.Artifact(engine="mine", device="webgpu", url="u"), device_facts(), ["mine"], "Unknown engine 'mine'"),
         (bl.Artifact(engine="webllm", device="wasm", url="u"), device_facts(wasm=False), ["webllm"], "SIMD"),
     ],
 )

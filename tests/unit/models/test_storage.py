@@ -100,27 +100,6 @@ async def test_two_precisions_without_ids_are_two_stored_models() -> None:
     assert (left.key, left.complete) == ("own/transformersjs/wasm/q4", True)
 
 
-async def test_a_record_of_before_keys_had_a_precision_is_that_of_the_build_it_has() -> None:
-    """It counts as downloaded, for that build alone; fetched again, it is kept under the new key, and once."""
-    card = precisions("q8", "q4")
-    q8, q4 = card.artifacts
-    host = ScriptedHost(files=ScriptedFiles(network("_quantized", 70) | network("_q4", 40)))
-    await start_download(host, q4, model="own")
-    journal = host.files.journal
-    old = "own/transformersjs/wasm"
-    journal[old] = journal.pop(f"{old}/q4") | {"last_used_ms": 5.0}
-    manager = bl.ModelManager(host, bl.Catalog([card]))
-    before = await manager.storage()
-    found = before.find("own", q4)
-    assert found is not None and (found.key, found.complete, found.last_used_ms) == (old, True, 5.0)
-    assert before.find("own", q8) is None
-    assert (await manager.load("own", download=False)).route == []
-    del host.files.entries["transformers-cache", f"{HUB}/own/onnx/model_q4.onnx"]
-    await start_download(host, q4, model="own")
-    assert list(journal) == [f"{old}/q4"]
-    assert journal[f"{old}/q4"]["last_used_ms"] >= 5.0
-
-
 def test_a_part_of_one_precision_is_not_the_others() -> None:
     """A network that has begun to come belongs to its own build; what all builds read, to the first."""
     config = file(f"{HUB}/own/config.json", 2, "transformers-cache")

@@ -11,8 +11,9 @@ from ..._internal import lazy_asyncio as asyncio
 from ...errors import Cancelled
 from ...page.host import FileProgress, Host, HostStream, Progress, read
 from ..catalog.card import Artifact
-from ..storage import Record, Stored, StoredFile, ask_stored, delete_files, journal_key, put_record, replaced_keys
-from .files import FileList, list_files
+from ..engines import FileList, list_files
+from ..storage import Record, delete_files, journal_key, put_record
+from ..stored import Stored, StoredFile, ask_stored
 from .progress import UPDATE_EVERY_S, Meter
 
 MakeRoom = Callable[[FileList, Stored], Awaitable[None]]
@@ -219,7 +220,6 @@ class DownloadJob:
     async def _write_journal(self, result: _PageResult) -> None:
         key = journal_key(self.model, self._artifact)
         journal = self._before.journal if self._before is not None else {}
-        replaced = replaced_keys(self.model, self._artifact, journal)
         files = [StoredFile(file.cache, file.url, file.size_bytes) for file in result.files]
         record = Record(
             model=self.model,
@@ -230,9 +230,9 @@ class DownloadJob:
             size_bytes=sum(file.size_bytes for file in result.files),
             downloaded_ms=self._epoch() * 1000,
             # Of the record that this one replaces: fetching again is no use.
-            last_used_ms=max(_last_used_ms(journal.get(name)) for name in (key, *replaced)) or None,
+            last_used_ms=_last_used_ms(journal.get(key)) or None,
         )
-        await put_record(self._host, key, record, remove=replaced)
+        await put_record(self._host, key, record)
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)
