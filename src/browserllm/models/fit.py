@@ -190,6 +190,8 @@ def _obstacle(
         )
     if engines is not None and artifact.engine not in engines:
         return Unavailable(engine.why_missing(engines), reason="missing_feature")
+    if artifact.device == "browser":
+        return engine.obstacle(artifact, facts)
     if artifact.device == "wasm":
         return _wasm_obstacle(artifact, facts) or engine.obstacle(artifact, facts)
     webgpu = facts.webgpu

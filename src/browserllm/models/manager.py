@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .._internal import lazy_asyncio as asyncio
-from ..errors import BrowserLLMError, Cancelled, InvalidRequest
+from ..errors import BrowserLLMError, Cancelled, InvalidRequest, ModelNotDownloaded, Unsupported
 from ..page.host import Host, Progress, read
+from . import engines
 from .activity import Activity
 from .catalog.card import Artifact, ModelCard
 from .catalog.catalog import Catalog
@@ -94,7 +95,7 @@ class ModelManager:
         for card in self.catalog:
             if purpose is not None and purpose not in card.purposes:
                 continue
-            entry = describe(card, await self._fit(card, stock), stock, loaded.get(card.id))
+            entry = describe(card, await self._fit(card, stock), stock, loaded.get(card.id), await self.host.probe())
             if fits in (None, entry.fit.fits) and downloaded in (None, entry.downloaded):
                 entries.append(entry)
         return entries
@@ -132,6 +133,12 @@ class ModelManager:
         choice = await self._candidates(card, pinned, engine, device)
         for artifact, obstacle in choice:
             if obstacle is None:
+                if not artifact.bundled and not engines.keeps_files(artifact):
+                    raise Unsupported(
+                        f"model {card.id!r} is the browser's own, which only the browser can download: load it, and "
+                        "the browser does that first",
+                        data={"model": card.id},
+                    )
                 return self._fetcher.start(card, artifact, on_progress)
         raise next(obstacle for _, obstacle in choice if obstacle is not None)
 
@@ -379,6 +386,8 @@ class ModelManager:
             activity.tell("error", card.id, error=error, message=str(error))
             raise
         activity.loaded[card.id] = loaded
+        if loaded.engine in (await self.host.probe()).engines:
+            await self.host.probe(refresh=True)  # the browser has its model now
         activity.tell("ready", card.id, loaded=loaded)
         activity.note_use(self.host, card.id, self._clock() * 1000)
         return loaded
@@ -394,8 +403,14 @@ class ModelManager:
             activity.tell("progress", card.id, progress=progress)
 
         async def load(artifact: Artifact, route: builtins.list[Hop], may_download: bool) -> LoadedModel:
-            if not artifact.bundled:
+            if engines.keeps_files(artifact):
                 await self._fetcher.ensure(card, artifact, wish.download and may_download, report)
+            elif not (wish.download and may_download) and not engines.is_here(artifact, await self.host.probe()):
+                raise ModelNotDownloaded(
+                    f"model {card.id!r} is not on this device: the browser downloads it when it is loaded with "
+                    "download=True",
+                    data={"model": card.id, "download_bytes": None},
+                )
             async with activity.turn:
                 # Whoever had the turn before may have loaded this very model, or another one.
                 for other in await self.status():

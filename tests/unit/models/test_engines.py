@@ -137,10 +137,10 @@ async def test_a_folder_is_recognised(picked: bool) -> None:
 
 def test_the_engines_stand_in_the_order_of_preference(paper: Paper) -> None:
     """A new one comes last, or before the one that is named; its devices follow its own order."""
-    assert engines.names() == ["webllm", "transformersjs", "paper"]
+    assert engines.names() == ["webllm", "transformersjs", "prompt-api", "paper"]
     engines.unregister("paper")
     engines.register(paper, before="transformersjs")
-    assert engines.names() == ["webllm", "paper", "transformersjs"]
+    assert engines.names() == ["webllm", "paper", "transformersjs", "prompt-api"]
     builds = [
         bl.Artifact(engine=engine, device=device, url="u")
         for engine, device in (("x", "wasm"), ("transformersjs", "wasm"), ("paper", "wasm"), ("webllm", "webgpu"))
@@ -152,7 +152,9 @@ def test_a_name_belongs_to_one_engine(paper: Paper) -> None:
     """A second one of the name is refused, and so is a name that is not known."""
     with pytest.raises(bl.InvalidRequest, match="an engine 'paper' is registered already"):
         engines.register(paper)
-    with pytest.raises(bl.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, paper"):
+    with pytest.raises(
+        bl.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
+    ):
         engines.get("pen")
     with pytest.raises(bl.Unsupported, match="Unknown engine 'pen'"):
         engines.register(_Pen(), before="pen")

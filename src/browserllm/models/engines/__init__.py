@@ -26,6 +26,7 @@ from .registry import devices as devices
 from .registry import find as find
 from .registry import get as get
 from .registry import is_here as is_here
+from .registry import keeps_files as keeps_files
 from .registry import known as known
 from .registry import list_files as list_files
 from .registry import names as names

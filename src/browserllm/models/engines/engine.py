@@ -124,7 +124,7 @@ class Engine(ABC):
     def obstacle(self, artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
         """Return what this engine misses on a device, beside the features and the memory that every build names.
 
-        Asked for a device that has WebGPU or WebAssembly, as the build needs.
+        On WebGPU and WebAssembly it is asked where the device has that; on the device ``browser`` it alone judges.
         """
         return small_buffer(artifact, facts, facts.webgpu.limits.get("maxStorageBufferBindingSize"))
 

@@ -8,10 +8,11 @@ from ...page.host import Host
 from ..catalog.card import Artifact
 from .engine import Engine
 from .files import FileList
+from .prompt_api import PromptApi
 from .transformersjs import TransformersJs
 from .webllm import WebLlm
 
-_engines: dict[str, Engine] = {engine.name: engine for engine in (WebLlm(), TransformersJs())}
+_engines: dict[str, Engine] = {engine.name: engine for engine in (WebLlm(), TransformersJs(), PromptApi())}
 
 
 def register(engine: Engine, *, before: str | None = None) -> None:
@@ -79,6 +80,12 @@ def is_here(artifact: Artifact, facts: DeviceFacts) -> bool:
     """Say whether nothing has to be fetched for a build (`Engine.is_here`)."""
     engine = find(artifact.engine)
     return artifact.bundled if engine is None else engine.is_here(artifact, facts)
+
+
+def keeps_files(artifact: Artifact) -> bool:
+    """Say whether a build is files that this package downloads and stores: not the browser's, nor the site's own."""
+    engine = find(artifact.engine)
+    return not artifact.bundled and (engine is None or engine.keeps_files)
 
 
 async def list_files(host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:

@@ -124,7 +124,7 @@ class TransformersJs(Engine):
             return None
         if artifact.files is not None:
             return any(name.endswith(".onnx") and url.endswith(f"/{name}") for name in artifact.files)
-        dtype = artifact.dtype or DEFAULT_DTYPES[artifact.device]
+        dtype = artifact.dtype or DEFAULT_DTYPES.get(artifact.device, "fp32")
         suffix = DTYPE_SUFFIXES.get(dtype, f"_{re.escape(dtype)}")
         return re.search(rf"/onnx/model{suffix}\.onnx(_data(_\d+)?)?$", url) is not None
 
@@ -171,7 +171,7 @@ async def read_network_config(host: Host, folder: str) -> NetworkConfig:
 def _onnx_files(artifact: Artifact, config: NetworkConfig, url: str) -> list[str]:
     if artifact.files is not None:
         return [name_in(name, url) for name in artifact.files]
-    dtype = artifact.dtype or DEFAULT_DTYPES[artifact.device]
+    dtype = artifact.dtype or DEFAULT_DTYPES.get(artifact.device, "fp32")
     if dtype not in DTYPE_SUFFIXES:
         raise LoadFailed(
             f"dtype {dtype!r} of the model at {artifact.url} is not valid; use one of {', '.join(DTYPE_SUFFIXES)}",
