@@ -224,6 +224,13 @@ describe("an engine of the window", () => {
     expect(await registry.availability()).toEqual({ "prompt-api": "available" });
   });
 
+  it("does not keep a probe waiting when its window does not answer", async () => {
+    const { port1 } = new MessageChannel();
+    const entry = { name: "silent", version: "", devices: ["browser"], capabilities: ["chat"], in_window: true, import: () => Promise.resolve(new PromptApiEngine(port1, 1)) } as const;
+    expect(await new EngineRegistry([entry], { ...window, has: () => true }).availability()).toEqual({});
+    port1.close();
+  });
+
   it("is not in the page of another browser, which says so", async () => {
     const registry = new EngineRegistry(engines);
     expect(registry.list().map(({ name }) => name)).toEqual(["webllm", "transformersjs"]);

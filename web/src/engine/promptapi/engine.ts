@@ -6,17 +6,22 @@ import type { LoadOrder } from "../protocol.ts";
 import { LanguageModelLink, type Port } from "./link.ts";
 import { PromptApiModel, TokenMeter } from "./model.ts";
 
+/** How long a probe waits for a window whose thread is busy. */
+const ANSWERS_WITHIN_MS = 2000;
+
 export class PromptApiEngine implements Engine {
   readonly #link: LanguageModelLink;
+  readonly #answersWithinMs: number;
 
   /** `port` leads to the window's half. */
-  constructor(port: Port) {
+  constructor(port: Port, answersWithinMs: number = ANSWERS_WITHIN_MS) {
     this.#link = new LanguageModelLink(port);
+    this.#answersWithinMs = answersWithinMs;
   }
 
   /** What `LanguageModel.availability()` says: unavailable, downloadable, downloading or available. */
   availability(): Promise<string> {
-    return this.#link.ask("availability", {});
+    return this.#link.ask("availability", {}, { signal: AbortSignal.timeout(this.#answersWithinMs) });
   }
 
   async load(order: LoadOrder, { signal, report }: LoadContext): Promise<LoadedModel> {
