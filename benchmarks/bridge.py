@@ -96,7 +96,7 @@ for run in range(RUNS + 1):
     seen, start = 0, 0.0
     async for chunk in llm.stream("Hello"):
         # From the start chunk on, when the request has just gone out: all chunks come after it.
-        if isinstance(chunk, bl.ChatStart):
+        if isinstance(chunk, bl.types.ChatStart):
             start = time.perf_counter()
         elif chunk.text:
             seen += 1
@@ -134,7 +134,7 @@ async def on_cpython(runs: int, count: int) -> tuple[list[float], list[float]]:
                 for _ in range(runs + 1):
                     seen, start, start_cpu = 0, 0.0, 0.0
                     async for chunk in llm.stream("Hello"):
-                        if isinstance(chunk, bl.ChatStart):
+                        if isinstance(chunk, bl.types.ChatStart):
                             start, start_cpu = time.perf_counter(), time.process_time()
                         elif chunk.text:
                             seen += 1

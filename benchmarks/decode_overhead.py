@@ -23,7 +23,7 @@ llm = bl.LocalBackend(host, model="pocket")
 async def chat(prompt, max_tokens):
     asked, first, last = time.perf_counter(), None, None
     async for chunk in llm.stream(prompt, temperature=0, max_tokens=max_tokens):
-        if isinstance(chunk, bl.TextDelta):
+        if isinstance(chunk, bl.types.TextDelta):
             last = time.perf_counter()
             first = first or last
     response = chunk.response

@@ -247,9 +247,9 @@ def measure_loads(
 
 DOWNLOAD = """
 import browserllm as bl, msgspec
-card = msgspec.json.decode(CARD, type=bl.ModelCard)
+card = msgspec.json.decode(CARD, type=bl.models.ModelCard)
 async with bl.connect() as host:
-    await bl.ModelManager(host, bl.Catalog([card])).download(card.id, engine="webllm", device="webgpu")
+    await bl.ModelManager(host, bl.models.Catalog([card])).download(card.id, engine="webllm", device="webgpu")
 """
 
 

@@ -65,7 +65,7 @@ async def converse(engine: str, device: str, turns: int) -> tuple[Conversation, 
                 bl.Session(
                     bl.LocalBackend(host, "pocket", engine=engine, device=device),
                     system=system,
-                    context=bl.DropOldest(window=WINDOW) if index == 2 else bl.DropOldest(),
+                    context=bl.chat.DropOldest(window=WINDOW) if index == 2 else bl.chat.DropOldest(),
                     **options,
                 ),
                 changes_system=index == 1,

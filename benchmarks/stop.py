@@ -35,7 +35,7 @@ async with bl.connect() as host:
             stopped = time.perf_counter()
             stream.stop()
         async for chunk in stream:
-            if not isinstance(chunk, bl.TextDelta):
+            if not isinstance(chunk, bl.types.TextDelta):
                 continue
             before, seen = seen, seen + len(chunk.logprobs or ())
             if before >= 5 or seen < 5:

@@ -113,7 +113,7 @@ async def ask_tools(llm: bl.LocalBackend, prompts: Sequence[ToolPrompt]) -> list
     return [free, auto, required]
 
 
-class Unheld(bl.Middleware):
+class Unheld(bl.backends.Middleware):
     """Leaves the response format out of a request, and says nothing of it."""
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:

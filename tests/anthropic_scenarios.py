@@ -42,13 +42,13 @@ async def an_answer_streams(url: str) -> None:
         chunks = [chunk async for chunk in llm.stream("Say hello.")]
     assert [chunk.text for chunk in chunks[1:-1]] == ["Grüße", ", ", "Welt", " 👋", "!"]
     done = chunks[-1]
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(done, bl.types.ChatDone)
     response = done.response
     assert (response.text, response.finish_reason, response.warnings) == (TEXT, "stop", [])
     assert (response.backend, response.model) == ("anthropic", MODEL)
     assert response.provider_request_id == "req_018EeWyXxfu5pfWkrYcMdjWG"
     # 11 fresh ones, 5 written to the cache, 3 read from it; of the 15 that came, 7 were thinking.
-    assert response.usage == bl.Usage(
+    assert response.usage == bl.types.Usage(
         prompt_tokens=19, completion_tokens=15, cached_tokens=3, cache_write_tokens=5, reasoning_tokens=7
     )
 
@@ -56,7 +56,7 @@ async def an_answer_streams(url: str) -> None:
 @scenario
 async def each_kind_of_token_has_its_price(url: str) -> None:
     """Fresh ones, those written to the cache and read from it, and what was answered."""
-    prices = {MODEL: bl.Price(input=2, output=10, cached_input=0.1, cache_write=2.5)}
+    prices = {MODEL: bl.backends.cloud.Price(input=2, output=10, cached_input=0.1, cache_write=2.5)}
     response = await answer_of(play(url, "hello", prices=prices))
     assert response.cost_usd == pytest.approx((11 * 2 + 3 * 0.1 + 5 * 2.5 + 15 * 10) / 1e6)
 
@@ -120,7 +120,7 @@ async def errors_in_the_middle_are_typed(url: str) -> None:
     assert (error.reason, response.text, response.finish_reason) == ("server_error", "Grüße", "error")
     assert "Overloaded" in str(error)
     await failure_of(play(url, "rate-mid-stream"), bl.RateLimited)
-    await failure_of(play(url, "filtered-mid-stream"), bl.ContentFiltered)
+    await failure_of(play(url, "filtered-mid-stream"), bl.errors.ContentFiltered)
 
 
 STATUSES = {
@@ -160,8 +160,8 @@ async def models_are_listed(url: str) -> None:
     """All pages, with their names and context windows."""
     async with play(url, "models") as llm:
         assert await llm.list_models() == [
-            bl.ModelInfo(id=MODEL, name="Claude Sonnet 5.5", context_window=1_000_000),
-            bl.ModelInfo(id="claude-opus-5-5", name="Claude Opus 5.5", context_window=1_000_000),
+            bl.types.ModelInfo(id=MODEL, name="Claude Sonnet 5.5", context_window=1_000_000),
+            bl.types.ModelInfo(id="claude-opus-5-5", name="Claude Opus 5.5", context_window=1_000_000),
         ]
     async with play(url, "bad-key") as llm:
         health = await llm.health()

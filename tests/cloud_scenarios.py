@@ -71,11 +71,11 @@ async def an_answer_streams(url: str) -> None:
     assert [type(chunk).__name__ for chunk in chunks] == ["ChatStart", *["TextDelta"] * 5, "ChatDone"]
     assert [chunk.text for chunk in chunks[1:-1]] == ["Grüße", ", ", "Welt", " 👋", "!"]
     done = chunks[-1]
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(done, bl.types.ChatDone)
     response = done.response
     assert (response.text, response.finish_reason) == (TEXT, "stop")
     assert (response.backend, response.model) == ("openai", "gpt-6-luna-2026-09-22")
-    assert response.usage == bl.Usage(
+    assert response.usage == bl.types.Usage(
         prompt_tokens=19, completion_tokens=10, cached_tokens=4, cache_write_tokens=0, reasoning_tokens=3
     )
     assert response.provider_request_id == "req_123"
@@ -153,7 +153,7 @@ async def servers_differ(url: str) -> None:
         response = await answer_of(url, name)
         assert (response.text, response.usage.prompt_tokens) == ("Hi", 19), name
     unknown = await answer_of(url, "no-usage")
-    assert (warned(unknown), unknown.usage, unknown.cost_usd) == ({"usage"}, bl.Usage(), None)
+    assert (warned(unknown), unknown.usage, unknown.cost_usd) == ({"usage"}, bl.types.Usage(), None)
     beside = (await answer_of(url, "usage-beside")).usage
     assert (beside.completion_tokens, beside.reasoning_tokens, beside.total_tokens) == (101, 100, 106)
     whole = await answer_of(url, "whole", tools=[WEATHER])
@@ -183,7 +183,7 @@ async def nonsense_is_an_error(url: str) -> None:
         ("huge-event", "16777216"),
         ("web-page", "Sign in"),
     ):
-        error, _ = await failure_of(url, name, bl.ProtocolError)
+        error, _ = await failure_of(url, name, bl.errors.ProtocolError)
         assert said in str(error), name
         assert len(str(error)) < 600, name
 
@@ -245,16 +245,16 @@ STATUSES = {
 @scenario
 async def models_are_listed(url: str) -> None:
     """The list is kept for an hour of the clock; health asks anew."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     async with openai(url, "models-twice", clock=clock) as llm:
         assert [model.id for model in await llm.list_models()] == ["gpt-6-luna", "gpt-6-sol"]
         clock.advance(3599)
         assert len(await llm.list_models()) == 2
         clock.advance(1)
         assert [(model.id, model.context_window) for model in await llm.list_models()] == [("a/b", 8192)]
-        assert await llm.health() == bl.Health(ok=True)
+        assert await llm.health() == bl.types.Health(ok=True)
     async with openai(url, "models-nonsense") as llm:
-        with pytest.raises(bl.ProtocolError, match="no list of models"):
+        with pytest.raises(bl.errors.ProtocolError, match="no list of models"):
             await llm.list_models()
         assert not (await llm.health()).ok
     async with openai(url, "bad-key") as llm:
@@ -273,11 +273,11 @@ async def nobody_there_is_unreachable(url: str) -> None:
 @scenario
 async def silence_is_bounded(url: str) -> None:
     """Silence before the first byte is a timeout, later a stall; both say how long it was."""
-    timeouts = bl.Timeouts(silence_s=1)
+    timeouts = bl.backends.cloud.Timeouts(silence_s=1)
     for name, kind in (
         ("silent-before", bl.Timeout),
         ("silent-after-headers", bl.Timeout),
-        ("silent-later", bl.Stalled),
+        ("silent-later", bl.errors.Stalled),
     ):
         async with openai(url, name, timeouts=timeouts) as llm:
             with pytest.raises(kind, match=r"for 1 s") as caught:

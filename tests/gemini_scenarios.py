@@ -42,13 +42,13 @@ async def an_answer_streams(url: str) -> None:
         chunks = [chunk async for chunk in llm.stream("Say hello.")]
     assert [chunk.text for chunk in chunks[1:-1]] == ["Grüße", ", ", "Welt", " 👋", "!"]
     done = chunks[-1]
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(done, bl.types.ChatDone)
     response = done.response
     assert (response.text, response.finish_reason, response.warnings) == (TEXT, "stop", [])
     assert (response.backend, response.model) == ("gemini", "gemini-3.8-flash-001")
     assert response.provider_request_id == "aBcD1234"
     # 8 tokens of answer, and 7 of thoughts.
-    assert response.usage == bl.Usage(prompt_tokens=19, completion_tokens=15, cached_tokens=3, reasoning_tokens=7)
+    assert response.usage == bl.types.Usage(prompt_tokens=19, completion_tokens=15, cached_tokens=3, reasoning_tokens=7)
 
 
 @scenario
@@ -150,8 +150,8 @@ async def models_are_listed(url: str) -> None:
     """All pages, those that answer chats, with their names and context windows."""
     async with play(url, "models") as llm:
         assert await llm.list_models() == [
-            bl.ModelInfo(id=MODEL, name="Gemini 3.8 Flash", context_window=1048576),
-            bl.ModelInfo(id="x"),
+            bl.types.ModelInfo(id=MODEL, name="Gemini 3.8 Flash", context_window=1048576),
+            bl.types.ModelInfo(id="x"),
         ]
     async with play(url, "forbidden") as llm:
         assert "leaked" in (await llm.health()).reason

@@ -41,16 +41,16 @@ Scenario = Callable[[str], Awaitable[None]]
 class Play(Protocol):
     """Makes a backend that plays an exchange."""
 
-    def __call__(self, url: str, name: str, **options: Any) -> bl.CloudBackend: ...
+    def __call__(self, url: str, name: str, **options: Any) -> bl.backends.cloud.CloudBackend: ...
 
 
-async def answer_of(llm: bl.CloudBackend, prompt: Any = "Say hello.", **options: Any) -> bl.ChatResponse:
+async def answer_of(llm: bl.backends.cloud.CloudBackend, prompt: Any = "Say hello.", **options: Any) -> bl.ChatResponse:
     """What an exchange comes to."""
     async with llm:
         return await llm.complete(prompt, **options)
 
 
-async def failure_of(llm: bl.CloudBackend, expected: type[BaseException]) -> tuple[Any, bl.ChatResponse]:
+async def failure_of(llm: bl.backends.cloud.CloudBackend, expected: type[BaseException]) -> tuple[Any, bl.ChatResponse]:
     """How an exchange fails, and what was received before."""
     async with llm:
         stream = llm.stream("Say hello.")
@@ -76,12 +76,12 @@ async def check_broken_streams(play: Play, url: str) -> None:
         assert (error.reason, error.data["phase"]) == ("unreachable", "body"), name
         assert (response.text, response.finish_reason) == (HELLO[0] if GIVES_ALL else response.text, "error"), name
     for name in ("bad-utf8", "bad-json", "wrong-type", "huge-event", "web-page"):
-        error, _ = await failure_of(play(url, name), bl.ProtocolError)
+        error, _ = await failure_of(play(url, name), bl.errors.ProtocolError)
         assert len(str(error)) < 600, name
-    timeouts = bl.Timeouts(silence_s=0.2)
+    timeouts = bl.backends.cloud.Timeouts(silence_s=0.2)
     error, _ = await failure_of(play(url, "silent-before", timeouts=timeouts), bl.Timeout)
     assert error.data["phase"] == "first_token"
-    error, response = await failure_of(play(url, "silent-later", timeouts=timeouts), bl.Stalled)
+    error, response = await failure_of(play(url, "silent-later", timeouts=timeouts), bl.errors.Stalled)
     assert response.text == HELLO[0]
 
 

@@ -42,11 +42,11 @@ async def an_answer_streams(url: str) -> None:
         chunks = [chunk async for chunk in llm.stream("Say hello.")]
     assert [chunk.text for chunk in chunks[1:-1]] == ["Grüße", ", ", "Welt", " 👋", "!"]
     done = chunks[-1]
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(done, bl.types.ChatDone)
     response = done.response
     assert (response.text, response.finish_reason, response.warnings) == (TEXT, "stop", [])
     assert (response.backend, response.model, response.cost_usd) == ("ollama", MODEL, 0.0)
-    assert response.usage == bl.Usage(prompt_tokens=19, completion_tokens=10)
+    assert response.usage == bl.types.Usage(prompt_tokens=19, completion_tokens=10)
     timings = response.timings
     assert (timings.first_token_ms, timings.decode_ms, timings.tokens_per_s) == (300.0, 500.0, 20.0)
     for name, text in (("no-last-newline", TEXT), ("old-server", "Hi"), ("unknown-fields", "Hi")):
@@ -125,8 +125,8 @@ async def models_are_listed(url: str) -> None:
     """What is on the device, and what the server passes on."""
     async with play(url, "models") as llm:
         assert await llm.list_models() == [
-            bl.ModelInfo(id=MODEL, downloaded=True),
-            bl.ModelInfo(id="passed-on", downloaded=False),
+            bl.types.ModelInfo(id=MODEL, downloaded=True),
+            bl.types.ModelInfo(id="passed-on", downloaded=False),
         ]
         assert llm.keeps_on_device(MODEL) and not llm.keeps_on_device("passed-on")
 
@@ -142,10 +142,10 @@ async def private_requests_stay(url: str) -> None:
                 await llm.complete("A secret.", private=True)
         assert caught.value.reason == "private", name
     async with play(url, "private-nonsense") as llm:
-        with pytest.raises(bl.ProtocolError, match="nothing was sent"):
+        with pytest.raises(bl.errors.ProtocolError, match="nothing was sent"):
             await llm.complete("A secret.", private=True)
     async with play(url, "no-model") as llm:
-        with pytest.raises(bl.ModelNotFound):
+        with pytest.raises(bl.errors.ModelNotFound):
             await llm.complete("A secret.", private=True)
 
 

@@ -42,12 +42,12 @@ class House:
                 self.left.append(room)
         return {"room": room, "degrees": degrees, "status": "ok"}
 
-    def tools(self, timeout_s: float | None = None) -> list[bl.FunctionTool]:
+    def tools(self, timeout_s: float | None = None) -> list[bl.chat.FunctionTool]:
         """For a session. One, so that prompts are short: each is computed on a software adapter."""
         return [bl.tool(timeout_s=timeout_s)(self.set_temperature)]
 
 
-class Renaming(bl.Middleware):
+class Renaming(bl.backends.Middleware):
     """Tells the model of tools by other names than the session has."""
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -56,7 +56,7 @@ class Renaming(bl.Middleware):
             yield delta
 
 
-class Insisting(bl.Middleware):
+class Insisting(bl.backends.Middleware):
     """Has the model call a tool whenever it may."""
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -86,7 +86,7 @@ async def begin(host: bl.Host | None = None) -> None:
     BENCHES.append(Bench(host if host is not None else await bl.connect()))
 
 
-def told(session: bl.Session, reply: bl.Reply | None, house: House) -> dict[str, Any]:
+def told(session: bl.Session, reply: bl.chat.Reply | None, house: House) -> dict[str, Any]:
     """What a test wants to know."""
     results = [part for message in session.history.messages for part in _parts(message, bl.ToolResultPart)]
     return {
@@ -126,7 +126,9 @@ async def ask(
     async def decide(call: bl.ToolCallPart) -> Any:
         asked.append(call.name)
         await asyncio.sleep(0)
-        return bl.Deny(decision) if isinstance(decision, str) else bl.Change(decision) if decision else decision
+        return (
+            bl.chat.Deny(decision) if isinstance(decision, str) else bl.chat.Change(decision) if decision else decision
+        )
 
     backend: bl.Backend = BENCHES[0].backend(engine)
     session = bl.Session(
@@ -166,7 +168,7 @@ async def stop_in_a_tool(how: str) -> dict[str, Any]:
     session = bl.Session(BENCHES[0].backend(), tools=house.tools(), **SHORT)
     turn = session.stream(QUESTION)
 
-    async def read() -> bl.Reply:
+    async def read() -> bl.chat.Reply:
         return await turn.finish()
 
     reading = asyncio.create_task(read())
@@ -177,7 +179,7 @@ async def stop_in_a_tool(how: str) -> dict[str, Any]:
         else:
             reading.cancel()
         (ended,) = await asyncio.gather(reading, return_exceptions=True)
-    before = told(session, ended if isinstance(ended, bl.Reply) else None, house)
+    before = told(session, ended if isinstance(ended, bl.chat.Reply) else None, house)
     reply = await session.send("Hello!")
     return {
         "before": before,
@@ -203,7 +205,7 @@ async def take_turns(turns: int) -> list[list[str]]:
 
 async def grow(engine: str, turns: int, window: int | None = None) -> list[list[int]]:
     """Talk for some turns; of each, the tokens of its prompt, those from the cache, and where the history begins."""
-    context = bl.DropOldest() if window is None else bl.DropOldest(window=window)
+    context = bl.chat.DropOldest() if window is None else bl.chat.DropOldest(window=window)
     session = bl.Session(BENCHES[0].backend(engine), system="Be brief.", context=context, **{**SHORT, "max_tokens": 16})
     figures: list[list[int]] = []
     for number in range(turns):
@@ -214,7 +216,7 @@ async def grow(engine: str, turns: int, window: int | None = None) -> list[list[
 
 async def keep_and_find_again() -> dict[str, Any]:
     """Save in the page's IndexedDB, load as a session of its own, and go on beside a fork."""
-    store = bl.HostStore(BENCHES[0].host, "conversations")
+    store = bl.stores.HostStore(BENCHES[0].host, "conversations")
     house = House()
     session = bl.Session(BENCHES[0].backend(), tools=house.tools(), **SHORT)
     await session.send(QUESTION)

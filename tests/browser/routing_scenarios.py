@@ -23,10 +23,10 @@ class Bench:
     def __init__(self, host: bl.Host, url: str) -> None:
         self.host = host
         self.url = url
-        self.clock = bl.Clock()
+        self.clock = bl.testing.Clock()
         self.routers: dict[str, bl.Router] = {}
         self.changed = asyncio.Event()
-        self.catalog = bl.Catalog([far("far", "wasm"), far("far-gpu", "webgpu")])
+        self.catalog = bl.models.Catalog([far("far", "wasm"), far("far-gpu", "webgpu")])
         self.models = bl.ModelManager(host, self.catalog)
         host.subscribe(lambda _: self.changed.set())
         self.models.subscribe(lambda _: self.changed.set())
@@ -55,15 +55,17 @@ class Bench:
                 await self.changed.wait()
 
 
-def far(name: str, device: str) -> bl.ModelCard:
+def far(name: str, device: str) -> bl.models.ModelCard:
     """A model of a gigabyte, of which nothing is here."""
     engine = "webllm" if device == "webgpu" else "transformersjs"
     url, library = (
         f"https://models.invalid/{name}/",
         f"https://models.invalid/{name}.wasm" if device == "webgpu" else None,
     )
-    artifact = bl.Artifact(engine=engine, device=device, id=f"{name}-1", url=url, library=library, download_bytes=10**9)
-    return bl.ModelCard(id=name, artifacts=[artifact])
+    artifact = bl.models.Artifact(
+        engine=engine, device=device, id=f"{name}-1", url=url, library=library, download_bytes=10**9
+    )
+    return bl.models.ModelCard(id=name, artifacts=[artifact])
 
 
 MAKERS: dict[str, Callable[[Bench], bl.Router]] = {
@@ -72,7 +74,7 @@ MAKERS: dict[str, Callable[[Bench], bl.Router]] = {
     "flaky cloud": lambda bench: bl.Router(
         [bench.cloud("flaky"), bench.local("pocket")],
         bl.CloudFirst(),
-        breaker=bl.Breaker(failures=2, cool_down_s=COOL_DOWN_S),
+        breaker=bl.backends.router.Breaker(failures=2, cool_down_s=COOL_DOWN_S),
         clock=bench.clock,
     ),
     "warming up": lambda bench: bl.Router([bench.local("pocket"), bench.cloud("hello")], bl.LocalFirst(wait="nothing")),

@@ -57,14 +57,14 @@ def noise_model(
     ]
 
 
-def noise_card(server: FaultServer, folder: str) -> bl.ModelCard:
+def noise_card(server: FaultServer, folder: str) -> bl.models.ModelCard:
     """The card of a model that `noise_model` serves: it can be downloaded, and no engine would run it."""
     url = f"{server.origin}{folder}/resolve/main/"
-    artifact = bl.Artifact(engine="webllm", device="webgpu", url=url, library=f"{url}model.wasm")
-    return bl.ModelCard(id=folder.strip("/"), artifacts=[artifact])
+    artifact = bl.models.Artifact(engine="webllm", device="webgpu", url=url, library=f"{url}model.wasm")
+    return bl.models.ModelCard(id=folder.strip("/"), artifacts=[artifact])
 
 
-def pocket_model(server: FaultServer, folder: str, *faults: Fault) -> bl.ModelCard:
+def pocket_model(server: FaultServer, folder: str, *faults: Fault) -> bl.models.ModelCard:
     """Serve the pocket model from another origin than the site's; its manifest has hashes, every file the faults.
 
     Its artifacts are those of the built-in card under other addresses.
@@ -75,10 +75,10 @@ def pocket_model(server: FaultServer, folder: str, *faults: Fault) -> bl.ModelCa
         if file.name == "tensor-cache.json":
             data = _with_hashes(data)
         server.add(base + file.relative_to(POCKET).as_posix(), data, *faults)
-    built_in = bl.Catalog().get("pocket")
+    built_in = bl.models.Catalog().get("pocket")
     url = server.origin + base
     artifacts = [
-        bl.Artifact(
+        bl.models.Artifact(
             engine=artifact.engine,
             device=artifact.device,
             url=url,
@@ -87,7 +87,7 @@ def pocket_model(server: FaultServer, folder: str, *faults: Fault) -> bl.ModelCa
         )
         for artifact in built_in.artifacts
     ]
-    return bl.ModelCard(id=folder.strip("/"), artifacts=artifacts, context_window=built_in.context_window)
+    return bl.models.ModelCard(id=folder.strip("/"), artifacts=artifacts, context_window=built_in.context_window)
 
 
 def _with_hashes(manifest: bytes) -> bytes:

@@ -58,7 +58,7 @@ async with bl.connect() as host:
     second = await session.send("And again")
     stream = llm.stream("Hello")
     async for chunk in stream:
-        if isinstance(chunk, bl.TextDelta):
+        if isinstance(chunk, bl.types.TextDelta):
             stream.stop()
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     wanted = {"type": "json_schema", "json_schema": {"name": "city", "schema": schema}}

@@ -18,10 +18,10 @@ RUN = """
 import json
 import browserllm as bl
 async with bl.connect() as host:
-    store = bl.HostStore(host, "tools")
-    box = bl.Toolbox([
-        bl.builtin.calculator(), bl.builtin.clock(), bl.builtin.storage(store), bl.builtin.todo_list(store),
-        bl.builtin.web_fetch(),
+    store = bl.stores.HostStore(host, "tools")
+    box = bl.chat.Toolbox([
+        bl.chat.builtin.calculator(), bl.chat.builtin.clock(), bl.chat.builtin.storage(store), bl.chat.builtin.todo_list(store),
+        bl.chat.builtin.web_fetch(),
     ])
     said = []
     for name, arguments in json.loads(GIVEN):

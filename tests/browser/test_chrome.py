@@ -236,7 +236,7 @@ def test_a_lost_gpu_is_named_and_the_next_prompt_loads_again(tmp_path: Path, eng
         profile = tmp_path / "profile"
         async with bl.connect(profile=profile, webgpu="software") as host:
             llm = bl.LocalBackend(host, model="pocket", engine=engine, device="webgpu")
-            with pytest.raises(bl.DeviceLost):
+            with pytest.raises(bl.errors.DeviceLost):
                 async for chunk in llm.stream(PROMPT, **LONG):
                     if chunk.sequence == 3:
                         kill_children(profile, "gpu-process")

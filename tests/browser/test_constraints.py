@@ -173,7 +173,7 @@ def test_an_answer_that_is_stopped_leaves_nothing_behind(launched: Launched, llm
         stream = llm.stream("Tell me about a house.", response_format=of_schema(NESTED), temperature=0)
         texts = 0
         async for chunk in stream:
-            texts += isinstance(chunk, bl.TextDelta)
+            texts += isinstance(chunk, bl.types.TextDelta)
             if texts == 3:
                 stream.stop()
         assert stream.response is not None

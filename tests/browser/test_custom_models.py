@@ -45,8 +45,8 @@ async def test_a_folder_is_downloaded_once_and_answers_in_the_next_run_without_i
             # The folder is empty now: whatever answers comes from the caches.
             assert host.share_folder(folder) == first[0].url
             for artifact in (first[0], first[2]):
-                own = bl.ModelCard(id="own", artifacts=[artifact])
-                llm = bl.LocalBackend(host, "own", catalog=bl.Catalog([own]))
+                own = bl.models.ModelCard(id="own", artifacts=[artifact])
+                llm = bl.LocalBackend(host, "own", catalog=bl.models.Catalog([own]))
                 assert (await llm.complete("Hello", max_tokens=4)).usage.completion_tokens > 0
                 assert [hop.reason for hop in (await llm.models.load("own")).route] == []
                 await llm.models.unload("own")
@@ -94,10 +94,10 @@ async def test_a_file_that_is_cut_short_is_named(folder: Path, tmp_path: Path) -
     (broken / "linked.json").symlink_to("/etc/passwd")
     async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
         expected = rf"params_shard_0\.bin is 12 bytes, tensor-cache\.json promises {promised:,}"
-        with pytest.raises(bl.IntegrityError, match=expected):
+        with pytest.raises(bl.errors.IntegrityError, match=expected):
             await add_custom(host, broken)
         assert (await host.call("stored"))["entries"] == []
         url = host.share_folder(broken)
-        with pytest.raises(bl.DownloadInterrupted, match="403") as caught:
+        with pytest.raises(bl.errors.DownloadInterrupted, match="403") as caught:
             await host.call("read_file", {"url": url + "linked.json", "cache": "webllm/config"})
         assert caught.value.data["reason"] == "refused"

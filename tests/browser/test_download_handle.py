@@ -13,14 +13,16 @@ from served_models import ServedFile, noise_model
 MB = 1_000_000
 
 
-def serve(server: FaultServer, folder: str, sizes: list[int], bytes_per_s: int) -> tuple[list[ServedFile], bl.Artifact]:
+def serve(
+    server: FaultServer, folder: str, sizes: list[int], bytes_per_s: int
+) -> tuple[list[ServedFile], bl.models.Artifact]:
     """A model of noise whose weights come slowly, and its artifact."""
     files = noise_model(server, folder, sizes)
     for number, size in enumerate(sizes):
         path = f"{folder}/resolve/main/params_shard_{number}.bin"
         server.add(path, Content.generated(size, seed=number), Fault(bytes_per_s=bytes_per_s))
     url = f"{server.origin}{folder}/resolve/main/"
-    return files, bl.Artifact(engine="webllm", device="webgpu", id="noise", url=url, library=f"{url}model.wasm")
+    return files, bl.models.Artifact(engine="webllm", device="webgpu", id="noise", url=url, library=f"{url}model.wasm")
 
 
 async def test_progress_is_true_through_a_pause(tmp_path: Path) -> None:
@@ -31,7 +33,7 @@ async def test_progress_is_true_through_a_pause(tmp_path: Path) -> None:
         files, artifact = serve(server, "/handle", [7 * MB, 5 * MB, 3 * MB], 2 * MB)
         total = sum(file.content.size for file in files)
 
-        def note(progress: bl.Progress) -> None:
+        def note(progress: bl.page.Progress) -> None:
             assert progress.fraction is not None, "every size is in the manifest"
             told.append((progress.fraction, server.sent_bytes("/handle") / total))
 

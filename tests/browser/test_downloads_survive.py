@@ -52,7 +52,7 @@ class Told:
         self.loaded_bytes = 0
         self._changed = asyncio.Event()
 
-    def note(self, progress: bl.Progress) -> None:
+    def note(self, progress: bl.page.Progress) -> None:
         """Take what it tells; see `Host.call`."""
         self.loaded_bytes = progress.loaded_bytes or 0
         self._changed.set()
@@ -117,7 +117,7 @@ async def test_a_downloaded_model_answers_without_its_server(tmp_path: Path) -> 
     prompt = "Tell me a story about a fox."
     with FaultServer() as server:
         card = pocket_model(server, "/offline-pocket")
-        catalog = bl.Catalog([card])
+        catalog = bl.models.Catalog([card])
         async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
             manager = bl.ModelManager(host, catalog)
             for engine, device in (("webllm", "webgpu"), ("transformersjs", "wasm")):
@@ -132,7 +132,7 @@ async def test_a_downloaded_model_answers_without_its_server(tmp_path: Path) -> 
     assert all("fox" in reply.text.lower() for reply in replies)
 
 
-async def all_has_come(server: FaultServer, download: bl.Download) -> None:
+async def all_has_come(server: FaultServer, download: bl.models.Download) -> None:
     """Wait until the server holds and the page has all that was sent."""
     async for progress in download:
         if server.holds() and progress.loaded_bytes == server.sent_bytes():
@@ -147,7 +147,7 @@ async def test_a_download_pauses_goes_on_and_is_cancelled(tmp_path: Path, monkey
         shard = "/pause/resolve/main/params_shard_0.bin"
         sent = lambda: server.sent_bytes("/pause")  # noqa: E731
         async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
-            manager = bl.ModelManager(host, bl.Catalog([noise_card(server, "/pause")]))
+            manager = bl.ModelManager(host, bl.models.Catalog([noise_card(server, "/pause")]))
             server.limit_bytes = 2 * MB
             download = await manager.start_download("pause", engine="webllm")
             await all_has_come(server, download)

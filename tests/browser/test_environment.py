@@ -17,12 +17,12 @@ TELLS_THE_TYPE = "--enable-blink-features=NetInfoDownlinkMax"
 """On a computer Chromium tells the connection's type with this flag only; phones always do."""
 
 
-async def until(host: bl.Host, reached: Callable[[bl.Environment], bool]) -> list[str]:
+async def until(host: bl.Host, reached: Callable[[bl.page.Environment], bool]) -> list[str]:
     """Wait until the page has told of such an environment; the events on the way."""
     changed = asyncio.Event()
     heard: list[str] = []
 
-    def hear(event: bl.Event) -> None:
+    def hear(event: bl.page.Event) -> None:
         heard.append(event.name)
         changed.set()
 

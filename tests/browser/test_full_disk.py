@@ -48,8 +48,8 @@ def test_a_full_disk_is_named_with_the_bytes_that_are_free(small_disk: Path, tmp
     model.mkdir()
     (model / "a.bin").write_bytes(os.urandom(FILE_BYTES))
 
-    async def fails(host: bl.Host, op: str, args: dict[str, object]) -> bl.QuotaExceeded:
-        with pytest.raises(bl.QuotaExceeded) as caught:
+    async def fails(host: bl.Host, op: str, args: dict[str, object]) -> bl.errors.QuotaExceeded:
+        with pytest.raises(bl.errors.QuotaExceeded) as caught:
             await host.call(op, args)
         return caught.value
 

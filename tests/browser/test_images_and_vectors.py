@@ -88,7 +88,7 @@ def furthest(vectors: list[list[float]], what: str = "vector") -> float:
     return max(abs(a - b) for made, known in pairs for a, b in zip(made, known, strict=True))
 
 
-async def embeds(host: bl.Host, catalog: bl.Catalog, device: str) -> None:
+async def embeds(host: bl.Host, catalog: bl.models.Catalog, device: str) -> None:
     """Vectors as numpy computes them, each by itself; what is too long, and a chat, are refused."""
     llm = bl.LocalBackend(host, "embedding", device=device, catalog=catalog)
     made = await llm.embed(TEXTS)
@@ -98,12 +98,12 @@ async def embeds(host: bl.Host, catalog: bl.Catalog, device: str) -> None:
     with pytest.raises(bl.ContextExceeded, match=r"text 1 has 42 tokens.* is 32") as caught:
         await llm.embed(["fox", "fox " * 40])
     assert caught.value.data["parameter"] == "input[1]"
-    with pytest.raises(bl.Unsupported, match="cannot chat"):
+    with pytest.raises(bl.errors.Unsupported, match="cannot chat"):
         await llm.complete("hi")
     assert (await llm.embed(TEXTS)).vectors == made.vectors
 
 
-async def sees(host: bl.Host, catalog: bl.Catalog, device: str) -> None:
+async def sees(host: bl.Host, catalog: bl.models.Catalog, device: str) -> None:
     """The answer is the picture's, with history, with two pictures, and without any."""
     llm = bl.LocalBackend(host, "vision", device=device, catalog=catalog)
     assert (await llm.complete("hi")).text == "nothing"
@@ -152,10 +152,10 @@ def test_webllm_embeds(tmp_path: Path) -> None:
                 path, data = f"/{file.relative_to(TINY).as_posix()}", file.read_bytes()
                 server.add(path.removesuffix(".xz"), lzma.decompress(data) if path.endswith(".xz") else data)
             url = f"{server.origin}/webllm/resolve/main/"
-            artifact = bl.Artifact(
+            artifact = bl.models.Artifact(
                 engine="webllm", device="webgpu", url=url, library=f"{url}bert.wasm", model_type="embedding"
             )
-            catalog = bl.Catalog([bl.ModelCard(id="bert", type="embedding", artifacts=[artifact])])
+            catalog = bl.models.Catalog([bl.models.ModelCard(id="bert", type="embedding", artifacts=[artifact])])
             async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
                 llm = bl.LocalBackend(host, "bert", catalog=catalog)
                 made = await llm.embed(TEXTS)
@@ -164,7 +164,7 @@ def test_webllm_embeds(tmp_path: Path) -> None:
                 with pytest.raises(bl.ContextExceeded) as caught:
                     await llm.embed("fox " * 40)
                 assert caught.value.data == {"prompt_tokens": 42, "context_window": 32}
-                with pytest.raises(bl.Unsupported, match="cannot chat"):
+                with pytest.raises(bl.errors.Unsupported, match="cannot chat"):
                     await llm.complete("hi")
                 assert furthest((await llm.embed(TEXTS)).vectors, "first") < 1e-4
 
@@ -177,7 +177,7 @@ def test_folders_of_ones_own_embed_and_see(device: str, tmp_path: Path) -> None:
 
     async def main() -> None:
         async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
-            catalog = bl.Catalog()
+            catalog = bl.models.Catalog()
             models = bl.ModelManager(host, catalog)
             for name, kind in (("embedding", "embedding"), ("vision", "chat")):
                 card = await models.add(TINY / name / "resolve" / "main", id=name)
@@ -198,7 +198,7 @@ def test_images_that_are_wrong_are_named(tmp_path: Path, pictures: tuple[str, li
 
     async def main() -> None:
         async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
-            catalog = bl.Catalog()
+            catalog = bl.models.Catalog()
             await bl.ModelManager(host, catalog).add(TINY / "vision" / "resolve" / "main", id="vision")
             llm = bl.LocalBackend(host, "vision", catalog=catalog)
 
@@ -215,8 +215,8 @@ def test_images_that_are_wrong_are_named(tmp_path: Path, pictures: tuple[str, li
             for name, error, words in (
                 ("broken.png", bl.InvalidRequest, "no image that this browser can read"),
                 ("page.html", bl.InvalidRequest, "is text/html"),
-                ("missing.png", bl.DownloadInterrupted, "answered 404"),
-                ("private.png", bl.DownloadInterrupted, "not shared with this site"),
+                ("missing.png", bl.errors.DownloadInterrupted, "answered 404"),
+                ("private.png", bl.errors.DownloadInterrupted, "not shared with this site"),
             ):
                 with pytest.raises(error, match=f"{where}.*{words}") as caught:
                     await look(bl.ImagePart(url=url + name))
@@ -230,9 +230,9 @@ def test_images_that_are_wrong_are_named(tmp_path: Path, pictures: tuple[str, li
             reply = await blind.complete([ask("Why is the sky blue?", "red")], max_tokens=4)
             (warning,) = reply.warnings
             assert "'pocket' takes text only" in warning.message and reply.usage.completion_tokens == 4
-            with pytest.raises(bl.Unsupported, match="'pocket' takes text only"):
+            with pytest.raises(bl.errors.Unsupported, match="'pocket' takes text only"):
                 await blind.complete([ask("Why?", "red")], unsupported="error")
-            with pytest.raises(bl.Unsupported, match="takes text only"):
+            with pytest.raises(bl.errors.Unsupported, match="takes text only"):
                 await host.call("chat", {"model": "pocket", "messages": [{"role": "user", "content": [IMAGE]}]})
 
     asyncio.run(main())
@@ -245,7 +245,7 @@ import json
 import browserllm as bl
 
 async with bl.connect() as host:
-    catalog = bl.Catalog()
+    catalog = bl.models.Catalog()
     models = bl.ModelManager(host, catalog)
     for name in ("embedding", "vision"):
         await models.add(f"{ORIGIN}/{name}/resolve/main/", id=name)

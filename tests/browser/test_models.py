@@ -28,7 +28,7 @@ def server() -> Iterator[FaultServer]:
 def test_models_come_and_go_on_both_engines(server: FaultServer, tmp_path: Path) -> None:
     """A model is fetched, answers, gives way to the next, stays on the device, and is gone when it is deleted."""
     cards = [pocket_model(server, "/alpha"), pocket_model(server, "/beta")]
-    catalog = bl.Catalog(cards)
+    catalog = bl.models.Catalog(cards)
     events: list[tuple[str, str]] = []
 
     async def main() -> None:
@@ -75,7 +75,7 @@ def test_loads_that_come_to_nothing_leave_nothing(server: FaultServer, tmp_path:
     slow = pocket_model(server, "/slow", Fault(bytes_per_s=200_000))
     bad = pocket_model(server, "/bad")
     server.add("/bad/resolve/main/pocket.wasm", b"\0asm\x01\0\0\0 but no more of it")
-    catalog = bl.Catalog([good, slow, bad])
+    catalog = bl.models.Catalog([good, slow, bad])
 
     async def main() -> None:
         async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:
@@ -87,7 +87,7 @@ def test_loads_that_come_to_nothing_leave_nothing(server: FaultServer, tmp_path:
             for name, phase in (("slow", "downloading"), ("good", "loading")):
                 reached = asyncio.Event()
 
-                def note(progress: bl.Progress, phase: str = phase, reached: asyncio.Event = reached) -> None:
+                def note(progress: bl.page.Progress, phase: str = phase, reached: asyncio.Event = reached) -> None:
                     if progress.phase == phase and progress.loaded_bytes != 0:
                         reached.set()
 
@@ -110,7 +110,7 @@ def test_loads_that_come_to_nothing_leave_nothing(server: FaultServer, tmp_path:
 def test_what_is_here_loads_without_a_network(server: FaultServer, tmp_path: Path) -> None:
     """In a new browser, after the server has gone; what is not here says so, and what it would take."""
     here, away = pocket_model(server, "/here"), pocket_model(server, "/away")
-    catalog = bl.Catalog([here, away])
+    catalog = bl.models.Catalog([here, away])
 
     async def main() -> None:
         async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
@@ -121,9 +121,9 @@ def test_what_is_here_loads_without_a_network(server: FaultServer, tmp_path: Pat
             (entry,) = [entry for entry in await models.list(downloaded=True) if entry.card.id == "here"]
             assert entry.size_bytes > 1_000_000 and entry.fit.fits
             assert (await models.load("here")).engine == "transformersjs"
-            with pytest.raises((bl.DownloadInterrupted, bl.ModelNotDownloaded)):
+            with pytest.raises((bl.errors.DownloadInterrupted, bl.errors.ModelNotDownloaded)):
                 await models.load("away")
-            with pytest.raises(bl.ModelNotDownloaded, match="'away' is not on this device"):
+            with pytest.raises(bl.errors.ModelNotDownloaded, match="'away' is not on this device"):
                 await models.load("away", download=False)
             assert [model.model for model in await models.status()] == ["here"]
 
@@ -134,10 +134,10 @@ IN_THE_PAGE = """
 import json
 import browserllm as bl
 
-card = bl.ModelCard(id="mine", artifacts=[bl.Artifact(**artifact) for artifact in json.loads(ARTIFACTS)])
+card = bl.models.ModelCard(id="mine", artifacts=[bl.models.Artifact(**artifact) for artifact in json.loads(ARTIFACTS)])
 events = []
 async with bl.connect() as host:
-    models = bl.ModelManager(host, bl.Catalog([card]))
+    models = bl.ModelManager(host, bl.models.Catalog([card]))
     models.subscribe(lambda event: events.append(event.kind))
     facts = await host.probe()
     loaded = await models.load("mine", engine="transformersjs", device="wasm")

@@ -252,7 +252,7 @@ client = bl.Client(bl.ScriptedBackend("Hi"))
 def called():
     try:
         client.models.list()
-    except bl.Unsupported as error:
+    except bl.errors.Unsupported as error:
         said.append(str(error))
 
 Function.new("callback", "callback()")(create_once_callable(called))

@@ -21,7 +21,7 @@ async with bl.connect() as host:
     llm = bl.LocalBackend(host, model="pocket")
     texts = []
     async for chunk in llm.stream({PROMPT!r}, temperature=0, max_tokens=60):
-        if isinstance(chunk, bl.TextDelta):
+        if isinstance(chunk, bl.types.TextDelta):
             texts.append(chunk.text)
     done = chunk
 json.dumps(dict(
@@ -82,7 +82,7 @@ async with bl.connect() as host:
     stream = llm.stream({PROMPT!r}, temperature=0, max_tokens=400)
     pieces = after = 0
     async for chunk in stream:
-        if isinstance(chunk, bl.TextDelta):
+        if isinstance(chunk, bl.types.TextDelta):
             pieces += 1
             if pieces == 3:
                 stream.stop()
@@ -172,7 +172,7 @@ async with bl.connect() as host:
             engine_port.send(text)
             await host.call("status", {})
             return "nothing raised"
-        except bl.ProtocolError as e:
+        except bl.errors.ProtocolError as e:
             return str(e)
     broken = await told("{not json")
     other = await told('{"v":99,"op":"status","args":{}}')

@@ -27,14 +27,14 @@ from browserllm import cli, cli_models
 
 # A shell starts what runs in the background with Ctrl-C ignored, and so perhaps these tests; a terminal does not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-card = msgspec.json.decode(sys.argv.pop(1), type=bl.ModelCard)
-cli_models.Catalog = lambda: bl.Catalog([card])
+card = msgspec.json.decode(sys.argv.pop(1), type=bl.models.ModelCard)
+cli_models.Catalog = lambda: bl.models.Catalog([card])
 cli.main()
 """
 """``browserllm``, with one more model in its catalog: the JSON of a card, before the arguments."""
 
 
-def start_pull(card: bl.ModelCard, profile: Path, *options: str) -> subprocess.Popen[str]:
+def start_pull(card: bl.models.ModelCard, profile: Path, *options: str) -> subprocess.Popen[str]:
     """Start the command in a group of its own, as a terminal does."""
     arguments = ["models", "pull", card.id, "--engine", "webllm", "--webgpu", "software", "--profile", str(profile)]
     return subprocess.Popen(

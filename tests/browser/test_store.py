@@ -20,8 +20,8 @@ IN_PAGE = """
 import browserllm as bl
 from unit.stores.store_scenario import what_every_store_does
 async with bl.connect() as host:
-    await what_every_store_does(bl.HostStore(host, "scenario"))
-    await bl.HostStore(host, "kept").put("a", b"1")
+    await what_every_store_does(bl.stores.HostStore(host, "scenario"))
+    await bl.stores.HostStore(host, "kept").put("a", b"1")
 None
 """
 
@@ -29,7 +29,7 @@ LATER = """
 import json
 import browserllm as bl
 async with bl.connect() as host:
-    kept = [[key, value.decode()] for key, value in await bl.HostStore(host, "kept").items()]
+    kept = [[key, value.decode()] for key, value in await bl.stores.HostStore(host, "kept").items()]
 json.dumps(kept)
 """
 
@@ -50,15 +50,15 @@ def test_a_program_keeps_things_in_its_browsers_profile(tmp_path: Path) -> None:
     profile = tmp_path / "profile"
     first = Launched(profile, webgpu="off")
     try:
-        first.run(what_every_store_does(bl.HostStore(first.host, "scenario")))
-        store = bl.HostStore(first.host, "kept")
+        first.run(what_every_store_does(bl.stores.HostStore(first.host, "scenario")))
+        store = bl.stores.HostStore(first.host, "kept")
         for key in ("a", "b"):
             first.run(store.put(key, LARGE))
     finally:
         first.close()
     second = Launched(profile, webgpu="off")
     try:
-        assert second.run(bl.HostStore(second.host, "kept").items()) == [("a", LARGE), ("b", LARGE)]
-        assert second.run(bl.HostStore(second.host, "other").items()) == []
+        assert second.run(bl.stores.HostStore(second.host, "kept").items()) == [("a", LARGE), ("b", LARGE)]
+        assert second.run(bl.stores.HostStore(second.host, "other").items()) == []
     finally:
         second.close()

@@ -111,12 +111,12 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     driver.close()
 
 
-def asked(launched: Launched, engine: str, kind: str, **options: Any) -> tuple[list[Any], bl.Generated[Any]]:
+def asked(launched: Launched, engine: str, kind: str, **options: Any) -> tuple[list[Any], bl.structured.Generated[Any]]:
     """All that is shown, and the object, greedily and without a repair."""
     output, text = QUESTIONS[kind]
     llm = bl.LocalBackend(launched.host, model="pocket", engine=engine, device=DEVICES[engine])
 
-    async def ask() -> tuple[list[Any], bl.Generated[Any]]:
+    async def ask() -> tuple[list[Any], bl.structured.Generated[Any]]:
         prompt = f"Extract the data from the text.\n\nText: {text}"
         options_ = {"temperature": 0, "max_tokens": 120, "repairs": 0, **options}
         async with bl.stream_generate(llm, prompt, output=output, **options_) as stream:

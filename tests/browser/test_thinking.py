@@ -16,7 +16,7 @@ PROMPT = bl.ChatRequest(messages=[bl.Message("user", "Tell me a story about a fo
 EMPTY = "<think>\n\n</think>\n\n"
 
 
-def model(engine: str, **said: Any) -> bl.ModelCard:
+def model(engine: str, **said: Any) -> bl.models.ModelCard:
     """The pocket model's build for an engine, under a card of its own."""
     artifacts = [artifact for artifact in POCKET.artifacts if artifact.engine == engine]
     return replace(POCKET, id="thinker", artifacts=[replace(each, id=None) for each in artifacts], **said)
@@ -29,7 +29,7 @@ def test_an_engine_puts_empty_thoughts_before_an_answer_without_any(tmp_path: Pa
     async def main() -> None:
         async with bl.connect(profile=tmp_path / "profile", webgpu=webgpu) as host:
             card = model(engine, thinking="template")
-            llm = bl.LocalBackend(host, "thinker", catalog=bl.Catalog([card]))
+            llm = bl.LocalBackend(host, "thinker", catalog=bl.models.Catalog([card]))
             plain = await llm.complete(PROMPT)
             assert await llm.count_tokens(PROMPT) == plain.usage.prompt_tokens
             off = replace(PROMPT, thinking=False)

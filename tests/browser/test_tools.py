@@ -111,12 +111,14 @@ def test_every_family_s_form_is_one_that_the_engine_takes(launched: Launched) ->
     `wire/constrained/test_reduce_suite.py` asks XGrammar about all of them.
     """
     for name in ("llama", "mistral", "ministral", "phi"):
-        card = bl.ModelCard(
+        card = bl.models.ModelCard(
             id=f"pocket-as-{name}",
             family={"llama": "Llama 3.2", "ministral": "Ministral 3", "phi": "Phi 4"}.get(name, name.title()),
-            artifacts=[artifact for artifact in bl.Catalog().get("pocket").artifacts if artifact.engine == "webllm"],
+            artifacts=[
+                artifact for artifact in bl.models.Catalog().get("pocket").artifacts if artifact.engine == "webllm"
+            ],
         )
-        llm = bl.LocalBackend(launched.host, card.id, catalog=bl.Catalog([card]))
+        llm = bl.LocalBackend(launched.host, card.id, catalog=bl.models.Catalog([card]))
         # One tool: each prompt is computed anew, in its family's form.
         tools = [tool for tool in POCKET_TOOLS if tool.name == "set_temperature"]
         request = "Set the bedroom to 19 degrees."

@@ -67,7 +67,7 @@ def test_an_error_can_be_pickled_and_copied(code: str) -> None:
 def test_an_unknown_code_is_kept() -> None:
     """A page of a newer release may report what this one does not know: the code stays readable."""
     error = error_from_wire({"code": "brand_new", "message": "m"})
-    assert isinstance(error, bl.InternalError)
+    assert isinstance(error, bl.errors.InternalError)
     assert "brand_new" in str(error)
     assert error.data["code"] == "brand_new"
 
@@ -86,12 +86,12 @@ def test_foreign_exceptions_become_internal() -> None:
     ("error", "caught_as"),
     [
         (bl.Timeout("m"), TimeoutError),
-        (bl.Stalled("m"), TimeoutError),
+        (bl.errors.Stalled("m"), TimeoutError),
         (bl.Unavailable("m", reason="closed"), ConnectionError),
         (bl.InvalidRequest("m", parameter="p"), ValueError),
         (bl.InvalidOutput("m"), ValueError),
-        (bl.ModelNotFound("m"), LookupError),
-        (bl.OutOfMemory("m"), MemoryError),
+        (bl.errors.ModelNotFound("m"), LookupError),
+        (bl.errors.OutOfMemory("m"), MemoryError),
         (bl.AuthenticationError("m"), PermissionError),
     ],
 )
@@ -132,7 +132,7 @@ class UnpicklableError(Exception):
         raise OSError("no words")
 
 
-class OwnError(bl.Unsupported):
+class OwnError(bl.errors.Unsupported):
     """A program's own class, with other arguments and an attribute."""
 
     def __init__(self, part: int) -> None:
@@ -164,5 +164,5 @@ def test_a_cause_that_cannot_be_pickled_leaves_its_name() -> None:
     assert copy.copy(error).causes[0] is odd
     for copied in COPIES[1:]:
         first, second = copied(error).causes
-        assert (type(first), type(second)) == (bl.InternalError, bl.Timeout)
+        assert (type(first), type(second)) == (bl.errors.InternalError, bl.Timeout)
         assert str(first).startswith("UnpicklableError: ")

@@ -1,4 +1,4 @@
-"""The clock that everything which waits or measures a time is given: the system's, or in tests `browserllm.Clock`."""
+"""The clock that everything which waits or measures a time is given: the system's, or in tests `browserllm.testing.Clock`."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class ThoughtReader:
         calls = self._calls
         for kind, text in pieces:
             if kind == "thought":
-                yield ReasoningDelta(sequence=0, reasoning=text)
+                yield ReasoningDelta(reasoning=text)
             elif calls is None:
                 yield text
             else:
@@ -108,7 +108,7 @@ def _text(said: list[str], logprobs: list[Any]) -> Iterator[Delta]:
     """Give the text that has come, and forget it."""
     text = "".join(said)
     if logprobs:
-        yield TextDelta(sequence=0, text=text, logprobs=logprobs.copy())
+        yield TextDelta(text=text, logprobs=logprobs.copy())
     elif text:
         yield text
     said.clear()

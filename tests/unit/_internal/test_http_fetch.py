@@ -50,7 +50,7 @@ class Browser:
         self.pieces: asyncio.Queue[bytes | JsException] = asyncio.Queue()
         self.aborted = asyncio.Event()
         self.reads = 0
-        self.clock = bl.Clock()
+        self.clock = bl.testing.Clock()
         self.navigator = SimpleNamespace(onLine=True)
         abort = self.aborted.set
         self.js = SimpleNamespace(
@@ -107,7 +107,7 @@ class Browser:
         raise JsException("AbortError", "The user aborted a request.")
 
 
-async def sleeping(clock: bl.Clock) -> None:
+async def sleeping(clock: bl.testing.Clock) -> None:
     """Wait until somebody sleeps on the clock."""
     while not clock._sleepers:
         await asyncio.sleep(0)
@@ -235,7 +235,7 @@ async def test_silence_before_the_headers_is_a_timeout() -> None:
     assert browser.aborted.is_set()
 
 
-@pytest.mark.parametrize(("pieces", "error"), [([], bl.Timeout), ([b"a"], bl.Stalled)])
+@pytest.mark.parametrize(("pieces", "error"), [([], bl.Timeout), ([b"a"], bl.errors.Stalled)])
 async def test_silence_in_the_body(pieces: list[bytes], error: type[bl.BrowserLLMError]) -> None:
     """Before the first byte it is a timeout, later a stall; the time of whoever reads slowly does not count."""
     browser = Browser()

@@ -241,7 +241,7 @@ def test_what_is_cleaned_shows_no_key_anywhere() -> None:
         shown = "".join(formatted.format()) + repr(cleaned) + repr(vars(cleaned)) + repr(cleaned.args)
         shown += repr(getattr(cleaned, "__notes__", None)) + str(cleaned.__cause__) + str(cleaned.__context__)
         assert longest_shown(shown, key) < 8
-        assert isinstance(cleaned, (type(error), bl.InternalError))
+        assert isinstance(cleaned, (type(error), bl.errors.InternalError))
         if isinstance(cleaned, bl.BrowserLLMError):
             again: Any = pickle.loads(pickle.dumps(cleaned))  # noqa: S301
             assert key not in repr(again) + repr(vars(again))

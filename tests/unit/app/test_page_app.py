@@ -139,7 +139,7 @@ async def test_a_failed_start_can_be_tried_again() -> None:
 
 async def test_a_failed_answer_is_taken_back() -> None:
     """The error is shown, the page is ready again, and the turn that failed is not part of the conversation."""
-    page, host = await started([[bl.DeviceLost("the GPU went away")], "Fine."])
+    page, host = await started([[bl.errors.DeviceLost("the GPU went away")], "Fine."])
     await page.ask("Hello!")
     assert page.state["error"] == {"code": "device_lost", "message": "the GPU went away"}
     await page.ask("Again!")

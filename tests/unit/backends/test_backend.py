@@ -28,15 +28,17 @@ async def test_a_backend_that_says_nothing_leaves_the_device() -> None:
 
 async def test_a_middleware_passes_everything_on() -> None:
     """Name, capabilities, facts, answers, stops and the end are those of the backend inside."""
-    inner = bl.ScriptedBackend(["one two", ["a ", Wait(9), "b"]], name="inner", environment=bl.Environment(online=True))
-    outer = bl.Middleware(inner)
+    inner = bl.ScriptedBackend(
+        ["one two", ["a ", Wait(9), "b"]], name="inner", environment=bl.page.Environment(online=True)
+    )
+    outer = bl.backends.Middleware(inner)
     assert (outer.name, outer.capabilities, outer.leaves_device) == ("inner", inner.capabilities, False)
     response = await outer.complete("hi")
     assert (response.text, response.backend, response.model) == ("one two", "inner", "scripted")
     assert await outer.list_models() == []
     assert (await outer.health()).ok
     assert await outer.estimate_cost("hi") == 0
-    assert outer.environment() == bl.Environment(online=True)
+    assert outer.environment() == bl.page.Environment(online=True)
     request = inner.requests[0]
     assert await outer.facts(request) == await inner.facts(request)
     await outer.prepare(request)

@@ -11,12 +11,14 @@ import pytest
 import browserllm as bl
 from browserllm.testing.scripted import CLOSE, HANG, ScriptedHost, device_facts
 
-MINE = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)])
+MINE = bl.models.ModelCard(
+    id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)]
+)
 
-SEEING = bl.ModelCard(
+SEEING = bl.models.ModelCard(
     id="seeing",
     vision=True,
-    artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True, model_type="vision")],
+    artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True, model_type="vision")],
 )
 
 
@@ -40,7 +42,7 @@ async def test_an_answer_streams_with_everything_known_about_it() -> None:
     stream = bl.LocalBackend(host).stream("hi", max_tokens=50, temperature=0.5)
     chunks = [chunk async for chunk in stream]
     start = chunks[0]
-    assert isinstance(start, bl.ChatStart)
+    assert isinstance(start, bl.types.ChatStart)
     assert (start.backend, start.model, start.engine, start.device) == ("local", "pocket", "webllm", "webgpu")
     response = stream.response
     assert (response.text, response.finish_reason) == ("one two three", "stop")
@@ -62,7 +64,7 @@ async def test_the_start_comes_before_the_first_token() -> None:
     """Who will answer is known while the engine still works."""
     stream = bl.LocalBackend(ScriptedHost([[HANG]])).stream("hi")
     chunk = await anext(aiter(stream))
-    assert isinstance(chunk, bl.ChatStart)
+    assert isinstance(chunk, bl.types.ChatStart)
     assert chunk.engine == "webllm"
     await stream.aclose()
 
@@ -157,7 +159,7 @@ async def test_what_cannot_be_honoured_is_a_warning(options: dict[str, Any], par
 async def test_what_cannot_be_honoured_is_an_error_if_asked(options: dict[str, Any], parameter: str) -> None:
     """With ``unsupported="error"`` nothing is generated."""
     host = ScriptedHost()
-    with pytest.raises(bl.Unsupported) as caught:
+    with pytest.raises(bl.errors.Unsupported) as caught:
         await bl.LocalBackend(host).complete("hi", unsupported="error", **options)
     assert caught.value.data["parameter"] == parameter
     assert chats(host) == []
@@ -166,7 +168,7 @@ async def test_what_cannot_be_honoured_is_an_error_if_asked(options: dict[str, A
 async def test_images_go_to_a_model_that_takes_them() -> None:
     """Addresses as they are, bytes as a data: URL, the texts between them; a chat of texts stays texts."""
     host = ScriptedHost()
-    backend = bl.LocalBackend(host, "seeing", catalog=bl.Catalog([SEEING]))
+    backend = bl.LocalBackend(host, "seeing", catalog=bl.models.Catalog([SEEING]))
     assert backend.capabilities.images
     messages = [
         bl.Message("system", "a"),
@@ -196,7 +198,7 @@ async def test_images_go_to_a_model_that_takes_them() -> None:
 async def test_whether_a_model_takes_images_is_what_the_loaded_one_says() -> None:
     """Not its card; the place that is named counts every system message."""
     boast = msgspec.structs.replace(MINE, vision=True)
-    backend = bl.LocalBackend(ScriptedHost(), "mine", catalog=bl.Catalog([boast]))
+    backend = bl.LocalBackend(ScriptedHost(), "mine", catalog=bl.models.Catalog([boast]))
     assert backend.capabilities.images
     image = bl.ImagePart(url="https://x.test/a.png")
     messages = [bl.Message("system", "a"), bl.Message("system", "b"), bl.Message("user", [bl.TextPart("c"), image])]
@@ -204,13 +206,13 @@ async def test_whether_a_model_takes_images_is_what_the_loaded_one_says() -> Non
     (warning,) = response.warnings
     assert (warning.parameter, "'mine' takes text only" in warning.message) == ("messages[2].content", True)
     assert not backend.capabilities.images
-    with pytest.raises(bl.Unsupported, match=r"messages\[2\].content: model 'mine' takes text only"):
+    with pytest.raises(bl.errors.Unsupported, match=r"messages\[2\].content: model 'mine' takes text only"):
         await backend.complete(messages, unsupported="error")
 
 
 async def test_an_image_of_the_model_itself_is_no_input() -> None:
     """Only a user shows images, whatever the model takes."""
-    backend = bl.LocalBackend(ScriptedHost(), "seeing", catalog=bl.Catalog([SEEING]))
+    backend = bl.LocalBackend(ScriptedHost(), "seeing", catalog=bl.models.Catalog([SEEING]))
     said = bl.Message("assistant", [bl.TextPart("a"), bl.ImagePart(url="https://x.test/a.png")])
     response = await backend.complete([said, bl.Message("user", "b")])
     (warning,) = response.warnings
@@ -237,7 +239,7 @@ async def test_the_pages_warnings_are_on_the_response() -> None:
     """What an engine could not honour comes back."""
     host = ScriptedHost(warnings=[{"parameter": "seed", "message": "this engine has no seed"}])
     response = await bl.LocalBackend(host).complete("hi", seed=1)
-    assert response.warnings == [bl.ChatWarning("seed", "this engine has no seed")]
+    assert response.warnings == [bl.types.ChatWarning("seed", "this engine has no seed")]
 
 
 async def test_logprobs_of_the_page_come_through() -> None:
@@ -251,7 +253,7 @@ async def test_logprobs_of_the_page_come_through() -> None:
     request_id = max(host.page._tasks)
     host.page.say({"id": request_id, "type": "chunk", "data": {"text": "x", "tokens": 1, "logprobs": [{"token": "x"}]}})
     chunk = await anext(iterator)
-    assert isinstance(chunk, bl.TextDelta)
+    assert isinstance(chunk, bl.types.TextDelta)
     assert (chunk.text, chunk.logprobs) == ("x", [{"token": "x"}])
     assert (await stream.finish()).logprobs == [{"token": "x"}]
 
@@ -345,27 +347,27 @@ async def test_a_model_that_was_lost_is_loaded_again_once() -> None:
     host.loaded.clear()
     assert (await backend.complete("hi")).text == "fine"
     assert [op for op, _ in host.requests].count("load") == 2
-    lost = ScriptedHost([[bl.ModelNotLoaded("not here")]])
-    with pytest.raises(bl.ModelNotLoaded):
+    lost = ScriptedHost([[bl.errors.ModelNotLoaded("not here")]])
+    with pytest.raises(bl.errors.ModelNotLoaded):
         await bl.LocalBackend(lost).complete("hi")
 
 
 async def test_the_model_is_the_requests_then_the_backends_then_the_loaded_one() -> None:
     """Who names a model more closely wins; an unknown one is an error that names it."""
-    catalog = bl.Catalog([MINE])
+    catalog = bl.models.Catalog([MINE])
     host = ScriptedHost()
     backend = bl.LocalBackend(host, catalog=catalog)
     assert (await backend.complete("hi")).model == "pocket"
     assert (await backend.complete("hi", model="mine")).model == "mine"
     assert (await backend.complete("hi")).model == "mine"
     assert (await bl.LocalBackend(host, "pocket").complete("hi")).model == "pocket"
-    with pytest.raises(bl.ModelNotFound, match="'nope'"):
+    with pytest.raises(bl.errors.ModelNotFound, match="'nope'"):
         await backend.complete("hi", model="nope")
 
 
 async def test_what_the_backend_says_about_itself() -> None:
     """Models with what is loaded, health, an honest zero, and progress of loads that a chat starts."""
-    progress: list[bl.Progress] = []
+    progress: list[bl.page.Progress] = []
     async with bl.LocalBackend(ScriptedHost(), on_progress=progress.append) as backend:
         before = {model.id: (model.downloaded, model.loaded) for model in await backend.list_models()}
         assert before["pocket"] == (True, False)
@@ -383,7 +385,7 @@ async def test_a_result_that_is_no_result_is_a_protocol_error() -> None:
     """What the page says at the end is checked."""
     host = ScriptedHost()
     host.page.finish_reason = "surprise"
-    with pytest.raises(bl.ProtocolError, match="'chat'"):
+    with pytest.raises(bl.errors.ProtocolError, match="'chat'"):
         await bl.LocalBackend(host).complete("hi")
 
 
@@ -396,13 +398,13 @@ async def test_two_chats_queue_in_the_page() -> None:
 
 async def test_texts_become_vectors() -> None:
     """An embedding model is loaded at the first use; one text is a list of one, and none is refused."""
-    embedder = bl.ModelCard(
+    embedder = bl.models.ModelCard(
         id="vectors",
         type="embedding",
-        artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)],
+        artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)],
     )
     host = ScriptedHost()
-    backend = bl.LocalBackend(host, "vectors", catalog=bl.Catalog([embedder]))
+    backend = bl.LocalBackend(host, "vectors", catalog=bl.models.Catalog([embedder]))
     made = await backend.embed(["one two", "three"])
     assert (made.model, len(made.vectors), made.usage.prompt_tokens) == ("vectors", 2, 3)
     assert (await backend.embed("three")).vectors == [made.vectors[1]]
@@ -422,14 +424,14 @@ async def test_tokens_are_counted_as_a_chat_would_feed_them() -> None:
         "model": "pocket",
         "messages": [{"role": "system", "content": "a\n\nb"}, {"role": "user", "content": "one two"}],
     }
-    with pytest.raises(bl.Unsupported, match="takes text only"):
+    with pytest.raises(bl.errors.Unsupported, match="takes text only"):
         await backend.count_tokens([bl.Message("user", [bl.ImagePart(url="https://x.test/a.png")])])
 
 
 async def test_a_model_that_the_page_has_lost_is_not_swapped_for_another() -> None:
     """Without a model by name it is the one loaded last, and stays that one when it has to be loaded again."""
     host = ScriptedHost("an answer")
-    backend = bl.LocalBackend(host, catalog=bl.Catalog([MINE]))
+    backend = bl.LocalBackend(host, catalog=bl.models.Catalog([MINE]))
     await backend.models.load("mine")
     host.loaded.clear()
     assert (await backend.complete("hi")).model == "mine"

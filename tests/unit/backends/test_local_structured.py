@@ -87,7 +87,7 @@ async def test_a_grammar_that_the_engine_refuses_is_left_out(unsupported: Any) -
     host = ScriptedHost([[refused], [ANSWER]])
     backend = bl.LocalBackend(host)
     if unsupported == "error":
-        with pytest.raises(bl.Unsupported, match="not held to the schema: no such grammar"):
+        with pytest.raises(bl.errors.Unsupported, match="not held to the schema: no such grammar"):
             await backend.complete("hi", response_format=wanted(PERSON), unsupported=unsupported)
         return
     response = await backend.complete("hi", response_format=wanted(PERSON))

@@ -17,16 +17,16 @@ FORM = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "
 WEATHER = bl.Tool("weather", "Tells the weather")
 
 
-def card(thinking: Thinking | None, engine: str = "webllm") -> bl.ModelCard:
+def card(thinking: Thinking | None, engine: str = "webllm") -> bl.models.ModelCard:
     """A model whose card says so."""
     device = "webgpu" if engine == "webllm" else "wasm"
-    artifact = bl.Artifact(engine=engine, device=device, url="u", bundled=True)
-    return bl.ModelCard(id="mine", thinking=thinking, artifacts=[artifact])
+    artifact = bl.models.Artifact(engine=engine, device=device, url="u", bundled=True)
+    return bl.models.ModelCard(id="mine", thinking=thinking, artifacts=[artifact])
 
 
 def local(host: ScriptedHost, thinking: Thinking | None, engine: str = "webllm") -> bl.LocalBackend:
     """A backend whose model has such a card."""
-    return bl.LocalBackend(host, "mine", catalog=bl.Catalog([card(thinking, engine)]))
+    return bl.LocalBackend(host, "mine", catalog=bl.models.Catalog([card(thinking, engine)]))
 
 
 def last(host: ScriptedHost, op: str = "chat") -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def test_the_page_is_told_as_the_models_card_says(
     await backend.count_tokens(bl.ChatRequest(messages=[bl.Message("user", "hi")], thinking=thinking))
     assert last(host, "count_tokens") == {"model": "mine", "messages": HI, **expected}
     if short:
-        with pytest.raises(bl.Unsupported, match="thinking"):
+        with pytest.raises(bl.errors.Unsupported, match="thinking"):
             await backend.complete("hi", thinking=thinking, unsupported="error")
 
 

@@ -49,7 +49,7 @@ async def test_a_call_streams_as_deltas_and_ends_the_answer() -> None:
     )
     stream = bl.LocalBackend(host).stream("Weather in Oslo?", tools=[WEATHER])
     chunks = [chunk async for chunk in stream]
-    deltas = [chunk for chunk in chunks if isinstance(chunk, bl.ToolCallDelta)]
+    deltas = [chunk for chunk in chunks if isinstance(chunk, bl.types.ToolCallDelta)]
     assert [delta.name for delta in deltas] == ["weather", None]
     assert [delta.arguments for delta in deltas] == ['{"ci', 'ty": "Oslo"}']
     response = stream.response
@@ -156,7 +156,7 @@ async def test_an_engine_that_cannot_constrain_is_told_of() -> None:
     assert "response_format" not in last_chat(host)
     response = await llm.complete("hi", tools=[WEATHER], tool_choice="required")
     assert [warning.parameter for warning in response.warnings] == ["tool_choice"]
-    with pytest.raises(bl.Unsupported, match="tool_choice"):
+    with pytest.raises(bl.errors.Unsupported, match="tool_choice"):
         await llm.complete("hi", tools=[WEATHER], tool_choice="required", unsupported="error")
 
 

@@ -57,14 +57,14 @@ class ByItsFacts(Spy):
 
     leaves_device = False
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
-        return bl.BackendFacts(leaves_device=request.model != "small", needs_network=False)
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+        return bl.backends.BackendFacts(leaves_device=request.model != "small", needs_network=False)
 
 
 class CannotSay(Spy):
     leaves_device = False
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
         raise ZeroDivisionError("a bug")
 
 
@@ -128,7 +128,7 @@ async def ask_in_every_way(backend: bl.Backend, request: bl.ChatRequest) -> list
 
 
 @pytest.mark.parametrize("kind", [InItsClass, SaysNothing, IsNotSure, ByItsFacts, CannotSay, ByMixin, Inherits])
-@pytest.mark.parametrize("wrap", [None, bl.Middleware, bl.Retry, bl.ResponseCache, bl.Logging])
+@pytest.mark.parametrize("wrap", [None, bl.backends.Middleware, bl.Retry, bl.ResponseCache, bl.Logging])
 async def test_a_private_request_gets_as_far_as_no_method_of_a_backend_that_leaves_the_device(
     kind: Callable[[], Any], wrap: Callable[[bl.Backend], bl.Backend] | None
 ) -> None:
@@ -153,7 +153,7 @@ async def test_what_stays_gets_private_requests_and_may_be_asked_everything() ->
     request = private(model="small")
     assert (await bl.Retry(Inherits()).complete(request)).text == "ok"
     assert (await spy.complete(request)).text == "ok"
-    assert await bl.Middleware(spy).count_tokens(request) == 1
+    assert await bl.backends.Middleware(spy).count_tokens(request) == 1
     assert await spy.estimate_cost(SECRET, private=True, model="small") == 1.0
     await spy.prepare(request)
     assert spy.seen == ["generate True", "count_tokens", "estimate_cost", "prepare"]
@@ -184,7 +184,7 @@ async def test_a_word_changed_later_counts() -> None:
 async def test_no_middleware_makes_a_private_request_public() -> None:
     """Neither by what it passes on, nor by wrapping a router that would then have a choice."""
 
-    class Opens(bl.Middleware):
+    class Opens(bl.backends.Middleware):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
             async for delta in self.backend.generate(replace(request, private=False), draft):
                 yield delta
@@ -203,15 +203,15 @@ async def test_no_middleware_makes_a_private_request_public() -> None:
 async def test_a_middleware_that_leaves_the_device_is_known_by_its_class_and_by_its_instance() -> None:
     """Also around a router, some of whose backends leave it anyway."""
 
-    class InClass(bl.Middleware):
+    class InClass(bl.backends.Middleware):
         leaves_device = True
 
-    class OnInstance(bl.Middleware):
+    class OnInstance(bl.backends.Middleware):
         def __init__(self, backend: bl.Backend) -> None:
             super().__init__(backend)
             self.leaves_device = True
 
-    class Later(bl.Middleware):
+    class Later(bl.backends.Middleware):
         pass
 
     local = Spy(leaves_device=False)
@@ -325,7 +325,7 @@ async def test_one_private_turn_makes_the_conversation_private() -> None:
     assert not chat.history.private
     await chat.send(SECRET, private=True)
     assert chat.history.private
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     await chat.save(store, "k")
     others = [
         chat,
@@ -333,7 +333,7 @@ async def test_one_private_turn_makes_the_conversation_private() -> None:
         chat.fork(1),
         await bl.Session.load(store, "k", backend=cloud),
         bl.Session(cloud, history=chat.history),
-        bl.Session(cloud, history=bl.History.from_json(chat.history.to_json())),
+        bl.Session(cloud, history=bl.chat.History.from_json(chat.history.to_json())),
     ]
     for other in others:
         other.backend = cloud
@@ -353,8 +353,8 @@ async def test_one_private_turn_makes_the_conversation_private() -> None:
 
 async def test_a_private_turn_that_was_taken_back_leaves_no_trace() -> None:
     """Nothing of it is in the history, so nothing of it can go out."""
-    chat = bl.Session(ScriptedBackend([[bl.Stalled("nothing came")], "ok"], leaves_device=False))
-    with pytest.raises(bl.Stalled):
+    chat = bl.Session(ScriptedBackend([[bl.errors.Stalled("nothing came")], "ok"], leaves_device=False))
+    with pytest.raises(bl.errors.Stalled):
         await chat.send(SECRET, private=True)
     chat.backend = cloud = SaysNothing()
     assert (await chat.send("Hello.")).text == "ok"
@@ -364,7 +364,7 @@ async def test_a_private_turn_that_was_taken_back_leaves_no_trace() -> None:
 async def test_the_summary_of_a_private_conversation_is_asked_of_no_cloud() -> None:
     """The turns are dropped without one, and the reply says so."""
     cloud, local = SaysNothing(), ScriptedBackend("ok")
-    chat = bl.Session(local, context=bl.Summarize(backend=cloud, window=60, reserve=10))
+    chat = bl.Session(local, context=bl.chat.Summarize(backend=cloud, window=60, reserve=10))
     replies = [
         await chat.send(f"{number} {SECRET} " + "word " * 20, **({} if number else {"private": True}))
         for number in range(6)
@@ -377,7 +377,7 @@ async def test_the_summary_of_a_private_conversation_is_asked_of_no_cloud() -> N
 # Tools
 
 
-async def fetches(tool: bl.FunctionTool, *, is_private: bool, hook: Any = None) -> bl.Reply:
+async def fetches(tool: bl.chat.FunctionTool, *, is_private: bool, hook: Any = None) -> bl.chat.Reply:
     """A turn in which the model calls a tool with what it was told."""
     call = bl.ToolCallPart("1", tool.tool.name, '{"url": "https://example.com/?q=my+diary"}')
     backend = ScriptedBackend([[call], ["done"]])
@@ -406,7 +406,7 @@ async def test_a_private_conversation_runs_no_tool_that_leaves_the_device() -> N
 
 def test_the_web_is_fetched_from_in_private_only_where_that_is_said() -> None:
     """The tool that comes with this package asks servers of the model's choice."""
-    assert bl.builtin.web_fetch().leaves_device
-    assert not bl.builtin.web_fetch(in_private=True).leaves_device
-    others = (bl.builtin.calculator(), bl.builtin.clock())
+    assert bl.chat.builtin.web_fetch().leaves_device
+    assert not bl.chat.builtin.web_fetch(in_private=True).leaves_device
+    others = (bl.chat.builtin.calculator(), bl.chat.builtin.clock())
     assert not any(tool.leaves_device for tool in others)

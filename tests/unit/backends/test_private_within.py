@@ -165,7 +165,7 @@ async def test_what_tools_and_watchers_ask_in_a_private_turn_is_private() -> Non
         return (await cloud.complete(text)).text
 
     class Watches(bl.Hooks):
-        def on_chunk(self, chunk: bl.ChatChunk) -> None:
+        def on_chunk(self, chunk: bl.types.ChatChunk) -> None:
             within.append(is_within_private())
 
     call = bl.ToolCallPart("1", "translate", '{"text": "my diary"}')
@@ -300,7 +300,7 @@ async def test_of_a_private_request_only_words_that_are_known_are_logged(field: 
             setattr(draft, field, SECRET)
             yield "ok"
 
-    for wrap in (bl.Middleware, bl.Retry, lambda inner: bl.Router([inner])):
+    for wrap in (bl.backends.Middleware, bl.Retry, lambda inner: bl.Router([inner])):
         records.clear()
         llm = bl.Logging(wrap(Echoes()), logger=logger, content=True)
         for request in (replace(PRIVATE, model="asked"), PRIVATE):

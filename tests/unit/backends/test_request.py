@@ -172,7 +172,7 @@ def test_a_message_gives_its_text_and_tool_calls() -> None:
     message = bl.Message("assistant", [bl.TextPart("a"), call, bl.TextPart("b")])
     assert (message.text, message.tool_calls) == ("ab", [call])
     assert (bl.Message("user", "x").text, bl.Message("user", "x").tool_calls) == ("x", [])
-    assert bl.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
+    assert bl.types.Usage(prompt_tokens=2, completion_tokens=3).total_tokens == 5
 
 
 def test_only_the_assistant_reasons() -> None:

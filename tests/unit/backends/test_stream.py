@@ -36,7 +36,7 @@ class Recorder(bl.Backend):
                     await interrupted.wait()
                 if interrupted.is_set():
                     self.log.append("interrupted")
-                    draft.usage = bl.Usage(completion_tokens=number)
+                    draft.usage = bl.types.Usage(completion_tokens=number)
                     return
                 yield f"{number} "
         except asyncio.CancelledError:
@@ -57,12 +57,12 @@ async def test_chunks_come_in_order_and_numbered() -> None:
     """A start, the text in pieces, a done with the response; the numbers count from 0."""
     backend = bl.ScriptedBackend(["Hello big world"])
     chunks = [chunk async for chunk in backend.stream("hi")]
-    assert [type(chunk) for chunk in chunks] == [bl.ChatStart, *[bl.TextDelta] * 3, bl.ChatDone]
+    assert [type(chunk) for chunk in chunks] == [bl.types.ChatStart, *[bl.types.TextDelta] * 3, bl.types.ChatDone]
     assert [chunk.sequence for chunk in chunks] == [0, 1, 2, 3, 4]
     assert [chunk.text for chunk in chunks] == ["", "Hello ", "big ", "world", ""]
     start, done = chunks[0], chunks[-1]
-    assert isinstance(start, bl.ChatStart)
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(start, bl.types.ChatStart)
+    assert isinstance(done, bl.types.ChatDone)
     assert (start.backend, start.model) == ("scripted", "scripted")
     assert start.request_id == done.response.request_id
     assert done.message == bl.Message("assistant", "Hello big world")
@@ -94,11 +94,11 @@ def test_an_unknown_text_mode_is_refused() -> None:
 async def test_reasoning_and_tool_calls_are_kept_apart_from_the_text() -> None:
     """Their chunks carry no text of the answer; the message has thinking, text and then the tool calls, whole."""
     call = bl.ToolCallPart("c1", "weather", '{"city": "Oslo"}')
-    thought = bl.ReasoningDelta(sequence=0, reasoning="hm")
+    thought = bl.types.ReasoningDelta(reasoning="hm")
     backend = bl.ScriptedBackend([[thought, "Let me see.", call]])
     stream = backend.stream("hi", text="accumulated")
     chunks = [chunk async for chunk in stream]
-    kinds = [bl.ChatStart, bl.ReasoningDelta, bl.TextDelta, bl.ToolCallDelta, bl.ChatDone]
+    kinds = [bl.types.ChatStart, bl.types.ReasoningDelta, bl.types.TextDelta, bl.types.ToolCallDelta, bl.types.ChatDone]
     assert [type(chunk) for chunk in chunks] == kinds
     assert [chunk.text for chunk in chunks] == ["", "", "Let me see.", "Let me see.", "Let me see."]
     parts = [bl.ReasoningPart("hm"), bl.TextPart("Let me see."), call]
@@ -109,11 +109,11 @@ async def test_reasoning_and_tool_calls_are_kept_apart_from_the_text() -> None:
 
 async def test_a_signature_ends_a_piece_of_thinking() -> None:
     """Pieces are joined up to the signature; the next thought is a part of its own."""
-    script: list[bl.ReasoningDelta | str] = [
-        bl.ReasoningDelta(sequence=0, reasoning="a"),
-        bl.ReasoningDelta(sequence=0, reasoning="b"),
-        bl.ReasoningDelta(sequence=0, signature="s1"),
-        bl.ReasoningDelta(sequence=0, signature="s2", redacted=True),
+    script: list[bl.types.ReasoningDelta | str] = [
+        bl.types.ReasoningDelta(reasoning="a"),
+        bl.types.ReasoningDelta(reasoning="b"),
+        bl.types.ReasoningDelta(signature="s1"),
+        bl.types.ReasoningDelta(signature="s2", redacted=True),
         "done",
     ]
     response = await bl.ScriptedBackend([script]).complete("hi")
@@ -129,16 +129,16 @@ async def test_a_restart_clears_what_came_before(mode: TextMode) -> None:
 
     class Restarts(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield bl.ReasoningDelta(sequence=0, reasoning="hm")
+            yield bl.types.ReasoningDelta(reasoning="hm")
             yield "one "
-            yield bl.ToolCallDelta(sequence=0, id="1", name="f")
+            yield bl.types.ToolCallDelta(id="1", name="f")
             draft.begin(request, "second")
-            yield bl.ChatRestart(sequence=0, hop=bl.Hop(reason="broke off", backend="first"), backend="second")
+            yield bl.types.ChatRestart(hop=bl.types.Hop(reason="broke off", backend="first"), backend="second")
             yield "two"
 
     stream = Restarts().stream("hi", text=mode)
     chunks = [chunk async for chunk in stream]
-    (restart,) = [chunk for chunk in chunks if isinstance(chunk, bl.ChatRestart)]
+    (restart,) = [chunk for chunk in chunks if isinstance(chunk, bl.types.ChatRestart)]
     assert (restart.sequence, restart.text, restart.hop.backend, restart.backend) == (4, "", "first", "second")
     assert restart.accumulated == ("" if mode == "both" else None)
     assert chunks[-2].text == "two"
@@ -151,9 +151,9 @@ async def test_a_tool_call_in_pieces_is_put_together() -> None:
 
     class Pieces(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield bl.ToolCallDelta(sequence=0, id="1", name="f", arguments='{"a"')
-            yield bl.ToolCallDelta(sequence=0, arguments=": 1}")
-            yield bl.ToolCallDelta(sequence=0, index=1, id="2", name="g")
+            yield bl.types.ToolCallDelta(id="1", name="f", arguments='{"a"')
+            yield bl.types.ToolCallDelta(arguments=": 1}")
+            yield bl.types.ToolCallDelta(index=1, id="2", name="g")
 
     response = await Pieces().complete("hi")
     assert response.message.tool_calls == [bl.ToolCallPart("1", "f", '{"a": 1}'), bl.ToolCallPart("2", "g", "{}")]
@@ -165,12 +165,12 @@ async def test_logprobs_ride_on_the_chunk_and_the_response() -> None:
 
     class WithLogprobs(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield bl.TextDelta(sequence=0, text="a", logprobs=[{"token": "a"}])
-            yield bl.TextDelta(sequence=0, text="b", logprobs=[{"token": "b"}])
+            yield bl.types.TextDelta(text="a", logprobs=[{"token": "a"}])
+            yield bl.types.TextDelta(text="b", logprobs=[{"token": "b"}])
 
     stream = WithLogprobs().stream("hi")
     chunks = [chunk async for chunk in stream]
-    assert [chunk.logprobs for chunk in chunks if isinstance(chunk, bl.TextDelta)] == [
+    assert [chunk.logprobs for chunk in chunks if isinstance(chunk, bl.types.TextDelta)] == [
         [{"token": "a"}],
         [{"token": "b"}],
     ]
@@ -191,9 +191,9 @@ async def test_nothing_runs_before_the_first_chunk_is_asked_for() -> None:
 
 async def test_an_error_comes_after_the_chunks_before_it() -> None:
     """What was generated is delivered, then the error is raised, and a response with ``error`` remains."""
-    stream = bl.ScriptedBackend([["one ", bl.DeviceLost("the GPU went away")]]).stream("hi")
+    stream = bl.ScriptedBackend([["one ", bl.errors.DeviceLost("the GPU went away")]]).stream("hi")
     texts: list[str] = []
-    with pytest.raises(bl.DeviceLost, match="went away"):
+    with pytest.raises(bl.errors.DeviceLost, match="went away"):
         async for chunk in stream:
             texts.append(chunk.text)  # noqa: PERF401 (kept when the error comes)
     assert texts == ["", "one "]
@@ -206,14 +206,14 @@ async def test_stop_between_chunks_gives_a_cancelled_done(listens: bool) -> None
     """After stop() comes no more text, only the done chunk; the backend was told."""
     backend = Recorder(listens=listens)
     stream = backend.stream("hi")
-    chunks: list[bl.ChatChunk] = []
+    chunks: list[bl.types.ChatChunk] = []
     async for chunk in stream:
         chunks.append(chunk)
         if chunk.sequence == 2:
             stream.stop()
             stream.stop()
     assert [chunk.text for chunk in chunks] == ["", "0 ", "1 ", ""]
-    assert isinstance(chunks[-1], bl.ChatDone)
+    assert isinstance(chunks[-1], bl.types.ChatDone)
     assert stream.response.finish_reason == "cancelled"
     assert backend.log == (["interrupted"] if listens else ["closed"])
     assert stream.response.usage.completion_tokens == (2 if listens else 0)
@@ -226,8 +226,8 @@ async def test_stop_during_the_wait_gives_a_cancelled_done(listens: bool, log: s
     stream = backend.stream("hi")
     third = asyncio.Event()
 
-    async def read() -> list[bl.ChatChunk]:
-        chunks: list[bl.ChatChunk] = []
+    async def read() -> list[bl.types.ChatChunk]:
+        chunks: list[bl.types.ChatChunk] = []
         async for chunk in stream:
             chunks.append(chunk)
             if chunk.sequence == 3:
@@ -240,7 +240,7 @@ async def test_stop_during_the_wait_gives_a_cancelled_done(listens: bool, log: s
     await asyncio.sleep(0)
     stream.stop()
     chunks = await task
-    assert isinstance(chunks[-1], bl.ChatDone)
+    assert isinstance(chunks[-1], bl.types.ChatDone)
     assert task.cancelling() == 0
     assert stream.response.finish_reason == "cancelled"
     assert backend.log == [log]
@@ -252,7 +252,7 @@ async def test_stop_before_the_first_chunk() -> None:
     stream = backend.stream("hi")
     stream.stop()
     kinds = [type(chunk) async for chunk in stream]
-    assert kinds == [bl.ChatStart, bl.ChatDone]
+    assert kinds == [bl.types.ChatStart, bl.types.ChatDone]
     assert stream.response.finish_reason == "cancelled"
     assert backend.requests == []
 
@@ -310,7 +310,7 @@ async def test_stop_ends_the_wait_of_the_task_that_waits() -> None:
     waiting = asyncio.create_task(anext(iterator))  # pyright: ignore[reportArgumentType]
     await wait_for(lambda: stream._generation.waiting)
     stream.stop()
-    assert isinstance(await waiting, bl.ChatDone)
+    assert isinstance(await waiting, bl.types.ChatDone)
 
 
 async def test_a_failure_while_stopping_counts_as_stopped() -> None:
@@ -322,7 +322,7 @@ async def test_a_failure_while_stopping_counts_as_stopped() -> None:
             draft.interrupt = interrupted.set
             yield "a"
             await interrupted.wait()
-            raise bl.InternalError("broken")
+            raise bl.errors.InternalError("broken")
 
     stream = Breaks().stream("hi")
     async for chunk in stream:
@@ -446,7 +446,7 @@ async def test_closing_while_another_task_waits() -> None:
     stream = backend.stream("hi")
     third = asyncio.Event()
 
-    async def read() -> bl.ChatChunk:
+    async def read() -> bl.types.ChatChunk:
         last = None
         async for chunk in stream:
             last = chunk
@@ -460,7 +460,7 @@ async def test_closing_while_another_task_waits() -> None:
     await asyncio.sleep(0)
     await stream.aclose()
     assert stream.response.finish_reason == "cancelled"
-    assert isinstance(await task, bl.ChatDone)
+    assert isinstance(await task, bl.types.ChatDone)
     await stream.aclose()
 
 
@@ -475,8 +475,8 @@ async def test_closing_after_the_end_changes_nothing() -> None:
 
 async def test_closing_before_the_last_chunk_is_read() -> None:
     """A response that is settled is not undone by a close that comes before its done chunk was read."""
-    stream = bl.ScriptedBackend([["all", bl.DeviceLost("x")]]).stream("hi")
-    with pytest.raises(bl.DeviceLost):
+    stream = bl.ScriptedBackend([["all", bl.errors.DeviceLost("x")]]).stream("hi")
+    with pytest.raises(bl.errors.DeviceLost):
         await stream.finish()
     await stream.aclose()
     assert stream.response.finish_reason == "error"
@@ -537,25 +537,25 @@ async def test_a_backend_can_see_that_its_answer_was_stopped() -> None:
 
 async def test_the_parts_of_an_answer_stay_in_their_order() -> None:
     """Thoughts, texts and calls as they came; a piece goes on with what is before it, a call with its number."""
-    think = bl.ReasoningDelta
+    think = bl.types.ReasoningDelta
 
     class Interleaved(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield think(sequence=0, reasoning="a")
+            yield think(reasoning="a")
             yield ""
-            yield think(sequence=0, reasoning="b", signature="s1")
+            yield think(reasoning="b", signature="s1")
             yield "one"
-            yield bl.ToolCallDelta(sequence=0, index=0, id="1", name="f", arguments="{")
-            yield think(sequence=0, reasoning="")
-            yield think(sequence=0, reasoning="c")
-            yield bl.ToolCallDelta(sequence=0, index=0, arguments="}", signature="s2")
-            yield think(sequence=0, reasoning="d")
-            yield think(sequence=0, signature="s3", redacted=True)
+            yield bl.types.ToolCallDelta(index=0, id="1", name="f", arguments="{")
+            yield think(reasoning="")
+            yield think(reasoning="c")
+            yield bl.types.ToolCallDelta(index=0, arguments="}", signature="s2")
+            yield think(reasoning="d")
+            yield think(signature="s3", redacted=True)
             yield "t"
             yield "wo"
-            yield bl.TextDelta(sequence=0, text="three", signature="s4")
-            yield bl.TextDelta(sequence=0, signature="s5")
-            yield bl.ToolCallDelta(sequence=0, index=1, id="2", name="g")
+            yield bl.types.TextDelta(text="three", signature="s4")
+            yield bl.types.TextDelta(signature="s5")
+            yield bl.types.ToolCallDelta(index=1, id="2", name="g")
             yield "four"
 
     expected = [
@@ -574,8 +574,8 @@ async def test_the_parts_of_an_answer_stay_in_their_order() -> None:
     for mode in modes:
         chunks = [chunk async for chunk in Interleaved().stream("hi", text=mode)]
         done = chunks[-1]
-        assert isinstance(done, bl.ChatDone)
+        assert isinstance(done, bl.types.ChatDone)
         assert done.message == bl.Message("assistant", [*expected]), mode
         assert done.message.text == "onetwothreefour"
-        signed = [chunk.signature for chunk in chunks if isinstance(chunk, bl.TextDelta) and chunk.signature]
+        signed = [chunk.signature for chunk in chunks if isinstance(chunk, bl.types.TextDelta) and chunk.signature]
         assert signed == ["s4", "s5"], mode

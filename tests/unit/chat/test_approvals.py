@@ -59,7 +59,7 @@ async def test_a_call_waits_until_it_is_decided() -> None:
 async def test_an_approved_call_is_asked_of_nobody_else() -> None:
     """The person's word counts; a call that the person changed is shown to the hooks that follow."""
     approvals = bl.Approvals()
-    chain = HookChain([approvals, lambda _: bl.Deny("never")])
+    chain = HookChain([approvals, lambda _: bl.chat.Deny("never")])
     tasks = [asyncio.create_task(chain.decide(call(number))) for number in range(2)]
     await settled()
     approvals.pending[0].approve()
@@ -178,7 +178,7 @@ async def test_a_change_that_is_no_json_decides_nothing() -> None:
 
 async def test_nobody_decides_in_time() -> None:
     """The call is denied, for that reason; one that was decided in time is not."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     approvals = bl.Approvals(timeout_s=30, clock=clock)
     asking = Asking(approvals)
     tasks = [await asking.ask(call(number)) for number in range(2)]

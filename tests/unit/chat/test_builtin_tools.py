@@ -17,34 +17,34 @@ from browserllm.chat.builtin.fetch import Fetcher, web_fetch
 from browserllm.chat.builtin.page_text import PageReader
 
 
-async def answer(tool: bl.FunctionTool, **arguments: Any) -> str:
+async def answer(tool: bl.chat.FunctionTool, **arguments: Any) -> str:
     """What a model reads of a call that worked."""
-    result = await bl.Toolbox([tool]).run(call(tool, arguments))
+    result = await bl.chat.Toolbox([tool]).run(call(tool, arguments))
     assert not result.is_error, result.content
     return result.content
 
 
-async def failure(tool: bl.FunctionTool, **arguments: Any) -> str:
+async def failure(tool: bl.chat.FunctionTool, **arguments: Any) -> str:
     """What a model reads of a call that did not."""
-    result = await bl.Toolbox([tool]).run(call(tool, arguments))
+    result = await bl.chat.Toolbox([tool]).run(call(tool, arguments))
     assert result.is_error, result.content
     return result.content
 
 
-def call(tool: bl.FunctionTool, arguments: dict[str, Any]) -> bl.ToolCallPart:
+def call(tool: bl.chat.FunctionTool, arguments: dict[str, Any]) -> bl.ToolCallPart:
     return bl.ToolCallPart("1", tool.tool.name, msgspec.json.encode(arguments).decode())
 
 
 def test_the_tools_have_their_names() -> None:
     """Each is one tool, and says what it is for and what its arguments mean."""
     tools = [
-        bl.builtin.calculator(),
-        bl.builtin.clock(),
-        bl.builtin.storage(bl.MemoryStore()),
-        bl.builtin.todo_list(),
-        bl.builtin.web_fetch(),
+        bl.chat.builtin.calculator(),
+        bl.chat.builtin.clock(),
+        bl.chat.builtin.storage(bl.stores.MemoryStore()),
+        bl.chat.builtin.todo_list(),
+        bl.chat.builtin.web_fetch(),
     ]
-    box = bl.Toolbox(tools)
+    box = bl.chat.Toolbox(tools)
     assert [tool.name for tool in box.tools] == ["calculator", "clock", "storage", "todo_list", "web_fetch"]
     for tool in box.tools:
         assert tool.description
@@ -144,13 +144,13 @@ def test_the_calculator_says_what_is_wrong(expression: str, message: str) -> Non
 
 async def test_models_call_the_calculator() -> None:
     """A result is a text, a mistake something to read."""
-    assert await answer(bl.builtin.calculator(), expression="6 * 7") == "42"
-    assert "divides by zero" in await failure(bl.builtin.calculator(), expression="1 / 0")
+    assert await answer(bl.chat.builtin.calculator(), expression="6 * 7") == "42"
+    assert "divides by zero" in await failure(bl.chat.builtin.calculator(), expression="1 / 0")
 
 
 async def test_the_clock_tells_the_time() -> None:
     """With the weekday and the offset, in the zone that was asked for."""
-    tool = bl.builtin.clock(now=lambda: 1_775_000_000.9)
+    tool = bl.chat.builtin.clock(now=lambda: 1_775_000_000.9)
     assert await answer(tool, zone="UTC") == "Tuesday, 2026-03-31 23:33:20 (UTC+00:00, UTC)"
     assert await answer(tool, zone="-05:30") == "Tuesday, 2026-03-31 18:03:20 (UTC-05:30, -05:30)"
     assert await answer(tool, zone="gmt+2") == "Wednesday, 2026-04-01 01:33:20 (UTC+02:00, gmt+2)"
@@ -161,7 +161,7 @@ async def test_the_clock_knows_zones_where_they_are_known() -> None:
     """A page may have none: then it says what to use."""
     from zoneinfo import available_timezones
 
-    tool = bl.builtin.clock(now=lambda: 1_775_000_000.0)
+    tool = bl.chat.builtin.clock(now=lambda: 1_775_000_000.0)
     if available_timezones():
         assert await answer(tool, zone="Europe/Berlin") == "Wednesday, 2026-04-01 01:33:20 (UTC+02:00, Europe/Berlin)"
     else:
@@ -173,16 +173,16 @@ async def test_a_device_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -
     import zoneinfo
 
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
-    said = await failure(bl.builtin.clock(), zone="Atlantis/Capital")
+    said = await failure(bl.chat.builtin.clock(), zone="Atlantis/Capital")
     assert "zone='Atlantis/Capital' is not known here: there is no database of time zones" in said
     monkeypatch.setattr(zoneinfo, "available_timezones", lambda: {"Europe/Berlin"})
     for zone in ("Atlantis/Capital", "../../etc/passwd", "+99:00", "\0"):
-        assert "is no time zone; use a name as" in await failure(bl.builtin.clock(), zone=zone)
+        assert "is no time zone; use a name as" in await failure(bl.chat.builtin.clock(), zone=zone)
 
 
 async def test_the_clock_counts_days() -> None:
     """Between two dates, and from one; today is where none is given."""
-    tool = bl.builtin.clock(now=lambda: 1_775_000_000.0)
+    tool = bl.chat.builtin.clock(now=lambda: 1_775_000_000.0)
     said = await answer(tool, action="days_between", date="2024-02-28", other_date="2024-03-01")
     assert said == "2 days from 2024-02-28 (Wednesday) to 2024-03-01 (Friday)"
     said = await answer(tool, action="add_days", date="2026-01-01", days=-1)
@@ -199,8 +199,8 @@ VALUES: list[Any] = ["text", 1, 1.5, True, None, [1, [2]], {"a": {"b": []}}, ""]
 
 async def test_storage_keeps_any_json() -> None:
     """And finds, lists and forgets it; two tools on one store do not see each other's."""
-    store = bl.MemoryStore()
-    tool, other = bl.builtin.storage(store, prefix="a"), bl.builtin.storage(store, prefix="a.b")
+    store = bl.stores.MemoryStore()
+    tool, other = bl.chat.builtin.storage(store, prefix="a"), bl.chat.builtin.storage(store, prefix="a.b")
     assert await answer(tool, action="list") == "nothing is kept"
     for number, value in enumerate(VALUES):
         assert await answer(tool, action="remember", key=f"k{number}", value=value) == f"remembered 'k{number}'"
@@ -216,10 +216,10 @@ async def test_storage_keeps_any_json() -> None:
 
 async def test_storage_stays_in_its_place() -> None:
     """A key that would lead out of it is a key like any other."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     await store.put("secret", b'"x"')
     await store.put("memory", b'"y"')
-    tool = bl.builtin.storage(store)
+    tool = bl.chat.builtin.storage(store)
     for key in ("../secret", "/secret", "secret", "..", "memory", "*"):
         assert await answer(tool, action="recall", key=key) == f"nothing is kept as {key!r}"
         await answer(tool, action="remember", key=key, value=1)
@@ -229,13 +229,13 @@ async def test_storage_stays_in_its_place() -> None:
         assert "is not valid" in await failure(tool, action="recall", key=key)
     for prefix in ("", "a/b", "a" * 65, "\u00fc"):
         with pytest.raises(bl.InvalidRequest, match="prefix="):
-            bl.builtin.storage(store, prefix=prefix)
+            bl.chat.builtin.storage(store, prefix=prefix)
 
 
 async def test_storage_is_bounded() -> None:
     """One value, all of them, and their number; what is there stays, and can still be changed and forgotten."""
-    store = bl.MemoryStore()
-    tool = bl.builtin.storage(store, max_entries=3, max_value_bytes=10, max_bytes=20)
+    store = bl.stores.MemoryStore()
+    tool = bl.chat.builtin.storage(store, max_entries=3, max_value_bytes=10, max_bytes=20)
     assert "more than 10" in await failure(tool, action="remember", key="a", value="x" * 9)
     for key in "ab":
         await answer(tool, action="remember", key=key, value="x" * 8)
@@ -247,7 +247,7 @@ async def test_storage_is_bounded() -> None:
     await answer(tool, action="remember", key="d", value=1)
     results = await asyncio.gather(*(answer(tool, action="forget", key=key) for key in "acd"))
     assert len(results) == 3
-    box = bl.Toolbox([tool])
+    box = bl.chat.Toolbox([tool])
     many = [box.run(call(tool, {"action": "remember", "key": key, "value": 1})) for key in "pqrstu"]
     assert sorted(result.is_error for result in await asyncio.gather(*many)) == [False] * 3 + [True] * 3
     assert len(await store.items()) == 3
@@ -255,10 +255,10 @@ async def test_storage_is_bounded() -> None:
 
 async def test_storage_that_somebody_else_wrote_to_says_so() -> None:
     """What is no JSON is an error, and can be forgotten."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     await store.put("memory/a", b"\xff")
     await store.put("memory/b", b"[" * 100_000)
-    tool = bl.builtin.storage(store)
+    tool = bl.chat.builtin.storage(store)
     for key in "ab":
         assert "is no JSON" in await failure(tool, action="recall", key=key)
         await answer(tool, action="forget", key=key)
@@ -266,14 +266,14 @@ async def test_storage_that_somebody_else_wrote_to_says_so() -> None:
 
 async def test_the_list_of_things_to_do() -> None:
     """Every answer is the list; ids stay, and come back with the store."""
-    store = bl.MemoryStore()
-    tool = bl.builtin.todo_list(store)
+    store = bl.stores.MemoryStore()
+    tool = bl.chat.builtin.todo_list(store)
     assert await answer(tool) == "the list is empty"
     assert await answer(tool, action="add", text=" buy\n milk ") == "1. [ ] buy milk"
     await answer(tool, action="add", text="cook")
     assert await answer(tool, action="complete", id=1) == "1. [x] buy milk\n2. [ ] cook"
     assert await answer(tool, action="remove", id=2) == "1. [x] buy milk"
-    again = bl.builtin.todo_list(store)
+    again = bl.chat.builtin.todo_list(store)
     assert await answer(again, action="add", text="eat") == "1. [x] buy milk\n3. [ ] eat"
     assert "there is no item 2; the items are: 1, 3" in await failure(again, action="remove", id=2)
     assert await answer(again, action="clear") == "the list is empty"
@@ -282,8 +282,8 @@ async def test_the_list_of_things_to_do() -> None:
 
 async def test_the_list_is_bounded_and_loses_nothing() -> None:
     """Calls at once do not undo each other; texts and their number have limits."""
-    tool = bl.builtin.todo_list(max_items=5)
-    box = bl.Toolbox([tool])
+    tool = bl.chat.builtin.todo_list(max_items=5)
+    box = bl.chat.Toolbox([tool])
     calls = [call(tool, {"action": "add", "text": f"t{number}"}) for number in range(7)]
     results = await asyncio.gather(*map(box.run, calls))
     assert sorted(result.is_error for result in results) == [False] * 5 + [True] * 2
@@ -294,9 +294,9 @@ async def test_the_list_is_bounded_and_loses_nothing() -> None:
 
 async def test_a_damaged_list_is_not_thrown_away_in_silence() -> None:
     """It is an error until somebody clears it."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     await store.put("todo/list", b'{"items": 3}')
-    tool = bl.builtin.todo_list(store)
+    tool = bl.chat.builtin.todo_list(store)
     assert "something else wrote it" in await failure(tool, action="add", text="x")
     await answer(tool, action="clear")
     assert await answer(tool, action="add", text="x") == "1. [ ] x"
@@ -466,7 +466,7 @@ async def test_a_page_fetches_without_seeing_addresses() -> None:
 async def test_a_page_says_that_it_cannot_follow() -> None:
     """Where a redirect leads is not told to it."""
     fetcher = Fetcher(PageClient(Body(302)), None, max_bytes=100, timeout_s=5, max_redirects=5)
-    with pytest.raises(bl.Unsupported, match="a browser does not say which; fetch the final address"):
+    with pytest.raises(bl.errors.Unsupported, match="a browser does not say which; fetch the final address"):
         await fetcher.get("https://example.com/")
 
 

@@ -33,7 +33,7 @@ class Windowed(bl.Backend):
     name = "windowed"
     leaves_device = False
     needs_network = False
-    capabilities = bl.Capabilities(tools=True)
+    capabilities = bl.types.Capabilities(tools=True)
 
     def __init__(self, window: int, *, counts: bool = True, tells: bool = True, data: bool = True) -> None:
         self.window = window
@@ -56,11 +56,11 @@ class Windowed(bl.Backend):
             raise self.failure
         self.requests.append(request)
         answer = min(10, request.max_tokens or 10)
-        draft.usage = bl.Usage(prompt_tokens=tokens, completion_tokens=answer + 2)
+        draft.usage = bl.types.Usage(prompt_tokens=tokens, completion_tokens=answer + 2)
         draft.cost_usd = 0.25
         if self.calls:
             call = self.calls.pop(0)
-            yield bl.ToolCallDelta(sequence=0, index=0, id=call.id, name=call.name, arguments=call.arguments)
+            yield bl.types.ToolCallDelta(index=0, id=call.id, name=call.name, arguments=call.arguments)
             draft.finish_reason = "tool_calls"
             return
         yield " ".join(["said"] * answer)
@@ -69,9 +69,9 @@ class Windowed(bl.Backend):
         self.counted += 1
         return words(build_request(prompt, {}).messages) if self.counts else None
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
         window = self.window if self.tells else None
-        return bl.BackendFacts(leaves_device=False, needs_network=False, context_window=window)
+        return bl.backends.BackendFacts(leaves_device=False, needs_network=False, context_window=window)
 
 
 def grew(requests: list[bl.ChatRequest]) -> list[bool]:
@@ -90,7 +90,7 @@ async def talk(chat: bl.Session, turns: int, filling: str = FILLING) -> None:
 async def test_the_oldest_turns_go_in_blocks(counts: bool) -> None:
     """Room for several turns is made at once, so that most prompts begin with the one before them."""
     backend = Windowed(400, counts=counts)
-    chat = bl.Session(backend, system="Be brief.", context=bl.DropOldest(0.5, reserve=20))
+    chat = bl.Session(backend, system="Be brief.", context=bl.chat.DropOldest(0.5, reserve=20))
     await talk(chat, 40)
     assert backend.refused == 0
     kept = grew(backend.requests)
@@ -109,7 +109,7 @@ async def test_the_oldest_turns_go_in_blocks(counts: bool) -> None:
 async def test_nobody_counts_while_it_is_far_from_full() -> None:
     """What the answers tell, and a guess for what is new, is enough; near the limit it is asked."""
     backend = Windowed(4000)
-    chat = bl.Session(backend, context=bl.DropOldest(reserve=100))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     await talk(chat, 20)
     assert backend.counted == 0
     backend.window = words(chat.messages) + 140
@@ -122,11 +122,11 @@ async def test_nobody_counts_while_it_is_far_from_full() -> None:
 async def test_a_smaller_window_can_be_asked_for() -> None:
     """That of the backend holds where it is smaller still."""
     backend = Windowed(4000)
-    chat = bl.Session(backend, context=bl.DropOldest(window=200, reserve=20))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(window=200, reserve=20))
     await talk(chat, 12)
     assert chat.history.start > 0
     assert max(words(request.messages) for request in backend.requests) <= 180
-    chat = bl.Session(Windowed(200), context=bl.DropOldest(window=4000, reserve=20))
+    chat = bl.Session(Windowed(200), context=bl.chat.DropOldest(window=4000, reserve=20))
     await talk(chat, 12)
     assert chat.history.start > 0
 
@@ -147,7 +147,7 @@ async def test_room_for_the_answer_is_what_max_tokens_says() -> None:
 async def test_a_window_that_nobody_knows_is_met_once(data: bool, counts: bool) -> None:
     """The backend's refusal is not the caller's: room is made, and it is asked again. What it told is remembered."""
     backend = Windowed(300, counts=counts, tells=False, data=data)
-    chat = bl.Session(backend, context=bl.DropOldest(reserve=20))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 30)
     assert len(backend.requests) == 30
     kept = grew(backend.requests)
@@ -158,7 +158,7 @@ async def test_a_window_that_nobody_knows_is_met_once(data: bool, counts: bool) 
 async def test_a_router_that_tells_of_it_is_understood() -> None:
     """Its failure has the backend's inside."""
     backend = Windowed(300, tells=False)
-    chat = bl.Session(bl.Router([backend]), context=bl.DropOldest(reserve=20))
+    chat = bl.Session(bl.Router([backend]), context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 20)
     assert (len(backend.requests), backend.refused) == (20, 1)
 
@@ -177,7 +177,7 @@ async def test_what_was_said_already_is_not_asked_again() -> None:
 async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
     """With numbers, before anything is sent; it is not kept."""
     backend = Windowed(200)
-    chat = bl.Session(backend, context=bl.DropOldest(reserve=20))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 2)
     before = chat.history
     with pytest.raises(bl.ContextExceeded) as caught:
@@ -194,7 +194,7 @@ async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
 async def test_a_turn_that_leaves_little_room_is_sent_all_the_same() -> None:
     """The reserve is a wish."""
     backend = Windowed(200)
-    chat = bl.Session(backend, context=bl.DropOldest(reserve=100))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     await talk(chat, 2)
     assert (await chat.send("long " * 150)).finish_reason == "stop"
     assert chat.history.start == 4
@@ -218,19 +218,19 @@ async def test_a_window_found_out_too_late_is_explained() -> None:
     assert backend.refused == 1
 
 
-def tool_of(size: int) -> bl.FunctionTool:
+def tool_of(size: int) -> bl.chat.FunctionTool:
     """A tool that answers with so many words."""
 
     async def look(deep: bool = False) -> str:
         return "found " * size
 
-    return bl.FunctionTool(look)
+    return bl.chat.FunctionTool(look)
 
 
 async def test_room_is_made_between_rounds_too() -> None:
     """A result that fills the window makes older turns go, and the calls of this one stay."""
     backend = Windowed(300)
-    chat = bl.Session(backend, tools=[tool_of(150)], context=bl.DropOldest(reserve=20))
+    chat = bl.Session(backend, tools=[tool_of(150)], context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 5)
     assert chat.history.start == 0
     backend.calls = [bl.ToolCallPart("1", "look")]
@@ -244,7 +244,7 @@ async def test_room_is_made_between_rounds_too() -> None:
 async def test_a_result_too_large_for_the_window_is_named() -> None:
     """What was called stays, so that the caller can go on with another model."""
     backend = Windowed(300)
-    chat = bl.Session(backend, tools=[tool_of(400)], context=bl.DropOldest(reserve=20))
+    chat = bl.Session(backend, tools=[tool_of(400)], context=bl.chat.DropOldest(reserve=20))
     backend.calls = [bl.ToolCallPart("1", "look")]
     with pytest.raises(bl.ContextExceeded, match=r"messages\[2\] \(role 'tool'\)"):
         await chat.send("look?")
@@ -256,7 +256,7 @@ async def test_a_result_too_large_for_the_window_is_named() -> None:
 async def test_room_that_was_made_stays_made() -> None:
     """Also where the turn itself came to nothing, so that a summary is not made twice."""
     backend = Windowed(300)
-    chat = bl.Session(backend, context=bl.DropOldest(reserve=20))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 8)
     assert chat.history.start == 0
     backend.failure = bl.Unavailable("offline")
@@ -284,13 +284,13 @@ async def test_what_cannot_be_told_is_guessed() -> None:
 
     class Silent(Windowed):
         async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
-            raise bl.Unsupported("no images here")
+            raise bl.errors.Unsupported("no images here")
 
-        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
             raise bl.Unavailable("closed")
 
     backend = Silent(300)
-    chat = bl.Session(backend, context=bl.DropOldest(window=300, reserve=20))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(window=300, reserve=20))
     await talk(chat, 20)
     assert (len(backend.requests), backend.refused) == (20, 0)
     assert chat.history.start > 0
@@ -298,14 +298,15 @@ async def test_what_cannot_be_told_is_guessed() -> None:
 
 async def test_thinking_is_not_taken_for_a_part_of_the_prompt() -> None:
     """It is not sent again."""
-    thought = bl.ReasoningDelta(sequence=0, reasoning=FILLING * 10)
+    thought = bl.types.ReasoningDelta(reasoning=FILLING * 10)
     backend = bl.ScriptedBackend(
-        [[thought, "Yes."]], facts=bl.BackendFacts(leaves_device=False, needs_network=False, context_window=4000)
+        [[thought, "Yes."]],
+        facts=bl.backends.BackendFacts(leaves_device=False, needs_network=False, context_window=4000),
     )
-    chat = bl.Session(backend, context=bl.FailWhenFull())
+    chat = bl.Session(backend, context=bl.chat.FailWhenFull())
     await talk(chat, 5, "a")
     assert len(backend.requests) == 5
-    parts: list[bl.ContentPart] = [bl.ReasoningPart(FILLING * 100), bl.TextPart("Yes.")]
+    parts: list[bl.types.ContentPart] = [bl.ReasoningPart(FILLING * 100), bl.TextPart("Yes.")]
     assert tokens_of(bl.Message("assistant", parts)) == tokens_of(bl.Message("assistant", parts[1:])) < 10
 
 
@@ -323,7 +324,7 @@ async def test_room_made_in_vain_is_given_back() -> None:
 async def test_what_is_known_of_a_prompt_is_forgotten_with_it() -> None:
     """An edited message has another length."""
     backend = Windowed(200)
-    chat = bl.Session(backend, context=bl.DropOldest(reserve=20))
+    chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
     await chat.send("short")
     turn = chat.edit(0, "long " * 160)
     async for chunk in turn:
@@ -348,7 +349,7 @@ async def test_what_is_dropped_is_summarised() -> None:
         backend,
         system="Be brief.",
         tools=[tool_of(1)],
-        context=bl.Summarize(max_tokens=8, reserve=20),
+        context=bl.chat.Summarize(max_tokens=8, reserve=20),
         private=True,
         tool_choice="auto",
         stop=["said said said said said said said said said said"],
@@ -377,11 +378,13 @@ async def test_another_model_can_summarise() -> None:
     """A backend and a model of its own; a summary longer than it may be is cut."""
     other = bl.ScriptedBackend("long " * 400)
     backend = Windowed(400)
-    chat = bl.Session(backend, model="m", context=bl.Summarize(backend=other, model="small", max_tokens=10, reserve=20))
+    chat = bl.Session(
+        backend, model="m", context=bl.chat.Summarize(backend=other, model="small", max_tokens=10, reserve=20)
+    )
     await talk(chat, 14)
     assert other.requests[0].model == "small"
     assert len(chat.history.summary) == 80
-    chat = bl.Session(Windowed(200), context=bl.Summarize(backend=other, max_tokens=1000, reserve=20))
+    chat = bl.Session(Windowed(200), context=bl.chat.Summarize(backend=other, max_tokens=1000, reserve=20))
     await talk(chat, 8)
     assert other.requests[-1].max_tokens == 45, "of a small window it is a quarter"
     assert system_of(backend.requests[-1]).startswith("Summary of the conversation until now:\nlong")
@@ -390,7 +393,7 @@ async def test_another_model_can_summarise() -> None:
 async def test_a_conversation_with_a_summary_that_no_json_can_hold_can_still_be_saved() -> None:
     """A model can cut a character in half; the half is replaced, as in answers."""
     other = bl.ScriptedBackend("all \ud800 said")
-    chat = bl.Session(Windowed(400), context=bl.Summarize(backend=other, max_tokens=10, reserve=20))
+    chat = bl.Session(Windowed(400), context=bl.chat.Summarize(backend=other, max_tokens=10, reserve=20))
     await talk(chat, 14)
     assert chat.history.summary == "all ? said"
     again = bl.Session.from_json(chat.to_json(), Windowed(400), take=True)
@@ -401,7 +404,7 @@ async def test_a_conversation_with_a_summary_that_no_json_can_hold_can_still_be_
 async def test_without_a_summary_turns_are_dropped_with_a_warning(answer: list[Any]) -> None:
     """The conversation goes on."""
     backend = Windowed(400)
-    chat = bl.Session(backend, context=bl.Summarize(backend=bl.ScriptedBackend([answer]), reserve=20))
+    chat = bl.Session(backend, context=bl.chat.Summarize(backend=bl.ScriptedBackend([answer]), reserve=20))
     replies = [await chat.send(f"{number} {FILLING}") for number in range(14)]
     warned = [warning for reply in replies for warning in reply.warnings]
     assert warned
@@ -414,7 +417,7 @@ async def test_without_a_summary_turns_are_dropped_with_a_warning(answer: list[A
 async def test_long_texts_are_cut_for_a_summary() -> None:
     """What is asked must fit the window itself; calls, results and images are in it in words."""
     backend = Windowed(2000)
-    chat = bl.Session(backend, tools=[tool_of(700)], context=bl.Summarize(max_tokens=20, reserve=20))
+    chat = bl.Session(backend, tools=[tool_of(700)], context=bl.chat.Summarize(max_tokens=20, reserve=20))
     backend.calls = [bl.ToolCallPart("1", "look", '{"deep": true}')]
     await chat.send([bl.TextPart("see"), bl.ImagePart(url="https://example.org/x.png")])
     for _ in range(3):
@@ -429,7 +432,7 @@ async def test_long_texts_are_cut_for_a_summary() -> None:
 async def test_what_is_asked_for_a_summary_fits_the_window() -> None:
     """What is dropped may be nearly all of it; then it is cut until it does."""
     backend = Windowed(400)
-    chat = bl.Session(backend, context=bl.Summarize(max_tokens=8, reserve=20))
+    chat = bl.Session(backend, context=bl.chat.Summarize(max_tokens=8, reserve=20))
     await chat.send("w " * 350)
     reply = await chat.send("w " * 100)
     assert (reply.warnings, backend.refused) == ([], 0)
@@ -444,7 +447,7 @@ async def test_a_stop_ends_a_summary() -> None:
     from browserllm.testing.scripted import HANG
 
     other = bl.ScriptedBackend([[HANG]])
-    chat = bl.Session(Windowed(300), context=bl.Summarize(backend=other, reserve=20))
+    chat = bl.Session(Windowed(300), context=bl.chat.Summarize(backend=other, reserve=20))
     turn = None
     for number in range(20):
         turn = chat.stream(f"{number} {FILLING}")
@@ -468,7 +471,7 @@ async def test_a_stop_ends_a_summary() -> None:
 async def test_full_can_be_a_failure() -> None:
     """Before anything is sent, with numbers; the history is as it was."""
     backend = Windowed(300)
-    chat = bl.Session(backend, context=bl.FailWhenFull(reserve=20))
+    chat = bl.Session(backend, context=bl.chat.FailWhenFull(reserve=20))
     with pytest.raises(bl.ContextExceeded, match="and a window of 300 leaves it 280") as caught:
         await talk(chat, 20)
     assert caught.value.data["context_window"] == 300
@@ -476,7 +479,7 @@ async def test_full_can_be_a_failure() -> None:
     assert (backend.refused, len(chat.history.messages)) == (0, 2 * len(backend.requests))
 
     backend = Windowed(300, tells=False)
-    chat = bl.Session(backend, context=bl.FailWhenFull())
+    chat = bl.Session(backend, context=bl.chat.FailWhenFull())
     with pytest.raises(bl.ContextExceeded, match="too long"):
         await talk(chat, 20)
     assert backend.refused == 1
@@ -485,12 +488,12 @@ async def test_full_can_be_a_failure() -> None:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda: bl.DropOldest(0), "keep=0 is out of range: it must be above 0 and at most 1"),
-        (lambda: bl.DropOldest(1.5), "keep=1.5"),
-        (lambda: bl.DropOldest(window=0), "window=0 is out of range: it must be at least 1"),
-        (lambda: bl.FailWhenFull(reserve=0), "reserve=0"),
-        (lambda: bl.Summarize(max_tokens=0), "max_tokens=0"),
-        (lambda: bl.Summarize(2), "keep=2"),
+        (lambda: bl.chat.DropOldest(0), "keep=0 is out of range: it must be above 0 and at most 1"),
+        (lambda: bl.chat.DropOldest(1.5), "keep=1.5"),
+        (lambda: bl.chat.DropOldest(window=0), "window=0 is out of range: it must be at least 1"),
+        (lambda: bl.chat.FailWhenFull(reserve=0), "reserve=0"),
+        (lambda: bl.chat.Summarize(max_tokens=0), "max_tokens=0"),
+        (lambda: bl.chat.Summarize(2), "keep=2"),
     ],
 )
 def test_values_out_of_range_are_refused(make: Any, why: str) -> None:
@@ -502,7 +505,7 @@ def test_values_out_of_range_are_refused(make: Any, why: str) -> None:
 async def test_a_local_model_is_asked_what_it_has() -> None:
     """Its window is known and its tokenizer counts; turns are dropped before the engine refuses."""
     host = ScriptedHost(FILLING)
-    chat = bl.Session(bl.LocalBackend(host), context=bl.DropOldest(window=300, reserve=20))
+    chat = bl.Session(bl.LocalBackend(host), context=bl.chat.DropOldest(window=300, reserve=20))
     await talk(chat, 12)
     assert chat.history.start > 0
     assert any(op == "count_tokens" for op, _ in host.requests)

@@ -31,9 +31,9 @@ def results(*ids: str) -> bl.Message:
     return bl.Message("tool", [bl.ToolResultPart(each, "found") for each in ids])
 
 
-def history_of(*messages: bl.Message) -> bl.History:
+def history_of(*messages: bl.Message) -> bl.chat.History:
     """A history of these messages."""
-    history = bl.History()
+    history = bl.chat.History()
     for message in messages:
         history.add(message)
     return history
@@ -48,12 +48,12 @@ def test_turns_begin_with_what_the_user_says() -> None:
     history.check()
     assert history.turn_starts() == [0, 4]
     assert history.turns == [list(WHOLE[:4]), list(WHOLE[4:])]
-    history.add_usage(bl.Usage(prompt_tokens=5))
-    history.add_usage(bl.Usage(prompt_tokens=7, completion_tokens=1))
-    assert history.usage == [bl.Usage(), bl.Usage(prompt_tokens=12, completion_tokens=1)]
+    history.add_usage(bl.types.Usage(prompt_tokens=5))
+    history.add_usage(bl.types.Usage(prompt_tokens=7, completion_tokens=1))
+    assert history.usage == [bl.types.Usage(), bl.types.Usage(prompt_tokens=12, completion_tokens=1)]
     history.start = 4
     assert history.sent == list(WHOLE[4:])
-    assert bl.History().turns == []
+    assert bl.chat.History().turns == []
 
 
 def test_calls_at_the_end_wait_for_their_results() -> None:
@@ -62,7 +62,7 @@ def test_calls_at_the_end_wait_for_their_results() -> None:
     history = history_of(said("1"), calls("a", "b", "a"), results("a"))
     history.check()
     assert [call.id for call in history.pending] == ["b", "a"]
-    assert bl.History().pending == []
+    assert bl.chat.History().pending == []
 
 
 def test_a_cut_takes_the_usage_along_and_lets_all_be_sent_that_is_left() -> None:
@@ -83,7 +83,7 @@ def test_a_copy_is_its_own() -> None:
     history = history_of(*WHOLE)
     copy = history.copy()
     copy.add(said("3"))
-    copy.add_usage(bl.Usage(prompt_tokens=1))
+    copy.add_usage(bl.types.Usage(prompt_tokens=1))
     assert history == history_of(*WHOLE)
 
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_sent_is_refused(messages: list[bl.Message], why: str) ->
     with pytest.raises(bl.InvalidRequest, match=why):
         history.check()
     with pytest.raises(bl.InvalidRequest, match=why):
-        bl.History.from_json(history.to_json())
+        bl.chat.History.from_json(history.to_json())
 
 
 def test_start_and_usage_must_fit_the_turns() -> None:
@@ -117,7 +117,7 @@ def test_start_and_usage_must_fit_the_turns() -> None:
         history.check()
     history.start = 6
     history.check()
-    history.usage.append(bl.Usage())
+    history.usage.append(bl.types.Usage())
     with pytest.raises(bl.InvalidRequest, match="usage has 3 entries; there are 2 turns"):
         history.check()
 
@@ -134,10 +134,10 @@ def test_json_and_back_is_the_same() -> None:
         *WHOLE,
     )
     history.start, history.summary = 4, "A dog."
-    history.add_usage(bl.Usage(prompt_tokens=9, cached_tokens=4))
-    again = bl.History.from_json(history.to_json())
+    history.add_usage(bl.types.Usage(prompt_tokens=9, cached_tokens=4))
+    again = bl.chat.History.from_json(history.to_json())
     assert again == history
-    assert bl.History.from_json(history.to_json().decode()) == history
+    assert bl.chat.History.from_json(history.to_json().decode()) == history
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,13 @@ def test_json_and_back_is_the_same() -> None:
 def test_what_is_no_history_is_refused(text: bytes, why: str) -> None:
     """Damaged, of a later version, of somebody else."""
     with pytest.raises(bl.InvalidRequest, match=why):
-        bl.History.from_json(text)
+        bl.chat.History.from_json(text)
 
 
 def test_usage_that_was_not_written_is_none() -> None:
     """A history that another program wrote has but its messages."""
     text = msgspec.json.encode({"version": 1, "messages": [{"role": "user", "content": "hi"}]})
-    assert bl.History.from_json(text).usage == [bl.Usage()]
+    assert bl.chat.History.from_json(text).usage == [bl.types.Usage()]
 
 
 @pytest.mark.parametrize(

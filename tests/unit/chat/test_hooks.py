@@ -42,7 +42,7 @@ class Noting(bl.Hooks):
     async def on_error(self, error: Exception) -> None:
         self.notes.append((self.name, str(error)))
 
-    async def on_fallback(self, hop: bl.Hop) -> None:
+    async def on_fallback(self, hop: bl.types.Hop) -> None:
         self.notes.append((self.name, hop.reason))
 
 
@@ -56,7 +56,7 @@ async def test_hooks_see_everything_in_their_order() -> None:
     assert await chain.before_request(REQUEST) is REQUEST
     await chain.after_response(response)
     await chain.on_error(ValueError("broken"))
-    await chain.on_fallback(bl.Hop(reason="offline"))
+    await chain.on_fallback(bl.types.Hop(reason="offline"))
     assert await chain.decide(CALL) == Verdict(CALL, None, False)
     values = [None, "yes", "broken", "offline", '{"path":"a.txt"}']
     assert notes == [(name, value) for value in values for name in "ab"]
@@ -82,8 +82,8 @@ async def test_the_first_true_ends_the_asking() -> None:
     ("said", "reason"),
     [
         (False, "the call of delete_file was not allowed"),
-        (bl.Deny(), "the call of delete_file was not allowed"),
-        (bl.Deny("not on Sundays"), "not on Sundays"),
+        (bl.chat.Deny(), "the call of delete_file was not allowed"),
+        (bl.chat.Deny("not on Sundays"), "not on Sundays"),
     ],
 )
 async def test_a_no_ends_the_asking(said: Any, reason: str) -> None:
@@ -97,26 +97,28 @@ async def test_a_no_ends_the_asking(said: Any, reason: str) -> None:
 async def test_later_hooks_see_changed_arguments() -> None:
     """And the verdict has them, with the call's id, name and signature; who refuses after that refuses the new call."""
     notes: list[Any] = []
-    first = Noting("a", notes, bl.Change({"path": "b.txt"}))
+    first = Noting("a", notes, bl.chat.Change({"path": "b.txt"}))
     assert await HookChain([first, Noting("b", notes)]).decide(CALL) == Verdict(changed(path="b.txt"), None, True)
     assert notes == [("a", '{"path":"a.txt"}'), ("b", '{"path":"b.txt"}')]
-    verdict = await HookChain([first, lambda call: bl.Change({"n": call.arguments})]).decide(CALL)
+    verdict = await HookChain([first, lambda call: bl.chat.Change({"n": call.arguments})]).decide(CALL)
     assert verdict == Verdict(changed(n='{"path":"b.txt"}'), None, True)
-    assert await HookChain([first, lambda _: bl.Deny("no")]).decide(CALL) == Verdict(changed(path="b.txt"), "no", True)
+    assert await HookChain([first, lambda _: bl.chat.Deny("no")]).decide(CALL) == Verdict(
+        changed(path="b.txt"), "no", True
+    )
 
 
 async def test_functions_and_methods_may_wait_or_not() -> None:
     """A hook is a plain function or a coroutine function; so is each method of one, but for chunks."""
 
-    async def waits(call: bl.ToolCallPart) -> bl.Deny:
-        return bl.Deny(f"not {call.name}")
+    async def waits(call: bl.ToolCallPart) -> bl.chat.Deny:
+        return bl.chat.Deny(f"not {call.name}")
 
     class Plain(bl.Hooks):
         def before_request(self, request: bl.ChatRequest) -> Any:
             return bl.ChatRequest(messages=request.messages, seed=1)
 
         def on_tool_call(self, call: bl.ToolCallPart) -> Any:
-            return bl.Deny("plainly no")
+            return bl.chat.Deny("plainly no")
 
     assert (await HookChain([waits]).decide(CALL)).denied == "not delete_file"
     assert (await HookChain([lambda _: False]).decide(CALL)).denied is not None
@@ -162,7 +164,7 @@ async def test_an_answer_that_is_none_is_an_error(said: Any) -> None:
 async def test_changed_arguments_must_be_json(arguments: Any) -> None:
     """What no call could carry is refused, not sent on."""
     with pytest.raises(bl.InvalidRequest, match="the arguments"):
-        await HookChain([lambda _: bl.Change(arguments)]).decide(CALL)
+        await HookChain([lambda _: bl.chat.Change(arguments)]).decide(CALL)
 
 
 async def test_what_a_hook_raises_is_raised() -> None:
@@ -176,7 +178,7 @@ async def test_what_a_hook_raises_is_raised() -> None:
         async def on_tool_call(self, call: bl.ToolCallPart) -> None:
             raise LookupError("b")
 
-        def on_chunk(self, chunk: bl.ChatChunk) -> None:
+        def on_chunk(self, chunk: bl.types.ChatChunk) -> None:
             raise LookupError("c")
 
     chain = HookChain([Failing(), Noting("after", notes)])
@@ -185,7 +187,7 @@ async def test_what_a_hook_raises_is_raised() -> None:
     with pytest.raises(LookupError, match="b"):
         await chain.decide(CALL)
     with pytest.raises(LookupError, match="c"):
-        chain.on_chunk(bl.TextDelta(sequence=0))
+        chain.on_chunk(bl.types.TextDelta())
     assert notes == []
 
 
@@ -197,18 +199,18 @@ def test_chunks_go_to_those_who_watch_them() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def on_chunk(self, chunk: bl.ChatChunk) -> None:
+        def on_chunk(self, chunk: bl.types.ChatChunk) -> None:
             seen.append((self.name, chunk.text))
 
     assert not HookChain([Noting("a", []), lambda _: True, bl.Hooks()]).watches_chunks
     chain = HookChain([Watching("a"), bl.Hooks(), Watching("b")])
     assert chain.watches_chunks
-    chain.on_chunk(bl.TextDelta(sequence=0, text="x"))
+    chain.on_chunk(bl.types.TextDelta(text="x"))
     assert seen == [("a", "x"), ("b", "x")]
 
 
 class WaitsForChunks(bl.Hooks):
-    async def on_chunk(self, chunk: bl.ChatChunk) -> None:  # type: ignore[override]
+    async def on_chunk(self, chunk: bl.types.ChatChunk) -> None:  # type: ignore[override]
         """Nobody would await this."""
 
 

@@ -145,7 +145,7 @@ def test_a_private_that_is_no_bool_is_refused(private: Any) -> None:
         ),
         *(
             ("history.usage", [{name: count}])
-            for name in bl.Usage.__struct_fields__
+            for name in bl.types.Usage.__struct_fields__
             for count in (-1, 10**16, -(10**18), 2**70, 1.5, True, "1", None)
         ),
         *(("history.usage", usage) for usage in ([{}, {}], 7, "x", [7], None)),

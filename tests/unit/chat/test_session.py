@@ -72,11 +72,17 @@ async def test_a_turn_streams_numbered_chunks(mode: Any, shown: list[str]) -> No
     with pytest.raises(bl.InvalidRequest, match="not there yet"):
         _ = turn.reply
     chunks = [chunk async for chunk in turn]
-    assert [type(chunk) for chunk in chunks] == [bl.ChatStart, bl.TextDelta, bl.TextDelta, bl.ChatDone, bl.TurnDone]
+    assert [type(chunk) for chunk in chunks] == [
+        bl.types.ChatStart,
+        bl.types.TextDelta,
+        bl.types.TextDelta,
+        bl.types.ChatDone,
+        bl.chat.TurnDone,
+    ]
     assert [chunk.sequence for chunk in chunks] == list(range(5))
     assert [chunk.text for chunk in chunks[1:3]] == shown
     assert chunks[-1].text == ("" if mode == "delta" else "a b")
-    assert isinstance(chunks[-1], bl.TurnDone)
+    assert isinstance(chunks[-1], bl.chat.TurnDone)
     assert chunks[-1].reply is turn.reply
     assert turn.done
 
@@ -117,7 +123,7 @@ async def test_requests_carry_the_session() -> None:
         ({"hooks": [5]}, "5 is no hook"),
         ({"tool_choice": "required"}, "'required' needs tools"),
         ({"metadata": 5}, "metadata=5 is not valid"),
-        ({"history": bl.History(messages=[bl.Message("assistant", "x")])}, "begins with role 'user'"),
+        ({"history": bl.chat.History(messages=[bl.Message("assistant", "x")])}, "begins with role 'user'"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], why: str) -> None:
@@ -143,14 +149,17 @@ async def test_a_wrong_request_changes_nothing(prompt: Any, options: dict[str, A
     chat = bl.Session(backend)
     with pytest.raises(bl.InvalidRequest, match=why):
         chat.stream(prompt, **options)
-    assert (chat.history, backend.requests) == (bl.History(), [])
+    assert (chat.history, backend.requests) == (bl.chat.History(), [])
 
 
 async def test_images_are_said_with_text() -> None:
     """Parts, or a whole message."""
     backend = bl.ScriptedBackend("A dog.")
     chat = bl.Session(backend)
-    parts: list[bl.ContentPart] = [bl.ImagePart(data=b"\x00\xff", media_type="image/png"), bl.TextPart("What is it?")]
+    parts: list[bl.types.ContentPart] = [
+        bl.ImagePart(data=b"\x00\xff", media_type="image/png"),
+        bl.TextPart("What is it?"),
+    ]
     await chat.send(parts)
     await chat.send(bl.Message("user", parts, name="Otto"))
     assert [message.content for message in backend.requests[-1].messages] == [parts, "A dog.", parts]
@@ -206,7 +215,7 @@ async def test_an_engine_that_is_stopped_ends_its_answer_itself() -> None:
     assert (reply.finish_reason, reply.text) == ("cancelled", "word ")
 
 
-@pytest.mark.parametrize("answer", [[HANG], [bl.ReasoningDelta(sequence=0, reasoning="hm"), HANG]])
+@pytest.mark.parametrize("answer", [[HANG], [bl.types.ReasoningDelta(reasoning="hm"), HANG]])
 async def test_a_question_stopped_before_any_text_is_taken_back(answer: list[Any]) -> None:
     """Nothing was answered, so nothing was asked."""
     chat = bl.Session(bl.ScriptedBackend([answer, "One."]))
@@ -215,7 +224,7 @@ async def test_a_question_stopped_before_any_text_is_taken_back(answer: list[Any
     await settle()
     turn.stop()
     assert (await task).finish_reason == "cancelled"
-    assert chat.history == bl.History()
+    assert chat.history == bl.chat.History()
     assert (await chat.send("1?")).text == "One."
 
 
@@ -254,7 +263,7 @@ async def test_leaving_at_the_last_chunk_keeps_the_whole_answer() -> None:
     chat = bl.Session(bl.ScriptedBackend("All of it."))
     async with chat.stream("1?") as turn:
         async for chunk in turn:
-            if isinstance(chunk, bl.ChatDone):
+            if isinstance(chunk, bl.types.ChatDone):
                 break
     assert texts(chat.history.messages) == ["u:1?", "a:All of it."]
     assert turn.reply.text == "All of it."
@@ -283,8 +292,8 @@ async def test_a_stop_before_the_first_chunk_sends_nothing() -> None:
     chat = bl.Session(backend)
     turn = chat.stream("1?")
     turn.stop()
-    assert [type(chunk) for chunk in [chunk async for chunk in turn]] == [bl.TurnDone]
-    assert (turn.reply.finish_reason, backend.requests, chat.history) == ("cancelled", [], bl.History())
+    assert [type(chunk) for chunk in [chunk async for chunk in turn]] == [bl.chat.TurnDone]
+    assert (turn.reply.finish_reason, backend.requests, chat.history) == ("cancelled", [], bl.chat.History())
 
 
 async def test_the_deadline_ends_an_answer_with_a_warning() -> None:
@@ -310,7 +319,7 @@ async def test_one_turn_runs_at_a_time() -> None:
         await chat.send("2?")
     with pytest.raises(bl.InvalidRequest, match="one at a time"):
         await early
-    assert chat.fork().history == bl.History(), "the past is what was before the turn"
+    assert chat.fork().history == bl.chat.History(), "the past is what was before the turn"
     turn.stop()
     await task
     assert (await chat.send("2?")).text == "On."
@@ -328,7 +337,7 @@ async def test_a_failure_in_a_hook_takes_the_answer_back() -> None:
         async def after_response(self, response: bl.ChatResponse) -> None:
             self.fail("after_response")
 
-        def on_chunk(self, chunk: bl.ChatChunk) -> None:
+        def on_chunk(self, chunk: bl.types.ChatChunk) -> None:
             self.fail(type(chunk).__name__)
 
         def fail(self, place: str) -> None:
@@ -341,7 +350,7 @@ async def test_a_failure_in_a_hook_takes_the_answer_back() -> None:
         picky.place = place
         with pytest.raises(RuntimeError, match=place):
             await chat.send("1?")
-        assert chat.history == bl.History(), place
+        assert chat.history == bl.chat.History(), place
     picky.place = "TurnDone"
     with pytest.raises(RuntimeError, match="TurnDone"):
         await chat.send("1?")
@@ -360,13 +369,13 @@ async def test_hooks_are_told() -> None:
         async def after_response(self, response: bl.ChatResponse) -> None:
             told.append(response.text)
 
-        def on_chunk(self, chunk: bl.ChatChunk) -> None:
+        def on_chunk(self, chunk: bl.types.ChatChunk) -> None:
             told.append(type(chunk).__name__)
 
         async def on_error(self, error: Exception) -> None:
             told.append(str(error))
 
-        async def on_fallback(self, hop: bl.Hop) -> None:
+        async def on_fallback(self, hop: bl.types.Hop) -> None:
             told.append(hop.backend)
 
     failing = bl.ScriptedBackend([[bl.Unavailable("offline")]], name="first")
@@ -386,7 +395,7 @@ async def test_a_restarted_answer_is_told_where_it_happens() -> None:
     told: list[str] = []
 
     class Watcher(bl.Hooks):
-        async def on_fallback(self, hop: bl.Hop) -> None:
+        async def on_fallback(self, hop: bl.types.Hop) -> None:
             told.append(f"{hop.backend}: {hop.reason}")
 
     first = bl.ScriptedBackend([["half ", bl.Unavailable("gone")]], name="first")
@@ -394,7 +403,7 @@ async def test_a_restarted_answer_is_told_where_it_happens() -> None:
     router = bl.Router([first, second], policy=bl.Explicit("first", "second"), on_interrupted="restart")
     chat = bl.Session(router, hooks=[Watcher()])
     async for chunk in chat.stream("1?"):
-        if isinstance(chunk, bl.ChatRestart):
+        if isinstance(chunk, bl.types.ChatRestart):
             assert told == ["first: gone"]
     assert told == ["first: gone"], "once"
     assert texts(chat.history.messages) == ["u:1?", "a:whole"]
@@ -404,17 +413,20 @@ class Passing(bl.Backend):
     """Tells of what it passed over, and thinks much; it is not to be asked to count."""
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        draft.route += [bl.Hop(reason="no adapter", engine="webllm"), bl.Hop(reason="offline", backend="cloud")]
+        draft.route += [
+            bl.types.Hop(reason="no adapter", engine="webllm"),
+            bl.types.Hop(reason="offline", backend="cloud"),
+        ]
         draft.warn("seed", "left out")
-        draft.usage = bl.Usage(prompt_tokens=20, completion_tokens=1000, reasoning_tokens=990)
+        draft.usage = bl.types.Usage(prompt_tokens=20, completion_tokens=1000, reasoning_tokens=990)
         if request.messages[-1].role == "user":
             draft.cost_usd = 0.5
-            yield bl.ToolCallDelta(sequence=0, id="1", name="nothing")
+            yield bl.types.ToolCallDelta(id="1", name="nothing")
         else:
             yield "Done."
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
-        return bl.BackendFacts(leaves_device=False, needs_network=False, context_window=400)
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+        return bl.backends.BackendFacts(leaves_device=False, needs_network=False, context_window=400)
 
     async def count_tokens(self, prompt: Any, *, model: str | None = None) -> int | None:
         raise AssertionError("nothing is near the limit")
@@ -425,7 +437,7 @@ async def test_what_rounds_tell_is_put_together() -> None:
     told: list[str | None] = []
 
     class Watcher(bl.Hooks):
-        async def on_fallback(self, hop: bl.Hop) -> None:
+        async def on_fallback(self, hop: bl.types.Hop) -> None:
             told.append(hop.backend)
 
     reply = await bl.Session(Passing(), hooks=[Watcher()], max_tokens=50).send("?")
@@ -502,7 +514,7 @@ async def test_a_fork_is_a_session_of_its_own() -> None:
     assert texts(fork.messages) == ["s:s", "u:1?", "a:One.", "u:2?", "a:Two.", "u:right?", "a:Right."]
     assert texts(first.messages) == ["s:s", "u:1?", "a:One."]
     assert (backend.requests[-1].temperature, backend.requests[-1].model) == (0.5, "m")
-    assert chat.fork(at=0).history == bl.History()
+    assert chat.fork(at=0).history == bl.chat.History()
     for at in (-1, 4):
         with pytest.raises(bl.InvalidRequest, match=f"at={at} is out of range: there are 3 turns"):
             chat.fork(at=at)
@@ -555,7 +567,7 @@ async def test_tokens_are_counted_as_they_are_sent() -> None:
 @pytest.mark.parametrize("name", ["memory", "host"])
 async def test_a_session_is_kept_in_a_store(name: str) -> None:
     """And goes on from there with a backend, as if nothing had been."""
-    store = bl.MemoryStore() if name == "memory" else bl.HostStore(ScriptedHost(), "chats")
+    store = bl.stores.MemoryStore() if name == "memory" else bl.stores.HostStore(ScriptedHost(), "chats")
     backend = bl.ScriptedBackend(["One.", "Two."])
     chat = bl.Session(backend, system="s", model="m", temperature=0.5, logit_bias={5: 1.0}, metadata={"user": "u"})
     await chat.send([bl.TextPart("1?"), bl.ImagePart(data=b"\x00\xff", media_type="image/png")])

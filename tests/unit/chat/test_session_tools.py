@@ -30,7 +30,7 @@ async def broken() -> str:
     raise KeyError("inside")
 
 
-def hanging() -> tuple[bl.FunctionTool, asyncio.Event, asyncio.Event]:
+def hanging() -> tuple[bl.chat.FunctionTool, asyncio.Event, asyncio.Event]:
     """A tool that never ends; set when it has started, set when it was cancelled."""
     started, cancelled = asyncio.Event(), asyncio.Event()
 
@@ -59,12 +59,12 @@ def results_of(chat: bl.Session) -> list[tuple[str, bool]]:
     ]
 
 
-def roles(history: bl.History) -> str:
+def roles(history: bl.chat.History) -> str:
     """Who spoke, a letter each."""
     return "".join(message.role[0] for message in history.messages)
 
 
-def kinds(chunks: list[bl.ChatChunk]) -> list[str]:
+def kinds(chunks: list[bl.types.ChatChunk]) -> list[str]:
     """What chunks there were, deltas left out."""
     return [type(chunk).__name__ for chunk in chunks if not type(chunk).__name__.endswith("Delta")]
 
@@ -77,8 +77,8 @@ async def test_calls_are_run_and_answered() -> None:
     chunks = [chunk async for chunk in turn]
     assert kinds(chunks) == ["ChatStart", "ChatDone", "ToolStarted", "ToolDone", "ChatStart", "ChatDone", "TurnDone"]
     assert [chunk.sequence for chunk in chunks] == list(range(len(chunks)))
-    (started,) = [chunk for chunk in chunks if isinstance(chunk, bl.ToolStarted)]
-    (done,) = [chunk for chunk in chunks if isinstance(chunk, bl.ToolDone)]
+    (started,) = [chunk for chunk in chunks if isinstance(chunk, bl.chat.ToolStarted)]
+    (done,) = [chunk for chunk in chunks if isinstance(chunk, bl.chat.ToolDone)]
     assert (started.call, started.changed) == (OSLO, False)
     assert (done.call, done.result, done.denied) == (OSLO, bl.ToolResultPart("1", "rain in Oslo"), None)
     assert done.elapsed_ms >= 0
@@ -102,7 +102,7 @@ async def test_the_chunks_about_tools_have_the_text_so_far(mode: Any) -> None:
     shown = [
         chunk.text if mode == "accumulated" else chunk.accumulated
         for chunk in chunks
-        if isinstance(chunk, (bl.ToolStarted, bl.ToolDone, bl.TurnDone))
+        if isinstance(chunk, (bl.chat.ToolStarted, bl.chat.ToolDone, bl.chat.TurnDone))
     ]
     assert shown == ["Let me look.", "Let me look.", "It rains."]
 
@@ -123,7 +123,7 @@ async def test_calls_of_one_answer_run_at_the_same_time() -> None:
     answer = [call("meeting", '{"me":"a","other":"b"}', "1"), call("meeting", '{"me":"b","other":"a"}', "2")]
     chat = bl.Session(bl.ScriptedBackend([answer, "Met."]), tools=[meeting])
     chunks = [chunk async for chunk in chat.stream("?")]
-    assert [chunk.call.id for chunk in chunks if isinstance(chunk, bl.ToolStarted)] == ["1", "2"]
+    assert [chunk.call.id for chunk in chunks if isinstance(chunk, bl.chat.ToolStarted)] == ["1", "2"]
     assert results_of(chat) == [("a", False), ("b", False)]
 
 
@@ -154,7 +154,7 @@ async def test_a_tool_that_hangs_is_given_up() -> None:
     assert results_of(chat) == [("hang took longer than 0.01 s", True)]
     assert cancelled.is_set()
 
-    own = bl.FunctionTool(hang.function, name="own", timeout_s=0.02)
+    own = bl.chat.FunctionTool(hang.function, name="own", timeout_s=0.02)
     chat = bl.Session(bl.ScriptedBackend([[call("own")], "Too slow."]), tools=[own], tool_timeout_s=None)
     await chat.send("?")
     assert results_of(chat) == [("own took longer than 0.02 s", True)]
@@ -240,7 +240,7 @@ async def test_a_result_that_json_cannot_hold_is_made_one() -> None:
     chat = bl.Session(bl.ScriptedBackend([[call("half")], "Hm \ud800."]), tools=[half])
     await chat.send("?")
     assert results_of(chat) == [("a?", False)]
-    assert bl.History.from_json(chat.history.to_json()).messages[-1].text == "Hm ?."
+    assert bl.chat.History.from_json(chat.history.to_json()).messages[-1].text == "Hm ?."
 
 
 # Limits
@@ -283,7 +283,7 @@ async def test_calls_of_an_answer_that_was_cut_off_are_not_run() -> None:
     """What looks like a call without arguments may be one whose arguments never came."""
     ran: list[str] = []
     backend = bl.ScriptedBackend([[call("erase")]], finish_reason="length")
-    chat = bl.Session(backend, tools=[bl.FunctionTool(lambda: ran.append("all"), name="erase")])
+    chat = bl.Session(backend, tools=[bl.chat.FunctionTool(lambda: ran.append("all"), name="erase")])
     turn = chat.stream("?")
     chunks = [chunk async for chunk in turn]
     assert (turn.reply.finish_reason, ran, len(backend.requests)) == ("length", [], 1)
@@ -309,7 +309,9 @@ async def test_a_hook_allows_refuses_or_changes_a_call() -> None:
         assert ran == [], "nothing runs before everything is decided"
         asked.append(made.arguments)
         await asyncio.sleep(0)
-        return {"1": True, "2": bl.Deny("it is private"), "3": bl.Change({"place": "c!"}), "4": False}[made.id]
+        return {"1": True, "2": bl.chat.Deny("it is private"), "3": bl.chat.Change({"place": "c!"}), "4": False}[
+            made.id
+        ]
 
     answer = [call("look", f'{{"place":"{name}"}}', str(number)) for number, name in enumerate("abcd", 1)]
     chat = bl.Session(bl.ScriptedBackend([answer, "So."]), tools=[look], hooks=[judge])
@@ -330,9 +332,9 @@ async def test_a_hook_allows_refuses_or_changes_a_call() -> None:
         (True, None),
         (False, "the call of look was not allowed"),
     ]
-    started = [(chunk.call.arguments, chunk.changed) for chunk in chunks if isinstance(chunk, bl.ToolStarted)]
+    started = [(chunk.call.arguments, chunk.changed) for chunk in chunks if isinstance(chunk, bl.chat.ToolStarted)]
     assert started == [('{"place":"a"}', False), ('{"place":"c!"}', True)]
-    assert [chunk.call.id for chunk in chunks if isinstance(chunk, bl.ToolDone)][:2] == ["2", "4"]
+    assert [chunk.call.id for chunk in chunks if isinstance(chunk, bl.chat.ToolDone)][:2] == ["2", "4"]
 
 
 async def test_a_call_of_no_tool_is_nobodys_to_allow() -> None:
@@ -356,12 +358,12 @@ async def test_an_approval_that_fails_approves_nothing() -> None:
 
     chat = bl.Session(
         bl.ScriptedBackend([[call("erase")], "So."]),
-        tools=[bl.FunctionTool(lambda: ran.append(1), name="erase")],
+        tools=[bl.chat.FunctionTool(lambda: ran.append(1), name="erase")],
         hooks=[Judge()],
     )
     with pytest.raises(RuntimeError, match="the window was closed"):
         await chat.send("?")
-    assert (ran, chat.history) == ([], bl.History())
+    assert (ran, chat.history) == ([], bl.chat.History())
     assert [str(error) for error in errors] == ["the window was closed"]
 
 
@@ -370,8 +372,8 @@ async def test_a_failure_after_tools_have_run_keeps_their_results() -> None:
     hang, started, _ = hanging()
 
     class Watcher(bl.Hooks):
-        def on_chunk(self, chunk: bl.ChatChunk) -> None:
-            if isinstance(chunk, bl.ToolDone):
+        def on_chunk(self, chunk: bl.types.ChatChunk) -> None:
+            if isinstance(chunk, bl.chat.ToolDone):
                 raise RuntimeError("the UI is gone")
 
     backend = bl.ScriptedBackend([[OSLO, call("hang", id="2")], "It rains."])
@@ -405,7 +407,7 @@ async def test_a_turn_that_broke_off_goes_on() -> None:
 # Stopping
 
 
-async def start_hanging(first: list[Any]) -> tuple[bl.Session, bl.TurnStream, asyncio.Future[Any], asyncio.Event]:
+async def start_hanging(first: list[Any]) -> tuple[bl.Session, bl.chat.TurnStream, asyncio.Future[Any], asyncio.Event]:
     """A turn in the middle of a tool."""
     hang, started, cancelled = hanging()
     chat = bl.Session(bl.ScriptedBackend([first, "On."]), tools=[weather, hang])
@@ -448,7 +450,7 @@ async def test_leaving_while_a_tool_runs() -> None:
     chat = bl.Session(bl.ScriptedBackend([[call("hang"), OSLO], "On."]), tools=[weather, hang])
     async with chat.stream("?") as turn:
         async for chunk in turn:
-            if isinstance(chunk, bl.ToolDone):
+            if isinstance(chunk, bl.chat.ToolDone):
                 break
     assert cancelled.is_set()
     assert [is_error for _, is_error in results_of(chat)] == [True, False]
@@ -460,7 +462,7 @@ async def test_a_tool_that_had_ended_when_the_loop_was_left_has_its_result() -> 
     chat = bl.Session(bl.ScriptedBackend([[OSLO, ROME], "On."]), tools=[weather])
     async with chat.stream("?") as turn:
         async for chunk in turn:
-            if isinstance(chunk, bl.ToolDone):
+            if isinstance(chunk, bl.chat.ToolDone):
                 break
     assert results_of(chat) == [("rain in Oslo", False), ("rain in Rome", False)]
 
@@ -493,11 +495,11 @@ async def test_leaving_before_a_tool_runs_keeps_it_from_running() -> None:
     """At its announcement it has not begun."""
     ran: list[int] = []
     chat = bl.Session(
-        bl.ScriptedBackend([[call("erase")], "On."]), tools=[bl.FunctionTool(lambda: ran.append(1), name="erase")]
+        bl.ScriptedBackend([[call("erase")], "On."]), tools=[bl.chat.FunctionTool(lambda: ran.append(1), name="erase")]
     )
     async with chat.stream("?") as turn:
         async for chunk in turn:
-            if isinstance(chunk, bl.ToolStarted):
+            if isinstance(chunk, bl.chat.ToolStarted):
                 break
     assert ran == []
     assert results_of(chat)[0][1]
@@ -642,7 +644,7 @@ async def test_a_backend_is_switched_with_calls_in_the_history() -> None:
     from browserllm.backends.stream import Draft
     from browserllm.testing.scripted import ScriptedHost
 
-    thought = bl.ReasoningDelta(sequence=0, reasoning="hm", signature="anthropic/m:EqQB")
+    thought = bl.types.ReasoningDelta(reasoning="hm", signature="anthropic/m:EqQB")
     first = bl.ScriptedBackend([[thought, OSLO], "It rains."])
     chat = bl.Session(first, tools=[weather])
     await chat.send("?")

@@ -15,7 +15,7 @@ from browserllm.models.catalog.prebuilt import PREBUILT, WEB_LLM_VERSION
 POCKET = f"models/pocket/resolve/{POCKET_VERSION}/"
 
 
-def artifact(card: bl.ModelCard, **wanted: object) -> bl.Artifact:
+def artifact(card: bl.models.ModelCard, **wanted: object) -> bl.models.Artifact:
     """The one artifact of a card with these values."""
     (found,) = (a for a in card.artifacts if all(getattr(a, name) == value for name, value in wanted.items()))
     return found
@@ -23,7 +23,7 @@ def artifact(card: bl.ModelCard, **wanted: object) -> bl.Artifact:
 
 def test_the_pocket_model_is_always_there() -> None:
     """The built-in model has an artifact for each engine and device, as the page takes them."""
-    card = bl.Catalog().get("pocket")
+    card = bl.models.Catalog().get("pocket")
     assert [(a.engine, a.device, a.to_wire()) for a in card.artifacts] == [
         ("webllm", "webgpu", {"url": POCKET, "library": f"{POCKET}pocket.wasm"}),
         ("transformersjs", "webgpu", {"url": POCKET, "dtype": "fp32"}),
@@ -36,7 +36,9 @@ def test_the_pocket_model_is_always_there() -> None:
 def test_every_id_of_web_llm_is_a_build_of_one_model() -> None:
     """All 165 builds are there, each once, each with what is needed to choose, fetch and load it."""
     assert WEB_LLM_VERSION == "0.2.86"
-    builds = [(card, a) for card in bl.Catalog() for a in card.artifacts if a.engine == "webllm" and not a.bundled]
+    builds = [
+        (card, a) for card in bl.models.Catalog() for a in card.artifacts if a.engine == "webllm" and not a.bundled
+    ]
     assert len(builds) == len({a.id for _, a in builds}) == 165
     for card, a in builds:
         assert a.id is not None
@@ -58,8 +60,8 @@ def test_every_id_of_web_llm_is_a_build_of_one_model() -> None:
 
 def test_every_model_says_what_it_is() -> None:
     """Each card has a family, its parameters and its builds; licences have an address where they are read."""
-    cards = list(bl.Catalog())
-    assert len(bl.Catalog()) == len(cards) == len({card.id for card in cards}) == 73
+    cards = list(bl.models.Catalog())
+    assert len(bl.models.Catalog()) == len(cards) == len({card.id for card in cards}) == 73
     for card in cards:
         assert card.name
         assert card.artifacts
@@ -81,7 +83,7 @@ def test_every_model_says_what_it_is() -> None:
 
 def test_a_model_joins_its_builds_for_both_engines() -> None:
     """Qwen3-0.6B: four builds of WebLLM's, and those of one repository for Transformers.js."""
-    card = bl.Catalog().get("Qwen3-0.6B")
+    card = bl.models.Catalog().get("Qwen3-0.6B")
     assert [(a.engine, a.device, a.quantization) for a in card.artifacts] == [
         ("webllm", "webgpu", "q4f16_1"),
         ("webllm", "webgpu", "q4f32_1"),
@@ -104,7 +106,7 @@ def test_a_model_joins_its_builds_for_both_engines() -> None:
 
 def test_builds_of_transformersjs_say_what_they_are_for() -> None:
     """The page has to know which networks a vision model has, and how an embedding model makes one vector."""
-    catalog = bl.Catalog()
+    catalog = bl.models.Catalog()
     seeing = artifact(catalog.get("SmolVLM-256M-Instruct"), dtype="int8")
     assert seeing.to_wire() == {
         "url": "https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct/resolve/main/",
@@ -124,7 +126,7 @@ def test_builds_of_transformersjs_say_what_they_are_for() -> None:
 
 def test_a_build_goes_to_the_page_with_all_that_web_llm_wants() -> None:
     """Overrides, features, the kind of pipeline and the manifest travel; what is for choosing stays here."""
-    catalog = bl.Catalog()
+    catalog = bl.models.Catalog()
     gemma = catalog.find("gemma-4-E2B-it-q4f16_1-MLC").artifact
     assert gemma is not None
     assert gemma.buffer_mb == 192
@@ -148,7 +150,7 @@ def test_a_build_goes_to_the_page_with_all_that_web_llm_wants() -> None:
 def test_the_estimate_of_a_download_is_near_its_size() -> None:
     """Within a twentieth of the sum of what the Hub lists for this model: shards, and its tokenizer's files."""
     shards_mb = 68.1 + 33.2 + 33.5 + 33.1 + 33 + 29.2 + 33.3 + 14.6
-    build = bl.Catalog().find("Qwen2-0.5B-Instruct-q4f16_1-MLC").artifact
+    build = bl.models.Catalog().find("Qwen2-0.5B-Instruct-q4f16_1-MLC").artifact
     assert build is not None
     assert build.download_bytes == pytest.approx((shards_mb + 12) * 1e6, rel=0.05)
 
@@ -171,31 +173,33 @@ def test_the_estimate_of_a_download_is_near_its_size() -> None:
 )
 def test_a_name_is_found(name: str, card: str, build: str | None) -> None:
     """By id in any letter case, by its first words where they are one model's, by an engine's own id."""
-    match = bl.Catalog().find(name)
+    match = bl.models.Catalog().find(name)
     assert (match.card.id, match.artifact and match.artifact.id) == (card, build)
-    assert bl.Catalog().get(name) is match.card
+    assert bl.models.Catalog().get(name) is match.card
 
 
 def test_a_model_that_nobody_has_described_yet_has_a_card() -> None:
     """A newer web-llm may list a model before the table knows it: then only what its name says is known."""
-    build = bl.Artifact(engine="webllm", device="webgpu", url="u", quantization="q4f16_1", context_window=4096)
-    card = complete(bl.ModelCard(id="Newcomer-3B-it", artifacts=[build]))
+    build = bl.models.Artifact(engine="webllm", device="webgpu", url="u", quantization="q4f16_1", context_window=4096)
+    card = complete(bl.models.ModelCard(id="Newcomer-3B-it", artifacts=[build]))
     assert (card.family, card.license, card.parameters, card.purposes) == ("Newcomer-3B-it", None, 3 * 10**9, ["chat"])
     assert card.artifacts[0].download_bytes == 3e9 * 4.5 / 8 + 15e6
-    strange = complete(bl.ModelCard(id="Strange", artifacts=[msgspec.structs.replace(build, quantization="q9f9")]))
+    strange = complete(
+        bl.models.ModelCard(id="Strange", artifacts=[msgspec.structs.replace(build, quantization="q9f9")])
+    )
     assert (strange.parameters, strange.artifacts[0].download_bytes, strange.cloud_equivalent) == (None, None, None)
 
 
 def test_a_name_of_several_lists_them_the_smallest_first() -> None:
     """A family's name is not guessed from: the error has the candidates, in order of size."""
-    with pytest.raises(bl.ModelNotFound) as caught:
-        bl.Catalog().get("qwen3")
+    with pytest.raises(bl.errors.ModelNotFound) as caught:
+        bl.models.Catalog().get("qwen3")
     assert str(caught.value) == (
         "'qwen3' begins the names of 4 models, the smallest first: 'Qwen3-0.6B', 'Qwen3-1.7B', 'Qwen3-4B', "
         "'Qwen3-8B'; name one of them"
     )
-    with pytest.raises(bl.ModelNotFound, match=r"begins the names of 22 models.* and 14 larger ones") as caught:
-        bl.Catalog().get("Qwen")
+    with pytest.raises(bl.errors.ModelNotFound, match=r"begins the names of 22 models.* and 14 larger ones") as caught:
+        bl.models.Catalog().get("Qwen")
     assert len(caught.value.data["candidates"]) == 22
 
 
@@ -212,27 +216,29 @@ def test_a_name_of_several_lists_them_the_smallest_first() -> None:
 )
 def test_an_unknown_model_names_its_neighbours(name: str, said: str) -> None:
     """The error has the name that was wrong and those that are near, or says how to see all."""
-    with pytest.raises(bl.ModelNotFound) as caught:
-        bl.Catalog().get(name)
+    with pytest.raises(bl.errors.ModelNotFound) as caught:
+        bl.models.Catalog().get(name)
     assert said in str(caught.value)
 
 
 def test_custom_models_are_added_never_replaced() -> None:
     """A card of one's own stands beside the built-in ones; a taken id or an empty card is refused."""
-    mine = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", vram_mb=10)])
-    catalog = bl.Catalog([mine])
+    mine = bl.models.ModelCard(
+        id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", vram_mb=10)]
+    )
+    catalog = bl.models.Catalog([mine])
     assert catalog.get("mine") is catalog.get("MINE") is mine
     assert "mine" in catalog
     assert "theirs" not in catalog
     assert [card.id for card in catalog][-1] == "mine"
     assert len(catalog) == 74
     assert mine.artifacts[0].to_wire() == {"url": "u", "vram_mb": 10.0}
-    assert "mine" not in bl.Catalog()
+    assert "mine" not in bl.models.Catalog()
     for taken in ("mine", "pocket", "Qwen3-0.6B"):
         with pytest.raises(bl.InvalidRequest, match=f"'{taken}' is in the catalog already"):
-            catalog.add(bl.ModelCard(id=taken, artifacts=mine.artifacts))
+            catalog.add(bl.models.ModelCard(id=taken, artifacts=mine.artifacts))
     with pytest.raises(bl.InvalidRequest, match="no artifacts"):
-        catalog.add(bl.ModelCard(id="empty", artifacts=[]))
+        catalog.add(bl.models.ModelCard(id="empty", artifacts=[]))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +253,7 @@ def test_a_card_of_ones_own_is_held_to_the_schema(wrong: dict[str, Any], said: s
     """A wrong type is refused when the card is added, with the place it stands in."""
     build: dict[str, Any] = {"engine": "webllm", "device": "webgpu", "url": "u", **wrong}
     with pytest.raises(bl.InvalidRequest) as caught:
-        bl.Catalog([bl.ModelCard(id="mine", artifacts=[bl.Artifact(**build)])])
+        bl.models.Catalog([bl.models.ModelCard(id="mine", artifacts=[bl.models.Artifact(**build)])])
     assert str(caught.value) == f"model 'mine' is no valid card: {said}"
 
 
@@ -256,5 +262,5 @@ def test_the_generated_list_has_no_field_that_cards_lack() -> None:
     strict = msgspec.json.decode(PREBUILT)
     assert {name for card in strict for name in card} == {"id", "artifacts"}
     assert {name for card in strict for build in card["artifacts"] for name in build} <= set(
-        bl.Artifact.__struct_fields__
+        bl.models.Artifact.__struct_fields__
     )

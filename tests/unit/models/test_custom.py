@@ -66,7 +66,7 @@ def written(folder: Path, files: dict[str, str | int]) -> Path:
     return folder
 
 
-def what(card: bl.ModelCard) -> list[tuple[Any, ...]]:
+def what(card: bl.models.ModelCard) -> list[tuple[Any, ...]]:
     return [(artifact.engine, artifact.device, artifact.dtype) for artifact in card.artifacts]
 
 
@@ -152,7 +152,7 @@ async def test_the_dtype_can_be_chosen() -> None:
     host = ScriptedHost(files=at(URL, network("q8", "int8")))
     card = await add_custom(host, URL, dtype="int8")
     assert {artifact.dtype for artifact in card.artifacts} == {"int8"}
-    with pytest.raises(bl.LoadFailed, match=r"'model_q4\.onnx' is missing"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"'model_q4\.onnx' is missing"):
         await add_custom(host, URL, dtype="q4")
 
 
@@ -192,11 +192,11 @@ async def test_a_wrong_file_is_named_and_nothing_is_kept(tmp_path: Path) -> None
         ScriptedHost(files=ScriptedFiles(picked=broken)),
         SharingHost(),
     )
-    with pytest.raises(bl.IntegrityError, match=expected):
+    with pytest.raises(bl.errors.IntegrityError, match=expected):
         await add_custom(url, URL, library="tiny.wasm")
-    with pytest.raises(bl.IntegrityError, match=expected):
+    with pytest.raises(bl.errors.IntegrityError, match=expected):
         await add_custom(picked)
-    with pytest.raises(bl.IntegrityError, match=expected):
+    with pytest.raises(bl.errors.IntegrityError, match=expected):
         await add_custom(folder, written(tmp_path / "x", broken))
     assert url.files.entries == picked.files.entries == folder.files.entries == {}
 
@@ -205,7 +205,7 @@ async def test_what_was_stored_before_stays_after_a_failure() -> None:
     """It may be of a download of the same model."""
     host = ScriptedHost(files=at(URL, webllm(shard=12)))
     host.files.store("webllm/model", URL + "tokenizer.json", "{}")
-    with pytest.raises(bl.IntegrityError):
+    with pytest.raises(bl.errors.IntegrityError):
         await add_custom(host, URL, library="tiny.wasm")
     assert set(host.files.entries) == {("webllm/model", URL + "tokenizer.json")}
 
@@ -215,9 +215,9 @@ async def test_a_missing_file_is_named(gone: str) -> None:
     """Each of those that the engine would miss."""
     files = webllm()
     del files[gone]
-    with pytest.raises((bl.LoadFailed, bl.DownloadInterrupted), match=gone):
+    with pytest.raises((bl.errors.LoadFailed, bl.errors.DownloadInterrupted), match=gone):
         await add_custom(ScriptedHost(files=at(URL, files)), URL, library="tiny.wasm")
-    with pytest.raises((bl.LoadFailed, bl.DownloadInterrupted), match=gone):
+    with pytest.raises((bl.errors.LoadFailed, bl.errors.DownloadInterrupted), match=gone):
         await add_custom(ScriptedHost(files=ScriptedFiles(picked=files)))
 
 
@@ -226,14 +226,14 @@ async def test_a_refused_or_unanswered_file_says_so() -> None:
     web = at(URL, webllm())
     web[URL + "params_shard_0.bin"] = ScriptedFile(1000, status=403)
     with pytest.raises(
-        bl.LoadFailed, match=r"params_shard_0\.bin' is missing, its server answers 403, and follows no link"
+        bl.errors.LoadFailed, match=r"params_shard_0\.bin' is missing, its server answers 403, and follows no link"
     ):
         await add_custom(ScriptedHost(files=web), URL, library="tiny.wasm")
 
 
 async def test_a_folder_without_networks_says_what_was_looked_for() -> None:
     """All names that would have done."""
-    with pytest.raises(bl.LoadFailed, match=r"none of .*onnx/model\.onnx, .*onnx/model_quantized\.onnx"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"none of .*onnx/model\.onnx, .*onnx/model_quantized\.onnx"):
         await add_custom(ScriptedHost(files=at(URL, network())), URL)
 
 
@@ -250,7 +250,7 @@ async def test_a_library_that_cannot_be_told_has_to_be_given(
     """None or several in a folder."""
     files = {name: content for name, content in webllm().items() if name != "tiny.wasm"}
     folder = written(tmp_path / "x", {**files, **dict.fromkeys(libraries, 10)})
-    with pytest.raises(bl.LoadFailed, match=message):
+    with pytest.raises(bl.errors.LoadFailed, match=message):
         await add_custom(SharingHost(), folder)
     if libraries:
         card = await add_custom(SharingHost(), folder, library="b.wasm")
@@ -259,7 +259,7 @@ async def test_a_library_that_cannot_be_told_has_to_be_given(
 
 async def test_a_server_lists_nothing_so_the_library_has_to_be_given() -> None:
     """The error says why."""
-    with pytest.raises(bl.LoadFailed, match=rf"the files of {URL} cannot be listed; give library="):
+    with pytest.raises(bl.errors.LoadFailed, match=rf"the files of {URL} cannot be listed; give library="):
         await add_custom(ScriptedHost(files=at(URL, webllm())), URL)
 
 
@@ -267,17 +267,19 @@ async def test_webllm_wants_a_revision_in_the_address() -> None:
     """It would look elsewhere than where the files are; said here instead of failing there."""
     plain = "https://my.test/tiny/"
     with pytest.raises(
-        bl.LoadFailed, match=r"https://my\.test/tiny/resolve/main/.*serve the folder under such an address"
+        bl.errors.LoadFailed, match=r"https://my\.test/tiny/resolve/main/.*serve the folder under such an address"
     ):
         await add_custom(ScriptedHost(files=at(plain, webllm())), plain, library="tiny.wasm")
 
 
 async def test_a_folder_without_a_model_names_what_was_looked_for(tmp_path: Path) -> None:
     """Both files, or that of the engine that was asked for."""
-    with pytest.raises(bl.ModelNotFound, match=r"mlc-chat-config\.json \(for webllm\) and .*config\.json \(for transf"):
+    with pytest.raises(
+        bl.errors.ModelNotFound, match=r"mlc-chat-config\.json \(for webllm\) and .*config\.json \(for transf"
+    ):
         await add_custom(SharingHost(), written(tmp_path / "x", {"notes.txt": "x"}))
     host = ScriptedHost(files=at(URL, network("q8")))
-    with pytest.raises(bl.ModelNotFound, match=r"looked for [^ ]*mlc-chat-config\.json \(for webllm\); give"):
+    with pytest.raises(bl.errors.ModelNotFound, match=r"looked for [^ ]*mlc-chat-config\.json \(for webllm\); give"):
         await add_custom(host, URL, engine="webllm")
 
 
@@ -285,7 +287,7 @@ async def test_an_address_that_nobody_answers_is_named() -> None:
     """Offline, misspelt, or not shared with this page."""
     storage = ScriptedFiles()
     storage.online = False
-    with pytest.raises(bl.DownloadInterrupted, match=f"no answer from {URL}"):
+    with pytest.raises(bl.errors.DownloadInterrupted, match=f"no answer from {URL}"):
         await add_custom(ScriptedHost(files=storage), URL)
 
 

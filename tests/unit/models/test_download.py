@@ -19,7 +19,7 @@ from browserllm.testing.scripted import CLOSE, HANG, Clock, ScriptedHost, Wait
 FOLDER = "https://models.test/tiny/"
 CACHE = "transformers-cache"
 WEIGHTS = FOLDER + "onnx/model_quantized.onnx"
-ARTIFACT = bl.Artifact(engine="transformersjs", device="wasm", url=FOLDER, dtype="q8", id="tiny-q8")
+ARTIFACT = bl.models.Artifact(engine="transformersjs", device="wasm", url=FOLDER, dtype="q8", id="tiny-q8")
 SIZE = 1000
 SMALL = 6  # the three texts of two characters
 
@@ -73,9 +73,9 @@ async def test_it_can_be_awaited_any_number_of_times() -> None:
     first, second = await asyncio.gather(_result(download), _result(download))
     assert first is second is await download
     assert download.state == "done"
-    broken = start(ScriptedHost(files=web(400, bl.Stalled("nothing came"))))
+    broken = start(ScriptedHost(files=web(400, bl.errors.Stalled("nothing came"))))
     for _ in range(2):
-        with pytest.raises(bl.Stalled, match="nothing came"):
+        with pytest.raises(bl.errors.Stalled, match="nothing came"):
             await broken
     assert broken.state == "failed"
 
@@ -137,9 +137,9 @@ async def test_what_came_before_a_silence_is_told() -> None:
 
 async def test_iterating_raises_what_the_download_failed_with() -> None:
     """After an update of phase ``error``, the exception itself."""
-    download = start(ScriptedHost(files=web(400, bl.IntegrityError("the bytes are wrong"))))
+    download = start(ScriptedHost(files=web(400, bl.errors.IntegrityError("the bytes are wrong"))))
     phases = []
-    with pytest.raises(bl.IntegrityError, match="the bytes are wrong"):
+    with pytest.raises(bl.errors.IntegrityError, match="the bytes are wrong"):
         async for progress in download:
             phases.append(progress.phase)  # noqa: PERF401
     assert phases[-1] == "error"
@@ -170,8 +170,8 @@ async def test_pause_keeps_what_came_and_resume_goes_on() -> None:
 
 async def test_what_was_fetched_counts_every_order_of_the_handle_and_no_other() -> None:
     """Two pauses, on top of 300 bytes that an earlier download had left: the rest was fetched by this one."""
-    storage = ScriptedFiles(web(300, bl.DownloadInterrupted("broke off"), 200, HANG, 100, HANG))
-    with pytest.raises(bl.DownloadInterrupted):
+    storage = ScriptedFiles(web(300, bl.errors.DownloadInterrupted("broke off"), 200, HANG, 100, HANG))
+    with pytest.raises(bl.errors.DownloadInterrupted):
         await start(ScriptedHost(files=storage))
     before = storage.fetched_bytes
     download = start(ScriptedHost(files=storage))
@@ -357,9 +357,9 @@ async def test_room_is_made_before_the_first_byte() -> None:
 
     async def refuse(files: FileList, stored: Stored) -> None:
         asked.append((files.total_bytes, stored.quota_bytes))
-        raise bl.QuotaExceeded("needs 1,006 bytes, 7 are left")
+        raise bl.errors.QuotaExceeded("needs 1,006 bytes, 7 are left")
 
-    with pytest.raises(bl.QuotaExceeded, match="7 are left"):
+    with pytest.raises(bl.errors.QuotaExceeded, match="7 are left"):
         await start(host, make_room=refuse)
     assert asked == [(SIZE + SMALL, 10**12)]
     assert "download" not in [op for op, _ in host.requests]
@@ -368,7 +368,7 @@ async def test_room_is_made_before_the_first_byte() -> None:
 async def test_a_browser_without_space_is_named() -> None:
     """What the page reports arrives with its type; the caches have no half file."""
     host = ScriptedHost(files=ScriptedFiles(web(), quota_bytes=500))
-    with pytest.raises(bl.QuotaExceeded, match=r"model_quantized\.onnx"):
+    with pytest.raises(bl.errors.QuotaExceeded, match=r"model_quantized\.onnx"):
         await start(host)
     assert (CACHE, WEIGHTS) not in host.files.entries
 
@@ -378,7 +378,7 @@ async def test_a_missing_file_is_named_before_anything_is_fetched() -> None:
     files = web()
     del files[WEIGHTS]
     host = ScriptedHost(files=files)
-    with pytest.raises(bl.LoadFailed, match=r"model_quantized\.onnx' is missing.* 404 .*" + WEIGHTS):
+    with pytest.raises(bl.errors.LoadFailed, match=r"model_quantized\.onnx' is missing.* 404 .*" + WEIGHTS):
         await start(host)
 
 
@@ -412,8 +412,8 @@ async def test_parallel_has_bounds(parallel: int) -> None:
 async def test_the_speed_does_not_count_what_was_there() -> None:
     """400 of 1000 bytes are from before: the bar begins there, the speed does not."""
     clock = Clock()
-    storage = ScriptedFiles(web(400, bl.DownloadInterrupted("broke off"), Wait(1), 100, HANG))
-    with pytest.raises(bl.DownloadInterrupted):
+    storage = ScriptedFiles(web(400, bl.errors.DownloadInterrupted("broke off"), Wait(1), 100, HANG))
+    with pytest.raises(bl.errors.DownloadInterrupted):
         await start(ScriptedHost(files=storage, clock=clock))
     seen: list[Progress] = []
     host = ScriptedHost(files=storage, clock=clock)

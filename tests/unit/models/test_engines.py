@@ -34,7 +34,7 @@ class Paper(Engine):
     capabilities = ("chat", "embed")
     dtypes = ("ink",)
 
-    async def list_files(self, host: Host, artifact: bl.Artifact, *, refresh: bool = False) -> FileList:
+    async def list_files(self, host: Host, artifact: bl.models.Artifact, *, refresh: bool = False) -> FileList:
         """Read ``paper.json``, which is a list of names."""
         url = f"{artifact.url}paper.json"
         manifest, text = await read_text(host, url, self.caches[0], refresh)
@@ -50,19 +50,21 @@ class Paper(Engine):
         """Return where the list is."""
         return (f"{folder}paper.json",)
 
-    async def read_folder(self, host: Host, folder: Folder, options: FolderOptions) -> list[bl.Artifact]:
+    async def read_folder(self, host: Host, folder: Folder, options: FolderOptions) -> list[bl.models.Artifact]:
         """Return the one build."""
-        return [bl.Artifact(engine=self.name, device="wasm", id=options.model, url=folder.url, dtype=options.dtype)]
+        return [
+            bl.models.Artifact(engine=self.name, device="wasm", id=options.model, url=folder.url, dtype=options.dtype)
+        ]
 
-    async def context_window(self, host: Host, artifact: bl.Artifact) -> int | None:
+    async def context_window(self, host: Host, artifact: bl.models.Artifact) -> int | None:
         """Return that of all paper."""
         return 77
 
-    def obstacle(self, artifact: bl.Artifact, facts: bl.DeviceFacts) -> BrowserLLMError | None:
+    def obstacle(self, artifact: bl.models.Artifact, facts: bl.page.DeviceFacts) -> BrowserLLMError | None:
         """Ask for two cores."""
-        return bl.Unsupported("paper needs two cores") if facts.cores == 1 else None
+        return bl.errors.Unsupported("paper needs two cores") if facts.cores == 1 else None
 
-    def warnings(self, artifact: bl.Artifact, facts: bl.DeviceFacts) -> list[tuple[str, str]]:
+    def warnings(self, artifact: bl.models.Artifact, facts: bl.page.DeviceFacts) -> list[tuple[str, str]]:
         """Warn always."""
         return [("flammable", "keep it from fire")]
 
@@ -76,15 +78,15 @@ def paper() -> Iterator[Paper]:
     engines.unregister(engine.name)
 
 
-def card() -> bl.ModelCard:
-    build = bl.Artifact(engine="paper", device="wasm", id="folio/a4", url=FOLDER)
-    return bl.ModelCard(id="folio", artifacts=[build], purposes=["chat"])
+def card() -> bl.models.ModelCard:
+    build = bl.models.Artifact(engine="paper", device="wasm", id="folio/a4", url=FOLDER)
+    return bl.models.ModelCard(id="folio", artifacts=[build], purposes=["chat"])
 
 
 async def test_its_model_is_listed_judged_fetched_loaded_and_asked() -> None:
     """Through the same calls as a model of any other engine; the page that a script plays has the engine by itself."""
     host = ScriptedHost(["Written on paper."], files=ScriptedFiles(WEB))
-    llm = bl.LocalBackend(host, "folio", catalog=bl.Catalog([card()]))
+    llm = bl.LocalBackend(host, "folio", catalog=bl.models.Catalog([card()]))
     (entry,) = [entry for entry in await llm.models.list() if entry.card.id == "folio"]
     assert (entry.fit.fits, entry.downloaded) == (True, False)
     assert [warning.code for warning in entry.fit.warnings] == ["flammable"]
@@ -103,7 +105,7 @@ async def test_its_files_are_sorted_to_its_model_without_a_journal() -> None:
     files = ScriptedFiles(WEB)
     files.store("paper/files", FOLDER + "weights.bin", 900)
     files.store("transformers-cache", FOLDER + "weights.bin", 900)
-    stock = await bl.ModelManager(ScriptedHost(files=files), bl.Catalog([card()])).storage()
+    stock = await bl.ModelManager(ScriptedHost(files=files), bl.models.Catalog([card()])).storage()
     assert [(kept.model, kept.size_bytes, kept.complete) for kept in stock.models] == [("folio", 900, False)]
     assert [orphan.cache for orphan in stock.orphans] == ["transformers-cache"]
 
@@ -111,14 +113,14 @@ async def test_its_files_are_sorted_to_its_model_without_a_journal() -> None:
 async def test_what_it_asks_of_a_device_is_said() -> None:
     """Its own words are the reason."""
     host = ScriptedHost(facts=device_facts())
-    host.page.facts = bl.DeviceFacts(webgpu=host.page.facts.webgpu, wasm=host.page.facts.wasm, cores=1)
-    judged = await bl.ModelManager(host, bl.Catalog([card()])).fit("folio")
+    host.page.facts = bl.page.DeviceFacts(webgpu=host.page.facts.webgpu, wasm=host.page.facts.wasm, cores=1)
+    judged = await bl.ModelManager(host, bl.models.Catalog([card()])).fit("folio")
     assert [reason.message for reason in judged.reasons] == ["paper needs two cores"]
 
 
 async def test_a_page_without_it_says_so() -> None:
     """What a page has is the page's word, whatever is registered."""
-    manager = bl.ModelManager(ScriptedHost(engines=["webllm"]), bl.Catalog([card()]))
+    manager = bl.ModelManager(ScriptedHost(engines=["webllm"]), bl.models.Catalog([card()]))
     with pytest.raises(bl.Unavailable, match="the page has no engine 'paper', only 'webllm'"):
         await manager.load("folio")
 
@@ -131,7 +133,7 @@ async def test_a_folder_is_recognised(picked: bool) -> None:
     found = await add_custom(host, None if picked else FOLDER, id="mine", dtype="ink")
     (build,) = found.artifacts
     assert (build.engine, build.id, build.dtype, found.context_window) == ("paper", "mine", "ink", 77)
-    with pytest.raises(bl.ModelNotFound, match=r"paper\.json \(for paper\)"):
+    with pytest.raises(bl.errors.ModelNotFound, match=r"paper\.json \(for paper\)"):
         await add_custom(ScriptedHost(files={"https://models.test/other/x.bin": 1}), "https://models.test/other/")
 
 
@@ -142,7 +144,7 @@ def test_the_engines_stand_in_the_order_of_preference(paper: Paper) -> None:
     engines.register(paper, before="transformersjs")
     assert engines.names() == ["webllm", "paper", "transformersjs", "prompt-api"]
     builds = [
-        bl.Artifact(engine=engine, device=device, url="u")
+        bl.models.Artifact(engine=engine, device=device, url="u")
         for engine, device in (("x", "wasm"), ("transformersjs", "wasm"), ("paper", "wasm"), ("webllm", "webgpu"))
     ]
     assert [build.engine for build in sorted(builds, key=engines.rank)] == ["webllm", "paper", "transformersjs", "x"]
@@ -153,10 +155,10 @@ def test_a_name_belongs_to_one_engine(paper: Paper) -> None:
     with pytest.raises(bl.InvalidRequest, match="an engine 'paper' is registered already"):
         engines.register(paper)
     with pytest.raises(
-        bl.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
+        bl.errors.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
     ):
         engines.get("pen")
-    with pytest.raises(bl.Unsupported, match="Unknown engine 'pen'"):
+    with pytest.raises(bl.errors.Unsupported, match="Unknown engine 'pen'"):
         engines.register(_Pen(), before="pen")
     assert engines.find("pencil") is None
 

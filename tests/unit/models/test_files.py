@@ -38,12 +38,12 @@ def webllm_web(
     }
 
 
-def webllm(url: str = "https://models.test/tiny", **fields: Any) -> bl.Artifact:
-    return bl.Artifact(**{"engine": "webllm", "device": "webgpu", "url": url, "library": LIBRARY, **fields})
+def webllm(url: str = "https://models.test/tiny", **fields: Any) -> bl.models.Artifact:
+    return bl.models.Artifact(**{"engine": "webllm", "device": "webgpu", "url": url, "library": LIBRARY, **fields})
 
 
-def transformersjs(url: str = FOLDER, **fields: Any) -> bl.Artifact:
-    return bl.Artifact(**{"engine": "transformersjs", "device": "wasm", "url": url, "dtype": "q8", **fields})
+def transformersjs(url: str = FOLDER, **fields: Any) -> bl.models.Artifact:
+    return bl.models.Artifact(**{"engine": "transformersjs", "device": "wasm", "url": url, "dtype": "q8", **fields})
 
 
 def network_web(config: object = (), folder: str = FOLDER, **sizes: int) -> dict[str, str | int | ScriptedFile]:
@@ -119,7 +119,7 @@ async def test_a_bundled_artifact_has_no_files_of_its_own() -> None:
 
 async def test_webllm_needs_a_library() -> None:
     """And the error says how to give it."""
-    with pytest.raises(bl.LoadFailed, match=r"has no library.*give library="):
+    with pytest.raises(bl.errors.LoadFailed, match=r"has no library.*give library="):
         await list_files(ScriptedHost(files=webllm_web()), webllm(library=None))
 
 
@@ -157,7 +157,7 @@ async def test_webllm_needs_a_library() -> None:
 )
 def test_a_list_of_shards_that_cannot_be_is_refused(records: object) -> None:
     """With the address of the list, before a byte is fetched."""
-    with pytest.raises(bl.LoadFailed, match=r"https://x\.test/tensor-cache\.json is not a manifest") as caught:
+    with pytest.raises(bl.errors.LoadFailed, match=r"https://x\.test/tensor-cache\.json is not a manifest") as caught:
         read_shards(json.dumps({"records": records}), "https://x.test/tensor-cache.json")
     assert caught.value.data["url"] == "https://x.test/tensor-cache.json"
 
@@ -165,7 +165,7 @@ def test_a_list_of_shards_that_cannot_be_is_refused(records: object) -> None:
 @pytest.mark.parametrize("text", ["", "<html>not found</html>", "[]", "null", "{}", '{"records":'])
 def test_what_is_no_list_is_refused(text: str) -> None:
     """An HTML page instead of JSON is what many servers answer for a missing file."""
-    with pytest.raises(bl.LoadFailed, match=r"u is not a manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"u is not a manifest"):
         read_shards(text, "u")
 
 
@@ -178,7 +178,7 @@ def test_names_are_written_as_addresses() -> None:
 @pytest.mark.parametrize("config", ["no object", {}, {"tokenizer_files": "tokenizer.json"}, {"tokenizer_files": ["x"]}])
 async def test_a_chat_configuration_without_a_tokenizer_is_refused(config: object) -> None:
     """The error names the file that is wrong."""
-    with pytest.raises(bl.LoadFailed, match=r"mlc-chat-config\.json is not a manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"mlc-chat-config\.json is not a manifest"):
         await list_files(ScriptedHost(files=webllm_web(config)), webllm())
 
 
@@ -188,7 +188,7 @@ async def test_a_missing_file_is_named(gone: str) -> None:
     web = webllm_web()
     url = gone if gone == LIBRARY else FOLDER + gone
     del web[url]
-    with pytest.raises(bl.LoadFailed, match=rf"is missing, its server answers 404 for {url}") as caught:
+    with pytest.raises(bl.errors.LoadFailed, match=rf"is missing, its server answers 404 for {url}") as caught:
         await list_files(ScriptedHost(files=web), webllm())
     assert caught.value.data == {"url": url, "status": 404}
 
@@ -197,7 +197,7 @@ async def test_a_missing_manifest_is_what_the_page_says() -> None:
     """There is nothing to add to it."""
     web = webllm_web()
     del web[FOLDER + "tensor-cache.json"]
-    with pytest.raises(bl.DownloadInterrupted, match=r"tensor-cache\.json"):
+    with pytest.raises(bl.errors.DownloadInterrupted, match=r"tensor-cache\.json"):
         await list_files(ScriptedHost(files=web), webllm())
 
 
@@ -287,7 +287,7 @@ async def test_without_a_dtype_the_device_decides() -> None:
     host = ScriptedHost(files=network_web(**{"model_quantized.onnx": 7, "model.onnx": 9}))
     assert (await list_files(host, transformersjs(dtype=None))).files[-1].size_bytes == 7
     assert (await list_files(host, transformersjs(dtype=None, device="webgpu"))).files[-1].size_bytes == 9
-    with pytest.raises(bl.LoadFailed, match=r"dtype 'q9'.* use one of fp32, q8"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"dtype 'q9'.* use one of fp32, q8"):
         await list_files(host, transformersjs(dtype="q9"))
 
 
@@ -317,7 +317,7 @@ async def test_data_beside_the_network_is_listed(value: object, count: int) -> N
 async def test_a_count_of_data_files_that_cannot_be_is_refused(value: object) -> None:
     """The library takes at most 100."""
     config = {"transformers.js_config": {"use_external_data_format": value}}
-    with pytest.raises(bl.LoadFailed, match=r"config\.json is not a manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"config\.json is not a manifest"):
         await list_files(ScriptedHost(files=network_web(config)), transformersjs())
 
 
@@ -326,7 +326,7 @@ async def test_the_card_may_name_the_files() -> None:
     host = ScriptedHost(files=network_web(**{"decoder_q4.onnx": 7}))
     files = await list_files(host, transformersjs(files=["onnx/decoder_q4.onnx"]))
     assert [file.url.rpartition("/")[2] for file in files.files[3:]] == ["decoder_q4.onnx"]
-    with pytest.raises(bl.LoadFailed, match="not a plain path"):
+    with pytest.raises(bl.errors.LoadFailed, match="not a plain path"):
         await list_files(host, transformersjs(files=["../x.onnx"]))
 
 
@@ -357,7 +357,7 @@ async def test_a_file_that_the_hub_does_not_list_is_asked_for() -> None:
     files = await TransformersJs(HUB).list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER))
     assert files.files[-1] == ModelFile(HUB_FOLDER + "onnx/model_quantized.onnx", "transformers-cache", 7)
     del web[HUB_FOLDER + "onnx/model_quantized.onnx"]
-    with pytest.raises(bl.LoadFailed, match=r"'model_quantized\.onnx' is missing"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"'model_quantized\.onnx' is missing"):
         await TransformersJs(HUB).list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER))
 
 
@@ -396,7 +396,7 @@ async def test_a_page_that_answers_for_other_files_is_refused() -> None:
     """As many answers as questions, or the protocol is broken."""
     host = ScriptedHost(files=webllm_web())
     host.files.answer = _no_answers(host.files.answer)  # type: ignore[method-assign]
-    with pytest.raises(bl.ProtocolError, match="inspected 0 files instead of 2"):
+    with pytest.raises(bl.errors.ProtocolError, match="inspected 0 files instead of 2"):
         await list_files(host, webllm())
 
 

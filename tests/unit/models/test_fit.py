@@ -12,7 +12,7 @@ from browserllm.models.fit import candidates, fit, size_text, warnings
 from browserllm.page.device import AdapterInfo, DeviceFacts
 from unit.models.devices import ANDROID, DEVICES, device, gpu, no_gpu
 
-CATALOG = bl.Catalog()
+CATALOG = bl.models.Catalog()
 
 NO_F16 = "needs shader-f16, this adapter has none; the f32 build needs {} MB"
 UNKNOWN = "needs {} MB of GPU memory; the browser does not tell how much there is"
@@ -285,7 +285,7 @@ def test_every_device_is_in_the_table() -> None:
     assert len(DEVICES) >= 12
 
 
-def ids(card: bl.ModelCard, facts: DeviceFacts, **choice: Any) -> list[tuple[str | None, str | None]]:
+def ids(card: bl.models.ModelCard, facts: DeviceFacts, **choice: Any) -> list[tuple[str | None, str | None]]:
     """The candidates, each with the code of its obstacle."""
     return [
         (candidate.artifact.id, candidate.obstacle.code if candidate.obstacle else None)
@@ -336,7 +336,7 @@ def test_an_engine_or_a_device_can_be_chosen() -> None:
     card, facts = CATALOG.get("Qwen3-0.6B"), DEVICES["gaming PC"]
     assert ids(card, facts, device="wasm") == [("onnx-community/Qwen3-0.6B-ONNX/q8", None)]
     assert len(ids(card, facts, engine="transformersjs")) == 3
-    with pytest.raises(bl.Unsupported) as caught:
+    with pytest.raises(bl.errors.Unsupported) as caught:
         candidates(CATALOG.get("Qwen3-8B"), facts, engine="transformersjs", device="wasm")
     assert str(caught.value) == (
         "model 'Qwen3-8B' has nothing for engine 'transformersjs' and device 'wasm'; it has: webllm on webgpu"
@@ -356,7 +356,7 @@ def test_errors_carry_their_numbers_and_their_subject() -> None:
     """
     facts = DEVICES["phone without f16"]
     (_, little, *_) = candidates(CATALOG.get("Qwen3-4B"), facts)
-    assert isinstance(little.obstacle, bl.OutOfMemory)
+    assert isinstance(little.obstacle, bl.errors.OutOfMemory)
     assert little.obstacle.data == {"need_mb": 4327.71, "usable_mb": 3072.0}
     assert str(little.obstacle) == f"'Qwen3-4B-q4f32_1-MLC' {ONLY_4_GB.format('4,328')}"
     (missing, *_) = candidates(CATALOG.get("Qwen3-4B"), facts)
@@ -402,14 +402,14 @@ def test_a_known_size_is_said_without_about() -> None:
 
 def test_webassembly_has_its_own_bound() -> None:
     """A model larger than a WebAssembly memory runs on no CPU, however much there is."""
-    big = bl.Artifact(engine="transformersjs", device="wasm", url="u", id="big", vram_mb=4000)
+    big = bl.models.Artifact(engine="transformersjs", device="wasm", url="u", id="big", vram_mb=4000)
     (reason,) = fit(big, DEVICES["gaming PC"]).reasons
     assert reason.message == "needs 4,000 MB of memory; WebAssembly has room for 3,584 MB at most"
 
 
 def test_a_model_of_ones_own_is_judged_by_what_it_says() -> None:
     """With nothing said there is nothing against it; an unknown reason of the page is passed on as it is."""
-    mine = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u")])
+    mine = bl.models.ModelCard(id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u")])
     assert fit(mine, DEVICES["Firefox"]).fits
     (reason,) = fit(mine, device(no_gpu("brand_new"))).reasons
     assert (reason.code, reason.message, reason.artifact) == (
@@ -420,8 +420,8 @@ def test_a_model_of_ones_own_is_judged_by_what_it_says() -> None:
     other = msgspec.structs.replace(
         mine,
         artifacts=[
-            bl.Artifact(engine="webllm", device="webgpu", url="u", features=["subgroups", "timestamp-query"]),
-            bl.Artifact(engine="webllm", device="webgpu", url="u", vram_mb=10, quantization="plain"),
+            bl.models.Artifact(engine="webllm", device="webgpu", url="u", features=["subgroups", "timestamp-query"]),
+            bl.models.Artifact(engine="webllm", device="webgpu", url="u", vram_mb=10, quantization="plain"),
         ],
     )
     bare = DeviceFacts(webgpu=msgspec.structs.replace(gpu("amd", None), features=[], adapter=AdapterInfo()))

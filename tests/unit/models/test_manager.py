@@ -15,7 +15,9 @@ from browserllm.page.device import AdapterInfo
 from browserllm.testing.files import ScriptedFile
 from browserllm.testing.scripted import HANG, ScriptedHost, Wait, device_facts
 
-MINE = bl.ModelCard(id="mine", artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)])
+MINE = bl.models.ModelCard(
+    id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)]
+)
 
 WEBLLM, ON_GPU, ON_CPU = ("webllm", "webgpu"), ("transformersjs", "webgpu"), ("transformersjs", "wasm")
 
@@ -25,14 +27,14 @@ def loads(host: ScriptedHost) -> list[tuple[str, str]]:
     return [(args["engine"], args["device"]) for op, args in host.requests if op == "load"]
 
 
-def steps(route: list[bl.Hop]) -> list[tuple[str | None, str | None]]:
+def steps(route: list[bl.types.Hop]) -> list[tuple[str | None, str | None]]:
     return [(hop.engine, hop.device) for hop in route]
 
 
 async def test_webllm_comes_first() -> None:
     """On a device with WebGPU the first engine takes it, proves itself, and nothing is passed over."""
     host = ScriptedHost()
-    progress: list[bl.Progress] = []
+    progress: list[bl.page.Progress] = []
     loaded = await bl.ModelManager(host).load("pocket", on_progress=progress.append)
     assert (loaded.engine, loaded.device, loaded.context_window, loaded.route) == ("webllm", "webgpu", 2048, [])
     assert loaded.adapter == "scripted paper"
@@ -62,7 +64,7 @@ async def test_a_software_adapter_is_called_one() -> None:
 
 async def test_a_failed_load_steps_down() -> None:
     """The next candidate is loaded, and the failure stands on the route."""
-    host = ScriptedHost(fail_load={"webllm": bl.OutOfMemory("too little memory")})
+    host = ScriptedHost(fail_load={"webllm": bl.errors.OutOfMemory("too little memory")})
     loaded = await bl.ModelManager(host).load()
     assert (loaded.engine, loaded.device) == ON_GPU
     assert [(hop.engine, hop.code, hop.reason) for hop in loaded.route] == [
@@ -72,7 +74,7 @@ async def test_a_failed_load_steps_down() -> None:
 
 async def test_a_failed_validation_frees_the_model_and_steps_down() -> None:
     """A model that loads and cannot answer is unloaded before the next one is loaded."""
-    host = ScriptedHost(fail_validation={WEBLLM: bl.DeviceLost("a shader failed")})
+    host = ScriptedHost(fail_validation={WEBLLM: bl.errors.DeviceLost("a shader failed")})
     loaded = await bl.ModelManager(host).load()
     assert (loaded.engine, loaded.device) == ON_GPU
     ops = [op for op, _ in host.requests if op not in ("status", "probe")]
@@ -84,7 +86,7 @@ async def test_a_validation_without_a_token_is_a_failure() -> None:
     """A model that says nothing at all does not count as loaded."""
     host = ScriptedHost()
     host.page.validation = []
-    with pytest.raises(bl.LoadFailed) as caught:
+    with pytest.raises(bl.errors.LoadFailed) as caught:
         await bl.ModelManager(host).load()
     assert "gave no token" in str(caught.value)
     assert host.loaded == {}
@@ -93,13 +95,13 @@ async def test_a_validation_without_a_token_is_a_failure() -> None:
 async def test_when_everything_fails_every_try_is_named() -> None:
     """One error with all the steps; the host still loads another time."""
     failures: dict[Any, bl.BrowserLLMError] = {
-        "webllm": bl.OutOfMemory("a"),
-        ON_GPU: bl.DeviceLost("b"),
-        ON_CPU: bl.InternalError("c"),
+        "webllm": bl.errors.OutOfMemory("a"),
+        ON_GPU: bl.errors.DeviceLost("b"),
+        ON_CPU: bl.errors.InternalError("c"),
     }
     host = ScriptedHost(fail_load=failures)
     manager = bl.ModelManager(host)
-    with pytest.raises(bl.LoadFailed) as caught:
+    with pytest.raises(bl.errors.LoadFailed) as caught:
         await manager.load()
     assert [step["code"] for step in caught.value.data["steps"]] == ["out_of_memory", "device_lost", "internal"]
     assert "transformersjs on wasm: c" in str(caught.value)
@@ -109,8 +111,8 @@ async def test_when_everything_fails_every_try_is_named() -> None:
 
 async def test_a_forced_engine_fails_as_itself() -> None:
     """With one candidate there is nothing to step down to: its own error is raised."""
-    host = ScriptedHost(fail_load={"webllm": bl.OutOfMemory("too little")})
-    with pytest.raises(bl.OutOfMemory, match="too little"):
+    host = ScriptedHost(fail_load={"webllm": bl.errors.OutOfMemory("too little")})
+    with pytest.raises(bl.errors.OutOfMemory, match="too little"):
         await bl.ModelManager(host).load(engine="webllm")
 
 
@@ -126,8 +128,8 @@ async def test_when_nothing_can_be_tried_every_obstacle_is_named() -> None:
     """One error with all the steps, of the type and with the facts of the best build's; nothing was asked to load."""
     host = ScriptedHost(facts=device_facts(webgpu=False, reason="no_adapter"), engines=["webllm"])
     places: list[tuple[str, Any]] = [("webllm", "webgpu"), ("transformersjs", "wasm")]
-    artifacts = [bl.Artifact(engine=engine, device=device, url="https://x.test/m/") for engine, device in places]
-    catalog = bl.Catalog([bl.ModelCard(id="nowhere", artifacts=artifacts)])
+    artifacts = [bl.models.Artifact(engine=engine, device=device, url="https://x.test/m/") for engine, device in places]
+    catalog = bl.models.Catalog([bl.models.ModelCard(id="nowhere", artifacts=artifacts)])
     with pytest.raises(bl.Unavailable) as caught:
         await bl.ModelManager(host, catalog).load("nowhere")
     error = caught.value
@@ -144,7 +146,7 @@ async def test_an_engine_can_be_forced() -> None:
     manager = bl.ModelManager(ScriptedHost())
     loaded = await manager.load(engine="transformersjs", device="wasm")
     assert (loaded.engine, loaded.device, loaded.route) == ("transformersjs", "wasm", [])
-    with pytest.raises(bl.Unsupported, match=r"engine 'webllm' and device 'wasm'; it has: webllm on webgpu"):
+    with pytest.raises(bl.errors.Unsupported, match=r"engine 'webllm' and device 'wasm'; it has: webllm on webgpu"):
         await manager.load(engine="webllm", device="wasm")
 
 
@@ -161,23 +163,33 @@ async def test_forcing_another_engine_replaces_what_is_loaded() -> None:
     ("artifact", "facts", "engines", "said"),
     [
         (
-            bl.Artifact(engine="webllm", device="webgpu", url="u", features=["shader-f16"]),
+            bl.models.Artifact(engine="webllm", device="webgpu", url="u", features=["shader-f16"]),
             device_facts(),
             ["webllm"],
             "f16",
         ),
-        (bl.Artifact(engine="transformersjs", device="wasm", url="u"), device_facts(), ["webllm"], "only 'webllm'"),
-        (bl.Artifact(engine="transformersjs", device="wasm", url="u"), device_facts(), [], "only none"),
-        (bl.Artifact(engine="mine", device="webgpu", url="u"), device_facts(), ["mine"], "Unknown engine 'mine'"),
-        (bl.Artifact(engine="webllm", device="wasm", url="u"), device_facts(wasm=False), ["webllm"], "SIMD"),
+        (
+            bl.models.Artifact(engine="transformersjs", device="wasm", url="u"),
+            device_facts(),
+            ["webllm"],
+            "only 'webllm'",
+        ),
+        (bl.models.Artifact(engine="transformersjs", device="wasm", url="u"), device_facts(), [], "only none"),
+        (
+            bl.models.Artifact(engine="mine", device="webgpu", url="u"),
+            device_facts(),
+            ["mine"],
+            "Unknown engine 'mine'",
+        ),
+        (bl.models.Artifact(engine="webllm", device="wasm", url="u"), device_facts(wasm=False), ["webllm"], "SIMD"),
     ],
 )
 async def test_what_the_device_lacks_is_named(
-    artifact: bl.Artifact, facts: bl.DeviceFacts, engines: list[str], said: str
+    artifact: bl.models.Artifact, facts: bl.page.DeviceFacts, engines: list[str], said: str
 ) -> None:
     """A missing feature, engine or instruction set is a reason, found before anything is loaded."""
     host = ScriptedHost(facts=facts, engines=engines)
-    catalog = bl.Catalog([bl.ModelCard(id="mine", artifacts=[artifact])])
+    catalog = bl.models.Catalog([bl.models.ModelCard(id="mine", artifacts=[artifact])])
     with pytest.raises(bl.Unavailable) as caught:
         await bl.ModelManager(host, catalog).load("mine")
     assert caught.value.reason == "missing_feature"
@@ -207,7 +219,7 @@ async def test_two_loads_of_one_model_share_one() -> None:
 async def test_different_models_wait_their_turn() -> None:
     """Two loads at once are two loads, one after the other."""
     host = ScriptedHost()
-    catalog = bl.Catalog([MINE])
+    catalog = bl.models.Catalog([MINE])
     manager = bl.ModelManager(host, catalog)
     await asyncio.gather(manager.load("pocket"), manager.load("mine"))
     ops = [(op, args.get("model")) for op, args in host.requests if op in ("load", "chat")]
@@ -329,15 +341,17 @@ def web(*steps: Any) -> dict[str, str | int | ScriptedFile]:
     return files
 
 
-def card(name: str) -> bl.ModelCard:
+def card(name: str) -> bl.models.ModelCard:
     """A model with a build for the GPU in f16 and f32, and one for the CPU."""
     webllm = {"engine": "webllm", "device": "webgpu", "url": f"{HUB}/{name}-MLC/", "library": f"{HUB}/lib.wasm"}
-    return bl.ModelCard(
+    return bl.models.ModelCard(
         id=name,
         artifacts=[
-            bl.Artifact(**webllm, id=f"{name}-q4f16_1-MLC", features=["shader-f16"], quantization="q4f16_1"),
-            bl.Artifact(**webllm, id=f"{name}-q4f32_1-MLC", quantization="q4f32_1", download_bytes=400_000_000),
-            bl.Artifact(engine="transformersjs", device="wasm", url=f"{HUB}/{name}/", dtype="q8", id=f"{name}-ONNX-q8"),
+            bl.models.Artifact(**webllm, id=f"{name}-q4f16_1-MLC", features=["shader-f16"], quantization="q4f16_1"),
+            bl.models.Artifact(**webllm, id=f"{name}-q4f32_1-MLC", quantization="q4f32_1", download_bytes=400_000_000),
+            bl.models.Artifact(
+                engine="transformersjs", device="wasm", url=f"{HUB}/{name}/", dtype="q8", id=f"{name}-ONNX-q8"
+            ),
         ],
     )
 
@@ -345,7 +359,7 @@ def card(name: str) -> bl.ModelCard:
 def with_models(*steps: Any, **options: Any) -> tuple[ScriptedHost, bl.ModelManager]:
     """A device with WebGPU but no f16, and both models on the web."""
     host = ScriptedHost(files=web(*steps), **options)
-    return host, bl.ModelManager(host, bl.Catalog([card("alpha"), card("beta")]))
+    return host, bl.ModelManager(host, bl.models.Catalog([card("alpha"), card("beta")]))
 
 
 @contextmanager
@@ -435,11 +449,11 @@ async def test_a_model_answers_while_the_next_one_is_fetched() -> None:
 async def test_without_download_the_error_says_how_much_is_missing() -> None:
     """Nothing is fetched; what is here of another engine is taken."""
     host, manager = with_models()
-    with pytest.raises(bl.ModelNotDownloaded, match=r"'alpha' is not on this device: about 400 MB") as caught:
+    with pytest.raises(bl.errors.ModelNotDownloaded, match=r"'alpha' is not on this device: about 400 MB") as caught:
         await manager.load("alpha", download=False)
     assert caught.value.data["download_bytes"] == 400_000_000
     assert host.files.fetched_bytes == 0
-    with pytest.raises(bl.ModelNotDownloaded):
+    with pytest.raises(bl.errors.ModelNotDownloaded):
         await bl.LocalBackend(host, "alpha", catalog=manager.catalog, download=False).complete("hi")
     await manager.download("alpha", device="wasm")
     loaded = await manager.load("alpha", download=False)
@@ -451,17 +465,17 @@ async def test_offline_is_said_with_what_is_missing() -> None:
     host, manager = with_models()
     await manager.download("beta")
     host.files.online = False
-    with pytest.raises(bl.ModelNotDownloaded, match=r"not on this device \(about 400 MB.*offline") as caught:
+    with pytest.raises(bl.errors.ModelNotDownloaded, match=r"not on this device \(about 400 MB.*offline") as caught:
         await manager.load("alpha")
     assert caught.value.data["reason"] == "offline"
-    assert isinstance(caught.value.__cause__, bl.DownloadInterrupted)
+    assert isinstance(caught.value.__cause__, bl.errors.DownloadInterrupted)
     assert (await manager.load("beta")).engine == "webllm"
 
 
 async def test_after_a_failed_download_no_second_one_begins() -> None:
     """The error is the download's; the next load goes on from the byte where it stopped."""
-    host, manager = with_models(200, bl.DownloadInterrupted("it broke off", data={"reason": "network"}))
-    with pytest.raises(bl.DownloadInterrupted, match="it broke off"):
+    host, manager = with_models(200, bl.errors.DownloadInterrupted("it broke off", data={"reason": "network"}))
+    with pytest.raises(bl.errors.DownloadInterrupted, match="it broke off"):
         await manager.load("alpha")
     assert [op for op, _ in host.requests].count("download") == 1
     assert [part["loaded_bytes"] for part in host.files.partials.values()] == [200]
@@ -473,10 +487,10 @@ async def test_after_a_failed_download_no_second_one_begins() -> None:
 async def test_downloads_can_be_watched_and_shared() -> None:
     """A load joins the download under way; each update is one event, whoever else is told of it."""
     host, manager = with_models(100, Wait(1))
-    events: list[bl.ModelEvent] = []
+    events: list[bl.models.ModelEvent] = []
     manager.subscribe(events.append)
     download = await manager.start_download("alpha")
-    heard: list[bl.Progress] = []
+    heard: list[bl.page.Progress] = []
     loading = asyncio.create_task(manager.load("alpha", on_progress=heard.append))
     await until(lambda: host.clock._sleepers)
     host.clock.advance(1)
@@ -494,7 +508,7 @@ async def test_the_events_of_a_load() -> None:
     """Loading, progress, ready with the model, unloaded, device lost; error with the reason, also when stopped."""
     host = ScriptedHost(load_steps=[HANG])
     manager = bl.ModelManager(host)
-    events: list[bl.ModelEvent] = []
+    events: list[bl.models.ModelEvent] = []
     unsubscribe = manager.subscribe(events.append)
     loading = asyncio.create_task(manager.load())
     await until(lambda: loads(host))
@@ -523,16 +537,16 @@ async def test_the_events_of_a_load() -> None:
 
 async def test_a_failed_load_and_download_are_events() -> None:
     """Each with its typed error."""
-    _, manager = with_models(bl.Stalled("nothing came"), fail_load={ON_CPU: bl.OutOfMemory("too little")})
-    events: list[bl.ModelEvent] = []
+    _, manager = with_models(bl.errors.Stalled("nothing came"), fail_load={ON_CPU: bl.errors.OutOfMemory("too little")})
+    events: list[bl.models.ModelEvent] = []
     manager.subscribe(events.append)
-    with pytest.raises(bl.Stalled):
+    with pytest.raises(bl.errors.Stalled):
         await manager.download("alpha")
     await until(lambda: events[-1].kind == "error")
-    assert isinstance(events[-1].error, bl.Stalled)
-    with pytest.raises(bl.OutOfMemory):
+    assert isinstance(events[-1].error, bl.errors.Stalled)
+    with pytest.raises(bl.errors.OutOfMemory):
         await manager.load("beta", device="wasm")
-    assert isinstance(events[-1].error, bl.OutOfMemory)
+    assert isinstance(events[-1].error, bl.errors.OutOfMemory)
 
 
 async def test_a_subscribers_bug_ends_nothing() -> None:
@@ -570,13 +584,13 @@ async def test_the_list_says_what_each_model_is_on_this_device() -> None:
 
 async def test_an_embedding_model_is_proven_by_a_vector() -> None:
     """It answers no chat; one that makes nothing of a text does not count as loaded."""
-    embedder = bl.ModelCard(
+    embedder = bl.models.ModelCard(
         id="vectors",
         type="embedding",
-        artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)],
+        artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)],
     )
     host = ScriptedHost()
-    manager = bl.ModelManager(host, bl.Catalog([embedder]))
+    manager = bl.ModelManager(host, bl.models.Catalog([embedder]))
     asked = host.call
     vectors: list[list[list[float]]] = [[[0.5, 0.25]], []]
 
@@ -586,7 +600,7 @@ async def test_an_embedding_model_is_proven_by_a_vector() -> None:
     host.call = call  # type: ignore[method-assign]
     assert (await manager.load("vectors")).engine == "webllm"
     await manager.unload()
-    with pytest.raises(bl.LoadFailed, match="no vector"):
+    with pytest.raises(bl.errors.LoadFailed, match="no vector"):
         await manager.load("vectors")
     assert host.loaded == {}
 
@@ -627,11 +641,11 @@ async def test_a_journal_that_fails_is_reported_not_raised() -> None:
 
     async def call(op: str, args: Any = None, on_progress: Any = None) -> dict[str, Any]:
         if op == "journal" and loads(host):
-            raise bl.InternalError("the journal is broken")
+            raise bl.errors.InternalError("the journal is broken")
         return await asked(op, args, on_progress)
 
     host.call = call  # type: ignore[method-assign]
     with reports() as reported:
         assert (await manager.load("alpha")).engine == "webllm"
         await until(lambda: reported)
-    assert isinstance(reported[0]["exception"], bl.InternalError)
+    assert isinstance(reported[0]["exception"], bl.errors.InternalError)

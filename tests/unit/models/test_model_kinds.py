@@ -25,11 +25,11 @@ def folder(config: dict[str, Any], *names: str) -> dict[str, Any]:
     return {URL + name: content for name, content in {**common, **dict.fromkeys(names, 7)}.items()}
 
 
-def artifact(**fields: Any) -> bl.Artifact:
-    return bl.Artifact(**{"engine": "transformersjs", "device": "wasm", "url": URL, "dtype": "q8", **fields})
+def artifact(**fields: Any) -> bl.models.Artifact:
+    return bl.models.Artifact(**{"engine": "transformersjs", "device": "wasm", "url": URL, "dtype": "q8", **fields})
 
 
-async def listed(web: dict[str, Any], build: bl.Artifact) -> list[str]:
+async def listed(web: dict[str, Any], build: bl.models.Artifact) -> list[str]:
     files = (await list_files(ScriptedHost(files=web), build)).files
     return [file.url.removeprefix(URL) for file in files]
 
@@ -41,7 +41,7 @@ async def test_a_vision_model_has_three_networks_and_a_processor() -> None:
     assert await listed(folder(SEES, *names), artifact(dtype="q4f16")) == expected
     assert await listed(folder({}, *names), artifact(dtype="q4f16", model_type="vision")) == expected
     for missing in names:
-        with pytest.raises(bl.LoadFailed, match=f"'{missing.rpartition('/')[2]}' is missing"):
+        with pytest.raises(bl.errors.LoadFailed, match=f"'{missing.rpartition('/')[2]}' is missing"):
             await listed(folder(SEES, *(name for name in names if name != missing)), artifact(dtype="q4f16"))
 
 

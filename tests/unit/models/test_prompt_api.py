@@ -39,9 +39,9 @@ async def test_what_the_browser_still_has_to_download_is_said(availability: str)
     assert (judged.fits, [warning.code for warning in judged.warnings]) == (True, ["browser_downloads"])
     standing = await manager.standing("browser")
     assert (standing.downloaded, standing.fetch_bytes, standing.obstacle) == (False, None, "")
-    with pytest.raises(bl.ModelNotDownloaded, match="the browser downloads it when it is loaded"):
+    with pytest.raises(bl.errors.ModelNotDownloaded, match="the browser downloads it when it is loaded"):
         await manager.load("browser", download=False)
-    with pytest.raises(bl.Unsupported, match="only the browser can download"):
+    with pytest.raises(bl.errors.Unsupported, match="only the browser can download"):
         await manager.download("browser")
 
 

@@ -11,7 +11,7 @@ from browserllm.testing.files import ScriptedFiles
 from browserllm.testing.scripted import ScriptedHost
 from unit.models.devices import ANDROID, DEVICES, device, gpu
 
-CATALOG = bl.Catalog()
+CATALOG = bl.models.Catalog()
 
 # Device, then the models for Quick, Smart and Genius.
 TIERS = [
@@ -171,13 +171,13 @@ def test_where_nothing_suits_nothing_is_recommended() -> None:
 
 def test_a_model_of_ones_own_is_recommended_too() -> None:
     """By its purposes, like one of today's families."""
-    mine = bl.ModelCard(
+    mine = bl.models.ModelCard(
         id="mine",
         parameters=4_200_000_000,
         purposes=["chat"],
-        artifacts=[bl.Artifact(engine="webllm", device="webgpu", url="u", id="mine", vram_mb=3000)],
+        artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", id="mine", vram_mb=3000)],
     )
-    catalog = bl.Catalog([mine, msgspec.structs.replace(mine, id="silent", purposes=[])])
+    catalog = bl.models.Catalog([mine, msgspec.structs.replace(mine, id="silent", purposes=[])])
     picks = recommend(catalog, DEVICES["laptop with an integrated GPU"], "chat", 20)
     assert "mine" in [pick.model for pick in picks]
     assert "silent" not in [pick.model for pick in picks]

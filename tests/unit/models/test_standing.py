@@ -33,10 +33,10 @@ def web(*steps: Any) -> dict[str, str | int | ScriptedFile]:
     }
 
 
-ALPHA = bl.ModelCard(
+ALPHA = bl.models.ModelCard(
     id="alpha",
     artifacts=[
-        bl.Artifact(
+        bl.models.Artifact(
             engine="webllm",
             device="webgpu",
             id="alpha-MLC",
@@ -44,7 +44,7 @@ ALPHA = bl.ModelCard(
             library=f"{HUB}/lib.wasm",
             download_bytes=SIZE,
         ),
-        bl.Artifact(
+        bl.models.Artifact(
             engine="transformersjs", device="wasm", id="alpha-ONNX-q8", url=f"{HUB}/alpha/", dtype="q8",
             download_bytes=SIZE // 2,
         ),
@@ -53,10 +53,10 @@ ALPHA = bl.ModelCard(
 
 
 def backend(host: ScriptedHost, model: str | None = "alpha", **options: Any) -> bl.LocalBackend:
-    return bl.LocalBackend(host, model, catalog=bl.Catalog([ALPHA]), **options)
+    return bl.LocalBackend(host, model, catalog=bl.models.Catalog([ALPHA]), **options)
 
 
-async def facts(llm: bl.LocalBackend, **options: Any) -> bl.BackendFacts:
+async def facts(llm: bl.LocalBackend, **options: Any) -> bl.backends.BackendFacts:
     return await llm.facts(build_request("hi", options))
 
 
@@ -76,7 +76,7 @@ async def test_a_model_that_is_loaded_is_known_without_asking_the_page() -> None
     assert (llm.leaves_device, llm.needs_network) == (False, False)
     await llm.complete("hi")
     first = await facts(llm)
-    assert first == bl.BackendFacts(
+    assert first == bl.backends.BackendFacts(
         leaves_device=False,
         needs_network=False,
         model="pocket",
@@ -148,9 +148,9 @@ async def test_what_is_not_loaded_is_asked_again_after_a_while() -> None:
     """Another tab may have fetched it since."""
     host = ScriptedHost(files=web())
     now = [0.0]
-    manager = bl.ModelManager(host, bl.Catalog([ALPHA]), clock=lambda: now[0])
+    manager = bl.ModelManager(host, bl.models.Catalog([ALPHA]), clock=lambda: now[0])
     assert (await manager.standing("alpha")).downloaded is False
-    await bl.ModelManager(ScriptedHost(files=host.files), bl.Catalog([ALPHA])).download("alpha")
+    await bl.ModelManager(ScriptedHost(files=host.files), bl.models.Catalog([ALPHA])).download("alpha")
     asked = len(host.requests)
     now[0] = LASTS_S - 1
     assert (await manager.standing("alpha")).downloaded is False
@@ -216,7 +216,7 @@ async def test_without_leave_to_download_only_what_is_here_can_answer() -> None:
     found = await facts(llm)
     assert (found.available, found.downloaded) == (False, False)
     assert "download=False" in found.reason
-    with pytest.raises(bl.ModelNotDownloaded):
+    with pytest.raises(bl.errors.ModelNotDownloaded):
         await llm.prepare(build_request("hi", {}))
     await llm.models.download("alpha")
     assert (await facts(llm)).available is True

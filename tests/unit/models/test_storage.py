@@ -30,11 +30,13 @@ HUB = "https://hub.test"
 LIBRARY = f"{HUB}/libs/qwen.wasm"
 
 
-def webllm_card(name: str, **options: Any) -> bl.ModelCard:
+def webllm_card(name: str, **options: Any) -> bl.models.ModelCard:
     """A model for WebLLM, in a folder of its own, with the library that all of these share."""
     folder = f"{HUB}/{name}/"
-    artifact = bl.Artifact(engine="webllm", device="webgpu", url=folder, id=f"{name}-MLC", library=LIBRARY, **options)
-    return bl.ModelCard(id=name, artifacts=[artifact])
+    artifact = bl.models.Artifact(
+        engine="webllm", device="webgpu", url=folder, id=f"{name}-MLC", library=LIBRARY, **options
+    )
+    return bl.models.ModelCard(id=name, artifacts=[artifact])
 
 
 def file(url: str, size_bytes: int = 100, cache: str = "webllm/model") -> StoredFile:
@@ -59,22 +61,24 @@ def record(name: str, files: list[StoredFile], **options: Any) -> dict[str, Any]
     }
 
 
-def stock(stored: Stored, *cards: bl.ModelCard) -> bl.Storage:
+def stock(stored: Stored, *cards: bl.models.ModelCard) -> bl.models.Storage:
     return take_stock(stored, cards, NOW_MS)
 
 
 def test_the_journals_key_is_the_engines_own_id() -> None:
     """Or, for a build without one, what tells it from the model's others."""
     assert journal_key("qwen", webllm_card("qwen").artifacts[0]) == "qwen-MLC"
-    plain = bl.Artifact(engine="transformersjs", device="wasm", url="u")
+    plain = bl.models.Artifact(engine="transformersjs", device="wasm", url="u")
     assert journal_key("own", plain) == "own/transformersjs/wasm"
     assert journal_key("own", msgspec.structs.replace(plain, dtype="q4")) == "own/transformersjs/wasm/q4"
 
 
-def precisions(*dtypes: str) -> bl.ModelCard:
+def precisions(*dtypes: str) -> bl.models.ModelCard:
     """A model of one's own with builds that have no ids, all in one folder and for one device."""
     place = {"engine": "transformersjs", "device": "wasm", "url": f"{HUB}/own/"}
-    return bl.ModelCard(id="own", artifacts=[msgspec.convert({**place, "dtype": each}, bl.Artifact) for each in dtypes])
+    return bl.models.ModelCard(
+        id="own", artifacts=[msgspec.convert({**place, "dtype": each}, bl.models.Artifact) for each in dtypes]
+    )
 
 
 def network(suffix: str, size_bytes: int) -> dict[str, str | int | ScriptedFile]:
@@ -87,7 +91,7 @@ async def test_two_precisions_without_ids_are_two_stored_models() -> None:
     card = precisions("q8", "q4")
     files = ScriptedFiles(network("_quantized", 70) | network("_q4", 40))
     host = ScriptedHost(files=files)
-    manager = bl.ModelManager(host, bl.Catalog([card]))
+    manager = bl.ModelManager(host, bl.models.Catalog([card]))
     for artifact in card.artifacts:
         await start_download(host, artifact, model="own")
     kept = {model.key: model for model in (await manager.storage()).models}
@@ -149,8 +153,9 @@ def test_a_download_that_has_not_ended_is_found_by_its_folder() -> None:
 
 def test_what_belongs_to_no_model_is_an_orphan() -> None:
     """A library alone, another folder's file, an old version of a site's own model, a record that cannot be read."""
-    pocket = bl.ModelCard(
-        id="own", artifacts=[bl.Artifact(engine="transformersjs", device="wasm", url="models/own/v2/", bundled=True)]
+    pocket = bl.models.ModelCard(
+        id="own",
+        artifacts=[bl.models.Artifact(engine="transformersjs", device="wasm", url="models/own/v2/", bundled=True)],
     )
     entries = [
         LIBRARY_FILE,
@@ -231,15 +236,15 @@ def test_a_shared_file_is_freed_with_the_last_that_needs_it() -> None:
 # Through the manager, over a page
 
 
-def tiny(name: str, size: int = 1000, *steps: Any) -> tuple[bl.ModelCard, dict[str, str | int | ScriptedFile]]:
+def tiny(name: str, size: int = 1000, *steps: Any) -> tuple[bl.models.ModelCard, dict[str, str | int | ScriptedFile]]:
     """A model for the CPU, and its files on the web."""
     folder = f"{HUB}/{name}/"
     web: dict[str, str | int | ScriptedFile] = {
         folder + text: "{}" for text in ("config.json", "tokenizer.json", "tokenizer_config.json")
     }
     web[f"{folder}onnx/model_quantized.onnx"] = ScriptedFile(size, steps=steps)
-    artifact = bl.Artifact(engine="transformersjs", device="wasm", url=folder, dtype="q8", id=f"{name}-q8")
-    return bl.ModelCard(id=name, artifacts=[artifact], purposes=["code"]), web
+    artifact = bl.models.Artifact(engine="transformersjs", device="wasm", url=folder, dtype="q8", id=f"{name}-q8")
+    return bl.models.ModelCard(id=name, artifacts=[artifact], purposes=["code"]), web
 
 
 class Device:
@@ -250,7 +255,7 @@ class Device:
         self.files = ScriptedFiles({url: each for _, web in made for url, each in web.items()}, quota_bytes=quota_bytes)
         self.host = ScriptedHost(files=self.files)
         self.now_s = 1000.0
-        self.catalog = bl.Catalog([card for card, _ in made])
+        self.catalog = bl.models.Catalog([card for card, _ in made])
         self.manager = bl.ModelManager(self.host, self.catalog, clock=lambda: self.now_s, **options)
         self.events: list[tuple[str, str]] = []
         self.manager.subscribe(lambda event: self.events.append((event.kind, event.model)))
@@ -289,7 +294,7 @@ async def test_a_model_is_deleted_with_all_that_is_its_own() -> None:
     assert all("/b/" in url for _, url in device.files.entries)
     assert device.events[-2:] == [("unloaded", "a"), ("deleted", "a")]
     assert await device.manager.delete("a") == 0
-    with pytest.raises(bl.ModelNotFound):
+    with pytest.raises(bl.errors.ModelNotFound):
         await device.manager.delete("nobody")
 
 
@@ -345,7 +350,7 @@ async def test_a_download_over_the_budget_names_what_could_go() -> None:
     """And fetches nothing; with "evict" it goes, and the download comes."""
     device = Device("a", "b", storage_budget_bytes=SIZE + 500)
     await device.manager.download("a")
-    with pytest.raises(bl.QuotaExceeded, match=r"no space for model 'b'.*budget.*delete a") as caught:
+    with pytest.raises(bl.errors.QuotaExceeded, match=r"no space for model 'b'.*budget.*delete a") as caught:
         await device.manager.download("b")
     plan = caught.value.data["plan"]
     assert (plan["enough"], [model["model"] for model in plan["models"]]) == (True, ["a"])
@@ -358,16 +363,16 @@ async def test_a_download_over_the_budget_names_what_could_go() -> None:
 
 async def test_a_program_can_be_asked_what_to_delete() -> None:
     """It gets the plan; its answer decides."""
-    plans: list[bl.EvictionPlan] = []
+    plans: list[bl.models.EvictionPlan] = []
     answers = [False, True]
 
-    async def ask(plan: bl.EvictionPlan) -> bool:
+    async def ask(plan: bl.models.EvictionPlan) -> bool:
         plans.append(plan)
         return answers[len(plans) - 1]
 
     device = Device("a", "b", storage_budget_bytes=SIZE + 500, on_full=ask)
     await device.manager.download("a")
-    with pytest.raises(bl.QuotaExceeded):
+    with pytest.raises(bl.errors.QuotaExceeded):
         await device.manager.download("b")
     await device.manager.download("b")
     assert [[model.model for model in plan.models] for plan in plans] == [["a"], ["a"]]
@@ -379,7 +384,7 @@ async def test_the_quota_is_looked_at_before_the_first_byte() -> None:
     device = Device("a", "b", quota_bytes=2 * SIZE + 900, on_full="evict")
     await device.manager.load("a")
     fetched = device.files.fetched_bytes
-    with pytest.raises(bl.QuotaExceeded, match="no other model could be deleted") as caught:
+    with pytest.raises(bl.errors.QuotaExceeded, match="no other model could be deleted") as caught:
         await device.manager.download("b")
     assert caught.value.data["plan"]["enough"] is False
     assert device.files.fetched_bytes == fetched
@@ -395,7 +400,7 @@ async def test_the_disk_counts_where_it_has_less_than_the_browser_would_allow() 
         storage = await device.manager.storage()
         assert storage.available_bytes == min(free, 10**9 - (storage.used_bytes or 0))
     device.host.disk_free_bytes = lambda: SIZE
-    with pytest.raises(bl.QuotaExceeded, match=r"the browser has .* left") as caught:
+    with pytest.raises(bl.errors.QuotaExceeded, match=r"the browser has .* left") as caught:
         await device.manager.download("a")
     assert caught.value.data["needed_bytes"] > 0
     device.host.disk_free_bytes = lambda: None

@@ -69,13 +69,15 @@ async def test_a_streamed_answer() -> None:
 
 async def test_a_failure_to_begin_is_raised_by_the_call() -> None:
     """Before there is a stream, as where a server answers with an error; a later one comes where it happens."""
-    client = bl.AsyncClient(bl.ScriptedBackend([[bl.ModelNotFound("no model 'x'")], ["Hi", bl.DeviceLost("gone")]]))
-    with pytest.raises(bl.ModelNotFound):
+    client = bl.AsyncClient(
+        bl.ScriptedBackend([[bl.errors.ModelNotFound("no model 'x'")], ["Hi", bl.errors.DeviceLost("gone")]])
+    )
+    with pytest.raises(bl.errors.ModelNotFound):
         await client.chat.completions.create(messages=ASK, stream=True)
     stream = await client.chat.completions.create(messages=ASK, stream=True)
     assert (await anext(stream)).choices[0].delta.content == ""
     assert (await anext(stream)).choices[0].delta.content == "Hi"
-    with pytest.raises(bl.DeviceLost):
+    with pytest.raises(bl.errors.DeviceLost):
         await anext(stream)
     with pytest.raises(bl.InvalidRequest, match="'max_token'; did you mean 'max_tokens'"):
         await client.chat.completions.create(messages=ASK, max_token=3)  # type: ignore[call-overload]
@@ -140,10 +142,10 @@ async def test_parse_hides_the_tool_that_it_asked_with() -> None:
     class CallsOnly(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> AsyncGenerator[Any, None]:
             asked.append(request)
-            yield bl.ToolCallDelta(sequence=0, id="c", name=request.tools[0].name, arguments=ADA)
+            yield bl.types.ToolCallDelta(id="c", name=request.tools[0].name, arguments=ADA)
             draft.finish_reason = "tool_calls"
 
-    backend = CallsOnly(capabilities=bl.Capabilities(tools=True, structured_output=("tool",)))
+    backend = CallsOnly(capabilities=bl.types.Capabilities(tools=True, structured_output=("tool",)))
     completion = await bl.AsyncClient(backend).chat.completions.parse(messages=ASK, response_format=Person)
     choice = completion.choices[0]
     assert (choice.message.parsed, choice.message.tool_calls, choice.finish_reason) == (Person("Ada", 36), None, "stop")
@@ -271,7 +273,7 @@ async def test_without_a_backend_a_page_is_connected_to(monkeypatch: pytest.Monk
     assert completion.choices[0].message.content == "Hello from the page."
     assert completion.browserllm is not None
     assert completion.browserllm.backend == "local"
-    with pytest.raises(bl.ModelNotFound, match="'gpt-4o'"):
+    with pytest.raises(bl.errors.ModelNotFound, match="'gpt-4o'"):
         await client.chat.completions.create(model="gpt-4o", messages=ASK)
     await client.close()
     await client.close()
@@ -287,11 +289,11 @@ async def test_what_is_no_backend_is_refused() -> None:
 
 
 class Offers(bl.ScriptedBackend):
-    async def list_models(self) -> list[bl.ModelInfo]:
-        return [bl.ModelInfo(id="qwen3-0.6b", name="Qwen3 0.6B"), bl.ModelInfo(id="pocket")]
+    async def list_models(self) -> list[bl.types.ModelInfo]:
+        return [bl.types.ModelInfo(id="qwen3-0.6b", name="Qwen3 0.6B"), bl.types.ModelInfo(id="pocket")]
 
-    async def embed(self, texts: list[str], *, model: str | None = None) -> bl.Embeddings:
-        return bl.Embeddings(model=model or "m", vectors=[[float(len(text)), 0.5] for text in texts])
+    async def embed(self, texts: list[str], *, model: str | None = None) -> bl.types.Embeddings:
+        return bl.types.Embeddings(model=model or "m", vectors=[[float(len(text)), 0.5] for text in texts])
 
 
 async def test_models() -> None:
@@ -301,9 +303,9 @@ async def test_models() -> None:
     assert [model.id async for model in models.list()] == ["qwen3-0.6b", "pocket"]
     assert [model.id async for model in await models.list()] == ["qwen3-0.6b", "pocket"]
     assert (await models.retrieve("Qwen3 0.6B")).id == (await models.retrieve("qwen3-0.6b")).id == "qwen3-0.6b"
-    with pytest.raises(bl.ModelNotFound, match="no model 'pocked'; did you mean 'pocket'"):
+    with pytest.raises(bl.errors.ModelNotFound, match="no model 'pocked'; did you mean 'pocket'"):
         await models.retrieve("pocked")
-    with pytest.raises(bl.ModelNotFound, match=r"models.list\(\) has those"):
+    with pytest.raises(bl.errors.ModelNotFound, match=r"models.list\(\) has those"):
         await models.retrieve("gpt-4o")
 
 
@@ -316,7 +318,7 @@ async def test_embeddings() -> None:
     packed = (await embeddings.create(input="ab", encoding_format="base64")).data[0].embedding
     assert isinstance(packed, str)
     assert struct.unpack("<2f", base64.b64decode(packed)) == (2.0, 0.5)
-    with pytest.raises(bl.Unsupported, match="'scripted' makes no embeddings"):
+    with pytest.raises(bl.errors.Unsupported, match="'scripted' makes no embeddings"):
         await bl.AsyncClient(bl.ScriptedBackend()).embeddings.create(input="a")
 
 

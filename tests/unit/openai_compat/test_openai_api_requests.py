@@ -183,7 +183,7 @@ def test_what_has_no_meaning_here_is_named(parameter: dict[str, Any]) -> None:
     ((said, message),) = warned(**parameter)
     assert said == name
     assert f"{name}={value!r}" in message
-    with pytest.raises(bl.Unsupported, match=name) as caught:
+    with pytest.raises(bl.errors.Unsupported, match=name) as caught:
         warned(**parameter, unsupported="error")
     assert caught.value.data["parameter"] == name
 
@@ -363,7 +363,7 @@ def test_embedding_requests() -> None:
         with pytest.raises(bl.InvalidRequest) as caught:
             read_embedding_request(body)
         assert said in str(caught.value)
-    with pytest.raises(bl.Unsupported, match="dimensions=5"):
+    with pytest.raises(bl.errors.Unsupported, match="dimensions=5"):
         read_embedding_request({"input": "a", "dimensions": 5})
 
 
@@ -376,7 +376,7 @@ def test_a_key_in_what_has_no_meaning_is_not_shown(name: str, value: object) -> 
     read = read_request({"messages": [{"role": "user", "content": "Hi"}], name: value})
     [warning] = read.warnings
     assert warning.parameter == name and "sk-0123" not in warning.message
-    with pytest.raises(bl.Unsupported) as caught:
+    with pytest.raises(bl.errors.Unsupported) as caught:
         read_request({"messages": [{"role": "user", "content": "Hi"}], "unsupported": "error", name: value})
     assert "sk-0123" not in str(caught.value) + repr(caught.value.data)
 
@@ -400,7 +400,7 @@ def test_reasoning_effort_is_thinking(effort: str, thinking: Any, differs: bool)
     assert read.request.thinking == thinking
     assert [warning.parameter for warning in read.warnings] == ["reasoning_effort"] * differs
     if differs:
-        with pytest.raises(bl.Unsupported, match="reasoning_effort"):
+        with pytest.raises(bl.errors.Unsupported, match="reasoning_effort"):
             read_request({**body, "unsupported": "error"})
     for same in (thinking, *([True] if thinking else [])):
         assert read_request({**body, "thinking": same}).request.thinking == thinking

@@ -19,7 +19,7 @@ ENTRY = {"token": "Hi", "logprob": -0.25, "bytes": [72, 105], "top_logprobs": [{
 CALL = bl.ToolCallPart("c1", "weather", '{"city":"Oslo"}', signature="s")
 
 
-def response(*parts: bl.ContentPart, **fields: Any) -> bl.ChatResponse:
+def response(*parts: bl.types.ContentPart, **fields: Any) -> bl.ChatResponse:
     """A response with these parts."""
     given: dict[str, Any] = {"request_id": "chat-1", "backend": "b", "model": "m", "finish_reason": "stop", **fields}
     return bl.ChatResponse(message=bl.Message("assistant", list(parts)), **given)
@@ -33,7 +33,9 @@ async def chunks_of(backend: bl.Backend, *, include_usage: bool = False, **optio
 
 def test_a_whole_answer() -> None:
     """Its text, why it ended, what it took, and who gave it."""
-    usage = bl.Usage(prompt_tokens=5, completion_tokens=3, cached_tokens=2, cache_write_tokens=1, reasoning_tokens=1)
+    usage = bl.types.Usage(
+        prompt_tokens=5, completion_tokens=3, cached_tokens=2, cache_write_tokens=1, reasoning_tokens=1
+    )
     given = completion_of(
         response(
             bl.ReasoningPart("Hm."),
@@ -42,10 +44,10 @@ def test_a_whole_answer() -> None:
             device="webgpu",
             usage=usage,
             logprobs=[ENTRY],
-            warnings=[bl.ChatWarning("n", "one")],
+            warnings=[bl.types.ChatWarning("n", "one")],
             cost_usd=0.0,
         ),
-        warnings=[bl.ChatWarning("user", "none")],
+        warnings=[bl.types.ChatWarning("user", "none")],
     )
     created = given.created
     assert created > 1_790_000_000
@@ -132,7 +134,7 @@ def test_why_an_answer_ended(ours: FinishReason, theirs: str) -> None:
 
 async def test_a_stream_of_text() -> None:
     """The role, the text, why it ended with all that is known, and the usage where it is wanted."""
-    backend = bl.ScriptedBackend([["Hel", bl.ReasoningDelta(sequence=0, reasoning="hm"), "lo"]], model="m")
+    backend = bl.ScriptedBackend([["Hel", bl.types.ReasoningDelta(reasoning="hm"), "lo"]], model="m")
     first, *middle, last = await chunks_of(backend)
     assert {name: first[name] for name in ("object", "model", "browserllm")} == {
         "object": "chat.completion.chunk",
@@ -171,7 +173,7 @@ async def test_a_stream_of_calls() -> None:
         [{"index": 1, "id": "c2", "type": "function", "function": {"name": "time", "arguments": "{}"}}],
     ]
     assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
-    more = bl.ToolCallDelta(sequence=3, index=1, arguments="x", signature="s")
+    more = bl.types.ToolCallDelta(sequence=3, index=1, arguments="x", signature="s")
     (chunk,) = ChunkWriter().write(more)
     assert chunk.choices[0].delta.to_dict() == {
         "tool_calls": [{"index": 1, "function": {"arguments": "x"}, "browserllm": {"signature": "s"}}]
@@ -180,23 +182,23 @@ async def test_a_stream_of_calls() -> None:
 
 async def test_logprobs_ride_on_their_chunk() -> None:
     """The entries as they came."""
-    (chunk,) = ChunkWriter().write(bl.TextDelta(sequence=1, text="Hi", logprobs=[ENTRY]))
+    (chunk,) = ChunkWriter().write(bl.types.TextDelta(sequence=1, text="Hi", logprobs=[ENTRY]))
     assert chunk.choices[0].logprobs is not None
     assert chunk.choices[0].logprobs.content is not None
     assert chunk.choices[0].logprobs.content[0].token == "Hi"
     for wrong in ([7], [{}], [{"token": "x", "logprob": 0, "top_logprobs": [5]}]):
-        with pytest.raises(bl.ProtocolError, match="logprobs"):
-            ChunkWriter().write(bl.TextDelta(sequence=1, logprobs=wrong))
+        with pytest.raises(bl.errors.ProtocolError, match="logprobs"):
+            ChunkWriter().write(bl.types.TextDelta(sequence=1, logprobs=wrong))
 
 
 def test_a_restart_says_that_what_came_before_does_not_count() -> None:
     """The next backend's model, and who failed."""
-    hop = bl.Hop(reason="it broke", backend="a")
-    (chunk,) = ChunkWriter().write(bl.ChatRestart(sequence=3, hop=hop, backend="b", model="n"))
+    hop = bl.types.Hop(reason="it broke", backend="a")
+    (chunk,) = ChunkWriter().write(bl.types.ChatRestart(sequence=3, hop=hop, backend="b", model="n"))
     assert chunk.browserllm is not None
     assert (chunk.model, chunk.browserllm.backend, chunk.browserllm.restart) == ("n", "b", hop)
-    assert ChunkWriter().write(bl.ReasoningDelta(sequence=1, signature="s")) == []
-    assert ChunkWriter().write(bl.ChatChunk(sequence=1)) == []
+    assert ChunkWriter().write(bl.types.ReasoningDelta(sequence=1, signature="s")) == []
+    assert ChunkWriter().write(bl.types.ChatChunk(sequence=1)) == []
 
 
 def test_objects_have_the_methods_that_code_uses() -> None:
@@ -237,7 +239,7 @@ def test_a_parsed_value_is_written_as_plain_data() -> None:
 
 def test_models() -> None:
     """Each with how it stands; the list can be iterated."""
-    infos = [bl.ModelInfo(id="a", name="A", context_window=8, downloaded=True), bl.ModelInfo(id="b")]
+    infos = [bl.types.ModelInfo(id="a", name="A", context_window=8, downloaded=True), bl.types.ModelInfo(id="b")]
     assert model_of(infos[0]).to_dict() == {
         "id": "a",
         "object": "model",
@@ -252,7 +254,7 @@ def test_models() -> None:
 
 def test_vectors() -> None:
     """Numbers, or the bytes of 32-bit floats."""
-    given = bl.Embeddings(model="m", vectors=[[1.0, -0.5], [0.25, 0.0]], usage=bl.Usage(prompt_tokens=4))
+    given = bl.types.Embeddings(model="m", vectors=[[1.0, -0.5], [0.25, 0.0]], usage=bl.types.Usage(prompt_tokens=4))
     answer = embeddings_of(given)
     assert [each.embedding for each in answer.data] == given.vectors
     assert [each.index for each in answer.data] == [0, 1]
@@ -270,7 +272,7 @@ def test_every_error_has_a_status_and_its_words(code: str) -> None:
     assert 400 <= status < 600
     assert set(body["error"]) == {"message", "type", "param", "code"}
     assert (body["error"]["message"], body["error"]["param"], headers) == ("it says why", "x", {})
-    mine = isinstance(error, (bl.InvalidRequest, bl.Unsupported, bl.ModelNotFound, bl.ContextExceeded))
+    mine = isinstance(error, (bl.InvalidRequest, bl.errors.Unsupported, bl.errors.ModelNotFound, bl.ContextExceeded))
     assert (status < 429) == (mine or code in {"authentication", "content_filtered", "model_not_downloaded"})
 
 

@@ -75,7 +75,7 @@ async def test_a_page_of_another_version_is_refused(bad: dict[str, Any]) -> None
     starting = asyncio.create_task(ChannelHost(pipe).start())
     await asyncio.sleep(0)
     pipe.say(type="hello", data=bad)
-    with pytest.raises(bl.ProtocolError) as caught:
+    with pytest.raises(bl.errors.ProtocolError) as caught:
         await starting
     if bad["protocol"] == 2:
         assert caught.value.data == {"page_protocol": 2, "protocol": 1}
@@ -98,7 +98,7 @@ async def test_garbage_instead_of_a_hello_is_a_protocol_error() -> None:
     starting = asyncio.create_task(ChannelHost(pipe).start())
     await asyncio.sleep(0)
     pipe.on_text("HTTP/1.1 400 Bad Request")
-    with pytest.raises(bl.ProtocolError, match=r"HTTP/1\.1 400"):
+    with pytest.raises(bl.errors.ProtocolError, match=r"HTTP/1\.1 400"):
         await starting
 
 
@@ -113,26 +113,26 @@ async def test_the_page_tells_how_things_are_around_the_device() -> None:
     """The hello says it first, an event every change, and nobody is asked; what cannot be read changes nothing."""
     pipe = Pipe()
     host = ChannelHost(pipe)
-    assert host.environment == bl.Environment()
+    assert host.environment == bl.page.Environment()
     starting = asyncio.create_task(host.start())
     await asyncio.sleep(0)
     wifi = {"type": "wifi", "effective_type": "4g", "save_data": False}
     pipe.say(type="hello", data={**HELLO, "environment": {"online": True, "connection": wifi, "battery": None}})
     await starting
-    assert host.environment == bl.Environment(online=True, metered=False, save_data=False)
-    heard: list[bl.Event] = []
+    assert host.environment == bl.page.Environment(online=True, metered=False, save_data=False)
+    heard: list[bl.page.Event] = []
     host.subscribe(heard.append)
     now = {"online": False, "connection": {"type": "cellular"}, "battery": {"level": 0.25, "charging": False}}
     pipe.say(type="event", name="environment", data=now)
-    assert host.environment == bl.Environment(online=False, metered=True, battery_level=0.25, charging=False)
+    assert host.environment == bl.page.Environment(online=False, metered=True, battery_level=0.25, charging=False)
     problems: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
     pipe.say(type="event", name="environment", data={"online": "perhaps"})
     assert host.environment.online is False
-    assert isinstance(problems[0]["exception"], bl.ProtocolError)
+    assert isinstance(problems[0]["exception"], bl.errors.ProtocolError)
     assert [event.name for event in heard] == ["environment", "environment"]
     pipe.say(type="event", name="environment", data={})
-    assert host.environment == bl.Environment()
+    assert host.environment == bl.page.Environment()
     assert pipe.sent == []
 
 
@@ -158,7 +158,7 @@ async def test_a_page_error_is_raised_typed() -> None:
     await asked(pipe)
     error = {"code": "out_of_memory", "message": "no 'VRAM' left", "data": {"vram_mb": 1}}
     pipe.say(type="error", id=1, error=error)
-    with pytest.raises(bl.OutOfMemory, match="no 'VRAM' left") as caught:
+    with pytest.raises(bl.errors.OutOfMemory, match="no 'VRAM' left") as caught:
         await call
     assert caught.value.data == {"vram_mb": 1}
 
@@ -166,7 +166,7 @@ async def test_a_page_error_is_raised_typed() -> None:
 async def test_progress_reaches_its_caller_only() -> None:
     """Progress is a callback of the request it belongs to; nulls are what nobody knows."""
     host, pipe = await connected()
-    seen: list[bl.Progress] = []
+    seen: list[bl.page.Progress] = []
     call = asyncio.create_task(host.call("load", {}, seen.append))
     other = asyncio.create_task(host.call("status"))
     await asked(pipe, 2)
@@ -176,7 +176,7 @@ async def test_progress_reaches_its_caller_only() -> None:
     pipe.say(type="result", id=1, data={})
     pipe.say(type="result", id=2, data={})
     await asyncio.gather(call, other)
-    assert seen == [bl.Progress("queued", None, "wait", position=2)]
+    assert seen == [bl.page.Progress("queued", None, "wait", position=2)]
 
 
 async def test_a_callback_that_fails_does_not_end_the_connection() -> None:
@@ -230,7 +230,7 @@ async def test_chunks_before_an_error_are_delivered() -> None:
     pipe.say(type="chunk", id=1, data={"text": "a", "tokens": 1})
     pipe.say(type="error", id=1, error={"code": "device_lost", "message": "gone", "data": {}})
     texts: list[str] = []
-    with pytest.raises(bl.DeviceLost):
+    with pytest.raises(bl.errors.DeviceLost):
         await collect(stream, texts)
     assert texts == ["a"]
 
@@ -256,7 +256,7 @@ async def test_a_reader_that_does_not_read_is_bounded(monkeypatch: pytest.Monkey
     for _ in range(3):
         pipe.say(type="chunk", id=1, data={"text": "12345", "tokens": 1})
     assert pipe.sent[-1] == {"v": 1, "id": 1, "op": "cancel", "args": {}}
-    with pytest.raises(bl.ProtocolError, match="unread"):
+    with pytest.raises(bl.errors.ProtocolError, match="unread"):
         await collect(stream, [])
 
 
@@ -305,7 +305,7 @@ async def test_a_broken_message_fails_what_is_pending_and_the_host_lives(text: s
     await asked(pipe, 2)
     pipe.on_text(text)
     for waiting in (call, collect(stream, [])):
-        with pytest.raises(bl.ProtocolError) as caught:
+        with pytest.raises(bl.errors.ProtocolError) as caught:
             await waiting
         shown = text[:80] if isinstance(text, str) else text.decode(errors="replace")
         assert repr(shown) in str(caught.value)
@@ -322,7 +322,7 @@ async def test_only_the_beginning_of_a_broken_message_is_shown() -> None:
     call = asyncio.create_task(host.call("status"))
     await asked(pipe)
     pipe.on_text("x" * 1_000_000)
-    with pytest.raises(bl.ProtocolError) as caught:
+    with pytest.raises(bl.errors.ProtocolError) as caught:
         await call
     assert caught.value.data["text"] == "x" * 80
     assert len(str(caught.value)) < 300
@@ -334,7 +334,7 @@ async def test_an_error_without_an_id_fails_what_is_pending() -> None:
     call = asyncio.create_task(host.call("status"))
     await asked(pipe)
     pipe.say(type="error", id=None, error={"code": "protocol", "message": "that was no JSON", "data": {}})
-    with pytest.raises(bl.ProtocolError, match="no JSON"):
+    with pytest.raises(bl.errors.ProtocolError, match="no JSON"):
         await call
 
 
@@ -417,13 +417,13 @@ async def test_a_text_that_cannot_be_sent_fails_its_call_alone() -> None:
 async def test_events_reach_subscribers_until_they_leave() -> None:
     """What the page reports by itself can be listened to."""
     host, pipe = await connected()
-    seen: list[bl.Event] = []
+    seen: list[bl.page.Event] = []
     unsubscribe = host.subscribe(seen.append)
     pipe.say(type="event", name="unloaded", data={"model": "m"})
     unsubscribe()
     unsubscribe()
     pipe.say(type="event", name="unloaded", data={"model": "n"})
-    assert seen == [bl.Event("unloaded", {"model": "m"})]
+    assert seen == [bl.page.Event("unloaded", {"model": "m"})]
 
 
 async def test_the_probe_is_asked_once() -> None:
@@ -459,5 +459,5 @@ async def test_a_probe_that_is_no_probe_is_a_protocol_error() -> None:
     call = asyncio.create_task(host.probe())
     await asked(pipe)
     pipe.say(type="result", id=1, data={"webgpu": 7})
-    with pytest.raises(bl.ProtocolError, match="'probe'"):
+    with pytest.raises(bl.errors.ProtocolError, match="'probe'"):
         await call

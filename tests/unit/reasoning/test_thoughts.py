@@ -137,10 +137,10 @@ def test_logprobs_go_with_the_text() -> None:
         for at in range(0, len(tokens), size):
             deltas += reader.feed("".join(tokens[at : at + size]), entries[at : at + size])
         deltas += reader.finish()
-        texts = [delta for delta in deltas if isinstance(delta, bl.TextDelta)]
+        texts = [delta for delta in deltas if isinstance(delta, bl.types.TextDelta)]
         assert "".join(delta.text for delta in texts) == "Hello <b>"
         assert [entry["token"] for delta in texts for entry in delta.logprobs or ()] == tokens[8:], size
-        assert "".join(delta.reasoning for delta in deltas if isinstance(delta, bl.ReasoningDelta)) == "Hm"
+        assert "".join(delta.reasoning for delta in deltas if isinstance(delta, bl.types.ReasoningDelta)) == "Hm"
 
 
 # Local models
@@ -172,7 +172,7 @@ async def test_a_thought_that_is_cut_off_says_so() -> None:
 def local(host: ScriptedHost, family: str) -> bl.LocalBackend:
     """A local model of a family."""
     card = msgspec.structs.replace(POCKET, id="model", family=family)
-    return bl.LocalBackend(host, "model", catalog=bl.Catalog([card]))
+    return bl.LocalBackend(host, "model", catalog=bl.models.Catalog([card]))
 
 
 @pytest.mark.parametrize(
@@ -376,10 +376,10 @@ def chunk(finish: str | None = None, **delta: Any) -> bytes:
     )
 
 
-def answer_of(llm: bl.CloudBackend, *chunks: bytes) -> tuple[str, str]:
+def answer_of(llm: bl.backends.cloud.CloudBackend, *chunks: bytes) -> tuple[str, str]:
     deltas, _ = read(llm, *chunks)
     texts = (delta if isinstance(delta, str) else getattr(delta, "text", "") for delta in deltas)
-    return "".join(texts), "".join(delta.reasoning for delta in deltas if isinstance(delta, bl.ReasoningDelta))
+    return "".join(texts), "".join(delta.reasoning for delta in deltas if isinstance(delta, bl.types.ReasoningDelta))
 
 
 SERVERS = [

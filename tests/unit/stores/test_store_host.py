@@ -55,5 +55,5 @@ async def test_an_answer_that_is_no_value_is_a_protocol_error() -> None:
     """Values are bytes as base64; anything else was not written by us."""
     host = ScriptedHost()
     host.files.values["default", "a"] = "!"
-    with pytest.raises(bl.ProtocolError, match="'values'"):
+    with pytest.raises(bl.errors.ProtocolError, match="'values'"):
         await HostStore(host).get("a")

@@ -63,7 +63,7 @@ def play(answer: Any, mode: StructuredMode = "json", name: str = "answer") -> bl
     """A backend that always gives this answer."""
     text = answer if isinstance(answer, str) else json.dumps(answer)
     said: Any = [[bl.ToolCallPart("1", name, text)]] if mode == "tool" else text
-    capabilities = bl.Capabilities(structured_output=("constrained", "json_schema", "json", "tool"), tools=True)
+    capabilities = bl.types.Capabilities(structured_output=("constrained", "json_schema", "json", "tool"), tools=True)
     return bl.ScriptedBackend(said, capabilities=capabilities)
 
 

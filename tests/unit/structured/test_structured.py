@@ -33,7 +33,7 @@ PASTA = Recipe("Pasta", 10, ["boil", "eat"])
 TEXT = '{"title": "Pasta", "minutes": 10, "steps": ["boil", "eat"]}'
 VALUE = {"title": "Pasta", "minutes": 10, "steps": ["boil", "eat"]}
 MODES: tuple[StructuredMode, ...] = ("constrained", "json_schema", "json", "tool", "fenced")
-EVERY_MODE = bl.Capabilities(structured_output=MODES[:-1], tools=True)
+EVERY_MODE = bl.types.Capabilities(structured_output=MODES[:-1], tools=True)
 
 
 def play(*answers: Any, **options: Any) -> bl.ScriptedBackend:
@@ -46,7 +46,7 @@ def call(arguments: str, name: str = "Recipe") -> list[Any]:
     return [bl.ToolCallPart("call_1", name, arguments)]
 
 
-async def shown(stream: bl.ObjectStream[Any]) -> list[Any]:
+async def shown(stream: bl.structured.ObjectStream[Any]) -> list[Any]:
     """All that is shown."""
     return [value async for value in stream]
 
@@ -88,15 +88,15 @@ async def test_the_callers_system_message_stays_first_and_whole() -> None:
 async def test_the_strongest_mode_is_taken_and_words_are_always_left() -> None:
     """What the backend lists first; without a list, words alone."""
     for modes, taken in ((MODES[:-1], "constrained"), (("json", "tool"), "json"), ((), "fenced")):
-        llm = bl.ScriptedBackend(TEXT, capabilities=bl.Capabilities(structured_output=modes))
+        llm = bl.ScriptedBackend(TEXT, capabilities=bl.types.Capabilities(structured_output=modes))
         made = await bl.stream_generate(llm, "Pasta", output=Recipe).finish()
         assert (made.mode, made.output) == (taken, PASTA)
 
 
 def test_a_mode_that_the_backend_lacks_is_refused_at_once() -> None:
     """With the modes there are, before anything is sent."""
-    llm = bl.ScriptedBackend(TEXT, capabilities=bl.Capabilities(structured_output=("json",)))
-    with pytest.raises(bl.Unsupported, match="'scripted' has no mode 'tool'; it has 'json', 'fenced'") as caught:
+    llm = bl.ScriptedBackend(TEXT, capabilities=bl.types.Capabilities(structured_output=("json",)))
+    with pytest.raises(bl.errors.Unsupported, match="'scripted' has no mode 'tool'; it has 'json', 'fenced'") as caught:
         bl.stream_generate(llm, "Pasta", output=Recipe, mode="tool")
     assert caught.value.data["modes"] == ["json", "fenced"]
     with pytest.raises(bl.InvalidRequest, match="mode='xml' is not known"):
@@ -139,8 +139,8 @@ async def test_what_has_come_is_shown_as_it_grows(mode: StructuredMode) -> None:
     """Plain values, each only when it has changed; the last is the whole one."""
     pieces = ['{"title": "Pa', 'sta", "minutes": 1', "0", ', "steps": ["boil"', ', "eat"]}']
     if mode == "tool":
-        llm: bl.Backend = Deltas([bl.ToolCallDelta(sequence=0, index=0, id="c", name="Recipe")])
-        llm.deltas += [bl.ToolCallDelta(sequence=0, index=0, arguments=piece) for piece in pieces]
+        llm: bl.Backend = Deltas([bl.types.ToolCallDelta(index=0, id="c", name="Recipe")])
+        llm.deltas += [bl.types.ToolCallDelta(index=0, arguments=piece) for piece in pieces]
     else:
         llm = play(["```json\n", *pieces, "\n```"] if mode == "fenced" else pieces)
     stream = bl.stream_generate(llm, "Pasta", output=Recipe, mode=mode)
@@ -259,7 +259,7 @@ async def test_the_mode_that_is_told_is_the_one_that_held() -> None:
         assert (made.output, made.mode) == (PASTA, "fenced"), mode
     made = await bl.stream_generate(play(call(TEXT)), "Pasta", output=Recipe, mode="tool").finish()
     assert made.mode == "tool"
-    with pytest.raises(bl.Unsupported):
+    with pytest.raises(bl.errors.Unsupported):
         await bl.generate(Forgetful(TEXT, capabilities=EVERY_MODE), "Pasta", output=Recipe, unsupported="error")
 
 
@@ -392,7 +392,7 @@ async def test_an_answer_that_was_cut_off_is_not_repaired() -> None:
 async def test_a_filter_is_a_filter() -> None:
     """Whoever refused, a second try is not made."""
     llm = play(['{"title": '], finish_reason="content_filter")
-    with pytest.raises(bl.ContentFiltered, match="'Recipe'"):
+    with pytest.raises(bl.errors.ContentFiltered, match="'Recipe'"):
         await bl.generate(llm, "Pasta", output=Recipe)
     assert len(llm.requests) == 1
 
@@ -534,7 +534,7 @@ async def test_a_cancelled_task_is_cancelled() -> None:
 
 async def test_middleware_and_routers_are_backends_like_any() -> None:
     """The mode is one that all of a router's backends have."""
-    modest = bl.ScriptedBackend(TEXT, name="b", capabilities=bl.Capabilities(structured_output=("json", "tool")))
+    modest = bl.ScriptedBackend(TEXT, name="b", capabilities=bl.types.Capabilities(structured_output=("json", "tool")))
     router = bl.Router([play(bl.Unavailable("gone"), name="a"), modest])
     made = await bl.stream_generate(bl.Logging(router), "Pasta", output=Recipe).finish()
     assert (made.output, made.mode, made.response.backend) == (PASTA, "json", "b")

@@ -26,7 +26,7 @@ async def test_an_empty_script_answers_nothing() -> None:
 async def test_the_end_can_be_scripted() -> None:
     """Name, model and finish reason are the test's to choose."""
     backend = ScriptedBackend(
-        name="cloud", model="m", finish_reason="length", capabilities=bl.Capabilities(images=True)
+        name="cloud", model="m", finish_reason="length", capabilities=bl.types.Capabilities(images=True)
     )
     response = await backend.complete("hi")
     assert (response.backend, response.model, response.finish_reason) == ("cloud", "m", "length")
@@ -60,7 +60,7 @@ async def test_a_host_waits_on_the_clock() -> None:
 
 async def test_a_host_of_another_protocol() -> None:
     """A page of another version can be played."""
-    with pytest.raises(bl.ProtocolError, match="version 9"):
+    with pytest.raises(bl.errors.ProtocolError, match="version 9"):
         await ScriptedHost(protocol=9).start()
     assert (await ScriptedHost().start()).hello.page_version == "scripted"
 
@@ -68,7 +68,7 @@ async def test_a_host_of_another_protocol() -> None:
 async def test_an_unknown_op_is_a_protocol_error() -> None:
     """As the real page does it."""
     host = ScriptedHost()
-    with pytest.raises(bl.ProtocolError, match="'no_such_op'"):
+    with pytest.raises(bl.errors.ProtocolError, match="'no_such_op'"):
         await host.call("no_such_op")
     assert await host.call("status") == {"loaded": [], "queue": 0}
 
@@ -98,9 +98,9 @@ async def test_a_backend_tells_a_router_what_the_script_says() -> None:
     facts = await here.facts(request)
     assert (facts.leaves_device, facts.needs_network, facts.available, facts.model) == (False, False, True, "scripted")
     assert here.environment() is None
-    told = bl.BackendFacts(leaves_device=True, needs_network=True, fetch_bytes=5)
-    there = ScriptedBackend(leaves_device=True, facts=told, environment=bl.Environment(online=False))
+    told = bl.backends.BackendFacts(leaves_device=True, needs_network=True, fetch_bytes=5)
+    there = ScriptedBackend(leaves_device=True, facts=told, environment=bl.page.Environment(online=False))
     assert there.leaves_device and await there.facts(request) == told
-    assert there.environment() == bl.Environment(online=False)
+    assert there.environment() == bl.page.Environment(online=False)
     await there.prepare(request)
     assert there.prepared == [request]

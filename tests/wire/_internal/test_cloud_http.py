@@ -64,7 +64,7 @@ async def test_a_body_that_is_read_whole_is_bounded(server: VendorServer) -> Non
     async with client() as http:
         assert len(await (await http.send(request)).read(1200)) == 1200
         response = await http.send(request)
-        with pytest.raises(bl.ProtocolError, match="larger than 1199 bytes"):
+        with pytest.raises(bl.errors.ProtocolError, match="larger than 1199 bytes"):
             await response.read(1199)
         await response.aclose()
         response = await http.send(request)
@@ -91,7 +91,7 @@ async def test_one_connection_serves_many_answers(server: VendorServer) -> None:
 async def test_an_answer_ends_though_the_transfer_does_not(server: VendorServer) -> None:
     """After its end marker nobody waits for the server to hang up."""
     server.add("open", stream(events(*text_chunks("Hi"), "[DONE]"), SILENCE))
-    async with scenarios.openai(server.url, "open", timeouts=bl.Timeouts(silence_s=None)) as llm:
+    async with scenarios.openai(server.url, "open", timeouts=bl.backends.cloud.Timeouts(silence_s=None)) as llm:
         assert (await llm.complete("Hi")).text == "Hi"
         await server.asked("open")[0].wait_until_gone()
 
@@ -102,14 +102,14 @@ async def test_who_leaves_ends_the_transfer(server: VendorServer, how: str) -> N
     server.add(
         "endless", stream(events(chunk({"content": "Hi"})), SILENCE), stream(events(*text_chunks("on"), "[DONE]"))
     )
-    async with scenarios.openai(server.url, "endless", timeouts=bl.Timeouts(silence_s=None)) as llm:
+    async with scenarios.openai(server.url, "endless", timeouts=bl.backends.cloud.Timeouts(silence_s=None)) as llm:
         answering = llm.stream("Hi")
         async for piece in answering:
-            if how == "stop" and isinstance(piece, bl.TextDelta):
+            if how == "stop" and isinstance(piece, bl.types.TextDelta):
                 answering.stop()
-            if how == "break" and isinstance(piece, bl.TextDelta):
+            if how == "break" and isinstance(piece, bl.types.TextDelta):
                 break
-            if how == "close" and isinstance(piece, bl.TextDelta):
+            if how == "close" and isinstance(piece, bl.types.TextDelta):
                 await answering.aclose()
         await answering.aclose()
         assert (answering.response.text, answering.response.finish_reason) == ("Hi", "cancelled")
@@ -147,7 +147,7 @@ async def test_a_connection_that_takes_too_long_is_a_timeout() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         async with client() as http:
             with pytest.raises(bl.Timeout, match=r"within 0\.2 s") as caught:
-                await http.send(HttpRequest(method="GET", url=url, timeouts=bl.Timeouts(connect_s=0.2)))
+                await http.send(HttpRequest(method="GET", url=url, timeouts=bl.backends.cloud.Timeouts(connect_s=0.2)))
     assert caught.value.data == {"phase": "connect", "limit_s": 0.2}
 
 
@@ -155,7 +155,7 @@ async def test_redirects_are_not_followed(server: VendorServer) -> None:
     """They would carry the key to wherever the answer says."""
     server.add("moved", answer({}, 307, location=f"{server.url}/hello/chat/completions"))
     async with scenarios.openai(server.url, "moved") as llm:
-        with pytest.raises(bl.ProtocolError, match="correct base_url"):
+        with pytest.raises(bl.errors.ProtocolError, match="correct base_url"):
             await llm.complete("Hi")
     assert server.asked("hello") == []
 
@@ -239,7 +239,7 @@ async def test_a_packed_answer_is_unpacked(server: VendorServer) -> None:
     server.add("packed", stream(packed[:20], packed[20:], content_encoding="gzip"))
     assert (await scenarios.answer_of(server.url, "packed")).text == "Hi"
     server.add("torn", stream(plain, content_encoding="gzip"))
-    error, _ = await scenarios.failure_of(server.url, "torn", bl.ProtocolError)
+    error, _ = await scenarios.failure_of(server.url, "torn", bl.errors.ProtocolError)
     assert "cannot be unpacked" in str(error)
 
 
@@ -253,7 +253,7 @@ async def test_the_status_counts_though_the_body_breaks_off(server: VendorServer
 async def test_a_whole_answer_is_bounded(server: VendorServer) -> None:
     """A JSON text that does not end fills no memory."""
     server.add("endless-json", Reply((b'{"choices": "', *[b"x" * 1024 * 1024] * 17)))
-    error, _ = await scenarios.failure_of(server.url, "endless-json", bl.ProtocolError)
+    error, _ = await scenarios.failure_of(server.url, "endless-json", bl.errors.ProtocolError)
     assert "larger than 16777216 bytes" in str(error)
 
 

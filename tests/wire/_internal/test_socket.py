@@ -134,7 +134,7 @@ async def test_messages_that_wait_are_bounded(site: Path, monkeypatch: pytest.Mo
     async with host_and_page(site) as (host, page):
         host.stream("chat")
         host.stream("chat")
-        with pytest.raises(bl.QueueFull, match="2 messages wait"):
+        with pytest.raises(bl.errors.QueueFull, match="2 messages wait"):
             host.stream("chat")
         assert [json.loads(await page.recv())["id"] for _ in range(2)] == [1, 2]
 

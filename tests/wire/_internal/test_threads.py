@@ -92,7 +92,7 @@ async def test_calls_that_were_given_up_leave_their_places_until_too_many_are(go
     held = Held(go_on)
     for _ in range(2):
         await give_up(await begin(threads, held, 2))
-    with pytest.raises(bl.QueueFull, match="4 earlier calls of tests were given up and still run"):
+    with pytest.raises(bl.errors.QueueFull, match="4 earlier calls of tests were given up and still run"):
         await threads.run(str)
     go_on.set()
     for _ in range(4):

@@ -81,7 +81,7 @@ def test_where_python_cannot_wait_it_says_so(page: Page) -> None:
     """Closing then goes on by itself."""
     waiter = open_waiter(page.at_end)
     page.can_wait = False
-    with pytest.raises(bl.Unsupported, match="use AsyncClient"):
+    with pytest.raises(bl.errors.Unsupported, match="use AsyncClient"):
         waiter.run(answer("never"))
     waiter.close()
     waiter.drop()

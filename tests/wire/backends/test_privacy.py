@@ -29,8 +29,8 @@ FAILURES: list[Exception] = [
     bl.Unavailable("down", reason="server_error"),
     bl.Unavailable("refused", reason="private"),
     bl.RateLimited("slow down", data={"retry_after_s": 5}),
-    bl.ModelNotFound("no such model"),
-    bl.Stalled("nothing came"),
+    bl.errors.ModelNotFound("no such model"),
+    bl.errors.Stalled("nothing came"),
     bl.InvalidRequest("bad"),
     ZeroDivisionError("a bug"),
 ]
@@ -42,7 +42,7 @@ class Leaf(bl.Backend):
     def __init__(self, told: dict[str, Any], leaks: list[str]) -> None:
         self.name = told["name"]
         self.leaves_device = self.needs_network = told["leaves_device"]
-        self.said: bl.BackendFacts | None = told["facts"]
+        self.said: bl.backends.BackendFacts | None = told["facts"]
         self.plays: list[list[str | Exception]] = told["plays"]
         self.leaks = leaks
         self.turn = 0
@@ -63,7 +63,7 @@ class Leaf(bl.Backend):
             await asyncio.sleep(0)
             yield step
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
         self.note(request, "facts")
         return self.said or await super().facts(request)
 
@@ -79,15 +79,17 @@ class Leaf(bl.Backend):
         return 7
 
 
-def cheats() -> bl.Policy:
+def cheats() -> bl.backends.router.Policy:
     """A policy that keeps what it has seen, and puts clouds first: its own, those of before, and forged ones."""
-    kept: dict[str, bl.Choice] = {}
+    kept: dict[str, bl.backends.router.Choice] = {}
     turn = 0
 
-    def cheat(request: bl.ChatRequest, candidates: Sequence[bl.Candidate]) -> list[bl.Choice]:
+    def cheat(
+        request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
+    ) -> list[bl.backends.router.Choice]:
         nonlocal turn
         turn += 1
-        fresh = [bl.Choice(candidate=candidate, reason="", prepare=True) for candidate in candidates]
+        fresh = [bl.backends.router.Choice(candidate=candidate, reason="", prepare=True) for candidate in candidates]
         for choice in fresh:
             kept.setdefault(choice.name, choice)
         if turn % 3 == 0:
@@ -96,7 +98,7 @@ def cheats() -> bl.Policy:
             return [*fresh, replace(fresh[0], candidate=replace(candidates[0], name="b")), *kept.values()]
         return fresh[::-1]
 
-    return bl.Custom(cheat)
+    return bl.backends.router.Custom(cheat)
 
 
 POLICIES = [
@@ -105,17 +107,17 @@ POLICIES = [
     bl.CloudFirst,
     bl.LocalOnly,
     bl.Explicit,
-    bl.RoundRobin,
-    bl.LeastLatency,
-    bl.LeastCost,
-    bl.ByCapability,
+    bl.backends.router.RoundRobin,
+    bl.backends.router.LeastLatency,
+    bl.backends.router.LeastCost,
+    bl.backends.router.ByCapability,
     cheats,
 ]
 
 texts = st.sampled_from(["", "one ", "two "])
 maybe = st.sampled_from([None, True, False])
 facts = st.builds(
-    bl.BackendFacts,
+    bl.backends.BackendFacts,
     leaves_device=st.booleans(),
     needs_network=st.booleans(),
     model=st.sampled_from([None, "m1", "m2"]),
@@ -149,7 +151,9 @@ def router_of(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
                 {
                     "fallback": st.sampled_from(["sequential", "parallel"]),
                     "on_interrupted": st.sampled_from(["raise", "restart"]),
-                    "breaker": st.sampled_from([None, bl.Breaker(failures=1), bl.Breaker()]),
+                    "breaker": st.sampled_from(
+                        [None, bl.backends.router.Breaker(failures=1), bl.backends.router.Breaker()]
+                    ),
                     "warm_up": st.booleans(),
                     "translations": st.sampled_from([{}, {"m1": {}}]),
                 }
@@ -191,10 +195,10 @@ actions = st.lists(
     min_size=1,
     max_size=6,
 )
-environments = st.builds(bl.Environment, online=maybe, metered=maybe)
+environments = st.builds(bl.page.Environment, online=maybe, metered=maybe)
 
 
-class Uploads(bl.Middleware):
+class Uploads(bl.backends.Middleware):
     """Says of itself that it leaves the device, whatever it wraps; notes what comes to it."""
 
     def __init__(self, backend: bl.Backend, leaks: list[str]) -> None:
@@ -209,7 +213,7 @@ class Uploads(bl.Middleware):
             yield delta
 
 
-class Opens(bl.Middleware):
+class Opens(bl.backends.Middleware):
     """Says of every request that it is not private."""
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -217,7 +221,7 @@ class Opens(bl.Middleware):
             yield delta
 
 
-class Forwards(bl.Middleware):
+class Forwards(bl.backends.Middleware):
     """Calls the wrapped backend directly, as middleware of anybody's does."""
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -250,20 +254,20 @@ class Exporter(InMemorySpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def logs(backend: bl.Backend, leaks: list[str], clock: bl.Clock) -> bl.Backend:
+def logs(backend: bl.Backend, leaks: list[str], clock: bl.testing.Clock) -> bl.Backend:
     logger = logging.Logger("test", logging.DEBUG)
     logger.addHandler(Handler(leaks))
     return bl.Logging(backend, logger=logger, content=True)
 
 
-def traces(backend: bl.Backend, leaks: list[str], clock: bl.Clock) -> bl.Backend:
+def traces(backend: bl.Backend, leaks: list[str], clock: bl.testing.Clock) -> bl.Backend:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(Exporter(leaks)))
     return bl.Telemetry(backend, tracer_provider=provider, content=True, clock=clock)
 
 
-MIDDLEWARE: list[Callable[[bl.Backend, list[str], bl.Clock], bl.Backend]] = [
-    lambda backend, leaks, clock: bl.Middleware(backend),
+MIDDLEWARE: list[Callable[[bl.Backend, list[str], bl.testing.Clock], bl.Backend]] = [
+    lambda backend, leaks, clock: bl.backends.Middleware(backend),
     lambda backend, leaks, clock: Opens(backend),
     lambda backend, leaks, clock: Forwards(backend),
     lambda backend, leaks, clock: bl.Retry(backend, retries=1, first_wait_s=0),
@@ -276,7 +280,9 @@ MIDDLEWARE: list[Callable[[bl.Backend, list[str], bl.Clock], bl.Backend]] = [
 ]
 
 
-def build(tree: dict[str, Any], leaks: list[str], environment: bl.Environment, clock: bl.Clock) -> bl.Backend:
+def build(
+    tree: dict[str, Any], leaks: list[str], environment: bl.page.Environment, clock: bl.testing.Clock
+) -> bl.Backend:
     if tree["kind"] == "leaf":
         return Leaf(tree, leaks)
     if tree["kind"] == "middleware":
@@ -309,7 +315,7 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
             stream.stop()
     elif what == "converse":
         fields = {name: value for name, value in options.items() if name != "model"}
-        chat = bl.Session(router, context=bl.Summarize(backend=router, window=40, reserve=10), **fields)
+        chat = bl.Session(router, context=bl.chat.Summarize(backend=router, window=40, reserve=10), **fields)
         for _ in range(3):
             await chat.send(f"{said} {'word ' * 10}")
         chat.backend = router
@@ -332,13 +338,13 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
 @given(router_of(trees) | trees, actions, environments)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_private_request_reaches_nobody_who_leaves_the_device(
-    tree: dict[str, Any], actions: list[tuple[str, dict[str, Any]]], environment: bl.Environment
+    tree: dict[str, Any], actions: list[tuple[str, dict[str, Any]]], environment: bl.page.Environment
 ) -> None:
     """Neither with the request itself, nor when asked what it would cost, nor to get ready for it."""
     leaks: list[str] = []
 
     async def play() -> None:
-        clock = bl.Clock()
+        clock = bl.testing.Clock()
         router = build(tree, leaks, environment, clock)
         for what, options in actions:
             with contextlib.suppress(bl.BrowserLLMError, ZeroDivisionError):  # failing is allowed, leaking is not

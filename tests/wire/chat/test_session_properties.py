@@ -71,13 +71,13 @@ class Moody(bl.Hooks):
     async def after_response(self, response: bl.ChatResponse) -> None:
         self.event()
 
-    def on_chunk(self, chunk: bl.ChatChunk) -> None:
+    def on_chunk(self, chunk: bl.types.ChatChunk) -> None:
         self.event()
 
     async def on_tool_call(self, call: bl.ToolCallPart) -> Any:
         self.event()
         await asyncio.sleep(0)
-        return {"deny": False, "change": bl.Change({"steps": 1})}.get(call.id)
+        return {"deny": False, "change": bl.chat.Change({"steps": 1})}.get(call.id)
 
     async def on_error(self, error: Exception) -> None:
         self.event()
@@ -100,7 +100,7 @@ failures = st.sampled_from(
 )
 steps = st.one_of(
     st.sampled_from(["word ", "more ", "\ud800", ""]),
-    st.builds(bl.ReasoningDelta, sequence=st.just(0), reasoning=st.just("hm")),
+    st.builds(bl.types.ReasoningDelta, sequence=st.just(0), reasoning=st.just("hm")),
     made_calls,
     made_calls,
     failures,
@@ -111,10 +111,10 @@ operations = st.sampled_from(["send", "send", "send", "retry", "edit", "undo", "
 endings = st.sampled_from(["none", "none", "stop", "break", "drop", "cancel", "aclose", "stop later"])
 contexts = st.sampled_from(
     [
-        bl.DropOldest(),
-        bl.DropOldest(0.5, window=80, reserve=5),
-        bl.Summarize(window=80, reserve=5, max_tokens=5),
-        bl.FailWhenFull(window=120, reserve=5),
+        bl.chat.DropOldest(),
+        bl.chat.DropOldest(0.5, window=80, reserve=5),
+        bl.chat.Summarize(window=80, reserve=5, max_tokens=5),
+        bl.chat.FailWhenFull(window=120, reserve=5),
     ]
 )
 what_happens = st.lists(
@@ -124,7 +124,7 @@ what_happens = st.lists(
 )
 
 
-async def read(turn: bl.TurnStream, ending: str, after: int) -> None:
+async def read(turn: bl.chat.TurnStream, ending: str, after: int) -> None:
     """Read a turn, and end it after so many chunks."""
     seen = 0
     sequence = -1
@@ -140,7 +140,7 @@ async def read(turn: bl.TurnStream, ending: str, after: int) -> None:
         await turn.aclose()
 
 
-async def take(turn: bl.TurnStream, ending: str, after: int) -> None:
+async def take(turn: bl.chat.TurnStream, ending: str, after: int) -> None:
     """Take a turn to an end, in whatever way; nothing takes for ever."""
     task = asyncio.ensure_future(read(turn, ending, after))
     for tick in range(120):
@@ -160,7 +160,7 @@ async def take(turn: bl.TurnStream, ending: str, after: int) -> None:
     assert ending == "drop" or turn.done
 
 
-def begin(chat: bl.Session, operation: str, which: int) -> bl.TurnStream | None:
+def begin(chat: bl.Session, operation: str, which: int) -> bl.chat.TurnStream | None:
     """Begin what the operation says; ``None`` where it is done already."""
     if operation == "undo":
         chat.undo()
@@ -174,7 +174,7 @@ def begin(chat: bl.Session, operation: str, which: int) -> bl.TurnStream | None:
     return chat.stream(f"question {which}")
 
 
-def follows(before: bl.History, request: bl.ChatRequest) -> bool:
+def follows(before: bl.chat.History, request: bl.ChatRequest) -> bool:
     """Whether a request begins with the history as it was, from where a turn begins."""
     sent = [message for message in request.messages if message.role != "system"]
     starts = [*before.turn_starts(), len(before.messages)]
@@ -215,7 +215,7 @@ async def live(context: Any, events: list[tuple[str, Any, str, int, int, int]]) 
                 await asyncio.sleep(0)
         after_it = chat.history
         after_it.check()
-        assert bl.History.from_json(after_it.to_json()) == after_it
+        assert bl.chat.History.from_json(after_it.to_json()) == after_it
         assert before.to_json() == seen, "what was read stays as it was"
         if operation in ("send", "results", "resume"):
             assert after_it.messages[: len(before.messages)] == before.messages
@@ -233,7 +233,7 @@ async def live(context: Any, events: list[tuple[str, Any, str, int, int, int]]) 
             ), "nothing but room that is made changes the beginning"
     mood.left = -1
     chat.backend = bl.ScriptedBackend("well")
-    chat.context = bl.DropOldest()
+    chat.context = bl.chat.DropOldest()
     if chat.history.pending:
         chat.undo()
     reply = await chat.send("and now?")

@@ -311,10 +311,10 @@ async def test_a_packed_body_is_bounded_by_what_it_unpacks_to(
         page = await web.fetcher(max_bytes=200_000).get("https://example.test/")
         assert (page.text, page.whole) == ("a" * 200_000, False)
         web.answers["/"] = reply(gzip.compress(bomb), "text/plain", headers="content-encoding: gzip, gzip\r\n")
-        with pytest.raises(bl.Unsupported, match="packed in a way"):
+        with pytest.raises(bl.errors.Unsupported, match="packed in a way"):
             await web.fetcher().get("https://example.test/")
         web.answers["/"] = reply(b"no gzip", "text/plain", headers="content-encoding: gzip\r\n")
-        with pytest.raises(bl.ProtocolError, match="cannot be unpacked"):
+        with pytest.raises(bl.errors.ProtocolError, match="cannot be unpacked"):
             await web.fetcher().get("https://example.test/")
 
 
@@ -417,7 +417,7 @@ async def test_the_model_reads_pieces_between_marks(tls: Certificates, monkeypat
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"<title>Obey</title>" + b"0123456789" * 3)
         tool = tool_of(web.fetcher(max_bytes=39), 15)
-        box = bl.Toolbox([tool])
+        box = bl.chat.Toolbox([tool])
 
         async def asked(**arguments: Any) -> str:
             call = bl.ToolCallPart("1", "web_fetch", msgspec.json.encode(arguments).decode())

@@ -224,7 +224,9 @@ def test_errors_name_options_and_commands(arguments: list[str], words: str) -> N
 
 def test_a_model_that_may_not_be_fetched_is_fetched_with_a_command(page: Callable[..., Connect]) -> None:
     """The remedy is a command here."""
-    page(bl.ModelNotDownloaded("model 'm' is not on this device; ModelManager.download('m')", data={"model": "m"}))
+    page(
+        bl.errors.ModelNotDownloaded("model 'm' is not on this device; ModelManager.download('m')", data={"model": "m"})
+    )
     assert invoke("run", "hi").stderr.strip().endswith("fetch it with: browserllm models pull m")
 
 
@@ -462,7 +464,7 @@ def test_doctor_warns_of_what_is_less_than_good(
 
 
 @pytest.mark.usefixtures("built", "browser")
-@pytest.mark.parametrize("failure", [bl.Unavailable("no page", reason="blocked"), bl.InternalError("it broke")])
+@pytest.mark.parametrize("failure", [bl.Unavailable("no page", reason="blocked"), bl.errors.InternalError("it broke")])
 def test_doctor_fails_where_no_answer_comes(page: Callable[..., Connect], failure: bl.BrowserLLMError) -> None:
     """The check that failed, why, and exit code 1."""
     page(failure)

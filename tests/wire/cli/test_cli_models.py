@@ -25,12 +25,12 @@ from browserllm.testing.scripted import HANG, ScriptedHost, device_facts
 FOLDER = "https://hub.test/tiny/"
 
 
-def card(name: str = "tiny", url: str = FOLDER, **options: Any) -> bl.ModelCard:
+def card(name: str = "tiny", url: str = FOLDER, **options: Any) -> bl.models.ModelCard:
     """A model for the CPU that is not in the catalog yet."""
-    artifact = bl.Artifact(
+    artifact = bl.models.Artifact(
         engine="transformersjs", device="wasm", url=url, dtype="q8", id=f"{name}-q8", download_bytes=2_000_000
     )
-    return bl.ModelCard(
+    return bl.models.ModelCard(
         id=name, artifacts=[artifact], parameters=2_500_000, purposes=["chat"], license="MIT", **options
     )
 
@@ -70,12 +70,12 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Browser]:
     """Make the commands find these models, files and this device."""
 
     def use(
-        *cards: bl.ModelCard, files: dict[str, Any] | None = None, quota_bytes: int = 10**9, **options: Any
+        *cards: bl.models.ModelCard, files: dict[str, Any] | None = None, quota_bytes: int = 10**9, **options: Any
     ) -> Browser:
         known = cards or (card(),)
         made = Browser(ScriptedFiles(web() if files is None else files, quota_bytes=quota_bytes), **options)
         monkeypatch.setattr(cli_models, "connect", made)
-        monkeypatch.setattr(cli_models, "Catalog", lambda: bl.Catalog(known))
+        monkeypatch.setattr(cli_models, "Catalog", lambda: bl.models.Catalog(known))
         return made
 
     return use
@@ -96,7 +96,7 @@ def test_the_plain_list_needs_no_browser(browser: Callable[..., Browser]) -> Non
     assert "models list --fits" in result.stdout
     assert made.hosts == []
     names = [model["id"] for model in json.loads(invoke("list", "--json").stdout)["models"]]
-    assert names == [model.id for model in bl.Catalog([card()])]
+    assert names == [model.id for model in bl.models.Catalog([card()])]
 
 
 def test_a_purpose_narrows_the_list(browser: Callable[..., Browser]) -> None:
@@ -290,7 +290,9 @@ def test_wrong_usage_exits_with_2(browser: Callable[..., Browser], arguments: li
 def test_what_is_not_whole_is_called_so(browser: Callable[..., Browser]) -> None:
     """A download that stopped, and files that the browser has taken."""
     other = "https://hub.test/other/"
-    made = browser(card(), card("other", other), files=web(steps=[700_000, bl.Stalled("nothing came")]) | web(other))
+    made = browser(
+        card(), card("other", other), files=web(steps=[700_000, bl.errors.Stalled("nothing came")]) | web(other)
+    )
     assert invoke("pull", "tiny").exit_code == 1
     invoke("pull", "other")
     del made.files.entries["transformers-cache", f"{other}config.json"]

@@ -32,7 +32,7 @@ def test_the_code_about_models_runs(code: str) -> None:
 
 def test_the_numbers_about_models_are_those_of_the_catalog() -> None:
     """A refreshed catalog has other counts: then the page must say so."""
-    cards = list(bl.Catalog())
+    cards = list(bl.models.Catalog())
     builds = [a for card in cards for a in card.artifacts if a.engine == "webllm" and not a.bundled]
     of_webllm = [card for card in cards if any(a in builds for a in card.artifacts)]
     of_both = [
@@ -99,7 +99,11 @@ def test_the_page_about_middleware_has_all_there_is() -> None:
     """Every middleware, every kind of finding and every metric is named."""
     from browserllm.backends import middleware
 
-    classes = [each for each in vars(middleware).values() if isinstance(each, type) and issubclass(each, bl.Middleware)]
+    classes = [
+        each
+        for each in vars(middleware).values()
+        if isinstance(each, type) and issubclass(each, bl.backends.Middleware)
+    ]
     assert len(classes) == 7
     assert all(f"| `{each.__name__}` |" in MIDDLEWARE for each in classes)
     sources = Path(middleware.__file__).parent

@@ -37,8 +37,8 @@ def test_the_numbers_about_conversations_are_those_of_the_code() -> None:
     assert f"`reserve` ({RESERVE_TOKENS:,} tokens" in PAGE
     rounds = inspect.signature(bl.Session).parameters["max_rounds"].default
     assert f"After `max_rounds` rounds of calls ({rounds})" in PAGE
-    assert f"`DropOldest(keep={bl.DropOldest().keep})`" in PAGE
-    made = bl.Summarize()
+    assert f"`DropOldest(keep={bl.chat.DropOldest().keep})`" in PAGE
+    made = bl.chat.Summarize()
     assert f"`Summarize(keep={made.keep}, max_tokens={made.max_tokens})`" in PAGE
 
 

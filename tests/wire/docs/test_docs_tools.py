@@ -48,5 +48,5 @@ def test_every_hook_and_every_tool_is_in_its_table() -> None:
     """By name."""
     hooks = [name for name, _ in inspect.getmembers(bl.Hooks, inspect.isfunction) if not name.startswith("_")]
     assert [name for name in hooks if f"| `{name}(" not in PAGE] == []
-    assert [name for name in bl.builtin.__all__ if f"| `{name}` |" not in PAGE] == []
-    assert calculator().tool.name in bl.builtin.__all__
+    assert [name for name in bl.chat.builtin.__all__ if f"| `{name}` |" not in PAGE] == []
+    assert calculator().tool.name in bl.chat.builtin.__all__

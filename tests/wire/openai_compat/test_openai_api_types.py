@@ -57,18 +57,18 @@ def check(kind: type[pydantic.BaseModel], shape: Shape) -> pydantic.BaseModel:
     return models[0]
 
 
-def response(*parts: bl.ContentPart, **fields: Any) -> bl.ChatResponse:
+def response(*parts: bl.types.ContentPart, **fields: Any) -> bl.ChatResponse:
     """A response with these parts."""
     given: dict[str, Any] = {"request_id": "chat-1", "backend": "b", "model": "m", "finish_reason": "stop", **fields}
     return bl.ChatResponse(message=bl.Message("assistant", list(parts)), **given)
 
 
 ANSWERS = {
-    "text": response(bl.TextPart("Hi"), usage=bl.Usage(prompt_tokens=3, completion_tokens=1), logprobs=[ENTRY]),
+    "text": response(bl.TextPart("Hi"), usage=bl.types.Usage(prompt_tokens=3, completion_tokens=1), logprobs=[ENTRY]),
     "nothing": response(),
     "calls": response(bl.ToolCallPart("c1", "weather", "{}", signature="s"), finish_reason="tool_calls"),
     "thinking": response(bl.ReasoningPart("Hm.", signature="s"), bl.TextPart("Hi"), engine="webllm", device="webgpu"),
-    "cancelled": response(bl.TextPart("Hi"), finish_reason="cancelled", warnings=[bl.ChatWarning("a", "b")]),
+    "cancelled": response(bl.TextPart("Hi"), finish_reason="cancelled", warnings=[bl.types.ChatWarning("a", "b")]),
 }
 
 
@@ -85,12 +85,16 @@ def test_an_answer_is_a_chat_completion(name: str) -> None:
 
 async def test_a_stream_is_of_chat_completion_chunks() -> None:
     """All of them, and the SDK's own accumulation of them gives the answer."""
-    steps: list[Any] = [bl.ReasoningDelta(sequence=0, reasoning="Hm."), "Hi", bl.ToolCallPart("c1", "weather", "{}")]
+    steps: list[Any] = [
+        bl.types.ReasoningDelta(reasoning="Hm."),
+        "Hi",
+        bl.ToolCallPart("c1", "weather", "{}"),
+    ]
     writer = ChunkWriter(include_usage=True)
     shapes = [shape async for each in bl.ScriptedBackend([steps]).stream("Hi") for shape in writer.write(each)]
-    shapes += writer.write(bl.TextDelta(sequence=9, text="Hi", logprobs=[ENTRY]))
-    shapes += writer.write(bl.ToolCallDelta(sequence=9, index=1, arguments="x", signature="s"))
-    shapes += writer.write(bl.ChatRestart(sequence=9, hop=bl.Hop(reason="x"), backend="b"))
+    shapes += writer.write(bl.types.TextDelta(sequence=9, text="Hi", logprobs=[ENTRY]))
+    shapes += writer.write(bl.types.ToolCallDelta(sequence=9, index=1, arguments="x", signature="s"))
+    shapes += writer.write(bl.types.ChatRestart(sequence=9, hop=bl.types.Hop(reason="x"), backend="b"))
     from openai.lib.streaming.chat import ChatCompletionStreamState
 
     state = ChatCompletionStreamState()
@@ -109,8 +113,8 @@ async def test_a_stream_is_of_chat_completion_chunks() -> None:
 
 def test_models_and_vectors_are_of_its_types() -> None:
     """A model, and an embedding as numbers."""
-    check(Model, model_of(bl.ModelInfo(id="pocket", name="Pocket", context_window=2048)))
-    check(CreateEmbeddingResponse, embeddings_of(bl.Embeddings(model="m", vectors=[[0.5]])))
+    check(Model, model_of(bl.types.ModelInfo(id="pocket", name="Pocket", context_window=2048)))
+    check(CreateEmbeddingResponse, embeddings_of(bl.types.Embeddings(model="m", vectors=[[0.5]])))
 
 
 @pytest.mark.parametrize("code", ERRORS)

@@ -154,7 +154,7 @@ async def test_a_page_of_another_release_is_refused(
 ) -> None:
     """Both versions are named, and the browser is ended."""
     monkeypatch.setenv("FAKE_BROWSER", "old")
-    with pytest.raises(bl.ProtocolError, match=r"version 0 .*version 1"):
+    with pytest.raises(bl.errors.ProtocolError, match=r"version 0 .*version 1"):
         await bl.connect(browser=fake, profile=tmp_path / "p")
     profile.open_profile(tmp_path / "p")[0].release()
 
@@ -318,7 +318,7 @@ async def test_an_answer_of_another_shape_is_an_error_of_ours(
     """It has the answer, in short, and what to do; also an answer with nothing in it."""
     for mode in ({"result": result}, {"error": result}, {}):
         monkeypatch.setenv("FAKE_BROWSER", json.dumps(mode))
-        with pytest.raises((bl.ProtocolError, bl.Unavailable), match=r"answered .*browser=|refused") as caught:
+        with pytest.raises((bl.errors.ProtocolError, bl.Unavailable), match=r"answered .*browser=|refused") as caught:
             await bl.connect(browser=fake, profile=tmp_path / "p", timeout_s=20)
         assert len(str(caught.value)) < 600
     assert not caplog.records

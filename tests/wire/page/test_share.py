@@ -370,5 +370,7 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_other_hosts_say_where_folders_can_be_shared() -> None:
     """A page that nobody here serves cannot read this machine's files."""
-    with pytest.raises(bl.Unsupported, match=r"'/models/x' cannot be shared .* browserllm\.connect\(\) launches"):
+    with pytest.raises(
+        bl.errors.Unsupported, match=r"'/models/x' cannot be shared .* browserllm\.connect\(\) launches"
+    ):
         ScriptedHost().share_folder("/models/x")

@@ -45,10 +45,14 @@ def read(texts: list[str], begins: Begins, cut: bool, *, tools: bool) -> tuple[s
     deltas += reader.finish(cut=cut)
     calls: dict[int, str] = {}
     for delta in deltas:
-        if isinstance(delta, bl.ToolCallDelta):
+        if isinstance(delta, bl.types.ToolCallDelta):
             calls[delta.index] = calls.get(delta.index, "") + delta.arguments
     text = "".join(delta for delta in deltas if isinstance(delta, str))
-    return text, "".join(delta.reasoning for delta in deltas if isinstance(delta, bl.ReasoningDelta)), [*calls.values()]
+    return (
+        text,
+        "".join(delta.reasoning for delta in deltas if isinstance(delta, bl.types.ReasoningDelta)),
+        [*calls.values()],
+    )
 
 
 @settings(max_examples=300, deadline=None)

@@ -60,7 +60,7 @@ async def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
 async def test_a_damaged_file_and_one_that_cannot_be_made_fail_in_our_words(tmp_path: Path) -> None:
     """The error names the file and what to do."""
     (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
-    with pytest.raises(bl.IntegrityError, match=r"store.db.*delete the file"):
+    with pytest.raises(bl.errors.IntegrityError, match=r"store.db.*delete the file"):
         await SQLiteStore(tmp_path / "store.db").get("a")
     with pytest.raises(bl.Unavailable, match=r"store.db.*choose a file"):
         await SQLiteStore(tmp_path / "store.db" / "store.db").get("a")
@@ -71,7 +71,7 @@ async def test_a_full_disk_is_a_quota(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "store.db")
     await store.put("a", b"1")
     await store._run("PRAGMA max_page_count = 4")
-    with pytest.raises(bl.QuotaExceeded, match="free some space"):
+    with pytest.raises(bl.errors.QuotaExceeded, match="free some space"):
         await store.put("b", b"x" * 1_000_000)
     assert await store.get("a") == b"1"
     await store.close()
@@ -93,10 +93,10 @@ async def test_what_something_else_wrote_is_not_taken_for_a_value(tmp_path: Path
         other.execute("INSERT INTO entries VALUES ('b', 'text'), ('c', 7)")
     other.close()
     for key in ("b", "c"):
-        with pytest.raises(bl.IntegrityError, match=f"'{key}'.*something else wrote it"):
+        with pytest.raises(bl.errors.IntegrityError, match=f"'{key}'.*something else wrote it"):
             await store.get(key)
         assert not await store.swap(key, None, b"1")
-    with pytest.raises(bl.IntegrityError, match="'b'"):
+    with pytest.raises(bl.errors.IntegrityError, match="'b'"):
         await store.items()
     assert await store.get("a") == b"1"
     await store.close()

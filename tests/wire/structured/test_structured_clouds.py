@@ -111,7 +111,7 @@ def server() -> Iterator[VendorServer]:
         yield running
 
 
-def cloud(vendor: str, url: str) -> bl.CloudBackend:
+def cloud(vendor: str, url: str) -> bl.backends.cloud.CloudBackend:
     """A backend of this vendor."""
     if vendor == "openai":
         return bl.OpenAI("gpt-6-luna", base_url=url, api_key=KEY)

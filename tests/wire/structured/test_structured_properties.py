@@ -48,7 +48,7 @@ NODE = output_type(Node)
 class Pieces(bl.Backend):
     """Answers in pieces, as text or as the arguments of a call; the last answer again and again."""
 
-    capabilities = bl.Capabilities(structured_output=MODES[:-1], tools=True)
+    capabilities = bl.types.Capabilities(structured_output=MODES[:-1], tools=True)
 
     def __init__(self, *answers: list[str]) -> None:
         """Play these."""
@@ -60,9 +60,9 @@ class Pieces(bl.Backend):
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
         if request.tools:
-            yield bl.ToolCallDelta(sequence=0, index=0, id=f"c{self.asked}", name=request.tools[0].name)
+            yield bl.types.ToolCallDelta(index=0, id=f"c{self.asked}", name=request.tools[0].name)
         for piece in answer:
-            yield bl.ToolCallDelta(sequence=0, index=0, arguments=piece) if request.tools else piece
+            yield bl.types.ToolCallDelta(index=0, arguments=piece) if request.tools else piece
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,9 @@ def runner() -> Iterator[asyncio.Runner]:
         yield running
 
 
-async def play(llm: bl.Backend, **options: Any) -> tuple[list[Any], bl.Generated[Any] | None, bl.ObjectStream[Any]]:
+async def play(
+    llm: bl.Backend, **options: Any
+) -> tuple[list[Any], bl.structured.Generated[Any] | None, bl.structured.ObjectStream[Any]]:
     """All that is shown, as it was when it was shown, and the end: an object, or nothing after `InvalidOutput`."""
     values: list[Any] = []
     stream = bl.stream_generate(llm, "Pasta", **{"output": NODE, **options})

@@ -20,7 +20,7 @@ DOWNLOAD_SECONDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600]
 
 
 class LoadedModel(Protocol):
-    """Where a model runs: `browserllm.LoadedModel` is one."""
+    """Where a model runs: `browserllm.models.LoadedModel` is one."""
 
     @property
     def engine(self) -> str: ...  # noqa: D102
@@ -33,7 +33,7 @@ class LoadedModel(Protocol):
 
 
 class ModelEvent(Protocol):
-    """What happens to a model: `browserllm.ModelEvent` is one."""
+    """What happens to a model: `browserllm.models.ModelEvent` is one."""
 
     @property
     def kind(self) -> str: ...  # noqa: D102

@@ -58,7 +58,7 @@ def ollama_items(*texts: str, reason: str | None = "stop", **more: Any) -> list[
 class Format:
     """One of the three formats."""
 
-    llm: bl.CloudBackend
+    llm: bl.backends.cloud.CloudBackend
     stream: Callable[..., bytes]
     items: Callable[..., list[dict[str, Any]]]
     whole: dict[str, Any]
@@ -108,7 +108,7 @@ FORMATS = {
 each_format = pytest.mark.parametrize("form", [*FORMATS.values()], ids=[*FORMATS])
 
 
-def read_whole(llm: bl.CloudBackend, body: bytes) -> tuple[list[Delta], Draft]:
+def read_whole(llm: bl.backends.cloud.CloudBackend, body: bytes) -> tuple[list[Delta], Draft]:
     """The deltas of an answer that came as one body though a stream was asked for."""
     if isinstance(llm, bl.Ollama):
         return read(llm, body)
@@ -117,7 +117,7 @@ def read_whole(llm: bl.CloudBackend, body: bytes) -> tuple[list[Delta], Draft]:
     return [*reader.read_whole(body), *reader.finish()], draft
 
 
-async def heard(answer: tuple[list[Delta], Draft]) -> tuple[str, str, bl.Usage]:
+async def heard(answer: tuple[list[Delta], Draft]) -> tuple[str, str, bl.types.Usage]:
     """The text of an answer, how it ended and what it took."""
     deltas, draft = answer
     return (await message_of(deltas)).text, draft.finish_reason, draft.usage
@@ -128,4 +128,4 @@ async def calls_of(answer: tuple[list[Delta], Draft]) -> list[tuple[str, Any]]:
     return [(call.name, json.loads(call.arguments)) for call in (await message_of(answer[0])).tool_calls]
 
 
-HEARD = ("Hi", "stop", bl.Usage(prompt_tokens=3, completion_tokens=2))
+HEARD = ("Hi", "stop", bl.types.Usage(prompt_tokens=3, completion_tokens=2))

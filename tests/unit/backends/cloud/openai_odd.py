@@ -95,12 +95,12 @@ NOTHING: dict[str, tuple[Any, type[bl.BrowserLLMError], str]] = {
     ),
     "tool calls without a call": (
         {"choices": [{"index": 0, "message": {}, "finish_reason": "tool_calls"}]},
-        bl.ProtocolError,
+        bl.errors.ProtocolError,
         "tool call",
     ),
     "a call without a name": (
         {"choices": [{"message": {"tool_calls": [{"function": {"arguments": "{}"}}]}, "finish_reason": "tool_calls"}]},
-        bl.ProtocolError,
+        bl.errors.ProtocolError,
         "without a name",
     ),
 }
@@ -122,7 +122,7 @@ TEXTS: dict[str, tuple[bytes, str, type[bl.BrowserLLMError], str]] = {
         "upstream is gone",
     ),
     "a text of limits": (b"Too many requests: slow down\n", "text/plain", bl.RateLimited, "slow down"),
-    "a page": (b"<html><title>502</title>Bad Gateway</html>", "text/html", bl.ProtocolError, "Bad Gateway"),
+    "a page": (b"<html><title>502</title>Bad Gateway</html>", "text/html", bl.errors.ProtocolError, "Bad Gateway"),
     "a field error": (
         b'error: {"code":503,"message":"Loading model"}\n\n',
         "text/event-stream",

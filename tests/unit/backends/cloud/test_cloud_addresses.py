@@ -167,7 +167,7 @@ ADDRESSES: list[tuple[Any, str, str]] = [
 ]
 
 
-async def sent_to(llm: bl.CloudBackend, client: Client) -> str:
+async def sent_to(llm: bl.backends.cloud.CloudBackend, client: Client) -> str:
     """Where a chat goes."""
     with_error = None
     try:

@@ -98,7 +98,7 @@ def test_what_the_api_does_not_have_is_said() -> None:
     assert sorted(warned) == sorted(unknown)
     assert set(body) == {"model", "max_tokens", "messages", "stream"}
     for name, value in unknown.items():
-        with pytest.raises(bl.Unsupported, match=name):
+        with pytest.raises(bl.errors.Unsupported, match=name):
             body_of(claude(), "Hi", unsupported="error", **{name: value})
 
 
@@ -304,7 +304,7 @@ def test_tokens_that_nobody_counted_are_unknown() -> None:
 
 def test_a_wrong_type_is_nonsense_and_an_unknown_event_is_not() -> None:
     """What we read must be of its type; what we do not know may be anything."""
-    with pytest.raises(bl.ProtocolError, match="text"):
+    with pytest.raises(bl.errors.ProtocolError, match="text"):
         read(claude(), sse(START, begin(0, type="text", text=7), *END))
     with pytest.raises(bl.Unavailable, match="before the answer was complete"):
         read(claude(), sse(START, {"type": "content_block_start", "content_block": {}}, {"type": "x", "index": "y"}))

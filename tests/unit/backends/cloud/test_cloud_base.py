@@ -110,7 +110,11 @@ def test_other_wrong_arguments_are_refused() -> None:
         bl.OpenAI("")
     with pytest.raises(bl.InvalidRequest, match="extra_body"):
         bl.OpenAI("m", extra_body={"x": object()})
-    for timeouts in (bl.Timeouts(connect_s=0), bl.Timeouts(silence_s=-1), bl.Timeouts(silence_s=float("nan"))):
+    for timeouts in (
+        bl.backends.cloud.Timeouts(connect_s=0),
+        bl.backends.cloud.Timeouts(silence_s=-1),
+        bl.backends.cloud.Timeouts(silence_s=float("nan")),
+    ):
         with pytest.raises(bl.InvalidRequest, match="timeouts"):
             bl.OpenAI("m", timeouts=timeouts)
 
@@ -199,7 +203,7 @@ async def test_facts_come_without_asking(monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def test_an_answer_costs_what_its_usage_says() -> None:
     """By the table for the vendor's own address, by the caller's prices anywhere, else nobody knows."""
-    table = {"mine": bl.Price(input=4, cached_input=2, output=1)}
+    table = {"mine": bl.backends.cloud.Price(input=4, cached_input=2, output=1)}
     for options, expected in (
         ({"model": "gpt-6-luna"}, 0.5 * 0.10 + 0.5 * 0.01 + 0.50),
         # An alias costs what the model behind it does.
@@ -224,16 +228,16 @@ async def test_an_estimate_says_what_it_takes_for_granted() -> None:
     media = bl.Message("user", [bl.TextPart("éé"), bl.ImagePart(data=b"x"), bl.AudioPart(data=b"x")])
     assert estimate_usage(bl.ChatRequest(messages=[media])).prompt_tokens == 4 + 1 + 2000
     calls = bl.Message("assistant", [bl.ToolCallPart("a", "name", "{}12")])
-    assert estimate_usage(bl.ChatRequest(messages=[calls], max_tokens=7)) == bl.Usage(
+    assert estimate_usage(bl.ChatRequest(messages=[calls], max_tokens=7)) == bl.types.Usage(
         prompt_tokens=4 + 2, completion_tokens=7
     )
 
 
 def test_prices_are_counted_by_kind() -> None:
     """What has no price of its own costs what other input does."""
-    usage = bl.Usage(prompt_tokens=10, completion_tokens=1, cached_tokens=3, cache_write_tokens=2)
-    assert cost_of(usage, bl.Price(input=100, output=7)) == pytest.approx((10 * 100 + 7) / 1e6)
-    price = bl.Price(input=100, cached_input=10, cache_write=125, output=7)
+    usage = bl.types.Usage(prompt_tokens=10, completion_tokens=1, cached_tokens=3, cache_write_tokens=2)
+    assert cost_of(usage, bl.backends.cloud.Price(input=100, output=7)) == pytest.approx((10 * 100 + 7) / 1e6)
+    price = bl.backends.cloud.Price(input=100, cached_input=10, cache_write=125, output=7)
     assert cost_of(usage, price) == pytest.approx((5 * 100 + 3 * 10 + 2 * 125 + 7) / 1e6)
     for model, each in OPENAI.items():
         assert 0 < (each.cached_input or 0) < each.input < each.output, model
@@ -243,7 +247,7 @@ def test_prices_are_counted_by_kind() -> None:
 async def test_a_list_of_models_that_is_none_is_an_error(body: bytes) -> None:
     """With its beginning, and health says it."""
     llm = bl.OpenAI("m", api_key="k", client=Client(body))
-    with pytest.raises(bl.ProtocolError, match="no list of models") as caught:
+    with pytest.raises(bl.errors.ProtocolError, match="no list of models") as caught:
         await llm.list_models()
     assert len(str(caught.value)) < 500
     assert not (await llm.health()).ok

@@ -18,7 +18,7 @@ from browserllm.backends.cloud.history import with_own_ids
 from browserllm.backends.stream import Draft
 
 IDS = ["", "call_0", "call_1", "functions.f:0", "functions_f_0", "call_0_2", "a" * 39 + "b", "x" * 60, "ä", "123456789"]
-BACKENDS: dict[str, Callable[[], bl.CloudBackend]] = {
+BACKENDS: dict[str, Callable[[], bl.backends.cloud.CloudBackend]] = {
     "openai": lambda: bl.OpenAI("m", api_key="k"),
     "mistral": lambda: bl.OpenAI("m", preset="mistral", api_key="k"),
     "anthropic": lambda: bl.Anthropic("m", api_key="k"),

@@ -51,7 +51,7 @@ async def test_an_answer_is_the_same_wherever_it_is_cut() -> None:
 def test_tokens_of_thoughts_and_of_tools_are_counted() -> None:
     """Thoughts are part of what was written, results of tools part of what was read."""
     _, draft = read(gemini(), WHOLE)
-    assert draft.usage == bl.Usage(prompt_tokens=7, completion_tokens=3, reasoning_tokens=1)
+    assert draft.usage == bl.types.Usage(prompt_tokens=7, completion_tokens=3, reasoning_tokens=1)
     assert draft.finish_reason == "tool_calls"
 
 
@@ -70,7 +70,7 @@ def test_what_the_api_does_not_have_is_said() -> None:
     body, warned = body_of(gemini(), "Hi", **unknown)
     assert (sorted(warned), "generationConfig" in body) == (["logit_bias", "n"], False)
     for name, value in unknown.items():
-        with pytest.raises(bl.Unsupported, match=name):
+        with pytest.raises(bl.errors.Unsupported, match=name):
             body_of(gemini(), "Hi", unsupported="error", **{name: value})
 
 
@@ -231,7 +231,7 @@ def test_tokens_that_nobody_counted_are_unknown() -> None:
 
 def test_a_wrong_type_is_nonsense() -> None:
     """What we read must be of its type."""
-    with pytest.raises(bl.ProtocolError, match="text"):
+    with pytest.raises(bl.errors.ProtocolError, match="text"):
         read(gemini(), sse(piece({"text": 7})))
 
 

@@ -51,21 +51,23 @@ def test_text_reasoning_and_each_call_keep_their_own_half() -> None:
     halves = HalfCharacters()
     given: list[Delta] = [
         f"a{high}",
-        bl.ReasoningDelta(sequence=0, reasoning=f"b{high}"),
-        bl.ToolCallDelta(sequence=0, index=0, id="c", name="f", arguments=f'{{"x":"{high}'),
-        bl.ToolCallDelta(sequence=0, index=1, id="d", name="f", arguments=f'{{"y":"{high}'),
-        bl.ToolCallDelta(sequence=0, index=1, arguments=f'{low}"}}'),
-        bl.ReasoningDelta(sequence=0, reasoning=low),
-        bl.ToolCallDelta(sequence=0, index=0, arguments=f'{low}"}}'),
-        bl.TextDelta(sequence=0, text=low, logprobs=[{"token": high}]),
+        bl.types.ReasoningDelta(reasoning=f"b{high}"),
+        bl.types.ToolCallDelta(index=0, id="c", name="f", arguments=f'{{"x":"{high}'),
+        bl.types.ToolCallDelta(index=1, id="d", name="f", arguments=f'{{"y":"{high}'),
+        bl.types.ToolCallDelta(index=1, arguments=f'{low}"}}'),
+        bl.types.ReasoningDelta(reasoning=low),
+        bl.types.ToolCallDelta(index=0, arguments=f'{low}"}}'),
+        bl.types.TextDelta(text=low, logprobs=[{"token": high}]),
     ]
     said = [halves.join(delta) for delta in given]
     text = "".join(each if isinstance(each, str) else each.text for each in said)
-    reasoning = "".join(each.reasoning for each in said if isinstance(each, bl.ReasoningDelta))
-    calls = ["".join(d.arguments for d in said if isinstance(d, bl.ToolCallDelta) and d.index == n) for n in (0, 1)]
+    reasoning = "".join(each.reasoning for each in said if isinstance(each, bl.types.ReasoningDelta))
+    calls = [
+        "".join(d.arguments for d in said if isinstance(d, bl.types.ToolCallDelta) and d.index == n) for n in (0, 1)
+    ]
     assert (text, reasoning) == ("a\U0001f600", "b\U0001f600")
     assert calls == ['{"x":"\U0001f600"}', '{"y":"\U0001f600"}']
-    assert isinstance(said[-1], bl.TextDelta) and said[-1].logprobs == [{"token": "\ufffd"}]
+    assert isinstance(said[-1], bl.types.TextDelta) and said[-1].logprobs == [{"token": "\ufffd"}]
     assert list(halves.rest()) == []
 
 
@@ -79,12 +81,12 @@ def test_what_has_no_other_half_is_replaced() -> None:
     ]
     assert list(halves.rest()) == ["\ufffd"]
     assert list(halves.rest()) == []
-    halves.join(bl.ReasoningDelta(sequence=0, reasoning="\ud83d"))
-    signed = halves.join(bl.ReasoningDelta(sequence=0, signature="s"))
-    assert isinstance(signed, bl.ReasoningDelta) and (signed.reasoning, signed.signature) == ("\ufffd", "s")
-    halves.join(bl.ToolCallDelta(sequence=0, index=3, arguments="\ud83d"))
+    halves.join(bl.types.ReasoningDelta(reasoning="\ud83d"))
+    signed = halves.join(bl.types.ReasoningDelta(signature="s"))
+    assert isinstance(signed, bl.types.ReasoningDelta) and (signed.reasoning, signed.signature) == ("\ufffd", "s")
+    halves.join(bl.types.ToolCallDelta(index=3, arguments="\ud83d"))
     (rest,) = halves.rest()
-    assert isinstance(rest, bl.ToolCallDelta) and (rest.index, rest.arguments) == (3, "\ufffd")
+    assert isinstance(rest, bl.types.ToolCallDelta) and (rest.index, rest.arguments) == (3, "\ufffd")
     assert whole_value({"\ud83d": ["\ud83d\ude00", 1, None]}) == {"\ufffd": ["\U0001f600", 1, None]}
 
 
@@ -112,7 +114,7 @@ def test_json_that_others_write_is_taken() -> None:
     said = Event('{"a":NaN,"b":-Infinity,"c":"x\ny"}').decode(dict[str, Any])
     assert said["a"] != said["a"] and said["b"] == float("-inf") and said["c"] == "x\ny"
     for broken in ("{'a': 1}", '{"a":NaN', "[NaN]", '{"a":"\ud83d}'):
-        with pytest.raises(bl.ProtocolError, match="not what was agreed"):
+        with pytest.raises(bl.errors.ProtocolError, match="not what was agreed"):
             Event(broken).decode(dict[str, Any])
 
 
@@ -130,9 +132,12 @@ def test_counts_are_taken_as_they_are_written(value: Any, count: int | None) -> 
 
 def test_counts_that_grow_take_the_largest() -> None:
     """Each for itself: a last one of zero takes nothing back."""
-    first, second = bl.Usage(prompt_tokens=9, completion_tokens=1), bl.Usage(completion_tokens=5, cached_tokens=2)
+    first, second = (
+        bl.types.Usage(prompt_tokens=9, completion_tokens=1),
+        bl.types.Usage(completion_tokens=5, cached_tokens=2),
+    )
     assert (
         largest(first, second)
         == largest(second, first)
-        == bl.Usage(prompt_tokens=9, completion_tokens=5, cached_tokens=2)
+        == bl.types.Usage(prompt_tokens=9, completion_tokens=5, cached_tokens=2)
     )

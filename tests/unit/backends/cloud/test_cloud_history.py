@@ -19,12 +19,12 @@ BACKENDS = {
 
 
 @pytest.fixture(params=BACKENDS)
-def llm(request: pytest.FixtureRequest) -> bl.CloudBackend:
+def llm(request: pytest.FixtureRequest) -> bl.backends.cloud.CloudBackend:
     """Each backend with a format of its own."""
     return BACKENDS[request.param]
 
 
-def test_what_a_turn_cannot_have_is_named_and_left_out(llm: bl.CloudBackend) -> None:
+def test_what_a_turn_cannot_have_is_named_and_left_out(llm: bl.backends.cloud.CloudBackend) -> None:
     """Media of the system and of the assistant, words of a tool, names of speakers."""
     image = bl.ImagePart(data=b"\x89PNG")
     chat = [
@@ -38,17 +38,17 @@ def test_what_a_turn_cannot_have_is_named_and_left_out(llm: bl.CloudBackend) -> 
     sent = json.dumps(body)
     assert "iVBO" not in sent and "by the way" not in sent and "ada" not in sent
     assert "Be brief." in sent and "rain" in sent
-    with pytest.raises(bl.Unsupported, match="'system' cannot have a part like ImagePart"):
+    with pytest.raises(bl.errors.Unsupported, match="'system' cannot have a part like ImagePart"):
         body_of(llm, chat, unsupported="error")
 
 
-def test_a_tools_turn_needs_a_result(llm: bl.CloudBackend) -> None:
+def test_a_tools_turn_needs_a_result(llm: bl.backends.cloud.CloudBackend) -> None:
     """Words alone answer no call."""
     with pytest.raises(bl.InvalidRequest, match=r"messages\[1\] has role 'tool' and no ToolResultPart"):
         body_of(llm, [bl.Message("user", "?"), bl.Message("tool", "rain")])
 
 
-def test_a_wrong_choice_of_tools_is_refused(llm: bl.CloudBackend) -> None:
+def test_a_wrong_choice_of_tools_is_refused(llm: bl.backends.cloud.CloudBackend) -> None:
     """Before anything is sent."""
     for choice in ("any", {"name": "nothing"}, {"type": "function"}):
         with pytest.raises(bl.InvalidRequest, match="tool_choice"):

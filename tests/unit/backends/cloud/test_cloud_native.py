@@ -286,5 +286,5 @@ async def test_nonsense_after_an_answer_is_warned_of(form: Format) -> None:
     assert "nonsense" in str(read(form.llm, form.stream(*last) + nonsense)[1].warnings)
     with pytest.raises(bl.BrowserLLMError, match=WORDS):
         read(form.llm, form.stream(*last, {"error": {"message": WORDS}}))
-    with pytest.raises(bl.ProtocolError):
+    with pytest.raises(bl.errors.ProtocolError):
         read(form.llm, form.stream(*form.items("Hi", reason=None)) + nonsense)

@@ -67,7 +67,7 @@ async def test_a_call_without_arguments_has_an_empty_object_where_it_is_whole() 
         assert await calls_of(read(llm, claude_call(*deltas, given=given))) == [("add", {})]
         cut, draft = read(llm, claude_call(*deltas, given=given, reason="max_tokens"))
         assert draft.finish_reason == "length"
-        assert [delta.arguments for delta in cut if isinstance(delta, bl.ToolCallDelta)] == [""]
+        assert [delta.arguments for delta in cut if isinstance(delta, bl.types.ToolCallDelta)] == [""]
 
 
 @pytest.mark.parametrize("name", [None, "", " ", {}, []])
@@ -81,10 +81,10 @@ def test_a_call_without_a_name_is_none(name: Any) -> None:
         (FORMATS["gemini"].llm, sse(piece, *gemini_items()), sse(gemini_items("Hi")[0])),
         (FORMATS["ollama"].llm, lines(line, *ollama_items()), lines(ollama_items("Hi")[0])),
     ):
-        with pytest.raises(bl.ProtocolError, match="without a name"):
+        with pytest.raises(bl.errors.ProtocolError, match="without a name"):
             read(llm, body)
         deltas, draft = read(llm, text + body)
-        assert [delta for delta in deltas if isinstance(delta, bl.ToolCallDelta)] == []
+        assert [delta for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)] == []
         assert (draft.finish_reason, draft.warnings[0].parameter) == ("stop", "tools")
         assert "without a name" in draft.warnings[0].message
 
@@ -93,7 +93,7 @@ def test_a_call_without_a_name_is_none(name: Any) -> None:
 def test_a_reason_of_calls_without_a_call_is_no_answer(reason: str) -> None:
     """With words it is one that stopped."""
     form = FORMATS["anthropic" if reason == "tool_use" else "ollama"]
-    with pytest.raises(bl.ProtocolError, match=reason):
+    with pytest.raises(bl.errors.ProtocolError, match=reason):
         read(form.llm, form.stream(*form.items(reason=reason)))
     assert read(form.llm, form.stream(*form.items("Hi", reason=reason)))[1].finish_reason == "stop"
 

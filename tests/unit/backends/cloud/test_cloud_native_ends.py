@@ -146,7 +146,7 @@ def test_of_counts_that_grow_the_largest_counts(odd: Any) -> None:
         ]
         start = {"type": "message_start", "message": {"usage": details[0]}}
         items = [start, *claude_items("Hi", reason="end_turn", usage=details[1])[1:]]
-        assert read(FORMATS["anthropic"].llm, sse(*items))[1].usage == bl.Usage(
+        assert read(FORMATS["anthropic"].llm, sse(*items))[1].usage == bl.types.Usage(
             prompt_tokens=27, completion_tokens=9, cached_tokens=9, cache_write_tokens=9, reasoning_tokens=9
         )
         names = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
@@ -154,14 +154,16 @@ def test_of_counts_that_grow_the_largest_counts(odd: Any) -> None:
             {**item, "usageMetadata": dict.fromkeys(names, n)}
             for item, n in zip(gemini_items("Hi"), (first, second), strict=True)
         ]
-        assert read(FORMATS["gemini"].llm, sse(*items))[1].usage == bl.Usage(
+        assert read(FORMATS["gemini"].llm, sse(*items))[1].usage == bl.types.Usage(
             prompt_tokens=9, completion_tokens=18, cached_tokens=9, reasoning_tokens=9
         )
         items = [
             {**item, "prompt_eval_count": n, "eval_count": n}
             for item, n in zip(ollama_items("Hi"), (first, second), strict=True)
         ]
-        assert read(FORMATS["ollama"].llm, lines(*items))[1].usage == bl.Usage(prompt_tokens=9, completion_tokens=9)
+        assert read(FORMATS["ollama"].llm, lines(*items))[1].usage == bl.types.Usage(
+            prompt_tokens=9, completion_tokens=9
+        )
 
 
 async def test_ollamas_other_form_of_an_answer_is_one() -> None:

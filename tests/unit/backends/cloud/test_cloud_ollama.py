@@ -77,7 +77,7 @@ def test_what_the_api_does_not_have_is_said() -> None:
     _, warned = body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], **unknown)
     assert sorted(warned) == ["logit_bias", "n", "tool_choice"]
     for name, value in unknown.items():
-        with pytest.raises(bl.Unsupported, match=name):
+        with pytest.raises(bl.errors.Unsupported, match=name):
             body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], unsupported="error", **{name: value})
 
 
@@ -100,7 +100,7 @@ def test_images_go_by_value_alone() -> None:
     body, warned = body_of(bl.Ollama(MODEL), [bl.Message("user", content)])
     assert body["messages"] == [{"role": "user", "content": "What?", "images": ["QUJD"]}]
     assert warned == ["messages", "messages"]
-    with pytest.raises(bl.Unsupported, match=r"https://example\.com/a\.png"):
+    with pytest.raises(bl.errors.Unsupported, match=r"https://example\.com/a\.png"):
         body_of(bl.Ollama(MODEL), [bl.Message("user", content)], unsupported="error")
 
 
@@ -168,7 +168,7 @@ def test_an_error_in_a_line_is_an_error() -> None:
         read(bl.Ollama(MODEL), lines(line("Hi"), {"error": "it crashed"}))
     with pytest.raises(bl.Unavailable, match="before the answer was complete"):
         read(bl.Ollama(MODEL), lines(line("Hi")))
-    with pytest.raises(bl.ProtocolError, match="content"):
+    with pytest.raises(bl.errors.ProtocolError, match="content"):
         read(bl.Ollama(MODEL), lines(line(content=7)))  # type: ignore[arg-type]
 
 

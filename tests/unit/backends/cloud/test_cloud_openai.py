@@ -48,7 +48,7 @@ def test_what_openai_does_not_take_is_warned_of() -> None:
     assert warned == ["top_k", "n"]
     assert not {"top_k", "n"} & set(body)
     assert "top_k" not in llm.capabilities.parameters
-    with pytest.raises(bl.Unsupported, match="top_k"):
+    with pytest.raises(bl.errors.Unsupported, match="top_k"):
         body_of(llm, top_k=5, unsupported="error")
 
 

@@ -164,7 +164,7 @@ def test_what_follows_a_reason_to_finish_counts() -> None:
     call = {"choices": [{"delta": {"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}}]}
     text, draft, deltas = read(first, {"choices": [{"delta": {"content": "two."}}]}, call, {"usage": USAGE}, DONE)
     assert (text, draft.finish_reason, draft.usage.total_tokens) == ("One two.", "tool_calls", 13)
-    assert [delta.name for delta in deltas if isinstance(delta, bl.ToolCallDelta)] == ["f", None]
+    assert [delta.name for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)] == ["f", None]
     with pytest.raises(bl.Unavailable, match="Engine died"):
         read(first, {"error": {"message": "Engine died"}})
     with pytest.raises(bl.Unavailable, match="Engine died"):
@@ -189,7 +189,7 @@ def test_calls_of_the_older_form_are_calls() -> None:
     chunks = [{"choices": [{"delta": {"function_call": piece}}]} for piece in pieces]
     end = {"choices": [{"delta": {}, "finish_reason": "function_call"}]}
     _, draft, deltas = read(*chunks, end)
-    calls = [delta for delta in deltas if isinstance(delta, bl.ToolCallDelta)]
+    calls = [delta for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)]
     assert (calls[0].name, "".join(call.arguments for call in calls)) == ("f", '{"a":1}')
     assert draft.finish_reason == "tool_calls"
     both = {
@@ -197,7 +197,7 @@ def test_calls_of_the_older_form_are_calls() -> None:
         "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}],
     }
     _, _, deltas = read({"choices": [{"message": both, "finish_reason": "tool_calls"}]}, whole=True)
-    assert len({delta.index for delta in deltas if isinstance(delta, bl.ToolCallDelta)}) == 1
+    assert len({delta.index for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)}) == 1
 
 
 def test_names_that_come_in_pieces_are_the_tools_names() -> None:
@@ -210,7 +210,7 @@ def test_names_that_come_in_pieces_are_the_tools_names() -> None:
     for name in ("get", "_wea", "ther"):
         piece = {"index": 0, "id": "a", "function": {"name": name, "arguments": ""}}
         for delta in reader.read(Event(json.dumps({"choices": [{"delta": {"tool_calls": [piece]}}]}))):
-            assert isinstance(delta, bl.ToolCallDelta)
+            assert isinstance(delta, bl.types.ToolCallDelta)
             names[delta.index] = delta.name or names[delta.index]
     assert names == {0: "get_weather"}
 
@@ -224,4 +224,4 @@ def test_a_first_empty_object_is_no_argument() -> None:
     end = {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
     for events, expected in (([begin, more, end], '{"a":1}'), ([begin, end], "{}")):
         _, _, deltas = read(*events)
-        assert "".join(delta.arguments for delta in deltas if isinstance(delta, bl.ToolCallDelta)) == expected
+        assert "".join(delta.arguments for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)) == expected

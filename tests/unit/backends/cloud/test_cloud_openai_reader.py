@@ -91,7 +91,8 @@ def test_junk_anywhere_is_an_answer_or_an_error_of_ours() -> None:
             else:
                 answers += 1
                 assert all(
-                    isinstance(delta, (str, bl.TextDelta, bl.ReasoningDelta, bl.ToolCallDelta)) for delta in deltas
+                    isinstance(delta, (str, bl.types.TextDelta, bl.types.ReasoningDelta, bl.types.ToolCallDelta))
+                    for delta in deltas
                 )
                 assert draft.finish_reason in {"stop", "length", "tool_calls", "content_filter"}
                 assert min(draft.usage.prompt_tokens, draft.usage.completion_tokens) >= 0
@@ -133,9 +134,9 @@ def test_chunks_in_any_order_end_well() -> None:
                 read(*some, DONE)
             continue
         deltas, draft = read(*some, DONE)
-        calls = {delta.index for delta in deltas if isinstance(delta, bl.ToolCallDelta)}
+        calls = {delta.index for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)}
         assert calls == set(range(len(calls))), seed
-        first = [next(d for d in deltas if isinstance(d, bl.ToolCallDelta) and d.index == call) for call in calls]
+        first = [next(d for d in deltas if isinstance(d, bl.types.ToolCallDelta) and d.index == call) for call in calls]
         assert all(delta.id for delta in first), seed
         assert draft.finish_reason == ("tool_calls" if calls else "stop"), seed
         with pytest.raises(bl.Unavailable, match="before the answer was complete"):
@@ -149,7 +150,7 @@ def test_blanks_around_a_name_are_no_part_of_it() -> None:
         rest = {"index": 0, "function": {"name": " ", "arguments": '{"a":1}'}}
         events = [{"choices": [{"delta": {"tool_calls": [each]}}]} for each in (first, rest)]
         deltas, _ = read(*events, {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}, DONE)
-        calls = [delta for delta in deltas if isinstance(delta, bl.ToolCallDelta)]
+        calls = [delta for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)]
         assert [delta.name for delta in calls if delta.name] == ["add"], name
         assert "".join(delta.arguments for delta in calls) == '{"a":1}'
 
@@ -163,11 +164,11 @@ def test_what_does_no_harm_is_taken() -> None:
         {"usage": {"prompt_tokens": "7", "completion_tokens": 2.0}},
         DONE,
     )
-    assert [(delta.text, delta.logprobs) for delta in deltas if isinstance(delta, bl.TextDelta)] == [
+    assert [(delta.text, delta.logprobs) for delta in deltas if isinstance(delta, bl.types.TextDelta)] == [
         ("", [half]),
         ("👋", [half]),
     ]
-    assert draft.usage == bl.Usage(prompt_tokens=7, completion_tokens=2)
+    assert draft.usage == bl.types.Usage(prompt_tokens=7, completion_tokens=2)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def told(status: int, location: str = "") -> bl.BrowserLLMError:
 def test_a_redirect_says_where_it_sends_to(status: int, location: str, shown: str) -> None:
     """Without what may be secret in it; it is not followed, for that would carry the key along."""
     error = told(status, location)
-    assert isinstance(error, bl.ProtocolError)
+    assert isinstance(error, bl.errors.ProtocolError)
     assert repr(shown) in str(error)
     assert "secret" not in str(error)
 

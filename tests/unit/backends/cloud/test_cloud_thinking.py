@@ -14,7 +14,7 @@ from browserllm.backends.stream import Draft
 from unit.backends.cloud.thinking_requests import CASES, Case, added, backend
 
 
-def body_of(llm: Any, **options: Any) -> tuple[dict[str, Any], list[bl.ChatWarning]]:
+def body_of(llm: Any, **options: Any) -> tuple[dict[str, Any], list[bl.types.ChatWarning]]:
     """The body for a request, and the warnings."""
     request = build_request("Hi", options)
     draft = Draft(request, llm.name, "chat-1")
@@ -33,7 +33,7 @@ def test_a_vendor_is_told_in_its_own_words(case: Case) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case.warned], ids=lambda case: case.name)
 def test_what_falls_short_is_an_error_where_that_was_asked_for(case: Case) -> None:
     """With ``unsupported="error"`` nothing is sent, and the error names the parameter."""
-    with pytest.raises(bl.Unsupported) as caught:
+    with pytest.raises(bl.errors.Unsupported) as caught:
         body_of(backend(case), **case.options, unsupported="error")
     assert caught.value.data["parameter"] == case.warned[0]
 

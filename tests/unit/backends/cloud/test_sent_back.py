@@ -68,7 +68,7 @@ def google(model: str = "gemini-3.8-flash") -> bl.OpenAI:
     return bl.OpenAI(model, base_url="https://generativelanguage.googleapis.com/v1beta/openai", api_key="k")
 
 
-async def answered(llm: bl.CloudBackend, *deltas: dict[str, Any], whole: bool = False) -> bl.Message:
+async def answered(llm: bl.backends.cloud.CloudBackend, *deltas: dict[str, Any], whole: bool = False) -> bl.Message:
     """The message that comes of deltas, or of a whole answer."""
     if whole:
         choice = {"index": 0, "message": {"role": "assistant", **deltas[0]}, "finish_reason": "stop"}
@@ -80,7 +80,7 @@ async def answered(llm: bl.CloudBackend, *deltas: dict[str, Any], whole: bool = 
     return msgspec.json.decode(msgspec.json.encode(message), type=bl.Message)
 
 
-def sent(llm: bl.CloudBackend, message: bl.Message, **options: Any) -> dict[str, Any]:
+def sent(llm: bl.backends.cloud.CloudBackend, message: bl.Message, **options: Any) -> dict[str, Any]:
     """The assistant's message as it goes back in the same turn."""
     chat = [ASKED, message, RESULT] if message.tool_calls else [ASKED, message, bl.Message("user", "And?")]
     return body_of(llm, chat, **options)[0]["messages"][1]
@@ -190,7 +190,7 @@ async def test_only_the_server_and_model_that_gave_it_get_it_back() -> None:
     """Not another model, another kind of server, another address, nor another vendor's API; then the first again."""
     message = await answered(router(), {"reasoning_details": DETAILS["claude"], "tool_calls": [CALL]})
     assert sent(router(), message)["reasoning_details"] == DETAILS["claude"]
-    others: list[bl.CloudBackend] = [
+    others: list[bl.backends.cloud.CloudBackend] = [
         router("anthropic/claude-sonnet-5-5"),
         router("anthropic/claude-opus-5-5"),
         bl.OpenAI(MODEL, api_key="k"),

@@ -14,7 +14,7 @@ from browserllm.backends.stream import ChatStream, Delta, Draft
 TOOL = bl.Tool("weather", "Tells the weather", {"type": "object", "properties": {"city": {"type": "string"}}})
 
 
-def body_of(llm: bl.CloudBackend, prompt: Any, **options: Any) -> tuple[Any, list[str]]:
+def body_of(llm: bl.backends.cloud.CloudBackend, prompt: Any, **options: Any) -> tuple[Any, list[str]]:
     """What a backend would send, and the parameters it warns of."""
     request = build_request(prompt, options)
     draft = Draft(request, llm.name, "chat-1")
@@ -22,7 +22,7 @@ def body_of(llm: bl.CloudBackend, prompt: Any, **options: Any) -> tuple[Any, lis
     return body, [warning.parameter for warning in draft.warnings]
 
 
-def read(llm: bl.CloudBackend, *chunks: bytes) -> tuple[list[Delta], Draft]:
+def read(llm: bl.backends.cloud.CloudBackend, *chunks: bytes) -> tuple[list[Delta], Draft]:
     """The deltas of an answer that comes in these pieces."""
     draft = Draft(build_request("Hi", {}), llm.name, "chat-1")
     reader = llm.reader(draft, Place(backend=llm.name, model=llm.model, key_name="api_key"))
@@ -46,7 +46,7 @@ async def message_of(deltas: Iterable[Delta]) -> bl.Message:
     return (await ChatStream(generate, Draft(build_request("Hi", {}), "x", "chat-1")).finish()).message
 
 
-async def check_every_split(llm: bl.CloudBackend, whole: bytes) -> None:
+async def check_every_split(llm: bl.backends.cloud.CloudBackend, whole: bytes) -> None:
     """Cut in two at every byte, an answer is the same."""
     deltas, draft = read(llm, whole)
     expected = await message_of(deltas)
@@ -73,7 +73,7 @@ def spoiled(value: Any) -> Iterator[Any]:
                 yield [*value[:index], worse, *value[index + 1 :]]
 
 
-def check_spoiled_events(llm: bl.CloudBackend, items: list[Any], encode: Callable[..., bytes]) -> int:
+def check_spoiled_events(llm: bl.backends.cloud.CloudBackend, items: list[Any], encode: Callable[..., bytes]) -> int:
     """Whatever is wrong with an event, the answer is one, or a typed error; returns how many ways were tried."""
     tried = 0
     for index, item in enumerate(items):
@@ -84,7 +84,7 @@ def check_spoiled_events(llm: bl.CloudBackend, items: list[Any], encode: Callabl
     return tried
 
 
-def check_spoiled_errors(llm: bl.CloudBackend, body: Any) -> None:
+def check_spoiled_errors(llm: bl.backends.cloud.CloudBackend, body: Any) -> None:
     """Whatever is wrong with an error's body, it is read as far as it can be."""
     place = Place(backend=llm.name, model=llm.model, key_name="api_key")
     for worse in (*spoiled(body), None, 7, "text", [], [7], {}, {"error": None}):

@@ -25,8 +25,8 @@ class Priced(ScriptedBackend):
     async def estimate_cost(self, prompt: Any, **options: Any) -> float | None:
         return self.estimate
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
-        return bl.BackendFacts(leaves_device=True, needs_network=True, cost_usd=self.estimate)
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+        return bl.backends.BackendFacts(leaves_device=True, needs_network=True, cost_usd=self.estimate)
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         inner = super().generate(request, draft)
@@ -174,7 +174,7 @@ async def test_a_session_is_what_the_request_says() -> None:
 
 async def test_a_day_survives_a_restart_and_is_shared() -> None:
     """The next program counts what this one spent, and two at once count each other's."""
-    store, day = bl.MemoryStore(), Day()
+    store, day = bl.stores.MemoryStore(), Day()
 
     def program() -> bl.Budget:
         return bl.Budget(Priced(estimate=0.4, cost=0.4), per_day=bl.Allowance(usd=1.0), store=store, today=day)
@@ -194,7 +194,7 @@ async def test_a_day_survives_a_restart_and_is_shared() -> None:
 
 async def test_what_a_program_had_set_aside_when_it_died_stays_spent() -> None:
     """Nobody can know what the answer did cost: the estimate counts."""
-    store, day = bl.MemoryStore(), Day()
+    store, day = bl.stores.MemoryStore(), Day()
     one = bl.Budget(Priced([["a", HANG]], estimate=0.9, cost=0.1), per_day=bl.Allowance(usd=1), store=store, today=day)
     running = one.stream("hi")
     task = asyncio.create_task(running.finish())
@@ -209,7 +209,7 @@ async def test_what_a_program_had_set_aside_when_it_died_stays_spent() -> None:
 
 async def test_days_begin_anew_and_a_clock_set_back_finds_the_old_count() -> None:
     """Seven days are kept; what is older is forgotten."""
-    store, day = bl.MemoryStore(), Day()
+    store, day = bl.stores.MemoryStore(), Day()
     budget = bl.Budget(Priced(estimate=0.8, cost=0.8), per_day=bl.Allowance(usd=1), store=store, today=day)
     await budget.complete("hi")
     day.today = date(2026, 11, 22)
@@ -224,7 +224,7 @@ async def test_days_begin_anew_and_a_clock_set_back_finds_the_old_count() -> Non
 
 async def test_an_answer_over_midnight_counts_on_the_day_it_began() -> None:
     """There its money was set aside."""
-    store, day = bl.MemoryStore(), Day()
+    store, day = bl.stores.MemoryStore(), Day()
     budget = bl.Budget(
         Priced([["a", HANG]], estimate=0.8, cost=0.5), per_day=bl.Allowance(usd=1), store=store, today=day
     )
@@ -234,7 +234,7 @@ async def test_an_answer_over_midnight_counts_on_the_day_it_began() -> None:
     day.today = date(2026, 11, 22)
     stream.stop()
     await task
-    assert await budget.spent_today() == bl.Spent()
+    assert await budget.spent_today() == bl.backends.middleware.Spent()
     day.today = date(2026, 11, 21)
     assert (await budget.spent_today()).usd == 0.5
 
@@ -248,7 +248,7 @@ async def test_sums_of_cents_reach_the_limit_exactly() -> None:
         await budget.complete("hi")
 
 
-class Slow(bl.MemoryStore):
+class Slow(bl.stores.MemoryStore):
     """A store whose next write takes as long as the test wants, once it sets a ``gate``."""
 
     gate: asyncio.Future[None] | None = None
@@ -282,7 +282,7 @@ async def test_an_older_count_never_overwrites_a_newer_one() -> None:
     assert (await budget.spent_today()).usd == pytest.approx(0.2)
 
 
-class Broken(bl.MemoryStore):
+class Broken(bl.stores.MemoryStore):
     """A store that fails when it is told to."""
 
     reading = writing = False
@@ -294,7 +294,7 @@ class Broken(bl.MemoryStore):
 
     async def put(self, key: str, value: bytes) -> None:
         if self.writing:
-            raise bl.QuotaExceeded("no room")
+            raise bl.errors.QuotaExceeded("no room")
         await super().put(key, value)
 
 
@@ -307,7 +307,7 @@ async def test_a_store_that_fails_stops_spending() -> None:
     with pytest.raises(bl.Unavailable):
         await budget.complete("hi")
     store.reading, store.writing = False, True
-    with pytest.raises(bl.QuotaExceeded):
+    with pytest.raises(bl.errors.QuotaExceeded):
         await budget.complete("hi")
     assert inner.requests == []
     store.writing = False
@@ -317,14 +317,14 @@ async def test_a_store_that_fails_stops_spending() -> None:
     store.writing = True
     stream.stop()
     assert [warning.parameter for warning in (await task).warnings] == ["budget"]
-    assert await budget.spent_today() == bl.Spent(usd=0.4, tokens=(await task).usage.total_tokens)
+    assert await budget.spent_today() == bl.backends.middleware.Spent(usd=0.4, tokens=(await task).usage.total_tokens)
 
 
 async def test_a_count_that_cannot_be_read_is_no_zero() -> None:
     """To pass over it would be to spend it again."""
-    store, day = bl.MemoryStore(), Day()
+    store, day = bl.stores.MemoryStore(), Day()
     await store.put("budget/default/2026-11-21/other", b"{")
-    with pytest.raises(bl.InternalError, match="budget/default/2026-11-21/other"):
+    with pytest.raises(bl.errors.InternalError, match="budget/default/2026-11-21/other"):
         await bl.Budget(Priced(estimate=0.1, cost=0.1), per_day=bl.Allowance(usd=1), store=store, today=day).complete(
             "x"
         )
@@ -332,7 +332,7 @@ async def test_a_count_that_cannot_be_read_is_no_zero() -> None:
 
 async def test_a_router_goes_past_a_budget_that_is_spent() -> None:
     """The facts say it before anything is tried, also right after a start, by the count in the store."""
-    store, day = bl.MemoryStore(), Day()
+    store, day = bl.stores.MemoryStore(), Day()
 
     def cloud() -> bl.Budget:
         return bl.Budget(Priced(estimate=0.6, cost=0.6), per_day=bl.Allowance(usd=1), store=store, today=day)
@@ -349,8 +349,8 @@ async def test_the_facts_know_a_price_that_only_the_estimate_knows() -> None:
     """A backend need not say its costs twice."""
 
     class Quiet(Priced):
-        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
-            return bl.BackendFacts(leaves_device=True, needs_network=True)
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+            return bl.backends.BackendFacts(leaves_device=True, needs_network=True)
 
     request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
     for estimate, available in ((0.1, True), (2.0, False), (None, False)):

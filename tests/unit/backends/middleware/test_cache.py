@@ -28,15 +28,15 @@ def counting(*, number: int = 100, **options: Any) -> ScriptedBackend:
     return ScriptedBackend([f"answer {index}" for index in range(number)], **options)
 
 
-async def chunks_of(stream: bl.ChatStream) -> list[Any]:
+async def chunks_of(stream: bl.backends.ChatStream) -> list[Any]:
     """Everything a stream says, without the names of the one request."""
-    return [chunk async for chunk in stream if not isinstance(chunk, (bl.ChatStart, bl.ChatDone))]
+    return [chunk async for chunk in stream if not isinstance(chunk, (bl.types.ChatStart, bl.types.ChatDone))]
 
 
 async def test_the_same_request_is_answered_from_the_store_as_the_same_stream() -> None:
     """Every piece in its place: text with logprobs, reasoning, tool calls; usage and model, and no cost."""
     call = bl.ToolCallPart("1", "look", '{"at": "it"}')
-    reasoning = bl.ReasoningDelta(sequence=0, reasoning="hm", signature="s")
+    reasoning = bl.types.ReasoningDelta(reasoning="hm", signature="s")
     inner = ScriptedBackend([[reasoning, "two ", "words", call], "another"], name="cloud", model="m-1")
     cache = bl.ResponseCache(inner)
     first, second = cache.stream("hi", temperature=0), cache.stream("hi", temperature=0)
@@ -139,13 +139,13 @@ async def test_refresh_asks_anew_and_keeps_that() -> None:
 
 async def test_what_did_not_end_well_is_not_kept() -> None:
     """Failures, stops, and answers that a filter cut."""
-    inner = ScriptedBackend([["a", bl.Stalled("silent")], ["b", HANG], "c"])
+    inner = ScriptedBackend([["a", bl.errors.Stalled("silent")], ["b", HANG], "c"])
     cache = bl.ResponseCache(inner)
-    with pytest.raises(bl.Stalled):
+    with pytest.raises(bl.errors.Stalled):
         await cache.complete("hi", temperature=0)
     stream = cache.stream("hi", temperature=0)
     async for chunk in stream:
-        if isinstance(chunk, bl.TextDelta):
+        if isinstance(chunk, bl.types.TextDelta):
             stream.stop()
     assert stream.response.finish_reason == "cancelled"
     assert (await cache.complete("hi", temperature=0)).text == "c"
@@ -160,7 +160,7 @@ async def test_what_did_not_end_well_is_not_kept() -> None:
 
 async def test_an_answer_that_began_anew_is_kept_without_its_false_start() -> None:
     """What came before a restart no longer counts."""
-    broken = ScriptedBackend([["false start", bl.Stalled("silent")]], name="one")
+    broken = ScriptedBackend([["false start", bl.errors.Stalled("silent")]], name="one")
     router = bl.Router([broken, ScriptedBackend("the answer", name="two")], on_interrupted="restart")
     cache = bl.ResponseCache(router)
     first = await cache.complete("hi", temperature=0)
@@ -241,7 +241,7 @@ class Failing(MemoryStore):
 
     async def put(self, key: str, value: bytes) -> None:
         if self.full:
-            raise bl.QuotaExceeded("no room")
+            raise bl.errors.QuotaExceeded("no room")
         await super().put(key, value)
 
     async def get(self, key: str) -> bytes | None:

@@ -274,8 +274,8 @@ async def test_how_a_router_chooses_counts() -> None:
         router(policy=bl.LocalFirst(max_queue=1)),
         router(policy=bl.Explicit("one")),
         router(policy=bl.Explicit("two")),
-        router(policy=bl.ByCapability()),
-        router(policy=bl.ByCapability(bl.CloudFirst())),
+        router(policy=bl.backends.router.ByCapability()),
+        router(policy=bl.backends.router.ByCapability(bl.CloudFirst())),
         router(policy=custom()),
         router(policy=custom()),
         router(translations={"m": {"one": "a"}}),
@@ -302,10 +302,10 @@ async def test_a_request_that_names_its_backend_is_answered_by_that_one() -> Non
 
 async def test_local_models_are_told_by_choice_and_cards() -> None:
     """Model, engine, device, and what a program added to the catalog."""
-    card = bl.Catalog().get("pocket")
+    card = bl.models.Catalog().get("pocket")
 
     def local(*args: Any, cards: Any = (), **options: Any) -> Backend:
-        return bl.LocalBackend(ScriptedHost(), *args, catalog=bl.Catalog(cards), **options)
+        return bl.LocalBackend(ScriptedHost(), *args, catalog=bl.models.Catalog(cards), **options)
 
     others = [
         local("pocket"),

@@ -50,7 +50,7 @@ def program(store: Any, times: Times | None = None, day: Day | None = None, **sc
     )
 
 
-class Interleaved(bl.MemoryStore):
+class Interleaved(bl.stores.MemoryStore):
     """A store whose calls each wait for as many turns of the loop as a seed says: every order of calls may come."""
 
     def __init__(self, random: Random) -> None:
@@ -124,12 +124,12 @@ WRONG: list[bytes] = [
 @pytest.mark.parametrize("value", WRONG)
 async def test_a_count_that_cannot_be_right_is_refused(value: bytes) -> None:
     """By name, with what to do, in every use, and it stays as it is; nothing is sent."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     await store.put(KEY, value)
     budget = program(store)
     for call in (budget.complete, budget.facts, lambda _: budget.spent_today()):
         request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
-        with pytest.raises(bl.InternalError, match=r"budget/default/2026-11-21/all.*delete it") as caught:
+        with pytest.raises(bl.errors.InternalError, match=r"budget/default/2026-11-21/all.*delete it") as caught:
             await call(request)
         assert caught.value.data["key"] == KEY
     assert await store.items() == [(KEY, value)]
@@ -139,31 +139,31 @@ async def test_a_count_that_cannot_be_right_is_refused(value: bytes) -> None:
 @pytest.mark.parametrize("usd", [-5, -1e-3, 1e12, "0", None])
 async def test_an_entry_of_one_program_alone_counts_and_is_checked(usd: Any) -> None:
     """As they were written when each program had its own: what it says is spent, and what it cannot say is refused."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     own = {"usd": 0.5, "tokens": 10, "reserved_usd": 0.2, "reserved_tokens": 5}
     await store.put("budget/default/2026-11-21/0123456789abcdef", msgspec.json.encode(own))
     budget = program(store)
-    assert await budget.spent_today() == bl.Spent(usd=0.7, tokens=15)
+    assert await budget.spent_today() == bl.backends.middleware.Spent(usd=0.7, tokens=15)
     with pytest.raises(bl.BudgetExceeded):
         await budget.complete("hi")
     for name in ("usd", "reserved_usd"):
         await store.put("budget/default/2026-11-21/0123456789abcdef", msgspec.json.encode({**own, name: usd}))
-        with pytest.raises(bl.InternalError, match="0123456789abcdef"):
+        with pytest.raises(bl.errors.InternalError, match="0123456789abcdef"):
             await program(store).complete("hi")
 
 
 @pytest.mark.parametrize("day", ["", "today", "2026-13-01", "20261121", "2026-11-21T00", "2026-W47-6", "9" * 40])
 async def test_an_entry_of_no_day_is_refused(day: str) -> None:
     """It would else be passed over, or be the last of all days."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     await store.put(f"budget/default/{day}/all", msgspec.json.encode(GOOD))
-    with pytest.raises(bl.InternalError, match="is no day"):
+    with pytest.raises(bl.errors.InternalError, match="is no day"):
         await program(store).complete("hi")
 
 
 async def test_the_largest_count_is_still_one() -> None:
     """And what comes on top does not make it one that is refused."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     await store.put(KEY, msgspec.json.encode({**GOOD, "usd": MAX_USD, "tokens": MAX_TOKENS}))
     with pytest.raises(bl.BudgetExceeded):
         await program(store).complete("hi")
@@ -175,7 +175,7 @@ async def test_the_largest_count_is_still_one() -> None:
 async def test_a_smaller_count_than_before_is_not_believed() -> None:
     """A store that was put back, emptied or overwritten gives a running program no money back."""
     for damage in (None, {**GOOD, "usd": 0.1, "tokens": 0}, {"usd": 0.0, "tokens": 0, "held": {}}):
-        store = bl.MemoryStore()
+        store = bl.stores.MemoryStore()
         budget = program(store)
         await budget.complete("hi")
         await budget.complete("hi")
@@ -211,7 +211,7 @@ async def killed(budget: bl.Budget) -> None:
 
 async def test_what_a_dead_program_has_set_aside_expires() -> None:
     """After an hour, not before; for programs that ran meanwhile, and for ones that start then."""
-    store, times = bl.MemoryStore(), Times()
+    store, times = bl.stores.MemoryStore(), Times()
     await killed(program(store, times, answers=[["a", HANG]], estimate=0.9))
     other = program(store, times)
     for _ in range(2):
@@ -226,7 +226,7 @@ async def test_what_a_dead_program_has_set_aside_expires() -> None:
 
 async def test_what_a_living_program_has_set_aside_stays() -> None:
     """For as long as its answer goes on: it says so now and then; and it never takes its own for dead."""
-    store, times = bl.MemoryStore(), Times()
+    store, times = bl.stores.MemoryStore(), Times()
     one = program(store, times, answers=[[*"abcdefgh", HANG]], estimate=0.9, cost=0.9)
     other = program(store, times)
     stream = one.stream("hi")
@@ -251,7 +251,7 @@ async def test_what_a_living_program_has_set_aside_stays() -> None:
 @pytest.mark.parametrize("hours", [-1000, -25, -2, -0.5, 0.5, 2, 23, 1000])
 async def test_a_time_of_day_that_jumps_gives_nothing_back(hours: float) -> None:
     """What runs elsewhere stays set aside; what a dead program left is free an hour later, wherever the clock is."""
-    store, times = bl.MemoryStore(), Times()
+    store, times = bl.stores.MemoryStore(), Times()
     task = await running(program(store, times, answers=[["a", HANG]], estimate=0.9))
     times.wall_s += hours * 3600
     for later in (False, True):
@@ -268,7 +268,7 @@ async def test_a_time_of_day_that_jumps_gives_nothing_back(hours: float) -> None
 
 async def test_after_a_new_start_of_the_machine_the_time_of_day_decides() -> None:
     """Its other clock begins anew then."""
-    store, times = bl.MemoryStore(), Times()
+    store, times = bl.stores.MemoryStore(), Times()
     await killed(program(store, times, answers=[["a", HANG]], estimate=0.9))
     times.steady_s = 1.0
     times.wall_s += RESERVATION_S - 1
@@ -281,7 +281,7 @@ async def test_after_a_new_start_of_the_machine_the_time_of_day_decides() -> Non
 @pytest.mark.parametrize("days", [*permutations((-400, -8, -1, 0))])
 async def test_a_day_that_goes_back_gives_nothing_back(days: tuple[int, ...]) -> None:
     """Every day before the latest one that was counted is that one: for this program, and for one that starts then."""
-    store, day = bl.MemoryStore(), Day()
+    store, day = bl.stores.MemoryStore(), Day()
     start = day.today
     first = program(store, day=day, estimate=0.8, cost=0.8)
     await first.complete("hi")
@@ -299,7 +299,7 @@ async def test_a_day_that_goes_back_gives_nothing_back(days: tuple[int, ...]) ->
 
 async def test_old_days_are_forgotten_and_no_day_that_counts() -> None:
     """However the clock jumps, the store keeps a week."""
-    store, day, random = bl.MemoryStore(), Day(), Random(7)  # noqa: S311
+    store, day, random = bl.stores.MemoryStore(), Day(), Random(7)  # noqa: S311
     latest = day.today
     for _ in range(60):
         day.today = date(2026, 1, 1) + timedelta(days=random.randrange(700))
@@ -316,7 +316,7 @@ async def test_old_days_are_forgotten_and_no_day_that_counts() -> None:
 @pytest.mark.parametrize("price", [-0.1, -1e300, float("nan"), float("inf"), float("-inf")])
 async def test_a_price_that_cannot_be_one_is_unknown(price: float) -> None:
     """It is neither free, nor does it give money back."""
-    store = bl.MemoryStore()
+    store = bl.stores.MemoryStore()
     with pytest.raises(bl.BudgetExceeded, match="nobody knows"):
         await program(store, estimate=price).complete("hi")
     budget = program(store, estimate=0.4, cost=price)
@@ -335,7 +335,7 @@ async def test_a_server_that_counts_below_zero_gives_no_tokens_back(usage: tuple
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> Any:
             async for delta in super().generate(request, draft):
                 yield delta
-            draft.usage = bl.Usage(prompt_tokens=usage[0], completion_tokens=usage[1])
+            draft.usage = bl.types.Usage(prompt_tokens=usage[0], completion_tokens=usage[1])
 
     budget = bl.Budget(
         Negative(estimate=0.4, cost=0.0), per_day=bl.Allowance(usd=1.0, tokens=2000), per_session=bl.Allowance(usd=1.0)
@@ -366,14 +366,14 @@ def test_a_key_that_no_store_takes_is_refused_at_once(key: str) -> None:
 async def test_a_count_that_never_stands_still_is_given_up() -> None:
     """With an error, not an endless loop."""
 
-    class Restless(bl.MemoryStore):
+    class Restless(bl.stores.MemoryStore):
         async def swap(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
             return False
 
     budget = program(Restless())
     with pytest.raises(bl.Unavailable, match="try again later"):
         await budget.complete("hi")
-    assert budget.spent_in_session() == bl.Spent()
+    assert budget.spent_in_session() == bl.backends.middleware.Spent()
 
 
 @pytest.mark.parametrize("turns", range(1, 14))

@@ -20,7 +20,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def every_middleware(inner: bl.Backend) -> list[bl.Middleware]:
+def every_middleware(inner: bl.Backend) -> list[bl.backends.Middleware]:
     """One of each, around the same backend."""
     return [
         bl.Logging(inner, logger=logging.Logger("nobody")),
@@ -35,8 +35,8 @@ def every_middleware(inner: bl.Backend) -> list[bl.Middleware]:
 @pytest.mark.parametrize("number", range(6))
 async def test_every_middleware_passes_on_what_it_does_not_change(number: int) -> None:
     """Facts, where requests go, the world around, getting ready, closing: as the wrapped backend says."""
-    facts = bl.BackendFacts(leaves_device=True, needs_network=True, model="m", loaded=True, cost_usd=0.0)
-    around = bl.Environment(online=True, metered=True)
+    facts = bl.backends.BackendFacts(leaves_device=True, needs_network=True, model="m", loaded=True, cost_usd=0.0)
+    around = bl.page.Environment(online=True, metered=True)
     inner = ScriptedBackend("fine", name="inner", leaves_device=True, facts=facts, environment=around)
     outer = every_middleware(inner)[number]
     request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
@@ -76,7 +76,7 @@ async def test_every_middleware_passes_a_stop_on_and_ends_its_answer(number: int
 
 async def test_a_router_of_middleware_and_middleware_around_a_router() -> None:
     """The order of the documentation: what is about a backend inside, what is about the whole outside."""
-    local = ScriptedBackend([[bl.DeviceLost("the GPU went away")]], name="local")
+    local = ScriptedBackend([[bl.errors.DeviceLost("the GPU went away")]], name="local")
     cloud = ScriptedBackend([[DOWN], ["hello <EMAIL_1>"]], name="cloud", leaves_device=True)
     router = bl.Router([local, bl.Retry(bl.Redaction(cloud), first_wait_s=0)])
     whole = bl.Logging(bl.ResponseCache(router), logger=logging.Logger("nobody"))

@@ -55,7 +55,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
         (DOWN, True),
         (bl.Unavailable("nobody there", reason="unreachable"), True),
         (bl.Timeout("too slow"), True),
-        (bl.Stalled("silent"), True),
+        (bl.errors.Stalled("silent"), True),
         (bl.AllBackendsFailed("all", causes=[bl.AuthenticationError("no"), DOWN]), True),
         (bl.AllBackendsFailed("all", causes=[bl.AuthenticationError("no")]), False),
         (bl.RateLimited("no money left", data={"reason": "quota"}), False),
@@ -64,7 +64,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
         (bl.AuthenticationError("wrong key"), False),
         (bl.InvalidRequest("wrong value"), False),
         (bl.BudgetExceeded("spent"), False),
-        (bl.ContentFiltered("refused"), False),
+        (bl.errors.ContentFiltered("refused"), False),
     ],
 )
 async def test_only_what_may_pass_is_tried_again(error: bl.BrowserLLMError, passes: bool) -> None:
@@ -146,7 +146,7 @@ async def test_what_a_failed_try_wrote_is_gone() -> None:
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
             self.tries += 1
             if self.tries == 1:
-                draft.cost_usd, draft.usage = 5.0, bl.Usage(prompt_tokens=9)
+                draft.cost_usd, draft.usage = 5.0, bl.types.Usage(prompt_tokens=9)
                 draft.interrupt = lambda: None
                 raise DOWN
             assert draft.interrupt is None

@@ -24,17 +24,17 @@ async def settle() -> None:
     [
         ({"first_token_s": 5}, [Wait(6), "late"], [5], bl.Timeout, "first_token", ""),
         ({"first_token_s": 5}, ["", HANG], [5], bl.Timeout, "first_token", ""),
-        ({"between_tokens_s": 3}, ["a ", Wait(2), "b ", HANG], [2, 3], bl.Stalled, "between_tokens", "a b "),
+        ({"between_tokens_s": 3}, ["a ", Wait(2), "b ", HANG], [2, 3], bl.errors.Stalled, "between_tokens", "a b "),
         (
             {"first_token_s": 60, "between_tokens_s": 3},
             [Wait(4), "a ", HANG],
             [4, 3],
-            bl.Stalled,
+            bl.errors.Stalled,
             "between_tokens",
             "a ",
         ),
         ({"total_s": 10}, ["a ", Wait(6), "b ", Wait(6), "c"], [6, 4], bl.Timeout, "total", "a b "),
-        ({"total_s": 10, "between_tokens_s": 4}, ["a ", HANG], [4], bl.Stalled, "between_tokens", "a "),
+        ({"total_s": 10, "between_tokens_s": 4}, ["a ", HANG], [4], bl.errors.Stalled, "between_tokens", "a "),
     ],
 )
 async def test_an_answer_that_takes_too_long_is_given_up(
@@ -70,7 +70,7 @@ async def test_an_answer_within_the_limits_passes() -> None:
     limited = bl.TimeLimits(inner, first_token_s=5, between_tokens_s=5, total_s=1000, clock=clock)
     text = ""
     async with limited.stream("hi") as stream:
-        chunk: bl.ChatChunk | None = await next_chunk(stream, clock, 4)
+        chunk: bl.types.ChatChunk | None = await next_chunk(stream, clock, 4)
         while chunk is not None:
             text += chunk.text
             clock.advance(100)  # a slow caller
@@ -79,10 +79,10 @@ async def test_an_answer_within_the_limits_passes() -> None:
     assert text == "a b c"
 
 
-async def next_chunk(stream: bl.ChatStream, clock: Clock, wait_s: float) -> bl.ChatChunk | None:
+async def next_chunk(stream: bl.backends.ChatStream, clock: Clock, wait_s: float) -> bl.types.ChatChunk | None:
     """Ask for the next chunk, and let the time pass that it takes, if it takes any."""
 
-    async def ask() -> bl.ChatChunk | None:
+    async def ask() -> bl.types.ChatChunk | None:
         return await anext(stream, None)
 
     asking = asyncio.create_task(ask())

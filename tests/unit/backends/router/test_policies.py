@@ -13,18 +13,22 @@ REQUEST = bl.ChatRequest(messages=[bl.Message("user", "hello")])
 GIGABYTE = 1_000_000_000
 
 
-def candidate(name: str = "local", **given: Any) -> bl.Candidate:
+def candidate(name: str = "local", **given: Any) -> bl.backends.router.Candidate:
     """A backend on the device, unless told otherwise; facts and the environment by their fields' names."""
-    facts = {key: given.pop(key) for key in list(given) if key in bl.BackendFacts.__struct_fields__ and key != "model"}
-    environment = {key: given.pop(key) for key in list(given) if key in bl.Environment.__struct_fields__}
+    facts = {
+        key: given.pop(key)
+        for key in list(given)
+        if key in bl.backends.BackendFacts.__struct_fields__ and key != "model"
+    }
+    environment = {key: given.pop(key) for key in list(given) if key in bl.page.Environment.__struct_fields__}
     cloud = facts.pop("leaves_device", False)
-    return bl.Candidate(
+    return bl.backends.router.Candidate(
         name=name,
         position=given.pop("position", 0),
-        facts=bl.BackendFacts(leaves_device=cloud, needs_network=cloud, **facts),
-        environment=bl.Environment(**environment),
-        history=given.pop("history", None) or History(bl.Clock()),
-        capabilities=given.pop("capabilities", bl.Capabilities()),
+        facts=bl.backends.BackendFacts(leaves_device=cloud, needs_network=cloud, **facts),
+        environment=bl.page.Environment(**environment),
+        history=given.pop("history", None) or History(bl.testing.Clock()),
+        capabilities=given.pop("capabilities", bl.types.Capabilities()),
         **given,
     )
 
@@ -32,16 +36,20 @@ def candidate(name: str = "local", **given: Any) -> bl.Candidate:
 CLOUD = candidate("cloud", leaves_device=True, position=1)
 
 
-def ranked(policy: bl.Policy, *candidates: bl.Candidate, request: bl.ChatRequest = REQUEST) -> list[str]:
+def ranked(
+    policy: bl.backends.router.Policy, *candidates: bl.backends.router.Candidate, request: bl.ChatRequest = REQUEST
+) -> list[str]:
     return [choice.name for choice in policy.rank(request, candidates) if not choice.excluded]
 
 
-def reasons(policy: bl.Policy, *candidates: bl.Candidate, request: bl.ChatRequest = REQUEST) -> dict[str, str]:
+def reasons(
+    policy: bl.backends.router.Policy, *candidates: bl.backends.router.Candidate, request: bl.ChatRequest = REQUEST
+) -> dict[str, str]:
     return {choice.name: choice.reason for choice in policy.rank(request, candidates)}
 
 
 def history(*, first_token_s: float | None = None, turn: int = -1, failures: int = 0) -> History:
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     past = History(clock)
     past.last_turn = turn
     if first_token_s is not None:
@@ -49,7 +57,7 @@ def history(*, first_token_s: float | None = None, turn: int = -1, failures: int
         clock.advance(first_token_s)
         past.began(started_at)
     for _ in range(failures):
-        past.failed(bl.Stalled("x"))
+        past.failed(bl.errors.Stalled("x"))
     return past
 
 
@@ -190,7 +198,7 @@ def test_explicit_refuses_what_is_no_list_of_names(given: Any) -> None:
 def test_round_robin_takes_who_was_asked_longest_ago() -> None:
     """Who was never asked comes first."""
     asked = [candidate("a", history=history(turn=7)), candidate("b", history=history(turn=3)), candidate("c")]
-    assert ranked(bl.RoundRobin(), *asked) == ["c", "b", "a"]
+    assert ranked(bl.backends.router.RoundRobin(), *asked) == ["c", "b", "a"]
 
 
 def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
@@ -201,8 +209,8 @@ def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
         candidate("new"),
         candidate("failing", history=history(first_token_s=0.1, failures=1)),
     ]
-    assert ranked(bl.LeastLatency(), *candidates) == ["new", "fast", "slow", "failing"]
-    assert reasons(bl.LeastLatency(), *candidates)["fast"] == "begins after 500 ms"
+    assert ranked(bl.backends.router.LeastLatency(), *candidates) == ["new", "fast", "slow", "failing"]
+    assert reasons(bl.backends.router.LeastLatency(), *candidates)["fast"] == "begins after 500 ms"
 
 
 def test_least_cost_takes_the_cheapest() -> None:
@@ -213,45 +221,50 @@ def test_least_cost_takes_the_cheapest() -> None:
         candidate("cheap", cost_usd=0.00031),
         candidate("free", cost_usd=0.0),
     ]
-    assert ranked(bl.LeastCost(), *candidates) == ["free", "cheap", "dear", "unknown"]
-    assert reasons(bl.LeastCost(), *candidates)["cheap"] == "about $0.00031"
+    assert ranked(bl.backends.router.LeastCost(), *candidates) == ["free", "cheap", "dear", "unknown"]
+    assert reasons(bl.backends.router.LeastCost(), *candidates)["cheap"] == "about $0.00031"
 
 
 def test_by_capability_takes_who_can_do_all_of_it() -> None:
     """Who cannot take a part is not asked; who honours fewer parameters comes later; equals in the other's order."""
     request = bl.ChatRequest(messages=REQUEST.messages, seed=1, top_k=3)
-    some = bl.Capabilities(parameters=frozenset({"messages", "seed"}))
-    every = bl.Capabilities(parameters=frozenset({"messages", "seed", "top_k"}))
+    some = bl.types.Capabilities(parameters=frozenset({"messages", "seed"}))
+    every = bl.types.Capabilities(parameters=frozenset({"messages", "seed", "top_k"}))
     candidates = [
         candidate("blind", missing=("images",)),
         candidate("some", capabilities=some),
         candidate("every", capabilities=every, leaves_device=True),
         candidate("every-local", capabilities=every),
     ]
-    assert ranked(bl.ByCapability(), *candidates, request=request) == ["every-local", "every", "some"]
-    said = reasons(bl.ByCapability(), *candidates, request=request)
+    assert ranked(bl.backends.router.ByCapability(), *candidates, request=request) == ["every-local", "every", "some"]
+    said = reasons(bl.backends.router.ByCapability(), *candidates, request=request)
     assert said["some"] == "on this device; does not honour top_k"
     assert said["blind"] == "cannot take the request's images"
-    cloud_first = bl.ByCapability(bl.CloudFirst())
+    cloud_first = bl.backends.router.ByCapability(bl.CloudFirst())
     assert ranked(cloud_first, *candidates, request=request) == ["every", "every-local", "some"]
-    assert ranked(bl.ByCapability(bl.LocalOnly()), *candidates, request=request) == ["every-local", "some"]
+    assert ranked(bl.backends.router.ByCapability(bl.LocalOnly()), *candidates, request=request) == [
+        "every-local",
+        "some",
+    ]
 
 
 def test_a_function_is_a_policy() -> None:
     """It returns candidates, names, or choices with reasons."""
 
-    def shortest_name(request: bl.ChatRequest, candidates: Any) -> list[bl.Candidate]:
+    def shortest_name(request: bl.ChatRequest, candidates: Any) -> list[bl.backends.router.Candidate]:
         return sorted(candidates, key=lambda candidate: len(candidate.name))
 
-    policy = bl.Custom(shortest_name)
+    policy = bl.backends.router.Custom(shortest_name)
     assert policy.name == "shortest_name"
     assert ranked(policy, candidate("long"), candidate("s")) == ["s", "long"]
     assert reasons(policy, candidate("s"))["s"] == "number 1 for shortest_name()"
-    assert ranked(bl.Custom(lambda _, __: ["b"]), candidate("a"), candidate("b")) == ["b"]
-    chosen = bl.Custom(lambda _, candidates: [bl.Choice(candidate=candidates[0], reason="because")])
+    assert ranked(bl.backends.router.Custom(lambda _, __: ["b"]), candidate("a"), candidate("b")) == ["b"]
+    chosen = bl.backends.router.Custom(
+        lambda _, candidates: [bl.backends.router.Choice(candidate=candidates[0], reason="because")]
+    )
     assert reasons(chosen, candidate("a")) == {"a": "because"}
     with pytest.raises(bl.InvalidRequest, match="returned 'x', which is not among the candidates: a"):
-        bl.Custom(lambda _, __: ["x"]).rank(REQUEST, [candidate("a")])
+        bl.backends.router.Custom(lambda _, __: ["x"]).rank(REQUEST, [candidate("a")])
 
 
 def test_who_has_the_model_and_can_take_the_request_comes_first_in_every_order() -> None:
@@ -259,6 +272,12 @@ def test_who_has_the_model_and_can_take_the_request_comes_first_in_every_order()
     free = candidate("free", cost_usd=0.0, model="pocket", match="own")
     blind = candidate("blind", cost_usd=0.0, missing=("images", "tools"))
     dear = candidate("dear", cost_usd=1.0, leaves_device=True)
-    for policy in (bl.LocalFirst(), bl.LeastCost(), bl.LeastLatency(), bl.RoundRobin(), bl.CloudFirst()):
+    for policy in (
+        bl.LocalFirst(),
+        bl.backends.router.LeastCost(),
+        bl.backends.router.LeastLatency(),
+        bl.backends.router.RoundRobin(),
+        bl.CloudFirst(),
+    ):
         assert ranked(policy, blind, free, dear) == ["dear", "free", "blind"], policy.name
-    assert "cannot take the request's images and tools" in reasons(bl.LeastCost(), blind, dear)["blind"]
+    assert "cannot take the request's images and tools" in reasons(bl.backends.router.LeastCost(), blind, dear)["blind"]

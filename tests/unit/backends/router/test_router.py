@@ -12,18 +12,18 @@ from browserllm.backends.stream import Delta, Draft
 from browserllm.testing.scripted import HANG, Answer, Wait
 
 DOWN = bl.Unavailable("the server answers 503", reason="server_error")
-OFFLINE, ONLINE = bl.Environment(online=False), bl.Environment(online=True)
+OFFLINE, ONLINE = bl.page.Environment(online=False), bl.page.Environment(online=True)
 
 
 def local(answers: str | Sequence[Answer] = "from the device", name: str = "local", **facts: Any) -> bl.ScriptedBackend:
     """A backend on the device; with facts when there are any."""
-    said = bl.BackendFacts(leaves_device=False, needs_network=False, cost_usd=0.0, **facts) if facts else None
+    said = bl.backends.BackendFacts(leaves_device=False, needs_network=False, cost_usd=0.0, **facts) if facts else None
     return bl.ScriptedBackend(answers, name=name, model=f"{name}-model", facts=said)
 
 
 def cloud(answers: str | Sequence[Answer] = "from the cloud", name: str = "cloud", **facts: Any) -> bl.ScriptedBackend:
     """A backend that leaves the device."""
-    said = bl.BackendFacts(leaves_device=True, needs_network=True, **facts) if facts else None
+    said = bl.backends.BackendFacts(leaves_device=True, needs_network=True, **facts) if facts else None
     return bl.ScriptedBackend(answers, name=name, model=f"{name}-model", leaves_device=True, facts=said)
 
 
@@ -51,22 +51,22 @@ async def test_the_first_backend_answers_and_nobody_else_is_asked() -> None:
     "error",
     [
         DOWN,
-        bl.ModelNotFound("x"),
-        bl.ModelNotDownloaded("x"),
-        bl.ModelNotLoaded("x"),
-        bl.LoadFailed("x"),
-        bl.OutOfMemory("x"),
-        bl.DeviceLost("x"),
+        bl.errors.ModelNotFound("x"),
+        bl.errors.ModelNotDownloaded("x"),
+        bl.errors.ModelNotLoaded("x"),
+        bl.errors.LoadFailed("x"),
+        bl.errors.OutOfMemory("x"),
+        bl.errors.DeviceLost("x"),
         bl.ContextExceeded("x"),
-        bl.QuotaExceeded("x"),
-        bl.DownloadInterrupted("x"),
+        bl.errors.QuotaExceeded("x"),
+        bl.errors.DownloadInterrupted("x"),
         bl.Timeout("x"),
-        bl.Stalled("x"),
+        bl.errors.Stalled("x"),
         bl.AuthenticationError("x"),
         bl.RateLimited("x"),
-        bl.QueueFull("x"),
-        bl.Unsupported("x"),
-        bl.ProtocolError("x"),
+        bl.errors.QueueFull("x"),
+        bl.errors.Unsupported("x"),
+        bl.errors.ProtocolError("x"),
         bl.AllBackendsFailed("x"),
         ZeroDivisionError("a bug in a backend"),
     ],
@@ -82,7 +82,7 @@ async def test_the_next_backend_answers_when_another_might_do_better(error: Exce
 
 @pytest.mark.parametrize(
     "error",
-    [bl.InvalidRequest("bad"), bl.ContentFiltered("no"), bl.BudgetExceeded("spent"), bl.Cancelled("stopped")],
+    [bl.InvalidRequest("bad"), bl.errors.ContentFiltered("no"), bl.BudgetExceeded("spent"), bl.Cancelled("stopped")],
 )
 @pytest.mark.parametrize("fallback", ["sequential", "parallel"])
 async def test_the_callers_mistakes_and_decisions_are_raised_as_they_are(error: Exception, fallback: Any) -> None:
@@ -97,7 +97,7 @@ async def test_the_callers_mistakes_and_decisions_are_raised_as_they_are(error: 
 
 async def test_when_nobody_can_answer_every_cause_is_kept_in_order() -> None:
     """Those who were not asked first, then those who failed, on the error and on the route."""
-    stalled = bl.Stalled("nothing came for 120 s")
+    stalled = bl.errors.Stalled("nothing came for 120 s")
     router = bl.Router(
         [
             local([[DOWN]]),
@@ -114,7 +114,7 @@ async def test_when_nobody_can_answer_every_cause_is_kept_in_order() -> None:
         bl.Unavailable,
         bl.Unavailable,
         bl.Unavailable,
-        bl.Stalled,
+        bl.errors.Stalled,
     ]
     assert str(caught.value) == (
         "nobody could answer: 'cloud': the device is offline; 'small': needs 9 GB; "
@@ -139,9 +139,9 @@ async def test_the_start_names_who_answers() -> None:
     """It is held back until a backend has said something, even when one announced itself and then failed."""
     chunks = [chunk async for chunk in bl.Router([local([["", DOWN]]), cloud("one two")]).stream("hello")]
     start, one, two, done = chunks
-    assert isinstance(start, bl.ChatStart) and start.backend == "cloud"
+    assert isinstance(start, bl.types.ChatStart) and start.backend == "cloud"
     assert (one.text, two.text) == ("one ", "two")
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(done, bl.types.ChatDone)
     assert [chunk.sequence for chunk in chunks] == [0, 1, 2, 3]
 
 
@@ -183,11 +183,11 @@ async def test_a_model_that_is_not_here_and_cannot_be_fetched_is_not_asked_for()
     router = bl.Router([here], environment=lambda: OFFLINE)
     with pytest.raises(bl.AllBackendsFailed) as caught:
         await router.complete("hello")
-    assert isinstance(caught.value.causes[0], bl.ModelNotDownloaded)
+    assert isinstance(caught.value.causes[0], bl.errors.ModelNotDownloaded)
     refuses = local(downloaded=False, available=False, reason="it is not to be fetched")
     with pytest.raises(bl.AllBackendsFailed, match="it is not to be fetched") as caught:
         await bl.Router([refuses]).complete("hello")
-    assert isinstance(caught.value.causes[0], bl.ModelNotDownloaded)
+    assert isinstance(caught.value.causes[0], bl.errors.ModelNotDownloaded)
 
 
 async def test_the_routers_own_environment_comes_before_the_backends() -> None:
@@ -203,7 +203,7 @@ async def test_facts_that_cannot_be_had_exclude_a_backend() -> None:
     """With its own failure as the cause; the others answer."""
 
     class Closed(bl.ScriptedBackend):
-        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
             raise bl.Unavailable("the page is closed", reason="closed")
 
     broken = Closed(name="broken")
@@ -217,7 +217,7 @@ async def test_facts_that_cannot_be_had_exclude_a_backend() -> None:
     assert (reply.backend, reply.route[0].reason) == ("local", "the page is closed")
 
     class Buggy(bl.ScriptedBackend):
-        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
             raise KeyError("oops")
 
     reply = await bl.Router([Buggy(name="buggy"), local()]).complete("hello")
@@ -226,9 +226,11 @@ async def test_facts_that_cannot_be_had_exclude_a_backend() -> None:
 
 async def test_a_breaker_opens_lets_a_probe_through_and_closes() -> None:
     """An open one costs no try; the reason says how long it stays so."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     flaky = local([[DOWN], [DOWN], "well again"])
-    router = bl.Router([flaky, cloud()], breaker=bl.Breaker(failures=2, cool_down_s=30, jitter=0), clock=clock)
+    router = bl.Router(
+        [flaky, cloud()], breaker=bl.backends.router.Breaker(failures=2, cool_down_s=30, jitter=0), clock=clock
+    )
     for _ in range(2):
         assert (await router.complete("hello")).backend == "cloud"
     reply = await router.complete("hello")
@@ -242,11 +244,14 @@ async def test_a_breaker_opens_lets_a_probe_through_and_closes() -> None:
 
 async def test_while_a_probe_is_on_its_way_others_go_elsewhere() -> None:
     """Also those that were ranked before it began."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     flaky = local([[DOWN], [Wait(1), "well"]], name="flaky")
     flaky.clock = flaky._script.clock = clock  # pyright: ignore[reportPrivateUsage]
     router = bl.Router(
-        [flaky, cloud()], bl.Explicit(), breaker=bl.Breaker(failures=1, cool_down_s=30, jitter=0), clock=clock
+        [flaky, cloud()],
+        bl.Explicit(),
+        breaker=bl.backends.router.Breaker(failures=1, cool_down_s=30, jitter=0),
+        clock=clock,
     )
     await router.complete("hello")
     clock.advance(30)
@@ -274,7 +279,7 @@ async def test_without_a_breaker_a_failing_backend_is_tried_every_time() -> None
 async def test_explain_says_who_and_why_and_sends_nothing() -> None:
     """Asked twice it says the same; a request afterwards does what it said."""
     here, away, small = local(loaded=True), cloud(), local(name="small", fits=False, reason="needs 9 GB of memory")
-    router = bl.Router([away, here, small], bl.RoundRobin())
+    router = bl.Router([away, here, small], bl.backends.router.RoundRobin())
     explanation = await router.explain("hello")
     assert str(explanation) == (
         "RoundRobin would ask:\n"
@@ -294,28 +299,32 @@ async def test_explain_says_who_and_why_and_sends_nothing() -> None:
 
 async def test_what_a_policy_leaves_out_has_a_reason_too() -> None:
     """The route and the error tell it."""
-    router = bl.Router([local(), cloud()], bl.Custom(lambda _, __: []))
+    router = bl.Router([local(), cloud()], bl.backends.router.Custom(lambda _, __: []))
     with pytest.raises(bl.AllBackendsFailed, match="'local': <lambda> left it out; 'cloud': <lambda> left it out"):
         await router.complete("hello")
 
 
 async def test_a_policy_may_only_rank_what_it_is_shown() -> None:
     """A candidate of an earlier request, say a cloud that a private one must not reach, is refused; twice, too."""
-    kept: list[bl.Choice] = []
+    kept: list[bl.backends.router.Choice] = []
 
-    def keeps(request: bl.ChatRequest, candidates: Sequence[bl.Candidate]) -> Sequence[bl.Choice]:
-        kept.extend(bl.Choice(candidate=candidate, reason="kept") for candidate in candidates)
+    def keeps(
+        request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
+    ) -> Sequence[bl.backends.router.Choice]:
+        kept.extend(bl.backends.router.Choice(candidate=candidate, reason="kept") for candidate in candidates)
         return kept[:2]
 
     away = cloud()
-    router = bl.Router([away, local()], bl.Custom(keeps))
+    router = bl.Router([away, local()], bl.backends.router.Custom(keeps))
     await router.complete("hello")
     assert len(away.requests) == 1
     for private in (True, False):
         with pytest.raises(bl.InvalidRequest, match="ranked 'cloud', which it was not shown, or twice"):
             await router.complete("hello", private=private)
     with pytest.raises(bl.InvalidRequest, match="ranked 'local'"):
-        await bl.Router([local()], bl.Custom(lambda _, candidates: [*candidates, *candidates])).complete("hello")
+        await bl.Router(
+            [local()], bl.backends.router.Custom(lambda _, candidates: [*candidates, *candidates])
+        ).complete("hello")
     assert len(away.requests) == 1
 
 
@@ -323,7 +332,7 @@ async def test_explicit_names_are_checked_where_they_come_in() -> None:
     """The policy's with the router, a request's with the request."""
     with pytest.raises(bl.InvalidRequest, match=r"there is no backend 'clod' in this router; there are local, cloud"):
         bl.Router([local(), cloud()], bl.Explicit("clod"))
-    router = bl.Router([local(), cloud()], bl.ByCapability(bl.Explicit("cloud")))
+    router = bl.Router([local(), cloud()], bl.backends.router.ByCapability(bl.Explicit("cloud")))
     with pytest.raises(bl.InvalidRequest, match="there is no backend 'x'"):
         await router.complete("hello", metadata={"backends": ["local", "x"]})
     assert (await router.complete("hello")).backend == "cloud"
@@ -332,13 +341,13 @@ async def test_explicit_names_are_checked_where_they_come_in() -> None:
 
 async def test_round_robin_goes_round() -> None:
     """A failure counts as a turn."""
-    router = bl.Router([local(name=name) for name in "abc"], bl.RoundRobin())
+    router = bl.Router([local(name=name) for name in "abc"], bl.backends.router.RoundRobin())
     assert [(await router.complete("hello")).backend for _ in range(7)] == list("abcabca")
 
 
 async def test_least_latency_learns() -> None:
     """From the first content of each answer, on the router's clock."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
 
     class Slow(bl.ScriptedBackend):
         seconds = 0.0
@@ -349,7 +358,7 @@ async def test_least_latency_learns() -> None:
 
     slow, fast = Slow(name="slow"), Slow(name="fast")
     slow.seconds, fast.seconds = 2, 1
-    router = bl.Router([slow, fast], bl.LeastLatency(), clock=clock)
+    router = bl.Router([slow, fast], bl.backends.router.LeastLatency(), clock=clock)
     assert [(await router.complete("hello")).backend for _ in range(4)] == ["slow", "fast", "fast", "fast"]
     slow.seconds = 0.1
     clock.advance(301)  # what was measured is too old: both are measured again
@@ -360,8 +369,10 @@ async def test_least_latency_learns() -> None:
 @pytest.mark.parametrize("unsupported", ["warn", "error"])
 async def test_who_cannot_take_the_request_whole_comes_last_or_not_at_all(unsupported: Any) -> None:
     """An answer without the picture is no answer; by the caller's choice it is not even tried."""
-    seeing = bl.ScriptedBackend("a cat", name="seeing", capabilities=bl.Capabilities(images=True), leaves_device=True)
-    blind = bl.ScriptedBackend("what cat?", name="blind", capabilities=bl.Capabilities())
+    seeing = bl.ScriptedBackend(
+        "a cat", name="seeing", capabilities=bl.types.Capabilities(images=True), leaves_device=True
+    )
+    blind = bl.ScriptedBackend("what cat?", name="blind", capabilities=bl.types.Capabilities())
     router = bl.Router([blind, seeing])
     question = bl.Message("user", [bl.TextPart("what is it?"), bl.ImagePart(url="data:image/png;base64,AA==")])
     assert (await router.complete(question, unsupported=unsupported)).backend == "seeing"
@@ -389,8 +400,8 @@ async def test_what_a_request_needs_is_read_from_it(
     part: Any, options: dict[str, Any], missing: tuple[str, ...]
 ) -> None:
     """A backend that says nothing of its parameters is not held to them."""
-    plain = bl.ScriptedBackend(name="plain", capabilities=bl.Capabilities(parameters=frozenset({"seed"})))
-    mute = bl.ScriptedBackend(name="mute", capabilities=bl.Capabilities())
+    plain = bl.ScriptedBackend(name="plain", capabilities=bl.types.Capabilities(parameters=frozenset({"seed"})))
+    mute = bl.ScriptedBackend(name="mute", capabilities=bl.types.Capabilities())
     explanation = await bl.Router([plain, mute]).explain(bl.Message("user", [part]), **options)
     found = {choice.name: choice.candidate.missing for choice in explanation.ranked}
     assert found == {"plain": missing, "mute": tuple(need for need in missing if need != "response_format")}
@@ -399,13 +410,13 @@ async def test_what_a_request_needs_is_read_from_it(
 @pytest.mark.parametrize(
     ("delta", "begins"),
     [
-        (bl.TextDelta(sequence=0), False),
-        (bl.TextDelta(sequence=0, text="x"), True),
-        (bl.TextDelta(sequence=0, logprobs=[{"token": "x"}]), True),
-        (bl.ReasoningDelta(sequence=0), False),
-        (bl.ReasoningDelta(sequence=0, reasoning="hm"), True),
-        (bl.ReasoningDelta(sequence=0, signature="s"), True),
-        (bl.ToolCallDelta(sequence=0, name="f"), True),
+        (bl.types.TextDelta(), False),
+        (bl.types.TextDelta(text="x"), True),
+        (bl.types.TextDelta(logprobs=[{"token": "x"}]), True),
+        (bl.types.ReasoningDelta(), False),
+        (bl.types.ReasoningDelta(reasoning="hm"), True),
+        (bl.types.ReasoningDelta(signature="s"), True),
+        (bl.types.ToolCallDelta(name="f"), True),
     ],
 )
 async def test_an_answer_begins_with_its_first_content(delta: Any, begins: bool) -> None:
@@ -456,11 +467,11 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], paramet
 
 async def test_a_router_says_of_itself_what_its_backends_say() -> None:
     """It may leave the device when one may, needs a network when all do, and can do what one can."""
-    seeing = bl.ScriptedBackend(capabilities=bl.Capabilities(images=True), leaves_device=True)
-    reading = bl.ScriptedBackend(capabilities=bl.Capabilities(tools=True, parameters=frozenset({"seed"})))
+    seeing = bl.ScriptedBackend(capabilities=bl.types.Capabilities(images=True), leaves_device=True)
+    reading = bl.ScriptedBackend(capabilities=bl.types.Capabilities(tools=True, parameters=frozenset({"seed"})))
     router = bl.Router([seeing, reading])
     assert (router.leaves_device, router.needs_network) == (True, False)
-    assert router.capabilities == bl.Capabilities(images=True, tools=True, parameters=frozenset({"seed"}))
+    assert router.capabilities == bl.types.Capabilities(images=True, tools=True, parameters=frozenset({"seed"}))
     assert not bl.Router([reading]).leaves_device
     assert bl.Router([seeing]).needs_network
 
@@ -483,13 +494,13 @@ async def test_routers_nest() -> None:
 async def test_middleware_around_a_router_is_believed_only_what_it_does_not_change() -> None:
     """One that itself leaves the device gets no private request, whatever it wraps."""
 
-    class Uploads(bl.Middleware):
+    class Uploads(bl.backends.Middleware):
         def __init__(self, backend: bl.Backend) -> None:
             super().__init__(backend)
             self.leaves_device = True
 
     inner = bl.Router([local(), cloud()], name="inner")
-    assert (await bl.Router([bl.Middleware(inner)]).complete("hello", private=True)).backend == "local"
+    assert (await bl.Router([bl.backends.Middleware(inner)]).complete("hello", private=True)).backend == "local"
     with pytest.raises(bl.AllBackendsFailed):
         await bl.Router([Uploads(bl.Router([local()]))]).complete("hello", private=True)
 
@@ -517,15 +528,15 @@ async def test_health_is_one_backend_being_well() -> None:
     """What is wrong with the others is said all the same."""
 
     class Ill(bl.ScriptedBackend):
-        async def health(self) -> bl.Health:
-            return bl.Health(ok=False, reason="no key")
+        async def health(self) -> bl.types.Health:
+            return bl.types.Health(ok=False, reason="no key")
 
     class Broken(bl.ScriptedBackend):
-        async def health(self) -> bl.Health:
+        async def health(self) -> bl.types.Health:
             raise bl.Unavailable("no network")
 
     ill, broken = Ill(name="ill"), Broken(name="broken")
-    assert await bl.Router([ill, local(), broken]).health() == bl.Health(
+    assert await bl.Router([ill, local(), broken]).health() == bl.types.Health(
         ok=True, reason="'ill': no key; 'broken': no network"
     )
     assert not (await bl.Router([ill, broken]).health()).ok
@@ -535,16 +546,16 @@ async def test_models_are_listed_by_backend_and_one_failure_hides_nothing() -> N
     """Each id can be asked for as it is."""
 
     class Lists(bl.ScriptedBackend):
-        async def list_models(self) -> list[bl.ModelInfo]:
-            return [bl.ModelInfo(id=f"{self.name}-1", name="One")]
+        async def list_models(self) -> list[bl.types.ModelInfo]:
+            return [bl.types.ModelInfo(id=f"{self.name}-1", name="One")]
 
     class Fails(bl.ScriptedBackend):
-        async def list_models(self) -> list[bl.ModelInfo]:
+        async def list_models(self) -> list[bl.types.ModelInfo]:
             raise bl.Unavailable("no network")
 
     router = bl.Router([Lists(name="a"), Fails(name="b"), Lists(name="c")])
     models = await router.list_models()
-    assert models == [bl.ModelInfo(id="a/a-1", name="One"), bl.ModelInfo(id="c/c-1", name="One")]
+    assert models == [bl.types.ModelInfo(id="a/a-1", name="One"), bl.types.ModelInfo(id="c/c-1", name="One")]
     reply = await router.complete("hello", model=models[1].id)
     assert (reply.backend, reply.model) == ("c", "c-1")
     with pytest.raises(bl.AllBackendsFailed, match="'b': no network"):
@@ -609,5 +620,5 @@ async def test_tokens_are_counted_by_who_would_be_asked_first() -> None:
 async def test_a_router_promises_only_the_ways_to_json_that_all_its_backends_have() -> None:
     """Any of them may answer."""
     first, second = local(), cloud()
-    second.capabilities = bl.Capabilities(structured_output=("tool", "json"))
+    second.capabilities = bl.types.Capabilities(structured_output=("tool", "json"))
     assert bl.Router([first, second]).capabilities.structured_output == ("json", "tool")

@@ -64,14 +64,14 @@ async def test_an_answer_may_begin_anew_with_the_next_backend(fallback: Any) -> 
     )
     chunks = [chunk async for chunk in router.stream("go", text="both")]
     start, once, restart, *rest = chunks
-    assert isinstance(start, bl.ChatStart) and start.backend == "first"
+    assert isinstance(start, bl.types.ChatStart) and start.backend == "first"
     assert once.text == "Once "
-    assert isinstance(restart, bl.ChatRestart)
+    assert isinstance(restart, bl.types.ChatRestart)
     assert (restart.backend, restart.model, restart.accumulated) == ("second", "second-model", "")
     assert (restart.hop.backend, restart.hop.reason) == ("first", "the connection was cut")
     assert [chunk.accumulated for chunk in rest] == ["A ", "A new ", "A new one", "A new one"]
     done = rest[-1]
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(done, bl.types.ChatDone)
     assert (done.response.text, done.response.backend, done.response.model) == ("A new one", "second", "second-model")
     assert done.response.route == [restart.hop]
     assert done.response.usage.completion_tokens == 3
@@ -92,9 +92,9 @@ async def test_an_answer_may_break_off_more_than_once() -> None:
         "ChatRestart",
         "ChatDone",
     ]
-    assert [chunk.backend for chunk in chunks if isinstance(chunk, bl.ChatRestart)] == ["c", "d"]
+    assert [chunk.backend for chunk in chunks if isinstance(chunk, bl.types.ChatRestart)] == ["c", "d"]
     done = chunks[-1]
-    assert isinstance(done, bl.ChatDone)
+    assert isinstance(done, bl.types.ChatDone)
     assert (done.response.text, done.response.backend) == ("", "d")
     assert [hop.backend for hop in done.response.route] == ["a", "b", "c"]
 
@@ -123,8 +123,8 @@ async def test_when_nobody_can_begin_anew_what_was_received_remains(fallback: An
 async def test_the_callers_mistakes_do_not_begin_anew() -> None:
     """A content filter in the middle of an answer is somebody's decision."""
     other = scripted("other", "hello")
-    refused = bl.ContentFiltered("no more of this")
-    with pytest.raises(bl.ContentFiltered):
+    refused = bl.errors.ContentFiltered("no more of this")
+    with pytest.raises(bl.errors.ContentFiltered):
         await restarting(scripted("first", ["Once ", refused]), other).complete("go")
     assert other.requests == []
 
@@ -194,7 +194,7 @@ async def test_a_stop_is_known_to_a_router_in_a_router(fallback: Any) -> None:
 class SlowFacts(bl.ScriptedBackend):
     """Takes for ever to say what it knows."""
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
         await asyncio.get_running_loop().create_future()
         raise AssertionError
 
@@ -207,7 +207,7 @@ PHASES: dict[str, Callable[[], bl.Backend]] = {
 }
 
 
-async def end(how: str, stream: bl.ChatStream, reading: asyncio.Task[Any]) -> None:
+async def end(how: str, stream: bl.backends.ChatStream, reading: asyncio.Task[Any]) -> None:
     if how == "stop":
         stream.stop()
     elif how == "aclose":
@@ -275,7 +275,7 @@ async def test_a_stopped_answer_is_no_answer_to_learn_from(fallback: Any) -> Non
             draft.interrupt = stop.set
             yield "one"
             await stop.wait()
-            draft.usage = bl.Usage(completion_tokens=1)
+            draft.usage = bl.types.Usage(completion_tokens=1)
 
     router = bl.Router([Ends(), scripted("other", [HANG])], bl.Explicit(), fallback=fallback)
     stream = router.stream("go")
@@ -288,13 +288,13 @@ async def test_a_stopped_answer_is_no_answer_to_learn_from(fallback: Any) -> Non
 
 async def test_a_breaker_that_opens_lets_nobody_out_of_the_line() -> None:
     """Who was ranked before, and waited since, is not sent to a backend that has failed meanwhile."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     flaky = bl.ScriptedBackend([[Wait(1), DOWN], "hello"], name="flaky", clock=clock)
     router = bl.Router(
         [flaky, scripted("other", "hi", "hi")],
         bl.Explicit(),
         limits={"flaky": 1},
-        breaker=bl.Breaker(failures=1, jitter=0),
+        breaker=bl.backends.router.Breaker(failures=1, jitter=0),
         clock=clock,
     )
     tasks = [asyncio.create_task(router.complete("go")) for _ in range(2)]
@@ -332,9 +332,9 @@ async def test_a_deadline_holds_over_all_tries() -> None:
 
 async def test_a_cancelled_probe_makes_room_for_another_one() -> None:
     """It told nothing of the backend: the breaker stays half-open."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     flaky = scripted("flaky", [DOWN], [HANG], "well")
-    router = bl.Router([flaky], breaker=bl.Breaker(failures=1, cool_down_s=10, jitter=0), clock=clock)
+    router = bl.Router([flaky], breaker=bl.backends.router.Breaker(failures=1, cool_down_s=10, jitter=0), clock=clock)
     with pytest.raises(bl.AllBackendsFailed):
         await router.complete("one")
     clock.advance(10)

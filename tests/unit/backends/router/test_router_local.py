@@ -24,8 +24,8 @@ async def test_the_page_answers_and_says_with_which_engine() -> None:
     await router.close()
 
 
-@pytest.mark.parametrize("policy", [bl.LocalFirst(), bl.LeastCost(), bl.LocalFirst(wait="nothing")])
-async def test_a_device_that_can_run_nothing_leaves_it_to_the_cloud(policy: bl.Policy) -> None:
+@pytest.mark.parametrize("policy", [bl.LocalFirst(), bl.backends.router.LeastCost(), bl.LocalFirst(wait="nothing")])
+async def test_a_device_that_can_run_nothing_leaves_it_to_the_cloud(policy: bl.backends.router.Policy) -> None:
     """Without a try: the facts say so. A private request has no answer, and the error says why."""
     host = bl.ScriptedHost(facts=device_facts(webgpu=False, wasm=False))
     router = bl.Router([bl.LocalBackend(host, "pocket"), cloud()], policy)
@@ -40,8 +40,10 @@ async def test_a_device_that_can_run_nothing_leaves_it_to_the_cloud(policy: bl.P
 @pytest.mark.parametrize(("webgpu", "code"), [(True, "model_not_downloaded"), (False, "unavailable")])
 async def test_a_model_to_be_fetched_is_told_from_one_that_cannot_run(webgpu: bool, code: str) -> None:
     """A download is a remedy for the one, and none for the other."""
-    artifact = bl.Artifact(engine="webllm", device="webgpu", id="far-1", url="https://models.test/far/", library="l")
-    catalog = bl.Catalog([bl.ModelCard(id="far", artifacts=[artifact])])
+    artifact = bl.models.Artifact(
+        engine="webllm", device="webgpu", id="far-1", url="https://models.test/far/", library="l"
+    )
+    catalog = bl.models.Catalog([bl.models.ModelCard(id="far", artifacts=[artifact])])
     local = bl.LocalBackend(bl.ScriptedHost(facts=device_facts(webgpu=webgpu)), "far", catalog=catalog, download=False)
     reply = await bl.Router([local, cloud()]).complete("hello")
     assert (reply.backend, reply.route[0].code) == ("cloud", code)
@@ -52,7 +54,7 @@ async def test_a_closed_page_leaves_it_to_the_cloud() -> None:
     host = bl.ScriptedHost([["one ", CLOSE]])
     router = bl.Router([bl.LocalBackend(host, "pocket"), cloud()], on_interrupted="restart")
     chunks = [chunk async for chunk in router.stream("hello")]
-    restart = next(chunk for chunk in chunks if isinstance(chunk, bl.ChatRestart))
+    restart = next(chunk for chunk in chunks if isinstance(chunk, bl.types.ChatRestart))
     assert (restart.hop.backend, restart.backend) == ("local", "cloud")
     reply = await router.complete("hello")
     assert (reply.backend, reply.text) == ("cloud", "from the cloud")

@@ -22,9 +22,9 @@ class Knows(bl.ScriptedBackend):
         self.models = models
         self.sure = sure
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
         known = request.model is None or request.model in self.models
-        return bl.BackendFacts(
+        return bl.backends.BackendFacts(
             leaves_device=self.leaves_device,
             needs_network=self.needs_network,
             model=request.model or self.model,
@@ -62,7 +62,7 @@ async def test_without_a_name_each_backend_takes_its_own_model() -> None:
 )
 async def test_a_named_model_is_answered_by_who_has_it(model: str, backend: str, got: str) -> None:
     """Whatever the policy would rather do."""
-    for policy in (bl.LocalFirst(), bl.CloudFirst(), bl.LeastCost()):
+    for policy in (bl.LocalFirst(), bl.CloudFirst(), bl.backends.router.LeastCost()):
         reply = await bl.Router([device(), openai()], policy).complete("hello", model=model)
         assert (reply.backend, reply.model, reply.warnings) == (backend, got, [])
 
@@ -79,7 +79,7 @@ async def test_a_model_is_not_replaced_in_silence() -> None:
     assert [(hop.backend, hop.model) for hop in reply.route] == [("openai", "gpt-5-nano")]
     with pytest.raises(bl.AllBackendsFailed) as caught:
         await router.complete("hello", model="gpt-5-nano", unsupported="error")
-    assert [type(cause) for cause in caught.value.causes] == [bl.Unsupported, bl.Unavailable]
+    assert [type(cause) for cause in caught.value.causes] == [bl.errors.Unsupported, bl.Unavailable]
     assert "'local': has no model 'gpt-5-nano'" in str(caught.value)
 
 
@@ -154,7 +154,7 @@ async def test_a_private_requests_model_is_asked_of_no_cloud() -> None:
     class Listens(Knows):
         asked = 0
 
-        async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
             self.asked += 1
             return await super().facts(request)
 
@@ -175,8 +175,8 @@ class Loads(bl.ScriptedBackend):
         self.loaded = self.cancelled = False
         self.go_on = asyncio.Event()
 
-    async def facts(self, request: bl.ChatRequest) -> bl.BackendFacts:
-        return bl.BackendFacts(
+    async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+        return bl.backends.BackendFacts(
             leaves_device=False, needs_network=False, model=self.model, downloaded=True, loaded=self.loaded
         )
 
@@ -188,7 +188,7 @@ class Loads(bl.ScriptedBackend):
             self.cancelled = True
             raise
         if self.fails:
-            raise bl.LoadFailed("no engine could load it")
+            raise bl.errors.LoadFailed("no engine could load it")
         self.loaded = True
 
 

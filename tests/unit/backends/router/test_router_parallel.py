@@ -18,7 +18,7 @@ from browserllm.testing.scripted import HANG, Answer, Wait
 DOWN = bl.Unavailable("down", reason="server_error")
 
 
-def scripted(name: str, *answers: Answer, clock: bl.Clock | None = None) -> bl.ScriptedBackend:
+def scripted(name: str, *answers: Answer, clock: bl.testing.Clock | None = None) -> bl.ScriptedBackend:
     return bl.ScriptedBackend(list(answers), name=name, model=f"{name}-model", clock=clock)
 
 
@@ -36,7 +36,7 @@ async def settle() -> None:
 
 async def test_the_first_to_say_something_answers_and_the_others_are_closed() -> None:
     """An announcement is nothing said; the losers are hops on the route."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     a = scripted("a", ["", Wait(3), "from a"], clock=clock)
     b = scripted("b", [Wait(1), "from b"], clock=clock)
     c = scripted("c", ["", Wait(2), "from c"], clock=clock)
@@ -59,7 +59,7 @@ async def test_the_losers_are_ended_while_the_winner_still_talks() -> None:
     """Not only after its last word: a prompt that nobody needs costs money."""
     loser = scripted("loser", [HANG])
     stream = racing(scripted("winner", ["one ", HANG]), loser).stream("go")
-    assert isinstance(await anext(stream), bl.ChatStart)
+    assert isinstance(await anext(stream), bl.types.ChatStart)
     await settle()
     assert len(loser.stopped) == 1
     await stream.aclose()
@@ -77,7 +77,7 @@ async def test_only_so_many_are_asked_and_who_fails_is_replaced_at_once() -> Non
     assert reply.backend == "c"
     assert [(hop.backend, hop.code) for hop in reply.route] == [("a", "unavailable"), ("b", "cancelled")]
     assert d.requests == []
-    stalled = bl.Stalled("nothing came")
+    stalled = bl.errors.Stalled("nothing came")
     with pytest.raises(bl.AllBackendsFailed) as caught:
         await racing(scripted("a", [DOWN]), scripted("b", [stalled]), scripted("c", [DOWN])).complete("go")
     assert sorted(type(cause).__name__ for cause in caught.value.causes) == ["Stalled", "Unavailable", "Unavailable"]
@@ -85,7 +85,7 @@ async def test_only_so_many_are_asked_and_who_fails_is_replaced_at_once() -> Non
 
 async def test_a_hedge_begins_only_when_the_one_before_is_slow() -> None:
     """Each so many seconds after the other, up to the width; a failure does not wait for its turn."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     a, b, c, d = (scripted(name, [HANG], clock=clock) for name in "abcd")
     router = racing(a, b, c, d, parallel=3, hedge_after_s=2, clock=clock)
     task = asyncio.create_task(router.complete("go"))
@@ -114,7 +114,7 @@ async def test_a_hedge_begins_only_when_the_one_before_is_slow() -> None:
 
 async def test_a_replacement_keeps_the_width_that_hedging_has_reached() -> None:
     """One of two fails after the hedge: the third begins at once."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     a, b, c = scripted("a", [HANG]), scripted("b", [Wait(1), DOWN], clock=clock), scripted("c", "from c")
     task = asyncio.create_task(racing(a, b, c, parallel=2, hedge_after_s=5, clock=clock).complete("go"))
     await settle()
@@ -131,13 +131,13 @@ async def test_only_the_winners_words_count() -> None:
     class Warns(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
             draft.warn("seed", f"{self.name} has no seed")
-            draft.route.append(bl.Hop(reason="an engine less", backend=self.name))
+            draft.route.append(bl.types.Hop(reason="an engine less", backend=self.name))
             async for delta in super().generate(request, draft):
                 draft.warn("top_k", f"{self.name} has no top_k")
                 yield delta
             draft.cost_usd = 0.5
 
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     winner = Warns([["one ", Wait(1), "two"]], name="winner", clock=clock, finish_reason="length")
     task = asyncio.create_task(racing(Warns([["", HANG]], name="loser"), winner).complete("go"))
     await settle()
@@ -243,7 +243,7 @@ async def test_a_full_line_sends_requests_to_the_next_backend() -> None:
     assert "1 requests wait for 'slow' already, with 1 at work" in reply.route[0].reason
     with pytest.raises(bl.AllBackendsFailed) as caught:
         await router.complete("go", metadata={"backends": "slow"})
-    assert isinstance(caught.value.causes[-1], bl.QueueFull)
+    assert isinstance(caught.value.causes[-1], bl.errors.QueueFull)
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
@@ -278,7 +278,7 @@ async def test_a_thousand_streams_at_once_lose_nothing(fallback: Any) -> None:
     backends = [Counts(name, seed + index, failing=0.03) for index, name in enumerate("abcd")]
     router = bl.Router(
         backends,
-        bl.RoundRobin(),
+        bl.backends.router.RoundRobin(),
         fallback=fallback,
         on_interrupted="restart",
         limits=dict.fromkeys("abcd", 20),
@@ -301,9 +301,9 @@ async def test_a_thousand_streams_at_once_lose_nothing(fallback: Any) -> None:
         seen: list[str] = []
         try:
             async for chunk in stream:
-                if isinstance(chunk, bl.ChatRestart):
+                if isinstance(chunk, bl.types.ChatRestart):
                     seen.clear()
-                elif isinstance(chunk, bl.TextDelta):
+                elif isinstance(chunk, bl.types.TextDelta):
                     seen.append(chunk.text)
         except bl.AllBackendsFailed as error:
             outcomes[f"failed with {len(error.causes)} causes"] += 1
@@ -333,12 +333,12 @@ async def test_the_same_seed_and_clock_give_the_same_route() -> None:
     """Nothing in a router depends on anything but what it is given."""
 
     async def play() -> list[Any]:
-        clock = bl.Clock()
+        clock = bl.testing.Clock()
         backends = [Counts(name, index, failing=0.2) for index, name in enumerate("abc")]
-        settings = bl.Breaker(failures=2, cool_down_s=5, jitter=0.5)
+        settings = bl.backends.router.Breaker(failures=2, cool_down_s=5, jitter=0.5)
         router = bl.Router(
             backends,
-            bl.LeastLatency(),
+            bl.backends.router.LeastLatency(),
             breaker=settings,
             clock=clock,
             random=random.Random(7),  # noqa: S311

@@ -23,8 +23,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def a_breaker(clock: bl.Clock, **settings: float) -> CircuitBreaker:
-    return CircuitBreaker(bl.Breaker(jitter=0, **settings), clock)  # type: ignore[arg-type]
+def a_breaker(clock: bl.testing.Clock, **settings: float) -> CircuitBreaker:
+    return CircuitBreaker(bl.backends.router.Breaker(jitter=0, **settings), clock)  # type: ignore[arg-type]
 
 
 def fail(breaker: CircuitBreaker, times: int = 1, error: Exception = DOWN) -> None:
@@ -126,7 +126,7 @@ async def test_a_full_queue_says_so_at_once() -> None:
     queue, entered = FairQueue(1, max_waiting=1, name="'local'"), list[str]()
     await queue.enter()
     await enter_in_line(queue, entered, ["a"])
-    with pytest.raises(bl.QueueFull, match=r"1 requests wait for 'local' already, with 1 at work") as caught:
+    with pytest.raises(bl.errors.QueueFull, match=r"1 requests wait for 'local' already, with 1 at work") as caught:
         await queue.enter("b")
     assert caught.value.data == {"waiting": 1, "running": 1}
     queue.leave()
@@ -164,7 +164,7 @@ async def test_any_order_of_events_keeps_the_count() -> None:
             await asyncio.sleep(0)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     cancelled = sum(isinstance(result, asyncio.CancelledError) for result in results)
-    full = sum(isinstance(result, bl.QueueFull) for result in results)
+    full = sum(isinstance(result, bl.errors.QueueFull) for result in results)
     assert most == 3, seed
     assert cancelled > 50 and done + full >= len(tasks) - cancelled, seed
     assert (queue.running, queue.waiting, queue._lines) == (0, 0, {}), seed  # pyright: ignore[reportPrivateUsage]
@@ -183,7 +183,7 @@ def test_a_queue_of_nothing_is_refused(limit: int, max_waiting: int, parameter: 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_closes_again() -> None:
     """Closed, open, half-open, closed: the whole circle."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=3, cool_down_s=30)
     fail(breaker, 2)
     assert breaker.state == "closed"
@@ -203,7 +203,7 @@ def test_a_breaker_opens_after_failures_in_a_row_and_closes_again() -> None:
 
 def test_a_success_in_between_begins_the_count_anew() -> None:
     """In a row means in a row; failures far apart are not."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=3, min_requests=100, window_s=60)
     fail(breaker, 2)
     succeed(breaker)
@@ -218,7 +218,7 @@ def test_a_success_in_between_begins_the_count_anew() -> None:
 
 def test_a_breaker_opens_by_the_share_that_fails() -> None:
     """Every second request failing is never a row, but it is half of them; old ones no longer count."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=100, rate=0.5, min_requests=10, window_s=60)
     for _ in range(4):
         succeed(breaker)
@@ -235,7 +235,7 @@ def test_a_breaker_opens_by_the_share_that_fails() -> None:
 
 def test_only_one_probe_at_a_time_tries_a_half_open_breaker() -> None:
     """The others go elsewhere meanwhile; a probe that tells nothing makes room for another one."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=1, cool_down_s=10)
     fail(breaker)
     clock.advance(10)
@@ -251,7 +251,7 @@ def test_only_one_probe_at_a_time_tries_a_half_open_breaker() -> None:
 
 def test_a_breaker_may_want_several_successes() -> None:
     """As many probes in a row as it is told."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=1, cool_down_s=10, successes=2)
     fail(breaker)
     clock.advance(10)
@@ -265,7 +265,7 @@ def test_a_breaker_may_want_several_successes() -> None:
 
 def test_a_late_answer_does_not_close_an_open_breaker() -> None:
     """A request from before it opened says nothing of now."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=1)
     early = breaker.allow()
     assert early is False
@@ -280,7 +280,7 @@ def test_a_late_answer_does_not_close_an_open_breaker() -> None:
 
 def test_a_rate_limit_opens_a_breaker_for_as_long_as_the_other_side_says() -> None:
     """At once, without counting; without a time it counts as a failure."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=2, cool_down_s=10)
     fail(breaker, 1, bl.RateLimited("slow down", data={"retry_after_s": 90}))
     assert breaker.opens_in_s == 90
@@ -294,7 +294,7 @@ def test_a_rate_limit_opens_a_breaker_for_as_long_as_the_other_side_says() -> No
 
 def test_an_overloaded_server_is_left_alone_as_long_as_it_asks() -> None:
     """A 503 with Retry-After."""
-    breaker = a_breaker(bl.Clock())
+    breaker = a_breaker(bl.testing.Clock())
     fail(breaker, 1, bl.Unavailable("busy", reason="server_error", data={"retry_after_s": 7}))
     assert breaker.opens_in_s == 7
 
@@ -303,8 +303,8 @@ def test_the_jitter_shortens_cool_downs_and_is_the_seeds() -> None:
     """Never longer than told; the same seed gives the same time."""
 
     def opened(seed: int) -> float:
-        settings = bl.Breaker(failures=1, cool_down_s=100, jitter=0.2)
-        breaker = CircuitBreaker(settings, bl.Clock(), random.Random(seed))  # noqa: S311
+        settings = bl.backends.router.Breaker(failures=1, cool_down_s=100, jitter=0.2)
+        breaker = CircuitBreaker(settings, bl.testing.Clock(), random.Random(seed))  # noqa: S311
         fail(breaker)
         return breaker.opens_in_s
 
@@ -320,27 +320,27 @@ def test_the_jitter_shortens_cool_downs_and_is_the_seeds() -> None:
         (bl.Unavailable("x", reason="offline"), False),
         (bl.Unavailable("x", reason="private"), False),
         (bl.Timeout("x"), True),
-        (bl.Stalled("x"), True),
-        (bl.DeviceLost("x"), True),
-        (bl.ProtocolError("x"), True),
+        (bl.errors.Stalled("x"), True),
+        (bl.errors.DeviceLost("x"), True),
+        (bl.errors.ProtocolError("x"), True),
         (bl.AuthenticationError("x"), True),
         (ZeroDivisionError("a bug"), True),
         (bl.InvalidRequest("x"), False),
         (bl.ContextExceeded("x"), False),
-        (bl.ContentFiltered("x"), False),
+        (bl.errors.ContentFiltered("x"), False),
         (bl.BudgetExceeded("x"), False),
-        (bl.Unsupported("x"), False),
-        (bl.ModelNotFound("x"), False),
-        (bl.QueueFull("x"), False),
+        (bl.errors.Unsupported("x"), False),
+        (bl.errors.ModelNotFound("x"), False),
+        (bl.errors.QueueFull("x"), False),
         (bl.Cancelled("x"), False),
         (bl.AllBackendsFailed("x", causes=[bl.Unavailable("x", reason="private")]), False),
-        (bl.AllBackendsFailed("x", causes=[bl.Unavailable("x", reason="private"), bl.Stalled("x")]), True),
+        (bl.AllBackendsFailed("x", causes=[bl.Unavailable("x", reason="private"), bl.errors.Stalled("x")]), True),
     ],
 )
 def test_what_counts_against_a_backend(error: Exception, its_fault: bool) -> None:
     """What a server, a network or a device did; not what the caller asked for."""
     assert is_its_fault(error) is its_fault
-    breaker = a_breaker(bl.Clock(), failures=1)
+    breaker = a_breaker(bl.testing.Clock(), failures=1)
     fail(breaker, 1, error)
     assert breaker.state == ("open" if its_fault else "closed")
 
@@ -362,7 +362,7 @@ def test_what_counts_against_a_backend(error: Exception, its_fault: bool) -> Non
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
     """When the router is made, with the name and the value."""
     with pytest.raises(bl.InvalidRequest, match=next(iter(settings))):
-        bl.Router([bl.ScriptedBackend()], breaker=bl.Breaker(**settings))  # type: ignore[arg-type]
+        bl.Router([bl.ScriptedBackend()], breaker=bl.backends.router.Breaker(**settings))  # type: ignore[arg-type]
 
 
 # What is remembered
@@ -370,7 +370,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
 
 def test_speeds_are_smoothed_and_forgotten() -> None:
     """The newest measure weighs three tenths, and after a while nothing is known any more."""
-    clock = bl.Clock()
+    clock = bl.testing.Clock()
     history = History(clock)
     assert history.first_token_s is None and history.tokens_per_s is None
     for seconds, tokens in ((1.0, 11), (2.0, 21)):
@@ -393,7 +393,7 @@ def test_speeds_are_smoothed_and_forgotten() -> None:
 
 def test_failures_in_a_row_end_with_an_answer() -> None:
     """The total stays."""
-    history = History(bl.Clock())
+    history = History(bl.testing.Clock())
     history.failed(DOWN)
     history.failed(ZeroDivisionError())
     assert (history.failures, history.failures_in_a_row, history.last_failure) == (2, 2, "ZeroDivisionError")

@@ -52,14 +52,14 @@ class Log:
         return new[0].path, key.removeprefix("Bearer ")
 
 
-async def ours(llm: bl.CloudBackend) -> None:
+async def ours(llm: bl.backends.cloud.CloudBackend) -> None:
     """Ask once."""
     async with llm:
         with pytest.raises(bl.InvalidRequest):
             await llm.complete("Hi")
 
 
-MADE: dict[str, Callable[..., bl.CloudBackend]] = {
+MADE: dict[str, Callable[..., bl.backends.cloud.CloudBackend]] = {
     "openai": lambda **options: bl.OpenAI("m", **options),
     "openai at ollama": lambda **options: bl.OpenAI("m", preset="ollama", **options),
     "anthropic": lambda **options: bl.Anthropic("m", **options),

@@ -230,7 +230,7 @@ async def test_a_slow_answer_is_waited_for_and_a_stop_hangs_up(server: VendorSer
         await before.wait_until_reached()
         assert not chunk.done()
         before.release()
-        assert isinstance(await chunk, bl.ChatStart)
+        assert isinstance(await chunk, bl.types.ChatStart)
         await within.wait_until_reached()
         assert (await anext(running)).text == "Grüße"
         running.stop()

@@ -173,7 +173,9 @@ def backend(vendor: str, url: str, **options: Any) -> bl.Backend:
     """A backend with keys in every place."""
     given: dict[str, Any] = {"api_key": KEY, "headers": {"X-Proxy-Key": PROXY_KEY}}
     given["extra_body"] = {"provider": {"api_key": BODY_KEY}}
-    return VENDORS[vendor]("m", base_url=url, **{**given, "timeouts": bl.Timeouts(silence_s=5), **options})
+    return VENDORS[vendor](
+        "m", base_url=url, **{**given, "timeouts": bl.backends.cloud.Timeouts(silence_s=5), **options}
+    )
 
 
 METHODS: dict[str, Callable[[Any], Any]] = {
@@ -292,8 +294,8 @@ async def test_a_server_that_is_not_there_shows_no_key(vendor: str, url: str) ->
 
 WRONG: list[dict[str, Any]] = [
     {"timeouts": 5},
-    {"timeouts": bl.Timeouts(silence_s=-1)},
-    {"timeouts": bl.Timeouts(connect_s="x")},  # type: ignore[arg-type]
+    {"timeouts": bl.backends.cloud.Timeouts(silence_s=-1)},
+    {"timeouts": bl.backends.cloud.Timeouts(connect_s="x")},  # type: ignore[arg-type]
     {"timeouts": None},
     {"model": ""},
     {"base_url": "ftp://x.example"},

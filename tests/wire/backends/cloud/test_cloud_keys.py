@@ -80,7 +80,9 @@ async def test_an_answer_shows_no_key(server: VendorServer, logged: Callable[[],
 async def test_a_failure_shows_no_key(server: VendorServer, logged: Callable[[], str], name: str) -> None:
     """However it fails, and however it is looked at."""
     url = "http://127.0.0.1:1" if name == "gone" else server.url
-    async with scenarios.openai(url, name, timeouts=bl.Timeouts(silence_s=0.1 if "silent" in name else None)) as llm:
+    async with scenarios.openai(
+        url, name, timeouts=bl.backends.cloud.Timeouts(silence_s=0.1 if "silent" in name else None)
+    ) as llm:
         with pytest.raises(bl.BrowserLLMError) as caught:
             await llm.complete("Hi")
     assert SHOWN not in everything_of(caught.value)

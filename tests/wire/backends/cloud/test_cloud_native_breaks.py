@@ -19,7 +19,7 @@ def server() -> Iterator[VendorServer]:
         yield running
 
 
-def asked(form: Format, server: VendorServer, reply: Reply, **options: Any) -> bl.CloudBackend:
+def asked(form: Format, server: VendorServer, reply: Reply, **options: Any) -> bl.backends.cloud.CloudBackend:
     """The backend of a format, at a server that replies so."""
     return type(form.llm)("m", base_url=server.add("x", reply), api_key="k", **options)
 
@@ -72,7 +72,7 @@ async def test_silence_after_a_reason_ends_an_answer(server: VendorServer) -> No
     form = FORMATS["gemini"]
     reply = Reply((*said(form, "Hi"), SILENCE))
     # Long enough for the first byte on a busy machine.
-    async with asked(form, server, reply, timeouts=bl.Timeouts(silence_s=2)) as llm:
+    async with asked(form, server, reply, timeouts=bl.backends.cloud.Timeouts(silence_s=2)) as llm:
         assert (await llm.complete("x")).text == "Hi"
 
 
@@ -96,7 +96,7 @@ async def test_a_good_status_does_not_hide_what_an_error_means(form: Format, ser
                     await llm.complete("x")
     for page in (b"<html>Sign in</html>", b"\n<!DOCTYPE html>"):
         async with asked(form, server, answer(page)) as llm:
-            with pytest.raises(bl.ProtocolError, match="web page"):
+            with pytest.raises(bl.errors.ProtocolError, match="web page"):
                 await llm.complete("x")
 
 

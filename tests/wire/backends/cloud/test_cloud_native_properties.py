@@ -33,7 +33,7 @@ class Line:
         """Ask nothing yet."""
         self._server, self._runner = server, runner
         url = f"{server.url}/x"
-        self._llms: dict[str, bl.CloudBackend] = {
+        self._llms: dict[str, bl.backends.cloud.CloudBackend] = {
             "anthropic": bl.Anthropic("m", base_url=url, api_key="k"),
             "gemini": bl.Gemini("m", base_url=url, api_key="k"),
             "ollama": bl.Ollama("m", base_url=url, api_key="k"),

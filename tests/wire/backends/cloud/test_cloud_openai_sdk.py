@@ -242,7 +242,7 @@ async def test_the_sdk_reads_what_we_read(server: VendorServer, name: str) -> No
     assert usage is not None and usage.prompt_tokens_details is not None and usage.completion_tokens_details is not None
     assert ours.text == "".join(texts)
     assert [[call.id, call.name, call.arguments] for call in ours.message.tool_calls] == list(calls.values())
-    assert ours.usage == bl.Usage(
+    assert ours.usage == bl.types.Usage(
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cached_tokens=usage.prompt_tokens_details.cached_tokens or 0,
@@ -272,10 +272,10 @@ async def test_the_sdk_reads_whole_answers_and_models_alike(server: VendorServer
 async def test_the_sdk_sees_the_same_failure(server: VendorServer, name: str) -> None:
     """Its exception and ours agree on the status, and on whose fault it is."""
     mine = {
-        400: (bl.InvalidRequest, bl.ContextExceeded, bl.ContentFiltered, bl.ProtocolError),
+        400: (bl.InvalidRequest, bl.ContextExceeded, bl.errors.ContentFiltered, bl.errors.ProtocolError),
         401: (bl.AuthenticationError,),
-        403: (bl.AuthenticationError, bl.ContentFiltered, bl.Unavailable),
-        404: (bl.ModelNotFound, bl.ProtocolError),
+        403: (bl.AuthenticationError, bl.errors.ContentFiltered, bl.Unavailable),
+        404: (bl.errors.ModelNotFound, bl.errors.ProtocolError),
         429: (bl.RateLimited,),
     }
     ours, _ = await scenarios.failure_of(server.url, name, bl.BrowserLLMError)

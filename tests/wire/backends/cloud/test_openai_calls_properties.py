@@ -101,7 +101,7 @@ def chunk(calls: list[dict[str, Any]], finish: str | None = None, place: str = "
     return {"choices": [{"index": 0, place: {"tool_calls": calls}, "finish_reason": finish}]}
 
 
-def read(*events: Any) -> tuple[list[tuple[str, str]], list[str], list[bl.ChatWarning]]:
+def read(*events: Any) -> tuple[list[tuple[str, str]], list[str], list[bl.types.ChatWarning]]:
     """The calls that a reader makes of events, their ids, and what was warned of."""
     draft = Draft(bl.ChatRequest(messages=[bl.Message("user", "x")], tools=TOOLS), "openai", "chat-1")
     reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
@@ -112,7 +112,7 @@ def read(*events: Any) -> tuple[list[tuple[str, str]], list[str], list[bl.ChatWa
     deltas += reader.finish()
     calls: dict[int, list[str]] = {}
     for delta in deltas:
-        assert isinstance(delta, bl.ToolCallDelta)
+        assert isinstance(delta, bl.types.ToolCallDelta)
         call = calls.setdefault(delta.index, ["", "", ""])
         call[0], call[1] = delta.name or call[0], delta.id or call[1]
         call[2] += delta.arguments
@@ -228,12 +228,12 @@ def test_arguments_that_are_cut_stay_cut_and_are_reported(text: str, data: st.Da
         assert got == [("add", "{}")]
 
 
-def read_cut(events: list[Any]) -> tuple[list[tuple[str, str]], list[str], list[bl.ChatWarning]]:
+def read_cut(events: list[Any]) -> tuple[list[tuple[str, str]], list[str], list[bl.types.ChatWarning]]:
     """As `read`, whatever the reason to finish."""
     draft = Draft(bl.ChatRequest(messages=[bl.Message("user", "x")], tools=TOOLS), "openai", "chat-1")
     reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
     deltas = [delta for event in events for delta in reader.read(Event(json.dumps(event)))] + list(reader.finish())
-    calls = [delta for delta in deltas if isinstance(delta, bl.ToolCallDelta)]
+    calls = [delta for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)]
     return [(str(calls[0].name), "".join(delta.arguments for delta in calls))], [], draft.warnings
 
 
@@ -257,7 +257,7 @@ def test_no_call_is_nameless_whatever_comes(names: list[str | None], data: st.Da
         got, _, _ = read(*events)
         assert got and {name for name, _ in got} <= {name for name in names if name}
     else:
-        with pytest.raises(bl.ProtocolError, match="without a tool call"):
+        with pytest.raises(bl.errors.ProtocolError, match="without a tool call"):
             read(*events)
 
 

@@ -41,7 +41,7 @@ def weather(city: str) -> str:
 class Vendor:
     """A vendor: its backend, what it answers first (calls of ``weather``), and what is to come back of it."""
 
-    make: Callable[[str], bl.CloudBackend]
+    make: Callable[[str], bl.backends.cloud.CloudBackend]
     calls: Reply
     says: Reply
     turn_of: Callable[[Any], Any]
@@ -214,7 +214,7 @@ VENDORS: dict[str, Vendor] = {
 each_vendor = pytest.mark.parametrize("name", VENDORS)
 
 
-def served(server: VendorServer, name: str, *replies: Reply) -> tuple[bl.CloudBackend, str]:
+def served(server: VendorServer, name: str, *replies: Reply) -> tuple[bl.backends.cloud.CloudBackend, str]:
     """A vendor's backend at an exchange of its own, which plays these replies."""
     place = f"x{len(server.requests)}-{abs(hash(name))}"
     return VENDORS[name].make(server.add(place, *replies)), place
@@ -265,7 +265,7 @@ async def test_through_saving_and_loading_a_fork_and_an_undo(name: str) -> None:
         async with llm:
             chat = bl.Session(llm, tools=[weather])
             await chat.send("Weather?")
-            store = bl.MemoryStore()
+            store = bl.stores.MemoryStore()
             await chat.save(store, "chat")
             saved = bl.Session.from_json(chat.to_json(), llm, tools=[weather])
             loaded = await bl.Session.load(store, "chat", backend=llm, tools=[weather])

@@ -71,9 +71,9 @@ class Later(SystemClock):
         return time.monotonic() + self.seconds
 
 
-async def spent(path: Path, later_s: float = 0) -> bl.Spent:
+async def spent(path: Path, later_s: float = 0) -> bl.backends.middleware.Spent:
     """What the file says, so many seconds later on the same day."""
-    store, clock = bl.SQLiteStore(path), Later(later_s)
+    store, clock = bl.stores.SQLiteStore(path), Later(later_s)
     inner = bl.ScriptedBackend("x")
     budget = bl.Budget(inner, per_day=bl.Allowance(usd=1), store=store, now=clock.now, clock=clock)
     try:
@@ -109,11 +109,13 @@ async def test_what_a_killed_process_has_set_aside_counts_for_an_hour(tmp_path: 
         assert program.stdout.readline() == "reserved\n"
     program.kill()
     program.communicate()
-    assert await spent(path) == bl.Spent(reserved_usd=pytest.approx(3.0), reserved_tokens=10 * 501)
+    assert await spent(path) == bl.backends.middleware.Spent(reserved_usd=pytest.approx(3.0), reserved_tokens=10 * 501)
     other = start(path)
     assert int(other.communicate("\n")[0]) == 3
     assert (await spent(path, 3500)).reserved_usd == pytest.approx(3.0)
-    assert (await spent(path, 3700)) == bl.Spent(usd=pytest.approx(0.9), tokens=(await spent(path)).tokens)
+    assert (await spent(path, 3700)) == bl.backends.middleware.Spent(
+        usd=pytest.approx(0.9), tokens=(await spent(path)).tokens
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")

@@ -63,7 +63,7 @@ async def test_a_time_limit_closes_the_connection() -> None:
             while not told._generation._parts.text:
                 await asyncio.sleep(0.001)
             clock.advance(3)
-            with pytest.raises(bl.Stalled):
+            with pytest.raises(bl.errors.Stalled):
                 await task
             assert told.response.text == "Once "
             await server.asked("stuck")[0].wait_until_gone()
@@ -75,8 +75,8 @@ async def test_a_days_budget_of_real_prices_survives_a_restart(tmp_path: Path) -
     cost = (USAGE["prompt_tokens"] - 4 + USAGE["completion_tokens"]) / 1000
     with VendorServer({"x": HELLO}) as server:
 
-        def program() -> tuple[bl.Budget, bl.SQLiteStore]:
-            store = bl.SQLiteStore(tmp_path / "spent.db")
+        def program() -> tuple[bl.Budget, bl.stores.SQLiteStore]:
+            store = bl.stores.SQLiteStore(tmp_path / "spent.db")
             return bl.Budget(cloud(server, "x"), per_day=bl.Allowance(usd=1.5 * cost), store=store), store
 
         budget, store = program()
@@ -98,7 +98,7 @@ async def test_a_kept_answer_is_there_for_the_next_program(tmp_path: Path) -> No
     with VendorServer({"x": HELLO}) as server:
         texts: list[list[str]] = []
         for _ in range(2):
-            store = bl.SQLiteStore(tmp_path / "answers.db")
+            store = bl.stores.SQLiteStore(tmp_path / "answers.db")
             async with bl.ResponseCache(cloud(server, "x"), store=store) as llm:
                 texts.append([part.text async for part in llm.stream("hi", temperature=0) if part.text])
             await store.close()
@@ -110,7 +110,7 @@ async def test_a_kept_answer_is_there_for_the_next_program(tmp_path: Path) -> No
 async def test_one_file_keeps_the_answers_of_two_servers_apart(tmp_path: Path) -> None:
     """Of the same name and model, also behind a router; and two keys of one server."""
     said = {name: stream(events(*text_chunks(f"I am {name}"), "[DONE]")) for name in ("a", "b")}
-    store = bl.SQLiteStore(tmp_path / "answers.db")
+    store = bl.stores.SQLiteStore(tmp_path / "answers.db")
     with VendorServer(said) as server:
         for _ in range(2):
             for name in said:
@@ -131,7 +131,7 @@ async def test_nothing_private_and_no_key_is_in_the_file(tmp_path: Path) -> None
     found: list[bool] = []
     with VendorServer({"x": said}) as server:
         for keep in (False, True):
-            store = bl.SQLiteStore(tmp_path / f"{keep}.db")
+            store = bl.stores.SQLiteStore(tmp_path / f"{keep}.db")
             here = cloud(server, "x", leaves_device=False)
             async with bl.ResponseCache(here, store=store, keep_private=keep) as llm:
                 await llm.complete("a private prompt", temperature=0, private=True)

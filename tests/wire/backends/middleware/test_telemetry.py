@@ -85,12 +85,12 @@ class Cloud(ScriptedBackend):
             async for delta in super().generate(request, draft):
                 yield delta
         finally:
-            draft.usage = bl.Usage(
+            draft.usage = bl.types.Usage(
                 prompt_tokens=12, completion_tokens=3, cached_tokens=8, cache_write_tokens=2, reasoning_tokens=1
             )
             draft.cost_usd = 0.25
             draft.provider_request_id = "req-1"
-            draft.timings = bl.Timings(tokens_per_s=40.0)
+            draft.timings = bl.types.Timings(tokens_per_s=40.0)
 
 
 async def settle() -> None:
@@ -189,8 +189,8 @@ async def test_every_name_is_one_of_the_conventions_or_ours(sdk: Sdk) -> None:
     everything = {"top_k": 3, "frequency_penalty": 0.1, "presence_penalty": 0.1, "n": 2, "tools": [bl.Tool("look")]}
     system = [bl.Message("system", "be kind"), bl.Message("user", "hi")]
     await sdk.around(Cloud("a"), content=True).complete(system, temperature=1, model="m", **everything)
-    with pytest.raises(bl.Stalled):
-        await sdk.around(Cloud([[bl.Stalled("silent")]]), content=True).complete("hi")
+    with pytest.raises(bl.errors.Stalled):
+        await sdk.around(Cloud([[bl.errors.Stalled("silent")]]), content=True).complete("hi")
     used = {name for span in sdk.spans.get_finished_spans() for name in span.attributes or {}}
     ours = {name for name in used if name.startswith("browserllm.")}
     assert len(used - ours) > 20
@@ -224,7 +224,12 @@ async def test_what_fails_while_it_is_stopped_is_no_error(sdk: Sdk) -> None:
 
 async def test_content_is_reported_in_the_shape_of_the_conventions(sdk: Sdk) -> None:
     """Roles with parts, tool calls with their arguments, and the answer with its finish reason; no bytes of images."""
-    answer = [bl.ReasoningDelta(sequence=0, reasoning="hm"), "I ", "look", bl.ToolCallPart("2", "look", '{"at": 2}')]
+    answer = [
+        bl.types.ReasoningDelta(reasoning="hm"),
+        "I ",
+        "look",
+        bl.ToolCallPart("2", "look", '{"at": 2}'),
+    ]
     await sdk.around(Cloud([answer]), content=True).complete(
         [
             bl.Message("system", "be kind"),
@@ -344,7 +349,7 @@ async def test_many_answers_at_once_keep_their_spans_apart(sdk: Sdk) -> None:
 
 async def test_the_route_of_a_router_is_on_its_span(sdk: Sdk) -> None:
     """Who answered in the end, and who did not and why; the same backends inside report spans of their own."""
-    local = ScriptedBackend([[bl.DeviceLost("gone")]], name="local")
+    local = ScriptedBackend([[bl.errors.DeviceLost("gone")]], name="local")
     cloud = sdk.around(ScriptedBackend("fine", name="anthropic", model="m"))
     await sdk.around(bl.Router([local, cloud])).complete("hi")
     inner, outer = sdk.spans.get_finished_spans()
@@ -357,7 +362,7 @@ async def test_the_route_of_a_router_is_on_its_span(sdk: Sdk) -> None:
 
 async def test_an_answer_that_begins_anew_reports_the_new_one_alone(sdk: Sdk) -> None:
     """What came before a restart was not the answer."""
-    one = ScriptedBackend([["false start", bl.Stalled("silent")]], name="one")
+    one = ScriptedBackend([["false start", bl.errors.Stalled("silent")]], name="one")
     router = bl.Router([one, ScriptedBackend("the answer", name="two")], on_interrupted="restart")
     await sdk.around(router, content=True).complete("hi")
     assert "false start" not in sdk.span.to_json()
@@ -371,7 +376,7 @@ async def test_without_an_sdk_nothing_is_reported_and_nothing_fails() -> None:
 def test_without_the_api_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package is an extra."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    with pytest.raises(bl.Unsupported, match=r"pip install 'browserllm\[telemetry\]'"):
+    with pytest.raises(bl.errors.Unsupported, match=r"pip install 'browserllm\[telemetry\]'"):
         bl.Telemetry(ScriptedBackend())
 
 
@@ -386,13 +391,13 @@ def test_importing_it_does_not_import_opentelemetry() -> None:
 async def test_the_models_of_a_manager_are_metrics(sdk: Sdk) -> None:
     """A real manager's own events: a load, another one that takes its place, an unload, one that fails."""
     clock = Clock()
-    load_failed = {"webllm": bl.LoadFailed("no"), "transformersjs": bl.LoadFailed("no")}
+    load_failed = {"webllm": bl.errors.LoadFailed("no"), "transformersjs": bl.errors.LoadFailed("no")}
     for fail_load in ({}, load_failed):
         host = bl.ScriptedHost(fail_load=fail_load)
         manager = bl.ModelManager(host)
-        end = bl.observe_models(manager, meter_provider=sdk.meter_provider, clock=clock)
+        end = bl.backends.middleware.observe_models(manager, meter_provider=sdk.meter_provider, clock=clock)
         if fail_load:
-            with pytest.raises(bl.LoadFailed):
+            with pytest.raises(bl.errors.LoadFailed):
                 await manager.load("pocket")
         else:
             loaded = await manager.load("pocket")
@@ -416,22 +421,26 @@ async def test_the_models_of_a_manager_are_metrics(sdk: Sdk) -> None:
 async def test_downloads_are_metrics_too(sdk: Sdk) -> None:
     """Seconds and bytes; a download that failed is no bytes, whatever had come by then."""
     clock, events = Clock(), Events()
-    end = bl.observe_models(events, meter_provider=sdk.meter_provider, clock=clock)
+    end = bl.backends.middleware.observe_models(events, meter_provider=sdk.meter_provider, clock=clock)
     for last in (
-        bl.ModelEvent(kind="downloaded", model="m"),
-        bl.ModelEvent(kind="error", model="m", error=bl.QuotaExceeded("full")),
+        bl.models.ModelEvent(kind="downloaded", model="m"),
+        bl.models.ModelEvent(kind="error", model="m", error=bl.errors.QuotaExceeded("full")),
     ):
-        events.tell(bl.ModelEvent(kind="downloading", model="m"))
+        events.tell(bl.models.ModelEvent(kind="downloading", model="m"))
         clock.advance(4)
-        events.tell(bl.ModelEvent(kind="progress", model="m", progress=bl.Progress("downloading", loaded_bytes=5000)))
+        events.tell(
+            bl.models.ModelEvent(
+                kind="progress", model="m", progress=bl.page.Progress("downloading", loaded_bytes=5000)
+            )
+        )
         clock.advance(1)
         events.tell(last)
-    events.tell(bl.ModelEvent(kind="downloading", model="n"))
-    events.tell(bl.ModelEvent(kind="downloaded", model="n"))
-    events.tell(bl.ModelEvent(kind="downloading", model="m"))
-    events.tell(bl.ModelEvent(kind="downloaded", model="m"))
+    events.tell(bl.models.ModelEvent(kind="downloading", model="n"))
+    events.tell(bl.models.ModelEvent(kind="downloaded", model="n"))
+    events.tell(bl.models.ModelEvent(kind="downloading", model="m"))
+    events.tell(bl.models.ModelEvent(kind="downloaded", model="m"))
     end()
-    events.tell(bl.ModelEvent(kind="downloading", model="m"))
+    events.tell(bl.models.ModelEvent(kind="downloading", model="m"))
     assert sdk.points("browserllm.model.download.duration") == [
         (5.0, {"gen_ai.request.model": "m"}),
         (5.0, {"gen_ai.request.model": "m", "error.type": "quota_exceeded"}),
@@ -445,10 +454,12 @@ async def test_downloads_are_metrics_too(sdk: Sdk) -> None:
 
 async def test_the_memory_of_models_is_what_the_catalog_says(sdk: Sdk) -> None:
     """It comes with a load and goes with the unload; of a model that nobody knows it of, there is no figure."""
-    card = bl.Catalog().get("pocket")
+    card = bl.models.Catalog().get("pocket")
     known = msgspec.structs.replace(card.artifacts[0], vram_mb=100.0)
-    manager = bl.ModelManager(bl.ScriptedHost(), bl.Catalog([bl.ModelCard(id="known", artifacts=[known])]))
-    bl.observe_models(manager, meter_provider=sdk.meter_provider, clock=Clock())
+    manager = bl.ModelManager(
+        bl.ScriptedHost(), bl.models.Catalog([bl.models.ModelCard(id="known", artifacts=[known])])
+    )
+    bl.backends.middleware.observe_models(manager, meter_provider=sdk.meter_provider, clock=Clock())
     assert (await manager.load("pocket")).memory_bytes is None
     assert "browserllm.model.memory.usage" not in sdk.metrics()
     loaded = await manager.load("known")
@@ -462,13 +473,13 @@ async def test_the_memory_of_models_is_what_the_catalog_says(sdk: Sdk) -> None:
 async def test_a_model_that_loads_again_elsewhere_is_one_model(sdk: Sdk) -> None:
     """A lost device frees it, another engine takes its place."""
     events = Events()
-    bl.observe_models(events, meter_provider=sdk.meter_provider, clock=Clock())
+    bl.backends.middleware.observe_models(events, meter_provider=sdk.meter_provider, clock=Clock())
     for device in ("webgpu", "wasm"):
-        loaded = bl.LoadedModel(model="m", engine="transformersjs", device=device)
-        events.tell(bl.ModelEvent(kind="ready", model="m", loaded=loaded))
+        loaded = bl.models.LoadedModel(model="m", engine="transformersjs", device=device)
+        events.tell(bl.models.ModelEvent(kind="ready", model="m", loaded=loaded))
     counts = {attributes["browserllm.device"]: count for count, attributes in sdk.points("browserllm.model.loaded")}
     assert counts == {"webgpu": 0, "wasm": 1}
-    events.tell(bl.ModelEvent(kind="device_lost", model="m"))
+    events.tell(bl.models.ModelEvent(kind="device_lost", model="m"))
     counts = {attributes["browserllm.device"]: count for count, attributes in sdk.points("browserllm.model.loaded")}
     assert counts == {"webgpu": 0, "wasm": 0}
 
@@ -483,7 +494,7 @@ class Events:
         self.callbacks.append(callback)
         return lambda: self.callbacks.remove(callback)
 
-    def tell(self, event: bl.ModelEvent) -> None:
+    def tell(self, event: bl.models.ModelEvent) -> None:
         for callback in self.callbacks:
             callback(event)
 
