@@ -8,7 +8,7 @@ import { settle } from "./helpers.ts";
 function setUp(): { link: WindowLink; asked: ToWindow[] } {
   const asked: ToWindow[] = [];
   const link = new WindowLink((message) => asked.push(message));
-  link.receive({ type: "window", seen: true });
+  link.receive({ type: "window", seen: true, engines: ["fake"] });
   return { link, asked };
 }
 
@@ -38,7 +38,7 @@ describe("what only a window can do", () => {
 
   it("is not asked of a person in a window that is not visible", async () => {
     const { link, asked } = setUp();
-    link.receive({ type: "window", seen: false });
+    link.receive({ type: "window", seen: false, engines: [] });
     await expect(link.pickFolder("", idle)).rejects.toMatchObject({
       code: "unavailable",
       message: expect.stringContaining("models.add(folder)") as string,
@@ -84,6 +84,14 @@ describe("what only a window can do", () => {
     const empty = link.pickFolder("", idle);
     link.receive({ type: "answer", id: 3, ok: true, value: 7 });
     await expect(empty).rejects.toMatchObject({ code: "internal" });
+  });
+
+  it("may be half of an engine, which is reached over a port", () => {
+    const { link, asked } = setUp();
+    expect([link.has("fake"), link.has("other")]).toEqual([true, false]);
+    const port = link.open("fake");
+    expect(asked).toEqual([{ type: "open", engine: "fake", port: expect.any(MessagePort) as MessagePort }]);
+    port.close();
   });
 
   it("leaves other messages of the page alone", () => {

@@ -22,6 +22,7 @@ from .._internal.threads import Threads
 from .._internal.version import __version__
 from ..backends.local import LocalBackend
 from ..errors import BrowserLLMError, InternalError, Timeout
+from ..models import engines
 from ..models.manager import DEFAULT_MODEL
 from ..page.connect import connect
 from ..page.host import Progress
@@ -61,8 +62,8 @@ cli.add_command(models)
 @cli.command()
 @click.argument("prompt")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that answers.")
-@click.option("--engine", type=click.Choice(["webllm", "transformersjs"]), help="Take this engine and no other.")
-@click.option("--device", type=click.Choice(["webgpu", "wasm"]), help="Take this device and no other.")
+@click.option("--engine", type=click.Choice(engines.names()), help="Take this engine and no other.")
+@click.option("--device", type=click.Choice(engines.devices()), help="Take this device and no other.")
 @click.option("--system", help="A system message to begin with.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after so many tokens.")
 @click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest token.")

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from .._internal.formatting import size_text
 from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, QuotaExceeded
-from ..models import Catalog, ModelManager
+from ..models import Catalog, ModelManager, engines
 from ..models.catalog.catalog import check_purpose
 from ..models.downloads.download import Download
 from ..models.fit import fit
@@ -26,8 +26,8 @@ from .progress import DownloadBars
 from .tables import print_card, print_catalog, print_entries, print_plan
 from .waiting import Waiting
 
-ENGINES = click.Choice(["webllm", "transformersjs"])
-DEVICES = click.Choice(["webgpu", "wasm"])
+ENGINES = click.Choice(engines.names())
+DEVICES = click.Choice(engines.devices())
 
 STOP_WITHIN_S = 5.0
 """How long Ctrl-C waits for the browser to put down what has come, and to say how much that is."""

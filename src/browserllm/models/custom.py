@@ -1,4 +1,4 @@
-"""Models of one's own: from a folder, a URL, or files that the person picks; checked by reading their manifest."""
+"""Custom models: from a folder, a URL, or files that the user picks; checked by reading their manifest."""
 
 from __future__ import annotations
 
@@ -6,38 +6,18 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 
-from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, DownloadInterrupted, IntegrityError, InvalidRequest, LoadFailed, ModelNotFound
 from ..page.host import Host, read
-from .catalog.card import Artifact, Device, ModelCard
+from . import engines
+from .catalog.card import Artifact, ModelCard
 from .catalog.curated import thinking_of
-from .downloads.files import (
-    HUB,
-    Inspected,
-    ModelFile,
-    inspect,
-    list_files,
-    network_names,
-    read_network_config,
-    webllm_folder,
-)
-from .dtypes import DTYPE_SUFFIXES
-from .storage import StoredFile, ask_stored, delete_files
-
-Engine = Literal["webllm", "transformersjs"]
-
-PREFERRED_DTYPES: dict[Device, tuple[str, ...]] = {
-    "webgpu": ("q4f16", "q4", "fp16", "fp32", "q8"),
-    "wasm": ("q8", "int8", "uint8", "q4", "fp32"),
-}
-"""Which of several networks in a folder a device runs, the best first."""
-
-MANIFESTS: dict[Engine, str] = {"webllm": "mlc-chat-config.json", "transformersjs": "config.json"}
-"""By which file a folder shows that it is for an engine."""
+from .engines import Engine, Folder, FolderOptions, ModelFile, list_files
+from .engines.files import HUB, Inspected, inspect
+from .storage import delete_files
+from .stored import StoredFile, ask_stored
 
 
 class _Picked(msgspec.Struct):
@@ -53,41 +33,41 @@ class _Source(msgspec.Struct):
     names: list[str] | None = None
 
 
-async def add_own(
+async def add_custom(
     host: Host,
     source: str | os.PathLike[str] | None = None,
     *,
     id: str | None = None,  # noqa: A002 (the card's word)
     name: str | None = None,
-    engine: Engine | None = None,
+    engine: str | None = None,
     library: str | None = None,
     dtype: str | None = None,
 ) -> ModelCard:
     """Return the card of a model that is in no catalog, with an artifact for each engine and device its folder is for.
 
     ``source`` is a folder of this machine (a snapshot in Hugging Face's cache is one too), the http(s) address of one,
-    or ``None`` to let the person pick it in the page. ``id`` is what to call the model (else by its folder), ``name``
-    its name for people, ``engine`` the one to use of two, ``library`` the .wasm of a WebLLM model (a file of the
+    or ``None`` to let the user pick it in the page. ``id`` is what to call the model (else by its folder), ``name``
+    its name for people, ``engine`` the one to use of several, ``library`` the .wasm of a WebLLM model (a file of the
     folder, or an address; needed unless the folder can be listed and has just one), ``dtype`` the precision to take of
     several (``q4``, ``q8``, ``fp32``, ...).
 
     Every file is looked up. Raises `LoadFailed` or `IntegrityError` naming the file that is missing or wrong,
-    `ModelNotFound` when the folder holds no model, `InvalidRequest` for an argument that cannot be, `Unsupported` where
-    folders of this machine cannot be shared, `Cancelled` when the person picks nothing, `Unavailable` (``no_window``)
-    when nobody could: in a headless browser the question is not asked. A failure keeps nothing.
+    `ModelNotFound` when the folder holds no model, `InvalidRequest` for an argument that is not valid, `Unsupported`
+    where folders of this machine cannot be shared, `Cancelled` when the user picks nothing, `Unavailable`
+    (``no_window``) in a headless browser, which shows no question. A failure keeps nothing.
     """
-    if engine is not None and engine not in MANIFESTS:
-        raise InvalidRequest(f"engine={engine!r} is not valid; use 'webllm' or 'transformersjs'", parameter="engine")
-    if dtype is not None and dtype not in DTYPE_SUFFIXES:
-        raise InvalidRequest(f"dtype={dtype!r} is not valid; use one of {', '.join(DTYPE_SUFFIXES)}", parameter="dtype")
+    candidates = _candidates(engine, dtype)
     before = {entry.key for entry in (await ask_stored(host)).entries}
     place = await _locate(host, source, id)
     model = id or place.name
     try:
-        artifacts = await _artifacts(host, model, place, engine, library, dtype)
-        window = await _context_window(host, artifacts[0])
+        options = FolderOptions(model, library, dtype)
+        artifacts: list[Artifact] = []
+        for found, folder in await _recognise(host, place, candidates):
+            artifacts += [await _checked(host, build) for build in await found.read_folder(host, folder, options)]
+        window = await engines.get(artifacts[0].engine).context_window(host, artifacts[0])
     except BaseException:
-        # What was picked, and the manifests that were read, are of no use to anybody.
+        # The picked files, and the manifests that were read, are of no further use.
         with suppress(BrowserLLMError):
             entries = (await ask_stored(host)).entries
             new = [entry for entry in entries if entry.key not in before and entry.url.startswith(place.url)]
@@ -103,6 +83,18 @@ async def add_own(
         vision="vision" in kinds,
         thinking=thinking_of(place.name),
     )
+
+
+def _candidates(engine: str | None, dtype: str | None) -> list[Engine]:
+    """Return the engines that may recognise the folder, after a check of what the caller asked for."""
+    able = [known for known in engines.known() if known.markers("")]
+    names = [known.name for known in able]
+    if engine is not None and engine not in names:
+        raise InvalidRequest(f"engine={engine!r} is not valid; use one of {', '.join(names)}", parameter="engine")
+    dtypes = list(dict.fromkeys(name for known in able for name in known.dtypes))
+    if dtype is not None and dtype not in dtypes:
+        raise InvalidRequest(f"dtype={dtype!r} is not valid; use one of {', '.join(dtypes)}", parameter="dtype")
+    return [known for known in able if engine in (None, known.name)]
 
 
 async def _locate(host: Host, source: str | os.PathLike[str] | None, model: str | None) -> _Source:
@@ -137,63 +129,24 @@ def _name_of(place: str) -> str:
     return re.sub(r"[^\w.-]+", "-", last).strip("-.") or "own"
 
 
-async def _artifacts(
-    host: Host, model: str, place: _Source, engine: Engine | None, library: str | None, dtype: str | None
-) -> list[Artifact]:
-    """Return an artifact for each engine and device that the folder is for, each with all its files looked up."""
-    found = await _engines(host, place, engine)
-    artifacts: list[Artifact] = []
-    if "webllm" in found:
-        wasm = _library(place, library)
-        artifacts.append(Artifact(engine="webllm", device="webgpu", id=model, url=place.url, library=wasm))
-    if "transformersjs" in found:
-        kind = (await read_network_config(host, place.url)).kind
-        for device, name in await _networks(host, place, dtype, network_names(kind)[0]):
-            needs = ["shader-f16"] if device == "webgpu" and _needs_f16(name) else []
-            artifacts.append(
-                Artifact(
-                    engine="transformersjs",
-                    device=device,
-                    id=f"{model}/{name}",
-                    url=place.url,
-                    dtype=name,
-                    features=needs,
-                    model_type=kind,
-                )
-            )
-    return [await _checked(host, artifact) for artifact in artifacts]
-
-
-async def _engines(host: Host, place: _Source, wanted: Engine | None) -> list[Engine]:
-    there: list[Engine] = []
-    urls = {
-        "webllm": webllm_folder(place.url) + MANIFESTS["webllm"],
-        "transformersjs": place.url + MANIFESTS["transformersjs"],
-        "elsewhere": place.url + MANIFESTS["webllm"],
-    }
-    present = dict(zip(urls, await _are_there(host, place, list(urls.values())), strict=True))
-    if present["webllm"]:
-        there.append("webllm")
-    elif present["elsewhere"] and wanted != "transformersjs":
-        raise LoadFailed(
-            f"WebLLM looks for this model in {webllm_folder(place.url)}: it reads models only from addresses with "
-            "/resolve/REVISION/ in them; serve the folder under such an address",
-            data={"url": urls["webllm"]},
-        )
-    if present["transformersjs"]:
-        there.append("transformersjs")
-    if not there or wanted not in (None, *there):
-        engines: tuple[Engine, ...] = ("webllm", "transformersjs") if wanted is None else (wanted,)
-        looked = " and ".join(f"{urls[engine]} (for {engine})" for engine in engines)
+async def _recognise(host: Host, place: _Source, candidates: list[Engine]) -> list[tuple[Engine, Folder]]:
+    """Return the engines that a folder is for; raises `ModelNotFound` when there are none."""
+    urls = list(dict.fromkeys(url for engine in candidates for url in engine.markers(place.url)))
+    there = await _are_there(host, place, urls)
+    present = [url for url, is_there in zip(urls, there, strict=True) if is_there]
+    folder = Folder(place.url, place.name, place.names, present)
+    found = [(engine, folder) for engine in candidates if engine.recognises(folder)]
+    if not found:
+        looked = " and ".join(f"{engine.markers(place.url)[0]} (for {engine.name})" for engine in candidates)
         raise ModelNotFound(
             f"there is no model in {place.url}: looked for {looked}; give the folder with that file",
             data={"url": place.url},
         )
-    return there if wanted is None else [wanted]
+    return found
 
 
 async def _are_there(host: Host, place: _Source, urls: list[str]) -> list[bool]:
-    """Return which files there are; raises `DownloadInterrupted` when nobody answers for any."""
+    """Return which files there are; raises `DownloadInterrupted` when no server answers for any."""
     if place.names is not None:
         return [url.removeprefix(place.url) in place.names for url in urls]
     answers = await inspect(host, urls)
@@ -204,55 +157,6 @@ async def _are_there(host: Host, place: _Source, urls: list[str]) -> list[bool]:
             data={"url": place.url, "reason": "network"},
         )
     return [answer.status == 200 for answer in answers]
-
-
-def _library(place: _Source, library: str | None) -> str:
-    if library is not None:
-        return library if "://" in library else place.url + library
-    wasm = [name for name in place.names or () if name.endswith(".wasm")]
-    if len(wasm) == 1:
-        return place.url + wasm[0]
-    if place.names is None:
-        why = f"the files of {place.url} cannot be listed"
-    else:
-        why = f"{place.name!r} has {'no .wasm' if not wasm else 'several: ' + ', '.join(sorted(wasm))}"
-    raise LoadFailed(
-        f"WebLLM needs the library that was compiled for this model, and {why}; give library= (a file of the folder, "
-        "or an address)",
-        data={"url": place.url},
-    )
-
-
-async def _networks(host: Host, place: _Source, dtype: str | None, network: str) -> list[tuple[Device, str]]:
-    """Return which network each device runs: on a GPU also one that needs no f16, if there is one."""
-    there = [dtype] if dtype is not None else await _dtypes(host, place, network)
-    networks: list[tuple[Device, str]] = []
-    for device, preferred in PREFERRED_DTYPES.items():
-        order = [name for name in dict.fromkeys((*preferred, *there)) if name in there]
-        networks.append((device, order[0]))
-        plain = [name for name in order if not _needs_f16(name)]
-        if device == "webgpu" and plain and plain[0] != order[0]:
-            networks.append((device, plain[0]))
-    return networks
-
-
-def _needs_f16(dtype: str) -> bool:
-    return dtype.endswith("f16") or dtype == "fp16"
-
-
-async def _dtypes(host: Host, place: _Source, network: str) -> list[str]:
-    urls = {name: f"{place.url}onnx/{network}{suffix}.onnx" for name, suffix in DTYPE_SUFFIXES.items()}
-    answers = await inspect(host, urls.values())
-    stored = {entry.url for entry in (await ask_stored(host)).entries}
-    there = [
-        name for (name, url), answer in zip(urls.items(), answers, strict=True) if answer.status == 200 or url in stored
-    ]
-    if not there:
-        raise LoadFailed(
-            f"the model is not complete: its networks are missing, there is none of {', '.join(urls.values())}",
-            data={"url": urls["fp32"]},
-        )
-    return there
 
 
 async def _checked(host: Host, artifact: Artifact) -> Artifact:
@@ -276,7 +180,7 @@ def _size(answer: Inspected) -> int | str | None:
     if answer.status == 200:
         return answer.size_bytes
     if answer.status is None:
-        return "nobody answers for it"
+        return "no server answers for it"
     hint = ", and follows no link that leads out of a shared folder" if answer.status == 403 else ""
     return f"its server answers {answer.status}{hint}"
 
@@ -292,22 +196,3 @@ def _compare(file: ModelFile, size: int | str | None, manifest_url: str) -> None
             f"again ({file.url})",
             data={"url": file.url, "size_bytes": size, "promised_bytes": file.size_bytes},
         )
-
-
-async def _context_window(host: Host, artifact: Artifact) -> int | None:
-    """Return the context window that a model's configuration tells, in tokens."""
-    webllm = artifact.engine == "webllm"
-    folder = webllm_folder(artifact.url) if webllm else artifact.url
-    cache = "webllm/config" if webllm else "transformers-cache"
-    answer = await host.call(
-        "read_file", {"url": folder + MANIFESTS["webllm" if webllm else "transformersjs"], "cache": cache}
-    )
-    try:
-        config: dict[str, Any] = decode_json(answer["text"], dict[str, Any])
-    except (msgspec.DecodeError, RecursionError, KeyError):
-        return None
-    text = config.get("text_config")  # of a model that takes more than text
-    if isinstance(text, dict):
-        config = {**text, **config}
-    value = config.get("context_window_size" if webllm else "max_position_embeddings")
-    return value if isinstance(value, int) and value > 0 else None

@@ -15,15 +15,9 @@ import msgspec
 from .._internal.formatting import memory_text, size_text
 from ..errors import BrowserLLMError, DownloadInterrupted, OutOfMemory, QuotaExceeded, Unavailable, Unsupported
 from ..page.device import DeviceFacts
+from . import engines as registry
 from .catalog.card import Artifact, ModelCard
-from .machine import Memory, computer_memory, gpu_memory, graphics, is_mobile, metered
-
-PREFERENCE: tuple[tuple[str, str], ...] = (
-    ("webllm", "webgpu"),
-    ("transformersjs", "webgpu"),
-    ("transformersjs", "wasm"),
-)
-"""Engines and devices, the best first; what is not listed comes last."""
+from .machine import MIB, Memory, computer_memory, gpu_memory, graphics, metered
 
 NO_WEBGPU = {
     "insecure_context": "WebGPU needs a secure page (https, or localhost)",
@@ -34,8 +28,6 @@ NO_WEBGPU = {
 }
 """What the reasons of a page without WebGPU mean."""
 
-MIB = 2**20
-
 # Up to this need, memory that nobody tells is not worth a warning.
 SMALL_MB = 1024
 
@@ -44,14 +36,6 @@ WASM_MB = 3584
 
 # Kept free beside a download: what else the origin stores, and that sizes are estimates.
 STORAGE_MARGIN = 1.1
-
-# What web-llm 0.2.86 asks of an adapter whatever the model is (detectGPUDevice in its TVM runtime).
-WEBLLM_LIMITS = {
-    "maxBufferSize": 256 * MIB,
-    "maxStorageBufferBindingSize": 128 * MIB,
-    "maxComputeWorkgroupStorageSize": 32 * 1024,
-    "maxStorageBuffersPerShaderStage": 10,
-}
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -120,7 +104,7 @@ def fit(
         card = ModelCard(id=card.id or card.url, artifacts=[card])
     reasons: list[Reason] = []
     for artifact, unfit in _judge(card, facts, engine, device, engines):
-        here = artifact.bundled or artifact.id in stored
+        here = registry.is_here(artifact, facts) or artifact.id in stored
         obstacle = unfit or (None if here else _unobtainable(artifact, facts, free_bytes))
         if obstacle is None:
             return Fit(card.id, True, artifact, reasons, warnings(artifact, facts, stored=here))
@@ -148,11 +132,9 @@ def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) ->
                 "memory_unknown",
                 f"{need} of memory; the browser tells only that there are {memory.total_gb:g} GB or more",
             )
-        if artifact.low_resource is False and is_mobile(facts):
-            mind(
-                "not_for_phones",
-                "WebLLM does not count this build as one for phones: the page may be closed for want of memory",
-            )
+    engine = registry.find(artifact.engine)
+    for code, message in [] if engine is None else engine.warnings(artifact, facts):
+        mind(code, message)
     size = None if stored else artifact.download_bytes
     if size is not None:
         about = "about " if artifact.download_estimated else ""
@@ -199,20 +181,26 @@ def _obstacle(
     artifact: Artifact, card: ModelCard, facts: DeviceFacts, engines: Collection[str] | None, subject: str
 ) -> BrowserLLMError | None:
     """Return what keeps a device from running a build; ``subject`` begins the sentences that say what it needs."""
-    if engines is not None and artifact.engine not in engines:
+    engine = registry.find(artifact.engine)
+    if engine is None:
         return Unavailable(
-            f"the page has no engine {artifact.engine!r}, only {', '.join(map(repr, engines)) or 'none'}",
+            f"Unknown engine {artifact.engine!r}. Choose one of: {', '.join(registry.names())}; or add it with "
+            "engines.register()",
             reason="missing_feature",
         )
+    if engines is not None and artifact.engine not in engines:
+        return Unavailable(engine.why_missing(engines), reason="missing_feature")
+    if artifact.device == "browser":
+        return engine.obstacle(artifact, facts)
     if artifact.device == "wasm":
-        return _wasm_obstacle(artifact, facts, subject)
+        return _wasm_obstacle(artifact, facts, subject) or engine.obstacle(artifact, facts)
     webgpu = facts.webgpu
     if not webgpu.available:
         reason = webgpu.reason or "no_adapter"
         return Unavailable(NO_WEBGPU.get(reason, f"WebGPU is not available: {reason!r}"), reason=reason)
     return (
         _missing_features(artifact, card, facts, subject)
-        or _small_limits(artifact, facts)
+        or engine.obstacle(artifact, facts)
         or _little_memory(memory_need(artifact), gpu_memory(facts), subject)
     )
 
@@ -238,33 +226,6 @@ def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts, s
             message += f"; the {'f32' if 'shader-f16' in missing else 'other'} build {memory_need(other)}"
             break
     return Unavailable(message, reason="missing_feature", data={"missing": missing})
-
-
-def _small_limits(artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
-    limits = facts.webgpu.limits
-    if artifact.engine == "webllm":
-        for name, least in WEBLLM_LIMITS.items():
-            if limits.get(name, least) < least:
-                return _limit(name, limits[name], f"WebLLM needs at least {least:,}")
-    need, name = artifact.buffer_mb, "maxStorageBufferBindingSize"
-    if need is None or name not in limits:
-        return None
-    granted = limits[name]
-    if artifact.engine == "webllm" and granted < 1024 * MIB:
-        granted = 128 * MIB  # its runtime asks for 1 GiB or, where that is too much, for the least there is
-    if granted < need * MIB:
-        return _limit(
-            name,
-            limits[name],
-            f"the model needs a buffer of {memory_text(need)} and would get {memory_text(granted / MIB)}",
-        )
-    return None
-
-
-def _limit(name: str, value: float, need: str) -> BrowserLLMError:
-    return Unavailable(
-        f"this adapter's {name} is {value:,.0f}; {need}", reason="missing_feature", data={"limit": name, "value": value}
-    )
 
 
 def _little_memory(need: Need, memory: Memory, subject: str) -> BrowserLLMError | None:
@@ -330,10 +291,9 @@ def _is_whole(artifact: Artifact) -> bool:
 
 def _rank(artifact: Artifact) -> tuple[int, int, int]:
     """Order builds: by engine and device, then precision, then the longer context (it costs no other download)."""
-    step = (artifact.engine, artifact.device)
     quantization = artifact.quantization or ""
     return (
-        PREFERENCE.index(step) if step in PREFERENCE else len(PREFERENCE),
+        registry.rank(artifact),
         _QUANTIZATION.index(quantization) if quantization in _QUANTIZATION else 0,
         -(artifact.context_window or 0),
     )

@@ -24,7 +24,8 @@ from ..page.device import AdapterInfo
 from ..page.host import Host, Progress, read
 from ..types import Hop, Usage
 from .catalog.card import Artifact, ModelCard
-from .fit import MIB, memory_need
+from .fit import memory_need
+from .machine import MIB
 
 OnProgress = Callable[[Progress], None]
 

@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 from ..page.device import AdapterInfo, DeviceFacts
 
+MIB = 2**20
+
 Graphics = Literal["cpu", "software", "phone", "integrated", "apple", "card"]
 
 # What is left of the computer's memory for a model on a GPU that shares it: macOS, for one, hands out three quarters.
@@ -25,6 +27,11 @@ class Memory(NamedTuple):
     def usable_mb(self) -> float | None:
         """What of it a model can use, in mebibytes."""
         return None if self.total_gb is None else self.total_gb * 1024 * _USABLE
+
+
+def mb_text(mebibytes: float) -> str:
+    """Return memory for people, in mebibytes: "1,060 MB"."""
+    return f"{mebibytes:,.0f} MB"
 
 
 def computer_memory(facts: DeviceFacts) -> Memory:

@@ -11,8 +11,9 @@ import msgspec
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.arguments import check_kind, check_model
-from ..errors import BrowserLLMError, Cancelled, InvalidRequest
+from ..errors import BrowserLLMError, Cancelled, InvalidRequest, ModelNotDownloaded, Unsupported
 from ..page.host import Host, Progress, check_host, read
+from . import engines
 from .activity import Activity
 from .catalog.card import Artifact, ModelCard
 from .catalog.catalog import Catalog, check_purpose
@@ -99,19 +100,19 @@ class ModelManager:
         for card in self.catalog:
             if purpose is not None and purpose not in card.purposes:
                 continue
-            entry = describe(card, await self._fit(card, stock), stock, loaded.get(card.id))
+            entry = describe(card, await self._fit(card, stock), stock, loaded.get(card.id), await self.host.probe())
             if fits in (None, entry.fit.fits) and downloaded in (None, entry.downloaded):
                 entries.append(entry)
         return entries
 
     async def add(self, source: str | Path | None = None, *, id: str | None = None, **options: Any) -> ModelCard:  # noqa: A002
-        """Add a model of one's own to the catalog: a folder of this machine, an address, or one picked in the page.
+        """Add a custom model to the catalog: a folder of this machine, an address, or one picked in the page.
 
-        See `add_own` for ``id``, the ``options`` and what is raised; an ``id`` that is taken raises `InvalidRequest`.
+        See `add_custom` for ``id``, ``options`` and what is raised; an ``id`` that is taken raises `InvalidRequest`.
         """
-        from .custom import add_own
+        from .custom import add_custom
 
-        card = await add_own(self.host, source, id=id, **options)
+        card = await add_custom(self.host, source, id=id, **options)
         self.catalog.add(card)
         return card
 
@@ -137,6 +138,12 @@ class ModelManager:
         choice = await self._candidates(card, pinned, engine, device)
         for artifact, obstacle in choice:
             if obstacle is None:
+                if not artifact.bundled and not engines.keeps_files(artifact):
+                    raise Unsupported(
+                        f"model {card.id!r} is the browser's own, which only the browser can download: load it, and "
+                        "the browser does that first",
+                        data={"model": card.id},
+                    )
                 return self._fetcher.start(card, artifact, on_progress)
         raise next(obstacle for _, obstacle in choice if obstacle is not None)
 
@@ -257,7 +264,7 @@ class ModelManager:
 
         Raises `ModelNotFound` when neither the storage nor the catalog knows the name.
         """
-        # The storage first: it may know a model of one's own that this program has not added.
+        # The storage first: it may know a custom model that this program has not added.
         found = [kept for kept in stock.models if name in (kept.model, kept.key)]
         if found:
             return found
@@ -385,6 +392,8 @@ class ModelManager:
             activity.tell("error", card.id, error=error, message=str(error))
             raise
         activity.loaded[card.id] = loaded
+        if loaded.engine in (await self.host.probe()).engines:
+            await self.host.probe(refresh=True)  # the browser has its model now
         activity.tell("ready", card.id, loaded=loaded)
         activity.note_use(self.host, card.id, self._clock() * 1000)
         return loaded
@@ -400,8 +409,14 @@ class ModelManager:
             activity.tell("progress", card.id, progress=progress)
 
         async def load(artifact: Artifact, route: builtins.list[Hop], may_download: bool) -> LoadedModel:
-            if not artifact.bundled:
+            if engines.keeps_files(artifact):
                 await self._fetcher.ensure(card, artifact, wish.download and may_download, report)
+            elif not (wish.download and may_download) and not engines.is_here(artifact, await self.host.probe()):
+                raise ModelNotDownloaded(
+                    f"model {card.id!r} is not on this device: the browser downloads it when it is loaded with "
+                    "download=True",
+                    data={"model": card.id, "download_bytes": None},
+                )
             async with activity.turn:
                 # Whoever had the turn before may have loaded this very model, or another one.
                 for other in await self.status():

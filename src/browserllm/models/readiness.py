@@ -8,6 +8,7 @@ import msgspec
 
 from .._internal import lazy_asyncio as asyncio
 from ..page.device import DeviceFacts
+from . import engines
 from .catalog.card import Artifact, ModelCard
 from .fit import JudgedBuild, fit
 from .storage import Storage
@@ -74,7 +75,7 @@ def judge_files(
     runnable = [artifact for artifact, obstacle in choice if obstacle is None]
     if not runnable:
         obstacles = dict.fromkeys(str(obstacle) for _, obstacle in choice)
-        here = any(_is_here(card, artifact, stock) for artifact, _ in choice)
+        here = any(_is_here(card, artifact, facts, stock) for artifact, _ in choice)
         return Standing(
             model=card.id,
             fits=False,
@@ -85,21 +86,21 @@ def judge_files(
         )
     first = runnable[0]
     window = first.context_window or card.context_window
-    if _is_here(card, first, stock):
+    if _is_here(card, first, facts, stock):
         return Standing(model=card.id, context_window=window)
     left = _bytes_left(card, first, stock)
     why_not = _why_no_download(card, first, facts, stock, may_download)
     if not why_not:
         return Standing(model=card.id, downloaded=False, fetch_bytes=left, context_window=window)
-    if any(_is_here(card, artifact, stock) for artifact in runnable):
+    if any(_is_here(card, artifact, facts, stock) for artifact in runnable):
         # The next best build, which is here, answers in its place.
         return Standing(model=card.id, context_window=card.context_window)
     return Standing(model=card.id, downloaded=False, fetch_bytes=left, obstacle=why_not, context_window=window)
 
 
-def _is_here(card: ModelCard, artifact: Artifact, stock: Storage) -> bool:
+def _is_here(card: ModelCard, artifact: Artifact, facts: DeviceFacts, stock: Storage) -> bool:
     kept = stock.find(card.id, artifact)
-    return artifact.bundled or (kept is not None and kept.complete)
+    return engines.is_here(artifact, facts) or (kept is not None and kept.complete)
 
 
 def _bytes_left(card: ModelCard, artifact: Artifact, stock: Storage) -> int | None:

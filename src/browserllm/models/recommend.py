@@ -17,7 +17,7 @@ from .._internal.formatting import memory_text, size_text
 from ..errors import InvalidRequest
 from ..page.device import DeviceFacts
 from .catalog.card import ModelCard, Purpose
-from .catalog.catalog import POCKET, Catalog
+from .catalog.catalog import BROWSER, POCKET, Catalog
 from .fit import Fit, fit, memory_need
 from .machine import graphics, metered
 
@@ -178,7 +178,8 @@ def _suited(
     stored: Collection[str],
 ) -> list[tuple[ModelCard, Fit]]:
     """Return what fits and runs with ease, the largest first; a replaced family only where there is no other."""
-    cards = [card for card in catalog if purpose in card.purposes and card.id != POCKET.id]
+    # The browser does not say how large its own model is.
+    cards = [card for card in catalog if purpose in card.purposes and card.id not in (POCKET.id, BROWSER.id)]
     # A family of the caller's own is as good as those of today.
     current = [card for card in cards if card.family in CURRENT or not card.family]
     found: list[tuple[ModelCard, Fit]] = []

@@ -9,20 +9,11 @@ from .._internal.formatting import size_text
 from ..errors import QuotaExceeded
 from ..page.host import Host
 from .catalog.catalog import Catalog
-from .storage import (
-    EvictionPlan,
-    Storage,
-    Stored,
-    StoredModel,
-    ask_stored,
-    delete_files,
-    only_of,
-    plan_eviction,
-    take_stock,
-)
+from .storage import EvictionPlan, Storage, StoredModel, delete_files, only_of, plan_eviction, take_stock
+from .stored import Stored, ask_stored
 
 if TYPE_CHECKING:
-    from .downloads.files import ModelFile
+    from .engines import ModelFile
 
 OnFull = Literal["fail", "evict"] | Callable[[EvictionPlan], Awaitable[bool]]
 """What to do when a download needs more space than is left: an error, delete what the plan says, or ask somebody."""

@@ -6,41 +6,18 @@ used; comparing the two shows what the browser has evicted and what belongs to n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
 
-from ..page.host import Host, read
+from ..page.host import Host
+from . import engines
 from .catalog.card import Artifact, ModelCard
-from .dtypes import DTYPE_SUFFIXES
+from .stored import Partial, Stored, StoredFile
 
 ABANDONED_MS = 7 * 24 * 3600 * 1000
 """A part of a file that was not touched for so long is nobody's: who wanted it would have come back."""
-
-
-class StoredFile(msgspec.Struct, frozen=True):
-    """A whole file in one of the caches that the engines read."""
-
-    cache: str
-    url: str
-    size_bytes: int | None = None
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells it from all others."""
-        return (self.cache, self.url)
-
-
-class Partial(msgspec.Struct, frozen=True):
-    """The beginning of a file whose download has not ended; ``updated_ms`` since the epoch."""
-
-    url: str
-    cache: str = ""
-    loaded_bytes: int = 0
-    total_bytes: int | None = None
-    updated_ms: float = 0.0
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,17 +31,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int = 0
     downloaded_ms: float | None = None
     last_used_ms: float | None = None
-
-
-class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page says it keeps."""
-
-    usage_bytes: int | None = None
-    quota_bytes: int | None = None
-    persisted: bool | None = None
-    entries: list[StoredFile] = []
-    partials: list[Partial] = []
-    journal: dict[str, Any] = {}
 
 
 class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,15 +117,6 @@ class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
 def journal_key(model: str, artifact: Artifact) -> str:
     """Return the journal's key of an artifact: the engine's own id, or model, engine, device and precision."""
     return artifact.id or "/".join(filter(None, (model, artifact.engine, artifact.device, artifact.dtype)))
-
-
-async def ask_stored(host: Host) -> Stored:
-    """Ask the page what it keeps; its quota is no more than the disk has room for, where that is known."""
-    stored = read(await host.call("stored"), Stored, "'stored'")
-    free = host.disk_free_bytes()
-    if free is None or stored.usage_bytes is None or stored.quota_bytes is None:
-        return stored
-    return msgspec.structs.replace(stored, quota_bytes=min(stored.quota_bytes, stored.usage_bytes + free))
 
 
 def take_stock(stored: Stored, cards: Iterable[ModelCard], now_ms: float) -> Storage:
@@ -274,17 +231,6 @@ def _read_record(raw: Any) -> Record | None:
         return None
 
 
-def _is_network(artifact: Artifact, url: str) -> bool:
-    """Whether a URL is, by its name, one of the networks that a build for Transformers.js runs."""
-    if artifact.files is not None:
-        return any(name.endswith(".onnx") and url.endswith(f"/{name}") for name in artifact.files)
-    dtype = artifact.dtype or ("fp32" if artifact.device == "webgpu" else "q8")
-    return (
-        re.search(rf"/onnx/model{DTYPE_SUFFIXES.get(dtype, '_' + re.escape(dtype))}\.onnx(_data(_\d+)?)?$", url)
-        is not None
-    )
-
-
 def _is_there(file: StoredFile, files: dict[tuple[str, str], StoredFile]) -> bool:
     found = files.get(file.key)
     return found is not None and (None in (found.size_bytes, file.size_bytes) or found.size_bytes == file.size_bytes)
@@ -329,17 +275,27 @@ def _unrecorded(
 
 
 def _may_have(artifact: Artifact, card: ModelCard, file: StoredFile | Partial) -> bool:
-    """Whether a file that no record claims is, by its place, an artifact's, and no network of the card's others."""
-    if not _is_of(artifact, file.cache) or not _is_in(artifact.url, file.url):
+    """Whether a file that no record claims is, by its place, an artifact's, and not of another build of the card."""
+    if not _is_in(artifact.url, file.url):
         return False
-    if ".onnx" not in file.url or _is_network(artifact, file.url):
-        return True
-    return not any(_is_of(other, file.cache) and _is_network(other, file.url) for other in card.artifacts)
+    own = _owns(artifact, file)
+    return own is not False or (
+        _reads(artifact, file) and not any(_owns(other, file) is True for other in card.artifacts)
+    )
 
 
-def _is_of(artifact: Artifact, cache: str) -> bool:
-    """Whether a cache is one of those that the artifact's engine reads."""
-    return cache.startswith("webllm/") == (artifact.engine == "webllm")
+def _reads(artifact: Artifact, file: StoredFile | Partial) -> bool:
+    """Whether a file is in a cache that the artifact's engine reads."""
+    engine = engines.find(artifact.engine)
+    return engine is not None and file.cache in engine.caches
+
+
+def _owns(artifact: Artifact, file: StoredFile | Partial) -> bool | None:
+    """Whether a file is of a build alone; ``None`` when it may be of all builds in its folder."""
+    engine = engines.find(artifact.engine)
+    if engine is None or file.cache not in engine.caches:
+        return False
+    return engine.is_own_file(artifact, file.url)
 
 
 def _is_in(place: str, url: str) -> bool:

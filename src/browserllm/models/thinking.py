@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..types import ThinkingEffort
+from . import engines
 from .catalog.card import ModelCard
 
 
@@ -55,7 +56,8 @@ def switch_thinking(
         return Switch(short=short if on else f"model {model!r} always thinks")
     if way == "words":
         return Switch(words="/think" if on else "/no_think", short=short)
-    if way is None and engine == "webllm":
+    runtime = engines.find(engine)
+    if way is None and runtime is not None and not runtime.reads_thinking_switch:
         why = (
             f"it is not known how model {model!r} is asked to think, so thinking was left out; say it in its card "
             "(ModelCard.thinking)"

@@ -80,7 +80,11 @@ class BrowserFacts(msgspec.Struct, frozen=True):
 
 
 class DeviceFacts(msgspec.Struct, frozen=True):
-    """What a page tells of its device; ``None`` where the browser does not say."""
+    """What a page tells of its device; ``None`` where the browser does not say.
+
+    ``engines`` says of each engine that the browser brings whether its model is there: ``unavailable``,
+    ``downloadable``, ``downloading`` or ``available``.
+    """
 
     webgpu: WebGPUFacts
     wasm: WasmFacts = WasmFacts()
@@ -92,5 +96,6 @@ class DeviceFacts(msgspec.Struct, frozen=True):
     battery: BatteryFacts | None = None
     browser: BrowserFacts = BrowserFacts()
     user_agent: str = ""
+    engines: dict[str, str] = {}
     cross_origin_isolated: bool | None = None
     secure_context: bool | None = None

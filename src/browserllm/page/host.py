@@ -65,9 +65,10 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
-    """An engine in the page: its version, its devices (``webgpu``, ``wasm``), and what it can do with a fitting model.
+    """An engine in the page: its version, its devices, and what it can do with a fitting model.
 
-    ``capabilities`` are of ``chat``, ``embed``, ``images``, ``logprobs``, ``structured_output``.
+    ``devices`` are of ``webgpu``, ``wasm``, ``browser`` (the browser's own choice); ``capabilities`` of ``chat``,
+    ``embed``, ``images``, ``logprobs``, ``structured_output`` (grammars), ``json_schema`` (schemas, by the browser).
     """
 
     name: str

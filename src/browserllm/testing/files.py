@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import BrowserLLMError, Cancelled, DownloadInterrupted, IntegrityError, QuotaExceeded
+from ..models import engines
 from .script import CLOSE, Cue, Wait
 
 BASE = "http://scripted.test/"
@@ -184,6 +185,8 @@ class ScriptedFiles:
         entries: list[dict[str, Any]] = []
         for name, content in self.picked.items():
             cache = _cache_of(name, self.picked)
+            if cache is None:
+                continue
             self.store(cache, folder + name, content)
             entries.append({"cache": cache, "url": folder + name, "size_bytes": self.entries[cache, folder + name]})
         return {"folder": folder, "entries": entries}
@@ -315,9 +318,8 @@ def _progress(states: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _cache_of(name: str, folder: Mapping[str, Any]) -> str:
-    if "mlc-chat-config.json" not in folder:
-        return "transformers-cache"
-    if name.endswith(".wasm"):
-        return "webllm/wasm"
-    return "webllm/config" if name == "mlc-chat-config.json" else "webllm/model"
+def _cache_of(name: str, folder: Mapping[str, Any]) -> str | None:
+    """Return the cache of the first engine that reads the file, ``None`` when no engine does."""
+    return next(
+        (cache for engine in engines.known() if (cache := engine.cache_of(name, folder.keys())) is not None), None
+    )

@@ -9,6 +9,7 @@ import msgspec
 
 from .._internal import lazy_asyncio as asyncio
 from ..errors import BrowserLLMError, Cancelled, ModelNotLoaded, ProtocolError, Unavailable, to_wire
+from ..models import engines as registry
 from ..page.device import AdapterInfo, DeviceFacts, WasmFacts, WebGPUFacts
 from ..page.protocol import PROTOCOL_VERSION, ChannelHost
 from ..types import Timings, Usage
@@ -40,10 +41,16 @@ def _surroundings(facts: DeviceFacts) -> dict[str, Any]:
     return {name: msgspec.to_builtins(getattr(facts, name)) for name in ("online", "connection", "battery")}
 
 
-_CAPABILITIES = {
-    "webllm": ["chat", "embed", "images", "logprobs", "structured_output"],
-    "transformersjs": ["chat", "embed", "images", "logprobs", "structured_output"],
-}
+def _engines(names: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return what ``hello`` says of the engines of these names; without names, of those that every page has."""
+    if names is None:
+        names = [engine.name for engine in registry.known() if engine.in_every_page]
+    found = {name: registry.find(name) for name in names}
+    return [
+        {"name": name, "capabilities": ["chat"] if engine is None else engine.capabilities}
+        for name, engine in found.items()
+    ]
+
 
 Target = str | tuple[str, str]
 """An engine (``"webllm"``), or an engine on a device (``("transformersjs", "wasm")``)."""
@@ -67,15 +74,16 @@ class ScriptedHost(ChannelHost):
         load_steps: Sequence[Wait | Cue] = (),
         warnings: Sequence[Mapping[str, str]] = (),
         files: ScriptedFiles | Mapping[str, str | int | ScriptedFile] | None = None,
-        engines: Sequence[str] = ("webllm", "transformersjs"),
+        engines: Sequence[str] | None = None,
         protocol: int = PROTOCOL_VERSION,
         clock: Clock | None = None,
         prompt_end: str | None = None,
     ) -> None:
         """Play ``answers`` on a device of ``facts``; fail loads and validations where told.
 
-        ``files`` is the web by address and the storage of the browser, or the web alone. ``prompt_end`` is how prompts
-        end, with ``<think>`` where a chat template opens a thought.
+        ``files`` is the web by address and the storage of the browser, or the web alone. ``engines`` are those of the
+        page, else all registered ones that every page has. ``prompt_end`` is how prompts end, with ``<think>`` where
+        a chat template opens a thought.
         """
         self.clock = clock or Clock()
         self.files = files if isinstance(files, ScriptedFiles) else ScriptedFiles(files)
@@ -94,7 +102,7 @@ class ScriptedHost(ChannelHost):
             hello={
                 "protocol": protocol,
                 "page_version": "scripted",
-                "engines": [{"name": name, "capabilities": _CAPABILITIES.get(name, ["chat"])} for name in engines],
+                "engines": _engines(engines),
                 "environment": _surroundings(facts or device_facts()),
             },
         )

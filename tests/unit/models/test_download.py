@@ -10,7 +10,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.models.downloads.download import Download, start_download
-from browserllm.models.downloads.files import FileList
+from browserllm.models.engines import FileList
 from browserllm.models.storage import Stored
 from browserllm.page.host import FileProgress, Progress
 from browserllm.testing.files import ScriptedFile, ScriptedFiles

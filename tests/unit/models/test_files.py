@@ -9,14 +9,9 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.models.downloads.files import (
-    DTYPE_SUFFIXES,
-    FileHash,
-    ModelFile,
-    list_files,
-    read_shards,
-    webllm_folder,
-)
+from browserllm.models.engines import FileHash, ModelFile, list_files
+from browserllm.models.engines.transformersjs import DTYPE_SUFFIXES, TransformersJs
+from browserllm.models.engines.webllm import folder_of, read_shards
 from browserllm.testing.files import BASE, ScriptedFile, ScriptedFiles
 from browserllm.testing.host import ScriptedHost
 
@@ -98,7 +93,7 @@ async def test_webllm_takes_the_other_tokenizer_and_the_own_list_of_a_model() ->
 )
 def test_webllm_reads_from_a_revision(url: str, folder: str) -> None:
     """As `cleanModelUrl` of web-llm writes the folder."""
-    assert webllm_folder(url) == folder
+    assert folder_of(url) == folder
 
 
 async def test_addresses_are_those_of_the_page() -> None:
@@ -162,7 +157,7 @@ async def test_webllm_needs_a_library() -> None:
 )
 def test_a_list_of_shards_that_cannot_be_is_refused(records: object) -> None:
     """With the address of the list, before a byte is fetched."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"https://x\.test/tensor-cache\.json is no manifest") as caught:
+    with pytest.raises(bl.errors.LoadFailed, match=r"https://x\.test/tensor-cache\.json is not a manifest") as caught:
         read_shards(json.dumps({"records": records}), "https://x.test/tensor-cache.json")
     assert caught.value.data["url"] == "https://x.test/tensor-cache.json"
 
@@ -170,7 +165,7 @@ def test_a_list_of_shards_that_cannot_be_is_refused(records: object) -> None:
 @pytest.mark.parametrize("text", ["", "<html>not found</html>", "[]", "null", "{}", '{"records":'])
 def test_what_is_no_list_is_refused(text: str) -> None:
     """An HTML page instead of JSON is what many servers answer for a missing file."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"u is no manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"u is not a manifest"):
         read_shards(text, "u")
 
 
@@ -183,7 +178,7 @@ def test_names_are_written_as_addresses() -> None:
 @pytest.mark.parametrize("config", ["no object", {}, {"tokenizer_files": "tokenizer.json"}, {"tokenizer_files": ["x"]}])
 async def test_a_chat_configuration_without_a_tokenizer_is_refused(config: object) -> None:
     """The error names the file that is wrong."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"mlc-chat-config\.json is no manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"mlc-chat-config\.json is not a manifest"):
         await list_files(ScriptedHost(files=webllm_web(config)), webllm())
 
 
@@ -322,7 +317,7 @@ async def test_data_beside_the_network_is_listed(value: object, count: int) -> N
 async def test_a_count_of_data_files_that_cannot_be_is_refused(value: object) -> None:
     """The library takes at most 100."""
     config = {"transformers.js_config": {"use_external_data_format": value}}
-    with pytest.raises(bl.errors.LoadFailed, match=r"config\.json is no manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"config\.json is not a manifest"):
         await list_files(ScriptedHost(files=network_web(config)), transformersjs())
 
 
@@ -331,7 +326,7 @@ async def test_the_card_may_name_the_files() -> None:
     host = ScriptedHost(files=network_web(**{"decoder_q4.onnx": 7}))
     files = await list_files(host, transformersjs(files=["onnx/decoder_q4.onnx"]))
     assert [file.url.rpartition("/")[2] for file in files.files[3:]] == ["decoder_q4.onnx"]
-    with pytest.raises(bl.errors.LoadFailed, match="no plain path"):
+    with pytest.raises(bl.errors.LoadFailed, match="not a plain path"):
         await list_files(host, transformersjs(files=["../x.onnx"]))
 
 
@@ -347,7 +342,7 @@ async def test_the_hub_tells_sizes_and_hashes() -> None:
         {"type": "file", "path": "generation_config.json", "size": 9},
     ]
     host = ScriptedHost(files=network_web(folder=HUB_FOLDER) | {LISTING: json.dumps(listing)})
-    files = await list_files(host, transformersjs(HUB_FOLDER), hub=HUB)
+    files = await TransformersJs(HUB).list_files(host, transformersjs(HUB_FOLDER))
     found = {file.url.removeprefix(HUB_FOLDER): file for file in files.files}
     assert found["tokenizer.json"].hash == found["onnx/model_quantized.onnx"].hash == FileHash("sha256", sha256)
     assert (found["tokenizer_config.json"].hash, found["generation_config.json"].size_bytes) == (None, 9)
@@ -359,11 +354,11 @@ async def test_the_hub_tells_sizes_and_hashes() -> None:
 async def test_a_file_that_the_hub_does_not_list_is_asked_for() -> None:
     """Long listings come in pages; what is missing is named all the same."""
     web = network_web(folder=HUB_FOLDER, **{"model_quantized.onnx": 7}) | {LISTING: "[]"}
-    files = await list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER), hub=HUB)
+    files = await TransformersJs(HUB).list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER))
     assert files.files[-1] == ModelFile(HUB_FOLDER + "onnx/model_quantized.onnx", "transformers-cache", 7)
     del web[HUB_FOLDER + "onnx/model_quantized.onnx"]
     with pytest.raises(bl.errors.LoadFailed, match=r"'model_quantized\.onnx' is missing"):
-        await list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER), hub=HUB)
+        await TransformersJs(HUB).list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER))
 
 
 @pytest.mark.parametrize(
@@ -373,7 +368,7 @@ async def test_a_file_that_the_hub_does_not_list_is_asked_for() -> None:
 async def test_without_the_hubs_answer_the_servers_tell_the_sizes(answer: str | int | ScriptedFile) -> None:
     """Hashes are then not known; nothing fails for it."""
     web = network_web(folder=HUB_FOLDER, **{"model_quantized.onnx": 7}) | {LISTING: answer}
-    files = await list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER), hub=HUB)
+    files = await TransformersJs(HUB).list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER))
     assert files.files[-1] == ModelFile(HUB_FOLDER + "onnx/model_quantized.onnx", "transformers-cache", 7)
 
 
@@ -384,7 +379,7 @@ async def test_sizes_and_hashes_of_the_hub_that_cannot_be_are_left_out() -> None
         {"path": "onnx/model_quantized.onnx", "size": 7, "lfs": {"oid": "short"}},
     ]
     web = network_web(folder=HUB_FOLDER, **{"model_quantized.onnx": 7}) | {LISTING: json.dumps(listing)}
-    files = await list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER), hub=HUB)
+    files = await TransformersJs(HUB).list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER))
     found = {file.url.removeprefix(HUB_FOLDER): file for file in files.files}
     assert (found["tokenizer.json"].size_bytes, found["onnx/model_quantized.onnx"].hash) == (500, None)
 
@@ -394,7 +389,7 @@ async def test_a_page_that_goes_away_is_no_missing_listing() -> None:
     host = ScriptedHost(files=network_web(folder=HUB_FOLDER))
     host.break_connection()
     with pytest.raises(bl.Unavailable):
-        await list_files(host, transformersjs(HUB_FOLDER), hub=HUB)
+        await TransformersJs(HUB).list_files(host, transformersjs(HUB_FOLDER))
 
 
 async def test_a_page_that_answers_for_other_files_is_refused() -> None:

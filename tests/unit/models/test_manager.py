@@ -170,8 +170,19 @@ async def test_forcing_another_engine_replaces_what_is_loaded() -> None:
             ["webllm"],
             "f16",
         ),
-        (bl.models.Artifact(engine="prompt-api", device="webgpu", url="u"), device_facts(), ["webllm"], "'prompt-api'"),
-        (bl.models.Artifact(engine="prompt-api", device="webgpu", url="u"), device_facts(), [], "only none"),
+        (
+            bl.models.Artifact(engine="transformersjs", device="wasm", url="u"),
+            device_facts(),
+            ["webllm"],
+            "only 'webllm'",
+        ),
+        (bl.models.Artifact(engine="transformersjs", device="wasm", url="u"), device_facts(), [], "only none"),
+        (
+            bl.models.Artifact(engine="mine", device="webgpu", url="u"),
+            device_facts(),
+            ["mine"],
+            "Unknown engine 'mine'",
+        ),
         (bl.models.Artifact(engine="webllm", device="wasm", url="u"), device_facts(wasm=False), ["webllm"], "SIMD"),
     ],
 )

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.models.custom import add_own
-from browserllm.models.downloads.files import NetworkConfig, list_files
+from browserllm.models.custom import add_custom
+from browserllm.models.engines import list_files
+from browserllm.models.engines.transformersjs import NetworkConfig
 from browserllm.testing.host import ScriptedHost
 
 URL = "https://my.test/models/tiny/resolve/v1/"
@@ -91,7 +92,7 @@ async def test_a_vision_model_of_ones_own_takes_images() -> None:
     names = [f"onnx/{name}{suffix}.onnx" for name in NETWORKS for suffix in ("", "_q4f16")]
     web = folder({**SEES, "text_config": {"max_position_embeddings": 512}}, *names)
     web |= {URL + name: 9 for name in ("preprocessor_config.json", "processor_config.json")}
-    card = await add_own(ScriptedHost(files=web), URL)
+    card = await add_custom(ScriptedHost(files=web), URL)
     assert (card.type, card.vision, card.context_window) == ("chat", True, 512)
     assert [(a.device, a.dtype, a.model_type) for a in card.artifacts] == [
         ("webgpu", "q4f16", "vision"),

@@ -25,6 +25,8 @@ export interface Engine {
    * Failures reject with a PageError and leave nothing behind; the engine can load again.
    */
   load(order: LoadOrder, context: LoadContext): Promise<LoadedModel>;
+  /** Of an engine whose model the browser keeps: `unavailable`, `downloadable`, `downloading` or `available`. */
+  availability?(): Promise<string>;
 }
 
 export interface Warning {

@@ -18,4 +18,12 @@ export const engines: readonly EngineEntry[] = [
     capabilities: ["chat", "embed", "images", "logprobs", "structured_output"],
     import: async () => new (await import("./transformersjs/engine.ts")).TransformersJsEngine(),
   },
+  {
+    name: "prompt-api",
+    version: "",
+    devices: ["browser"],
+    capabilities: ["chat", "json_schema"],
+    in_window: true,
+    import: async (window) => new (await import("./promptapi/engine.ts")).PromptApiEngine(window.open("prompt-api")),
+  },
 ];

@@ -15,6 +15,7 @@ export type ErrorCode =
   | "invalid_request"
   | "unsupported"
   | "cancelled"
+  | "content_filtered"
   | "timeout"
   | "stalled"
   | "rate_limited"

@@ -22,7 +22,11 @@ export const PROTOCOL_VERSION = 1;
 /** Longest text accepted, in UTF-16 units: a message cannot have fewer bytes than units. */
 export const MAX_MESSAGE_CHARS = 16 * 1024 * 1024;
 
-export type Device = "webgpu" | "wasm";
+/** `browser`: whatever the browser takes for its own model; it does not say on what that runs. */
+export type Device = ComputeDevice | "browser";
+
+/** Where a runtime of the page computes. */
+export type ComputeDevice = "webgpu" | "wasm";
 
 export interface LoadOrder {
   readonly model: string;
@@ -194,7 +198,7 @@ function readOrder(args: Fields): LoadOrder {
   return {
     model: args.requiredText("model"),
     engine: args.requiredText("engine"),
-    device: args.oneOf("device", ["webgpu", "wasm"]),
+    device: args.oneOf("device", ["webgpu", "wasm", "browser"]),
     artifact: args.requiredRecord("artifact"),
   };
 }

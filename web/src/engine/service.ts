@@ -48,7 +48,7 @@ export class Service {
   readonly handle = async (request: Request, reply: Reply): Promise<unknown> => {
     switch (request.op) {
       case "probe":
-        return this.#options.prober.probe(request.refresh);
+        return { ...(await this.#options.prober.probe(request.refresh)), engines: await this.#options.registry.availability() };
       case "load":
         return this.#load(request.order, reply);
       case "unload":

@@ -39,19 +39,19 @@ interface WorkerScope extends EnvironmentScope, ProbeScope {
   readonly caches?: CacheStorage;
   readonly indexedDB?: IDBFactory;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
-  postMessage(message: SocketNews | ToWindow): void;
+  postMessage(message: SocketNews | ToWindow, transfer?: Transferable[]): void;
   addEventListener(type: "online" | "offline", listener: () => void): void;
   addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
 }
 
 const scope = self as unknown as WorkerScope;
-const registry = new EngineRegistry(engines);
 const environment = new EnvironmentWatch(scope, (now) => { broadcast("environment", { ...now }); });
 const prober = new Prober(scope, environment);
 const windowLink = new WindowLink(
-  (message) => { scope.postMessage(message); },
+  (message, transfer) => { scope.postMessage(message, transfer); },
   (battery) => { environment.setBattery(battery); },
 );
+const registry = new EngineRegistry(engines, windowLink);
 const platform = browserPlatform();
 const peers = new Set<Peer>();
 let service: Service | null = null;
@@ -59,7 +59,6 @@ let service: Service | null = null;
 const hello = {
   protocol: PROTOCOL_VERSION,
   page_version: version,
-  engines: registry.list(),
   user_agent: navigator.userAgent,
 };
 
@@ -90,7 +89,8 @@ function addPeer(base: string, send: (text: string) => void): Peer {
     event: broadcast,
   });
   const { handle } = service;
-  const peer = new Peer({ send }, { ...hello, environment: environment.look() }, handle);
+  // The window has said by now which engines the browser offers there.
+  const peer = new Peer({ send }, { ...hello, engines: registry.list(), environment: environment.look() }, handle);
   peers.add(peer);
   return peer;
 }

@@ -6,6 +6,7 @@ it was asked.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, get_args
 
 from ...errors import ERRORS, BrowserLLMError, UnavailableReason
@@ -18,15 +19,23 @@ _KNOWN = {
     "phase": _PHASES,
     "finish": frozenset(get_args(FinishReason)),
     "code": frozenset(ERRORS),
-    "engine": frozenset({"webllm", "transformersjs", "prompt-api", "scripted"}),
-    "device": frozenset({"webgpu", "wasm", "cpu"}),
 }
 UNKNOWN = "other"
 
 
 def known(kind: str, word: Any) -> Any:
     """Return a word of this kind as it may be reported of a private request: ``"other"`` where it is none."""
-    return word if word is None or (isinstance(word, str) and word in _KNOWN[kind]) else UNKNOWN
+    return word if word is None or (isinstance(word, str) and word in _known(kind)) else UNKNOWN
+
+
+def _known(kind: str) -> Collection[str]:
+    if kind not in ("engine", "device"):
+        return _KNOWN[kind]
+    from ...models import engines  # a program without local models starts sooner
+
+    if kind == "engine":
+        return {*engines.names(), "scripted"}
+    return {*engines.devices(), "cpu"}
 
 
 def model_of(draft: Draft, asked: str | None, *, private: bool) -> str | None:

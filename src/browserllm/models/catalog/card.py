@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-Device = Literal["webgpu", "wasm"]
+Device = Literal["webgpu", "wasm", "browser"]
+"""What computes: the GPU, the CPU (WebAssembly), or for its own model the browser, which does not say on what."""
 
 Purpose = Literal["chat", "code", "math", "multilingual", "vision", "embedding", "low-end"]
 

@@ -60,6 +60,15 @@ POCKET = ModelCard(
 )
 """The model that ships with the site: small, for trying things out, and always there."""
 
+BROWSER = ModelCard(
+    id="browser",
+    name="The browser's own model",
+    purposes=["chat"],
+    thinking="never",
+    artifacts=[Artifact(engine="prompt-api", device="browser", id="browser", url="browser:language-model")],
+)
+"""The model that a browser brings (Prompt API): which one, how large and how good it is, the browser does not say."""
+
 
 SHOWN = 8
 """How many candidates an error names; its data has all of them."""
@@ -74,13 +83,13 @@ class Match(NamedTuple):
 
 @functools.cache
 def built_in() -> dict[str, ModelCard]:
-    """Return every model browserllm knows by itself, by id: the pocket model first. Read when first asked for."""
+    """Return every model browserllm knows by itself, by id: the pocket model first. Read at the first question."""
     from .curated import complete, only_onnx
     from .prebuilt import PREBUILT
 
     cards = msgspec.json.decode(PREBUILT, type=list[ModelCard])
     cards += only_onnx({card.id for card in cards})
-    return {POCKET.id: POCKET, **{card.id: complete(card) for card in cards}}
+    return {POCKET.id: POCKET, BROWSER.id: BROWSER, **{card.id: complete(card) for card in cards}}
 
 
 class Catalog:
@@ -100,7 +109,7 @@ class Catalog:
         return len(built_in()) + len(self._added)
 
     def __contains__(self, name: object) -> bool:
-        return name == POCKET.id or name in self._added or name in built_in()
+        return name in (POCKET.id, BROWSER.id) or name in self._added or name in built_in()
 
     @property
     def added(self) -> list[ModelCard]:

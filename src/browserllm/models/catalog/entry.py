@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from ...page.device import DeviceFacts
+from .. import engines
 from ..fit import Fit
 from ..loading import LoadedModel
 from ..storage import Storage
@@ -26,13 +28,16 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     loaded: LoadedModel | None = None
 
 
-def describe(card: ModelCard, judged: Fit, stock: Storage, loaded: LoadedModel | None) -> ModelEntry:
+def describe(
+    card: ModelCard, judged: Fit, stock: Storage, loaded: LoadedModel | None, facts: DeviceFacts
+) -> ModelEntry:
     """Put together what is known of a model: the card, whether it fits, what of it is stored, where it runs."""
     kept = [model for model in stock.models if model.model == card.id]
     return ModelEntry(
         card=card,
         fit=judged,
-        downloaded=any(model.complete for model in kept) or any(artifact.bundled for artifact in card.artifacts),
+        downloaded=any(model.complete for model in kept)
+        or any(engines.is_here(artifact, facts) for artifact in card.artifacts),
         evicted=any(model.evicted for model in kept),
         size_bytes=sum(model.size_bytes for model in kept),
         last_used_ms=max((model.last_used_ms or 0 for model in kept), default=0) or None,

@@ -10,11 +10,12 @@ from ...errors import BrowserLLMError, DownloadInterrupted, ModelNotDownloaded
 from ...page.host import Host, Progress
 from ..activity import Activity
 from ..catalog.card import Artifact, ModelCard
+from ..engines import FileList
 from ..loading import OnProgress
 from ..space import OnFull, Space
-from ..storage import Storage, Stored, journal_key
+from ..storage import Storage, journal_key
+from ..stored import Stored
 from .download import Download, start_download
-from .files import FileList
 
 
 class Fetcher:

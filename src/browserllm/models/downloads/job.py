@@ -11,8 +11,9 @@ from ..._internal import lazy_asyncio as asyncio
 from ...errors import Cancelled
 from ...page.host import FileProgress, Host, HostStream, Progress, read
 from ..catalog.card import Artifact
-from ..storage import Record, Stored, StoredFile, ask_stored, delete_files, journal_key, put_record
-from .files import FileList, list_files
+from ..engines import FileList, list_files
+from ..storage import Record, delete_files, journal_key, put_record
+from ..stored import Stored, StoredFile, ask_stored
 from .progress import UPDATE_EVERY_S, Meter
 
 MakeRoom = Callable[[FileList, Stored], Awaitable[None]]

@@ -1,26 +1,15 @@
 /**
- * The caches that the engines read their models from, and what lies in them.
- *
- * web-llm 0.2.86 (`cacheBackend` "cache") keys each file by its absolute URL, as a plain GET:
- * - `webllm/config`: mlc-chat-config.json, and the `model_manifest` where a record of its list names one;
- * - `webllm/model`: tensor-cache.json (not its old name, ndarray-cache.json), the shards it lists, and tokenizer.json, or
- *   tokenizer.model where mlc-chat-config.json's `tokenizer_files` does not list the first;
- * - `webllm/wasm`: the library. One whose URL contains "localhost" or does not begin with "http" is fetched each
- *   time instead, so our engine hands it over itself (patches/web-llm/library.ts).
- * A folder without `/resolve/SOMETHING/` gets `resolve/main/` appended. Bodies are read as bytes: no header is needed.
- *
- * Transformers.js 4.3.1: `transformers-cache` (`env.cacheKey`), keyed by the remote URL, which is `env.remoteHost` +
- * `env.remotePathTemplate` + file name: with our engine, the folder's URL and the name. It reads config.json,
- * tokenizer_config.json, tokenizer.json, onnx/*.onnx with its *.onnx_data, and, where it exists,
- * generation_config.json. `Content-Length` of a cached Response is taken for the body's size.
+ * The caches that the engines read their models from, and what lies in them. Which these are, and which file lies where, the
+ * layout of each engine says (layouts.ts).
  *
  * The Responses that we put there have `Content-Length` and `Content-Type`, no `Content-Encoding` and no `Vary`.
  */
 
-import { isRecord } from "../fields.ts";
+import { layouts } from "./layouts.ts";
 
-export const CACHE_NAMES = ["webllm/model", "webllm/config", "webllm/wasm", "transformers-cache"] as const;
-export type CacheName = (typeof CACHE_NAMES)[number];
+export const CACHE_NAMES: readonly string[] = layouts.flatMap(({ caches }) => caches);
+/** One of `CACHE_NAMES`. */
+export type CacheName = string;
 
 /** One file of one cache. Its address may be relative in a request; after `absolute` it is not. */
 export interface FileRef {
@@ -32,7 +21,7 @@ export interface StoredEntry extends FileRef {
   readonly size_bytes: number;
 }
 
-/** Every file in the four caches, with its size; a cache that is not there is not made. */
+/** Every file in the engines' caches, with its size; a cache that is not there is not made. */
 export async function listEntries(storage: CacheStorage): Promise<readonly StoredEntry[]> {
   const present = new Set(await storage.keys());
   const lists = await Promise.all(CACHE_NAMES.filter((name) => present.has(name)).map((name) => listCache(storage, name)));
@@ -85,10 +74,4 @@ export async function deleteEntries(storage: CacheStorage, files: readonly FileR
     for (const file of files) if (file.cache === name) await cache.delete(file.url, { ignoreVary: true });
     if ((await cache.keys()).length === 0) await storage.delete(name);
   }
-}
-
-/** The shards that the value of a tensor-cache.json lists, as paths in its folder; an empty list for any other value. */
-export function shardNames(manifest: unknown): readonly string[] {
-  const records = isRecord(manifest) && Array.isArray(manifest["records"]) ? (manifest["records"] as readonly unknown[]) : [];
-  return records.flatMap((record) => (isRecord(record) && typeof record["dataPath"] === "string" ? [record["dataPath"]] : []));
 }

@@ -2,9 +2,11 @@
 
 import { PageError } from "../errors.ts";
 import { sizeText } from "../../sizes.ts";
-import type { PickedFile, PickedFolder, WindowLink } from "../window/link.ts";
-import { deleteEntries, listEntries, shardNames, type CacheName, type StoredEntry } from "./caches.ts";
+import type { PickedFolder, WindowLink } from "../window/link.ts";
+import { deleteEntries, listEntries, type StoredEntry } from "./caches.ts";
 import { putFile } from "./intake.ts";
+import type { Placed } from "./layout.ts";
+import { layouts } from "./layouts.ts";
 import type { PickOrder } from "./orders.ts";
 
 export interface PickResult {
@@ -20,10 +22,8 @@ export interface PickParts {
   readonly window: Pick<WindowLink, "pickFolder">;
 }
 
-/** Where one picked file goes: its name is the path under the folder's URL. */
-export interface Placement {
-  readonly cache: CacheName;
-  readonly name: string;
+/** Where one picked file goes. */
+export interface Placement extends Pick<Placed, "cache" | "name"> {
   readonly file: Blob;
 }
 
@@ -72,52 +72,24 @@ export class FolderPick {
   }
 }
 
-/** Which files go where: those WebLLM reads, those Transformers.js reads, or both; others stay out. */
+/** Which files go where: those that an engine reads, for each engine; others stay out. */
 export async function place({ name: folder, files }: PickedFolder): Promise<readonly Placement[]> {
-  const named = new Map(files.map((picked) => [storedName(picked), picked.file]));
+  const named = new Map(files.map(({ path, file }) => [path, file]));
   const placements: Placement[] = [];
-  const put = (cache: CacheName, name: string): void => {
-    const file = named.get(name);
-    if (file !== undefined) placements.push({ cache, name, file });
-  };
-  if (named.has("mlc-chat-config.json")) {
-    for (const name of ["mlc-chat-config.json", "mlc-model-manifest.json"]) put("webllm/config", name);
-    for (const name of ["tensor-cache.json", "tokenizer.json", "tokenizer.model"]) put("webllm/model", name);
-    for (const name of await shardsIn(named.get("tensor-cache.json"))) put("webllm/model", name);
-    for (const name of named.keys()) if (name.endsWith(".wasm")) put("webllm/wasm", name);
-  }
-  const networks = [...named.keys()].filter((name) => NETWORK.test(name));
-  if (named.has("config.json") && networks.length > 0) {
-    const texts = [...named.keys()].filter((name) => TEXT.test(name) && !WEBLLM_ONLY.has(name));
-    for (const name of [...texts, ...networks]) put("transformers-cache", name);
+  for (const layout of layouts) {
+    for (const { cache, name, from } of await layout.place(named)) {
+      const file = named.get(from ?? name);
+      if (file !== undefined) placements.push({ cache, name, file });
+    }
   }
   if (placements.length > 0) return placements;
   const some = files.slice(0, 5).map(({ path }) => path);
   const there = some.length === 0 ? "is empty" : `has ${some.join(", ")}${files.length > some.length ? ", ..." : ""}`;
   throw new PageError(
     "model_not_found",
-    `the folder "${folder}" holds no model: it ${there}; WebLLM needs mlc-chat-config.json, Transformers.js needs config.json and .onnx files`,
+    `the folder "${folder}" holds no model: it ${there}; ${layouts.map(({ needs }) => needs).join(", ")}`,
     { folder },
   );
-}
-
-const NETWORK = /\.onnx(?:_data(?:_\d+)?)?$/;
-/** At the folder's top: configuration, tokenizer, chat template. */
-const TEXT = /^[^/]+\.(?:json|jinja|txt)$/;
-const WEBLLM_ONLY: ReadonlySet<string> = new Set(["mlc-chat-config.json", "mlc-model-manifest.json", "tensor-cache.json", "ndarray-cache.json"]);
-
-/** Transformers.js looks for networks in onnx/ alone; files picked one by one, or in a flat folder, have no such path. */
-function storedName({ path }: PickedFile): string {
-  return NETWORK.test(path) && !path.includes("/") ? `onnx/${path}` : path;
-}
-
-async function shardsIn(manifest: Blob | undefined): Promise<readonly string[]> {
-  if (manifest === undefined) return [];
-  try {
-    return shardNames(JSON.parse(await manifest.text()));
-  } catch {
-    return []; // the code that reads the manifest next says what is wrong with it
-  }
 }
 
 function typeOf(name: string): string | null {

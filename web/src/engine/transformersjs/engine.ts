@@ -15,7 +15,7 @@ import { cancelled, invalid, PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
 import { gpuError } from "../gpu.ts";
-import type { LoadOrder } from "../protocol.ts";
+import type { ComputeDevice, LoadOrder } from "../protocol.ts";
 import { kindOf, normalizes, poolingOf, POOLINGS, type ModelKind } from "./config.ts";
 import { EmbeddingModel, type EmbeddingParts } from "./embedding.ts";
 import { loadError } from "./errors.ts";
@@ -56,7 +56,7 @@ export class TransformersJsEngine implements Engine {
         const model = await loadNetwork(id, kind, order, dtype, gpu);
         const failure = takeFailure();
         if (failure !== null) throw failure as Error;
-        const parts: Parts = { name: order.model, device: order.device, model, tokenizer, watch };
+        const parts: Parts = { name: order.model, device: deviceOf(order), model, tokenizer, watch };
         if (pooled !== null) return new EmbeddingModel({ ...parts, ...pooled });
         return new TransformersJsModel(parts, processor === null ? null : new VisionPrompts(processor, model));
       });
@@ -102,7 +102,12 @@ const NETWORKS = { chat: AutoModelForCausalLM, vision: AutoModelForImageTextToTe
 
 function loadNetwork(id: string, kind: ModelKind, order: LoadOrder, dtype: Dtype, gpu: Gpu | null): Promise<PreTrainedModel> {
   const providers = gpu === null ? {} : { session_options: { executionProviders: [{ name: "webgpu", device: gpu.device }] } };
-  return NETWORKS[kind].from_pretrained(id, { device: order.device, dtype, ...providers });
+  return NETWORKS[kind].from_pretrained(id, { device: deviceOf(order), dtype, ...providers });
+}
+
+/** The registry passes on no other device. */
+function deviceOf({ device }: LoadOrder): ComputeDevice {
+  return device === "webgpu" ? "webgpu" : "wasm";
 }
 
 function readKind(artifact: Fields): ModelKind | null {

@@ -2,19 +2,19 @@
 
 import type { PreTrainedModel, PreTrainedTokenizer } from "@huggingface/transformers";
 import { gpuError, type GpuWatch } from "../gpu.ts";
-import type { Device } from "../protocol.ts";
+import type { ComputeDevice } from "../protocol.ts";
 import { contextWindow } from "./config.ts";
 
 export interface Parts {
   readonly name: string;
-  readonly device: Device;
+  readonly device: ComputeDevice;
   readonly model: PreTrainedModel;
   readonly tokenizer: PreTrainedTokenizer;
   readonly watch: GpuWatch | null;
 }
 
 export abstract class Loaded {
-  readonly device: Device;
+  readonly device: ComputeDevice;
   readonly adapter: string | null;
   readonly context_window: number | null;
   readonly lost: Promise<string>;

@@ -8,7 +8,7 @@ import { PageError } from "../errors.ts";
 import { PROMPT_END, type ChatOutcome, type EmitText, type InputKind, type LoadedModel, type Usage, type Warning } from "../engine.ts";
 import { seeImages, textOnly } from "../images.ts";
 import type { ChatRequest, CountRequest, Message } from "../options.ts";
-import type { Device, TokenLogprob } from "../protocol.ts";
+import type { ComputeDevice, TokenLogprob } from "../protocol.ts";
 import { StopFilter, TokenText } from "../text.ts";
 import { makeYielder } from "./event-loop.ts";
 import { endTokens, logitCount, samplerDefaults } from "./config.ts";
@@ -21,7 +21,7 @@ import { logprobsOf, Sampler, seededRandom } from "./sampler.ts";
 import { VisionNetwork, VisionPrompts, type Prompt } from "./vision.ts";
 
 /** On the CPU a stop must take effect within 50 ms; a GPU is fast in large pieces, unless it is a software one. */
-const PACES: Readonly<Record<Device, PrefillPace>> = {
+const PACES: Readonly<Record<ComputeDevice, PrefillPace>> = {
   wasm: { start: 16, least: 2, most: 128, target_ms: 25 },
   webgpu: { start: 64, least: 16, most: 512, target_ms: 100 },
 };

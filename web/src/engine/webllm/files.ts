@@ -1,7 +1,7 @@
 /** Says which file of a model is missing: WebLLM's own error for a 404 names no URL. */
 
 import { PageError } from "../errors.ts";
-import { shardNames } from "../files/caches.ts";
+import { shardNames } from "./layout.ts";
 
 export interface ModelFiles {
   /** The folder with the weights, as an absolute URL that ends in a slash. */

@@ -8,14 +8,15 @@ import type { FromWindow, PickedFolder, ToWindow, Wish } from "./messages.ts";
 export type { PickedFile, PickedFolder } from "./messages.ts";
 
 export class WindowLink {
-  readonly #post: (message: ToWindow) => void;
+  readonly #post: (message: ToWindow, transfer: Transferable[]) => void;
   readonly #onBattery: (battery: Battery) => void;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #present = false;
   #seen = false;
+  #engines: readonly string[] = [];
   #lastId = 0;
 
-  constructor(post: (message: ToWindow) => void, onBattery: (battery: Battery) => void = () => undefined) {
+  constructor(post: (message: ToWindow, transfer: Transferable[]) => void, onBattery: (battery: Battery) => void = () => undefined) {
     this.#post = post;
     this.#onBattery = onBattery;
   }
@@ -27,6 +28,7 @@ export class WindowLink {
       case "window":
         this.#present = true;
         this.#seen = message.seen;
+        this.#engines = message.engines;
         return true;
       case "battery":
         this.#onBattery(message.battery);
@@ -42,6 +44,18 @@ export class WindowLink {
       default:
         return false;
     }
+  }
+
+  /** Whether the window has a half of an engine: the browser offers it there. */
+  has(engine: string): boolean {
+    return this.#engines.includes(engine);
+  }
+
+  /** A port to an engine's half in the window. */
+  open(engine: string): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#post({ type: "open", engine, port: port2 }, [port2]);
+    return port1;
   }
 
   /** Ask the browser to keep what is stored when space runs short; it may ask the person. */
@@ -74,10 +88,10 @@ export class WindowLink {
       this.#waiting.set(id, { resolve, reject });
       signal?.addEventListener("abort", () => {
         if (!this.#waiting.delete(id)) return;
-        this.#post({ type: "ask_over", id });
+        this.#post({ type: "ask_over", id }, []);
         reject(signal.reason instanceof Error ? signal.reason : cancelled(what));
       }, { once: true });
-      this.#post({ type: "ask", id, ...wish });
+      this.#post({ type: "ask", id, ...wish }, []);
     });
   }
 }

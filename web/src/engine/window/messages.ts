@@ -18,11 +18,13 @@ export type Wish = { readonly wish: "persist" } | { readonly wish: "pick_folder"
 export type ToWindow =
   | ({ readonly type: "ask"; readonly id: number } & Wish)
   /** Nobody waits for the answer any more. */
-  | { readonly type: "ask_over"; readonly id: number };
+  | { readonly type: "ask_over"; readonly id: number }
+  /** Connect an engine's half in the window (engines.ts) with its half in the worker. */
+  | { readonly type: "open"; readonly engine: string; readonly port: MessagePort };
 
 export type FromWindow =
-  /** There is a window, and it answers; `seen` is whether a person may see it, which nobody does in a headless browser. */
-  | { readonly type: "window"; readonly seen: boolean }
+  /** There is a window, and it answers; `seen` is whether a person may see it; `engines` are those it has a half of. */
+  | { readonly type: "window"; readonly seen: boolean; readonly engines: readonly string[] }
   /** Said at the start and at every change, by browsers that tell. */
   | { readonly type: "battery"; readonly battery: Battery }
   | { readonly type: "answer"; readonly id: number; readonly ok: true; readonly value: unknown }

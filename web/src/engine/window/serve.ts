@@ -2,6 +2,7 @@
 
 import type { FromWindow, ToWindow } from "./messages.ts";
 import { watchBattery, type BatteryNavigator } from "./battery.ts";
+import { windowEngines } from "./engines.ts";
 import { askForFolder } from "./folder.ts";
 
 /** Answer a worker's wishes for as long as the page lives; without `seen` it is no use to ask the person. */
@@ -10,6 +11,7 @@ export function serveWindow(worker: Worker, seen: boolean): void {
   const post = (message: FromWindow): void => { worker.postMessage(message); };
   worker.addEventListener("message", ({ data }: MessageEvent<ToWindow>) => {
     if (data.type === "ask_over") controls.get(data.id)?.abort();
+    if (data.type === "open") void windowEngines.find(({ name }) => name === data.engine)?.serve(data.port);
     if (data.type !== "ask") return;
     const { id } = data;
     const over = new AbortController();
@@ -28,6 +30,6 @@ export function serveWindow(worker: Worker, seen: boolean): void {
       )
       .finally(() => { controls.delete(id); });
   });
-  post({ type: "window", seen });
+  post({ type: "window", seen, engines: windowEngines.filter((engine) => engine.isThere()).map(({ name }) => name) });
   void watchBattery(navigator as BatteryNavigator, (battery) => { post({ type: "battery", battery }); });
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import browserllm as bl
-from browserllm.models.custom import add_own
+from browserllm.models.custom import add_custom
 from browserllm.models.downloads.download import start_download
 from in_page import SITE
 
@@ -27,7 +27,7 @@ async def test_a_folder_is_downloaded_once_and_answers_in_the_next_run_without_i
     """Both engines; the second run has the same addresses and asks for nothing but the manifest's look-up."""
     profile = tmp_path / "profile"
     async with bl.connect(profile=profile) as host:
-        card = await add_own(host, folder)
+        card = await add_custom(host, folder)
         assert [(a.engine, a.device) for a in card.artifacts] == [
             ("webllm", "webgpu"),
             ("transformersjs", "webgpu"),
@@ -95,7 +95,7 @@ async def test_a_file_that_is_cut_short_is_named(folder: Path, tmp_path: Path) -
     async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
         expected = rf"params_shard_0\.bin is 12 bytes, tensor-cache\.json promises {promised:,}"
         with pytest.raises(bl.errors.IntegrityError, match=expected):
-            await add_own(host, broken)
+            await add_custom(host, broken)
         assert (await host.call("stored"))["entries"] == []
         url = host.share_folder(broken)
         with pytest.raises(bl.errors.DownloadInterrupted, match="403") as caught:

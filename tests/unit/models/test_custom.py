@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.models.custom import add_own
+from browserllm.models.custom import add_custom
 from browserllm.models.downloads.download import start_download
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
 from browserllm.testing.host import ScriptedHost
@@ -72,7 +72,7 @@ def what(card: bl.models.ModelCard) -> list[tuple[Any, ...]]:
 
 async def test_a_webllm_folder_at_an_address() -> None:
     """Its library has to be named, because a server lists nothing; the card has the exact bytes to download."""
-    card = await add_own(ScriptedHost(files=at(URL, webllm())), URL, library="tiny.wasm")
+    card = await add_custom(ScriptedHost(files=at(URL, webllm())), URL, library="tiny.wasm")
     assert (card.id, card.name, card.context_window) == ("tiny", "tiny", 2048)
     (artifact,) = card.artifacts
     assert (artifact.engine, artifact.device, artifact.url, artifact.id) == ("webllm", "webgpu", URL, "tiny")
@@ -84,7 +84,7 @@ async def test_a_webllm_folder_at_an_address() -> None:
 async def test_the_card_can_be_downloaded() -> None:
     """What was looked up is what is fetched."""
     host = ScriptedHost(files=at(URL, webllm()))
-    card = await add_own(host, URL, library="tiny.wasm", id="mine", name="My model")
+    card = await add_custom(host, URL, library="tiny.wasm", id="mine", name="My model")
     assert (card.id, card.name) == ("mine", "My model")
     result = await start_download(host, card.artifacts[0], model=card.id)
     assert result.size_bytes == card.artifacts[0].download_bytes
@@ -93,7 +93,7 @@ async def test_the_card_can_be_downloaded() -> None:
 async def test_a_library_may_be_at_another_address() -> None:
     """Libraries are often shared by many models."""
     web = {**at(URL, webllm()), "https://libs.test/all.wasm": 5}
-    card = await add_own(ScriptedHost(files=web), URL, library="https://libs.test/all.wasm")
+    card = await add_custom(ScriptedHost(files=web), URL, library="https://libs.test/all.wasm")
     assert card.artifacts[0].library == "https://libs.test/all.wasm"
 
 
@@ -101,7 +101,7 @@ async def test_a_folder_of_this_machine(tmp_path: Path) -> None:
     """It is shared with the page, named after itself, and its one library found."""
     folder = written(tmp_path / "My model (1)", webllm())
     for source in (folder, str(folder)):
-        card = await add_own(SharingHost(), source)
+        card = await add_custom(SharingHost(), source)
         assert card.id == "My-model-1"
         assert card.artifacts[0].library == SHARED + "tiny.wasm"
 
@@ -110,7 +110,7 @@ async def test_a_snapshot_in_hugging_faces_cache_is_named_after_its_model(tmp_pa
     """Its folder's name is a revision, which tells nobody anything; its files may be links."""
     folder = tmp_path / "models--org--Tiny-1B" / "snapshots" / ("5f" * 20)
     written(folder, webllm())
-    card = await add_own(SharingHost(), folder)
+    card = await add_custom(SharingHost(), folder)
     assert (card.id, card.artifacts[0].library) == ("Tiny-1B", SHARED + "tiny.wasm")
 
 
@@ -118,9 +118,9 @@ async def test_a_folder_for_both_engines(tmp_path: Path) -> None:
     """An artifact for each engine and device, as in the catalog; or those of the one that is asked for."""
     folder = written(tmp_path / "both", {**webllm(), **network("q8", "fp32")})
     both = [("webllm", "webgpu", None), ("transformersjs", "webgpu", "fp32"), ("transformersjs", "wasm", "q8")]
-    assert what(await add_own(SharingHost(), folder)) == both
-    assert what(await add_own(SharingHost(), folder, engine="webllm")) == both[:1]
-    card = await add_own(SharingHost(), folder, engine="transformersjs")
+    assert what(await add_custom(SharingHost(), folder)) == both
+    assert what(await add_custom(SharingHost(), folder, engine="webllm")) == both[:1]
+    card = await add_custom(SharingHost(), folder, engine="transformersjs")
     assert (what(card), card.context_window) == (both[1:], 4096)
 
 
@@ -138,7 +138,7 @@ async def test_of_several_networks_each_device_gets_its_best(
     there: list[str], webgpu: list[str], wasm: list[str]
 ) -> None:
     """One that needs f16 has one beside it that does not, where there is one; the feature it needs is on the card."""
-    card = await add_own(ScriptedHost(files=at(URL, network(*there))), URL)
+    card = await add_custom(ScriptedHost(files=at(URL, network(*there))), URL)
     assert [dtype for _, device, dtype in what(card) if device == "webgpu"] == webgpu
     assert [dtype for _, device, dtype in what(card) if device == "wasm"] == wasm
     for artifact in card.artifacts:
@@ -150,10 +150,10 @@ async def test_of_several_networks_each_device_gets_its_best(
 async def test_the_dtype_can_be_chosen() -> None:
     """Then it has to be there."""
     host = ScriptedHost(files=at(URL, network("q8", "int8")))
-    card = await add_own(host, URL, dtype="int8")
+    card = await add_custom(host, URL, dtype="int8")
     assert {artifact.dtype for artifact in card.artifacts} == {"int8"}
     with pytest.raises(bl.errors.LoadFailed, match=r"'model_q4\.onnx' is missing"):
-        await add_own(host, URL, dtype="q4")
+        await add_custom(host, URL, dtype="q4")
 
 
 async def test_a_repository_of_the_hub() -> None:
@@ -161,7 +161,7 @@ async def test_a_repository_of_the_hub() -> None:
     folder = "https://huggingface.co/org/Tiny-ONNX/resolve/main/"
     listing = "https://huggingface.co/api/models/org/Tiny-ONNX/tree/main?recursive=1"
     host = ScriptedHost(files={**at(folder, network("q8")), listing: "[]"})
-    card = await add_own(host, "https://huggingface.co/org/Tiny-ONNX")
+    card = await add_custom(host, "https://huggingface.co/org/Tiny-ONNX")
     assert (card.id, card.artifacts[0].url) == ("Tiny-ONNX", folder)
 
 
@@ -169,18 +169,18 @@ async def test_a_repository_of_the_hub() -> None:
 async def test_picked_files_are_there_without_a_server(files: dict[str, str | int]) -> None:
     """They lie in the caches; nobody serves them, and nothing is left to download."""
     host = ScriptedHost(files=ScriptedFiles(picked=files))
-    card = await add_own(host, id="picked")
+    card = await add_custom(host, id="picked")
     assert card.artifacts[0].url == "http://scripted.test/own/picked/resolve/picked/"
     assert [args["key"] for op, args in host.requests if op == "pick_files"] == ["picked"]
     result = await start_download(host, card.artifacts[0], model=card.id)
     assert (result.fetched_bytes, {file.verified for file in result.files}) == (0, {"stored"})
-    assert (await add_own(host)).id.startswith("picked-")
+    assert (await add_custom(host)).id.startswith("picked-")
 
 
 async def test_nothing_picked_is_cancelled() -> None:
     """The person closed the dialog."""
     with pytest.raises(bl.Cancelled):
-        await add_own(ScriptedHost())
+        await add_custom(ScriptedHost())
 
 
 async def test_a_wrong_file_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
@@ -193,11 +193,11 @@ async def test_a_wrong_file_is_named_and_nothing_is_kept(tmp_path: Path) -> None
         SharingHost(),
     )
     with pytest.raises(bl.errors.IntegrityError, match=expected):
-        await add_own(url, URL, library="tiny.wasm")
+        await add_custom(url, URL, library="tiny.wasm")
     with pytest.raises(bl.errors.IntegrityError, match=expected):
-        await add_own(picked)
+        await add_custom(picked)
     with pytest.raises(bl.errors.IntegrityError, match=expected):
-        await add_own(folder, written(tmp_path / "x", broken))
+        await add_custom(folder, written(tmp_path / "x", broken))
     assert url.files.entries == picked.files.entries == folder.files.entries == {}
 
 
@@ -206,7 +206,7 @@ async def test_what_was_stored_before_stays_after_a_failure() -> None:
     host = ScriptedHost(files=at(URL, webllm(shard=12)))
     host.files.store("webllm/model", URL + "tokenizer.json", "{}")
     with pytest.raises(bl.errors.IntegrityError):
-        await add_own(host, URL, library="tiny.wasm")
+        await add_custom(host, URL, library="tiny.wasm")
     assert set(host.files.entries) == {("webllm/model", URL + "tokenizer.json")}
 
 
@@ -216,9 +216,9 @@ async def test_a_missing_file_is_named(gone: str) -> None:
     files = webllm()
     del files[gone]
     with pytest.raises((bl.errors.LoadFailed, bl.errors.DownloadInterrupted), match=gone):
-        await add_own(ScriptedHost(files=at(URL, files)), URL, library="tiny.wasm")
+        await add_custom(ScriptedHost(files=at(URL, files)), URL, library="tiny.wasm")
     with pytest.raises((bl.errors.LoadFailed, bl.errors.DownloadInterrupted), match=gone):
-        await add_own(ScriptedHost(files=ScriptedFiles(picked=files)))
+        await add_custom(ScriptedHost(files=ScriptedFiles(picked=files)))
 
 
 async def test_a_refused_or_unanswered_file_says_so() -> None:
@@ -228,13 +228,13 @@ async def test_a_refused_or_unanswered_file_says_so() -> None:
     with pytest.raises(
         bl.errors.LoadFailed, match=r"params_shard_0\.bin' is missing, its server answers 403, and follows no link"
     ):
-        await add_own(ScriptedHost(files=web), URL, library="tiny.wasm")
+        await add_custom(ScriptedHost(files=web), URL, library="tiny.wasm")
 
 
 async def test_a_folder_without_networks_says_what_was_looked_for() -> None:
     """All names that would have done."""
     with pytest.raises(bl.errors.LoadFailed, match=r"none of .*onnx/model\.onnx, .*onnx/model_quantized\.onnx"):
-        await add_own(ScriptedHost(files=at(URL, network())), URL)
+        await add_custom(ScriptedHost(files=at(URL, network())), URL)
 
 
 @pytest.mark.parametrize(
@@ -251,16 +251,16 @@ async def test_a_library_that_cannot_be_told_has_to_be_given(
     files = {name: content for name, content in webllm().items() if name != "tiny.wasm"}
     folder = written(tmp_path / "x", {**files, **dict.fromkeys(libraries, 10)})
     with pytest.raises(bl.errors.LoadFailed, match=message):
-        await add_own(SharingHost(), folder)
+        await add_custom(SharingHost(), folder)
     if libraries:
-        card = await add_own(SharingHost(), folder, library="b.wasm")
+        card = await add_custom(SharingHost(), folder, library="b.wasm")
         assert card.artifacts[0].library == SHARED + "b.wasm"
 
 
 async def test_a_server_lists_nothing_so_the_library_has_to_be_given() -> None:
     """The error says why."""
     with pytest.raises(bl.errors.LoadFailed, match=rf"the files of {URL} cannot be listed; give library="):
-        await add_own(ScriptedHost(files=at(URL, webllm())), URL)
+        await add_custom(ScriptedHost(files=at(URL, webllm())), URL)
 
 
 async def test_webllm_wants_a_revision_in_the_address() -> None:
@@ -269,7 +269,7 @@ async def test_webllm_wants_a_revision_in_the_address() -> None:
     with pytest.raises(
         bl.errors.LoadFailed, match=r"https://my\.test/tiny/resolve/main/.*serve the folder under such an address"
     ):
-        await add_own(ScriptedHost(files=at(plain, webllm())), plain, library="tiny.wasm")
+        await add_custom(ScriptedHost(files=at(plain, webllm())), plain, library="tiny.wasm")
 
 
 async def test_a_folder_without_a_model_names_what_was_looked_for(tmp_path: Path) -> None:
@@ -277,10 +277,10 @@ async def test_a_folder_without_a_model_names_what_was_looked_for(tmp_path: Path
     with pytest.raises(
         bl.errors.ModelNotFound, match=r"mlc-chat-config\.json \(for webllm\) and .*config\.json \(for transf"
     ):
-        await add_own(SharingHost(), written(tmp_path / "x", {"notes.txt": "x"}))
+        await add_custom(SharingHost(), written(tmp_path / "x", {"notes.txt": "x"}))
     host = ScriptedHost(files=at(URL, network("q8")))
     with pytest.raises(bl.errors.ModelNotFound, match=r"looked for [^ ]*mlc-chat-config\.json \(for webllm\); give"):
-        await add_own(host, URL, engine="webllm")
+        await add_custom(host, URL, engine="webllm")
 
 
 async def test_an_address_that_nobody_answers_is_named() -> None:
@@ -288,7 +288,7 @@ async def test_an_address_that_nobody_answers_is_named() -> None:
     storage = ScriptedFiles()
     storage.online = False
     with pytest.raises(bl.errors.DownloadInterrupted, match=f"no answer from {URL}"):
-        await add_own(ScriptedHost(files=storage), URL)
+        await add_custom(ScriptedHost(files=storage), URL)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ async def test_an_address_that_nobody_answers_is_named() -> None:
 async def test_arguments_that_cannot_be_are_refused(source: str, options: dict[str, Any], message: str) -> None:
     """Before anything is asked for."""
     with pytest.raises(bl.InvalidRequest, match=message):
-        await add_own(ScriptedHost(), source, **options)
+        await add_custom(ScriptedHost(), source, **options)
 
 
 async def test_a_page_that_goes_away_is_reported_as_that() -> None:
@@ -310,7 +310,7 @@ async def test_a_page_that_goes_away_is_reported_as_that() -> None:
     host = ScriptedHost(files=at(URL, webllm()))
     host.files.answer = _closing(host)  # type: ignore[method-assign]
     with pytest.raises(bl.Unavailable):
-        await add_own(host, URL)
+        await add_custom(host, URL)
 
 
 def _closing(host: ScriptedHost) -> Any:
@@ -327,4 +327,4 @@ def _closing(host: ScriptedHost) -> Any:
 async def test_a_configuration_that_tells_no_window_leaves_it_open() -> None:
     """It is asked of the engine once the model is loaded."""
     files = {**network("q8"), "config.json": '{"max_position_embeddings": "many"}'}
-    assert (await add_own(ScriptedHost(files=at(URL, files)), URL)).context_window is None
+    assert (await add_custom(ScriptedHost(files=at(URL, files)), URL)).context_window is None

@@ -1,0 +1,60 @@
+"""The browser's own model (Prompt API, ``LanguageModel``): the browser downloads, keeps and runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ...errors import BrowserLLMError, Unavailable
+from ...page.device import DeviceFacts
+from ...page.host import Host
+from ..catalog.card import Artifact, Device
+from ..machine import metered
+from .engine import Capability, Engine
+from .files import FileList
+
+
+class PromptApi(Engine):
+    """The engine ``prompt-api``. A page has it where its window has ``LanguageModel``, as some of Chrome and Edge do.
+
+    What ``LanguageModel.availability()`` says is in `DeviceFacts.engines`: ``unavailable``, ``downloadable``,
+    ``downloading`` or ``available``.
+    """
+
+    name = "prompt-api"
+    devices: tuple[Device, ...] = ("browser",)
+    capabilities: tuple[Capability, ...] = ("chat", "json_schema")
+    keeps_files = False
+    in_every_page = False
+
+    async def list_files(self, host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:
+        """Return no files: those of the model are the browser's, which does not show them."""
+        return FileList([], artifact.url)
+
+    def obstacle(self, artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
+        """Return that the browser says that its model is not available on this device."""
+        if facts.engines.get(self.name) != "unavailable":
+            return None
+        return Unavailable(
+            "the browser's own model is not available here: LanguageModel.availability() says 'unavailable', because "
+            "this browser comes without a model or this device does not suit it; choose another model",
+            reason="missing_feature",
+        )
+
+    def warnings(self, artifact: Artifact, facts: DeviceFacts) -> list[tuple[str, str]]:
+        """Warn of the download that the browser has still to make; it does not report the size."""
+        if self.is_here(artifact, facts):
+            return []
+        dear = metered(facts)
+        said = "the browser downloads its model when it is first loaded, usually several gigabytes; it reports no size"
+        return [("browser_downloads", f"{said}, and {dear}" if dear else said)]
+
+    def is_here(self, artifact: Artifact, facts: DeviceFacts) -> bool:
+        """Say whether the browser has its model already."""
+        return facts.engines.get(self.name) == "available"
+
+    def why_missing(self, present: Collection[str]) -> str:
+        """Say that the browser offers no model of its own."""
+        return (
+            "this browser offers no model of its own: its window has no LanguageModel (Prompt API). "
+            "Use a desktop Chrome or Edge that has it, over https or on localhost, or choose another model"
+        )

@@ -1,0 +1,95 @@
+"""The engines that are known, the preferred one first."""
+
+from __future__ import annotations
+
+from ...errors import InvalidRequest, Unsupported
+from ...page.device import DeviceFacts
+from ...page.host import Host
+from ..catalog.card import Artifact
+from .engine import Engine
+from .files import FileList
+from .prompt_api import PromptApi
+from .transformersjs import TransformersJs
+from .webllm import WebLlm
+
+_engines: dict[str, Engine] = {engine.name: engine for engine in (WebLlm(), TransformersJs(), PromptApi())}
+
+
+def register(engine: Engine, *, before: str | None = None) -> None:
+    """Make an engine known to the whole package: from now on models may have builds for it.
+
+    Where a model has builds for several engines, the engine that was registered first is preferred; ``before`` puts
+    the new one in front of another. Raises `InvalidRequest` when the name is taken, `Unsupported` when ``before`` is
+    not known.
+    """
+    if engine.name in _engines:
+        raise InvalidRequest(
+            f"an engine {engine.name!r} is registered already; give yours another name", parameter="engine"
+        )
+    place = len(_engines) if before is None else names().index(get(before).name)
+    order = list(_engines.values())
+    order.insert(place, engine)
+    _engines.clear()
+    _engines.update({known.name: known for known in order})
+
+
+def unregister(name: str) -> None:
+    """Forget an engine; raises `Unsupported` when it is not known."""
+    del _engines[get(name).name]
+
+
+def names() -> list[str]:
+    """Return the names of all engines, the preferred one first."""
+    return list(_engines)
+
+
+def known() -> list[Engine]:
+    """Return all engines, the preferred one first."""
+    return list(_engines.values())
+
+
+def find(name: str) -> Engine | None:
+    """Return the engine of a name, or ``None``."""
+    return _engines.get(name)
+
+
+def get(name: str) -> Engine:
+    """Return the engine of a name; raises `Unsupported` when it is not known."""
+    engine = _engines.get(name)
+    if engine is None:
+        raise Unsupported(
+            f"Unknown engine {name!r}. Choose one of: {', '.join(_engines)}; or add it with engines.register()",
+            data={"parameter": "engine"},
+        )
+    return engine
+
+
+def devices() -> list[str]:
+    """Return the names of all devices that an engine runs on."""
+    return list(dict.fromkeys(device for engine in known() for device in engine.devices))
+
+
+def rank(artifact: Artifact) -> int:
+    """Return how early a build is tried: by its engine, then by the engine's order of devices; unknown ones last."""
+    steps = [(engine.name, device) for engine in known() for device in engine.devices]
+    step = (artifact.engine, artifact.device)
+    return steps.index(step) if step in steps else len(steps)
+
+
+def is_here(artifact: Artifact, facts: DeviceFacts) -> bool:
+    """Say whether nothing has to be fetched for a build (`Engine.is_here`)."""
+    engine = find(artifact.engine)
+    return artifact.bundled if engine is None else engine.is_here(artifact, facts)
+
+
+def keeps_files(artifact: Artifact) -> bool:
+    """Say whether a build is files that this package downloads and stores: not the browser's, nor the site's own."""
+    engine = find(artifact.engine)
+    return not artifact.bundled and (engine is None or engine.keeps_files)
+
+
+async def list_files(host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:
+    """Return the files of a build, as its engine reads them (`Engine.list_files`); what came with the site has none."""
+    if artifact.bundled:
+        return FileList([], artifact.url)
+    return await get(artifact.engine).list_files(host, artifact, refresh=refresh)

@@ -1,0 +1,106 @@
+"""The browser's own model: what Python says of it before a page runs it (see tests/page and tests/browser for that)."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from browserllm.testing.scripted import ScriptedHost, device_facts
+
+import browserllm as bl
+from browserllm.models.custom import add_custom
+
+ENGINES = ["webllm", "transformersjs", "prompt-api"]
+
+
+def host_with(availability: str | None, *, webgpu: bool = True, engines: list[str] = ENGINES) -> ScriptedHost:
+    """A page whose browser says this of its own model."""
+    told = {} if availability is None else {"prompt-api": availability}
+    facts = msgspec.structs.replace(device_facts(webgpu=webgpu), engines=told)
+    return ScriptedHost(["Hello from the browser."], facts=facts, engines=engines)
+
+
+async def test_it_answers_with_nothing_downloaded_or_stored_by_us() -> None:
+    """No file, no journal, no space: the storage list does not count it."""
+    host = host_with("available", webgpu=False)
+    llm = bl.LocalBackend(host, "browser")
+    response = await llm.complete("Hi")
+    assert (response.text, response.engine, response.device) == ("Hello from the browser.", "prompt-api", "browser")
+    assert {op for op, _ in host.requests} <= {"probe", "status", "load", "chat"}
+    assert (await llm.models.storage()).models == []
+    (entry,) = [entry for entry in await llm.models.list() if entry.card.id == "browser"]
+    assert (entry.downloaded, entry.size_bytes, entry.fit.fits, entry.fit.warnings) == (True, 0, True, [])
+
+
+@pytest.mark.parametrize("availability", ["downloadable", "downloading"])
+async def test_what_the_browser_still_has_to_download_is_said(availability: str) -> None:
+    """As a warning, since the browser reports no size; a load that may not download is refused, and so is a pull."""
+    manager = bl.ModelManager(host_with(availability))
+    judged = await manager.fit("browser")
+    assert (judged.fits, [warning.code for warning in judged.warnings]) == (True, ["browser_downloads"])
+    standing = await manager.standing("browser")
+    assert (standing.downloaded, standing.fetch_bytes, standing.obstacle) == (False, None, "")
+    with pytest.raises(bl.errors.ModelNotDownloaded, match="the browser downloads it when it is loaded"):
+        await manager.load("browser", download=False)
+    with pytest.raises(bl.errors.Unsupported, match="only the browser can download"):
+        await manager.download("browser")
+
+
+async def test_after_a_load_the_browser_has_it() -> None:
+    """What it says of its model is asked again then."""
+    host = host_with("downloadable")
+    manager = bl.ModelManager(host)
+    await manager.fit("browser")
+    host.page.facts = msgspec.structs.replace(host.page.facts, engines={"prompt-api": "available"})
+    await manager.load("browser")
+    await manager.unload("browser")
+    assert (await manager.standing("browser", download=False)).downloaded is True
+
+
+async def test_a_device_that_the_browser_refuses_is_named() -> None:
+    """The browser's own word, before anything is loaded."""
+    with pytest.raises(bl.Unavailable, match=r"LanguageModel\.availability\(\) says 'unavailable'") as caught:
+        await bl.ModelManager(host_with("unavailable")).load("browser")
+    assert caught.value.reason == "missing_feature"
+
+
+async def test_a_browser_without_the_api_is_told_so() -> None:
+    """Most browsers have none: the true reason, and what to do."""
+    manager = bl.ModelManager(host_with(None, engines=ENGINES[:2]))
+    with pytest.raises(
+        bl.Unavailable, match="this browser offers no model of its own: its window has no LanguageModel"
+    ):
+        await manager.load("browser")
+    assert "browser" not in [entry.card.id for entry in await manager.list(fits=True)]
+
+
+async def test_it_is_never_recommended() -> None:
+    """Nothing says how large or how good it is."""
+    manager = bl.ModelManager(host_with("available"))
+    assert "browser" not in [pick.model for pick in await manager.recommend("chat", 100)]
+
+
+async def test_no_folder_is_for_it() -> None:
+    """Its files are the browser's."""
+    with pytest.raises(bl.InvalidRequest, match="use one of webllm, transformersjs"):
+        await add_custom(ScriptedHost(), "https://models.test/x/", engine="prompt-api")
+
+
+async def test_tools_are_asked_for_by_prompt_with_a_warning() -> None:
+    """Pages have no field for tools: the library's own way, and the arguments are not constrained."""
+    weather = bl.Tool("weather", "Tell the weather.", {"type": "object"})
+    host = host_with("available")
+    response = await bl.LocalBackend(host, "browser").complete("Hi", tools=[weather])
+    assert [warning.message for warning in response.warnings] == [
+        "engine 'prompt-api' cannot hold a model to the tools' schemas: check the arguments"
+    ]
+    chat = host.requests[-1][1]
+    assert "weather" in chat["messages"][0]["content"] and "response_format" not in chat
+
+
+async def test_a_schema_goes_to_the_browser_as_it_is() -> None:
+    """It takes JSON schemas, and no grammar of ours."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    host = host_with("available")
+    await bl.LocalBackend(host, "browser").complete("Hi", response_format=wanted)
+    assert host.requests[-1][1]["response_format"] == wanted
