@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Iterator
 
 import pytest
-from browserllm.testing.scripted import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.errors import BrowserLLMError
@@ -16,6 +15,7 @@ from browserllm.models.engines import Engine, FileList, Folder, FolderOptions, M
 from browserllm.models.engines.files import decode_manifest, look_up, read_text
 from browserllm.page.host import Host
 from browserllm.testing.files import ScriptedFiles
+from browserllm.testing.host import ScriptedHost, device_facts
 
 FOLDER = "https://models.test/paper/"
 WEB = {
@@ -113,7 +113,7 @@ async def test_its_files_are_sorted_to_its_model_without_a_journal() -> None:
 async def test_what_it_asks_of_a_device_is_said() -> None:
     """Its own words are the reason."""
     host = ScriptedHost(facts=device_facts())
-    host.page.facts = bl.page.DeviceFacts(webgpu=host.page.facts.webgpu, wasm=host.page.facts.wasm, cores=1)
+    host.engine.facts = bl.page.DeviceFacts(webgpu=host.engine.facts.webgpu, wasm=host.engine.facts.wasm, cores=1)
     judged = await bl.ModelManager(host, bl.models.Catalog([card()])).fit("folio")
     assert [reason.message for reason in judged.reasons] == ["paper needs two cores"]
 

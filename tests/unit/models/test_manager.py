@@ -275,7 +275,7 @@ async def test_a_load_that_is_cancelled_as_its_page_closes_leaves_no_failure_beh
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     host = ScriptedHost()
-    host.page.validation = [HANG]
+    host.engine.validation = [HANG]
     loading = asyncio.create_task(bl.ModelManager(host).load())
     while host.requests[-1:] == [] or host.requests[-1][0] != "chat":
         await asyncio.sleep(0)
@@ -294,7 +294,7 @@ async def test_a_load_that_is_cancelled_as_its_page_closes_leaves_no_failure_beh
 async def test_a_failed_validation_is_told_also_where_the_page_cannot_unload() -> None:
     """What went wrong first is what the caller reads, not the failed clean-up."""
     host = ScriptedHost()
-    host.page.validation = [HANG]
+    host.engine.validation = [HANG]
     loading = asyncio.create_task(bl.ModelManager(host).load(engine="webllm"))
     while host.requests[-1:] == [] or host.requests[-1][0] != "chat":
         await asyncio.sleep(0)

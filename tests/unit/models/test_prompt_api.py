@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from browserllm.testing.scripted import ScriptedHost, device_facts
 
 import browserllm as bl
 from browserllm.models.custom import add_custom
+from browserllm.testing.host import ScriptedHost, device_facts
 
 ENGINES = ["webllm", "transformersjs", "prompt-api"]
 
@@ -50,7 +50,7 @@ async def test_after_a_load_the_browser_has_it() -> None:
     host = host_with("downloadable")
     manager = bl.ModelManager(host)
     await manager.fit("browser")
-    host.page.facts = msgspec.structs.replace(host.page.facts, engines={"prompt-api": "available"})
+    host.engine.facts = msgspec.structs.replace(host.engine.facts, engines={"prompt-api": "available"})
     await manager.load("browser")
     await manager.unload("browser")
     assert (await manager.standing("browser", download=False)).downloaded is True

@@ -90,7 +90,7 @@ def test_run_says_that_the_answer_was_cut_and_by_what(page: Callable[..., Connec
 
     def cut() -> ScriptedHost:
         host = ScriptedHost("one two three")
-        host.page.finish_reason = "length"
+        host.engine.finish_reason = "length"
         return host
 
     page(cut)

@@ -67,7 +67,7 @@ class Download:
         self._waiting = 0
         self._left = False
         self._on_progress = on_progress
-        job.join(self)
+        job.subscribers.join(self)
 
     @property
     def model(self) -> str:
@@ -77,7 +77,7 @@ class Download:
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        return self._job.progress
+        return self._job.subscribers.progress
 
     @property
     def state(self) -> State:
@@ -126,11 +126,11 @@ class Download:
 
     async def wait_for_update(self, seen: Progress | None) -> Progress:
         """Return the progress once it is another than ``seen``; raises when the download ends badly meanwhile."""
-        while not self._left and self._job.progress is seen and not self._job.ended:
-            await self._wait(self._job.changed)
-        if self._left or self._job.progress is seen:
+        while not self._left and self._job.subscribers.progress is seen and not self._job.ended:
+            await self._wait(self._job.subscribers.changed)
+        if self._left or self._job.subscribers.progress is seen:
             await self._result()
-        return self._job.progress
+        return self._job.subscribers.progress
 
     async def _result(self) -> DownloadResult:
         if not self._job.ended and not self._left:

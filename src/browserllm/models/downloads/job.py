@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
 from ..._internal import lazy_asyncio as asyncio
 from ...errors import Cancelled
-from ...page.host import FileProgress, Host, HostStream, Progress, read
+from ...page.host import FileProgress, Host, Progress, read
 from ..catalog.card import Artifact
 from ..engines import FileList, list_files
 from ..storage import Record, delete_files, journal_key, put_record
 from ..stored import Stored, StoredFile, ask_stored
-from .progress import UPDATE_EVERY_S, Meter
+from .order import PausableOrder
+from .progress import Meter
+from .subscribers import Caller, Subscribers
 
 MakeRoom = Callable[[FileList, Stored], Awaitable[None]]
 """Sees to it that a list of files can be stored, or raises `QuotaExceeded`; told what is stored now."""
@@ -59,14 +61,6 @@ class _PageResult(msgspec.Struct):
     fetched_bytes: int
 
 
-class Caller(Protocol):
-    """Somebody who wants the files."""
-
-    def tell(self, progress: Progress) -> None:
-        """Take an update."""
-        ...
-
-
 class DownloadJob:
     """One download: reads the manifest, asks for room, orders the files from the page, writes the journal."""
 
@@ -76,30 +70,22 @@ class DownloadJob:
         """Wait to be started; ``clock`` and ``epoch`` return seconds."""
         self.model = model
         self.state: State = "waiting"
-        self.progress = Progress("queued")
+        self.subscribers = Subscribers()
         self._host = host
         self._artifact = artifact
-        self._clock = clock
         self._epoch = epoch
         self._meter = Meter(clock)
-        self._callers: list[Caller] = []
+        self._order = PausableOrder(host)
         self._before: Stored | None = None
         self._files = FileList([], "")
-        self._stream: HostStream | None = None
-        self._loop = asyncio.get_running_loop()
-        self._running = asyncio.Event()
-        self._running.set()
-        self._pausing = False
-        self._late: asyncio.TimerHandle | None = None
-        self.changed: asyncio.Future[None] = self._loop.create_future()
-        self.finished: asyncio.Future[None] = self._loop.create_future()
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._result: DownloadResult | None = None
         self._error: BaseException | None = None
 
     def start(self, parallel: int, refresh: bool, make_room: MakeRoom | None, at_end: Callable[[], None]) -> None:
         """Begin, and call ``at_end`` when it is over or nobody wants it any more."""
         self._at_end = at_end
-        self._task = self._loop.create_task(self._run(parallel, refresh, make_room))
+        self._task = asyncio.create_task(self._run(parallel, refresh, make_room))
         self._task.add_done_callback(self._on_end)
 
     @property
@@ -109,8 +95,8 @@ class DownloadJob:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody is left who wants it."""
-        return bool(self._callers)
+        """Whether a caller is left that wants it."""
+        return bool(self.subscribers)
 
     @property
     def error(self) -> BaseException | None:
@@ -125,20 +111,16 @@ class DownloadJob:
             raise self._error or Cancelled(f"the download of {self.model!r} was cancelled")
         return self._result
 
-    def join(self, caller: Caller) -> None:
-        """Tell one more."""
-        self._callers.append(caller)
-
     def leave(self, caller: Caller) -> None:
-        """Tell one less; without the last one it stops."""
-        self._callers.remove(caller)
-        if not self._callers:
-            self._at_end()  # whoever comes now begins anew
-            if self._stream is not None:
-                self._stream.cancel()  # and the task ends when the page has stopped
+        """Remove a caller; without the last one the download stops."""
+        self.subscribers.leave(caller)
+        if not self.wanted:
+            self._at_end()  # a caller that comes now begins anew
+            if self._order.under_way:
+                self._order.cancel()  # and the task ends when the page has stopped
             else:
                 self._task.cancel()
-        self._wake()
+        self.subscribers.wake()
 
     async def stopped(self) -> None:
         """Wait until nothing is written any more."""
@@ -146,21 +128,18 @@ class DownloadJob:
 
     def pause(self) -> None:
         """Let nothing more be fetched; does nothing when it is paused or over."""
-        if self.ended or not self._running.is_set():
+        if self.ended or self._order.paused:
             return
-        self._running.clear()
         self.state = "paused"
-        if self._stream is not None:
-            self._pausing = True
-            self._stream.cancel()
-        self._tell(self._meter.pause())
+        self._order.pause()
+        self.subscribers.tell(self._meter.pause())
 
     def resume(self) -> None:
         """Go on; does nothing when it is not paused."""
-        if self.ended or self._running.is_set():
+        if self.ended or not self._order.paused:
             return
-        self._running.set()
-        self.state = "waiting" if self._stream is None else "downloading"
+        self._order.resume()
+        self.state = "downloading" if self._order.under_way else "waiting"
         self._meter.resume()
 
     async def delete_what_came(self) -> None:
@@ -187,35 +166,22 @@ class DownloadJob:
             await make_room(files, stored)
         args = {"files": msgspec.to_builtins(files.files), "parallel": parallel}
         there = _what_is_there(files, await ask_stored(self._host))  # the manifest has come, others may have gone
-        self._meter = Meter(self._clock, there)
+        self._meter = self._meter.of(there)
         fetched = 0
         while True:
-            await self._running.wait()
+            await self._order.resumed()
             self.state = "downloading"
-            result = await self._fetch(args)
-            if result is not None:
+            raw = await self._order.fetch(args, self._on_raw)
+            if raw is not None:
                 break
+            if not self.wanted:
+                raise Cancelled(f"the download of {self.model!r} was cancelled")
             # An order that was stopped tells nothing: what it brought is what has come to be there.
             before, there = there, _what_is_there(files, await ask_stored(self._host))
             fetched += _brought(before, there)
+        result = read(raw, _PageResult, "'download'")
         await self._write_journal(result)
         return DownloadResult(model=self.model, files=result.files, fetched_bytes=fetched + result.fetched_bytes)
-
-    async def _fetch(self, args: dict[str, Any]) -> _PageResult | None:
-        """Order the files from the page; returns ``None`` when a pause ended it."""
-        # Streamed, not called: a pause, a resume and a deletion have to wait for what the page still writes.
-        stream = self._stream = self._host.stream("download", args, self._on_raw)
-        try:
-            async for _ in stream:
-                pass
-        except Cancelled:
-            if not self.wanted or not self._pausing:
-                raise
-            return None
-        finally:
-            self._stream, self._pausing = None, False
-            stream.drop()
-        return read(stream.result or {}, _PageResult, "'download'")
 
     async def _write_journal(self, result: _PageResult) -> None:
         key = journal_key(self.model, self._artifact)
@@ -236,30 +202,12 @@ class DownloadJob:
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)
-        if not self._running.is_set():
+        if self._order.paused:
             return
         if update is not None:
-            self._tell(update)
-        elif self._late is None:
-            # Nothing may come for a while, and then this was the last word.
-            self._late = self._loop.call_later(UPDATE_EVERY_S, self._tell_late)
-
-    def _tell_late(self) -> None:
-        self._tell(self._meter.emit())
-
-    def _tell(self, progress: Progress) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
-        self.progress = progress
-        for caller in list(self._callers):
-            caller.tell(progress)
-        self._wake()
-
-    def _wake(self) -> None:
-        changed, self.changed = self.changed, self._loop.create_future()
-        if not changed.done():
-            changed.set_result(None)
+            self.subscribers.tell(update)
+        else:
+            self.subscribers.tell_late(self._meter.emit)
 
     def _on_end(self, task: asyncio.Task[DownloadResult]) -> None:
         self._at_end()
@@ -275,7 +223,7 @@ class DownloadJob:
                 self.state = "cancelled" if isinstance(error, Cancelled) else "failed"
         self.finished.set_result(None)
         text = str(self._error) if self._error is not None else ""
-        self._tell(self._meter.finish("ready" if self.state == "done" else "error", text))
+        self.subscribers.tell(self._meter.finish("ready" if self.state == "done" else "error", text))
 
 
 def _last_used_ms(raw: Any) -> float:

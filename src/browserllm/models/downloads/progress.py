@@ -35,6 +35,10 @@ class Meter:
         self._emitted_s = -math.inf
         self.progress = self._measure("downloading", "")
 
+    def of(self, files: Iterable[FileProgress]) -> Meter:
+        """Return a meter of these files, with the same clock."""
+        return Meter(self._clock, files)
+
     def update(self, raw: Progress) -> Progress | None:
         """Take a message of the page; returns the update for people, or ``None`` while the last one is too fresh."""
         received = 0
