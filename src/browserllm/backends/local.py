@@ -15,7 +15,7 @@ from ..models.loading import OnProgress
 from ..models.thinking import begins_with_form, switch_thinking
 from ..page.environment import Environment
 from ..page.host import Host, read
-from ..reasoning import Begins, Thinking, ThoughtReader, opens_thought, thinking_of, with_thoughts
+from ..reasoning import StartsAs, Thinking, ThoughtReader, opens_thought, thinking_for, with_thoughts
 from ..types import (
     ENGINE_OPTIONS,
     Capabilities,
@@ -123,7 +123,7 @@ class LocalBackend(Backend):
         name = await self._name(request.model)
         card = self._card(name)
         family = "" if card is None else card.family
-        thinking = thinking_of(family)
+        thinking = thinking_for(family)
         args["messages"] = wire_messages(_messages(request, use, family), draft)
         calls = None if use is None else use.constraint()
         again = False
@@ -152,8 +152,8 @@ class LocalBackend(Backend):
                     tokens += chunk.tokens
                     if reader is None:
                         is_form = self._is_form(loaded.engine, args, request)
-                        begins = "text" if is_form else _begins(thinking, chunk.prompt_end)
-                        reader = ThoughtReader(thinking.marks, begins=begins, calls=parser)
+                        starts_as = "text" if is_form else _starts_as(thinking, chunk.prompt_end)
+                        reader = ThoughtReader(thinking.markers, starts_as=starts_as, calls=parser)
                     for delta in reader.feed(chunk.text, chunk.logprobs):
                         yield delta
                     thought_tokens += chunk.tokens if reader.thinking else 0
@@ -384,15 +384,15 @@ def _tool_use(request: ChatRequest) -> ToolUse | None:
 
 def _messages(request: ChatRequest, use: ToolUse | None, family: str) -> list[Message]:
     """Return the messages as the model's family has them: tools, calls and results, and the thoughts of this turn."""
-    messages = with_thoughts(request.messages, thinking_of(family))
+    messages = with_thoughts(request.messages, thinking_for(family))
     return messages if use is None else use.messages(messages, family)
 
 
-def _begins(thinking: Thinking, prompt_end: str | None) -> Begins:
+def _starts_as(thinking: Thinking, prompt_end: str | None) -> StartsAs:
     """Say how an answer begins: the page knows, for it has the prompt."""
     if prompt_end is None:
         return "unsure" if thinking.opens else "text"
-    return "thought" if opens_thought(prompt_end, thinking.marks) else "text"
+    return "thought" if opens_thought(prompt_end, thinking.markers) else "text"
 
 
 def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:

@@ -14,7 +14,7 @@ from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, DownloadInterrupted, IntegrityError, InvalidRequest, LoadFailed, ModelNotFound
 from ..page.host import Host, read
 from .catalog.card import Artifact, Device, ModelCard
-from .catalog.curated import thinking_of
+from .catalog.curated import thinking_for
 from .downloads.files import (
     HUB,
     Inspected,
@@ -101,7 +101,7 @@ async def add_own(
         context_window=window,
         type="embedding" if "embedding" in kinds else "chat",
         vision="vision" in kinds,
-        thinking=thinking_of(place.name),
+        thinking=thinking_for(place.name),
     )
 
 

@@ -94,7 +94,7 @@ class ToolCallParser:
         return self._call.calls
 
     @property
-    def where(self) -> Literal["text", "call", "after_call"]:
+    def call_state(self) -> Literal["text", "call", "after_call"]:
         """Whether the reading is in a call, or nothing but blanks came after one."""
         if self._call.open and not self._call.at_end:
             return "call"
