@@ -36,7 +36,7 @@ from .request import Prompt, build_request
 from .stream import Delta, Draft
 
 if TYPE_CHECKING:
-    from ..constrained.grammars.held import HeldFormat
+    from ..constrained.grammars.response_format import ConstrainedFormat
     from ..constrained.tool_calls import ToolUse
     from ..constrained.tool_calls.constraint import ToolConstraint
 
@@ -313,7 +313,12 @@ class LocalBackend(Backend):
             return None  # loading it will say so
 
     def _hold(
-        self, calls: ToolConstraint | None, wanted: HeldFormat | None, engine: str, args: dict[str, Any], draft: Draft
+        self,
+        calls: ToolConstraint | None,
+        wanted: ConstrainedFormat | None,
+        engine: str,
+        args: dict[str, Any],
+        draft: Draft,
     ) -> str:
         """Have the engine make answers or calls well-formed, where it can; say where it cannot what that means.
 
@@ -324,16 +329,16 @@ class LocalBackend(Backend):
             if wanted is None or not able or wanted.response_format is args["response_format"]:
                 return ""  # the page says what comes of it
             args["response_format"] = wanted.response_format
-            if wanted.not_held:
-                from ..constrained.grammars.held import NOT_HELD
+            if wanted.unconstrained:
+                from ..constrained.grammars.response_format import UNCONSTRAINED
 
-                draft.warn("response_format", f"{NOT_HELD}{wanted.not_held}; check it yourself")
+                draft.warn("response_format", f"{UNCONSTRAINED}{wanted.unconstrained}; check it yourself")
             return "response_format"
         if able:
             if "response_format" in args:
                 unsupported(draft, "response_format", "an answer that may call tools has their form; it was left out")
             args["response_format"] = calls.response_format
-            for sentence in calls.not_held:
+            for sentence in calls.unconstrained:
                 draft.warn("tools", sentence)
             return "tools"
         if draft.request.tool_choice in (None, "auto"):
@@ -395,13 +400,13 @@ def _starts_as(thinking: Thinking, prompt_end: str | None) -> StartsAs:
     return "thought" if opens_thought(prompt_end, thinking.markers) else "text"
 
 
-def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:
+def _held_format(response_format: dict[str, Any]) -> ConstrainedFormat | None:
     """Return what a ``response_format`` comes to for an engine; `InvalidRequest` where its schema is none."""
     if response_format.get("type") == "text":
         return None
-    from ..constrained.grammars.held import held_format  # others start sooner without it
+    from ..constrained.grammars.response_format import constrain_format  # others start sooner without it
 
-    return held_format(response_format)
+    return constrain_format(response_format)
 
 
 def _note(draft: Draft, loaded: LoadedModel) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..constrained.grammars.held import NOT_HELD
+from ..constrained.grammars.response_format import UNCONSTRAINED
 from ..errors import InvalidRequest, Unsupported
 from ..json_schema.problem import Misfit
 from ..json_schema.types import OutputType
@@ -115,7 +115,7 @@ class Form:
         if self.mode == "tool":
             return "tool" if called else "fenced"
         ignored = any(
-            warning.parameter == "response_format" and not warning.message.startswith(NOT_HELD)
+            warning.parameter == "response_format" and not warning.message.startswith(UNCONSTRAINED)
             for warning in response.warnings
         )
         return "fenced" if ignored else self.mode

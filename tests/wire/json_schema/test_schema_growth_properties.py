@@ -14,8 +14,8 @@ import pytest
 from browserllm.backends.cloud.schemas import anthropic_schema, strict_schema
 from browserllm.constrained.grammars.budget import MAX_WRITTEN
 from browserllm.constrained.grammars.grammar import grammar_of_schema
-from browserllm.constrained.grammars.held import not_held
 from browserllm.constrained.grammars.reduce import reduce_schema
+from browserllm.constrained.grammars.response_format import describe_unconstrained
 from browserllm.errors import InvalidRequest
 from browserllm.json_schema import check
 from browserllm.json_schema.problem import shown
@@ -193,7 +193,7 @@ def test_what_cannot_be_afforded_is_named() -> None:
     ):
         reduced = reduce_schema(schema)
         assert keyword in {entry.keyword for entry in reduced.dropped if not entry.excludes}, keyword
-        assert keyword in not_held([entry for entry in reduced.dropped if entry.keyword == keyword])
+        assert keyword in describe_unconstrained([entry for entry in reduced.dropped if entry.keyword == keyword])
 
 
 def test_ordinary_large_schemas_lose_nothing() -> None:
