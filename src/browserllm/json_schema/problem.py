@@ -9,27 +9,27 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeGuard
 
 MAX_PROBLEMS = 20
-"""The most problems that a `Misfit` tells of: a model that got more of them wrong starts anew anyway."""
+"""The most problems in a `Misfit`: with more mistakes, a model starts over anyway."""
 
 MAX_PATH = 1000
-"""How many characters of a path are told, and of a key in it."""
+"""The most characters of a path."""
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _TAG = re.compile(r"\.[A-Za-z_$][A-Za-z0-9_$-]*|\[\"[^\"]*\"\]")
-_ONE_OF_ONE = re.compile(r'"[^"]*" is none of "[^"]*"')
+_ONE_OF_ONE = re.compile(r'"[^"]*" is not one of "[^"]*"')
 _LONGEST_KEY = 100
-"""The most characters of a key that a path shows: a path is written for each value that lies under it."""
+"""The most characters of a key in a path: every path below a key repeats it."""
 _MOST_SHOWN = 80
 _ALTERNATIVES = 3
-"""How many alternatives of an anyOf are told of, at most."""
+"""The most alternatives of an anyOf in one message."""
 _LONGEST = 2000
-"""The most characters of a problem that is made of others."""
+"""The most characters of a message that contains other messages."""
 _MOST_BITS = 4000
-"""Of a number that Python would still write out: it refuses those of 4,300 digits."""
+"""The most bits of an integer that is written out: Python refuses to write more than 4,300 digits."""
 
 
 class Problem(NamedTuple):
-    """One thing that does not fit: ``path`` is a JSON path (``$.items[0].name``), ``message`` says it to a model."""
+    """One thing that does not fit: ``path`` is a JSON path (``$.items[0].name``), ``message`` is for a model."""
 
     path: str
     message: str
@@ -38,11 +38,11 @@ class Problem(NamedTuple):
         return self.message if self.path == "$" else f"{self.message} - at `{self.path}`"
 
 
-class Misfit(ValueError):  # noqa: N818 (it says what it is)
-    """A value that is not of the type; `problems` says where and why, ``str()`` says it to a model.
+class Misfit(ValueError):  # noqa: N818 (named for the value)
+    """A value that does not fit a type; `problems` has the paths and reasons, ``str()`` is a message for a model.
 
-    Their places are those in the JSON that the model writes. In ``own`` they are those in the value of the type, which
-    may lie in an object of the JSON.
+    The paths of `problems` are those in the JSON that the model writes. The paths of `own` are those in the value of
+    the type, which may be wrapped in an object in the JSON.
     """
 
     def __init__(self, problems: list[Problem], own: list[Problem] | None = None) -> None:
@@ -55,8 +55,8 @@ class Misfit(ValueError):  # noqa: N818 (it says what it is)
         return (type(self), (self.problems, self.own))
 
 
-def moved(problems: list[Problem], to: str, start: str = "$") -> list[Problem]:
-    """Return the problems of a value that lies at another place than was said, also where their words name places."""
+def relocated(problems: list[Problem], to: str, start: str = "$") -> list[Problem]:
+    """Return the problems with paths that begin with ``to`` instead of ``start``, also inside their messages."""
     if to == start:
         return problems
     return [
@@ -65,18 +65,18 @@ def moved(problems: list[Problem], to: str, start: str = "$") -> list[Problem]:
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Say whether a decoded JSON value is an object."""
+    """Whether a decoded JSON value is an object."""
     return isinstance(value, dict)
 
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Say whether a decoded JSON value is a list."""
+    """Whether a decoded JSON value is a list."""
     return isinstance(value, list)
 
 
 def path_to(path: str, key: str | int) -> str:
-    """Return the path of what lies under a key, or at an index."""
-    if len(path) > MAX_PATH:  # a path is written for every item: what is far too long is not made longer
+    """Return the path of the value at a key or an index."""
+    if len(path) > MAX_PATH:  # every item has a path, so stop extending long ones
         return path if path.endswith("…") else f"{path[:MAX_PATH]}…"
     if isinstance(key, int):
         return f"{path}[{key}]"
@@ -85,14 +85,14 @@ def path_to(path: str, key: str | int) -> str:
     return f"{path}.{key}" if _NAME.fullmatch(key) else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
-def shown(value: Any) -> str:
-    """Return the beginning of a value as JSON; what is longer is not read to its end."""
+def preview(value: Any) -> str:
+    """Return a value as JSON, shortened; a long value is not read to its end."""
     text = "".join(_written(value, _MOST_SHOWN + 1))
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
 
 
 def _written(value: Any, room: int) -> Iterator[str]:
-    """Yield a value as JSON, until it is longer than there is room."""
+    """Yield a value as JSON, until it exceeds the room."""
     if isinstance(value, str):
         yield json.dumps(value[:room], ensure_ascii=False)
         return
@@ -121,36 +121,36 @@ def _written(value: Any, room: int) -> Iterator[str]:
     yield end
 
 
-def none_fits(tries: list[list[Problem]], path: str) -> list[Problem]:
-    """Say why no alternative fits: what is wrong with the one that was meant, where that is plain."""
-    expected = [problem.message.partition(", got ") for problems in tries for problem in problems[:1]]
-    flat = all(problem.path == path for problems in tries for problem in problems)
+def no_alternative_fits(attempts: list[list[Problem]], path: str) -> list[Problem]:
+    """Return why no alternative fits: only the problems of the intended one, if it is clear which that is."""
+    expected = [problem.message.partition(", got ") for problems in attempts for problem in problems[:1]]
+    flat = all(problem.path == path for problems in attempts for problem in problems)
     same = len({got for _, _, got in expected}) == 1  # some say the value, others its type
     if flat and same and all(wanted.startswith("Expected ") and got for wanted, _, got in expected):
         wanted = dict.fromkeys(wanted.removeprefix("Expected ") for wanted, _, _ in expected)
-        return [Problem(path, f"Expected {cut(' or '.join(wanted))}, got {expected[0][2]}")]
-    # What has problems further inside is at least of the right kind, and a tag says which one is meant.
-    near = [problems for problems in tries if not any(_is_of_another_kind(one, path) for one in problems)]
+        return [Problem(path, f"Expected {truncated(' or '.join(wanted))}, got {expected[0][2]}")]
+    # An alternative whose problems are deeper inside has the right type, and a tag selects the intended one.
+    near = [problems for problems in attempts if not any(_is_of_another_kind(one, path) for one in problems)]
     tagged = [problems for problems in near if not any(_is_another_tag(one, path) for one in problems)]
     near = tagged if len(tagged) == 1 else near
     if len(near) == 1:
         return near[0]
-    told = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or tries)[:_ALTERNATIVES])
-    return [Problem(path, f"Fits none of the {len(tries)} alternatives: {cut(told)}")]
+    described = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or attempts)[:_ALTERNATIVES])
+    return [Problem(path, f"Does not fit any of the {len(attempts)} alternatives: {truncated(described)}")]
 
 
-def cut(text: str) -> str:
-    """Shorten a text that is made of others: problems that tell of problems would double with each level."""
+def truncated(text: str) -> str:
+    """Shorten a message that contains other messages: its length would double with each level."""
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _is_of_another_kind(problem: Problem, path: str) -> bool:
-    """Say whether a problem is that the value is of another type, or another one than the only one that there is."""
+    """Whether the problem is that the value has the wrong type, or is not the only allowed value."""
     return problem.path == path and problem.message.startswith(("Expected `", 'Expected "'))
 
 
 def _is_another_tag(problem: Problem, path: str) -> bool:
-    """Say whether a problem is that a field has another value than the one that all such objects have."""
+    """Whether the problem is that a tag field does not have its only allowed value."""
     inside = problem.path.removeprefix(path)
     alone = problem.path != inside and _TAG.fullmatch(inside) is not None
     return alone and (problem.message.startswith('Expected "') or _ONE_OF_ONE.fullmatch(problem.message) is not None)

@@ -10,9 +10,9 @@ import re
 from typing import Any, Generic, TypeVar, cast
 
 from .._internal.nesting import decode_json
+from ..json_schema.object_root import WRAPPER
 from ..json_schema.partial import MISSING, PartialJson
 from ..json_schema.problem import Misfit, Problem, is_list, is_object
-from ..json_schema.rooted import WRAPPER
 from ..json_schema.types import OutputType, read_json
 from ..reasoning import CLOSING_MARKERS
 

@@ -328,9 +328,9 @@ def test_a_response_format_becomes_a_grammar() -> None:
 def test_many_unenforced_keywords_are_summarized() -> None:
     """Four are named and the others counted; keywords enforced beyond the schema are not losses."""
     properties = {name: {"type": "array", "uniqueItems": True} for name in "abcdef"}
-    told = describe_unconstrained(reduce_schema({"type": "object", "properties": properties}).dropped)
-    assert told.startswith("$.properties.a.uniqueItems: ")
-    assert told.endswith(", and 2 more")
+    described = describe_unconstrained(reduce_schema({"type": "object", "properties": properties}).dropped)
+    assert described.startswith("$.properties.a.uniqueItems: ")
+    assert described.endswith(", and 2 more")
     assert describe_unconstrained(reduce_schema({"type": "object", "properties": {"a": TEXT}}).dropped) == ""
 
 

@@ -1,7 +1,7 @@
 """Tool names as models and servers write them: with a namespace, a number, markers of a format.
 
 As reported in google-gemini/cookbook#1374 (``default_api.``, made-up namespaces), tontinton/maki#505 (``functions.``),
-jundot/omlx#2216 (recipients of gpt-oss); Kimi counts its calls (``functions.add:0``).
+jundot/omlx#2216 (recipients of gpt-oss); Kimi numbers its calls (``functions.add:0``).
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def test_chat_completions_resolve_tool_names(way: str) -> None:
         ]
         deltas = [delta for entry in entries for delta in calls.read([entry])] + list(calls.finish(well=True))
         assert [delta.name for delta in deltas if delta.name] == ["add", "sub"]
-        told = ["".join(delta.arguments for delta in deltas if delta.index == index) for index in (0, 1)]
-        assert (told, calls.problems) == ([text, text], [])
+        arguments = ["".join(delta.arguments for delta in deltas if delta.index == index) for index in (0, 1)]
+        assert (arguments, calls.problems) == ([text, text], [])
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -1,8 +1,8 @@
 """Each family's tool format, from its published chat template or its makers' documentation.
 
-Qwen3's and Llama 3.2's templates were rendered with the very messages of these tests; what our engines' templates have
-no place for is left out (Llama's "Environment: ipython", and quotes around its results). The texts are what stands
-between the roles' own marks, which the engines' templates add.
+Qwen3's and Llama 3.2's templates were rendered with the messages of these tests, without the parts that the engines'
+templates cannot express (Llama's "Environment: ipython", and the quotes around its results). The texts have no role
+markers, which the engines' templates add.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HISTORY = [
 ]
 
 
-def told(family: str, messages: list[Message] | None = None, **options: Any) -> list[tuple[str, str]]:
+def rendered(family: str, messages: list[Message] | None = None, **options: Any) -> list[tuple[str, str]]:
     """Return the messages that an engine gets, as role and text."""
     request = build_request(messages or HISTORY, {"tools": [WEATHER], **options})
     return [(message.role, message.text) for message in ToolUse(request).messages(request.messages, family)]
@@ -46,10 +46,10 @@ def told(family: str, messages: list[Message] | None = None, **options: Any) -> 
 
 def test_qwen_and_hermes() -> None:
     """Tools in the system message, calls in tags, results as user messages; only Qwen2.5 has a default system text."""
-    assert told("Qwen3", HISTORY[1:2]) == [("system", HERMES), ("user", "Weather?")]
+    assert rendered("Qwen3", HISTORY[1:2]) == [("system", HERMES), ("user", "Weather?")]
     introduced = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-    assert told("Qwen2.5", HISTORY[1:2])[0] == ("system", f"{introduced}\n\n{HERMES}")
-    assert told("Qwen3") == [
+    assert rendered("Qwen2.5", HISTORY[1:2])[0] == ("system", f"{introduced}\n\n{HERMES}")
+    assert rendered("Qwen3") == [
         ("system", f"Be brief.\n\n{HERMES}"),
         ("user", "Weather?"),
         ("assistant", 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>'),
@@ -60,7 +60,7 @@ def test_qwen_and_hermes() -> None:
 def test_the_pocket_model() -> None:
     """Like Qwen, with its own default system message and a role for results."""
     pocket = "You are Pocket, a small and friendly language model that runs in the browser."
-    assert told("Pocket", HISTORY[1:]) == [
+    assert rendered("Pocket", HISTORY[1:]) == [
         ("system", f"{pocket}\n\n{HERMES}"),
         ("user", "Weather?"),
         ("assistant", 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>'),
@@ -70,7 +70,7 @@ def test_the_pocket_model() -> None:
 
 def test_llama() -> None:
     """Tools before the first user message, indented; a call is JSON with "parameters", results have the tool role."""
-    system, user, assistant, tool = told("Llama 3.2")
+    system, user, assistant, tool = rendered("Llama 3.2")
     assert system == ("system", "Be brief.")
     assert user[1].startswith("Given the following functions, please respond with a JSON for a function call ")
     assert '{\n    "type": "function",\n    "function": {\n        "name": "weather",\n' in user[1]
@@ -81,7 +81,7 @@ def test_llama() -> None:
 
 def test_mistral() -> None:
     """Markers around tools, calls and results; other vendors' ids become ids of nine characters."""
-    assert told("Mistral") == [
+    assert rendered("Mistral") == [
         ("system", f"Be brief.\n\n[AVAILABLE_TOOLS] [{DECLARED}][/AVAILABLE_TOOLS]"),
         ("user", "Weather?"),
         (
@@ -92,7 +92,7 @@ def test_mistral() -> None:
     ]
     long = [HISTORY[1], Message("assistant", [ToolCallPart("call_0123456789", "weather")])]
     result = Message("tool", [ToolResultPart("call_0123456789", "x")])
-    (_, _, call, answer) = told("Mistral", [*long, result])
+    (_, _, call, answer) = rendered("Mistral", [*long, result])
     identity = call[1].partition('"id": "')[2][:9]
     assert identity.isalnum()
     assert f'"call_id": "{identity}"' in answer[1]
@@ -100,7 +100,7 @@ def test_mistral() -> None:
 
 def test_ministral() -> None:
     """The name between markers, then the arguments; the template marks results itself."""
-    assert told("Ministral 3")[2:] == [
+    assert rendered("Ministral 3")[2:] == [
         ("assistant", 'Let me look.\n[TOOL_CALLS]weather[ARGS]{"city": "Oslo"}'),
         ("tool", "sunny"),
     ]
@@ -108,7 +108,7 @@ def test_ministral() -> None:
 
 def test_phi() -> None:
     """Tools between markers at the end of the system message, calls as a list between markers."""
-    system, _, assistant, _ = told("Phi 4")
+    system, _, assistant, _ = rendered("Phi 4")
     assert system == ("system", f"Be brief.\n\n<|tool|>[{BARE}]<|/tool|>")
     expected = 'Let me look.\n<|tool_call|>[{"name": "weather", "arguments": {"city": "Oslo"}}]<|/tool_call|>'
     assert assistant == ("assistant", expected)
@@ -116,7 +116,7 @@ def test_phi() -> None:
 
 def test_gemma() -> None:
     """Without a system role or call format: its makers ask for JSON in the first user message."""
-    system, user, assistant, _ = told("Gemma 3")
+    system, user, assistant, _ = rendered("Gemma 3")
     assert system == ("system", "Be brief.")
     assert BARE in user[1]
     assert user[1].endswith("\n\nWeather?")
@@ -128,13 +128,13 @@ def test_results_of_one_turn_become_one_message_that_the_users_text_joins() -> N
     two = Message("tool", [ToolResultPart("1", "a"), ToolResultPart("2", "b", is_error=True)])
     messages = [*HISTORY[:3], two, Message("tool", [ToolResultPart("3", "c")]), Message("user", "And?")]
     expected = "\n".join(f"<tool_response>\n{text}\n</tool_response>" for text in ("a", "Error: b", "c")) + "\n\nAnd?"
-    assert told("Qwen3", messages)[3:] == [("user", expected)]
+    assert rendered("Qwen3", messages)[3:] == [("user", expected)]
 
 
 def test_a_history_with_calls_is_rendered_without_tools_too() -> None:
     """The history stays the same when the tools are gone."""
-    assert told("Qwen3", tools=[]) == [("system", "Be brief."), *told("Qwen3")[1:]]
-    assert told("Qwen3", tool_choice="none") == told("Qwen3", tools=[])
+    assert rendered("Qwen3", tools=[]) == [("system", "Be brief."), *rendered("Qwen3")[1:]]
+    assert rendered("Qwen3", tool_choice="none") == rendered("Qwen3", tools=[])
 
 
 def test_images_in_user_messages_keep_their_position() -> None:
@@ -149,7 +149,7 @@ def test_images_in_user_messages_keep_their_position() -> None:
 def test_several_system_messages_become_one_with_the_tools_at_its_end() -> None:
     """Every engine takes a single system message."""
     messages = [Message("system", "a"), Message("system", "b"), Message("user", "c")]
-    assert told("Qwen3", messages) == [("system", f"a\n\nb\n\n{HERMES}"), ("user", "c")]
+    assert rendered("Qwen3", messages) == [("system", f"a\n\nb\n\n{HERMES}"), ("user", "c")]
 
 
 @pytest.mark.parametrize("name", list(FORMATS))

@@ -1,7 +1,7 @@
 """What grammars enforce, judged by the engine's own XGrammar: the official JSON-Schema-Test-Suite, and common types.
 
-Valid values are accepted, and where nothing was left out, invalid ones are not. Here and not with the unit tests,
-because it needs Node and the suite: ``make unit`` fetches it.
+Valid values are accepted, and invalid ones are rejected if nothing was left out. Not among the unit tests, because it
+needs Node and the suite: ``make unit`` fetches it.
 """
 
 from __future__ import annotations

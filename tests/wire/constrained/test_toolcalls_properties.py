@@ -1,8 +1,8 @@
 """Properties of the tool call parser: the pieces make no difference, and no text makes it fail.
 
-Here and not with the unit tests, because Hypothesis is not there in a page.
+Not among the unit tests, because Hypothesis does not run in a page.
 
-Seeds are Hypothesis' own; a failure prints the text, and how it was cut.
+Hypothesis chooses the seeds; a failure prints the text and its pieces.
 """
 
 from __future__ import annotations

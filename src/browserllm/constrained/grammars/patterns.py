@@ -14,15 +14,15 @@ from ...json_schema.patterns.syntax import (
     LAST,
     LINE_ENDS,
     SPACE,
+    Alternation,
     Anchor,
     Chars,
-    Choice,
+    Concatenation,
     Group,
     Node,
     PatternError,
     Ranges,
     Repeat,
-    Sequence,
     complement,
     parse,
     positions,
@@ -57,7 +57,7 @@ _WIDENED = {
 def parse_pattern(text: str) -> Node:
     """Return an expression for whole texts in which the pattern is found; raises `NotExpressible`.
 
-    It consists only of `Chars`, `Sequence`, `Choice` and `Repeat`.
+    It consists only of `Chars`, `Concatenation`, `Alternation` and `Repeat`.
     """
     if len(text) > MAX_LENGTH:
         raise NotExpressible(f"it is longer than {MAX_LENGTH} characters")
@@ -65,8 +65,8 @@ def parse_pattern(text: str) -> Node:
         node = parse(text).node
     except PatternError as error:
         raise NotExpressible(str(error)) from None
-    found = [_whole(part) for part in (node.parts if isinstance(node, Choice) else (node,))]
-    whole = _plain(found[0] if len(found) == 1 else Choice(tuple(found)))
+    found = [_whole(part) for part in (node.parts if isinstance(node, Alternation) else (node,))]
+    whole = _plain(found[0] if len(found) == 1 else Alternation(tuple(found)))
     if positions(whole) > MAX_WRITTEN:
         raise NotExpressible(f"with its repetitions expanded it has more than {MAX_WRITTEN} characters")
     return whole
@@ -74,11 +74,11 @@ def parse_pattern(text: str) -> Node:
 
 def _whole(node: Node) -> Node:
     """Return an expression for whole texts in which one alternative is found."""
-    parts = node.parts if isinstance(node, Sequence) else (node,)
+    parts = node.parts if isinstance(node, Concatenation) else (node,)
     start = bool(parts) and parts[0] == Anchor("^")
     end = len(parts) > start and parts[-1] == Anchor("$")
-    inner = Sequence(tuple(_expressible(part, 0) for part in parts[start : len(parts) - end]))
-    return Sequence((*(() if start else (_ANYTHING,)), inner, *(() if end else (_ANYTHING,))))
+    inner = Concatenation(tuple(_expressible(part, 0) for part in parts[start : len(parts) - end]))
+    return Concatenation((*(() if start else (_ANYTHING,)), inner, *(() if end else (_ANYTHING,))))
 
 
 def _expressible(node: Node, depth: int) -> Node:
@@ -89,7 +89,7 @@ def _expressible(node: Node, depth: int) -> Node:
         return _set(_WIDENED.get(node.ranges, node.ranges))
     if isinstance(node, Group):
         return _expressible(node.part, depth + 1)
-    if isinstance(node, Sequence | Choice):
+    if isinstance(node, Concatenation | Alternation):
         return type(node)(tuple(_expressible(part, depth + 1) for part in node.parts))
     if isinstance(node, Repeat):
         part = _expressible(node.part, depth + 1)
@@ -132,9 +132,9 @@ def grammar_of(node: Node, add: Add) -> str:
         if len(ways) > _MOST_WAYS:
             return add(lambda _: " | ".join(ways))  # whitespace alone has twenty
         return ways[0] if len(ways) == 1 and ways[0].startswith("[") else f"({' | '.join(ways)})"
-    if isinstance(node, Sequence):
+    if isinstance(node, Concatenation):
         return f"({' '.join(grammar_of(part, add) for part in node.parts)})" if node.parts else '""'
-    if isinstance(node, Choice):
+    if isinstance(node, Alternation):
         return f"({' | '.join(grammar_of(part, add) for part in node.parts)})"
     if not isinstance(node, Repeat):
         raise NotExpressible(f"a grammar cannot express {node!r:.80}")
@@ -156,7 +156,9 @@ def written_size(node: Node) -> int:
         if isinstance(node.part, Chars):
             return times * (size + 20) if len(ways_of(node.part.ranges)) > 1 else size + 8
         return size + 8 * times  # an engine expands a repeated group
-    return 4 + sum(3 + written_size(part) for part in node.parts) if isinstance(node, Sequence | Choice) else 0
+    return (
+        4 + sum(3 + written_size(part) for part in node.parts) if isinstance(node, Concatenation | Alternation) else 0
+    )
 
 
 def counted(ways: Iterable[str], least: int, most: int | None, end: str, add: Add) -> str:
@@ -230,7 +232,7 @@ def _plain(node: Node) -> Node:
     """Unwrap sequences and choices of one part."""
     if isinstance(node, Repeat):
         return Repeat(_plain(node.part), node.least, node.most)
-    if not isinstance(node, Sequence | Choice):
+    if not isinstance(node, Concatenation | Alternation):
         return node
     parts = tuple(_plain(part) for part in node.parts)
     return parts[0] if len(parts) == 1 else type(node)(parts)
@@ -242,12 +244,12 @@ def _width(node: Node) -> tuple[int, int | None]:
         shortest, longest = _width(node.part)
         most = None if node.most is None or longest is None else longest * node.most
         return shortest * node.least, 0 if longest == 0 else most
-    if not isinstance(node, Sequence | Choice):
+    if not isinstance(node, Concatenation | Alternation):
         return 1, 1
     widths = [_width(part) for part in node.parts]
     ends = [longest for _, longest in widths if longest is not None]
     known = len(ends) == len(widths)
-    if isinstance(node, Sequence):
+    if isinstance(node, Concatenation):
         return sum(shortest for shortest, _ in widths), sum(ends) if known else None
     return min(shortest for shortest, _ in widths), max(ends) if known else None
 

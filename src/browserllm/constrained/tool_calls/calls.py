@@ -1,4 +1,4 @@
-"""Read one call from a `Reader`, in any of the ways that models write it, as a name and JSON arguments."""
+"""Read one call from a `TextReader`, in any of the ways that models write it, as a name and JSON arguments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ...json_schema.lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
+from ...json_schema.lenient import MAX_HELD, Broken, Steps, TextReader, read_value, read_word, repair
 from ...types import Tool
 from .names import resolve_tool_name
 from .unquoted import FUNCTION, FUNCTION_END, IDENTIFIER, PARAMETER, UnquotedReader
@@ -46,7 +46,7 @@ class CallReader:
     """
 
     def __init__(
-        self, reader: Reader, tools: Sequence[Tool], begin: Callable[[str], None], write: Callable[[str], None]
+        self, reader: TextReader, tools: Sequence[Tool], begin: Callable[[str], None], write: Callable[[str], None]
     ) -> None:
         """Read from ``reader``."""
         self.calls = 0

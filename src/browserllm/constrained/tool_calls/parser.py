@@ -25,7 +25,7 @@ from typing import Literal, cast
 
 from msgspec.structs import replace
 
-from ...json_schema.lenient import Broken, Reader, Steps
+from ...json_schema.lenient import Broken, Steps, TextReader
 from ...types import Tool, ToolCallDelta
 from .calls import CallReader, NotACall
 from .formats import ToolFormat, format_for
@@ -74,7 +74,7 @@ class ToolCallParser:
         """
         self._form = _Syntax(form or format_for(""))
         self._new_id = new_id or (lambda: f"call_{os.urandom(9).hex()}")
-        self._reader = Reader()
+        self._reader = TextReader()
         self._call = CallReader(self._reader, tools, self._begin, self._write)
         self._pieces: list[Piece] = []
         self._kept: list[Piece] = []  # calls in a fence, until they are known to be calls

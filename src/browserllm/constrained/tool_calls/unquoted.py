@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...json_schema.lenient import MAX_HELD, Broken, Reader, Steps
+from ...json_schema.lenient import MAX_HELD, Broken, Steps, TextReader
 
 PARAMETER = "<parameter="
 FUNCTION = "<function="
@@ -25,9 +25,9 @@ _MOST_NAME = 256
 
 
 class UnquotedReader:
-    """Reads whole values without quotes from a `Reader`: their type depends on where they end."""
+    """Reads whole values without quotes from a `TextReader`: their type depends on where they end."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: TextReader) -> None:
         """Read from ``reader``."""
         self._reader = reader
         self._again = 0  # characters that were read more than once

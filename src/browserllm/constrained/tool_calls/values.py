@@ -16,8 +16,8 @@ import re
 from typing import Any, cast
 
 from ...errors import InvalidRequest
-from ...json_schema.allowed import Allowed, kind_of
-from ...json_schema.lenient import whole
+from ...json_schema.allowed_types import AllowedTypes, kind_of
+from ...json_schema.lenient import repair_whole
 from ...json_schema.problem import path_to
 from ...json_schema.validate import Validator
 from ...types import Tool
@@ -38,7 +38,7 @@ class ToolValues:
     def __init__(self, tool: Tool) -> None:
         """Use the types in the schema of ``tool``."""
         self._schema = tool.parameters
-        self._allowed = Allowed(tool.parameters)
+        self._allowed = AllowedTypes(tool.parameters)
         found = tool.parameters.get("properties")
         self.properties: dict[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
         self._validator: Validator | None = None
@@ -83,7 +83,7 @@ def _read(text: str) -> tuple[str, str]:
         return _WORDS[stripped], ""
     if _NUMBER.fullmatch(stripped):
         return (stripped, "") if len(stripped) < _MAX_DIGITS else ("", "")
-    found = whole(stripped) if stripped[:1] in ("{", "[") else None
+    found = repair_whole(stripped) if stripped[:1] in ("{", "[") else None
     if found is None or not _is_json(found[0]):
         return "", ""
     return ("", found[0]) if found[1] else (found[0], "")
@@ -105,5 +105,5 @@ def _unquoted(text: str) -> str:
     """Return a quoted text as JSON; an empty text if there are no quotes."""
     if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
         return ""
-    found = whole(text)
+    found = repair_whole(text)
     return found[0] if found and not found[1] and _is_json(found[0]) else ""
