@@ -19,7 +19,7 @@ from ..errors import InvalidRequest
 from .custom import LISTS, MAPS, converted, custom, is_custom_type, schema_of
 from .problem import Misfit, Problem, no_alternative_fits
 from .pydantic_types import is_model
-from .rules import Notes, checked, is_union, package_of, ruled, words_of
+from .rules import Notes, checked, description_of, is_union, package_of, ruled
 
 
 class _Rewriting:
@@ -106,7 +106,7 @@ def fields_of(kind: Any) -> Iterator[tuple[type[Any], str, Any]]:
                 yield one, encoded.get(name, name), hint
 
 
-def field_words(kind: Any) -> dict[Any, dict[str, str]]:
+def field_descriptions(kind: Any) -> dict[Any, dict[str, str]]:
     """Return the descriptions in the annotations of each class's fields, by the class's name."""
     found: dict[Any, dict[str, str]] = {}
     for owner, name, hint in fields_of(kind):
@@ -114,9 +114,11 @@ def field_words(kind: Any) -> dict[Any, dict[str, str]]:
             hint = typing.get_args(hint)[0]  # noqa: PLW2901
         if typing.get_origin(hint) is Annotated:
             for one in typing.get_args(hint)[1:]:
-                said = words_of(one) or (getattr(one, "description", None) if package_of(one) == "pydantic" else "")
-                if said:
-                    found.setdefault(owner.__name__, {})[name] = said
+                description = description_of(one) or (
+                    getattr(one, "description", None) if package_of(one) == "pydantic" else ""
+                )
+                if description:
+                    found.setdefault(owner.__name__, {})[name] = description
     return found
 
 
@@ -234,17 +236,17 @@ class _ForPydantic(_Rewriting):
         return made
 
     def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
-        said = [self._said(one) for one in annotations]
-        unchanged = base is typing.get_args(kind)[0] and all(map(operator.is_, said, annotations))
-        return kind if unchanged else Annotated[(base, *said)]
+        rewritten = [self._for_field(one) for one in annotations]
+        unchanged = base is typing.get_args(kind)[0] and all(map(operator.is_, rewritten, annotations))
+        return kind if unchanged else Annotated[(base, *rewritten)]
 
-    def _said(self, one: Any) -> Any:
+    def _for_field(self, one: Any) -> Any:
         field = cast("Any", sys.modules["pydantic"]).Field
-        if words := words_of(one):
+        if words := description_of(one):
             return field(description=words)
         if isinstance(one, msgspec.Meta):
             notes = Notes((one,))
             extra = notes.words.pop("extra_json_schema", None)
-            words = {name: said for name, said in notes.words.items() if name != "extra"}
+            words = {name: value for name, value in notes.words.items() if name != "extra"}
             return field(**dict(notes.rules), **words, json_schema_extra=extra)
         return one

@@ -79,8 +79,8 @@ def schema_of_other(kind: Any) -> Schema:
     """Return the schema of a type for msgspec's hook; raise NotImplementedError for unknown types."""
     if _is_custom(kind):
         return dict(kind.schema())
-    if said := _text_format(kind):
-        return {"type": "string", "format": said}
+    if name := _text_format(kind):
+        return {"type": "string", "format": name}
     if kind in LISTS:
         return {"type": "array"}
     if kind in MAPS:
@@ -184,20 +184,20 @@ def _renamed(schema: Any, new: Mapping[str, str]) -> Any:
     return made
 
 
-def _with_advice(said: str) -> str:
+def _with_advice(message: str) -> str:
     """Add advice to msgspec's message."""
-    _, _, unknown = said.partition("\n\n")
-    if "custom types" in said.lower() and unknown.lower().startswith("type ") and " is not supported" in unknown:
+    _, _, unknown = message.partition("\n\n")
+    if "custom types" in message.lower() and unknown.lower().startswith("type ") and " is not supported" in unknown:
         name = unknown[len("type ") :].partition(" is not supported")[0]
         return f"JSON cannot represent {name}; use a str, a number or a data class instead"
-    if "Literal may only contain" in said:
-        return f"{said}. Write the values themselves, as in Literal['red'], or use the whole Enum as the type"
-    if "unions may not contain more than one array-like" in said:
-        return f"{said}. The JSON would not tell them apart. Keep one, or make them data classes"
-    if "unions may not contain more than one" not in said and "all Struct types must be tagged" not in said:
-        return said
+    if "Literal may only contain" in message:
+        return f"{message}. Write the values themselves, as in Literal['red'], or use the whole Enum as the type"
+    if "unions may not contain more than one array-like" in message:
+        return f"{message}. The JSON would not tell them apart. Keep one, or make them data classes"
+    if "unions may not contain more than one" not in message and "all Struct types must be tagged" not in message:
+        return message
     return (
-        f"{said}. The JSON would not tell the classes apart. Give each a tag, as in "
+        f"{message}. The JSON would not tell the classes apart. Give each a tag, as in "
         "'class Cat(msgspec.Struct, tag=True): ...' and 'class Dog(msgspec.Struct, tag=True): ...', "
         "or make them pydantic models"
     )
@@ -242,17 +242,17 @@ def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: 
     return [_exact(_problem(str(error)), value, str(error), error_for)]
 
 
-def _problem(said: str) -> Problem:
+def _problem(message: str) -> Problem:
     """Split the path from msgspec's message."""
-    if said.endswith("`"):
-        if found := _KEY.search(said):
-            return Problem(f"{said[found.end() : -1]}[...]", f"The key is not valid: {said[: found.start()]}")
-        if found := _PLACE.search(said):
-            return Problem(said[found.end() : -1], said[: found.start()])
-    return Problem("$", said)
+    if message.endswith("`"):
+        if found := _KEY.search(message):
+            return Problem(f"{message[found.end() : -1]}[...]", f"The key is not valid: {message[: found.start()]}")
+        if found := _PLACE.search(message):
+            return Problem(message[found.end() : -1], message[: found.start()])
+    return Problem("$", message)
 
 
-def _exact(problem: Problem, value: Any, said: str, error_for: Callable[[Any], str]) -> Problem:
+def _exact(problem: Problem, value: Any, message: str, error_for: Callable[[Any], str]) -> Problem:
     """Replace msgspec's ``[...]`` by the key, with a binary search: msgspec reports the first key that fails."""
     if "[...]" not in problem.path:
         return problem
@@ -270,14 +270,14 @@ def _exact(problem: Problem, value: Any, said: str, error_for: Callable[[Any], s
                 attempts -= 1
                 middle = (low + high) // 2
                 some = {key: here[key] for key in keys[:middle]}
-                if error_for(_replaced(value, steps, some)) == said:
+                if error_for(_replaced(value, steps, some)) == message:
                     high = middle
                 else:
                     low = middle + 1
             if (
                 not keys
                 or not attempts
-                or error_for(_replaced(value, steps, {keys[low - 1]: here[keys[low - 1]]})) != said
+                or error_for(_replaced(value, steps, {keys[low - 1]: here[keys[low - 1]]})) != message
             ):
                 return Problem(path, problem.message)
             step: Any = keys[low - 1]

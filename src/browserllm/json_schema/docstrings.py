@@ -62,8 +62,8 @@ def parse_docstring(text: str | None, names: Collection[str] = ()) -> tuple[str,
             behind.append(lines[at])
             at += 1
     description = "\n".join(lines[:first]).strip() or "\n".join(behind).strip()
-    parameters = {name: " ".join(" ".join(said).split()) for name, said in descriptions.items()}
-    return description, {name: said for name, said in parameters.items() if said}
+    parameters = {name: " ".join(" ".join(texts).split()) for name, texts in descriptions.items()}
+    return description, {name: texts for name, texts in parameters.items() if texts}
 
 
 def _begins_section(lines: list[str], at: int) -> bool:
@@ -108,32 +108,32 @@ def _read_section(
     known = [i for i, item in items.items() if names.intersection(item.names)]
     base = min((_depth(lines[i]) for i in known or items), default=0)
     named = {name for i, item in items.items() if _depth(lines[i]) <= base for name in item.names}
-    said: list[list[str]] = []
+    texts: list[list[str]] = []
     for i in range(start, end):
         depth, item = _depth(lines[i]), items.get(i)
         if item and (depth <= base or (names.intersection(item.names) - named)):
             named.update(item.names)
-            said = _begin(descriptions, item)
+            texts = _begin(descriptions, item)
         elif not lines[i].strip() or depth > base:
-            for one in said:
+            for one in texts:
                 one.append(lines[i].strip())
         else:
-            said = []  # not an item, so the deeper lines below it are dropped, too
+            texts = []  # not an item, so the deeper lines below it are dropped, too
     return end
 
 
 def _begin(descriptions: dict[str, list[str]], item: _Item) -> list[list[str]]:
     """Return the list of lines for each name of an item, with the item's own text added."""
-    said = [descriptions.setdefault(name, []) for name in item.names]
-    for one in said:
+    texts = [descriptions.setdefault(name, []) for name in item.names]
+    for one in texts:
         one.append(item.text)
-    return said
+    return texts
 
 
-def _take(lines: list[str], at: int, said: list[list[str]], depth: int) -> int:
+def _take(lines: list[str], at: int, texts: list[list[str]], depth: int) -> int:
     """Take the lines with deeper indentation; return where they end."""
     while at < len(lines) and (not lines[at].strip() or _depth(lines[at]) > depth):
-        for one in said:
+        for one in texts:
             one.append(lines[at].strip())
         at += 1
     return at

@@ -75,10 +75,10 @@ class Document:
             raise InvalidRequest(f"{schema!r:.200} is not a JSON Schema: {error}", parameter="schema") from error
         if not is_object(self.root) and self.root is not True and self.root is not False:
             raise InvalidRequest(f"{schema!r:.200} is not a JSON Schema; use a dict", parameter="schema")
-        said = self._said = self.root.get("$schema", DRAFT_2020_12) if is_object(self.root) else DRAFT_2020_12
-        self.draft_7 = said in (DRAFT_7, DRAFT_7 + "#")
-        if not self.draft_7 and said not in (DRAFT_2020_12, DRAFT_2020_12 + "#"):
-            raise _refused("$", "$schema", f"{said!r} is not supported; use {DRAFT_2020_12!r} or {DRAFT_7!r}")
+        draft = self._draft = self.root.get("$schema", DRAFT_2020_12) if is_object(self.root) else DRAFT_2020_12
+        self.draft_7 = draft in (DRAFT_7, DRAFT_7 + "#")
+        if not self.draft_7 and draft not in (DRAFT_2020_12, DRAFT_2020_12 + "#"):
+            raise _refused("$", "$schema", f"{draft!r} is not supported; use {DRAFT_2020_12!r} or {DRAFT_7!r}")
         self.patterns: dict[str, Pattern] = {}
         self.targets: dict[tuple[int, str], Any] = {}
         self.keys = Keys()
@@ -184,7 +184,7 @@ class Document:
         fits, wanted = shape
         if not fits(value):
             raise _refused(path, keyword, f"must be {wanted}, not {value!r:.80}")
-        if keyword == "$schema" and path != "$" and value.rstrip("#") != self._said.rstrip("#"):
+        if keyword == "$schema" and path != "$" and value.rstrip("#") != self._draft.rstrip("#"):
             raise _refused(path, keyword, f"{value!r} is another draft than that of the whole schema")
         patterns = [value] if keyword == "pattern" else value if keyword == "patternProperties" else ()
         for pattern in patterns:

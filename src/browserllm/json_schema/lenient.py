@@ -174,7 +174,7 @@ class TextReader:
         self.at = begin + len(found)
         return found
 
-    def stands(self, text: str) -> Steps[bool]:
+    def is_at(self, text: str) -> Steps[bool]:
         """Whether a text is at this position; takes nothing."""
         begin = self.at
         if not text or (yield from self.peek()) != text[0]:
@@ -239,7 +239,7 @@ def _read_unquoted(reader: TextReader) -> Steps[str]:
     reader.marks.append(begin)
     while True:
         char = yield from reader.need()
-        if char == "\n" or (yield from reader.stands(reader.closer)):
+        if char == "\n" or (yield from reader.is_at(reader.closer)):
             break
         if char == ",":
             if (yield from _key_follows(reader)):
@@ -264,8 +264,8 @@ def _key_follows(reader: TextReader) -> Steps[bool]:
     reader.at += 1
     gap = yield from reader.blanks()
     char = yield from reader.peek()
-    found = "\n" in gap or char in ",\"'}]" or (yield from reader.stands(reader.closer))
-    if not found and (yield from _key_stands(reader)):
+    found = "\n" in gap or char in ",\"'}]" or (yield from reader.is_at(reader.closer))
+    if not found and (yield from _take_key(reader)):
         yield from reader.blanks()
         found = (yield from reader.peek()) in (":", "=")
     reader.marks.remove(begin)
@@ -273,7 +273,7 @@ def _key_follows(reader: TextReader) -> Steps[bool]:
     return found
 
 
-def _key_stands(reader: TextReader) -> Steps[bool]:
+def _take_key(reader: TextReader) -> Steps[bool]:
     """Take a key without quotes; return whether there is one."""
     begin = reader.at
     char = yield from reader.peek()
@@ -311,7 +311,7 @@ def _items(reader: TextReader, write: Write, end: str, *, first: bool = True) ->
                 reader.guesses += 1
             continue
         gap = "".join(parts)
-        closed = yield from reader.stands(reader.closer)
+        closed = yield from reader.is_at(reader.closer)
         if closed or char in "}])":
             write(gap.replace(",", "") + end)
             # A different bracket closes the enclosing value: the model forgot this one.
@@ -368,7 +368,7 @@ def _closes(reader: TextReader) -> Steps[bool]:
         line_end = line_end or "\n" in some
         long = reader.at - begin > _MAX_BLANKS
     char = yield from reader.peek()
-    closes = char in ",}]:)" or line_end or long or (yield from reader.stands(reader.closer))
+    closes = char in ",}]:)" or line_end or long or (yield from reader.is_at(reader.closer))
     reader.marks.remove(begin)
     reader.at = begin
     return closes
@@ -378,7 +378,7 @@ def read_word(reader: TextReader, ends: str) -> Steps[str]:
     """Take a word without quotes, up to one of ``ends`` or the line end, without trailing whitespace."""
     begin = reader.at
     reader.marks.append(begin)
-    while (yield from reader.need()) not in ends + "\n" and not (yield from reader.stands(reader.closer)):
+    while (yield from reader.need()) not in ends + "\n" and not (yield from reader.is_at(reader.closer)):
         reader.at += 1
         if reader.at - begin > MAX_HELD:
             raise Broken

@@ -209,7 +209,7 @@ class PartialJson:
         reader.at += 1
         while (yield from reader.peek()) and reader.run(_LINE_BLANKS):
             pass
-        return (yield from reader.peek()) in ("", "\n", "\r") or (yield from reader.stands("```"))
+        return (yield from reader.peek()) in ("", "\n", "\r") or (yield from reader.is_at("```"))
 
 
 class _OpenText:
@@ -360,14 +360,14 @@ class _Builder:
             open_text.high = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
             text = _SURROGATE.sub("\ufffd", text.removesuffix(open_text.high))
             piece = json.dumps(text, ensure_ascii=False)[1:-1]
-        self._say(text, piece)
+        self._append(text, piece)
 
     def _close_text(self) -> None:
         closed = self._open
         if closed is not None:
             if closed.high:
                 closed.high = ""
-                self._say("\ufffd", "\ufffd")
+                self._append("\ufffd", "\ufffd")
             if closed.is_key:
                 self._key = "".join(closed.parts)
             else:
@@ -375,7 +375,7 @@ class _Builder:
         self._texts.append('"')
         self._open = None
 
-    def _say(self, text: str, piece: str) -> None:
+    def _append(self, text: str, piece: str) -> None:
         self._texts.append(piece)
         if self._open is not None and text:
             self._open.parts.append(text)

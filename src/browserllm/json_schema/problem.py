@@ -60,7 +60,8 @@ def relocated(problems: list[Problem], to: str, start: str = "$") -> list[Proble
     if to == start:
         return problems
     return [
-        Problem(to + path.removeprefix(start), said.replace(f"at `{start}", f"at `{to}")) for path, said in problems
+        Problem(to + path.removeprefix(start), message.replace(f"at `{start}", f"at `{to}"))
+        for path, message in problems
     ]
 
 

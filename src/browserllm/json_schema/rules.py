@@ -18,7 +18,7 @@ from .custom import Schema, converted, custom, schema_of
 from .problem import Misfit, Problem, preview
 
 _RULES = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
-_SAID = ("title", "description", "examples")
+_DESCRIPTIVE = ("title", "description", "examples")
 
 _NUMBERS: Mapping[str, tuple[str, str, Callable[[Any, Any], bool]]] = {
     "gt": ("exclusiveMinimum", "above", lambda value, bound: value > bound),
@@ -61,8 +61,8 @@ class Notes:
             extra = ((name, getattr(one, name)) for name in ("extra_json_schema", "extra"))
             self.words |= {name: value for name, value in extra if value is not None}
             return
-        if said := words_of(one):
-            self.words["description"] = said
+        if description := description_of(one):
+            self.words["description"] = description
         elif package == "pydantic":
             self._read_pydantics(one)
         elif package == "annotated_types":
@@ -74,7 +74,7 @@ class Notes:
 
     def _take(self, one: Any) -> bool:
         """Take the descriptions and rules of an annotation; return whether its class can have rules."""
-        self.words |= {name: found for name in _SAID if (found := getattr(one, name, None)) is not None}
+        self.words |= {name: found for name in _DESCRIPTIVE if (found := getattr(one, name, None)) is not None}
         rules = [(name, bound) for name in _RULES if (bound := getattr(one, name, None)) is not None]
         self.rules += [rule for rule in rules if rule != ("min_length", 0)]
         return any(hasattr(one, name) for name in _RULES)
@@ -112,13 +112,13 @@ def package_of(one: Any) -> str:
     return next((name for name in ("pydantic", "annotated_types", "msgspec") if name in packages), "")
 
 
-def words_of(one: Any) -> str:
+def description_of(one: Any) -> str:
     """Return the text of an annotation that is a description: a string, a ``Doc``, a ``Unit``; or an empty text."""
     if isinstance(one, str):
         return one
     name = "unit" if type(one).__name__ == "Unit" else "documentation"
-    said = getattr(one, name, None) if type(one).__name__ in ("Doc", "DocInfo", "Unit") else None
-    return said if isinstance(said, str) else ""
+    description = getattr(one, name, None) if type(one).__name__ in ("Doc", "DocInfo", "Unit") else None
+    return description if isinstance(description, str) else ""
 
 
 def _unknown(one: Any) -> InvalidRequest:
@@ -162,8 +162,12 @@ def checked(base: Any, rules: list[tuple[str, Any]], tests: list[tuple[str, Call
 
     def schema() -> Schema:
         made = schema_of(base)
-        said = [part for name, bound in rules if (part := _keyword(made, name, bound))]
-        return {**made, "allOf": [*made.get("allOf", ()), *said]} if len(said) > 1 else made | (said[0] if said else {})
+        keywords = [part for name, bound in rules if (part := _keyword(made, name, bound))]
+        return (
+            {**made, "allOf": [*made.get("allOf", ()), *keywords]}
+            if len(keywords) > 1
+            else made | (keywords[0] if keywords else {})
+        )
 
     def read(value: Any, strict: bool) -> Any:
         found = converted(value, base, strict=strict)
@@ -193,26 +197,28 @@ def _broken(value: Any, name: str, bound: Any) -> Problem | None:
     try:
         if name in _NUMBERS:
             _, words, fits = _NUMBERS[name]
-            return None if fits(value, bound) else Problem("$", f"Expected a value {words} {bound}, got {_said(value)}")
+            return (
+                None if fits(value, bound) else Problem("$", f"Expected a value {words} {bound}, got {_preview(value)}")
+            )
         if name == "pattern":
             return (
                 None
                 if re.search(str(bound), value)
-                else Problem("$", f"Expected text that matches {bound!r}, got {_said(value)}")
+                else Problem("$", f"Expected text that matches {bound!r}, got {_preview(value)}")
             )
         fits_size = len(value) >= bound if name == "min_length" else len(value) <= bound
         words = "at least" if name == "min_length" else "at most"
         return None if fits_size else Problem("$", f"Expected a length of {words} {bound}, got {len(value)}")
     except (TypeError, ArithmeticError) as error:
-        return Problem("$", f"{_said(value)} cannot be compared with {name}={bound!r}: {error}")
+        return Problem("$", f"{_preview(value)} cannot be compared with {name}={bound!r}: {error}")
 
 
 def _failed(value: Any, name: str, test: Callable[[Any], Any]) -> Problem | None:
     try:
-        return None if test(value) else Problem("$", f"{_said(value)} does not pass the test {name}")
+        return None if test(value) else Problem("$", f"{_preview(value)} does not pass the test {name}")
     except Exception as error:  # the caller's own code
-        return Problem("$", f"{_said(value)} does not pass the test {name}: {type(error).__name__}: {error}")
+        return Problem("$", f"{_preview(value)} does not pass the test {name}: {type(error).__name__}: {error}")
 
 
-def _said(value: Any) -> str:
+def _preview(value: Any) -> str:
     return preview(value) if isinstance(value, (str, int, float, list, dict, type(None))) else str(value)[:80]

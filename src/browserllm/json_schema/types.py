@@ -19,7 +19,7 @@ import msgspec
 
 from .._internal.nesting import decode_json
 from ..errors import InvalidRequest
-from .annotations import check_fields, field_words, for_msgspec, for_pydantic
+from .annotations import check_fields, field_descriptions, for_msgspec, for_pydantic
 from .custom import converted, custom, schema_of
 from .docstrings import parse_docstring
 from .object_root import WRAPPER, Schema, unwrapping_check, with_object_root
@@ -47,8 +47,8 @@ class OutputType(Generic[T]):
         """
         self.name = _UNSAFE.sub("_", name).strip("_")[:64] or "answer"
         self.schema, self.wrapped = with_object_root(schema)
-        said = (schema if self.wrapped else self.schema).get("description")
-        self.description = said if isinstance(said, str) else ""
+        description = (schema if self.wrapped else self.schema).get("description")
+        self.description = description if isinstance(description, str) else ""
         self._convert = unwrapping_check(convert) if self.wrapped else convert
 
     def __repr__(self) -> str:
@@ -241,20 +241,20 @@ def _described(schema: Schema, kind: Any) -> Schema:
     The class keeps only the description of itself; for a dataclass without a docstring that is its signature.
     """
     schema = {**schema}
-    words = field_words(kind)
+    words = field_descriptions(kind)
     for name, one in ((schema.get("title"), schema), *schema.get("$defs", {}).items()):
         properties = one.get("properties")
         if not is_object(properties):
             continue
         describe(properties, words.get(name, {}))
-        if isinstance(said := one.get("description"), str):
-            one["description"], descriptions = parse_docstring(said, properties)
+        if isinstance(description := one.get("description"), str):
+            one["description"], descriptions = parse_docstring(description, properties)
             describe(properties, descriptions)
     return schema
 
 
 def describe(properties: Schema, descriptions: Mapping[str, str]) -> None:
     """Add a description to each property whose own type has none."""
-    for name, said in descriptions.items():
+    for name, description in descriptions.items():
         if name in properties:
-            properties[name].setdefault("description", said)
+            properties[name].setdefault("description", description)

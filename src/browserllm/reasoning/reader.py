@@ -59,23 +59,23 @@ class ThoughtReader:
         if logprobs is None:
             yield from self._deltas(self._splitter.feed(text))
             return
-        said, kept = list[str](), list[Any]()
+        texts, kept = list[str](), list[Any]()
         for token, entries in _tokens(text, logprobs):
             self._waiting += entries
             spoke = not (token or self._splitter.thinking or self._splitter.undecided)
             for delta in self._deltas(self._splitter.feed(token)):
                 if isinstance(delta, str):
                     spoke = True
-                    said.append(delta)
+                    texts.append(delta)
                     continue
                 spoke = spoke or isinstance(delta, ToolCallDelta)
-                yield from _text(said, kept)
+                yield from _text(texts, kept)
                 yield delta
             if spoke or (self._calls is not None and not (self.thinking or self._splitter.undecided)):
                 kept += self._waiting
             if spoke or not self._splitter.undecided:
                 self._waiting.clear()
-        yield from _text(said, kept)
+        yield from _text(texts, kept)
 
     def release(self) -> Iterator[Delta]:
         """Note that the server sends this answer's thoughts separately, so the text has none."""
@@ -83,14 +83,14 @@ class ThoughtReader:
 
     def finish(self, *, cut: bool = False) -> Iterator[Delta]:
         """Note that the answer has ended, or was ``cut`` off; yield the rest."""
-        said = list[str]()
+        texts = list[str]()
         for delta in self._deltas(self._splitter.finish(cut=cut)):
             if isinstance(delta, str):
-                said.append(delta)
+                texts.append(delta)
             else:
                 yield delta
-        if said:
-            yield from _text(said, self._waiting)
+        if texts:
+            yield from _text(texts, self._waiting)
         if self._calls is not None:
             yield from self._calls.finish()
 
@@ -105,14 +105,14 @@ class ThoughtReader:
                 yield from calls.quote(text) if kind == "quoted" else calls.feed(text)
 
 
-def _text(said: list[str], logprobs: list[Any]) -> Iterator[Delta]:
+def _text(texts: list[str], logprobs: list[Any]) -> Iterator[Delta]:
     """Yield the collected text, and clear it."""
-    text = "".join(said)
+    text = "".join(texts)
     if logprobs:
         yield TextDelta(sequence=0, text=text, logprobs=logprobs.copy())
     elif text:
         yield text
-    said.clear()
+    texts.clear()
     logprobs.clear()
 
 

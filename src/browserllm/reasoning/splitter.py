@@ -330,9 +330,9 @@ class ThoughtSplitter:
         texts.clear()
         if not self._thought.has_text:
             text = text.lstrip()
-        said = text.rstrip()
-        yield from self._emit_thought(said)
-        self._blanks.append(text[len(said) :])
+        stripped = text.rstrip()
+        yield from self._emit_thought(stripped)
+        self._blanks.append(text[len(stripped) :])
 
     def _read_nested_end(self, buffer: str, at: int) -> Step:
         """Read on after a closing marker when two markers were opened: the second may only have been mentioned.

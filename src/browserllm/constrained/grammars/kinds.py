@@ -237,7 +237,7 @@ class SchemaMerger:
         ends, divisors = _ends_of(atoms), _divisors_of(atoms)
         whole = kind == "integer" or any(divisor.denominator == 1 for _, divisor in divisors)
         if whole:
-            return self._whole(atoms, ends, divisors)
+            return self._integer(atoms, ends, divisors)
         least, most = bounds_of(ends)
         if least and most:
             both = least.included and most.included
@@ -264,7 +264,7 @@ class SchemaMerger:
             self._note(atoms[0].path, name, f"a grammar writes numbers of up to {MAX_DIGITS} digits")
         return False
 
-    def _whole(
+    def _integer(
         self, atoms: Sequence[Subschema], ends: dict[str, Any], divisors: list[tuple[Subschema, Fraction]]
     ) -> Schema:
         """Merge schemas of whole numbers: a fraction divides those that its numerator divides."""

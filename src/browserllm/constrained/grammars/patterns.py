@@ -65,14 +65,14 @@ def parse_pattern(text: str) -> Node:
         node = parse(text).node
     except PatternError as error:
         raise NotExpressible(str(error)) from None
-    found = [_whole(part) for part in (node.parts if isinstance(node, Alternation) else (node,))]
+    found = [_anchored(part) for part in (node.parts if isinstance(node, Alternation) else (node,))]
     whole = _plain(found[0] if len(found) == 1 else Alternation(tuple(found)))
     if positions(whole) > MAX_WRITTEN:
         raise NotExpressible(f"with its repetitions expanded it has more than {MAX_WRITTEN} characters")
     return whole
 
 
-def _whole(node: Node) -> Node:
+def _anchored(node: Node) -> Node:
     """Return an expression for whole texts in which one alternative is found."""
     parts = node.parts if isinstance(node, Concatenation) else (node,)
     start = bool(parts) and parts[0] == Anchor("^")

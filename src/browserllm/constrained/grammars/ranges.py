@@ -47,9 +47,9 @@ def integers(least: int | None, most: int | None) -> str:
     found: list[str] = []
     if least is None or least < 0:
         end = None if least is None else -least
-        found += [f'"-" {digits}' for digits in _whole(1 if most is None or most >= 0 else -most, end)]
+        found += [f'"-" {digits}' for digits in _naturals(1 if most is None or most >= 0 else -most, end)]
     if most is None or most >= 0:
-        found += _whole(0 if least is None or least < 0 else least, most)
+        found += _naturals(0 if least is None or least < 0 else least, most)
     return _one_of(found)
 
 
@@ -84,7 +84,7 @@ def _one_of(parts: list[str]) -> str:
     return f"({' | '.join(parts)})"
 
 
-def _whole(least: int, most: int | None) -> list[str]:
+def _naturals(least: int, most: int | None) -> list[str]:
     """Return the numbers from ``least`` to ``most``, both not negative, digit by digit."""
     found: list[str] = []
     if most is None:
@@ -126,7 +126,7 @@ def _magnitudes(low: Bound, high: Bound | None, places: int) -> list[str]:
     if high is None:
         return [
             *_joined([f'"{first}"'], _from(below, low.included, places)),
-            *_joined(_whole(first + 1, None), _from("", True, places)),
+            *_joined(_naturals(first + 1, None), _from("", True, places)),
         ]
     last, above = _split(high.value)
     if first > last:
@@ -135,7 +135,7 @@ def _magnitudes(low: Bound, high: Bound | None, places: int) -> list[str]:
         return _joined([f'"{first}"'], _within(below, low.included, above, high.included, places))
     found = _joined([f'"{first}"'], _from(below, low.included, places))
     if last > first + 1:
-        found += _joined(_whole(first + 1, last - 1), _from("", True, places))
+        found += _joined(_naturals(first + 1, last - 1), _from("", True, places))
     return found + _joined([f'"{last}"'], _up_to(above, high.included, places))
 
 

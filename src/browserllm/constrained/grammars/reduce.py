@@ -72,7 +72,7 @@ def reduce_schema(schema: Any, *, close: bool = True) -> Reduced:
         reducer = None
     else:
         reducer = _Reducer(schema, close)
-        reduced = reducer.whole()
+        reduced = reducer.reduced()
     dropped = [] if reducer is None else list(reducer.dropped)
     if reduced is False:
         reduced, dropped = {}, [*dropped, Dropped("$", "schema", "no value fits it")]
@@ -119,7 +119,7 @@ class _Reducer:
             self._checked[id(part.schema)] = part.schema
             check_keywords(part)
 
-    def whole(self) -> Schema:
+    def reduced(self) -> Schema:
         """Return the reduced schema with its definitions."""
         schema = self.value([self._root])
         self._reject_loops()
@@ -348,8 +348,8 @@ class _Reducer:
         choices = self._limit_choices(choices)
         if not choices:
             return self._merger.merged(atoms)
-        said = [part for part in atoms if part.schema is False or part.schema]
-        found = [self.value([*said, *ways]) for ways in product(*(choice.parts for choice in choices))]
+        relevant = [part for part in atoms if part.schema is False or part.schema]
+        found = [self.value([*relevant, *ways]) for ways in product(*(choice.parts for choice in choices))]
         for choice in choices:
             exclusive = choice.exclusive and len(choices) == 1
             kept = [way for way in found if way is not False]

@@ -103,7 +103,7 @@ class CallReader:
             if char in ",;])" and char:
                 reader.at += 1
                 continue
-            closed = char == "" or (yield from reader.stands(reader.closer))
+            closed = char == "" or (yield from reader.is_at(reader.closer))
             if closed or char == "}":
                 reader.at += not closed
                 # A call is complete once it has arguments, even if its end is missing.
@@ -229,8 +229,8 @@ class CallReader:
                 yield from reader.blanks()
             if not given:
                 # Without its end, the call breaks off here, or is only mentioned.
-                closed = yield from reader.stands(FUNCTION_END)
-                if not (closed or (yield from reader.stands(reader.closer))):
+                closed = yield from reader.is_at(FUNCTION_END)
+                if not (closed or (yield from reader.is_at(reader.closer))):
                     raise NotACall
                 self._open(call)
                 self._write(call, "{")

@@ -42,10 +42,10 @@ def tool_constraint(form: ToolFormat, tools: Sequence[Tool], choice: ToolChoice)
         tools = [tool for tool in tools if tool.name == choice.name]
     loose: list[str] = []
     tags = [_tag(form, tool, loose) for tool in tools]
-    return ToolConstraint(_response_format(_whole(form, tags, choice)), loose)
+    return ToolConstraint(_response_format(_structural_format(form, tags, choice)), loose)
 
 
-def _whole(form: ToolFormat, tags: list[Format], choice: ToolChoice) -> Format:
+def _structural_format(form: ToolFormat, tags: list[Format], choice: ToolChoice) -> Format:
     if choice.mode == "named":
         (inner,) = tags
         return {**inner, "begin": form.begin + inner["begin"], "end": inner["end"] + form.end}

@@ -17,19 +17,19 @@ _SPACES = re.compile(r"[.:/]+")
 _MAX_CHARS = 512
 
 
-def resolve_tool_name(said: str, known: Collection[str]) -> str:
+def resolve_tool_name(written: str, known: Collection[str]) -> str:
     """Return the name of the ``known`` tool that is meant, or the name as it was written if there is none.
 
     Nothing is guessed: what remains must be exactly the name of a tool.
     """
-    if said in known or len(said) > _MAX_CHARS:
-        return said
-    recipient = _TO.search(said)
-    name = recipient[1] if recipient else _MARK.sub("", said)
+    if written in known or len(written) > _MAX_CHARS:
+        return written
+    recipient = _TO.search(written)
+    name = recipient[1] if recipient else _MARK.sub("", written)
     name = name.strip(" \t\r\n\"'`")
     for whole in (name, _COUNTED.sub("", name)):
         # The longest suffix that is a tool's name, which may have dots itself.
         for start in (0, *(space.end() for space in _SPACES.finditer(whole))):
             if whole[start:] in known:
                 return whole[start:]
-    return said
+    return written

@@ -127,10 +127,10 @@ class ToolCallParser:
         reader = self._reader
         while char := (yield from reader.peek()):
             if self._is_quoted():
-                self._say(reader.run(_PIECE))
+                self._emit_text(reader.run(_PIECE))
                 continue
             if not (char.isspace() or char in self._form.first):
-                self._say(reader.run(self._form.plain))
+                self._emit_text(reader.run(self._form.plain))
                 continue
             mark, calls = reader.at, self.calls
             reader.marks.append(mark)
@@ -152,7 +152,7 @@ class ToolCallParser:
             if text:
                 ended = not (yield from reader.peek())
                 if not (ended and self._after_call and text.isspace()):
-                    self._say(text)
+                    self._emit_text(text)
 
     def _is_quoted(self) -> bool:
         at, quoted = self._reader.at, self._quoted
@@ -183,7 +183,7 @@ class ToolCallParser:
     def _put(self, piece: Piece) -> None:
         (self._pieces if self._call.kept is None else self._kept).append(piece)
 
-    def _say(self, text: str) -> None:
+    def _emit_text(self, text: str) -> None:
         self._markdown.add_text(text)
         self._after_call = self._after_call and not text.strip()
         self._pieces.append(text)
@@ -213,11 +213,11 @@ class ToolCallParser:
             reader.at -= len(found)  # it belongs to the call itself
         reader.closer = opening.end
         if opening.whole:
-            yield from self._whole(begin)
+            yield from self._read_fence(begin)
         else:
             yield from self._calls(tagged=True, known=opening.known)
 
-    def _whole(self, begin: int) -> Steps[None]:
+    def _read_fence(self, begin: int) -> Steps[None]:
         """Read the calls in a fence, which count only if the fence has nothing else and nothing follows it."""
         reader, before = self._reader, self.calls
         if "\n" not in (yield from reader.blanks()):
@@ -254,7 +254,7 @@ class ToolCallParser:
                 self._hold(mark)
             yield from reader.blanks()
             char = yield from reader.peek()
-            if reader.closer and (yield from reader.stands(reader.closer)):
+            if reader.closer and (yield from reader.is_at(reader.closer)):
                 reader.at += len(reader.closer)
                 return
             if char == "[" and lists < 2 and not (yield from self._opens()):

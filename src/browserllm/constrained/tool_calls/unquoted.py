@@ -41,7 +41,7 @@ class UnquotedReader:
         """
         reader, begin, opened = self._reader, self._reader.at, 0
         reader.marks.append(begin)
-        while (char := (yield from reader.need())) != "\n" and not (yield from reader.stands(reader.closer)):
+        while (char := (yield from reader.need())) != "\n" and not (yield from reader.is_at(reader.closer)):
             if reader.at - begin > MAX_HELD:
                 raise Broken
             if self._run(_PLAIN, begin + MAX_HELD):

@@ -169,7 +169,7 @@ def _moved(do: _Do, at: int, slots: Slots, text: str, work: Work) -> int | None:
     if do.kind == "moved":
         return at if at != slots[do.a] else None
     if do.kind == "anchor":
-        return at if _stands(do.word, at, text) else None
+        return at if _holds_at(do.word, at, text) else None
     begin, end = slots[2 * do.a], slots[2 * do.a + 1]
     if begin < 0 or end < 0:
         return at
@@ -181,7 +181,7 @@ def _moved(do: _Do, at: int, slots: Slots, text: str, work: Work) -> int | None:
     return at + do.b * size
 
 
-def _stands(kind: str, at: int, text: str) -> bool:
+def _holds_at(kind: str, at: int, text: str) -> bool:
     if kind == "^":
         return at == 0
     if kind == "$":

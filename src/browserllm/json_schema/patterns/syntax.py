@@ -314,9 +314,9 @@ class _Reader:
         if code is None:
             if not char:
                 raise PatternError("it ends with a backslash")
-            said = "is not supported" if char in "pP" else "is not an escape of ECMAScript"
+            why = "is not supported" if char in "pP" else "is not an escape of ECMAScript"
             escape = f"\\{char}"
-            raise PatternError(f"{escape!r} {said}")
+            raise PatternError(f"{escape!r} {why}")
         if code > LAST:
             raise PatternError(f"{code:#x} is not a code point")
         return ((code, code),)
