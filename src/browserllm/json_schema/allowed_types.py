@@ -34,7 +34,7 @@ class AllowedTypes:
                 found |= {"integer"} if "number" in found else set[str]()
             listed = [given["const"]] if "const" in given else given.get("enum")
             if isinstance(listed, list):
-                found &= frozenset(kind_of(json.dumps(value)) for value in cast("list[Any]", listed))
+                found &= frozenset(type_of_json(json.dumps(value)) for value in cast("list[Any]", listed))
             for one in self._targets(given):
                 found &= kinds(one)
             for keyword in ("anyOf", "oneOf"):
@@ -83,7 +83,7 @@ class AllowedTypes:
         return part
 
 
-def kind_of(written: str) -> str:
+def type_of_json(written: str) -> str:
     """Return the type of the value in a JSON text."""
     first = written[:1]
     if first in "-0123456789":

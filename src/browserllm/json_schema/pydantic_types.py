@@ -1,4 +1,4 @@
-"""Support pydantic's models, and types that contain them, without importing pydantic: the caller's model has."""
+"""Support pydantic's models, and types that contain them. Never imports pydantic: a caller with a model already has."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .problem import Misfit, Problem, is_list, is_object, no_alternative_fits, p
 
 
 def pydantic_type(
-    kind: Any, again: Callable[[Any], Any] = lambda kind: kind
+    kind: Any, rewrite: Callable[[Any], Any] = lambda kind: kind
 ) -> tuple[dict[str, Any], Callable[[Any], Any]] | None:
     """Return the schema and the check of a pydantic model, or of a type that contains one; ``None`` for all others.
 
     Types that also contain Structs are left to msgspec, since pydantic does not support them; `decode_model` checks
-    the models in them. ``again`` rewrites a type so that pydantic understands it.
+    the models in them. ``rewrite`` changes a type so that pydantic understands it.
     """
     if is_model(kind):
         return model_schema(kind), lambda value: decode_model(kind, value)
     if not needs_pydantic(kind):
         return None
     try:
-        adapter: Any = cast("Any", sys.modules["pydantic"]).TypeAdapter(again(kind))
+        adapter: Any = cast("Any", sys.modules["pydantic"]).TypeAdapter(rewrite(kind))
         schema = adapter.json_schema()
     except InvalidRequest:
         raise
@@ -39,7 +39,7 @@ def needs_pydantic(kind: Any) -> bool:
     if "pydantic" not in sys.modules:
         return False
     scan = _TypeScan()
-    scan.look(kind)
+    scan.visit(kind)
     return scan.pydantic and not scan.struct
 
 
@@ -121,23 +121,23 @@ class _TypeScan:
         self.struct = False
         self._seen: dict[int, Any] = {}  # keeps the types alive, so that their ids stay unique
 
-    def look(self, kind: Any) -> None:
+    def visit(self, kind: Any) -> None:
         import typing
 
         if id(kind) in self._seen:
             return
         self._seen[id(kind)] = kind
         for inner in typing.get_args(kind):
-            self.look(inner)
+            self.visit(inner)
         # Annotations: pydantic's Field(gt=0), or the annotated_types that pydantic reads.
         packages = {one.__module__.partition(".")[0] for one in type(kind).__mro__}
         hooks = ("__pydantic_validator__", "__get_pydantic_core_schema__")
         if packages & {"pydantic", "annotated_types"} or any(hasattr(kind, name) for name in hooks):
             self.pydantic = True
         if type(kind).__name__ == "TypeAliasType":
-            self.look(kind.__value__)
+            self.visit(kind.__value__)
         if hasattr(kind, "__supertype__"):
-            self.look(kind.__supertype__)
+            self.visit(kind.__supertype__)
         if not isinstance(kind, type):
             return
         self.struct = self.struct or issubclass(kind, msgspec.Struct)
@@ -147,4 +147,4 @@ class _TypeScan:
             except (NameError, TypeError):  # making the schema raises a better error
                 return
             for inner in hints.values():
-                self.look(inner)
+                self.visit(inner)

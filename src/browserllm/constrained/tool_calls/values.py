@@ -16,7 +16,7 @@ import re
 from typing import Any, cast
 
 from ...errors import InvalidRequest
-from ...json_schema.allowed_types import AllowedTypes, kind_of
+from ...json_schema.allowed_types import AllowedTypes, type_of_json
 from ...json_schema.lenient import repair_whole
 from ...json_schema.problem import path_to
 from ...json_schema.validate import Validator
@@ -56,7 +56,7 @@ class ToolValues:
             if self._fits(name, schema, way):
                 return way
         kinds = self._allowed.kinds(schema)
-        if exact and kind_of(exact) in kinds:
+        if exact and type_of_json(exact) in kinds:
             return exact
         return _text(text) if "string" in kinds else guessed or exact or _text(text)
 
@@ -68,7 +68,7 @@ class ToolValues:
             except (InvalidRequest, RecursionError):
                 self._validator = None
         if self._validator is None:  # an invalid schema: use only its types
-            return kind_of(written) in self._allowed.kinds(schema)
+            return type_of_json(written) in self._allowed.kinds(schema)
         here = path_to("$", name)
         problems = self._validator.problems({name: json.loads(written)})
         return not any(
