@@ -55,23 +55,23 @@ _MAX_ATTEMPTS = 200
 
 
 class _Anything(type):
-    """Accepts every instance: msgspec checks the type of what a hook returns, but `Custom.read` decides here."""
+    """Accepts every instance: msgspec checks the type of what a hook returns, but `CustomType.read` decides here."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return True
 
 
-class Custom(metaclass=_Anything):
+class CustomType(metaclass=_Anything):
     """A type with a schema, and a function that reads a decoded value or raises `Misfit`."""
 
     schema: ClassVar[Callable[[], Schema]]
     read: ClassVar[Callable[[Any, bool], Any]]
 
 
-def custom(name: str, schema: Callable[[], Schema], read: Callable[[Any, bool], Any]) -> type[Custom]:
+def custom(name: str, schema: Callable[[], Schema], read: Callable[[Any, bool], Any]) -> type[CustomType]:
     """Return a type; ``read`` gets the decoded value and ``strict``, which rejects ``"5"`` for a 5."""
     return cast(
-        "type[Custom]", _Anything(name, (Custom,), {"schema": staticmethod(schema), "read": staticmethod(read)})
+        "type[CustomType]", _Anything(name, (CustomType,), {"schema": staticmethod(schema), "read": staticmethod(read)})
     )
 
 

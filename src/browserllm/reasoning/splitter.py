@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Literal
 
 from .markers import ALL_MARKERS, Markers
-from .state import Line, MarkerSet, Output, Piece, Thought
+from .state import LineState, MarkerSet, OutputBuffer, Piece, ThoughtState
 
 CallState = Literal["text", "call", "after_call"]
 StartsAs = Literal["text", "thought", "unsure"]
@@ -59,11 +59,11 @@ class ThoughtSplitter:
         self._deferred: list[str] = []  # either text or a thought: not decided yet
         self._last = self._solid = ""  # the last character, and the last one that is not whitespace
         self._ended = False
-        self._out = Output()
+        self._out = OutputBuffer()
         self._at_edge = True  # only whitespace since the answer began, or since a thought ended
         self._mention: Markers | None = None
-        self._line = Line()
-        self._thought = Thought()
+        self._line = LineState()
+        self._thought = ThoughtState()
         if starts_as == "thought":
             self._open(None)
         elif starts_as == "unsure":

@@ -29,7 +29,7 @@ class MarkerSet:
         return marker in self.closings if family is None else marker in map(lower, family.closings)
 
 
-class Line:
+class LineState:
     """The current line of text: how it began, and the code fence that contains it."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Line:
         self.has_fence = False  # whether the fence began on this line
 
 
-class Thought:
+class ThoughtState:
     """The current thought, and what is known of earlier ones."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Thought:
         self.has_text = self.any_has_text = False  # whether this thought has text, and whether any had
 
 
-class Output:
+class OutputBuffer:
     """Joins text of one kind until another kind arrives."""
 
     def __init__(self) -> None:

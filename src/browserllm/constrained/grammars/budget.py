@@ -12,7 +12,7 @@ MAX_NESTED = 64
 """How deeply lists and objects may be nested in a constant."""
 
 
-class Budget:
+class GrammarBudget:
     """The work and the room that are left. What exceeds them is left out of the grammar, and named."""
 
     def __init__(self) -> None:

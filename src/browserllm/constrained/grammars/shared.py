@@ -8,7 +8,7 @@ from typing import Any
 from ..._internal.equality import Keys
 from ...json_schema.patterns.pattern import Pattern, PatternError
 from ...json_schema.patterns.work import TooMuchWork, Work
-from .budget import Budget
+from .budget import GrammarBudget
 from .patterns import Node, NotExpressible, parse_pattern
 
 _MOST_OF_SEARCH = 200_000
@@ -18,7 +18,7 @@ class Shared:
     """Parses each pattern once; ``note`` names what is left out."""
 
     def __init__(self, note: Callable[..., None]) -> None:
-        self.budget = Budget()
+        self.budget = GrammarBudget()
         self.keys = Keys()
         self._note = note
         self._written: set[Any] = set()
