@@ -64,7 +64,7 @@ class SchemaCheck:
             self._work.left -= 10
             return pattern.search(text, self._work)
         except TooMuchWork:
-            raise TooComplex(f"It takes too long to search the texts for the pattern {pattern.text!r:.200}") from None
+            raise TooComplex(f"Searching for the pattern takes too long: {pattern.text!r:.200}") from None
 
     def apply(self, value: Any, schema: Any, path: str, evaluated: Evaluated) -> list[Problem]:
         """Return the problems of a value with a schema, and add what it evaluates to ``evaluated``."""

@@ -103,7 +103,7 @@ class Document:
         """Return the resource that a subschema belongs to."""
         return self._known[id(part)].home
 
-    # Reading it
+    # Reading the schema
 
     def _resource(self, uri: str, root: Any) -> Resource:
         return self._resources.setdefault(uri, Resource(uri, root))
@@ -243,7 +243,7 @@ class Document:
                     on_path.discard(last)
                     done.add(last)
                 elif id(following) in on_path:
-                    raise _refused(self._known[last].path, "$ref", "leads back to where it started")
+                    raise _refused(self._known[last].path, "$ref", "refers back to itself")
                 elif id(following) not in done:
                     path.append((id(following), self._in_place(following)))
                     on_path.add(id(following))

@@ -126,7 +126,7 @@ def no_alternative_fits(attempts: list[list[Problem]], path: str) -> list[Proble
     """Return why no alternative fits: only the problems of the intended one, if it is clear which that is."""
     expected = [problem.message.partition(", got ") for problems in attempts for problem in problems[:1]]
     flat = all(problem.path == path for problems in attempts for problem in problems)
-    same = len({got for _, _, got in expected}) == 1  # some say the value, others its type
+    same = len({got for _, _, got in expected}) == 1  # some messages have the value, others its type
     if flat and same and all(wanted.startswith("Expected ") and got for wanted, _, got in expected):
         wanted = dict.fromkeys(wanted.removeprefix("Expected ") for wanted, _, _ in expected)
         return [Problem(path, f"Expected {truncated(' or '.join(wanted))}, got {expected[0][2]}")]

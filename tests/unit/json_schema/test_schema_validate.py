@@ -150,10 +150,10 @@ def test_references_are_followed() -> None:
         ({"$ref": "#/$defs/a"}, "'$ref' at $: '#/$defs/a' has no target"),
         ({"$ref": "#a"}, "'#a' has no target"),
         ({"$recursiveRef": "#"}, "written as $dynamicRef in this draft"),
-        ({"$ref": "#"}, "leads back to where it started"),
+        ({"$ref": "#"}, "refers back to itself"),
         (
             {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"anyOf": [{"$ref": "#"}]}}},
-            "leads back to where it started",
+            "refers back to itself",
         ),
         ({"$defs": {"a": {"$anchor": "x"}, "b": {"$anchor": "x"}}}, "'x' is used twice"),
         ({"$defs": {"a": {"$id": "u:x"}, "b": {"$id": "u:x"}}}, "is used twice"),

@@ -209,14 +209,14 @@ class _Reader:
         if not found:
             return part
         if isinstance(part, Anchor):
-            raise PatternError(f"there is nothing that {found[0]!r} could repeat")
+            raise PatternError(f"{found[0]!r} has nothing to repeat")
         marks: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
         least, most = marks.get(found[0]) or self._counts(found)
         if most is not None and least > most:
             raise PatternError(f"{found[0]!r} has a minimum above its maximum")
         lazy = self._take("?")
         if again := self._match(_QUANTIFIER):
-            raise PatternError(f"there is nothing that {again[0]!r} could repeat")
+            raise PatternError(f"{again[0]!r} has nothing to repeat")
         return Repeat(part, least, most, lazy)
 
     def _counts(self, found: re.Match[str]) -> tuple[int, int | None]:
@@ -228,7 +228,7 @@ class _Reader:
     def _atom(self, depth: int) -> Node:
         char = self.text[self.at]
         if found := self._match(_QUANTIFIER):
-            raise PatternError(f"there is nothing that {found[0]!r} could repeat")
+            raise PatternError(f"{found[0]!r} has nothing to repeat")
         self.at += 1
         if char == "(":
             return self._group(depth + 1)
