@@ -296,11 +296,9 @@ def test_thoughts_in_many_pieces_are_put_together_in_time_that_grows_with_them()
     def kept(size: int) -> None:
         answer = counted("backends.answer_parts").AnswerParts()
         for number in range(size):
-            answer.add_reasoning(
-                TYPES.ReasoningDelta(sequence=0, reasoning="Hm", signature="S" if number % 3 else None)
-            )
+            answer.add_reasoning(TYPES.ReasoningDelta(reasoning="Hm", signature="S" if number % 3 else None))
             answer.text.append("" if number % 2 else "x")
-            answer.add_call(TYPES.ToolCallDelta(sequence=0, index=number // 2, arguments="{"))
+            answer.add_call(TYPES.ToolCallDelta(index=number // 2, arguments="{"))
         answer.message(is_whole=True)
 
     assert_linear(lambda size: size, kept, sizes=(200, 400, 800))

@@ -98,7 +98,7 @@ class ThoughtReader:
         calls = self._calls
         for kind, text in pieces:
             if kind == "thought":
-                yield ReasoningDelta(sequence=0, reasoning=text)
+                yield ReasoningDelta(reasoning=text)
             elif calls is None:
                 yield text
             else:
@@ -109,7 +109,7 @@ def _text(texts: list[str], logprobs: list[Any]) -> Iterator[Delta]:
     """Yield the collected text, and clear it."""
     text = "".join(texts)
     if logprobs:
-        yield TextDelta(sequence=0, text=text, logprobs=logprobs.copy())
+        yield TextDelta(text=text, logprobs=logprobs.copy())
     elif text:
         yield text
     texts.clear()

@@ -94,7 +94,7 @@ def test_an_unknown_text_mode_is_refused() -> None:
 async def test_reasoning_and_tool_calls_are_kept_apart_from_the_text() -> None:
     """Their chunks carry no text of the answer; the message has thinking, text and then the tool calls, whole."""
     call = bl.ToolCallPart("c1", "weather", '{"city": "Oslo"}')
-    thought = bl.types.ReasoningDelta(sequence=0, reasoning="hm")
+    thought = bl.types.ReasoningDelta(reasoning="hm")
     backend = bl.ScriptedBackend([[thought, "Let me see.", call]])
     stream = backend.stream("hi", text="accumulated")
     chunks = [chunk async for chunk in stream]
@@ -110,10 +110,10 @@ async def test_reasoning_and_tool_calls_are_kept_apart_from_the_text() -> None:
 async def test_a_signature_ends_a_piece_of_thinking() -> None:
     """Pieces are joined up to the signature; the next thought is a part of its own."""
     script: list[bl.types.ReasoningDelta | str] = [
-        bl.types.ReasoningDelta(sequence=0, reasoning="a"),
-        bl.types.ReasoningDelta(sequence=0, reasoning="b"),
-        bl.types.ReasoningDelta(sequence=0, signature="s1"),
-        bl.types.ReasoningDelta(sequence=0, signature="s2", redacted=True),
+        bl.types.ReasoningDelta(reasoning="a"),
+        bl.types.ReasoningDelta(reasoning="b"),
+        bl.types.ReasoningDelta(signature="s1"),
+        bl.types.ReasoningDelta(signature="s2", redacted=True),
         "done",
     ]
     response = await bl.ScriptedBackend([script]).complete("hi")
@@ -129,13 +129,11 @@ async def test_a_restart_clears_what_came_before(mode: TextMode) -> None:
 
     class Restarts(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield bl.types.ReasoningDelta(sequence=0, reasoning="hm")
+            yield bl.types.ReasoningDelta(reasoning="hm")
             yield "one "
-            yield bl.types.ToolCallDelta(sequence=0, id="1", name="f")
+            yield bl.types.ToolCallDelta(id="1", name="f")
             draft.begin(request, "second")
-            yield bl.types.ChatRestart(
-                sequence=0, hop=bl.types.Hop(reason="broke off", backend="first"), backend="second"
-            )
+            yield bl.types.ChatRestart(hop=bl.types.Hop(reason="broke off", backend="first"), backend="second")
             yield "two"
 
     stream = Restarts().stream("hi", text=mode)
@@ -153,9 +151,9 @@ async def test_a_tool_call_in_pieces_is_put_together() -> None:
 
     class Pieces(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield bl.types.ToolCallDelta(sequence=0, id="1", name="f", arguments='{"a"')
-            yield bl.types.ToolCallDelta(sequence=0, arguments=": 1}")
-            yield bl.types.ToolCallDelta(sequence=0, index=1, id="2", name="g")
+            yield bl.types.ToolCallDelta(id="1", name="f", arguments='{"a"')
+            yield bl.types.ToolCallDelta(arguments=": 1}")
+            yield bl.types.ToolCallDelta(index=1, id="2", name="g")
 
     response = await Pieces().complete("hi")
     assert response.message.tool_calls == [bl.ToolCallPart("1", "f", '{"a": 1}'), bl.ToolCallPart("2", "g", "{}")]
@@ -167,8 +165,8 @@ async def test_logprobs_ride_on_the_chunk_and_the_response() -> None:
 
     class WithLogprobs(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield bl.types.TextDelta(sequence=0, text="a", logprobs=[{"token": "a"}])
-            yield bl.types.TextDelta(sequence=0, text="b", logprobs=[{"token": "b"}])
+            yield bl.types.TextDelta(text="a", logprobs=[{"token": "a"}])
+            yield bl.types.TextDelta(text="b", logprobs=[{"token": "b"}])
 
     stream = WithLogprobs().stream("hi")
     chunks = [chunk async for chunk in stream]
@@ -543,21 +541,21 @@ async def test_the_parts_of_an_answer_stay_in_their_order() -> None:
 
     class Interleaved(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            yield think(sequence=0, reasoning="a")
+            yield think(reasoning="a")
             yield ""
-            yield think(sequence=0, reasoning="b", signature="s1")
+            yield think(reasoning="b", signature="s1")
             yield "one"
-            yield bl.types.ToolCallDelta(sequence=0, index=0, id="1", name="f", arguments="{")
-            yield think(sequence=0, reasoning="")
-            yield think(sequence=0, reasoning="c")
-            yield bl.types.ToolCallDelta(sequence=0, index=0, arguments="}", signature="s2")
-            yield think(sequence=0, reasoning="d")
-            yield think(sequence=0, signature="s3", redacted=True)
+            yield bl.types.ToolCallDelta(index=0, id="1", name="f", arguments="{")
+            yield think(reasoning="")
+            yield think(reasoning="c")
+            yield bl.types.ToolCallDelta(index=0, arguments="}", signature="s2")
+            yield think(reasoning="d")
+            yield think(signature="s3", redacted=True)
             yield "t"
             yield "wo"
-            yield bl.types.TextDelta(sequence=0, text="three", signature="s4")
-            yield bl.types.TextDelta(sequence=0, signature="s5")
-            yield bl.types.ToolCallDelta(sequence=0, index=1, id="2", name="g")
+            yield bl.types.TextDelta(text="three", signature="s4")
+            yield bl.types.TextDelta(signature="s5")
+            yield bl.types.ToolCallDelta(index=1, id="2", name="g")
             yield "four"
 
     expected = [

@@ -60,7 +60,7 @@ class Windowed(bl.Backend):
         draft.cost_usd = 0.25
         if self.calls:
             call = self.calls.pop(0)
-            yield bl.types.ToolCallDelta(sequence=0, index=0, id=call.id, name=call.name, arguments=call.arguments)
+            yield bl.types.ToolCallDelta(index=0, id=call.id, name=call.name, arguments=call.arguments)
             draft.finish_reason = "tool_calls"
             return
         yield " ".join(["said"] * answer)
@@ -298,7 +298,7 @@ async def test_what_cannot_be_told_is_guessed() -> None:
 
 async def test_thinking_is_not_taken_for_a_part_of_the_prompt() -> None:
     """It is not sent again."""
-    thought = bl.types.ReasoningDelta(sequence=0, reasoning=FILLING * 10)
+    thought = bl.types.ReasoningDelta(reasoning=FILLING * 10)
     backend = bl.ScriptedBackend(
         [[thought, "Yes."]],
         facts=bl.backends.BackendFacts(leaves_device=False, needs_network=False, context_window=4000),

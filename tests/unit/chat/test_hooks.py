@@ -187,7 +187,7 @@ async def test_what_a_hook_raises_is_raised() -> None:
     with pytest.raises(LookupError, match="b"):
         await chain.decide(CALL)
     with pytest.raises(LookupError, match="c"):
-        chain.on_chunk(bl.types.TextDelta(sequence=0))
+        chain.on_chunk(bl.types.TextDelta())
     assert notes == []
 
 
@@ -205,7 +205,7 @@ def test_chunks_go_to_those_who_watch_them() -> None:
     assert not HookChain([Noting("a", []), lambda _: True, bl.Hooks()]).watches_chunks
     chain = HookChain([Watching("a"), bl.Hooks(), Watching("b")])
     assert chain.watches_chunks
-    chain.on_chunk(bl.types.TextDelta(sequence=0, text="x"))
+    chain.on_chunk(bl.types.TextDelta(text="x"))
     assert seen == [("a", "x"), ("b", "x")]
 
 

@@ -215,7 +215,7 @@ async def test_an_engine_that_is_stopped_ends_its_answer_itself() -> None:
     assert (reply.finish_reason, reply.text) == ("cancelled", "word ")
 
 
-@pytest.mark.parametrize("answer", [[HANG], [bl.types.ReasoningDelta(sequence=0, reasoning="hm"), HANG]])
+@pytest.mark.parametrize("answer", [[HANG], [bl.types.ReasoningDelta(reasoning="hm"), HANG]])
 async def test_a_question_stopped_before_any_text_is_taken_back(answer: list[Any]) -> None:
     """Nothing was answered, so nothing was asked."""
     chat = bl.Session(bl.ScriptedBackend([answer, "One."]))
@@ -421,7 +421,7 @@ class Passing(bl.Backend):
         draft.usage = bl.types.Usage(prompt_tokens=20, completion_tokens=1000, reasoning_tokens=990)
         if request.messages[-1].role == "user":
             draft.cost_usd = 0.5
-            yield bl.types.ToolCallDelta(sequence=0, id="1", name="nothing")
+            yield bl.types.ToolCallDelta(id="1", name="nothing")
         else:
             yield "Done."
 

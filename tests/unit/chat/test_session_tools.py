@@ -644,7 +644,7 @@ async def test_a_backend_is_switched_with_calls_in_the_history() -> None:
     from browserllm.backends.stream import Draft
     from browserllm.testing.scripted import ScriptedHost
 
-    thought = bl.types.ReasoningDelta(sequence=0, reasoning="hm", signature="anthropic/m:EqQB")
+    thought = bl.types.ReasoningDelta(reasoning="hm", signature="anthropic/m:EqQB")
     first = bl.ScriptedBackend([[thought, OSLO], "It rains."])
     chat = bl.Session(first, tools=[weather])
     await chat.send("?")

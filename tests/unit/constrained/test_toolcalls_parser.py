@@ -166,8 +166,8 @@ def test_arguments_stream_as_they_are_written() -> None:
     parser = ToolCallParser(TOOLS, new_id=lambda: "id")
     assert parser.feed('<tool_call>{"name": "weather", "argu') == []
     (first,) = parser.feed('ments": {"city": "Os')
-    assert first == ToolCallDelta(sequence=0, index=0, id="id", name="weather", arguments='{"city": "Os')
-    assert parser.feed("lo") == [ToolCallDelta(sequence=0, index=0, arguments="lo")]
+    assert first == ToolCallDelta(index=0, id="id", name="weather", arguments='{"city": "Os')
+    assert parser.feed("lo") == [ToolCallDelta(index=0, arguments="lo")]
 
 
 def test_json_that_is_an_answer_streams_as_text() -> None:

@@ -142,7 +142,7 @@ async def test_parse_hides_the_tool_that_it_asked_with() -> None:
     class CallsOnly(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> AsyncGenerator[Any, None]:
             asked.append(request)
-            yield bl.types.ToolCallDelta(sequence=0, id="c", name=request.tools[0].name, arguments=ADA)
+            yield bl.types.ToolCallDelta(id="c", name=request.tools[0].name, arguments=ADA)
             draft.finish_reason = "tool_calls"
 
     backend = CallsOnly(capabilities=bl.types.Capabilities(tools=True, structured_output=("tool",)))

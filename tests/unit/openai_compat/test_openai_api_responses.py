@@ -134,7 +134,7 @@ def test_why_an_answer_ended(ours: FinishReason, theirs: str) -> None:
 
 async def test_a_stream_of_text() -> None:
     """The role, the text, why it ended with all that is known, and the usage where it is wanted."""
-    backend = bl.ScriptedBackend([["Hel", bl.types.ReasoningDelta(sequence=0, reasoning="hm"), "lo"]], model="m")
+    backend = bl.ScriptedBackend([["Hel", bl.types.ReasoningDelta(reasoning="hm"), "lo"]], model="m")
     first, *middle, last = await chunks_of(backend)
     assert {name: first[name] for name in ("object", "model", "browserllm")} == {
         "object": "chat.completion.chunk",

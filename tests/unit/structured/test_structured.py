@@ -139,8 +139,8 @@ async def test_what_has_come_is_shown_as_it_grows(mode: StructuredMode) -> None:
     """Plain values, each only when it has changed; the last is the whole one."""
     pieces = ['{"title": "Pa', 'sta", "minutes": 1', "0", ', "steps": ["boil"', ', "eat"]}']
     if mode == "tool":
-        llm: bl.Backend = Deltas([bl.types.ToolCallDelta(sequence=0, index=0, id="c", name="Recipe")])
-        llm.deltas += [bl.types.ToolCallDelta(sequence=0, index=0, arguments=piece) for piece in pieces]
+        llm: bl.Backend = Deltas([bl.types.ToolCallDelta(index=0, id="c", name="Recipe")])
+        llm.deltas += [bl.types.ToolCallDelta(index=0, arguments=piece) for piece in pieces]
     else:
         llm = play(["```json\n", *pieces, "\n```"] if mode == "fenced" else pieces)
     stream = bl.stream_generate(llm, "Pasta", output=Recipe, mode=mode)

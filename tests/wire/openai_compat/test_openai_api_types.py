@@ -86,7 +86,7 @@ def test_an_answer_is_a_chat_completion(name: str) -> None:
 async def test_a_stream_is_of_chat_completion_chunks() -> None:
     """All of them, and the SDK's own accumulation of them gives the answer."""
     steps: list[Any] = [
-        bl.types.ReasoningDelta(sequence=0, reasoning="Hm."),
+        bl.types.ReasoningDelta(reasoning="Hm."),
         "Hi",
         bl.ToolCallPart("c1", "weather", "{}"),
     ]

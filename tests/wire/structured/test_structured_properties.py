@@ -60,9 +60,9 @@ class Pieces(bl.Backend):
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
         if request.tools:
-            yield bl.types.ToolCallDelta(sequence=0, index=0, id=f"c{self.asked}", name=request.tools[0].name)
+            yield bl.types.ToolCallDelta(index=0, id=f"c{self.asked}", name=request.tools[0].name)
         for piece in answer:
-            yield bl.types.ToolCallDelta(sequence=0, index=0, arguments=piece) if request.tools else piece
+            yield bl.types.ToolCallDelta(index=0, arguments=piece) if request.tools else piece
 
 
 @pytest.fixture(scope="module")

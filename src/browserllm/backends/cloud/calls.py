@@ -40,7 +40,7 @@ class Calls:
         self._spare.append(spare)
         self._has_arguments.append(False)
         name = resolve_tool_name(name, self._known)
-        return ToolCallDelta(sequence=0, index=self.count - 1, id=call_id, name=name, signature=signature)
+        return ToolCallDelta(index=self.count - 1, id=call_id, name=name, signature=signature)
 
     def has_arguments(self, call: int) -> bool:
         """Tell whether arguments of a call were given."""
@@ -50,7 +50,7 @@ class Calls:
         """Add a piece to a call's arguments."""
         if arguments or signature:
             self._has_arguments[call] |= bool(arguments)
-            yield ToolCallDelta(sequence=0, index=call, arguments=arguments, signature=signature)
+            yield ToolCallDelta(index=call, arguments=arguments, signature=signature)
 
     def close(self, call: int) -> Iterator[ToolCallDelta]:
         """Give a call the arguments that it began with, if no others have come."""

@@ -81,9 +81,9 @@ class HalfCharacters:
             if kind == "text":
                 yield REPLACEMENT
             elif isinstance(kind, int):
-                yield ToolCallDelta(sequence=0, index=kind, arguments=REPLACEMENT)
+                yield ToolCallDelta(index=kind, arguments=REPLACEMENT)
             else:
-                yield ReasoningDelta(sequence=0, reasoning=REPLACEMENT)
+                yield ReasoningDelta(reasoning=REPLACEMENT)
         self._kept.clear()
 
     def _text(self, kind: str | int, text: str, *, last: bool = False) -> str:

@@ -122,7 +122,7 @@ class GivenThoughts:
         """Read a thought that came as a text."""
         yield from self.seal()
         self._plain = True
-        yield ReasoningDelta(sequence=0, reasoning=words)
+        yield ReasoningDelta(reasoning=words)
 
     def seal(self, *, plain: bool = False) -> Iterator[ReasoningDelta]:
         """End the thought that is open: what comes next is no part of it. A ``plain`` one needs no end elsewhere."""
@@ -148,7 +148,7 @@ class GivenThoughts:
             self._open = _Object(field, known.number)
         self._open.add(rest)
         if text:
-            yield ReasoningDelta(sequence=0, reasoning=text)
+            yield ReasoningDelta(reasoning=text)
 
     def _find(self, field: str, piece: Mapping[str, Any], *, has_words: bool) -> _Object | None:
         """Return the object that a piece goes on with."""
@@ -166,7 +166,7 @@ class GivenThoughts:
         value = known.whole()
         hidden = "data" in value and not any(key in value for key in _WORDS)
         signature = self._mark(_json([known.field, known.number, value]))
-        return ReasoningDelta(sequence=0, signature=signature, redacted=hidden)
+        return ReasoningDelta(signature=signature, redacted=hidden)
 
 
 def _names(field: str, get: Callable[[str], Any]) -> list[tuple[str, ...]]:

@@ -286,7 +286,7 @@ class _Answer:
     def restore(self, delta: Delta) -> list[Delta]:
         """What a delta becomes."""
         if isinstance(delta, str):
-            delta = TextDelta(sequence=0, text=delta) if self._signature is not None else delta
+            delta = TextDelta(text=delta) if self._signature is not None else delta
         if isinstance(delta, str):
             return [self._text.feed(delta)]
         if isinstance(delta, TextDelta):
@@ -335,9 +335,9 @@ class _Answer:
         deltas: list[Delta] = []
         reasoning, text = self._reasoning.end(), self._text.end()
         if reasoning:
-            deltas.append(ReasoningDelta(sequence=0, reasoning=reasoning))
+            deltas.append(ReasoningDelta(reasoning=reasoning))
         if self._signature is not None:
-            deltas.append(TextDelta(sequence=0, text=text, signature=self._signature))
+            deltas.append(TextDelta(text=text, signature=self._signature))
         elif text:
             deltas.append(text)
         for index, call in self._calls.items():
@@ -346,7 +346,7 @@ class _Answer:
             if call.restorer is not None:
                 arguments = call.restorer.end()
             if arguments:
-                deltas.append(ToolCallDelta(sequence=0, index=index, arguments=arguments))
+                deltas.append(ToolCallDelta(index=index, arguments=arguments))
         return deltas
 
     def left(self) -> str:

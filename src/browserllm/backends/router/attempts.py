@@ -52,9 +52,7 @@ class Tries:
         if hop is None:
             return None
         draft = self._draft
-        return ChatRestart(
-            sequence=0, hop=hop, backend=draft.backend, model=draft.model, engine=draft.engine, device=draft.device
-        )
+        return ChatRestart(hop=hop, backend=draft.backend, model=draft.model, engine=draft.engine, device=draft.device)
 
     def give_up(self) -> AllBackendsFailed:
         """The error that has every cause, in order; what an answer said before it broke off is the caller's again."""

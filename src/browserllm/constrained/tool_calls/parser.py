@@ -175,10 +175,10 @@ class ToolCallParser:
 
     def _begin(self, name: str) -> None:
         self._after_call = True
-        self._put(ToolCallDelta(sequence=0, index=self.calls - 1, id=self._new_id(), name=name))
+        self._put(ToolCallDelta(index=self.calls - 1, id=self._new_id(), name=name))
 
     def _write(self, text: str) -> None:
-        self._put(ToolCallDelta(sequence=0, index=self.calls - 1, arguments=text))
+        self._put(ToolCallDelta(index=self.calls - 1, arguments=text))
 
     def _put(self, piece: Piece) -> None:
         (self._pieces if self._call.kept is None else self._kept).append(piece)

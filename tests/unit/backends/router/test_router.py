@@ -410,13 +410,13 @@ async def test_what_a_request_needs_is_read_from_it(
 @pytest.mark.parametrize(
     ("delta", "begins"),
     [
-        (bl.types.TextDelta(sequence=0), False),
-        (bl.types.TextDelta(sequence=0, text="x"), True),
-        (bl.types.TextDelta(sequence=0, logprobs=[{"token": "x"}]), True),
-        (bl.types.ReasoningDelta(sequence=0), False),
-        (bl.types.ReasoningDelta(sequence=0, reasoning="hm"), True),
-        (bl.types.ReasoningDelta(sequence=0, signature="s"), True),
-        (bl.types.ToolCallDelta(sequence=0, name="f"), True),
+        (bl.types.TextDelta(), False),
+        (bl.types.TextDelta(text="x"), True),
+        (bl.types.TextDelta(logprobs=[{"token": "x"}]), True),
+        (bl.types.ReasoningDelta(), False),
+        (bl.types.ReasoningDelta(reasoning="hm"), True),
+        (bl.types.ReasoningDelta(signature="s"), True),
+        (bl.types.ToolCallDelta(name="f"), True),
     ],
 )
 async def test_an_answer_begins_with_its_first_content(delta: Any, begins: bool) -> None:

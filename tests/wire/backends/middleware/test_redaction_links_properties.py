@@ -141,8 +141,8 @@ def test_a_tool_that_was_not_named_gets_no_value(values: list[str], name: str, l
 
     class Calls(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
-            deltas = [bl.types.ToolCallDelta(sequence=0, index=0, arguments=piece) for piece in cut(arguments, places)]
-            deltas.insert(min(late, len(deltas)), bl.types.ToolCallDelta(sequence=0, index=0, id="1", name=name))
+            deltas = [bl.types.ToolCallDelta(index=0, arguments=piece) for piece in cut(arguments, places)]
+            deltas.insert(min(late, len(deltas)), bl.types.ToolCallDelta(index=0, id="1", name=name))
             for delta in deltas:
                 yield delta
 

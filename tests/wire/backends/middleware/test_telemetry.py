@@ -225,7 +225,7 @@ async def test_what_fails_while_it_is_stopped_is_no_error(sdk: Sdk) -> None:
 async def test_content_is_reported_in_the_shape_of_the_conventions(sdk: Sdk) -> None:
     """Roles with parts, tool calls with their arguments, and the answer with its finish reason; no bytes of images."""
     answer = [
-        bl.types.ReasoningDelta(sequence=0, reasoning="hm"),
+        bl.types.ReasoningDelta(reasoning="hm"),
         "I ",
         "look",
         bl.ToolCallPart("2", "look", '{"at": 2}'),

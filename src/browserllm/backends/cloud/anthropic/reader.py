@@ -167,7 +167,7 @@ class AnthropicReader(NativeReader):
             yield from self._begin_call(index, block)
         elif kind == "redacted_thinking":
             if data := name_of(block.data):
-                yield ReasoningDelta(sequence=0, signature=self._mark(data), redacted=True)
+                yield ReasoningDelta(signature=self._mark(data), redacted=True)
         elif kind in _BLOCKS or not kind:
             yield from self._words(block)
         else:
@@ -210,13 +210,13 @@ class AnthropicReader(NativeReader):
         if text := words_of(block.text, "text"):
             yield text
         if thinking := words_of(block.thinking, "thinking"):
-            yield ReasoningDelta(sequence=0, reasoning=thinking)
+            yield ReasoningDelta(reasoning=thinking)
         # It seals the whole block, wherever in it it comes; of several the last one counts, as for the vendor's SDK.
         self._signature = name_of(block.signature) or self._signature
 
     def _seal(self) -> Iterator[Delta]:
         if self._signature:
-            yield ReasoningDelta(sequence=0, signature=self._mark(self._signature))
+            yield ReasoningDelta(signature=self._mark(self._signature))
         self._signature = ""
 
     def _mark(self, signature: str) -> str:

@@ -169,7 +169,7 @@ class GeminiReader(NativeReader):
                 self._tell_left_out(part)
                 yield from self._read_part(shape(part, _Part))
         if candidate.logprobs_result and (entries := _logprobs(candidate.logprobs_result)):
-            yield TextDelta(sequence=0, logprobs=entries)
+            yield TextDelta(logprobs=entries)
         reason = name_of(candidate.finish_reason).upper()
         if reason and self.take_reason(reason):
             self._blocked, self._why = False, name_of(candidate.finish_message)
@@ -193,9 +193,9 @@ class GeminiReader(NativeReader):
         if part.thought in (True, 1, "true"):
             if not (text or signature):
                 return
-            yield ReasoningDelta(sequence=0, reasoning=text, signature=signature)
+            yield ReasoningDelta(reasoning=text, signature=signature)
             return
-        yield text if signature is None else TextDelta(sequence=0, text=text, signature=signature)
+        yield text if signature is None else TextDelta(text=text, signature=signature)
 
     def _read_call(self, said: _Call, signature: str | None) -> Iterator[Delta]:
         name, call_id = name_of(said.name).strip(), name_of(said.id)

@@ -149,7 +149,7 @@ class OllamaReader(NativeReader):
         for message in (shape(each, _Message) for each in messages):
             if thinking := words_of(message.thinking, "thinking"):
                 yield from self._thoughts.release()
-                yield ReasoningDelta(sequence=0, reasoning=thinking)
+                yield ReasoningDelta(reasoning=thinking)
             text = words_of(message.content, "content")
             yield from self._thoughts.feed(text, logprobs or None)
             logprobs = None

@@ -223,16 +223,16 @@ class ChatCompletionReader(Reader):
                 yield from self._marked.feed(text, entries or None)
                 entries = None
             elif entries:
-                yield TextDelta(sequence=0, text=text, logprobs=entries)
+                yield TextDelta(text=text, logprobs=entries)
                 entries = None
             else:
                 yield text
         if entries:
             # Tokens that are a part of a character have no text yet.
-            yield TextDelta(sequence=0, logprobs=entries)
+            yield TextDelta(logprobs=entries)
         if not is_thought and (signature := self._extras.read(None, {"extra_content": message.extra_content})):
             yield from self._thoughts.seal()
-            yield TextDelta(sequence=0, signature=signature)
+            yield TextDelta(signature=signature)
         if message.refusal and isinstance(message.refusal, str):
             self._refused = self._has_answered = True
             self._text.append(message.refusal)

@@ -313,9 +313,7 @@ class ToolCalls:
         signature = self._signature(call, call.place)
         if text or name or new_id or signature:
             self._ids.add(new_id)
-            yield ToolCallDelta(
-                sequence=0, index=call.place, id=new_id or None, name=name, arguments=text, signature=signature
-            )
+            yield ToolCallDelta(index=call.place, id=new_id or None, name=name, arguments=text, signature=signature)
 
     def _first(self, call: _Call, text: str) -> ToolCallDelta:
         place = call.place = self._told
@@ -325,9 +323,7 @@ class ToolCalls:
         call_id = call.id if call.own_id and call.id not in self._ids else new_call_id()
         self._ids.add(call_id)
         signature = self._signature(call, place)
-        return ToolCallDelta(
-            sequence=0, index=place, id=call_id, name=call.told_name, arguments=text, signature=signature
-        )
+        return ToolCallDelta(index=place, id=call_id, name=call.told_name, arguments=text, signature=signature)
 
     def _signature(self, call: _Call, place: int) -> str | None:
         """Return what came beside a call, as what is sent back, where there is something new of it."""
