@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 from .._internal.arguments import wrong
 from .._internal.identity import Hashed, identity_of, own_identity
 from ..errors import Unsupported
-from ..json_schema.possible import check_schemas
+from ..json_schema.satisfiable import check_request_schemas
 from ..page.environment import Environment
 from ..types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, TextMode
 from .facts import BackendFacts
@@ -56,7 +56,7 @@ class Backend(ABC):
         `InvalidRequest` at once when the request is wrong; nothing runs before the first chunk is asked for.
         """
         request = build_request(prompt, options)
-        check_schemas(request)
+        check_request_schemas(request)
         return ChatStream(guarded_generate(self), Draft(request, self.name, f"chat-{os.urandom(8).hex()}"), text)
 
     async def complete(self, prompt: Prompt, **options: Any) -> ChatResponse:

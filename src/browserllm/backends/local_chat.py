@@ -12,7 +12,7 @@ from ..errors import BrowserLLMError, ModelNotLoaded
 from ..models import LoadedModel, ModelCard
 from ..models.thinking import begins_with_form, switch_thinking
 from ..page.host import Chunk, read
-from ..reasoning import Begins, Thinking, ThoughtReader, opens_thought, thinking_of, with_thoughts
+from ..reasoning import StartsAs, Thinking, ThoughtReader, opens_thought, thinking_for, with_thoughts
 from ..types import ENGINE_OPTIONS, ChatRequest, ChatWarning, FinishReason, Message, Timings, Usage
 from .base import unsupported
 from .draft import Draft
@@ -20,7 +20,7 @@ from .page_messages import wire_messages, without_images
 from .stream import Delta
 
 if TYPE_CHECKING:
-    from ..constrained.grammars.held import HeldFormat
+    from ..constrained.grammars.response_format import ConstrainedFormat
     from ..constrained.tool_calls import ToolUse
     from ..constrained.tool_calls.constraint import ToolConstraint
     from ..constrained.tool_calls.parser import ToolCallParser
@@ -50,7 +50,7 @@ class LocalChat:
         self._use = tool_use(request)
         self._calls: ToolConstraint | None = None
         self._card: ModelCard | None = None
-        self._thinking = thinking_of("")
+        self._thinking = thinking_for("")
         self._constrained: str | None = None  # the option that a grammar of ours stands for; asked once
         self._starts_with_form = False
         self._has_lost_model = False
@@ -59,7 +59,7 @@ class LocalChat:
         """Write the messages as the model's family has them; ``card`` is the model's, where it has one."""
         self._card = card
         family = "" if card is None else card.family
-        self._thinking = thinking_of(family)
+        self._thinking = thinking_for(family)
         self.options["messages"] = wire_messages(messages_of(self._request, self._use, family), self._draft)
         self._calls = None if self._use is None else self._use.constraint()
 
@@ -114,15 +114,15 @@ class LocalChat:
             if wanted is None or not can_constrain or wanted.response_format is options["response_format"]:
                 return ""  # the page says what comes of it
             options["response_format"] = wanted.response_format
-            if wanted.not_held:
-                message = f"the answer is not constrained by {wanted.not_held}; check it yourself"
+            if wanted.unconstrained:
+                message = f"the answer is not constrained by {wanted.unconstrained}; check it yourself"
                 draft.warnings.append(ChatWarning("response_format", message, "partly_constrained"))
             return "response_format"
         if can_constrain:
             if "response_format" in options:
                 unsupported(draft, "response_format", "an answer that may call tools has their form; it was left out")
             options["response_format"] = calls.response_format
-            for sentence in calls.not_held:
+            for sentence in calls.unconstrained:
                 draft.warn("tools", sentence)
             return "tools"
         if draft.request.tool_choice in (None, "auto"):
@@ -160,7 +160,7 @@ class LocalAnswer:
         reader = self._reader
         if reader is None:
             begins = "text" if self._starts_with_form else _begins(self._thinking, chunk.prompt_end)
-            reader = self._reader = ThoughtReader(self._thinking.marks, begins=begins, calls=self._parser)
+            reader = self._reader = ThoughtReader(self._thinking.markers, starts_as=begins, calls=self._parser)
         deltas = list(reader.feed(chunk.text, chunk.logprobs))
         if reader.thinking:
             self._thought_tokens += chunk.tokens
@@ -192,24 +192,24 @@ def tool_use(request: ChatRequest) -> ToolUse | None:
 
 def messages_of(request: ChatRequest, use: ToolUse | None, family: str) -> list[Message]:
     """Return the messages as the model's family has them: tools, calls and results, and the thoughts of this turn."""
-    messages = with_thoughts(request.messages, thinking_of(family))
+    messages = with_thoughts(request.messages, thinking_for(family))
     return messages if use is None else use.messages(messages, family)
 
 
-def _begins(thinking: Thinking, prompt_end: str | None) -> Begins:
+def _begins(thinking: Thinking, prompt_end: str | None) -> StartsAs:
     """Say how an answer begins: the page knows, for it has the prompt."""
     if prompt_end is None:
         return "unsure" if thinking.opens else "text"
-    return "thought" if opens_thought(prompt_end, thinking.marks) else "text"
+    return "thought" if opens_thought(prompt_end, thinking.markers) else "text"
 
 
-def _held_format(response_format: dict[str, Any]) -> HeldFormat | None:
+def _held_format(response_format: dict[str, Any]) -> ConstrainedFormat | None:
     """Return what an engine is given for a ``response_format``; `InvalidRequest` for a schema that is not valid."""
     if response_format.get("type") == "text":
         return None
-    from ..constrained.grammars.held import held_format  # others start sooner without it
+    from ..constrained.grammars.response_format import constrain_format  # others start sooner without it
 
-    return held_format(response_format)
+    return constrain_format(response_format)
 
 
 def _note(draft: Draft, loaded: LoadedModel) -> None:

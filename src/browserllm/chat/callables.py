@@ -18,8 +18,8 @@ import msgspec
 from ..errors import InvalidRequest
 from ..json_schema.custom import schema_of
 from ..json_schema.docstrings import parse_docstring
-from ..json_schema.possible import check_possible
 from ..json_schema.rules import package_of
+from ..json_schema.satisfiable import check_satisfiable
 from ..json_schema.types import argument_type
 
 
@@ -274,7 +274,7 @@ def _parameter(one: inspect.Parameter, hints: Mapping[str, Any], given: Any) -> 
         kind = _optional(kind)  # as ``n: int = None`` has always meant
     try:
         made = argument_type(kind)
-        check_possible(schema_of(made), "it", "tools")
+        check_satisfiable(schema_of(made), "it", "tools")
     except InvalidRequest as error:
         raise InvalidRequest(f"the parameter {one.name!r} of {given!r}: {error}", parameter="tools") from error
     return Parameter(one.name, made, default, one.kind == one.POSITIONAL_ONLY, is_made)

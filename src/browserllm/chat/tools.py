@@ -18,8 +18,8 @@ from .._internal.nesting import encode_json
 from .._internal.threads import Threads, is_ctrl_c
 from ..backends.tools import tool_of
 from ..errors import InvalidRequest, describe_error
+from ..json_schema.coercion import coerce_arguments
 from ..json_schema.docstrings import parse_docstring
-from ..json_schema.meant import meant
 from ..json_schema.types import Misfit, describe, output_type
 from ..types import Tool, ToolCallPart, ToolResultPart
 from .callables import arguments_type, class_docstring, read_callable
@@ -106,7 +106,7 @@ class FunctionTool:
             return self._type.read(text or "{}")
         except Misfit:
             try:
-                return self._type.check(meant(text, self._type.schema))
+                return self._type.check(coerce_arguments(text, self._type.schema))
             except Misfit:
                 pass
             raise  # what is wrong with it as the model wrote it

@@ -1,1 +1,1 @@
-"""What a model may write: grammars made from schemas, and tool calls in each family's form."""
+"""Constrain what a model writes: grammars made from schemas, and tool calls in each family's format."""

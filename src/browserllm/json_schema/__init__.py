@@ -1,1 +1,1 @@
-"""JSON and what it may be: schemas of types, what fits them, what an engine can be held to, JSON as models write it."""
+"""JSON Schema: schemas of Python types, validation, and JSON as models write it (repaired, partial, coerced)."""

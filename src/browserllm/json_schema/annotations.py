@@ -1,7 +1,7 @@
-"""What `Annotated` says of a type: words, and the rules of msgspec, annotated-types and pydantic.
+"""Translate the metadata of `Annotated`: descriptions, and the rules of msgspec, annotated-types and pydantic.
 
-`understood` says it again in a way that msgspec follows, so that a rule is in the schema and is checked. `for_pydantic`
-does so for pydantic.
+`for_msgspec` rewrites a type so that msgspec understands its rules: they are in the schema and are checked.
+`for_pydantic` does the same for pydantic.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Annotated, Any, cast
 import msgspec
 
 from ..errors import InvalidRequest
-from .custom import LISTS, MAPS, converted, custom, knows, schema_of
-from .problem import Misfit, Problem, none_fits
+from .custom import LISTS, MAPS, converted, custom, is_custom_type, schema_of
+from .problem import Misfit, Problem, no_alternative_fits
 from .pydantic_types import is_model
-from .rules import Notes, checked, is_union, package_of, ruled, words_of
+from .rules import Notes, checked, description_of, is_union, package_of, ruled
 
 
 class _Rewriting:
-    """Goes through a type, but not into its classes, and says again what is annotated there."""
+    """Rewrites the annotations in a type, but not those inside its classes."""
 
     def __init__(self) -> None:
         self._aliases: list[int] = []
 
     def of(self, kind: Any) -> Any:
-        """Return the type again; the very same one where nothing is to be said in another way."""
+        """Return the rewritten type; the same object if nothing changes."""
         origin, args = typing.get_origin(kind), typing.get_args(kind)
         if origin is Annotated:
             return self.annotated(kind, self.of(args[0]), args[1:])
@@ -50,25 +50,25 @@ class _Rewriting:
         return kind.copy_with(made) if hasattr(kind, "copy_with") else cast("Any", origin)[made]
 
     def plain(self, kind: Any) -> Any:
-        """Return a type that holds no other."""
+        """Rewrite a type without type arguments."""
         return kind
 
     def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
-        """Return an annotated type of its new base."""
+        """Rewrite an annotated type with its new base."""
         raise NotImplementedError
 
     def collection(self, kind: Any, origin: Any, args: tuple[Any, ...]) -> Any:
-        """Return one of `LISTS` and `MAPS`."""
+        """Rewrite one of `LISTS` and `MAPS`."""
         return origin[tuple(map(self.of, args))]
 
     def union(self, kind: Any, made: tuple[Any, ...]) -> Any:
-        """Return a union of its new alternatives."""
+        """Rewrite a union with its new alternatives."""
         return kind if made == typing.get_args(kind) else typing.Union[made]  # noqa: UP007
 
     def _alias(self, alias: Any, args: tuple[Any, ...]) -> Any:
         if id(alias) in self._aliases:
             raise InvalidRequest(
-                f"the type {alias.__name__!r} holds itself; make it a class: a dataclass, a Struct or a pydantic model",
+                f"the type {alias.__name__!r} contains itself; use a class: a dataclass, a Struct or a pydantic model",
                 parameter="output",
             )
         self._aliases.append(id(alias))
@@ -81,7 +81,7 @@ class _Rewriting:
 
 
 def fields_of(kind: Any) -> Iterator[tuple[type[Any], str, Any]]:
-    """Yield the fields of all classes in a type, with what is annotated of each."""
+    """Yield the fields of all classes in a type, with their type hints."""
     waiting, seen = [kind], dict[int, Any]()
     while waiting:
         one = waiting.pop()
@@ -96,7 +96,7 @@ def fields_of(kind: Any) -> Iterator[tuple[type[Any], str, Any]]:
         if isinstance(one, type) and hasattr(one, "__annotations__") and not is_model(one):
             try:
                 hints = typing.get_type_hints(cast("Any", one), include_extras=True)
-            except (NameError, TypeError):  # whoever makes the schema says what it is
+            except (NameError, TypeError):  # making the schema raises a better error
                 continue
             encoded: dict[str, str] = {}
             if issubclass(one, msgspec.Struct):
@@ -106,22 +106,24 @@ def fields_of(kind: Any) -> Iterator[tuple[type[Any], str, Any]]:
                 yield one, encoded.get(name, name), hint
 
 
-def field_words(kind: Any) -> dict[Any, dict[str, str]]:
-    """Return what plain words say of the fields of each class, by the class's name."""
+def field_descriptions(kind: Any) -> dict[Any, dict[str, str]]:
+    """Return the descriptions in the annotations of each class's fields, by the class's name."""
     found: dict[Any, dict[str, str]] = {}
     for owner, name, hint in fields_of(kind):
         while typing.get_origin(hint) in (typing.Required, typing.NotRequired):
             hint = typing.get_args(hint)[0]  # noqa: PLW2901
         if typing.get_origin(hint) is Annotated:
             for one in typing.get_args(hint)[1:]:
-                said = words_of(one) or (getattr(one, "description", None) if package_of(one) == "pydantic" else "")
-                if said:
-                    found.setdefault(owner.__name__, {})[name] = said
+                description = description_of(one) or (
+                    getattr(one, "description", None) if package_of(one) == "pydantic" else ""
+                )
+                if description:
+                    found.setdefault(owner.__name__, {})[name] = description
     return found
 
 
 def check_fields(kind: Any, *, by_pydantic: bool) -> None:
-    """Raise `InvalidRequest` for a rule at a field of a class that whoever makes the class would pass over."""
+    """Raise `InvalidRequest` for a rule at a field that the library behind its class would ignore."""
     unread = ("msgspec",) if by_pydantic else ("pydantic", "annotated_types")
     maker, way = ("pydantic", "Field(...)") if by_pydantic else ("msgspec", "msgspec.Meta(...)")
     for owner, name, hint in fields_of(kind):
@@ -130,8 +132,8 @@ def check_fields(kind: Any, *, by_pydantic: bool) -> None:
             notes = Notes(tuple(rules))
             if notes.rules or notes.tests:
                 raise InvalidRequest(
-                    f"{rules[0]!r} at {owner.__name__}.{name} would not be checked: {owner.__name__} is made by "
-                    f"{maker}, which has Annotated[..., {way}] for that; or make it a pydantic model",
+                    f"{rules[0]!r} at {owner.__name__}.{name} would not be checked, because {maker} reads "
+                    f"{owner.__name__}; use Annotated[..., {way}], or make it a pydantic model",
                     parameter="output",
                 )
 
@@ -150,8 +152,8 @@ def _within(kind: Any) -> Iterator[Any]:
 _MOMENTS: dict[Any, str] = {datetime: "date-time", time: "time"}
 
 
-def understood(kind: Any) -> Any:
-    """Return a type in which msgspec follows all that is annotated, but for what is said in its classes."""
+def for_msgspec(kind: Any) -> Any:
+    """Rewrite a type so that msgspec applies all of its annotations, except those inside its classes."""
     return _ForMsgspec().of(kind)
 
 
@@ -159,12 +161,12 @@ class _ForMsgspec(_Rewriting):
     def plain(self, kind: Any) -> Any:
         if kind is object:
             return Any
-        if kind is datetime or kind is time:  # of which msgspec says no more than that they are texts
+        if kind is datetime or kind is time:  # msgspec's schema only says that they are strings
             return Annotated[kind, msgspec.Meta(extra_json_schema={"format": _MOMENTS[kind]})]
         return str if kind is typing.LiteralString else kind
 
     def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
-        if typing.get_origin(base) is Annotated:  # as an alias or a NewType may be
+        if typing.get_origin(base) is Annotated:  # possible for an alias or a NewType
             base, annotations = typing.get_args(base)[0], (*typing.get_args(base)[1:], *annotations)
         notes = Notes(annotations)
         if not notes.foreign and not (notes.rules and is_union(base)) and base is typing.get_args(kind)[0]:
@@ -176,7 +178,7 @@ class _ForMsgspec(_Rewriting):
 
     def union(self, kind: Any, made: tuple[Any, ...]) -> Any:
         others = [one for one in made if one is not type(None)]
-        if len(others) > 1 and any(map(knows, others)):  # which msgspec has in no union
+        if len(others) > 1 and any(map(is_custom_type, others)):  # msgspec does not support them in unions
             return custom(
                 repr(kind),
                 lambda: {"anyOf": [schema_of(one) for one in made]},
@@ -199,14 +201,14 @@ def _first_fitting(value: Any, kinds: tuple[Any, ...], *, strict: bool) -> Any:
             return converted(value, kind, strict=strict)
         except Misfit as misfit:
             problems.append(misfit.problems)
-    raise Misfit(none_fits(problems, "$"))
+    raise Misfit(no_alternative_fits(problems, "$"))
 
 
 # For pydantic
 
 
 def for_pydantic(kind: Any) -> Any:
-    """Return a type in which pydantic reads all words, and typing's TypedDicts where it takes only the backported."""
+    """Rewrite a type so that pydantic reads all descriptions, and typing's TypedDicts if it takes only the backport."""
     return _ForPydantic().of(kind)
 
 
@@ -234,17 +236,17 @@ class _ForPydantic(_Rewriting):
         return made
 
     def annotated(self, kind: Any, base: Any, annotations: tuple[Any, ...]) -> Any:
-        said = [self._said(one) for one in annotations]
-        unchanged = base is typing.get_args(kind)[0] and all(map(operator.is_, said, annotations))
-        return kind if unchanged else Annotated[(base, *said)]
+        rewritten = [self._for_field(one) for one in annotations]
+        unchanged = base is typing.get_args(kind)[0] and all(map(operator.is_, rewritten, annotations))
+        return kind if unchanged else Annotated[(base, *rewritten)]
 
-    def _said(self, one: Any) -> Any:
+    def _for_field(self, one: Any) -> Any:
         field = cast("Any", sys.modules["pydantic"]).Field
-        if words := words_of(one):
+        if words := description_of(one):
             return field(description=words)
         if isinstance(one, msgspec.Meta):
             notes = Notes((one,))
             extra = notes.words.pop("extra_json_schema", None)
-            words = {name: said for name, said in notes.words.items() if name != "extra"}
+            words = {name: value for name, value in notes.words.items() if name != "extra"}
             return field(**dict(notes.rules), **words, json_schema_extra=extra)
         return one

@@ -1,4 +1,4 @@
-"""One check of one value: how deep it may go, how much work it may be, and what it has looked at."""
+"""The check of one value: its limits of depth and work, and the parts that were evaluated."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from .patterns.work import TooMuchWork, Work
 from .problem import Problem
 
 MAX_DEPTH = 256
-"""How many schemas may be at work in each other on one value; a check that goes deeper says so in a problem."""
+"""How deeply the application of schemas may be nested; a deeper check ends with a problem."""
 MAX_STEPS = 250_000
-"""How many times a schema may be applied in one check: a second or two. Patterns and long lists count as well."""
+"""How often schemas may be applied in one check: a second or two. Patterns and long lists count as well."""
 _STEP = 40
 """The units of work of one step."""
 
 
-class Seen:
-    """What of an object's keys or of a list's places some schema has looked at, for ``unevaluated...``."""
+class Evaluated:
+    """The keys and indexes that some schema has evaluated, for ``unevaluated...``."""
 
     def __init__(self) -> None:
         self.keys: set[str] = set()
         self.places: set[int] = set()
 
-    def add(self, other: Seen) -> None:
-        """Take over what another schema has looked at."""
+    def add(self, other: Evaluated) -> None:
+        """Add what another schema has evaluated."""
         self.keys |= other.keys
         self.places |= other.places
 
 
-Keyword = Callable[["Check", Any, Schema, str, Seen], "list[Problem]"]
+Keyword = Callable[["SchemaCheck", Any, Schema, str, Evaluated], "list[Problem]"]
 
-TOO_MUCH = "The value is nested too deeply or too large to be checked"
-
-
-class TooMuch(Exception):  # noqa: N818
-    """The check went too deep, or took too many steps; ``str()`` says it to a model."""
+TOO_COMPLEX = "The value is nested too deeply or too large to be checked"
 
 
-class Check:
-    """One check of one value, with the keywords of a document's draft."""
+class TooComplex(Exception):  # noqa: N818
+    """The check is too deep or takes too many steps; ``str()`` is a message for a model."""
+
+
+class SchemaCheck:
+    """Checks one value, with the keywords of a document's draft."""
 
     def __init__(self, document: Document, keywords: Mapping[str, Keyword], afterwards: Mapping[str, Keyword]) -> None:
-        """``afterwards`` are the keywords that go by what all others have looked at."""
+        """``afterwards`` are the keywords that depend on what all others have evaluated."""
         self.document = document
         self._keywords = keywords
         self._afterwards = afterwards
@@ -55,19 +55,19 @@ class Check:
         self._work = Work(MAX_STEPS * _STEP)
 
     def spend(self, turns: int) -> None:
-        """Count the turns of a loop."""
+        """Count the iterations of a loop as work."""
         self._work.spend(turns)
 
     def finds(self, pattern: Pattern, text: str) -> bool:
-        """Say whether a pattern is found in a text."""
+        """Whether a pattern is found in a text."""
         try:
             self._work.left -= 10
             return pattern.search(text, self._work)
         except TooMuchWork:
-            raise TooMuch(f"It takes too long to search the texts for the pattern {pattern.text!r:.200}") from None
+            raise TooComplex(f"Searching for the pattern takes too long: {pattern.text!r:.200}") from None
 
-    def apply(self, value: Any, schema: Any, path: str, seen: Seen) -> list[Problem]:
-        """Return the problems of a value with a schema, and note in ``seen`` what was looked at."""
+    def apply(self, value: Any, schema: Any, path: str, evaluated: Evaluated) -> list[Problem]:
+        """Return the problems of a value with a schema, and add what it evaluates to ``evaluated``."""
         if isinstance(schema, bool):
             self._work.spend(10)
             return [] if schema else [Problem(path, "Nothing is allowed here")]
@@ -76,7 +76,7 @@ class Check:
         if work.left < 0:
             raise TooMuchWork
         if self._depth >= MAX_DEPTH:
-            raise TooMuch(TOO_MUCH)
+            raise TooComplex(TOO_COMPLEX)
         document = self.document
         home = document.home(schema)
         entered = not self.scope or self.scope[-1] is not home
@@ -84,8 +84,8 @@ class Check:
             self.scope.append(home)
         self._depth += 1
         problems: list[Problem] = []
-        own = Seen()
-        # In draft 7 nothing counts beside a reference.
+        own = Evaluated()
+        # In draft 7 a reference hides its sibling keywords.
         alone = document.draft_7 and "$ref" in schema
         for keyword in ("$ref",) if alone else schema:
             if keyword in self._keywords:
@@ -98,6 +98,6 @@ class Check:
         if entered:
             self.scope.pop()
         if not problems and (own.keys or own.places):
-            seen.add(own)
+            evaluated.add(own)
             work.left -= len(own.keys) + len(own.places)
         return problems

@@ -1,7 +1,7 @@
-"""Types that msgspec does not know, and the errors of those that it does.
+"""Support types that msgspec does not, and improve its errors for those that it does.
 
-What msgspec cannot say of a type becomes a class of its own here: one with a schema, and with what makes values of it.
-msgspec comes to them wherever they lie in a type, through the two hooks below.
+A type that msgspec does not support becomes a class with a schema and a function that reads values. msgspec reaches
+these classes anywhere in a type through its two hooks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from ..errors import InvalidRequest
-from .problem import Misfit, Problem, is_list, is_object, moved, path_to
+from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
 from .pydantic_types import decode_model, is_model, model_schema
 
 Schema = dict[str, Any]
@@ -31,7 +31,7 @@ _TEXTS: Mapping[type, str] = {
     ipaddress.IPv4Interface: "ipv4interface",
     ipaddress.IPv6Interface: "ipv6interface",
 }
-"""Classes that are made of one text; paths as well, see `_text_format`."""
+"""Classes that are constructed from a string, and their format; for paths see `_text_format`."""
 
 LISTS: Mapping[type, Callable[[Any], Any]] = {
     collections.deque: collections.deque,
@@ -45,42 +45,42 @@ MAPS: Mapping[type, Callable[[Any], Any]] = {
     collections.defaultdict: lambda made: collections.defaultdict(None, made),
     collections.Counter: collections.Counter,
 }
-"""Collections that msgspec does not know, and what makes one of a list or a dict."""
+"""Collections that msgspec does not support, and how to make one from a list or a dict."""
 
 _PLACE = re.compile(r" - at `(?=\$)")
 _KEY = re.compile(r" - at `key` in `(?=\$)")
 _STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
-_MOST_TRIES = 200
-"""How often a value is read again, to find the key at which it does not fit."""
+_MAX_ATTEMPTS = 200
+"""How often a value may be converted again to find the key at which it does not fit."""
 
 
 class _Anything(type):
-    """msgspec asks whether what was made is of the type; here that is for `Custom.read` to say."""
+    """Accepts every instance: msgspec checks the type of what a hook returns, but `CustomType.read` decides here."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return True
 
 
-class Custom(metaclass=_Anything):
-    """A type by its schema and by what makes a value of a decoded one, or raises `Misfit`."""
+class CustomType(metaclass=_Anything):
+    """A type with a schema, and a function that reads a decoded value or raises `Misfit`."""
 
     schema: ClassVar[Callable[[], Schema]]
     read: ClassVar[Callable[[Any, bool], Any]]
 
 
-def custom(name: str, schema: Callable[[], Schema], read: Callable[[Any, bool], Any]) -> type[Custom]:
-    """Return a type; ``read`` is told whether a 5 must be written as a 5."""
+def custom(name: str, schema: Callable[[], Schema], read: Callable[[Any, bool], Any]) -> type[CustomType]:
+    """Return a type; ``read`` gets the decoded value and ``strict``, which rejects ``"5"`` for a 5."""
     return cast(
-        "type[Custom]", _Anything(name, (Custom,), {"schema": staticmethod(schema), "read": staticmethod(read)})
+        "type[CustomType]", _Anything(name, (CustomType,), {"schema": staticmethod(schema), "read": staticmethod(read)})
     )
 
 
 def schema_of_other(kind: Any) -> Schema:
-    """Return the schema of a type that msgspec does not know; raise NotImplementedError as msgspec wants it."""
+    """Return the schema of a type for msgspec's hook; raise NotImplementedError for unknown types."""
     if _is_custom(kind):
         return dict(kind.schema())
-    if said := _text_format(kind):
-        return {"type": "string", "format": said}
+    if name := _text_format(kind):
+        return {"type": "string", "format": name}
     if kind in LISTS:
         return {"type": "array"}
     if kind in MAPS:
@@ -89,7 +89,7 @@ def schema_of_other(kind: Any) -> Schema:
 
 
 def decode_other(kind: Any, value: Any, *, strict: bool) -> Any:
-    """Make a decoded JSON value into a type that msgspec does not know."""
+    """Convert a decoded JSON value to a type for msgspec's hook."""
     if _is_custom(kind):
         return kind.read(value, strict)
     if _text_format(kind):
@@ -108,8 +108,8 @@ def decode_other(kind: Any, value: Any, *, strict: bool) -> Any:
     return decode_model(kind, value)
 
 
-def knows(kind: Any) -> bool:
-    """Say whether a type is one of those that msgspec leaves to the hooks."""
+def is_custom_type(kind: Any) -> bool:
+    """Whether msgspec leaves this type to the hooks."""
     origin = typing.get_origin(kind) or kind
     return _is_custom(kind) or bool(_text_format(kind)) or origin in LISTS or origin in MAPS or is_model(kind)
 
@@ -134,16 +134,16 @@ def _name_of(value: Any) -> str:
 
 
 def schema_of(kind: Any) -> Schema:
-    """Return the schema of a type that msgspec knows, or the hooks; raise `InvalidRequest` where there is none."""
+    """Return the JSON Schema of a type; raise `InvalidRequest` if it has none."""
     try:
         made, extra = _schema_of(kind, set())
-        if extra.keys() & made.get("$defs", {}).keys():  # two classes of one name, and msgspec knows one of them
+        if extra.keys() & made.get("$defs", {}).keys():  # a class of a hook has the same name as one of msgspec's
             made, extra = _schema_of(kind, set(made["$defs"]))
     except (TypeError, NotImplementedError, NameError, ValueError, RecursionError) as error:
         name = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else repr(kind)
-        why = _taught(str(error))
+        why = _with_advice(str(error))
         if isinstance(error, NameError):
-            why += "; what annotations name must be found in the module of their class"
+            why += "; define the names in annotations in the module of their class"
         raise InvalidRequest(f"{name!r} has no JSON Schema: {why}", parameter="output") from error
     return {**made, "$defs": made.get("$defs", {}) | extra} if extra else made
 
@@ -184,20 +184,20 @@ def _renamed(schema: Any, new: Mapping[str, str]) -> Any:
     return made
 
 
-def _taught(said: str) -> str:
-    """Add to msgspec's words what to do."""
-    _, _, unknown = said.partition("\n\n")
-    if "custom types" in said.lower() and unknown.lower().startswith("type ") and " is not supported" in unknown:
+def _with_advice(message: str) -> str:
+    """Add advice to msgspec's message."""
+    _, _, unknown = message.partition("\n\n")
+    if "custom types" in message.lower() and unknown.lower().startswith("type ") and " is not supported" in unknown:
         name = unknown[len("type ") :].partition(" is not supported")[0]
-        return f"{name} is nothing that JSON has; use a text, a number or a class of data in its place"
-    if "Literal may only contain" in said:
-        return f"{said}. Write the values themselves, as in Literal['red'], or take the whole Enum as the type"
-    if "unions may not contain more than one array-like" in said:
-        return f"{said}. Nothing in the JSON would say which of them it is. Leave one, or make them classes of data"
-    if "unions may not contain more than one" not in said and "all Struct types must be tagged" not in said:
-        return said
+        return f"JSON cannot represent {name}; use a str, a number or a data class instead"
+    if "Literal may only contain" in message:
+        return f"{message}. Write the values themselves, as in Literal['red'], or use the whole Enum as the type"
+    if "unions may not contain more than one array-like" in message:
+        return f"{message}. The JSON would not tell them apart. Keep one, or make them data classes"
+    if "unions may not contain more than one" not in message and "all Struct types must be tagged" not in message:
+        return message
     return (
-        f"{said}. Nothing in the JSON would say which of the classes it is. Give each a tag, as in "
+        f"{message}. The JSON would not tell the classes apart. Give each a tag, as in "
         "'class Cat(msgspec.Struct, tag=True): ...' and 'class Dog(msgspec.Struct, tag=True): ...', "
         "or make them pydantic models"
     )
@@ -207,14 +207,14 @@ def _taught(said: str) -> str:
 
 
 def converted(value: Any, kind: Any, *, strict: bool) -> Any:
-    """Make a decoded JSON value into one of a type; raise `Misfit` with the place at which it does not fit."""
+    """Convert a decoded JSON value to a type; raise `Misfit` with the path at which it does not fit."""
     try:
         return _convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise Misfit(_problems(value, kind, error, strict=strict)) from error
-    except (RecursionError, UnicodeError) as error:  # deeper than any JSON that was read; half a character
+    except (RecursionError, UnicodeError) as error:  # nested too deeply for JSON, or a lone surrogate
         raise Misfit([Problem("$", f"the value cannot be read: {error}")]) from error
-    except Exception as error:  # what a class of the caller's raises for a value that it does not take
+    except Exception as error:  # raised by a class of the caller for a value that it rejects
         raise Misfit([Problem("$", f"{type(error).__name__}: {error}")]) from error
 
 
@@ -226,7 +226,7 @@ def _convert(value: Any, kind: Any, *, strict: bool) -> Any:
 
 
 def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: bool) -> list[Problem]:
-    def said_of(value: Any) -> str:
+    def error_for(value: Any) -> str:
         try:
             _convert(value, kind, strict=strict)
         except msgspec.ValidationError as other:
@@ -236,10 +236,10 @@ def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: 
         return ""
 
     cause = error.__cause__
-    if isinstance(cause, Misfit):  # a type of ours, with paths of its own
-        start = _exact(_problem(str(error).removeprefix(str(cause))), value, str(error), said_of).path
-        return moved(cause.problems, start)
-    return [_exact(_problem(str(error)), value, str(error), said_of)]
+    if isinstance(cause, Misfit):  # from a custom type, with relative paths
+        start = _exact(_problem(str(error).removeprefix(str(cause))), value, str(error), error_for).path
+        return relocated(cause.problems, start)
+    return [_exact(_problem(str(error)), value, str(error), error_for)]
 
 
 class _KeyProblem(Problem):
@@ -250,23 +250,23 @@ class _KeyProblem(Problem):
         return Problem(path, f"The key {f'`{name}` ' if name else ''}cannot be used: {self.message}")
 
 
-def _problem(said: str) -> Problem:
-    """Take the place out of msgspec's words."""
-    if said.endswith("`"):
-        if found := _KEY.search(said):
-            return _KeyProblem(f"{said[found.end() : -1]}[...]", said[: found.start()])
-        if found := _PLACE.search(said):
-            return Problem(said[found.end() : -1], said[: found.start()])
-    return Problem("$", said)
+def _problem(message: str) -> Problem:
+    """Split the path from msgspec's message."""
+    if message.endswith("`"):
+        if found := _KEY.search(message):
+            return _KeyProblem(f"{message[found.end() : -1]}[...]", message[: found.start()])
+        if found := _PLACE.search(message):
+            return Problem(message[found.end() : -1], message[: found.start()])
+    return Problem("$", message)
 
 
-def _exact(problem: Problem, value: Any, said: str, said_of: Callable[[Any], str]) -> Problem:
-    """Put the keys where msgspec says ``[...]``: it goes in their order, so that the first so many show which it is."""
+def _exact(problem: Problem, value: Any, message: str, error_for: Callable[[Any], str]) -> Problem:
+    """Replace msgspec's ``[...]`` by the key, with a binary search: msgspec reports the first key that fails."""
     if "[...]" not in problem.path:
         return problem
     steps: list[Any] = []
     plain = Problem("$", problem.message) if not isinstance(problem, _KeyProblem) else problem.of_key("$")
-    tries, at, path = _MOST_TRIES, 1, "$"
+    attempts, at, path = _MAX_ATTEMPTS, 1, "$"
     here = value
     parts = list(_STEP.finditer(problem.path, at))
     for number, part in enumerate(parts):
@@ -274,15 +274,19 @@ def _exact(problem: Problem, value: Any, said: str, said_of: Callable[[Any], str
         if index == "..." and is_object(here):
             keys = list(here)
             low, high = 1, len(keys)
-            while low < high and tries:
-                tries -= 1
+            while low < high and attempts:
+                attempts -= 1
                 middle = (low + high) // 2
                 some = {key: here[key] for key in keys[:middle]}
-                if said_of(_replaced(value, steps, some)) == said:
+                if error_for(_replaced(value, steps, some)) == message:
                     high = middle
                 else:
                     low = middle + 1
-            if not keys or not tries or said_of(_replaced(value, steps, {keys[low - 1]: here[keys[low - 1]]})) != said:
+            if (
+                not keys
+                or not attempts
+                or error_for(_replaced(value, steps, {keys[low - 1]: here[keys[low - 1]]})) != message
+            ):
                 return plain._replace(path=path)
             step: Any = keys[low - 1]
             if isinstance(problem, _KeyProblem) and number == len(parts) - 1:
@@ -300,7 +304,7 @@ def _exact(problem: Problem, value: Any, said: str, said_of: Callable[[Any], str
 
 
 def _replaced(value: Any, steps: list[Any], inner: Any) -> Any:
-    """Return a value with another one at a place in it; only what lies on the way there is copied."""
+    """Return a copy of a value with another value at a path; only the containers on the path are copied."""
     if not steps:
         return inner
     copy: Any = dict(value) if is_object(value) else list(value)

@@ -1,6 +1,6 @@
-"""What docstrings say of functions and parameters, classes and attributes: Google's, NumPy's and reST's way.
+"""Parse docstrings in the styles of Google, NumPy and reST for descriptions of functions, parameters and attributes.
 
-A docstring is prose. A line that cannot be read is passed over, and those after it still count.
+A docstring is prose: a line that cannot be parsed is skipped, and the lines after it still count.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
 class _Item(NamedTuple):
-    """The line that begins what is said of some parameters."""
+    """The first line of a description of one or more parameters."""
 
     names: list[str]
     text: str
 
 
 def parse_docstring(text: str | None, names: Collection[str] = ()) -> tuple[str, dict[str, str]]:
-    """Return the text before any section, and what is said of each parameter.
+    """Return the text before the first section, and the description of each parameter.
 
-    The ``names`` that there are tell an item from a sentence. Without them only the usual forms are taken for items.
+    The parameters' ``names`` help to tell an item from a sentence. Without them, only the usual forms are items.
     """
     import inspect
 
     lines = [line.rstrip() for line in inspect.cleandoc(text or "").splitlines()]
     names = frozenset(names)
     first = next((at for at in range(len(lines)) if _begins_section(lines, at)), len(lines))
-    told: dict[str, list[str]] = {}
-    behind: list[str] = []  # what stands behind a section and is part of none
+    descriptions: dict[str, list[str]] = {}
+    behind: list[str] = []  # text after a section that belongs to none
     at = first
     while at < len(lines):
         line, depth = lines[at].strip(), _depth(lines[at])
         if field := _field(line, names):
-            at = _take(lines, at + 1, _begin(told, field), depth)
+            at = _take(lines, at + 1, _begin(descriptions, field), depth)
         elif _begins_section(lines, at):
             ruled = _is_ruled(lines, at)
-            ours = told if _OF_PARAMETERS.fullmatch(line) else None
+            ours = descriptions if _OF_PARAMETERS.fullmatch(line) else None
             at += 2 if ruled else 1
             if _ANY_FIELD.match(line):
                 at = _take(lines, at, [], depth)
@@ -62,8 +62,8 @@ def parse_docstring(text: str | None, names: Collection[str] = ()) -> tuple[str,
             behind.append(lines[at])
             at += 1
     description = "\n".join(lines[:first]).strip() or "\n".join(behind).strip()
-    parameters = {name: " ".join(" ".join(said).split()) for name, said in told.items()}
-    return description, {name: said for name, said in parameters.items() if said}
+    parameters = {name: " ".join(" ".join(texts).split()) for name, texts in descriptions.items()}
+    return description, {name: texts for name, texts in parameters.items() if texts}
 
 
 def _begins_section(lines: list[str], at: int) -> bool:
@@ -78,12 +78,18 @@ def _is_ruled(lines: list[str], at: int) -> bool:
 
 
 def _read_section(
-    lines: list[str], at: int, outer: int, told: dict[str, list[str]] | None, names: frozenset[str], *, ruled: bool
+    lines: list[str],
+    at: int,
+    outer: int,
+    descriptions: dict[str, list[str]] | None,
+    names: frozenset[str],
+    *,
+    ruled: bool,
 ) -> int:
-    """Read one parameter after the other; return where the section ends.
+    """Read the parameters of a section; return where it ends.
 
-    Items are as deep as the least deep of them. What stands deeper belongs to the one before, unless a parameter that
-    is named nowhere else begins there.
+    The least indented item sets the indentation of items. Deeper lines belong to the item before them, unless a
+    parameter that is named nowhere else begins there.
     """
     start, end, inner = at, at, -1
     while end < len(lines):
@@ -96,45 +102,45 @@ def _read_section(
             if depth <= outer and not ruled and not (item and (not names or names.intersection(item.names))):
                 break
         end += 1
-    if told is None:
+    if descriptions is None:
         return end
     items = {i: item for i in range(start, end) if (item := _item(lines[i].strip(), names, ruled=ruled))}
     known = [i for i, item in items.items() if names.intersection(item.names)]
     base = min((_depth(lines[i]) for i in known or items), default=0)
     named = {name for i, item in items.items() if _depth(lines[i]) <= base for name in item.names}
-    said: list[list[str]] = []
+    texts: list[list[str]] = []
     for i in range(start, end):
         depth, item = _depth(lines[i]), items.get(i)
         if item and (depth <= base or (names.intersection(item.names) - named)):
             named.update(item.names)
-            said = _begin(told, item)
+            texts = _begin(descriptions, item)
         elif not lines[i].strip() or depth > base:
-            for one in said:
+            for one in texts:
                 one.append(lines[i].strip())
         else:
-            said = []  # an odd line, which what lies below it belongs to
+            texts = []  # not an item, so the deeper lines below it are dropped, too
     return end
 
 
-def _begin(told: dict[str, list[str]], item: _Item) -> list[list[str]]:
-    """Return the lists of what is said of each name, with the item's own words in them."""
-    said = [told.setdefault(name, []) for name in item.names]
-    for one in said:
+def _begin(descriptions: dict[str, list[str]], item: _Item) -> list[list[str]]:
+    """Return the list of lines for each name of an item, with the item's own text added."""
+    texts = [descriptions.setdefault(name, []) for name in item.names]
+    for one in texts:
         one.append(item.text)
-    return said
+    return texts
 
 
-def _take(lines: list[str], at: int, said: list[list[str]], depth: int) -> int:
-    """Take the lines that are indented deeper; return where they end."""
+def _take(lines: list[str], at: int, texts: list[list[str]], depth: int) -> int:
+    """Take the lines with deeper indentation; return where they end."""
     while at < len(lines) and (not lines[at].strip() or _depth(lines[at]) > depth):
-        for one in said:
+        for one in texts:
             one.append(lines[at].strip())
         at += 1
     return at
 
 
 def _item(line: str, names: frozenset[str], *, ruled: bool) -> _Item | None:
-    """Return what a line begins to say, as ``name (type): text`` or, below a rule, ``name : type``."""
+    """Parse a line as an item: ``name (type): text`` or, below a rule, ``name : type``."""
     bullet = _BULLET.match(line)
     at = bullet.end() if bullet else 0
     found: list[str] = []
@@ -154,7 +160,7 @@ def _item(line: str, names: frozenset[str], *, ruled: bool) -> _Item | None:
         return _Item(found, line[dash.end() :])
     while rest and rest[0] in _BRACKETS:
         end = _closed(rest)
-        if not end:  # somebody forgot a bracket
+        if not end:  # a bracket is missing
             kind, colon, text = rest.partition(":")
             return _Item(found, text) if known and colon and kind else None
         rest = rest[end:].lstrip()
@@ -166,7 +172,7 @@ def _item(line: str, names: frozenset[str], *, ruled: bool) -> _Item | None:
 
 
 def _closed(text: str) -> int:
-    """Return where the bracket that a text begins with is closed, 0 where it is not; those in quotes do not count."""
+    """Return the end of the bracket that begins a text, 0 if it is never closed; brackets in quotes do not count."""
     waiting: list[str] = []
     quote = ""
     for at, one in enumerate(text):
@@ -185,7 +191,7 @@ def _closed(text: str) -> int:
 
 
 def _field(line: str, names: frozenset[str]) -> _Item | None:
-    """Read ``:param name: text``, also with a type before the name that may hold colons itself."""
+    """Read ``:param name: text``, also with a type before the name, which may contain colons."""
     found = _FIELD.fullmatch(line)
     if not found:
         return None

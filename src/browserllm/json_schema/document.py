@@ -1,4 +1,4 @@
-"""A JSON Schema read once: is it one, what do its references mean, does it go round in circles."""
+"""Read a JSON Schema once: check its shape, resolve its references, and reject circular ones."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .problem import is_list, is_object, path_to
 Schema = dict[str, Any]
 
 MAX_PARTS = 2_000_000
-"""How many values a schema may have, in its lists and objects together."""
+"""How many values the lists and objects of a schema may have together."""
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
 
-_NO_BASE = "browserllm:///"  # what references start from where a schema has no $id
+_NO_BASE = "browserllm:///"  # the base URI of a schema without $id
 _MAX_URI = 2000
 _TYPES = {"array", "boolean", "integer", "null", "number", "object", "string"}
 _ANCHOR = re.compile(r"[A-Za-z_][-A-Za-z0-9._]*")
 
-# Where schemas lie in a schema. What stands in both lists is of both drafts.
+# The keywords that contain schemas. Those without a suffix belong to both drafts.
 _ONE = {"additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"}
 _LISTS = {"allOf", "anyOf", "oneOf"}
 _MAPS = {"definitions", "patternProperties", "properties"}
@@ -36,12 +36,12 @@ _ONE_2020 = _ONE | {"contentSchema", "unevaluatedItems", "unevaluatedProperties"
 _LISTS_2020 = _LISTS | {"prefixItems"}
 _MAPS_2020 = _MAPS | {"$defs", "dependentSchemas"}
 
-# What says something of the very value that the schema around it is about.
+# The keywords whose schemas apply to the same value as the schema that contains them.
 _IN_PLACE = ("not", "if", "then", "else", "allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies")
 
 
 class Resource:
-    """A schema with a URI of its own: what references inside it start from, and the anchors it has."""
+    """A schema with its own URI, which is the base of the references inside it, and its anchors."""
 
     def __init__(self, uri: str, root: Any) -> None:
         """Start without anchors."""
@@ -51,8 +51,8 @@ class Resource:
         self.dynamic: dict[str, Any] = {}
 
 
-class Part(NamedTuple):
-    """A schema in a schema."""
+class IndexedSchema(NamedTuple):
+    """A subschema, the resource that contains it, and its path."""
 
     schema: Schema
     home: Resource
@@ -60,32 +60,32 @@ class Part(NamedTuple):
 
 
 class Document:
-    """A schema and all that it refers to. Making one raises `InvalidRequest` for what is no schema, or not supported.
+    """A schema with its references. Raises `InvalidRequest` for an invalid or unsupported schema.
 
-    ``root`` is a copy of what was given, as JSON has it. Its parts are known by their identity.
+    ``root`` is a copy of the given schema as decoded JSON. Its parts are identified by ``id()``.
     """
 
     def __init__(self, schema: Any) -> None:
-        """Read all of the schema."""
+        """Read the whole schema."""
         check_size(schema)
         try:
-            # A copy that nobody else changes, without the same part in two places, and nothing in it but JSON.
+            # A private copy in which no object is shared between two places, and everything is JSON.
             self.root: Any = decode_json(msgspec.json.encode(schema), Any)
         except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
-            raise InvalidRequest(f"{schema!r:.200} is no JSON Schema: {error}", parameter="schema") from error
+            raise InvalidRequest(f"{schema!r:.200} is not a JSON Schema: {error}", parameter="schema") from error
         if not is_object(self.root) and self.root is not True and self.root is not False:
-            raise InvalidRequest(f"{schema!r:.200} is no JSON Schema; give a dict", parameter="schema")
-        said = self._said = self.root.get("$schema", DRAFT_2020_12) if is_object(self.root) else DRAFT_2020_12
-        self.draft_7 = said in (DRAFT_7, DRAFT_7 + "#")
-        if not self.draft_7 and said not in (DRAFT_2020_12, DRAFT_2020_12 + "#"):
-            raise _refused("$", "$schema", f"{said!r} is not supported; use {DRAFT_2020_12!r} or {DRAFT_7!r}")
+            raise InvalidRequest(f"{schema!r:.200} is not a JSON Schema; use a dict", parameter="schema")
+        draft = self._draft = self.root.get("$schema", DRAFT_2020_12) if is_object(self.root) else DRAFT_2020_12
+        self.draft_7 = draft in (DRAFT_7, DRAFT_7 + "#")
+        if not self.draft_7 and draft not in (DRAFT_2020_12, DRAFT_2020_12 + "#"):
+            raise _refused("$", "$schema", f"{draft!r} is not supported; use {DRAFT_2020_12!r} or {DRAFT_7!r}")
         self.patterns: dict[str, Pattern] = {}
         self.targets: dict[tuple[int, str], Any] = {}
         self.keys = Keys()
         self.constants: dict[tuple[int, str], frozenset[Key]] = {}
         self._orders: dict[int, dict[str, int]] = {}
         self._resources: dict[str, Resource] = {}
-        self._known: dict[int, Part] = {}
+        self._known: dict[int, IndexedSchema] = {}
         self._waiting: list[tuple[Schema, str]] = []
         self._enter(self.root, "$", self._resource(_NO_BASE, self.root))
         while self._waiting:
@@ -94,33 +94,33 @@ class Document:
         self._find_circles()
 
     def order(self, properties: Schema) -> dict[str, int]:
-        """Return the place of each name among the properties of a schema."""
+        """Return the position of each name among the properties of a schema."""
         if id(properties) not in self._orders:
             self._orders[id(properties)] = {name: at for at, name in enumerate(properties)}
         return self._orders[id(properties)]
 
     def home(self, part: Schema) -> Resource:
-        """Return the resource that a part of the schema belongs to."""
+        """Return the resource that a subschema belongs to."""
         return self._known[id(part)].home
 
-    # Reading it
+    # Reading the schema
 
     def _resource(self, uri: str, root: Any) -> Resource:
         return self._resources.setdefault(uri, Resource(uri, root))
 
     def _enter(self, part: Any, path: str, home: Resource) -> None:
-        """Check a schema and those in it, and note what can be referred to."""
+        """Check a schema and its subschemas, and record what references can point to."""
         if isinstance(part, bool):
             return
         if not is_object(part):
             raise InvalidRequest(
-                f"the JSON Schema has {part!r:.80} at {path}, where a schema must be: an object, true or false",
+                f"the JSON Schema has {part!r:.80} at {path}; use a schema there: an object, true or false",
                 parameter="schema",
             )
         given = part
         if id(given) in self._known:
             return
-        alone = self.draft_7 and "$ref" in given  # what stands beside a reference says nothing in draft 7
+        alone = self.draft_7 and "$ref" in given  # in draft 7 a reference hides its sibling keywords
         for keyword, value in given.items():
             if not alone or keyword in ("$ref", "definitions"):
                 self._check(keyword, value, path)
@@ -129,7 +129,7 @@ class Document:
                 values = given["enum"] if keyword == "enum" else [given["const"]]
                 self.constants[id(given), keyword] = frozenset(map(self.keys.of, values))
         home = home if alone else self._identified(given, path, home)
-        self._known[id(given)] = Part(given, home, path)
+        self._known[id(given)] = IndexedSchema(given, home, path)
         refs = ("$ref",) if self.draft_7 else ("$ref", "$dynamicRef")
         self._waiting += [(given, keyword) for keyword in refs if keyword in given]
         for keyword, inner, at in self._inner(given, path):
@@ -137,14 +137,14 @@ class Document:
                 self._enter(inner, at, home)
 
     def _identified(self, given: Schema, path: str, home: Resource) -> Resource:
-        """Return the resource of a schema, which may begin a new one, and note its anchors."""
+        """Return the resource of a schema, which may start a new one, and record its anchors."""
         uri = given.get("$id")
         if isinstance(uri, str):
             base, _, fragment = uri.partition("#")
             if base:
                 uri = _join(home.uri, base)
                 if uri in self._resources and self._resources[uri].root is not given:
-                    raise _refused(path, "$id", f"{uri!r} is there twice")
+                    raise _refused(path, "$id", f"{uri!r} is used twice")
                 home = self._resource(uri, given)
             if fragment and self.draft_7:
                 home.anchors[fragment] = given
@@ -154,14 +154,14 @@ class Document:
             for keyword in ("$anchor", "$dynamicAnchor"):
                 if isinstance(name := given.get(keyword), str):
                     if home.anchors.get(name, given) is not given:
-                        raise _refused(path, keyword, f"{name!r} is there twice")
+                        raise _refused(path, keyword, f"{name!r} is used twice")
                     home.anchors[name] = given
                     if keyword == "$dynamicAnchor":
                         home.dynamic[name] = given
         return home
 
     def _inner(self, given: Schema, path: str) -> Iterator[tuple[str, Any, str]]:
-        """Yield the schemas that lie in a schema, with their keyword and path."""
+        """Yield the subschemas of a schema, with their keyword and path."""
         one = _ONE_7 if self.draft_7 else _ONE_2020
         lists = _LISTS if self.draft_7 else _LISTS_2020
         maps = _MAPS if self.draft_7 else _MAPS_2020
@@ -177,15 +177,15 @@ class Document:
                 yield from ((keyword, inner, path_to(at, name)) for name, inner in value.items() if not is_list(inner))
 
     def _check(self, keyword: str, value: Any, path: str) -> None:
-        """Check the shape of a keyword's value; unknown keywords say nothing, as the standard has it."""
+        """Check the shape of a keyword's value; unknown keywords are ignored, as the standard says."""
         shape = (_SHAPES if self.draft_7 else _SHAPES_2020).get(keyword)
         if shape is None:
             return
         fits, wanted = shape
         if not fits(value):
-            raise _refused(path, keyword, f"must be {wanted}, and not {value!r:.80}")
-        if keyword == "$schema" and path != "$" and value.rstrip("#") != self._said.rstrip("#"):
-            raise _refused(path, keyword, f"{value!r} is of another draft than the whole")
+            raise _refused(path, keyword, f"must be {wanted}, not {value!r:.80}")
+        if keyword == "$schema" and path != "$" and value.rstrip("#") != self._draft.rstrip("#"):
+            raise _refused(path, keyword, f"{value!r} is another draft than that of the whole schema")
         patterns = [value] if keyword == "pattern" else value if keyword == "patternProperties" else ()
         for pattern in patterns:
             try:
@@ -194,7 +194,7 @@ class Document:
             except ValueError as error:
                 raise _refused(path, keyword, f"{pattern!r:.200} cannot be used: {error}") from error
 
-    # What references mean
+    # References
 
     def _resolve(self, part: Schema, keyword: str) -> Any:
         _, home, path = self._known[id(part)]
@@ -203,12 +203,12 @@ class Document:
         if base:
             uri = _join(home.uri, base)
             if uri not in self._resources:
-                raise _refused(path, keyword, f"{ref!r} leads out of the schema; put what it means under $defs")
+                raise _refused(path, keyword, f"{ref!r} is outside the schema; put its target under $defs")
             home = self._resources[uri]
         fragment = _unquoted(fragment)
         if fragment and not fragment.startswith("/"):
             if fragment not in home.anchors:
-                raise _refused(path, keyword, f"{ref!r} refers to nothing")
+                raise _refused(path, keyword, f"{ref!r} has no target")
             return home.anchors[fragment]
         return self._at_pointer(home, fragment, path, keyword, ref)
 
@@ -221,7 +221,7 @@ class Document:
             elif is_object(found) and key in found:
                 found = found[key]
             else:
-                raise _refused(path, keyword, f"{ref!r} refers to nothing")
+                raise _refused(path, keyword, f"{ref!r} has no target")
             if is_object(found):
                 known = self._known.get(id(found))
                 home = known.home if known else home
@@ -229,7 +229,7 @@ class Document:
         return found
 
     def _find_circles(self) -> None:
-        """Refuse schemas that come back to themselves without going deeper into the value: they mean nothing."""
+        """Reject schemas that refer to themselves without going deeper into the value: they never end."""
         done: set[int] = set()
         on_path: set[int] = set()
         for begin in list(self._known.values()):
@@ -243,13 +243,13 @@ class Document:
                     on_path.discard(last)
                     done.add(last)
                 elif id(following) in on_path:
-                    raise _refused(self._known[last].path, "$ref", "leads back to where it started")
+                    raise _refused(self._known[last].path, "$ref", "refers back to itself")
                 elif id(following) not in done:
                     path.append((id(following), self._in_place(following)))
                     on_path.add(id(following))
 
     def _in_place(self, given: Schema) -> Iterator[Schema]:
-        """Yield the schemas that this one applies to the same value."""
+        """Yield the subschemas that apply to the same value."""
         target = self.targets.get((id(given), "$ref"))
         if is_object(target):
             yield target
@@ -261,10 +261,10 @@ class Document:
 
 
 def check_size(schema: Any) -> None:
-    """Raise `InvalidRequest` for a schema that is nested too deeply or too large: encoding it could end a page.
+    """Raise `InvalidRequest` for a schema that is nested too deeply or too large: encoding it could crash a page.
 
-    What stands in many places counts at each of them, but is looked at once: of thirty lists, each twice in the next,
-    a billion would be written.
+    A shared part counts at each of its places, but is read once: thirty lists, each twice in the next, would be
+    encoded as a billion values.
     """
     level: dict[int, tuple[Any, int]] = {id(schema): (schema, 1)} if type(schema) in (dict, list, tuple) else {}
     parts = 0
@@ -282,11 +282,11 @@ def check_size(schema: Any) -> None:
         if not inside:
             return
         level = inside
-    raise InvalidRequest("the JSON Schema is nested too deeply, or holds itself", parameter="schema")
+    raise InvalidRequest("the JSON Schema is nested too deeply, or contains itself", parameter="schema")
 
 
 def index_of(step: str, size: int) -> int | None:
-    """Return the place in a list of a size that a step of a pointer names; ``None`` where it is none."""
+    """Return the index that a step of a JSON pointer names in a list of this size; ``None`` if it is not valid."""
     number = int(step) if step.isascii() and step.isdigit() and len(step) <= 9 else size
     return number if number < size else None
 
@@ -300,13 +300,15 @@ def _refused(path: str, keyword: str, why: str) -> InvalidRequest:
 
 
 def _join(base: str, uri: str) -> str:
-    """Return the URI that one means where another one stands; raises `InvalidRequest` for what is none."""
-    if len(base) > _MAX_URI:  # each reference within makes a copy
-        raise InvalidRequest(f"the $id {base!r:.200} has more than {_MAX_URI} characters", parameter="schema")
+    """Resolve a URI against a base URI; raises `InvalidRequest` for an invalid one."""
+    if len(base) > _MAX_URI:  # each reference inside copies it
+        raise InvalidRequest(
+            f"the $id {base!r:.200} has more than {_MAX_URI} characters; shorten it", parameter="schema"
+        )
     try:
         return _joined(base, uri)
     except ValueError as error:
-        raise InvalidRequest(f"{uri!r:.200} in the JSON Schema is no URI: {error}", parameter="schema") from error
+        raise InvalidRequest(f"{uri!r:.200} in the JSON Schema is not a URI: {error}", parameter="schema") from error
 
 
 def _joined(base: str, uri: str) -> str:
@@ -317,7 +319,7 @@ def _joined(base: str, uri: str) -> str:
     scheme = base.partition(":")[0]
     if scheme in uses_relative and scheme in uses_netloc:
         return urljoin(base, uri)
-    # urljoin knows a few schemes only; all others go the same way.
+    # urljoin supports only some schemes, so join as if it were http.
     return scheme + urljoin("http" + base.removeprefix(scheme), uri).removeprefix("http")
 
 
@@ -379,10 +381,10 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(_ANCHOR.fullmatch(value))
 
 
-_TEXT: Shape = (_is_text, "a text")
+_TEXT: Shape = (_is_text, "a string")
 _NUMBER: Shape = (_is_number, "a number")
-_COUNT: Shape = (_is_count, "a whole number from 0 on")
-_SCHEMAS: Shape = (_is_schemas, "a list with a schema at least")
+_COUNT: Shape = (_is_count, "an integer of at least 0")
+_SCHEMAS: Shape = (_is_schemas, "a list with at least one schema")
 _MAP: Shape = (_is_map, "an object")
 _FLAG: Shape = (lambda value: isinstance(value, bool), "true or false")
 
@@ -392,9 +394,9 @@ _SHAPES: Mapping[str, Shape] = {
     "$ref": _TEXT,
     "type": (_is_type, f"one of {', '.join(sorted(_TYPES))}, or a list of them"),
     "enum": (_is_list, "a list"),
-    "required": (_is_texts, "a list of texts"),
+    "required": (_is_texts, "a list of strings"),
     "pattern": _TEXT,
-    "dependencies": (_is_dependencies, "an object with schemas and lists of texts"),
+    "dependencies": (_is_dependencies, "an object with schemas and lists of strings"),
     "multipleOf": (lambda value: _is_number(value) and value > 0, "a number above 0"),
     "uniqueItems": _FLAG,
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _NUMBER),
@@ -407,12 +409,12 @@ _SHAPES_2020: Mapping[str, Shape] = {
     "$anchor": (_is_name, "a plain name"),
     "$dynamicAnchor": (_is_name, "a plain name"),
     "$dynamicRef": _TEXT,
-    "$recursiveRef": (lambda _: False, "called $dynamicRef in this draft"),
+    "$recursiveRef": (lambda _: False, "written as $dynamicRef in this draft"),
     "$defs": _MAP,
     "prefixItems": _SCHEMAS,
-    "items": (lambda value: not is_list(value), "a schema; a list of them is called prefixItems"),
+    "items": (lambda value: not is_list(value), "a schema; use prefixItems for a list of schemas"),
     "minContains": _COUNT,
     "maxContains": _COUNT,
     "dependentSchemas": _MAP,
-    "dependentRequired": (_is_map_of_texts, "an object with lists of texts"),
+    "dependentRequired": (_is_map_of_texts, "an object with lists of strings"),
 }

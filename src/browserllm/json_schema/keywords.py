@@ -1,4 +1,4 @@
-"""The keywords of JSON Schema: each says what does not fit in a value, and notes in ``seen`` what it has looked at."""
+"""The keywords of JSON Schema: each returns the problems of a value, and adds what it evaluates to ``evaluated``."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from itertools import islice
 from typing import Any, cast
 
 from .._internal.equality import Key
-from .check import Check, Keyword, Seen
+from .check import Evaluated, Keyword, SchemaCheck
 from .document import Schema
 from .patterns.pattern import Pattern
-from .problem import Mismatch, OtherText, Problem, cut, is_list, is_object, none_fits, path_to, shown
+from .problem import Mismatch, OtherText, Problem, is_list, is_object, no_alternative_fits, path_to, preview, truncated
 
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", dict: "object", list: "array"}
-_LISTED = 20  # how many values of an enum are told of, and how many names that are missing
+_LISTED = 20  # how many values of an enum, and how many missing names, a message lists
 
 
 # Any value
 
 
-def _ref(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    return check.apply(value, check.document.targets[id(schema), "$ref"], path, seen)
+def _ref(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
+    return check.apply(value, check.document.targets[id(schema), "$ref"], path, evaluated)
 
 
-def _dynamic_ref(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _dynamic_ref(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     target = check.document.targets[id(schema), "$dynamicRef"]
     name = schema["$dynamicRef"].rpartition("#")[2]
     if is_object(target) and target.get("$dynamicAnchor") == name:
-        # The first of those that led here with an anchor of that name.
+        # The outermost resource on the path to here that has an anchor of that name.
         target = next((home.dynamic[name] for home in check.scope if name in home.dynamic), target)
-    return check.apply(value, target, path, seen)
+    return check.apply(value, target, path, evaluated)
 
 
-def _type(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _type(_check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     wanted = cast("str | list[str]", schema["type"])
     names = [wanted] if isinstance(wanted, str) else wanted
     if any(_is(value, name) for name in names):
@@ -60,56 +60,56 @@ def _words(names: list[str]) -> str:
     return " or ".join(f"`{name}`" for name in names)
 
 
-def _enum(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _enum(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     if check.keys.of(value) in check.document.constants[id(schema), "enum"]:
         return []
     listed = schema["enum"]
     more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     check.spend(10 * min(len(listed), _LISTED))
     kind = OtherText if isinstance(value, str) and len(listed) == 1 and isinstance(listed[0], str) else Problem
-    return [kind(path, f"{shown(value)} is none of {', '.join(map(shown, listed[:_LISTED]))}{more}")]
+    return [kind(path, f"{preview(value)} is not one of {', '.join(map(preview, listed[:_LISTED]))}{more}")]
 
 
-def _const(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _const(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     same = check.keys.of(value) in check.document.constants[id(schema), "const"]
     wanted = schema["const"]
-    return [] if same else [Mismatch(path, shown(wanted), shown(value), "text" if isinstance(wanted, str) else "")]
+    return [] if same else [Mismatch(path, preview(wanted), preview(value), "text" if isinstance(wanted, str) else "")]
 
 
 # Schemas on the same value
 
 
-def _all_of(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    return [problem for part in schema["allOf"] for problem in check.apply(value, part, path, seen)]
+def _all_of(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
+    return [problem for part in schema["allOf"] for problem in check.apply(value, part, path, evaluated)]
 
 
-def _any_of(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    tries = [check.apply(value, part, path, seen) for part in schema["anyOf"]]
-    return [] if not all(tries) else none_fits(tries, path)
+def _any_of(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
+    attempts = [check.apply(value, part, path, evaluated) for part in schema["anyOf"]]
+    return [] if not all(attempts) else no_alternative_fits(attempts, path)
 
 
-def _one_of(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    seens = [Seen() for _ in schema["oneOf"]]
-    tries = [check.apply(value, part, path, own) for part, own in zip(schema["oneOf"], seens, strict=True)]
-    fitting = [index for index, problems in enumerate(tries) if not problems]
+def _one_of(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
+    seens = [Evaluated() for _ in schema["oneOf"]]
+    attempts = [check.apply(value, part, path, own) for part, own in zip(schema["oneOf"], seens, strict=True)]
+    fitting = [index for index, problems in enumerate(attempts) if not problems]
     if not fitting:
-        return none_fits(tries, path)
+        return no_alternative_fits(attempts, path)
     if len(fitting) > 1:
-        which = cut(", ".join(map(str, fitting)))
-        return [Problem(path, f"More than one of the alternatives fits (numbers {which}, from 0), and only one may")]
-    seen.add(seens[fitting[0]])
+        which = truncated(", ".join(map(str, fitting)))
+        return [Problem(path, f"Exactly one of the alternatives must fit, but these fit (counted from 0): {which}")]
+    evaluated.add(seens[fitting[0]])
     return []
 
 
-def _not(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
-    if check.apply(value, schema["not"], path, Seen()):
+def _not(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
+    if check.apply(value, schema["not"], path, Evaluated()):
         return []
-    return [Problem(path, f"Must not fit {shown(schema['not'])}")]
+    return [Problem(path, f"Must not fit {preview(schema['not'])}")]
 
 
-def _if(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    holds = not check.apply(value, schema["if"], path, seen)
-    return check.apply(value, schema.get("then" if holds else "else", True), path, seen)
+def _if(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
+    holds = not check.apply(value, schema["if"], path, evaluated)
+    return check.apply(value, schema.get("then" if holds else "else", True), path, evaluated)
 
 
 # Numbers and texts
@@ -117,10 +117,12 @@ def _if(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list
 
 def _limit(words: str, fits: Callable[[Any, Any], bool]) -> Callable[[str], Keyword]:
     def make(keyword: str) -> Keyword:
-        def check_limit(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+        def check_limit(
+            _check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated
+        ) -> list[Problem]:
             if not _is(value, "number") or fits(value, schema[keyword]):
                 return []
-            return [Mismatch(path, f"a number {words} {schema[keyword]}", shown(value))]
+            return [Mismatch(path, f"a number {words} {schema[keyword]}", preview(value))]
 
         return check_limit
 
@@ -129,7 +131,9 @@ def _limit(words: str, fits: Callable[[Any, Any], bool]) -> Callable[[str], Keyw
 
 def _size(kind: type[Any], what: str, *, least: bool) -> Callable[[str], Keyword]:
     def make(keyword: str) -> Keyword:
-        def check_size(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+        def check_size(
+            _check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated
+        ) -> list[Problem]:
             limit = schema[keyword]
             if not isinstance(value, kind) or (len(value) >= limit) is least or len(value) == limit:
                 return []
@@ -141,18 +145,18 @@ def _size(kind: type[Any], what: str, *, least: bool) -> Callable[[str], Keyword
     return make
 
 
-def _multiple_of(_check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _multiple_of(_check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     if not _is(value, "number"):
         return []
     (number, digits), (step, step_digits) = _decimal(value), _decimal(schema["multipleOf"])
     places = max(digits, step_digits, 0)
     if number * 10 ** (places - digits) % (step * 10 ** (places - step_digits)) == 0:
         return []
-    return [Problem(path, f"{shown(value)} is no multiple of {schema['multipleOf']}")]
+    return [Problem(path, f"{preview(value)} is not a multiple of {schema['multipleOf']}")]
 
 
 def _decimal(value: float) -> tuple[int, int]:
-    """Return a number as a whole one and how many of its digits are behind the point, as it is written."""
+    """Return the digits of a number as an integer, and how many of them follow the point."""
     if isinstance(value, int):
         return value, 0
     digits, _, exponent = repr(value).partition("e")
@@ -160,71 +164,73 @@ def _decimal(value: float) -> tuple[int, int]:
     return int(whole + behind), len(behind) - int(exponent or 0)
 
 
-def _pattern(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _pattern(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     if not isinstance(value, str) or check.finds(check.document.patterns[schema["pattern"]], value):
         return []
-    return [Mismatch(path, f"text that matches {cut(repr(schema['pattern']))}", shown(value))]
+    return [Mismatch(path, f"text that matches {truncated(repr(schema['pattern']))}", preview(value))]
 
 
 # Lists
 
 
-def _prefix_items(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    return _each(check, value, schema["prefixItems"], path, seen)
+def _prefix_items(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
+    return _each(check, value, schema["prefixItems"], path, evaluated)
 
 
-def _items(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    return _rest(check, value, schema["items"], len(schema.get("prefixItems", ())), path, seen)
+def _items(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
+    return _rest(check, value, schema["items"], len(schema.get("prefixItems", ())), path, evaluated)
 
 
-def _items_7(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _items_7(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     items = schema["items"]
     if is_list(items):
-        return _each(check, value, items, path, seen)
-    return _rest(check, value, items, 0, path, seen)
+        return _each(check, value, items, path, evaluated)
+    return _rest(check, value, items, 0, path, evaluated)
 
 
-def _additional_items(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _additional_items(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     items = schema.get("items")
     if not is_list(items):
         return []
-    return _rest(check, value, schema["additionalItems"], len(items), path, seen)
+    return _rest(check, value, schema["additionalItems"], len(items), path, evaluated)
 
 
-def _each(check: Check, value: Any, schemas: list[Any], path: str, seen: Seen) -> list[Problem]:
+def _each(check: SchemaCheck, value: Any, schemas: list[Any], path: str, evaluated: Evaluated) -> list[Problem]:
     problems: list[Problem] = []
     if is_list(value):
         for index, (one, schema) in enumerate(zip(value, schemas, strict=False)):
-            seen.places.add(index)
-            problems += check.apply(one, schema, path_to(path, index), Seen())
+            evaluated.places.add(index)
+            problems += check.apply(one, schema, path_to(path, index), Evaluated())
     return problems
 
 
-def _rest(check: Check, value: Any, schema: Any, start: int, path: str, seen: Seen) -> list[Problem]:
+def _rest(check: SchemaCheck, value: Any, schema: Any, start: int, path: str, evaluated: Evaluated) -> list[Problem]:
     problems: list[Problem] = []
     if is_list(value):
         for index, one in enumerate(value[start:], start):
-            seen.places.add(index)
-            problems += check.apply(one, schema, path_to(path, index), Seen())
+            evaluated.places.add(index)
+            problems += check.apply(one, schema, path_to(path, index), Evaluated())
     return problems
 
 
-def _contains(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _contains(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     if not is_list(value):
         return []
     items = value
-    found = [i for i, one in enumerate(items) if not check.apply(one, schema["contains"], path_to(path, i), Seen())]
+    found = [
+        i for i, one in enumerate(items) if not check.apply(one, schema["contains"], path_to(path, i), Evaluated())
+    ]
     least, most = 1, len(items)
     if not check.document.draft_7:
-        seen.places.update(found)
+        evaluated.places.update(found)
         least, most = schema.get("minContains", 1), schema.get("maxContains", most)
     if least <= len(found) <= most:
         return []
     bound = f"at least {least}" if len(found) < least else f"at most {most}"
-    return [Mismatch(path, f"{bound} items that fit {shown(schema['contains'])}", str(len(found)))]
+    return [Mismatch(path, f"{bound} items that fit {preview(schema['contains'])}", str(len(found)))]
 
 
-def _unique_items(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _unique_items(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     if not is_list(value) or not schema["uniqueItems"]:
         return []
     check.spend(len(value))
@@ -232,79 +238,83 @@ def _unique_items(check: Check, value: Any, schema: Schema, path: str, _seen: Se
     for index, one in enumerate(value):
         before = first.setdefault(check.keys.of(one), index)
         if before != index:
-            return [Problem(path_to(path, index), f"Is the same as number {before}; every item must be another one")]
+            return [Problem(path_to(path, index), f"Is equal to item {before}; the items must be unique")]
     return []
 
 
 # Objects
 
 
-def _properties(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _properties(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     problems: list[Problem] = []
     if is_object(value):
         properties: Schema = schema["properties"]
         names: Iterable[str] = properties
         if len(value) < len(properties) >> 3:
-            # Few of many: those first that the schema has first, as always.
+            # The value has few of many properties: sort its names in the schema's order.
             order = check.document.order(properties)
             names = sorted((name for name in value if name in properties), key=order.__getitem__)
         else:
             check.spend(len(properties))
         for name in names:
             if name in value:
-                seen.keys.add(name)
-                problems += check.apply(value[name], properties[name], path_to(path, name), Seen())
+                evaluated.keys.add(name)
+                problems += check.apply(value[name], properties[name], path_to(path, name), Evaluated())
     return problems
 
 
-def _pattern_properties(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _pattern_properties(
+    check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated
+) -> list[Problem]:
     problems: list[Problem] = []
     if is_object(value):
         for pattern, inner in schema["patternProperties"].items():
             found = check.document.patterns[pattern]
             for name in value:
                 if check.finds(found, name):
-                    seen.keys.add(name)
-                    problems += check.apply(value[name], inner, path_to(path, name), Seen())
+                    evaluated.keys.add(name)
+                    problems += check.apply(value[name], inner, path_to(path, name), Evaluated())
     return problems
 
 
-def _additional(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _additional(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     if not is_object(value):
         return []
     patterns = [check.document.patterns[pattern] for pattern in schema.get("patternProperties", ())]
     named = schema.get("properties", {})
     check.spend(len(value) + len(patterns))
     others = [name for name in value if name not in named and not _finds(check, patterns, name)]
-    return _others(check, value, others, schema["additionalProperties"], path, seen)
+    return _others(check, value, others, schema["additionalProperties"], path, evaluated)
 
 
-def _finds(check: Check, patterns: list[Pattern], name: str) -> bool:
+def _finds(check: SchemaCheck, patterns: list[Pattern], name: str) -> bool:
     return any(check.finds(pattern, name) for pattern in patterns)
 
 
-def _others(check: Check, value: Schema, names: list[str], schema: Any, path: str, seen: Seen) -> list[Problem]:
+def _others(
+    check: SchemaCheck, value: Schema, names: list[str], schema: Any, path: str, evaluated: Evaluated
+) -> list[Problem]:
     problems: list[Problem] = []
     for name in names:
-        seen.keys.add(name)
+        evaluated.keys.add(name)
         if schema is False:
             problems.append(Problem(path, f"Object contains unknown field `{name}`"))
         else:
-            problems += check.apply(value[name], schema, path_to(path, name), Seen())
+            problems += check.apply(value[name], schema, path_to(path, name), Evaluated())
     return problems
 
 
-def _property_names(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _property_names(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     if not is_object(value):
         return []
     return [
-        Problem(path, f"The key `{name}` cannot be used: {problem.message}")
+        Problem(path, f"The key `{name}` is not valid: {problem.message}")
         for name in value
-        for problem in check.apply(name, schema["propertyNames"], path, Seen())
+        for problem in check.apply(name, schema["propertyNames"], path, Evaluated())
     ]
 
 
-def _required(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _required(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     if not is_object(value):
         return []
     check.spend(len(schema["required"]))
@@ -312,11 +322,13 @@ def _required(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) 
     return [Problem(path, f"Object missing required field `{name}`") for name in islice(missing, _LISTED)]
 
 
-def _dependent_required(check: Check, value: Any, schema: Schema, path: str, _seen: Seen) -> list[Problem]:
+def _dependent_required(
+    check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated
+) -> list[Problem]:
     return _dependent(check, value, schema["dependentRequired"], path)
 
 
-def _dependent(check: Check, value: Any, wanted: Mapping[str, list[str]], path: str) -> list[Problem]:
+def _dependent(check: SchemaCheck, value: Any, wanted: Mapping[str, list[str]], path: str) -> list[Problem]:
     if not is_object(value):
         return []
     check.spend(len(wanted))
@@ -332,46 +344,55 @@ def _dependent(check: Check, value: Any, wanted: Mapping[str, list[str]], path: 
     return problems
 
 
-def _dependent_schemas(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
-    return _dependent_on(check, value, schema["dependentSchemas"], path, seen)
+def _dependent_schemas(
+    check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated
+) -> list[Problem]:
+    return _dependent_on(check, value, schema["dependentSchemas"], path, evaluated)
 
 
-def _dependent_on(check: Check, value: Any, schemas: Schema, path: str, seen: Seen) -> list[Problem]:
+def _dependent_on(check: SchemaCheck, value: Any, schemas: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     if not is_object(value):
         return []
     check.spend(len(schemas))
     return [
-        problem for name, inner in schemas.items() if name in value for problem in check.apply(value, inner, path, seen)
+        problem
+        for name, inner in schemas.items()
+        if name in value
+        for problem in check.apply(value, inner, path, evaluated)
     ]
 
 
-def _dependencies(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _dependencies(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
     given = schema["dependencies"]
     schemas = {name: inner for name, inner in given.items() if not is_list(inner)}
     lists = {name: cast("list[str]", inner) for name, inner in given.items() if is_list(inner)}
-    return _dependent(check, value, lists, path) + _dependent_on(check, value, schemas, path, seen)
+    return _dependent(check, value, lists, path) + _dependent_on(check, value, schemas, path, evaluated)
 
 
-# What nobody has looked at
+# Unevaluated properties and items
 
 
-def _unevaluated_properties(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _unevaluated_properties(
+    check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated
+) -> list[Problem]:
     if not is_object(value):
         return []
     check.spend(len(value))
-    names = [name for name in value if name not in seen.keys]
-    return _others(check, value, names, schema["unevaluatedProperties"], path, seen)
+    names = [name for name in value if name not in evaluated.keys]
+    return _others(check, value, names, schema["unevaluatedProperties"], path, evaluated)
 
 
-def _unevaluated_items(check: Check, value: Any, schema: Schema, path: str, seen: Seen) -> list[Problem]:
+def _unevaluated_items(
+    check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated
+) -> list[Problem]:
     if not is_list(value):
         return []
     check.spend(len(value))
     problems: list[Problem] = []
     for index, one in enumerate(value):
-        if index not in seen.places:
-            seen.places.add(index)
-            problems += check.apply(one, schema["unevaluatedItems"], path_to(path, index), Seen())
+        if index not in evaluated.places:
+            evaluated.places.add(index)
+            problems += check.apply(one, schema["unevaluatedItems"], path_to(path, index), Evaluated())
     return problems
 
 
@@ -421,4 +442,4 @@ _UNEVALUATED: dict[str, Keyword] = {
 }
 FOR_DRAFT_7: tuple[Mapping[str, Keyword], Mapping[str, Keyword]] = (_DRAFT_7, {})
 FOR_2020: tuple[Mapping[str, Keyword], Mapping[str, Keyword]] = (_2020, _UNEVALUATED)
-"""The keywords of a draft, and those that go by what all others have looked at."""
+"""The keywords of a draft, and those that depend on what all others have evaluated."""

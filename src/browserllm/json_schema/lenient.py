@@ -1,12 +1,12 @@
-"""JSON as models write it, in any pieces, into JSON.
+"""Convert JSON as models write it, in any pieces, to valid JSON.
 
-What is valid comes out as it went in, to the letter. What is not is repaired where its meaning is plain: quotes of the
-wrong kind or none, Python's ``True`` and ``None``, commas too many or too few, line ends inside a text. In an object a
-text without quotes ends where another key follows, so that it may have commas in it. What breaks off is never
-completed: half a value is not what the model meant.
+Valid JSON comes out verbatim. Invalid JSON is repaired where its meaning is clear: wrong or missing quotes, Python's
+``True`` and ``None``, missing or extra commas, line ends inside a string. In an object, a string without quotes ends
+where another key follows, so it may contain commas. A value that breaks off is never completed: half a value is not
+what the model meant.
 
-The functions are generators that wait (``yield``) for more text, so that a reader of any grammar can be written from
-top to bottom although its text comes in pieces, and reads the same whatever the pieces are.
+The functions are generators that ``yield`` to wait for more text. So a parser can be written from top to bottom even
+though its text arrives in pieces, and the result does not depend on the pieces.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Steps = Generator[None, None, T]
 Write = Callable[[str], None]
 
 MAX_HELD = 65_536
-"""The most characters that are held back until it is clear what they are."""
+"""The most characters that are held back until their meaning is clear."""
 MAX_DEPTH = 64
-"""How deep arrays and objects may be nested."""
+"""How deeply arrays and objects may be nested."""
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _PLAIN = {'"': re.compile(r'[^"\\\x00-\x1f]+'), "'": re.compile(r"[^\"'\\\x00-\x1f]+")}
@@ -34,24 +34,23 @@ _LITERALS = {"true", "false", "null"}
 _PAIRS = {"}": "{", "]": "["}
 _MAX_BLANKS = 1024
 _MAX_KEY = 256
-"""How long a key without quotes may be to end the text before it."""
+"""How long a key without quotes may be to end the string before it."""
 
 
-class Broken(Exception):  # noqa: N818 (it ends a read, and is no failure of ours)
-    """What the model wrote cannot be read any further: it breaks off, or is nested or goes on without bounds."""
+class Broken(Exception):  # noqa: N818 (ends a read; not a failure of the program)
+    """The text cannot be read further: it breaks off, is nested too deeply, or is too long."""
 
 
-class Reader:
-    """Text that comes in pieces. Positions count from the start of the stream; only what is still needed is kept.
+class TextReader:
+    """Text that arrives in pieces. Positions count from the start of the stream; only text still needed is kept.
 
-    The pieces stay as they came: going on, going back and letting go cost what lies between, however the text was cut.
-    ``closer``, when set, ends whatever is open: the tag after a call. ``furthest`` is the end of what was looked at.
-    ``guesses`` counts what was repaired although it may have been meant otherwise: words without quotes, commas and
-    ends that are not there.
+    The pieces are not joined: the cost of moving forward, moving back and releasing text is its length, however the
+    text was cut. ``closer``, when set, ends every open value: the tag after a call. ``furthest`` is the end of the text
+    that was read so far. ``guesses`` counts repairs that may be wrong: strings without quotes, missing commas and ends.
     """
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Start without text."""
         self.at = 0
         self.furthest = 0
         self.marks: list[int] = []
@@ -59,7 +58,7 @@ class Reader:
         self.guesses = 0
         self._pieces: list[str] = []
         self._starts: list[int] = []  # where each piece begins
-        self._piece = ""  # the one that is read
+        self._piece = ""  # the current piece
         self._start = 0
         self._index = 0
         self._first = 0  # the first piece that is still needed
@@ -68,11 +67,11 @@ class Reader:
 
     @property
     def held(self) -> int:
-        """How many characters are kept."""
+        """How many characters are kept in memory."""
         return self._size - self._starts[self._first] if self._starts else 0
 
     def add(self, text: str) -> None:
-        """Add a piece, and let go of what was read and is not marked."""
+        """Add a piece, and release text that was read and is not marked."""
         if text:
             self._let_go()
             self._pieces.append(text)
@@ -84,14 +83,14 @@ class Reader:
         while self._first + 1 < len(self._pieces) and self._starts[self._first + 1] <= keep:
             self._pieces[self._first] = ""
             self._first += 1
-        # Half of the pieces at least, so that moving the others costs no more than they did.
+        # At least half of the pieces, so that moving the others costs no more than adding them did.
         if self._first * 2 > len(self._pieces):
             del self._pieces[: self._first], self._starts[: self._first]
             self._index = max(self._index - self._first, 0)
             self._first = 0
 
     def end(self) -> None:
-        """Say that nothing more comes."""
+        """Note that the text has ended."""
         self._ended = True
 
     def peek(self) -> Steps[str]:
@@ -106,7 +105,7 @@ class Reader:
         return self._piece[self.at - self._start]
 
     def _find(self) -> bool:
-        """Turn to the piece in which the reading is; say whether it has come."""
+        """Switch to the piece at the current position; return whether it has arrived."""
         if self.at >= self._size:
             return False
         index = self._index = self._index_of(self.at)
@@ -114,7 +113,7 @@ class Reader:
         return True
 
     def _index_of(self, position: int) -> int:
-        """Return which piece holds a position, which is sought from where the reading is."""
+        """Return the index of the piece with a position, searching from the current piece."""
         index = self._index
         while self._starts[index] > position:
             index -= 1
@@ -130,7 +129,7 @@ class Reader:
         return char
 
     def since(self, position: int) -> str:
-        """Return what was read since a marked position."""
+        """Return the text since a marked position."""
         found: list[str] = []
         end = self.at
         index = self._index_of(end - 1) if end > position else 0
@@ -141,7 +140,7 @@ class Reader:
         return "".join(reversed(found))
 
     def run(self, pattern: re.Pattern[str]) -> str:
-        """Take what of the pattern is here already; the rest of a run comes with the next call."""
+        """Take the text that matches, as far as it has arrived; the next call continues a run."""
         found = pattern.match(self._piece, self.at - self._start) if self.at >= self._start else None
         if found is None:
             return ""
@@ -150,7 +149,7 @@ class Reader:
         return found[0]
 
     def blanks(self) -> Steps[str]:
-        """Take white space."""
+        """Take whitespace."""
         taken: list[str] = []
         begin = self.at
         while (yield from self.peek()) and (some := self.run(_BLANKS)):
@@ -160,7 +159,7 @@ class Reader:
         return "".join(taken)
 
     def one_of(self, texts: Sequence[str]) -> Steps[str]:
-        """Take the longest of the texts that stands here; take nothing, and return an empty text, where none does."""
+        """Take the longest of the texts at this position; take nothing and return an empty text without a match."""
         begin, found, read = self.at, "", ""
         self.marks.append(begin)
         while any(len(text) > len(read) and text.startswith(read) for text in texts):
@@ -175,8 +174,8 @@ class Reader:
         self.at = begin + len(found)
         return found
 
-    def stands(self, text: str) -> Steps[bool]:
-        """Say whether a text stands here, and take nothing."""
+    def is_at(self, text: str) -> Steps[bool]:
+        """Whether a text is at this position; takes nothing."""
         begin = self.at
         if not text or (yield from self.peek()) != text[0]:
             return False
@@ -187,8 +186,8 @@ class Reader:
         return bool(found)
 
 
-def read_value(reader: Reader, write: Write, ends: str = ",}]", depth: int = 0) -> Steps[None]:
-    """Read a value, and write it as JSON; a word without quotes goes up to one of ``ends``."""
+def read_value(reader: TextReader, write: Write, ends: str = ",}]", depth: int = 0) -> Steps[None]:
+    """Read a value and write it as JSON; a word without quotes ends before one of ``ends``."""
     if depth > MAX_DEPTH:
         raise Broken
     char = yield from reader.need()
@@ -202,8 +201,8 @@ def read_value(reader: Reader, write: Write, ends: str = ",}]", depth: int = 0) 
         write(_literal(reader, (yield from read_word(reader, ends))))
 
 
-def _literal(reader: Reader, word: str) -> str:
-    """Return a word as JSON: of a literal or a number the same, else a text."""
+def _literal(reader: TextReader, word: str) -> str:
+    """Return a word as JSON: a literal or a number unchanged, anything else as a string."""
     meant = _WORDS.get(word, word)
     reader.guesses += word in {"", "undefined", "NaN"}
     if meant in _LITERALS or _NUMBER.fullmatch(meant):
@@ -212,7 +211,7 @@ def _literal(reader: Reader, word: str) -> str:
     return json.dumps(meant, ensure_ascii=False)
 
 
-def _read_object(reader: Reader, write: Write, depth: int) -> Steps[None]:
+def _read_object(reader: TextReader, write: Write, depth: int) -> Steps[None]:
     write("{")
     reader.at += 1
     items = _items(reader, write, "}")
@@ -231,16 +230,16 @@ def _read_object(reader: Reader, write: Write, depth: int) -> Steps[None]:
         if (yield from reader.need()) in "{[\"'":
             yield from read_value(reader, write, depth=depth + 1)
         else:
-            write(_literal(reader, (yield from _read_member(reader))))
+            write(_literal(reader, (yield from _read_unquoted(reader))))
 
 
-def _read_member(reader: Reader) -> Steps[str]:
-    """Take an object's value that has no quotes: a comma, and brackets in pairs, may be part of it."""
+def _read_unquoted(reader: TextReader) -> Steps[str]:
+    """Take an object's value without quotes: it may contain commas and balanced brackets."""
     begin, opened = reader.at, list[str]()
     reader.marks.append(begin)
     while True:
         char = yield from reader.need()
-        if char == "\n" or (yield from reader.stands(reader.closer)):
+        if char == "\n" or (yield from reader.is_at(reader.closer)):
             break
         if char == ",":
             if (yield from _key_follows(reader)):
@@ -258,15 +257,15 @@ def _read_member(reader: Reader) -> Steps[str]:
     return word.strip()
 
 
-def _key_follows(reader: Reader) -> Steps[bool]:
-    """Say whether the comma that stands here ends a value: another key, a line or an end comes after it."""
+def _key_follows(reader: TextReader) -> Steps[bool]:
+    """Whether the comma at this position ends a value: another key, a line end or a closing bracket follows."""
     begin = reader.at
     reader.marks.append(begin)
     reader.at += 1
     gap = yield from reader.blanks()
     char = yield from reader.peek()
-    found = "\n" in gap or char in ",\"'}]" or (yield from reader.stands(reader.closer))
-    if not found and (yield from _key_stands(reader)):
+    found = "\n" in gap or char in ",\"'}]" or (yield from reader.is_at(reader.closer))
+    if not found and (yield from _take_key(reader)):
         yield from reader.blanks()
         found = (yield from reader.peek()) in (":", "=")
     reader.marks.remove(begin)
@@ -274,8 +273,8 @@ def _key_follows(reader: Reader) -> Steps[bool]:
     return found
 
 
-def _key_stands(reader: Reader) -> Steps[bool]:
-    """Take a key without quotes; say whether there is one."""
+def _take_key(reader: TextReader) -> Steps[bool]:
+    """Take a key without quotes; return whether there is one."""
     begin = reader.at
     char = yield from reader.peek()
     if not (char.isalpha() or char in ("_", "$")):
@@ -286,7 +285,7 @@ def _key_stands(reader: Reader) -> Steps[bool]:
     return reader.at - begin <= _MAX_KEY
 
 
-def _read_array(reader: Reader, write: Write, depth: int) -> Steps[None]:
+def _read_array(reader: TextReader, write: Write, depth: int) -> Steps[None]:
     write("[")
     reader.at += 1
     items = _items(reader, write, "]")
@@ -295,8 +294,8 @@ def _read_array(reader: Reader, write: Write, depth: int) -> Steps[None]:
         yield from read_value(reader, write, depth=depth + 1)
 
 
-def _items(reader: Reader, write: Write, end: str, *, first: bool = True) -> Steps[bool]:
-    """Go to the next item, with exactly one comma before it, or to the end; say whether there is an item."""
+def _items(reader: TextReader, write: Write, end: str, *, first: bool = True) -> Steps[bool]:
+    """Go to the next item, with exactly one comma before it, or to the end; return whether there is an item."""
     begin, parts, comma = reader.at, list[str](), False
     while True:
         parts.append((yield from reader.blanks()))
@@ -312,10 +311,10 @@ def _items(reader: Reader, write: Write, end: str, *, first: bool = True) -> Ste
                 reader.guesses += 1
             continue
         gap = "".join(parts)
-        closed = yield from reader.stands(reader.closer)
+        closed = yield from reader.is_at(reader.closer)
         if closed or char in "}])":
             write(gap.replace(",", "") + end)
-            # Another end than ours belongs to what is around us: ours was forgotten.
+            # A different bracket closes the enclosing value: the model forgot this one.
             reader.at += char == end
             reader.guesses += char != end
             return False
@@ -324,7 +323,7 @@ def _items(reader: Reader, write: Write, end: str, *, first: bool = True) -> Ste
         return True
 
 
-def _read_string(reader: Reader, write: Write) -> Steps[None]:
+def _read_string(reader: TextReader, write: Write) -> Steps[None]:
     quote = yield from reader.need()
     reader.at += 1
     write('"')
@@ -346,7 +345,7 @@ def _read_string(reader: Reader, write: Write) -> Steps[None]:
             write(json.dumps(char)[1:-1])  # a quote of the other kind, or a control character
 
 
-def _read_escape(reader: Reader, write: Write) -> Steps[None]:
+def _read_escape(reader: TextReader, write: Write) -> Steps[None]:
     char = yield from reader.need()
     reader.at += 1
     if char in '"\\/bfnrt':
@@ -361,29 +360,29 @@ def _read_escape(reader: Reader, write: Write) -> Steps[None]:
         write(("\\u" if len(digits) == 4 else "\\\\u") + digits)
 
 
-def _closes(reader: Reader) -> Steps[bool]:
-    """Say whether a quote ends its text: after one that does comes a comma, a colon or an end."""
+def _closes(reader: TextReader) -> Steps[bool]:
+    """Whether a quote ends its string: a comma, a colon, a closing bracket or a line end follows."""
     begin, line_end, long = reader.at, False, False
     reader.marks.append(begin)
     while (yield from reader.peek()) and not long and (some := reader.run(_BLANKS)):
         line_end = line_end or "\n" in some
         long = reader.at - begin > _MAX_BLANKS
     char = yield from reader.peek()
-    closes = char in ",}]:)" or line_end or long or (yield from reader.stands(reader.closer))
+    closes = char in ",}]:)" or line_end or long or (yield from reader.is_at(reader.closer))
     reader.marks.remove(begin)
     reader.at = begin
     return closes
 
 
-def read_word(reader: Reader, ends: str) -> Steps[str]:
-    """Take what has no quotes, up to one of ``ends`` or the end of the line, without the blanks after it."""
+def read_word(reader: TextReader, ends: str) -> Steps[str]:
+    """Take a word without quotes, up to one of ``ends`` or the line end, without trailing whitespace."""
     begin = reader.at
     reader.marks.append(begin)
-    while (yield from reader.need()) not in ends + "\n" and not (yield from reader.stands(reader.closer)):
+    while (yield from reader.need()) not in ends + "\n" and not (yield from reader.is_at(reader.closer)):
         reader.at += 1
         if reader.at - begin > MAX_HELD:
             raise Broken
-    # Only JSON's blanks are left for later: what takes those would stand still before another one for ever.
+    # Strip only JSON's whitespace: `blanks` would never get past any other kind.
     word = reader.since(begin).rstrip(" \t\r\n")
     reader.marks.remove(begin)
     reader.at = begin + len(word)
@@ -391,19 +390,19 @@ def read_word(reader: Reader, ends: str) -> Steps[str]:
 
 
 def repair(text: str) -> str | None:
-    """Return a text that begins with a value as JSON; ``None`` when that breaks off."""
+    """Return the value at the beginning of a text as JSON; ``None`` if it breaks off."""
     found = _read(text)
     return None if found is None else found[0]
 
 
-def whole(text: str) -> tuple[str, int] | None:
-    """Return a text that is one value, and nothing else, as JSON, and how often that had to be guessed."""
+def repair_whole(text: str) -> tuple[str, int] | None:
+    """Return a text that is exactly one value as JSON, and the number of guesses; ``None`` for other texts."""
     found = _read(text)
     return None if found is None or found[2] else found[:2]
 
 
 def _read(text: str) -> tuple[str, int, str] | None:
-    reader = Reader()
+    reader = TextReader()
     text = text.strip()
     reader.add(text + "\n")
     reader.end()

@@ -1,10 +1,10 @@
-"""JSON that comes in pieces, as the value that is certain by now.
+"""Parse JSON that arrives in pieces into the value that is certain so far.
 
-What was shown stays: a value never goes away and never changes its type, texts and lists only grow, objects only get
-keys. Numbers, true, false and null are shown when they are whole, texts from their opening quote on, a key with its
-value. So a reader can act on what he sees, and the last value is the one that the earlier ones promised.
+Each value extends the one before: nothing disappears or changes its type, strings and lists only grow, objects only
+gain keys. Numbers, true, false and null appear when they are complete, strings from their opening quote, a key with its
+value. So an app can act on a partial value at once.
 
-Around the JSON there may be words and a code fence, and it may be written as models write it: see `lenient`.
+There may be text and a code fence around the JSON, and the JSON may need the repairs of `lenient`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from .lenient import MAX_DEPTH, Broken, Reader, Steps, read_value
+from .lenient import MAX_DEPTH, Broken, Steps, TextReader, read_value
 from .problem import Problem, is_list, is_object, path_to
 
 Root = Literal["object", "array", "any"]
 
 MAX_CHARS = 4_194_304
-"""How long a value's JSON may be, in characters; what is longer breaks off there."""
+"""How long a value's JSON may be, in characters; a longer one breaks off there."""
 
 _PROSE = re.compile(r"[^{\[<`]+")
 _THOUGHT = re.compile(r"[^<]+")
@@ -50,22 +50,22 @@ class Missing(Enum):
 
 
 MISSING: Final = Missing.MISSING
-"""There is no value yet; `None` is a value that JSON has."""
+"""There is no value yet; `None` is JSON's null."""
 
 
 class PartialJson:
-    """Reads a text in any pieces; how it is cut changes nothing.
+    """Parses a text in any pieces; the result does not depend on them.
 
-    The first object (or list) in the text is the value. A ``{placeholder}`` or a ``[1]`` among words is none, and what
-    stands between ``<think>`` and ``</think>`` is passed over. Where a key comes twice the first one counts, and
-    `problems` says so, as it says why a value did not become whole.
+    The first object (or list) in the text is the value. A ``{placeholder}`` or a ``[1]`` in a sentence does not count,
+    and text between ``<think>`` and ``</think>`` is skipped. If a key is repeated, the first one counts. `problems`
+    reports repeated keys, and why a value is incomplete.
     """
 
     def __init__(self, root: Root = "object", *, max_chars: int = MAX_CHARS) -> None:
         """Look for an ``"object"``, an ``"array"`` or ``"any"`` of the two, of at most ``max_chars`` characters."""
         self.root = root
         self.problems: list[Problem] = []
-        self._reader = Reader()
+        self._reader = TextReader()
         self._builder = _Builder(self.problems, max_chars)
         self._steps = self._run()
         self._ended = False
@@ -74,30 +74,30 @@ class PartialJson:
     def value(self) -> Any:
         """The value so far; `MISSING` while there is none.
 
-        What is returned does not change any more when the next piece comes. Treat it as read-only: later values share
-        with it what is whole. The cost is that of copying the lists and objects that are still open.
+        A returned value does not change when the next piece arrives. Treat it as read-only: later values share its
+        complete parts. Each access copies the lists and objects that are still open.
         """
         return self._builder.snapshot()
 
     @property
     def complete(self) -> bool:
-        """Whether the value is whole."""
+        """Whether the value is complete."""
         return self._builder.complete
 
     @property
     def text(self) -> str | None:
-        """The JSON text of the whole value, repaired where that was needed; ``None`` while it is not whole."""
+        """The JSON text of the complete value, with repairs; ``None`` while it is incomplete."""
         return self._builder.text() if self.complete else None
 
     def feed(self, text: str) -> bool:
-        """Take the next piece; say whether `value` is another one now."""
+        """Take the next piece; return whether `value` has changed."""
         if self._ended:
             return False
         self._reader.add(text)
         return self._go_on()
 
     def finish(self) -> bool:
-        """Say that the text has ended; return whether the value is whole, and add to `problems` why it is not."""
+        """Note that the text has ended; return whether the value is complete, and otherwise add to `problems`."""
         if not self._ended:
             self._reader.end()
             self._go_on()
@@ -123,7 +123,7 @@ class PartialJson:
     # Where the value begins
 
     def _find(self) -> Steps[bool]:
-        """Go to where the value begins; say whether there is one of the wanted kind."""
+        """Go to the beginning of the value; return whether there is one of the wanted kind."""
         reader = self._reader
         while char := (yield from reader.peek()):
             if reader.run(_PROSE):
@@ -162,7 +162,7 @@ class PartialJson:
                 reader.at += 1
 
     def _begins_object(self) -> Steps[str]:
-        """Say ``"object"`` where one begins: with a quote, with a name and a colon, or as all that is in its line."""
+        """Return ``"object"`` if one begins here, with a quote or a key and a colon, or empty at a line's end."""
         reader = self._reader
         reader.at += 1
         yield from reader.blanks()
@@ -176,7 +176,7 @@ class PartialJson:
         return "object" if char in "\"':" else ""
 
     def _begins_list(self) -> Steps[str]:
-        """Say ``"array"`` where one begins: not where a note or a link is in brackets."""
+        """Return ``"array"`` if one begins here, and not a note or a link in brackets."""
         reader = self._reader
         reader.at += 1
         yield from reader.blanks()
@@ -204,29 +204,29 @@ class PartialJson:
         return name
 
     def _ends_line(self) -> Steps[bool]:
-        """Take a bracket; say whether nothing follows it in its line."""
+        """Take a bracket; return whether it ends its line."""
         reader = self._reader
         reader.at += 1
         while (yield from reader.peek()) and reader.run(_LINE_BLANKS):
             pass
-        return (yield from reader.peek()) in ("", "\n", "\r") or (yield from reader.stands("```"))
+        return (yield from reader.peek()) in ("", "\n", "\r") or (yield from reader.is_at("```"))
 
 
 class _OpenText:
-    """A text that is not whole yet: its place, unless it is a key or belongs to nothing."""
+    """An incomplete string, and its place in its container; ``None`` for a key or a dropped value."""
 
     def __init__(self, place: str | int | None, *, is_key: bool) -> None:
         self.place = place
         self.is_key = is_key
         self.parts: list[str] = []
-        self.high = ""  # half a character, until the other half comes
+        self.high = ""  # a high surrogate, until the low one arrives
 
 
 class _Builder:
-    """Makes values of what `lenient` writes: pieces of valid JSON, cut between tokens or within texts.
+    """Builds values from the output of `lenient`: pieces of valid JSON, cut between tokens or within strings.
 
-    The lists and objects that are open lie on a stack, each with its place in the one around it; ``None`` is the place
-    of what belongs to a key that was there already, and so to nothing.
+    The open lists and objects are on a stack, each with its place in its container; the place is ``None`` for the
+    value of a repeated key, which is dropped.
     """
 
     def __init__(self, problems: list[Problem], max_chars: int) -> None:
@@ -237,7 +237,7 @@ class _Builder:
         self._room = max_chars
         self._stack: list[Any] = []
         self._places: list[str | int | None] = []
-        self._key: str | None = None  # whose value comes next
+        self._key: str | None = None  # the key of the next value
         self._open: _OpenText | None = None
         self._texts: list[str] = []
         self._snapshot: Any = MISSING
@@ -245,12 +245,12 @@ class _Builder:
         self._unreadable = ""
 
     def text(self) -> str:
-        """Return what was written; a character whose other half never came is another one, for JSON has no halves."""
+        """Return the JSON text; a lone surrogate is replaced, since JSON cannot contain one."""
         self._texts = ["".join(self._texts)]
         return self._texts[0]
 
     def why(self) -> Problem:
-        """Say why no more can be read."""
+        """Return the problem that ended the parse."""
         if self._unreadable:
             return Problem(self._path(), self._unreadable)
         if len(self._stack) > MAX_DEPTH:
@@ -258,7 +258,7 @@ class _Builder:
         return Problem(self._path(), "the JSON breaks off here")
 
     def snapshot(self) -> Any:
-        """Return the value so far, with copies of all that may still change."""
+        """Return the value so far, with copies of the parts that may still change."""
         if self._fresh:
             return self._snapshot
         self._fresh = True
@@ -325,7 +325,7 @@ class _Builder:
         raise Broken
 
     def _put(self, value: Any) -> str | int | None:
-        """Put a value where it belongs; return its place, or ``None`` where it belongs to nothing."""
+        """Add a value to its container; return its place, or ``None`` if the key is a repeated one."""
         container, place = self._stack[-1], self._key
         self._key = None
         if is_list(container):
@@ -333,19 +333,19 @@ class _Builder:
             self._change()
             return len(container) - 1
         if place in container:
-            self._problems.append(Problem(self._path(), f"the key `{place}` is there twice"))
+            self._problems.append(Problem(self._path(), f"the key `{place}` is repeated"))
             return None
         container[place] = value
         self._change()
         return place
 
     def _change(self) -> None:
-        """Note that there is more to see, unless this belongs to nothing."""
+        """Note that the value has changed, unless the change is inside a dropped value."""
         if None not in self._places[1:]:
             self.changed = True
             self._fresh = False
 
-    # Texts
+    # Strings
 
     def _open_text(self) -> None:
         self._texts.append('"')
@@ -360,14 +360,14 @@ class _Builder:
             open_text.high = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
             text = _SURROGATE.sub("\ufffd", text.removesuffix(open_text.high))
             piece = json.dumps(text, ensure_ascii=False)[1:-1]
-        self._say(text, piece)
+        self._append(text, piece)
 
     def _close_text(self) -> None:
         closed = self._open
         if closed is not None:
             if closed.high:
                 closed.high = ""
-                self._say("\ufffd", "\ufffd")
+                self._append("\ufffd", "\ufffd")
             if closed.is_key:
                 self._key = "".join(closed.parts)
             else:
@@ -375,7 +375,7 @@ class _Builder:
         self._texts.append('"')
         self._open = None
 
-    def _say(self, text: str, piece: str) -> None:
+    def _append(self, text: str, piece: str) -> None:
         self._texts.append(piece)
         if self._open is not None and text:
             self._open.parts.append(text)
@@ -383,7 +383,7 @@ class _Builder:
                 self._change()
 
     def _settle(self) -> None:
-        """Put the text that is open where it belongs, as far as it goes."""
+        """Store the open string so far in its container."""
         if self._open is not None and self._open.parts and self._open.place is not None:
             text = "".join(self._open.parts)
             self._open.parts = [text]

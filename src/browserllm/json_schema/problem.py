@@ -9,26 +9,26 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple, Self, TypeGuard
 
 MAX_PROBLEMS = 20
-"""The most problems that a `Misfit` tells of: a model that got more of them wrong starts anew anyway."""
+"""The most problems in a `Misfit`: with more mistakes, a model starts over anyway."""
 
 MAX_PATH = 1000
-"""How many characters of a path are told, and of a key in it."""
+"""The most characters of a path."""
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _TAG = re.compile(r"\.[A-Za-z_$][A-Za-z0-9_$-]*|\[\"[^\"]*\"\]")
 _LONGEST_KEY = 100
-"""The most characters of a key that a path shows: a path is written for each value that lies under it."""
+"""The most characters of a key in a path: every path below a key repeats it."""
 _MOST_SHOWN = 80
 _ALTERNATIVES = 3
-"""How many alternatives of an anyOf are told of, at most."""
+"""The most alternatives of an anyOf in one message."""
 _LONGEST = 2000
-"""The most characters of a problem that is made of others."""
+"""The most characters of a message that contains other messages."""
 _MOST_BITS = 4000
-"""Of a number that Python would still write out: it refuses those of 4,300 digits."""
+"""The most bits of an integer that is written out: Python refuses to write more than 4,300 digits."""
 
 
 class Problem(NamedTuple):
-    """One thing that does not fit: ``path`` is a JSON path (``$.items[0].name``), ``message`` says it to a model."""
+    """One thing that does not fit: ``path`` is a JSON path (``$.items[0].name``), ``message`` is for a model."""
 
     path: str
     message: str
@@ -62,11 +62,11 @@ class OtherText(Problem):
     """A problem with a text that is not the one text that is allowed."""
 
 
-class Misfit(ValueError):  # noqa: N818 (it says what it is)
-    """A value that is not of the type; `problems` says where and why, ``str()`` says it to a model.
+class Misfit(ValueError):  # noqa: N818 (named for the value)
+    """A value that does not fit a type; `problems` has the paths and reasons, ``str()`` is a message for a model.
 
-    Their places are those in the JSON that the model writes. In ``own`` they are those in the value of the type, which
-    may lie in an object of the JSON.
+    The paths of `problems` are those in the JSON that the model writes. The paths of `own` are those in the value of
+    the type, which may be wrapped in an object in the JSON.
     """
 
     def __init__(self, problems: list[Problem], own: list[Problem] | None = None) -> None:
@@ -79,28 +79,29 @@ class Misfit(ValueError):  # noqa: N818 (it says what it is)
         return (type(self), (self.problems, self.own))
 
 
-def moved(problems: list[Problem], to: str, start: str = "$") -> list[Problem]:
-    """Return the problems of a value that lies at another place than was said, also where their words name places."""
+def relocated(problems: list[Problem], to: str, start: str = "$") -> list[Problem]:
+    """Return the problems with paths that begin with ``to`` instead of ``start``, also inside their messages."""
     if to == start:
         return problems
     return [
-        Problem(to + path.removeprefix(start), said.replace(f"at `{start}", f"at `{to}")) for path, said in problems
+        Problem(to + path.removeprefix(start), message.replace(f"at `{start}", f"at `{to}"))
+        for path, message in problems
     ]
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Say whether a decoded JSON value is an object."""
+    """Whether a decoded JSON value is an object."""
     return isinstance(value, dict)
 
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Say whether a decoded JSON value is a list."""
+    """Whether a decoded JSON value is a list."""
     return isinstance(value, list)
 
 
 def path_to(path: str, key: str | int) -> str:
-    """Return the path of what lies under a key, or at an index."""
-    if len(path) > MAX_PATH:  # a path is written for every item: what is far too long is not made longer
+    """Return the path of the value at a key or an index."""
+    if len(path) > MAX_PATH:  # every item has a path, so stop extending long ones
         return path if path.endswith("…") else f"{path[:MAX_PATH]}…"
     if isinstance(key, int):
         return f"{path}[{key}]"
@@ -109,14 +110,14 @@ def path_to(path: str, key: str | int) -> str:
     return f"{path}.{key}" if _NAME.fullmatch(key) else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
-def shown(value: Any) -> str:
-    """Return the beginning of a value as JSON; what is longer is not read to its end."""
+def preview(value: Any) -> str:
+    """Return a value as JSON, shortened; a long value is not read to its end."""
     text = "".join(_written(value, _MOST_SHOWN + 1))
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
 
 
 def _written(value: Any, room: int) -> Iterator[str]:
-    """Yield a value as JSON, until it is longer than there is room."""
+    """Yield a value as JSON, until it exceeds the room."""
     if isinstance(value, str):
         yield json.dumps(value[:room], ensure_ascii=False)
         return
@@ -145,37 +146,37 @@ def _written(value: Any, room: int) -> Iterator[str]:
     yield end
 
 
-def none_fits(tries: list[list[Problem]], path: str) -> list[Problem]:
+def no_alternative_fits(attempts: list[list[Problem]], path: str) -> list[Problem]:
     """Say why no alternative fits: what is wrong with the one that was meant, where that is plain."""
-    firsts = [problem for problems in tries for problem in problems[:1]]
+    firsts = [problem for problems in attempts for problem in problems[:1]]
     mismatches = [problem for problem in firsts if isinstance(problem, Mismatch)]
-    flat = all(problem.path == path for problems in tries for problem in problems)
+    flat = all(problem.path == path for problems in attempts for problem in problems)
     same = len({problem.got for problem in mismatches}) == 1  # some say the value, others its type
     if flat and same and len(mismatches) == len(firsts):
         first, wanted = mismatches[0], dict.fromkeys(problem.expected for problem in mismatches)
-        return [Mismatch(path, cut(" or ".join(wanted)), first.got, first.kind)]
+        return [Mismatch(path, truncated(" or ".join(wanted)), first.got, first.kind)]
     # What has problems further inside is at least of the right kind, and a tag says which one is meant.
-    near = [problems for problems in tries if not any(_is_of_another_kind(one, path) for one in problems)]
+    near = [problems for problems in attempts if not any(_is_of_another_kind(one, path) for one in problems)]
     tagged = [problems for problems in near if not any(_is_another_tag(one, path) for one in problems)]
     near = tagged if len(tagged) == 1 else near
     if len(near) == 1:
         return near[0]
-    told = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or tries)[:_ALTERNATIVES])
-    return [Problem(path, f"Fits none of the {len(tries)} alternatives: {cut(told)}")]
+    described = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or attempts)[:_ALTERNATIVES])
+    return [Problem(path, f"Does not fit any of the {len(attempts)} alternatives: {truncated(described)}")]
 
 
-def cut(text: str) -> str:
-    """Shorten a text that is made of others: problems that tell of problems would double with each level."""
+def truncated(text: str) -> str:
+    """Shorten a message that contains other messages: its length would double with each level."""
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _is_of_another_kind(problem: Problem, path: str) -> bool:
-    """Say whether a problem is that the value is of another type, or another one than the only one that there is."""
+    """Say whether the problem is that the value has the wrong type, or is not the only allowed value."""
     return problem.path == path and isinstance(problem, Mismatch) and bool(problem.kind)
 
 
 def _is_another_tag(problem: Problem, path: str) -> bool:
-    """Say whether a problem is that a field has another value than the one that all such objects have."""
+    """Whether the problem is that a tag field does not have its only allowed value."""
     inside = problem.path.removeprefix(path)
     alone = problem.path != inside and _TAG.fullmatch(inside) is not None
     return alone and (isinstance(problem, OtherText) or (isinstance(problem, Mismatch) and problem.kind == "text"))

@@ -1,4 +1,4 @@
-"""pydantic's models and what holds them. pydantic is never imported here: whoever has a model of it has imported it."""
+"""Support pydantic's models, and types that contain them. Never imports pydantic: a caller with a model already has."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from ..errors import InvalidRequest
-from .problem import Misfit, Problem, is_list, is_object, none_fits, path_to
+from .problem import Misfit, Problem, is_list, is_object, no_alternative_fits, path_to
 
 
 def pydantic_type(
-    kind: Any, again: Callable[[Any], Any] = lambda kind: kind
+    kind: Any, rewrite: Callable[[Any], Any] = lambda kind: kind
 ) -> tuple[dict[str, Any], Callable[[Any], Any]] | None:
-    """Return the schema and the check of a type that is pydantic's, or is built of its; ``None`` for all others.
+    """Return the schema and the check of a pydantic model, or of a type that contains one; ``None`` for all others.
 
-    What holds Structs too is msgspec's, for pydantic does not know them; models in there are checked by `decode_model`.
-    ``again`` says a type again as pydantic understands it.
+    Types that also contain Structs are left to msgspec, since pydantic does not support them; `decode_model` checks
+    the models in them. ``rewrite`` changes a type so that pydantic understands it.
     """
     if is_model(kind):
         return model_schema(kind), lambda value: decode_model(kind, value)
     if not needs_pydantic(kind):
         return None
     try:
-        adapter: Any = cast("Any", sys.modules["pydantic"]).TypeAdapter(again(kind))
+        adapter: Any = cast("Any", sys.modules["pydantic"]).TypeAdapter(rewrite(kind))
         schema = adapter.json_schema()
     except InvalidRequest:
         raise
-    except Exception as error:  # pydantic has many for what it does not take
+    except Exception as error:  # pydantic raises many kinds of errors for unsupported types
         raise InvalidRequest(f"{kind!r} has no JSON Schema: {error}", parameter="output") from error
     return schema, lambda value: _validated(adapter.validate_json, value)
 
 
 def needs_pydantic(kind: Any) -> bool:
-    """Say whether a type has something of pydantic's in it, and nothing that pydantic does not know."""
+    """Whether a type contains something of pydantic's, and nothing that pydantic does not support."""
     if "pydantic" not in sys.modules:
         return False
-    held = _Held()
-    held.look(kind)
-    return held.pydantic and not held.struct
+    scan = _TypeScan()
+    scan.visit(kind)
+    return scan.pydantic and not scan.struct
 
 
 def model_schema(kind: Any) -> dict[str, Any]:
-    """Return the schema of a model; raise NotImplementedError for any other class, as msgspec wants it."""
+    """Return the schema of a model; raise NotImplementedError for other classes, as msgspec's hooks must."""
     if not is_model(kind):
-        raise NotImplementedError(f"{kind!r} is no type that JSON has")
+        raise NotImplementedError(f"JSON cannot represent {kind!r}")
     try:
         return dict(kind.model_json_schema())
     except (RuntimeError, TypeError, ValueError, NameError) as error:
@@ -54,19 +54,19 @@ def model_schema(kind: Any) -> dict[str, Any]:
 
 
 def decode_model(kind: Any, value: Any) -> Any:
-    """Make a decoded JSON value into a model; raise `Misfit`, or NotImplementedError for any other class."""
+    """Convert a decoded JSON value to a model; raise `Misfit`, or NotImplementedError for other classes."""
     if not is_model(kind):
-        raise NotImplementedError(f"{kind!r} is no type that JSON has")
+        raise NotImplementedError(f"JSON cannot represent {kind!r}")
     return _validated(kind.model_validate_json, value)
 
 
 def is_model(kind: Any) -> bool:
-    """Say whether a type is one of pydantic's models."""
+    """Whether a type is a pydantic model."""
     return isinstance(kind, type) and hasattr(kind, "model_json_schema") and hasattr(kind, "model_validate_json")
 
 
 def _validated(validate_json: Callable[[bytes], Any], value: Any) -> Any:
-    # As JSON and not as what Python makes of it: a strict model takes a date only from a JSON text.
+    # As JSON, not as Python objects: a strict model accepts a date string only in JSON.
     try:
         return validate_json(msgspec.json.encode(value))
     except Exception as error:  # a validator of the caller's may raise anything
@@ -85,8 +85,10 @@ def _problems(error: Exception, value: Any) -> list[Problem]:
             unions.setdefault(place.union, {}).setdefault(place.label, []).append(problem)
         else:
             problems.append(problem)
-    for path, tries in unions.items():
-        problems += none_fits(list(tries.values()), path) if len(tries) > 1 else next(iter(tries.values()))
+    for path, attempts in unions.items():
+        problems += (
+            no_alternative_fits(list(attempts.values()), path) if len(attempts) > 1 else next(iter(attempts.values()))
+        )
     return problems
 
 
@@ -97,7 +99,7 @@ class _Place(NamedTuple):
 
 
 def _place(loc: tuple[Any, ...], value: Any, *, missing: bool) -> _Place:
-    """Return the place in the JSON: pydantic also names the alternative of a union that it tried, or a validator."""
+    """Return the path in the JSON: pydantic's ``loc`` also has alternatives of unions, and validators."""
     path, union, label = "$", "", ""
     here = value
     for at, key in enumerate(loc):
@@ -111,38 +113,38 @@ def _place(loc: tuple[Any, ...], value: Any, *, missing: bool) -> _Place:
     return _Place(path, union, label)
 
 
-class _Held:
-    """Looks through a type for pydantic's and for msgspec's."""
+class _TypeScan:
+    """Searches a type for parts of pydantic and of msgspec."""
 
     def __init__(self) -> None:
         self.pydantic = False
         self.struct = False
-        self._seen: dict[int, Any] = {}  # what was looked at is kept, so that nothing else gets its id
+        self._seen: dict[int, Any] = {}  # keeps the types alive, so that their ids stay unique
 
-    def look(self, kind: Any) -> None:
+    def visit(self, kind: Any) -> None:
         import typing
 
         if id(kind) in self._seen:
             return
         self._seen[id(kind)] = kind
         for inner in typing.get_args(kind):
-            self.look(inner)
-        # What annotates a type: pydantic's Field(gt=0), or the annotated_types that pydantic reads.
+            self.visit(inner)
+        # Annotations: pydantic's Field(gt=0), or the annotated_types that pydantic reads.
         packages = {one.__module__.partition(".")[0] for one in type(kind).__mro__}
         hooks = ("__pydantic_validator__", "__get_pydantic_core_schema__")
         if packages & {"pydantic", "annotated_types"} or any(hasattr(kind, name) for name in hooks):
             self.pydantic = True
         if type(kind).__name__ == "TypeAliasType":
-            self.look(kind.__value__)
+            self.visit(kind.__value__)
         if hasattr(kind, "__supertype__"):
-            self.look(kind.__supertype__)
+            self.visit(kind.__supertype__)
         if not isinstance(kind, type):
             return
         self.struct = self.struct or issubclass(kind, msgspec.Struct)
         if hasattr(kind, "__annotations__"):
             try:
                 hints = typing.get_type_hints(cast("Any", kind), include_extras=True)
-            except (NameError, TypeError):  # whoever makes the schema says what it is
+            except (NameError, TypeError):  # making the schema raises a better error
                 return
             for inner in hints.values():
-                self.look(inner)
+                self.visit(inner)

@@ -1,6 +1,6 @@
-"""The rules that stand beside a type, and the tests: by msgspec where it has them for such a type, else by us.
+"""Apply the rules and tests in annotations: with msgspec where it supports them for the type, and otherwise here.
 
-Neither pydantic nor annotated-types is imported: what comes from them is known by its class.
+Neither pydantic nor annotated-types is imported: their annotations are recognized by their classes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import msgspec
 
 from ..errors import InvalidRequest
 from .custom import Schema, converted, custom, schema_of
-from .problem import Misfit, Problem, shown
+from .problem import Misfit, Problem, preview
 
 _RULES = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
-_SAID = ("title", "description", "examples")
+_DESCRIPTIVE = ("title", "description", "examples")
 
 _NUMBERS: Mapping[str, tuple[str, str, Callable[[Any, Any], bool]]] = {
     "gt": ("exclusiveMinimum", "above", lambda value, bound: value > bound),
@@ -33,7 +33,8 @@ _FORMATS: Mapping[str, str] = {
     "lt": "formatExclusiveMaximum",
     "le": "formatMaximum",
 }
-"""Bounds of what is written as a text, a date or a decimal. Only some know them, but a model understands them."""
+"""Keywords for bounds of values that are strings in JSON, such as dates and decimals. Not standard, but models
+understand them."""
 _SIZES: Mapping[str, Mapping[str, str]] = {
     "min_length": {"string": "minLength", "array": "minItems", "object": "minProperties"},
     "max_length": {"string": "maxLength", "array": "maxItems", "object": "maxProperties"},
@@ -41,15 +42,15 @@ _SIZES: Mapping[str, Mapping[str, str]] = {
 
 
 class Notes:
-    """What stands beside a type: words, rules that a schema can say, and tests that only Python can make."""
+    """The annotations of a type: descriptions, rules with a keyword in JSON Schema, and tests in Python."""
 
     def __init__(self, annotations: tuple[Any, ...] = ()) -> None:
-        """Read the annotations; of the words the outermost count, which come last. What is neither says nothing."""
+        """Read the annotations; the outermost description, which is last, wins. Unknown annotations are ignored."""
         self.words: dict[str, Any] = {}
         self.rules: list[tuple[str, Any]] = []
         self.tests: list[tuple[str, Callable[[Any], Any]]] = []
         self.foreign: list[Any] = []
-        """Those annotations that msgspec would pass over."""
+        """The annotations that msgspec would ignore."""
         for one in annotations:
             self._read(one)
 
@@ -60,8 +61,8 @@ class Notes:
             extra = ((name, getattr(one, name)) for name in ("extra_json_schema", "extra"))
             self.words |= {name: value for name, value in extra if value is not None}
             return
-        if said := words_of(one):
-            self.words["description"] = said
+        if description := description_of(one):
+            self.words["description"] = description
         elif package == "pydantic":
             self._read_pydantics(one)
         elif package == "annotated_types":
@@ -72,8 +73,8 @@ class Notes:
         self.foreign.append(one)
 
     def _take(self, one: Any) -> bool:
-        """Take what is there of words and rules; say whether its class has rules at all."""
-        self.words |= {name: found for name in _SAID if (found := getattr(one, name, None)) is not None}
+        """Take the descriptions and rules of an annotation; return whether its class can have rules."""
+        self.words |= {name: found for name in _DESCRIPTIVE if (found := getattr(one, name, None)) is not None}
         rules = [(name, bound) for name in _RULES if (bound := getattr(one, name, None)) is not None]
         self.rules += [rule for rule in rules if rule != ("min_length", 0)]
         return any(hasattr(one, name) for name in _RULES)
@@ -106,41 +107,41 @@ class Notes:
 
 
 def package_of(one: Any) -> str:
-    """Return the package that an annotation is of, also where its class was made from one of that package's."""
+    """Return the package of an annotation's class, or of its base class."""
     packages = {kind.__module__.partition(".")[0] for kind in type(one).__mro__}
     return next((name for name in ("pydantic", "annotated_types", "msgspec") if name in packages), "")
 
 
-def words_of(one: Any) -> str:
-    """Return the words that an annotation is: a plain text, a ``Doc``, a ``Unit``; or an empty text."""
+def description_of(one: Any) -> str:
+    """Return the text of an annotation that is a description: a string, a ``Doc``, a ``Unit``; or an empty text."""
     if isinstance(one, str):
         return one
     name = "unit" if type(one).__name__ == "Unit" else "documentation"
-    said = getattr(one, name, None) if type(one).__name__ in ("Doc", "DocInfo", "Unit") else None
-    return said if isinstance(said, str) else ""
+    description = getattr(one, name, None) if type(one).__name__ in ("Doc", "DocInfo", "Unit") else None
+    return description if isinstance(description, str) else ""
 
 
 def _unknown(one: Any) -> InvalidRequest:
     return InvalidRequest(
-        f"the annotation {one!r} cannot be checked here; say it with msgspec.Meta, or in a pydantic model",
+        f"the annotation {one!r} cannot be checked; use msgspec.Meta, or a pydantic model",
         parameter="output",
     )
 
 
 def ruled(base: Any, rules: list[tuple[str, Any]]) -> Any:
-    """Return a type with rules: by msgspec where it has them for such a type, else by a check of our own."""
+    """Return a type with rules, which msgspec checks where it supports them for the type."""
     native = _with_meta(base, rules)
     if native is not None:
         return native
     if is_union(base):
-        members = [(one, None if one is type(None) else _with_meta(one, rules)) for one in typing.get_args(base)]
-        if any(ruled is not None for _, ruled in members):  # of the others the rules say nothing
-            return typing.Union[tuple(one if ruled is None else ruled for one, ruled in members)]  # noqa: UP007
+        alternatives = [(one, None if one is type(None) else _with_meta(one, rules)) for one in typing.get_args(base)]
+        if any(ruled is not None for _, ruled in alternatives):  # the rules do not apply to the others
+            return typing.Union[tuple(one if ruled is None else ruled for one, ruled in alternatives)]  # noqa: UP007
     return checked(base, rules, [])
 
 
 def is_union(kind: Any) -> bool:
-    """Say whether a type is one of several."""
+    """Whether a type is a union."""
     return typing.get_origin(kind) in (typing.Union, types.UnionType)
 
 
@@ -157,12 +158,16 @@ def _with_meta(base: Any, rules: list[tuple[str, Any]]) -> Any:
 
 
 def checked(base: Any, rules: list[tuple[str, Any]], tests: list[tuple[str, Callable[[Any], Any]]]) -> Any:
-    """Return a type of the same values, of which those that break a rule or fail a test are refused."""
+    """Return a type that rejects values that break a rule or fail a test."""
 
     def schema() -> Schema:
         made = schema_of(base)
-        said = [part for name, bound in rules if (part := _keyword(made, name, bound))]
-        return {**made, "allOf": [*made.get("allOf", ()), *said]} if len(said) > 1 else made | (said[0] if said else {})
+        keywords = [part for name, bound in rules if (part := _keyword(made, name, bound))]
+        return (
+            {**made, "allOf": [*made.get("allOf", ()), *keywords]}
+            if len(keywords) > 1
+            else made | (keywords[0] if keywords else {})
+        )
 
     def read(value: Any, strict: bool) -> Any:
         found = converted(value, base, strict=strict)
@@ -192,26 +197,28 @@ def _broken(value: Any, name: str, bound: Any) -> Problem | None:
     try:
         if name in _NUMBERS:
             _, words, fits = _NUMBERS[name]
-            return None if fits(value, bound) else Problem("$", f"Expected a value {words} {bound}, got {_said(value)}")
+            return (
+                None if fits(value, bound) else Problem("$", f"Expected a value {words} {bound}, got {_preview(value)}")
+            )
         if name == "pattern":
             return (
                 None
                 if re.search(str(bound), value)
-                else Problem("$", f"Expected text that matches {bound!r}, got {_said(value)}")
+                else Problem("$", f"Expected text that matches {bound!r}, got {_preview(value)}")
             )
         fits_size = len(value) >= bound if name == "min_length" else len(value) <= bound
         words = "at least" if name == "min_length" else "at most"
         return None if fits_size else Problem("$", f"Expected a length of {words} {bound}, got {len(value)}")
     except (TypeError, ArithmeticError) as error:
-        return Problem("$", f"{_said(value)} cannot be held against {name}={bound!r}: {error}")
+        return Problem("$", f"{_preview(value)} cannot be compared with {name}={bound!r}: {error}")
 
 
 def _failed(value: Any, name: str, test: Callable[[Any], Any]) -> Problem | None:
     try:
-        return None if test(value) else Problem("$", f"{_said(value)} does not pass the test {name}")
+        return None if test(value) else Problem("$", f"{_preview(value)} does not pass the test {name}")
     except Exception as error:  # the caller's own code
-        return Problem("$", f"{_said(value)} does not pass the test {name}: {type(error).__name__}: {error}")
+        return Problem("$", f"{_preview(value)} does not pass the test {name}: {type(error).__name__}: {error}")
 
 
-def _said(value: Any) -> str:
-    return shown(value) if isinstance(value, (str, int, float, list, dict, type(None))) else str(value)[:80]
+def _preview(value: Any) -> str:
+    return preview(value) if isinstance(value, (str, int, float, list, dict, type(None))) else str(value)[:80]

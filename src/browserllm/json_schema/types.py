@@ -1,10 +1,10 @@
-"""Types that an answer may be asked for, all alike: a JSON Schema to ask with, and a check of what comes.
+"""One interface for all types of answers: a JSON Schema for the request, and a check of the answer.
 
-Three kinds of types are behind it: what msgspec knows (Structs, dataclasses, TypedDicts, plain types), what pydantic
-makes (`pydantic_types`), and JSON Schemas themselves.
+There are three kinds of types: those that msgspec supports (Structs, dataclasses, TypedDicts, plain types), pydantic's
+(`pydantic_types`), and JSON Schemas themselves.
 
-Most constraint engines and services want an object at the root. What is none (``list[int]``, a union) is asked for as
-``{"value": ...}`` and taken out of it again: `OutputType.wrapped`.
+Most constraint engines and services require an object at the root. Other types (``list[int]``, a union) are requested
+as ``{"value": ...}`` and unwrapped again: `OutputType.wrapped`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import msgspec
 
 from .._internal.nesting import decode_json
 from ..errors import InvalidRequest
-from .annotations import check_fields, field_words, for_pydantic, understood
+from .annotations import check_fields, field_descriptions, for_msgspec, for_pydantic
 from .custom import converted, custom, schema_of
 from .docstrings import parse_docstring
-from .possible import check_possible
-from .problem import Misfit, Problem, is_list, is_object, moved, path_to
+from .object_root import WRAPPER, Schema, unwrapping_check, with_object_root
+from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
 from .pydantic_types import is_model, pydantic_type
-from .rooted import WRAPPER, Schema, rooted, unwrapping
+from .satisfiable import check_satisfiable
 from .validate import Validator
 
 T = TypeVar("T")
@@ -34,40 +34,40 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class OutputType(Generic[T]):
-    """A type as a model can be asked for it. `output_type` makes one of anything that can be one.
+    """A type that a model can be asked for. `output_type` converts classes and schemas to this.
 
-    ``schema`` is a JSON Schema with an object at its root, ``name`` fits ``[A-Za-z0-9_-]{1,64}``, ``description`` is
-    what its author says of it. ``wrapped`` says that the type is no object itself and lies in one, under ``"value"``.
+    ``schema`` is a JSON Schema with an object at its root, ``name`` matches ``[A-Za-z0-9_-]{1,64}``, ``description``
+    is the type's own. ``wrapped`` means that the type is not an object itself, and is wrapped in one under ``"value"``.
     """
 
     def __init__(self, name: str, schema: Schema, convert: Callable[[Any, str], T]) -> None:
-        """Take the type's own ``schema``; ``convert`` makes a value of it into the type's, and raises `Misfit`.
+        """Take the type's own ``schema``; ``convert`` converts a value that fits it, or raises `Misfit`.
 
-        It is told the value's path, at which its problems begin.
+        ``convert`` also gets the value's path, for the paths of its problems.
         """
         self.name = _UNSAFE.sub("_", name).strip("_")[:64] or "answer"
-        self.schema, self.wrapped = rooted(schema)
-        said = (schema if self.wrapped else self.schema).get("description")
-        self.description = said if isinstance(said, str) else ""
-        self._convert = unwrapping(convert) if self.wrapped else convert
+        self.schema, self.wrapped = with_object_root(schema)
+        description = (schema if self.wrapped else self.schema).get("description")
+        self.description = description if isinstance(description, str) else ""
+        self._convert = unwrapping_check(convert) if self.wrapped else convert
 
     def __repr__(self) -> str:
         return f"OutputType({self.name!r})"
 
     def check(self, value: Any) -> T:
-        """Make a decoded JSON value that fits `schema` into a value of the type; raise `Misfit` where it does not."""
+        """Convert a decoded JSON value to the type; raise `Misfit` if it does not fit `schema`."""
         return self._convert(value, "$")
 
     def read(self, text: str) -> T:
-        """Make a JSON text into a value of the type.
+        """Convert a JSON text to the type.
 
-        Raises `Misfit` for what is no JSON, does not fit, or has a key twice in one object: readers of JSON do not
-        agree on which of the two counts, and a partial value may have shown the other one.
+        Raises `Misfit` for invalid JSON, a value that does not fit, or a repeated key in an object: JSON parsers
+        disagree about which one counts, and a partial value may have had the other one.
         """
         return self.check(read_json(text))
 
     def unwrap(self, value: Any, default: Any = None) -> Any:
-        """Take the type's own value out of a decoded one, a partial one too; ``default`` where it is not there yet."""
+        """Return the type's own value from a decoded, possibly partial one; ``default`` if it is still missing."""
         if not self.wrapped:
             return value
         return value.get(WRAPPER, default) if is_object(value) else default
@@ -76,9 +76,9 @@ class OutputType(Generic[T]):
 def output_type(given: Any, *, strict: bool = True) -> OutputType[Any]:
     """Return the `OutputType` of a type, a JSON Schema (a dict), or an `OutputType`.
 
-    Types are pydantic's models, dataclasses, TypedDicts, NamedTuples, msgspec's Structs, and what can be built of them
-    and of ``int``, ``str``, ``list``, ``Literal``, ``Union``, ``Enum``, ``datetime`` and so on. Without ``strict``,
-    msgspec takes ``"5"`` for a 5. Raises `InvalidRequest` for what no JSON Schema describes.
+    Types are pydantic models, dataclasses, TypedDicts, NamedTuples, msgspec Structs, and combinations of them with
+    ``int``, ``str``, ``list``, ``Literal``, ``Union``, ``Enum``, ``datetime`` and so on. Without ``strict``, msgspec
+    accepts ``"5"`` for a 5. Raises `InvalidRequest` for types without a JSON Schema.
     """
     if isinstance(given, OutputType):
         return cast("OutputType[Any]", given)
@@ -86,7 +86,7 @@ def output_type(given: Any, *, strict: bool = True) -> OutputType[Any]:
         return _of_schema(dict(cast("Mapping[str, Any]", given)))
     if isinstance(given, (str, bytes, int, float, list, tuple, set)):  # True and False among them
         raise InvalidRequest(
-            f"{given!r} is no type of an answer; give a class, a type such as list[int], or a JSON Schema as a dict",
+            f"{given!r} is not an output type; use a class, a type such as list[int], or a JSON Schema as a dict",
             parameter="output",
         )
     name = given.__name__ if isinstance(given, type) else "answer"
@@ -97,18 +97,18 @@ def output_type(given: Any, *, strict: bool = True) -> OutputType[Any]:
         convert = _at(read)
     else:
         check_fields(given, by_pydantic=False)
-        kind = understood(given)
+        kind = for_msgspec(given)
         schema, convert = schema_of(kind), _MsgspecCheck(kind, strict=strict)
-    check_possible(schema, repr(given), "output")
+    check_satisfiable(schema, repr(given), "output")
     return OutputType(name, _described(schema, given), convert)
 
 
 def argument_type(given: Any) -> Any:
-    """Return the type of one argument as msgspec takes it in a Struct of all of them."""
+    """Return the type of one argument in a form that msgspec accepts for a field of a Struct."""
     made = None if is_model(given) else pydantic_type(given, for_pydantic)
     check_fields(given, by_pydantic=made is not None)
     if made is None:
-        return understood(given)
+        return for_msgspec(given)
     schema, read = made
     return custom(repr(given), lambda: _described(schema, given), lambda value, _: read(value))
 
@@ -118,13 +118,13 @@ def _at(read: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
         try:
             return read(value)
         except Misfit as misfit:
-            raise Misfit(moved(misfit.problems, path)) from misfit
+            raise Misfit(relocated(misfit.problems, path)) from misfit
 
     return convert
 
 
 def read_json(text: str) -> Any:
-    """Decode a JSON text; raise `Misfit` for what is none, or has a key twice in one object."""
+    """Decode a JSON text; raise `Misfit` for invalid JSON, or a repeated key in an object."""
     try:
         value = decode_json(text, Any)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -138,11 +138,11 @@ def read_json(text: str) -> Any:
             twice.extend((id(made), key) for key, count in counts.items() if count > 1)
         return made
 
-    # Nothing else tells of such keys: msgspec takes the last one without a word.
+    # msgspec silently takes the last of repeated keys.
     seen = json.loads(text, object_pairs_hook=look)
     if twice:
         paths = _paths(seen, {place for place, _ in twice})
-        raise Misfit([Problem(paths.get(place, "$"), f"the key `{key}` is there twice") for place, key in twice])
+        raise Misfit([Problem(paths.get(place, "$"), f"the key `{key}` is repeated") for place, key in twice])
     return value
 
 
@@ -166,9 +166,9 @@ def _paths(value: Any, wanted: set[int]) -> dict[int, str]:
 def _of_schema(given: Schema) -> OutputType[Any]:
     validator = Validator(given)
     schema = validator.schema
-    check_possible(schema, "the JSON Schema", "output")
-    root, wrapped = rooted(schema)
-    if not wrapped:  # that it is an object may be said by nothing but this
+    check_satisfiable(schema, "the JSON Schema", "output")
+    root, wrapped = with_object_root(schema)
+    if not wrapped:  # only the new root may say that the value is an object
         validator = Validator(root)
 
     def convert(value: Any, path: str) -> Any:
@@ -180,11 +180,11 @@ def _of_schema(given: Schema) -> OutputType[Any]:
     return OutputType(title if isinstance(title, str) else "answer", schema, convert)
 
 
-# What msgspec knows
+# Types of msgspec
 
 
 class _MsgspecCheck:
-    """Makes values by msgspec; it stops at the first problem, so the schema finds the others for a model to see."""
+    """Converts values with msgspec, which stops at the first problem; a check of the schema finds the others."""
 
     def __init__(self, kind: Any, *, strict: bool) -> None:
         self._kind = kind
@@ -198,23 +198,23 @@ class _MsgspecCheck:
             raise Misfit(self._problems(value, path, misfit)) from misfit
 
     def _problems(self, value: Any, path: str, misfit: Misfit) -> list[Problem]:
-        found = moved(misfit.problems, path)
+        found = relocated(misfit.problems, path)
         error = misfit.__cause__
         theirs = not isinstance(error, msgspec.ValidationError) or isinstance(error.__cause__, Misfit)
         if not self._strict:
             return self._of_fields(value, path) or found
-        if theirs:  # somebody else knows more of it than the schema says
+        if theirs:  # a custom type or a caller's class knows more than the schema
             return found
         try:
             self._validator = self._validator or Validator(schema_of(self._kind))
-        except InvalidRequest:  # a pattern as only Python has it
+        except InvalidRequest:  # a pattern that only Python supports
             return found
         problems = self._validator.problems(value, path)
         known = {problem.path for problem in problems}
         return [*(problem for problem in found if problem.path not in known), *problems]
 
     def _of_fields(self, value: Any, path: str) -> list[Problem]:
-        """Return the problem of each argument, where the type is a Struct of them: a model mends them at once."""
+        """Return the problems of all arguments, if the type is a Struct: a model can fix them all at once."""
         if not (isinstance(self._kind, type) and issubclass(self._kind, msgspec.Struct) and is_object(value)):
             return []
         config = self._kind.__struct_config__
@@ -226,7 +226,7 @@ class _MsgspecCheck:
                 try:
                     converted(inner, fields[name].type, strict=False)
                 except Misfit as misfit:
-                    problems += moved(misfit.problems, path_to(path, name))
+                    problems += relocated(misfit.problems, path_to(path, name))
             elif config.forbid_unknown_fields and name != config.tag_field:
                 problems.append(Problem(path, f"Object contains unknown field `{name}`"))
         return problems
@@ -236,25 +236,25 @@ class _MsgspecCheck:
 
 
 def _described(schema: Schema, kind: Any) -> Schema:
-    """Give the properties what their annotations and the class's docstring say of them.
+    """Add the descriptions in annotations and in the class's docstring to the properties.
 
-    The class is left what is said of itself; a dataclass says its signature where nobody has said anything.
+    The class keeps only the description of itself; for a dataclass without a docstring that is its signature.
     """
     schema = {**schema}
-    words = field_words(kind)
+    words = field_descriptions(kind)
     for name, one in ((schema.get("title"), schema), *schema.get("$defs", {}).items()):
         properties = one.get("properties")
         if not is_object(properties):
             continue
         describe(properties, words.get(name, {}))
-        if isinstance(said := one.get("description"), str):
-            one["description"], told = parse_docstring(said, properties)
-            describe(properties, told)
+        if isinstance(description := one.get("description"), str):
+            one["description"], descriptions = parse_docstring(description, properties)
+            describe(properties, descriptions)
     return schema
 
 
-def describe(properties: Schema, told: Mapping[str, str]) -> None:
-    """Add what is said of each property, where its own type says nothing."""
-    for name, said in told.items():
+def describe(properties: Schema, descriptions: Mapping[str, str]) -> None:
+    """Add a description to each property whose own type has none."""
+    for name, description in descriptions.items():
         if name in properties:
-            properties[name].setdefault("description", said)
+            properties[name].setdefault("description", description)

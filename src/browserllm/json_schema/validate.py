@@ -1,21 +1,21 @@
-"""Does a JSON value fit a JSON Schema, and where not: drafts 7 and 2020-12, by ``$schema``, else 2020-12.
+"""Validate a JSON value against a JSON Schema of draft 7 or 2020-12, by ``$schema`` and otherwise 2020-12.
 
-Ours because the well-kept library for this, jsonschema, needs compiled code (rpds) that a page does not have. Held to
-the official JSON-Schema-Test-Suite by tests/wire/json_schema/test_json_schema_validation.py.
+Written here because the well-kept library for this, jsonschema, needs compiled code (rpds) that is not available in a
+page. Checked against the official JSON-Schema-Test-Suite by tests/wire/json_schema/test_json_schema_validation.py.
 
-All keywords that decide anything are there, with references inside the document; what is not is refused by
-`check_schema` and never passed over. ``format`` and ``content...`` are annotations and decide nothing, as 2020-12 has
-it: a value of another format is no failure that a model should repair.
+All validating keywords are supported, with references inside the document; `check_schema` rejects everything else, and
+nothing is silently ignored. ``format`` and ``content...`` are annotations that never fail, as in 2020-12: a value of
+another format is not a mistake that a model should repair.
 
-Neither the schema nor the value is trusted. Both are read in linear time; what both decide together, how often a schema
-is applied and how long a pattern searches, is counted, and a check that takes too much of it says so in a problem.
+Neither the schema nor the value is trusted. Both are read in linear time. The work that depends on both, applying
+schemas and searching patterns, is counted, and a check that needs too much of it ends with a problem.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .check import TOO_MUCH, Check, Seen, TooMuch
+from .check import TOO_COMPLEX, Evaluated, SchemaCheck, TooComplex
 from .document import Document
 from .keywords import FOR_2020, FOR_DRAFT_7
 from .patterns.work import TooMuchWork
@@ -23,16 +23,16 @@ from .problem import Problem
 
 
 def check_schema(schema: Any) -> None:
-    r"""Raise `InvalidRequest` for what is no JSON Schema of draft 7 or 2020-12, or asks for what is not supported.
+    r"""Raise `InvalidRequest` for an invalid JSON Schema of draft 7 or 2020-12, or one with unsupported features.
 
-    Not supported are references to other documents (the drafts' own schemas too), other ``$schema``s, ``\p{...}`` in
-    patterns, and patterns with too large counts. The error names the keyword and its path.
+    Not supported are references to other documents (including the drafts' own schemas), other ``$schema``s,
+    ``\p{...}`` in patterns, and patterns with too large counts. The error names the keyword and its path.
     """
     Document(schema)
 
 
 class Validator:
-    """A schema that was read once, for many values."""
+    """Reads a schema once, and validates many values."""
 
     def __init__(self, schema: Any) -> None:
         """Read the schema; raises `InvalidRequest` as `check_schema` does."""
@@ -40,23 +40,23 @@ class Validator:
 
     @property
     def schema(self) -> Any:
-        """The schema, as a copy that is JSON and nothing else. It is not to be changed."""
+        """A copy of the schema as decoded JSON. Treat it as read-only."""
         return self._document.root
 
     def problems(self, value: Any, path: str = "$") -> list[Problem]:
-        """Return what does not fit in a decoded JSON value, which lies at ``path``; nothing when it fits."""
-        check = Check(self._document, *(FOR_DRAFT_7 if self._document.draft_7 else FOR_2020))
+        """Return the problems of a decoded JSON value whose path is ``path``; an empty list if it fits."""
+        check = SchemaCheck(self._document, *(FOR_DRAFT_7 if self._document.draft_7 else FOR_2020))
         try:
-            return check.apply(value, self._document.root, path, Seen())
-        except TooMuch as error:
+            return check.apply(value, self._document.root, path, Evaluated())
+        except TooComplex as error:
             return [Problem(path, str(error))]
         except (TooMuchWork, RecursionError):
-            return [Problem(path, TOO_MUCH)]
+            return [Problem(path, TOO_COMPLEX)]
 
 
 def problems_of(value: Any, schema: Any) -> list[Problem]:
-    """Return what does not fit in a decoded JSON value; nothing when it fits.
+    """Return the problems of a decoded JSON value; an empty list if it fits.
 
-    Raises `InvalidRequest` as `check_schema` does. Who checks many values makes a `Validator`.
+    Raises `InvalidRequest` as `check_schema` does. To check many values, use a `Validator`.
     """
     return Validator(schema).problems(value)

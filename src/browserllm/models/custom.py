@@ -13,7 +13,7 @@ from ..errors import BrowserLLMError, DownloadInterrupted, IntegrityError, Inval
 from ..page.host import Host, read
 from . import engines
 from .catalog.card import Artifact, ModelCard
-from .catalog.curated import thinking_of
+from .catalog.curated import thinking_for
 from .engines import Engine, Folder, FolderOptions, ModelFile, list_files
 from .engines.files import HUB, Inspected, inspect
 from .storage import delete_files
@@ -81,7 +81,7 @@ async def add_custom(
         context_window=window,
         type="embedding" if "embedding" in kinds else "chat",
         vision="vision" in kinds,
-        thinking=thinking_of(place.name),
+        thinking=thinking_for(place.name),
     )
 
 

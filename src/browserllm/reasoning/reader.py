@@ -1,4 +1,4 @@
-"""An answer, in any pieces, as the chunks of a stream: its text, its thoughts, and the calls in its text."""
+"""Turn the pieces of an answer into stream deltas: its text, its thoughts and its tool calls."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 from ..types import ReasoningDelta, TextDelta, ToolCallDelta
-from .marks import GENERAL, Marks
-from .splitter import Begins, ThoughtSplitter, Where
+from .markers import ALL_MARKERS, Markers
+from .splitter import CallState, StartsAs, ThoughtSplitter
 from .state import Piece
 
 Delta = str | TextDelta | ReasoningDelta | ToolCallDelta
 
 
-class Calls(Protocol):
-    """What finds the calls in a text, see `toolcalls.parser`."""
+class CallParser(Protocol):
+    """Finds tool calls in text, see `constrained.tool_calls.parser`."""
 
     @property
-    def where(self) -> Where:
-        """Whether the reading is in a call, or has just left one."""
+    def call_state(self) -> CallState:
+        """Whether the parser is inside a call, or has just left one."""
         ...
 
     def feed(self, text: str) -> Sequence[str | ToolCallDelta]:
@@ -26,71 +26,71 @@ class Calls(Protocol):
         ...
 
     def quote(self, text: str) -> Sequence[str | ToolCallDelta]:
-        """Take text in which no call begins."""
+        """Take text in which no call can begin."""
         ...
 
     def finish(self) -> Sequence[str | ToolCallDelta]:
-        """Give the rest."""
+        """Return the rest."""
         ...
 
 
 class ThoughtReader:
-    """Reads an answer. What is thought never comes to ``calls``: no call in a thought is one.
+    """Reads an answer. Thoughts never reach ``calls``: a call inside a thought is not a call.
 
-    Logprobs go with the text: those of a thought, and of the marks around it, are dropped with it.
+    Logprobs stay with their text: those of thoughts and markers are dropped.
     """
 
     def __init__(
-        self, marks: Iterable[Marks] = GENERAL, *, begins: Begins = "text", calls: Calls | None = None
+        self, markers: Iterable[Markers] = ALL_MARKERS, *, starts_as: StartsAs = "text", calls: CallParser | None = None
     ) -> None:
-        """Read thoughts between ``marks``; ``begins`` is for `ThoughtSplitter`."""
+        """Read thoughts between ``markers``; ``starts_as`` is explained at `ThoughtSplitter`."""
         self._calls = calls
-        where = None if calls is None else lambda: calls.where
-        self._splitter = ThoughtSplitter(marks, begins=begins, where=where)
-        self._waiting: list[Any] = []  # logprobs of what is not clear yet
+        call_state = None if calls is None else lambda: calls.call_state
+        self._splitter = ThoughtSplitter(markers, starts_as=starts_as, call_state=call_state)
+        self._waiting: list[Any] = []  # logprobs of text that is still undecided
 
     @property
     def thinking(self) -> bool:
-        """Whether a thought has begun and not ended."""
+        """Whether a thought is open."""
         return self._splitter.thinking
 
     def feed(self, text: str, logprobs: list[Any] | None = None) -> Iterator[Delta]:
-        """Take the next piece of the answer, with the entries of its tokens."""
+        """Take the next piece of the answer, with the logprobs of its tokens."""
         if logprobs is None:
             yield from self._deltas(self._splitter.feed(text))
             return
-        said, kept = list[str](), list[Any]()
+        texts, kept = list[str](), list[Any]()
         for token, entries in _tokens(text, logprobs):
             self._waiting += entries
             spoke = not (token or self._splitter.thinking or self._splitter.undecided)
             for delta in self._deltas(self._splitter.feed(token)):
                 if isinstance(delta, str):
                     spoke = True
-                    said.append(delta)
+                    texts.append(delta)
                     continue
                 spoke = spoke or isinstance(delta, ToolCallDelta)
-                yield from _text(said, kept)
+                yield from _text(texts, kept)
                 yield delta
             if spoke or (self._calls is not None and not (self.thinking or self._splitter.undecided)):
                 kept += self._waiting
             if spoke or not self._splitter.undecided:
                 self._waiting.clear()
-        yield from _text(said, kept)
+        yield from _text(texts, kept)
 
     def release(self) -> Iterator[Delta]:
-        """Say that the thoughts of this answer come in another way."""
+        """Note that the server sends this answer's thoughts separately, so the text has none."""
         yield from self._deltas(self._splitter.release())
 
     def finish(self, *, cut: bool = False) -> Iterator[Delta]:
-        """Say that the answer has ended, or was ``cut`` off; give the rest."""
-        said = list[str]()
+        """Note that the answer has ended, or was ``cut`` off; yield the rest."""
+        texts = list[str]()
         for delta in self._deltas(self._splitter.finish(cut=cut)):
             if isinstance(delta, str):
-                said.append(delta)
+                texts.append(delta)
             else:
                 yield delta
-        if said:
-            yield from _text(said, self._waiting)
+        if texts:
+            yield from _text(texts, self._waiting)
         if self._calls is not None:
             yield from self._calls.finish()
 
@@ -105,19 +105,19 @@ class ThoughtReader:
                 yield from calls.quote(text) if kind == "quoted" else calls.feed(text)
 
 
-def _text(said: list[str], logprobs: list[Any]) -> Iterator[Delta]:
-    """Give the text that has come, and forget it."""
-    text = "".join(said)
+def _text(texts: list[str], logprobs: list[Any]) -> Iterator[Delta]:
+    """Yield the collected text, and clear it."""
+    text = "".join(texts)
     if logprobs:
         yield TextDelta(text=text, logprobs=logprobs.copy())
     elif text:
         yield text
-    said.clear()
+    texts.clear()
     logprobs.clear()
 
 
 def _tokens(text: str, logprobs: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Give a text token by token, each with its entry; all at once where the tokens are not the text."""
+    """Yield a text token by token with the logprobs; all at once if the tokens do not add up to the text."""
     tokens = [_token(entry) for entry in logprobs]
     if "".join(tokens) == text:
         yield from ((token, [entry]) for token, entry in zip(tokens, logprobs, strict=True))

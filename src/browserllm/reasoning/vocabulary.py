@@ -1,4 +1,4 @@
-"""Marks in a text that comes in pieces: which one stands at a place, or may still become one."""
+"""Find markers in a text that arrives in pieces, including markers that have only begun."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def lower(text: str) -> str:
-    """Return a text with its ASCII letters in lower case: others may change a text's length."""
+    """Lower only the ASCII letters: lowering others may change the length of the text."""
     return text.translate(_LOWER)
 
 
 class Vocabulary:
-    """Marks, and the beginnings of marks."""
+    """A set of markers and their prefixes."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         known = {lower(text) for text in texts}
@@ -23,7 +23,7 @@ class Vocabulary:
         self._longest = max(map(len, known))
 
     def at(self, text: str, at: int) -> str | None:
-        """Return the mark that stands there, in lower case; an empty text for the beginning of one, else ``None``."""
+        """Return the marker at a position, in lower case; an empty text for a marker's beginning, else ``None``."""
         found = self._pattern.match(text, at)
         if found is not None:
             return lower(found[0])

@@ -10,11 +10,11 @@ import re
 from typing import Any, Generic, TypeVar, cast
 
 from .._internal.nesting import decode_json
+from ..json_schema.object_root import WRAPPER
 from ..json_schema.partial import MISSING, PartialJson
 from ..json_schema.problem import Misfit, Problem, is_list, is_object
-from ..json_schema.rooted import WRAPPER
 from ..json_schema.types import OutputType, read_json
-from ..reasoning import CLOSINGS
+from ..reasoning import CLOSING_MARKERS
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ _LATE, _LATE_FROM = 256, 4096
 """What is longer than ``_LATE_FROM`` characters is shown each time it is one part in ``_LATE`` longer, and at its end:
 else the work would grow with the square of its length."""
 _MOST_TRIED = 8
-_LONGEST_END = max(map(len, CLOSINGS))
+_LONGEST_END = max(map(len, CLOSING_MARKERS))
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
 
@@ -74,7 +74,7 @@ class AnswerReader(Generic[T]):
                     if not self.whole:
                         self._begin()
             self._tail = (self._tail + piece[-_LONGEST_END:])[-_LONGEST_END:].lower()
-            if self._tail.endswith(CLOSINGS) and (self.whole or self._partial.value is MISSING):
+            if self._tail.endswith(CLOSING_MARKERS) and (self.whole or self._partial.value is MISSING):
                 # The template may have begun the thinking, so that what came was a thought.
                 self._thoughts, self._results, self._misfit = self._results or self._thoughts, [], None
                 self._misfit_is_meant = False

@@ -47,7 +47,7 @@ async def test_what_the_engine_is_not_held_to_is_told() -> None:
     (warning,) = response.warnings
     assert (warning.parameter, warning.code) == ("response_format", "partly_constrained")
     assert warning.message == (
-        "the answer is not held to $.properties.tags.uniqueItems: a grammar does not remember what was written; "
+        "the answer is not constrained by $.properties.tags.uniqueItems: a grammar cannot compare items; "
         "check it yourself"
     )
 
@@ -124,7 +124,7 @@ async def test_what_calls_are_not_held_to_is_told_for_each_tool() -> None:
     response = await bl.LocalBackend(ScriptedHost("hello")).complete("hi", tools=tools)
     (warning,) = response.warnings
     assert warning.parameter == "tools"
-    assert warning.message.startswith("calls of 'loose' are not held to $.properties.ids.uniqueItems: ")
+    assert warning.message.startswith("calls of 'loose' are not constrained by $.properties.ids.uniqueItems: ")
     assert "contains" in warning.message
 
 

@@ -9,7 +9,7 @@ import pytest
 import browserllm as bl
 from browserllm.models.catalog.card import Thinking
 from browserllm.models.catalog.catalog import built_in
-from browserllm.models.catalog.curated import thinking_of
+from browserllm.models.catalog.curated import thinking_for
 from browserllm.testing.host import ScriptedHost
 
 HI = [{"role": "user", "content": "hi"}]
@@ -170,7 +170,7 @@ async def test_a_session_and_generate_take_it_as_any_option() -> None:
 )
 def test_a_family_is_known_to_think_or_not(name: str, expected: str | None) -> None:
     """Also by the name of a model's folder, whatever comes after the model's own name."""
-    assert thinking_of(name) == expected
+    assert thinking_for(name) == expected
 
 
 def test_every_model_of_the_catalog_says_whether_it_thinks() -> None:

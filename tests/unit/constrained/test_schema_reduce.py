@@ -1,4 +1,4 @@
-"""Schemas as far as a grammar can hold a model to them: what is rewritten, what is left out, what is refused."""
+"""Reducing schemas to what a grammar can enforce: what is rewritten, left out or rejected."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from browserllm.constrained.grammars.grammar import grammar_of_schema, written
-from browserllm.constrained.grammars.held import held_format, not_held
 from browserllm.constrained.grammars.reduce import reduce_schema
+from browserllm.constrained.grammars.response_format import constrain_format, describe_unconstrained
 from browserllm.errors import InvalidRequest
 
 TEXT = {"type": "string"}
@@ -16,20 +16,20 @@ WHOLE = {"type": "integer"}
 
 
 def lost(schema: Any, **options: bool) -> list[str]:
-    """What is named as left out, or as held to although the schema does not say it (with a plus)."""
+    """Return the keywords that are left out, and with a plus those enforced beyond the schema."""
     dropped = reduce_schema(schema, **options).dropped
     return [f"{'+' if entry.excludes else ''}{entry.path}.{entry.keyword}" for entry in dropped]
 
 
 def exact(schema: Any) -> Any:
-    """The reduced schema, of which nothing was left out."""
+    """Return the reduced schema, from which nothing was left out."""
     reduced = reduce_schema(schema, close=False)
     assert reduced.dropped == []
     return reduced.schema
 
 
-def test_what_only_describes_is_no_loss() -> None:
-    """Titles, descriptions, defaults, examples and unknown words say nothing about what fits."""
+def test_dropping_annotations_is_not_a_loss() -> None:
+    """Titles, descriptions, defaults, examples and unknown keywords do not constrain values."""
     described = {"title": "T", "description": "d", "default": 1, "examples": [1], "$comment": "c", "x-mine": {}}
     assert exact({**described, "type": "integer"}) == WHOLE
     assert exact(described) == {}
@@ -82,15 +82,15 @@ def test_what_only_describes_is_no_loss() -> None:
         ({"if": False, "then": TEXT, "else": WHOLE}, WHOLE),
     ],
 )  # fmt: skip
-def test_what_can_be_said_in_another_way_is(schema: Any, expected: Any) -> None:
-    """Nothing is lost of what a grammar can know."""
+def test_equivalent_schemas_are_rewritten_without_loss(schema: Any, expected: Any) -> None:
+    """Every keyword that a grammar can enforce is kept."""
     reduced = reduce_schema(schema, close=False)
     assert reduced.schema == expected
     assert [entry for entry in reduced.dropped if entry.keyword != "patternProperties"] == []
 
 
-def test_conditions_on_properties_become_ways() -> None:
-    """A property that needs another one: it is not there, or both are."""
+def test_conditions_on_properties_become_alternatives() -> None:
+    """A property that requires another one: it is absent, or both are present."""
     schema = {"type": "object", "properties": {"a": TEXT, "b": TEXT}, "dependentRequired": {"a": ["b"]}}
     without, with_both = exact(schema)["anyOf"]
     assert without["properties"]["a"] is False
@@ -100,8 +100,8 @@ def test_conditions_on_properties_become_ways() -> None:
     assert exact(old) == exact(schema)
 
 
-def test_a_condition_on_a_tag_is_held_to() -> None:
-    """What ``if`` asks of a constant property decides, as people write unions by hand."""
+def test_a_condition_on_a_tag_is_enforced() -> None:
+    """``if`` may test a constant property, as in unions written by hand."""
     schema = {
         "type": "object",
         "properties": {"kind": {"enum": ["a", "b"]}, "size": WHOLE},
@@ -115,7 +115,7 @@ def test_a_condition_on_a_tag_is_held_to() -> None:
 
 
 def test_references_of_all_kinds_are_followed() -> None:
-    """By pointer (with its escapes), by anchor, by id, by draft 7's names; what is beside one counts since 2019."""
+    """By pointer (with its escapes), by anchor, by id, by draft 7's names; sibling keywords count since 2019."""
     schema = {
         "$id": "https://example.org/root",
         "type": "array",
@@ -138,7 +138,7 @@ def test_references_of_all_kinds_are_followed() -> None:
     assert exact({**old, "type": "object"})["$defs"] == {"d0": TEXT}
 
 
-def test_a_schema_may_lie_in_itself() -> None:
+def test_a_schema_may_contain_itself() -> None:
     """A tree of trees refers to itself, and its grammar has a rule for it."""
     tree = {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#"}}}}
     reduced = reduce_schema(tree)
@@ -159,9 +159,9 @@ def test_a_schema_may_lie_in_itself() -> None:
         {"type": "string", "anyOf": [{"minLength": 1}, {"$ref": "#"}]},
     ],
 )
-def test_a_reference_that_never_ends_is_refused(schema: Any) -> None:
-    """Nothing could be checked against it."""
-    with pytest.raises(InvalidRequest, match=r"\$.* refers to itself without end"):
+def test_a_reference_that_never_ends_is_rejected(schema: Any) -> None:
+    """No value could be checked against it."""
+    with pytest.raises(InvalidRequest, match=r"\$.* refers only to itself"):
         reduce_schema(schema)
 
 
@@ -198,15 +198,15 @@ def test_a_reference_that_never_ends_is_refused(schema: Any) -> None:
          ["$.unevaluatedProperties", "+$.anyOf[0].additionalProperties"]),
     ],
 )  # fmt: skip
-def test_what_is_left_out_is_named(schema: Any, named: list[str]) -> None:
-    """With its path, its keyword and a reason."""
+def test_keywords_that_are_left_out_are_named(schema: Any, named: list[str]) -> None:
+    """Each has its path, its keyword and a reason."""
     assert lost(schema) == named
     assert all(entry.reason for entry in reduce_schema(schema).dropped)
     grammar_of_schema(reduce_schema(schema).schema)
 
 
-def test_a_place_is_named_as_one_finds_it() -> None:
-    """The path goes through properties, lists and definitions."""
+def test_a_path_leads_to_the_subschema() -> None:
+    """It goes through properties, lists and definitions."""
     schema = {
         "type": "object",
         "properties": {"tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}}},
@@ -214,11 +214,11 @@ def test_a_place_is_named_as_one_finds_it() -> None:
         "$defs": {"tag": {"type": "array", "uniqueItems": True}},
     }
     (entry,) = reduce_schema(schema).dropped
-    assert str(entry) == "$.$defs.tag.uniqueItems: a grammar does not remember what was written"
+    assert str(entry) == "$.$defs.tag.uniqueItems: a grammar cannot compare items"
 
 
-def test_objects_are_closed_unless_they_say_otherwise() -> None:
-    """A model that may invent names does: only a schema's own word lets it."""
+def test_objects_are_closed_unless_the_schema_says_otherwise() -> None:
+    """A model that may invent names does, so only an explicit keyword allows it."""
     open_ones = [
         {"type": "object"},
         {"type": "object", "properties": {"a": TEXT}, "additionalProperties": True},
@@ -254,14 +254,14 @@ def test_objects_are_closed_unless_they_say_otherwise() -> None:
         {"enum": "a"},
     ],
 )
-def test_what_is_no_schema_is_refused(schema: Any) -> None:
-    """The error says where, and what was there."""
+def test_an_invalid_schema_is_rejected(schema: Any) -> None:
+    """The error has the path and the value."""
     with pytest.raises(InvalidRequest, match=r"\$"):
         reduce_schema(schema)
 
 
 def test_depth_and_size_are_bounded() -> None:
-    """A schema as deep as it likes, and one with many ways to combine, end, and say that something was left out."""
+    """Very deep schemas and those with many combinations end, and name what was left out."""
     deep: Any = TEXT
     for _ in range(150):
         deep = {"type": "array", "items": deep}
@@ -288,7 +288,7 @@ def test_depth_and_size_are_bounded() -> None:
 
 
 def test_a_grammar_is_small_for_ordinary_types() -> None:
-    """What is the same is written once, and basic rules only where they are used."""
+    """Equal rules are written once, and basic rules only if they are used."""
     address = {"type": "object", "properties": {"street": TEXT, "town": TEXT}, "required": ["street", "town"]}
     schema = {"type": "object", "properties": {"home": address, "work": dict(address)}, "required": ["home", "work"]}
     grammar = grammar_of_schema(reduce_schema(schema).schema)
@@ -299,39 +299,39 @@ def test_a_grammar_is_small_for_ordinary_types() -> None:
 
 
 def test_values_are_written_in_their_shortest_form() -> None:
-    """As grammars have constants: whole numbers without a point, no exponent, no escape that is not needed."""
+    """Integers have no point, and there are no exponents and no needless escapes."""
     value = {"a": [1.0, 0.5, 1e-7, -2, True, None], 'é"\n': "\ud800😀"}
     assert written(value) == '{"a":[1,0.5,0.0000001,-2,true,null],"é\\"\\n":"\\ud800😀"}'
 
 
 def test_a_response_format_becomes_a_grammar() -> None:
-    """OpenAI's shape, WebLLM's, a schema as text; what has no schema stays."""
+    """OpenAI's form, WebLLM's, and a schema as text; a format without a schema stays unchanged."""
     grammar = {"type": "grammar", "grammar": grammar_of_schema(WHOLE)}
     for given in (
         {"type": "json_schema", "json_schema": {"name": "n", "schema": WHOLE}},
         {"type": "json_schema", "schema": WHOLE},
         {"type": "json_object", "schema": '{"type": "integer"}'},
     ):
-        assert held_format(given) == (grammar, "")
+        assert constrain_format(given) == (grammar, "")
     for kept in ({"type": "json_object"}, {"type": "grammar", "grammar": 'root ::= "a"'}, {"type": "other"}):
-        assert held_format(kept).response_format is kept
+        assert constrain_format(kept).response_format is kept
     for bad in (
         {"type": "json_schema"},
         {"type": "json_schema", "json_schema": 1},
         {"type": "json_object", "schema": "{"},
     ):
         with pytest.raises(InvalidRequest) as caught:
-            held_format(bad)
+            constrain_format(bad)
         assert caught.value.data["parameter"] == "response_format"
 
 
-def test_many_losses_are_told_in_short() -> None:
-    """Four are named, the others counted; what is held to beyond the schema is none."""
+def test_many_unenforced_keywords_are_summarized() -> None:
+    """Four are named and the others counted; keywords enforced beyond the schema are not losses."""
     properties = {name: {"type": "array", "uniqueItems": True} for name in "abcdef"}
-    told = not_held(reduce_schema({"type": "object", "properties": properties}).dropped)
-    assert told.startswith("$.properties.a.uniqueItems: ")
-    assert told.endswith(", and 2 more")
-    assert not_held(reduce_schema({"type": "object", "properties": {"a": TEXT}}).dropped) == ""
+    described = describe_unconstrained(reduce_schema({"type": "object", "properties": properties}).dropped)
+    assert described.startswith("$.properties.a.uniqueItems: ")
+    assert described.endswith(", and 2 more")
+    assert describe_unconstrained(reduce_schema({"type": "object", "properties": {"a": TEXT}}).dropped) == ""
 
 
 @pytest.mark.parametrize(
@@ -356,8 +356,8 @@ def test_many_losses_are_told_in_short() -> None:
         *(r"\c1", "\\", r"[\u0400-\u04ff]", r"[^\u0000-\u{10ffff}]", "a" * 3000, "(" * 50, "[^é]"),
     ],
 )
-def test_a_pattern_that_no_grammar_holds_is_left_out(pattern: str) -> None:
-    """Never an end of the engine: what it does not know, and what is no expression at all, is named."""
+def test_a_pattern_that_no_grammar_can_express_is_left_out(pattern: str) -> None:
+    """Unsupported and invalid patterns are named instead of crashing the engine."""
     assert lost({"type": "string", "pattern": pattern}) == ["$.pattern"]
 
 
@@ -373,10 +373,10 @@ def test_a_pattern_that_no_grammar_holds_is_left_out(pattern: str) -> None:
         ("^(?<n>a)|(?:b)$", ["ax", "xb"], ["xax"]),
     ],
 )
-def test_constants_are_held_against_patterns(pattern: str, fits: list[str], does_not: list[str]) -> None:
-    """Of listed values those remain that fit."""
+def test_constants_are_checked_against_patterns(pattern: str, fits: list[str], does_not: list[str]) -> None:
+    """Only the listed values that match remain."""
     assert exact({"enum": fits + does_not, "pattern": pattern}) == {"enum": fits}
-    assert reduce_schema({"enum": does_not, "pattern": pattern}).dropped[-1].reason == "nothing fits it"
+    assert reduce_schema({"enum": does_not, "pattern": pattern}).dropped[-1].reason == "no value fits it"
 
 
 @pytest.mark.parametrize(
@@ -391,8 +391,8 @@ def test_constants_are_held_against_patterns(pattern: str, fits: list[str], does
         ({"format": "date", "maxLength": 5}, False),
     ],
 )
-def test_lengths_are_held_to_beside_a_pattern_where_they_go_together(schema: dict[str, Any], expected: bool) -> None:
-    """A class that is repeated is repeated so often; lengths that the pattern has anyway change nothing."""
+def test_lengths_are_enforced_beside_a_pattern_where_possible(schema: dict[str, Any], expected: bool) -> None:
+    """A repeated class gets the length as its count; lengths that the pattern implies change nothing."""
     reduced = reduce_schema({"type": "string", **schema})
     assert all(entry.excludes for entry in reduced.dropped) is expected
     assert "string" not in grammar_of_schema(reduced.schema)
@@ -415,8 +415,8 @@ def test_lengths_are_held_to_beside_a_pattern_where_they_go_together(schema: dic
         ({"patternProperties": {"(?=a)": {}}, "required": ["b"], "additionalProperties": False}, "patternProperties"),
     ],
 )  # fmt: skip
-def test_objects_that_cannot_be_held_to_are_named(schema: dict[str, Any], named: str) -> None:
-    """Those that nothing fits, and names that only a list could keep apart."""
+def test_object_keywords_that_cannot_be_enforced_are_named(schema: dict[str, Any], named: str) -> None:
+    """Objects that no value fits, and names that a grammar cannot keep apart."""
     reduced = reduce_schema({"type": "object", **schema})
     assert named in [entry.keyword for entry in reduced.dropped]
     grammar_of_schema(reduced.schema)
@@ -446,8 +446,8 @@ def test_objects_that_cannot_be_held_to_are_named(schema: dict[str, Any], named:
         ([{"$ref": "#/$defs/a"}, TEXT], False),
     ],
 )  # fmt: skip
-def test_one_of_what_cannot_overlap_is_any_of_it(ways: list[Any], apart: bool) -> None:
-    """Types, constants, ranges and required properties tell; what is not known to be apart is named."""
+def test_one_of_disjoint_schemas_becomes_any_of(ways: list[Any], apart: bool) -> None:
+    """Types, constants, ranges and required properties decide; schemas that may overlap are named."""
     found = lost({"oneOf": ways, "$defs": {"a": TEXT, "b": WHOLE}})
     assert ("$.oneOf" not in found) is apart
 
@@ -464,8 +464,8 @@ def test_one_of_what_cannot_overlap_is_any_of_it(ways: list[Any], apart: bool) -
          {"properties": {"x": TEXT}, "additionalProperties": WHOLE}),
     ],
 )  # fmt: skip
-def test_what_was_not_looked_at_is_known_where_it_does_not_depend(schema: Any, expected: Any) -> None:
-    """``unevaluatedProperties`` sees through references and ``allOf``."""
+def test_unevaluated_parts_are_known_unless_they_depend_on_the_value(schema: Any, expected: Any) -> None:
+    """``unevaluatedProperties`` looks through references and ``allOf``."""
     defs = {"a": {"properties": {"x": TEXT}}}
     assert exact({"type": "object", **schema, "$defs": defs}) == {"type": "object", **expected}
 
@@ -482,8 +482,8 @@ def test_what_was_not_looked_at_is_known_where_it_does_not_depend(schema: Any, e
         {"$id": "http://[", "$ref": "#/$defs/b", "$defs": {"b": {"type": "string"}}},
     ],
 )
-def test_what_is_no_schema_is_refused_in_our_words(schema: Any) -> None:
-    """Also where it lies under "not", or in an address."""
+def test_an_invalid_schema_in_a_response_format_is_rejected_clearly(schema: Any) -> None:
+    """This includes schemas under "not" and invalid URIs."""
     asked = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
     with pytest.raises(InvalidRequest, match="response_format has a schema that is not valid"):
-        held_format(asked)
+        constrain_format(asked)

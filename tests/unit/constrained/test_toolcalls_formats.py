@@ -1,8 +1,8 @@
-"""Each family's way with tools, as its published chat template or its makers' page has it.
+"""Each family's tool format, from its published chat template or its makers' documentation.
 
-Qwen3's and Llama 3.2's templates were rendered with the very messages of these tests; what our engines' templates have
-no place for is left out (Llama's "Environment: ipython", and quotes around its results). The texts are what stands
-between the roles' own marks, which the engines' templates add.
+Qwen3's and Llama 3.2's templates were rendered with the messages of these tests, without the parts that the engines'
+templates cannot express (Llama's "Environment: ipython", and the quotes around its results). The texts have no role
+markers, which the engines' templates add.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ HISTORY = [
 ]
 
 
-def told(family: str, messages: list[Message] | None = None, **options: Any) -> list[tuple[str, str]]:
-    """The messages that an engine gets, as role and text."""
+def rendered(family: str, messages: list[Message] | None = None, **options: Any) -> list[tuple[str, str]]:
+    """Return the messages that an engine gets, as role and text."""
     request = build_request(messages or HISTORY, {"tools": [WEATHER], **options})
     written = wire_messages(ToolUse(request).messages(request.messages, family), Draft(request, "local", "chat-1"))
     return [(message["role"], message["content"]) for message in written]
 
 
 def test_qwen_and_hermes() -> None:
-    """Tools in the system message, calls in tags, results in the user's role; Qwen2.5 introduces itself, Qwen3 not."""
-    assert told("Qwen3", HISTORY[1:2]) == [("system", HERMES), ("user", "Weather?")]
+    """Tools in the system message, calls in tags, results as user messages; only Qwen2.5 has a default system text."""
+    assert rendered("Qwen3", HISTORY[1:2]) == [("system", HERMES), ("user", "Weather?")]
     introduced = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-    assert told("Qwen2.5", HISTORY[1:2])[0] == ("system", f"{introduced}\n\n{HERMES}")
-    assert told("Qwen3") == [
+    assert rendered("Qwen2.5", HISTORY[1:2])[0] == ("system", f"{introduced}\n\n{HERMES}")
+    assert rendered("Qwen3") == [
         ("system", f"Be brief.\n\n{HERMES}"),
         ("user", "Weather?"),
         ("assistant", 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>'),
@@ -61,9 +61,9 @@ def test_qwen_and_hermes() -> None:
 
 
 def test_the_pocket_model() -> None:
-    """As Qwen, with its own system message where there is none, and a role for results."""
+    """Like Qwen, with its own default system message and a role for results."""
     pocket = "You are Pocket, a small and friendly language model that runs in the browser."
-    assert told("Pocket", HISTORY[1:]) == [
+    assert rendered("Pocket", HISTORY[1:]) == [
         ("system", f"{pocket}\n\n{HERMES}"),
         ("user", "Weather?"),
         ("assistant", 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>'),
@@ -72,8 +72,8 @@ def test_the_pocket_model() -> None:
 
 
 def test_llama() -> None:
-    """Tools before the first user message, indented; a call is JSON with "parameters", a result has the tool's role."""
-    system, user, assistant, tool = told("Llama 3.2")
+    """Tools before the first user message, indented; a call is JSON with "parameters", results have the tool role."""
+    system, user, assistant, tool = rendered("Llama 3.2")
     assert system == ("system", "Be brief.")
     assert user[1].startswith("Given the following functions, please respond with a JSON for a function call ")
     assert '{\n    "type": "function",\n    "function": {\n        "name": "weather",\n' in user[1]
@@ -83,8 +83,8 @@ def test_llama() -> None:
 
 
 def test_mistral() -> None:
-    """Its marks around tools, calls and results; ids of nine characters, which other vendors' become."""
-    assert told("Mistral") == [
+    """Markers around tools, calls and results; other vendors' ids become ids of nine characters."""
+    assert rendered("Mistral") == [
         ("system", f"Be brief.\n\n[AVAILABLE_TOOLS] [{DECLARED}][/AVAILABLE_TOOLS]"),
         ("user", "Weather?"),
         (
@@ -95,53 +95,53 @@ def test_mistral() -> None:
     ]
     long = [HISTORY[1], Message("assistant", [ToolCallPart("call_0123456789", "weather")])]
     result = Message("tool", [ToolResultPart("call_0123456789", "x")])
-    (_, _, call, answer) = told("Mistral", [*long, result])
+    (_, _, call, answer) = rendered("Mistral", [*long, result])
     identity = call[1].partition('"id": "')[2][:9]
     assert identity.isalnum()
     assert f'"call_id": "{identity}"' in answer[1]
 
 
 def test_ministral() -> None:
-    """The name between marks, its arguments after them; the template marks results itself."""
-    assert told("Ministral 3")[2:] == [
+    """The name between markers, then the arguments; the template marks results itself."""
+    assert rendered("Ministral 3")[2:] == [
         ("assistant", 'Let me look.\n[TOOL_CALLS]weather[ARGS]{"city": "Oslo"}'),
         ("tool", "sunny"),
     ]
 
 
 def test_phi() -> None:
-    """Tools between marks at the system message's end, calls as a list between marks."""
-    system, _, assistant, _ = told("Phi 4")
+    """Tools between markers at the end of the system message, calls as a list between markers."""
+    system, _, assistant, _ = rendered("Phi 4")
     assert system == ("system", f"Be brief.\n\n<|tool|>[{BARE}]<|/tool|>")
     expected = 'Let me look.\n<|tool_call|>[{"name": "weather", "arguments": {"city": "Oslo"}}]<|/tool_call|>'
     assert assistant == ("assistant", expected)
 
 
 def test_gemma() -> None:
-    """It has no system role of its own and no form for calls: its makers ask for JSON in the first user message."""
-    system, user, assistant, _ = told("Gemma 3")
+    """Without a system role or call format: its makers ask for JSON in the first user message."""
+    system, user, assistant, _ = rendered("Gemma 3")
     assert system == ("system", "Be brief.")
     assert BARE in user[1]
     assert user[1].endswith("\n\nWeather?")
     assert assistant[1].endswith('\n{"name": "weather", "parameters": {"city": "Oslo"}}')
 
 
-def test_results_of_one_turn_become_one_message_and_the_user_s_words_join_them() -> None:
-    """Templates that want user and assistant in turn get them in turn."""
+def test_results_of_one_turn_become_one_message_that_the_users_text_joins() -> None:
+    """So user and assistant alternate, as templates require."""
     two = Message("tool", [ToolResultPart("1", "a"), ToolResultPart("2", "b", is_error=True)])
     messages = [*HISTORY[:3], two, Message("tool", [ToolResultPart("3", "c")]), Message("user", "And?")]
     expected = "\n".join(f"<tool_response>\n{text}\n</tool_response>" for text in ("a", "Error: b", "c")) + "\n\nAnd?"
-    assert told("Qwen3", messages)[3:] == [("user", expected)]
+    assert rendered("Qwen3", messages)[3:] == [("user", expected)]
 
 
-def test_a_history_with_calls_is_written_without_tools_too() -> None:
-    """What was said stays what it was when the tools are gone."""
-    assert told("Qwen3", tools=[]) == [("system", "Be brief."), *told("Qwen3")[1:]]
-    assert told("Qwen3", tool_choice="none") == told("Qwen3", tools=[])
+def test_a_history_with_calls_is_rendered_without_tools_too() -> None:
+    """The history stays the same when the tools are gone."""
+    assert rendered("Qwen3", tools=[]) == [("system", "Be brief."), *rendered("Qwen3")[1:]]
+    assert rendered("Qwen3", tool_choice="none") == rendered("Qwen3", tools=[])
 
 
-def test_images_of_the_user_stay_where_they_are() -> None:
-    """Tools before the first user message are a part before its parts."""
+def test_images_in_user_messages_keep_their_position() -> None:
+    """Tools before the first user message become a text part before its parts."""
     request = build_request(
         [Message("user", [ImagePart(url="https://x.test/a.png"), TextPart("What is it?")])], {"tools": [WEATHER]}
     )
@@ -150,20 +150,20 @@ def test_images_of_the_user_stay_where_they_are() -> None:
 
 
 def test_several_system_messages_become_one_with_the_tools_at_its_end() -> None:
-    """Which is what every engine takes."""
+    """Every engine takes a single system message."""
     messages = [Message("system", "a"), Message("system", "b"), Message("user", "c")]
-    assert told("Qwen3", messages) == [("system", f"a\n\nb\n\n{HERMES}"), ("user", "c")]
+    assert rendered("Qwen3", messages) == [("system", f"a\n\nb\n\n{HERMES}"), ("user", "c")]
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
-def test_what_a_family_writes_is_read_back(name: str) -> None:
-    """Every form's own calls come out of the parser as they went in, alone and after text."""
+def test_a_familys_rendered_calls_are_parsed_back(name: str) -> None:
+    """The parser returns the calls unchanged, alone and after text."""
     form = FORMATS[name]  # type: ignore[index]
     tools = [WEATHER, Tool("add")]
     calls = [ToolCallPart("call12345", "weather", '{"city": "Oslo, \\"N\\""}'), ToolCallPart("call12346", "add", "{}")]
-    # Where the call has no mark, it is the answer: after text it may as well be an example.
+    # A call without a marker must be the whole answer: after text it may be an example.
     for text in ("", "\n") if form.is_unmarked else ("", "Let me look.", "Let me\nlook:\n\n"):
-        written = form.said(text, calls)
+        written = form.render_turn(text, calls)
         parser = ToolCallParser(tools, form)
         pieces = [piece for char in written for piece in parser.feed(char)] + parser.finish()
         found = ["", ""]
@@ -174,8 +174,8 @@ def test_what_a_family_writes_is_read_back(name: str) -> None:
         assert "".join(piece for piece in pieces if isinstance(piece, str)) == text.rstrip()
 
 
-def test_every_model_of_the_catalog_has_a_form() -> None:
-    """By its family; those that nobody published a form for are asked as Hermes and Qwen are."""
+def test_every_model_of_the_catalog_has_a_tool_format() -> None:
+    """Families without a published format use that of Hermes and Qwen."""
     forms = {card.family: format_for(card.family).name for card in Catalog() if card.type == "chat"}
     assert forms["Pocket"] == "pocket"
     assert forms["Llama 3.2"] == forms["Llama 3.1"] == "llama"

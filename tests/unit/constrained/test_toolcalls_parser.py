@@ -1,4 +1,4 @@
-"""Reading tool calls: the ways that models write them, right and wrong."""
+"""Parsing tool calls in the ways that models write them, correct and not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAMILIES = ["Pocket", "Hermes 3", "Qwen2.5", "Qwen3.5", "Llama 3.2", "Mistral", 
 
 
 def read(text: str, size: int = 1, family: str = "") -> tuple[str, list[tuple[str, str]]]:
-    """The text, and of each call the name and the arguments; the answer comes in pieces of this size."""
+    """Return the text, and the name and arguments of each call, from an answer in pieces of this size."""
     parser = ToolCallParser(TOOLS, format_for(family))
     pieces = [piece for at in range(0, len(text), size) for piece in parser.feed(text[at : at + size])]
     pieces += parser.finish()
@@ -120,8 +120,10 @@ def read(text: str, size: int = 1, family: str = "") -> tuple[str, list[tuple[st
         ("Qwen3", '<tool_call>{"name": "add"}\nadded {"a": 1} to it', '\nadded {"a": 1} to it', [("add", "{}")]),
     ],
 )
-def test_calls_are_told_from_text(family: str, text: str, said: str, calls: list[tuple[str, str]], size: int) -> None:
-    """Each way to write calls is read where a family has it, in pieces of any size, with the text around it."""
+def test_calls_are_separated_from_text(
+    family: str, text: str, said: str, calls: list[tuple[str, str]], size: int
+) -> None:
+    """Each notation is read for families that use it, in pieces of any size, with the text around it."""
     assert read(text, size, family) == (said, calls)
 
 
@@ -154,13 +156,13 @@ def test_calls_are_told_from_text(family: str, text: str, said: str, calls: list
         "```tool_code\nadd(1, 2)\n```\nThat is how.",
     ],
 )
-def test_what_is_no_call_in_any_family_is_text_to_the_letter(family: str, text: str) -> None:
-    """Answers that have names of tools in them, JSON that is the answer, and examples."""
+def test_text_that_is_not_a_call_in_any_family_comes_out_verbatim(family: str, text: str) -> None:
+    """Answers with names of tools in them, JSON answers, and examples."""
     assert read(text, 3, family) == (text, [])
 
 
-def test_arguments_come_as_they_are_written() -> None:
-    """Nobody waits for the end of a call to see how it begins."""
+def test_arguments_stream_as_they_are_written() -> None:
+    """The beginning of a call arrives before its end is written."""
     parser = ToolCallParser(TOOLS, new_id=lambda: "id")
     assert parser.feed('<tool_call>{"name": "weather", "argu') == []
     (first,) = parser.feed('ments": {"city": "Os')
@@ -169,21 +171,21 @@ def test_arguments_come_as_they_are_written() -> None:
 
 
 def test_json_that_is_an_answer_streams_as_text() -> None:
-    """An answer in JSON is held only until its first key shows that it is no call."""
+    """A JSON answer is held back only until its first key shows that it is not a call."""
     parser = ToolCallParser(TOOLS)
     assert parser.feed('{"temperature": ') == ['{"temperature":']
     assert parser.feed("20") == [" 20"]
 
 
 def test_a_call_that_breaks_off_is_never_completed() -> None:
-    """Its arguments stay what no JSON reader takes, so that nobody runs half of what was meant."""
+    """Its arguments stay invalid JSON, so that half a call cannot run."""
     said, calls = read('<tool_call>{"name": "add", "arguments": {"a": 12, "b": 3')
     assert said == ""
     assert calls == [("add", '{"a": 12, "b": ')]
 
 
-def test_ids_tell_calls_apart() -> None:
-    """Each call has an id of its own, on its first delta."""
+def test_each_call_has_its_own_id() -> None:
+    """The id is on the first delta of the call."""
     parser = ToolCallParser(TOOLS)
     pieces = parser.feed("<tool_call>add(a=1)</tool_call>" * 3) + parser.finish()
     ids = [piece.id for piece in pieces if isinstance(piece, ToolCallDelta) and piece.id]
@@ -206,21 +208,21 @@ HOSTILE = [
 @pytest.mark.parametrize("family", ["", "Qwen3.5", "Llama 3.2", "Gemma 3"])
 @pytest.mark.parametrize("size", [1, 100_000])
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_no_call_is_text_to_the_letter_however_deep_or_long_it_is(text: str, size: int, family: str) -> None:
-    """Nothing of it is lost, nothing fails, and in how many pieces it comes changes nothing."""
+def test_deep_or_long_text_that_is_not_a_call_comes_out_verbatim(text: str, size: int, family: str) -> None:
+    """Nothing is lost, nothing fails, and the pieces make no difference."""
     assert read(text, size, family) == (text, [])
 
 
-def test_a_call_after_much_that_is_none_is_read() -> None:
-    """What may be read again is used up by what stands before, and grows again with the text after it."""
+def test_a_call_after_many_false_starts_is_read() -> None:
+    """False starts use up the limit for reading again, which grows with the text after them."""
     broken = '<tool_call>{"x": [1, 2, {"y": "z"}]}</tool_call>\n' * 400
     call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
     said, calls = read(broken + call, 7)
     assert (said.rstrip(), calls) == (broken.rstrip(), [OSLO])
 
 
-def test_what_follows_a_call_and_is_none_is_text_however_long_it_is() -> None:
-    """Also where more of it was read than is held back."""
+def test_text_after_a_call_comes_out_however_long_it_is() -> None:
+    """This holds even if more of it was read than is held back."""
     call = '<tool_call>{"name": "weather", "arguments": {"city": "Oslo"}}'
     after = ' {"x": ' + '"y", "z": ' * 9000
     said, calls = read(call + after, 1000)

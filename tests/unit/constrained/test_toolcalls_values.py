@@ -1,4 +1,4 @@
-"""Values that a model wrote without quotes: what they are by the tool's schema, and where they end."""
+"""Values without quotes: their type according to the tool's schema, and where they end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMED = {
 
 
 def arguments(text: str, tool: Tool, size: int = 1, family: str = "Qwen3.5") -> Any:
-    """The arguments of the one call in an answer, and the text around it, which comes in pieces of this size."""
+    """Return the arguments of the one call in an answer, and the text around it; pieces have this size."""
     parser = ToolCallParser([tool], format_for(family))
     pieces = [piece for at in range(0, len(text), size) for piece in parser.feed(text[at : at + size])]
     pieces += parser.finish()
@@ -31,7 +31,7 @@ def arguments(text: str, tool: Tool, size: int = 1, family: str = "Qwen3.5") -> 
 
 
 def tool_of(schema: Any) -> Tool:
-    """A tool with a value of this schema, and another one."""
+    """Return a tool with a value of this schema, and another parameter."""
     return Tool("note", "", {"type": "object", "properties": {"value": schema, "other": TEXT}, **NAMED})
 
 
@@ -40,13 +40,13 @@ def xml(value: str) -> str:
 
 
 CASES: list[tuple[Any, str, Any]] = [
-    # only a text: to the letter, whatever it looks like
+    # only a string: verbatim, whatever it looks like
     *((TEXT, text, text) for text in (
         "Hello, world", "12", "12, Main Street", "null", "None", "true", '{"a":1}', "[1, 2]", '"quoted"', "'it'", "",
         " ", "  indented\n    more\n", "\nline\n", "a < b && c > d", "&lt;b&gt; &amp;", "</parameter", "</parameter x>",
         "<function=note>", "<parameter=", "<tool_call>", "\\n \\u0041", "é 𝄞 \u2028", "1e5", "-0", "{", "]", '"', "`x`",
     )),
-    # a text or something else: what is something else as a whole is that
+    # a string or another type: a whole value of the other type is that value
     *((schema, text, value)
       for schema in ({"type": ["string", "null"]}, {"anyOf": [TEXT, {"type": "null"}]}, {"$ref": "#/$defs/text"},
                      {"oneOf": [{"type": "null"}, TEXT]}, {"allOf": [{"$ref": "#/$defs/text"}]})
@@ -69,12 +69,12 @@ CASES: list[tuple[Any, str, Any]] = [
         ("[1, 2]", [1, 2]), ('["a"]', '["a"]'), ("[1] and [2]", "[1] and [2]"), ("[1 2]", "[1 2]"), ("[1, 2,]", [1, 2]),
         ("[a]", "[a]"), ("[[1]]", "[[1]]"),
     )),
-    # no schema, or one that says nothing of types
+    # no schema, or one without types
     *((schema, text, value) for schema in ({}, True, {"description": "Anything"}) for text, value in (
         ("12", 12), ("Hello, world", "Hello, world"), ("12, Main Street", "12, Main Street"), ("true", True),
         ('{"a": [1]}', {"a": [1]}), ("[x](y)", "[x](y)"), ("null", None),
     )),
-    # no text allowed
+    # no string allowed
     *(({"type": "boolean"}, text, value) for text, value in (
         ("true", True), ("True", True), ("FALSE", False), (" false ", False), ("yes", "yes"), ("1", 1),
     )),
@@ -110,7 +110,7 @@ CASES: list[tuple[Any, str, Any]] = [
     ({"type": "string", "nullable": True}, "nothing", "nothing"),
     ({"type": "string", "pattern": "^[0-9]{4}$"}, "2024", "2024"),
     ({"type": "string", "maxLength": 3}, "12345", "12345"),
-    # what is no schema: its types are all that is known
+    # an invalid schema: only its types are used
     ({"type": "string", "pattern": "("}, "12", "12"),
     ({"type": "strange"}, "12", 12),
     ({"type": "integer", "minimum": "x"}, "12", 12),
@@ -118,15 +118,15 @@ CASES: list[tuple[Any, str, Any]] = [
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_a_value_without_quotes_is_what_its_schema_says(size: int) -> None:
-    """Another type's value as a whole is that, where it may be; else a text is the text to the letter."""
+def test_a_value_without_quotes_gets_a_type_of_its_schema(size: int) -> None:
+    """A whole value of another allowed type is that value; any other text is the string, verbatim."""
     for schema, text, value in CASES:
         got = arguments(xml(text), tool_of(schema), size)
         assert (got, type(got["value"])) == ({"value": value}, type(value)), (schema, text)
 
 
-def test_what_other_parameters_and_unknown_tools_take_is_read_without_a_schema() -> None:
-    """By ``additionalProperties`` where they say it, else as what it is."""
+def test_parameters_without_a_schema_are_read_by_their_appearance() -> None:
+    """``additionalProperties`` decides if present, and otherwise the text itself."""
     given = "<tool_call><function=note><parameter=x>12</parameter></function></tool_call>"
     assert arguments(given, Tool("note")) == {"x": 12}
     assert arguments(given, Tool("note", "", {"additionalProperties": TEXT})) == {"x": "12"}
@@ -139,7 +139,7 @@ def test_what_other_parameters_and_unknown_tools_take_is_read_without_a_schema()
 @pytest.mark.parametrize(
     ("inside", "expected"),
     [
-        # ends in a value
+        # closing tags inside a value
         ("<parameter=value>\nWrite </parameter> after it.\n</parameter>\n", {"value": "Write </parameter> after it."}),
         ("<parameter=value>\na</parameter></b>\n</parameter>\n", {"value": "a</parameter></b>"}),
         (
@@ -155,7 +155,7 @@ def test_what_other_parameters_and_unknown_tools_take_is_read_without_a_schema()
         ("<parameter=value>x</parameter><parameter=other>y</parameter>", {"value": "x", "other": "y"}),
         ('<parameter="value">\nx\n</parameter>\n', {"value": "x"}),
         ("<parameter=value>\n</parameter>\n", {"value": ""}),
-        # ends that were forgotten
+        # forgotten closing tags
         ("<parameter=value>\nx\n<parameter=other>\ny\n</parameter>\n", {"value": "x", "other": "y"}),
         ("<parameter=value>\nx\n", {"value": "x"}),
         ("<parameter=value\nx\n</parameter>\n", {"value": "x"}),
@@ -168,7 +168,7 @@ def test_what_other_parameters_and_unknown_tools_take_is_read_without_a_schema()
 def test_a_parameter_ends_where_the_next_one_or_the_end_of_the_call_follows(
     inside: str, expected: Any, size: int
 ) -> None:
-    """Tags in a value are part of it; an end that the model forgot is where the next tag stands."""
+    """Tags in a value are part of it; a forgotten closing tag is assumed before the next tag."""
     text = f"<tool_call>\n<function=note>\n{inside}</function>\n</tool_call>"
     assert arguments(text, tool_of(TEXT), size) == expected
     if "</tool_call>" not in inside:
@@ -179,8 +179,8 @@ def test_a_parameter_ends_where_the_next_one_or_the_end_of_the_call_follows(
         )
 
 
-def test_an_end_that_was_forgotten_within_a_line_is_where_the_whole_call_ends() -> None:
-    """Before both of its ends and the end of the answer; anywhere else it would be half of a value."""
+def test_a_closing_tag_forgotten_within_a_line_is_assumed_at_the_end_of_the_call() -> None:
+    """This needs both closing tags and the end of the answer; elsewhere the value would be cut in half."""
     begin = "<tool_call>\n<function=note>\n<parameter=value>\nSee x"
     assert arguments(f"{begin}</function>\n</tool_call>", tool_of(TEXT)) == {"value": "See x"}
     assert arguments(f"{begin}</function>\n</tool_call>\n", tool_of(TEXT)) == {"value": "See x"}
@@ -190,7 +190,7 @@ def test_an_end_that_was_forgotten_within_a_line_is_where_the_whole_call_ends() 
 
 
 def test_a_value_that_breaks_off_is_never_completed() -> None:
-    """Half a text is not what the model meant: the arguments stay what no reader of JSON takes."""
+    """Half a text is not what the model meant, so the arguments stay invalid JSON."""
     text = "<tool_call>\n<function=note>\n<parameter=value>\nHello, wor"
     parser = ToolCallParser([tool_of(TEXT)], format_for("Qwen3.5"))
     pieces = parser.feed(text) + parser.finish()
@@ -217,7 +217,7 @@ def test_a_value_that_breaks_off_is_never_completed() -> None:
     ],
 )
 def test_pythons_arguments_without_quotes_are_read_by_their_schema(written: str, expected: Any, size: int) -> None:
-    """A comma is part of a text where no other argument follows."""
+    """A comma is part of the text if no other argument follows."""
     text = f"<tool_call>note({written})</tool_call>"
     assert arguments(text, tool_of({"type": ["string", "null"]}), size) == expected
 
@@ -236,7 +236,7 @@ def test_pythons_arguments_without_quotes_are_read_by_their_schema(written: str,
         ('{"value": 12, "other": "x"}', {"value": 12, "other": "x"}),
     ],
 )
-def test_jsons_texts_without_quotes_end_where_another_key_follows(written: str, expected: Any, size: int) -> None:
-    """Commas and brackets in pairs may be part of them; what is JSON stays what it is."""
+def test_unquoted_json_strings_end_where_another_key_follows(written: str, expected: Any, size: int) -> None:
+    """Commas and balanced brackets may be part of them; valid JSON stays unchanged."""
     text = f'<tool_call>{{"name": "note", "arguments": {written}}}</tool_call>'
     assert arguments(text, tool_of({"type": ["string", "null"]}), size) == expected

@@ -1,4 +1,4 @@
-"""What `Annotated` says: words are told, rules are in the schema and are checked before a function runs."""
+"""`Annotated` metadata: descriptions and rules are in the schema, and rules are checked before a function runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Field = pydantic.Field
 
 
 def taking(kind: Any, *default: Any) -> Callable[..., Any]:
-    """A function with one parameter."""
+    """Return a function with one parameter."""
 
     def take(one: Any) -> Any:
         """Take it."""
@@ -37,7 +37,7 @@ def taking(kind: Any, *default: Any) -> Callable[..., Any]:
 
 
 async def answered(function: Callable[..., Any], arguments: dict[str, Any]) -> bl.ToolResultPart:
-    """What the tool gives, in a conversation whose model calls it."""
+    """Return the tool's result in a conversation whose model calls it."""
     call = bl.ToolCallPart("1", "take", json.dumps(arguments))
     return (await bl.Session(bl.ScriptedBackend([[call], "ok"]), tools=[function]).send("x")).calls[0].result
 
@@ -84,7 +84,7 @@ async def test_a_rule_is_in_the_schema_and_is_checked(
     bad: list[Any],
     imported: bool,
 ) -> None:
-    """By pydantic where it was imported, by us where not; a broken rule is told with its place, and nothing runs."""
+    """By pydantic if it is imported, and without it; a broken rule is reported with its path, and nothing runs."""
     if not imported:
         monkeypatch.delitem(sys.modules, "pydantic")
     function = taking(kind)
@@ -98,8 +98,8 @@ async def test_a_rule_is_in_the_schema_and_is_checked(
         assert re.search(r"at `\$\.one", result.content)
 
 
-async def test_a_bound_that_is_no_whole_number_is_one_of_whole_numbers_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pydantic refuses it by name."""
+async def test_a_fractional_bound_works_for_integers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only pydantic rejects it, by name."""
     function = taking(Annotated[int, at.Ge(0.5)])
     with pytest.raises(bl.InvalidRequest, match=r"(?s)'one'.*coercible"):
         as_tool(function)
@@ -120,7 +120,7 @@ async def test_a_bound_that_is_no_whole_number_is_one_of_whole_numbers_too(monke
     ],
 )
 async def test_a_field_may_be_the_default(default: Any, schema: dict[str, Any], taken: Any) -> None:
-    """With its rules and words; without a default in it, the parameter must be given."""
+    """Its rules and description count; without a default in it, the parameter is required."""
     function = taking(int, default)
     made = FunctionTool(function).tool.parameters
     assert schema.items() <= made["properties"]["one"].items()
@@ -131,7 +131,7 @@ async def test_a_field_may_be_the_default(default: Any, schema: dict[str, Any], 
 
 
 async def test_a_field_in_annotated_may_have_the_default() -> None:
-    """A list that it makes is every run's own."""
+    """Each run gets its own list from a default factory."""
 
     def take(one: Annotated[list[int], Field(default_factory=list)], two: Annotated[int, Field(default=5)]) -> Any:
         one.append(two)
@@ -153,8 +153,8 @@ async def test_a_field_in_annotated_may_have_the_default() -> None:
 )
 @pytest.mark.parametrize("imported", [True, False], ids=["with pydantic", "without pydantic"])
 @pytest.mark.parametrize("base", [str, list[str], Order, str | None, Annotated[str, at.MinLen(1)]])
-def test_words_are_told(monkeypatch: pytest.MonkeyPatch, note: Any, imported: bool, base: Any) -> None:
-    """Plain ones, a ``Doc``, a ``Field``'s and a ``Meta``'s."""
+def test_descriptions_are_in_the_schema(monkeypatch: pytest.MonkeyPatch, note: Any, imported: bool, base: Any) -> None:
+    """Plain strings, a ``Doc``, a ``Field``'s and a ``Meta``'s."""
     if not imported:
         monkeypatch.delitem(sys.modules, "pydantic")
     made = FunctionTool(taking(Annotated[base, note])).tool.parameters["properties"]["one"]
@@ -162,7 +162,7 @@ def test_words_are_told(monkeypatch: pytest.MonkeyPatch, note: Any, imported: bo
 
 
 async def test_models_with_aliases_rules_and_validators_are_arguments() -> None:
-    """Their errors are the tool's, each at the place where the model wrote it."""
+    """Their errors become the tool's, each with the path in the model's JSON."""
 
     class Person(pydantic.BaseModel):
         name: str = Field(alias="fullName", min_length=2)
@@ -185,8 +185,8 @@ async def test_models_with_aliases_rules_and_validators_are_arguments() -> None:
     assert "$.one.a[1].age" in result.content
 
 
-async def test_places_are_those_of_the_json_and_no_names_of_pydantics() -> None:
-    """It names alternatives and validators among the keys."""
+async def test_paths_have_only_keys_of_the_json() -> None:
+    """Pydantic's own locations also have alternatives and validators."""
 
     class Cat(pydantic.BaseModel):
         kind: str = "cat"
@@ -205,8 +205,8 @@ async def test_places_are_those_of_the_json_and_no_names_of_pydantics() -> None:
     assert "$.one.int" not in number.content
 
 
-async def test_rules_in_typed_dicts_and_dataclasses_are_pydantics() -> None:
-    """Also in the TypedDict of an older Python's typing, which pydantic does not take."""
+async def test_pydantic_checks_rules_in_typed_dicts_and_dataclasses() -> None:
+    """Even in the TypedDict of an older Python's typing, which pydantic does not accept."""
 
     class Entry(TypedDict):
         count: Annotated[int, Field(ge=1, description="How many")]
@@ -221,8 +221,8 @@ async def test_rules_in_typed_dicts_and_dataclasses_are_pydantics() -> None:
         assert "$.one[0].count" in (await answered(function, {"one": [{"count": 0}]})).content
 
 
-def test_a_rule_that_nobody_would_check_is_refused() -> None:
-    """By its name and place: never passed over without a word."""
+def test_a_rule_that_would_not_be_checked_is_rejected() -> None:
+    """The error names the rule and its field; nothing is silently ignored."""
 
     class Held(msgspec.Struct):
         count: Annotated[int, Field(ge=1)]
@@ -235,8 +235,8 @@ def test_a_rule_that_nobody_would_check_is_refused() -> None:
         as_tool(taking(Annotated[Order, pydantic.AfterValidator(lambda value: value)]))
 
 
-async def test_two_classes_of_one_name_stay_two() -> None:
-    """A pydantic model and a Struct that are both called City, one beside the other."""
+async def test_two_classes_with_the_same_name_stay_separate() -> None:
+    """A pydantic model and a Struct that are both called City."""
     model = pydantic.create_model("City", people=(int, ...))
     struct = msgspec.defstruct("City", [("name", str)])
     own = pydantic.create_model("Land", city=(model, ...))
@@ -254,8 +254,8 @@ async def test_two_classes_of_one_name_stay_two() -> None:
         output_type(schema).check({**good, "one": {"city": {"name": "a"}}})
 
 
-def test_an_alias_means_what_it_stands_for() -> None:
-    """With its rules; one that holds itself is refused by name."""
+def test_a_type_alias_means_its_value() -> None:
+    """Its rules count; a recursive one is rejected by name."""
     short = extensions.TypeAliasType("short", Annotated[str, at.MaxLen(3)])
     assert FunctionTool(taking(list[short])).tool.parameters["properties"]["one"]["items"]["maxLength"] == 3
     assert output_type(Annotated[short, "Few letters"]).schema["properties"]["value"]["description"] == "Few letters"

@@ -1,4 +1,4 @@
-"""Docstrings as people write them: each parameter gets its description, and an odd line loses itself alone."""
+"""Docstrings in common styles: each parameter gets its description, and an odd line affects only itself."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ STYLES = {
 
 @pytest.mark.parametrize("style", STYLES)
 def test_each_parameter_gets_its_description_in_every_style(style: str) -> None:
-    """Whatever stands around it, and the text before it is the description."""
-    said, told = parse_docstring(f"Do it.\n\n{STYLES[style]}", NAMES)
+    """Whatever surrounds it; the text before the sections is the description."""
+    said, descriptions = parse_docstring(f"Do it.\n\n{STYLES[style]}", NAMES)
     assert said == "Do it."
-    assert {name: told.get(name) for name in NAMES} == TOLD
+    assert {name: descriptions.get(name) for name in NAMES} == TOLD
 
 
 ODD = [
@@ -90,8 +90,8 @@ ODD = [
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_an_odd_line_loses_itself_alone(odd: str, at: int) -> None:
-    """Above, between and below what can be read, in each of the three styles."""
+def test_an_odd_line_affects_only_itself(odd: str, at: int) -> None:
+    """Above, between and below the parameters, in each of the three styles."""
     google = ["    m (dict): The map.", "    n: How many."]
     google.insert(at, f"    {odd}")
     numpy = ["m : dict\n    The map.", "n\n    How many."]
@@ -99,13 +99,13 @@ def test_an_odd_line_loses_itself_alone(odd: str, at: int) -> None:
     rest = [":param m: The map.", ":param n: How many."]
     rest.insert(at, odd)
     for text in ("Args:\n" + "\n".join(google), "Parameters\n----------\n" + "\n".join(numpy), "\n".join(rest)):
-        said, told = parse_docstring(f"Do it.\n\n{text}", NAMES)
+        said, descriptions = parse_docstring(f"Do it.\n\n{text}", NAMES)
         assert said.startswith("Do it.")
-        assert {name: told.get(name) for name in NAMES} == TOLD, text
+        assert {name: descriptions.get(name) for name in NAMES} == TOLD, text
 
 
-def test_what_belongs_to_a_parameter_stays_with_it() -> None:
-    """Keys of a dict, examples and colons below a parameter are its own, also where they are named as another is."""
+def test_deeper_lines_stay_with_their_parameter() -> None:
+    """Keys of a dict, examples and colons below a parameter belong to it, even with another parameter's name."""
     text = """Do it.
 
     Args:
@@ -125,7 +125,7 @@ def test_what_belongs_to_a_parameter_stays_with_it() -> None:
 
 
 def test_two_parameters_may_share_a_line() -> None:
-    """What is said there is said of both."""
+    """They get the same description."""
     assert parse_docstring("Args:\n    m, n (int): Both.", NAMES)[1] == {"m": "Both.", "n": "Both."}
 
 
@@ -138,6 +138,6 @@ def test_two_parameters_may_share_a_line() -> None:
         ("Look: it is there.\nNotes are kept.\n\nArgs:\n    m: The map.", "Look: it is there.\nNotes are kept."),
     ],
 )
-def test_the_description_is_what_stands_beside_the_sections(text: str, said: str) -> None:
-    """Before them, or behind them where there is nothing before; words that look like marks are words."""
+def test_the_description_is_the_text_outside_the_sections(text: str, said: str) -> None:
+    """The text before them, or else after them; words that only look like markup are text."""
     assert parse_docstring(text, NAMES) == (said, {"m": "The map."})

@@ -1,4 +1,4 @@
-"""ECMAScript's patterns: what they find, what is refused, and that hostile ones are answered."""
+"""ECMAScript's patterns: what they match, which are rejected, and that hostile ones terminate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from browserllm.json_schema.patterns.syntax import MAX_GROUPS, MAX_LENGTH, MAX_P
 from browserllm.json_schema.patterns.work import TooMuchWork, Work
 from browserllm.json_schema.validate import Validator, check_schema
 
-# What made Python's own engine go back without end, and lookaround, which an automaton does not have by itself.
+# Patterns that make Python's engine backtrack endlessly, and lookarounds, which plain automata do not support.
 HOSTILE: list[tuple[str, Callable[[int], str]]] = [
     ("^(a+)+$", lambda size: "a" * size + "!"),
     ("^(a|a)*$", lambda size: "a" * size + "!"),
@@ -37,8 +37,8 @@ HOSTILE: list[tuple[str, Callable[[int], str]]] = [
 
 
 @pytest.mark.parametrize(("pattern", "text"), HOSTILE)
-def test_hostile_patterns_are_answered(pattern: str, text: Callable[[int], str]) -> None:
-    """And are not merely given up on: in none of these texts the pattern is found."""
+def test_hostile_patterns_terminate(pattern: str, text: Callable[[int], str]) -> None:
+    """The search does not give up either: the pattern is in none of these texts."""
     assert Pattern(pattern).search(text(2000)) is False
 
 
@@ -59,16 +59,16 @@ def test_hostile_patterns_are_answered(pattern: str, text: Callable[[int], str])
         r"a{1,1000000000000}",
     ],
 )
-def test_a_pattern_that_is_too_large_is_refused_by_name(pattern: str) -> None:
-    """Before anything is built of it."""
+def test_a_pattern_that_is_too_large_is_rejected(pattern: str) -> None:
+    """This happens before anything is built."""
     with pytest.raises(PatternError):
         Pattern(pattern)
     with pytest.raises(InvalidRequest, match="'pattern' at"):
         check_schema({"pattern": pattern})
 
 
-def test_empty_parts_may_be_repeated_as_often_as_one_likes() -> None:
-    """They are nothing, however often."""
+def test_empty_parts_may_be_repeated_any_number_of_times() -> None:
+    """They stay empty, however often they are repeated."""
     for pattern in ("^(?:){999999999}$", "^(?:(?:){999999999}){999999999}a$", "^(a{0}){999999999}a?$"):
         assert Pattern(pattern).search("a") is ("a" in pattern)
 
@@ -82,8 +82,8 @@ def test_empty_parts_may_be_repeated_as_often_as_one_likes() -> None:
         (r"(?=(a+)+\1!)b", "a" * 60),
     ],
 )
-def test_references_to_groups_have_a_limit_of_work(pattern: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No engine finds those in linear time. A value that cannot be searched does not fit, and `not` changes nothing."""
+def test_backreferences_have_a_work_limit(pattern: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine matches them in linear time. A value beyond the limit does not fit, even under ``not``."""
     with pytest.raises(TooMuchWork):
         Pattern(pattern).search(text, Work(100_000))
     monkeypatch.setattr(check, "MAX_STEPS", 10_000)
@@ -92,8 +92,8 @@ def test_references_to_groups_have_a_limit_of_work(pattern: str, text: str, monk
         assert "takes too long" in problem.message
 
 
-def test_the_limit_is_of_a_whole_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand texts share one."""
+def test_the_work_limit_is_for_a_whole_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand strings share one limit."""
     monkeypatch.setattr(check, "MAX_STEPS", 10_000)
     problems = Validator({"items": {"pattern": r"(.*)(.*)\1\2!"}}).problems(["ab" * 40] * 1000)
     assert ["takes too long" in problem.message for problem in problems] == [True]
@@ -124,16 +124,16 @@ def test_the_limit_is_of_a_whole_check(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a|", ["", "x"], []),
     ],
 )
-def test_patterns_find_what_ecmascript_finds(pattern: str, fits: list[str], fits_not: list[str]) -> None:
-    """Anchors, counts, lookaround and references; the property tests ask Node about many more."""
+def test_patterns_match_as_in_ecmascript(pattern: str, fits: list[str], fits_not: list[str]) -> None:
+    """Anchors, counts, lookarounds and references; the property tests compare many more with Node."""
     if pattern == r"^(?=(a+))a\1$":
         fits, fits_not = [], ["aaaa", "a"]  # what looks ahead does not give back what it took
     found = Pattern(pattern)
     assert [text for text in fits + fits_not if found.search(text)] == fits
 
 
-def test_what_is_remembered_is_bounded() -> None:
-    """A text of a hundred thousand different characters, for a pattern whose sets are all different."""
+def test_the_cache_is_bounded() -> None:
+    """With a text of a hundred thousand different characters, and a pattern whose sets all differ."""
     found: Any = Pattern("(?:a|[^a]).{12}z")
     text = "".join(chr(0x100 + at * 7 % 50_000) if at % 3 else "a" for at in range(100_000))
     assert not found.search(text, Work(100_000_000))

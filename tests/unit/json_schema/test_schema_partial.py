@@ -1,4 +1,4 @@
-"""JSON in pieces: what is shown is certain, and stays."""
+"""Partial JSON: each value is certain and extends the one before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from browserllm.json_schema.partial import MISSING, PartialJson, Root
 
 
 def shown(text: str, root: Root = "object") -> tuple[list[Any], PartialJson]:
-    """Each value that is shown while the text comes character by character, and the reader at its end."""
+    """Return each partial value while the text arrives character by character, and the parser at its end."""
     partial = PartialJson(root)
     values = [partial.value for char in text if partial.feed(char)]
     before = partial.value
@@ -20,8 +20,8 @@ def shown(text: str, root: Root = "object") -> tuple[list[Any], PartialJson]:
     return values, partial
 
 
-def test_each_kind_of_value_comes_when_it_is_certain() -> None:
-    """Containers when they open, texts as they grow, the others when they are whole, keys with their values."""
+def test_each_kind_of_value_appears_when_it_is_certain() -> None:
+    """Containers when they open, strings as they grow, others when complete, keys with their values."""
     values, partial = shown('{"n": 12, "t": "ab", "l": [true, null, {"x": -1.5e3}]}')
     assert values == [
         {},
@@ -40,7 +40,7 @@ def test_each_kind_of_value_comes_when_it_is_certain() -> None:
 
 
 def test_earlier_values_do_not_change() -> None:
-    """Whoever kept one can compare it with the next."""
+    """So a caller can keep one and compare it with the next."""
     partial = PartialJson()
     assert partial.value is MISSING
     partial.feed('{"a": {"b": [1, ')
@@ -65,7 +65,7 @@ def test_earlier_values_do_not_change() -> None:
     ],
 )
 def test_half_a_character_is_held_back(pieces: list[str], value: str) -> None:
-    """Escapes and surrogates come whole; the half of one that never comes is a replacement character."""
+    """Escapes and surrogate pairs appear complete; a lone surrogate becomes a replacement character."""
     partial = PartialJson()
     partial.feed('{"a": "')
     for piece in pieces:
@@ -100,8 +100,8 @@ def test_half_a_character_is_held_back(pieces: list[str], value: str) -> None:
         ('{"a": "one\ntwo", "b": [1 2]}', "object", {"a": "one\ntwo", "b": ["1 2"]}),
     ],
 )
-def test_the_json_is_found_among_words(text: str, root: Root, value: Any) -> None:
-    """In fences, after words, after brackets that are none; and as models write it."""
+def test_the_json_is_found_in_surrounding_text(text: str, root: Root, value: Any) -> None:
+    """In fences, after text, after brackets that are not JSON; also with repairs."""
     values, partial = shown(text, root)
     assert values[-1] == partial.value == value
     assert partial.complete
@@ -124,8 +124,8 @@ def test_the_json_is_found_among_words(text: str, root: Root, value: Any) -> Non
         ('{"a": [1e999]}', "object", {"a": []}, "the number 1e999 is out of range - at `$.a`"),
     ],
 )
-def test_what_does_not_become_whole_says_why(text: str, root: Root, value: Any, said: str) -> None:
-    """What was shown stays, and no text is made up."""
+def test_an_incomplete_value_has_a_problem(text: str, root: Root, value: Any, said: str) -> None:
+    """The partial value stays, and nothing is made up."""
     _, partial = shown(text, root)
     assert partial.value == value
     assert (partial.complete, partial.text) == (False, None)
@@ -135,20 +135,20 @@ def test_what_does_not_become_whole_says_why(text: str, root: Root, value: Any, 
     assert not partial.feed('{"a": 1}')
 
 
-def test_of_a_key_that_comes_twice_the_first_counts() -> None:
-    """Anything else would change what was shown; who reads the text is told."""
+def test_the_first_of_repeated_keys_counts() -> None:
+    """Anything else would change an earlier value; a problem reports the key."""
     values, partial = shown('{"a": {"b": 1}, "a": {"b": [2, "x"], "c": {}}, "d": [{"e": 1, "e": "yy"}]}')
     assert values[-1] == {"a": {"b": 1}, "d": [{"e": 1}]}
     assert len(values) == 6
     assert [str(one) for one in partial.problems] == [
-        "the key `a` is there twice",
-        "the key `e` is there twice - at `$.d[0]`",
+        "the key `a` is repeated",
+        "the key `e` is repeated - at `$.d[0]`",
     ]
     assert partial.complete
 
 
-def test_depth_and_length_have_bounds() -> None:
-    """What goes beyond is left, with a reason."""
+def test_depth_and_length_are_bounded() -> None:
+    """Text beyond the limits is not read, and a problem says why."""
     deep = PartialJson("array")
     deep.feed('["x", ' + "[" * 100)
     assert str(deep.problems[0]) == "the JSON is nested more than 64 deep"
@@ -161,8 +161,8 @@ def test_depth_and_length_have_bounds() -> None:
     assert not long.finish()
 
 
-def test_long_texts_and_many_words_cost_little() -> None:
-    """A value of a megabyte in small pieces is read once, and what stands before it is let go."""
+def test_long_values_and_long_prose_cost_little() -> None:
+    """A value of a megabyte in small pieces is read once, and text before it is released."""
     partial = PartialJson()
     for _ in range(1000):
         partial.feed("some words { [ < ` ")
@@ -175,7 +175,7 @@ def test_long_texts_and_many_words_cost_little() -> None:
     assert partial.text == '{"a": "' + "x" * 1_000_000 + '"}'
 
 
-def test_missing_is_no_value() -> None:
-    """It is false, and shows itself by name."""
+def test_missing_is_falsy() -> None:
+    """Its ``repr`` is its name."""
     assert not MISSING
     assert repr(MISSING) == "MISSING"

@@ -1,4 +1,4 @@
-"""Types of every kind as one: a schema with an object at its root, and a check of what comes."""
+"""Output types of every kind: a schema with an object at its root, and a check of the answer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Tree:
 
 
 class Named(TypedDict):
-    """Somebody with a name."""
+    """A person with a name."""
 
     name: str
 
@@ -66,7 +66,7 @@ class Checked(msgspec.Struct):
 
 
 def problems(made: OutputType[Any], value: Any) -> list[str]:
-    """What a misfit says, one line each."""
+    """Return the message of a misfit, one line per problem."""
     with pytest.raises(Misfit) as caught:
         made.check(value)
     return str(caught.value).split("\n")
@@ -82,8 +82,8 @@ def problems(made: OutputType[Any], value: Any) -> list[str]:
         (dict[int, str], '{"1": "a"}', {1: "a"}),
     ],
 )
-def test_objects_are_asked_for_as_they_are(kind: Any, text: str, value: Any) -> None:
-    """Classes of data and maps have an object at the root already."""
+def test_objects_are_requested_unwrapped(kind: Any, text: str, value: Any) -> None:
+    """Data classes and maps already have an object at the root."""
     made = output_type(kind)
     assert not made.wrapped
     assert made.schema["type"] == "object"
@@ -107,8 +107,8 @@ def test_objects_are_asked_for_as_they_are(kind: Any, text: str, value: Any) -> 
         (Any, '[{"a": null}]', [{"a": None}]),
     ],
 )
-def test_what_is_no_object_lies_in_one(kind: Any, inner: str, value: Any) -> None:
-    """Under one key, from which it is taken again."""
+def test_other_types_are_wrapped_in_an_object(kind: Any, inner: str, value: Any) -> None:
+    """The value is under one key, and is unwrapped again."""
     made = output_type(kind)
     assert made.wrapped
     assert (made.schema["type"], made.schema["required"]) == ("object", ["value"])
@@ -121,8 +121,8 @@ def test_what_is_no_object_lies_in_one(kind: Any, inner: str, value: Any) -> Non
         made.read('{"x": 1}')
 
 
-def test_names_and_descriptions_are_those_of_the_class() -> None:
-    """The docstring's sections are the fields' descriptions; a name has only the characters that services take."""
+def test_names_and_descriptions_come_from_the_class() -> None:
+    """The docstring's sections describe the fields; names have only characters that services accept."""
     made = output_type(Tree)
     assert (made.name, made.description) == ("Tree", "A tree.\n\nIt has branches.")
     assert made.schema["properties"]["label"]["description"] == "What is written on it."
@@ -136,8 +136,8 @@ def test_names_and_descriptions_are_those_of_the_class() -> None:
     assert output_type(made) is made
 
 
-def test_all_problems_are_told_at_once() -> None:
-    """With their paths in the JSON that the model wrote."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Each has its path in the JSON that the model wrote."""
     assert problems(output_type(Tree), {"children": [{"label": 1}, {"label": "b", "children": "x"}]}) == [
         "Expected `string`, got `integer` - at `$.children[0].label`",
         "Expected `array`, got `string` - at `$.children[1].children`",
@@ -166,36 +166,36 @@ def test_all_problems_are_told_at_once() -> None:
         ('{"label": "\ud800"}', "the text is not valid JSON"),
         ('{"label": 1e999}', "the text is not valid JSON"),
         ("[" * 100_000, "the text is not valid JSON: JSON is nested"),
-        ('{"label": "a", "label": "b"}', "the key `label` is there twice"),
+        ('{"label": "a", "label": "b"}', "the key `label` is repeated"),
         (
             '{"label": "a", "children": [{"label": "b"}, {"x y": {"k": 1, "k": 1}}]}',
-            'the key `k` is there twice - at `$.children[1]["x y"]`',
+            'the key `k` is repeated - at `$.children[1]["x y"]`',
         ),
-        ('{"children": [{"label": "b", "label": "b"}], "children": []}', "the key `label` is there twice"),
+        ('{"children": [{"label": "b", "label": "b"}], "children": []}', "the key `label` is repeated"),
     ],
 )
-def test_texts_that_cannot_be_read_are_misfits(text: str, said: str) -> None:
-    """No JSON, JSON without bounds, and keys that come twice."""
+def test_unreadable_texts_are_misfits(text: str, said: str) -> None:
+    """Invalid JSON, JSON that is too deep, and repeated keys."""
     with pytest.raises(Misfit) as caught:
         output_type(Tree).read(text)
     assert said in str(caught.value)
 
 
-def test_values_that_no_json_has_are_misfits() -> None:
-    """Half a character, for one."""
+def test_values_that_json_cannot_represent_are_misfits() -> None:
+    """A lone surrogate is one of them."""
     assert "cannot be read" in problems(output_type(dict[str, int]), "\ud800")[0]
 
 
 def test_deep_values_are_read() -> None:
-    """As deep as JSON of others is read at all."""
+    """They may be as deep as any JSON that is read."""
     made = output_type(Any)
     made.read('{"value": ' + "[" * 190 + "]" * 190 + "}")
     with pytest.raises(Misfit, match="nested"):
         made.read('{"value": ' + "[" * 200 + "]" * 200 + "}")
 
 
-def test_without_strict_texts_are_taken_for_numbers() -> None:
-    """As tools do it, for small models put numbers in quotes."""
+def test_without_strict_strings_are_accepted_for_numbers() -> None:
+    """Tools do this, because small models put numbers in quotes."""
     assert output_type(list[int], strict=False).read('{"value": ["5"]}') == [5]
     assert problems(output_type(list[int]), {"value": ["5"]}) == ["Expected `integer`, got `string` - at `$.value[0]`"]
     assert problems(output_type(list[int], strict=False), {"value": ["x"]}) == [
@@ -203,8 +203,8 @@ def test_without_strict_texts_are_taken_for_numbers() -> None:
     ]
 
 
-def test_json_schemas_are_types() -> None:
-    """Values of them are what JSON gives; the whole schema is checked."""
+def test_json_schemas_are_output_types() -> None:
+    """Their values are decoded JSON, and the whole schema is checked."""
     made = output_type(
         {"title": "City", "properties": {"name": {"type": "string", "minLength": 2}}, "required": ["name"]}
     )
@@ -232,7 +232,7 @@ def test_json_schemas_are_types() -> None:
     ],
 )
 def test_schemas_of_every_shape_get_an_object_at_the_root(schema: dict[str, Any], wrapped: bool) -> None:
-    """What refers to the root or into it still means the same."""
+    """References to the root or into it keep their meaning."""
     made = output_type(schema)
     assert made.wrapped is wrapped
     assert made.schema["type"] == "object"
@@ -242,11 +242,11 @@ def test_schemas_of_every_shape_get_an_object_at_the_root(schema: dict[str, Any]
             assert bool(outer.problems({"value": value} if wrapped else value)) is bool(own.problems(value)), value
 
 
-def test_a_definition_that_only_the_root_needs_goes_there() -> None:
-    """And one that holds itself stays for that."""
+def test_a_definition_that_only_the_root_uses_is_inlined() -> None:
+    """A recursive one stays a definition."""
     assert output_type(Named).schema == {
         "title": "Named",
-        "description": "Somebody with a name.",
+        "description": "A person with a name.",
         "type": "object",
         "properties": {"name": {"type": "string"}},
         "required": ["name"],
@@ -255,7 +255,7 @@ def test_a_definition_that_only_the_root_needs_goes_there() -> None:
 
 
 class Unknown:
-    """No type that JSON has."""
+    """A type that JSON cannot represent."""
 
 
 @dataclass
@@ -267,14 +267,14 @@ class Lost:
     "given",
     [True, 5, "int", [int], (int,), {"type": "text"}, Unknown, list[Unknown], Lost, complex, object(), lambda: 1],
 )
-def test_what_is_no_type_is_refused(given: Any) -> None:
-    """With the value, and what to give instead."""
+def test_a_value_that_is_not_a_type_is_rejected(given: Any) -> None:
+    """The error has the value, and what to use instead."""
     with pytest.raises(InvalidRequest):
         output_type(given)
 
 
 def test_a_misfit_can_be_pickled() -> None:
-    """With its problems."""
+    """It keeps its problems."""
     misfit = pickle.loads(pickle.dumps(Misfit([Problem("$.a", "no")])))  # noqa: S301
     assert misfit.problems == [Problem("$.a", "no")]
     assert str(misfit) == "no - at `$.a`"
@@ -283,8 +283,8 @@ def test_a_misfit_can_be_pickled() -> None:
 # pydantic
 
 
-def test_pydantic_models_are_types() -> None:
-    """With their own schema and validation, at the root, in other types and in each other."""
+def test_pydantic_models_are_output_types() -> None:
+    """They use their own schema and validation, at the root, in other types and in each other."""
     pydantic = pytest.importorskip("pydantic")
     city = pydantic.create_model("City", __doc__="A city.", name=(str, ...), people=(int, pydantic.Field(gt=0)))
     made = output_type(city)
@@ -305,8 +305,8 @@ def test_pydantic_models_are_types() -> None:
     ]
 
 
-def test_pydantics_constraints_are_not_passed_over() -> None:
-    """Not in a dataclass of pydantic's, nor as an annotation that msgspec would not read."""
+def test_pydantics_constraints_are_checked() -> None:
+    """In pydantic dataclasses, and as annotations that msgspec would ignore."""
     pydantic = pytest.importorskip("pydantic")
     dataclasses = pytest.importorskip("pydantic.dataclasses")
     positive = Annotated[int, pydantic.Field(gt=0)]
@@ -321,8 +321,8 @@ def test_pydantics_constraints_are_not_passed_over() -> None:
     assert problems(output_type(dataclass(type("Own", (), {"__annotations__": {"n": positive}}))), {"n": 0})
 
 
-def test_pydantic_models_of_odd_kinds() -> None:
-    """Strict ones take dates from JSON, roots may be lists, a model may hold itself, and some have no schema."""
+def test_unusual_pydantic_models_work() -> None:
+    """Strict ones accept dates from JSON, roots may be lists, models may be recursive; some have no schema."""
     pydantic = pytest.importorskip("pydantic")
     strict = pydantic.ConfigDict(strict=True)
     day = pydantic.create_model("Day", __config__=strict, when=(datetime, ...))
@@ -339,8 +339,8 @@ def test_pydantic_models_of_odd_kinds() -> None:
         output_type(list[Annotated[Unknown, pydantic.Field(title="x")]])
 
 
-def test_what_cannot_be_told_apart_says_what_to_write() -> None:
-    """Of classes a tag, of lists another type, and of an Enum's members their values."""
+def test_an_ambiguous_union_is_rejected_with_advice() -> None:
+    """Classes need a tag, lists another type, and an Enum's members their values."""
 
     @dataclass
     class A:
@@ -370,7 +370,7 @@ def test_what_cannot_be_told_apart_says_what_to_write() -> None:
         for kind in (union, list[union], dict[str, union], Annotated[union, "words"]):
             with pytest.raises(InvalidRequest, match=r"tag=True.*pydantic models"):
                 output_type(kind)
-    with pytest.raises(InvalidRequest, match="Leave one"):
+    with pytest.raises(InvalidRequest, match="Keep one"):
         output_type(Named | list[int])
     with pytest.raises(InvalidRequest, match=r"Literal\['red'\]"):
         output_type(Literal[Colour.RED])

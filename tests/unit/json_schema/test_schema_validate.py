@@ -1,4 +1,4 @@
-"""Does a value fit a schema: what is told to a model, and which schemas are refused."""
+"""Validation: the messages for a model, and the schemas that are rejected."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ PERSON = {
 }
 
 
-def told(value: Any, schema: Any) -> list[str]:
-    """The problems as texts."""
+def messages_for(value: Any, schema: Any) -> list[str]:
+    """Return the problems as text."""
     return [str(problem) for problem in problems_of(value, schema)]
 
 
-def test_all_problems_are_told_with_their_places() -> None:
-    """A model that is told of each can repair them at once."""
-    assert told({"name": "Ada", "age": None, "tags": ["a", "b"]}, PERSON) == []
+def test_all_problems_are_reported_with_their_paths() -> None:
+    """So a model can repair all of them at once."""
+    assert messages_for({"name": "Ada", "age": None, "tags": ["a", "b"]}, PERSON) == []
     assert (
-        told({"age": -1, "tags": ["a", "c", "a", "a"], "a b": 1}, PERSON)
+        messages_for({"age": -1, "tags": ["a", "c", "a", "a"], "a b": 1}, PERSON)
         == [
             "Expected a number from 0, got -1 - at `$.age`",
-            "Is the same as number 0; every item must be another one - at `$.tags[2]`",
+            "Is equal to item 0; the items must be unique - at `$.tags[2]`",
             "Expected at most 3 items, got 4 - at `$.tags`",
             "Object missing required field `name`",
             "Object contains unknown field `a b`",
@@ -52,25 +52,29 @@ def test_all_problems_are_told_with_their_places() -> None:
         ("x", {"type": "integer"}, "Expected `integer`, got `string`"),
         (True, {"type": ["integer", "null"]}, "Expected `integer` or `null`, got `boolean`"),
         (1.5, {"type": "integer"}, "Expected `integer`, got `number`"),
-        (1, {"enum": ["a", 2]}, '1 is none of "a", 2'),
+        (1, {"enum": ["a", 2]}, '1 is not one of "a", 2'),
         (1, {"const": True}, "Expected true, got 1"),
         (5, {"maximum": 4}, "Expected a number up to 4, got 5"),
         (4, {"exclusiveMaximum": 4}, "Expected a number below 4, got 4"),
         (4, {"exclusiveMinimum": 4}, "Expected a number above 4, got 4"),
-        (0.07, {"multipleOf": 0.02}, "0.07 is no multiple of 0.02"),
+        (0.07, {"multipleOf": 0.02}, "0.07 is not a multiple of 0.02"),
         ("ab", {"maxLength": 1}, "Expected at most 1 characters, got 2"),
         ("ab", {"pattern": "^a$"}, "Expected text that matches '^a$', got \"ab\""),
         ([1], {"contains": {"type": "string"}}, 'Expected at least 1 items that fit {"type": "string"}, got 0'),
         ([1, 2], {"contains": {"type": "integer"}, "maxContains": 1}, "Expected at most 1 items that fit"),
-        ([1, 1.0], {"uniqueItems": True}, "Is the same as number 0; every item must be another one - at `$[1]`"),
+        ([1, 1.0], {"uniqueItems": True}, "Is equal to item 0; the items must be unique - at `$[1]`"),
         ({}, {"minProperties": 1}, "Expected at least 1 fields, got 0"),
         ({"a": 1}, {"dependentRequired": {"a": ["b"]}}, "Object missing field `b`, which is required with `a`"),
         ({"a": 1}, {"dependencies": {"a": ["b"]}}, "Object missing field `b`, which is required with `a`"),
-        ({"a": 1}, {"propertyNames": {"minLength": 2}}, "The key `a` cannot be used: Expected at least 2 characters"),
+        ({"a": 1}, {"propertyNames": {"minLength": 2}}, "The key `a` is not valid: Expected at least 2 characters"),
         ({"a": 1}, {"unevaluatedProperties": False}, "Object contains unknown field `a`"),
         ({"a b": {"c": 1}}, {"additionalProperties": {"properties": {"c": False}}}, 'here - at `$["a b"].c`'),
         (1, {"not": {"type": "integer"}}, 'Must not fit {"type": "integer"}'),
-        (1, {"oneOf": [{"type": "integer"}, {"minimum": 0}]}, "More than one of the alternatives fits (numbers 0, 1"),
+        (
+            1,
+            {"oneOf": [{"type": "integer"}, {"minimum": 0}]},
+            "Exactly one of the alternatives must fit, but these fit",
+        ),
         ("x", {"anyOf": [{"type": "integer"}, {"type": "null"}]}, "Expected `integer` or `null`, got `string`"),
         (
             {"a": "x"},
@@ -80,7 +84,7 @@ def test_all_problems_are_told_with_their_places() -> None:
         (
             {"a": 1},
             {"anyOf": [{"required": ["b"]}, {"required": ["c"]}]},
-            "Fits none of the 2 alternatives: Object missing",
+            "Does not fit any of the 2 alternatives: Object missing",
         ),
         ({"a": 1}, {"if": {"required": ["a"]}, "then": {"required": ["b"]}}, "Object missing required field `b`"),
         ([1, "x"], {**DRAFT_7, "items": [{}], "additionalItems": {"type": "null"}}, "Expected `null`, got `string`"),
@@ -90,21 +94,21 @@ def test_all_problems_are_told_with_their_places() -> None:
     ],
 )
 def test_each_problem_says_what_was_expected(value: Any, schema: Any, said: str) -> None:
-    """And what came instead."""
-    problems = told(value, schema)
+    """It also says what came instead."""
+    problems = messages_for(value, schema)
     assert len(problems) == 1
     assert said in problems[0]
 
 
 def test_numbers_are_compared_as_they_are_written() -> None:
-    """0.3 is a multiple of 0.1, although no float says so; large and tiny ones, too."""
+    """0.3 is a multiple of 0.1, unlike with floats; large and tiny numbers work, too."""
     for value, step in ((0.3, 0.1), (1e300, 0.5), (0.0075, 0.0001), (10**30, 5), (6.0, 3), (1e-7, 1e-9)):
-        assert told(value, {"multipleOf": step}) == []
-    assert told(1e300 + 1e285, {"multipleOf": 1e290})
+        assert messages_for(value, {"multipleOf": step}) == []
+    assert messages_for(1e300 + 1e285, {"multipleOf": 1e290})
 
 
 def test_references_are_followed() -> None:
-    """By pointer, anchor and id; a type that holds itself goes as deep as the value does."""
+    """By pointer, anchor and id; a recursive type goes as deep as the value does."""
     tree = {
         "$ref": "#/$defs/node",
         "$defs": {
@@ -116,25 +120,25 @@ def test_references_are_followed() -> None:
             "other": {"$ref": "https://example.org/v"},
         },
     }
-    assert told({"a/b %": {"a/b %": {"v": 1}}}, tree) == []
-    assert told({"a/b %": {"a/b %": {"v": "x"}}}, tree) == [
+    assert messages_for({"a/b %": {"a/b %": {"v": 1}}}, tree) == []
+    assert messages_for({"a/b %": {"a/b %": {"v": "x"}}}, tree) == [
         'Expected `integer`, got `string` - at `$["a/b %"]["a/b %"].v`'
     ]
-    assert told("x", {"$ref": "#/$defs/other", **{k: v for k, v in tree.items() if k != "$ref"}})
+    assert messages_for("x", {"$ref": "#/$defs/other", **{k: v for k, v in tree.items() if k != "$ref"}})
 
 
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
-        (5, "5 is no JSON Schema"),
-        (None, "None is no JSON Schema"),
-        ({"a": {1, 2, None}, "b": object()}, "is no JSON Schema"),
+        (5, "5 is not a JSON Schema"),
+        (None, "None is not a JSON Schema"),
+        ({"a": {1, 2, None}, "b": object()}, "is not a JSON Schema"),
         ({"type": "text"}, "'type' at $: must be one of array, boolean"),
-        ({"properties": {"a": {"minimum": "1"}}}, "'minimum' at $.properties.a: must be a number, and not '1'"),
-        ({"properties": {"a": 1}}, "has 1 at $.properties.a, where a schema must be"),
+        ({"properties": {"a": {"minimum": "1"}}}, "'minimum' at $.properties.a: must be a number, not '1'"),
+        ({"properties": {"a": 1}}, "has 1 at $.properties.a; use a schema there"),
         ({"properties": []}, "'properties' at $: must be an object"),
-        ({"items": [{}]}, "a list of them is called prefixItems"),
-        ({"anyOf": []}, "'anyOf' at $: must be a list with a schema at least"),
+        ({"items": [{}]}, "use prefixItems for a list of schemas"),
+        ({"anyOf": []}, "'anyOf' at $: must be a list with at least one schema"),
         ({"minLength": -1}, "'minLength' at $"),
         ({"multipleOf": 0}, "'multipleOf' at $: must be a number above 0"),
         ({"required": "a"}, "'required' at $"),
@@ -142,23 +146,23 @@ def test_references_are_followed() -> None:
         ({"patternProperties": {"\\p{L}": {}}}, "'\\\\p' is not supported"),
         ({"$schema": "http://json-schema.org/draft-04/schema#"}, "'$schema' at $: 'http://json-schema.org/draft-04"),
         ({"items": {"$schema": DRAFT_7["$schema"]}}, "'$schema' at $.items"),
-        ({"$ref": "https://example.org/a.json"}, "leads out of the schema; put what it means under $defs"),
-        ({"$ref": "#/$defs/a"}, "'$ref' at $: '#/$defs/a' refers to nothing"),
-        ({"$ref": "#a"}, "'#a' refers to nothing"),
-        ({"$recursiveRef": "#"}, "called $dynamicRef in this draft"),
-        ({"$ref": "#"}, "leads back to where it started"),
+        ({"$ref": "https://example.org/a.json"}, "is outside the schema; put its target under $defs"),
+        ({"$ref": "#/$defs/a"}, "'$ref' at $: '#/$defs/a' has no target"),
+        ({"$ref": "#a"}, "'#a' has no target"),
+        ({"$recursiveRef": "#"}, "written as $dynamicRef in this draft"),
+        ({"$ref": "#"}, "refers back to itself"),
         (
             {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"anyOf": [{"$ref": "#"}]}}},
-            "leads back to where it started",
+            "refers back to itself",
         ),
-        ({"$defs": {"a": {"$anchor": "x"}, "b": {"$anchor": "x"}}}, "'x' is there twice"),
-        ({"$defs": {"a": {"$id": "u:x"}, "b": {"$id": "u:x"}}}, "is there twice"),
+        ({"$defs": {"a": {"$anchor": "x"}, "b": {"$anchor": "x"}}}, "'x' is used twice"),
+        ({"$defs": {"a": {"$id": "u:x"}, "b": {"$id": "u:x"}}}, "is used twice"),
         ({"$id": "a#b"}, "has a fragment; use $anchor"),
-        ({"$ref": "#/type", "type": "object"}, "where a schema must be"),
+        ({"$ref": "#/type", "type": "object"}, "use a schema there"),
     ],
 )
-def test_what_is_no_schema_is_refused_by_name(schema: Any, said: str) -> None:
-    """With the keyword and its path; nothing is passed over in silence."""
+def test_an_invalid_schema_is_rejected_with_its_path(schema: Any, said: str) -> None:
+    """The error names the keyword and its path; nothing is silently ignored."""
     with pytest.raises(InvalidRequest) as caught:
         check_schema(schema)
     assert said in str(caught.value)
@@ -170,8 +174,8 @@ def test_what_is_no_schema_is_refused_by_name(schema: Any, said: str) -> None:
 @pytest.mark.parametrize(
     "uri", ["http://[x", "//[", "http://[x]y", "x://[", "//[/x", "http://a]", "//]", "\0", "urn:["]
 )
-def test_what_is_no_uri_is_refused_or_means_nothing(uri: str, keyword: str, base: str | None) -> None:
-    """Python's own functions for URIs raise errors of their own."""
+def test_an_invalid_uri_is_rejected_or_ignored(uri: str, keyword: str, base: str | None) -> None:
+    """The errors of Python's own URI functions do not leak."""
     schema: dict[str, Any] = {keyword: uri} if base is None else {"$id": base, "properties": {"a": {keyword: uri}}}
     for read in (check_schema, reduce_schema):
         with suppress(InvalidRequest):
@@ -179,23 +183,23 @@ def test_what_is_no_uri_is_refused_or_means_nothing(uri: str, keyword: str, base
 
 
 @pytest.mark.parametrize("pointer", ["\u00b2", "9" * 5000, "-1", "1_0", "\u0661", " 1", "0" * 20])
-def test_a_pointer_into_a_list_is_a_small_number(pointer: str) -> None:
-    """What Python alone takes for one, or not at all, leads nowhere."""
+def test_a_pointer_into_a_list_is_a_small_decimal_number(pointer: str) -> None:
+    """Texts that only Python reads as a number, or that are not one, have no target."""
     for read in (check_schema, reduce_schema):
-        with pytest.raises(InvalidRequest, match=r"refers to nothing|leads nowhere"):
+        with pytest.raises(InvalidRequest, match=r"has no target"):
             read({"properties": {"a": {"$ref": f"#/allOf/{pointer}"}}, "allOf": [{}, {}]})
 
 
 def test_a_long_id_is_not_copied_for_each_reference() -> None:
-    """It is refused where anything refers from it."""
+    """It is rejected if there is a reference below it."""
     schema = {"$id": f"http://x/{'y' * 5000}/", "properties": {"a": {"$ref": "b"}}}
     for read in (check_schema, reduce_schema):
         with pytest.raises(InvalidRequest, match="has more than 2000 characters"):
             read(schema)
 
 
-def test_a_schema_that_holds_itself_is_refused() -> None:
-    """As is one that is nested too deeply."""
+def test_a_schema_that_contains_itself_is_rejected() -> None:
+    """So is one that is nested too deeply."""
     own: dict[str, Any] = {}
     own["not"] = own
     deep: Any = {}
@@ -207,25 +211,25 @@ def test_a_schema_that_holds_itself_is_refused() -> None:
 
 
 def test_checks_end() -> None:
-    """A value that is too deep, a schema that takes too many steps or circles at run time: a problem, no failure."""
+    """A value that is too deep, or a schema that takes too many steps or loops, is a problem, not a failure."""
     node = {"properties": {"a": {"$ref": "#"}}}
     value: Any = {}
     for _ in range(MAX_DEPTH):
         value = {"a": value}
-    assert told(value, node) == ["The value is nested too deeply or too large to be checked"]
+    assert messages_for(value, node) == ["The value is nested too deeply or too large to be checked"]
     circle = {"$dynamicAnchor": "x", "anyOf": [{"$dynamicRef": "#x"}]}
-    assert told(1, circle) == ["The value is nested too deeply or too large to be checked"]
+    assert messages_for(1, circle) == ["The value is nested too deeply or too large to be checked"]
     doubled: dict[str, Any] = {"a0": {}}
     for index in range(1, 30):
         doubled[f"a{index}"] = {"allOf": [{"$ref": f"#/$defs/a{index - 1}"}] * 2}
     assert MAX_STEPS < 2**29
-    assert told(1, {"$ref": "#/$defs/a29", "$defs": doubled}) == [
+    assert messages_for(1, {"$ref": "#/$defs/a29", "$defs": doubled}) == [
         "The value is nested too deeply or too large to be checked"
     ]
 
 
 def test_a_validator_keeps_a_copy() -> None:
-    """Who changes his schema afterwards changes no checks; the same part may stand in two places."""
+    """Later changes to the caller's schema have no effect; a shared part may be at two places."""
     part = {"type": "integer"}
     schema = {"properties": {"a": part, "b": part}}
     validator = Validator(schema)
@@ -263,9 +267,9 @@ def test_a_validator_keeps_a_copy() -> None:
     ],
 )
 def test_patterns_mean_what_ecmascript_means(pattern: str, fits: str, fits_not: str) -> None:
-    """Where Python's would mean something else."""
-    assert told(fits, {"pattern": pattern}) == []
-    assert told(fits_not, {"pattern": pattern}) != []
+    """These patterns mean something else in Python."""
+    assert messages_for(fits, {"pattern": pattern}) == []
+    assert messages_for(fits_not, {"pattern": pattern}) != []
 
 
 @pytest.mark.parametrize(
@@ -290,7 +294,7 @@ def test_patterns_mean_what_ecmascript_means(pattern: str, fits: str, fits_not: 
         r"\Z",
     ],
 )
-def test_patterns_that_are_none_are_refused(pattern: str) -> None:
-    """Or that are too large."""
+def test_invalid_patterns_are_rejected(pattern: str) -> None:
+    """So are patterns that are too large."""
     with pytest.raises(InvalidRequest, match="cannot be used"):
         check_schema({"pattern": pattern})

@@ -1,4 +1,4 @@
-"""Thoughts: what stands between thinking marks is reasoning, and no text, no call and no part of a value."""
+"""Text between thinking markers is reasoning: it is not part of the answer's text, calls or values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import pytest
 
 import browserllm as bl
 from browserllm.models.catalog.catalog import POCKET
-from browserllm.reasoning import GENERAL, Begins, Marks, ThoughtReader, ThoughtSplitter, template_opens, thinking_of
+from browserllm.reasoning import (
+    ALL_MARKERS,
+    Markers,
+    StartsAs,
+    ThoughtReader,
+    ThoughtSplitter,
+    template_opens,
+    thinking_for,
+)
 from browserllm.testing.host import ScriptedHost
 from unit.backends.cloud.wire_formats import read
 
@@ -21,9 +29,9 @@ FUNCTION = "<function=delete_file><parameter=path>a.txt</parameter></function>"
 TOOL = bl.Tool("delete_file", "", {"type": "object", "properties": {"path": {"type": "string"}}})
 
 
-def split(pieces: list[str], *, begins: Begins = "text", cut: bool = False) -> tuple[str, str]:
-    """The text and the thoughts of an answer."""
-    splitter = ThoughtSplitter(begins=begins)
+def split(pieces: list[str], *, starts_as: StartsAs = "text", cut: bool = False) -> tuple[str, str]:
+    """Return the text and the thoughts of an answer."""
+    splitter = ThoughtSplitter(starts_as=starts_as)
     found = [piece for text in pieces for piece in splitter.feed(text)]
     found += splitter.finish(cut=cut)
     text = "".join(piece for kind, piece in found if kind != "thought")
@@ -31,7 +39,7 @@ def split(pieces: list[str], *, begins: Begins = "text", cut: bool = False) -> t
 
 
 def cuts(text: str) -> Iterator[list[str]]:
-    """A text whole, in characters, and cut in two at every place."""
+    """Yield a text whole, in characters, and cut in two at every position."""
     yield [text]
     yield list(text)
     yield from ([text[:at], text[at:]] for at in range(1, len(text)))
@@ -47,12 +55,12 @@ ANSWERS = [
     ("<think>\n\n</think>\n\nHello!", "Hello!", ""),
     ("<think>\nHm", "", "Hm"),
     ("<think>", "", ""),
-    # Small models mix their ends up, double their beginnings, and end what a template has begun and ended.
+    # Small models mix up closing markers, repeat opening ones, and close what the template has already closed.
     ("<think>Hm.</thinking>Hello!", "Hello!", "Hm."),
     ("<think>\n<think>\nHm.</think>Hello!", "Hello!", "Hm."),
     ("<think>Hm.</think>\n</think>\n\nHello!", "Hello!", "Hm."),
     ("\n</think>\n\nHello!", "Hello!", ""),
-    # Several, among text.
+    # Several thoughts with text between them.
     ("<think>a</think><think>b</think>c", "c", "a\n\nb"),
     ("<think>a</think>One.\n<think>b</think>\n\nTwo.", "One.\nTwo.", "a\n\nb"),
     ("One.\n\n  <think>a</think>\n\nTwo.", "One.\n\nTwo.", "a"),
@@ -67,14 +75,14 @@ ANSWERS = [
     ("It ends with <think>", "It ends with <think>", ""),
     ("a <b> <thin", "a <b> <thin", ""),
     ("<thinker>x</thinker>", "<thinker>x</thinker>", ""),
-    # Mentions in a thought, and thoughts in it.
+    # Mentions inside a thought, and nested thoughts.
     ("<think>The tag `</think>` ends it.</think>So!", "So!", "The tag `</think>` ends it."),
     ('<think>The tag "<think>" begins it.</think>So!', "So!", 'The tag "<think>" begins it.'),
     ("<think>What is <think> for?</think>So!", "So!", "What is <think> for?"),
     ("<think>a <think>b</think> c</think>d", "d", "a <think>b</think> c"),
     ("<think>a\n<think>b</think>\nc\n</think>d", "d", "a\n<think>b</think>\nc"),
     ("<think>[THINK]a[/THINK]</think>b", "b", "[THINK]a[/THINK]"),
-    # Families that put something around their answers.
+    # Families with framing around their answers.
     ("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>b<|END_RESPONSE|>", "b", "a"),
     (
         "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>analysis<|message|>b<|end|>"
@@ -88,16 +96,16 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("answer", "text", "thought"), ANSWERS)
-def test_an_answer_is_its_text_and_its_thoughts_however_it_is_cut(answer: str, text: str, thought: str) -> None:
-    """A thought begins with a mark that comes first; what mentions one is text; blanks around thoughts go."""
+def test_an_answer_splits_into_text_and_thoughts_however_it_is_cut(answer: str, text: str, thought: str) -> None:
+    """A leading marker opens a thought; a mention stays text; whitespace around thoughts is dropped."""
     for pieces in cuts(answer):
         assert split(pieces) == (text, thought), pieces
 
 
-@pytest.mark.parametrize("marks", GENERAL, ids=lambda marks: marks.opening)
-def test_every_familys_marks_are_known(marks: Marks) -> None:
-    """In any case of letters, whole and cut, with each of its ends, and open at the end."""
-    for opening, closing in ((marks.opening, end) for end in marks.closings):
+@pytest.mark.parametrize("markers", ALL_MARKERS, ids=lambda markers: markers.opening)
+def test_every_familys_markers_are_recognized(markers: Markers) -> None:
+    """In upper and lower case, whole and cut, with each closing marker, and without one."""
+    for opening, closing in ((markers.opening, end) for end in markers.closings):
         for answer in (f"{opening}\nHm.\n{closing}\n\nHello!", f"{opening.upper()}Hm.{closing.upper()}Hello!"):
             for pieces in cuts(answer):
                 assert split(pieces) == ("Hello!", "Hm."), pieces
@@ -118,17 +126,17 @@ def test_every_familys_marks_are_known(marks: Marks) -> None:
         ("Hi\n<think>Hm.</think>ho", False, ("ho", "Hi\n<think>Hm."), ("Hi\nho", "Hm.")),
     ],
 )
-def test_a_thought_that_the_prompt_opened_ends_with_its_mark(
+def test_a_thought_that_the_prompt_opened_ends_with_its_marker(
     answer: str, cut: bool, known: tuple[str, str], unsure: tuple[str, str]
 ) -> None:
-    """Where it is only known that it may have, nothing is said before a mark, or the end, says what it was."""
+    """If the prompt may have opened it, nothing is emitted until a marker or the end of the answer decides."""
     for pieces in cuts(answer):
-        assert split(pieces, begins="thought", cut=cut) == known, pieces
-        assert split(pieces, begins="unsure", cut=cut) == unsure, pieces
+        assert split(pieces, starts_as="thought", cut=cut) == known, pieces
+        assert split(pieces, starts_as="unsure", cut=cut) == unsure, pieces
 
 
-def test_logprobs_go_with_the_text() -> None:
-    """Those of a thought, its marks and the blanks after it are dropped; each other entry comes once."""
+def test_logprobs_stay_with_their_text() -> None:
+    """Those of a thought, its markers and the whitespace after it are dropped; every other entry comes once."""
     tokens = ["<", "think", ">", "Hm", "</", "think", ">", "\n\n", "Hel", "lo", " <", "b", ">"]
     entries = [{"token": token, "logprob": -0.5} for token in tokens]
     for size in range(1, len(tokens) + 1):
@@ -146,8 +154,8 @@ def test_logprobs_go_with_the_text() -> None:
 # Local models
 
 
-async def test_a_local_models_thought_streams_as_reasoning_and_is_no_text() -> None:
-    """Deltas as they come, in order; its tokens are counted as thinking."""
+async def test_a_local_models_thought_streams_as_reasoning_not_as_text() -> None:
+    """The deltas keep their order, and the thought's tokens count as reasoning tokens."""
     host = ScriptedHost([["<thi", "nk>\nHm", ", ok.\n", "</think>\n", "\nHel", "lo!"]])
     stream = bl.LocalBackend(host).stream("hi")
     chunks = [chunk async for chunk in stream][1:-1]
@@ -162,15 +170,15 @@ async def test_a_local_models_thought_streams_as_reasoning_and_is_no_text() -> N
     assert (response.usage.completion_tokens, response.usage.reasoning_tokens) == (6, 2)
 
 
-async def test_a_thought_that_is_cut_off_says_so() -> None:
-    """All of it is reasoning, and the finish reason stays."""
+async def test_an_answer_cut_off_in_a_thought_is_all_reasoning() -> None:
+    """The finish reason stays ``length``."""
     host = ScriptedHost([["<think>", "Hm", ", well"]])
     response = await bl.LocalBackend(host).complete("hi", max_tokens=2)
     assert (response.text, response.reasoning, response.finish_reason) == ("", "Hm", "length")
 
 
 def local(host: ScriptedHost, family: str) -> bl.LocalBackend:
-    """A local model of a family."""
+    """Return a backend for a local model of a family."""
     card = msgspec.structs.replace(POCKET, id="model", family=family)
     return bl.LocalBackend(host, "model", catalog=bl.models.Catalog([card]))
 
@@ -191,15 +199,15 @@ def local(host: ScriptedHost, family: str) -> bl.LocalBackend:
 async def test_the_page_says_whether_the_template_opened_the_thought(
     family: str, prompt_end: str | None, text: str, thought: str
 ) -> None:
-    """Where it does not say, families whose templates may do so are read with care."""
+    """If the page does not say, the answer is held back for families whose template may open the thought."""
     for pieces in cuts("Hm.</think>Hello!"):
         answer = await local(ScriptedHost([pieces], prompt_end=prompt_end), family).complete("hi")
         assert (answer.text, answer.reasoning) == (text, thought)
 
 
 @pytest.mark.parametrize("options", [{"response_format": {"type": "json_object"}}, {"tool_choice": "required"}])
-async def test_an_answer_held_to_a_form_begins_with_no_thought(options: dict[str, Any]) -> None:
-    """The engine holds it from the first token on, even where the template has just opened a thought."""
+async def test_a_constrained_answer_does_not_start_in_a_thought(options: dict[str, Any]) -> None:
+    """The engine constrains it from the first token, even if the template has just opened a thought."""
     host = ScriptedHost('{"a": 1}' if "response_format" in options else CALL, prompt_end="<think>\n")
     response = await bl.LocalBackend(host).complete(
         "hi", tools=[] if "response_format" in options else [TOOL], **options
@@ -228,7 +236,7 @@ def calls_of(response: bl.ChatResponse) -> list[tuple[str, str]]:
     ],
 )
 async def test_no_call_in_a_thought_runs(answer: str, count: int, call: str) -> None:
-    """As many are found as stand outside of thoughts, however the answer is cut; other families' forms are text."""
+    """Only calls outside thoughts are found, however the answer is cut; other families' call formats are text."""
     count = count if call == CALL else 0
     text = answer.replace("{}", call)
     for size in (1, 7, len(text)):
@@ -238,8 +246,8 @@ async def test_no_call_in_a_thought_runs(answer: str, count: int, call: str) -> 
         assert all(json.loads(arguments) == {"path": "a.txt"} for _, arguments in calls_of(response))
 
 
-async def test_a_session_runs_no_call_of_a_thought() -> None:
-    """The tool writes down that it ran."""
+async def test_a_session_does_not_run_a_call_in_a_thought() -> None:
+    """Only the call after the thought runs."""
     gone: list[str] = []
 
     def delete_file(path: str) -> str:
@@ -255,8 +263,8 @@ async def test_a_session_runs_no_call_of_a_thought() -> None:
 
 
 @pytest.mark.parametrize("call", [CALL, FUNCTION])
-async def test_no_call_within_a_mention_of_a_mark_runs(call: str) -> None:
-    """In the middle of a line, and in a code fence, it is text all of it; a call after it is one."""
+async def test_no_call_within_a_mention_of_a_marker_runs(call: str) -> None:
+    """In the middle of a line or in a code fence it is all text; a call after it is a call."""
     line = call.replace("\n", "")
     for text in (
         f"Sure! <think>maybe {line}</think> no.",
@@ -277,8 +285,8 @@ async def test_no_call_within_a_mention_of_a_mark_runs(call: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["<think>a</think>b", "x\n<think>\na\n</think>\nb", "`</think>`", "```\n<think>\n"])
-async def test_marks_in_the_arguments_of_a_call_are_arguments(value: str) -> None:
-    """A file may hold what it likes."""
+async def test_markers_in_the_arguments_of_a_call_stay_in_the_arguments(value: str) -> None:
+    """A file that a tool writes may contain any text."""
     asked = bl.Tool("write", "", {"type": "object", "properties": {"text": {"type": "string"}}})
     arguments = json.dumps({"text": value})
     for text in (
@@ -299,8 +307,8 @@ async def test_marks_in_the_arguments_of_a_call_are_arguments(value: str) -> Non
 @pytest.mark.parametrize("mode", ["constrained", "fenced"])
 @pytest.mark.parametrize("local", [True, False])
 @pytest.mark.parametrize("opening", ["<think>", "[THINK]", "<Reasoning>", "<|channel>thought"])
-async def test_a_thought_before_an_object_is_no_part_of_it(mode: Any, local: bool, opening: str) -> None:
-    """Whole and streamed, on backends that tell thoughts apart and on those that do not."""
+async def test_a_thought_before_an_object_is_not_part_of_it(mode: Any, local: bool, opening: str) -> None:
+    """Whole and streamed, on backends that separate thoughts and on those that do not."""
     closing = {"[THINK]": "[/THINK]", "<|channel>thought": "<channel|>"}.get(opening, f"</{opening[1:]}")
     text = f'{opening}\n{{"n": 1}} or\n```json\n{{"n": 2}}\n```\n{closing}\n\n{{"n": 3}}'
     for pieces in ([text], list(text)):
@@ -313,17 +321,17 @@ async def test_a_thought_before_an_object_is_no_part_of_it(mode: Any, local: boo
         assert await bl.generate(backend, "x", output=dict[str, int], mode="fenced", repairs=0) == {"n": 3}
 
 
-async def test_an_object_in_a_thought_alone_is_none() -> None:
-    """The answer was cut off before it began."""
+async def test_an_object_that_stands_only_in_a_thought_does_not_count() -> None:
+    """The answer itself never began, so the output is invalid."""
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(bl.ScriptedBackend(['<think>{"n": 1}']), "x", output=dict[str, int], mode="fenced", repairs=0)
 
 
-# What goes back
+# Thoughts in the history
 
 
 async def test_a_session_does_not_send_thoughts_again() -> None:
-    """They stay in the history; the model sees the answers alone."""
+    """They stay in the history; the model sees only the answers."""
     host = ScriptedHost([["<think>Hm.</think>Hello!"], ["ok"]])
     session = bl.Session(bl.LocalBackend(host))
     assert (await session.send("hi")).reasoning == "Hm."
@@ -345,14 +353,14 @@ async def test_a_session_does_not_send_thoughts_again() -> None:
         ("", ""),
     ],
 )
-def test_a_family_says_whether_thoughts_go_back_within_a_turn(family: str, written: str) -> None:
-    """Written as its template writes them."""
-    assert thinking_of(family).written("\nHm.\n") == written
-    assert thinking_of(family).written(" ") == ""
+def test_a_family_decides_whether_thoughts_are_sent_back_within_a_turn(family: str, written: str) -> None:
+    """They are written as its template writes them."""
+    assert thinking_for(family).render("\nHm.\n") == written
+    assert thinking_for(family).render(" ") == ""
 
 
-async def test_the_thoughts_of_a_turn_go_back_where_the_family_wants_them() -> None:
-    """Between the calls of one turn, as the model said them, so that the KV cache goes on; not in the next turn."""
+async def test_the_thoughts_of_a_turn_are_sent_back_for_families_that_want_them() -> None:
+    """Within one turn they go back verbatim, so that the KV cache stays valid; in the next turn they are dropped."""
 
     def delete_file(path: str) -> str:
         return "gone"
@@ -392,7 +400,7 @@ SERVERS = [
 
 @pytest.mark.parametrize("llm", SERVERS, ids=lambda llm: llm.vendor)
 def test_thoughts_that_a_server_leaves_in_the_text_are_reasoning(llm: bl.OpenAI) -> None:
-    """In pieces, whole, beside a field of their own, and open at the end."""
+    """In pieces, whole, beside a field of their own, and without a closing marker."""
     for pieces in cuts("<think>\nHm.\n</think>\n\nHello <b>!"):
         streamed = [chunk(content=piece) for piece in pieces]
         assert answer_of(llm, *streamed, chunk("stop"), b"data: [DONE]\n\n") == ("Hello <b>!", "Hm."), pieces
@@ -402,8 +410,8 @@ def test_thoughts_that_a_server_leaves_in_the_text_are_reasoning(llm: bl.OpenAI)
     ) == ("Hello!", "Hm.")
 
 
-def test_openais_own_text_is_left_alone() -> None:
-    """Its models' thoughts are never there."""
+def test_text_from_openai_itself_is_left_unchanged() -> None:
+    """Its models never put thoughts into the text."""
     llm = bl.OpenAI("gpt-6-luna", api_key="k")
     assert answer_of(llm, chunk("stop", content="<think>a</think>b"), b"data: [DONE]\n\n") == ("<think>a</think>b", "")
 
@@ -422,29 +430,29 @@ def test_openais_own_text_is_left_alone() -> None:
         ("gpt-oss-20b", False),
     ],
 )
-def test_a_model_whose_template_opens_the_thought_is_known_by_its_name(model: str, opens: bool) -> None:
-    """With a server that only passes on what it writes, what comes before a lone closing mark is its thought."""
+def test_a_model_whose_template_opens_the_thought_is_recognized_by_name(model: str, opens: bool) -> None:
+    """If the server passes the text on unparsed, everything before a lone closing marker is the thought."""
     assert template_opens(model) == opens
     llm = bl.OpenAI(model, preset="vllm")
     end = (chunk("stop"), b"data: [DONE]\n\n")
     for pieces in cuts("Hm.\n</think>\n\nHi"):
         expected = ("Hi", "Hm.") if opens else ("Hm.\n</think>\n\nHi", "")
         assert answer_of(llm, *(chunk(content=piece) for piece in pieces), *end) == expected
-    # Where the server tells thoughts apart itself, or there are none, it is an answer.
+    # If the server separates thoughts itself, or there are none, the text is the answer.
     assert answer_of(llm, chunk(reasoning="Hm."), chunk(content="Hi"), *end) == ("Hi", "Hm.")
     assert answer_of(llm, chunk(content="Hi"), *end) == ("Hi", "")
 
 
 def test_ollama_may_leave_thoughts_in_the_text() -> None:
-    """Where its template does not know of them, and no thinking was asked for."""
+    """This happens if its template does not handle them and the request does not ask for thinking."""
     llm = bl.Ollama("qwen3:8b")
     for pieces in cuts("<think>\nHm.\n</think>\n\nHello!"):
         lines = [json.dumps({"message": {"content": piece}}).encode() + b"\n" for piece in pieces]
         assert answer_of(llm, *lines, b'{"done": true, "done_reason": "stop"}\n') == ("Hello!", "Hm.")
 
 
-async def test_the_openai_client_has_thoughts_in_their_own_field() -> None:
-    """Whole and streamed."""
+async def test_the_openai_client_returns_thoughts_in_their_own_field() -> None:
+    """Both whole and streamed."""
     host = ScriptedHost([["<think>", "Hm.</thi", "nk>Hel", "lo!"]])
     async with bl.AsyncClient(bl.LocalBackend(host)) as client:
         asked: Any = {"model": "pocket", "messages": [{"role": "user", "content": "x"}]}

@@ -84,20 +84,25 @@ async def told(output: Any, answer: Any, mode: StructuredMode = "json") -> tuple
 
 
 WRAPPED: list[tuple[Any, Any, str, str]] = [
-    (list[Literal["a", "b"]], ["a", "c"], "[1]", '"c" is none of "a", "b"'),
+    (list[Literal["a", "b"]], ["a", "c"], "[1]", '"c" is not one of "a", "b"'),
     (list[int], [1, "x"], "[1]", "Expected `integer`, got `string`"),
     (list[list[int]], [[1], [2, None]], "[1][1]", "Expected `integer`, got `null`"),
     (list[Item], [{"name": "a"}, {"name": 5}], "[1].name", "Expected `string`, got `integer`"),
     (list[Item], [{"name": "a"}, {"count": 5}], "[1]", "Object missing required field `name`"),
-    (list[Entry], [{"name": "a", "colours": ["red", "green"]}], "[0].colours[1]", '"green" is none of "blue", "red"'),
+    (
+        list[Entry],
+        [{"name": "a", "colours": ["red", "green"]}],
+        "[0].colours[1]",
+        '"green" is not one of "blue", "red"',
+    ),
     (tuple[int, str], [1, 2], "[1]", "Expected `string`, got `integer`"),
     (Point, [1, "x"], "[1]", "Expected `integer`, got `string`"),
     (set[int], [1, "x"], "[1]", "Expected `integer`, got `string`"),
     (int, "five", "", "Expected `integer`, got `string`"),
-    (Colour, "green", "", '"green" is none of "blue", "red"'),
-    (Literal["a", "b"], "c", "", '"c" is none of "a", "b"'),
+    (Colour, "green", "", '"green" is not one of "blue", "red"'),
+    (Literal["a", "b"], "c", "", '"c" is not one of "a", "b"'),
     (int | None, "x", "", "Expected `integer` or `null`, got `string`"),
-    (Literal["a", "b"] | None, "c", "", '"c" is none of "a", "b"'),
+    (Literal["a", "b"] | None, "c", "", '"c" is not one of "a", "b"'),
     (Item | None, {"name": 5}, ".name", "Expected `string`, got `integer`"),
     (Item | int, {"name": 5}, ".name", "Expected `string`, got `integer`"),
     (Annotated[int, msgspec.Meta(le=10)], 11, "", "Expected a number up to 10, got 11"),
@@ -130,7 +135,7 @@ PLAIN: list[tuple[Any, Any, str, str]] = [
     (dict[str, int], {"a": 1, "b": "x"}, "$.b", "Expected `integer`, got `string`"),
     (dict[str, list[date]], {"a": [], "b": ["2025-01-01", "x"]}, "$.b[1]", "Invalid RFC3339 encoded date"),
     (dict[str, dict[str, UUID]], {"a": {}, "b": {"c": "x"}}, "$.b.c", "Invalid UUID"),
-    (Entry, {"name": "a", "colours": ["red", "green"]}, "$.colours[1]", '"green" is none of "blue", "red"'),
+    (Entry, {"name": "a", "colours": ["red", "green"]}, "$.colours[1]", '"green" is not one of "blue", "red"'),
     (Span, {"low": 2, "high": 1}, "$", "low is above high"),
 ]
 
@@ -149,7 +154,7 @@ async def test_an_object_is_told_of_where_it_is(output: Any, wrong: Any, place: 
 async def test_a_value_without_its_object_is_told_of_where_it_stands(around: str) -> None:
     """The model wrote no ``value``, so no place begins with one; that there should be one, it is told."""
     lines, problems = await told(list[Literal["a", "b"]], around.format('["a", "c"]'))
-    said = '"c" is none of "a", "b"'
+    said = '"c" is not one of "a", "b"'
     assert lines == ["Expected an object with the key `value`", f"{said} - at `$[1]`"]
     assert problems == [("$[1]", said)], "the caller knows nothing of an object around it"
 

@@ -1,7 +1,7 @@
-"""What a model is held to, in the engine's own XGrammar: the official JSON-Schema-Test-Suite, and people's types.
+"""What grammars enforce, judged by the engine's own XGrammar: the official JSON-Schema-Test-Suite, and common types.
 
-Valid values are accepted, and where nothing was left out, invalid ones are not. Here and not with the unit tests,
-because it needs Node and the suite: ``make unit`` fetches it.
+Valid values are accepted, and invalid ones are rejected if nothing was left out. Not among the unit tests, because it
+needs Node and the suite: ``make unit`` fetches it.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ DRAFTS = {
     "draft7": "http://json-schema.org/draft-07/schema#",
     "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
 }
-# A schema of this file says, through a metaschema elsewhere, that keywords mean nothing.
+# A schema of this file disables keywords through an external metaschema.
 LEFT_OUT = {"draft2020-12/vocabulary.json"}
 
 SCHEMAS = 620
 WITHOUT_LOSS = 435
 WITHOUT_LOSS_CLOSED = 339
-"""How many schemas of the suite a model is held to entirely, extra properties allowed, and closed."""
+"""How many schemas of the suite are fully enforced, with extra properties allowed and not."""
 
 
 def accepted(jobs: list[dict[str, Any]]) -> list[list[bool]]:
-    """Which texts of each job XGrammar accepts."""
+    """Return which texts of each job XGrammar accepts."""
     sys.path.insert(0, str(ROOT / "web"))
     try:
         from build_site import node_command
@@ -61,12 +61,12 @@ def accepted(jobs: list[dict[str, Any]]) -> list[list[bool]]:
 
 
 def job(schema: Any, texts: list[str]) -> dict[str, Any]:
-    """A reduced schema's grammar, and texts to judge."""
+    """Return a reduced schema's grammar, and the texts to judge."""
     return {"grammar": grammar_of_schema(schema), "texts": texts}
 
 
 def names_in_order(schema: Any, found: dict[str, int]) -> dict[str, int]:
-    """The declared names of a reduced schema, in its order."""
+    """Return the declared names of a reduced schema, in order."""
     if isinstance(schema, dict):
         inner = [name for name, part in schema.get("properties", {}).items() if part is not False]
         inner += [name for value in schema.get("enum", ()) if isinstance(value, dict) for name in value]
@@ -78,7 +78,7 @@ def names_in_order(schema: Any, found: dict[str, int]) -> dict[str, int]:
 
 
 def in_order(value: Any, order: dict[str, int]) -> Any:
-    """A value with its properties in a schema's order, and whole numbers without a point."""
+    """Return a value with its properties in the schema's order, and integers without a point."""
     if isinstance(value, dict):
         return {name: in_order(value[name], order) for name in sorted(value, key=lambda name: order.get(name, 999))}
     if isinstance(value, list):
@@ -87,7 +87,7 @@ def in_order(value: Any, order: dict[str, int]) -> Any:
 
 
 def texts_of(value: Any, reduced: Reduced) -> list[str]:
-    """A value as models write it: with spaces, and without."""
+    """Return a value as models write it: with spaces, and without."""
     ordered = in_order(value, names_in_order(reduced.schema, {}))
     return [
         json.dumps(ordered, ensure_ascii=False),
@@ -96,12 +96,12 @@ def texts_of(value: Any, reduced: Reduced) -> list[str]:
 
 
 def lost(dropped: list[Dropped]) -> bool:
-    """Whether a model is held to less than the schema says."""
+    """Whether some keywords are not enforced."""
     return any(not entry.excludes for entry in dropped)
 
 
 def cases() -> Iterator[tuple[str, Any, list[dict[str, Any]]]]:
-    """Each schema of the suite's required tests."""
+    """Yield each schema of the suite's required tests."""
     for draft, uri in DRAFTS.items():
         for file in sorted((SUITE / draft).glob("*.json")):
             name = f"{draft}/{file.name}"
@@ -113,13 +113,13 @@ def cases() -> Iterator[tuple[str, Any, list[dict[str, Any]]]]:
 
 
 @pytest.mark.parametrize(("close", "expected"), [(False, WITHOUT_LOSS), (True, WITHOUT_LOSS_CLOSED)])
-def test_the_official_suite_is_held_to(close: bool, expected: int) -> None:
-    """No grammar fails; what is valid is accepted, what is not is not, but for what was named."""
+def test_the_official_suite_is_enforced(close: bool, expected: int) -> None:
+    """No grammar fails; exactly the valid values are accepted, except for named keywords."""
     if not SUITE.exists():
         pytest.fail(f"{SUITE} is not there; make unit fetches it")
     every = [(about, schema, tests, reduce_schema(schema, close=close)) for about, schema, tests in cases()]
     assert (len(every), sum(not reduced.dropped for *_, reduced in every)) == (SCHEMAS, expected)
-    # Closed, most are what they were.
+    # Closing changes few of them.
     work = [case for case in every if not close or case[3] != reduce_schema(case[1], close=False)]
     jobs = [
         job(reduced.schema, [text for test in tests for text in texts_of(test["data"], reduced)])
@@ -138,8 +138,8 @@ def test_the_official_suite_is_held_to(close: bool, expected: int) -> None:
     assert wrong == []
 
 
-def test_a_reduced_schema_says_what_the_schema_said() -> None:
-    """The validator agrees with the suite about what comes out, grammar or not."""
+def test_a_reduced_schema_is_equivalent_to_the_original() -> None:
+    """The validator agrees with the suite about the reduced schema."""
     wrong: list[str] = []
     for about, schema, tests in cases():
         reduced = reduce_schema(schema, close=False)
@@ -180,7 +180,7 @@ class Tree(pydantic.BaseModel):
 
 
 class Person(pydantic.BaseModel):
-    """A model as people write it."""
+    """A typical model."""
 
     name: str
     age: Annotated[int, pydantic.Field(ge=0, lt=150)] | None = None
@@ -218,7 +218,7 @@ class Case:
 
 
 def types() -> dict[str, Case]:
-    """What pydantic and msgspec make of ordinary types, with values that fit and values that do not."""
+    """Yield the schemas of common types by pydantic and msgspec, with values that fit and values that do not."""
     ann: dict[str, Any] = {"name": "Ann"}
     return {
         "person": Case(
@@ -285,8 +285,8 @@ def types() -> dict[str, Case]:
     }
 
 
-def test_types_as_people_write_them_are_held_to() -> None:
-    """Nested, optional, literal, tagged, recursive and constrained ones: nothing is lost but what is named."""
+def test_common_types_are_enforced() -> None:
+    """Nested, optional, literal, tagged, recursive and constrained types lose only what is named."""
     all_cases = types()
     reduced = {name: reduce_schema(case.schema) for name, case in all_cases.items()}
     jobs = [
@@ -301,7 +301,7 @@ def test_types_as_people_write_them_are_held_to() -> None:
 
 
 def ranges(numbers: random.Random) -> list[dict[str, Any]]:
-    """Schemas of numbers with all kinds of ends."""
+    """Yield schemas of numbers with all kinds of bounds."""
     ends = [-120, -10, -9.99, -1, -0.5, -0.05, 0, 0.001, 0.25, 0.5, 1, 1.5, 7, 9.5, 10, 99, 100, 101.125, 1234]
     found: list[dict[str, Any]] = []
     for _ in range(80):
@@ -317,8 +317,8 @@ def ranges(numbers: random.Random) -> list[dict[str, Any]]:
     return [*found, {"type": "number", "minimum": 1, "maximum": 1}, {"type": "integer", "multipleOf": 37}]
 
 
-def test_numbers_are_accepted_where_they_are_in_range() -> None:
-    """Each end, numbers at, beside and between them, in any length, judged by the validator."""
+def test_numbers_are_accepted_only_in_range() -> None:
+    """Numbers at, beside and between the bounds, of any length, judged by the validator."""
     numbers = random.Random(5)  # noqa: S311
     ends = [0, 1, -1, 5, -5, 50, 250, 10, 9500, 9490, 9510, 1000, 100000, 101000, 101125]
     values = [Decimal(end) / 1000 for end in ends]
@@ -370,14 +370,14 @@ TEXTS = [
 
 
 def in_python(pattern: str) -> re.Pattern[str]:
-    """The same expression for Python, whose ``$`` is before a last line end too."""
+    """Return the pattern for Python, whose ``$`` also matches before a final line end."""
     end = pattern.endswith("$")
     text = pattern.removesuffix("$").replace("(?<", "(?P<").replace(r"\/", "/")
     return re.compile(text + r"\Z" * end, re.ASCII)
 
 
-def test_patterns_match_what_they_match() -> None:
-    """Each pattern with each text, judged by Python's own engine; quotes, escapes and emoji among them."""
+def test_patterns_match_as_in_python() -> None:
+    """Each pattern with each text, including quotes, escapes and emoji, judged by Python's engine."""
     jobs = [
         job(reduce_schema({"type": "string", "pattern": pattern}).schema, [written(text) for text in TEXTS])
         for pattern in PATTERNS
@@ -389,8 +389,8 @@ def test_patterns_match_what_they_match() -> None:
         assert wrong == [], pattern
 
 
-def test_any_pattern_makes_a_grammar() -> None:
-    """Expressions put together at random: the engine takes each one, and it means what it does to Python."""
+def test_any_pattern_gives_a_valid_grammar() -> None:
+    """The engine accepts random patterns, and they match as in Python."""
     dice = random.Random(11)  # noqa: S311
     atoms = [
         "a",
@@ -431,8 +431,8 @@ def test_any_pattern_makes_a_grammar() -> None:
         assert wrong == [], pattern
 
 
-def test_free_text_is_json_and_nothing_else() -> None:
-    """Every escape that JSON has; no line end within a text, half a character, or space without end."""
+def test_free_text_is_valid_json() -> None:
+    """All of JSON's escapes are accepted, but no line end in a string, half a character, or endless space."""
     good = [
         '"a"',
         r'"\"\\\/\b\f\n\r\t"',
@@ -447,8 +447,8 @@ def test_free_text_is_json_and_nothing_else() -> None:
     assert answers == [True] * len(good) + [False] * len(bad)
 
 
-def test_names_are_kept_apart_from_others() -> None:
-    """A declared property does not come again as one that is not declared; quotes in names are quotes."""
+def test_declared_names_are_kept_apart_from_others() -> None:
+    """A declared property is not repeated as an undeclared one, even with quotes in its name."""
     schema = {
         "type": "object",
         "properties": {'a"': {"type": "integer"}, "ab": {"type": "integer"}, "a": {"type": "integer"}},
@@ -473,8 +473,8 @@ def test_names_are_kept_apart_from_others() -> None:
 
 
 @pytest.mark.parametrize("family", list(FORMATS))
-def test_calls_are_held_to_their_schemas_within_text(family: FormatName) -> None:
-    """The grammars of several tools, one without arguments, in one structural tag, for each way to choose."""
+def test_calls_within_text_are_constrained_by_their_schemas(family: FormatName) -> None:
+    """Grammars of several tools, one without arguments, in one structural tag, for each tool choice."""
     form = FORMATS[family]
     tools = [
         Tool("now"),
@@ -497,10 +497,10 @@ def test_calls_are_held_to_their_schemas_within_text(family: FormatName) -> None
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma"])
-def test_where_a_call_has_no_mark_the_answer_is_a_call_or_a_text_that_does_not_begin_like_one(
+def test_without_markers_the_answer_is_a_call_or_a_text_that_does_not_begin_like_one(
     family: FormatName,
 ) -> None:
-    """Left the choice, JSON within a text is the model's own, and JSON that begins the answer as a call is one."""
+    """With ``auto``, JSON within a text is unconstrained, and JSON that begins the answer like a call is a call."""
     form = FORMATS[family]
     tools = [Tool("now"), Tool("add", "", {"type": "object", "properties": {"a": {"type": "integer"}}})]
     tag = tool_constraint(form, tools, ToolChoice("auto")).response_format["structural_tag"]
@@ -531,7 +531,7 @@ def test_where_a_call_has_no_mark_the_answer_is_a_call_or_a_text_that_does_not_b
 
 
 def alike(number: random.Random) -> list[Any]:
-    """Constants that begin alike, end alike, or begin with each other: texts, numbers, lists and objects."""
+    """Return constants with common beginnings and endings: strings, numbers, lists and objects."""
     texts = ["".join(number.choice('ab"é\\😀\n ') for _ in range(number.randint(0, 6))) for _ in range(12)]
     numbers = [number.choice([1, -1]) * number.randint(0, 1200) / number.choice([1, 10]) for _ in range(8)]
     plain = [*texts, *numbers, True, False, None]
@@ -540,8 +540,8 @@ def alike(number: random.Random) -> list[Any]:
     return [*plain, *lists, *objects, [lists[0], objects[0]]]
 
 
-def test_of_listed_values_those_are_accepted_and_no_others() -> None:
-    """Whatever they have in common: they are written as a tree, in which no two alternatives begin alike."""
+def test_exactly_the_listed_values_are_accepted() -> None:
+    """They are written as a tree in which no two alternatives begin alike."""
     seed = 618
     print("seed", seed)  # noqa: T201
     number = random.Random(seed)  # noqa: S311
@@ -561,7 +561,7 @@ def test_of_listed_values_those_are_accepted_and_no_others() -> None:
 
 
 def test_ten_thousand_listed_values_are_accepted() -> None:
-    """By the engine itself, compiled with all of them."""
+    """The engine itself compiles all of them."""
     words = [f"word{number * 7919 % 100_003:x}" for number in range(10_000)]
     texts = [json.dumps(word) for word in words[::400]] + ['"word"', '"wordx"', json.dumps(words[0] + "0")]
     ((*inside, short, other, longer),) = accepted([job(reduce_schema({"enum": words}).schema, texts)])

@@ -1,8 +1,8 @@
-"""Hypothesis against what reads tool calls: whatever the pieces, the same; whatever the text, no failure.
+"""Properties of the tool call parser: the pieces make no difference, and no text makes it fail.
 
-Here and not with the unit tests, because Hypothesis is not there in a page.
+Not among the unit tests, because Hypothesis does not run in a page.
 
-Seeds are Hypothesis' own; a failure prints the text, and how it was cut.
+Hypothesis chooses the seeds; a failure prints the text and its pieces.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ TOOLS = [
 forms = st.sampled_from(list(FORMATS.values()))
 
 Read = tuple[str, list[tuple[str, str, str]]]
-"""The text, and of each call the name, the id and the arguments."""
+"""Return the text, and the name, id and arguments of each call."""
 
 
 def read(pieces: list[str], form: ToolFormat | None = None, tools: list[Tool] = TOOLS) -> Read:
-    """What the parser makes of the pieces of an answer of a family."""
+    """Parse the pieces of an answer in a family's format."""
     ids = iter(range(10**6))
     parser = ToolCallParser(tools, form, new_id=lambda: f"id{next(ids)}")
     found = [piece for text in pieces for piece in parser.feed(text)] + parser.finish()
@@ -53,7 +53,7 @@ def read(pieces: list[str], form: ToolFormat | None = None, tools: list[Tool] = 
 
 @st.composite
 def cut(draw: st.DrawFn, text: str) -> list[str]:
-    """The text in pieces, empty ones too."""
+    """Draw a text in pieces, including empty ones."""
     places = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
     return [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
 
@@ -73,7 +73,7 @@ layouts: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
 
 @st.composite
 def written_calls(draw: st.DrawFn) -> tuple[str, str, list[tuple[str, str]]]:
-    """One to three calls in one of the ways that models write them; the family, the text, and names with arguments."""
+    """Draw one to three calls in one notation: the family, the text, and names with arguments."""
     calls = [(draw(names), json.dumps(draw(objects), **draw(layouts))) for _ in range(draw(st.integers(1, 3)))]
     key = draw(st.sampled_from(["arguments", "parameters"]))
     bodies = [f'{{"name": "{name}", "{key}": {arguments}}}' for name, arguments in calls]
@@ -111,10 +111,10 @@ def same(one: str, other: str) -> bool:
 
 @settings(max_examples=800, deadline=None)
 @given(st.data(), written_calls(), st.sampled_from(["", "Let me look.\n", "Hm: \n\n", "<think>so</think>\n"]))
-def test_calls_are_read_however_they_are_written_and_cut(
+def test_calls_are_parsed_in_every_notation_however_they_are_cut(
     data: Any, written: tuple[str, str, list[tuple[str, str]]], before: str
 ) -> None:
-    """Each way to write calls gives the text before them and the calls, with arguments to the letter."""
+    """Each notation gives the text before the calls and the calls, with verbatim arguments."""
     family, text, calls = written
     form = format_for(family)
     if form.bare or family.startswith("Llama"):
@@ -126,12 +126,12 @@ def test_calls_are_read_however_they_are_written_and_cut(
 
 @settings(max_examples=500, deadline=None)
 @given(st.data(), forms, st.lists(st.tuples(names, objects.map(json.dumps)), min_size=1, max_size=3))
-def test_what_each_family_s_form_renders_is_read_back(
+def test_calls_rendered_in_each_format_are_parsed_back(
     data: Any, form: ToolFormat, calls: list[tuple[str, str]]
 ) -> None:
-    """The form's own calls, cut anywhere, give the same calls."""
+    """Calls in a family's format, cut anywhere, give the same calls."""
     parts = [ToolCallPart(f"call{index:05}", name, arguments) for index, (name, arguments) in enumerate(calls)]
-    said, found = read(data.draw(cut(form.calls(parts))), form)
+    said, found = read(data.draw(cut(form.render_calls(parts))), form)
     assert said == ""
     assert [(name, arguments) for name, _, arguments in found] == calls
 
@@ -140,7 +140,7 @@ tags = ["<parameter=", "<function=", "<tool_call>", "</parameter", "</tool_call"
 
 
 def soups_of_tags() -> st.SearchStrategy[str]:
-    """Tags and halves of tags in any order, but for whole ends."""
+    """Draw tags and parts of tags in any order, without whole closing tags."""
     return (
         st.lists(st.sampled_from(tags), max_size=8).map("".join).filter(lambda text: "\n<parameter=" not in f"\n{text}")
     )
@@ -156,11 +156,11 @@ places = st.sampled_from(
 
 @settings(max_examples=600, deadline=None)
 @given(st.data(), forms, written_calls(), places, kept, kept)
-def test_forms_that_are_talked_about_are_text(
+def test_mentioned_calls_are_text(
     data: Any, form: ToolFormat, written: tuple[str, str, list[tuple[str, str]]], place: str, before: str, after: str
 ) -> None:
-    """Whichever family's form it is, and whatever is written before and after it, cut anywhere."""
-    own = form.calls([ToolCallPart("call12345", *written[2][0])])
+    """In any family's format, with any text before and after, cut anywhere."""
+    own = form.render_calls([ToolCallPart("call12345", *written[2][0])])
     call = data.draw(st.sampled_from([own, written[1]]))
     text = place.format(before=before, call=call, after=after)
     assert read(data.draw(cut(text)), form) == (text, [])
@@ -171,8 +171,8 @@ literal = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 
 @settings(max_examples=600, deadline=None)
 @given(st.data(), words | literal.map(json.dumps) | objects.map(json.dumps) | soups_of_tags())
-def test_a_bare_text_is_the_text_to_the_letter(data: Any, value: str) -> None:
-    """Where only a text may be, whatever it looks like; where null may be as well, but for null."""
+def test_an_unquoted_string_is_verbatim(data: Any, value: str) -> None:
+    """Whatever it looks like, if only a string is allowed; ``null`` is null if null is allowed too."""
     for schema, allowed in (({"type": "string"}, False), ({"type": ["string", "null"]}, True)):
         tool = Tool("note", "", {"type": "object", "properties": {"text": schema, "n": {"type": "integer"}}})
         text = (
@@ -187,8 +187,8 @@ def test_a_bare_text_is_the_text_to_the_letter(data: Any, value: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.data(), literal | st.lists(literal, max_size=3) | st.dictionaries(words, literal, max_size=3), layouts)
-def test_a_bare_value_of_another_type_is_that_value(data: Any, value: Any, layout: dict[str, Any]) -> None:
-    """Where it may be, with a text beside it or not."""
+def test_an_unquoted_value_of_another_type_is_that_value(data: Any, value: Any, layout: dict[str, Any]) -> None:
+    """If that type is allowed, alone or beside a string."""
     kinds = {type(None): "null", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
     kind = kinds[type(value)]
     for schema in ({"type": kind}, {"type": [kind, "string"]}, {"anyOf": [{"type": "string"}, {"type": kind}]}, {}):
@@ -266,8 +266,8 @@ soups = st.lists(fragments | st.text(max_size=4), max_size=16).map("".join)
 
 @settings(max_examples=3_500, deadline=None)
 @given(st.data(), soups, forms)
-def test_any_text_gives_the_same_whatever_its_pieces(data: Any, text: str, form: ToolFormat) -> None:
-    """Calls, halves of calls and junk in any order: one character at a time, at random and at once are alike."""
+def test_the_pieces_of_a_text_make_no_difference(data: Any, text: str, form: ToolFormat) -> None:
+    """Calls, parts of calls and junk in any order: one character at a time, at random and at once."""
     whole = read([text], form)
     assert read(list(text), form) == whole
     assert read(data.draw(cut(text)), form) == whole
@@ -275,15 +275,15 @@ def test_any_text_gives_the_same_whatever_its_pieces(data: Any, text: str, form:
 
 @settings(max_examples=3_500, deadline=None)
 @given(st.text(), forms)
-def test_text_without_calls_passes_to_the_letter(text: str, form: ToolFormat) -> None:
-    """What is no call is neither changed nor lost."""
+def test_text_without_calls_passes_verbatim(text: str, form: ToolFormat) -> None:
+    """It is neither changed nor lost."""
     if not any(mark in text for mark in ("get_weather", "add", "<", "[TOOL_CALLS]")):
         assert read([text], form) == (text, [])
 
 
 @settings(max_examples=600, deadline=None)
 @given(objects, layouts)
-def test_valid_json_is_not_touched(value: Any, layout: dict[str, Any]) -> None:
+def test_valid_json_stays_unchanged(value: Any, layout: dict[str, Any]) -> None:
     """The repairs find nothing to repair."""
     text = json.dumps(value, **layout)
     assert repair(text) == text
@@ -291,8 +291,8 @@ def test_valid_json_is_not_touched(value: Any, layout: dict[str, Any]) -> None:
 
 @settings(max_examples=3_500, deadline=None)
 @given(soups)
-def test_what_is_repaired_is_json(text: str) -> None:
-    """A repair either gives JSON, or says that the text breaks off."""
+def test_a_repair_returns_valid_json_or_none(text: str) -> None:
+    """``None`` means that the text breaks off."""
     repaired = repair(text)
     if repaired is not None:
         json.loads(repaired)
@@ -301,15 +301,15 @@ def test_what_is_repaired_is_json(text: str) -> None:
 @settings(max_examples=500, deadline=None)
 @given(values)
 def test_python_is_read_as_json(value: Any) -> None:
-    """A value as Python shows it becomes the JSON of the same value."""
+    """The ``repr`` of a value becomes the JSON of the same value."""
     if not any(quote in repr(value) for quote in "'\"\\") or isinstance(value, (bool, int, float, type(None))):
         repaired = repair(repr(value))
         assert repaired is not None
         assert same(repaired, json.dumps(value))
 
 
-def test_nothing_is_held_without_bounds() -> None:
-    """What never ends comes out, as text or as a call's arguments, and little of it is kept."""
+def test_the_held_text_is_bounded() -> None:
+    """Endless values come out as text or as a call's arguments, and little of them is kept."""
     starts = [
         "",
         "{",

@@ -1,6 +1,6 @@
-"""Hypothesis against docstrings: no type that is written there, and no odd line, costs a parameter its description.
+"""Properties of docstring parsing: no written type and no odd line costs a parameter its description.
 
-Here and not with the unit tests, because Hypothesis is not there in a page. A failure prints the docstring.
+Not among the unit tests, because Hypothesis does not run in a page. A failure prints the docstring.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ ODD = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(TYPES, min_size=3, max_size=3), ODD, st.integers(0, 3), st.sampled_from(["google", "numpy", "rest"]))
-def test_types_and_odd_lines_lose_no_description(types: list[str], odd: str, at: int, style: str) -> None:
-    """Whatever type is written, and wherever a line stands that nobody can read."""
+def test_types_and_odd_lines_do_not_lose_descriptions(types: list[str], odd: str, at: int, style: str) -> None:
+    """For any written type, and an unreadable line anywhere."""
     names = ["alpha", "beta", "gamma"]
     pairs = list(zip(names, types, strict=True))
     if style == "google":
@@ -51,5 +51,5 @@ def test_types_and_odd_lines_lose_no_description(types: list[str], odd: str, at:
         items = [f":param {kind} {name}: Says {name}." for name, kind in pairs]
         items.insert(at, odd.strip())
         text = "Do it.\n\n" + "\n".join(items) + "\n:returns: alpha: no"
-    told = parse_docstring(text, names)[1]
-    assert {name: told.get(name) for name in names} == {name: f"Says {name}." for name in names}, text
+    descriptions = parse_docstring(text, names)[1]
+    assert {name: descriptions.get(name) for name in names} == {name: f"Says {name}." for name in names}, text

@@ -1,6 +1,6 @@
-"""The validator and the official JSON-Schema-Test-Suite: it agrees, or it refuses the schema by name.
+"""The validator agrees with the official JSON-Schema-Test-Suite, or rejects the schema by name.
 
-Here and not with the unit tests, because the suite is no part of the repository: ``make unit`` fetches it.
+Not among the unit tests, because the suite is not in the repository: ``make unit`` fetches it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ DRAFTS = {
     "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
 }
 
-# Optional is to check what ``format`` and ``content...`` say; to us they are annotations.
+# Validating ``format`` and ``content...`` is optional; here they are annotations.
 LEFT_OUT = {"draft7/optional/content.json"}
 
-# How many schemas of each file are refused, and by which keyword: references to other documents (the drafts' own
+# How many schemas of each file are rejected, and for which keyword: references to other documents (the drafts' own
 # schemas among them), other drafts and vocabularies, and Unicode's properties in patterns.
 REFUSED = {
     ("draft7/definitions.json", "$ref"): 1,
@@ -47,7 +47,7 @@ REFUSED = {
 
 
 def cases() -> Iterator[tuple[str, str, Any, list[dict[str, Any]]]]:
-    """Each schema of the suite: its file, what it is about, itself, and its tests."""
+    """Yield each schema of the suite: its file, description, schema and tests."""
     for draft, uri in DRAFTS.items():
         for file in sorted((SUITE / draft).rglob("*.json")):
             name = file.relative_to(SUITE).as_posix()
@@ -61,7 +61,7 @@ def cases() -> Iterator[tuple[str, str, Any, list[dict[str, Any]]]]:
 
 
 def test_the_validator_agrees_with_the_official_suite() -> None:
-    """Every test of drafts 7 and 2020-12, the optional ones too; what is refused are these schemas and no others."""
+    """Every test of drafts 7 and 2020-12, including optional ones; exactly these schemas are rejected."""
     if not SUITE.exists():
         pytest.fail(f"{SUITE} is not there; make unit fetches it")
     refused: Counter[tuple[str, str]] = Counter()

@@ -1,6 +1,6 @@
-"""Searching for a pattern, and reading one, in steps: linear, whatever is in it.
+"""Parsing a pattern and searching for it take a linear number of steps.
 
-Here and not with the unit tests, because counting steps takes its time, which a page has less of.
+Not among the unit tests, because counting steps takes too long in a page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.no_cover
 
 @pytest.mark.parametrize(("pattern", "text"), HOSTILE)
 def test_a_search_is_linear_in_the_text(pattern: str, text: Callable[[int], str]) -> None:
-    """Whatever the pattern has in it, twice the text takes twice the steps."""
+    """For any pattern, twice the text takes twice the steps."""
     searched = counted("json_schema.patterns.pattern").Pattern(pattern)
     assert_linear(text, searched.search)
 
@@ -38,6 +38,6 @@ def test_a_search_is_linear_in_the_text(pattern: str, text: Callable[[int], str]
         lambda size: r"(?:a|)" * (size // 6),
     ],
 )
-def test_reading_a_pattern_is_linear_in_its_length(make: Callable[[int], str]) -> None:
-    """The tree of it, as the automaton's size is bounded by itself."""
+def test_parsing_a_pattern_is_linear_in_its_length(make: Callable[[int], str]) -> None:
+    """Only the parser counts here; the automaton's size has its own limit."""
     assert_linear(make, counted("json_schema.patterns.syntax").parse)

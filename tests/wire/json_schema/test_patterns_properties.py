@@ -1,6 +1,6 @@
-"""Patterns against two engines that are not ours: Node's RegExp, and Python's re where both mean the same.
+"""Patterns compared with two other engines: Node's RegExp, and Python's re where both mean the same.
 
-Here and not with the unit tests, because it needs Node and Hypothesis.
+Not among the unit tests, because it needs Node and Hypothesis.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ process.stdout.write(JSON.stringify(jobs.map(answer)));
 
 
 class Maker:
-    """Makes patterns, from a seed."""
+    """Generates patterns from a seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311
@@ -80,7 +80,7 @@ class Maker:
 
 
 def node_answers(jobs: list[tuple[str, list[str]]]) -> list[list[bool] | None]:
-    """In which texts Node finds each pattern; nothing for what is none to it."""
+    """Return the texts in which Node finds each pattern; nothing for patterns that Node rejects."""
     sys.path.insert(0, str(ROOT / "web"))
     try:
         from build_site import node_command
@@ -93,8 +93,8 @@ def node_answers(jobs: list[tuple[str, list[str]]]) -> list[list[bool] | None]:
     return found
 
 
-def test_node_finds_the_same() -> None:
-    """Whatever Node takes for a pattern is one, and is found in the same texts."""
+def test_patterns_match_as_in_node() -> None:
+    """Every pattern that Node accepts is accepted, and is found in the same texts."""
     print("seed", SEED)  # noqa: T201
     maker = Maker(SEED)
     jobs = [(maker.pattern(), [maker.text() for _ in range(TEXTS)]) for _ in range(PATTERNS)]
@@ -139,8 +139,8 @@ plain = st.recursive(
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(plain, st.text("abcd1 ", max_size=10))
-def test_python_finds_the_same(pattern: str, text: str) -> None:
-    """Where both engines mean the same."""
+def test_patterns_match_as_in_python(pattern: str, text: str) -> None:
+    """This covers syntax with the same meaning in both."""
     try:
         other = re.compile(pattern, re.ASCII)
     except re.error:
@@ -151,8 +151,8 @@ def test_python_finds_the_same(pattern: str, text: str) -> None:
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(st.text(st.sampled_from([*r"ab(|)*+?{}[]^$\.,-:=!<>12kudwsbBDWSxcnp0", "😀"]), max_size=24), st.text())
-def test_any_text_is_a_pattern_or_refused(pattern: str, text: str) -> None:
-    """With a reason, and never by another error; and what is one is searched for."""
+def test_any_text_is_a_pattern_or_a_pattern_error(pattern: str, text: str) -> None:
+    """There is no other kind of error, and valid patterns can be searched for."""
     try:
         made = Pattern(pattern)
     except PatternError:

@@ -1,6 +1,6 @@
-"""What a schema and a value cost, in steps: linear in their size, or bounded, whatever they are made of.
+"""The steps for a schema and a value are linear in their size, or bounded, whatever they contain.
 
-Here and not with the unit tests, because counting steps takes its time, which a page has less of.
+Not among the unit tests, because counting steps takes too long in a page.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import pytest
 from browserllm.backends.cloud.schemas import anthropic_schema, strict_schema
 from browserllm.constrained.grammars.budget import MAX_WRITTEN
 from browserllm.constrained.grammars.grammar import grammar_of_schema
-from browserllm.constrained.grammars.held import not_held
 from browserllm.constrained.grammars.reduce import reduce_schema
+from browserllm.constrained.grammars.response_format import describe_unconstrained
 from browserllm.errors import InvalidRequest
 from browserllm.json_schema import check
-from browserllm.json_schema.problem import shown
+from browserllm.json_schema.problem import preview
 from browserllm.json_schema.types import output_type, read_json
 from browserllm.json_schema.validate import Validator, check_schema
 from growth import METER, assert_linear, counted
@@ -28,24 +28,24 @@ pytestmark = pytest.mark.no_cover
 Make = Callable[[int], Any]
 TEXT = {"type": "string"}
 MOST_STEPS = 60_000_000
-"""More than any schema or check may take, however it grows."""
+"""More than any schema or check may take."""
 PART = 20
-"""The part of a budget that tests use up."""
+"""The fraction of a budget that tests use."""
 
 
 def word(number: int) -> str:
-    """A word like many others."""
+    """Return a typical word."""
     return f"w{number * 7919 % 100_003:x}"
 
 
 def chain(size: int, link: Callable[[str], Any]) -> Any:
-    """Definitions of which each refers to the next one."""
+    """Return definitions that each refer to the next one."""
     defs = {f"d{at}": link(f"#/$defs/d{at + 1}") for at in range(size)}
     return {"$ref": "#/$defs/d0", "$defs": {**defs, f"d{size}": TEXT}}
 
 
 def tagged(number: int) -> dict[str, Any]:
-    """One of many objects."""
+    """Return one of many objects."""
     return {"type": "object", "properties": {"kind": {"const": word(number)}, "v": TEXT}, "required": ["kind"]}
 
 
@@ -141,12 +141,12 @@ SCHEMAS: dict[str, Make] = {
 
 
 BOUNDED = {"many closed objects at once", "six ways each"}
-"""What combines all with all, until the budget is used up."""
+"""Schemas that combine everything with everything, until the budget is used up."""
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS.keys() - BOUNDED))
-def test_a_grammar_takes_steps_that_are_linear_in_the_schema(name: str) -> None:
-    """From the schema to the text that an engine is given."""
+def test_making_a_grammar_is_linear_in_the_schema(name: str) -> None:
+    """From the schema to the grammar's text."""
     reduce, grammar = counted("constrained.grammars.reduce"), counted("constrained.grammars.grammar")
     assert_linear(
         SCHEMAS[name],
@@ -157,8 +157,8 @@ def test_a_grammar_takes_steps_that_are_linear_in_the_schema(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BOUNDED))
-def test_a_grammar_takes_no_more_steps_than_its_budget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where all is combined with all: with a twentieth of the budget, hardly more than it takes to read the schema."""
+def test_making_a_grammar_stays_within_its_budget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a twentieth of the budget, combinations take hardly more steps than reading the schema."""
     reduce, grammar = counted("constrained.grammars.reduce"), counted("constrained.grammars.grammar")
     budget = counted("constrained.grammars.budget")
     monkeypatch.setattr(budget, "MAX_WORK", budget.MAX_WORK // PART)
@@ -171,14 +171,14 @@ def test_a_grammar_takes_no_more_steps_than_its_budget(name: str, monkeypatch: p
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_large_schema_has_a_grammar_of_bounded_size(name: str) -> None:
-    """Thousands of anything: an engine is never given more than it compiles in some seconds."""
+    """With thousands of anything, a grammar still compiles in a few seconds."""
     reduced = reduce_schema(SCHEMAS[name](3000))
     assert len(grammar_of_schema(reduced.schema)) < 3 * MAX_WRITTEN
     assert all(entry.reason for entry in reduced.dropped)
 
 
-def test_what_cannot_be_afforded_is_named() -> None:
-    """As any other loss is, so that a warning says it and the answer is checked against the schema."""
+def test_keywords_beyond_the_budget_are_named() -> None:
+    """Like any other loss, so there is a warning and the answer is checked against the schema."""
     for schema, keyword in (
         ({"enum": ["x" * 200_000, "y"]}, "enum"),
         ({"const": json.loads("[" * 150 + "]" * 150)}, "enum"),
@@ -193,19 +193,19 @@ def test_what_cannot_be_afforded_is_named() -> None:
     ):
         reduced = reduce_schema(schema)
         assert keyword in {entry.keyword for entry in reduced.dropped if not entry.excludes}, keyword
-        assert keyword in not_held([entry for entry in reduced.dropped if entry.keyword == keyword])
+        assert keyword in describe_unconstrained([entry for entry in reduced.dropped if entry.keyword == keyword])
 
 
 def test_ordinary_large_schemas_lose_nothing() -> None:
-    """Ten thousand words, a thousand properties: those are held to."""
+    """Ten thousand words or a thousand properties are fully enforced."""
     assert reduce_schema({"enum": [word(at) for at in range(10_000)]}).dropped == []
     wide = {"type": "object", "additionalProperties": False, "properties": {word(at): TEXT for at in range(1000)}}
     assert reduce_schema(wide).dropped == []
     assert reduce_schema({"oneOf": [{**tagged(at), "additionalProperties": False} for at in range(300)]}).dropped == []
 
 
-def test_what_is_the_same_takes_room_once() -> None:
-    """A thousand numbers of one range, and texts of one pattern and of one length."""
+def test_equal_rules_take_room_once() -> None:
+    """A thousand numbers with one range, and strings with one pattern and one length."""
     for part in (
         {"type": "number", "minimum": 0, "maximum": 1},
         {"type": "string", "pattern": "^[a-z]{1,64}$"},
@@ -217,7 +217,7 @@ def test_what_is_the_same_takes_room_once() -> None:
 
 
 def test_multiples_in_a_huge_range_are_not_listed() -> None:
-    """Nor are they counted by Python, which has no length for as many."""
+    """Nor does Python count them with ``len``, which cannot return such a number."""
     for top in (256, 10**18, 10**19, 10**39):
         schema = {"type": "integer", "minimum": 0, "maximum": top, "multipleOf": 2}
         assert ("enum" in str(reduce_schema(schema).schema)) is (top == 256)
@@ -232,14 +232,14 @@ def test_multiples_in_a_huge_range_are_not_listed() -> None:
         {"type": ["string"] * 8},
     ],
 )
-def test_numbers_that_nobody_writes_are_refused(schema: Any) -> None:
+def test_numbers_that_cannot_be_written_are_rejected(schema: Any) -> None:
     """Python refuses to write an integer of 4,300 digits, and JSON has no infinity."""
     with pytest.raises(InvalidRequest):
         reduce_schema(schema)
 
 
-def test_a_schema_that_holds_itself_in_python_ends() -> None:
-    """And one that is thirty lists deep, each twice in the next, is not written out."""
+def test_a_schema_that_contains_itself_is_rejected() -> None:
+    """A schema of thirty nested lists, each twice in the next, is not expanded either."""
     own: dict[str, Any] = {"type": "object"}
     own["properties"] = {"a": own}
     assert grammar_of_schema(reduce_schema(own).schema)
@@ -255,7 +255,7 @@ def test_a_schema_that_holds_itself_in_python_ends() -> None:
         reduce_schema({"const": listed})
 
 
-# A schema and a value at once
+# A schema and a value together
 
 CHECKS: dict[str, Callable[[int], tuple[Any, Any]]] = {
     "a long enum": lambda n: ({"items": {"enum": list(map(word, range(n)))}}, list(map(word, range(n)))),
@@ -300,8 +300,8 @@ CHECKS: dict[str, Callable[[int], tuple[Any, Any]]] = {
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_a_check_takes_steps_that_are_linear_in_schema_and_value(name: str) -> None:
-    """Reading the schema and checking the value, both as long."""
+def test_a_check_is_linear_in_schema_and_value(name: str) -> None:
+    """Reading the schema and checking a value of the same size."""
     validate = counted("json_schema.validate")
     assert_linear(
         CHECKS[name],
@@ -339,8 +339,8 @@ PRODUCTS: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_what_schema_and_value_cost_together_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of each: the check ends, if it must be by saying that it is too large."""
+def test_the_combined_cost_of_schema_and_value_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of each, the check ends, if necessary with the problem that it is too large."""
     schema, value = PRODUCTS[name]
     validate = counted("json_schema.validate")
     monkeypatch.setattr(counted("json_schema.check"), "MAX_STEPS", check.MAX_STEPS // PART)
@@ -351,8 +351,8 @@ def test_what_schema_and_value_cost_together_is_bounded(name: str, monkeypatch: 
     assert any(end in problems[0].message for end in ends)
 
 
-def test_a_problem_is_told_in_short() -> None:
-    """A model needs no list of ten thousand values, and no text of a megabyte."""
+def test_messages_are_short() -> None:
+    """A model does not need a list of ten thousand values, or a text of a megabyte."""
     (problem,) = Validator({"enum": list(range(10_000))}).problems("x" * 1_000_000)
     assert problem.message.endswith("18, 19 and 9980 more")
     assert len(problem.message) < 300
@@ -375,46 +375,48 @@ def test_a_problem_is_told_in_short() -> None:
         {str(at): "x" * 30 for at in range(9)}, 'qu"ote', "\n", [["x" * 100]],
     ],
 )  # fmt: skip
-def test_a_value_is_shown_as_json_up_to_a_length(value: Any) -> None:
-    """The same as if all of it had been written."""
+def test_a_preview_is_json_up_to_a_length(value: Any) -> None:
+    """It equals the beginning of the full JSON."""
     text = json.dumps(value, ensure_ascii=False)
-    assert shown(value) == (text if len(text) <= 80 else text[:77] + "...")
+    assert preview(value) == (text if len(text) <= 80 else text[:77] + "...")
 
 
-def test_huge_numbers_are_shown_without_an_error() -> None:
+def test_huge_numbers_have_a_preview() -> None:
     """Python writes no integer of more than 4,300 digits."""
-    assert "bits" in shown([10**5000])
+    assert "bits" in preview([10**5000])
     assert Validator({"type": "string"}).problems(10**5000)
 
 
 @pytest.mark.parametrize("word_", ["allOf", "anyOf"])
-def test_a_root_is_looked_for_without_end_in_no_schema(word_: str) -> None:
-    """Definitions of which each refers twice to the next one, as the root of an answer."""
-    rooted = counted("json_schema.rooted")
+def test_the_search_for_the_root_ends_in_every_schema(word_: str) -> None:
+    """Even with definitions that each refer twice to the next one."""
+    object_root = counted("json_schema.object_root")
     fan: Make = lambda size: chain(size, lambda ref: {word_: [{"$ref": ref}, {"$ref": ref}]})  # noqa: E731
-    assert_linear(fan, rooted.rooted, sizes=(100, 400), most=2.6)
-    assert_linear(lambda size: chain(size, lambda ref: {"$ref": ref}), rooted.rooted, sizes=(100, 400), most=2.6)
+    assert_linear(fan, object_root.with_object_root, sizes=(100, 400), most=2.6)
+    assert_linear(
+        lambda size: chain(size, lambda ref: {"$ref": ref}), object_root.with_object_root, sizes=(100, 400), most=2.6
+    )
     assert output_type(fan(20)).schema
 
 
-def test_keys_that_are_there_twice_are_found_in_one_pass() -> None:
-    """Ten thousand keys, one of them twice; a megabyte of what a problem's place looks like."""
+def test_repeated_keys_are_found_in_one_pass() -> None:
+    """Ten thousand keys, one of them repeated, and a megabyte of text that looks like a path."""
     types = counted("json_schema.types")
 
     def text(size: int) -> str:
         return "{" + ",".join(f'"k{at}":1' for at in range(size)) + ',"k0":2}'
 
     def read(given: str) -> None:
-        with pytest.raises(ValueError, match="twice"):
+        with pytest.raises(ValueError, match="repeated"):
             types.read_json(given)
 
     assert_linear(text, read)
-    with pytest.raises(ValueError, match="`k0` is there twice"):
+    with pytest.raises(ValueError, match="`k0` is repeated"):
         read_json(text(10_000))
 
 
-def test_schemas_for_clouds_are_made_of_whatever_refers_to_whatever() -> None:
-    """A row of a thousand references is not followed to its end, and no recursion is either."""
+def test_schemas_for_clouds_handle_any_references() -> None:
+    """Neither a chain of a thousand references nor a recursion is followed to its end."""
     clouds = counted("backends.cloud.schemas")
     for link in (
         lambda ref: {"$ref": ref},

@@ -1,6 +1,6 @@
-"""Hypothesis against schemas/: partial values that only grow whatever the pieces, and types that take what is theirs.
+"""Properties of json_schema: partial values only grow, whatever the pieces, and types accept their own values.
 
-Here and not with the unit tests, because Hypothesis is not there in a page.
+Not among the unit tests, because Hypothesis does not run in a page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.no_cover
 
 
 def grows(before: Any, after: Any) -> bool:
-    """Whether nothing that was shown went away or became something else."""
+    """Whether nothing of the earlier value disappeared or changed."""
     if before is MISSING:
         return True
     if type(before) is not type(after):
@@ -41,19 +41,19 @@ def grows(before: Any, after: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal, with true not 1, and the keys in the same order."""
+    """Whether two values are equal, with true unequal to 1, and keys in the same order."""
     return json.dumps(one) == json.dumps(other)
 
 
 def read(pieces: list[str], root: Any = "object") -> tuple[Any, bool, list[str], str | None]:
-    """The last value, whether it is whole, the problems and the text; all values on the way only grow."""
+    """Return the last value, whether it is complete, the problems and the text; check that values only grow."""
     partial = PartialJson(root)
     kept: list[tuple[Any, str]] = []
     last: Any = MISSING
     for piece in pieces:
         changed = partial.feed(piece)
         value = partial.value
-        assert changed or value is last, "what is told to be unchanged is the same"
+        assert changed or value is last, "a value reported as unchanged is the same object"
         if changed:
             assert grows(last, value)
             kept.append((value, json.dumps(value)))
@@ -66,7 +66,7 @@ def read(pieces: list[str], root: Any = "object") -> tuple[Any, bool, list[str],
 
 @st.composite
 def cut(draw: st.DrawFn, text: str) -> list[str]:
-    """The text in pieces, empty ones too."""
+    """Draw a text in pieces, including empty ones."""
     places = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
     return [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
 
@@ -82,7 +82,7 @@ objects = st.dictionaries(words, values, max_size=5)
 layouts: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}, {"separators": (" , ", " :  ")}]
 )
-around = st.sampled_from(
+surrounding = st.sampled_from(
     [
         ("", ""),
         ("Here is the JSON:\n```json\n", "\n```\nI hope that {helps}."),
@@ -94,9 +94,11 @@ around = st.sampled_from(
 
 
 @settings(max_examples=600, deadline=None, derandomize=True)
-@given(st.data(), objects, layouts, around)
-def test_valid_json_comes_out_as_it_is(data: Any, value: Any, layout: dict[str, Any], words: tuple[str, str]) -> None:
-    """However it is laid out, cut, and put among words: the value, on a way that only grows."""
+@given(st.data(), objects, layouts, surrounding)
+def test_valid_json_is_returned_unchanged(
+    data: Any, value: Any, layout: dict[str, Any], words: tuple[str, str]
+) -> None:
+    """With any layout, pieces and surrounding text; the partial values only grow."""
     before, after = words if value else ("", "")
     text = before + json.dumps(value, **layout) + after
     whole = read([text])
@@ -109,8 +111,8 @@ def test_valid_json_comes_out_as_it_is(data: Any, value: Any, layout: dict[str, 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.data(), st.lists(values, max_size=5), layouts)
-def test_lists_come_out_as_they_are(data: Any, value: Any, layout: dict[str, Any]) -> None:
-    """A list at the root, in any pieces."""
+def test_lists_are_returned_unchanged(data: Any, value: Any, layout: dict[str, Any]) -> None:
+    """With a list at the root, in any pieces."""
     text = json.dumps(value, **layout)
     whole = read([text], "array")
     assert same(whole[0], value) and whole[1:3] == (True, [])
@@ -128,7 +130,7 @@ sloppy = st.recursive(
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(st.data(), st.dictionaries(plain, sloppy, min_size=1, max_size=4))
 def test_python_is_read_as_json(data: Any, value: Any) -> None:
-    """A value as Python shows it, with commas at the ends and in any pieces, is the same value."""
+    """The ``repr`` of a value, with trailing commas and in any pieces, gives the same value."""
     text = repr(value).replace("}", ",}").replace("]", ",]").replace("{,}", "{}").replace("[,]", "[]") + "\n"
     whole = read([text])
     assert same(whole[0], value) and whole[1:3] == (True, [])
@@ -179,8 +181,8 @@ soups = st.lists(fragments | st.text(st.characters(), max_size=4), max_size=20).
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(st.data(), soups, st.sampled_from(["object", "array", "any"]))
-def test_any_text_gives_the_same_whatever_its_pieces(data: Any, text: str, root: Any) -> None:
-    """Junk is a value, the beginning of one, or none; never a failure, and always alike."""
+def test_the_pieces_of_a_text_make_no_difference(data: Any, text: str, root: Any) -> None:
+    """Junk gives a value, the beginning of one, or none, but never a failure."""
     whole = read([text], root)
     value, complete, problems, written = whole
     assert read(list(text), root) == whole
@@ -197,7 +199,7 @@ def test_any_text_gives_the_same_whatever_its_pieces(data: Any, text: str, root:
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.integers(1, 300), st.sampled_from(['{"a":', "[", '[{"a":']))
 def test_depth_is_bounded(depth: int, opening: str) -> None:
-    """What is nested too deeply is told, not failed on."""
+    """Too deep nesting is reported as a problem, not as a failure."""
     text = opening * depth
     value, complete, problems, _ = read([text], "any")
     assert not complete
@@ -259,7 +261,7 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
 
 @st.composite
 def typed(draw: st.DrawFn) -> tuple[Any, Any]:
-    """A type, and a value of it."""
+    """Draw a type and a value of it."""
     kind, of_kind = draw(st.sampled_from(KINDS))
     form = draw(st.integers(0, 4))
     if form == 0:
@@ -276,8 +278,8 @@ def typed(draw: st.DrawFn) -> tuple[Any, Any]:
 
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(st.data(), typed())
-def test_a_value_survives_its_type(data: Any, given: tuple[Any, Any]) -> None:
-    """Its JSON fits the schema and is read as the value, as the last partial value is."""
+def test_a_value_round_trips_through_its_type(data: Any, given: tuple[Any, Any]) -> None:
+    """Its JSON fits the schema and is read as the same value, also as the last partial value."""
     kind, value = given
     made = output_type(kind)
     inner = json.loads(msgspec.json.encode(value))
@@ -291,8 +293,8 @@ def test_a_value_survives_its_type(data: Any, given: tuple[Any, Any]) -> None:
 
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(typed(), values | soups)
-def test_what_is_not_of_a_type_is_a_misfit(given: tuple[Any, Any], other: Any) -> None:
-    """Any value and any text either is of the type, or is a `Misfit` with problems; and the schema says the same."""
+def test_a_value_of_another_type_is_a_misfit(given: tuple[Any, Any], other: Any) -> None:
+    """Any value and any text fits the type, or is a `Misfit` with problems; the schema agrees."""
     made = output_type(given[0])
     text = other if isinstance(other, str) else json.dumps({"value": other})
     misfits: list[Misfit] = []
@@ -354,8 +356,8 @@ schemas = st.recursive(
 
 @settings(max_examples=800, deadline=None, derandomize=True)
 @given(schemas, values)
-def test_any_schema_is_used_or_refused(schema: Any, value: Any) -> None:
-    """Whatever is given for a schema, checking a value with it says what does not fit, or that it is none."""
+def test_any_schema_is_used_or_rejected(schema: Any, value: Any) -> None:
+    """Checking a value with anything as a schema returns problems, or raises `InvalidRequest`."""
     try:
         validator = Validator(schema)
         problems = validator.problems(value)

@@ -1,4 +1,4 @@
-"""Thoughts, whatever a model writes and however it is cut; and over real sockets."""
+"""Properties of the split into text, thoughts and calls, and a test over real sockets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 import browserllm as bl
 from browserllm.constrained.tool_calls.parser import ToolCallParser
-from browserllm.reasoning import GENERAL, Begins, ThoughtReader
+from browserllm.reasoning import ALL_MARKERS, StartsAs, ThoughtReader
 from growth import assert_linear, counted, pieces
 from vendor_server import Reply, VendorServer
 
 TOOL = bl.Tool("add", "", {"type": "object", "properties": {"a": {"type": "integer"}, "text": {"type": "string"}}})
-MARKS = [mark for marks in GENERAL for mark in (marks.opening, *marks.closings, *marks.framing)]
+MARKERS = [marker for markers in ALL_MARKERS for marker in (markers.opening, *markers.closings, *markers.framing)]
 CALLS = [
     '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>',
     '\n{"name": "add", "arguments": {"a": 1}}\n',
@@ -25,7 +25,7 @@ CALLS = [
     '[TOOL_CALLS] [{"name": "add", "arguments": {"text": "<think>"}}]',
 ]
 fragments = st.lists(
-    st.sampled_from(MARKS)
+    st.sampled_from(MARKERS)
     | st.sampled_from(
         ["<think>", "</think>", "<THINK>", "`", "```", "```\n", "~~~\n", '"', "'", "\r\n", "<", "[", "</", "◁"]
     )
@@ -37,10 +37,10 @@ fragments = st.lists(
 ).map("".join)
 
 
-def read(texts: list[str], begins: Begins, cut: bool, *, tools: bool) -> tuple[str, str, list[str]]:
-    """The text, the thoughts and the arguments of the calls of an answer."""
+def read(texts: list[str], starts_as: StartsAs, cut: bool, *, tools: bool) -> tuple[str, str, list[str]]:
+    """Return the text, the thoughts and the arguments of the calls of an answer."""
     parser = ToolCallParser([TOOL], new_id=lambda: "id") if tools else None
-    reader = ThoughtReader(begins=begins, calls=parser)
+    reader = ThoughtReader(starts_as=starts_as, calls=parser)
     deltas: list[Any] = [delta for text in texts for delta in reader.feed(text)]
     deltas += reader.finish(cut=cut)
     calls: dict[int, str] = {}
@@ -58,29 +58,31 @@ def read(texts: list[str], begins: Begins, cut: bool, *, tools: bool) -> tuple[s
 @settings(max_examples=300, deadline=None)
 @given(
     answer=fragments,
-    begins=st.sampled_from(["text", "thought", "unsure"]),
+    starts_as=st.sampled_from(["text", "thought", "unsure"]),
     cut=st.booleans(),
     tools=st.booleans(),
     data=st.data(),
 )
-def test_how_an_answer_is_cut_changes_nothing(answer: str, begins: Begins, cut: bool, tools: bool, data: Any) -> None:
-    """Marks, mentions, fences, quotes, blanks and calls in any order: in characters, and cut at any places."""
-    whole = read([answer], begins, cut, tools=tools)
-    assert read(list(answer), begins, cut, tools=tools) == whole
+def test_how_an_answer_is_cut_changes_nothing(
+    answer: str, starts_as: StartsAs, cut: bool, tools: bool, data: Any
+) -> None:
+    """Markers, mentions, fences, quotes, whitespace and calls in any order, cut at any positions."""
+    whole = read([answer], starts_as, cut, tools=tools)
+    assert read(list(answer), starts_as, cut, tools=tools) == whole
     places = sorted(data.draw(st.sets(st.integers(0, len(answer)), max_size=5)))
     parts = [answer[start:end] for start, end in zip([0, *places], [*places, len(answer)], strict=True)]
-    assert read(parts, begins, cut, tools=tools) == whole
+    assert read(parts, starts_as, cut, tools=tools) == whole
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(exclude_characters="<[◁", codec="utf-8"), max_size=60))
-def test_what_has_no_mark_is_text_to_the_letter(answer: str) -> None:
-    """Blanks at its beginning and end, too."""
+def test_an_answer_without_markers_is_text_verbatim(answer: str) -> None:
+    """This includes whitespace at its beginning and end."""
     assert read(list(answer), "text", False, tools=False) == (answer, "", [])
 
 
 words = st.text("abc .,\n", min_size=1, max_size=12).map(lambda text: f"w{text}w")
-family = st.sampled_from(GENERAL)
+family = st.sampled_from(ALL_MARKERS)
 parts = st.lists(
     st.tuples(st.just("thought"), words | st.sampled_from(CALLS[:2]).map(lambda call: f"Or{call}no"))
     | st.tuples(st.just("text"), words)
@@ -90,16 +92,16 @@ parts = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(marks=family, parts=parts, blank=st.sampled_from(["", "\n", "\n\n", " "]), upper=st.booleans(), data=st.data())
-def test_text_thoughts_and_calls_take_turns(marks: Any, parts: Any, blank: str, upper: bool, data: Any) -> None:
-    """Each is what it is, with the marks of every family; calls in thoughts are none."""
-    closing = data.draw(st.sampled_from(marks.closings))
+@given(markers=family, parts=parts, blank=st.sampled_from(["", "\n", "\n\n", " "]), upper=st.booleans(), data=st.data())
+def test_text_thoughts_and_calls_alternate(markers: Any, parts: Any, blank: str, upper: bool, data: Any) -> None:
+    """Each is recognized with the markers of every family; calls in thoughts do not count."""
+    closing = data.draw(st.sampled_from(markers.closings))
     written: list[str] = []
     for kind, text in parts:
         if kind == "thought":
-            around = [marks.opening, closing]
-            around = [mark.upper() for mark in around] if upper else around
-            written.append(f"{around[0]}{blank}{text}{blank}{around[1]}{blank}")
+            pair = [markers.opening, closing]
+            pair = [marker.upper() for marker in pair] if upper else pair
+            written.append(f"{pair[0]}{blank}{text}{blank}{pair[1]}{blank}")
         else:
             written.append(f"{text}\n")
     said, thought, calls = read(list("".join(written)), "text", False, tools=True)
@@ -113,7 +115,7 @@ COUNTED_CALLS = counted("constrained.tool_calls.parser")
 COUNTED_TYPES = counted("types")
 
 
-@pytest.mark.parametrize("begins", ["text", "thought", "unsure"])
+@pytest.mark.parametrize("starts_as", ["text", "thought", "unsure"])
 @pytest.mark.parametrize("length", [0, 1])
 @pytest.mark.parametrize(
     "unit",
@@ -136,12 +138,12 @@ COUNTED_TYPES = counted("types")
         "'<think>' ",
     ],
 )
-def test_thoughts_are_read_in_time_that_grows_with_the_answer(begins: Any, length: int, unit: str) -> None:
-    """Marks without end, blanks without end, thoughts in thoughts: whole, and in pieces of one character."""
+def test_reading_thoughts_takes_linear_time(starts_as: Any, length: int, unit: str) -> None:
+    """Endless markers, endless whitespace, nested thoughts: whole, and one character at a time."""
 
     def run(text: str) -> None:
         calls = COUNTED_CALLS.ToolCallParser([COUNTED_TYPES.Tool("f")])
-        reader = COUNTED.ThoughtReader(begins=begins, calls=calls)
+        reader = COUNTED.ThoughtReader(starts_as=starts_as, calls=calls)
         for piece in pieces(text, length) if length else [text]:
             list(reader.feed(piece))
         list(reader.finish())
@@ -158,7 +160,7 @@ def event(finish: str | None = None, **delta: Any) -> bytes:
 
 
 async def test_thoughts_in_a_servers_text_are_reasoning_over_real_sockets() -> None:
-    """Streamed, in pieces of any size, and whole; a session sends the answer again without them."""
+    """Streamed in pieces and whole; a session sends the answer back without them."""
     text = "<think>\nHm.\n</think>\n\nHello!"
     streamed = b"".join(event(content=character) for character in text) + event("stop") + b"data: [DONE]\n\n"
     headers = {"content-type": "text/event-stream"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ...constrained.tool_calls.called import called_name
+from ...constrained.tool_calls.names import resolve_tool_name
 from ...types import ToolCallDelta
 from .history import new_call_id
 
@@ -39,7 +39,7 @@ class Calls:
         self._ids.add(call_id)
         self._spare.append(spare)
         self._has_arguments.append(False)
-        name = called_name(name, self._known)
+        name = resolve_tool_name(name, self._known)
         return ToolCallDelta(index=self.count - 1, id=call_id, name=name, signature=signature)
 
     def has_arguments(self, call: int) -> bool:

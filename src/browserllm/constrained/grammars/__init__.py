@@ -1,1 +1,1 @@
-"""What of a JSON Schema a model can be held to, as a grammar for an engine, and the names of what is left out."""
+"""Turn a JSON Schema into a grammar for an engine, and name the keywords that the grammar cannot enforce."""

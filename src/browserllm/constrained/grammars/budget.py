@@ -1,4 +1,4 @@
-"""What one schema may cost: work while it is reduced, and characters of the grammar that comes of it."""
+"""Limits for one schema: the work of reducing it, and the size of its grammar."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, cast
 MAX_WORK = 1_500_000
 """The units of work on one schema: a unit is about a microsecond."""
 MAX_WRITTEN = 150_000
-"""About how many characters a grammar may have: an engine takes some seconds for as many."""
+"""About how many characters a grammar may have: an engine compiles that many in a few seconds."""
 MAX_NESTED = 64
-"""How deep lists and objects may lie in each other in a constant."""
+"""How deeply lists and objects may be nested in a constant."""
 
 
-class Budget:
-    """What is left. What cannot be afforded is left out of the grammar by name."""
+class GrammarBudget:
+    """The work and the room that are left. What exceeds them is left out of the grammar, and named."""
 
     def __init__(self) -> None:
         """Start with all of it."""
@@ -21,7 +21,7 @@ class Budget:
         self._room = MAX_WRITTEN
 
     def work(self, units: int) -> bool:
-        """Take some work; false, and nothing taken, where not as much is left."""
+        """Spend some work; return false, and spend nothing, if too little is left."""
         self._work -= units
         if self._work >= 0:
             return True
@@ -29,7 +29,7 @@ class Budget:
         return False
 
     def room(self, characters: int) -> bool:
-        """Take room in the grammar; false, and nothing taken, where not as much is left."""
+        """Reserve room in the grammar; return false, and reserve nothing, if too little is left."""
         self._room -= characters
         if self._room >= 0:
             return True
@@ -38,7 +38,7 @@ class Budget:
 
 
 def size_of(values: list[Any]) -> int:
-    """Return about how many characters constants have as JSON; more than there is room for where one nests too deep."""
+    """Estimate the size of constants as JSON, in characters; above `MAX_WRITTEN` if one is nested too deeply."""
     size = 0
     waiting: list[tuple[Any, int]] = [(value, 0) for value in reversed(values)]
     while waiting and size <= MAX_WRITTEN:

@@ -1,7 +1,7 @@
-"""Listed values as rules: a tree of what they have in common, so that no two alternatives begin alike.
+"""Write enum values as a prefix tree, so that no two alternatives share a beginning.
 
-An engine takes alternatives that begin alike for one (github.com/mlc-ai/xgrammar/issues/618), or compiles each by
-itself, which takes a minute for ten thousand of them; a tree takes a few seconds.
+An engine confuses alternatives with a common prefix (github.com/mlc-ai/xgrammar/issues/618), or compiles each of them
+separately, which takes a minute for ten thousand; a tree takes a few seconds.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from .patterns import literal
 
 Symbol = str
-"""A character, or the name of a rule, which has more than one."""
+"""A character, or the name of a rule; rule names are longer than one character."""
 
 
 def tree_of(texts: Sequence[Sequence[Symbol]], add: Callable[[str], str]) -> str:
-    """Return EBNF for the texts, each a sequence of symbols; ``add`` makes a rule of a body and returns its name."""
+    """Return EBNF for the texts, each a sequence of symbols; ``add`` adds a rule with a body and returns its name."""
     listed = sorted({tuple(text) for text in texts})
-    # Every node is a part of the list whose texts have a beginning in common: from, to, and how long that is.
+    # Every node is a slice of the list whose texts share a prefix: start, end, and the prefix's length.
     nodes = [(0, len(listed), 0)]
     children: list[list[tuple[int, int, int, int]]] = []
-    for node in nodes:  # which grows
+    for node in nodes:  # grows while it is read
         start, end, depth = node
         found: list[tuple[int, int, int, int]] = []
         for first, last in _groups(listed, start, end, depth):
@@ -39,7 +39,7 @@ def tree_of(texts: Sequence[Sequence[Symbol]], add: Callable[[str], str]) -> str
             rest = ""
             if child >= 0:
                 body = bodies[child]
-                if body not in names:  # what ends alike is one rule
+                if body not in names:  # equal endings share one rule
                     names[body] = add(body)
                 rest = names[body]
             ways.append(f"{written_symbols(text)} {rest}".rstrip())
@@ -48,7 +48,7 @@ def tree_of(texts: Sequence[Sequence[Symbol]], add: Callable[[str], str]) -> str
 
 
 def _groups(listed: list[tuple[Symbol, ...]], start: int, end: int, depth: int) -> Iterator[tuple[int, int]]:
-    """Yield where the texts go on with another symbol."""
+    """Yield the slices whose texts continue with the same symbol."""
     if start < end and len(listed[start]) == depth:
         start += 1
     while start < end:
@@ -60,7 +60,7 @@ def _groups(listed: list[tuple[Symbol, ...]], start: int, end: int, depth: int) 
 
 
 def _common(one: tuple[Symbol, ...], other: tuple[Symbol, ...], depth: int) -> int:
-    """Return how long the beginning is that two texts have in common, as far as is known already."""
+    """Return the length of two texts' common prefix, of which the first ``depth`` symbols are known to be equal."""
     end = min(len(one), len(other))
     while depth < end and one[depth] == other[depth]:
         depth += 1
@@ -68,7 +68,7 @@ def _common(one: tuple[Symbol, ...], other: tuple[Symbol, ...], depth: int) -> i
 
 
 def written_symbols(symbols: Sequence[Symbol]) -> str:
-    """Return a sequence of characters and rules as EBNF."""
+    """Return a sequence of characters and rule names as EBNF."""
     parts: list[str] = []
     plain: list[str] = []
     for symbol in symbols:

@@ -1,6 +1,6 @@
-"""The texts that formats of JSON Schema describe, as patterns: RFC 3339, RFC 4122, RFC 2673.
+"""The ``format``s of JSON Schema as patterns: RFC 3339, RFC 4122, RFC 2673.
 
-A date-time may leave its zone out, as Python's own does where it has none.
+A date-time may omit its time zone, as ``isoformat()`` of a naive Python datetime does.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ FORMATS = {
     "uuid": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
     "ipv4": rf"^({_BYTE}\.){{3}}{_BYTE}$",
 }
-"""The formats that a model is held to."""
+"""The formats that a grammar enforces."""
 
-NOT_HELD = frozenset(
+UNCONSTRAINED_FORMATS = frozenset(
     {
         "email",
         "idn-email",
@@ -40,4 +40,4 @@ NOT_HELD = frozenset(
         "regex",
     }
 )
-"""The others of JSON Schema; names that it does not know mean nothing to it."""
+"""The other formats of JSON Schema, which no grammar enforces; unknown names constrain nothing anyway."""

@@ -1,10 +1,10 @@
-"""A reduced schema as a grammar for XGrammar (https://xgrammar.mlc.ai/docs/), in its EBNF.
+"""Write a reduced schema as a grammar for XGrammar (https://xgrammar.mlc.ai/docs/), in its EBNF.
 
-XGrammar makes grammars of schemas itself, but not to be relied on (as of 0.1.27): it lets `1.5` pass where at most 1 is
-wanted, ends at a pattern that it does not know, and takes white space without end, which small models write.
+XGrammar converts schemas itself, but not reliably (as of 0.1.27): it accepts `1.5` where the maximum is 1, crashes on
+a pattern that it does not know, and allows endless whitespace, which small models write.
 
-Held to this grammar, a model writes JSON in one line, with at most one space after ``:`` and ``,``; declared properties
-in their order; names and constants in their shortest form.
+Constrained by this grammar, a model writes JSON on one line, with at most one space after ``:`` and ``,``, declared
+properties in their order, and names and constants in their shortest form.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .ranges import INTEGER, NUMBER, bounds_of, integers, multiples, numbers
 Schema = dict[str, Any] | bool
 
 _MANY_DIGITS = re.compile(r"\[0-9\]\{(\d+),(\d+)\}")
-_ITSELF = "\0"  # where a rule's own name will be
+_ITSELF = "\0"  # placeholder for a rule's own name
 _SPECIAL = '"\\\b\f\n\r\t'
 _MAX_NAMES = 2000
-"""The most characters that names may have together to be kept apart from names that are not declared."""
+"""The total length of declared names up to which other names are kept apart from them."""
 _MAX_NAME = 100
 """The most characters of each of them."""
 
@@ -53,12 +53,12 @@ _BASIC = {
 
 
 def grammar_of_schema(schema: Schema) -> str:
-    """Return the grammar of what fits a schema that `reduce_schema` has returned."""
+    """Return the grammar of a schema that `reduce_schema` has returned."""
     return _Writer(schema).written()
 
 
 def written(value: Any) -> str:
-    """Return a value as JSON in its shortest form: ``1`` for ``1.0``, and no escape that is not needed."""
+    """Return a value as JSON in its shortest form: ``1`` for ``1.0``, and no needless escapes."""
     if isinstance(value, float):
         if value.is_integer():
             return str(int(value))
@@ -75,7 +75,7 @@ def written(value: Any) -> str:
 
 
 class _Writer:
-    """The rules, as they are needed."""
+    """Adds rules as they are needed."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -87,14 +87,14 @@ class _Writer:
         self._count = 0
 
     def written(self) -> str:
-        """Return the text, its first rule first."""
+        """Return the grammar's text, the root rule first."""
         given = self._schema
         root = self._value(given if isinstance(given, bool) else {key: given[key] for key in given if key != "$defs"})
         rules = {name: body for name, body in self._rules.items() if name != "root"}
         return "".join(f"{name} ::= {body}\n" for name, body in {"root": root, **rules}.items())
 
     def _basic(self, name: str) -> str:
-        """Add a basic rule and what it stands on."""
+        """Add a basic rule and the rules that it uses."""
         if name not in self._rules:
             self._rules[name] = _BASIC[name]
             for word in _BASIC:
@@ -109,7 +109,7 @@ class _Writer:
         made = body(_ITSELF)
         if _ITSELF in made:
             made = made.replace(_ITSELF, name)
-        else:  # it is one rule, wherever it is needed
+        else:  # equal bodies share one rule
             name = self._same.setdefault(made, name)
         self._rules[name] = made
         return name
@@ -118,12 +118,12 @@ class _Writer:
         return self._add(lambda _: body)
 
     def _value(self, schema: Schema) -> str:
-        """Return what stands for a value of a schema: a rule's name, or an expression that keeps together."""
+        """Return a rule's name, or a self-contained expression, for the values of a schema."""
         if isinstance(schema, bool):
             return self._basic("any")
         key = self._keys.of(schema)
         if key not in self._known:
-            # Known before it is made, so that a definition can lie in itself.
+            # Named before it is written, so that a definition can refer to itself.
             self._count += 1
             name = self._known[key] = f"r{self._count}"
             body = self._body(schema)
@@ -152,7 +152,7 @@ class _Writer:
         return self._basic(kind or "any")
 
     def _constant(self, value: Any) -> Iterator[Symbol]:
-        """Yield the characters of a constant, with the spaces that are allowed everywhere."""
+        """Yield the symbols of a constant, with the optional spaces of all JSON here."""
         if isinstance(value, dict):
             yield "{"
             for at, (name, item) in enumerate(cast("dict[str, Any]", value).items()):
@@ -201,7 +201,7 @@ class _Writer:
         return self._basic("number") if least is None and most is None else self._digits(numbers(least, most))
 
     def _digits(self, body: str) -> str:
-        """Return numbers whose many digits are rules that all of them share: each copy would be compiled by itself."""
+        """Share one rule for each long run of digits: the engine would compile each copy separately."""
 
         def shared(found: re.Match[str]) -> str:
             name = f"digits{found[1]}to{found[2]}"
@@ -244,10 +244,10 @@ class _Writer:
         required = set(cast("list[str]", schema.get("required", ())))
         least, most = schema.get("minProperties", 0), schema.get("maxProperties")
         others = self._others(schema, properties)
-        # Beyond this many it makes no difference how many there are.
+        # Above this count the number of properties makes no difference.
         enough = max(1, least if most is None else max(least, most + 1))
         rules: dict[tuple[int, int], str] = {}
-        # What may follow when the properties before `at` are decided on and `count` of them are written: from the end.
+        # From the end: what may follow once the properties before `at` are decided and `count` of them are written.
         for count in range(enough + 1):
             if others:
                 self._count += 1
@@ -280,7 +280,7 @@ class _Writer:
         return f'"{{" {rules[0, 0]}'
 
     def _others(self, schema: dict[str, Any], properties: dict[str, Schema]) -> list[tuple[str, str]]:
-        """Return the names and the values of properties that are not declared."""
+        """Return the expressions for the names and values of undeclared properties."""
         found = [
             (self._text(parse_pattern(pattern)), self._value(part))
             for pattern, part in cast("dict[str, Schema]", schema.get("patternProperties", {})).items()
@@ -293,7 +293,7 @@ class _Writer:
         return found
 
     def _key_beside(self, names: list[str]) -> str:
-        """Return every name but some, written in the shortest form."""
+        """Return an expression for every name, in its shortest form, except the given ones."""
         if not names or sum(map(len, names)) > _MAX_NAMES or max(map(len, names)) > _MAX_NAME:
             return self._basic("string")
         return f'"\\"" {self._key_after("", names)}'
@@ -308,7 +308,7 @@ class _Writer:
                 ends = True
         self._basic("keyrest")
         ways = [] if ends else ['"\\""']
-        # An engine's classes cannot leave out one character beyond ASCII, so that these go on as any other.
+        # An engine's classes cannot exclude a single non-ASCII character, so these names are not kept apart.
         plain = [char for char in following if char.isascii()]
         left_out = "".join(f"\\u{ord(char):04x}" for char in plain if char not in '"\\' and char >= " ")
         ways.append(f'[^"\\\\\\u0000-\\u001f{left_out}] keyrest')

@@ -1,4 +1,4 @@
-"""What several schemas come to that must all fit: type by type, each with its own keywords."""
+"""Merge schemas that must all fit the same value: type by type, each with its own keywords."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Any, cast
 from ..._internal.equality import Key, Keys
 from ...errors import InvalidRequest
 from .budget import size_of
-from .formats import FORMATS, NOT_HELD
-from .objects import TOO_LARGE, Objects
-from .patterns import MAX_COUNTED, Node, NotHeld, of_length, parse_pattern, written_size
+from .formats import FORMATS, UNCONSTRAINED_FORMATS
+from .objects import TOO_LARGE, ObjectMerger
+from .patterns import MAX_COUNTED, Node, NotExpressible, of_length, parse_pattern, written_size
 from .ranges import MAX_DIGITS, bounds_of, integers, numbers
-from .references import Part
+from .references import Subschema
 from .shared import Shared
 
 Schema = dict[str, Any] | bool
-Value = Callable[[Sequence[Part]], Schema]
+Value = Callable[[Sequence[Subschema]], Schema]
 Note = Callable[..., None]
 
 KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 MAX_COUNT = 4096
-"""The most repetitions that a grammar is to count."""
+"""The most repetitions that a grammar counts."""
 _MAX_LISTED = 256
 _MAX_DIVISOR = 100
 _FURTHEST = 10**MAX_DIGITS
-# How many characters of plain text an engine compiles in the time that it takes for one of these.
+# How much longer an engine compiles these than a character of plain text.
 _PATTERN = 3
 _LENGTH = 60
-"""For each character that is counted."""
+"""For each counted character."""
 
 
 _ENDS: dict[str, Any] = {"minimum": max, "exclusiveMinimum": max, "maximum": min, "exclusiveMaximum": min}
 
 
 def types_of(schema: dict[str, Any], path: str = "$") -> list[str]:
-    """Return the types that a schema names; all of them where it names none."""
+    """Return the types that a schema names; all types if it names none."""
     given = schema.get("type", list(KINDS))
     names = cast("list[Any]", given if isinstance(given, list) else [given])
     for name in names[: len(KINDS)] if len(names) <= len(KINDS) else [names]:
@@ -58,7 +58,7 @@ def kind_of(value: Any) -> str:
 
 
 def union(found: list[Schema], keys: Keys) -> Schema:
-    """Return what fits one of several."""
+    """Return a schema for values that fit one of several schemas."""
     parts: list[Schema] = []
     for schema in found:
         inner: list[Schema] = schema["anyOf"] if isinstance(schema, dict) and "anyOf" in schema else [schema]
@@ -74,17 +74,17 @@ def union(found: list[Schema], keys: Keys) -> Schema:
     return parts[0] if len(parts) == 1 else {"anyOf": parts}
 
 
-class Kinds:
-    """Merges the schemas of one place. ``value`` reduces what lies in them, ``note`` names what is left out."""
+class SchemaMerger:
+    """Merges the schemas of one value. ``value`` reduces inner schemas, ``note`` names what is left out."""
 
     def __init__(self, value: Value, note: Note, shared: Shared, *, close: bool) -> None:
         self._value = value
         self._note = note
         self._shared = shared
-        self._objects = Objects(value, note, shared, close=close)
+        self._objects = ObjectMerger(value, note, shared, close=close)
 
-    def merged(self, atoms: Sequence[Part]) -> Schema:
-        """Return what fits all of the schemas, none of which refers to or is made up of others."""
+    def merged(self, atoms: Sequence[Subschema]) -> Schema:
+        """Merge schemas that have no references and no ``allOf``, ``anyOf`` and the like."""
         if any(part.schema is False for part in atoms):
             return False
         if not atoms:
@@ -102,10 +102,10 @@ class Kinds:
             where = next(part.path for part in atoms if "enum" in part.schema or "const" in part.schema)
             self._note(where, "enum", "its values are too long, or too many, for a grammar")
             types = {kind_of(value) for value in fitting}
-            atoms = [Part({"type": sorted(types)}, where)]
+            atoms = [Subschema({"type": sorted(types)}, where)]
         for part in atoms:
             if "not" in part.schema:
-                self._note(part.path.rpartition(".")[0], "not", "one value cannot be kept out")
+                self._note(part.path.rpartition(".")[0], "not", "a grammar cannot exclude single values")
         kinds = [kind for kind in KINDS if kind in types and not (kind == "integer" and "number" in types)]
         found = [self._of(kind, atoms) for kind in kinds]
         if len(kinds) == len(KINDS) - 1 and all(
@@ -114,8 +114,8 @@ class Kinds:
             return True
         return union(found, self._shared.keys)
 
-    def _constants(self, atoms: Sequence[Part]) -> list[Any] | None:
-        """Return the values that all ``enum`` and ``const`` have, without those that must not be."""
+    def _constants(self, atoms: Sequence[Subschema]) -> list[Any] | None:
+        """Return the values that are in every ``enum`` and ``const``, without those that ``not`` excludes."""
         of = self._shared.keys.of
         found: list[Any] | None = None
         for part in atoms:
@@ -123,7 +123,7 @@ class Kinds:
                 if values is None:
                     continue
                 if not self._shared.budget.work(len(values) + len(found or ())):
-                    self._note(part.path, "enum", "the schema is too large to look at all of its values")
+                    self._note(part.path, "enum", "the schema is too large to compare all of its values")
                 elif found is None:
                     found = values
                 else:
@@ -134,14 +134,14 @@ class Kinds:
         out = {of(value) for part in atoms for value in part.schema.get("not", ())}
         return [one for one in found if of(one) not in out] if out else found
 
-    def _fitter(self, atoms: Sequence[Part]) -> Callable[[Any], bool]:
-        """Return what says whether a constant fits its type's keywords, as far as is known without a validator."""
+    def _fitter(self, atoms: Sequence[Subschema]) -> Callable[[Any], bool]:
+        """Return a check of constants against their type's keywords, as far as possible without a validator."""
         least, most = counts(atoms, "minLength", "maxLength")
         patterns = [part.schema["pattern"] for part in atoms if "pattern" in part.schema]
         found = {text: self._shared.pattern(text) for text in patterns}
         for part in atoms:
             if found.get(part.schema.get("pattern"), True) is None:
-                self._note(part.path, "pattern", f"{part.schema['pattern']!r:.200} is not a pattern that is known")
+                self._note(part.path, "pattern", f"{part.schema['pattern']!r:.200} is not a supported pattern")
         lower, upper = bounds_of(_ends_of(atoms))
         divisors = _divisors_of(atoms)
         inner: set[str] = set()
@@ -162,12 +162,12 @@ class Kinds:
             if kind in {"array", "object"} and kind not in inner:
                 inner.add(kind)
                 if self._of(kind, atoms) != {"type": kind}:
-                    self._note(atoms[0].path, "enum", "which lists and objects fit the other keywords is not looked at")
+                    self._note(atoms[0].path, "enum", "lists and objects are not checked against the other keywords")
             return True
 
         return fits
 
-    def _of(self, kind: str, atoms: Sequence[Part]) -> Schema:
+    def _of(self, kind: str, atoms: Sequence[Subschema]) -> Schema:
         if kind == "string":
             return self._string(atoms)
         if kind in {"integer", "number"}:
@@ -176,7 +176,7 @@ class Kinds:
             return self._array(atoms)
         return self._objects.merged(atoms) if kind == "object" else {"type": kind}
 
-    def _string(self, atoms: Sequence[Part]) -> Schema:
+    def _string(self, atoms: Sequence[Subschema]) -> Schema:
         found: dict[str, Any] = {"type": "string"}
         least, most = counts(atoms, "minLength", "maxLength")
         if most is not None and least > most:
@@ -186,17 +186,15 @@ class Kinds:
             name = part.schema.get("format")
             if name in FORMATS and "format" not in found:
                 found["format"] = name
-                self._note(part.path, "format", f"texts that are no {name} are left out", excludes=True)
-            elif name in NOT_HELD or (name in FORMATS and name != found.get("format")):
-                self._note(part.path, "format", f"a grammar does not hold to {name!r}")
+                self._note(part.path, "format", f"texts that do not match {name!r} are excluded", excludes=True)
+            elif name in UNCONSTRAINED_FORMATS or (name in FORMATS and name != found.get("format")):
+                self._note(part.path, "format", f"a grammar cannot enforce {name!r}")
         for part in atoms:
             pattern = part.schema.get("pattern")
             if pattern is None or pattern == found.get("pattern"):
                 continue
             if node is not None or "format" in found:
-                self._note(
-                    part.path, "pattern", f"{pattern!r:.200} is one too many: another one, or a format, is held to"
-                )
+                self._note(part.path, "pattern", f"{pattern!r:.200} is not enforced beside another pattern or a format")
                 continue
             node = self._pattern(part)
             if node is not None:
@@ -215,31 +213,31 @@ class Kinds:
                 for name in ("minLength", "maxLength"):
                     if name in part.schema:
                         self._note(
-                            part.path, name, f"a grammar counts characters to {MAX_COUNTED}, and beside few patterns"
+                            part.path, name, f"a grammar counts up to {MAX_COUNTED} characters, and beside few patterns"
                         )
         return found
 
-    def _pattern(self, part: Part) -> Node | None:
+    def _pattern(self, part: Subschema) -> Node | None:
         pattern = part.schema["pattern"]
         try:
             return self._shared.node(pattern)
-        except NotHeld as error:
-            self._note(part.path, "pattern", f"{pattern!r:.200} cannot be held to: {error}")
+        except NotExpressible as error:
+            self._note(part.path, "pattern", f"{pattern!r:.200} cannot be enforced: {error}")
             return None
 
     def _fitting(self, node: Node | None, found: dict[str, Any], least: int, most: int | None) -> bool:
-        """Say whether lengths can be held to beside the rest."""
+        """Whether lengths can be enforced together with the pattern or format."""
         if "format" in found:
             node = parse_pattern(FORMATS[found["format"]])
         if node is not None:
             return of_length(node, least, most) is not None
         return max(least, most or 0) <= MAX_COUNTED
 
-    def _number(self, kind: str, atoms: Sequence[Part]) -> Schema:
+    def _number(self, kind: str, atoms: Sequence[Subschema]) -> Schema:
         ends, divisors = _ends_of(atoms), _divisors_of(atoms)
         whole = kind == "integer" or any(divisor.denominator == 1 for _, divisor in divisors)
         if whole:
-            return self._whole(atoms, ends, divisors)
+            return self._integer(atoms, ends, divisors)
         least, most = bounds_of(ends)
         if least and most:
             both = least.included and most.included
@@ -255,19 +253,21 @@ class Kinds:
             if divisor == Fraction(1, 10**places) and places <= MAX_DIGITS and "multipleOf" not in found:
                 found["multipleOf"] = part.schema["multipleOf"]
             else:
-                self._note(part.path, "multipleOf", "a grammar does not divide fractions")
+                self._note(part.path, "multipleOf", "a grammar cannot divide fractions")
         return found
 
-    def _is_written(self, atoms: Sequence[Part], name: str, end: Decimal) -> bool:
-        """Say whether a bound is one that a grammar has the digits for, and name it where that is a loss."""
+    def _is_written(self, atoms: Sequence[Subschema], name: str, end: Decimal) -> bool:
+        """Whether a grammar has enough digits for a bound; name the bound if leaving it out allows more values."""
         if abs(end) < _FURTHEST:
             return True
         if (end > 0) is ("inimum" in name):
             self._note(atoms[0].path, name, f"a grammar writes numbers of up to {MAX_DIGITS} digits")
         return False
 
-    def _whole(self, atoms: Sequence[Part], ends: dict[str, Any], divisors: list[tuple[Part, Fraction]]) -> Schema:
-        """Return whole numbers; a fraction divides those that its numerator divides."""
+    def _integer(
+        self, atoms: Sequence[Subschema], ends: dict[str, Any], divisors: list[tuple[Subschema, Fraction]]
+    ) -> Schema:
+        """Merge schemas of whole numbers: a fraction divides those that its numerator divides."""
         least, most = bounds_of(ends)
         first = last = None
         if least is not None:
@@ -282,7 +282,7 @@ class Kinds:
         for _, one in divisors:
             divisor = lcm(divisor, one.numerator)
             if divisor > _FURTHEST:
-                break  # no grammar holds to it, and with each more it would double its digits
+                break  # no grammar enforces it, and each further divisor would double its digits
         found: dict[str, Any] = {"type": "integer"}
         if divisor != 1:
             if first is not None and last is not None and (last - first) // divisor < _MAX_LISTED:
@@ -290,14 +290,14 @@ class Kinds:
                 return {"enum": list(listed)} if listed else False
             if first is None and last is None and divisor <= _MAX_DIVISOR and self._shared.budget.room(120 * divisor):
                 return {**found, "multipleOf": divisor}
-            self._note(divisors[0][0].path, "multipleOf", "a grammar does not divide numbers as large, or of a range")
+            self._note(divisors[0][0].path, "multipleOf", "a grammar cannot divide large numbers, or within a range")
         bounds = {name: end for name, end in (("minimum", first), ("maximum", last)) if end is not None}
         if bounds and not self._shared.room((first, last), len(integers(first, last))):
             self._note(atoms[0].path, next(iter(bounds)), TOO_LARGE)
             return found
         return {**found, **bounds}
 
-    def _array(self, atoms: Sequence[Part]) -> Schema:
+    def _array(self, atoms: Sequence[Subschema]) -> Schema:
         least, most = counts(atoms, "minItems", "maxItems")
         prefixes = [self._prefix(part) for part in atoms]
         longest = max(map(len, prefixes), default=0)
@@ -333,31 +333,31 @@ class Kinds:
         }
         return {"type": "array", **{name: value for name, value in given.items() if value is not None}}
 
-    def _note_rest(self, atoms: Sequence[Part], most: int | None) -> None:
+    def _note_rest(self, atoms: Sequence[Subschema], most: int | None) -> None:
         for part in atoms:
             if part.schema.get("uniqueItems") and (most is None or most > 1):
-                self._note(part.path, "uniqueItems", "a grammar does not remember what was written")
+                self._note(part.path, "uniqueItems", "a grammar cannot compare items")
             if "contains" in part.schema and not (
                 part.schema.get("minContains") == 0 and "maxContains" not in part.schema
             ):
-                self._note(part.path, "contains", "a grammar does not remember what was written")
+                self._note(part.path, "contains", "a grammar cannot count matching items")
 
-    def _prefix(self, part: Part) -> list[Part]:
+    def _prefix(self, part: Subschema) -> list[Subschema]:
         name = "prefixItems" if "prefixItems" in part.schema else "items"
         given = part.schema.get(name)
         return (
             [part.at(name, index) for index in range(len(cast("list[Any]", given)))] if isinstance(given, list) else []
         )
 
-    def _rest(self, part: Part) -> Part:
-        """Return what items after the prefix must be."""
+    def _rest(self, part: Subschema) -> Subschema:
+        """Return the schema of the items after the prefix."""
         if not isinstance(part.schema.get("items", True), list):
-            return part.at("items") if "items" in part.schema else Part(True, part.path)
-        return part.at("additionalItems") if "additionalItems" in part.schema else Part(True, part.path)
+            return part.at("items") if "items" in part.schema else Subschema(True, part.path)
+        return part.at("additionalItems") if "additionalItems" in part.schema else Subschema(True, part.path)
 
 
-def _ends_of(atoms: Sequence[Part]) -> dict[str, Any]:
-    """Return the tightest of each kind of bound."""
+def _ends_of(atoms: Sequence[Subschema]) -> dict[str, Any]:
+    """Return the tightest bound of each kind."""
     return {
         name: choose(part.schema[name] for part in atoms if name in part.schema)
         for name, choose in _ENDS.items()
@@ -365,8 +365,8 @@ def _ends_of(atoms: Sequence[Part]) -> dict[str, Any]:
     }
 
 
-def _divisors_of(atoms: Sequence[Part]) -> list[tuple[Part, Fraction]]:
-    found: list[tuple[Part, Fraction]] = []
+def _divisors_of(atoms: Sequence[Subschema]) -> list[tuple[Subschema, Fraction]]:
+    found: list[tuple[Subschema, Fraction]] = []
     for part in atoms:
         if "multipleOf" in part.schema:
             found.append((part, Fraction(Decimal(str(part.schema["multipleOf"])))))
@@ -378,8 +378,8 @@ def _divisors_of(atoms: Sequence[Part]) -> list[tuple[Part, Fraction]]:
     return found
 
 
-def counts(atoms: Sequence[Part], lower: str, upper: str) -> tuple[int, int | None]:
-    """Return the largest of the lower bounds and the smallest of the upper ones."""
+def counts(atoms: Sequence[Subschema], lower: str, upper: str) -> tuple[int, int | None]:
+    """Return the largest lower bound and the smallest upper bound."""
     lows = [ceil(part.schema[lower]) for part in atoms if lower in part.schema]
     highs = [floor(part.schema[upper]) for part in atoms if upper in part.schema]
     return max([0, *lows]), min(highs) if highs else None

@@ -1,4 +1,4 @@
-"""The ways in which a value does not fit a schema, as schemas, where there are only so many."""
+"""Negate a schema: list the ways in which a value can fail to fit it, as schemas, if there are few."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .kinds import KINDS, types_of
-from .references import Part, record
+from .references import Subschema, record
 
 _WORDLESS = frozenset({"title", "description", "default", "examples", "$comment", "deprecated"})
 _MAX_WAYS = 16
 _MAX_DEPTH = 100
 
 
-def negated(part: Part) -> list[Any] | None:
-    """Return schemas of which a value fits one where it does not fit this one; ``None`` where that is not known."""
+def negated(part: Subschema) -> list[Any] | None:
+    """Return schemas so that a value fits one of them exactly if it does not fit this one; ``None`` if unknown."""
     schema = part.schema
     if isinstance(schema, bool):
         return [] if schema else [True]
@@ -31,15 +31,15 @@ def negated(part: Part) -> list[Any] | None:
     return ways
 
 
-def _type(part: Part) -> list[Any] | None:
+def _type(part: Subschema) -> list[Any] | None:
     given = types_of(part.schema)
     if "integer" in given and "number" not in given:
-        return None  # what is a number and not whole has no name
+        return None  # no type means "a number, but not an integer"
     left = [name for name in KINDS if name not in given and name != "integer"]
     return [{"type": left}] if left else []
 
 
-def _properties(part: Part) -> list[Any] | None:
+def _properties(part: Subschema) -> list[Any] | None:
     ways: list[Any] = []
     for name in part.schema["properties"]:
         found = negated(part.at("properties", name))
@@ -49,25 +49,25 @@ def _properties(part: Part) -> list[Any] | None:
     return ways
 
 
-def _all_of(part: Part) -> list[Any] | None:
+def _all_of(part: Subschema) -> list[Any] | None:
     each = [negated(part.at("allOf", index)) for index in range(len(part.schema["allOf"]))]
     return None if any(ways is None for ways in each) else [way for ways in each for way in ways or ()]
 
 
-def _any_of(part: Part) -> list[Any] | None:
+def _any_of(part: Subschema) -> list[Any] | None:
     each = [negated(part.at("anyOf", index)) for index in range(len(part.schema["anyOf"]))]
     if any(ways is None for ways in each):
         return None
     return [{"allOf": [{"anyOf": ways} if ways else False for ways in each]}]
 
 
-def _not(part: Part) -> list[Any] | None:
+def _not(part: Subschema) -> list[Any] | None:
     inner = part.schema["not"]
     return [inner] if isinstance(inner, bool) or record(inner) is not None else None
 
 
-def _beyond(keyword: str, kind: str, opposite: str, step: int) -> Callable[[Part], list[Any] | None]:
-    """Return the rule of a bound: beyond it, the opposite one holds."""
+def _beyond(keyword: str, kind: str, opposite: str, step: int) -> Callable[[Subschema], list[Any] | None]:
+    """Return the negation of a bound: the opposite bound."""
     return lambda part: [{"type": kind, opposite: part.schema[keyword] + step}]
 
 
@@ -84,7 +84,7 @@ _BOUNDS = [
     ("maxProperties", "object", "minProperties", 1),
 ]
 
-_WAYS: dict[str, Callable[[Part], list[Any] | None]] = {
+_WAYS: dict[str, Callable[[Subschema], list[Any] | None]] = {
     "type": _type,
     "const": lambda part: [{"not": {"enum": [part.schema["const"]]}}],
     "enum": lambda part: [{"not": {"enum": part.schema["enum"]}}],

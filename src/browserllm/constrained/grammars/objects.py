@@ -1,4 +1,4 @@
-"""Objects of several schemas that must all fit, as one."""
+"""Merge object schemas that must all fit the same value."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from math import ceil, floor
 from typing import Any, NamedTuple, cast
 
 from ...json_schema.patterns.pattern import Pattern
-from .patterns import NotHeld, written_size
-from .references import Part
+from .patterns import NotExpressible, written_size
+from .references import Subschema
 from .shared import Shared
 
 Schema = dict[str, Any] | bool
@@ -16,33 +16,33 @@ Schema = dict[str, Any] | bool
 TOO_LARGE = "the grammar of the whole schema is too large"
 _MAX_RULES = 4000
 _RULE = 80
-"""About how many characters a property takes in a grammar beside its name, and an object beside its properties."""
+"""About how many characters a grammar needs for a property beside its name, and for an object beside its properties."""
 _WIDE = {"additionalProperties", "patternProperties"}
-_TEXT = Part({"type": "string"}, "$")
+_TEXT = Subschema({"type": "string"}, "$")
 
 
-class _Named(NamedTuple):
-    """A pattern of names: its text, how it is searched for, whether a grammar holds to it, and its schema."""
+class _NamePattern(NamedTuple):
+    """One of the ``patternProperties``: its pattern, whether a grammar can enforce it, and its schema."""
 
     text: str
     pattern: Pattern | None
-    held: bool
-    where: Part
+    enforced: bool
+    where: Subschema
 
 
-class Objects:
-    """Merges what schemas say of objects. ``value`` reduces a property, ``note`` names what is left out."""
+class ObjectMerger:
+    """Merges object keywords. ``value`` reduces a property's schemas, ``note`` names what is left out."""
 
     def __init__(
-        self, value: Callable[[Sequence[Part]], Schema], note: Callable[..., None], shared: Shared, *, close: bool
+        self, value: Callable[[Sequence[Subschema]], Schema], note: Callable[..., None], shared: Shared, *, close: bool
     ) -> None:
         self._value = value
         self._note = note
         self._shared = shared
         self._close = close
 
-    def merged(self, atoms: Sequence[Part]) -> Schema:
-        """Return the objects that fit all of the schemas."""
+    def merged(self, atoms: Sequence[Subschema]) -> Schema:
+        """Return a schema for the objects that fit all of the schemas."""
         required = list(dict.fromkeys(name for part in atoms for name in part.schema.get("required", ())))
         declared = dict.fromkeys(name for part in atoms for name in part.schema.get("properties", ()))
         patterns = self._patterns(atoms)
@@ -65,13 +65,13 @@ class Objects:
         if self._is_open(atoms) and others is True and properties and self._close and least <= possible:
             others = False
             where = next(part.path for part in atoms if "properties" in part.schema or "required" in part.schema)
-            self._note(where, "additionalProperties", "others than the declared ones are left out", excludes=True)
+            self._note(where, "additionalProperties", "undeclared properties are excluded", excludes=True)
         found: dict[str, Any] = {"type": "object"}
         if properties:
             found["properties"] = properties
         if required:
             found["required"] = required
-        keyed = self._keyed(found, atoms, patterns, names, others)
+        keyed = self._additional(found, atoms, patterns, names, others)
         if least > possible and keyed is False:
             return False
         if most is not None and (most < len(required) or most < least):
@@ -80,36 +80,37 @@ class Objects:
             found["additionalProperties"] = keyed if keyed != "patterns" else False
         limits = {"minProperties": least or None, "maxProperties": most}
         if (least > 1 or most is not None) and max(least, most or 0) * (possible + 1) > _MAX_RULES:
-            self._note(atoms[0].path, "maxProperties", "a grammar does not count as far")
+            self._note(atoms[0].path, "maxProperties", "a grammar cannot count that far")
             limits = {}
         return {**found, **{name: limit for name, limit in limits.items() if limit is not None}}
 
-    def _patterns(self, atoms: Sequence[Part]) -> list[_Named]:
-        found: list[_Named] = []
+    def _patterns(self, atoms: Sequence[Subschema]) -> list[_NamePattern]:
+        found: list[_NamePattern] = []
         for part in atoms:
             for text in part.schema.get("patternProperties", {}):
-                held = True
                 try:
                     node = self._shared.node(text)
-                    held = self._shared.budget.room(3 * written_size(node) + _RULE)
+                    enforced = self._shared.budget.room(3 * written_size(node) + _RULE)
                     why = TOO_LARGE
-                except NotHeld as error:
-                    held, why = False, str(error)
-                if not held:
-                    self._note(part.path, "patternProperties", f"{text!r:.200} cannot be held to: {why}")
-                found.append(_Named(text, self._shared.pattern(text), held, part.at("patternProperties", text)))
+                except NotExpressible as error:
+                    enforced, why = False, str(error)
+                if not enforced:
+                    self._note(part.path, "patternProperties", f"{text!r:.200} cannot be enforced: {why}")
+                found.append(
+                    _NamePattern(text, self._shared.pattern(text), enforced, part.at("patternProperties", text))
+                )
         return found
 
     def _properties(
-        self, declared: Iterable[str], atoms: Sequence[Part], patterns: list[_Named], names: Schema
+        self, declared: Iterable[str], atoms: Sequence[Subschema], patterns: list[_NamePattern], names: Schema
     ) -> dict[str, Schema]:
-        """Return what each property must be; ``False`` where it must not be there."""
+        """Return the schema of each property; ``False`` if it is forbidden."""
         accepts = self._accepting(names, atoms[0].path)
         own: dict[str, list[int]] = {}
         for at, part in enumerate(atoms):
             for name in part.schema.get("properties", ()):
                 own.setdefault(name, []).append(at)
-        # All others say nothing about a property that they do not name.
+        # All other schemas constrain only the properties that they name.
         wide = [at for at, part in enumerate(atoms) if part.schema.keys() & _WIDE]
         found: dict[str, Schema] = {}
         for name in declared:
@@ -121,14 +122,16 @@ class Objects:
             else:
                 places = sorted({*own.get(name, ()), *wide})
                 fitting = [one for one in patterns if self._matches(one, name)]
-                found[name] = self._value([part for at in places for part in self._said(atoms[at], name, fitting)])
+                found[name] = self._value(
+                    [part for at in places for part in self._property_schemas(atoms[at], name, fitting)]
+                )
         return found
 
-    def _matches(self, named: _Named, name: str) -> bool:
+    def _matches(self, named: _NamePattern, name: str) -> bool:
         return named.pattern is not None and self._shared.finds(named.pattern, name, named.where.path)
 
-    def _said(self, part: Part, name: str, fitting: list[_Named]) -> list[Part]:
-        """Return what one schema says of a property."""
+    def _property_schemas(self, part: Subschema, name: str, fitting: list[_NamePattern]) -> list[Subschema]:
+        """Return what one schema requires of a property."""
         own = [part.at("properties", name)] if name in part.schema.get("properties", ()) else []
         mine = part.schema.get("patternProperties", {})
         matching = [one.where for one in fitting if mine.get(one.text, part) is one.where.schema]
@@ -139,7 +142,7 @@ class Objects:
         return [part.at("additionalProperties")]
 
     def _accepting(self, names: Schema, path: str) -> Callable[[str], bool]:
-        """Return what says whether a reduced schema of texts fits a name; what is not known fits."""
+        """Return a check of names against a reduced schema of texts; it accepts names in case of doubt."""
         if isinstance(names, bool):
             return lambda _: names
         if "anyOf" in names:
@@ -155,66 +158,66 @@ class Objects:
             and (pattern is None or self._shared.finds(pattern, name, path))
         )
 
-    def _is_open(self, atoms: Sequence[Part]) -> bool:
-        """Say whether nothing is said about properties that are not declared."""
+    def _is_open(self, atoms: Sequence[Subschema]) -> bool:
+        """Whether the schemas say nothing about undeclared properties."""
         words = ("additionalProperties", "patternProperties", "propertyNames")
         return not any(word in part.schema for part in atoms for word in words)
 
-    def _keyed(
+    def _additional(
         self,
         found: dict[str, Any],
-        atoms: Sequence[Part],
-        patterns: list[_Named],
+        atoms: Sequence[Subschema],
+        patterns: list[_NamePattern],
         names: Schema,
         others: Schema,
     ) -> Schema | str:
-        """Return what properties must be that are not declared; ``patterns`` where their names have patterns."""
+        """Return the schema of undeclared properties; ``patterns`` if patterns of names decide."""
         declared = cast("dict[str, Schema]", found.get("properties", {}))
         where = atoms[0].path if atoms else "$"
         if _names_of(names) is not None or names is False:
             return False
         if names != {"type": "string"}:
             if patterns:
-                self._note(where, "patternProperties", "names are held to 'propertyNames', and not to patterns as well")
+                self._note(where, "patternProperties", "a grammar enforces 'propertyNames' and no patterns beside it")
             elif others is not False:
                 found["propertyNames"] = names
             if others is not False and any(map(self._accepting(names, where), declared)):
-                self._note(where, "propertyNames", "a declared name may come again")
+                self._note(where, "propertyNames", "a declared name may be repeated")
             if patterns:
                 found["propertyNames"] = names
                 return True
             return others
         if not patterns:
             if others is not False and not all(name.isascii() for name in declared):
-                self._note(where, "additionalProperties", "a declared name beyond ASCII may come again")
+                self._note(where, "additionalProperties", "a declared name beyond ASCII may be repeated")
             return others
         values = {one.text: self._value([one.where]) for one in patterns}
-        if others is False and all(one.held for one in patterns):
+        if others is False and all(one.enforced for one in patterns):
             if len(values) < len(patterns) or len(values) > 1:
-                self._note(where, "patternProperties", "a name that fits more than one pattern is held to one")
+                self._note(where, "patternProperties", "only one of several matching patterns is enforced")
             if any(self._matches(one, name) for one in patterns for name in declared):
-                self._note(where, "patternProperties", "a declared name may come again")
+                self._note(where, "patternProperties", "a declared name may be repeated")
             found["patternProperties"] = {text: value for text, value in values.items() if value is not False}
             if len(found["patternProperties"]) < len(values) and len(values) > 1:
-                self._note(where, "patternProperties", "a name that must not be may fit another pattern")
+                self._note(where, "patternProperties", "a forbidden name may match another pattern")
             return "patterns" if found["patternProperties"] else False
-        self._note(where, "patternProperties", "which name has which type cannot be told apart from the rest")
+        self._note(where, "patternProperties", "a grammar cannot tell matching names from the others")
         ways = [way for way in [*values.values(), others] if way is not False]
         if any(way is True for way in ways):
             return True
         return {"anyOf": ways} if len(ways) > 1 else ways[0] if ways else False
 
 
-def _each(atoms: Sequence[Part], name: str) -> list[Part]:
+def _each(atoms: Sequence[Subschema], name: str) -> list[Subschema]:
     return [part.at(name) for part in atoms if name in part.schema]
 
 
-def _counts(atoms: Sequence[Part]) -> tuple[int, int | None]:
+def _counts(atoms: Sequence[Subschema]) -> tuple[int, int | None]:
     lows = [ceil(part.schema["minProperties"]) for part in atoms if "minProperties" in part.schema]
     highs = [floor(part.schema["maxProperties"]) for part in atoms if "maxProperties" in part.schema]
     return max([0, *lows]), min(highs) if highs else None
 
 
 def _names_of(names: Schema) -> list[str] | None:
-    """Return the names that there may be, where they are listed."""
+    """Return the allowed names, if they are listed."""
     return cast("list[str]", names["enum"]) if isinstance(names, dict) and "enum" in names else None

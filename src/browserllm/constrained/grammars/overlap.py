@@ -1,4 +1,4 @@
-"""Whether reduced schemas have a value in common, as far as that is easily known."""
+"""Find out whether reduced schemas have a value in common, as far as that is easy."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Overlap:
         self._defs = defs
         self._shared = shared
 
-    def apart(self, schemas: list[Schema]) -> bool:
-        """Say that no value fits two of the schemas; false where that is not known."""
+    def all_disjoint(self, schemas: list[Schema]) -> bool:
+        """Whether no value fits two of the schemas; false if unknown."""
         if len(schemas) * (len(schemas) - 1) // 2 <= _MAX_PAIRS:
             return all(self.disjoint(one, other) for at, one in enumerate(schemas) for other in schemas[:at])
-        return self._listed_apart(schemas) or self._tagged_apart(schemas)
+        return self._enums_disjoint(schemas) or self._tags_disjoint(schemas)
 
-    def _listed_apart(self, schemas: list[Any]) -> bool:
-        """Say whether all list their values, none of which is in two."""
+    def _enums_disjoint(self, schemas: list[Any]) -> bool:
+        """Whether all schemas list their values, and no value is in two lists."""
         known = [self._inlined(schema) for schema in schemas]
         return all("enum" in schema for schema in known) and self._different([schema["enum"] for schema in known])
 
-    def _tagged_apart(self, schemas: list[Any]) -> bool:
-        """Say whether all are objects with a property that tells one from the other."""
+    def _tags_disjoint(self, schemas: list[Any]) -> bool:
+        """Whether all schemas are objects with a required property that tells them apart."""
         known = [self._inlined(schema) for schema in schemas]
         if any(schema.get("type") != "object" for schema in known):
             return False
@@ -56,7 +56,7 @@ class Overlap:
         return len(set[Any]().union(*own)) == sum(map(len, own))
 
     def disjoint(self, one: Schema, other: Schema, depth: int = 0) -> bool:
-        """Say that no value fits both; false where that is not known."""
+        """Whether no value fits both schemas; false if unknown."""
         if one is False or other is False:
             return True
         if one is True or other is True or depth > _MAX_DEPTH or not self._shared.budget.work(2):
@@ -102,7 +102,7 @@ class Overlap:
 
 
 def _below(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Say whether all numbers of one are smaller than all of the other."""
+    """Whether all numbers of the first schema are smaller than all of the second."""
     top = min([one[name] for name in ("maximum", "exclusiveMaximum") if name in one], default=None)
     low = max([other[name] for name in ("minimum", "exclusiveMinimum") if name in other], default=None)
     return top is not None and low is not None and top < low

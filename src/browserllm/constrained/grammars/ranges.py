@@ -1,6 +1,6 @@
-"""Numbers from here to there, and whole ones that a number divides, as EBNF.
+"""Write ranges of numbers, and the multiples of a number, as EBNF.
 
-They are written out: ``-12.5``, never ``-1.25e1``, with at most `MAX_DIGITS` digits on each side of the point.
+Numbers are written out: ``-12.5``, never ``-1.25e1``, with at most `MAX_DIGITS` digits on each side of the point.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 MAX_DIGITS = 40
-"""The most digits before a point, and after it: a model that goes on for ever is stopped."""
+"""The most digits before the point, and after it: stops a model that would write digits forever."""
 _MORE = f"{{0,{MAX_DIGITS - 1}}}"
 
 INTEGER = f'"-"? ("0" | [1-9] [0-9]{_MORE})'
@@ -17,21 +17,21 @@ NUMBER = f'{INTEGER} ("." [0-9]{{1,{MAX_DIGITS}}})? ([eE] [+-]? [0-9]{{1,3}})?'
 
 
 class Bound(NamedTuple):
-    """The end of a range; whether it is part of it."""
+    """The end of a range, and whether the range includes it."""
 
     value: Decimal
     included: bool = True
 
 
 class _Tail(NamedTuple):
-    """What may stand after a point: nothing at all (where ``empty``), or one of ``some``."""
+    """What may follow a point: nothing (if ``empty``), or one of ``some``."""
 
     empty: bool
     some: list[str]
 
 
 def bounds_of(schema: dict[str, Any]) -> tuple[Bound | None, Bound | None]:
-    """Return the ends that a schema's keywords say."""
+    """Return the bounds that a schema's keywords set."""
     found: list[Bound | None] = []
     for plain, exclusive, largest in (("minimum", "exclusiveMinimum", True), ("maximum", "exclusiveMaximum", False)):
         ends = [Bound(Decimal(str(schema[name])), name == plain) for name in (plain, exclusive) if name in schema]
@@ -47,14 +47,14 @@ def integers(least: int | None, most: int | None) -> str:
     found: list[str] = []
     if least is None or least < 0:
         end = None if least is None else -least
-        found += [f'"-" {digits}' for digits in _whole(1 if most is None or most >= 0 else -most, end)]
+        found += [f'"-" {digits}' for digits in _naturals(1 if most is None or most >= 0 else -most, end)]
     if most is None or most >= 0:
-        found += _whole(0 if least is None or least < 0 else least, most)
+        found += _naturals(0 if least is None or least < 0 else least, most)
     return _one_of(found)
 
 
 def numbers(least: Bound | None, most: Bound | None, places: int = MAX_DIGITS) -> str:
-    """Return the numbers of a range, with at most so many digits after the point, as EBNF."""
+    """Return the numbers of a range, with at most ``places`` digits after the point, as EBNF."""
     found: list[str] = []
     if least is None or least.value < 0:
         end = None if least is None else Bound(-least.value, least.included)
@@ -69,9 +69,9 @@ def numbers(least: Bound | None, most: Bound | None, places: int = MAX_DIGITS) -
 
 
 def multiples(divisor: int) -> dict[str, str]:
-    """Return the rules of whole numbers that a number divides; ``multiple`` is the first one.
+    """Return the rules for the multiples of a number; ``multiple`` is the first one.
 
-    A rule for each rest: the digits so far leave it, and more follow.
+    There is a rule for each remainder of the digits so far.
     """
     rules = {"multiple": '"0" | "-"? ' + _one_of([f'"{digit}" rest{digit % divisor}' for digit in range(1, 10)])}
     for rest in range(divisor):
@@ -84,8 +84,8 @@ def _one_of(parts: list[str]) -> str:
     return f"({' | '.join(parts)})"
 
 
-def _whole(least: int, most: int | None) -> list[str]:
-    """Return the numbers from ``least`` to ``most``, which are not negative, digit by digit."""
+def _naturals(least: int, most: int | None) -> list[str]:
+    """Return the numbers from ``least`` to ``most``, both not negative, digit by digit."""
     found: list[str] = []
     if most is None:
         size = len(str(least))
@@ -98,7 +98,7 @@ def _whole(least: int, most: int | None) -> list[str]:
 
 
 def _between(low: str, high: str) -> list[str]:
-    """Return the digits between two that are as long."""
+    """Return the digits between two numbers of the same length."""
     if not low:
         return [""]
     if low.strip("0") == "" and high.strip("9") == "":
@@ -121,12 +121,12 @@ def _between(low: str, high: str) -> list[str]:
 
 
 def _magnitudes(low: Bound, high: Bound | None, places: int) -> list[str]:
-    """Return the numbers between two that are not negative: a whole part, and what may follow its point."""
+    """Return the numbers between two bounds, both not negative: a whole part, and its possible fractions."""
     first, below = _split(low.value)
     if high is None:
         return [
             *_joined([f'"{first}"'], _from(below, low.included, places)),
-            *_joined(_whole(first + 1, None), _from("", True, places)),
+            *_joined(_naturals(first + 1, None), _from("", True, places)),
         ]
     last, above = _split(high.value)
     if first > last:
@@ -135,7 +135,7 @@ def _magnitudes(low: Bound, high: Bound | None, places: int) -> list[str]:
         return _joined([f'"{first}"'], _within(below, low.included, above, high.included, places))
     found = _joined([f'"{first}"'], _from(below, low.included, places))
     if last > first + 1:
-        found += _joined(_whole(first + 1, last - 1), _from("", True, places))
+        found += _joined(_naturals(first + 1, last - 1), _from("", True, places))
     return found + _joined([f'"{last}"'], _up_to(above, high.included, places))
 
 

@@ -1,9 +1,9 @@
-"""Any JSON Schema (drafts 7 and 2020-12) into one that a grammar can hold a model to, and what that leaves out.
+"""Reduce a JSON Schema (drafts 7 and 2020-12) to keywords that a grammar can enforce, and name what is left out.
 
-What comes out says the same with fewer words: references to ``#/$defs/...`` alone, one type at each place, ``anyOf``,
-``enum``, and each type's own keywords. So much is rewritten without loss: ``allOf``, references of all kinds, ``oneOf``
-of what cannot overlap, conditions on properties, draft 7's spellings. What a grammar cannot know is left out and named:
-``contains``, ``uniqueItems``, expressions that look ahead.
+The result means the same with fewer keywords: references only to ``#/$defs/...``, one type at each place, ``anyOf``,
+``enum``, and each type's own keywords. Rewritten without loss: ``allOf``, all kinds of references, ``oneOf`` of
+disjoint schemas, conditions on properties, draft 7's spellings. Left out and named, since a grammar cannot enforce
+them: ``contains``, ``uniqueItems``, patterns with lookaround.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from ...errors import InvalidRequest
-from .given import check, check_given
-from .kinds import Kinds, Schema, union
+from .checks import check_keywords, check_readable
+from .kinds import Schema, SchemaMerger, union
 from .negation import negated
 from .overlap import Overlap
-from .references import Part, References, record, same_place
+from .references import References, Subschema, aliased_definitions, record
 from .shared import Shared
 
 MAX_DEPTH = 48
-"""How deep schemas may lie in each other; below it, anything goes, and is named."""
+"""How deeply schemas may be nested; below that, any value is allowed, and the path is named."""
 MAX_BRANCHES = 64
 MAX_STEPS = 20_000
 _STEP = 20
@@ -40,9 +40,9 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 class Dropped(NamedTuple):
-    """What a model is not held to: where (``$.properties.age``), which keyword, and why.
+    """A keyword that is not enforced: its path (``$.properties.age``), its name, and why.
 
-    ``excludes`` is true where it is the other way around: it is held to more than the schema says.
+    ``excludes`` is true for the opposite: the grammar enforces more than the schema requires.
     """
 
     path: str
@@ -55,50 +55,50 @@ class Dropped(NamedTuple):
 
 
 class Reduced(NamedTuple):
-    """A schema that `grammar_of_schema` takes, and what it leaves out of the one it was made of."""
+    """A schema that `grammar_of_schema` takes, and what it leaves out of the original."""
 
     schema: Schema
     dropped: list[Dropped]
 
 
 def reduce_schema(schema: Any, *, close: bool = True) -> Reduced:
-    """Return as much of a JSON Schema as a grammar can hold a model to, and name the rest.
+    """Reduce a JSON Schema to what a grammar can enforce, and name the rest.
 
-    With ``close``, objects that declare properties have no others unless the schema says so itself: a model that may
-    invent names does. Raises `InvalidRequest` for what is no schema.
+    With ``close``, objects that declare properties allow no others unless the schema says so: a model that may invent
+    names does. Raises `InvalidRequest` for an invalid schema.
     """
     if isinstance(schema, bool):
         reduced: Schema = {} if schema else False
         reducer = None
     else:
         reducer = _Reducer(schema, close)
-        reduced = reducer.whole()
+        reduced = reducer.reduced()
     dropped = [] if reducer is None else list(reducer.dropped)
     if reduced is False:
-        reduced, dropped = {}, [*dropped, Dropped("$", "schema", "nothing fits it")]
+        reduced, dropped = {}, [*dropped, Dropped("$", "schema", "no value fits it")]
     return Reduced(reduced, dropped)
 
 
-class _Choice(NamedTuple):
-    parts: list[Part]
+class _Alternatives(NamedTuple):
+    parts: list[Subschema]
     path: str
     exclusive: bool
 
 
 class _Reducer:
-    """The work on one schema."""
+    """Reduces one schema."""
 
     def __init__(self, schema: Any, close: bool) -> None:
-        root = Part(schema, "$")
-        check(root)
-        check_given(schema)
+        root = Subschema(schema, "$")
+        check_keywords(root)
+        check_readable(schema)
         draft = schema.get("$schema")
         self.draft7 = isinstance(draft, str) and "draft-0" in draft
         self.dropped: dict[Dropped, None] = {}
         self._references = References(schema, draft7=self.draft7)
         self._root = root
         self._shared = Shared(self.note)
-        self._kinds = Kinds(self.value, self.note, self._shared, close=close)
+        self._merger = SchemaMerger(self.value, self.note, self._shared, close=close)
         self._done: dict[tuple[int, ...], Schema] = {}
         self._active: dict[tuple[int, ...], int] = {}
         self._names: dict[tuple[int, ...], str] = {}
@@ -106,30 +106,30 @@ class _Reducer:
         self._defs: dict[str, Schema] = {}
         self._overlap = Overlap(self._defs, self._shared)
         self._checked: dict[int, Any] = {}
-        self._kept: dict[tuple[int, str], Any] = {}
+        self._derived_schemas: dict[tuple[int, str], Any] = {}
         self._steps = 0
 
     def note(self, path: str, keyword: str, reason: str, excludes: bool = False) -> None:
-        """Name something that is left out."""
+        """Name a keyword that is left out."""
         self.dropped[Dropped(path, keyword, reason, excludes)] = None
 
-    def _check(self, part: Part) -> None:
+    def _check(self, part: Subschema) -> None:
         """Check a schema, once."""
         if id(part.schema) not in self._checked:
             self._checked[id(part.schema)] = part.schema
-            check(part)
+            check_keywords(part)
 
-    def whole(self) -> Schema:
-        """Return the reduced schema, with what it refers to."""
+    def reduced(self) -> Schema:
+        """Return the reduced schema with its definitions."""
         schema = self.value([self._root])
-        self._forbid_loops()
+        self._reject_loops()
         if isinstance(schema, bool):
             return {} if schema else False
         used = self._used(schema)
         return {**schema, "$defs": used} if used else schema
 
-    def value(self, parts: Sequence[Part]) -> Schema:
-        """Return what fits all of the parts."""
+    def value(self, parts: Sequence[Subschema]) -> Schema:
+        """Reduce schemas that must all fit the same value."""
         self._steps += 1
         parts = [part for part in parts if part.schema is not True]
         for part in parts:
@@ -140,7 +140,7 @@ class _Reducer:
             return True
         afforded = self._shared.budget.work(_STEP + 5 * len(parts))
         if len(self._active) > MAX_DEPTH or self._steps > MAX_STEPS or not afforded:
-            self.note(parts[0].path, "schema", "it lies too deep, or the whole is too large")
+            self.note(parts[0].path, "schema", "it is nested too deeply, or the whole schema is too large")
             return True
         key = tuple(sorted({id(part.schema) for part in parts}))
         if key in self._done:
@@ -158,8 +158,8 @@ class _Reducer:
         self._done[key] = found
         return found
 
-    def _follow(self, parts: list[Part]) -> Schema:
-        """Return what fits the parts; a reference alone stays one, so that nothing is written twice."""
+    def _follow(self, parts: list[Subschema]) -> Schema:
+        """Reduce the parts; a lone reference stays a reference, so that nothing is written twice."""
         if len(parts) == 1 and self._is_reference(parts[0].schema):
             target = self._target(parts[0])
             if target is None:
@@ -171,17 +171,17 @@ class _Reducer:
             self._defs[self._name(key, [target])] = found
             self._done[key] = named = {"$ref": f"#/$defs/{self._names[key]}"}
             return named
-        atoms: list[Part] = []
-        choices: list[_Choice] = []
+        atoms: list[Subschema] = []
+        choices: list[_Alternatives] = []
         seen: set[int] = set()
         for part in parts:
             self._flatten(part, (), atoms, choices, seen)
-        return self._choose(atoms, choices)
+        return self._combine(atoms, choices)
 
-    def _named(self, key: tuple[int, ...], parts: list[Part]) -> Schema:
+    def _named(self, key: tuple[int, ...], parts: list[Subschema]) -> Schema:
         return {"$ref": f"#/$defs/{self._name(key, parts)}"}
 
-    def _name(self, key: tuple[int, ...], parts: list[Part]) -> str:
+    def _name(self, key: tuple[int, ...], parts: list[Subschema]) -> str:
         if key not in self._names:
             self._names[key] = f"d{len(self._names)}"
             self._paths[self._names[key]] = parts[0].path
@@ -192,21 +192,26 @@ class _Reducer:
             return False
         return self.draft7 or not any(name in _ATOMIC or name in _COMPOSITE for name in schema)
 
-    def _target(self, part: Part) -> Part | None:
+    def _target(self, part: Subschema) -> Subschema | None:
         if "$recursiveRef" in part.schema:
             return self._root
         target = self._references.target(part)
         if target is None:
             name = "$ref" if "$ref" in part.schema else "$dynamicRef"
-            self.note(part.path, name, f"{part.schema[name]!r} is not in this document, or not the same everywhere")
+            self.note(part.path, name, f"{part.schema[name]!r} is outside this document, or depends on the path to it")
         else:
             self._check(target)
         return target
 
     def _flatten(
-        self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice], seen: set[int]
+        self,
+        part: Subschema,
+        followed: tuple[int, ...],
+        atoms: list[Subschema],
+        choices: list[_Alternatives],
+        seen: set[int],
     ) -> None:
-        """Take a schema apart: what it says itself, and what there is to choose from. What was seen says it once."""
+        """Split a schema into its own keywords (``atoms``) and its alternatives (``choices``), once for each schema."""
         self._check(part)
         schema = part.schema
         if isinstance(schema, bool):
@@ -215,14 +220,14 @@ class _Reducer:
             return
         if id(schema) in followed:
             raise InvalidRequest(
-                f"{part.path} refers to itself without end: no value can be checked against it", parameter="schema"
+                f"{part.path} refers only to itself, so no value can be checked against it", parameter="schema"
             )
         if id(schema) in seen:
             return
         seen.add(id(schema))
         followed = (*followed, id(schema))
         if len(followed) > MAX_DEPTH or not self._shared.budget.work(10 + len(schema)):
-            self.note(part.path, "schema", "it lies too deep, or the whole is too large")
+            self.note(part.path, "schema", "it is nested too deeply, or the whole schema is too large")
             return
         if any(name in schema for name in _REFERENCES):
             target = self._target(part)
@@ -236,7 +241,7 @@ class _Reducer:
         for name in ("anyOf", "oneOf"):
             if name in schema:
                 ways = [part.at(name, index) for index in range(len(schema[name]))]
-                choices.append(_Choice(ways, f"{part.path}.{name}", name == "oneOf"))
+                choices.append(_Alternatives(ways, f"{part.path}.{name}", name == "oneOf"))
         if "not" in schema:
             self._flatten_not(part.at("not"), atoms, choices)
         if "if" in schema and ("then" in schema or "else" in schema):
@@ -247,24 +252,29 @@ class _Reducer:
             if name in schema and schema[name] is not True and schema[name] != {}:
                 known = self._evaluated(part, name, (), set())
                 if known is None:
-                    self.note(part.path, name, "what has been evaluated depends on the answer")
+                    self.note(part.path, name, "which parts are evaluated depends on the value")
                 elif "all" not in known:
-                    atoms.append(self._made(part, {**known, _LEFT[name]: schema[name]}, name))
+                    atoms.append(self._derived(part, {**known, _LEFT[name]: schema[name]}, name))
 
-    def _flatten_not(self, part: Part, atoms: list[Part], choices: list[_Choice]) -> None:
-        """Rewrite what must not be as the ways not to be it, where they are known."""
+    def _flatten_not(self, part: Subschema, atoms: list[Subschema], choices: list[_Alternatives]) -> None:
+        """Rewrite ``not`` as the ways in which a value can fail to fit, if they are known."""
         values = _listed(part.schema)
         if values is not None:
-            atoms.append(self._made(part, {"not": values}, "not"))
+            atoms.append(self._derived(part, {"not": values}, "not"))
             return
         ways = negated(part)
         if ways is None:
-            self.note(part.path.rpartition(".")[0], "not", "what must not be cannot be told from what may")
+            self.note(part.path.rpartition(".")[0], "not", "it cannot be rewritten as a choice of schemas")
         else:
             choices.append(self._ways(part, ways, part.path))
 
     def _flatten_if(
-        self, part: Part, followed: tuple[int, ...], atoms: list[Part], choices: list[_Choice], seen: set[int]
+        self,
+        part: Subschema,
+        followed: tuple[int, ...],
+        atoms: list[Subschema],
+        choices: list[_Alternatives],
+        seen: set[int],
     ) -> None:
         condition = part.schema["if"]
         if isinstance(condition, bool) or condition == {}:
@@ -277,26 +287,30 @@ class _Reducer:
             return
         ways = negated(part.at("if"))
         if ways is None:
-            self.note(part.path, "if", "what follows from a condition cannot be told before it is met")
+            self.note(part.path, "if", "its negation cannot be rewritten as a choice of schemas")
             return
         found: list[Any] = [{"allOf": [condition, then]}, *({"allOf": [way, other]} for way in ways)]
         choices.append(self._ways(part, found, f"{part.path}.if"))
 
-    def _ways(self, part: Part, ways: list[Any], path: str) -> _Choice:
-        return _Choice([self._made(part, way, f"{path} {at}") for at, way in enumerate(ways)], path, False)
+    def _ways(self, part: Subschema, ways: list[Any], path: str) -> _Alternatives:
+        return _Alternatives([self._derived(part, way, f"{path} {at}") for at, way in enumerate(ways)], path, False)
 
-    def _dependency(self, part: Part, key: str) -> _Choice:
-        """Return the two ways to do justice to it: the property is not there, or what it asks for is."""
+    def _dependency(self, part: Subschema, key: str) -> _Alternatives:
+        """Return the two ways to satisfy a dependency: the property is absent, or its requirements are met."""
         given = part.schema
         needs: dict[str, Any] = {"required": [key, *given]} if isinstance(given, list) else {"required": [key]}
         if isinstance(given, (dict, bool)):
             needs["allOf"] = [given]
-        without = self._made(part, {"properties": {key: False}})
-        # Made anew on each way here, and yet the same for whoever asks by identity.
-        return _Choice([without, self._made(part, {"type": "object", **needs}, f"with {key}")], part.path, False)
+        without = self._derived(part, {"properties": {key: False}})
+        # Built on every call, but `_derived` returns the same object each time: schemas are compared by identity.
+        return _Alternatives(
+            [without, self._derived(part, {"type": "object", **needs}, f"with {key}")], part.path, False
+        )
 
-    def _evaluated(self, part: Part, name: str, followed: tuple[int, ...], seen: set[int]) -> dict[str, Any] | None:
-        """Return the properties or items that a schema has a word on, or ``all``; ``None`` where it depends."""
+    def _evaluated(
+        self, part: Subschema, name: str, followed: tuple[int, ...], seen: set[int]
+    ) -> dict[str, Any] | None:
+        """Return the properties or items that a schema evaluates, or ``all``; ``None`` if that depends on the value."""
         schema = part.schema
         if isinstance(schema, bool) or (id(schema) in seen and id(schema) not in followed):
             return {}
@@ -329,24 +343,24 @@ class _Reducer:
             for key in ("properties", "patternProperties")
         }
 
-    def _choose(self, atoms: list[Part], choices: list[_Choice]) -> Schema:
-        """Return what fits all atoms and one way of each choice."""
-        choices = self._fewer(choices)
+    def _combine(self, atoms: list[Subschema], choices: list[_Alternatives]) -> Schema:
+        """Reduce the atoms together with each combination of the choices."""
+        choices = self._limit_choices(choices)
         if not choices:
-            return self._kinds.merged(atoms)
-        said = [part for part in atoms if part.schema is False or part.schema]
-        found = [self.value([*said, *ways]) for ways in product(*(choice.parts for choice in choices))]
+            return self._merger.merged(atoms)
+        relevant = [part for part in atoms if part.schema is False or part.schema]
+        found = [self.value([*relevant, *ways]) for ways in product(*(choice.parts for choice in choices))]
         for choice in choices:
             exclusive = choice.exclusive and len(choices) == 1
             kept = [way for way in found if way is not False]
-            apart = exclusive and self._overlap.apart(kept)
+            apart = exclusive and self._overlap.all_disjoint(kept)
             if choice.exclusive and not apart and len(choice.parts) > 1:
                 path = choice.path.rpartition(".")[0]
-                self.note(path, "oneOf", "an answer may fit more than one")
+                self.note(path, "oneOf", "a value may fit more than one of the schemas")
         return union(found, self._shared.keys)
 
-    def _fewer(self, choices: list[_Choice]) -> list[_Choice]:
-        """Return the choices that can be combined with each other, the smallest first taken."""
+    def _limit_choices(self, choices: list[_Alternatives]) -> list[_Alternatives]:
+        """Return as many choices as can be combined with each other, starting with the smallest."""
         if len(choices) < 2:
             return choices
         kept: set[int] = set()
@@ -359,25 +373,25 @@ class _Reducer:
         left_out = [choice for at, choice in enumerate(choices) if at not in kept]
         for choice in sorted(left_out, key=lambda choice: -len(choice.parts)):
             path, _, keyword = choice.path.rpartition(".")
-            self.note(path, keyword, f"there are more than {MAX_BRANCHES} ways to combine it with the others")
+            self.note(path, keyword, f"there are more than {MAX_BRANCHES} ways to combine it with other choices")
         return [choice for at, choice in enumerate(choices) if at in kept]
 
-    def _stripped(self, part: Part) -> Part:
-        """Return what a schema says itself."""
+    def _stripped(self, part: Subschema) -> Subschema:
+        """Return only the keywords that constrain the value directly."""
         known = _ATOMIC - _NOT_IN_DRAFT7 if self.draft7 else _ATOMIC
         if known.issuperset(part.schema):
             return part
-        return self._made(part, {key: value for key, value in part.schema.items() if key in known}, "own")
+        return self._derived(part, {key: value for key, value in part.schema.items() if key in known}, "own")
 
-    def _made(self, part: Part, schema: Any, kind: str = "") -> Part:
-        """Return a schema of ours in the place of another, the same one each time."""
+    def _derived(self, part: Subschema, schema: Any, kind: str = "") -> Subschema:
+        """Return a derived schema at the path of the original, the same object each time."""
         if isinstance(schema, bool):
-            return Part(schema, part.path)
+            return Subschema(schema, part.path)
         key = (id(part.schema), kind or json.dumps(schema, default=repr))
-        return Part(self._kept.setdefault(key, schema), part.path)
+        return Subschema(self._derived_schemas.setdefault(key, schema), part.path)
 
     def _used(self, schema: Schema) -> dict[str, Schema]:
-        """Return the definitions that are referred to."""
+        """Return the definitions that are used."""
         if not self._defs:
             return {}
         found: dict[str, Schema] = {}
@@ -402,11 +416,11 @@ class _Reducer:
             ]
         return {name: self._defs[name] for name in self._defs if name in found}
 
-    def _forbid_loops(self) -> None:
-        """Raise where a definition is another one, which is the first: that says nothing, and never ends."""
+    def _reject_loops(self) -> None:
+        """Raise `InvalidRequest` for definitions that are only references to each other: they never end."""
         done: set[str] = set()
         for begin in self._defs:
-            path = [(begin, iter(same_place(self._defs[begin])))] if begin not in done else []
+            path = [(begin, iter(aliased_definitions(self._defs[begin])))] if begin not in done else []
             on_path = {begin}
             while path:
                 name, others = path[-1]
@@ -417,12 +431,12 @@ class _Reducer:
                     done.add(name)
                 elif other in on_path:
                     raise InvalidRequest(
-                        f"{self._paths[other]} refers to itself without end: no value can be checked against it",
+                        f"{self._paths[other]} refers only to itself, so no value can be checked against it",
                         parameter="schema",
                     )
                 elif other not in done:
                     on_path.add(other)
-                    path.append((other, iter(same_place(self._defs[other]))))
+                    path.append((other, iter(aliased_definitions(self._defs[other]))))
 
 
 _COMPOSITE = frozenset(
@@ -436,6 +450,6 @@ _LEFT = {"unevaluatedProperties": "additionalProperties", "unevaluatedItems": "i
 
 
 def _listed(schema: Any) -> list[Any] | None:
-    """Return the values of a schema that does nothing but list them."""
+    """Return the values of a schema that only lists values."""
     names = set(record(schema) or ())
     return schema.get("enum", [schema.get("const")]) if names in ({"enum"}, {"const"}) else None

@@ -1,4 +1,4 @@
-"""What a JSON Schema's references mean: ``$ref`` by pointer, by ``$anchor``, by ``$id``, within one document."""
+"""Resolve the references of a JSON Schema by pointer, ``$anchor`` and ``$id``, within one document."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ _SINGLE = (
 
 
 def record(value: Any) -> dict[str, Any] | None:
-    """Return a value that is an object, typed as one; ``None`` for others."""
+    """Return a value typed as an object; ``None`` if it is not one."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-class Part(NamedTuple):
-    """A schema, and where it stands: ``$.properties.age``."""
+class Subschema(NamedTuple):
+    """A schema and its path: ``$.properties.age``."""
 
     schema: Any
     path: str
 
-    def at(self, *steps: str | int) -> Part:
-        """Return what lies within."""
+    def at(self, *steps: str | int) -> Subschema:
+        """Return the subschema at the end of these steps."""
         schema, path = self
         for step in steps:
             schema = schema[step]
             path += f"[{step}]" if isinstance(step, int) else f".{_shortened(step)}"
-        return Part(schema, path)
+        return Subschema(schema, path)
 
 
 def _shortened(name: str) -> str:
-    # A path is written for everything that lies under a name.
+    # Every path below a name repeats it.
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
-def subschemas(part: Part) -> Iterator[Part]:
-    """Return the schemas that lie directly within one."""
+def subschemas(part: Subschema) -> Iterator[Subschema]:
+    """Yield the direct subschemas of a schema."""
     schema = part.schema
     for keyword in _NAMED:
         for name, value in (record(schema.get(keyword)) or {}).items():
@@ -71,39 +71,39 @@ def subschemas(part: Part) -> Iterator[Part]:
 
 
 class References:
-    """The schemas of a document, by all the names that it gives them."""
+    """Finds the schemas of a document by the names that the document gives them."""
 
     def __init__(self, root: dict[str, Any], *, draft7: bool) -> None:
-        """Read the names of ``root``; in draft 7 nothing counts beside a ``$ref``."""
+        """Read the names of ``root``; in draft 7 a ``$ref`` hides its sibling keywords."""
         self._draft7 = draft7
-        self._named: dict[str, Part] = {}
-        self._dynamic: dict[str, list[Part]] = {}
+        self._named: dict[str, Subschema] = {}
+        self._dynamic: dict[str, list[Subschema]] = {}
         self._bases: dict[int, str] = {}
-        self._index(Part(root, "$"), "")
-        self._named.setdefault("", Part(root, "$"))
+        self._index(Subschema(root, "$"), "")
+        self._named.setdefault("", Subschema(root, "$"))
 
-    def target(self, part: Part) -> Part | None:
-        """Return what the ``$ref`` of a schema means; ``None`` where it is in another document.
+    def target(self, part: Subschema) -> Subschema | None:
+        """Return the target of a schema's reference; ``None`` if it is in another document.
 
-        Raises `InvalidRequest` where this document has nothing of that name.
+        Raises `InvalidRequest` if this document has no such schema.
         """
         base = self._bases.get(id(part.schema), "")
         keyword = "$ref" if "$ref" in part.schema else "$dynamicRef"
         reference = part.schema[keyword]
         if not isinstance(reference, str):
-            raise InvalidRequest(f"{part.path}.{keyword}={reference!r} is no reference; give it a text")
+            raise InvalidRequest(f"{part.path}.{keyword}={reference!r} is not valid; use a string")
         if keyword == "$dynamicRef" and len(self._dynamic.get(reference.rpartition("#")[2], ())) > 1:
-            return None  # what it means depends on the way that leads there
+            return None  # its target depends on the path that leads there
         address, fragment = urldefrag(_joined(base, reference))
         found = self._named.get(f"{address}#{fragment}") if fragment and not fragment.startswith("/") else None
         resource = self._named.get(address)
         if found is None and resource is not None and (not fragment or fragment.startswith("/")):
             found = self._within(resource, unquote(fragment), address)
         if found is None and (resource is not None or not address):
-            raise InvalidRequest(f"{part.path}.{keyword}={reference!r} leads nowhere; name a schema of this document")
+            raise InvalidRequest(f"{part.path}.{keyword}={reference!r} has no target; name a schema of this document")
         return found
 
-    def _within(self, part: Part, pointer: str, base: str) -> Part | None:
+    def _within(self, part: Subschema, pointer: str, base: str) -> Subschema | None:
         for step in pointer.split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
             schema: Any = part.schema
@@ -113,10 +113,10 @@ class References:
                 part = part.at(int(name))
             else:
                 return None
-        self._index(part, base)  # in case it lies where no schemas are expected
+        self._index(part, base)  # in case it is under a keyword that does not hold schemas
         return part
 
-    def _index(self, root: Part, base: str) -> None:
+    def _index(self, root: Subschema, base: str) -> None:
         waiting = [(root, base)]
         while waiting:
             part, base = waiting.pop()
@@ -126,8 +126,8 @@ class References:
             self._bases[id(part.schema)] = base
             waiting += [(inner, base) for inner in subschemas(part)]
 
-    def _name(self, part: Part, base: str) -> str:
-        """Note the names of a schema; return the base of what lies within."""
+    def _name(self, part: Subschema, base: str) -> str:
+        """Record the names of a schema; return the base URI of its subschemas."""
         schema = cast("dict[str, Any]", part.schema)
         own = schema.get("$id")
         if isinstance(own, str) and not (self._draft7 and "$ref" in schema):
@@ -151,19 +151,21 @@ def _is_place(step: str, listed: list[Any]) -> bool:
 
 
 def _joined(base: str, reference: str) -> str:
-    # `urljoin` knows no URN, which a fragment may follow all the same.
-    if len(base) > _MAX_ADDRESS:  # each reference within makes a copy
-        raise InvalidRequest(f"the $id {base!r:.200} has more than {_MAX_ADDRESS} characters", parameter="schema")
+    # `urljoin` cannot add a fragment to a URN.
+    if len(base) > _MAX_ADDRESS:  # each reference inside copies it
+        raise InvalidRequest(
+            f"the $id {base!r:.200} has more than {_MAX_ADDRESS} characters; shorten it", parameter="schema"
+        )
     if reference.startswith("#"):
         return base + reference
     try:
         return urljoin(base, reference)
     except ValueError as error:
-        raise InvalidRequest(f"{reference!r:.200} is no address: {error}", parameter="schema") from error
+        raise InvalidRequest(f"{reference!r:.200} is not a valid URI: {error}", parameter="schema") from error
 
 
-def same_place(schema: Any) -> list[str]:
-    """Return the definitions that a schema is, or one of which it is."""
+def aliased_definitions(schema: Any) -> list[str]:
+    """Return the definitions that a schema refers to directly, or as alternatives."""
     found: list[str] = []
     waiting: list[Any] = [schema]
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""What the work on one schema has in common: its budget, the keys of its values, its patterns."""
+"""What all steps on one schema share: its budget, the keys of its values, its parsed patterns."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from typing import Any
 from ..._internal.equality import Keys
 from ...json_schema.patterns.pattern import Pattern, PatternError
 from ...json_schema.patterns.work import TooMuchWork, Work
-from .budget import Budget
-from .patterns import Node, NotHeld, parse_pattern
+from .budget import GrammarBudget
+from .patterns import Node, NotExpressible, parse_pattern
 
 _MOST_OF_SEARCH = 200_000
 
 
 class Shared:
-    """Reads each pattern once; ``note`` names what is left out."""
+    """Parses each pattern once; ``note`` names what is left out."""
 
     def __init__(self, note: Callable[..., None]) -> None:
-        self.budget = Budget()
+        self.budget = GrammarBudget()
         self.keys = Keys()
         self._note = note
         self._written: set[Any] = set()
-        self._nodes: dict[str, Node | NotHeld] = {}
+        self._nodes: dict[str, Node | NotExpressible] = {}
         self._patterns: dict[str, Pattern | None] = {}
 
     def room(self, rule: Any, characters: int) -> bool:
-        """Take room in the grammar for a rule that is written once, however often it is needed."""
+        """Reserve room in the grammar for a rule that is written once, however often it is used."""
         if rule not in self._written and not self.budget.room(characters):
             return False
         self._written.add(rule)
         return True
 
     def node(self, text: str) -> Node:
-        """Return a pattern as a grammar has it; raises `NotHeld`."""
+        """Return a pattern in a form that a grammar can express; raises `NotExpressible`."""
         if text not in self._nodes:
             try:
                 self._nodes[text] = parse_pattern(text)
-            except NotHeld as error:
+            except NotExpressible as error:
                 self._nodes[text] = error
         found = self._nodes[text]
-        if isinstance(found, NotHeld):
-            raise NotHeld(str(found))
+        if isinstance(found, NotExpressible):
+            raise NotExpressible(str(found))
         return found
 
     def pattern(self, text: str) -> Pattern | None:
-        """Return a pattern to search with; ``None`` for what is none."""
+        """Return a pattern to search with; ``None`` if it is not valid."""
         if text not in self._patterns:
             try:
                 self._patterns[text] = Pattern(text)
@@ -54,13 +54,13 @@ class Shared:
         return self._patterns[text]
 
     def finds(self, pattern: Pattern, text: str, path: str) -> bool:
-        """Say whether a pattern is found in a text; true, and named, where that takes too long to find out."""
+        """Whether a pattern is found in a text; true, and named, if the search takes too long."""
         work = Work(_MOST_OF_SEARCH)
         try:
             found = pattern.search(text, work)
         except TooMuchWork:
             found = None
         if not self.budget.work(1 + (_MOST_OF_SEARCH - work.left) // 10) or found is None:
-            self._note(path, "pattern", f"{pattern.text!r:.200} takes too long to be searched for")
+            self._note(path, "pattern", f"searching for {pattern.text!r:.200} takes too long")
             return True
         return found

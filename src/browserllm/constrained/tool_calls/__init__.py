@@ -1,4 +1,4 @@
-"""Tool calls of models that have no field for them: how to ask, how to make a call well-formed, how to read one."""
+"""Tool calls as text, for models without native calls: describe the tools, constrain calls, and parse them."""
 
 from .formats import ToolFormat, format_for
 from .parser import ToolCallParser

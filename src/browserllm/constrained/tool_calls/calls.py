@@ -1,4 +1,4 @@
-"""One call, in any of the ways that models write one, from a `Reader` into a name and JSON arguments."""
+"""Read one call from a `TextReader`, in any of the ways that models write it, as a name and JSON arguments."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ...json_schema.lenient import MAX_HELD, Broken, Reader, Steps, read_value, read_word, repair
+from ...json_schema.lenient import MAX_HELD, Broken, Steps, TextReader, read_value, read_word, repair
 from ...types import Tool
-from .bare import FUNCTION, FUNCTION_END, IDENTIFIER, PARAMETER, BareReader
-from .called import called_name
+from .names import resolve_tool_name
+from .unquoted import FUNCTION, FUNCTION_END, IDENTIFIER, PARAMETER, UnquotedReader
 from .values import ToolValues
 
 _NAME_KEYS = {"name", "function", "tool", "tool_name", "function_name", "tool_call"}
@@ -21,15 +21,15 @@ _KNOWN_KEYS = _NAME_KEYS | _ARGUMENT_KEYS | _BESIDE
 _NAME = re.compile(r"[\w.:/-]+")
 MAX_NAME = 256
 _MAX_WRAPPED = 8
-"""How many objects a name may be wrapped in: OpenAI's has one, ``{"function": {"name": ...}}``."""
+"""How many objects a name may be nested in: OpenAI's has one, ``{"function": {"name": ...}}``."""
 
 
-class NoCall(Exception):  # noqa: N818 (a way to say no, not a failure)
-    """What looked like a call is none."""
+class NotACall(Exception):  # noqa: N818 (a result, not a failure)
+    """The text looked like a call but is not one."""
 
 
 class _Call:
-    """A call in the making: what is written before its name is known is held."""
+    """The call that is being read; ``held`` collects arguments until its name is known."""
 
     def __init__(self) -> None:
         self.name = ""
@@ -39,22 +39,22 @@ class _Call:
 
 
 class CallReader:
-    """Reads calls of some tools. ``begin`` is told a call's name, then ``write`` pieces of its arguments.
+    """Reads calls of some tools: calls ``begin`` with a call's name, then ``write`` with pieces of its arguments.
 
-    Once a call has begun, whatever follows, it is one; before that `NoCall` says that it is none. While ``kept`` is a
-    position, what was read since then is kept, for it may turn out to be none after all.
+    Once a call has begun, it stays a call, whatever follows; before that, `NotACall` is raised if it is not one. While
+    ``kept`` is a position, the text since then is kept, since it may not be a call after all.
     """
 
     def __init__(
-        self, reader: Reader, tools: Sequence[Tool], begin: Callable[[str], None], write: Callable[[str], None]
+        self, reader: TextReader, tools: Sequence[Tool], begin: Callable[[str], None], write: Callable[[str], None]
     ) -> None:
         """Read from ``reader``."""
         self.calls = 0
         self.kept: int | None = None
         self.open = False
-        """Whether a call has begun and not ended."""
+        """Whether a call has begun but not ended."""
         self._reader = reader
-        self._bare = BareReader(reader)
+        self._bare = UnquotedReader(reader)
         self._tools = {tool.name: ToolValues(tool) for tool in tools}
         self._tell = begin
         self._pass = write
@@ -62,8 +62,8 @@ class CallReader:
     def read(self, char: str, *, tagged: bool) -> Steps[None]:
         """Read the call that begins with ``char``.
 
-        Without a tag around it, its tool must be known, and JSON must say its arguments: an answer in JSON may well
-        have a name in it.
+        Without a tag around the call, its tool must be known and its arguments must be JSON: an answer in JSON may
+        have a "name", too.
         """
         call = _Call()
         try:
@@ -74,8 +74,8 @@ class CallReader:
             elif char.isalpha() or char == "_":
                 yield from self._named(call, tagged=tagged)
             else:
-                raise NoCall
-        except NoCall:
+                raise NotACall
+        except NotACall:
             if not call.begun:
                 raise
         else:
@@ -87,13 +87,13 @@ class CallReader:
 
     @property
     def at_end(self) -> bool:
-        """Whether the end of the open call has come, and no more than what follows it is looked at."""
+        """Whether the open call has ended, and the reader only looks at what follows."""
         return self._bare.at_end
 
     def _members(self, call: _Call, *, tagged: bool, depth: int = 0) -> Steps[None]:
-        """Read ``{"name": ..., "arguments": {...}}``, its members in any order."""
+        """Read ``{"name": ..., "arguments": {...}}``, its keys in any order."""
         if depth > _MAX_WRAPPED:
-            raise NoCall
+            raise NotACall
         reader = self._reader
         reader.at += 1
         others = False
@@ -103,17 +103,17 @@ class CallReader:
             if char in ",;])" and char:
                 reader.at += 1
                 continue
-            closed = char == "" or (yield from reader.stands(reader.closer))
+            closed = char == "" or (yield from reader.is_at(reader.closer))
             if closed or char == "}":
                 reader.at += not closed
-                # Whole is a call with its arguments; an end that was forgotten, or did not come, adds nothing to it.
+                # A call is complete once it has arguments, even if its end is missing.
                 alone = tagged and not (others or closed)
                 if not depth and not (call.name and (call.has_arguments or alone)):
-                    raise NoCall
+                    raise NotACall
                 return
             key = yield from self._key()
             if not (tagged or call.begun or key in _KNOWN_KEYS):
-                raise NoCall
+                raise NotACall
             yield from reader.blanks()
             if key in _NAME_KEYS and not call.name:
                 if (yield from reader.need()) == "{":
@@ -139,16 +139,16 @@ class CallReader:
             key = yield from read_word(reader, ":=,}")
         yield from reader.blanks()
         if (yield from reader.need()) not in ":=":
-            raise NoCall
+            raise NotACall
         reader.at += 1
         return key
 
     def _named(self, call: _Call, *, tagged: bool) -> Steps[None]:
-        """Read ``name(key=value)``, Mistral's ``name[ARGS]{...}``, or ``name`` and an object after it."""
+        """Read ``name(key=value)``, Mistral's ``name[ARGS]{...}``, or ``name`` followed by an object."""
         reader = self._reader
         name = yield from self.name()
         printed = name == "print" and (yield from reader.peek()) == "("
-        if printed:  # Gemma was shown to print what a call gives
+        if printed:  # Gemma's examples print the result of a call
             reader.at += 1
             name = yield from self.name()
         call.name = self._checked(name, tagged=tagged)
@@ -160,11 +160,11 @@ class CallReader:
         marked = yield from reader.one_of(("[ARGS]",))
         yield from reader.blanks()
         if (yield from reader.peek()) != "{" or not (marked or tagged):
-            raise NoCall
+            raise NotACall
         yield from self._arguments(call)
 
     def _keywords(self, call: _Call) -> Steps[None]:
-        """Read Python's arguments as an object; those without a name have the tool's own names, in its order."""
+        """Read Python's arguments as an object; positional ones get the tool's parameter names in order."""
         reader = self._reader
         reader.at += 1
         values = self._tools.get(call.name)
@@ -183,7 +183,7 @@ class CallReader:
                 self._write(call, "}")
                 return
             begin = reader.at
-            reader.marks.append(begin)  # it may turn out to be a value
+            reader.marks.append(begin)  # it may be a value after all
             name = yield from self.name(IDENTIFIER)
             yield from reader.blanks()
             equals = yield from reader.one_of(("=", "=="))
@@ -191,14 +191,14 @@ class CallReader:
             named = equals == "="
             if not named:
                 if comma == "{" and char == "{":
-                    yield from self._arguments(call)  # one object is all of them
+                    yield from self._arguments(call)  # a single object holds all arguments
                     yield from reader.blanks()
                     reader.at += (yield from reader.peek()) == ")"
                     return
                 reader.at = begin
                 name = next(unnamed, "")
                 if not name:
-                    raise Broken if call.begun else NoCall
+                    raise Broken if call.begun else NotACall
             self._open(call)
             self._write(call, f"{comma}{json.dumps(name, ensure_ascii=False)}: ")
             comma = ", "
@@ -209,7 +209,7 @@ class CallReader:
                 self._write(call, self._written(call, name, (yield from self._bare.keyword(named=named))))
 
     def _xml(self, call: _Call, *, tagged: bool) -> Steps[None]:
-        """Read ``name>`` and then JSON, or ``<parameter=key>value</parameter>`` for each argument."""
+        """Read ``name>``, then JSON or ``<parameter=key>value</parameter>`` for each argument."""
         reader = self._reader
         call.name = self._checked((yield from self._tag_name()), tagged=tagged)
         yield from reader.blanks()
@@ -222,16 +222,16 @@ class CallReader:
                 self._open(call)
                 values = self._tools.get(call.name)
                 left = [name for name in values.properties if name not in given] if values else []
-                # The key goes first: what breaks off is no JSON then, and nobody takes it for no arguments.
+                # Write the key first, so that a call that breaks off is not valid JSON and cannot run.
                 self._write(call, f"{', ' if len(given) > 1 else '{'}{json.dumps(given[-1], ensure_ascii=False)}: ")
                 value = yield from self._bare.parameter(left)
                 self._write(call, self._written(call, given[-1], value))
                 yield from reader.blanks()
             if not given:
-                # Without its end it breaks off here, or is talked about.
-                closed = yield from reader.stands(FUNCTION_END)
-                if not (closed or (yield from reader.stands(reader.closer))):
-                    raise NoCall
+                # Without its end, the call breaks off here, or is only mentioned.
+                closed = yield from reader.is_at(FUNCTION_END)
+                if not (closed or (yield from reader.is_at(reader.closer))):
+                    raise NotACall
                 self._open(call)
                 self._write(call, "{")
             self._write(call, "}")
@@ -248,7 +248,7 @@ class CallReader:
             yield from read_value(reader, lambda text: self._write(call, text))
             return
         value = yield from self._value()
-        if char in "\"'":  # JSON in a text, as OpenAI has it
+        if char in "\"'":  # JSON in a string, as in OpenAI's format
             value = repair(_decoded(value)) or value
         self._open(call)
         self._write(call, "{}" if value == "null" else value)
@@ -257,7 +257,7 @@ class CallReader:
         return _decoded((yield from self._value()))
 
     def _value(self) -> Steps[str]:
-        """Take a value that must be whole before anything can be done with it; return it as JSON."""
+        """Take a whole value; return it as JSON."""
         written: list[str] = []
         begin = self._reader.at
 
@@ -270,18 +270,18 @@ class CallReader:
         return "".join(written)
 
     def name(self, pattern: re.Pattern[str] = _NAME) -> Steps[str]:
-        """Take a name; an empty text where there is none."""
+        """Take a name; an empty text if there is none."""
         reader = self._reader
         name: list[str] = []
         begin = reader.at
         while (yield from reader.peek()) and (some := reader.run(pattern)):
             name.append(some)
             if reader.at - begin > MAX_NAME:
-                raise NoCall
+                raise NotACall
         return "".join(name)
 
     def _tag_name(self) -> Steps[str]:
-        """Take the name in a tag and the tag's end, for which models forget the bracket but not the line's end."""
+        """Take the name in a tag and the tag's end; models may forget the bracket but not the line end."""
         reader = self._reader
         begin = reader.at
         reader.marks.append(begin)
@@ -297,8 +297,8 @@ class CallReader:
     def _checked(self, name: str, *, tagged: bool) -> str:
         """Return the name of the tool that is called."""
         if not name or len(name) > MAX_NAME or not (tagged or name in self._tools):
-            raise NoCall
-        return called_name(name, self._tools)
+            raise NotACall
+        return resolve_tool_name(name, self._tools)
 
     def _check_held(self, call: _Call) -> None:
         held = not call.begun or self.kept is not None
@@ -314,7 +314,7 @@ class CallReader:
         if not call.begun:
             call.begun = self.open = True
             self.calls += 1
-            # Without `kept` nothing of it will be read again.
+            # Without `kept`, none of it will be read again.
             self._reader.marks[:] = [] if self.kept is None else [self.kept]
             self._tell(call.name)
             self._pass("".join(call.held))
@@ -327,16 +327,16 @@ class CallReader:
         self._check_held(call)
 
     def _written(self, call: _Call, name: str, text: str) -> str:
-        """Return an argument that was written without quotes as JSON."""
+        """Return an unquoted argument as JSON."""
         values = self._tools.get(call.name)
-        return (values or _ANY).written(name, text)
+        return (values or _ANY).to_json(name, text)
 
 
 _ANY = ToolValues(Tool(""))
 
 
 def _decoded(written: str) -> str:
-    """Return a JSON text's text; anything else as it is written."""
+    """Return the value of a JSON string; anything else unchanged."""
     try:
         value = msgspec.json.decode(written)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

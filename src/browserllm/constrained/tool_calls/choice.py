@@ -1,4 +1,4 @@
-"""What a request says of tools: whether the model may, must or must not call one."""
+"""Read ``tool_choice``: whether the model may, must or must not call tools."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ...types import ChatRequest
 
 
 class ToolChoice(NamedTuple):
-    """Whether the model may, must or must not call tools; ``name`` is the one that it must call."""
+    """Whether the model may, must or must not call tools; ``name`` is the tool that it must call."""
 
     mode: Literal["auto", "none", "required", "named"]
     name: str = ""
 
 
 def tool_choice_of(request: ChatRequest) -> ToolChoice | None:
-    """Return what the request says, or ``None``. Raises `InvalidRequest` for anything else, or an unknown tool."""
+    """Return the request's tool choice, or ``None``. Raises `InvalidRequest` for an invalid one or an unknown tool."""
     choice = request.tool_choice
     if choice is None:
         return None

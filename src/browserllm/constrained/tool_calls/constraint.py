@@ -1,8 +1,8 @@
-"""What makes a call well-formed, for an engine that constrains what a model writes: XGrammar's structural tags.
+"""Constrain calls to be well-formed with XGrammar's structural tags.
 
 Both engines take them as a ``response_format`` for every model (https://xgrammar.mlc.ai/docs/, as of 0.1.27):
-``triggered_tags`` lets text be until a trigger is written, ``tags_with_separator`` is tags and nothing else. Where a
-call has no mark, it is the answer or is none: the answer is a call, or a text that does not begin like one.
+``triggered_tags`` allows any text until a trigger is written, ``tags_with_separator`` allows only tags. In formats
+whose calls have no marker, the whole answer is either a call or a text that does not begin like one.
 """
 
 from __future__ import annotations
@@ -14,43 +14,43 @@ from typing import Any, NamedTuple
 from ...errors import InvalidRequest
 from ...types import Tool
 from ..grammars.grammar import grammar_of_schema
-from ..grammars.held import not_held
 from ..grammars.reduce import reduce_schema
+from ..grammars.response_format import describe_unconstrained
 from .choice import ToolChoice
 from .formats import ToolFormat
 
 Format = dict[str, Any]
 
 _PLAIN = {"type", "title", "description", "properties", "required", "$schema"}
-"""What may be in the schema of a tool that takes the arguments it declares, and none where it declares none."""
+"""The keywords of a tool's schema that allow only the declared arguments."""
 
 
 class ToolConstraint(NamedTuple):
-    """The ``response_format`` of calls, and a sentence for each tool whose schema it does not hold to entirely."""
+    """The ``response_format`` for calls, and a sentence for each tool whose schema is not fully enforced."""
 
     response_format: dict[str, Any]
-    not_held: list[str]
+    unconstrained: list[str]
 
 
 def tool_constraint(form: ToolFormat, tools: Sequence[Tool], choice: ToolChoice) -> ToolConstraint:
-    """Return the ``response_format`` in which every call is of one of ``tools`` and has arguments of its schema.
+    """Return a ``response_format`` that allows only calls of ``tools`` with arguments that fit their schemas.
 
-    ``auto`` lets the model say what it likes beside and instead of calls, ``required`` is one call or more and nothing
-    else, and ``named`` exactly one. Raises `InvalidRequest` for ``parameters`` that are no schema.
+    ``auto`` also allows text, ``required`` allows only calls and at least one, ``named`` exactly one call. Raises
+    `InvalidRequest` for ``parameters`` that are not a valid schema.
     """
     if choice.mode == "named":
         tools = [tool for tool in tools if tool.name == choice.name]
     loose: list[str] = []
     tags = [_tag(form, tool, loose) for tool in tools]
-    return ToolConstraint(_response_format(_whole(form, tags, choice)), loose)
+    return ToolConstraint(_response_format(_structural_format(form, tags, choice)), loose)
 
 
-def _whole(form: ToolFormat, tags: list[Format], choice: ToolChoice) -> Format:
+def _structural_format(form: ToolFormat, tags: list[Format], choice: ToolChoice) -> Format:
     if choice.mode == "named":
         (inner,) = tags
         return {**inner, "begin": form.begin + inner["begin"], "end": inner["end"] + form.end}
     if form.begin:
-        # The calls of a turn are one list, which is one tag.
+        # All calls of a turn form one list, which is one tag.
         listed = {"type": "tag", "begin": form.begin, "content": _in_a_row(form, tags), "end": form.end}
         return _among_text(form, [listed]) if choice.mode == "auto" else listed
     if choice.mode != "auto":
@@ -63,9 +63,9 @@ def _tag(form: ToolFormat, tool: Tool, loose: list[str]) -> Format:
         reduced = reduce_schema(_arguments(tool))
     except InvalidRequest as error:
         raise InvalidRequest(f"the parameters of tool {tool.name!r}: {error}", parameter="tools") from None
-    lost = not_held(reduced.dropped)
+    lost = describe_unconstrained(reduced.dropped)
     if lost:
-        loose.append(f"calls of {tool.name!r} are not held to {lost}; check their arguments")
+        loose.append(f"calls of {tool.name!r} are not constrained by {lost}; check their arguments")
     return {
         "type": "tag",
         "begin": f"{form.before_call}{tool.name}{form.between}",
@@ -75,7 +75,7 @@ def _tag(form: ToolFormat, tool: Tool, loose: list[str]) -> Format:
 
 
 def _arguments(tool: Tool) -> dict[str, Any]:
-    """Return the schema of a tool's arguments, which are an object in any case."""
+    """Return the schema of a tool's arguments, which are always an object."""
     schema: dict[str, Any] = {"type": "object", **tool.parameters}
     return schema if set(schema) - _PLAIN else {**schema, "additionalProperties": False}
 
@@ -84,7 +84,7 @@ def _in_a_row(form: ToolFormat, tags: list[Format]) -> Format:
     return {
         "type": "tags_with_separator",
         "tags": tags,
-        "separator": form.separator or "\n",  # XGrammar takes no empty one; the parser does not mind it
+        "separator": form.separator or "\n",  # XGrammar rejects an empty one; the parser accepts both
         "at_least_one": True,
         "stop_after_first": not form.several,
     }
@@ -106,7 +106,7 @@ def _instead_of_text(form: ToolFormat, tags: list[Format]) -> Format:
 
 
 def _text_that_is_no(trigger: str) -> str:
-    """Return the grammar of texts that begin with neither a blank nor a trigger, of plain characters, of a call."""
+    """Return a grammar of texts that begin with neither whitespace nor the trigger of a call, a plain text."""
     rules = ["root ::= step0", r'any ::= "" | [^\u0000] any']
     for index, char in enumerate(trigger):
         others = rf"[^{char} \t\r\n]" if index == 0 else f"[^{char}]"

@@ -1,10 +1,10 @@
-"""How each family of models wants tools in its prompt, writes calls, and takes results: facts of their chat templates.
+"""How each model family describes tools, writes calls and takes results, taken from the chat templates.
 
-The engines' templates take texts in roles and nothing else, so the tools become part of a message, calls a text of the
-assistant, and results messages. What those cannot hold is left out: Mistral's tools stand in the system message instead
-of before the last turn, Llama's results have no quotes around them, and Qwen3.5 and Gemma 4 are asked for JSON, not for
-their own forms without it. A call is rendered as the family's models write it: WebLLM compares the history with what
-the model said, and goes on in its KV cache where they are equal.
+The engines' templates take only text messages, so the tools become part of a message, calls become assistant text, and
+results become messages. Some details cannot be expressed this way: Mistral's tools are in the system message instead of
+before the last turn, Llama's results have no quotes, and Qwen3.5 and Gemma 4 are asked for JSON instead of their own
+formats. Calls are rendered exactly as the family's models write them: WebLLM compares the history with the model's
+output, and reuses its KV cache if they are equal.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ FormatName = Literal["pocket", "hermes", "qwen2.5", "qwen3.5", "llama", "mistral
 
 
 class Opening(NamedTuple):
-    """What begins calls, and where: ``text``, after which they stand, and ``end``, which closes them.
+    """What begins calls: the ``text`` before them and the ``end`` after them.
 
-    ``place`` is the beginning of the ``answer``, of any ``line``, or, as for marks that templates write straight after
-    what was said, of a line and after a ``sentence``. Calls are of tools on offer if ``known``; otherwise one of an
-    unknown tool is a call as well, which the model is told. A ``whole`` opening is a code fence: what is in it are
-    calls only if it is all of the rest of the answer.
+    ``place`` is where they may begin: the start of the ``answer``, the start of a ``line``, or also after a
+    ``sentence``, for markers that templates write directly after the text. With ``known``, only calls of offered tools
+    count; otherwise calls of unknown tools count too, and the model gets an error. A ``whole`` opening is a code
+    fence, which contains calls only if it is the rest of the answer.
     """
 
     text: str
@@ -36,17 +36,17 @@ class Opening(NamedTuple):
 
 
 class ToolFormat(NamedTuple):
-    """One family's way.
+    """The tool format of one family.
 
-    ``place`` is where the tools stand, which ``describe`` writes: in the system message, or before the first user
-    message. A call is ``before_call``, its name, ``between``, its arguments, ``after_call``. All calls of a turn have
-    ``begin`` before them, ``separator`` between them and ``end`` after them; ``trigger`` is how one shows that it
-    begins. ``result_role`` is the role of results, and ``result`` what stands around one; neighbours become one message
-    when the role is ``user``. ``default_system`` is what the template says for itself where there is no system message.
-    ``several`` says that a turn may hold several calls.
+    ``describe`` writes the tools, and ``place`` is where: in the system message, or before the first user message. A
+    call is ``before_call``, its name, ``between``, its arguments, ``after_call``. All calls of a turn have ``begin``
+    before them, ``separator`` between them and ``end`` after them; ``trigger`` is the text that starts a call.
+    ``result_role`` is the role of results, ``result`` the text before and after one; adjacent results become one
+    message if the role is ``user``. ``default_system`` is the template's own text if there is no system message.
+    ``several``: a turn may contain several calls.
 
-    ``openings`` is what begins calls in an answer. ``bare`` are the characters with which an answer may begin that is
-    calls and nothing before them: ``{`` for an object, ``[`` for a list.
+    ``openings`` are what begins calls in an answer. ``bare`` are the first characters of an answer that is calls
+    without an opening: ``{`` for an object, ``[`` for a list.
     """
 
     name: FormatName
@@ -69,26 +69,26 @@ class ToolFormat(NamedTuple):
 
     @property
     def is_unmarked(self) -> bool:
-        """Whether a call begins with nothing but itself, so that only the whole answer can be one."""
+        """Whether calls have no marker, so that only a whole answer can be a call."""
         return self.trigger == self.before_call and self.trigger.startswith("{")
 
-    def call(self, call: ToolCallPart) -> str:
-        """Return one call as the model writes it."""
+    def render_call(self, call: ToolCallPart) -> str:
+        """Write one call as the model does."""
         identity = f', "id": "{short_id(call.id)}"' if self.has_ids else ""
         after = identity + self.after_call
         return f"{self.before_call}{call.name}{self.between}{call.arguments.strip() or '{}'}{after}"
 
-    def calls(self, calls: Sequence[ToolCallPart]) -> str:
-        """Return all calls of a turn."""
-        return self.begin + self.separator.join(map(self.call, calls)) + self.end
+    def render_calls(self, calls: Sequence[ToolCallPart]) -> str:
+        """Write all calls of a turn."""
+        return self.begin + self.separator.join(map(self.render_call, calls)) + self.end
 
-    def said(self, text: str, calls: Sequence[ToolCallPart]) -> str:
-        """Return an assistant's turn."""
+    def render_turn(self, text: str, calls: Sequence[ToolCallPart]) -> str:
+        """Write an assistant's turn."""
         gap = "\n" if text and calls and not text.endswith("\n") else ""
-        return text + gap + (self.calls(calls) if calls else "")
+        return text + gap + (self.render_calls(calls) if calls else "")
 
-    def answered(self, result: ToolResultPart) -> str:
-        """Return one result. There is no place for the mark of an error, so the words say it."""
+    def render_result(self, result: ToolResultPart) -> str:
+        """Write one result. The formats have no field for errors, so the text says it."""
         content = f"Error: {result.content}" if result.is_error else result.content
         if self.has_ids:
             content = json.dumps({"content": content, "call_id": short_id(result.id)}, ensure_ascii=False)
@@ -96,7 +96,7 @@ class ToolFormat(NamedTuple):
 
 
 def short_id(call_id: str) -> str:
-    """Return a call's id as Mistral takes it: nine letters or digits."""
+    """Return a call's id in Mistral's form: nine letters or digits."""
     fits = len(call_id) == 9 and call_id.isalnum() and call_id.isascii()
     return call_id if fits else hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:9]
 
@@ -157,19 +157,19 @@ _POCKET = "You are Pocket, a small and friendly language model that runs in the 
 _QWEN = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 
 _TOOL_CALL = (Opening("<tool_call>", "</tool_call>"),)
-# Qwen3.5 and Qwen3-Coder were taught XML within the tags, and leave the outer ones out now and then.
+# Qwen3.5 and Qwen3-Coder were trained to write XML within the tags, and sometimes leave out the outer tags.
 _FUNCTION = Opening("<function=", "</function>", known=True)
 _LLAMA = (Opening("<|python_tag|>", known=True), _FUNCTION._replace(place="answer"))
-# Asked for JSON, Gemma puts it into a fence all the same; the other fence is what its makers showed it.
+# Asked for JSON, Gemma writes it in a code fence anyway; the other fence is from its makers' examples.
 _GEMMA = (
     Opening("```json", "```", place="answer", known=True, whole=True),
     Opening("```tool_code", "```", known=True, whole=True),
 )
-# Its template has nothing between what was said and the mark. Transformers.js leaves marks out of the text.
+# Its template writes the marker directly after the text. Transformers.js leaves markers out of the text.
 _MISTRAL = (Opening("[TOOL_CALLS]", place="sentence"),)
 _PHI = (Opening("<|tool_call|>", "<|/tool_call|>"),)
-# Models that nobody knows are asked as Hermes is, and may know another family's marks; never JSON alone, which may as
-# well be an answer.
+# Unknown models are asked in the format of Hermes, and may use another family's markers. JSON alone never counts: it
+# may be an answer.
 _OTHER = (
     *_TOOL_CALL,
     Opening("<function_call>", "</function_call>", known=True),
@@ -180,7 +180,7 @@ _OTHER = (
 )
 
 FORMATS: dict[FormatName, ToolFormat] = {
-    # Its template writes the tags around results itself.
+    # Its template writes the result tags itself.
     "pocket": ToolFormat(
         "pocket", _hermes, *_TAG, _TOOL_CALL, result_role="tool", result=("", ""), default_system=_POCKET
     ),
@@ -232,7 +232,7 @@ FORMATS: dict[FormatName, ToolFormat] = {
     "other": ToolFormat("other", _hermes, *_TAG, _OTHER),
 }
 
-# By how a family's name begins, the longer ones first; every other model is asked in the way of Hermes.
+# By the prefix of the family's name, longer prefixes first; every other model uses the format of Hermes.
 _FAMILIES: tuple[tuple[str, FormatName], ...] = (
     ("Pocket", "pocket"),
     ("Qwen2.5", "qwen2.5"),
@@ -250,7 +250,7 @@ _FAMILIES: tuple[tuple[str, FormatName], ...] = (
 
 
 def format_for(family: str) -> ToolFormat:
-    """Return the way of a family (`ModelCard.family`); what is not known is asked in the way of Hermes and Qwen."""
+    """Return the tool format of a family (`ModelCard.family`); unknown families use the format of Hermes and Qwen."""
     for start, name in _FAMILIES:
         if family.startswith(start):
             return FORMATS[name]

@@ -1,17 +1,16 @@
-"""What a model writes, in any pieces, into text and tool calls.
+"""Parse an answer, in any pieces, into text and tool calls.
 
-Every family has its own way to begin a call, which its `ToolFormat` says: a tag, a mark, an object that is the whole
-answer. Only where that stands, at the beginning of the answer or of a line, a call begins; in a sentence, a list or
-code it is text (`places`). Within it the parser knows many ways to write a call, for small models mix them up: JSON,
+Every family begins calls in its own way, which its `ToolFormat` describes: a tag, a marker, an object that is the whole
+answer. A call begins only at the start of the answer or of a line; in a sentence, a list or code the same text is only
+mentioned (see `markdown`). Inside a call the parser accepts many notations, because small models mix them up: JSON,
 lists of calls, OpenAI's nested objects, Python's ``name(key=value)``, XML's ``<function=name>``, several in a row.
 
-Arguments come out as the model writes them, as soon as the tool's name is known, with `lenient`'s repairs. What turns
-out to be no call comes out as text, to the letter. No text makes the parser fail, and it never holds back more than
-`lenient.MAX_HELD` characters or so.
+Arguments are streamed as the model writes them, once the tool's name is known, with the repairs of `lenient`. Text that
+is not a call after all comes out verbatim. The parser never fails, and never holds back much more than
+`lenient.MAX_HELD` characters.
 
-What looked like a call and is none is read again from its second character, for another call may begin in it. So that
-the work grows with the length of the answer alone, only so much is read again as `_AGAIN` says; where that is used up,
-all that was read is text.
+If something that looked like a call is not one, it is read again from its second character, since another call may
+begin inside. To keep the work linear, `_AGAIN` limits how much is read again; after that, everything read is text.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from typing import Literal, cast
 
 from msgspec.structs import replace
 
-from ...json_schema.lenient import Broken, Reader, Steps
+from ...json_schema.lenient import Broken, Steps, TextReader
 from ...types import Tool, ToolCallDelta
-from .bare import FUNCTION
-from .calls import CallReader, NoCall
+from .calls import CallReader, NotACall
 from .formats import ToolFormat, format_for
-from .places import Place, Places
+from .markdown import MarkdownTracker, Place
+from .unquoted import FUNCTION
 
 Piece = str | ToolCallDelta
 
@@ -45,11 +44,11 @@ _PIECE = re.compile(r".+", re.DOTALL)
 _AGAIN = 4
 """How many characters may be read again for each character of the answer,"""
 _AGAIN_AT_FIRST = 4096
-"""and how many beyond that."""
+"""and how many in addition."""
 
 
-class _Form:
-    """What a family's form has for the reading of it: how a call may begin, and text in which none does."""
+class _Syntax:
+    """How calls of a family may begin, prepared for the parser."""
 
     def __init__(self, form: ToolFormat) -> None:
         self.bare = form.bare
@@ -60,31 +59,31 @@ class _Form:
 
 
 class ToolCallParser:
-    """Turns pieces of an answer into text and `ToolCallDelta`s; how the answer is cut into pieces changes nothing.
+    """Turns pieces of an answer into text and `ToolCallDelta`s; the result does not depend on the pieces.
 
-    Of each call the first delta has its id and name, the following ones its arguments. A call that breaks off keeps
-    arguments that are no whole JSON, so that nobody runs half of it.
+    The first delta of each call has its id and name, the following ones its arguments. The arguments of a call that
+    breaks off stay incomplete JSON, so that it cannot run by mistake.
     """
 
     def __init__(
         self, tools: Sequence[Tool], form: ToolFormat | None = None, new_id: Callable[[], str] | None = None
     ) -> None:
-        """Read calls of ``tools`` as a family writes them; without ``form`` of a model that nobody knows.
+        """Read calls of ``tools`` in a family's format, or in that of unknown models without ``form``.
 
-        ``new_id`` makes the calls' ids.
+        ``new_id`` returns an id for each call.
         """
-        self._form = _Form(form or format_for(""))
+        self._form = _Syntax(form or format_for(""))
         self._new_id = new_id or (lambda: f"call_{os.urandom(9).hex()}")
-        self._reader = Reader()
+        self._reader = TextReader()
         self._call = CallReader(self._reader, tools, self._begin, self._write)
         self._pieces: list[Piece] = []
-        self._kept: list[Piece] = []  # calls in a fence, until it is clear that they are calls
-        self._places = Places()
+        self._kept: list[Piece] = []  # calls in a fence, until they are known to be calls
+        self._markdown = MarkdownTracker()
         self._after_call = False
-        self._is_mention = False  # the opening before is one that is talked about
+        self._is_mention = False  # the last opening was only mentioned
         self._size = 0  # of the answer so far
-        self._quoted: deque[tuple[int, int]] = deque()  # where no call begins; each is a piece of the reader's
-        self._unread: tuple[int, int] | None = None  # what followed a call, and is none
+        self._quoted: deque[tuple[int, int]] = deque()  # ranges in which no call begins
+        self._unread: tuple[int, int] | None = None  # the range after a call that is not a call
         self._again = 0  # characters that were read more than once
         self._steps = self._run()
 
@@ -94,26 +93,26 @@ class ToolCallParser:
         return self._call.calls
 
     @property
-    def where(self) -> Literal["text", "call", "after_call"]:
-        """Whether the reading is in a call, or nothing but blanks came after one."""
+    def call_state(self) -> Literal["text", "call", "after_call"]:
+        """Whether the parser is inside a call, or only whitespace followed one."""
         if self._call.open and not self._call.at_end:
             return "call"
         return "after_call" if self._after_call else "text"
 
     def quote(self, text: str) -> list[Piece]:
-        """Take text in which no call begins."""
+        """Take text in which no call can begin."""
         if text:
             self._quoted.append((self._size, self._size + len(text)))
         return self.feed(text)
 
     def feed(self, text: str) -> list[Piece]:
-        """Take the next piece of the answer; return what is clear by now."""
+        """Take the next piece of the answer; return what is decided by now."""
         self._reader.add(text)
         self._size += len(text)
         return self._go_on()
 
     def finish(self) -> list[Piece]:
-        """Say that the answer has ended; return the rest."""
+        """Note that the answer has ended; return the rest."""
         self._reader.end()
         return self._go_on()
 
@@ -128,18 +127,18 @@ class ToolCallParser:
         reader = self._reader
         while char := (yield from reader.peek()):
             if self._is_quoted():
-                self._say(reader.run(_PIECE))
+                self._emit_text(reader.run(_PIECE))
                 continue
             if not (char.isspace() or char in self._form.first):
-                self._say(reader.run(self._form.plain))
+                self._emit_text(reader.run(self._form.plain))
                 continue
             mark, calls = reader.at, self.calls
             reader.marks.append(mark)
-            with suppress(NoCall, Broken):
+            with suppress(NotACall, Broken):
                 yield from self._candidate()
             called, reader.closer = self.calls > calls, ""
             if called:
-                self._places.call()
+                self._markdown.add_call()
                 self._after_call = True
                 begin, end = self._unread or (reader.at, reader.at)
             else:
@@ -153,7 +152,7 @@ class ToolCallParser:
             if text:
                 ended = not (yield from reader.peek())
                 if not (ended and self._after_call and text.isspace()):
-                    self._say(text)
+                    self._emit_text(text)
 
     def _is_quoted(self) -> bool:
         at, quoted = self._reader.at, self._quoted
@@ -162,12 +161,12 @@ class ToolCallParser:
         return bool(quoted) and quoted[0][0] <= at
 
     def _no_call(self, mark: int) -> str:
-        """Return, of what was no call, what cannot begin another one."""
+        """Return the beginning of a text that was not a call, up to where another call may begin."""
         read = self._reader.since(mark)
         return read[: len(read) - len(read.lstrip())] or read[:1]
 
     def _may_read_again(self, begin: int) -> bool:
-        """Say whether the reading may go back to ``begin``, and count what is read again then."""
+        """Whether the parser may go back to ``begin``; if so, count what it reads again."""
         again = self._again + self._reader.furthest - begin
         if again > _AGAIN * begin + _AGAIN_AT_FIRST and self._reader.at > begin:
             return False
@@ -184,8 +183,8 @@ class ToolCallParser:
     def _put(self, piece: Piece) -> None:
         (self._pieces if self._call.kept is None else self._kept).append(piece)
 
-    def _say(self, text: str) -> None:
-        self._places.say(text)
+    def _emit_text(self, text: str) -> None:
+        self._markdown.add_text(text)
         self._after_call = self._after_call and not text.strip()
         self._pieces.append(text)
 
@@ -195,42 +194,42 @@ class ToolCallParser:
         yield from reader.blanks()
         char = yield from reader.need()
         if char not in self._form.first:
-            raise NoCall
-        place = self._places.after(reader.since(begin))
+            raise NotACall
+        place = self._markdown.place_after(reader.since(begin))
         found = yield from reader.one_of(tuple(self._form.openings))
         if not found:
             if place != "answer" or char not in self._form.bare:
-                raise NoCall
+                raise NotACall
             yield from self._calls(tagged=False)
             return
         opening = self._form.openings[found]
-        # What follows a form that is talked about, and nothing else between them, is talked about as well.
+        # An opening directly after a mentioned one is mentioned as well.
         self._is_mention = place not in _WITHIN[opening.place] or (
-            self._is_mention and self._places.ends_with(self._form.marks)
+            self._is_mention and self._markdown.ends_with(self._form.marks)
         )
         if self._is_mention:
-            raise NoCall
+            raise NotACall
         if found == FUNCTION:
-            reader.at -= len(found)  # it is a call of its own
+            reader.at -= len(found)  # it belongs to the call itself
         reader.closer = opening.end
         if opening.whole:
-            yield from self._whole(begin)
+            yield from self._read_fence(begin)
         else:
             yield from self._calls(tagged=True, known=opening.known)
 
-    def _whole(self, begin: int) -> Steps[None]:
-        """Read the calls in a fence, which are calls if nothing else is in it and nothing follows it."""
+    def _read_fence(self, begin: int) -> Steps[None]:
+        """Read the calls in a fence, which count only if the fence has nothing else and nothing follows it."""
         reader, before = self._reader, self.calls
         if "\n" not in (yield from reader.blanks()):
-            raise NoCall
+            raise NotACall
         self._call.kept = begin
         try:
             yield from self._calls(tagged=True, known=True)
             reader.at = self._unread[0] if self._unread else reader.at
             yield from reader.blanks()
             if self.calls == before or (yield from reader.peek()):
-                raise NoCall
-        except (NoCall, Broken):
+                raise NotACall
+        except (NotACall, Broken):
             self._call.calls = before
             raise
         else:
@@ -239,12 +238,12 @@ class ToolCallParser:
             self._call.kept = None
             self._kept.clear()
 
-    # Calls, one after the other
+    # Calls, one after another
 
     def _calls(self, *, tagged: bool, known: bool = False) -> Steps[None]:
-        """Read one call or several, or lists of them; what follows them and is none is left alone.
+        """Read one or more calls, or lists of calls; stop before text that is not a call.
 
-        Only within tags Python's form and unknown tools' calls are calls, and only there more than the first.
+        Python's notation, calls of unknown tools, and more than one call count only within tags.
         """
         reader = self._reader
         before, lists, mark = self.calls, 0, reader.at
@@ -255,7 +254,7 @@ class ToolCallParser:
                 self._hold(mark)
             yield from reader.blanks()
             char = yield from reader.peek()
-            if reader.closer and (yield from reader.stands(reader.closer)):
+            if reader.closer and (yield from reader.is_at(reader.closer)):
                 reader.at += len(reader.closer)
                 return
             if char == "[" and lists < 2 and not (yield from self._opens()):
@@ -266,10 +265,10 @@ class ToolCallParser:
                 begun = self.calls
                 try:
                     if not (tagged or lists or char == "{"):
-                        raise NoCall
+                        raise NotACall
                     sure = tagged and not known and (lists > 0 or not again or (reader.closer and char in "{<"))
                     yield from self._call.read(char, tagged=bool(sure))
-                except (NoCall, Broken):
+                except (NotACall, Broken):
                     if begun == before or self.calls > begun:
                         raise
                     self._unread = mark, reader.at
@@ -281,7 +280,7 @@ class ToolCallParser:
                 mark = reader.at
 
     def _hold(self, mark: int) -> None:
-        """Keep what was read since ``mark``, and nothing before it that no longer matters."""
+        """Keep the text since ``mark``, and none before it that is no longer needed."""
         kept = self._call.kept
         self._reader.marks[:] = [mark] if kept is None else [kept, mark]
 
@@ -295,7 +294,7 @@ class ToolCallParser:
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
-    """Join neighbours that belong together."""
+    """Join adjacent pieces of the same text or call."""
     joined: list[Piece] = []
     for key, group in groupby(pieces, lambda piece: -1 if isinstance(piece, str) else piece.index):
         same = list(group)

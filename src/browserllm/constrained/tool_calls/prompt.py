@@ -1,4 +1,4 @@
-"""Messages with tools, calls and results into messages of text, which is all that an engine's template takes."""
+"""Turn messages with tools, calls and results into text messages, the only ones that an engine's template takes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _NAME = re.compile(r"[\w.:/-]{1,128}")
 
 
 class ToolUse:
-    """What the tools of a request come to, for a model that has no field for them.
+    """The tools of a request, for a model without native tool calls.
 
-    ``tools`` are those on offer: none where the choice is ``none``.
+    ``tools`` are the offered ones: none if the choice is ``none``.
     """
 
     def __init__(self, request: ChatRequest) -> None:
@@ -43,10 +43,10 @@ class ToolUse:
                 )
 
     def messages(self, messages: Sequence[Message], family: str) -> list[Message]:
-        """Return the messages with the tools told, and calls and results as a family of models writes them."""
+        """Return the messages with the tools described, and calls and results in the format of a model family."""
         form = self._form = format_for(family)
         written: list[Message] = []
-        results: list[str] = []  # neighbours that become one message of the user's
+        results: list[str] = []  # adjacent results that become one user message
 
         def write_results(after: Sequence[ContentPart] = ()) -> None:
             if results:
@@ -57,7 +57,7 @@ class ToolUse:
         for message in messages:
             if message.role == "tool":
                 answered = [
-                    ToolResultPart(part.id, form.answered(part))
+                    ToolResultPart(part.id, form.render_result(part))
                     for part in message.parts
                     if isinstance(part, ToolResultPart)
                 ]
@@ -66,24 +66,24 @@ class ToolUse:
                 else:
                     written += [Message("tool", [part]) for part in answered]
             elif message.role == "user" and results and message.parts:
-                # Templates want turns in turn: what the user says after results stands in the same message.
+                # Templates require user and assistant to alternate: the user's text joins the results before it.
                 write_results(message.parts)
             else:
                 write_results()
                 calls = message.tool_calls
-                written.append(Message("assistant", form.said(message.text, calls)) if calls else message)
+                written.append(Message("assistant", form.render_turn(message.text, calls)) if calls else message)
         write_results()
-        return self._told(written, form) if self.tools else written
+        return self._with_tools(written, form) if self.tools else written
 
     def constraint(self) -> ToolConstraint | None:
-        """Return what makes calls well-formed; ``None`` without tools. Raises what `tool_constraint` raises."""
+        """Return the constraint for calls; ``None`` without tools. Raises the errors of `tool_constraint`."""
         return tool_constraint(self._form, self.tools, self.choice) if self.tools else None
 
     def parser(self) -> ToolCallParser | None:
-        """Return what reads the answer of the family that `messages` was told of; ``None`` without tools."""
+        """Return a parser for the family that was given to `messages`; ``None`` without tools."""
         return ToolCallParser(self.tools, self._form) if self.tools else None
 
-    def _told(self, messages: list[Message], form: ToolFormat) -> list[Message]:
+    def _with_tools(self, messages: list[Message], form: ToolFormat) -> list[Message]:
         text = form.describe(self.tools)
         first = next((index for index, message in enumerate(messages) if message.role == "user"), None)
         if form.place == "user" and first is not None:

@@ -1,12 +1,12 @@
-"""Values that a model wrote without quotes, as JSON of the types that a tool's schema allows them.
+"""Convert values without quotes to JSON of the types that a tool's schema allows.
 
-``<parameter=text>12, Main Street</parameter>`` says nothing about types, so the schema does. What is, as a whole, a
-value of another type that may stand there is that value: a number, ``true``, ``null``, a list, an object. Where a text
-may be, everything else is that text, to the letter. So ``12`` is the number where both an integer and a text are
-allowed, and the text where only a text is; ``[draft] notes`` and ``{"a": 1}, or so`` are texts.
+``<parameter=text>12, Main Street</parameter>`` has no types, so the schema decides. If the whole text is a value of an
+allowed type other than a string (a number, ``true``, ``null``, a list, an object), it becomes that value. If a string
+is allowed, any other text becomes that string, verbatim. So ``12`` is a number where both an integer and a string are
+allowed, and a string where only a string is; ``[draft] notes`` and ``{"a": 1}, or so`` are strings.
 
-Where no text is allowed the value is repaired as far as its meaning is plain. What still does not fit is passed on as
-it is, for whoever checks the arguments to say so.
+If no string is allowed, the value is repaired as far as its meaning is clear. A value that still does not fit is passed
+on unchanged, so that the check of the arguments reports it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import re
 from typing import Any, cast
 
 from ...errors import InvalidRequest
-from ...json_schema.allowed import Allowed, kind_of
-from ...json_schema.lenient import whole
+from ...json_schema.allowed_types import AllowedTypes, type_of_json
+from ...json_schema.lenient import repair_whole
 from ...json_schema.problem import path_to
 from ...json_schema.validate import Validator
 from ...types import Tool
@@ -29,23 +29,23 @@ _WORDS = {
     **dict.fromkeys(("null", "None"), "null"),
 }
 _MAX_DIGITS = 4000
-"""Of a number that Python reads: it refuses those of more than 4,300 digits."""
+"""The most digits of a number: Python refuses to read more than 4,300."""
 
 
 class ToolValues:
-    """The arguments of one tool. Its schema is read once, when a value without quotes first needs it."""
+    """Converts arguments of one tool. Its schema is read once, for the first value without quotes."""
 
     def __init__(self, tool: Tool) -> None:
-        """Take the types of ``tool``."""
+        """Use the types in the schema of ``tool``."""
         self._schema = tool.parameters
-        self._allowed = Allowed(tool.parameters)
+        self._allowed = AllowedTypes(tool.parameters)
         found = tool.parameters.get("properties")
         self.properties: dict[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
         self._validator: Validator | None = None
         self._read = False
 
-    def written(self, name: str, text: str) -> str:
-        """Return, as JSON, the value of the argument ``name`` that was written as ``text``."""
+    def to_json(self, name: str, text: str) -> str:
+        """Return as JSON the value of the argument ``name`` that was written as ``text``."""
         exact, guessed = _read(text)
         schema = self.properties.get(name, self._schema.get("additionalProperties"))
         if exact == "null" and self._allowed.is_nullable(schema):
@@ -56,7 +56,7 @@ class ToolValues:
             if self._fits(name, schema, way):
                 return way
         kinds = self._allowed.kinds(schema)
-        if exact and kind_of(exact) in kinds:
+        if exact and type_of_json(exact) in kinds:
             return exact
         return _text(text) if "string" in kinds else guessed or exact or _text(text)
 
@@ -67,8 +67,8 @@ class ToolValues:
                 self._validator = Validator(self._schema)
             except (InvalidRequest, RecursionError):
                 self._validator = None
-        if self._validator is None:  # no schema that anything can be checked with: its types alone
-            return kind_of(written) in self._allowed.kinds(schema)
+        if self._validator is None:  # an invalid schema: use only its types
+            return type_of_json(written) in self._allowed.kinds(schema)
         here = path_to("$", name)
         problems = self._validator.problems({name: json.loads(written)})
         return not any(
@@ -77,13 +77,13 @@ class ToolValues:
 
 
 def _read(text: str) -> tuple[str, str]:
-    """Return what a text is as a whole, other than a text, and what it is with some repairs; empty if nothing."""
+    """Return the JSON value that a text is as a whole, and the one it is after guesses; each empty if there is none."""
     stripped = text.strip()
     if stripped in _WORDS:
         return _WORDS[stripped], ""
     if _NUMBER.fullmatch(stripped):
         return (stripped, "") if len(stripped) < _MAX_DIGITS else ("", "")
-    found = whole(stripped) if stripped[:1] in ("{", "[") else None
+    found = repair_whole(stripped) if stripped[:1] in ("{", "[") else None
     if found is None or not _is_json(found[0]):
         return "", ""
     return ("", found[0]) if found[1] else (found[0], "")
@@ -102,8 +102,8 @@ def _text(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Return the text within quotes; an empty one where there are none."""
+    """Return a quoted text as JSON; an empty text if there are no quotes."""
     if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
         return ""
-    found = whole(text)
+    found = repair_whole(text)
     return found[0] if found and not found[1] and _is_json(found[0]) else ""

@@ -1,1 +1,1 @@
-"""ECMAScript's regular expressions, written by anybody: read once, and matched in time that is linear in the text."""
+"""ECMAScript's regular expressions from untrusted sources: parsed once, and matched in linear time."""

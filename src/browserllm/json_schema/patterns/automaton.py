@@ -1,13 +1,13 @@
-"""Whether a pattern is found in a text, in time that is linear in the text, whatever the pattern.
+"""Search a text for a pattern in time that is linear in the text, whatever the pattern.
 
-Glushkov's automaton: a position for each character of the pattern, and the set of positions that were reached as the
-bits of one number. What follows a set is a shift for what stands in a row, and a mask for each place where ways part or
-meet. Each set is made once and its followers are remembered, as long as there is room, so that a character of an
-ordinary text costs one look-up.
+Glushkov's automaton: a position for each character of the pattern, and the set of reached positions as the bits of one
+number. The successors of a set are a shift for characters in a row, and a mask for each place where paths split or
+join. Each set is created once and its successors are cached while there is room, so a character of ordinary text costs
+one look-up.
 
-An anchor, or a look ahead or behind, is a position without a character. What a look finds is computed for every place
-of the text before the pattern itself is run: behind from left to right, ahead from right to left with the pattern
-turned round. So lookaround is linear as well. Only references to groups are not; they are in `backtracking`.
+An anchor or a lookaround is a position without a character. The results of lookarounds are computed for every place in
+the text before the pattern itself runs: lookbehind from left to right, lookahead from right to left with the reversed
+pattern. So lookaround is linear, too. Only backreferences are not; they are in `backtracking`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from bisect import bisect_right
 from itertools import repeat
 
 from .graph import Graph
-from .syntax import WORD, Look, Node
+from .syntax import WORD, Lookaround, Node
 from .work import Work
 
 _MAX_KEPT = 4_000_000
-"""About how many bytes of sets and their followers are remembered for one pattern."""
+"""About how many bytes of sets and successors are cached for one pattern."""
 _MAX_KNOWN = 4000
-"""A set of more positions is not looked for among those that are remembered: that costs more than it saves."""
+"""The most positions of a pattern whose sets are cached: for more, that costs more than it saves."""
 _MAX_CHARS = 2000
-"""How many different characters are remembered."""
+"""How many different characters are cached."""
 
 _WORD = frozenset(chr(code) for first, last in WORD for code in range(first, last + 1))
 
 
 class _Set:
-    """The positions that were reached, what stands before the next character, and what follows, as far as known."""
+    """The reached positions, the context before the next character, and the successors that are known."""
 
     __slots__ = ("bits", "end", "following", "start", "word")
 
@@ -43,16 +43,16 @@ class _Set:
 
 
 class Automaton:
-    """The automaton of a pattern without references."""
+    """The automaton of a pattern without backreferences."""
 
     def __init__(self, node: Node, *, backwards: bool = False) -> None:
-        """Build it, for a text that is read ``backwards`` or forwards; raises `PatternError` where it is too large."""
+        """Build it for texts that are read forwards or ``backwards``; raises `PatternError` if it is too large."""
         self._backwards = backwards
         self._graph = graph = Graph(node, backwards=backwards)
         self._automata = [(Automaton(look.part, backwards=not look.behind), look) for look in graph.looks]
         self._first = graph.first
         self._asserts = bool(graph.looks) or any(graph.places.values())
-        # Where nothing was reached and only the start of a text could begin it, nothing will be reached any more.
+        # A pattern that can begin only at the start of a text has failed once no position is reached.
         self._anchored = bool(graph.first) and not graph.first & ~graph.places["start"]
         self._masks: dict[str, int] = {}
         self._sets: dict[tuple[int, bool, bool], _Set] = {}
@@ -62,7 +62,7 @@ class Automaton:
         self._cost = 1 + (len(graph.edges) + len(graph.looks) + 2) * (1 + (graph.count >> 12))
 
     def search(self, text: str, work: Work) -> bool:
-        """Say whether the pattern is found in a text; raises `TooMuchWork`."""
+        """Whether the pattern is found in a text; raises `TooMuchWork`."""
         if self._automata:
             return any(self._found(text, work))
         work.spend(len(text) >> 1)
@@ -82,7 +82,7 @@ class Automaton:
         return current.end
 
     def _found(self, text: str, work: Work) -> list[bool]:
-        """Say of each place in a text whether the pattern ends there; backwards, whether it begins there."""
+        """Return for each place in a text whether the pattern ends there; backwards, whether it begins there."""
         work.spend(len(text) * (1 + len(self._automata)))
         looks = [self._looked(automaton, look, text, work) for automaton, look in self._automata]
         contexts: list[tuple[bool, ...]] = list(zip(*looks, strict=True)) if looks else list(repeat((), len(text) + 1))
@@ -101,7 +101,7 @@ class Automaton:
         found.append(self._ends(current, contexts[-1], work))
         return found[::-1] if self._backwards else found
 
-    def _looked(self, automaton: Automaton, look: Look, text: str, work: Work) -> list[bool]:
+    def _looked(self, automaton: Automaton, look: Lookaround, text: str, work: Work) -> list[bool]:
         found = automaton._found(text, work)
         return [not here for here in found] if look.negated else found
 
@@ -112,7 +112,7 @@ class Automaton:
         return begin
 
     def _set(self, bits: int, *, word: bool, start: bool) -> _Set:
-        """Return the one set of these positions, as long as it is remembered."""
+        """Return the set of these positions, from the cache if possible."""
         if not self._asserts:
             word = start = False
         if self._graph.count > _MAX_KNOWN:
@@ -143,7 +143,7 @@ class Automaton:
         return bool(self._followed(current, "", context, work) & 1)
 
     def _followed(self, current: _Set, char: str, context: tuple[bool, ...], work: Work) -> int:
-        """Return the positions that may come next, ``char`` being the next one, or none at the end."""
+        """Return the positions that may come next; ``char`` is the next character, empty at the end."""
         follow = self._follow(current.bits, work) | self._first
         if self._asserts:
             places = self._graph.places
@@ -171,7 +171,7 @@ class Automaton:
         return follow
 
     def _mask(self, char: str) -> int:
-        """Return the positions that a character may stand at."""
+        """Return the positions that match a character."""
         found = self._masks.get(char)
         if found is None:
             code = ord(char)

@@ -1,4 +1,4 @@
-r"""Patterns that refer to their groups (``(a|b)\1``), by trying one way after the other, and no more than so many."""
+r"""Match patterns with backreferences (``(a|b)\1``) by backtracking, within a limit of work."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from .syntax import (
     WORD,
     Alternation,
     Anchor,
-    Back,
+    Backreference,
     Chars,
+    Concatenation,
     Group,
-    Look,
+    Lookaround,
     Node,
     PatternError,
     Ranges,
     Repeat,
-    Sequence,
     Tree,
 )
 from .work import Work
@@ -26,11 +26,11 @@ _MAX_STEPS = 20_000
 _WORD = frozenset(chr(code) for first, last in WORD for code in range(first, last + 1))
 
 Slots = tuple[int, ...]
-"""Where groups begin and end, and where turns of a repetition began; -1 where that is not known."""
+"""Where groups begin and end, and where iterations of a repetition began; -1 if unknown."""
 
 
 class _Do(NamedTuple):
-    """An instruction; what ``a`` and ``b`` are depends on the ``kind``."""
+    """An instruction; the meaning of ``a`` and ``b`` depends on the ``kind``."""
 
     kind: str
     a: int = 0
@@ -40,10 +40,10 @@ class _Do(NamedTuple):
 
 
 class Backtracker:
-    """The instructions of a pattern. ECMAScript's rules: what a group has not matched yet is the empty text."""
+    """The instructions of a pattern. As in ECMAScript, a group that has not matched yet is the empty text."""
 
     def __init__(self, tree: Tree) -> None:
-        """Write the instructions; raises `PatternError` where there are too many."""
+        """Compile the instructions; raises `PatternError` if there are too many."""
         self._names = tree.names
         self._slots = 2 * (tree.groups + 1)
         self._steps: list[_Do] = []
@@ -52,15 +52,15 @@ class Backtracker:
 
     def _add(self, kind: str, a: int = 0, b: int = 0, ranges: Ranges = (), word: str = "") -> int:
         if len(self._steps) >= _MAX_STEPS:
-            raise PatternError(f"with its counts written out it has more than {_MAX_STEPS} steps")
+            raise PatternError(f"with its repetitions expanded it has more than {_MAX_STEPS} steps")
         self._steps.append(_Do(kind, a, b, ranges, word))
         return len(self._steps) - 1
 
     def _emit(self, node: Node, *, back: bool) -> None:
-        """Write a part; within what looks behind, it is read ``back``, from its end."""
+        """Compile a part; inside a lookbehind it is read ``back``, from its end."""
         if isinstance(node, Chars):
             self._add("char", -1 if back else 1, ranges=node.ranges)
-        elif isinstance(node, Sequence):
+        elif isinstance(node, Concatenation):
             for part in reversed(node.parts) if back else node.parts:
                 self._emit(part, back=back)
         elif isinstance(node, Alternation):
@@ -81,7 +81,7 @@ class Backtracker:
             self._add("save", 2 * node.number + (not back))
         elif isinstance(node, Anchor):
             self._add("anchor", word=node.kind)
-        elif isinstance(node, Back):
+        elif isinstance(node, Backreference):
             group = node.group if isinstance(node.group, int) else self._names[node.group]
             self._add("back", group, -1 if back else 1)
         else:
@@ -119,12 +119,12 @@ class Backtracker:
             self._steps[split] = _Do("split", out, on) if node.lazy else _Do("split", on, out)
 
     def search(self, text: str, work: Work) -> bool:
-        """Say whether the pattern is found in a text; raises `TooMuchWork`."""
+        """Whether the pattern is found in a text; raises `TooMuchWork`."""
         none = (-1,) * self._slots
         return any(self._run(0, at, none, text, work) is not None for at in range(len(text) + 1))
 
     def _run(self, step: int, at: int, slots: Slots, text: str, work: Work) -> Slots | None:
-        """Follow the instructions from one on to an end; return what was noted on the way, or ``None``."""
+        """Run the instructions from ``step`` to an end; return the slots, or ``None`` without a match."""
         waiting: list[tuple[int, int, Slots]] = [(step, at, slots)]
         cost = 8 + (self._slots >> 4)
         while waiting:
@@ -159,7 +159,7 @@ class Backtracker:
 
 
 def _moved(do: _Do, at: int, slots: Slots, text: str, work: Work) -> int | None:
-    """Return where an instruction that looks at the text leads to; ``None`` where it does not fit."""
+    """Return the position after an instruction that reads the text; ``None`` if it does not match."""
     if do.kind == "char":
         place = at if do.a > 0 else at - 1
         if not 0 <= place < len(text):
@@ -169,7 +169,7 @@ def _moved(do: _Do, at: int, slots: Slots, text: str, work: Work) -> int | None:
     if do.kind == "moved":
         return at if at != slots[do.a] else None
     if do.kind == "anchor":
-        return at if _stands(do.word, at, text) else None
+        return at if _holds_at(do.word, at, text) else None
     begin, end = slots[2 * do.a], slots[2 * do.a + 1]
     if begin < 0 or end < 0:
         return at
@@ -181,7 +181,7 @@ def _moved(do: _Do, at: int, slots: Slots, text: str, work: Work) -> int | None:
     return at + do.b * size
 
 
-def _stands(kind: str, at: int, text: str) -> bool:
+def _holds_at(kind: str, at: int, text: str) -> bool:
     if kind == "^":
         return at == 0
     if kind == "$":
@@ -194,8 +194,10 @@ def _groups(node: Node) -> list[int]:
     """Return the numbers of the groups in a part."""
     if isinstance(node, Group):
         return [node.number, *_groups(node.part)]
-    if isinstance(node, Repeat | Look):
+    if isinstance(node, Repeat | Lookaround):
         return _groups(node.part)
     return (
-        [number for part in node.parts for number in _groups(part)] if isinstance(node, Sequence | Alternation) else []
+        [number for part in node.parts for number in _groups(part)]
+        if isinstance(node, Concatenation | Alternation)
+        else []
     )

@@ -1,39 +1,39 @@
-"""A pattern to search texts with."""
+"""Search texts for a pattern."""
 
 from __future__ import annotations
 
 from .automaton import Automaton
 from .backtracking import Backtracker
-from .syntax import Anchor, Chars, Node, PatternError, Repeat, Sequence, parse
+from .syntax import Anchor, Chars, Concatenation, Node, PatternError, Repeat, parse
 from .work import Work
 
 MAX_WORK = 10_000_000
-"""The units of work of one search that has no limit of its own: about a second."""
+"""The default limit for one search, in units of work: about a second."""
 
 
 class Pattern:
-    r"""An ECMAScript pattern (with its ``u`` flag): ``\d``, ``\w`` and ``\b`` mean ASCII, ``$`` is the very end."""
+    r"""An ECMAScript pattern with the ``u`` flag: ``\d``, ``\w`` and ``\b`` are ASCII, ``$`` is the end of the text."""
 
     def __init__(self, text: str) -> None:
-        """Read it; raises `PatternError` (a ValueError) for what is no pattern, is too large, or is not supported."""
+        """Parse it; raises `PatternError` (a ValueError) for an invalid, too large or unsupported pattern."""
         self.text = text
         tree = parse(text)
-        self._engine = Backtracker(tree) if tree.refers else _row(tree.node) or Automaton(tree.node)
+        self._engine = Backtracker(tree) if tree.has_backreferences else _row(tree.node) or Automaton(tree.node)
 
     def __repr__(self) -> str:
         return f"Pattern({self.text!r})"
 
     def search(self, text: str, work: Work | None = None) -> bool:
-        r"""Say whether the pattern is found anywhere in a text; raises `TooMuchWork` where that takes too long.
+        r"""Whether the pattern is found anywhere in a text; raises `TooMuchWork` if the search takes too long.
 
-        The time is linear in the text, but for patterns that refer to their groups (``(a)\1``), and for very large
-        ones: those may need more work than there is left.
+        The time is linear in the text, except for patterns with backreferences (``(a)\1``) and very large ones, which
+        may exceed the limit.
         """
         return self._engine.search(text, work or Work(MAX_WORK))
 
 
 class _Row:
-    """A whole text of one set of characters, so many of them: ``^[a-z]{1,9}$``."""
+    """Matches whole texts of one set of characters and a length: ``^[a-z]{1,9}$``."""
 
     def __init__(self, chars: Chars, least: int, most: int | None) -> None:
         self._ranges = chars.ranges
@@ -49,7 +49,7 @@ class _Row:
 
 
 def _row(node: Node) -> _Row | None:
-    parts = node.parts if isinstance(node, Sequence) else ()
+    parts = node.parts if isinstance(node, Concatenation) else ()
     if len(parts) != 3 or parts[0] != Anchor("^") or parts[2] != Anchor("$"):
         return None
     inner = parts[1]

@@ -1,7 +1,7 @@
-r"""ECMAScript's regular expressions (with the ``u`` flag), read into a tree.
+r"""Parse ECMAScript's regular expressions (with the ``u`` flag) into a tree.
 
-Read leniently where that is unambiguous, as people write patterns for other engines too: a ``{`` or ``]`` that means
-nothing else is a character, and so is the hyphen of ``[\w-.]``.
+The parser is lenient where that is unambiguous, since patterns are also written for other engines: a ``{`` or ``]``
+without another meaning is a character, and so is the hyphen of ``[\w-.]``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 Ranges = tuple[tuple[int, int], ...]
-"""Code points from and to, both included, in order and apart."""
+"""Ranges of code points, both ends included, sorted and disjoint."""
 
 MAX_LENGTH = 20_000
 """The most characters of a pattern."""
 MAX_GROUPS = 50
-"""How many groups may lie in each other."""
+"""How deeply groups may be nested."""
 MAX_POSITIONS = 100_000
-"""The most characters that a pattern may stand for when its counts are written out: ``a{3}`` stands for three."""
+"""The most characters of a pattern with its repetitions expanded: ``a{3}`` has three."""
 LAST = 0x10FFFF
 
 DIGITS: Ranges = ((0x30, 0x39),)
@@ -41,7 +41,7 @@ _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
 
 
 class PatternError(ValueError):
-    """A text that is no pattern, or one that is not supported; ``str()`` says why."""
+    """The pattern is not valid or not supported; ``str()`` says why."""
 
 
 class Chars(NamedTuple):
@@ -50,8 +50,8 @@ class Chars(NamedTuple):
     ranges: Ranges
 
 
-class Sequence(NamedTuple):
-    """Parts one after the other."""
+class Concatenation(NamedTuple):
+    """Parts in a row."""
 
     parts: tuple[Node, ...]
 
@@ -63,7 +63,7 @@ class Alternation(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """A part, so many times; without ``most`` any number of times."""
+    """A repeated part; without ``most``, any number of times."""
 
     part: Node
     least: int
@@ -72,46 +72,46 @@ class Repeat(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A part that a reference may repeat; the first group has number 1."""
+    """A capturing group; the first one has number 1."""
 
     part: Node
     number: int
 
 
 class Anchor(NamedTuple):
-    """A place in the text: ``^``, ``$``, ``b`` where a word begins or ends, ``B`` where none does."""
+    """A place in the text: ``^``, ``$``, ``b`` at a word boundary, ``B`` elsewhere."""
 
     kind: str
 
 
-class Look(NamedTuple):
-    """What must, or must not, stand ahead of a place, or behind it."""
+class Lookaround(NamedTuple):
+    """A condition on the text after a place, or before it (``behind``)."""
 
     part: Node
     behind: bool
     negated: bool
 
 
-class Back(NamedTuple):
-    """What a group has matched, by its number or its name."""
+class Backreference(NamedTuple):
+    """A reference to a group, by its number or its name."""
 
     group: int | str
 
 
-Node = Chars | Sequence | Alternation | Repeat | Group | Anchor | Look | Back
+Node = Chars | Concatenation | Alternation | Repeat | Group | Anchor | Lookaround | Backreference
 
 
 class Tree(NamedTuple):
-    """A pattern that was read: its parts, how many groups it has, their names, and whether it refers to any."""
+    """A parsed pattern: its parts, its number of groups, their names, and whether it has backreferences."""
 
     node: Node
     groups: int
     names: dict[str, int]
-    refers: bool
+    has_backreferences: bool
 
 
 def parse(text: str) -> Tree:
-    r"""Read a pattern; raises `PatternError` for what is none, is too large, or uses ``\p{...}``."""
+    r"""Parse a pattern; raises `PatternError` if it is not valid, is too large, or uses ``\p{...}``."""
     if len(text) > MAX_LENGTH:
         raise PatternError(f"it is longer than {MAX_LENGTH} characters")
     reader = _Reader(text)
@@ -122,18 +122,18 @@ def parse(text: str) -> Tree:
         if (group not in reader.names) if isinstance(group, str) else (group > reader.groups):
             raise PatternError(f"there is no group {group!r} to refer to")
     if positions(node) > MAX_POSITIONS:
-        raise PatternError(f"with its counts written out it has more than {MAX_POSITIONS} characters")
+        raise PatternError(f"with its repetitions expanded it has more than {MAX_POSITIONS} characters")
     return Tree(node, reader.groups, reader.names, bool(reader.references))
 
 
 def positions(node: Node) -> int:
-    """Return how many characters and places a part stands for when its counts are written out."""
-    if isinstance(node, Chars | Anchor | Back):
+    """Return how many positions a part has with its repetitions expanded."""
+    if isinstance(node, Chars | Anchor | Backreference):
         return 1
     if isinstance(node, Repeat):
         times = max(node.least, 1) if node.most is None else node.most
         return positions(node.part) * times
-    if isinstance(node, Look):
+    if isinstance(node, Lookaround):
         return 1 + positions(node.part)
     if isinstance(node, Group):
         return positions(node.part)
@@ -141,7 +141,7 @@ def positions(node: Node) -> int:
 
 
 def complement(ranges: Ranges) -> Ranges:
-    """Return all the other characters."""
+    """Return all other characters."""
     found: list[tuple[int, int]] = []
     at = 0
     for first, last in ranges:
@@ -152,7 +152,7 @@ def complement(ranges: Ranges) -> Ranges:
 
 
 def united(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    """Return ranges in order, those that touch as one."""
+    """Sort ranges, and merge those that overlap or touch."""
     found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if found and first <= found[-1][1] + 1:
@@ -172,7 +172,7 @@ _NUMBER = re.compile(r"[1-9][0-9]*")
 
 
 class _Reader:
-    """A pattern that is read from left to right."""
+    """Parses a pattern from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -202,33 +202,33 @@ class _Reader:
         parts: list[Node] = []
         while self.at < len(self.text) and self.text[self.at] not in "|)":
             parts.append(self._repeated(self._atom(depth)))
-        return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+        return parts[0] if len(parts) == 1 else Concatenation(tuple(parts))
 
     def _repeated(self, part: Node) -> Node:
         found = self._match(_QUANTIFIER)
         if not found:
             return part
         if isinstance(part, Anchor):
-            raise PatternError(f"there is nothing that {found[0]!r} could repeat")
+            raise PatternError(f"{found[0]!r} has nothing to repeat")
         marks: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
         least, most = marks.get(found[0]) or self._counts(found)
         if most is not None and least > most:
-            raise PatternError(f"{found[0]!r} counts from {least} down to {most}")
+            raise PatternError(f"{found[0]!r} has a minimum above its maximum")
         lazy = self._take("?")
         if again := self._match(_QUANTIFIER):
-            raise PatternError(f"there is nothing that {again[0]!r} could repeat")
+            raise PatternError(f"{again[0]!r} has nothing to repeat")
         return Repeat(part, least, most, lazy)
 
     def _counts(self, found: re.Match[str]) -> tuple[int, int | None]:
         if any(len(number.lstrip("0")) > 9 for number in (found[1], found[3] or "")):
-            raise PatternError(f"{found[0]:.40} counts too far")
+            raise PatternError(f"the count {found[0]:.40} is too large")
         least = int(found[1])
         return least, int(found[3]) if found[3] else None if found[2] else least
 
     def _atom(self, depth: int) -> Node:
         char = self.text[self.at]
         if found := self._match(_QUANTIFIER):
-            raise PatternError(f"there is nothing that {found[0]!r} could repeat")
+            raise PatternError(f"{found[0]!r} has nothing to repeat")
         self.at += 1
         if char == "(":
             return self._group(depth + 1)
@@ -242,17 +242,17 @@ class _Reader:
 
     def _group(self, depth: int) -> Node:
         if depth > MAX_GROUPS:
-            raise PatternError(f"more than {MAX_GROUPS} groups lie in each other")
+            raise PatternError(f"its groups are nested more than {MAX_GROUPS} deep")
         number, look = 0, None
         if self.text.startswith("?", self.at):
             begin = self.text[self.at - 1 : self.at + 3]
             found = self._match(_GROUP)
             if found is None:
-                raise PatternError(f"{begin!r} begins no group that ECMAScript knows")
+                raise PatternError(f"{begin!r} does not begin a group of ECMAScript")
             look, name = found[1], found[2]
             if name:
                 if name in self.names:
-                    raise PatternError(f"the group {name!r} is there twice")
+                    raise PatternError(f"the group name {name!r} is used twice")
                 self.groups += 1
                 self.names[name] = number = self.groups
         else:
@@ -260,15 +260,15 @@ class _Reader:
             number = self.groups
         part = self.choice(depth)
         if not self._take(")"):
-            raise PatternError("a '(' has no end")
+            raise PatternError("a '(' is not closed")
         if look:
-            return Look(part, "<" in look, "!" in look)
+            return Lookaround(part, "<" in look, "!" in look)
         if number:
             return Group(part, number)
-        return Sequence((part,)) if isinstance(part, Anchor) else part  # which may be repeated, unlike a bare one
+        return Concatenation((part,)) if isinstance(part, Anchor) else part  # a bare anchor cannot be repeated
 
     def _escape(self) -> Node:
-        """Read what follows a backslash that is in no class."""
+        """Parse the rest of an escape outside a class."""
         char = self.text[self.at : self.at + 1]
         if char in ("b", "B"):
             self.at += 1
@@ -281,16 +281,16 @@ class _Reader:
             self.at += 1
             name = self._match(_NAME)
             if name is None:
-                raise PatternError("'\\k' names no group")
+                raise PatternError("'\\k' must be followed by a group name")
             return self._back(name[1])
         return Chars(self._set())
 
     def _back(self, group: int | str) -> Node:
         self.references.append(group)
-        return Back(group)
+        return Backreference(group)
 
     def _set(self) -> Ranges:
-        """Read what follows a backslash, in a class or not: a set, or one character."""
+        """Parse the rest of an escape, in a class or not: a set, or one character."""
         char = self.text[self.at : self.at + 1]
         self.at += 1
         if char in _SETS:
@@ -314,25 +314,25 @@ class _Reader:
         if code is None:
             if not char:
                 raise PatternError("it ends with a backslash")
-            said = "is not supported" if char in "pP" else "is no escape of ECMAScript"
+            why = "is not supported" if char in "pP" else "is not an escape of ECMAScript"
             escape = f"\\{char}"
-            raise PatternError(f"{escape!r} {said}")
+            raise PatternError(f"{escape!r} {why}")
         if code > LAST:
-            raise PatternError(f"{code:#x} is no character")
+            raise PatternError(f"{code:#x} is not a code point")
         return ((code, code),)
 
     def _class(self) -> Ranges:
         negated = self._take("^")
         found: list[tuple[int, int]] = []
         while not self._take("]"):
-            first = self._member()
+            first = self._class_atom()
             if self.text.startswith("-", self.at) and not self.text.startswith("-]", self.at):
                 self.at += 1
-                last = self._member()
+                last = self._class_atom()
                 one = first[0][0] if len(first) == 1 and first[0][0] == first[0][1] else None
                 if one is not None and len(last) == 1 and last[0][0] == last[0][1]:
                     if last[0][0] < one:
-                        raise PatternError("a range in a class goes from a character down to another")
+                        raise PatternError("a range in a class is out of order")
                     first = ((one, last[0][0]),)
                 else:
                     first = (*first, *last, (0x2D, 0x2D))
@@ -340,9 +340,9 @@ class _Reader:
         ranges = united(found)
         return complement(ranges) if negated else ranges
 
-    def _member(self) -> Ranges:
+    def _class_atom(self) -> Ranges:
         if self.at >= len(self.text):
-            raise PatternError("a '[' has no end")
+            raise PatternError("a '[' is not closed")
         char = self.text[self.at]
         self.at += 1
         if char != "\\":

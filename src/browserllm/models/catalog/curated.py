@@ -204,7 +204,7 @@ def only_onnx(prebuilt: set[str]) -> list[ModelCard]:
     return [ModelCard(id=name, artifacts=[]) for name in _ONNX if name not in prebuilt]
 
 
-def thinking_of(name: str) -> Thinking | None:
+def thinking_for(name: str) -> Thinking | None:
     """Return whether the model with this name thinks, as far as its family is known."""
     # Of a family that can do both, some models do one of them.
     if re.match(r"Qwen3-.*Thinking", name):
@@ -245,7 +245,7 @@ def complete(card: ModelCard) -> ModelCard:
         purposes=purposes,
         tools=family.tools,
         vision=family.vision,
-        thinking=thinking_of(card.id),
+        thinking=thinking_for(card.id),
         cloud_equivalent=_cloud_equivalent(parameters, embedding),
     )
 

@@ -104,7 +104,7 @@ class OllamaReader(NativeReader):
         self._may_be_whole = False
         # It leaves them in the text where thinking was not asked for, or its template does not know of it.
         unsure = template_opens(place.model) and draft.request.thinking is not False
-        self._thoughts = ThoughtReader(begins="unsure" if unsure else "text")
+        self._thoughts = ThoughtReader(starts_as="unsure" if unsure else "text")
 
     def read(self, event: Event) -> Iterator[Delta]:
         """Read a line; those of a JSON text that is written over several lines are read together."""

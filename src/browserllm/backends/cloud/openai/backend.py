@@ -313,7 +313,7 @@ class OpenAI(CloudBackend):
         # Who only passes on what a model writes may leave its thoughts there, and the beginning in the prompt.
         raw = not self.preset.key_hosts or self.preset is PRESETS["openai"]
         unsure = raw and template_opens(place.model) and draft.request.thinking is not False
-        thoughts = ThoughtReader(begins="unsure" if unsure else "text")
+        thoughts = ThoughtReader(starts_as="unsure" if unsure else "text")
         return ChatCompletionReader(draft, place, self._giver(), thoughts)
 
     def read_error(self, body: Any) -> VendorError:

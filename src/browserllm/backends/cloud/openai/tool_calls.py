@@ -22,7 +22,7 @@ from typing import Any, cast
 import msgspec
 
 from ...._internal.nesting import decode_json
-from ....constrained.tool_calls.called import called_name
+from ....constrained.tool_calls.names import resolve_tool_name
 from ....types import ToolCallDelta
 from ..halves import whole_value
 from ..history import new_call_id
@@ -305,7 +305,7 @@ class ToolCalls:
                     yield self._first(each, "")
             yield self._first(call, text)
             return
-        own = called_name(call.name, self._known)
+        own = resolve_tool_name(call.name, self._known)
         name = own if own != call.told_name else None
         call.told_name = own
         if new_id in self._ids:
@@ -317,7 +317,7 @@ class ToolCalls:
 
     def _first(self, call: _Call, text: str) -> ToolCallDelta:
         place = call.place = self._told
-        call.told_name = called_name(call.name, self._known)
+        call.told_name = resolve_tool_name(call.name, self._known)
         self._told += 1
         # Results say by the id which call they answer: two calls cannot have the same.
         call_id = call.id if call.own_id and call.id not in self._ids else new_call_id()

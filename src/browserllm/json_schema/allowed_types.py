@@ -1,4 +1,4 @@
-"""Which types a schema allows for a value, as far as its keywords say so: no value is needed to see it."""
+"""Find out which types a schema allows, from its keywords alone."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, cast
 
 EVERY = frozenset({"string", "number", "integer", "boolean", "null", "array", "object"})
 _MAX_SCHEMAS = 100
-"""How many schemas are looked at to see which types a value may have."""
+"""The most schemas to examine for the types of one value."""
 
 
-class Allowed:
-    """Reads schemas that lie in one ``root``, to which their references point."""
+class AllowedTypes:
+    """Reads the schemas within one ``root``, in which their references point."""
 
     def __init__(self, root: dict[str, Any]) -> None:
         """Read schemas of ``root``."""
         self._root = root
 
     def kinds(self, schema: Any) -> frozenset[str]:
-        """Return the types that a value may have."""
+        """Return the types that a schema allows."""
         left = [_MAX_SCHEMAS]
 
         def kinds(part: Any) -> frozenset[str]:
@@ -34,7 +34,7 @@ class Allowed:
                 found |= {"integer"} if "number" in found else set[str]()
             listed = [given["const"]] if "const" in given else given.get("enum")
             if isinstance(listed, list):
-                found &= frozenset(kind_of(json.dumps(value)) for value in cast("list[Any]", listed))
+                found &= frozenset(type_of_json(json.dumps(value)) for value in cast("list[Any]", listed))
             for one in self._targets(given):
                 found &= kinds(one)
             for keyword in ("anyOf", "oneOf"):
@@ -45,14 +45,14 @@ class Allowed:
         return kinds(schema)
 
     def is_nullable(self, schema: Any, depth: int = 0) -> bool:
-        """Say whether OpenAPI's ``nullable`` allows null, which JSON Schema does not know."""
+        """Whether OpenAPI's ``nullable`` allows null; JSON Schema itself ignores it."""
         if not isinstance(schema, dict) or depth > _MAX_SCHEMAS:
             return False
         given = cast("dict[str, Any]", schema)
         return given.get("nullable") is True or any(self.is_nullable(one, depth + 1) for one in self._targets(given))
 
     def parts(self, schema: Any) -> list[dict[str, Any]]:
-        """Return the schemas that may say something of a value: this one, and all that it refers to or chooses from."""
+        """Return the schemas that may apply to the same value: this one, its references and its alternatives."""
         found: list[dict[str, Any]] = []
         waiting = [schema]
         while waiting and len(found) < _MAX_SCHEMAS:
@@ -68,7 +68,7 @@ class Allowed:
         return found
 
     def _targets(self, schema: dict[str, Any]) -> Iterator[Any]:
-        """Go through the schemas that hold beside this one."""
+        """Yield the schemas that apply together with this one."""
         reference, all_of = schema.get("$ref"), schema.get("allOf")
         if isinstance(reference, str) and reference.startswith("#"):
             yield self._at(reference[1:])
@@ -83,8 +83,8 @@ class Allowed:
         return part
 
 
-def kind_of(written: str) -> str:
-    """Return the type of a JSON text."""
+def type_of_json(written: str) -> str:
+    """Return the type of the value in a JSON text."""
     first = written[:1]
     if first in "-0123456789":
         return "integer" if written.lstrip("-").isdigit() else "number"

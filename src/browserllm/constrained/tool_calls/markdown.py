@@ -1,9 +1,8 @@
-"""Where in an answer a call may begin: at a line's start, and not in a quotation, a list or code.
+"""Track the Markdown of an answer to know where a call may begin: not in a quotation, a list or code.
 
-What stands within a sentence, an item of a list, backticks, a code fence or an element such as ``<pre>`` is what the
-model talks about. So the Markdown of the text before it is followed: its lines, its fences, its spans of code, and the
-elements that begin a line and hold code or an example. Where that can be read in two ways (a span that nothing closes),
-it is code.
+A call within a sentence, a list item, backticks, a code fence or an element such as ``<pre>`` is only mentioned. So the
+tracker follows lines, code fences, code spans, and elements at the start of a line that contain code or examples. If
+the text is ambiguous (a code span that is never closed), it counts as code.
 """
 
 from __future__ import annotations
@@ -14,36 +13,36 @@ from typing import Literal
 
 Place = Literal["answer", "line", "sentence", ""]
 
-# A fence may stand in quotations and items of lists.
+# A fence may be inside quotations and list items.
 _FENCE = re.compile(r"(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*(`{3,}|~{3,})")
 _FENCE_END = re.compile(r"[ \t>]*(`{3,}|~{3,})\s*")
-# An element that shows something, and its end.
+# An element that contains code, an example or a quotation.
 _ELEMENT = re.compile(
     r"[ \t]*<(pre|code|samp|xmp|textarea|snippet|examples?|samples?|blockquote|quote)(?:\s[^<>]*)?>", re.IGNORECASE
 )
 _TICKS = re.compile(r"`+|[^`]+")
 _MAX_LINE = 256
-"""How much of a line is looked at to see whether it is a fence."""
+"""How many characters of a line are searched for a fence."""
 _MAX_TAIL = 64
-"""How much is remembered of what was said: more than the longest mark."""
+"""How many characters of the text are remembered: more than the longest marker has."""
 _MAX_INDENT = 1
-"""How many blanks may stand before a call: after two it may belong to an item of a list, after four it is code."""
+"""How many spaces may precede a call: after two it may belong to a list item, after four it is code."""
 _SENTENCE_ENDS = ".!?\u2026\u3002\uff01\uff1f"
 
 
-class Places:
-    """Follows the text of an answer; how it is cut into pieces changes nothing."""
+class MarkdownTracker:
+    """Follows the text of an answer; the result does not depend on its pieces."""
 
     def __init__(self) -> None:
         """Start at the beginning of an answer."""
         self._begun = False
         self._after_call = False
-        self._tail = ""  # the last that was said, without the blanks after it
+        self._tail = ""  # the end of the text, without trailing whitespace
         self._has_gap = False
         self._fence = ""
-        self._element = ""  # the end of the element that is open
-        self._span = 0  # how many backticks began the span of code that is open
-        self._run = 0  # backticks that stand at the end of what was said
+        self._element = ""  # the closing tag of the open element
+        self._span = 0  # how many backticks opened the current code span
+        self._run = 0  # how many backticks end the text
         self._begin_line()
 
     def _begin_line(self) -> None:
@@ -53,8 +52,8 @@ class Places:
         self._is_cut = False
         self._last = ""
 
-    def say(self, text: str) -> None:
-        """Go on over a text that is no call."""
+    def add_text(self, text: str) -> None:
+        """Follow a text that is not a call."""
         if words := text.rstrip():
             self._tail = f"{self._tail}{' ' * self._has_gap}{words}"[-_MAX_TAIL:]
             self._has_gap = False
@@ -65,21 +64,21 @@ class Places:
             if part:
                 self._add(part)
 
-    def call(self) -> None:
-        """Go on over a call."""
+    def add_call(self) -> None:
+        """Note that a call follows the text."""
         self._begun = self._after_call = True
         self._tail = ""
         self._span = self._run = 0
         self._begin_line()
 
     def ends_with(self, texts: tuple[str, ...]) -> bool:
-        """Say whether the last that was said, but for blanks, is one of these texts."""
+        """Whether the text, without trailing whitespace, ends with one of these."""
         return self._tail.endswith(texts)
 
-    def after(self, blanks: str) -> Place:
-        """Say what begins after these blanks: the answer, a line, what follows a sentence; nothing that matters."""
+    def place_after(self, blanks: str) -> Place:
+        """Return what would begin after this whitespace: the answer, a line, text after a sentence, or nothing."""
         here = copy(self)
-        here.say(blanks)
+        here.add_text(blanks)
         if here._fence or here._element or here._span:
             return ""
         if not here._begun:
@@ -106,7 +105,7 @@ class Places:
                 self._end_run()
 
     def _end_run(self) -> None:
-        """Begin a span of code with the backticks before, or end the one that as many began."""
+        """Open a code span with the last backticks, or close the one that as many backticks opened."""
         if self._run:
             self._span = self._run if not self._span else 0 if self._span == self._run else self._span
             self._run = 0
@@ -122,13 +121,13 @@ class Places:
             if found and (found[1][0] == "~" or len(found[1]) == self._ticks):
                 self._fence, self._span = found[1], 0
             elif self._is_blank:
-                self._span = 0  # it ends with its paragraph
+                self._span = 0  # a code span ends with its paragraph
             if not self._fence:
                 self._end_line_of_element()
         self._begin_line()
 
     def _end_line_of_element(self) -> None:
-        """Begin an element, where the line began with one, or end the one that is open."""
+        """Open an element if the line began with one, or close the open one."""
         line = f"{self._line}\n{self._tail}".lower() if self._is_cut else self._line.lower()
         if not self._element and (found := _ELEMENT.match(line)):
             self._element = f"</{found[1]}>"

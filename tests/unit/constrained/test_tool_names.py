@@ -1,7 +1,7 @@
-"""Names of tools as models and servers write them: with a namespace, a count, marks of a format.
+"""Tool names as models and servers write them: with a namespace, a number, markers of a format.
 
 As reported in google-gemini/cookbook#1374 (``default_api.``, made-up namespaces), tontinton/maki#505 (``functions.``),
-jundot/omlx#2216 (recipients of gpt-oss); Kimi counts its calls (``functions.add:0``).
+jundot/omlx#2216 (recipients of gpt-oss); Kimi numbers its calls (``functions.add:0``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from browserllm.backends.cloud.failures import Place
 from browserllm.backends.cloud.openai.tool_calls import ToolCalls
 from browserllm.backends.request import build_request
 from browserllm.backends.stream import Draft
-from browserllm.constrained.tool_calls.called import called_name
+from browserllm.constrained.tool_calls.names import resolve_tool_name
 from unit.backends.cloud.native_formats import FORMATS
 from unit.backends.cloud.wire_formats import message_of
 
@@ -63,29 +63,29 @@ OTHERS = [
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("tool", TOOLS)
-def test_what_stands_around_a_name_is_left_away(tool: str, way: str) -> None:
-    """The longest end that is a name counts, for a tool's own may have dots."""
-    assert called_name(way.format(tool), TOOLS) == tool
-    assert called_name(way.format(tool), [tool]) == tool
+def test_extra_text_around_a_name_is_dropped(tool: str, way: str) -> None:
+    """The longest suffix that is a tool's name counts, since names may have dots."""
+    assert resolve_tool_name(way.format(tool), TOOLS) == tool
+    assert resolve_tool_name(way.format(tool), [tool]) == tool
 
 
 @pytest.mark.parametrize("said", OTHERS)
-def test_a_name_that_is_no_tools_stays_as_it_is(said: str) -> None:
-    """Nothing is guessed: the model is told which tools there are."""
-    assert called_name(said, ["add", "math.sub"]) == said
-    assert called_name(f"functions.{said}", []) == f"functions.{said}"
+def test_a_name_of_no_known_tool_stays_unchanged(said: str) -> None:
+    """Nothing is guessed: the model gets a list of the tools instead."""
+    assert resolve_tool_name(said, ["add", "math.sub"]) == said
+    assert resolve_tool_name(f"functions.{said}", []) == f"functions.{said}"
 
 
-def test_a_tool_of_exactly_that_name_goes_before_all_others() -> None:
-    """Whatever it looks like."""
+def test_an_exact_match_wins() -> None:
+    """Even a name with a namespace or a call's parentheses may be a tool's own."""
     for way in WAYS:
         said = way.format("add")
-        assert called_name(said, ["add", said]) == said
+        assert resolve_tool_name(said, ["add", said]) == said
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_chat_completions_give_the_tools_own_name(way: str) -> None:
-    """In one piece, and with its arguments in pieces after it; a name is told once."""
+def test_chat_completions_resolve_tool_names(way: str) -> None:
+    """In one piece, or followed by arguments in pieces; each name is emitted once."""
     for seed in range(20):
         choose = random.Random(seed)  # noqa: S311
         text = '{"a": 1}'
@@ -98,14 +98,14 @@ def test_chat_completions_give_the_tools_own_name(way: str) -> None:
         ]
         deltas = [delta for entry in entries for delta in calls.read([entry])] + list(calls.finish(well=True))
         assert [delta.name for delta in deltas if delta.name] == ["add", "sub"]
-        told = ["".join(delta.arguments for delta in deltas if delta.index == index) for index in (0, 1)]
-        assert (told, calls.problems) == ([text, text], [])
+        arguments = ["".join(delta.arguments for delta in deltas if delta.index == index) for index in (0, 1)]
+        assert (arguments, calls.problems) == ([text, text], [])
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("vendor", FORMATS)
-async def test_the_native_formats_give_the_tools_own_name(vendor: str, way: str) -> None:
-    """Anthropic's, also behind a proxy, Gemini's and Ollama's."""
+async def test_the_native_formats_resolve_tool_names(vendor: str, way: str) -> None:
+    """This covers Anthropic, also behind a proxy, Gemini and Ollama."""
     name = way.format("add")
     said: dict[str, Any] = {
         "anthropic": {"content": [{"type": "tool_use", "id": "x", "name": name, "input": {"a": 1}}]},
@@ -125,8 +125,8 @@ async def test_the_native_formats_give_the_tools_own_name(vendor: str, way: str)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if "|" not in way])
-async def test_a_local_models_call_runs_the_tool_that_it_means(way: str) -> None:
-    """In the form of Hermes and Qwen, however the answer is cut."""
+async def test_a_local_models_call_runs_the_tool_it_means(way: str) -> None:
+    """In the format of Hermes and Qwen, however the answer is cut."""
     ran: list[int] = []
 
     def add(a: int) -> str:

@@ -1,4 +1,4 @@
-"""``response_format`` as an engine is given it: a grammar in the place of a schema."""
+"""Turn a ``response_format`` into what an engine takes: a grammar in place of the schema."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .references import record
 _MOST_NAMED = 4
 
 
-class HeldFormat(NamedTuple):
-    """A ``response_format`` for an engine, and what of the schema it does not hold a model to, for people."""
+class ConstrainedFormat(NamedTuple):
+    """A ``response_format`` for an engine, and a sentence about the keywords that it does not enforce."""
 
     response_format: dict[str, Any]
-    not_held: str
+    unconstrained: str
 
 
-def held_format(response_format: dict[str, Any]) -> HeldFormat:
-    """Return what holds a model to the schema of a ``response_format``, as far as that can be.
+def constrain_format(response_format: dict[str, Any]) -> ConstrainedFormat:
+    """Return a ``response_format`` with a grammar that enforces as much of the schema as possible.
 
-    What has no schema comes back as it is. Raises `InvalidRequest` for a schema that is none.
+    A ``response_format`` without a schema comes back unchanged. Raises `InvalidRequest` for an invalid schema.
     """
     kind = response_format.get("type")
     if kind not in {"json_schema", "json_object"} or (kind == "json_object" and "schema" not in response_format):
-        return HeldFormat(response_format, "")
+        return ConstrainedFormat(response_format, "")
     inner = record(response_format.get("json_schema", response_format)) or {}
     if "schema" not in inner:
         raise InvalidRequest(
@@ -42,21 +42,21 @@ def held_format(response_format: dict[str, Any]) -> HeldFormat:
             schema = decode_json(schema, Any)
         except (ValueError, RecursionError) as error:
             raise InvalidRequest(
-                f"response_format has a schema that is no JSON: {error}", parameter="response_format"
+                f"response_format has a schema that is not valid JSON: {error}", parameter="response_format"
             ) from None
     try:
         reduced = reduce_schema(schema)
-        held = {"type": "grammar", "grammar": grammar_of_schema(reduced.schema)}
+        constrained = {"type": "grammar", "grammar": grammar_of_schema(reduced.schema)}
     except (TypeError, ValueError, AttributeError) as error:
-        # What is under "not" is read in many ways, none of which looks for what no schema has.
+        # The many rewrites of "not" do not check the shape of the schema first.
         raise InvalidRequest(
             f"response_format has a schema that is not valid: {error}", parameter="response_format"
         ) from error
-    return HeldFormat(held, not_held(reduced.dropped))
+    return ConstrainedFormat(constrained, describe_unconstrained(reduced.dropped))
 
 
-def not_held(dropped: Sequence[Dropped]) -> str:
-    """Return what a model is not held to, for people; an empty text where it is held to everything."""
+def describe_unconstrained(dropped: Sequence[Dropped]) -> str:
+    """Describe the keywords that are not enforced; an empty text if all are."""
     lost = [str(entry) for entry in dropped if not entry.excludes]
     more = f", and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
     return "; ".join(lost[:_MOST_NAMED]) + more

@@ -1,10 +1,10 @@
-"""What a model means by arguments that do not fit: only where that is certain, and only what has a name for it here.
+"""Coerce arguments that do not fit a schema, only where the model's meaning is certain, and only in these cases.
 
-- An object or a list that is written as a text of JSON once more, in its whole or within it, where no text is allowed.
-- null for what may be left out, and may not be null.
-- Nothing, null or an empty list where an object is wanted.
-- JSON as Python writes it, or with a comma too many.
-- Dates and times as people write them, with a blank for the T or without seconds; a day for its beginning.
+- An object or a list that is encoded as a JSON string again, whole or in part, where no string is allowed.
+- null for an optional property that may not be null.
+- No text, null or an empty list where an object is required.
+- JSON in Python's notation, or with an extra comma.
+- Dates and times in common notations: a space instead of the T, no seconds, or midnight for a date.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Callable
 from datetime import datetime, time
 from typing import Any, cast
 
-from .allowed import Allowed
-from .lenient import whole
+from .allowed_types import AllowedTypes
+from .lenient import repair_whole
 from .problem import Misfit, is_list, is_object
 from .types import read_json
 
 _MOST_TEXTS = 3
-"""How many times in a row a value may be a text of JSON."""
+"""How many times a value may be encoded as a JSON string."""
 
 
-def meant(text: str, schema: dict[str, Any]) -> Any:
-    """Return the object that a text means by its ``schema``, which it need not fit; raise `Misfit` for no JSON."""
+def coerce_arguments(text: str, schema: dict[str, Any]) -> Any:
+    """Return the object in a text, coerced to ``schema`` where possible; raise `Misfit` for invalid JSON."""
     nothing: dict[str, Any] = {}
     value = _read(text) if text.strip() else nothing
     for _ in range(_MOST_TEXTS):
@@ -33,21 +33,21 @@ def meant(text: str, schema: dict[str, Any]) -> Any:
         value = _read(value) if value.strip() else nothing
     if value is None or value == []:
         value = nothing
-    return _Meaning(schema).of(value, schema)
+    return _Coercion(schema).of(value, schema)
 
 
 def _read(text: str) -> Any:
     try:
         return read_json(text)
     except Misfit:
-        found = whole(text)
-        if found is None or found[1]:  # it breaks off, or may be meant otherwise
+        found = repair_whole(text)
+        if found is None or found[1]:  # it breaks off, or a repair would be a guess
             raise
         return read_json(found[0])
 
 
 def _day(text: str) -> str:
-    """Return the day whose beginning a text says."""
+    """Return the date of a text that is a date or its midnight."""
     moment = datetime.fromisoformat(text)
     if moment.time() != time():
         raise ValueError(text)
@@ -63,9 +63,9 @@ _MOMENTS: dict[str, Callable[[str], str]] = {
 }
 
 
-class _Meaning:
+class _Coercion:
     def __init__(self, root: dict[str, Any]) -> None:
-        self._allowed = Allowed(root)
+        self._allowed = AllowedTypes(root)
 
     def of(self, value: Any, schema: Any) -> Any:
         value = self._unquoted(value, schema)
@@ -77,7 +77,7 @@ class _Meaning:
         return self._written_out(value, schema) if isinstance(value, str) else value
 
     def _written_out(self, value: str, schema: Any) -> str:
-        """Return a date or a time in the form of RFC 3339, where that is what it is to be."""
+        """Return a date or a time in the form of RFC 3339, if the schema has such a format."""
         formats = {str(part.get("format")) for part in self._allowed.parts(schema)} & _MOMENTS.keys()
         text = value.strip()
         if not formats or not _MOMENT.fullmatch(text):
@@ -90,7 +90,7 @@ class _Meaning:
         return value
 
     def _unquoted(self, value: Any, schema: Any) -> Any:
-        """Return the object or the list that a text is, where only these are allowed."""
+        """Return the object or the list that a string encodes, if the schema allows no string."""
         kinds = self._allowed.kinds(schema)
         if not isinstance(value, str) or "string" in kinds:
             return value
@@ -115,7 +115,7 @@ class _Meaning:
         return made
 
     def _of_property(self, name: str, parts: list[dict[str, Any]]) -> tuple[list[Any], bool]:
-        """Return the schemas of a property, and whether it must be there."""
+        """Return the schemas of a property, and whether it is required."""
         found: list[Any] = []
         needed = False
         for part in parts:
@@ -125,7 +125,7 @@ class _Meaning:
             needed = needed or (isinstance(required, list) and name in cast("list[Any]", required))
         if not found:
             found = [each for part in parts if is_object(each := part.get("additionalProperties"))]
-            needed = True  # nobody has asked for it, so nobody can leave it out
+            needed = True  # an undeclared property: keep its null
         return found, needed
 
     def _takes_null(self, schemas: list[Any]) -> bool:

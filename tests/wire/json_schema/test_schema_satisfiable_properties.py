@@ -1,6 +1,6 @@
-"""Hypothesis against schemas that are refused because no value fits them: none that is tried does.
+"""Properties of unsatisfiable schemas: no generated value fits one.
 
-Here and not with the unit tests, because Hypothesis is not there in a page. A failure prints the schema.
+Not among the unit tests, because Hypothesis does not run in a page. A failure prints the schema.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from browserllm.json_schema.possible import impossible
+from browserllm.json_schema.satisfiable import unsatisfiable
 from browserllm.json_schema.validate import problems_of
 
 pytestmark = pytest.mark.no_cover
@@ -57,7 +57,7 @@ VALUES = st.recursive(
 
 @settings(deadline=None, max_examples=500)
 @given(SCHEMAS, st.lists(VALUES, min_size=20, max_size=20))
-def test_what_is_called_impossible_fits_nothing(schema: Any, values: list[Any]) -> None:
-    """No value that is tried fits a schema that is refused."""
-    if impossible(schema) is not None:
+def test_no_value_fits_an_unsatisfiable_schema(schema: Any, values: list[Any]) -> None:
+    """Generated values never fit a rejected schema."""
+    if unsatisfiable(schema) is not None:
         assert all(problems_of(value, schema) for value in values)

@@ -1,9 +1,9 @@
-"""Arguments that do not fit as they are, and what they mean where that is certain.
+"""Arguments that do not fit as written are coerced where their meaning is certain.
 
-As reported in anomalyco/opencode#8249, earendil-works/pi#9569 and MoonshotAI/kimi-cli#2513 (a list as a text),
-huggingface/smolagents#1003 and quarkiverse/quarkus-langchain4j#2642 (all of it as a text),
-UKGovernmentBEIS/inspect_ai#1599 and microsoft/autogen#4997 (null for what may be
-left out), agno-agi/agno#6303 (nothing, null, an empty list).
+As reported in anomalyco/opencode#8249, earendil-works/pi#9569 and MoonshotAI/kimi-cli#2513 (a list as a string),
+huggingface/smolagents#1003 and quarkiverse/quarkus-langchain4j#2642 (all arguments as a string),
+UKGovernmentBEIS/inspect_ai#1599 and microsoft/autogen#4997 (null for an optional argument), agno-agi/agno#6303 (no
+text, null, an empty list).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ RIGHT: dict[str, Any] = {
 
 
 def misquoted(value: Any, choose: random.Random, path: tuple[str, ...] = ()) -> Any:
-    """A value in which lists and objects are written as texts, here and there, as often as twice."""
+    """Return a value in which some lists and objects are encoded as JSON strings, once or twice."""
     if path[:1] == ("anything",):
         return value
     if isinstance(value, dict):
@@ -83,8 +83,8 @@ def misquoted(value: Any, choose: random.Random, path: tuple[str, ...] = ()) -> 
     return made
 
 
-def test_lists_and_objects_as_texts_are_read_where_no_text_may_be() -> None:
-    """At every depth, also all of the arguments; texts that look like JSON stay texts. The seed is in the failure."""
+def test_encoded_lists_and_objects_are_decoded_where_no_string_is_allowed() -> None:
+    """At every depth, or all arguments at once; strings stay strings. A failure prints the seed."""
     right = GIVE.arguments(json.dumps(RIGHT))
     for seed in range(150):
         choose = random.Random(seed)  # noqa: S311
@@ -92,8 +92,8 @@ def test_lists_and_objects_as_texts_are_read_where_no_text_may_be() -> None:
         assert GIVE.arguments(written) == right, (seed, written)
 
 
-def test_null_for_what_may_be_left_out_is_what_is_taken_without_it() -> None:
-    """Not for what may be null, nor for what must be there; in each combination, and within objects."""
+def test_null_for_an_optional_argument_means_its_default() -> None:
+    """Not for nullable or required ones; in each combination, and within objects."""
     for seed in range(200):
         choose = random.Random(seed)  # noqa: S311
         given, right = json.loads(json.dumps(RIGHT)), json.loads(json.dumps(RIGHT))
@@ -113,8 +113,8 @@ def test_null_for_what_may_be_left_out_is_what_is_taken_without_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "null", "[]", '""', "{}", '"{}"', '"null"', '"\\"{}\\""', "None", " null\n"])
-async def test_a_tool_without_arguments_runs_whatever_stands_for_none(text: str) -> None:
-    """Also one whose arguments may all be left out."""
+async def test_a_tool_without_arguments_runs_for_any_notation_of_none(text: str) -> None:
+    """So does one whose arguments are all optional."""
 
     def now(zone: str = "UTC") -> str:
         return zone
@@ -136,8 +136,8 @@ async def test_a_tool_without_arguments_runs_whatever_stands_for_none(text: str)
         "\"{'a': 'x', 'b': [True, False]}\"",
     ],
 )
-def test_json_as_python_writes_it_and_commas_too_many_are_read(text: str) -> None:
-    """As a whole, or within a text."""
+def test_python_notation_and_extra_commas_are_read(text: str) -> None:
+    """As the whole text, or within a string."""
 
     def take(a: str, b: list[bool]) -> None:
         """Take them."""
@@ -158,12 +158,12 @@ def test_json_as_python_writes_it_and_commas_too_many_are_read(text: str) -> Non
         ('"numbers"', "object"),
         ('{"numbers": [1]', "JSON"),
         ('{"numbers": [1], "other": null}', "other"),
-        ('{"numbers": [1], "numbers": "[2]"}', "twice"),
+        ('{"numbers": [1], "numbers": "[2]"}', "repeated"),
         ('"{\\"numbers\\": [1], \\"numbers\\": [2]}"', "object"),
     ],
 )
-def test_what_is_not_certain_is_told_to_the_model_as_it_wrote_it(text: str, said: str) -> None:
-    """At its place: half a list, a text that is none, another type, null for what must be there, a key twice."""
+def test_uncertain_arguments_are_reported_to_the_model_as_written(text: str, said: str) -> None:
+    """With their path: half a list, plain text, another type, null for a required argument, a repeated key."""
 
     def take(numbers: list[int], word: str = "") -> None:
         """Take them."""
@@ -173,23 +173,23 @@ def test_what_is_not_certain_is_told_to_the_model_as_it_wrote_it(text: str, said
     assert said in str(caught.value)
 
 
-def test_a_model_is_told_which_texts_are_dates_and_times() -> None:
-    """Wherever they lie in an argument's type."""
+def test_the_schema_says_which_strings_are_dates_and_times() -> None:
+    """Anywhere in an argument's type."""
 
     def meet(at: dt.datetime, on: dt.date, alarm: dt.time, others: list[dt.datetime] | None = None) -> None:
         """Meet."""
 
-    told = bl.tool(meet).tool.parameters["properties"]
-    assert [told[name].get("format") for name in ("at", "on", "alarm")] == ["date-time", "date", "time"]
-    assert "'format': 'date-time'" in str(told["others"])
+    properties = bl.tool(meet).tool.parameters["properties"]
+    assert [properties[name].get("format") for name in ("at", "on", "alarm")] == ["date-time", "date", "time"]
+    assert "'format': 'date-time'" in str(properties["others"])
 
 
 ZONES = ["", "Z", "+02:00", "+0200", "-05:30"]
-"""What may stand after a time."""
+"""What may follow a time."""
 
 
-def test_dates_and_times_are_read_as_people_write_them() -> None:
-    """A blank for the T, no seconds, a day for its beginning.
+def test_dates_and_times_are_read_in_common_notations() -> None:
+    """A space for the T, no seconds, a date for its midnight.
 
     In each combination (basicmachines-co/basic-memory#253).
     """
@@ -212,8 +212,8 @@ def test_dates_and_times_are_read_as_people_write_them() -> None:
 @pytest.mark.parametrize(
     "text", ["tomorrow", "2024-02-30", "29.02.2024", "2024-02-29T25:00", "2024-02", "10:05", "", "2024-02-29T10:05 CET"]
 )
-def test_what_is_no_date_is_told(text: str) -> None:
-    """Nothing is guessed, and a day is not made of a moment within it."""
+def test_an_invalid_date_is_reported(text: str) -> None:
+    """Nothing is guessed, and a time other than midnight does not become a date."""
 
     def meet(at: dt.datetime | dt.date) -> None:
         """Meet."""

@@ -1,36 +1,36 @@
-"""Schemas with an object at their root, which is what most constraint engines and services ask for."""
+"""Give schemas an object at their root, as most constraint engines and services require."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from .problem import Misfit, Problem, is_list, is_object, moved, path_to
+from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
 
 Schema = dict[str, Any]
 
 WRAPPER = "value"
-"""The key under which a type that is no object lies in its object."""
+"""The key of a non-object type's value in the object that wraps it."""
 
 _ANNOTATIONS = {"$defs", "definitions", "$schema", "$comment", "title", "description", "default", "examples"}
 _HOISTED = ("$schema", "$defs", "definitions")
 _MAX_SEEN = 100
-"""How many schemas are looked at for the type of the root: they may refer to each other in a long row."""
+"""The most schemas to examine for the type of the root: references may form a long chain."""
 _DATA = {"const", "enum", "default", "examples"}
 
 
-def rooted(schema: Schema) -> tuple[Schema, bool]:
-    """Return the schema with an object at its root, and whether that object was put around it."""
+def with_object_root(schema: Schema) -> tuple[Schema, bool]:
+    """Return the schema with an object at its root, and whether it had to be wrapped in one."""
     root = _inlined(schema)
     if _is_object(root, root, set()):
         return {**root, "type": "object"}, False
     return _wrapped(schema), True
 
 
-def unwrapping(convert: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    """Return a check of ``{"value": ...}`` that takes the value out, and tells of problems with their whole path.
+def unwrapping_check(convert: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """Return a check of ``{"value": ...}`` that returns the value, and reports problems with their whole path.
 
-    What the caller gets to see of them, `Misfit.own`, has the places in the value that was taken out.
+    `Misfit.own` has the problems with their paths in the unwrapped value, for the caller.
     """
 
     def check(value: Any, path: str) -> Any:
@@ -46,13 +46,13 @@ def unwrapping(convert: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
         try:
             return convert(value[WRAPPER], start)
         except Misfit as misfit:
-            raise Misfit(misfit.problems, moved(misfit.problems, path, start)) from misfit
+            raise Misfit(misfit.problems, relocated(misfit.problems, path, start)) from misfit
 
     return check
 
 
 def _inlined(schema: Schema) -> Schema:
-    """Put what the root refers to in its place, as long as nothing but words stands beside the reference."""
+    """Replace a reference at the root by its target, if there are only annotations beside it."""
     root, seen = schema, set[str]()
     while isinstance(name := root.get("$ref"), str) and name not in seen and root.keys() - {"$ref"} <= _ANNOTATIONS:
         seen.add(name)
@@ -80,7 +80,7 @@ def _target(schema: Schema, pointer: str) -> Schema | None:
 
 
 def _used(schema: Schema) -> set[str]:
-    """Return the definitions that anything refers to, or into; a definition's own body counts, for it refers to it."""
+    """Return the definitions that are referred to, or into, including by themselves."""
     found: set[str] = set()
     waiting: list[Any] = [schema]
     while waiting:
@@ -96,7 +96,7 @@ def _used(schema: Schema) -> set[str]:
 
 
 def _is_object(schema: Any, root: Schema, seen: set[int]) -> bool:
-    """Say whether a schema is of objects alone; one that was seen before said nothing then."""
+    """Whether a schema allows only objects; a schema that was examined before counts as false."""
     if not is_object(schema) or id(schema) in seen or len(seen) > _MAX_SEEN:
         return False
     seen.add(id(schema))
@@ -109,13 +109,13 @@ def _is_object(schema: Any, root: Schema, seen: set[int]) -> bool:
     parts = given.get("allOf")
     if is_list(parts) and any(_is_object(part, root, seen) for part in parts):
         return True
-    # Who names properties means an object, unless he names other shapes beside it.
+    # A schema with properties means an object, unless it has other alternatives.
     return ("properties" in given or "required" in given) and not given.keys() & {"$ref", "anyOf", "oneOf", "allOf"}
 
 
 def _wrapped(schema: Schema) -> Schema:
-    """Put an object around a schema; its definitions stay at the root, and what refers to its root finds it again."""
-    if "$id" in schema:  # which its references start from, wherever it lies
+    """Wrap a schema in an object; its definitions stay at the root, and references to its root still work."""
+    if "$id" in schema:  # the base of its references, which does not depend on its place
         inner = {key: value for key, value in schema.items() if key != "$schema"}
         hoisted = {key: schema[key] for key in ("$schema",) if key in schema}
     else:
@@ -132,7 +132,7 @@ def _wrapped(schema: Schema) -> Schema:
 
 
 def _moved(value: Any) -> Any:
-    """Let references to the root, or to something below it that is no definition, follow it to where it is now."""
+    """Update references to the root, or to a path below it outside the definitions, to the new place."""
     if is_list(value):
         return [_moved(inner) for inner in value]
     if not is_object(value):

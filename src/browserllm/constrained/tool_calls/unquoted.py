@@ -1,11 +1,11 @@
-"""Where a value that a model wrote without quotes ends: Python's ``key=value``, XML's ``<parameter=key>value``."""
+"""Find the end of a value without quotes: Python's ``key=value``, XML's ``<parameter=key>value``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from ...json_schema.lenient import MAX_HELD, Broken, Reader, Steps
+from ...json_schema.lenient import MAX_HELD, Broken, Steps, TextReader
 
 PARAMETER = "<parameter="
 FUNCTION = "<function="
@@ -18,30 +18,30 @@ _NO_TAG = re.compile(r"[^<]+")
 _PLAIN = re.compile(r"[^(),\n<`]+")
 _MOST_BLANKS = 1024
 _AGAIN = 4
-"""How far is looked for a better end than the first, for each character before the value,"""
+"""How many characters are searched for a better end than the first, for each character before the value,"""
 _AGAIN_AT_FIRST = 4096
-"""and how far beyond that. Together, so that what is read twice grows with the answer."""
+"""and how many in addition. This keeps the work linear in the length of the answer."""
 _MOST_NAME = 256
 
 
-class BareReader:
-    """Takes values without quotes from a `Reader`, whole: what they are depends on their end."""
+class UnquotedReader:
+    """Reads whole values without quotes from a `TextReader`: their type depends on where they end."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: TextReader) -> None:
         """Read from ``reader``."""
         self._reader = reader
         self._again = 0  # characters that were read more than once
         self.at_end = False
-        """Whether the call's end has come, and only something odd after it would make it a part of the value."""
+        """Whether the call has ended, unless an unusual continuation makes this end part of the value."""
 
     def keyword(self, *, named: bool) -> Steps[str]:
-        """Take a value without quotes, up to the end of the line or the call; parentheses come in pairs.
+        """Take a value without quotes, up to the end of the line or the call; parentheses are balanced.
 
-        A comma ends one that has no name, and one that has where another name follows.
+        A comma ends a positional value; it ends a named value only if another name follows.
         """
         reader, begin, opened = self._reader, self._reader.at, 0
         reader.marks.append(begin)
-        while (char := (yield from reader.need())) != "\n" and not (yield from reader.stands(reader.closer)):
+        while (char := (yield from reader.need())) != "\n" and not (yield from reader.is_at(reader.closer)):
             if reader.at - begin > MAX_HELD:
                 raise Broken
             if self._run(_PLAIN, begin + MAX_HELD):
@@ -58,7 +58,7 @@ class BareReader:
         return text
 
     def _keyword_follows(self) -> Steps[bool]:
-        """Say whether after the comma that stands here comes ``name=``, or an end."""
+        """Whether the comma at this position is followed by ``name=`` or an end."""
         reader, begin = self._reader, self._reader.at
         reader.marks.append(begin)
         reader.at += 1
@@ -75,11 +75,11 @@ class BareReader:
         return found
 
     def parameter(self, left: Sequence[str]) -> Steps[str]:
-        """Take a parameter's value and its end.
+        """Take a parameter's value and its closing tag.
 
-        ``left`` are the parameters that were not given yet. A value may have tags in it, so an end is one only where
-        the next parameter follows, or the end of the call. Where none does, the first one counts after all; and where
-        the model forgot the end, what follows it does.
+        ``left`` are the parameters that were not given yet. A value may contain tags, so a closing tag counts only if
+        the next parameter or the end of the call follows. If none does, the first closing tag counts after all; if the
+        model forgot the tag, the value ends where the next parameter or the end of the call begins.
         """
         reader = self._reader
         begin, first, fresh = reader.at, -1, True
@@ -115,7 +115,7 @@ class BareReader:
         return _without_line_ends(text)
 
     def _goes_on_after_a_parameter(self) -> Steps[bool]:
-        """Say whether the next parameter follows, or the end of the call: not one that stands in a value itself."""
+        """Whether the next parameter or the end of the call follows, and is not itself inside a value."""
         reader = self._reader
         yield from self._few_blanks()
         found = yield from reader.one_of((PARAMETER, *self._ends()))
@@ -124,7 +124,7 @@ class BareReader:
         return bool(found) and (yield from self._is_outermost(found))
 
     def _is_outermost(self, end: str) -> Steps[bool]:
-        """Say whether no value goes on after this end and the ends that follow it."""
+        """Whether no value continues after this end and the ends that follow it."""
         reader = self._reader
         outer = self._ends()[1:]
         self.at_end = end != FUNCTION_END or not outer
@@ -138,7 +138,7 @@ class BareReader:
             self.at_end = False
 
     def _is_end_forgotten(self, left: Sequence[str], *, fresh: bool) -> Steps[bool]:
-        """Say whether what stands here belongs to the call around the value; ``fresh`` says that it begins a line."""
+        """Whether the tag at this position belongs to the enclosing call; ``fresh`` means that it begins a line."""
         reader = self._reader
         if (yield from reader.one_of((PARAMETER,))):
             begin = reader.at
@@ -163,18 +163,18 @@ class BareReader:
         reader.at = min(reader.at, begin + _MOST_BLANKS)
 
     def _run(self, pattern: re.Pattern[str], limit: int) -> str:
-        """Take what of the pattern is here, up to one character after ``limit``."""
+        """Take the available text that matches the pattern, up to one character after ``limit``."""
         found = self._reader.run(pattern)
         self._reader.at = min(self._reader.at, limit + 1)
         return found
 
     def _ends(self) -> tuple[str, ...]:
-        """Return what may end a call, the inner end first."""
+        """Return the tags that may end a call, the inner one first."""
         closer = self._reader.closer
         return (FUNCTION_END, closer) if closer and closer != FUNCTION_END else (FUNCTION_END,)
 
 
 def _without_line_ends(text: str) -> str:
-    """Return a value without the line ends that stand between it and its tags: one before it, one after it."""
+    """Strip one line end between the value and each of its tags."""
     line_end = "\r\n" if text.startswith("\r\n") else "\n"
     return text.removeprefix(line_end).removesuffix(line_end)

@@ -1,4 +1,4 @@
-"""Where a call is a call: each family's form at each place that an answer has for it."""
+"""Where a call counts: each family's format at each place of an answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FORMS = [
     "[delete_file(path='a.txt')]",
     "print(delete_file(path='a.txt'))",
 ]
-"""Every form that any family has, whole."""
+"""Every format of any family, as a complete call."""
 
 MENTIONS = [
     "To delete it, write {} and wait.",
@@ -91,11 +91,11 @@ MENTIONS = [
     "<pre>\n```\n</pre>\n```\n{}\n</pre>",
     "// {}",
 ]
-"""Places where a form is what the model talks about."""
+"""Places where a call is only mentioned."""
 
 
 def read(text: str, family: str, size: int = 100_000) -> tuple[str, list[tuple[str, str]]]:
-    """The text, and of each call the name and the arguments."""
+    """Return the text, and the name and arguments of each call."""
     parser = ToolCallParser(TOOLS, format_for(family))
     pieces = [piece for at in range(0, len(text), size) for piece in parser.feed(text[at : at + size])]
     pieces += parser.finish()
@@ -109,9 +109,9 @@ def read(text: str, family: str, size: int = 100_000) -> tuple[str, list[tuple[s
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_form_that_is_talked_about_is_text_to_the_letter(family: str) -> None:
-    """In a sentence, quotation, list, span or block of code, whichever family's form it is."""
-    own = format_for(family).calls([CALL])
+def test_a_mentioned_call_is_text_verbatim(family: str) -> None:
+    """In a sentence, quotation, list, code span or code block, in any family's format."""
+    own = format_for(family).render_calls([CALL])
     for mention in MENTIONS:
         for form in [*FORMS, own]:
             text = mention.replace("{}", form)
@@ -122,10 +122,10 @@ def test_a_form_that_is_talked_about_is_text_to_the_letter(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("size", [1, 3, 100_000])
-def test_a_family_s_own_form_is_a_call_where_the_family_writes_it(family: str, size: int) -> None:
-    """At the beginning of the answer after blanks, on a line after text, after code that is closed, and again."""
+def test_a_familys_own_format_is_a_call_where_the_family_writes_it(family: str, size: int) -> None:
+    """At the start of the answer, on a line after text, after closed code, and repeatedly."""
     form = format_for(family)
-    call = form.calls([CALL])
+    call = form.render_calls([CALL])
     expected = (CALL.name, CALL.arguments)
     for before in ("", "\n", " \n\t "):
         assert read(before + call, family, size) == ("", [expected])
@@ -140,13 +140,13 @@ def test_a_family_s_own_form_is_a_call_where_the_family_writes_it(family: str, s
         said = (before + call, []) if family in BARE else (before.rstrip(), [expected])
         assert read(before + call, family, size) == said
     if form.several:
-        assert read(form.calls([CALL, CALL]), family, size) == ("", [expected] * 2)
+        assert read(form.render_calls([CALL, CALL]), family, size) == ("", [expected] * 2)
         assert read(f"{call}\n{call}", family, size) == ("", [expected] * 2)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_only_a_family_s_own_forms_are_calls(family: str) -> None:
-    """Of all forms, alone at the beginning of an answer: which family reads which."""
+def test_only_a_familys_own_formats_are_calls(family: str) -> None:
+    """For each format, alone at the start of an answer: which family reads it."""
     tags = {0, 1, 2}
     known = {
         "Qwen3.5": tags | {3, 4},
@@ -164,10 +164,10 @@ def test_only_a_family_s_own_forms_are_calls(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_after_a_call_text_is_text(family: str) -> None:
-    """What follows a call in a sentence, a list or code is no other call."""
+def test_text_after_a_call_is_text(family: str) -> None:
+    """A call mentioned after a call, in a sentence, a list or code, is not another call."""
     form = format_for(family)
-    call = form.calls([CALL])
+    call = form.render_calls([CALL])
     for mention, other in itertools.product(MENTIONS, [*FORMS, call]):
         if mention.startswith("{}"):
             continue
@@ -178,8 +178,8 @@ def test_after_a_call_text_is_text(family: str) -> None:
 
 @pytest.mark.parametrize("info", ["json", "tool_code"])
 @pytest.mark.parametrize("size", [1, 100_000])
-def test_gemma_s_fence_is_a_call_only_if_it_is_the_rest_of_the_answer(info: str, size: int) -> None:
-    """Its call is told only then; a fence with anything else in it or after it is text."""
+def test_gemmas_fence_is_a_call_only_if_it_is_the_rest_of_the_answer(info: str, size: int) -> None:
+    """A fence with anything else in it or after it is text."""
     body = {
         "json": '{"name": "delete_file", "parameters": {"path": "a.txt"}}',
         "tool_code": "print(delete_file(path='a.txt'))",
@@ -193,7 +193,7 @@ def test_gemma_s_fence_is_a_call_only_if_it_is_the_rest_of_the_answer(info: str,
         assert read(text, "Gemma 3", size) == (text, [])
 
 
-def test_code_that_a_bare_family_answers_with_streams_as_it_comes() -> None:
+def test_an_answer_with_code_streams_from_a_family_without_markers() -> None:
     """Only a fence that may be a call is held back."""
     parser = ToolCallParser(TOOLS, format_for("Gemma 3"))
     assert "".join(map(str, parser.feed("```python\nprint(1)\n"))).startswith("```python\nprint(1)")
@@ -201,8 +201,8 @@ def test_code_that_a_bare_family_answers_with_streams_as_it_comes() -> None:
     assert "".join(map(str, parser.feed('```json\n{"city": "Oslo", '))).startswith('```json\n{"city":')
 
 
-def test_other_tools_are_not_called_by_marks_that_are_not_the_family_s_own() -> None:
-    """An unknown tool is told to a model that wrote its own family's form; in any other form it is text."""
+def test_unknown_tools_are_called_only_in_the_familys_own_format() -> None:
+    """In its own format, an unknown tool is a call that gets an error; in any other format it is text."""
     text = '<tool_call>{"name": "unknown", "arguments": {}}</tool_call>'
     assert read(text, "Hermes 3") == ("", [("unknown", "{}")])
     assert read(text, "") == ("", [("unknown", "{}")])

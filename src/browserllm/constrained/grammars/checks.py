@@ -1,4 +1,4 @@
-"""Whether what was given is a schema at all, and one that can be read."""
+"""Check that a value is a JSON Schema, and small enough to be read."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, cast
 from ..._internal.nesting import MAX_DEPTH
 from ...errors import InvalidRequest
 from .kinds import types_of
-from .references import Part, record
+from .references import Subschema, record
 
 _MAX_DEPTH = 3000
 _MAX_PARTS = 2_000_000
 _MAX_BITS = 4000
 
 
-def check_given(schema: dict[str, Any]) -> None:
-    """Raise `InvalidRequest` for a schema that is too large to be read at all, or has numbers that JSON does not.
+def check_readable(schema: dict[str, Any]) -> None:
+    """Raise `InvalidRequest` for a schema that is too large to read, or has numbers that JSON cannot write.
 
-    What stands in many places is looked at once, here and by all that comes after.
+    A subschema that is shared by many places is read once, here and in all later steps.
     """
     level: list[Any] = [schema]
     seen: set[int] = set()
@@ -52,7 +52,7 @@ def _is_written(number: float) -> bool:
 
 
 def _is_deep(value: Any) -> bool:
-    """Say whether lists and objects lie deeper in each other than JSON may be nested."""
+    """Whether lists and objects are nested more deeply than `MAX_DEPTH`."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         lists: dict[int, Any] = {id(one): one for one in level if _is_listed(one)}
@@ -74,14 +74,14 @@ _SHAPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def check(part: Part) -> None:
-    """Raise `InvalidRequest` for what is no schema."""
+def check_keywords(part: Subschema) -> None:
+    """Raise `InvalidRequest` for a value that is not a JSON Schema."""
     if isinstance(part.schema, bool):
         return
     schema = record(part.schema)
     if schema is None:
         raise InvalidRequest(
-            f"{part.path} is {part.schema!r:.200}, and no JSON Schema; give an object or a bool", parameter="schema"
+            f"{part.path}={part.schema!r:.200} is not a JSON Schema; use an object or a bool", parameter="schema"
         )
     for key, value in schema.items():
         kinds = _SHAPES.get(key)

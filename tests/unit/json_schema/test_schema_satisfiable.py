@@ -1,4 +1,4 @@
-"""Schemas that no value fits are refused before a model is asked, wherever one is given; all others are not."""
+"""Schemas that no value fits are rejected before a model is asked, wherever they are used; no others are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.json_schema.possible import impossible
+from browserllm.json_schema.satisfiable import unsatisfiable
 
 NODE = {"type": "object", "properties": {"child": {"$ref": "#/$defs/Node"}}, "required": ["child"]}
 
@@ -49,7 +49,7 @@ IMPOSSIBLE: list[dict[str, Any]] = [
     {"type": "integer", "anyOf": [{"type": "string"}, {"type": "null"}]},
     {"type": ["string", "array"], "minLength": 2, "maxLength": 1, "minItems": 2, "maxItems": 1},
 ]
-"""Each means nothing at all by itself."""
+"""No value fits any of these."""
 
 POSSIBLE: list[Any] = [
     True,
@@ -77,7 +77,7 @@ POSSIBLE: list[Any] = [
     {"allOf": [{"type": "number"}, {"type": "integer"}]},
     {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
     {"$ref": "https://example.com/other"},
-    # What is no schema is for others to say.
+    # Invalid schemas are reported elsewhere.
     5,
     None,
     {"enum": 5},
@@ -87,8 +87,8 @@ POSSIBLE: list[Any] = [
 ]
 
 
-def around(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Schemas that need a value of this one."""
+def nested(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Yield schemas that require a value of this one."""
     return [
         schema,
         {"type": "object", "properties": {"a": schema}, "required": ["a"]},
@@ -101,22 +101,22 @@ def around(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("schema", [*IMPOSSIBLE, {**NODE, "$defs": {"Node": NODE}}])
-def test_what_no_value_fits_is_found(schema: dict[str, Any]) -> None:
-    """By itself, and where something needs a value of it; the place is told."""
-    for whole in around(schema) if "$defs" not in schema else [schema]:
-        found = impossible(whole)
+def test_an_unsatisfiable_schema_is_found(schema: dict[str, Any]) -> None:
+    """Alone, and where its value is required; the result has the path."""
+    for whole in nested(schema) if "$defs" not in schema else [schema]:
+        found = unsatisfiable(whole)
         assert found is not None, whole
         assert found.path.startswith("$")
 
 
 @pytest.mark.parametrize("schema", POSSIBLE)
-def test_what_some_value_fits_is_left_alone(schema: Any) -> None:
-    """And so is what nobody can be sure of."""
-    assert impossible(schema) is None
+def test_a_satisfiable_schema_is_accepted(schema: Any) -> None:
+    """Doubtful schemas are accepted, too."""
+    assert unsatisfiable(schema) is None
 
 
-def test_an_empty_list_of_values_is_refused_wherever_it_stands() -> None:
-    """Also where a value may be left out; vendors refuse it, too."""
+def test_an_empty_enum_is_rejected_anywhere() -> None:
+    """Even for an optional value; vendors reject it, too."""
     for whole in (
         {"type": "object", "properties": {"a": {"enum": []}}},
         {"anyOf": [{"type": "string"}, {"enum": []}]},
@@ -124,21 +124,21 @@ def test_an_empty_list_of_values_is_refused_wherever_it_stands() -> None:
         {"type": "object", "additionalProperties": {"enum": []}},
         {"type": "string", "$defs": {"a": {"enum": []}}},
     ):
-        found = impossible(whole)
+        found = unsatisfiable(whole)
         assert found is not None
         assert found.path.endswith(".enum")
 
 
 def test_the_search_ends() -> None:
-    """What is too large or too deep is taken as it is."""
+    """Schemas that are too large or too deep are accepted."""
     deep: Any = {"enum": []}
     for _ in range(1000):
         deep = {"anyOf": [deep, deep]}
-    assert impossible(deep) is None
+    assert unsatisfiable(deep) is None
     rings = {f"n{i}": {"anyOf": [{"$ref": f"#/$defs/n{j}"} for j in range(12)]} for i in range(12)}
-    impossible({"$ref": "#/$defs/n0", "$defs": rings})
+    unsatisfiable({"$ref": "#/$defs/n0", "$defs": rings})
     slow = {"enum": [f"{'a' * 2000}{at}b" for at in range(2000)], "pattern": r"^(a|a)*(a|aa)*(a*)*c\1"}
-    assert impossible(slow) is None
+    assert unsatisfiable(slow) is None
 
 
 class Nothing(Enum):
@@ -158,8 +158,8 @@ OUTPUTS: list[Any] = [
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_an_output_that_cannot_be_is_refused_at_once(output: Any) -> None:
-    """Nobody is asked."""
+def test_an_unsatisfiable_output_type_is_rejected_at_once(output: Any) -> None:
+    """No backend is asked."""
     llm = bl.ScriptedBackend("x")
     with pytest.raises(bl.InvalidRequest) as caught:
         bl.stream_generate(llm, "x", output=output)
@@ -167,8 +167,8 @@ def test_an_output_that_cannot_be_is_refused_at_once(output: Any) -> None:
     assert not llm.requests
 
 
-def test_pydantics_are_refused_too() -> None:
-    """A model's field, and a constrained type."""
+def test_unsatisfiable_pydantic_types_are_rejected_too() -> None:
+    """Both a model's field and a constrained type."""
     pydantic = pytest.importorskip("pydantic")
     narrow = pydantic.create_model("Narrow", n=(int, pydantic.Field(ge=5, le=3)))
     with pytest.raises(bl.InvalidRequest, match="minimum is 5 and maximum is 3"):
@@ -178,8 +178,8 @@ def test_pydantics_are_refused_too() -> None:
 
 
 @pytest.mark.parametrize("kind", [Nothing, Annotated[int, msgspec.Meta(ge=5, le=3)], list[Nothing], Never])
-def test_a_parameter_that_cannot_be_is_refused_by_its_name(kind: Any) -> None:
-    """When the tool is made."""
+def test_an_unsatisfiable_parameter_is_rejected_by_name(kind: Any) -> None:
+    """This happens when the tool is created."""
 
     def take(one: Any) -> None: ...
 
@@ -189,8 +189,8 @@ def test_a_parameter_that_cannot_be_is_refused_by_its_name(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("schema", IMPOSSIBLE)
-async def test_a_request_that_cannot_be_answered_is_refused(schema: dict[str, Any]) -> None:
-    """Through any backend: as a tool's parameters or as a response_format, also in a conversation or a router."""
+async def test_a_request_with_an_unsatisfiable_schema_is_rejected(schema: dict[str, Any]) -> None:
+    """By any backend, in tool parameters or response_format, also through a session or a router."""
     parameters = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
     llm = bl.ScriptedBackend("x")
     wanted: list[dict[str, Any]] = [
@@ -202,9 +202,9 @@ async def test_a_request_that_cannot_be_answered_is_refused(schema: dict[str, An
     ]
     for options in wanted:
         for backend in (llm, bl.Router([llm])):
-            with pytest.raises(bl.InvalidRequest, match="no answer could fit") as caught:
+            with pytest.raises(bl.InvalidRequest, match="no answer can fit") as caught:
                 await backend.complete("x", **options)
             assert caught.value.data["parameter"] in options
-    with pytest.raises(bl.InvalidRequest, match="no answer could fit"):
+    with pytest.raises(bl.InvalidRequest, match="no answer can fit"):
         await bl.Session(llm, tools=[bl.Tool("t", "", parameters)]).send("x")
     assert not llm.requests

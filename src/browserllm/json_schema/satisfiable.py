@@ -1,7 +1,7 @@
-"""Schemas that no value fits: a model that is asked for one can only fail, so they are refused before it is asked.
+"""Reject schemas that no value fits before a model is asked, since it could only fail.
 
-What is said here is sure. Of many schemas it would take a search to know (a pattern against a length, say), and of
-those nothing is said.
+Every finding is certain. Many contradictions would need a search (a pattern against a length, for example); those are
+not reported.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from .patterns.work import TooMuchWork, Work
 from .problem import is_list, is_object, path_to
 
 _MOST_STEPS = 20_000
-"""How many schemas are looked at; one that is larger is taken as it is."""
+"""How many subschemas are examined; a larger schema counts as satisfiable."""
 _MOST_DEEP = 100
 _MOST_WORK = 1_000_000
-"""How much is searched in texts, in units of `Work`."""
+"""The work of searching patterns in strings, in units of `Work`."""
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _WORDS = frozenset({"title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly"})
-# Where schemas lie that a value may have to fit. What stands under "not" and "if" may well be impossible.
+# The keywords with schemas that a value may have to fit. The schemas of "not" and "if" may be unsatisfiable.
 _ONE = ("additionalProperties", "items", "contains", "then", "else", "unevaluatedItems", "unevaluatedProperties")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 
 
-class Impossible(NamedTuple):
-    """Why no value fits, and at which place of the schema."""
+class Unsatisfiable(NamedTuple):
+    """Why no value fits a schema, and the path in the schema."""
 
     path: str
     why: str
@@ -40,10 +40,10 @@ class Impossible(NamedTuple):
         return f"{self.why} (at {self.path})"
 
 
-def impossible(schema: Any) -> Impossible | None:
-    """Return why no value fits a schema; ``None`` where some may. What is no schema is for others to say.
+def unsatisfiable(schema: Any) -> Unsatisfiable | None:
+    """Return why no value fits a schema; ``None`` if one may, or if the schema is not valid.
 
-    A list of values without any is refused wherever it stands: whoever wrote it had something else in mind.
+    An empty ``enum`` is reported anywhere, even where it is optional: it can only be a mistake.
     """
     look = _Look(schema)
     try:
@@ -52,29 +52,29 @@ def impossible(schema: Any) -> Impossible | None:
         return None
 
 
-def check_possible(schema: Any, what: str, parameter: str) -> None:
+def check_satisfiable(schema: Any, what: str, parameter: str) -> None:
     """Raise `InvalidRequest` for a schema that no value fits; ``what`` names it."""
-    if found := impossible(schema):
+    if found := unsatisfiable(schema):
         raise InvalidRequest(
-            f"no answer could fit {what}: {found}; correct it before a model is asked",
+            f"no answer can fit {what}: {found}; correct the schema",
             parameter=parameter,
             data={"path": found.path},
         )
 
 
-def check_schemas(request: ChatRequest) -> None:
-    """Raise `InvalidRequest` for a tool or a ``response_format`` of a request that no model could answer."""
+def check_request_schemas(request: ChatRequest) -> None:
+    """Raise `InvalidRequest` for a tool or a ``response_format`` with a schema that no value fits."""
     for tool in request.tools:
-        check_possible(tool.parameters, f"the parameters of the tool {tool.name!r}", "tools")
+        check_satisfiable(tool.parameters, f"the parameters of the tool {tool.name!r}", "tools")
     given: Any = request.response_format
     if is_object(given) and given.get("type") in ("json_schema", "json_object"):
         inner = given.get("json_schema", given)
         if is_object(inner) and "schema" in inner:
-            check_possible(inner["schema"], "the schema of response_format", "response_format")
+            check_satisfiable(inner["schema"], "the schema of response_format", "response_format")
 
 
-class _Enough(Exception):  # noqa: N818 (it ends a search, and is no failure)
-    """It takes too long to find out."""
+class _Enough(Exception):  # noqa: N818 (ends a search; not a failure)
+    """The search takes too long."""
 
 
 class _Look:
@@ -84,22 +84,22 @@ class _Look:
         self._root = root
         self._left = _MOST_STEPS
         self._others: bool | None = None
-        self._open: list[int] = []  # the schemas that are at work in each other
+        self._open: list[int] = []  # the schemas on the current path
         self._possible: dict[int, Any] = {}
         self._patterns: dict[str, Pattern] = {}
         self._work = Work(_MOST_WORK)
 
-    def at(self, schema: Any, path: str) -> Impossible | None:
+    def at(self, schema: Any, path: str) -> Unsatisfiable | None:
         """Return why no value fits the schema at a path."""
         if schema is False:
-            return Impossible(path, "nothing is allowed there")
+            return Unsatisfiable(path, "it allows no value")
         if not is_object(schema) or id(schema) in self._possible:
             return None
         self._left -= 1
         if self._left < 0 or len(self._open) > _MOST_DEEP:
             raise _Enough
         if id(schema) in self._open:
-            return Impossible(path, "it requires another of its kind, without end")
+            return Unsatisfiable(path, "it requires itself, without end")
         self._open.append(id(schema))
         found = next(filter(None, self._reasons(schema, path)), None)
         self._open.pop()
@@ -107,8 +107,8 @@ class _Look:
             self._possible[id(schema)] = schema
         return found
 
-    def empty_enum(self, schema: Any) -> Impossible | None:
-        """Return where a list of values has none."""
+    def empty_enum(self, schema: Any) -> Unsatisfiable | None:
+        """Return the first empty ``enum``."""
         waiting: list[tuple[str, Any]] = [("$", schema)]
         while waiting:
             path, one = waiting.pop()
@@ -128,31 +128,31 @@ class _Look:
                     waiting += [(path_to(path_to(path, key), name), each) for name, each in inner.items()]
         return None
 
-    def _reasons(self, schema: dict[str, Any], path: str) -> Iterator[Impossible | None]:
-        """Yield what makes a schema impossible, for each of its keywords."""
+    def _reasons(self, schema: dict[str, Any], path: str) -> Iterator[Unsatisfiable | None]:
+        """Yield the reasons why no value fits a schema, keyword by keyword."""
         if "not" in schema and _is_all(schema["not"]):
-            yield Impossible(path_to(path, "not"), "it excludes every value")
+            yield Unsatisfiable(path_to(path, "not"), "it excludes every value")
         if isinstance(ref := schema.get("$ref"), str):
             target = self._target(ref)
             yield self.at(target, path) if target is not None else None
         kinds = self._kinds(schema, set())
         if not kinds:
-            yield Impossible(path, "its types exclude each other")
+            yield Unsatisfiable(path, "its types exclude each other")
         values = schema.get("enum") if "enum" in schema else [schema["const"]] if "const" in schema else None
         if is_list(values) and values and "const" in schema and not _is_one_of(schema["const"], values):
-            yield Impossible(path, "its const is none of the values of its enum")
+            yield Unsatisfiable(path, "its const is not in its enum")
         if is_list(values):
             if not values:
                 yield _empty(path)
             elif not any(_fits(value, kinds, schema) and self._has_pattern(value, schema) for value in values):
-                yield Impossible(path, "no value of its list is of its type and within its bounds")
+                yield Unsatisfiable(path, "no value in its list fits its type and bounds")
         for at, part in enumerate(cast("list[Any]", schema.get("allOf") or ())):
             yield self.at(part, path_to(path_to(path, "allOf"), at))
         for keyword in ("anyOf", "oneOf"):
             if is_list(parts := schema.get(keyword)):
                 here = path_to(path, keyword)
                 if not parts:
-                    yield Impossible(here, "the list of schemas is empty")
+                    yield Unsatisfiable(here, "the list of schemas is empty")
                     continue
                 reasons = [self.at(part, path_to(here, at)) for at, part in enumerate(parts)]
                 yield reasons[0] if all(reasons) else None
@@ -161,7 +161,7 @@ class _Look:
             yield why[0] if why and all(why) else None
 
     def _has_pattern(self, value: Any, schema: dict[str, Any]) -> bool:
-        """Say whether a listed text has the schema's pattern; what is no pattern is for others to say."""
+        """Whether a listed string matches the schema's pattern; an invalid pattern raises ValueError."""
         pattern = schema.get("pattern")
         if not isinstance(value, str) or not isinstance(pattern, str):
             return True
@@ -170,7 +170,7 @@ class _Look:
         return self._patterns[pattern].search(value, self._work)
 
     def _kinds(self, schema: Any, seen: set[int]) -> frozenset[str]:
-        """Return the types that values of a schema may be of; an integer counts as a number as well."""
+        """Return the types that a schema allows; ``number`` includes ``integer``."""
         if schema is False:
             return frozenset()
         if not is_object(schema) or id(schema) in seen:
@@ -193,7 +193,7 @@ class _Look:
                 kinds &= frozenset[str]().union(*(self._kinds(part, seen) for part in parts))
         return kinds
 
-    def _of_kind(self, kind: str, schema: dict[str, Any], path: str) -> Impossible | None:
+    def _of_kind(self, kind: str, schema: dict[str, Any], path: str) -> Unsatisfiable | None:
         """Return why no value of a type fits."""
         if kind in ("number", "integer"):
             return _of_numbers(schema, path, whole=kind == "integer")
@@ -205,7 +205,7 @@ class _Look:
             return _crossed(schema, path, "minProperties", "maxProperties") or self._of_objects(schema, path)
         return None
 
-    def _of_lists(self, schema: dict[str, Any], path: str) -> Impossible | None:
+    def _of_lists(self, schema: dict[str, Any], path: str) -> Unsatisfiable | None:
         least = schema.get("minItems", 0)
         given = schema.get("prefixItems", schema["items"] if is_list(schema.get("items")) else [])
         prefix = given if is_list(given) else []
@@ -219,24 +219,24 @@ class _Look:
             return self.at(schema["contains"], path_to(path, "contains"))
         return None
 
-    def _of_objects(self, schema: dict[str, Any], path: str) -> Impossible | None:
+    def _of_objects(self, schema: dict[str, Any], path: str) -> Unsatisfiable | None:
         required = cast("list[str]", schema.get("required") or ())
         properties = cast("dict[str, Any]", schema.get("properties") or {})
         closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
         if len(set(required)) > schema.get("maxProperties", math.inf):
-            return Impossible(path, "it requires more fields than it may have")
+            return Unsatisfiable(path, "it requires more fields than it may have")
         if closed and schema.get("minProperties", 0) > len(properties):
-            return Impossible(path, "it must have more fields than there are")
+            return Unsatisfiable(path, "its minProperties is more than the fields that it allows")
         for name in required:
             if name in properties:
                 if found := self.at(properties[name], path_to(path_to(path, "properties"), name)):
                     return found
             elif closed:
-                return Impossible(path, f"it requires the field {name!r}, which it does not allow")
+                return Unsatisfiable(path, f"it requires the field {name!r}, which it does not allow")
         return None
 
     def _has_others(self) -> bool:
-        """Say whether a part of the schema has an ``$id`` of its own, from which its references start."""
+        """Whether a subschema has its own ``$id``, which changes the base of its references."""
         if self._others is None:
             waiting = list(self._root.values()) if is_object(self._root) else []
             self._others = False
@@ -247,7 +247,7 @@ class _Look:
         return self._others
 
     def _target(self, ref: str) -> Any:
-        """Return what a reference inside the document means, ``None`` for any other."""
+        """Return the target of a reference inside the document; ``None`` for any other."""
         if (ref != "#" and not ref.startswith("#/")) or self._has_others():
             return None
         found: Any = self._root
@@ -262,8 +262,8 @@ class _Look:
         return found
 
 
-def _empty(path: str) -> Impossible:
-    return Impossible(path_to(path, "enum"), "the list of values is empty")
+def _empty(path: str) -> Unsatisfiable:
+    return Unsatisfiable(path_to(path, "enum"), "the list of values is empty")
 
 
 def _is_one_of(value: Any, values: list[Any]) -> bool:
@@ -275,13 +275,13 @@ def _is_all(schema: Any) -> bool:
     return schema is True or (is_object(schema) and not schema.keys() - _WORDS)
 
 
-def _crossed(schema: Mapping[str, Any], path: str, low: str, high: str) -> Impossible | None:
+def _crossed(schema: Mapping[str, Any], path: str, low: str, high: str) -> Unsatisfiable | None:
     if schema.get(low, 0) <= schema.get(high, math.inf):
         return None
-    return Impossible(path, f"{low} is {schema.get(low)!r} and {high} is {schema.get(high)!r}")
+    return Unsatisfiable(path, f"{low} is {schema.get(low)!r} and {high} is {schema.get(high)!r}")
 
 
-def _of_numbers(schema: Mapping[str, Any], path: str, *, whole: bool) -> Impossible | None:
+def _of_numbers(schema: Mapping[str, Any], path: str, *, whole: bool) -> Unsatisfiable | None:
     lows = [(schema[key], key, key == "exclusiveMinimum") for key in ("minimum", "exclusiveMinimum") if key in schema]
     highs = [(schema[key], key, key == "exclusiveMaximum") for key in ("maximum", "exclusiveMaximum") if key in schema]
     if not lows or not highs:
@@ -289,20 +289,20 @@ def _of_numbers(schema: Mapping[str, Any], path: str, *, whole: bool) -> Impossi
     low, low_key, above = max(lows, key=lambda one: (one[0], one[2]))
     high, high_key, below = min(highs, key=lambda one: (one[0], not one[2]))
     if low > high or (low == high and (above or below)):
-        return Impossible(path, f"{low_key} is {low!r} and {high_key} is {high!r}")
+        return Unsatisfiable(path, f"{low_key} is {low!r} and {high_key} is {high!r}")
     if whole:
         first = math.floor(low) + 1 if above else math.ceil(low)
         last = math.ceil(high) - 1 if below else math.floor(high)
         step = schema.get("multipleOf", 1)
         if first > last:
-            return Impossible(path, f"there is no whole number between {low!r} and {high!r}")
+            return Unsatisfiable(path, f"there is no whole number between {low!r} and {high!r}")
         if isinstance(step, int) and step > 0 and last // step * step < first:
-            return Impossible(path, f"there is no multiple of {step} between {low!r} and {high!r}")
+            return Unsatisfiable(path, f"there is no multiple of {step} between {low!r} and {high!r}")
     return None
 
 
 def _fits(value: Any, kinds: frozenset[str], schema: Mapping[str, Any]) -> bool:
-    """Say whether a value that is listed may be one of the types, and within the bounds."""
+    """Whether a listed value has one of the types, and is within the bounds."""
     if value is None or isinstance(value, bool):
         return ("null" if value is None else "boolean") in kinds
     if isinstance(value, (int, float)):
