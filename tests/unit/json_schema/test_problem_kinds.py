@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from browserllm.json_schema.problem import Mismatch, OtherText, Problem, none_fits
+from browserllm.json_schema.problem import Mismatch, OtherText, Problem, no_alternative_fits
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_alternatives_of_one_place_are_joined_by_what_they_expected() -> None:
         [Mismatch("$", "`string`", '"a, got b"', "type")],
         [Mismatch("$", "5", '"a, got b"')],
     ]
-    (joined,) = none_fits(tries, "$")
+    (joined,) = no_alternative_fits(tries, "$")
     assert joined == ("$", 'Expected `string` or 5, got "a, got b"')
     assert isinstance(joined, Mismatch)
     assert (joined.expected, joined.got, joined.kind) == ("`string` or 5", '"a, got b"', "type")
 
 
 def test_words_that_look_like_a_mismatch_are_not_one() -> None:
-    """A message of another piece is shown, and not read."""
-    (told,) = none_fits([[Problem("$", "Expected a, got b")], [Problem("$", "Expected c, got b")]], "$")
-    assert told.message == "Fits none of the 2 alternatives: Expected a, got b; or Expected c, got b"
+    """A message of another piece is preview, and not read."""
+    (told,) = no_alternative_fits([[Problem("$", "Expected a, got b")], [Problem("$", "Expected c, got b")]], "$")
+    assert told.message == "Does not fit any of the 2 alternatives: Expected a, got b; or Expected c, got b"

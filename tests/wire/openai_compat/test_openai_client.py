@@ -339,7 +339,7 @@ def test_closing_ends_the_calls_of_other_threads() -> None:
     began = threading.Event()
     ended: list[str] = []
 
-    class StartsAs(bl.ScriptedBackend):
+    class Begins(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> AsyncGenerator[Any, None]:
             try:
                 began.set()
@@ -350,7 +350,7 @@ def test_closing_ends_the_calls_of_other_threads() -> None:
 
     @asynccontextmanager
     async def open_backend() -> AsyncGenerator[bl.Backend]:
-        yield StartsAs()
+        yield Begins()
         ended.append("backend")
 
     client = bl.Client(open_backend)
