@@ -36,7 +36,7 @@ def device_facts(
     )
 
 
-def _surroundings(facts: DeviceFacts) -> dict[str, Any]:
+def _environment_of(facts: DeviceFacts) -> dict[str, Any]:
     return {name: msgspec.to_builtins(getattr(facts, name)) for name in ("online", "connection", "battery")}
 
 
@@ -95,7 +95,7 @@ class ScriptedHost(ChannelHost):
                 "protocol": protocol,
                 "page_version": "scripted",
                 "engines": [{"name": name, "capabilities": _CAPABILITIES.get(name, ["chat"])} for name in engines],
-                "environment": _surroundings(facts or device_facts()),
+                "environment": _environment_of(facts or device_facts()),
             },
         )
         super().__init__(self.page)
