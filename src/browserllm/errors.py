@@ -16,32 +16,32 @@
     ├── IntegrityError (ValueError)            backend    -      -      a file is not what its manifest promises
     ├── DownloadInterrupted (ConnectionError)  device     -      -      a download broke off
     ├── InvalidRequest (ValueError)            caller     -      final  a value is wrong; .data["parameter"] names it
-    ├── Unsupported (ValueError)               caller     -      -      the backend cannot do what was asked
+    ├── Unsupported (ValueError)               caller     -      -      the backend does not support something requested
     ├── Cancelled                              caller     -      final  the caller stopped the request
-    ├── Timeout (TimeoutError)                 backend    retry  -      it took longer than it may
+    ├── Timeout (TimeoutError)                 backend    retry  -      a time limit passed
     ├── Stalled (TimeoutError)                 backend    retry  -      nothing arrived for too long
     ├── AuthenticationError (PermissionError)  backend    -      -      the backend's key is missing or wrong
     ├── RateLimited                            backend    retry  -      too many requests (or the quota is used up)
     ├── QueueFull                              policy     -      -      too many requests wait already
-    ├── BudgetExceeded                         policy     -      final  it would cost more than the budget has left
+    ├── BudgetExceeded                         policy     -      final  the request would exceed the budget
     ├── ContentFiltered                        policy     -      final  a safety filter refused the content
-    ├── InvalidOutput (ValueError)             backend    -      -      the answer is not of the wanted type
+    ├── InvalidOutput (ValueError)             backend    -      -      the answer does not have the requested type
     ├── AllBackendsFailed (ExceptionGroup)     by causes  -      -      no backend could answer; .causes says why
-    ├── ProtocolError                          backend    -      -      the other side spoke another protocol
+    ├── ProtocolError                          backend    -      -      the other side violates its protocol
     └── InternalError                          backend    -      -      a bug, here or in the page
 
-`fault_of` names who has to change something: the ``caller`` (the request, or the program and its user), the ``backend``
-(a server and its configuration), the ``device`` (its browser, GPU, memory, storage) or a ``policy`` (a limit or a rule
+`fault_of` names what has to change: the ``caller`` (the request, or the program and its user), the ``backend`` (a
+server and its configuration), the ``device`` (its browser, GPU, memory, storage) or a ``policy`` (a limit or a rule
 refused it). ``retry`` stands for `retryable`: the same request to the same backend may succeed a little later.
-``final``: no other backend may be asked instead. Retry, the router, its circuit breakers and HTTP replies decide by
-these three alone, so that a new class needs no other file. Three classes refine them for each instance:
+``final`` means that no other backend should be tried. Retry, the router, its circuit breakers and HTTP replies decide
+by these three alone, so a new class needs no change elsewhere. Three classes refine them for each instance:
 
-- `Unavailable` by `Unavailable.reason`: ``private`` and ``circuit_open`` are the fault of a policy, ``offline`` of the
-  caller, what is missing in the browser or the page of the device, the rest of the backend; ``server_error`` and
+- `Unavailable` uses `Unavailable.reason`: ``private`` and ``circuit_open`` are the fault of a policy, ``offline`` of
+  the caller, something missing in the browser or the page of the device, the rest of the backend; ``server_error`` and
   ``unreachable`` are retryable;
-- `RateLimited` is not retryable where the account's quota is used up (``data["reason"]`` is ``"quota"``);
-- `AllBackendsFailed` is retryable where one of its causes is; of the faults of its causes it has the first of backend,
-  device, caller, policy.
+- `RateLimited` is not retryable when the account's quota is used up (``data["reason"]`` is ``"quota"``);
+- `AllBackendsFailed` is retryable if one of its causes is; its fault is the first of backend, device, caller, policy
+  that one of its causes has.
 
 A failure crosses the connection to the page as ``{"code", "message", "data"}``; `error_from_wire` and `to_wire` are the
 two directions.
@@ -53,7 +53,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, SupportsIndex
 
 FaultOf = Literal["caller", "backend", "device", "policy"]
-"""Who has to change something before the request can succeed."""
+"""What has to change before the request can succeed."""
 
 UnavailableReason = Literal[
     "no_window",
@@ -76,9 +76,10 @@ UnavailableReason = Literal[
 
 
 class BrowserLLMError(Exception):
-    """Anything browserllm raises. ``code`` is its name on the wire, ``data`` its facts, ``str()`` what to do.
+    """The base of every exception browserllm raises.
 
-    ``fault_of``, ``retryable`` and ``final`` say what it means to the code that catches it: see the module's docstring.
+    ``code`` is its name on the wire, ``data`` has details for programs, and ``str()`` says what happened and what to
+    do. ``fault_of``, ``retryable`` and ``final`` help the code that catches it: see the module's docstring.
     """
 
     code: ClassVar[str] = "internal"
@@ -87,14 +88,14 @@ class BrowserLLMError(Exception):
     final: bool = False
 
     def __init__(self, message: str, *, data: Mapping[str, Any] | None = None) -> None:
-        """Say what happened, with the value that was wrong, and what to do; ``data`` must be JSON-able."""
+        """``message`` says what happened, with the wrong value, and what to do; ``data`` must be JSON."""
         super().__init__(message)
         self.message = message
         self.data: dict[str, Any] = dict(data or {})
 
     @property
     def retry_after_s(self) -> float | None:
-        """Seconds to wait before the next attempt, where the other side named them."""
+        """Seconds to wait before the next attempt, if the server named them."""
         value = self.data.get("retry_after_s")
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
@@ -129,17 +130,17 @@ class Unavailable(BrowserLLMError, ConnectionError):
     code = "unavailable"
 
     def __init__(self, message: str, *, reason: str = "", data: Mapping[str, Any] | None = None) -> None:
-        """Name the ``reason``: a word of `UnavailableReason` that programs can act on."""
+        """``reason`` is one of `UnavailableReason`, for programs to act on."""
         super().__init__(message, data={**(data or {}), **({"reason": reason} if reason else {})})
 
     @property
     def reason(self) -> str:
-        """Why, in one word of `UnavailableReason`; ``"unknown"`` when the page did not say."""
+        """One of `UnavailableReason`; ``"unknown"`` when the page did not give a reason."""
         return str(self.data.get("reason", "unknown"))
 
     @property
     def fault_of(self) -> FaultOf:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Who has to change something, by the reason."""
+        """What has to change; depends on the reason."""
         return _FAULT_OF_REASON.get(self.reason, "backend")
 
     @property
@@ -149,7 +150,7 @@ class Unavailable(BrowserLLMError, ConnectionError):
 
 
 class ModelNotFound(BrowserLLMError, LookupError):
-    """No model of that name."""
+    """No model has that name."""
 
     code = "model_not_found"
     fault_of = "caller"
@@ -230,7 +231,7 @@ class InvalidRequest(BrowserLLMError, ValueError):
 
 
 class Unsupported(BrowserLLMError, ValueError):
-    """The backend cannot do what was asked."""
+    """The backend does not support something that the request asks for."""
 
     code = "unsupported"
     fault_of = "caller"
@@ -245,7 +246,7 @@ class Cancelled(BrowserLLMError):
 
 
 class Timeout(BrowserLLMError, TimeoutError):
-    """It took longer than it may."""
+    """A time limit passed."""
 
     code = "timeout"
     retryable = True
@@ -271,7 +272,7 @@ class RateLimited(BrowserLLMError):
 
     @property
     def retryable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether waiting helps: not where the account's quota is used up."""
+        """Whether waiting helps: it does not when the account's quota is used up."""
         return self.data.get("reason") != "quota"
 
 
@@ -283,7 +284,7 @@ class QueueFull(BrowserLLMError):
 
 
 class BudgetExceeded(BrowserLLMError):
-    """It would cost more than the budget has left; nothing was spent."""
+    """The request would exceed the budget; nothing was spent."""
 
     code = "budget_exceeded"
     fault_of = "policy"
@@ -299,10 +300,10 @@ class ContentFiltered(BrowserLLMError):
 
 
 class InvalidOutput(BrowserLLMError, ValueError):
-    """The model's answer is not of the wanted type.
+    """The model's answer does not have the requested type.
 
     ``data["problems"]`` lists what does not fit, each as ``{"path", "message"}``; ``data["text"]`` is the answer, cut
-    where it is long.
+    if it is long.
     """
 
     code = "invalid_output"
@@ -311,7 +312,7 @@ class InvalidOutput(BrowserLLMError, ValueError):
 class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
     """No backend could answer; `causes` holds every failure, in order.
 
-    It is an exception group of its causes, too: ``except* RateLimited`` gets those of them that are.
+    It is also an exception group of its causes: ``except* RateLimited`` catches the rate-limited ones.
     """
 
     code = "all_backends_failed"
@@ -320,18 +321,18 @@ class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
     def __new__(
         cls, message: str, *, causes: Sequence[BaseException] = (), data: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make the group. One without causes, which Python does not have, holds a `BrowserLLMError` that says so."""
+        """Make the group. Python has no empty groups, so without causes it holds a `BrowserLLMError` that says so."""
         known = [cause if isinstance(cause, Exception) else _as_exception(cause) for cause in causes]
-        self = super().__new__(cls, message, known or [BrowserLLMError("the causes are not known here")])
+        self = super().__new__(cls, message, known or [BrowserLLMError("the causes are unknown")])
         self.causes = tuple(known)
         return self
 
     def __init__(
         self, message: str, *, causes: Sequence[BaseException] = (), data: Mapping[str, Any] | None = None
     ) -> None:
-        """Keep the ``causes``: one exception for each backend that was asked.
+        """``causes`` has one exception for each backend that was tried.
 
-        A cause that is no `Exception` (a cancelled task's) is kept as an `InternalError` with that as its own cause.
+        A cause that is not an `Exception` (a cancelled task's) is wrapped in an `InternalError`.
         """
         super().__init__(message, data=data)
         self.causes: tuple[Exception, ...]
@@ -343,20 +344,20 @@ class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
 
     @property
     def fault_of(self) -> FaultOf:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The first of backend, device, caller that one of the causes names; else a policy."""
+        """The first of backend, device, caller that one of the causes has; otherwise policy."""
         faults = {cause.fault_of if isinstance(cause, BrowserLLMError) else "backend" for cause in self.causes}
         order: tuple[FaultOf, ...] = ("backend", "device", "caller", "policy")
         return order[min((order.index(fault) for fault in faults), default=3)]
 
     @property
     def retry_after_s(self) -> float | None:
-        """Seconds until the first of the backends may answer, where all that may answer later named them."""
+        """Seconds until the first backend may answer; ``None`` unless every retryable cause names its wait."""
         waits = [cause.retry_after_s for cause in self.causes if isinstance(cause, BrowserLLMError) and cause.retryable]
         return min((wait or 0.0 for wait in waits), default=None) if all(wait is not None for wait in waits) else None
 
     def derive(self, excs: Sequence[Exception], /) -> AllBackendsFailed:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Return one with some of the causes, as ``except*`` and ``split()`` need it."""
-        # The names of the backends are those of all causes, in their order.
+        """Return a group with some of the causes, for ``except*`` and ``split()``."""
+        # "backends" names the backends of all causes, in order: it does not fit a part of them.
         data = {name: value for name, value in self.data.items() if name != "backends"}
         return AllBackendsFailed(self.message, causes=excs, data=data)
 
@@ -375,7 +376,7 @@ class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
 
 
 class ProtocolError(BrowserLLMError):
-    """The other side spoke another protocol, or not what its protocol promises."""
+    """The other side speaks another protocol, or violates it."""
 
     code = "protocol"
 
@@ -395,7 +396,7 @@ ERRORS: Mapping[str, type[BrowserLLMError]] = _leaves(BrowserLLMError)
 
 
 def error_from_wire(error: Mapping[str, Any]) -> BrowserLLMError:
-    """Make the exception for a ``{"code", "message", "data"}`` from the page.
+    """Return the exception for a ``{"code", "message", "data"}`` from the page.
 
     An unknown code becomes an `InternalError` that carries the code in its data.
     """
@@ -410,25 +411,25 @@ def error_from_wire(error: Mapping[str, Any]) -> BrowserLLMError:
 
 
 def to_wire(error: BaseException) -> dict[str, Any]:
-    """Describe any exception as ``{"code", "message", "data"}``; ours keep their code, others are ``internal``."""
+    """Return any exception as ``{"code", "message", "data"}``; ours keep their code, others are ``internal``."""
     if isinstance(error, BrowserLLMError):
         return {"code": error.code, "message": str(error), "data": error.data}
     return {"code": "internal", "message": describe_error(error), "data": {}}
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the name and the words of any exception, also of one that fails to say them."""
+    """Return the type and the message of any exception, even of one whose ``__str__`` fails."""
     try:
-        words = str(error)
+        message = str(error)
     except BaseException as failure:
-        words = f"(its words cannot be read: {type(failure).__name__})"
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+        message = f"(its message cannot be read: {type(failure).__name__})"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def _rebuild(
     kind: type[BrowserLLMError], message: str, data: dict[str, Any], causes: tuple[Exception, ...] | None = None
 ) -> BrowserLLMError:
-    # Not through the constructor of a program's own class, which may want other arguments.
+    # Not through the constructor of a program's subclass, which may take other arguments.
     ours = next(each for each in kind.__mro__ if each.__module__ == __name__)
     error = ours(message, data=data) if causes is None else ours(message, data=data, causes=causes)
     error.__class__ = kind
@@ -436,13 +437,13 @@ def _rebuild(
 
 
 def _as_exception(error: BaseException) -> InternalError:
-    told = InternalError(describe_error(error))
-    told.__cause__ = error
-    return told
+    wrapped = InternalError(describe_error(error))
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _picklable(error: Exception) -> Exception:
-    """Return an exception, or, of one that no other process can read, its name and words."""
+    """Return an exception, or an `InternalError` with its type and message if it cannot be pickled."""
     import pickle
 
     try:

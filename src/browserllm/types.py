@@ -1,7 +1,7 @@
-"""The words of a chat: what goes in (`ChatRequest`), what streams out (`ChatChunk`), what remains (`ChatResponse`).
+"""The data types of a chat: the request (`ChatRequest`), its stream (`ChatChunk`) and the answer (`ChatResponse`).
 
-All are msgspec Structs: plain data that encodes to JSON and decodes typed. Values are checked where a request enters a
-backend (`browserllm.backends.request`), so building one never fails.
+All are msgspec Structs: plain data that encodes to JSON and decodes typed. A backend validates a request when it
+receives it (`browserllm.backends.request`), so building one never fails.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ TextMode = Literal["delta", "accumulated", "both"]
 ThinkingEffort = Literal["low", "medium", "high"]
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
-"""The largest request, as JSON, that a backend takes."""
+"""The largest request, as JSON, that a backend accepts."""
 
 
-# What goes in
+# Requests
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
     """A piece of text.
 
-    ``signature`` is what some providers want back, unread, with the history.
+    ``signature`` is opaque data that some providers want back with the history.
     """
 
     text: str
@@ -36,7 +36,7 @@ class TextPart(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
 
 
 class ImagePart(msgspec.Struct, frozen=True, tag="image", omit_defaults=True):
-    """An image: a URL (http, https or data) or its bytes, with the media type that belongs to them."""
+    """An image: a URL (http, https or data), or its bytes with their media type."""
 
     url: str | None = None
     data: bytes | None = None
@@ -44,7 +44,7 @@ class ImagePart(msgspec.Struct, frozen=True, tag="image", omit_defaults=True):
 
 
 class AudioPart(msgspec.Struct, frozen=True, tag="audio", omit_defaults=True):
-    """A sound: a URL (http, https or data) or its bytes, with the media type that belongs to them."""
+    """An audio clip: a URL (http, https or data), or its bytes with their media type."""
 
     url: str | None = None
     data: bytes | None = None
@@ -52,9 +52,9 @@ class AudioPart(msgspec.Struct, frozen=True, tag="audio", omit_defaults=True):
 
 
 class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", omit_defaults=True):
-    """A piece of the model's thinking; it is no part of the answer.
+    """A piece of the model's thinking, which is not part of the answer.
 
-    ``signature`` is what some providers want back, unread, with the history; a ``redacted`` piece is nothing else.
+    ``signature`` is opaque data that some providers want back with the history. A ``redacted`` piece has only that.
     """
 
     text: str
@@ -63,9 +63,9 @@ class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", omit_defaults=
 
 
 class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True):
-    """The model asks for a tool: ``arguments`` is JSON text, as the model wrote it.
+    """A tool call by the model: ``arguments`` is JSON text, as the model wrote it.
 
-    ``signature`` is what some providers want back, unread, with the history.
+    ``signature`` is opaque data that some providers want back with the history.
     """
 
     id: str
@@ -75,7 +75,7 @@ class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=T
 
 
 class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result", omit_defaults=True):
-    """What a tool answered to the call with the same ``id``."""
+    """The result of the tool call with the same ``id``."""
 
     id: str
     content: str
@@ -90,13 +90,13 @@ ROLE_PARTS: Mapping[Role, tuple[type[ContentPart], ...]] = {
     "assistant": (TextPart, ReasoningPart, ToolCallPart),
     "tool": (ToolResultPart,),
 }
-"""Which parts a message of each role may hold. Request validation refuses others; a backend may take fewer."""
+"""Which parts a message of each role may hold. Request validation rejects others; a backend may accept fewer."""
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One turn of a chat: who says it, and text or a list of parts.
+    """One message of a chat: the role of its author, and text or a list of parts.
 
-    ``content`` is what a program writes. To read a message use ``parts``, which is a list for both.
+    Programs write ``content``. To read a message use ``parts``, which is always a list.
     """
 
     role: Role
@@ -105,35 +105,35 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def parts(self) -> list[ContentPart]:
-        """The content as a list of parts, not to be changed: one `TextPart` for a text, no part for an empty one."""
+        """The content as a list of parts: one `TextPart` for a text, none for an empty text. Do not change the list."""
         if isinstance(self.content, str):
             return [TextPart(self.content)] if self.content else []
         return self.content
 
     @property
     def text(self) -> str:
-        """The text of the turn, its text parts joined; other parts are left out."""
+        """The text parts of the message, joined; other parts are left out."""
         return "".join([part.text for part in self.parts if isinstance(part, TextPart)])
 
     @property
     def tool_calls(self) -> list[ToolCallPart]:
-        """The tools that this turn asks for."""
+        """The tool calls in the message."""
         return [part for part in self.parts if isinstance(part, ToolCallPart)]
 
     @property
     def reasoning(self) -> str:
-        """The model's thinking in this turn, its parts joined."""
+        """The model's thinking in the message, its parts joined."""
         return "".join([part.text for part in self.parts if isinstance(part, ReasoningPart)])
 
 
 def content_of(parts: Sequence[ContentPart]) -> str | list[ContentPart]:
     """Return parts as the content of a message, in the canonical form.
 
-    One text without a signature is a string, no part is the empty string, and all else is the list. Request validation
-    puts every message into this form. So a question written as a string and the same one written as a part are equal
-    requests: the same JSON, the same words to a vendor, the same saved conversation, the same kept answer. Strings stay
-    strings, because that is what programs write, compare and save. Several texts stay apart, because vendors are told
-    them apart.
+    One text without a signature becomes a string, no parts become the empty string, and anything else stays a list.
+    Request validation puts every message into this form. So a question written as a string and the same question
+    written as a part are equal requests: the same JSON, the same request to a vendor, the same saved conversation, the
+    same cached answer. Strings stay strings, because programs write, compare and save strings. Several texts stay
+    separate, because vendors receive them separately.
     """
     if not parts:
         return ""
@@ -144,7 +144,7 @@ def content_of(parts: Sequence[ContentPart]) -> str | list[ContentPart]:
 
 
 def with_joined_texts(parts: Iterable[ContentPart]) -> list[ContentPart]:
-    """Return the parts with texts that follow each other, and have no signature, as one."""
+    """Return the parts with adjacent texts joined; a text with a signature stays on its own."""
     joined: list[ContentPart] = []
     for is_text, group in groupby(parts, lambda part: isinstance(part, TextPart) and part.signature is None):
         if is_text:
@@ -155,7 +155,7 @@ def with_joined_texts(parts: Iterable[ContentPart]) -> list[ContentPart]:
 
 
 class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A function the model may ask for; ``parameters`` is a JSON Schema of its arguments."""
+    """A function that the model may call; ``parameters`` is a JSON Schema of its arguments."""
 
     name: str
     description: str = ""
@@ -163,17 +163,16 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One request for every backend. ``None`` leaves the choice to the backend.
+    """A chat request, the same for every backend. ``None`` leaves the choice to the backend.
 
     Ranges: ``temperature`` 0..2, ``top_p`` 0..1 (above 0), ``top_k`` >= 1, ``max_tokens`` >= 1, both penalties -2..2,
-    ``top_logprobs`` 0..20, ``n`` >= 1, ``deadline_s`` above 0. ``unsupported`` says what happens to something the
-    backend cannot do: a warning on the response, or an `Unsupported` error. A ``private`` request is given to no
-    backend that leaves the device; its images and sounds must be bytes.
+    ``top_logprobs`` 0..20, ``n`` >= 1, ``deadline_s`` above 0. ``unsupported`` says what happens when the backend
+    cannot do something: a warning on the response, or an `Unsupported` error. A ``private`` request never leaves the
+    device; its images and audio must be bytes.
 
-    ``thinking`` is about models that can think before they answer: ``False`` asks for an answer without thoughts,
-    ``True`` for one with as many as the model sees fit, ``"low"``, ``"medium"`` and ``"high"`` for thoughts with so
-    much effort. Where a model only thinks, ``False`` is as little as it can, with a warning; where it knows no such
-    effort, the nearest one that it knows.
+    ``thinking`` is for models that can think before they answer: ``False`` turns thinking off, ``True`` lets the model
+    decide how much to think, ``"low"``, ``"medium"`` and ``"high"`` set the effort. A model that always thinks treats
+    ``False`` as its lowest effort, with a warning. A model without the requested effort uses the nearest one it has.
     """
 
     messages: list[Message]
@@ -225,17 +224,17 @@ ENGINE_OPTIONS = (
     "top_logprobs",
     "response_format",
 )
-"""The options that go to the page's engines as they are (``web/src/engine/options.ts`` reads them)."""
+"""The options that go unchanged to the page's engines (``web/src/engine/options.ts`` reads them)."""
 
 
-# What is known about an answer
+# Responses
 
 
 class ChatWarning(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something in the request that was not honoured: which parameter, and what happened instead.
 
-    ``code`` is a word for programs where they can act on it: ``partly_constrained`` says that the answer follows the
-    ``response_format`` but for what the message names.
+    ``code`` is set where a program can act on the warning: ``partly_constrained`` means that the answer follows the
+    ``response_format`` except for what the message names.
     """
 
     parameter: str
@@ -244,7 +243,7 @@ class ChatWarning(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A step that was passed over on the way to the answer, and why."""
+    """A backend, model, engine or device that was tried or skipped before the answer, and why."""
 
     reason: str
     code: str = ""
@@ -255,10 +254,10 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one answer.
+    """The tokens of one request and its answer.
 
-    Of the ``prompt_tokens``, ``cached_tokens`` needed no work and ``cache_write_tokens`` were put into a cache that a
-    provider bills; of the ``completion_tokens``, ``reasoning_tokens`` were thinking.
+    ``prompt_tokens`` include ``cached_tokens``, which were read from a cache, and ``cache_write_tokens``, which were
+    written to a cache that the provider bills. ``completion_tokens`` include ``reasoning_tokens``, the thinking.
     """
 
     prompt_tokens: int = 0
@@ -269,12 +268,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total_tokens(self) -> int:
-        """Prompt and completion together."""
+        """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the time went, in milliseconds; ``tokens_per_s`` is decoding alone. ``None`` where nobody measured."""
+    """Where the time went, in milliseconds; ``tokens_per_s`` is decoding alone. ``None`` means not measured."""
 
     queue_ms: float | None = None
     first_token_ms: float | None = None
@@ -284,10 +283,10 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished answer: the message, why it ended, what it took, and who gave it.
+    """A finished answer: the message, why it ended, its usage and timings, and the backend that gave it.
 
-    ``cost_usd`` is 0.0 for a local model and ``None`` where the cost is unknown. ``route`` lists the steps passed over.
-    ``provider_request_id`` is what a cloud provider calls the request, for its support.
+    ``cost_usd`` is 0.0 for a local model and ``None`` where the cost is unknown. ``route`` lists what was tried or
+    skipped before. ``provider_request_id`` is the cloud provider's id of the request, for its support.
     """
 
     request_id: str
@@ -318,18 +317,18 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tool_calls(self) -> list[ToolCallPart]:
-        """The tools that the answer asks for."""
+        """The tool calls in the answer."""
         return self.message.tool_calls
 
 
-# What streams out
+# Streams
 
 
 class ChatChunk(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a stream. ``sequence`` counts from 0; the stream sets it, and a backend leaves it out.
+    """One chunk of a stream. ``sequence`` counts from 0; the stream sets it, and backends leave it out.
 
-    ``text`` exists on every chunk: what this chunk adds to the answer, or with ``text="accumulated"`` the answer so
-    far. With ``text="both"`` the answer so far is in ``accumulated``, which is otherwise ``None``.
+    Every chunk has ``text``: what it adds to the answer, or with ``text="accumulated"`` the answer so far. With
+    ``text="both"`` the answer so far is in ``accumulated``, which is otherwise ``None``.
     """
 
     sequence: int = 0
@@ -338,7 +337,7 @@ class ChatChunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatStart(ChatChunk, frozen=True, kw_only=True, tag="start"):
-    """The first chunk: who is going to answer."""
+    """The first chunk: the backend, model, engine and device that will answer."""
 
     request_id: str
     backend: str
@@ -348,9 +347,9 @@ class ChatStart(ChatChunk, frozen=True, kw_only=True, tag="start"):
 
 
 class TextDelta(ChatChunk, frozen=True, kw_only=True, tag="text"):
-    """A piece of the answer; ``logprobs`` holds its entries, OpenAI-shaped, when they were asked for.
+    """A piece of the answer; ``logprobs`` has its entries in OpenAI's shape, if the request asked for them.
 
-    With a ``signature`` it is a `TextPart` of its own.
+    With a ``signature`` it becomes a `TextPart` of its own.
     """
 
     logprobs: list[Any] | None = None
@@ -358,9 +357,9 @@ class TextDelta(ChatChunk, frozen=True, kw_only=True, tag="text"):
 
 
 class ReasoningDelta(ChatChunk, frozen=True, kw_only=True, tag="reasoning"):
-    """A piece of the model's thinking, in ``reasoning``; it is no part of the answer.
+    """A piece of the model's thinking, in ``reasoning``; it is not part of the answer.
 
-    ``signature`` ends a `ReasoningPart`, of which it is a part; what comes after it belongs to the next one.
+    ``signature`` belongs to a `ReasoningPart` and ends it; what follows belongs to the next one.
     """
 
     reasoning: str = ""
@@ -369,7 +368,7 @@ class ReasoningDelta(ChatChunk, frozen=True, kw_only=True, tag="reasoning"):
 
 
 class ToolCallDelta(ChatChunk, frozen=True, kw_only=True, tag="tool_call"):
-    """A piece of a tool call: ``index`` says which, ``arguments`` adds to its JSON text."""
+    """A piece of a tool call: ``index`` says which call, ``arguments`` adds to its JSON text."""
 
     index: int = 0
     id: str | None = None
@@ -379,9 +378,9 @@ class ToolCallDelta(ChatChunk, frozen=True, kw_only=True, tag="tool_call"):
 
 
 class ChatRestart(ChatChunk, frozen=True, kw_only=True, tag="restart"):
-    """The answer broke off and begins anew with another backend: what came before this chunk no longer counts.
+    """The answer broke off and starts again on another backend: discard what came before this chunk.
 
-    ``hop`` says who failed and why; the rest is who answers now.
+    ``hop`` says what failed and why; the other fields name what answers now.
     """
 
     hop: Hop
@@ -408,29 +407,29 @@ class ChatDone(ChatChunk, frozen=True, kw_only=True, tag="done"):
 
     @property
     def usage(self) -> Usage:
-        """What it took, in tokens."""
+        """The tokens of the request and the answer."""
         return self.response.usage
 
     @property
     def timings(self) -> Timings:
-        """What it took, in time."""
+        """Where the time went."""
         return self.response.timings
 
     @property
     def warnings(self) -> list[ChatWarning]:
-        """What was not honoured."""
+        """What in the request was not honoured."""
         return self.response.warnings
 
 
-# What a backend says about itself
+# Backends
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a backend can do. ``parameters`` are the `ChatRequest` fields that it honours.
 
-    ``structured_output`` are the ways in which it gives JSON of a schema, the strongest first: its engine can write
-    nothing else (``constrained``), its API takes a schema (``json_schema``), JSON of any shape (``json``), or a call
-    that must be made (``tool``). Any model can be asked for it in words (``fenced``), so that is not listed.
+    ``structured_output`` lists how it can produce JSON that follows a schema, the strongest way first: constrained
+    decoding (``constrained``), an API that takes a schema (``json_schema``), JSON of any shape (``json``), or a forced
+    tool call (``tool``). A prompt can ask any model for JSON (``fenced``), so that is not listed.
     """
 
     images: bool = False
@@ -442,7 +441,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Embeddings(msgspec.Struct, frozen=True, kw_only=True):
-    """Texts as vectors: ``vectors`` [texts, dimensions], in the order of the texts; ``model`` made them."""
+    """Texts as vectors: ``vectors`` [texts, dimensions], in the order of the texts; ``model`` computed them."""
 
     model: str
     vectors: list[list[float]]
@@ -460,7 +459,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a backend can answer now; ``reason`` says why not."""
+    """Whether a backend can answer now; if not, ``reason`` says why."""
 
     ok: bool
     reason: str = ""

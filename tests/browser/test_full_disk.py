@@ -69,7 +69,7 @@ def test_a_full_disk_is_named_with_the_bytes_that_are_free(small_disk: Path, tmp
                 error = await fails(host, "download", order)
                 free = error.data["available_bytes"]
                 assert 0 <= free <= free_mb * 2**20
-                assert f"{size_text(free)} are free on the disk of the profile" in error.message
+                assert f"has {size_text(free)} free" in error.message
                 assert "are left" not in error.message
             leave_free(small_disk, 2**20)
             noise = base64.b64encode(os.urandom(6_000_000)).decode()  # the browser packs what it can

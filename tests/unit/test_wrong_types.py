@@ -21,7 +21,11 @@ def host() -> Any:
 WRONG: list[tuple[str, Callable[[], Any], str]] = [
     # A host
     ("an unopened host", lambda: bl.LocalBackend(bl.connect()), "not open yet: write `async with browserllm.connect()"),
-    ("a name for a host", lambda: bl.LocalBackend("pocket"), "host='pocket' is not a host; use what `async with"),
+    (
+        "a name for a host",
+        lambda: bl.LocalBackend("pocket"),
+        "host='pocket' is not a host; use the host of `async with",
+    ),
     ("a manager of none", lambda: bl.ModelManager(None), "host=None is not a host"),
     ("a store of none", lambda: bl.stores.HostStore("x"), "host='x' is not a host"),
     ("a manager's catalog", lambda: bl.ModelManager(host(), ["m"]), "not a catalog; use Catalog([card, ...])"),

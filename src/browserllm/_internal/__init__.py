@@ -1,1 +1,1 @@
-"""What all rooms use and no program outside: the clock, HTTP, threads, limits on what others send."""
+"""Private helpers that every package uses: the clock, HTTP, threads, limits on untrusted input."""

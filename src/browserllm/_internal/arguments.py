@@ -1,4 +1,4 @@
-"""What the public classes and functions ask of the types of their arguments: a wrong one is refused at once."""
+"""Type checks for the arguments of public classes and functions: a wrong one is rejected at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ MAX_SHOWN = 80
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: its ``repr``, cut where it gets long."""
+    """Return a value for a message: its ``repr``, cut if it is long."""
     text = repr(value)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
 def wrong(name: str, value: object, what: str, write: str) -> InvalidRequest:
-    """Return the error for an argument that is not ``what`` it must be; ``write`` says what to write instead."""
+    """Return the error for an argument that is not ``what`` is expected; ``write`` says what to write instead."""
     return InvalidRequest(f"{name}={shown(value)} is not {what}; {write}", parameter=name)
 
 
@@ -39,7 +39,7 @@ def check_list(
 ) -> list[Any]:
     """Return the items of a list (or another iterable) of ``what``; raise `InvalidRequest` for anything else.
 
-    ``each`` checks one item, whose name is ``name[index]``. A text, bytes and a mapping are no lists of anything.
+    ``each`` checks one item, whose name is ``name[index]``. Text, bytes and mappings are not accepted as lists.
     """
     given: Any = value
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
@@ -57,10 +57,10 @@ def check_text(name: str, value: object, *, write: str) -> None:
 
 
 def check_model(name: str, value: object, *, write: str = "write a model's name, as in 'pocket'") -> None:
-    """Raise `InvalidRequest` for a model's name that is neither text nor ``None`` (the caller's to refuse)."""
+    """Raise `InvalidRequest` for a model's name that is neither text nor ``None`` (the caller may reject ``None``)."""
     check_kind(name, value, (str, type(None)), "the name of a model", write=write)
 
 
 def is_number(value: object) -> bool:
-    """Whether a value can be counted with; ``True`` and ``False`` cannot."""
+    """Whether a value is an int or a float; ``True`` and ``False`` are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""What is iterated with ``async for`` alone, and says so where a plain ``for`` is tried."""
+"""A base class for streams that need ``async for``: a plain ``for`` fails with what to write instead."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NoReturn
 
 
 class AsyncOnly:
-    """Refuses a plain ``for`` with what to write."""
+    """Raises an error with what to write when it is iterated with a plain ``for``."""
 
     def __iter__(self) -> NoReturn:
         raise TypeError(
-            f"{type(self).__name__} comes piece by piece: write `async for chunk in ...` inside an async function"
+            f"{type(self).__name__} is an async stream: write `async for chunk in ...` inside an async function"
         )

@@ -1,4 +1,4 @@
-"""The clock of everything that waits or measures a time: the system's, or in tests `browserllm.testing.Clock`."""
+"""The clock for everything that waits or measures time: the system's, or `browserllm.testing.Clock` in tests."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from . import lazy_asyncio as asyncio
 
 
 class AnyClock(Protocol):
-    """Tells seconds from any start, never backwards, and sleeps."""
+    """A monotonic clock that can also sleep."""
 
     @property
     def now_s(self) -> float:
-        """Seconds from any start."""
+        """Seconds since an arbitrary start; never goes backwards."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait so many seconds."""
+        """Wait this many seconds."""
         ...
 
 
 class SystemClock:
-    """The clock of the machine, which no change of the time of day moves."""
+    """The machine's monotonic clock; changes of the time of day do not affect it."""
 
     @property
     def now_s(self) -> float:
-        """Seconds since some start."""
+        """Seconds since an arbitrary start."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait so many seconds; 0 lets other tasks run once."""
+        """Wait this many seconds; 0 lets other tasks run once."""
         await asyncio.sleep(seconds)

@@ -1,6 +1,6 @@
-"""Whether JSON values are the same, told by a key each: linear in their size, however many are compared.
+"""Equality of JSON values by a hashable key for each: linear in their size, however many are compared.
 
-``1`` is ``1.0``, and neither is ``true``; the order of an object's names does not count.
+``1`` equals ``1.0``, and neither equals ``true``; the order of an object's names does not matter.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from typing import Any, cast
 
 Key = Any
-"""A text, a tuple, or the number of a list or an object."""
+"""A text, a tuple, or the number given to a list or an object."""
 
 _ALONE = (type(None), bool)
 
 
 class Keys:
-    """The keys of values. Lists and objects are numbered as they come; those of ``known`` keep their numbers.
+    """The keys of values. Lists and objects are numbered in order of arrival; those of ``known`` keep their numbers.
 
-    Values must not change, or end, as long as their keys are asked for: a list is known again by its identity.
+    Values must stay alive and unchanged while their keys are in use: a list is recognized by its ``id``.
     """
 
     def __init__(self, known: Keys | None = None, *, ordered: bool = False) -> None:
-        """Start from ``known``, which gets no more values from then on; ``ordered``, the order of names counts."""
+        """Start from ``known``, which must get no more values; with ``ordered``, the order of names matters."""
         self._ordered = ordered
         self._known = known
         self._first: int = known._first + len(known._numbers) if known else 0
@@ -28,13 +28,13 @@ class Keys:
         self._kept: dict[int, tuple[Any, int]] = {}
 
     def of(self, value: Any) -> Key:
-        """Return the key of a JSON value: the same one for the same value, and another one for any other."""
+        """Return the key of a JSON value: equal values have equal keys, different values have different keys."""
         if isinstance(value, str):
             return value
         if isinstance(value, _ALONE):
             return (value,)
         if isinstance(value, (int, float)):
-            # As text, whose hash nobody can foresee: numbers that hash alike are easily made.
+            # As text, whose hash is unpredictable: it is easy to construct numbers whose hashes collide.
             whole = isinstance(value, int) or value.is_integer()
             return ("number", f"{int(value):x}" if whole else repr(value))
         kept = self._kept.get(id(value))
@@ -60,5 +60,5 @@ class Keys:
         return self._numbers.setdefault(inner, self._first + len(self._numbers))
 
     def find(self, inner: Key) -> int | None:
-        """Return the number of a list or an object by what it has, where it is known."""
+        """Return the number of a list or an object with these contents, or ``None`` if it is new."""
         return self._numbers.get(inner)

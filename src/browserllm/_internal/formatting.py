@@ -1,6 +1,6 @@
-"""Sizes for people, in decimal units everywhere, as browsers, disks and Hugging Face count them.
+"""Human-readable sizes, in decimal units everywhere, as browsers, disks and Hugging Face count them.
 
-`web/src/sizes.ts` writes the same in the page. What a program compares (limits, quotas in ``data``) stays in bytes.
+`web/src/sizes.ts` does the same in the page. Values for programs (limits, quotas in ``data``) stay in bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-# ruff: noqa: PLC0414 (names that are here for others)
-"""asyncio, imported when a name of it is first used: its import takes as long as all the rest of a program's start.
+# ruff: noqa: PLC0414 (re-exported names)
+"""asyncio, imported when one of its names is first used: importing it takes as long as the rest of a program's start.
 
-A program that only makes a backend, or looks something up, does not wait for it.
+A program that only creates a backend, or looks something up, does not wait for it.
 """
 
 from __future__ import annotations

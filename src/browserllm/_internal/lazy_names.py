@@ -1,7 +1,7 @@
 """The public names of a package, each imported when it is first used.
 
-A package says once where its names come from, in its ``__init__.py``. ``scripts/stubs.py`` writes the ``__init__.pyi``
-beside it from that list, for type checkers and editors.
+A package lists its names once, in its ``__init__.py``. ``scripts/stubs.py`` generates ``__init__.pyi`` from that list,
+for type checkers and editors.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 def lazy_names(
     package: str, names: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """A package's ``__getattr__``, ``__dir__`` and ``__all__``.
+    """Return a package's ``__getattr__``, ``__dir__`` and ``__all__``.
 
-    ``names`` has the names of each module, separated by spaces; modules are relative to the package, and the names
-    under ``""`` are its submodules.
+    ``names`` maps each module to its names, separated by spaces. Modules are relative to the package; the names under
+    ``""`` are its submodules.
     """
     homes = {name: module for module, listed in names.items() for name in listed.split()}
     everything = sorted(homes)

@@ -1,7 +1,7 @@
-"""JSON from somebody else, read with a bound on its depth.
+"""Untrusted JSON, decoded with a limit on its depth.
 
-In a process, JSON that is nested too deeply is a RecursionError. In a page its decoder runs out of WebAssembly's stack,
-and Python with it: nothing after that answers any more.
+In a process, JSON that is nested too deeply raises RecursionError. In a page it overflows WebAssembly's stack, and
+Python never responds again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import msgspec
 T = TypeVar("T")
 
 MAX_DEPTH = 200
-"""How many lists and objects may lie in each other. Nothing that means something comes near it."""
+"""How deeply lists and objects may be nested. Real data comes nowhere near it."""
 
 MAX_VALUES = 1_000_000
-"""How many values may lie in one that is encoded; one that lies in many counts in each."""
+"""How many values an encoded value may contain; one that appears several times counts each time."""
 
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
-"""A text, also one that never ends, or a bracket. It never goes back: of each byte it is decided once what it is."""
+"""A string, even an unterminated one, or a bracket. It never backtracks: each byte is looked at once."""
 
 
 @overload
@@ -30,40 +30,40 @@ def decode_json(text: bytes | str, kind: type[T], *, strict: bool = True) -> T: 
 @overload
 def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any: ...
 def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any:
-    """Decode as `msgspec.json.decode` does; raises RecursionError for what is nested deeper than `MAX_DEPTH`."""
+    """Decode like `msgspec.json.decode`; raises RecursionError for JSON nested deeper than `MAX_DEPTH`."""
     check_depth(text)
     return msgspec.json.decode(text, type=kind, strict=strict)
 
 
 def check_depth(text: bytes | str) -> None:
-    """Raise RecursionError for JSON that is nested deeper than `MAX_DEPTH`; takes time that grows with the length."""
+    """Raise RecursionError for JSON nested deeper than `MAX_DEPTH`; takes linear time."""
     if _opened(text) > MAX_DEPTH and _depth(_encoded(text)) > MAX_DEPTH:
-        raise RecursionError(f"JSON is nested more than {MAX_DEPTH} deep")
+        raise RecursionError(f"JSON is nested more than {MAX_DEPTH} levels deep")
 
 
 def encode_json(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> str:
-    """Encode as `msgspec.json.encode` does; raises RecursionError for what is nested too deeply, or holds itself."""
+    """Encode like `msgspec.json.encode`; raises RecursionError for a value nested too deeply, or containing itself."""
     _check_value(value)
     return msgspec.json.encode(value, enc_hook=enc_hook).decode()
 
 
 def _check_value(value: Any) -> None:
-    ways = [iter((value,))]
+    stack = [iter((value,))]
     for _ in range(MAX_VALUES):
-        inner = next(ways[-1], ways)
-        if inner is ways:
-            ways.pop()
-            if not ways:
+        inner = next(stack[-1], stack)
+        if inner is stack:
+            stack.pop()
+            if not stack:
                 return
         elif parts := _parts(inner):
-            ways.append(iter(parts))
-            if len(ways) > MAX_DEPTH:
-                raise RecursionError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself")
-    raise RecursionError(f"the value holds more than {MAX_VALUES} others")
+            stack.append(iter(parts))
+            if len(stack) > MAX_DEPTH:
+                raise RecursionError(f"the value is nested more than {MAX_DEPTH} levels deep, or contains itself")
+    raise RecursionError(f"the value contains more than {MAX_VALUES} others")
 
 
 def _parts(value: Any) -> Collection[Any]:
-    """Return what lies in a value."""
+    """Return the values directly inside a value."""
     if isinstance(value, (list, tuple, set, frozenset, deque)):
         return cast("Collection[Any]", value)
     if isinstance(value, Mapping):
@@ -74,25 +74,25 @@ def _parts(value: Any) -> Collection[Any]:
 
 
 def left_open(text: str) -> int:
-    """Return how many more brackets a piece of JSON opens than it closes, outside of its texts."""
+    """Return how many more brackets a piece of JSON opens than it closes, outside its strings."""
     tokens = [token.group()[:1] for token in _TOKENS.finditer(_encoded(text))]
     return sum(token in b"[{" for token in tokens) - sum(token in b"]}" for token in tokens)
 
 
 def _encoded(text: bytes | str) -> bytes:
-    # Half a surrogate pair is no JSON; that it is none is for the decoder to say.
+    # Half a surrogate pair is not valid JSON; the decoder reports that.
     return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
 
 def _opened(text: bytes | str) -> int:
-    """Count what could nest: for nearly every text that is enough to know."""
+    """Count all opening brackets: for nearly every text that is enough to rule out deep nesting."""
     if isinstance(text, str):
         return text.count("[") + text.count("{")
     return text.count(b"[") + text.count(b"{")
 
 
 def _depth(text: bytes) -> int:
-    """Return how deep the text goes, or something above `MAX_DEPTH` where it goes deeper."""
+    """Return the depth of the text, or a number above `MAX_DEPTH` if it is deeper."""
     depth = deepest = 0
     for token in _TOKENS.finditer(text):
         first = token.group()[:1]

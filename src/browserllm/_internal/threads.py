@@ -1,8 +1,8 @@
 """Threads for work that may take long or never end: each kind of work has its own, so that none waits for another.
 
-asyncio's own threads (``asyncio.to_thread``, name lookups) are few, everything in a program shares them, and a program
-does not end before they do. Six tools that never return would stop every file, name and store with them. The threads
-here are daemons, which a program that ends does not wait for. A page has no threads: nothing here runs there.
+asyncio has few threads of its own (``asyncio.to_thread``, name lookups), a whole program shares them, and a program
+does not exit before they end. Six tools that never return would block every file access, name lookup and store. The
+threads here are daemons: a program exits without waiting for them. A page has no threads, so nothing here runs there.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _WAITING, _RUNNING, _ENDED = "waiting", "running", "ended"
 class Threads:
     """Daemon threads for one kind of work. At most ``places`` calls run at a time; the others wait their turn.
 
-    A call that its caller gives up (it was cancelled, or its time is over) goes on in its thread, for a thread cannot
-    be stopped, but its place goes to the next one. Of those there may be ``max_given_up``: while there are so many, new
-    calls are refused with `QueueFull`. With 0 no call is refused, and each keeps its place until it ends.
+    When a caller gives up on a call (it was cancelled, or timed out), the call continues in its thread, because a
+    thread cannot be stopped, but its place goes to the next call. At most ``max_given_up`` such calls may run: beyond
+    that, new calls raise `QueueFull`. With 0 no call is refused, and each keeps its place until it ends.
     """
 
     def __init__(self, what: str, *, places: int, max_given_up: int = 0) -> None:
-        """Say ``what`` the threads are for: it names them, and is part of the refusal."""
+        """``what`` says what the threads are for: it names them, and appears in errors."""
         self._what = what
         self._places = places
         self._max_given_up = max_given_up
@@ -45,21 +45,21 @@ class Threads:
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call ``function`` in a thread, in a copy of the caller's context, and return what it returns.
 
-        What ends the program or a task (``SystemExit``, ``CancelledError``) becomes a `RuntimeError`: raised in a
-        thread, it means neither the program nor the caller's task.
+        An exception that would end the program or a task (``SystemExit``, ``CancelledError``) becomes a
+        `RuntimeError`: raised in a thread, it is not meant for the program or the caller's task.
         """
         return await self.run_or_dispose(partial(function, *args, **kwargs), _keep)
 
     async def run_or_dispose(self, function: Callable[[], T], dispose: Callable[[T], object]) -> T:
-        """Do as `run`; where the caller has given up, ``dispose`` is called with the result, in a thread."""
+        """Like `run`, but if the caller has given up, call ``dispose`` with the result, in a thread."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
-        def tell() -> None:
-            with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+        def notify() -> None:
+            with suppress(RuntimeError):  # the loop has ended, and so has the caller
                 loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
 
-        job = _Job(partial(contextvars.copy_context().run, function), dispose, tell)
+        job = _Job(partial(contextvars.copy_context().run, function), dispose, notify)
         self._begin(job)
         try:
             await done
@@ -69,8 +69,8 @@ class Threads:
         return job.take()
 
     def _forget(self) -> None:
-        """Begin with no work; so does a fork of the process, which has none of its threads."""
-        # It can be entered twice: the garbage collector may end a forgotten caller at any moment.
+        """Start without work. A fork of the process does so too, because it has none of the threads."""
+        # Reentrant: the garbage collector may end a forgotten caller at any moment.
         self._lock = threading.RLock()
         self._waiting: dict[_Job[Any], None] = {}
         self._running = 0
@@ -81,8 +81,8 @@ class Threads:
         with self._lock:
             if self._max_given_up and self._given_up >= self._max_given_up:
                 raise QueueFull(
-                    f"not done: {self._given_up} earlier calls of {self._what} were given up and still run, and no "
-                    "more threads are made for them; let them end, or have them wait no longer than they must"
+                    f"not started: {self._given_up} abandoned calls of {self._what} are still running, which is the "
+                    "limit; wait until they end, or give them shorter timeouts"
                 )
             if self._running >= self._places:
                 self._waiting[job] = None
@@ -94,7 +94,7 @@ class Threads:
         except RuntimeError as error:  # no more threads, or the program is ending
             with self._lock:
                 self._running -= 1
-            raise QueueFull(f"not done: no thread can be started for {self._what}: {error}") from error
+            raise QueueFull(f"not started: no thread can be started for {self._what}: {error}") from error
 
     def _start(self, job: _Job[Any]) -> None:
         threading.Thread(target=self._work, args=[job], name=f"browserllm: {self._what}", daemon=True).start()
@@ -106,7 +106,7 @@ class Threads:
             job = self._end(job)
 
     def _end(self, job: _Job[Any]) -> _Job[Any] | None:
-        """Take note of the end of a call, and return the next one for this thread."""
+        """Record the end of a call, and return the next call for this thread."""
         if os.getpid() != self._process:
             return None  # the function has forked, and this is the child
         with self._lock:
@@ -119,11 +119,11 @@ class Threads:
         if job.given_up:
             job.throw_away()
         else:
-            job.tell()
+            job.notify()
         return following
 
     def _next(self) -> _Job[Any] | None:
-        """Give a place that has become free to the next one, if any; call with the lock."""
+        """Return the next waiting call for a place that became free, if any; call with the lock held."""
         for job in self._waiting:
             del self._waiting[job]
             job.state = _RUNNING
@@ -149,7 +149,7 @@ class Threads:
                 following.fail(error)
                 self._end(following)
         if ended and job.dispose is not _keep:
-            # It came at the same moment as the caller went. Not here: this may be the thread of an event loop.
+            # The result arrived just as the caller gave up. Not disposed of here: this may be an event loop's thread.
             try:
                 threading.Thread(target=job.throw_away, daemon=True).start()
             except RuntimeError:
@@ -157,11 +157,11 @@ class Threads:
 
 
 class _Job(Generic[T]):
-    """One call: how it stands, and what came of it."""
+    """One call, with its state and its result."""
 
-    def __init__(self, function: Callable[[], T], dispose: Callable[[T], object], tell: Callable[[], None]) -> None:
+    def __init__(self, function: Callable[[], T], dispose: Callable[[T], object], notify: Callable[[], None]) -> None:
         self.dispose = dispose
-        self.tell = tell
+        self.notify = notify
         self.state = _WAITING
         self.given_up = False
         self.replaced = False
@@ -193,19 +193,19 @@ class _Job(Generic[T]):
 
     def throw_away(self) -> None:
         if self._error is None:
-            with suppress(Exception):  # nobody is there to be told
+            with suppress(Exception):  # no caller is left to raise it to
                 self.dispose(cast("T", self._value))
 
 
 def _keep(value: object) -> None:
-    """Dispose of a result that needs nothing."""
+    """Do nothing, for results that need no disposal."""
 
 
 def is_ctrl_c(error: BaseException) -> bool:
-    """Say whether an exception may be the user's Ctrl-C.
+    """Return whether an exception may be the user's Ctrl-C.
 
-    ``asyncio.run`` takes that for itself. Where it does not, Python raises it in the main thread, in whatever runs. A
-    page has no such key.
+    ``asyncio.run`` handles Ctrl-C itself. Elsewhere Python raises it in the main thread, in whatever code is running.
+    A page has no such key.
     """
     import signal
 

@@ -1,4 +1,4 @@
-"""Waiting for what is asynchronous: code that is not can have a coroutine run, and its result."""
+"""Runs coroutines for synchronous code, and returns their results."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CANCEL_WAIT_S = 5.0
-"""How long a wait that was interrupted waits for what it cancelled to end."""
+"""How long an interrupted call waits for the task that it cancelled to end."""
 
 CLOSE_WAIT_S = 15.0
-"""How long closing waits; a browser that does not want to end is killed before that."""
+"""How long closing waits; a browser that does not exit is killed before that."""
 
-# On Windows a wait without an end does not hear Ctrl-C.
+# On Windows, Ctrl-C does not interrupt a wait without a timeout.
 _POLL_S = 0.2 if sys.platform == "win32" else None
 
 _running: set[LoopThread] = set()
@@ -33,30 +33,30 @@ _ending: set[asyncio.Task[None]] = set()
 
 
 class Waiter(ABC):
-    """Runs coroutines for code that is not asynchronous, all in one event loop."""
+    """Runs coroutines for synchronous code, all in one event loop."""
 
     @abstractmethod
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` to its end and return its result; what interrupts the wait (Ctrl-C) cancels it."""
+        """Run ``work`` to its end and return its result; an interrupt (Ctrl-C) cancels it."""
 
     @abstractmethod
     def close(self) -> None:
-        """Cancel what runs, end with the function given at the start, and wait for that; safe to call twice."""
+        """Cancel running work, await the ``at_end`` function, and wait for both; safe to call twice."""
 
     @abstractmethod
     def drop(self) -> None:
-        """Do as `close`, without waiting."""
+        """Like `close`, without waiting."""
 
 
 def open_waiter(at_end: Callable[[], Coroutine[Any, Any, None]]) -> Waiter:
-    """Return what waits where this program runs; ``at_end`` is awaited when it closes."""
+    """Return the waiter for this platform; ``at_end`` is awaited when it closes."""
     return PageWaiter(at_end) if sys.platform == "emscripten" else LoopThread(at_end)
 
 
 class LoopThread(Waiter):
-    """An event loop in a thread of its own; any number of threads may wait for what it runs.
+    """An event loop in its own thread; any number of threads may wait for its work.
 
-    It ends with `close`, and else with the program: then, too, ``at_end`` is awaited first.
+    It ends with `close`, or when the program exits; in both cases ``at_end`` is awaited first.
     """
 
     def __init__(self, at_end: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -72,17 +72,17 @@ class LoopThread(Waiter):
         self._waits: set[threading.Event] = set()
         self._lock = threading.Lock()
         self._ended = False
-        # A program that ends does not wait for daemons by itself; `_end_all` does, and no longer than it must.
+        # Python does not wait for daemon threads at exit; `_end_all` does, for a limited time.
         self._thread = threading.Thread(target=self._main, name="browserllm", daemon=True)
-        _watch_the_end()
+        _register_at_exit()
         _running.add(self)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` in the loop and wait.
 
-        Raises `InvalidRequest` in the loop's own thread, which would wait for itself, and in a fork of the process,
-        `Unavailable` when the loop was closed.
+        Raises `InvalidRequest` in the loop's own thread, which would wait for itself, and in a fork of the process;
+        `Unavailable` once the loop is closed.
         """
         import threading
 
@@ -120,12 +120,12 @@ class LoopThread(Waiter):
         import threading
 
         self.drop()
-        if self._thread is not threading.current_thread() and not self._is_of_a_parent():
+        if self._thread is not threading.current_thread() and not self._belongs_to_parent():
             self._thread.join(CLOSE_WAIT_S)
 
     def drop(self) -> None:
-        """Let the loop end."""
-        if self._is_of_a_parent():
+        """Tell the loop to end, without waiting."""
+        if self._belongs_to_parent():
             return
         with suppress(Unavailable):
             self._call(lambda: self._stop.done() or self._stop.set_result(None))
@@ -149,14 +149,14 @@ class LoopThread(Waiter):
 
         if threading.current_thread() is self._thread:
             raise InvalidRequest(
-                "a client that waits was called by something that it waits for itself, which would never end; "
-                "use AsyncClient there"
+                "this Client was called from code that it is running itself (a tool or a callback), so it would wait "
+                "forever; use AsyncClient there"
             )
-        if self._is_of_a_parent():
-            raise InvalidRequest("this client was made by the process that this one was forked from; make another one")
+        if self._belongs_to_parent():
+            raise InvalidRequest("this client belongs to the process that this one was forked from; create a new one")
 
-    def _is_of_a_parent(self) -> bool:
-        """Say whether this is a fork of the process that has the thread; there the locks may be taken for ever."""
+    def _belongs_to_parent(self) -> bool:
+        """Return whether this is a fork of the process that has the thread; there the locks may be held forever."""
         import os
 
         return os.getpid() != self._process
@@ -172,7 +172,7 @@ class LoopThread(Waiter):
                 waits = list(self._waits)
             self._loop.close()
             _running.discard(self)
-            for done in waits:  # what came too late to begin
+            for done in waits:  # calls that came too late to start
                 done.set()
 
     async def _end(self) -> None:
@@ -186,7 +186,7 @@ class LoopThread(Waiter):
         except Exception as error:  # no caller is left to raise it to
             loop.call_exception_handler({"message": "closing failed", "exception": error})
         await loop.shutdown_asyncgens()
-        with suppress(RuntimeError):  # Python 3.12 starts no thread any more, which this takes, once a program ends
+        with suppress(RuntimeError):  # this needs a thread, and Python 3.12 starts none while a program exits
             await loop.shutdown_default_executor()
 
 
@@ -196,12 +196,12 @@ def _wait(done: threading.Event) -> None:
 
 
 def _closed() -> Unavailable:
-    return Unavailable("the client is closed; make another one", reason="closed")
+    return Unavailable("the client is closed; create a new one", reason="closed")
 
 
 @cache
-def _watch_the_end() -> None:
-    """Have `_end_all` called before the program ends, while its other threads still work."""
+def _register_at_exit() -> None:
+    """Register `_end_all` to be called before the program exits, while its other threads still work."""
     call_before_threads_end(_end_all)
 
 
@@ -209,11 +209,11 @@ def _end_all() -> None:
     for thread in list(_running):
         thread.drop()
     for thread in list(_running):
-        thread.close()  # does nothing in a fork of the process that has the thread
+        thread.close()  # does nothing in a fork
 
 
 class PageWaiter(Waiter):
-    """Waits in a page, where the browser lets Python wait (WebAssembly's stack switching)."""
+    """Waits in a page, if the browser supports WebAssembly's stack switching."""
 
     def __init__(self, at_end: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Use the page's own event loop."""
@@ -222,19 +222,19 @@ class PageWaiter(Waiter):
         self._closed = False
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` and wait. Raises `Unsupported` where Python cannot wait here, `Unavailable` once closed."""
+        """Run ``work`` and wait. Raises `Unsupported` if Python cannot wait here, `Unavailable` once closed."""
         if self._closed or not self._ffi.can_run_sync():
             work.close()
             if self._closed:
                 raise _closed()
             raise Unsupported(
                 "Python cannot wait here: this browser has no JavaScript Promise Integration, or JavaScript called "
-                "this code without being ready to wait for it; use AsyncClient, or start it from an `async def`"
+                "this code synchronously; use AsyncClient, or call it from an `async def`"
             )
         return self._ffi.run_sync(work)
 
     def close(self) -> None:
-        """Await ``at_end``; where Python cannot wait here, let it run."""
+        """Await ``at_end``; if Python cannot wait here, run it in the background."""
         if not self._closed and self._ffi.can_run_sync():
             self._closed = True
             self._ffi.run_sync(self._at_end())
@@ -242,7 +242,7 @@ class PageWaiter(Waiter):
             self.drop()
 
     def drop(self) -> None:
-        """Let ``at_end`` run."""
+        """Run ``at_end`` in the background."""
         if not self._closed:
             self._closed = True
             task = asyncio.get_event_loop().create_task(self._at_end())

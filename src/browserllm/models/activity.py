@@ -71,7 +71,7 @@ class Activity:
         if kind != "progress":
             self.standings.forget()
         event = ModelEvent(kind=kind, model=model, progress=progress, loaded=loaded, error=error, message=message)
-        self._subscribers.tell(event, f"the model event {kind!r}")
+        self._subscribers.notify(event, f"the model event {kind!r}")
 
     def end_load(self, key: tuple[str, Wish], load: SharedLoad) -> None:
         """Forget a load: it is over, or nobody wants it any more."""

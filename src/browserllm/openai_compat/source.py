@@ -63,7 +63,7 @@ class Source:
                     self._backend = await opened.__aenter__()
                     self._opened = opened
         if self._backend is None or self._closed:
-            raise Unavailable("the client is closed; make another one", reason="closed")
+            raise Unavailable("the client is closed; create a new one", reason="closed")
         return self._backend
 
     async def close(self) -> None:

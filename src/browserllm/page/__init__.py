@@ -1,4 +1,4 @@
-"""The connection to a page: what it is (`Host`), what it says of its device, and what it reports while it works.
+"""The connection to a page: the `Host`, the facts of its device, and its progress reports and events.
 
 `browserllm.connect` opens one.
 """

@@ -1,4 +1,4 @@
-"""The hosts: `connect` gives the one that fits where the program runs."""
+"""Connects to a page: `connect` picks the host for the platform that the program runs on."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ def connect(
     webgpu: Literal["auto", "software", "off"] = "auto",
     timeout_s: float = 60.0,
 ) -> Connecting:
-    """Open a connection to a page, for ``async with``; or await it, and close the host later.
+    """Open a connection to a page. Use it with ``async with``, or await it and close the host later.
 
-    Inside a page (Pyodide) that is the page itself, and the options mean nothing. In a plain process a browser is
-    launched and ends with the host: ``browser`` is its path (else one is looked for, `browserllm.page.chrome.find`),
-    ``profile`` the folder that keeps its model cache (else one that all programs of this user share), ``visible`` shows
-    its window, ``timeout_s`` bounds all of the start, in seconds (ending what was started may take two more).
-    ``webgpu`` is ``auto`` (the GPU, or Chromium's software adapter where there is none), ``software`` (always that
-    adapter) or ``off``.
+    Inside a page (Pyodide) this connects to that page, and the options have no effect. In a process it launches a
+    browser, which ends with the host:
 
-    Raises `Unavailable`, whose reason says what is missing, and `ProtocolError` when the page is of another release.
+    - ``browser`` is the path of the browser; by default `browserllm.page.chrome.find` looks for one.
+    - ``profile`` is the folder with its model cache; by default all programs of this user share one.
+    - ``visible`` shows its window.
+    - ``webgpu`` is ``auto`` (the GPU, or Chromium's software adapter if there is none), ``software`` (always that
+      adapter) or ``off``.
+    - ``timeout_s`` limits the whole start, in seconds (cleaning up after a timeout may take two more).
+
+    Raises `Unavailable`, whose reason says what is missing, and `ProtocolError` if the page is from another release.
     """
     return Connecting(
         {"browser": browser, "profile": profile, "visible": visible, "webgpu": webgpu, "timeout_s": timeout_s}
@@ -36,10 +39,10 @@ def connect(
 
 
 class Connecting:
-    """A connection in the making: await it for the host, or use it with ``async with``."""
+    """A connection that is not open yet: await it for the host, or use it with ``async with``."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        """Made by `connect`."""
+        """``options`` are the arguments of `connect`."""
         self._options = options
         self._host: Host | None = None
 

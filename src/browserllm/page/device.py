@@ -1,4 +1,4 @@
-"""The facts of a device, as its page tells them. A value that the browser does not tell is ``None``."""
+"""The facts of a device, as its page reports them. A value that the browser does not report is ``None``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class AdapterInfo(msgspec.Struct, frozen=True):
-    """What WebGPU tells of the adapter; ``fallback`` marks a software adapter."""
+    """WebGPU's description of the adapter; ``fallback`` marks a software adapter."""
 
     vendor: str | None = None
     architecture: str | None = None
@@ -16,7 +16,7 @@ class AdapterInfo(msgspec.Struct, frozen=True):
 
 
 class WebGPUFacts(msgspec.Struct, frozen=True):
-    """Whether WebGPU is there; ``reason`` says why not, in a word of `browserllm.errors.UnavailableReason`."""
+    """Whether WebGPU is available; if not, ``reason`` is a `browserllm.errors.UnavailableReason`."""
 
     available: bool
     reason: str | None = None
@@ -26,14 +26,14 @@ class WebGPUFacts(msgspec.Struct, frozen=True):
 
 
 class WasmFacts(msgspec.Struct, frozen=True):
-    """What WebAssembly can do in the page."""
+    """The WebAssembly features of the page."""
 
     simd: bool | None = None
     threads: bool | None = None
 
 
 class StorageFacts(msgspec.Struct, frozen=True):
-    """Storage of the page's origin, in bytes."""
+    """The storage of the page's origin, in bytes."""
 
     usage: float | None = None
     quota: float | None = None
@@ -41,10 +41,10 @@ class StorageFacts(msgspec.Struct, frozen=True):
 
 
 class ConnectionFacts(msgspec.Struct, frozen=True):
-    """The network, as far as the browser tells.
+    """The network, as far as the browser reports it.
 
-    ``type`` is what it is (``cellular``, ``wifi``, ``ethernet``), which phones tell and most computers do not;
-    ``effective_type`` how fast it seems (``slow-2g``, ``2g``, ``3g``, ``4g``).
+    ``type`` is ``cellular``, ``wifi``, ``ethernet`` or another word of the browser; phones report it, most computers
+    do not. ``effective_type`` is how fast it seems: ``slow-2g``, ``2g``, ``3g`` or ``4g``.
     """
 
     type: str | None = None
@@ -53,19 +53,19 @@ class ConnectionFacts(msgspec.Struct, frozen=True):
 
     @property
     def metered(self) -> bool | None:
-        """Whether bytes are likely to cost money: browsers tell nothing but the type. ``None`` where they do not."""
+        """Whether traffic probably costs money, judged by the type; ``None`` if the browser does not report it."""
         return {"cellular": True, "wifi": False, "ethernet": False}.get(self.type or "")
 
 
 class BatteryFacts(msgspec.Struct, frozen=True):
-    """The battery: ``level`` is 0..1."""
+    """The battery; ``level`` is 0..1."""
 
     level: float
     charging: bool
 
 
-class Surroundings(msgspec.Struct, frozen=True):
-    """What changes around a device while the page is open; ``None`` where the browser does not say."""
+class EnvironmentFacts(msgspec.Struct, frozen=True):
+    """Facts that may change while the page is open; ``None`` if the browser does not report them."""
 
     online: bool | None = None
     connection: ConnectionFacts | None = None
@@ -80,10 +80,10 @@ class BrowserFacts(msgspec.Struct, frozen=True):
 
 
 class DeviceFacts(msgspec.Struct, frozen=True):
-    """What a page tells of its device; ``None`` where the browser does not say.
+    """A page's report about its device; ``None`` if the browser does not report a value.
 
-    ``engines`` says of each engine that the browser brings whether its model is there: ``unavailable``,
-    ``downloadable``, ``downloading`` or ``available``.
+    ``engines`` maps each engine that the browser brings to the state of its model: ``unavailable``, ``downloadable``,
+    ``downloading`` or ``available``.
     """
 
     webgpu: WebGPUFacts

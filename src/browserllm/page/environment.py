@@ -1,4 +1,4 @@
-"""The world around the device: its network and its battery."""
+"""The environment of the device: its network and its battery."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import msgspec
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """The device's network and battery; ``None`` where nobody knows.
+    """The device's network and battery; ``None`` means unknown.
 
-    ``metered`` says that bytes cost money, ``save_data`` that the user asked for thrift; ``battery_level`` is 0..1.
+    ``metered`` says that traffic costs money, ``save_data`` that the user wants to save data; ``battery_level`` is
+    0..1.
     """
 
     online: bool | None = None

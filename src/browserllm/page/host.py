@@ -13,7 +13,7 @@ import msgspec
 from .._internal import lazy_asyncio as asyncio
 from .._internal.arguments import wrong
 from ..errors import ProtocolError, Unsupported
-from .device import DeviceFacts, Surroundings
+from .device import DeviceFacts, EnvironmentFacts
 from .environment import Environment
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Chunk(msgspec.Struct, omit_defaults=True):
     """A piece of an answer: the text of ``tokens`` tokens.
 
-    The first one says how the prompt ended: with the opening mark of a thought, if the template has begun one.
+    The first one has ``prompt_end``: the end of the prompt, with the opening tag of a thought if the template added it.
     """
 
     text: str
@@ -32,9 +32,9 @@ class Chunk(msgspec.Struct, omit_defaults=True):
 
 
 class FileProgress(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far one file of a download is.
+    """The progress of one file of a download.
 
-    ``state`` is ``waiting``, ``downloading``, ``verifying``, ``retrying`` (the next ``attempt`` begins in
+    ``state`` is ``waiting``, ``downloading``, ``verifying``, ``retrying`` (the next ``attempt`` starts in
     ``retry_in_ms``) or ``done``.
     """
 
@@ -47,10 +47,10 @@ class FileProgress(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far a download or a load is.
+    """The progress of a download or a load.
 
-    ``fraction`` is 0..1, or ``None`` where nobody knows; ``position`` the place in the queue. A download also has its
-    smoothed speed, the time left in seconds (``None`` while nobody can say), and all its ``files``.
+    ``fraction`` is 0..1, or ``None`` if unknown; ``position`` is the place in the queue. A download also has its
+    smoothed speed, the time left in seconds (``None`` while unknown), and all its ``files``.
     """
 
     phase: str
@@ -65,9 +65,9 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
-    """An engine in the page: its version, its devices, and what it can do with a fitting model.
+    """An engine in the page: its version, its devices, and its features given a suitable model.
 
-    ``devices`` are of ``webgpu``, ``wasm``, ``browser`` (the browser's own choice); ``capabilities`` of ``chat``,
+    ``devices`` are among ``webgpu``, ``wasm``, ``browser`` (the browser's own choice); ``capabilities`` among ``chat``,
     ``embed``, ``images``, ``logprobs``, ``structured_output`` (grammars), ``json_schema`` (schemas, by the browser).
     """
 
@@ -78,73 +78,73 @@ class EngineInfo(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """What the page says first; ``environment`` is how things are then."""
+    """The page's first message; ``environment`` is the state at that time."""
 
     protocol: int
     page_version: str = ""
     engines: list[EngineInfo] = []
     user_agent: str = ""
-    environment: Surroundings | None = None
+    environment: EnvironmentFacts | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened in the page by itself: ``device_lost``, ``unloaded``, ``environment``."""
+    """Something that happened in the page unasked: ``device_lost``, ``unloaded``, ``environment``."""
 
     name: str
     data: dict[str, Any] = {}
 
 
 def read(data: Mapping[str, Any], kind: type[T], what: str) -> T:
-    """Turn a result of the page into its Python type, or raise `ProtocolError` saying ``what`` was wrong."""
+    """Convert a result of the page to its Python type; raise `ProtocolError` naming the request ``what``."""
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise ProtocolError(
-            f"the page answered {what} with something else than its protocol promises: {error}"
+            f"the page's answer to {what} violates the protocol: {error}; use a page and a package of the same release"
         ) from error
 
 
 def check_host(value: object) -> None:
-    """Raise `InvalidRequest` for an argument that is not a host, with what to write."""
+    """Raise `InvalidRequest` for an argument that is not a host, with what to write instead."""
     if isinstance(value, Host):
         return
-    write = "use what `async with browserllm.connect() as host:` gives"
+    write = "use the host of `async with browserllm.connect() as host:`"
     if hasattr(value, "__aenter__") or hasattr(value, "__await__"):
         write = "it is not open yet: write `async with browserllm.connect() as host:`, or `host = await connect()`"
     raise wrong("host", value, "a host", write)
 
 
 class HostStream(ABC):
-    """The chunks of one streamed request. Iterate it, then read `result`."""
+    """The chunks of one streamed request. Iterate over it, then read `result`."""
 
     result: dict[str, Any] | None = None
-    """What ended the request, once it has ended well."""
+    """The final result, once the request has succeeded."""
 
     def __aiter__(self) -> Self:
         return self
 
     @abstractmethod
     async def __anext__(self) -> Chunk:
-        """Return the next chunk; raises what the page reports."""
+        """Return the next chunk; raises the error that the page reports."""
 
     @abstractmethod
     def cancel(self) -> None:
-        """Ask the page to stop this request; its end still arrives. Does nothing once it has ended."""
+        """Ask the page to stop this request; its result still arrives. Does nothing once it has ended."""
 
     @abstractmethod
     def drop(self) -> None:
-        """Ask the page to stop this request, and forget it: nothing of it is delivered any more."""
+        """Ask the page to stop this request, and deliver nothing more of it."""
 
 
 class Subscribers(Generic[T]):
-    """Functions called with every event of a kind; one that fails is reported to the loop, and ends nothing."""
+    """Callbacks for events of one kind. If one fails, the event loop reports it and the others still run."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without callbacks."""
         self._callbacks: list[Callable[[T], None]] = []
 
     def add(self, callback: Callable[[T], None]) -> Callable[[], None]:
-        """Call ``callback`` with every event from now on; returns what ends that."""
+        """Call ``callback`` with every event from now on; returns a function that unsubscribes it."""
         self._callbacks.append(callback)
 
         def remove() -> None:
@@ -153,19 +153,19 @@ class Subscribers(Generic[T]):
 
         return remove
 
-    def tell(self, event: T, name: str) -> None:
-        """Call them all; ``name`` says which event it was, where one fails."""
+    def notify(self, event: T, name: str) -> None:
+        """Call all callbacks with ``event``; ``name`` is for the report if one fails."""
         for callback in list(self._callbacks):
             try:
                 callback(event)
-            except Exception as error:  # a subscriber's bug must not end what it listens to
+            except Exception as error:  # a subscriber's bug must not stop the sender
                 report(error, f"a subscriber failed on {name}")
 
 
 class Host(ABC):
     """A connection to a page's engine worker.
 
-    ``hello`` is what the page said first, ``notices`` what its user should know about how it was started.
+    ``hello`` is the page's first message, ``notices`` are messages for the user about the start.
     """
 
     hello: Hello
@@ -176,77 +176,76 @@ class Host(ABC):
         self._subscribers: Subscribers[Event] = Subscribers()
         self._shared: dict[type[Any], Any] = {}
         self._facts: DeviceFacts | None = None
-        self._surroundings: Surroundings | None = None
+        self._environment_facts: EnvironmentFacts | None = None
         self._environment = Environment()
 
     @abstractmethod
     async def call(
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
     ) -> dict[str, Any]:
-        """Ask the page for ``op`` and return its result; raises what the page reports.
+        """Ask the page for ``op`` and return its result; raises the error that the page reports.
 
-        A cancelled call is cancelled in the page too.
+        Cancelling the call also cancels it in the page.
         """
 
     @abstractmethod
     def stream(
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
     ) -> HostStream:
-        """Ask the page for ``op`` and return its chunks as they come.
+        """Ask the page for ``op`` and return its chunks as they arrive.
 
-        An op without chunks may be streamed too: then its end arrives after a `HostStream.cancel`, which a cancelled
-        `call` does not wait for.
+        An op without chunks may be streamed, too: then its result arrives after a `HostStream.cancel`, while a
+        cancelled `call` does not wait for it.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """End the connection: what is pending fails with `Unavailable`; safe to call more than once."""
+        """Close the connection: pending requests fail with `Unavailable`; safe to call more than once."""
 
     async def probe(self, *, refresh: bool = False) -> DeviceFacts:
-        """Return the facts of the page's device; kept after the first time unless ``refresh``.
+        """Return the facts of the page's device, cached after the first call unless ``refresh``.
 
-        What the page tells by itself (network, battery) is always how it is now.
+        The network and the battery are always current, because the page reports their changes.
         """
         if refresh or self._facts is None:
             facts = self._with_disk(read(await self.call("probe", {"refresh": refresh}), DeviceFacts, "'probe'"))
-            # An event may have come since: what the page tells by itself is never older.
-            self._facts = _with_surroundings(facts, self._surroundings)
+            # An event may have arrived meanwhile, and events are never older than the answer.
+            self._facts = _with_environment(facts, self._environment_facts)
         return self._facts
 
     @property
     def closed(self) -> bool:
-        """Whether the connection has ended."""
+        """Whether the connection is closed."""
         return False
 
     @property
     def environment(self) -> Environment:
-        """The network and the battery, as the page told them last: nobody is asked, for the page tells every change."""
+        """The network and the battery, as the page last reported them; reading this asks nothing of the page."""
         return self._environment
 
     def disk_free_bytes(self) -> int | None:
-        """Return how many bytes are free on the disk that the page's files are on; ``None`` where that is not known.
+        """Return the free bytes on the disk with the page's files; ``None`` if unknown.
 
-        Browsers tell what they would let a site keep, which may be more than the disk has.
+        Browsers report a site's quota, which may be more than the disk has.
         """
         return None
 
     def share_folder(self, path: str | os.PathLike[str]) -> str:
-        """Let the page read a folder of this machine; returns its address, the same in every run with this profile.
+        """Let the page read a folder of this machine; returns its URL, the same in every run with this profile.
 
-        Raises `Unsupported` where no process of ours serves the page, `InvalidRequest` when there is no such folder.
+        Raises `Unsupported` if no local process serves the page, `InvalidRequest` if the folder does not exist.
         """
         raise Unsupported(
-            f"the folder {str(path)!r} cannot be shared with this page, which no program on this machine serves: give "
-            "the URL of a server that has the folder, let the person pick it, or use a browser that "
-            "browserllm.connect() launches"
+            f"cannot share the folder {str(path)!r}: no program on this machine serves this page; pass the URL of a "
+            "server that has the folder, let the user pick it in the page, or use browserllm.connect() in a process"
         )
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
-        """Call ``callback`` with every `Event` of the page; returns what ends that."""
+        """Call ``callback`` with every `Event` of the page; returns a function that unsubscribes it."""
         return self._subscribers.add(callback)
 
     def shared(self, kind: type[T]) -> T:
-        """Return this host's one object of ``kind``, made at the first call: state that belongs to the page."""
+        """Return this host's only object of ``kind``, created at the first call: state that belongs to the page."""
         if kind not in self._shared:
             self._shared[kind] = kind()
         return self._shared[kind]
@@ -264,10 +263,10 @@ class Host(ABC):
             self._facts = None
         elif event.name == "environment":
             try:
-                self._look_around(read(event.data, Surroundings, "'environment'"))
+                self._update_environment(read(event.data, EnvironmentFacts, "'environment'"))
             except ProtocolError as error:
-                report(error, "the page told of an environment that cannot be read")
-        self._subscribers.tell(event, f"the event {event.name!r}")
+                report(error, "the page reported an environment that cannot be read")
+        self._subscribers.notify(event, f"the event {event.name!r}")
 
     def _with_disk(self, facts: DeviceFacts) -> DeviceFacts:
         storage, free = facts.storage, self.disk_free_bytes()
@@ -276,11 +275,11 @@ class Host(ABC):
         storage = msgspec.structs.replace(storage, quota=min(storage.quota, storage.usage + free))
         return msgspec.structs.replace(facts, storage=storage)
 
-    def _look_around(self, now: Surroundings) -> None:
-        """Take note of how things are around the device."""
-        self._surroundings = now
+    def _update_environment(self, now: EnvironmentFacts) -> None:
+        """Store the current network and battery."""
+        self._environment_facts = now
         if self._facts is not None:
-            self._facts = _with_surroundings(self._facts, now)
+            self._facts = _with_environment(self._facts, now)
         connection, battery = now.connection, now.battery
         self._environment = Environment(
             online=now.online,
@@ -291,12 +290,12 @@ class Host(ABC):
         )
 
 
-def _with_surroundings(facts: DeviceFacts, now: Surroundings | None) -> DeviceFacts:
+def _with_environment(facts: DeviceFacts, now: EnvironmentFacts | None) -> DeviceFacts:
     if now is None:
         return facts
     return msgspec.structs.replace(facts, online=now.online, connection=now.connection, battery=now.battery)
 
 
 def report(error: Exception, message: str) -> None:
-    """Tell the loop of a callback's exception, which nobody is there to catch."""
+    """Report a callback's exception to the event loop, because no caller can catch it."""
     asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})

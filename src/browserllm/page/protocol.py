@@ -1,4 +1,4 @@
-"""ChannelHost: a Host over any pipe of texts. It numbers requests and brings each message to who waits for it."""
+"""ChannelHost: a Host over any channel of text messages. It numbers requests and routes each message to its request."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from .host import Chunk, Event, Hello, Host, HostStream, Progress, report
 PROTOCOL_VERSION = 1
 
 BUFFERED_CHUNKS = 1024
-"""Chunks kept apart for a reader that is slow; beyond that, text is joined to the last one."""
+"""Chunks buffered separately for a slow reader; beyond that, text is joined to the last one."""
 
 BUFFERED_CHARACTERS = 16 * 1024 * 1024
-"""Text kept for a reader that does not read; beyond that, the request fails."""
+"""Text buffered for a reader that does not read; beyond that, the request fails."""
 
 _CHUNK_SIZE = 16
-"""As how many characters a chunk counts that is kept, and an entry of its logprobs."""
+"""The size in characters that each buffered chunk, and each of its logprobs, adds to its text."""
 
 
-PUTS_DOWN = "download"
-"""The operation that has something to put down when it is stopped: bytes that have come and not reached the disk."""
+SAVES_ON_CANCEL = "download"
+"""The operation that saves data when it is cancelled: bytes that have arrived but are not on disk yet."""
 
-PUT_DOWN_WITHIN_S = 2.0
-"""How long closing waits for that. A page that does not answer has lost what it had not written anyway."""
+SAVE_WAIT_S = 2.0
+"""How long closing waits for that. A page that does not respond has lost the unsaved bytes anyway."""
 
 
 class _HelloMessage(msgspec.Struct, tag_field="type", tag="hello"):
-    # The data is read later: a page of another version may say something that `Hello` does not know.
+    # The data is decoded later: a page of another version may send something that `Hello` does not know.
     data: msgspec.Raw
     v: int = PROTOCOL_VERSION
 
@@ -76,23 +76,23 @@ class _Outgoing(msgspec.Struct, omit_defaults=False):
 
 
 class Channel(Protocol):
-    """A pipe of texts to a page: a MessagePort, a WebSocket."""
+    """A channel of text messages to a page: a MessagePort, a WebSocket."""
 
     def open(self, on_text: Callable[[str | bytes], None], on_closed: Callable[[str], None]) -> None:
-        """Start to deliver: every text in order, then once why the pipe closed."""
+        """Start delivering: ``on_text`` for every message in order, then ``on_closed`` once with the reason."""
         ...
 
     def send(self, text: str) -> None:
-        """Send a text without waiting; raises a `BrowserLLMError` when it cannot."""
+        """Send a message without waiting; raises a `BrowserLLMError` if it cannot."""
         ...
 
     async def close(self) -> None:
-        """Close the pipe; safe to call more than once."""
+        """Close the channel; safe to call more than once."""
         ...
 
 
 class _Pending:
-    """A request under way: who waits for it, and what came that nobody has read yet."""
+    """A running request: its waiter, and the chunks that have not been read yet."""
 
     __slots__ = (
         "_create_future",
@@ -112,7 +112,7 @@ class _Pending:
         self._create_future: Callable[[], asyncio.Future[None]] = asyncio.get_running_loop().create_future
         self.on_progress = on_progress
         self.buffer: deque[Chunk] = deque()
-        self.late: list[Chunk] = []  # what came while the buffer was full, for one chunk after it
+        self.late: list[Chunk] = []  # chunks that arrived while the buffer was full, read as one after it
         self.late_size = 0
         self.waiter: asyncio.Future[None] | None = None
         self.on_end: asyncio.Future[None] | None = None
@@ -144,10 +144,10 @@ class _Pending:
 
 
 class ChannelHost(Host):
-    """A `Host` over any `Channel`: numbers the requests and brings every message to the one who waits for it."""
+    """A `Host` over any `Channel`: numbers requests and routes each message to its request."""
 
     def __init__(self, channel: Channel, first_id: int = 1) -> None:
-        """Take over ``channel``; await `start` before the first call. Requests are numbered from ``first_id``."""
+        """Take ownership of ``channel``; await `start` before the first call. Request ids start at ``first_id``."""
         super().__init__()
         self._channel = channel
         self._pending: dict[int, _Pending] = {}
@@ -163,7 +163,7 @@ class ChannelHost(Host):
     async def start(self) -> Self:
         """Open the channel and wait for the page's hello.
 
-        Raises `ProtocolError` when the page speaks another version, `Unavailable` when the channel closes first.
+        Raises `ProtocolError` if the page speaks another version, `Unavailable` if the channel closes first.
         """
         self._loop = asyncio.get_running_loop()
         self._hello_waiter = _Pending("hello")
@@ -176,7 +176,7 @@ class ChannelHost(Host):
 
     @property
     def closed(self) -> bool:
-        """Whether the connection has ended."""
+        """Whether the connection is closed."""
         return self._closed is not None
 
     async def call(
@@ -190,7 +190,7 @@ class ChannelHost(Host):
             while not pending.ended:
                 await pending.wait()
         finally:
-            self._forget(request_id, tell=not pending.ended)
+            self._forget(request_id, cancel=not pending.ended)
         if pending.error is not None:
             raise pending.error
         return pending.result or {}
@@ -198,31 +198,31 @@ class ChannelHost(Host):
     def stream(
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None
     ) -> HostStream:
-        """Ask the page for ``op`` and return its chunks as they come."""
+        """Ask the page for ``op`` and return its chunks as they arrive."""
         self._check_open()
         pending = _Pending(op, on_progress)
         return _ChannelStream(self, self._ask(op, args, pending), pending)
 
     async def close(self) -> None:
-        """End the connection. A download is stopped first, and what it has fetched reaches the disk."""
+        """Close the connection. Downloads are cancelled first, and save what they have fetched."""
         for request_id in self._pending:
-            self.cancel(request_id)  # a port lives on, and with it what was asked through it
-        saving = [pending.end() for pending in self._pending.values() if pending.op == PUTS_DOWN]
+            self.cancel(request_id)  # a port outlives this host, and so would its requests
+        saving = [pending.end() for pending in self._pending.values() if pending.op == SAVES_ON_CANCEL]
         if saving and self._closed is None:
-            await asyncio.wait(saving, timeout=PUT_DOWN_WITHIN_S)
+            await asyncio.wait(saving, timeout=SAVE_WAIT_S)
         self._on_closed("it was closed by this program")
         await self._channel.close()
 
     def cancel(self, request_id: int) -> None:
-        """Ask the page to stop a request that is still pending; its end will still arrive."""
+        """Ask the page to stop a pending request; its result will still arrive."""
         if request_id in self._pending and self._closed is None:
-            # A pipe that takes no more texts is closing: the page stops everything that was asked through it.
+            # A channel that accepts no more messages is closing, and then the page stops all its requests.
             with suppress(Unavailable):
                 self._send(_Outgoing(PROTOCOL_VERSION, request_id, "cancel"))
 
-    def _forget(self, request_id: int, *, tell: bool) -> None:
-        # What the page still sends for a forgotten id is ignored: that is how a cancelled request is drained.
-        if tell:
+    def _forget(self, request_id: int, *, cancel: bool) -> None:
+        # Later messages for a forgotten id are ignored: that is how a cancelled request is drained.
+        if cancel:
             self.cancel(request_id)
         self._pending.pop(request_id, None)
 
@@ -242,7 +242,7 @@ class ChannelHost(Host):
             raise self._closed_error()
 
     def _check_loop(self) -> None:
-        """Raise where an answer would never arrive: it is brought to the loop that the channel was opened in."""
+        """Raise in another event loop than the one that opened the channel, because no answer would arrive there."""
         if self._loop is None:
             return
         if asyncio.get_running_loop() is not self._loop:
@@ -262,7 +262,7 @@ class ChannelHost(Host):
             self._on_broken(text, error)
             return
         if isinstance(message, _ChunkMessage):
-            # The one message whose handling counts: there is one for every token.
+            # Handled first and inline, because there is one for every token.
             pending = self._pending.get(message.id)
             if pending is None:
                 return
@@ -285,8 +285,8 @@ class ChannelHost(Host):
         elif isinstance(message, _ErrorMessage):
             error = self._error_from_page(message.error)
             if message.id is None:
-                # The page could not read a message of ours, and cannot say which.
-                self._fail_all(error, tell=True)
+                # The page could not read one of our messages, and does not know which.
+                self._fail_all(error, cancel=True)
             else:
                 self._end(message.id, error=error)
         elif isinstance(message, _ResultMessage):
@@ -300,7 +300,7 @@ class ChannelHost(Host):
                     report(error, "an on_progress callback failed")
 
     def _error_from_page(self, body: Mapping[str, Any]) -> BrowserLLMError:
-        """Make the exception for an error of the page; a host that knows more of it may say so."""
+        """Return the exception for an error of the page; subclasses may add what they know."""
         return error_from_wire(body)
 
     def _end(
@@ -327,7 +327,7 @@ class ChannelHost(Host):
             return
         self.hello = hello
         if hello.environment is not None:
-            self._look_around(hello.environment)
+            self._update_environment(hello.environment)
         self._greet(None)
 
     def _greet(self, error: BrowserLLMError | None) -> None:
@@ -340,8 +340,8 @@ class ChannelHost(Host):
 
     def _on_broken(self, text: str | bytes, error: Exception) -> None:
         start = text[:80] if isinstance(text, str) else text[:320].decode(errors="replace")[:80]
-        broken = ProtocolError(f"the page sent something that is no message ({error}): {start!r}", data={"text": start})
-        self._fail_all(broken, tell=True)
+        broken = ProtocolError(f"the page sent an invalid message ({error}): {start!r}", data={"text": start})
+        self._fail_all(broken, cancel=True)
         self._greet(broken)
 
     def _on_slow_reader(self, request_id: int, pending: _Pending, chunk: Chunk) -> None:
@@ -350,36 +350,37 @@ class ChannelHost(Host):
 
     def _add_late(self, request_id: int, pending: _Pending, chunk: Chunk) -> None:
         pending.late.append(chunk)
-        # A chunk takes room whatever is in it.
+        # An empty chunk needs memory, too.
         pending.late_size += len(chunk.text) + _CHUNK_SIZE * (1 + len(chunk.logprobs or ()))
         if pending.late_size > BUFFERED_CHARACTERS:
-            self._forget(request_id, tell=True)
+            self._forget(request_id, cancel=True)
             pending.error = ProtocolError(
-                f"more than {BUFFERED_CHARACTERS} characters of the answer wait unread; the request was stopped"
+                f"the request was stopped because more than {BUFFERED_CHARACTERS} characters of its answer were not "
+                "read; read the stream faster"
             )
 
     def _on_closed(self, why: str) -> None:
         if self._closed is not None:
             return
         self._closed = why
-        self._fail_all(self._closed_error(), tell=False)
+        self._fail_all(self._closed_error(), cancel=False)
         self._greet(self._closed_error())
 
     def _closed_error(self) -> Unavailable:
         return Unavailable(
-            f"the connection to the page is closed: {self._closed}; connect again to go on", reason="closed"
+            f"the connection to the page is closed: {self._closed}; connect again to continue", reason="closed"
         )
 
-    def _fail_all(self, error: BrowserLLMError, *, tell: bool) -> None:
+    def _fail_all(self, error: BrowserLLMError, *, cancel: bool) -> None:
         for request_id, pending in list(self._pending.items()):
-            self._forget(request_id, tell=tell)
-            # Each waiter gets an exception of its own: tracebacks and causes are per raise.
+            self._forget(request_id, cancel=cancel)
+            # Each waiter gets its own exception, because raising one changes its traceback and cause.
             pending.error = error_from_wire({"code": error.code, "message": error.message, "data": error.data})
             pending.wake()
 
 
 def _joined(chunks: list[Chunk]) -> Chunk:
-    """Return one chunk for several."""
+    """Join several chunks into one."""
     logprobs = [entry for chunk in chunks for entry in chunk.logprobs or ()]
     return msgspec.structs.replace(
         chunks[-1],
@@ -413,4 +414,4 @@ class _ChannelStream(HostStream):
         self._host.cancel(self._request_id)
 
     def drop(self) -> None:
-        self._host._forget(self._request_id, tell=not self._pending.ended)  # pyright: ignore[reportPrivateUsage]
+        self._host._forget(self._request_id, cancel=not self._pending.ended)  # pyright: ignore[reportPrivateUsage]

@@ -1,6 +1,6 @@
 """The host for Python inside the page: the channel is a MessagePort straight to the engine worker.
 
-The page's worker offers the JavaScript module ``_browserllm_page`` with ``engine_port.send(text)`` and
+The page's worker provides the JavaScript module ``_browserllm_page`` with ``engine_port.send(text)`` and
 ``engine_port.set_handler(function)``.
 """
 
@@ -26,18 +26,18 @@ class PortChannel:
         self._closed = False
 
     def open(self, on_text: Callable[[str | bytes], None], on_closed: Callable[[str], None]) -> None:
-        """Start to deliver; a port never tells that it closed."""
+        """Start delivering messages; a port never reports that it closed."""
         self._proxy = self._create_proxy(on_text)
         self._port.set_handler(self._proxy)
 
     def send(self, text: str) -> None:
-        """Post a text to the engine worker."""
+        """Post a message to the engine worker."""
         if self._closed:
             raise Unavailable("the port to the engine is closed; connect again", reason="closed")
         self._port.send(text)
 
     async def close(self) -> None:
-        """Stop to deliver, and let go of the proxy."""
+        """Stop delivering messages, and release the proxy."""
         self._closed = True
         if self._proxy is not None:
             self._port.set_handler(None)
@@ -46,18 +46,18 @@ class PortChannel:
 
 
 async def connect_to_page() -> ChannelHost:
-    """Connect to the page this Python runs in; raises `Unavailable` where the page is not ours."""
+    """Connect to the page that this Python runs in; raises `Unavailable` if the page is not one of browserllm's."""
     try:
         page = import_module("_browserllm_page")
         ffi = import_module("pyodide.ffi")
     except ImportError as error:
         raise Unavailable(
             f"this Python runs in a page without browserllm's engine ({error}); "
-            "open a page that `browserllm build` wrote",
+            "open a page that was built with `browserllm build`",
             reason="no_window",
         ) from error
-    # The port outlives a host: numbers far apart keep one host's late messages from the next one. (Not from the clock,
-    # which is coarse in a page.) 48 bits are whole numbers in JavaScript, too.
+    # The port outlives a host: random first ids keep one host's late messages from the next one. (The clock would be
+    # too coarse in a page.) 48 bits are exact integers in JavaScript, too.
     first_id = int.from_bytes(os.urandom(6), "big")
     host = ChannelHost(PortChannel(page.engine_port, ffi.create_proxy), first_id=first_id)
     return await host.start()

@@ -229,7 +229,7 @@ async def test_silence_before_the_headers_is_a_timeout() -> None:
     sending = asyncio.create_task(browser.send(timeouts=Timeouts(silence_s=5)))
     await sleeping(browser.clock)
     browser.clock.advance(5)
-    with pytest.raises(bl.Timeout, match="said nothing for 5 s") as caught:
+    with pytest.raises(bl.Timeout, match="sent nothing for 5 s") as caught:
         await sending
     assert caught.value.data["phase"] == "first_token"
     assert browser.aborted.is_set()
@@ -313,7 +313,7 @@ async def test_closing_ends_what_is_under_way() -> None:
     await browser.client.close()
     await browser.client.close()
     assert browser.aborted.is_set()
-    with pytest.raises(bl.Unavailable, match="ended by this program"):
+    with pytest.raises(bl.Unavailable, match="this program closed the transfer"):
         await anext(response.chunks())
     await response.aclose()
     browser.aborted.clear()

@@ -256,7 +256,7 @@ async def test_a_reader_that_does_not_read_is_bounded(monkeypatch: pytest.Monkey
     for _ in range(3):
         pipe.say(type="chunk", id=1, data={"text": "12345", "tokens": 1})
     assert pipe.sent[-1] == {"v": 1, "id": 1, "op": "cancel", "args": {}}
-    with pytest.raises(bl.errors.ProtocolError, match="unread"):
+    with pytest.raises(bl.errors.ProtocolError, match="were not read"):
         await collect(stream, [])
 
 
@@ -390,7 +390,7 @@ async def test_close_does_not_wait_for_a_page_that_never_puts_anything_down(
     monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     """Closing ends, whether the page says nothing or goes away meanwhile."""
-    monkeypatch.setattr(channel_module, "PUT_DOWN_WITHIN_S", 0.01 if end == "silence" else 1000)
+    monkeypatch.setattr(channel_module, "SAVE_WAIT_S", 0.01 if end == "silence" else 1000)
     host, pipe = await connected()
     host.stream("download")
     closing = asyncio.create_task(host.close())

@@ -269,7 +269,7 @@ def test_any_text_is_an_address_or_no_address(text: str, before: str) -> None:
     address = read(before + text)
     shown = origin(before + text)
     if address is None:
-        assert shown == "an address that is none"
+        assert shown == "an invalid address"
         return
     again = read_address(shown)
     assert again[:3] == address[:3] and again.rest == ""

@@ -233,14 +233,14 @@ async def test_many_at_a_time_do_not_mix(server: VendorServer) -> None:
 
 
 async def test_a_packed_answer_is_unpacked(server: VendorServer) -> None:
-    """Though nobody asked for that; what cannot be unpacked is an error."""
+    """A server may compress unasked; a body that cannot be decompressed is an error."""
     plain = events(*text_chunks("Hi"), "[DONE]")
     packed = gzip.compress(plain)
     server.add("packed", stream(packed[:20], packed[20:], content_encoding="gzip"))
     assert (await scenarios.answer_of(server.url, "packed")).text == "Hi"
     server.add("torn", stream(plain, content_encoding="gzip"))
     error, _ = await scenarios.failure_of(server.url, "torn", bl.errors.ProtocolError)
-    assert "cannot be unpacked" in str(error)
+    assert "cannot be decompressed" in str(error)
 
 
 async def test_the_status_counts_though_the_body_breaks_off(server: VendorServer) -> None:

@@ -322,7 +322,7 @@ def test_a_stray_copy_of_the_lock_does_not_keep_it(tmp_path: Path, monkeypatch: 
 
 
 ENDS = """
-process.KIND_WAIT_S = 1000  # an end of the browser that is not heard shows
+process.GRACE_WAIT_S = 1000  # so that a missed exit of the browser fails the test
 
 def in_a_thread():
     pid = os.fork()

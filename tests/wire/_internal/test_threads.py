@@ -92,7 +92,7 @@ async def test_calls_that_were_given_up_leave_their_places_until_too_many_are(go
     held = Held(go_on)
     for _ in range(2):
         await give_up(await begin(threads, held, 2))
-    with pytest.raises(bl.errors.QueueFull, match="4 earlier calls of tests were given up and still run"):
+    with pytest.raises(bl.errors.QueueFull, match="4 abandoned calls of tests are still running"):
         await threads.run(str)
     go_on.set()
     for _ in range(4):
@@ -182,7 +182,7 @@ async def test_hanging_tools_are_refused_by_a_result_that_can_be_read(
     call = bl.ToolCallPart("1", "hang", "{}")
     results = [(await hang.run(call)).content for _ in range(4)]
     assert results[:3] == ["hang took longer than 0.01 s"] * 3
-    assert "3 earlier calls of tools were given up and still run" in results[3]
+    assert "3 abandoned calls of tools are still running" in results[3]
 
 
 async def test_hanging_tools_names_and_stores_hold_up_nothing_else(

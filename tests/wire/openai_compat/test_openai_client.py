@@ -330,7 +330,7 @@ def test_a_client_does_not_wait_for_itself() -> None:
 
     backend = Asks()
     backend.client = bl.Client(backend)
-    with backend.client as client, pytest.raises(bl.InvalidRequest, match="would never end; use AsyncClient"):
+    with backend.client as client, pytest.raises(bl.InvalidRequest, match="would wait forever; use AsyncClient"):
         client.chat.completions.create(messages=ASK)
 
 
@@ -367,7 +367,7 @@ def test_closing_ends_the_calls_of_other_threads() -> None:
     began.wait()
     client.close()
     thread.join()
-    assert [str(error) for error in heard] == ["the client is closed; make another one"]
+    assert [str(error) for error in heard] == ["the client is closed; create a new one"]
     assert ended == ["request", "backend"]
     assert waiting._running == set()
 
@@ -500,5 +500,5 @@ if child == 0:
 os.waitpid(child, 0)
 """
     )
-    assert "this one was forked from; make another one" in done.stdout, done.stderr
+    assert "this one was forked from; create a new one" in done.stdout, done.stderr
     assert done.stdout.endswith("closed\n")

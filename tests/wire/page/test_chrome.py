@@ -167,7 +167,7 @@ async def test_a_browser_that_does_not_end_is_ended(
 ) -> None:
     """One that ignores the request is terminated, one that ignores that too is killed."""
     monkeypatch.setenv("FAKE_BROWSER", mode)
-    monkeypatch.setattr(process, "KIND_WAIT_S", 0.05)
+    monkeypatch.setattr(process, "GRACE_WAIT_S", 0.05)
     monkeypatch.setattr(process, "TERM_WAIT_S", 0.2)
     async with bl.connect(browser=fake, profile=tmp_path / "p") as host:
         assert isinstance(host, ChromeHost)

@@ -64,7 +64,7 @@ def fake(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file.chmod(0o755)
     monkeypatch.setattr(chrome, "site_folder", lambda: site)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(process, "KIND_WAIT_S", 1000)
+    monkeypatch.setattr(process, "GRACE_WAIT_S", 1000)
     monkeypatch.setattr(process, "TERM_WAIT_S", 1000)
     return file
 
@@ -157,7 +157,7 @@ async def test_orphans_that_cannot_be_removed_do_not_hold_up_a_launch(
     """Removing them goes on beside it."""
     monkeypatch.setattr(profile, "ORPHANS_WAIT_S", 0.05)
     monkeypatch.setattr(profile, "remove_orphans", go_on.wait)
-    monkeypatch.setattr(process, "KIND_WAIT_S", 5)
+    monkeypatch.setattr(process, "GRACE_WAIT_S", 5)
     async with bl.connect(browser=fake, profile=tmp_path / "p", timeout_s=20) as host:
         assert (await host.call("status"))["queue"] == 0
 
@@ -207,7 +207,7 @@ async def test_an_end_that_hangs_is_left_to_itself(
 
     monkeypatch.setattr(kind, "close", hang)
     monkeypatch.setattr(chrome, "UNDO_WAIT_S", 0.2)
-    monkeypatch.setattr(chrome, "END_WAIT_S", 0.5)
+    monkeypatch.setattr(chrome, "CLOSE_WAIT_S", 0.5)
     with pytest.raises(bl.Timeout):
         await bl.connect(browser=fake, profile=tmp_path / "p", timeout_s=0.5)
     for ending in list(chrome._ending):
@@ -242,7 +242,7 @@ async def test_a_cancel_at_any_line_of_a_launch_leaves_nothing(
 ) -> None:
     """No browser, no lock and no temporary profile."""
     monkeypatch.setattr(profile, "LOCK_WAIT_S", 0)
-    monkeypatch.setattr(process, "KIND_WAIT_S", 5)
+    monkeypatch.setattr(process, "GRACE_WAIT_S", 5)
     modules = {module.__file__ for module in (chrome, process, profile)}
     default, _ = open_profile()
     open_profile()[0].release()

@@ -69,7 +69,7 @@ def test_the_default_profile_by_name_is_not_refused_with_the_advice_to_name_none
     with pytest.raises(bl.Unavailable) as caught:
         open_profile(held.folder)
     assert "which all programs of this user share, is in use" in str(caught.value)
-    assert str(caught.value).endswith("end that one, choose another folder with profile=")
+    assert str(caught.value).endswith("end that process, or choose another folder with profile=")
     held.release()
     mine, _ = open_profile(tmp_path / "mine")
     with pytest.raises(bl.Unavailable, match="or leave profile out"):

@@ -63,10 +63,10 @@ async def all_of(reader: asyncio.StreamReader) -> int:
     return count
 
 
-async def ended(visitors: serving.Visitors) -> None:
+async def ended(connections: serving.Connections) -> None:
     """Wait until a server has no connection."""
-    while visitors._connections:
-        await next(iter(visitors._connections))._ended
+    while connections._connections:
+        await next(iter(connections._connections))._ended
 
 
 @pytest.mark.parametrize("kind", ["site", "files"])
@@ -82,7 +82,7 @@ async def test_who_takes_nothing_of_a_file_is_cut_off(big: Path, monkeypatch: py
     writer.close()
     monkeypatch.setattr(serving, "STALL_WAIT_S", 0.1)
     reader, writer = await begin(server.port, FILES, target)
-    await ended(server._visitors)
+    await ended(server._connections)
     assert await all_of(reader) < BIG
     writer.close()
     await server.close()
@@ -101,16 +101,16 @@ async def test_many_slow_readers_cost_no_memory_and_keep_nobody_out_for_ever(
         slow = [await begin(server.port, FILES, f"{path}big.bin") for _ in range(16)]
         assert status_of(await ask(server.port, lines(f"Host: {FILES}", target=f"{path}big.bin"))) in (None, 503)
         assert memory_in_use() - resident < BIG
-        await ended(server._visitors)
+        await ended(server._connections)
         reader, writer = await begin(server.port, FILES, f"{path}big.bin")
         assert await all_of(reader) == BIG
         for _, other in [*slow, (reader, writer)]:
             other.close()
 
 
-def make_old(visitors: serving.Visitors) -> None:
+def make_old(connections: serving.Connections) -> None:
     """Have all that is under way begin a minute ago."""
-    for connection in visitors._connections:
+    for connection in connections._connections:
         connection._began -= 60
 
 
@@ -130,8 +130,8 @@ async def test_tricklers_give_way_to_the_page(big: Path) -> None:
     """As many as there may be read a little each: every file that a page asks for comes whole, six at a time."""
     server = await SiteServer(big, hosts=[FILES]).start()
     slow = [await begin(server.port, FILES, "/big.bin") for _ in range(serving.MAX_CONNECTIONS)]
-    assert len(server._visitors._connections) == serving.MAX_CONNECTIONS
-    make_old(server._visitors)
+    assert len(server._connections._connections) == serving.MAX_CONNECTIONS
+    make_old(server._connections)
     tasks = [asyncio.create_task(trickle([reader for reader, _ in slow]))]
     for _ in range(2):
         page = await asyncio.gather(*[begin(server.port, FILES, "/big.bin") for _ in range(6)])
@@ -154,16 +154,16 @@ async def test_the_slowest_gives_way_and_who_is_young_or_fast_does_not(
     server = await SiteServer(big, hosts=[FILES]).start()
     fast, *slow = [await begin(server.port, FILES, "/big.bin") for _ in range(3)]
     await fast[0].readexactly(BIG // 2)
-    fast_one, *slow_ones = server._visitors._connections
+    fast_one, *slow_ones = server._connections._connections
     silent = await asyncio.open_connection("127.0.0.1", server.port)
-    while len(server._visitors._connections) < 4:
+    while len(server._connections._connections) < 4:
         await asyncio.sleep(0)
-    make_old(server._visitors)
+    make_old(server._connections)
     others = [await begin(server.port, FILES, "/big.bin")]
-    assert list(server._visitors._connections)[:3] == [fast_one, *slow_ones], "the silent one has gone"
+    assert list(server._connections._connections)[:3] == [fast_one, *slow_ones], "the silent one has gone"
     others += [await begin(server.port, FILES, "/big.bin") for _ in slow]
-    assert next(iter(server._visitors._connections)) is fast_one
-    assert not {*slow_ones} & {*server._visitors._connections}
+    assert next(iter(server._connections._connections)) is fast_one
+    assert not {*slow_ones} & {*server._connections._connections}
     fast_one._began = asyncio.get_running_loop().time()
     assert status_of(await ask(server.port, lines(f"Host: {FILES}", target="/big.bin"))) in (None, 503)
     assert await all_of(fast[0]) == BIG - BIG // 2
@@ -179,17 +179,17 @@ async def test_a_newcomer_waits_until_others_are_no_longer_young(big: Path, monk
     server = await SiteServer(big, hosts=[FILES]).start()
     slow = [await begin(server.port, FILES, "/big.bin") for _ in range(serving.MAX_CONNECTIONS)]
     page = [asyncio.create_task(begin(server.port, FILES, "/big.bin")) for _ in range(6)]
-    while len(server._visitors._waiting) < len(page):
+    while len(server._connections._waiting) < len(page):
         await asyncio.sleep(0)
-    make_old(server._visitors)
+    make_old(server._connections)
     begun = await asyncio.gather(*page)
     assert await asyncio.gather(*[all_of(reader) for reader, _ in begun]) == [BIG] * 6
     more = [await begin(server.port, FILES, "/big.bin") for _ in range(serving.MAX_CONNECTIONS)]
     more.append(await asyncio.open_connection("127.0.0.1", server.port))
-    while not server._visitors._waiting:
+    while not server._connections._waiting:
         await asyncio.sleep(0)
     await server.close()
-    assert not server._visitors._waiting
+    assert not server._connections._waiting
     for _, writer in [*slow, *begun, *more]:
         writer.close()
 
@@ -198,13 +198,13 @@ async def test_who_takes_less_than_the_least_pace_is_cut_off(big: Path, monkeypa
     """Though it never stops to read: the time of a whole answer has a bound, which grows with its length."""
     server = await SiteServer(big, hosts=[FILES]).start()
     monkeypatch.setattr(serving, "PACE_GRACE_S", 0.1)
-    monkeypatch.setattr(serving, "SLOWEST_PACE", 1 << 60)
+    monkeypatch.setattr(serving, "MIN_BYTES_PER_S", 1 << 60)
     reader, writer = await begin(server.port, FILES, "/big.bin")
     task = asyncio.create_task(trickle([reader]))
-    await ended(server._visitors)
+    await ended(server._connections)
     task.cancel()
     writer.close()
-    monkeypatch.setattr(serving, "SLOWEST_PACE", 1)
+    monkeypatch.setattr(serving, "MIN_BYTES_PER_S", 1)
     reader, writer = await begin(server.port, FILES, "/big.bin")
     assert await all_of(reader) == BIG
     writer.close()

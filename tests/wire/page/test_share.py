@@ -196,7 +196,7 @@ async def test_a_link_is_followed_inside_the_folder_only(model: Path) -> None:
         status, _, body = await ask(server, folder + "outside.txt")
         assert (status, body) == (
             403,
-            b"'outside.txt' is a link that leads out of the shared folder; put the file itself there",
+            b"'outside.txt' links to a file outside the shared folder; copy the file into the folder",
         )
         assert (await ask(server, folder + "up/secret.txt"))[0] == 403
 
@@ -257,7 +257,7 @@ async def test_a_snapshot_opens_nothing_but_its_own_blobs(tmp_path: Path, target
         status, _, body = await ask(server, server.share(snapshot) + "wrong")
     assert (status, body) == (
         403,
-        b"'wrong' is a link that leads out of the shared folder; put the file itself there",
+        b"'wrong' links to a file outside the shared folder; copy the file into the folder",
     )
 
 
@@ -319,7 +319,7 @@ async def test_what_is_no_folder_is_not_shared(model: Path) -> None:
     """A file or a name that is not there is refused with its name."""
     async with serving() as server:
         for wrong in (model / "weights.bin", model / "nothing"):
-            with pytest.raises(bl.InvalidRequest, match=rf"'{wrong}' is no folder"):
+            with pytest.raises(bl.InvalidRequest, match=rf"there is no folder '{wrong}'"):
                 server.share(wrong)
 
 

@@ -1,1 +1,1 @@
-"""The one HTTP seam, in a process and in a page."""
+"""The HTTP client, in a process and in a page."""

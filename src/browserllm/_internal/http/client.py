@@ -1,19 +1,19 @@
-"""The one HTTP seam under the clouds: a request goes out, a status and headers come back, then bytes as they arrive.
+"""The HTTP client of the cloud backends: send a request, receive status and headers, then the body as it arrives.
 
-There are two implementations: `sockets.SocketClient` in a process, `fetch.FetchClient` in a page. Their
-failures are these, and no others:
+There are two implementations: `sockets.SocketClient` in a process, `fetch.FetchClient` in a page. They raise only
+these errors:
 
 ============================================  ======================================================================
-nobody answers at the address                 `Unavailable`, reason ``unreachable`` (a browser may say ``offline``)
-the connection takes too long                 `Timeout`, data ``{"phase": "connect"}``
-the request cannot be sent for too long       `Timeout`, data ``{"phase": "send"}``
+no server answers at the address              `Unavailable`, reason ``unreachable`` (a browser may say ``offline``)
+connecting takes too long                     `Timeout`, data ``{"phase": "connect"}``
+sending the request takes too long            `Timeout`, data ``{"phase": "send"}``
 silence before the body's first byte          `Timeout`, data ``{"phase": "first_token"}``
 silence after it                              `Stalled`
 the connection breaks in the body             `Unavailable`, reason ``unreachable``, data ``{"phase": "body"}``
-what comes is not HTTP                        `ProtocolError`
+the answer is not HTTP                        `ProtocolError`
 ============================================  ======================================================================
 
-A cancelled task ends its transfer at once.
+Cancelling the task ends its transfer at once.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ __all__ = [
 ]
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
-"""The largest body that is read as a whole."""
+"""The largest body that is read into memory at once."""
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to wait, in seconds; ``None`` is for ever.
+    """How long to wait, in seconds; ``None`` means forever.
 
-    ``connect_s`` is for the connection, ``silence_s`` the longest time without a byte, the wait for the first one
-    included (a model may think for a while before it says anything).
+    ``connect_s`` limits connecting. ``silence_s`` limits the time without a byte, including the wait for the first one
+    (a model may think for a while before it answers).
     """
 
     connect_s: float | None = 10
@@ -54,10 +54,10 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. Header values that must not be shown are `Secret`; ``mask`` hides what else must not be.
+    """One request. Header values that must not be shown are `Secret`; ``mask`` hides other secrets.
 
-    ``address`` is the IP address to connect to, for whoever has looked at it: the URL's host is not resolved again, no
-    proxy is asked, and the connection serves this request alone. Its certificate must be the host's all the same.
+    ``address`` is the IP address to connect to, for callers that have checked it: the URL's host is not resolved
+    again, no proxy is used, and the connection serves only this request. The certificate must still be the host's.
     """
 
     method: str
@@ -73,41 +73,41 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
         return f"HttpRequest({self.method} {self.url!r}, headers={self.headers!r}, {size} bytes)"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """For `rich`, which would show the body."""
+        """Hide the body from `rich`."""
         return [("method", self.method), ("url", self.url), ("headers", self.headers)]
 
     def hide(self, text: str) -> str:
-        """Return a library's or a server's words about this request without its keys."""
+        """Remove this request's keys from a text by a library or a server."""
         return (self.mask or Mask(secrets_in(self.headers))).text(text)
 
 
 class HttpResponse(ABC):
-    """An answer whose headers are there; the body comes with `chunks`. Close it whatever happens."""
+    """A response whose headers have arrived; read the body with `chunks`. Always close it."""
 
     status: int
     headers: Mapping[str, str]
-    """By name in lower case. A page sees only those that the server lets it see (CORS)."""
+    """By lower-case name. A page sees only the headers that the server exposes to it (CORS)."""
 
     @abstractmethod
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Give the body's bytes as they come, decompressed; once."""
+        """Yield the body's bytes as they arrive, decompressed. Works once."""
 
     @abstractmethod
     async def aclose(self) -> None:
-        """End the transfer at once, whatever is still to come; safe to call more than once."""
+        """End the transfer at once, even before the end of the body; safe to call more than once."""
 
     async def read(self, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
-        """Return the whole body; raises `ProtocolError` when it is larger than the limit."""
+        """Return the whole body; raises `ProtocolError` if it is larger than the limit."""
         body, whole = await self.read_start(limit_bytes)
         if not whole:
             raise ProtocolError(
-                f"the answer is larger than {limit_bytes} bytes; check that the address is an API's",
+                f"the answer is larger than {limit_bytes} bytes; check that the address belongs to an API",
                 data={"limit_bytes": limit_bytes},
             )
         return body
 
     async def read_start(self, limit_bytes: int) -> tuple[bytes, bool]:
-        """Return at most so many bytes of the body, and whether that is all of it."""
+        """Return at most ``limit_bytes`` of the body, and whether that is all of it."""
         pieces: list[bytes] = []
         size = 0
         async with aclosing(self.chunks()) as chunks:
@@ -120,12 +120,12 @@ class HttpResponse(ABC):
 
 
 class HttpClient(ABC):
-    """Sends requests; it keeps connections open between them."""
+    """Sends requests, and keeps connections open between them."""
 
     @abstractmethod
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request and return once the headers are there. Redirects are not followed."""
+        """Send a request and return once the headers have arrived. Does not follow redirects."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Close every connection; safe to call more than once. A later request opens new ones."""
+        """Close all connections; safe to call more than once. A later request opens new ones."""

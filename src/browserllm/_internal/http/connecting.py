@@ -1,8 +1,8 @@
-"""How httpx2's clients get their connections: names are looked up by a function of ours, not in asyncio's threads.
+"""Connections of httpx2's clients: our own function looks names up, not asyncio's threads.
 
 What: replaces the network backend (``_network_backend``) of the connection pools in a new client's private transports.
-Why: asyncio looks names up in the few threads that everything in a program shares, and a program does not end before
-they do: a name server that does not answer would hold up everything else. httpx2 passes no backend on to its pools.
+Why: asyncio looks names up in the few threads that a whole program shares, and a program does not exit before they
+end: a name server that does not answer would block everything else. httpx2 passes no backend on to its pools.
 Contract: ``tests/wire/_internal/test_connecting.py`` uses the installed httpx2.
 """
 
@@ -18,14 +18,14 @@ import httpcore2
 import httpx2
 
 STAGGER_S = 0.25
-"""How long one address has to answer before the next one is tried beside it (RFC 8305)."""
+"""How long one address has to answer before the next one is tried in parallel (RFC 8305)."""
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 def look_up_names_with(resolve: Resolve, client: httpx2.AsyncClient) -> None:
-    """Have a new client ask ``resolve`` for the addresses of every host and proxy it connects to."""
-    # httpx2 passes no network backend on to the pools it makes, so it is put into them.
+    """Make a new client use ``resolve`` to look up every host and proxy it connects to."""
+    # httpx2 passes no network backend on to the pools it creates, so it is set on the pools.
     transports: list[Any] = [getattr(client, "_transport"), *getattr(client, "_mounts").values()]  # noqa: B009
     for transport in transports:
         if transport is not None:  # None: no proxy for those hosts
@@ -34,10 +34,10 @@ def look_up_names_with(resolve: Resolve, client: httpx2.AsyncClient) -> None:
 
 
 class NamedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects to the addresses of a name, as ``resolve`` gives them."""
+    """Connects to the addresses that ``resolve`` returns for a name."""
 
     def __init__(self, resolve: Resolve, connector: httpcore2.AsyncNetworkBackend) -> None:
-        """Look names up with ``resolve``, connect to addresses with ``connector``."""
+        """Look names up with ``resolve``, and connect to addresses with ``connector``."""
         self._resolve = resolve
         self._connector = connector
 
@@ -45,7 +45,7 @@ class NamedBackend(httpcore2.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 (httpcore2 gives it)
+        timeout: float | None = None,  # noqa: ASYNC109 (httpcore2's signature)
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
@@ -92,7 +92,7 @@ def partial_of(connect: Callable[[str], Awaitable[Any]], address: str) -> Callab
 
 
 async def first_of(attempts: list[Callable[[], Awaitable[Any]]]) -> Any:
-    """Return what the first attempt gives that does not fail; the next begins when one fails, or after `STAGGER_S`."""
+    """Return the first successful attempt's result. The next one starts when one fails, or after `STAGGER_S`."""
     running: set[asyncio.Future[Any]] = set()
     waiting = list(attempts)
     failure: Exception = OSError("there is no address to connect to")
@@ -124,7 +124,7 @@ async def first_of(attempts: list[Callable[[], Awaitable[Any]]]) -> Any:
 
 
 def _close_late(task: asyncio.Future[Any]) -> None:
-    """Close a connection that came although it was not wanted any more."""
+    """Close a connection that was opened after another one had won."""
     if not task.cancelled() and task.exception() is None:
         closing = asyncio.ensure_future(task.result().aclose())
         _closing.add(closing)

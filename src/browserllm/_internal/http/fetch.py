@@ -1,8 +1,8 @@
-"""The HTTP seam of a page: the browser's own fetch, through Pyodide.
+"""The HTTP client in a page: the browser's own fetch, through Pyodide.
 
-What a browser does not tell, nobody can say here. Why nobody answered may be the network, the server, or that the
-server does not let pages ask it (CORS). When the connection stands is not told either, so ``Timeouts.connect_s`` has no
-effect of its own: ``silence_s`` bounds the wait for the headers, connecting and sending included.
+Browsers report few details. A request without an answer may be the fault of the network, of the server, or of its CORS
+rules. They do not report when a connection is established either, so ``Timeouts.connect_s`` has no effect here:
+``silence_s`` limits the wait for the headers, including connecting and sending.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .address import is_loopback, origin, read_address
 from .client import HttpClient, HttpRequest, HttpResponse
 
 BROWSERS_OWN = frozenset({"accept-encoding", "connection", "content-length", "host", "user-agent"})
-"""Headers that the browser writes itself; ours would say the same, or nothing that counts, so they are left to it."""
+"""Headers that the browser sets itself; ours would add nothing, so they are left out."""
 
 FORBIDDEN = frozenset(
     {
@@ -42,7 +42,7 @@ FORBIDDEN = frozenset(
         "via",
     }
 )
-"""Headers that a page may not write (https://fetch.spec.whatwg.org/#forbidden-request-header): fetch drops them."""
+"""Headers that a page may not set (https://fetch.spec.whatwg.org/#forbidden-request-header): fetch drops them."""
 
 _NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -52,22 +52,22 @@ class FetchClient(HttpClient):
     """Sends requests from a page, without cookies, cache, referrer or redirects."""
 
     def __init__(self, *, js: Any = None, ffi: Any = None, clock: AnyClock | None = None) -> None:
-        """``js`` and ``ffi`` are Pyodide's modules `js` and `pyodide.ffi`, imported with the first request."""
+        """``js`` and ``ffi`` are Pyodide's modules `js` and `pyodide.ffi`, by default imported at the first request."""
         self._js = js
         self._ffi = ffi
         self._clock = clock or SystemClock()
         self._transfers: set[_Transfer] = set()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request and return once the headers are there."""
+        """Send a request and return once the headers have arrived."""
         js = self._js = self._js or import_module("js")
         ffi = self._ffi = self._ffi or import_module("pyodide.ffi")
         if request.address is not None:
-            raise Unsupported("a page cannot choose the address that a host is reached at; leave out the address")
+            raise Unsupported("a page cannot choose the IP address of a host; leave out the address")
         try:
             read_address(request.url)
         except ValueError as error:
-            # A browser would find a host in it, and perhaps another one than was judged.
+            # A browser might find another host in it than the checks did.
             raise InvalidRequest(
                 f"the request to {origin(request.url)} cannot be sent: {error}; check base_url", parameter="base_url"
             ) from None
@@ -79,21 +79,21 @@ class FetchClient(HttpClient):
             failure = transfer.failure(error, js.navigator.onLine)
         else:
             return FetchResponse(answer, transfer, ffi)
-        # Raised out here, the failure has no context: whoever shows it shows nothing of the request.
+        # Raised here, outside the except block, the failure has no context that could show the request.
         raise failure
 
     async def close(self) -> None:
-        """End what is still under way; the connections are the browser's."""
+        """End the running transfers; the browser manages the connections."""
         for transfer in list(self._transfers):
             transfer.abort()
 
 
 class FetchResponse(HttpResponse):
-    """An answer of the browser's fetch."""
+    """A response of the browser's fetch."""
 
     def __init__(self, answer: Any, transfer: _Transfer, ffi: Any) -> None:
-        """Made by `FetchClient`."""
-        # Of a redirect, which is not followed, a page learns nothing but that it is one.
+        """Read ``answer``, a JavaScript Response."""
+        # Redirects are not followed, and a page learns nothing more about them.
         self.status = 302 if answer.type == "opaqueredirect" else int(answer.status)
         self.headers = {str(name).lower(): str(value) for name, value in answer.headers.entries()}
         self._reader = answer.body.getReader() if answer.body else None
@@ -103,7 +103,7 @@ class FetchResponse(HttpResponse):
             transfer.end()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Give the body's bytes as they come; once."""
+        """Yield the body's bytes as they arrive. Works once."""
         failure: BrowserLLMError | None = None
         transfer = self._transfer
         phase = "first_token"
@@ -130,7 +130,7 @@ class FetchResponse(HttpResponse):
 
 
 class _Transfer:
-    """One request under way: what ends it, on order or because nothing comes for too long."""
+    """One running request, which can be aborted, or ends when nothing arrives for too long."""
 
     def __init__(self, controller: Any, clock: AnyClock, request: HttpRequest, others: set[_Transfer]) -> None:
         self.controller = controller
@@ -144,7 +144,7 @@ class _Transfer:
         others.add(self)
 
     async def wait(self, promise: Any) -> Any:
-        """Await what the browser has promised; whoever is cancelled meanwhile ends the transfer."""
+        """Await a JavaScript promise; cancelling the wait aborts the transfer."""
         self._waiting_since = self._clock.now_s
         if self._watch is None and self._request.timeouts.silence_s is not None:
             self._watch = asyncio.get_running_loop().create_task(self._end_silence(self._request.timeouts.silence_s))
@@ -157,35 +157,36 @@ class _Transfer:
             self._waiting_since = None
 
     def check_open(self) -> None:
-        """Raise `Unavailable` when it was ended by somebody else than who reads it."""
+        """Raise `Unavailable` if the transfer was ended while it was being read."""
         if not self.open:
             raise Unavailable(
-                f"the transfer from {origin(self._request.url)} was ended by this program", reason="closed"
+                f"this program closed the transfer from {origin(self._request.url)}; send the request again",
+                reason="closed",
             )
 
     def abort(self) -> None:
-        """Have the browser end it at once."""
+        """Abort the transfer in the browser at once."""
         self.end()
         self.controller.abort()
 
     def end(self) -> None:
-        """Take note that it is over."""
+        """Mark the transfer as ended."""
         self.open = False
         self._others.discard(self)
         if self._watch is not None:
             self._watch.cancel()
 
     def failure(self, error: Any, online: bool, phase: str = "") -> BrowserLLMError:
-        """Say what a failure of the browser's means; ``phase`` is empty until the headers are there."""
+        """Return our error for a failure in the browser; ``phase`` is empty until the headers have arrived."""
         where, limit_s = origin(self._request.url), self._request.timeouts.silence_s
         if self._silent and phase == "body":
             return Stalled(
-                f"{where} said nothing more for {limit_s:g} s; try again, or raise Timeouts.silence_s",
+                f"{where} stopped sending for {limit_s:g} s; try again, or increase Timeouts.silence_s",
                 data={"limit_s": limit_s},
             )
         if self._silent:
             return Timeout(
-                f"{where} said nothing for {limit_s:g} s; try again, or raise Timeouts.silence_s",
+                f"{where} sent nothing for {limit_s:g} s; try again, or increase Timeouts.silence_s",
                 data={"phase": "first_token", "limit_s": limit_s},
             )
         why = self._request.hide(f"{error.name}: {error.message}")
@@ -201,13 +202,13 @@ class _Transfer:
                 reason="offline",
             )
         return Unavailable(
-            f"{where} cannot be reached from this page ({why}); check the network and the address, and that the "
-            "server lets pages ask it, which needs CORS headers: a browser does not tell which of these it is",
+            f"{where} cannot be reached from this page ({why}); check the network, the address, and that the server "
+            "allows requests from pages (CORS headers): browsers do not report which of these is the cause",
             reason="unreachable",
         )
 
     async def _end_silence(self, limit_s: float) -> None:
-        """One task for the whole transfer: a timer for every chunk would cost more than the chunk."""
+        """Abort after too long a silence. One task per transfer: a timer per chunk would cost more than the chunk."""
         while True:
             since, now = self._waiting_since, self._clock.now_s
             left_s = limit_s if since is None else since + limit_s - now
@@ -215,22 +216,23 @@ class _Transfer:
                 break
             await self._clock.sleep(left_s)
         self._silent = True
-        self._watch = None  # not to be cancelled by its own order
+        self._watch = None  # abort() must not cancel this task
         self.abort()
 
 
 def _bytes_of(piece: Any) -> bytes | None:
-    """Return what a reader gave, or ``None`` at the end. The browser's own objects go with this frame: what a generator
-    held on to would wait with it.
+    """Return a reader's piece as bytes, or ``None`` at the end.
+
+    JavaScript's objects are released with this frame; a suspended generator would keep them alive.
     """
     return None if piece.done else piece.value.to_bytes()
 
 
 def _options(request: HttpRequest, transfer: _Transfer, js: Any, ffi: Any) -> Any:
-    """Return the browser's own object with what to send."""
+    """Return the JavaScript object with fetch's options."""
     options: dict[str, Any] = {
         "method": request.method,
-        # Plain texts: a Secret would arrive as one that is masked.
+        # Plain strings: a Secret would arrive masked.
         "headers": {
             name: "".join(value) for name, value in request.headers.items() if name.lower() not in BROWSERS_OWN
         },
@@ -246,17 +248,17 @@ def _options(request: HttpRequest, transfer: _Transfer, js: Any, ffi: Any) -> An
 
 
 def _check_headers(request: HttpRequest) -> None:
-    """Raise `InvalidRequest` for a header that would not arrive; its value may be a key, so it is not shown."""
+    """Raise `InvalidRequest` for a header that would not arrive; never show its value, which may be a key."""
     for name, value in request.headers.items():
         small = name.lower()
         if small in FORBIDDEN or small.startswith(("proxy-", "sec-")):
             raise InvalidRequest(
-                f"the header {name!r} is none that a page may send, browsers drop it: leave it out of headers",
+                f"a page may not send the header {name!r}, because browsers drop it; remove it from headers",
                 parameter="headers",
             )
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise InvalidRequest(
-                f"the header {name!r} has a name or a value that HTTP does not allow: look for line breaks, and for "
-                "characters that are not Latin",
+                f"the header {name!r} has a name or a value that HTTP does not allow; remove line breaks and "
+                "non-Latin characters",
                 parameter="headers",
             )

@@ -1,7 +1,7 @@
-"""Which addresses may be asked for on the word of somebody who is not trusted, a model say: public ones, over https.
+"""Which addresses may be fetched for an untrusted caller, such as a model: only public ones, over https.
 
-Names are judged by what they resolve to: every address must be public, and the connection has to go to one of those
-that were looked at (`HttpRequest.address`), because a second look-up may have another answer.
+A name is checked by what it resolves to: all its addresses must be public, and the connection must go to one of the
+checked addresses (`HttpRequest.address`), because a second lookup may return others.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ...errors import InvalidRequest, Unavailable
 from .address import read_address
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Tells the addresses of a host, for a port; raises OSError where it has none."""
+"""Returns the addresses of a host, for a port; raises OSError if it has none."""
 
 MAX_URL_CHARS = 4096
 
-# https://www.iana.org/assignments/iana-ipv4-special-registry, and what multicast has. A table of our own, because the
-# one in `ipaddress` differs from one Python to the next.
+# https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. A table of our own, because the one in
+# `ipaddress` differs between Python versions.
 _SPECIAL_4 = {
     "unspecified": ("0.0.0.0/8",),
     "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
@@ -33,7 +33,7 @@ _SPECIAL_4 = {
     "multicast": ("224.0.0.0/4",),
     "reserved": ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4"),
 }
-# https://www.iana.org/assignments/iana-ipv6-special-registry: within what is given out at all, 2000::/3.
+# https://www.iana.org/assignments/iana-ipv6-special-registry: within the allocated space, 2000::/3.
 _SPECIAL_6 = {
     "reserved": ("2001::/23",),
     "for documentation": ("2001:db8::/32", "3fff::/20"),
@@ -51,19 +51,19 @@ _KINDS_6 = [
     (IPv6Network("ff00::/8"), "multicast"),
 ]
 
-# https://www.iana.org/assignments/special-use-domain-names, and what home and company networks use besides.
+# https://www.iana.org/assignments/special-use-domain-names, and names that home and company networks use.
 _LOCAL_NAMES = frozenset(
     {"arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "onion"}
 )
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-# A last label like this makes browsers read the whole host as an IPv4 address, in whatever spelling.
+# Browsers read a host whose last label looks like this as an IPv4 address, in any spelling.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SAFE = "/?%:@!$&'()*+,;=~-._"
 _ENTRY = re.compile(r"(?P<any>\*\.)?(?P<host>\[[^\]]+\]|[^\[\]:/*@\s]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 class Target(NamedTuple):
-    """A checked address: its ``url`` as it is to be sent, and the ``host`` and ``port`` in it."""
+    """A checked address: the ``url`` to request, and its ``host`` and ``port``."""
 
     url: str
     host: str
@@ -72,16 +72,16 @@ class Target(NamedTuple):
 
 
 class HostList:
-    """The hosts that may be asked, on port 443 or the port that is named: ``example.com``, ``*.example.com:8443``."""
+    """The allowed hosts, on port 443 or the port that they name: ``example.com``, ``*.example.com:8443``."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        """Read the entries; raise `InvalidRequest` for one that is no host."""
+        """Parse the entries; raise `InvalidRequest` for one that is not a host."""
         if isinstance(entries, str):
-            raise InvalidRequest(f"allow={entries!r} is one text; use a list of hosts", parameter="allow")
+            raise InvalidRequest(f"allow={entries!r} is a string; use a list of hosts", parameter="allow")
         self._entries = [_read_entry(entry) for entry in entries]
 
     def has(self, host: str, port: int) -> bool:
-        """Say whether a host and port are in the list."""
+        """Return whether a host and port are in the list."""
         return any(
             port == wanted and (host.endswith(f".{name}") if below else host == name)
             for name, wanted, below in self._entries
@@ -93,30 +93,30 @@ class HostList:
 
 
 def check_public_url(url: str, allow: HostList | None = None) -> Target:
-    """Return what an https address asks for, or raise `InvalidRequest` where it could be anything but public.
+    """Return the target of an https address, or raise `InvalidRequest` unless it is certainly public.
 
-    The port is 443, but for hosts that ``allow`` has with another one. What comes back is written anew from the parts
-    that were looked at, so that nobody after this reads it in another way.
+    The port must be 443, except for hosts that ``allow`` lists with another one. The returned URL is rebuilt from the
+    parts that were checked, so that later code cannot parse it differently.
     """
     if len(url) > MAX_URL_CHARS:
         raise _refused(f"the address has {len(url)} characters, more than {MAX_URL_CHARS}")
     shown = repr(url) if len(url) < 200 else f"{url[:200]!r}..."
     # Browsers drop some of these and read a backslash as a slash.
     if re.search(r"[\x00-\x20\x7f\\]", url):
-        raise _refused(f"{shown} has a space, a control character or a backslash in it; use the plain address")
+        raise _refused(f"{shown} contains a space, a control character or a backslash; use the plain address")
     try:
         parts = urlsplit(url)
         name, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise _refused(f"{shown} is no address ({error})") from None
+        raise _refused(f"{shown} is not a valid address ({error})") from None
     if parts.scheme != "https":
         raise _refused(f"{shown} is not https; only https addresses are fetched")
     if "@" in parts.netloc:
-        raise _refused("the address has a user or a password in it; use the plain address")
+        raise _refused("the address contains a user or a password; use the plain address")
     host, is_literal = _read_host(name, shown)
     port = 443 if port is None else port
     if allow is not None and not allow.has(host, port):
-        raise _refused(f"{_with_port(host, port)} is not among the hosts that may be fetched: {allow}")
+        raise _refused(f"{_with_port(host, port)} is not an allowed host; allowed are: {allow}")
     if allow is None and port != 443:
         raise _refused(f"{shown} names the port {port}; only 443 is allowed")
     path = quote(parts.path or "/", safe=_SAFE)
@@ -124,48 +124,48 @@ def check_public_url(url: str, allow: HostList | None = None) -> Target:
     where = f"[{host}]" if ":" in host else host
     written = f"https://{_with_port(where, port)}{path}{query}"
     try:
-        # The one reading that every address has here: what it does not read as the same host is not fetched.
+        # All other code parses addresses with read_address: it must find the same host.
         is_same = read_address(written)[:3] == ("https", host, port)
     except ValueError:
         is_same = False
     if not is_same:
-        raise _refused(f"{shown} has a host that can be read in two ways; write it plainly")
+        raise _refused(f"the host of {shown} can be parsed in two ways; write it plainly")
     return Target(written, host, port, is_literal)
 
 
 async def public_addresses(target: Target, resolve: Resolve) -> list[str]:
-    """Return the addresses to connect to. Raises `InvalidRequest` when one of them is not public.
+    """Return the addresses to connect to.
 
-    A name that has none is `Unavailable`.
+    Raises `InvalidRequest` if one of them is not public, `Unavailable` if the name has none.
     """
     if target.is_literal:
         return [target.host]
     try:
         found = await resolve(target.host, target.port)
     except (OSError, UnicodeError) as error:
-        raise Unavailable(f"no address is known for {target.host} ({error})", reason="unreachable") from None
+        raise Unavailable(f"the host {target.host} was not found ({error})", reason="unreachable") from None
     if not found:
-        raise Unavailable(f"no address is known for {target.host}", reason="unreachable")
+        raise Unavailable(f"the host {target.host} was not found", reason="unreachable")
     for address in found:
         if why := why_not_public(address):
-            # Without the address: what a network looks like inside is nobody's business.
-            raise _refused(f"{target.host} leads to an address that is not public: {why}")
+            # Without the address, which would reveal the structure of an internal network.
+            raise _refused(f"{target.host} resolves to an address that is not public: {why}")
     return list(dict.fromkeys(found))
 
 
 def why_not_public(address: str) -> str:
-    """Say what kind of address an IP address is, or nothing when it is a public one."""
+    """Return why an IP address is not public; empty for a public address."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return "no IP address"
+        return "not an IP address"
     if isinstance(parsed, IPv6Address):
         if parsed.scope_id is not None:
             return "link-local"
         if parsed.ipv4_mapped is not None:
             parsed = parsed.ipv4_mapped
         elif parsed in _NAT64:
-            # Networks without IPv4 reach all of it in this way.
+            # Networks without IPv4 reach all IPv4 addresses this way.
             parsed = IPv4Address(int(parsed) & 0xFFFFFFFF)
     if isinstance(parsed, IPv4Address):
         return next((why for network, why in _NETWORKS_4 if parsed in network), "")
@@ -175,14 +175,14 @@ def why_not_public(address: str) -> str:
 
 
 def _read_host(name: str, shown: str) -> tuple[str, bool]:
-    """Return a host as it is asked for, and whether it is an IP address."""
+    """Return the host to request, and whether it is an IP address."""
     if len(name) > 253:
         raise _refused("the host in the address is too long")
     try:
-        # Digits and dots of other scripts become plain ones here, before they are looked at.
+        # Converts digits and dots of other scripts to ASCII before the checks.
         host = name if name.isascii() else name.encode("idna").decode("ascii").lower()
     except UnicodeError:
-        raise _refused(f"{shown} has a host that is no name ({name!r})") from None
+        raise _refused(f"{shown} has an invalid host name ({name!r})") from None
     host = host.removesuffix(".")
     labels = host.split(".")
     if ":" in host or _NUMBER.fullmatch(labels[-1]):
@@ -193,12 +193,12 @@ def _read_host(name: str, shown: str) -> tuple[str, bool]:
                 f"{shown} has an IP address in an unusual spelling; write it as four plain numbers"
             ) from None
         if why := why_not_public(literal):
-            raise _refused(f"{shown} leads to an address that is not public: {why}")
+            raise _refused(f"{shown} is not public: {why}")
         return literal, True
     if not all(_LABEL.fullmatch(label) for label in labels):
-        raise _refused(f"{shown} has no host, or one that is no name ({name!r})")
+        raise _refused(f"{shown} has no host, or an invalid host name ({name!r})")
     if len(labels) < 2 or labels[-1] in _LOCAL_NAMES:
-        raise _refused(f"{shown} leads to {host!r}, a name of a local network; only public ones are fetched")
+        raise _refused(f"{shown} names {host!r}, a host of a local network; only public hosts are fetched")
     return host, False
 
 
@@ -207,13 +207,13 @@ def _read_entry(entry: str) -> tuple[str, int, bool]:
     port = 443 if match is None or match["port"] is None else int(match["port"])
     if match is None or not 0 < port < 65536:
         raise InvalidRequest(
-            f"allow has {entry!r}, which is no host; use 'example.com', '*.example.com' or 'example.com:8443'",
+            f"allow contains {entry!r}, which is not a host; use 'example.com', '*.example.com' or 'example.com:8443'",
             parameter="allow",
         )
     try:
         host, _ = _read_host(match["host"].strip("[]").lower(), repr(entry))
     except InvalidRequest as error:
-        raise InvalidRequest(f"allow has an entry that can never be fetched: {error}", parameter="allow") from None
+        raise InvalidRequest(f"allow contains a host that is never fetched: {error}", parameter="allow") from None
     return host, port, match["any"] is not None
 
 

@@ -1,4 +1,4 @@
-"""The HTTP client for where this runs."""
+"""The HTTP client for this platform."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .client import HttpClient
 
 
 def open_client() -> HttpClient:
-    """Return the client for where this runs: fetch in a page, sockets elsewhere. Nothing is sent or opened yet."""
+    """Return the client for this platform: fetch in a page, sockets elsewhere. Opens no connection yet."""
     if sys.platform == "emscripten":
         from .fetch import FetchClient
 

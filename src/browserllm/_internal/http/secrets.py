@@ -1,8 +1,8 @@
-"""Keys, and how they are kept out of everything that is shown: the one place that masks.
+"""Keeps keys out of everything that is shown: all masking happens here.
 
-A `Secret` is a text that masks itself. A `Mask` finds secrets in what others wrote (a server that quotes a key, a
-library's words), as they are and in the ways that servers write them. `clean` and `bare` take from an exception what it
-shows besides its words: the frames that it came through, with their local variables, and what it came from.
+A `Secret` is a string that masks itself. A `Mask` finds secrets in text from elsewhere (a server that quotes a key, a
+library's message), plain and in the encodings that servers use. `Mask.clean` and `bare` strip an exception of what it
+shows besides its message: its traceback, with the local variables of each frame, and its cause.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Self, SupportsIndex, TypeVar, cast
 from ...errors import BrowserLLMError, InternalError
 
 SHORTEST_KEY = 8
-"""What is shorter is no key, and is not looked for; so is a piece of one."""
+"""Shorter texts are not keys, and shorter pieces of a key are not searched for."""
 
 MASK = "[secret]"
 
@@ -31,28 +31,28 @@ _KNOWN = re.compile(
     r"(?:sk-|pk-|rk-|gsk_|xai-|hf_|ghp_|gho_|github_pat_|glpat-|xox[abprs]-|AIza|AKIA|ya29\.|eyJ|r8_|nvapi-|pplx-)"
     r"[\w.~+/=-]{12,}"
 )
-"""How the keys of well-known services begin."""
+"""The prefixes of well-known services' keys."""
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
-# What servers write in the place of a character, or between two of them: escapes of JSON, of other languages, of
-# addresses and of HTML; colours, blanks, and what nobody sees.
+# What servers may write instead of a character, or between two: escapes of JSON, of other languages, of URLs and of
+# HTML; colour codes, whitespace, and invisible characters.
 _WRITTEN = re.compile(
     r"\\u[0-9a-fA-F]{4}|\\u\{[0-9a-fA-F]{1,8}\}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|\\[0-7]{2,3}|\\[^uUx]"
     r"|%u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#[0-9]{1,10};?|&#[xX][0-9a-fA-F]{1,10};?|&[0-9a-zA-Z]{1,8};|=[0-9A-F]{2}"
     r"|\x1b\[[0-9;?]{0,20}[a-zA-Z]|[\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff]+"
 )
 _LEVELS = 3
-"""How often a text may be escaped."""
+"""How many levels of escaping are undone."""
 
 
 class Secret(str):
-    """A text that is masked wherever it is shown, and itself where it is sent (encoded, compared, joined)."""
+    """A string that is masked when it is shown, and itself when it is sent (encoded, compared, joined)."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Mask a text; one that is masked stays itself."""
-        # str() of a secret would be its mask.
+        """Mask a string; a `Secret` is returned unchanged."""
+        # str() of a secret would return its mask.
         return text if isinstance(text, cls) else super().__new__(cls, text)
 
     def __repr__(self) -> str:
@@ -65,7 +65,7 @@ class Secret(str):
         return MASK
 
     def __getitem__(self, key: SupportsIndex | slice) -> Secret:
-        # What shows long texts cuts them first.
+        # Code that shows long texts slices them first.
         return Secret(super().__getitem__(key))
 
     def __copy__(self) -> Secret:
@@ -75,43 +75,43 @@ class Secret(str):
         return self
 
     def __reduce__(self) -> NoReturn:
-        # A pickle would carry the text itself to wherever pickles are kept.
-        raise TypeError("a secret is not pickled; read the key anew where it is needed")
+        # A pickle would store the plain text.
+        raise TypeError("a secret cannot be pickled; read the key again where it is needed")
 
 
 class HiddenFields(dict[str, Any]):
-    """Fields of a body, of which only the names are shown: there may be a key among the values."""
+    """The fields of a body, whose repr shows only their names, because a value may be a key."""
 
     def __repr__(self) -> str:
         return f"<{len(self)} fields: {', '.join(map(repr, self))}>"
 
     def __rich_repr__(self) -> Iterator[Any]:
-        """For `rich`, which would look inside."""
+        """Show only the names in `rich`, too."""
         yield from self
 
 
-class Wrong:
-    """Stands for an argument of a wrong type, so that nobody shows its value."""
+class WrongType:
+    """Replaces an argument of a wrong type, so that its value is never shown."""
 
     def __init__(self, value: object) -> None:
-        """Keep the name of its type alone."""
+        """Keep only the name of its type."""
         self.type = type(value).__name__
 
     def __repr__(self) -> str:
         return f"<a {self.type}>"
 
 
-def _wrong(value: object) -> Wrong:
-    return value if isinstance(value, Wrong) else Wrong(value)
+def _wrong(value: object) -> WrongType:
+    return value if isinstance(value, WrongType) else WrongType(value)
 
 
 def hidden_key(key: Any) -> Any:
-    """Return a key as a `Secret`, and anything else as `Wrong`."""
+    """Return a key as a `Secret`, and anything else as `WrongType`."""
     return key if key is None else Secret(key) if isinstance(key, str) else _wrong(key)
 
 
 def hidden_headers(headers: Any) -> Any:
-    """Return headers with lower names and masked values; what is wrong with them is left to whoever checks."""
+    """Return headers with lower-case names and masked values; validation reports wrong ones later."""
     if headers is None:
         return {}
     if not isinstance(headers, Mapping):
@@ -126,30 +126,30 @@ def hidden_headers(headers: Any) -> Any:
 
 
 def hidden_fields(fields: Any) -> Any:
-    """Return the fields of a body, of which only the names are shown."""
+    """Return the fields of a body so that only their names are shown."""
     if fields is None:
         return HiddenFields()
     return HiddenFields(cast("Mapping[str, Any]", fields)) if isinstance(fields, Mapping) else _wrong(fields)
 
 
 def hidden_url(url: Any) -> Any:
-    """Return an address, masked where it has a place for a key."""
+    """Return an address, masked if it has a part that may contain a key."""
     if url is None or not isinstance(url, str):
         return url if url is None else _wrong(url)
     return Secret(url) if any(mark in url for mark in "@?#") else url
 
 
 def secrets_in(headers: Mapping[str, str], fields: object = None) -> Iterator[Secret]:
-    """Give the keys in headers and in the fields of a body: by the name of what holds them, or by how they begin."""
+    """Yield the keys in headers and in the fields of a body, found by the name of the field or by their prefix."""
     for name, value in headers.items():
         whole = "".join(value)
         pieces = re.split(r"[\s;,]+", whole)
         if len(pieces) > 1 and pieces[0].isalpha():
             del pieces[0]  # the scheme
         for piece in pieces:
-            said = piece.partition("=")[2] if "cookie" in name.lower() else piece
-            if _is_named(name) or _KNOWN.fullmatch(said):
-                yield Secret(said)
+            part = piece.partition("=")[2] if "cookie" in name.lower() else piece
+            if _is_named(name) or _KNOWN.fullmatch(part):
+                yield Secret(part)
         scheme, _, rest = whole.partition(" ")
         if scheme.lower() == "basic":
             try:
@@ -176,16 +176,16 @@ def _secrets_of(value: object, *, named: bool, depth: int) -> Iterator[Secret]:
 
 
 def _is_named(name: str) -> bool:
-    """Say whether a field of this name holds a key: ``apiKey`` and ``x-api-key`` do, ``keywords`` does not."""
+    """Return whether a field of this name has a key: ``apiKey`` and ``x-api-key`` do, ``keywords`` does not."""
     return _NAMED.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()) is not None
 
 
 class Mask:
-    """Finds secrets in texts, and pieces of them from `SHORTEST_KEY` characters on, however they are written."""
+    """Finds secrets in texts, and pieces of them of at least `SHORTEST_KEY` characters, in many encodings."""
 
     def __init__(self, secrets: Iterable[str] = (), whole: Iterable[str] = ()) -> None:
-        """Look for these, but for what is too short to be one; ``whole`` may be words, so pieces of them are shown."""
-        # A piece of so many characters says that the secret is there.
+        """Search for ``secrets`` that are long enough; ``whole`` may be words, so their pieces are not masked."""
+        # Pieces by length: one piece in a text means that the secret is there.
         self._pieces: dict[int, set[str]] = {}
         for word in whole:
             if len(word) >= SHORTEST_KEY:
@@ -201,11 +201,11 @@ class Mask:
         return bool(self._pieces)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a mask holds secrets and is not pickled")
+        raise TypeError("a mask has secrets and cannot be pickled")
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
-        # By itself: what is a Secret would be shown whole by its joined text.
+        # A Secret masks itself; the joined text below would reveal it.
         if isinstance(text, Secret) or not self._pieces or len(text) < SHORTEST_KEY:
             return text
         spans = _merged(self._spans(text))
@@ -219,7 +219,7 @@ class Mask:
         return "".join([*shown, text[end:]])
 
     def value(self, value: Any) -> Any:
-        """Return plain data without secrets in its texts."""
+        """Return plain data without secrets in its strings."""
         if not self._pieces:
             return value
         if isinstance(value, str):
@@ -237,7 +237,7 @@ class Mask:
         return value
 
     def clean(self, error: Exception) -> Exception:
-        """Return an exception whose words, facts, frames and origins show no secret: itself where that can be."""
+        """Return an exception whose message, data, traceback and cause show no secret: if possible, the same one."""
         if isinstance(error, BrowserLLMError):
             error.message = self.text(error.message)
             error.data = self.value(error.data)
@@ -247,7 +247,7 @@ class Mask:
         shown = f"{error} {error!r} {vars(error)!r}"
         if self.text(shown) != shown:
             name = type(error).__name__
-            return InternalError(f"something failed here that should not: {name}: {self.text(str(error))}")
+            return InternalError(f"unexpected {name}: {self.text(str(error))}")
         return bare(error)
 
     def _add(self, secret: str) -> None:
@@ -255,7 +255,7 @@ class Mask:
         self._add_pieces(secret, SHORTEST_KEY)
         self._add_pieces(raw.hex(), 2 * SHORTEST_KEY)
         for offset in range(3):
-            # The characters at both ends depend on what is beside it.
+            # The characters at both ends depend on the neighbouring bytes.
             coded = b64encode(b"\0" * offset + raw).decode().rstrip("=")[(0, 2, 3)[offset] : -1]
             for written in (coded, coded.replace("+", "-").replace("/", "_")):
                 self._add_pieces(written, SHORTEST_KEY + 1)
@@ -263,12 +263,12 @@ class Mask:
     def _add_pieces(self, text: str, size: int) -> None:
         text = text.translate(_LOWER)
         pieces = self._pieces.setdefault(size, set())
-        # Written without what may stand between two characters, as the text is that is looked at.
+        # Also without whitespace, as _unescaped removes it from the text.
         for each in {text, "".join(text.split())}:
             pieces.update(each[start : start + size] for start in range(len(each) - size + 1))
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Give where secrets are in the text as it is, and in what it says where it is escaped."""
+        """Yield where secrets are in the text, and in the text with its escapes undone."""
         shown, starts, ends = text, list(range(len(text))), list(range(1, len(text) + 1))
         for _ in range(_LEVELS + 1):
             lower = shown.translate(_LOWER)
@@ -276,33 +276,33 @@ class Mask:
                 for start in range(len(lower) - size + 1):
                     if lower[start : start + size] in pieces:
                         yield starts[start], ends[start + size - 1]
-            said, places = _unescaped(shown)
-            if said == shown:
+            plain, places = _unescaped(shown)
+            if plain == shown:
                 return
             starts, ends = [starts[first] for first, _ in places], [ends[last] for _, last in places]
-            shown = said
+            shown = plain
 
 
 def _unescaped(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Return what a text says, and of each character the first and the last place of how it was written."""
-    said: list[str] = []
+    """Return a text with its escapes undone, and for each character its first and last position in the original."""
+    plain: list[str] = []
     places: list[tuple[int, int]] = []
     end = 0
     for found in _WRITTEN.finditer(text):
-        said.append(text[end : found.start()])
+        plain.append(text[end : found.start()])
         places.extend((place, place) for place in range(end, found.start()))
         character = _character(found.group())
         if character:
-            said.append(character)
+            plain.append(character)
             places.append((found.start(), found.end() - 1))
         end = found.end()
-    said.append(text[end:])
+    plain.append(text[end:])
     places.extend((place, place) for place in range(end, len(text)))
-    return "".join(said), places
+    return "".join(plain), places
 
 
 def _character(written: str) -> str:
-    """Return the character that was written so, or nothing for what only stands between two."""
+    """Return the character that an escape stands for; empty for a separator."""
     head = written[0]
     if head == "\\" and len(written) > 2:
         return _of_code(written[1:], 8) if written[1] in "01234567" else _of_code(written[2:].strip("{}"), 16)
@@ -332,9 +332,9 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def bare(error: Raised) -> Raised:
-    """Return an exception without the frames that it came through and without what it came from.
+    """Return an exception without its traceback and its cause.
 
-    Raise it where no local variable holds a secret, and outside of the ``except`` that caught it.
+    Raise it where no local variable has a secret, and outside the ``except`` block that caught it.
     """
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -1,8 +1,8 @@
-"""The HTTP seam of a process: httpx2 over sockets, imported with the first request.
+"""The HTTP client in a process: httpx2 over sockets, imported at the first request.
 
-Proxies and certificates come from the environment, as everywhere (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE). A loopback
-address is the exception: it is never reached through a proxy, which would carry to another machine what was meant for
-this one. Nor is a host whose address the caller has chosen: a proxy would choose by itself.
+Proxies and certificates come from the environment, as usual (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE). Two exceptions
+never use a proxy: a loopback address, because a proxy would send the request to another machine, and a host whose
+address the caller has chosen, because a proxy would choose its own.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 _NAMES = Threads("looking up names", places=32, max_given_up=96)
 
 
-# The request that this task is sending: what the libraries log of its answer may quote its key.
+# The request that this task is sending: the libraries' log messages about its response may quote its key.
 _HIDDEN: ContextVar[HttpRequest | None] = ContextVar("browserllm_request", default=None)
 _LOGGERS = ("httpx2", *(f"httpcore2.{name}" for name in ("connection", "http11", "http2", "proxy", "socks")))
 
 
 class _HideKeys(logging.Filter):
-    """Takes the keys of the request that is being sent out of what is logged of it."""
+    """Removes the keys of the current request from log messages."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = _HIDDEN.get()
         if request is not None:
-            said = record.getMessage()
-            shown = request.hide(said)
-            if shown != said:
+            message = record.getMessage()
+            shown = request.hide(message)
+            if shown != message:
                 record.msg, record.args = shown, None
         return True
 
@@ -51,19 +51,19 @@ _HIDE_KEYS = _HideKeys()
 
 def _hide_in_logs() -> None:
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_HIDE_KEYS)  # once: it is the same one
+        logging.getLogger(name).addFilter(_HIDE_KEYS)  # adding the same filter again does nothing
 
 
 class SocketClient(HttpClient):
-    """Sends requests from a process. One client can serve several event loops; connections belong to one of them."""
+    """Sends requests from a process. One client can serve several event loops; each has its own connections."""
 
     def __init__(self) -> None:
-        """Nothing is opened before the first request."""
-        # For each event loop, by whether the address is a loopback's.
+        """Open nothing before the first request."""
+        # Per event loop: one client for loopback addresses (True), one for others.
         self._clients: dict[asyncio.AbstractEventLoop, dict[bool, httpx2.AsyncClient]] = {}
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request and return once the headers are there."""
+        """Send a request and return once the headers have arrived."""
         import httpx2
 
         host = _check_address(request.url)
@@ -78,15 +78,15 @@ class SocketClient(HttpClient):
         except BaseException as error:
             failure = bare(error)
         else:
-            # A connection that is not kept is closed with its answer; there is nothing else in such a client.
+            # A client for one request needs no close: its only connection closes with the response.
             return SocketResponse(response, request)
         finally:
             _HIDDEN.reset(hiding)
-        # Raised out here, the failure has no context: the frames of httpx2 hold the headers, with the key.
+        # Raised here, outside the except block, it has no context: httpx2's frames have the headers with the key.
         raise failure
 
     async def close(self) -> None:
-        """Close the connections of this event loop; those of a loop that has ended go with it."""
+        """Close the connections of this event loop; those of a closed loop are gone already."""
         for client in self._clients.pop(asyncio.get_running_loop(), {}).values():
             await client.aclose()
 
@@ -100,9 +100,9 @@ class SocketClient(HttpClient):
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, as this machine knows them; raises OSError where there are none.
+    """Return the addresses of a host, by this machine's resolver; raises OSError if there are none.
 
-    A lookup may take as long as the network likes, so it has threads of its own.
+    A lookup may hang for as long as the network does, so lookups have their own threads.
     """
     import socket
 
@@ -116,13 +116,13 @@ async def resolve(host: str, port: int) -> list[str]:
 def _open(loopback: bool) -> httpx2.AsyncClient:
     import httpx2
 
-    # How many run at a time is for the router to say; here nobody waits.
+    # The router limits concurrency; requests never wait here.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30)
     return _make_client(trust_env=not loopback, limits=limits)
 
 
 def _open_for_one() -> httpx2.AsyncClient:
-    """Return a client for a chosen address: no proxy, no ``.netrc``, and no connection that another host could get."""
+    """Return a client for a chosen address: no proxy, no ``.netrc``, no connection that another host could reuse."""
     import httpx2
 
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
@@ -133,12 +133,12 @@ def _make_client(*, trust_env: bool, limits: httpx2.Limits, own_certificates: bo
     import httpx2
 
     try:
-        # Without the environment's proxies its certificates (SSL_CERT_FILE) still count.
+        # trust_env=False would also ignore the environment's certificates (SSL_CERT_FILE).
         verify = httpx2.create_ssl_context() if own_certificates else True
         client = httpx2.AsyncClient(trust_env=trust_env, follow_redirects=False, limits=limits, verify=verify)
     except (ImportError, ValueError, OSError) as error:
         raise Unavailable(
-            f"the proxy or the certificates of the environment cannot be used ({error}); look at HTTPS_PROXY, "
+            f"the proxy or the certificates of the environment cannot be used ({error}); check HTTPS_PROXY, "
             "ALL_PROXY and SSL_CERT_FILE (a SOCKS proxy needs the package 'socksio')",
             reason="unreachable",
         ) from None
@@ -149,17 +149,17 @@ def _make_client(*, trust_env: bool, limits: httpx2.Limits, own_certificates: bo
 
 
 class SocketResponse(HttpResponse):
-    """An answer over a socket."""
+    """A response over a socket."""
 
     def __init__(self, response: httpx2.Response, request: HttpRequest) -> None:
-        """Made by `SocketClient`."""
+        """Wrap httpx2's ``response`` to ``request``."""
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         self._response = response
         self._request = request
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Give the body's bytes as they come; once."""
+        """Yield the body's bytes as they arrive. Works once."""
         import httpx2
 
         failure: BaseException | None = None
@@ -184,23 +184,23 @@ class SocketResponse(HttpResponse):
             _HIDDEN.reset(hiding)
 
     async def aclose(self) -> None:
-        """End the transfer at once; a connection whose answer was read to its end stays open for the next."""
+        """End the transfer at once; if the body was read to its end, the connection stays open for the next request."""
         import httpx2
 
-        # What is left of a connection that is being given up does not matter.
+        # Errors of a connection that is being closed do not matter.
         with suppress(httpx2.HTTPError):
             await self._response.aclose()
 
 
 def _check_address(url: str) -> str:
-    """Return the host of an address; raise `InvalidRequest` unless httpx2 would connect to that very one."""
+    """Return the host of an address; raise `InvalidRequest` unless httpx2 would connect to the same host."""
     import httpx2
 
     try:
-        judged, read = read_address(url), httpx2.URL(url)
-        # Written anew, an IPv6 address has one spelling.
-        there = read_address(f"{read.scheme}://{read.netloc.decode('ascii')}")
-        is_same = there == judged._replace(rest="") and not read.userinfo
+        ours, theirs = read_address(url), httpx2.URL(url)
+        # Rebuilt, an IPv6 address has only one spelling.
+        target = read_address(f"{theirs.scheme}://{theirs.netloc.decode('ascii')}")
+        is_same = target == ours._replace(rest="") and not theirs.userinfo
     except (ValueError, httpx2.InvalidURL) as error:
         why = f": {error}" if type(error) is ValueError else ""
         raise InvalidRequest(
@@ -208,10 +208,10 @@ def _check_address(url: str) -> str:
         ) from None
     if not is_same:
         raise InvalidRequest(
-            f"the request to {origin(url)} was not sent: its address can be read in two ways; write it plainly",
+            f"the request to {origin(url)} was not sent: its address can be parsed in two ways; write it plainly",
             parameter="base_url",
         )
-    return judged.host
+    return ours.host
 
 
 def _build(request: HttpRequest) -> httpx2.Request:
@@ -221,12 +221,12 @@ def _build(request: HttpRequest) -> httpx2.Request:
     timeout = httpx2.Timeout(
         connect=timeouts.connect_s, read=timeouts.silence_s, write=timeouts.silence_s, pool=None
     ).as_dict()
-    # Packed answers would come in blocks, not token by token.
+    # Compressed responses would arrive in blocks, not token by token.
     headers: dict[str, Any] = {"user-agent": f"browserllm/{__version__}", "accept-encoding": "identity"}
     url = httpx2.URL(request.url)
     extensions: dict[str, Any] = {"timeout": timeout}
     if request.address is not None:
-        # The name is for the server and for the certificate; the connection goes to the address.
+        # The server and the certificate check need the name; the connection goes to the address.
         headers["host"] = url.netloc.decode("ascii")
         extensions["sni_hostname"] = url.host
         url = url.copy_with(host=request.address)
@@ -236,38 +236,39 @@ def _build(request: HttpRequest) -> httpx2.Request:
 
 
 def _failure(error: Exception, request: HttpRequest, phase: str) -> BrowserLLMError:
-    """Say what httpx2's failure means; `phase` is where the answer was when it came."""
+    """Return our error for httpx2's; ``phase`` is how far the response had come."""
     import httpx2
 
     where = origin(request.url)
-    # What is no HTTP is quoted by httpx2, and may quote the key.
+    # httpx2 quotes what is not HTTP, which may contain the key.
     why = request.hide(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     timeouts = request.timeouts
     if isinstance(error, httpx2.ConnectTimeout):
         return Timeout(
-            f"no connection to {where} within {timeouts.connect_s:g} s; check the network, or raise Timeouts.connect_s",
+            f"no connection to {where} within {timeouts.connect_s:g} s; check the network, or increase "
+            "Timeouts.connect_s",
             data={"phase": "connect", "limit_s": timeouts.connect_s},
         )
     if isinstance(error, httpx2.WriteTimeout):
         return Timeout(
-            f"{where} took nothing of the request for {timeouts.silence_s:g} s; check the network",
+            f"{where} accepted no data of the request for {timeouts.silence_s:g} s; check the network",
             data={"phase": "send", "limit_s": timeouts.silence_s},
         )
     if isinstance(error, httpx2.ReadTimeout):
         if phase == "body":
             return Stalled(
-                f"{where} said nothing more for {timeouts.silence_s:g} s; try again, or raise Timeouts.silence_s",
+                f"{where} stopped sending for {timeouts.silence_s:g} s; try again, or increase Timeouts.silence_s",
                 data={"limit_s": timeouts.silence_s},
             )
         return Timeout(
-            f"{where} said nothing for {timeouts.silence_s:g} s; try again, or raise Timeouts.silence_s",
+            f"{where} sent nothing for {timeouts.silence_s:g} s; try again, or increase Timeouts.silence_s",
             data={"phase": "first_token", "limit_s": timeouts.silence_s},
         )
     if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
-        # Not with httpx2's words: they may quote a header.
+        # Without httpx2's message, which may quote a header.
         return InvalidRequest(f"the request to {where} cannot be sent; check base_url and headers")
     if isinstance(error, httpx2.DecodingError):
-        return ProtocolError(f"what {where} sent cannot be unpacked ({why})")
+        return ProtocolError(f"the response of {where} cannot be decompressed ({why})")
     if phase == "body":
         return Unavailable(
             f"the connection to {where} broke in the middle of the answer ({why}); try again",

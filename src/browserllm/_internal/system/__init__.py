@@ -1,1 +1,1 @@
-"""What only a process has: forks, files of one user alone, sockets to listen on."""
+"""Operating system features that a page does not have: forks, private files, listening sockets."""

@@ -1,9 +1,9 @@
-"""What a fork of this process must not keep: the descriptors of its browsers and profiles, and hosts that use them.
+"""What a fork of this process must not inherit: the descriptors of its browsers and profiles, and hosts that use them.
 
-A child that kept the end of a browser's pipe, or the file of a profile's lock, would keep the browser alive and the
-profile in use after this process has gone; one that kept a socket would keep the port, and end the connection of its
-parent when it ends. There is one list for the process, because forking concerns all of it; it holds descriptors
-(`keep`), sockets (`keep_socket`) and whoever wants to be told in a child (`tell`).
+A child that inherited a browser's pipe, or a profile's lock file, would keep the browser alive and the profile in use
+after this process has ended. One that inherited a socket would keep the port, and close its parent's connection when
+it exits. There is one registry for the process, because a fork copies all of it: of descriptors (`keep`), sockets
+(`keep_socket`) and objects to notify in a child (`notify`).
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 class Forked(Protocol):
-    """Something that wants to know when it finds itself in a child."""
+    """Something that must react to a fork."""
 
     def forked(self) -> None:
-        """Be told, in the child."""
+        """React to a fork; called in the child."""
         ...
 
 
-# Held while the list changes, and by a thread that forks: a child never sees half a change. Nothing that can block
-# is done under it. It can be entered twice, for a signal handler may fork.
+# Held while the registry changes, and by a thread that forks: a child never sees half a change. Nothing blocks while
+# holding it. Reentrant, because a signal handler may fork.
 _lock = threading.RLock()
 _descriptors: dict[int, tuple[int, int]] = {}
 _sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-_told: weakref.WeakSet[Forked] = weakref.WeakSet()
+_notified: weakref.WeakSet[Forked] = weakref.WeakSet()
 _forks = 0
 
 
 def keep(make: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the descriptors that ``make`` opens, once no child can have them; `close` them in the end.
+    """Return the descriptors that ``make`` opens, such that no child inherits them; `close` them when done.
 
-    ``make`` is called again when another thread forked meanwhile: that child may have a copy nobody knows of.
+    ``make`` is called again if another thread forked meanwhile, because that child may have an unknown copy.
     """
     while True:
         before = _forks
@@ -53,7 +53,7 @@ def keep(make: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def pipe() -> tuple[int, int]:
-    """Return the two ends of a new pipe, to read from and to write to."""
+    """Return the read end and the write end of a new pipe."""
     reader, writer = keep(os.pipe)
     return reader, writer
 
@@ -67,21 +67,21 @@ def close(fd: int) -> None:
 
 
 def keep_socket(make: Callable[[], socket.socket]) -> socket.socket:
-    """Return the socket that ``make``, which must not block, opens; no child has it, from now on to its close."""
+    """Return the socket that ``make`` opens, such that no child inherits it. ``make`` must not block."""
     with _lock:
         made = make()
         _sockets.add(made)
         return made
 
 
-def tell(one: Forked) -> None:
-    """Have ``one`` told in every child, as long as it lives."""
+def notify(one: Forked) -> None:
+    """Call ``one.forked()`` in every child, as long as ``one`` is alive."""
     with _lock:
-        _told.add(one)
+        _notified.add(one)
 
 
 def _identity(fd: int) -> tuple[int, int]:
-    """Say which file a descriptor is of: the number alone may have become another's."""
+    """Return which file a descriptor refers to: its number alone may have been reused."""
     facts = os.fstat(fd)
     return facts.st_dev, facts.st_ino
 
@@ -103,15 +103,15 @@ def _in_child() -> None:
             if (fd := one.fileno()) >= 0:  # a closed one has none
                 _blank(fd)
         _sockets.clear()
-        for one in list(_told):
-            with suppress(Exception):  # each of them is told, and a child starts in any case
+        for one in list(_notified):
+            with suppress(Exception):  # one that fails must not stop the others, or the child
                 one.forked()
     finally:
         _lock.release()
 
 
 def _blank(fd: int) -> None:
-    """Let a descriptor lead nowhere. The number stays taken: an object that still has it closes nothing else by it."""
+    """Redirect a descriptor to /dev/null. Its number stays taken, so its owner cannot close another file by it."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
     except OSError:

@@ -1,4 +1,4 @@
-"""Sockets to listen on that no fork of this process keeps, nor the connections that come to them."""
+"""Listening sockets that forks of this process do not inherit, nor their connections."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from ..cpython.loops import part_at_fork
+from ..cpython.loops import separate_at_fork
 from . import forks
 
 HOST = "127.0.0.1"
 
 
 class Listener(socket.socket):
-    """A socket whose every connection is known to `forks` before a child can begin."""
+    """A listening socket that registers every connection with `forks` before a child can start."""
 
     def __init__(self) -> None:
         super().__init__(socket.AF_INET, socket.SOCK_STREAM)
         self._owner = os.getpid()
 
     def close(self) -> None:
-        """Stop to listen at once, though a child that has just begun, or was made by C code, may still have a copy."""
+        """Stop listening at once, even if a child that just started, or that C code forked, still has a copy."""
         if self._owner == os.getpid():
             with suppress(OSError):
                 self.shutdown(socket.SHUT_RDWR)
         super().close()
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accept a connection; does not block, as asyncio listens on none that does."""
+        """Accept a connection without blocking: asyncio only listens on non-blocking sockets."""
         address: Any = None
 
         def accept() -> socket.socket:
@@ -41,17 +41,17 @@ class Listener(socket.socket):
 
 
 def listen(port: int) -> Listener:
-    """Return a socket bound to a port of loopback, 0 for any, for the running loop.
+    """Return a socket bound to a loopback port (0 for any), for the running loop.
 
-    Raises `OSError` when the port is taken.
+    Raises `OSError` if the port is in use.
     """
-    part_at_fork(asyncio.get_running_loop())
+    separate_at_fork(asyncio.get_running_loop())
     listener = Listener()
-    forks.keep_socket(lambda: listener)  # before it is bound: a child that begins earlier has nothing in it
+    forks.keep_socket(lambda: listener)  # before it is bound: the copy of a child that starts earlier is useless
     try:
         listener.setblocking(False)
         if os.name == "posix":
-            # A port that was in use a moment ago can be taken again. On Windows the option would let two have it.
+            # Allows reuse of a port that was just released. On Windows the option would let two processes share it.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
     except BaseException:

@@ -1,4 +1,4 @@
-"""Opening a file that others may be changing: what was checked is what is opened, whatever is swapped meanwhile."""
+"""Opens files that other programs may swap meanwhile: the file that was checked is the file that is opened."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-# A pipe or a device that takes the file's place does not keep the server waiting.
+# A pipe or a device in the file's place must not block the server.
 _CAREFUL = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def open_real(path: Path) -> BinaryIO:
-    """Open a plain file by its real path (`Path.resolve` gives it), for reading.
+    """Open a regular file by its real path (from `Path.resolve`), for reading.
 
-    Raises `OSError` when a part of the path has become a link since, or when there is no plain file.
+    Raises `OSError` if a part of the path has become a link since, or if it is not a regular file.
     """
     return _plain(open(path, "rb", opener=_open_without_links))
 
 
 def open_linked(path: Path) -> BinaryIO:
-    """Open a plain file for reading, over links too; raises `OSError` when there is none."""
+    """Open a regular file for reading, following links; raises `OSError` if there is none."""
     return _plain(open(path, "rb", opener=lambda name, flags: os.open(name, flags | _CAREFUL)))
 
 
@@ -29,13 +29,13 @@ def _plain(file: BinaryIO) -> BinaryIO:
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
-    raise FileNotFoundError(f"{file.name!r} is no plain file")
+    raise FileNotFoundError(f"{file.name!r} is not a regular file")
 
 
 if sys.platform == "linux":
 
     def _open_without_links(name: str, flags: int) -> int:
-        # Part by part, each looked up in the one that is open: no part can be swapped once it was passed.
+        # Part by part, each looked up in the open folder above: a part cannot be swapped after it was opened.
         root, *folders, last = Path(name).parts
         above = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -55,7 +55,7 @@ elif sys.platform == "darwin":
 else:
 
     def _open_without_links(name: str, flags: int) -> int:
-        # No walk here: looked at once it is open, a link that was followed shows.
+        # This system has no safe walk: check after opening whether a link was followed.
         opened = os.open(name, flags | _CAREFUL)
         path = Path(name)
         if path.resolve(strict=True) == path and os.path.samestat(os.fstat(opened), os.lstat(path)):

@@ -1,7 +1,7 @@
-"""Files and folders of this user alone, opened so that no other user's link, pipe or file is taken for them.
+"""Opens files and folders that belong to this user alone, never another user's link, pipe or file in their place.
 
-What is judged is what was opened, not its name, which may lead elsewhere a moment later. On Windows, where a user's
-folders are private by themselves, names have to do.
+All checks look at the open file, not at its name, which may refer to another file a moment later. On Windows, where a
+user's folders are private by default, they look at names.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ POSIX = os.name == "posix"
 
 _user: Callable[[], int] = getattr(os, "geteuid", lambda: 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-# A pipe is then opened at once, and can be refused; without it, opening waits for a writer.
+# With it a pipe opens at once and can be rejected; without it, opening a pipe waits for a writer.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 
 
-class NotPrivate(PermissionError):  # noqa: N818 (its kind is in the base)
-    """A file or a folder that is not what it should be; the text says what is wrong and what to do."""
+class NotPrivate(PermissionError):  # noqa: N818 (the base class says Error)
+    """A file or a folder is not private to this user; the message says what is wrong and what to do."""
 
     def __init__(self, why: str) -> None:
-        """Say why."""
+        """``why`` is the message."""
         super().__init__(errno.EPERM, why)
 
     def __str__(self) -> str:
@@ -34,27 +34,27 @@ class NotPrivate(PermissionError):  # noqa: N818 (its kind is in the base)
 
 
 class Folder:
-    """An open folder of this user's. On Windows it is its path."""
+    """An open folder of this user. On Windows it is only a path."""
 
     def __init__(self, path: Path, fd: int | None) -> None:
-        """See `own_folder` and `private_folder`."""
+        """``fd`` is the open folder, ``None`` on Windows; `own_folder` and `private_folder` open one."""
         self.path = path
         self.fd = fd
 
     def open(self, name: str, flags: int) -> int:
-        """Open a plain file of this user's in the folder; raises `NotPrivate` for anything else of that name."""
+        """Open a regular file of this user in the folder; raises `NotPrivate` for anything else of that name."""
         flags |= _NOFOLLOW | _NONBLOCK | _CLOEXEC | getattr(os, "O_BINARY", 0)
         where = name if self.fd is not None else str(self.path / name)
         try:
             fd = os.open(where, flags, 0o600, dir_fd=self.fd)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR) or getattr(errno, "EMLINK", -1) == error.errno:
-                raise NotPrivate(f"{str(self.path / name)!r} is a link or no plain file; remove it") from error
+                raise NotPrivate(f"{str(self.path / name)!r} is a link or not a regular file; remove it") from error
             raise
         try:
             facts = os.fstat(fd)
             if not stat.S_ISREG(facts.st_mode):
-                raise NotPrivate(f"{str(self.path / name)!r} is no plain file; remove it")
+                raise NotPrivate(f"{str(self.path / name)!r} is not a regular file; remove it")
             if POSIX and facts.st_nlink > 1:
                 raise NotPrivate(f"{str(self.path / name)!r} is a link to a file elsewhere; remove it")
             _check_owner(facts, self.path / name)
@@ -64,7 +64,7 @@ class Folder:
         return fd
 
     def still_has(self, name: str, fd: int) -> bool:
-        """Say whether the folder has the file that ``fd`` is of, under that name: it may have been removed since."""
+        """Return whether ``name`` in the folder is still the open file ``fd``: it may have been removed since."""
         try:
             facts = os.stat(name if self.fd is not None else self.path / name, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -85,10 +85,10 @@ class Folder:
 
 
 def own_folder(path: Path) -> Folder:
-    """Make a folder that a program or its user has chosen, and open it.
+    """Open a folder that a program or its user has chosen, and create it if needed.
 
-    A new one is for this user alone. Raises `NotPrivate` for one of another user, for another user's link to one, and
-    for one in which every user may replace the files.
+    A new one is private to this user. Raises `NotPrivate` for another user's folder or link, and for a folder in which
+    every user may replace files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _make(path)
@@ -102,7 +102,7 @@ def own_folder(path: Path) -> Folder:
         facts = os.fstat(_fd(folder))
         _check_owner(facts, path)
         if facts.st_mode & stat.S_IWOTH:
-            raise NotPrivate(f"every user may write into {str(path)!r}; take that away with `chmod o-w`")
+            raise NotPrivate(f"every user may write to {str(path)!r}; change that with `chmod o-w`")
     except BaseException:
         folder.close()
         raise
@@ -110,10 +110,10 @@ def own_folder(path: Path) -> Folder:
 
 
 def private_folder(path: Path, *, make: bool = True) -> Folder:
-    """Make and open a folder of this program's own, which no other user can look into.
+    """Create and open a private folder of this program, which no other user can read.
 
-    Raises `NotPrivate` for a link, for what is another user's, and for a folder above it that would let others replace
-    it. With ``make`` false it must be there.
+    Raises `NotPrivate` for a link, for another user's folder, and for a parent folder that would let others replace it.
+    With ``make`` false it must exist.
     """
     if make:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def private_folder(path: Path, *, make: bool = True) -> Folder:
     if above.st_uid not in (_user(), 0):
         raise NotPrivate(f"{str(path.parent)!r} belongs to another user (uid {above.st_uid})")
     if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
-        raise NotPrivate(f"every user may write into {str(path.parent)!r}; take that away with `chmod o-w`")
+        raise NotPrivate(f"every user may write to {str(path.parent)!r}; change that with `chmod o-w`")
     folder = Folder(path, _open_folder(path, _NOFOLLOW))
     try:
         facts = os.fstat(_fd(folder))
@@ -150,17 +150,17 @@ def _open_folder(path: Path, flags: int) -> int:
         return os.open(path, os.O_RDONLY | _DIRECTORY | _CLOEXEC | _NONBLOCK | flags)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise NotPrivate(f"{str(path)!r} is a link or no folder; remove it") from error
+            raise NotPrivate(f"{str(path)!r} is a link or not a folder; remove it") from error
         raise
 
 
 def _fd(folder: Folder) -> int:
-    assert folder.fd is not None  # noqa: S101 (only Windows has none)
+    assert folder.fd is not None  # noqa: S101 (it is None only on Windows)
     return folder.fd
 
 
 def _check_owner(facts: os.stat_result, path: Path) -> None:
     if POSIX and facts.st_uid != _user():
         raise NotPrivate(
-            f"{str(path)!r} belongs to another user (uid {facts.st_uid}, and this program runs as {_user()})"
+            f"{str(path)!r} belongs to another user (uid {facts.st_uid}; this program runs as uid {_user()})"
         )

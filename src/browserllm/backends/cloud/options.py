@@ -13,7 +13,7 @@ from ..._internal.http.client import HttpClient, Timeouts
 from ..._internal.http.secrets import (
     HiddenFields,
     Secret,
-    Wrong,
+    WrongType,
     bare,
     hidden_fields,
     hidden_headers,
@@ -45,7 +45,7 @@ def hidden_options(options: CloudOptions) -> CloudOptions:
     """Return the options with what may be a key masked, for a constructor that has them as one local variable."""
     # What is no option may be a key whose name was misspelled.
     known = CloudOptions.__annotations__
-    hidden: dict[str, Any] = {name: value if name in known else Wrong(value) for name, value in options.items()}
+    hidden: dict[str, Any] = {name: value if name in known else WrongType(value) for name, value in options.items()}
     for name, hide in (
         ("api_key", hidden_key),
         ("headers", hidden_headers),
@@ -139,7 +139,7 @@ def checked_key(secret: Secret, what: str) -> Secret:
 
 
 def _type_of(value: object) -> str:
-    return value.type if isinstance(value, Wrong) else type(value).__name__
+    return value.type if isinstance(value, WrongType) else type(value).__name__
 
 
 def _quotes(error: Exception) -> bool:

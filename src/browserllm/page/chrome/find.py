@@ -1,4 +1,4 @@
-"""Finding a browser that can be launched: Chromium, Chrome, Edge or Brave."""
+"""Finds a browser to launch: Chromium, Chrome, Edge or Brave."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ REMEDIES = {
 def find_browser(
     wanted: str | Path | None = None, *, environ: Mapping[str, str] = os.environ, platform: str = sys.platform
 ) -> Path:
-    """Return the path of a browser: ``wanted``, else ``BROWSERLLM_BROWSER``, else on PATH, else where they install.
+    """Return the path of a browser: ``wanted``, or ``BROWSERLLM_BROWSER``, or the first one on PATH or installed.
 
-    Raises `Unavailable` (``no_browser``) that says what to install.
+    Raises `Unavailable` (``no_browser``), which says what to install.
     """
     for source, name in (("browser", wanted), ("BROWSERLLM_BROWSER", environ.get("BROWSERLLM_BROWSER"))):
         if name:
             found = shutil.which(str(name), path=environ.get("PATH"))
             if found is None:
                 raise Unavailable(
-                    f"{source}={str(name)!r} is no program that can be run; give the path of Chromium, Chrome, "
-                    "Edge or Brave",
+                    f"{source}={str(name)!r} is not an executable program; use the path of Chromium, Chrome, Edge or "
+                    "Brave",
                     reason="no_browser",
                 )
             return Path(found)
@@ -76,13 +76,13 @@ def find_browser(
             return file
     remedy = REMEDIES.get(platform, REMEDIES["linux"])
     raise Unavailable(
-        f"no Chromium, Chrome, Edge or Brave on this machine: {remedy}; or set BROWSERLLM_BROWSER to the path of one",
+        f"no Chromium, Chrome, Edge or Brave was found: {remedy}; or set BROWSERLLM_BROWSER to the path of one",
         reason="no_browser",
     )
 
 
 def install_locations(environ: Mapping[str, str], platform: str) -> list[Path]:
-    """Return where installers put browsers on a platform, the preferred one first."""
+    """Return the paths where installers put browsers on a platform, the preferred one first."""
     if platform == "darwin":
         return [
             folder / f"{app}.app" / "Contents" / "MacOS" / app

@@ -1,4 +1,4 @@
-"""ChromeHost: a Chromium, Chrome, Edge or Brave that this process launches, and the page in it."""
+"""ChromeHost: launches Chromium, Chrome, Edge or Brave and connects to the page in it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ logger = logging.getLogger("browserllm")
 T = TypeVar("T")
 
 ORIGIN_HOST = "browserllm.localhost"
-"""The name of the page's host. The model cache belongs to the origin, so it must not change with the port."""
+"""The page's host name. The model cache belongs to the origin, so it must not change with the port."""
 
 FOLDERS_HOST = f"files.{ORIGIN_HOST}"
-"""The name of the host with the shared folders: another origin, because engines keep only what is not the site's."""
+"""The host name of shared folders: another origin, because engines do not cache files of the site itself."""
 
 QUIET_FLAGS = (
     "--no-first-run",
@@ -51,46 +51,45 @@ QUIET_FLAGS = (
     "--disable-default-apps",
     "--disable-extensions",
     "--mute-audio",
-    # A window behind another one computes as fast as one in front.
+    # Keep a window behind another one as fast as one in front.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
-    # No prompt of the system's keychain for a profile that keeps no passwords.
+    # No keychain prompt: the profile has no passwords.
     "--password-store=basic",
     "--use-mock-keychain",
 )
 
 WEBGPU_FLAGS = {
-    # Chromium then takes the GPU (on Linux through Vulkan), or on a machine without one its own software adapter,
-    # SwiftShader.
+    # Chromium uses the GPU (on Linux through Vulkan), or without one its own software adapter, SwiftShader.
     "auto": ("--enable-unsafe-webgpu", *(["--enable-features=Vulkan"] if sys.platform == "linux" else [])),
     "software": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
-    # Asks for the software adapter, which Chromium gives to nobody without the flag above. (Its feature flags for
-    # WebGPU change nothing.)
+    # Requests the software adapter, which Chromium refuses without --enable-unsafe-webgpu. (Its feature flags for
+    # WebGPU have no effect.)
     "off": ("--disable-gpu", "--use-webgpu-adapter=swiftshader"),
 }
 
 
-UNDO_KIND_S = 0.5
-"""How long the browser of a failed launch has to end itself, before it is killed."""
+UNDO_GRACE_S = 0.5
+"""How long the browser of a failed launch has to exit, before it is killed."""
 
 UNDO_WAIT_S = 2.0
-"""How long a failed launch waits for what it started to end."""
+"""How long a failed launch waits for its cleanup."""
 
-END_WAIT_S = 5.0
-"""How long closing waits for the connection, for each server, and for the profile to be deleted."""
+CLOSE_WAIT_S = 5.0
+"""How long closing waits for the connection, the servers, and the deletion of the profile."""
 
-# One for each host at most, and each must come: they are not bounded.
-RELEASES = Threads("letting go of profiles", places=sys.maxsize)
+# Unlimited, because every host must release its profile, and does so once.
+RELEASES = Threads("releasing profiles", places=sys.maxsize)
 
 _ending: set[asyncio.Future[Any]] = set()
 
 
 class ChromeHost(ChannelHost):
-    """A host whose page lives in a browser of its own. `close` ends the browser; so does the end of this process."""
+    """A host whose page is in a browser of its own. The browser ends with `close`, or when this process exits."""
 
     def __init__(self, channel: WebSocketChannel, parts: _Parts, process: BrowserProcess, webgpu: str) -> None:
-        """Made by `launch`."""
+        """Take ownership of the ``parts`` that `launch` started."""
         super().__init__(channel)
         self._parts = parts
         self._process = process
@@ -100,8 +99,8 @@ class ChromeHost(ChannelHost):
         self._webgpu = webgpu
         self._owner = os.getpid()
         self._closing: asyncio.Task[None] | None = None
-        process.exited.add_done_callback(lambda exited: channel.drop(f"the browser ended (code {exited.result()})"))
-        forks.tell(self)
+        process.exited.add_done_callback(lambda exited: channel.drop(f"the browser exited (code {exited.result()})"))
+        forks.notify(self)
 
     @classmethod
     async def launch(
@@ -113,16 +112,16 @@ class ChromeHost(ChannelHost):
         webgpu: Literal["auto", "software", "off"] = "auto",
         timeout_s: float = 60.0,
     ) -> ChromeHost:
-        """Launch a browser, open the page in it and connect; see `browserllm.connect`."""
+        """Launch a browser, open the page in it and connect. The arguments are those of `browserllm.connect`."""
         if webgpu not in WEBGPU_FLAGS:
             raise InvalidRequest(f"webgpu={webgpu!r} is not valid; use 'auto', 'software' or 'off'", parameter="webgpu")
         if math.isnan(timeout_s):
-            raise InvalidRequest(f"timeout_s={timeout_s!r} is no number of seconds", parameter="timeout_s")
+            raise InvalidRequest(f"timeout_s={timeout_s!r} is not a number of seconds", parameter="timeout_s")
         launching: _Launching | None = None
         limit = asyncio.timeout(timeout_s)
         try:
             async with limit:
-                # In a thread, because a disk may hang: what comes when the caller has gone is let go.
+                # In a thread, because a disk may hang. If the caller has given up by then, the profile is released.
                 found = await LAUNCHES.run_or_dispose(lambda: _Found(browser, profile), _Found.release)
                 launching = _Launching(found)
                 host = await launching.run(visible=visible, webgpu=webgpu)
@@ -130,7 +129,7 @@ class ChromeHost(ChannelHost):
             if launching is not None:
                 await launching.undo()
             if isinstance(error, TimeoutError) and limit.expired():
-                raise _late(launching, profile, timeout_s) from error
+                raise _timed_out(launching, profile, timeout_s) from error
             raise
         if found.notice is not None:
             host.notices.append(found.notice)
@@ -138,22 +137,23 @@ class ChromeHost(ChannelHost):
         return host
 
     async def probe(self, *, refresh: bool = False) -> DeviceFacts:
-        """Return the facts of the page's device; only this side knows that WebGPU is turned off."""
+        """Return the facts of the page's device; the page itself does not know that WebGPU is turned off."""
         facts = await super().probe(refresh=refresh)
         if self._webgpu != "off" or facts.webgpu.reason != "no_adapter":
             return facts
         return msgspec.structs.replace(facts, webgpu=msgspec.structs.replace(facts.webgpu, reason="turned_off"))
 
     def share_folder(self, path: str | os.PathLike[str]) -> str:
-        """Serve a folder to the page; see `Host.share_folder`."""
+        """Serve a folder to the page, and return its URL."""
         if self._owner != os.getpid():
             raise Unavailable(
-                f"this host cannot share {str(path)!r}: {self._whose()}; connect again to go on", reason="closed"
+                f"this host cannot share {str(path)!r}: {self._owner_text()}; connect again to continue",
+                reason="closed",
             )
         return self._folders.share(path)
 
     def disk_free_bytes(self) -> int | None:
-        """Ask the system, for the profile's disk."""
+        """Return the free bytes on the profile's disk."""
         try:
             return shutil.disk_usage(self._profile.folder).free
         except OSError:
@@ -166,41 +166,41 @@ class ChromeHost(ChannelHost):
             return error
         allowed = error.data.get("available_bytes")
         available = min(free, allowed) if isinstance(allowed, int) else free
-        where = f"on the disk of the profile {str(self._profile.folder)!r}"
-        message = f"{error.message}; {size_text(free)} are free {where}"
+        where = f"the disk of the profile {str(self._profile.folder)!r}"
+        message = f"{error.message}; {where} has {size_text(free)} free"
         return QuotaExceeded(message, data={**error.data, "available_bytes": available})
 
     async def close(self) -> None:
-        """End the connection, the browser and the servers, and let go of the profile.
+        """Close the connection, the browser and the servers, and release the profile.
 
-        In a fork of the process that connected there is nothing to end: the browser is that process's.
+        Does nothing in a fork of the process that connected, because the browser belongs to that process.
         """
         if self._owner != os.getpid():
             return
-        # One task does it, whoever asks and however often; cancelling a caller must not leave a browser behind.
+        # One task for all callers: cancelling a caller must not leave a browser behind.
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
         try:
-            await _at_most(super().close())
+            await _within_limit(super().close())
         finally:
             await self._parts.close()
 
     def forked(self) -> None:
-        """Find oneself in a fork of the process: the browser, its pipe and the socket belong to the parent."""
-        self._on_closed(self._whose())
+        """Mark this host as closed in a child: the browser, its pipe and the socket belong to the parent."""
+        self._on_closed(self._owner_text())
 
-    def _whose(self) -> str:
+    def _owner_text(self) -> str:
         return f"it belongs to process {self._owner}, which process {os.getpid()} was forked from"
 
 
 class _Found:
-    """What a launch needs from the disk."""
+    """What a launch needs from the disk: the site, the browser and a profile."""
 
     def __init__(self, browser: str | Path | None, profile: str | Path | None) -> None:
-        """Find it; blocks as long as the disk does."""
+        """Find them; blocks as long as the disk does."""
         self.site = site_folder()
         self.program = find_browser(browser)
         self.profile, self.notice = open_profile(profile)
@@ -211,12 +211,12 @@ class _Found:
             raise
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the profile."""
         self.profile.release()
 
 
 class _Parts:
-    """What has been started for a host, and must be ended with it."""
+    """What was started for a host, and must be closed with it."""
 
     def __init__(self, server: SiteServer, folders: FolderServer, profile: Profile) -> None:
         self.server = server
@@ -226,36 +226,36 @@ class _Parts:
         self.process: BrowserProcess | None = None
         self.channel: WebSocketChannel | None = None
 
-    async def close(self, kind_s: float | None = None, term_s: float | None = None) -> None:
-        """End the browser (see `BrowserProcess.close`), the connection, the servers, and let go of the profile.
+    async def close(self, grace_s: float | None = None, term_s: float | None = None) -> None:
+        """Close the browser (see `BrowserProcess.close`), the connection and the servers, and release the profile.
 
-        The profile is let go however this ends, once the browser has gone and not before.
+        The profile is released in any case, but only after the browser has exited.
         """
         try:
             if self.starting:
                 await asyncio.wait(self.starting)
             if self.process is not None:
-                await self.process.close(kind_s, term_s)
+                await self.process.close(grace_s, term_s)
         finally:
             if self.process is not None:
-                self.process.kill()  # does nothing to one that has gone
-            # After the browser: one that is stopped does not answer, and would be waited for.
+                self.process.kill()  # does nothing if it has exited
+            # After the browser: a suspended browser would not answer, and closing would wait for it.
             parts = [part for part in (self.channel, self.server, self.folders) if part is not None]
-            await _at_most(*(part.close() for part in parts), self._free())
+            await _within_limit(*(part.close() for part in parts), self._release())
 
-    async def _free(self) -> None:
+    async def _release(self) -> None:
         try:
-            await RELEASES.run(self._let_go)
-        except QueueFull:  # no thread can be started: the program is ending
-            self._let_go(END_WAIT_S)
+            await RELEASES.run(self._release_profile)
+        except QueueFull:  # no thread can be started: the program is exiting
+            self._release_profile(CLOSE_WAIT_S)
 
-    def _let_go(self, wait_s: float | None = None) -> None:
+    def _release_profile(self, wait_s: float | None = None) -> None:
         if self.process is None or self.process.wait(wait_s):
             self.profile.release()
 
 
 class _Launching:
-    """A host in the making; a failure can undo it at any moment."""
+    """A launch in progress, which can be undone at any moment."""
 
     def __init__(self, found: _Found) -> None:
         self.program = found.program
@@ -275,13 +275,13 @@ class _Launching:
     async def run(self, *, visible: bool, webgpu: str) -> ChromeHost:
         parts = self._parts
         ports = {
-            ORIGIN_HOST: (await self._whole(parts.server.start())).port,
-            FOLDERS_HOST: (await self._whole(parts.folders.start())).port,
+            ORIGIN_HOST: (await self._uninterrupted(parts.server.start())).port,
+            FOLDERS_HOST: (await self._uninterrupted(parts.folders.start())).port,
         }
         command = [str(self.program), *_flags(parts.profile.folder, ports, visible=visible, webgpu=webgpu)]
-        process = await self._whole(self._start(command))
-        # All through the pipe: the command line is for everybody on the machine to read, and addresses are kept in the
-        # profile's history.
+        process = await self._uninterrupted(self._start(command))
+        # The secret goes through the pipe: every user of the machine can read the command line, and the profile's
+        # history keeps addresses.
         await process.open_page(f"http://{ORIGIN_HOST}/{HOST_PAGE}", _launch_script(self._secret, seen=visible))
         await asyncio.wait([self._page, process.exited], return_when=asyncio.FIRST_COMPLETED)
         if not self._page.done():
@@ -297,19 +297,19 @@ class _Launching:
         parts.process = await BrowserProcess.start(command, parts.profile.lock_fd, self._on_crash)
         return parts.process
 
-    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await a step that goes on to its end, whoever gives up: only then can what it starts be ended."""
+    async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await a step that finishes even if the caller is cancelled: only then can what it starts be closed."""
         task = asyncio.ensure_future(work)
         self._parts.starting.append(task)
         task.add_done_callback(_ended)
         return await asyncio.shield(task)
 
     async def undo(self) -> None:
-        """End what was started, quickly: a browser that does not end at once is killed.
+        """Close what was started, quickly: a browser that does not exit soon is killed.
 
-        Waits `UNDO_WAIT_S` at most; what still remains then goes on by itself.
+        Waits at most `UNDO_WAIT_S`; the rest continues in the background.
         """
-        ending = asyncio.ensure_future(self._parts.close(UNDO_KIND_S, 0))
+        ending = asyncio.ensure_future(self._parts.close(UNDO_GRACE_S, 0))
         _ending.add(ending)  # the loop itself does not keep it
         ending.add_done_callback(_ended)
         await asyncio.wait([ending], timeout=UNDO_WAIT_S)
@@ -320,16 +320,16 @@ class _Launching:
 
     def _on_crash(self) -> None:
         if self._parts.channel is not None:
-            self._parts.channel.drop("the page crashed, perhaps for want of memory")
+            self._parts.channel.drop("the page crashed, perhaps because it ran out of memory")
 
 
-async def _at_most(*works: Coroutine[Any, Any, None]) -> None:
-    """Await steps of an end, `END_WAIT_S` at most; what takes longer goes on by itself."""
+async def _within_limit(*works: Coroutine[Any, Any, None]) -> None:
+    """Await steps of closing for at most `CLOSE_WAIT_S`; the rest continues in the background."""
     tasks = [asyncio.ensure_future(work) for work in works]
     for task in tasks:
         _ending.add(task)
         task.add_done_callback(_ended)
-    done, _ = await asyncio.wait(tasks, timeout=END_WAIT_S)
+    done, _ = await asyncio.wait(tasks, timeout=CLOSE_WAIT_S)
     for task in done:
         task.result()
 
@@ -337,27 +337,27 @@ async def _at_most(*works: Coroutine[Any, Any, None]) -> None:
 def _ended(task: asyncio.Future[Any]) -> None:
     _ending.discard(task)
     if not task.cancelled():
-        task.exception()  # whoever waited has it
+        task.exception()  # marks it as retrieved; the caller that waited gets it
 
 
-def _late(launching: _Launching | None, profile: str | Path | None, timeout_s: float) -> Timeout:
+def _timed_out(launching: _Launching | None, profile: str | Path | None, timeout_s: float) -> Timeout:
     if launching is None:
         which = "the default profile" if profile is None else f"the profile {str(profile)!r}"
         return Timeout(
-            f"no browser and {which} were found within timeout_s={timeout_s:g}; does the disk answer? "
-            "Choose another folder with profile=, or raise timeout_s",
+            f"the browser and {which} could not be opened within timeout_s={timeout_s:g}; check that the disk "
+            "responds, choose another folder with profile=, or increase timeout_s",
             data={"timeout_s": timeout_s, "stderr": ""},
         )
     tail = launching.stderr_tail
     return Timeout(
         f"the page in {str(launching.program)!r} did not answer within timeout_s={timeout_s:g}; "
-        f"the browser's last words: {tail or 'none'}",
+        f"the browser's last output: {tail or 'none'}",
         data={"timeout_s": timeout_s, "stderr": tail},
     )
 
 
 def _launch_script(secret: str, *, seen: bool) -> str:
-    """Return the script that tells the host page what it cannot find out by itself (web/src/host/launch.ts)."""
+    """Return the script that passes the launch's facts to the host page (web/src/host/launch.ts)."""
     launch = msgspec.json.encode({"secret": secret, "seen": seen}).decode()
     return f"""
 if (self === top && location.origin === "http://{ORIGIN_HOST}" && location.pathname === "/{HOST_PAGE}")
@@ -377,13 +377,13 @@ def _flags(profile: Path, ports: Mapping[str, int], *, visible: bool, webgpu: st
     if not visible:
         flags.append("--headless=new")
     if sys.platform == "linux" and os.geteuid() == 0:
-        # Chromium refuses to sandbox itself when it runs as root, as it does in containers.
+        # Chromium cannot sandbox itself as root, which is usual in containers.
         flags.append("--no-sandbox")
     return _join_features(flags)
 
 
 def _join_features(flags: list[str]) -> list[str]:
-    """Chromium takes the last of several feature flags alone: make them one of each kind."""
+    """Join feature flags into one of each kind, because Chromium only uses the last one."""
     joined: list[str] = []
     for kind in ("--enable-features=", "--disable-features="):
         features = [flag.removeprefix(kind) for flag in flags if flag.startswith(kind)]

@@ -1,4 +1,4 @@
-"""A browser process, driven over Chromium's debugging pipe: it ends when the pipe does, so it never outlives Python."""
+"""A browser process, driven over Chromium's debugging pipe: it exits when the pipe closes, so never outlives Python."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from ...errors import ProtocolError, Unavailable
 STDERR_TAIL_BYTES = 4096
 
 MAX_ANSWER_BYTES = 1024 * 1024
-"""The longest message of the browser that is looked at; those that matter have a few hundred bytes."""
+"""Longer messages of the browser are ignored; those that matter have a few hundred bytes."""
 
 CRASHED = "Target.targetCrashed"
 
-KIND_WAIT_S = 5.0
-"""How long a browser has to end when it is asked to, before it is told to."""
+GRACE_WAIT_S = 5.0
+"""How long a browser has to exit after ``Browser.close``, before it is terminated."""
 
 TERM_WAIT_S = 2.0
 """How long it has then, before it is killed."""
 
 KILL_WAIT_S = 5.0
-"""How long the system has then; one that the disk holds fast ends later."""
+"""How long closing then waits for its end; a process that is blocked on the disk ends later."""
 
 LAUNCHES = Threads("launching browsers", places=32, max_given_up=64)
-"""For what a launch does on the disk. It is shared by all hosts, for it is the disk that may hang."""
+"""For the disk access of launches. All hosts share it, because the disk may hang."""
 
 
 class BrowserProcess:
-    """A running browser. ``exited`` is done once it has ended; ``on_crash`` is called when its page crashes.
+    """A running browser. ``exited`` is done once it has exited; ``on_crash`` is called when its page crashes.
 
-    The pipe speaks the Chrome DevTools Protocol, JSON texts ended by a NUL byte
-    (https://chromedevtools.github.io/devtools-protocol/). Few of its messages are enough here: open a page that is told
-    something first, close the browser.
+    The pipe speaks the Chrome DevTools Protocol: JSON texts, each followed by a NUL byte
+    (https://chromedevtools.github.io/devtools-protocol/). We only use a few of its messages: open a page after running
+    a script in it, and close the browser.
     """
 
     def __init__(self, started: _Started, on_crash: Callable[[], None]) -> None:
-        """Made by `start`, within a running loop."""
+        """Watch a ``started`` browser; needs a running event loop. `start` starts one."""
         self._loop = asyncio.get_running_loop()
         self._started = started
         self._program = started.program
@@ -59,7 +59,7 @@ class BrowserProcess:
         self.exited: asyncio.Future[int] = self._loop.create_future()
         self._ended = threading.Event()
         self.pid: int = started.process.pid
-        # Threads, because a pipe of one's own is no asyncio stream on Windows; each ends with the browser.
+        # Threads, because asyncio cannot read such a pipe on Windows. Each ends with the browser.
         self._stderr_reader = threading.Thread(target=self._read_stderr, args=[started.stderr], daemon=True)
         try:
             self._stderr_reader.start()
@@ -68,33 +68,34 @@ class BrowserProcess:
         except RuntimeError as error:
             started.abandon()
             raise Unavailable(
-                f"the browser {self._program!r} cannot be watched: {error}; end some threads", reason="blocked"
+                f"no thread can be started for the browser {self._program!r}: {error}; end some threads",
+                reason="blocked",
             ) from error
 
     @classmethod
     async def start(cls, command: Sequence[str], lock_fd: int, on_crash: Callable[[], None]) -> BrowserProcess:
-        """Start ``command``, which inherits the lock; one that starts after the caller has gone is killed at once."""
-        # The copy is made here: the lock may be closed before a start that hangs goes on.
+        """Start ``command``, which inherits the lock. If the caller has given up by then, it is killed at once."""
+        # Copied here, because the lock may be closed before a start that hangs continues.
         lock = list(forks.keep(lambda: (os.dup(lock_fd),)))
         try:
             started = await LAUNCHES.run_or_dispose(lambda: _Started(command, lock.pop()), _Started.abandon)
         finally:
             with suppress(IndexError):
-                forks.close(lock.pop())  # it never came to that
+                forks.close(lock.pop())  # the start never took it
         return cls(started, on_crash)
 
     @property
     def stderr_tail(self) -> str:
-        """The end of what the browser wrote to its standard error."""
+        """The end of the browser's standard error."""
         return bytes(self._stderr).decode(errors="replace").strip()
 
     async def open_page(self, url: str, script: str) -> None:
-        """Open ``url``, with ``script`` run before any script of its own.
+        """Open ``url``, and run ``script`` in the page before its own scripts.
 
-        The script is in no address and on no disk. It is run in every page that comes there until `forget_script`.
-        Raises `Unavailable` when the browser refuses or ends.
+        The script is in no address and on no disk. It runs in every page of that tab until `forget_script`. Raises
+        `Unavailable` if the browser refuses or exits.
         """
-        await self._ask(1, "Target.setDiscoverTargets", {"discover": True})  # tells of crashes
+        await self._ask(1, "Target.setDiscoverTargets", {"discover": True})  # reports crashes
         target = await self._ask(2, "Target.createTarget", {"url": "about:blank", "newWindow": True})
         attached = await self._ask(
             4, "Target.attachToTarget", {"targetId": str(target.get("targetId", "")), "flatten": True}
@@ -107,32 +108,32 @@ class BrowserProcess:
             raise Unavailable(f"the browser cannot open its page {url!r}: {opened['errorText']}", reason="blocked")
 
     def forget_script(self) -> None:
-        """Let go of the page that was opened: what was to be told to it was told."""
+        """Detach from the page; the script no longer runs in new pages."""
         self._send(8, "Target.detachFromTarget", {"sessionId": self._session})
 
     def ended_early(self) -> Unavailable:
-        """Return the error of a browser that has ended before it was told to."""
+        """Return the error for a browser that exited during the launch."""
         code = self.exited.result()
-        # Code 0: it found another browser on its profile (one that this library did not start), and left it to that.
+        # Code 0: another browser (not started by this library) uses the profile, and takes over.
         return Unavailable(
-            f"the browser {self._program!r} ended with exit code {code} before its page was up; "
-            f"its last words: {self.stderr_tail or 'none'}",
+            f"the browser {self._program!r} exited with code {code} before its page was ready; "
+            f"its last output: {self.stderr_tail or 'none'}",
             reason="closed" if code else "profile_in_use",
             data={"exit_code": code, "stderr": self.stderr_tail},
         )
 
-    async def close(self, kind_s: float | None = None, term_s: float | None = None) -> None:
-        """End the browser: kindly, then less so; returns when it has gone, or cannot be ended.
+    async def close(self, grace_s: float | None = None, term_s: float | None = None) -> None:
+        """Ask the browser to exit, then terminate it, then kill it; returns when it has exited or nothing helps.
 
-        It has ``kind_s`` seconds and then ``term_s`` more, else `KIND_WAIT_S` and `TERM_WAIT_S`. With 0 as ``term_s``
-        it is killed then, and in any case what it has started.
+        It has ``grace_s`` seconds to exit, and ``term_s`` more to terminate (`GRACE_WAIT_S` and `TERM_WAIT_S` by
+        default). With ``term_s=0`` it is killed after ``grace_s``, and its child processes are killed in any case.
         """
-        kind_s = KIND_WAIT_S if kind_s is None else kind_s
+        grace_s = GRACE_WAIT_S if grace_s is None else grace_s
         term_s = TERM_WAIT_S if term_s is None else term_s
-        steps = [(kind_s, self._started.process.terminate), (term_s, self.kill), (KILL_WAIT_S, None)]
+        steps = [(grace_s, self._started.process.terminate), (term_s, self.kill), (KILL_WAIT_S, None)]
         if term_s <= 0:
-            steps[:2] = [(kind_s, self.kill)]
-            self._started.leave_nothing()
+            steps[:2] = [(grace_s, self.kill)]
+            self._started.kill_group_at_exit()
         try:
             if not self.exited.done():
                 self._send(3, "Browser.close", {})
@@ -142,18 +143,18 @@ class BrowserProcess:
                         break
                     end()
         except asyncio.CancelledError:
-            self.kill()  # the loop is ending, and nobody will come back to it
+            self.kill()  # the loop is ending: there will be no other chance
             raise
         finally:
             self._started.close_commands()
 
     def kill(self) -> None:
-        """Kill the browser and the processes that belong to it, also stopped ones, without waiting."""
+        """Kill the browser and its child processes, even suspended ones, without waiting."""
         if not self._ended.is_set():
             self._started.kill()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until the browser has gone; returns whether it has."""
+        """Block until the browser has exited, or the timeout passed; returns whether it has exited."""
         return self._ended.wait(timeout_s)
 
     async def _ask(self, number: int, method: str, params: dict[str, Any], session: str = "") -> dict[str, Any]:
@@ -169,8 +170,8 @@ class BrowserProcess:
         if isinstance(result, dict):
             return cast("dict[str, Any]", result)
         raise ProtocolError(
-            f"the browser {self._program!r} answered {method!r} with {_shortly(reply.result())}, which is no answer of "
-            "Chromium's debugging pipe; give the path of Chromium, Chrome, Edge or Brave with browser="
+            f"the browser {self._program!r} answered {method!r} with {_shortly(reply.result())}, which is not valid in "
+            "the Chrome DevTools Protocol; pass the path of Chromium, Chrome, Edge or Brave as browser="
         )
 
     def _send(self, number: int, method: str, params: dict[str, Any], session: str = "") -> None:
@@ -179,18 +180,18 @@ class BrowserProcess:
         try:
             os.write(self._started.commands, message)
         except OSError:
-            # The pipe is broken because the browser has gone; `exited` says so to everybody.
+            # The pipe is broken because the browser has exited; all callers also wait for `exited`.
             return
 
     def _read_answers(self) -> None:
         pending = b""
         while data := _read(self._started.answers):
             *messages, pending = (pending + data).split(b"\0")
-            # Decoded in this thread: what is of no interest costs the loop nothing.
+            # Decoded in this thread, so that irrelevant messages cost the loop nothing.
             for answer in filter(None, map(read_answer, messages)):
                 self._call_soon(self._on_answer, answer)
             if len(pending) > MAX_ANSWER_BYTES:
-                pending = _NOISE  # and so is what belongs to it still
+                pending = _NOISE  # makes the rest of the message invalid, so it is ignored
         forks.close(self._started.answers)
 
     def _read_stderr(self, stderr: int) -> None:
@@ -202,14 +203,14 @@ class BrowserProcess:
     def _wait(self) -> None:
         code = self._started.process.wait()
         self._ended.set()
-        self._stderr_reader.join(1)  # its last words; a child that lives on may keep the pipe open
+        self._stderr_reader.join(1)  # for its last output; a surviving child may keep the pipe open
         self._call_soon(self._on_exit, code)
 
     def _call_soon(self, callback: Callable[..., None], *args: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(callback, *args)
         except RuntimeError:
-            return  # the program's loop has ended before the browser, so nobody listens
+            return  # the event loop has ended before the browser
 
     def _on_exit(self, code: int) -> None:
         if not self.exited.done():
@@ -224,13 +225,13 @@ class BrowserProcess:
             reply.set_result(answer)
 
 
-_NOISE = b"\xff"  # no JSON begins so
+_NOISE = b"\xff"  # not valid JSON
 
 
 def read_answer(message: bytes) -> dict[str, Any] | None:
-    """Return a message of the browser if it answers a request (it has an ``id`` then) or tells of a crash.
+    """Return a message of the browser if it answers a request (and has an ``id``) or reports a crash.
 
-    The rest is noise, whether Chromium's own events or what a program that is no Chromium writes.
+    All others are ignored: other events of Chromium, or output of a program that is not Chromium.
     """
     try:
         answer: Any = msgspec.json.decode(message)
@@ -257,10 +258,10 @@ def _read(fd: int) -> bytes:
 
 
 class _Started:
-    """A browser that was started, and this side of its pipes. Starting blocks while the program is read."""
+    """A started browser, and our ends of its pipes."""
 
     def __init__(self, command: Sequence[str], lock: int) -> None:
-        """Start ``command``; ``lock`` is closed here."""
+        """Start ``command``, and close ``lock``. Blocks while the program is read from the disk."""
         self.program = command[0]
         opened = [lock]
 
@@ -279,29 +280,31 @@ class _Started:
                 forks.close(fd)
             if isinstance(error, OSError):
                 raise Unavailable(
-                    f"the browser {self.program!r} cannot be started: {error}", reason="no_browser"
+                    f"the browser {self.program!r} cannot be started: {error}; pass the path of another one as "
+                    "browser=",
+                    reason="no_browser",
                 ) from error
             raise
         for fd in (lock, commands_in, answers_out, stderr_out):
             forks.close(fd)
 
     def kill(self) -> None:
-        """Kill it and the processes of its group."""
+        """Kill the browser and its process group."""
         self.process.kill()
 
-    def leave_nothing(self) -> None:
-        """Have the processes of its group killed once it has ended itself."""
+    def kill_group_at_exit(self) -> None:
+        """Kill the browser's process group when the browser exits."""
         if sys.platform != "win32":
             self.process.whole_group = True
 
     def close_commands(self) -> None:
-        """Close the pipe that keeps it alive."""
+        """Close the pipe that keeps the browser alive."""
         fd, self.commands = self.commands, -1
         if fd >= 0:
             forks.close(fd)
 
     def abandon(self) -> None:
-        """Kill it, wait for its end, and close everything: nothing else knows of it."""
+        """Kill the browser, wait for its end, and close all pipes: no other object owns it."""
         self.kill()
         self.process.wait()
         self.close_commands()
@@ -310,7 +313,7 @@ class _Started:
 
 
 class _Spawned:
-    """What `subprocess.Popen` is to a process that `os.posix_spawn` started; it leads a group of its own."""
+    """Like `subprocess.Popen`, for a process started by `os.posix_spawn`, which leads its own process group."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -329,7 +332,7 @@ class _Spawned:
     def wait(self) -> int:
         try:
             if hasattr(os, "waitid"):
-                # Its number is nobody else's until it is reaped, which is done with the lock.
+                # The pid cannot be reused until it is reaped, which happens with the lock held.
                 os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
                 if self.whole_group:
                     self._signal(os.killpg, signal.SIGKILL)
@@ -340,14 +343,14 @@ class _Spawned:
                 _, status = os.waitpid(self.pid, 0)
                 self._reaped = True
         except ChildProcessError:
-            # Something else in the program waits for every child, or has the system do so: how it ended is lost.
+            # The program waits for all children elsewhere, or ignores SIGCHLD: the exit code is lost.
             self._reaped = True
             return 255
         return os.waitstatus_to_exitcode(status)
 
     def _signal(self, send: Callable[[int, int], None], number: int) -> None:
         if self._parent != os.getpid():
-            return  # a fork of its parent: it is not this process's to end
+            return  # a fork: the browser belongs to the parent
         with self._lock:
             if not self._reaped:
                 with suppress(ProcessLookupError, PermissionError):
@@ -381,8 +384,8 @@ else:
     def _start(command: Sequence[str], commands: int, answers: int, stderr: int, lock_fd: int) -> _Spawned:
         import fcntl
 
-        # Chromium reads commands from descriptor 3 and answers on 4; 5 keeps the profile's lock. The copies lie above,
-        # so that no move overwrites what another one still needs.
+        # Chromium reads commands from descriptor 3 and answers on 4; 5 holds the profile's lock. The copies have higher
+        # numbers, so that no dup2 overwrites a descriptor that is still needed.
         sources: list[int] = []
         null = os.open(os.devnull, os.O_RDWR)
         try:
@@ -390,7 +393,7 @@ else:
                 sources += forks.keep(lambda fd=fd: (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10),))
             moves = [(os.POSIX_SPAWN_DUP2, source, fd) for source, fd in zip(sources, (3, 4, 5, 2), strict=True)]
             moves += [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1)]
-            # A process group of its own: Ctrl-C in the terminal is for Python, which ends the browser in order.
+            # In its own process group, so that Ctrl-C only reaches Python, which closes the browser properly.
             pid = os.posix_spawn(Path(command[0]), list(command), os.environ, file_actions=moves, setpgroup=0)
         finally:
             for fd in sources:

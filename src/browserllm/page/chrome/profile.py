@@ -1,8 +1,8 @@
-"""A browser profile on disk, held by one process at a time.
+"""Browser profiles on disk, each locked by one process at a time.
 
-Temporary profiles lie in a folder of this user's own, each beside its lock: ``NAME`` and ``NAME.lock``. The lock is
-made first, and a folder is only made, used or deleted by who holds it: no process takes or deletes what another one
-makes or holds.
+Temporary profiles are in a private folder of this user, each beside its lock: ``NAME`` and ``NAME.lock``. The lock is
+created first, and only the process that holds it creates, uses or deletes the folder, so no process takes or deletes
+another's profile.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ LOCK_NAME = "browserllm.lock"
 LOCK_SUFFIX = ".lock"
 
 LOCK_WAIT_S = 1.5
-"""How long to wait for a profile in use: a browser whose Python was killed takes a moment to end."""
+"""How long to wait for a profile in use: a browser whose Python was killed takes a moment to exit."""
 
 ORPHANS_WAIT_S = 1.0
-"""How long opening a profile waits for orphans to be removed; then it goes on beside that."""
+"""How long opening a profile waits for orphans to be deleted; the rest is deleted in the background."""
 
 NAME_BYTES = 8
-"""Of the random name of a temporary profile, which is written in twice as many hexadecimal digits."""
+"""Random bytes in the name of a temporary profile, which has twice as many hexadecimal digits."""
 
-# Nothing else in their folder is ours, and least of all "..": what is deleted is named by its lock.
+# Only folders whose lock has such a name are deleted, never any other, and never "..".
 _LOCK_OF_OURS = re.compile(rf"([0-9a-f]{{{2 * NAME_BYTES}}}){re.escape(LOCK_SUFFIX)}")
 
 ATTEMPTS = 100
-"""How often something is made again that others removed, or took, in the same moment."""
+"""How often to retry creating what another process removed or took at the same moment."""
 
 DELETE_ATTEMPTS = 5
 DELETE_PAUSE_S = 0.05
 
 
 class Lock:
-    """The locked, open lock file of a profile. The lock is the system's: it ends with whoever holds the file open."""
+    """The open lock file of a profile. It is a system lock, which ends when all processes have closed the file."""
 
     def __init__(self, fd: int) -> None:
-        """Take over a descriptor that `forks.keep` returned."""
+        """Take ownership of a descriptor that `forks.keep` returned."""
         self._fd = fd
         self._process = os.getpid()
 
     @property
     def closed(self) -> bool:
-        """Whether it was let go."""
+        """Whether the lock was released."""
         return self._fd < 0
 
     def fileno(self) -> int:
@@ -66,14 +66,14 @@ class Lock:
         return self._fd
 
     def close(self) -> None:
-        """Unlock and close. A copy of the descriptor that is left somewhere does not keep the lock."""
+        """Unlock and close the file, even if copies of the descriptor are still open."""
         if self._fd >= 0:
             _unlock(self._fd)
             self._drop()
 
     def __del__(self) -> None:
         if self._fd >= 0 and self._process == os.getpid():
-            # Without unlocking: the browser of it may be running still.
+            # Without unlocking, because its browser may still be running.
             fd = self._fd
             self._drop()
             warnings.warn(f"the lock {fd} of a profile was not released", ResourceWarning, 2, self)
@@ -84,10 +84,10 @@ class Lock:
 
 
 class Profile:
-    """A profile folder and the lock on it."""
+    """A profile folder and its lock."""
 
     def __init__(self, folder: Path, lock: Lock, *, temporary: bool = False) -> None:
-        """Made by `open_profile`."""
+        """Take ownership of ``lock``; a ``temporary`` profile is deleted when it is released."""
         self.folder = folder
         self.temporary = temporary
         self._lock = lock
@@ -96,24 +96,24 @@ class Profile:
 
     @property
     def lock_fd(self) -> int:
-        """The file descriptor of the lock, for the browser to inherit: the profile is in use until both have gone."""
+        """The lock's file descriptor. The browser inherits it, so the profile is in use until both processes end."""
         return self._lock.fileno()
 
     def release(self) -> None:
-        """Let go of the profile, and delete it when it is temporary. Does nothing in a fork of the process."""
+        """Release the profile, and delete it if it is temporary. Does nothing in a fork of the process."""
         if self._process != os.getpid():
             return
         with self._releasing:
             if self._lock.closed:
                 return
             file = self.folder.with_name(self.folder.name + LOCK_SUFFIX)
-            # What cannot be deleted now keeps its lock file, by which a later start finds it.
+            # A folder that cannot be deleted now keeps its lock file, so a later start finds it.
             deleted = self.temporary and _delete(self.folder, None)
             if deleted:
                 _remove(file)
             self._lock.close()
             if deleted and sys.platform == "win32":
-                _remove(file)  # where an open file cannot be removed
+                _remove(file)  # Windows cannot remove an open file
 
 
 def default_folder() -> Path:
@@ -122,19 +122,19 @@ def default_folder() -> Path:
 
 
 def temporary_root() -> Path:
-    """Return the folder that temporary profiles lie in. It is this user's, as no folder for everybody's files is."""
+    """Return the folder with temporary profiles. It is private to this user, unlike the system's temporary folder."""
     return user_cache_path("browserllm", appauthor=False) / "temporary"
 
 
 def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]:
-    """Take a profile: the ``wanted`` one, or the default, or when that is in use a temporary one and the notice of it.
+    """Lock a profile: the ``wanted`` one, or the default, or if that is in use a temporary one, with a notice.
 
-    Blocks for up to `ORPHANS_WAIT_S` and `LOCK_WAIT_S`. Raises `Unavailable`: ``profile_in_use`` for a wanted one in
-    use, ``blocked`` for one that cannot be used, with what to do.
+    Blocks for up to `ORPHANS_WAIT_S` and `LOCK_WAIT_S`. Raises `Unavailable`: ``profile_in_use`` if the wanted one is
+    in use, ``blocked`` if it cannot be used, with what to do.
     """
     folder = _folder_of(wanted)
     removing = threading.Thread(target=remove_orphans, name="browserllm: orphans", daemon=True)
-    with suppress(RuntimeError):  # no threads: it is for a later start to do
+    with suppress(RuntimeError):  # no thread can be started: a later start deletes them
         removing.start()
         removing.join(ORPHANS_WAIT_S)
     try:
@@ -148,36 +148,35 @@ def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]
     if lock is not None:
         return Profile(folder, lock), None
     if wanted is not None:
-        shared, otherwise = "", ", or leave profile out"
+        shared, remedy = "", "choose another folder with profile=, or leave profile out"
         if folder == default_folder():
-            shared, otherwise = ", which all programs of this user share,", ""
+            shared, remedy = ", which all programs of this user share,", "or choose another folder with profile="
         raise Unavailable(
-            f"the profile {str(folder)!r}{shared} is in use by another process; end that one, choose another folder "
-            f"with profile={otherwise}",
+            f"the profile {str(folder)!r}{shared} is in use by another process; end that process, {remedy}",
             reason="profile_in_use",
             data={"profile": str(folder)},
         )
     notice = (
-        f"the profile {str(folder)!r} is in use by another process: this one has a temporary profile, "
-        "without the models of the other; what it downloads is gone when it ends"
+        f"the profile {str(folder)!r} is in use by another process, so this one uses a temporary profile: it has none "
+        "of the downloaded models, and what it downloads is deleted when it ends"
     )
     return _make_temporary(), notice
 
 
 def remove_orphans() -> None:
-    """Delete temporary profiles whose process ended without doing so; never one that is held or being made.
+    """Delete temporary profiles whose process ended without deleting them, but none that is locked or being created.
 
-    What has no name of ours, or others could look into, is left alone: they may have put it there.
+    Leaves alone what has no name of ours, or is open to other users, who may have put it there.
     """
     try:
         with private_folder(temporary_root(), make=False) as root:
             for entry in os.listdir(root.path if root.fd is None else root.fd):
                 match = _LOCK_OF_OURS.fullmatch(entry)
                 if match is not None:
-                    with suppress(OSError):  # gone meanwhile, or nothing of ours
+                    with suppress(OSError):  # deleted meanwhile, or not ours
                         _remove_orphan(root, match[1], entry)
     except OSError:
-        return  # there is none, or it is no folder of ours: whoever wants a temporary profile is told
+        return  # it does not exist, or is not ours: opening a temporary profile reports that
 
 
 def _remove_orphan(root: Folder, name: str, lock_name: str) -> None:
@@ -186,7 +185,7 @@ def _remove_orphan(root: Folder, name: str, lock_name: str) -> None:
     if lock is None:
         forks.close(fd)
         return
-    # Relative to the folder that is open: another one may have its path by now.
+    # Relative to the open folder: another folder may have its path by now.
     folder, file = (root.path / name, root.path / lock_name) if root.fd is None else (Path(name), Path(lock_name))
     try:
         if _is_ours(root, fd, folder) and root.still_has(lock_name, fd) and _delete(folder, root.fd):
@@ -198,7 +197,7 @@ def _remove_orphan(root: Folder, name: str, lock_name: str) -> None:
 
 
 def _is_ours(root: Folder, lock: int, folder: Path) -> bool:
-    """Say whether a lock and its folder are as `_make_in` makes them; the folder may be missing."""
+    """Return whether a lock and its folder look like `_make_in` creates them; the folder may be missing."""
     if not POSIX:
         return True
     try:
@@ -213,13 +212,14 @@ def _is_ours(root: Folder, lock: int, folder: Path) -> bool:
 def _folder_of(wanted: str | Path | None) -> Path:
     try:
         if wanted is not None and not os.fspath(wanted):
-            raise ValueError("it is empty")  # `Path` takes that for the current folder
+            raise ValueError("it is empty")  # `Path` would take that as the current folder
         folder = default_folder() if wanted is None else Path(wanted).expanduser().absolute()
         if b"\0" in os.fsencode(folder):
-            raise ValueError("no path has a NUL character in it")
+            raise ValueError("a path cannot contain a NUL character")
     except (RuntimeError, TypeError, ValueError) as error:
         raise InvalidRequest(
-            f"profile={wanted!r} is no folder: {error}; give the path of one, or leave profile out", parameter="profile"
+            f"profile={wanted!r} is not a folder: {error}; use the path of one, or leave profile out",
+            parameter="profile",
         ) from error
     if not folder.is_absolute():
         raise Unavailable(
@@ -230,7 +230,7 @@ def _folder_of(wanted: str | Path | None) -> Path:
 
 
 def _take_in_time(folder: Path) -> Lock | None:
-    """Return the lock of a folder, ``None`` when another process holds it for longer than `LOCK_WAIT_S`."""
+    """Return the lock of a folder, or ``None`` if another process holds it for longer than `LOCK_WAIT_S`."""
     give_up_at = time.monotonic() + LOCK_WAIT_S
     removed = 0
     while True:
@@ -251,13 +251,13 @@ def _take_in_time(folder: Path) -> Lock | None:
 
 
 def _take(folder: Folder, name: str, flags: int) -> tuple[Lock | None, bool]:
-    """Open and lock a file once; returns the lock, or ``None`` and whether another process holds it."""
+    """Try once to open and lock a file; returns the lock, or ``None`` and whether another process holds it."""
     (fd,) = forks.keep(lambda: (folder.open(name, os.O_RDWR | flags),))
     try:
         if not _lock(fd):
             forks.close(fd)
             return None, True
-        # A lock on a file that was removed before it was locked keeps nobody out.
+        # A lock on a file that was removed before it was locked protects nothing.
         if folder.still_has(name, fd):
             return Lock(fd), False
     except BaseException:
@@ -270,17 +270,17 @@ def _take(folder: Folder, name: str, flags: int) -> tuple[Lock | None, bool]:
 
 def _make_temporary() -> Profile:
     root = temporary_root()
-    failure: OSError = FileExistsError(errno.EEXIST, "other processes take every name")
+    failure: OSError = FileExistsError(errno.EEXIST, "other processes took every name")
     try:
         for _ in range(ATTEMPTS):
             try:
                 return _make_in(root)
             except (FileExistsError, FileNotFoundError, BlockingIOError) as error:
-                failure = error  # another name; or the whole folder was removed: another one
+                failure = error  # the name was taken, or the whole folder was removed: try again
         raise failure
     except OSError as error:
         raise Unavailable(
-            f"no temporary profile can be made in {str(root)!r}: {error}; name a folder with profile=, or set "
+            f"cannot create a temporary profile in {str(root)!r}: {error}; choose a folder with profile=, or set "
             "XDG_CACHE_HOME to a folder of your own",
             reason="blocked",
             data={"profile": str(root)},
@@ -292,7 +292,7 @@ def _make_in(root: Path) -> Profile:
     with private_folder(root) as opened:
         lock, _ = _take(opened, name + LOCK_SUFFIX, os.O_CREAT | os.O_EXCL)
         if lock is None:
-            raise BlockingIOError(errno.EAGAIN, "another process tidied the new lock up")
+            raise BlockingIOError(errno.EAGAIN, "another process removed the new lock")
         try:
             os.mkdir(name if opened.fd is not None else root / name, 0o700, dir_fd=opened.fd)
         except BaseException:
@@ -303,7 +303,7 @@ def _make_in(root: Path) -> Profile:
 
 
 def _delete(folder: Path, above: int | None) -> bool:
-    """Delete a folder with all in it, whose name is relative to an open one if given; returns whether it has gone."""
+    """Delete a folder with its contents, relative to the open folder ``above`` if given; returns whether it is gone."""
     for attempt in range(DELETE_ATTEMPTS):
         shutil.rmtree(folder, ignore_errors=True, dir_fd=above)
         try:
@@ -311,7 +311,7 @@ def _delete(folder: Path, above: int | None) -> bool:
         except FileNotFoundError:
             return True
         if attempt + 1 < DELETE_ATTEMPTS:
-            time.sleep(DELETE_PAUSE_S)  # a process of the browser's that is about to end may still write
+            time.sleep(DELETE_PAUSE_S)  # a process of the browser that is still exiting may write files
     return False
 
 
@@ -321,7 +321,7 @@ def _remove(file: Path, above: int | None = None) -> None:
 
 
 def _lock(fd: int) -> bool:
-    """Lock an open file; returns whether that went, which it does not where another process has it locked."""
+    """Lock an open file; returns false if another process has locked it."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -334,7 +334,7 @@ def _lock(fd: int) -> bool:
     except BlockingIOError:
         return False
     except PermissionError:
-        if os.name == "nt":  # how Windows says "locked"
+        if os.name == "nt":  # Windows' error for a locked file
             return False
         raise
     return True

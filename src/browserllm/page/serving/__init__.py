@@ -1,1 +1,1 @@
-"""The site over HTTP on loopback, and what a page may ask of this process."""
+"""Serves the site and shared folders to a page, over HTTP on loopback."""

@@ -1,17 +1,17 @@
-"""What a page of ours may load and talk to: the Content-Security-Policy of each, and why.
+"""The Content-Security-Policy of each of our pages, and why.
 
-Workers have the policy of the answer that their script came with, so the servers here send it with every file. A site
-that `browserllm build` wrote is served by others: its pages carry the same policy in a meta tag, without
-``frame-ancestors``, which is not allowed there (the pages refuse to run in a frame themselves), and their workers have
-what the server sends.
+A worker has the policy of the response with its script, so the servers here send it with every file. Other servers
+serve a site built with `browserllm build`: its pages have the same policy in a meta tag, without ``frame-ancestors``,
+which is not allowed there (the pages refuse to run in a frame themselves), and their workers have the policy that the
+server sends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Scripts come from the site alone. WebAssembly is compiled from bytes, and ONNX Runtime's threads and loader begin at
-# blob: addresses. Nothing is ever evaluated from a text.
+# Scripts only come from the site. WebAssembly is compiled from bytes, and ONNX Runtime's threads and loader start from
+# blob: URLs. No text is ever evaluated.
 _BASE = {
     "default-src": "'none'",
     "script-src": "'self' 'wasm-unsafe-eval' blob:",
@@ -23,10 +23,10 @@ _BASE = {
     "form-action": "'none'",
 }
 
-# Models and clouds over https, and servers on this device. No WebSocket: nobody outside can drive an engine.
+# Models and clouds over https, and servers on this device. No WebSocket, so that no other program can drive an engine.
 _CHAT_TARGETS = "'self' data: blob: https: http://localhost:* http://127.0.0.1:*"
 
-# Python says what its browser fetches, from wherever it could itself; the one WebSocket goes back to Python.
+# Python decides what its browser fetches, and could fetch it itself; the only WebSocket goes back to Python.
 _HOST_TARGETS = "'self' data: blob: https: http:"
 
 _NO_FRAMES = {"frame-ancestors": "'none'"}
@@ -43,7 +43,7 @@ def chat_policy() -> str:
 
 
 def host_policy(hosts: Iterable[str]) -> str:
-    """Return the policy of the page in a launched browser; its socket is one of ``hosts``, as the page's address is."""
+    """Return the policy of the page in a launched browser; the page and its WebSocket use one of ``hosts``."""
     sockets = [f"ws://{host}" for host in sorted(hosts)]
     return _join({**_BASE, "connect-src": " ".join([_HOST_TARGETS, *sockets]), **_NO_FRAMES})
 

@@ -1,4 +1,4 @@
-"""Reading one HTTP request strictly: what two readers could understand differently is refused."""
+"""Parses one HTTP request strictly: it rejects what two parsers could understand differently."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 MAX_HEAD_BYTES = 16 * 1024
-"""The longest request line and headers that are read at all."""
+"""The largest request line with headers."""
 
 MAX_TARGET_CHARACTERS = 4096
-"""The longest address; the system's longest path has as many."""
+"""The longest address; the system's longest path has as many characters."""
 
-# Only a path on this server: another form (a whole URL, `*`) is for proxies, and browsers send none of them here.
+# Only a path on this server: the other forms (a whole URL, `*`) are for proxies, and browsers do not send them here.
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.[01]")
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SINGLE_HEADERS = ("host", "origin")
-"""Whom a request is for, and from: said twice, it is not known which one holds."""
+"""Headers that may appear once: with two, parsers could disagree on the request's target or origin."""
 
 
 class RequestError(Exception):
-    """A request that is not answered, with the reason."""
+    """A request is not valid; the message says why."""
 
 
 class Request(NamedTuple):
-    """A request: ``path`` is as it was sent, percent-encoded; the names of ``headers`` are in lower case."""
+    """A request: ``path`` is percent-encoded, as it was sent; the names of ``headers`` are in lower case."""
 
     method: str
     path: str
@@ -37,17 +37,17 @@ class Request(NamedTuple):
 
 
 def read_request(head: bytes) -> Request:
-    """Read a request's line and headers, which end with an empty line; raises `RequestError` saying what is wrong."""
+    """Parse a request line and headers, which end with an empty line; raises `RequestError` saying what is wrong."""
     first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(first)
     if match is None:
-        raise RequestError(f"{_shown(first)} is no request for a path of this server")
+        raise RequestError(f"{_shown(first)} is not a valid request line for a path of this server")
     method, target = match[1].decode(), match[2].decode()
     headers: dict[str, list[str]] = {}
     for line in lines:
         name, colon, value = line.partition(b":")
         if not colon or _HEADER_NAME.fullmatch(name) is None or _CONTROLS.search(value):
-            raise RequestError(f"{_shown(line)} is no header")
+            raise RequestError(f"{_shown(line)} is not a valid header")
         headers.setdefault(name.decode().lower(), []).append(value.strip(b" \t").decode("latin-1"))
     for name in SINGLE_HEADERS:
         if len(headers.get(name, [])) > 1:
@@ -59,7 +59,7 @@ def read_request(head: bytes) -> Request:
 
 
 def stays_inside(parts: Iterable[str]) -> bool:
-    """Say whether a path below a folder is plain: what could leave the folder, on any system, is no name of ours."""
+    """Return whether a path below a folder is safe: no part could leave the folder, on any system."""
     return not any(part.startswith((".", "/")) or set(part) & set("\\:\0") for part in parts)
 
 
@@ -68,12 +68,12 @@ def _split_target(target: str) -> tuple[str, str]:
         raise RequestError(f"the address has {len(target)} characters; {MAX_TARGET_CHARACTERS} are allowed")
     path, _, query = target.partition("?")
     try:
-        urlsplit(target)  # raises for what another reader could take for a host
+        urlsplit(target)  # raises for what another parser could take for a host
         unquote_to_bytes(path).decode()
     except ValueError:
-        raise RequestError(f"the address {target[:80]!r} is no path") from None
+        raise RequestError(f"the address {target[:80]!r} is not a valid path") from None
     if "#" in target or _BROKEN_ESCAPE.search(target):
-        raise RequestError(f"the address {target[:80]!r} has an escape that is none")
+        raise RequestError(f"the address {target[:80]!r} has an invalid percent-escape or a fragment")
     return path, query
 
 

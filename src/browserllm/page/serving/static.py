@@ -1,4 +1,4 @@
-"""The site's files over HTTP on loopback, and the one WebSocket the page opens back."""
+"""Serves the site's files over HTTP on loopback, and accepts the page's WebSocket."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..._internal.system.listening import listen
 from ..._internal.system.opening import open_linked, open_real
 from ..._internal.threads import Threads
 from ...errors import Unavailable
-from .connection import Answer, HttpConnection, Visitors, prepare, say
+from .connection import Answer, Connections, HttpConnection, prepare, text_answer
 from .policy import chat_policy, host_policy
 from .requests import Request, stays_inside
 from .websocket import MAX_MESSAGE_BYTES
 
 SOCKET_PATH = "/host"
 
-# Not from the system's table: Windows keeps these in its registry, where anything may be written.
+# Not from the system's table: on Windows that is in the registry, where programs change it.
 MIME_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript",
@@ -46,30 +46,30 @@ MIME_TYPES = {
 }
 
 HOST_PAGE = "host.html"
-"""The page that connects to Python. It is for browsers that Python launches, and nobody else is given it."""
+"""The page that connects to Python. It is only served to browsers that Python launches."""
 
 socket_logger = logging.getLogger("browserllm.socket")
-# What websockets would log of a handshake has the secret in it, and a refused one is the other side's matter.
+# websockets would log handshakes with the secret, and clients that are refused are not our errors.
 socket_logger.setLevel(logging.CRITICAL)
 
 
 def site_folder() -> Path:
-    """Return the folder with the built site; raises `Unavailable` saying how to build it."""
+    """Return the folder with the built site; raises `Unavailable` that says how to build it."""
     folder = Path(__file__).parents[2] / "static"
     if not (folder / HOST_PAGE).is_file():
         raise Unavailable(
-            f"the site's files are not in {str(folder)!r}: in a checkout, run `make site`; "
-            "elsewhere, install browserllm from its wheel",
+            f"the site's files are not in {str(folder)!r}; in a checkout, run `make site`, otherwise install "
+            "browserllm from its wheel",
             reason="blocked",
         )
     return folder
 
 
 class SiteServer:
-    """Serves a folder on loopback, only to requests that name an allowed host (a page of another name gets nothing).
+    """Serves a folder on loopback, only to requests for an allowed host (which stops DNS rebinding).
 
-    With ``on_page`` it serves a browser that Python launched: it has the host page, and takes the WebSocket at
-    ``/host``, from the origin of an allowed host and with the secret, which is good for one connection.
+    With ``on_page`` it serves a browser that Python launched: it serves the host page, and accepts the WebSocket at
+    ``/host`` from the origin of an allowed host with the secret, which is valid for one connection.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class SiteServer:
         secret: str = "",
         on_page: Callable[[ServerConnection], None] | None = None,
     ) -> None:
-        """Serve ``folder``; ``port`` 0 takes any.
+        """Serve ``folder``; ``port`` 0 takes any free port.
 
-        ``hosts`` are allowed besides the address itself; with ``on_page`` in its place, because a launched browser
-        knows no other.
+        ``hosts`` are allowed besides the address itself, or with ``on_page`` instead of it, because a launched browser
+        only uses those.
         """
         self._folder = folder
         self._wanted_port = port
@@ -94,18 +94,18 @@ class SiteServer:
         self._on_page = on_page
         self._server: Server | None = None
         self._threads = Threads("files of the site", places=8)
-        self._visitors = Visitors(self._common_headers())
+        self._connections = Connections(self._common_headers())
         self._links = False
         self.port = 0
 
     async def start(self) -> Self:
-        """Start to listen; raises `Unavailable` when the port is taken."""
+        """Start listening; raises `Unavailable` if the port is in use."""
         self._links = await self._threads.run(has_links, self._folder)
         try:
             self._server = await serve(
                 self._hold,
                 sock=listen(self._wanted_port),
-                create_connection=_connection_class(self._visitors, self._answer),
+                create_connection=_connection_class(self._connections, self._answer),
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,
                 logger=socket_logger,
@@ -130,16 +130,16 @@ class SiteServer:
         return f"http://127.0.0.1:{self.port}/"
 
     async def close(self) -> None:
-        """Stop to listen, and close what is open."""
+        """Stop listening, and close all connections."""
         if self._server is not None:
             self._server.close()
-            await self._visitors.close()
+            await self._connections.close()
             await self._server.wait_closed()
 
     def _common_headers(self) -> dict[str, str]:
-        # Cross-origin isolation, which threads in WebAssembly need. A browser of ours is a Chromium, which takes the
-        # second word too. It lets the page find out whether a server that shares nothing is there at all; Safari, which
-        # may open the chat page, only knows the stricter one.
+        # Cross-origin isolation, which threads in WebAssembly need. A launched browser is a Chromium, which supports
+        # credentialless. It lets the page find out whether a server without CORS headers exists at all; Safari, which
+        # may open the chat page, only supports require-corp.
         launched = self._on_page is not None
         return {
             "Cross-Origin-Opener-Policy": "same-origin",
@@ -159,9 +159,11 @@ class SiteServer:
     async def _answer(self, request: Request) -> Answer | None:
         host = request.headers["host"].lower()
         if host not in self._hosts:
-            return say(HTTPStatus.FORBIDDEN, f"this server does not serve the host {host!r}")
+            return text_answer(HTTPStatus.FORBIDDEN, f"this server does not serve the host {host!r}")
         if request.method not in ("GET", "HEAD"):
-            return say(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not for files", {"Allow": "GET, HEAD"})
+            return text_answer(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not for files", {"Allow": "GET, HEAD"}
+            )
         if request.path == SOCKET_PATH and self._on_page is not None:
             return self._refuse_socket(request, host)
         hidden = HOST_PAGE if self._on_page is None else None
@@ -172,28 +174,28 @@ class SiteServer:
     def _refuse_socket(self, request: Request, host: str) -> Answer | None:
         origin = request.headers.get("origin", "")
         if not origin:
-            return say(HTTPStatus.BAD_REQUEST, "there is no Origin header")
+            return text_answer(HTTPStatus.BAD_REQUEST, "there is no Origin header")
         if origin != f"http://{host}":
-            return say(HTTPStatus.FORBIDDEN, f"the origin {origin!r} may not connect")
+            return text_answer(HTTPStatus.FORBIDDEN, f"the origin {origin!r} may not connect")
         if request.method != "GET" or request.headers.get("upgrade", "").lower() != "websocket":
-            return say(HTTPStatus.UPGRADE_REQUIRED, "this is a WebSocket's address", {"Upgrade": "websocket"})
+            return text_answer(HTTPStatus.UPGRADE_REQUIRED, "this address is for a WebSocket", {"Upgrade": "websocket"})
         given = parse_qs(request.query).get("token", [""])[0]
         if not self._secret or not hmac.compare_digest(given.encode(), self._secret.encode()):
-            return say(HTTPStatus.FORBIDDEN, "the token is wrong")
+            return text_answer(HTTPStatus.FORBIDDEN, "the token is wrong")
         if self._spent:
-            return say(HTTPStatus.FORBIDDEN, "the token was good for one connection, which there was")
+            return text_answer(HTTPStatus.FORBIDDEN, "the token was already used; it is valid for one connection")
         self._spent = True
         return None
 
 
 def _connection_class(
-    visitors: Visitors, answer: Callable[[Request], Awaitable[Answer | None]]
+    connections: Connections, answer: Callable[[Request], Awaitable[Answer | None]]
 ) -> type[ServerConnection]:
-    """Return the class of connections that begin as HTTP, and become a WebSocket only for who may have one."""
+    """Return the class of connections that start as HTTP, and become a WebSocket only after the checks."""
 
     class SiteConnection(ServerConnection):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            http = HttpConnection(visitors, answer, self._upgrade)
+            http = HttpConnection(connections, answer, self._upgrade)
             transport.set_protocol(http)
             http.connection_made(transport)
 
@@ -206,12 +208,12 @@ def _connection_class(
 
 
 def etag_of(file: os.stat_result) -> str:
-    """Return what tells a version of a file from all others."""
+    """Return the ETag of a file's version."""
     return f'"{file.st_mtime_ns:x}-{file.st_size:x}"'
 
 
 def has_links(folder: Path) -> bool:
-    """Say whether anything below a folder is a link: some installers make a package of nothing else."""
+    """Return whether anything below a folder is a link: some installers link all files of a package."""
     return any(path.is_symlink() for path in folder.rglob("*"))
 
 
@@ -223,20 +225,20 @@ def read_file(
     hidden: str | None = None,
     follow_links: bool = False,
 ) -> Answer:
-    """Return the answer for a path of the site: the file, its ``index.html``, "not modified", or "not found".
+    """Return the response for a path of the site: the file, its ``index.html``, "not modified", or "not found".
 
-    The file named ``hidden`` is not found, in whatever spelling the disk takes for it. Links are followed out of the
-    folder only with ``follow_links``.
+    The file named ``hidden`` is never found, in any spelling that the disk accepts. Links out of the folder are only
+    followed with ``follow_links``.
     """
     file = _open(folder, unquote(url_path), hidden, follow_links)
     if file is None:
-        return say(HTTPStatus.NOT_FOUND, "not found")
+        return text_answer(HTTPStatus.NOT_FOUND, "not found")
     facts = os.fstat(file.fileno())
     etag = etag_of(facts)
     headers = {
         "Content-Type": MIME_TYPES.get(PurePosixPath(file.name).suffix, "application/octet-stream"),
         "ETag": etag,
-        # Asked again every time, sent again only when changed: a rebuilt site is never half old.
+        # The browser asks every time and downloads only what changed: it never mixes old and new files of the site.
         "Cache-Control": "no-cache",
     }
     if known_etag == etag:
@@ -246,7 +248,7 @@ def read_file(
 
 
 def _open(folder: Path, path: str, hidden: str | None, follow_links: bool) -> BinaryIO | None:
-    """Open the file of a path of the site, or return ``None`` when there is none to give."""
+    """Open the file for a path of the site, or return ``None`` if there is none."""
     if path.endswith("/"):
         path += "index.html"
     parts = PurePosixPath(path).parts[1:]
@@ -261,7 +263,7 @@ def _open(folder: Path, path: str, hidden: str | None, follow_links: bool) -> Bi
             if not real.is_relative_to(top):
                 return None
             file = open_real(real)
-    except (OSError, ValueError, RuntimeError):  # RuntimeError: what Python before 3.13 says of links in a circle
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: Python before 3.13 raises it for a circle of links
         return None
     if hidden is not None and _is_same(file, folder / hidden):
         file.close()

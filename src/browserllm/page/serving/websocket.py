@@ -1,4 +1,4 @@
-"""A channel over a WebSocket connection that a page opened to this process."""
+"""A `Channel` over the WebSocket that a page opened to this process."""
 
 from __future__ import annotations
 
@@ -11,38 +11,41 @@ from websockets.exceptions import ConnectionClosed
 from ...errors import QueueFull, Unavailable
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""The largest message, as the protocol has it."""
+"""The largest message that the protocol allows."""
 
 MAX_WAITING = 1000
-"""Messages that may wait to be sent."""
+"""How many messages may wait to be sent."""
 
 
 class WebSocketChannel:
-    """A `Channel` over ``connection``: one task receives, one sends, so that nobody waits for the socket."""
+    """A `Channel` over a WebSocket: one task receives and one sends, so that callers never wait for the socket."""
 
     def __init__(self, connection: ServerConnection) -> None:
-        """Use a connection that has been accepted."""
+        """Use an accepted ``connection``."""
         self._connection = connection
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
         self._tasks: list[asyncio.Task[None]] = []
         self._on_closed: Callable[[str], None] | None = None
 
     def open(self, on_text: Callable[[str | bytes], None], on_closed: Callable[[str], None]) -> None:
-        """Start to deliver."""
+        """Start delivering messages."""
         self._on_closed = on_closed
         self._tasks = [asyncio.create_task(self._receive(on_text)), asyncio.create_task(self._send())]
 
     def send(self, text: str) -> None:
-        """Queue a text; raises `QueueFull` when too many wait, `Unavailable` when the socket is closed."""
+        """Queue a message; raises `QueueFull` if too many wait, `Unavailable` if the socket is closed."""
         if self._on_closed is None:
             raise Unavailable("the connection to the page is closed", reason="closed")
         try:
             self._outgoing.put_nowait(text)
         except asyncio.QueueFull:
-            raise QueueFull(f"{MAX_WAITING} messages wait to be sent to the page; it does not read them") from None
+            raise QueueFull(
+                f"{MAX_WAITING} messages wait to be sent to the page, which does not read them; wait for answers "
+                "before sending more"
+            ) from None
 
     def drop(self, why: str) -> None:
-        """Report the connection as closed, because it is known to be before the socket notices."""
+        """Report the connection as closed before the socket notices it."""
         on_closed, self._on_closed = self._on_closed, None
         if on_closed is not None:
             on_closed(why)
