@@ -66,17 +66,17 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
     [
         ({}, "local", "on this device"),
         ({"fits": True, "downloaded": True, "loaded": True}, "local", "on this device, and loaded"),
-        ({"downloaded": True, "loaded": False}, "local", "on this device, to be loaded first"),
+        ({"downloaded": True, "loaded": False}, "local", "on this device, not loaded yet"),
         (
             {"downloaded": False, "fetch_bytes": 50_000_000, "loaded": False},
             "local",
-            "on this device, after a fetch of 50.0 MB",
+            "on this device, after a download of 50.0 MB",
         ),
         ({"loaded": True, "queue_length": 4}, "local", "on this device, and loaded"),
         (
             {"loaded": True, "queue_length": 3, "waiting": 2},
             "cloud",
-            "on this device, and loaded; 5 requests come before this one",
+            "on this device, and loaded; 5 requests are ahead of this one",
         ),
         (
             {"loaded": True, "battery_level": 0.12, "charging": False},
@@ -86,7 +86,7 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
         ({"loaded": True, "battery_level": 0.12, "charging": True}, "local", "on this device, and loaded"),
         ({"loaded": True, "battery_level": 0.12}, "local", "on this device, and loaded"),
         ({"loaded": True, "battery_level": 0.5, "charging": False}, "local", "on this device, and loaded"),
-        ({"downloaded": True, "loaded": False, "metered": True}, "local", "on this device, to be loaded first"),
+        ({"downloaded": True, "loaded": False, "metered": True}, "local", "on this device, not loaded yet"),
         (
             {"loaded": True, "missing": ("images",)},
             "cloud",
@@ -95,7 +95,7 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
         (
             {"loaded": True, "model": "pocket", "match": "own"},
             "cloud",
-            "on this device, and loaded; does not have the model that was asked for, 'pocket' would answer",
+            "on this device, and loaded; does not have the requested model, so 'pocket' would answer",
         ),
     ],
 )
@@ -110,10 +110,10 @@ def test_local_first_weighs_what_is_known(facts: dict[str, Any], first: str, rea
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"fetch_bytes": 2 * GIGABYTE}, "2.0 GB to fetch is more than max_fetch_bytes=100000000 allows"),
-        ({"fetch_bytes": 10, "metered": True}, "nothing is fetched while data is to be saved"),
-        ({"fetch_bytes": 10, "save_data": True}, "nothing is fetched while data is to be saved"),
-        ({}, "the size of its files is not known"),
+        ({"fetch_bytes": 2 * GIGABYTE}, "its download of 2.0 GB is larger than max_fetch_bytes=100000000"),
+        ({"fetch_bytes": 10, "metered": True}, "a metered connection or save-data forbids the download"),
+        ({"fetch_bytes": 10, "save_data": True}, "a metered connection or save-data forbids the download"),
+        ({}, "its download size is unknown"),
     ],
 )
 def test_local_first_does_not_fetch_against_the_users_interest(facts: dict[str, Any], reason: str) -> None:
@@ -179,7 +179,7 @@ def test_explicit_takes_its_own_names_or_the_requests() -> None:
     """In that order, and no others; without names all, in the router's order."""
     three = [candidate(name) for name in "abc"]
     assert ranked(bl.Explicit("c", "a"), *three) == ["c", "a"]
-    assert reasons(bl.Explicit("c"), *three)["a"] == "not among those asked for"
+    assert reasons(bl.Explicit("c"), *three)["a"] == "not among the requested backends"
     assert ranked(bl.Explicit(), *three) == ["a", "b", "c"]
     one = bl.ChatRequest(messages=REQUEST.messages, metadata={"backends": "b"})
     two = bl.ChatRequest(messages=REQUEST.messages, metadata={"backends": ["b", "a", "b"]})
@@ -214,7 +214,7 @@ def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
         candidate("failing", measurements=measured(first_token_s=0.1, failures=1)),
     ]
     assert ranked(bl.backends.router.LeastLatency(), *candidates) == ["new", "fast", "slow", "failing"]
-    assert reasons(bl.backends.router.LeastLatency(), *candidates)["fast"] == "begins after 500 ms"
+    assert reasons(bl.backends.router.LeastLatency(), *candidates)["fast"] == "first token after 500 ms"
 
 
 def test_least_cost_takes_the_cheapest() -> None:
@@ -267,7 +267,7 @@ def test_a_function_is_a_policy() -> None:
         lambda _, candidates: [bl.backends.router.Choice(candidate=candidates[0], reason="because")]
     )
     assert reasons(chosen, candidate("a")) == {"a": "because"}
-    with pytest.raises(bl.InvalidRequest, match="returned 'x', which is not among the candidates: a"):
+    with pytest.raises(bl.InvalidRequest, match=r"returned the unknown candidate 'x'\. Choose among: a"):
         bl.backends.router.Custom(lambda _, __: ["x"]).rank(REQUEST, [candidate("a")])
 
 

@@ -74,7 +74,7 @@ async def test_a_model_is_not_replaced_in_silence() -> None:
     reply = await router.complete("hello", model="gpt-5-nano")
     assert (reply.backend, reply.model) == ("local", "Qwen3-0.6B")
     assert [(warning.parameter, warning.message) for warning in reply.warnings] == [
-        ("model", "'local' has no model 'gpt-5-nano'; its own 'Qwen3-0.6B' answered")
+        ("model", "'local' has no model 'gpt-5-nano'; 'Qwen3-0.6B' answered")
     ]
     assert [(hop.backend, hop.model) for hop in reply.route] == [("openai", "gpt-5-nano")]
     with pytest.raises(bl.AllBackendsFailed) as caught:
@@ -227,8 +227,8 @@ async def test_a_failure_in_the_background_is_remembered_and_not_raised() -> Non
         await settle()
     assert len(here.prepared) == 1
     assert (await router.explain("hello")).ranked[1].reason == (
-        "on this device, to be loaded first, which wait='nothing' does not wait for; "
-        "could not be got ready: no engine could load it"
+        "on this device, not loaded yet, which wait='nothing' does not wait for; "
+        "could not be prepared: no engine could load it"
     )
     await router.close()
 

@@ -48,8 +48,8 @@ async def test_the_first_to_say_something_answers_and_the_others_are_closed() ->
     reply = await task
     assert (reply.text, reply.backend, reply.model) == ("from b", "b", "b-model")
     assert [(hop.backend, hop.code, hop.reason) for hop in reply.route] == [
-        ("a", "cancelled", "'b' was first to answer"),
-        ("c", "cancelled", "'b' was first to answer"),
+        ("a", "cancelled", "'b' answered first"),
+        ("c", "cancelled", "'b' answered first"),
     ]
     assert len(a.stopped) == len(c.stopped) == 1
     assert b.stopped == []
@@ -148,7 +148,7 @@ async def test_only_the_winners_words_count() -> None:
         "winner has no top_k",
         "winner has no top_k",
     ]
-    assert [hop.reason for hop in reply.route] == ["an engine less", "'winner' was first to answer"]
+    assert [hop.reason for hop in reply.route] == ["an engine less", "'winner' answered first"]
     assert (reply.cost_usd, reply.usage.completion_tokens, reply.finish_reason) == (0.5, 2, "length")
 
 
@@ -240,7 +240,7 @@ async def test_a_full_line_sends_requests_to_the_next_backend() -> None:
     await settle()
     reply = await router.complete("go")
     assert (reply.backend, reply.route[0].code) == ("other", "queue_full")
-    assert "1 requests wait for 'slow' already, with 1 at work" in reply.route[0].reason
+    assert "the queue for 'slow' is full: 1 waiting, 1 running" in reply.route[0].reason
     with pytest.raises(bl.AllBackendsFailed) as caught:
         await router.complete("go", metadata={"backends": "slow"})
     assert isinstance(caught.value.causes[-1], bl.errors.QueueFull)
@@ -255,7 +255,7 @@ async def test_the_routers_own_line_counts_as_a_queue() -> None:
     router = bl.Router([scripted("local", [HANG]), away], bl.LocalFirst(max_queue=2), limits={"local": 1})
     waiting = [asyncio.create_task(router.complete("go")) for _ in range(4)]
     await settle()
-    assert (await router.explain("go")).ranked[1].reason == "on this device; 3 requests come before this one"
+    assert (await router.explain("go")).ranked[1].reason == "on this device; 3 requests are ahead of this one"
     assert (await router.complete("go")).backend == "cloud"
     for task in waiting:
         task.cancel()

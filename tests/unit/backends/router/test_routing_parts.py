@@ -126,7 +126,7 @@ async def test_a_full_queue_says_so_at_once() -> None:
     queue, entered = FairQueue(1, max_waiting=1, name="'local'"), list[str]()
     await queue.enter()
     await enter_in_line(queue, entered, ["a"])
-    with pytest.raises(bl.errors.QueueFull, match=r"1 requests wait for 'local' already, with 1 at work") as caught:
+    with pytest.raises(bl.errors.QueueFull, match=r"the queue for 'local' is full: 1 waiting, 1 running") as caught:
         await queue.enter("b")
     assert caught.value.data == {"waiting": 1, "running": 1}
     queue.leave()
@@ -173,7 +173,7 @@ async def test_any_order_of_events_keeps_the_count() -> None:
 @pytest.mark.parametrize(("limit", "max_waiting", "parameter"), [(0, 1, "limit"), (1, -1, "max_waiting")])
 def test_a_queue_of_nothing_is_refused(limit: int, max_waiting: int, parameter: str) -> None:
     """With the value in the message."""
-    with pytest.raises(bl.InvalidRequest, match="out of range") as caught:
+    with pytest.raises(bl.InvalidRequest, match="must be at least") as caught:
         FairQueue(limit, max_waiting=max_waiting)
     assert caught.value.data["parameter"] == parameter
 
@@ -241,8 +241,8 @@ def test_only_one_probe_at_a_time_tries_a_half_open_breaker() -> None:
     clock.advance(10)
     assert breaker.allow() is True
     assert breaker.allow() is None
-    assert "another request tries it now" in breaker.refusal()
-    breaker.neither(probe=True)
+    assert "a probe is running" in breaker.refusal()
+    breaker.inconclusive(probe=True)
     assert breaker.allow() is True
     breaker.failure(DOWN, probe=True)
     assert breaker.state == "open"
@@ -423,7 +423,7 @@ def test_a_name_comes_before_a_pattern_and_the_first_pattern_that_knows_the_back
 
 def test_translations_to_unknown_backends_are_refused() -> None:
     """With the names there are."""
-    with pytest.raises(bl.InvalidRequest, match=r"names the backend 'clod'; there are local"):
+    with pytest.raises(bl.InvalidRequest, match=r"names the unknown backend 'clod'\. Choose one of: local"):
         Translator({"a": {"clod": "b"}}, ["local"])
-    with pytest.raises(bl.InvalidRequest, match="names no model"):
+    with pytest.raises(bl.InvalidRequest, match="must be the name of a model"):
         Translator({"a": {"local": ""}}, ["local"])
