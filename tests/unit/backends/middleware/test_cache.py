@@ -259,7 +259,7 @@ async def test_a_store_that_fails_costs_no_answer() -> None:
     response = await cache.complete("hi", temperature=0)
     assert (response.text, [warning.message for warning in response.warnings]) == (
         "answer 0",
-        ["the answer could not be kept: no room"],
+        ["the answer could not be cached: no room"],
     )
     store.full, store.blocked = False, True
     response = await cache.complete("hi", temperature=0)

@@ -136,28 +136,12 @@ async def test_a_count_that_cannot_be_right_is_refused(value: bytes) -> None:
     assert isinstance(budget.backend, Priced) and budget.backend.requests == []
 
 
-@pytest.mark.parametrize("usd", [-5, -1e-3, 1e12, "0", None])
-async def test_an_entry_of_one_program_alone_counts_and_is_checked(usd: Any) -> None:
-    """As they were written when each program had its own: what it says is spent, and what it cannot say is refused."""
-    store = bl.stores.MemoryStore()
-    own = {"usd": 0.5, "tokens": 10, "reserved_usd": 0.2, "reserved_tokens": 5}
-    await store.put("budget/default/2026-11-21/0123456789abcdef", msgspec.json.encode(own))
-    budget = program(store)
-    assert await budget.spent_today() == bl.backends.middleware.Spent(usd=0.7, tokens=15)
-    with pytest.raises(bl.BudgetExceeded):
-        await budget.complete("hi")
-    for name in ("usd", "reserved_usd"):
-        await store.put("budget/default/2026-11-21/0123456789abcdef", msgspec.json.encode({**own, name: usd}))
-        with pytest.raises(bl.errors.InternalError, match="0123456789abcdef"):
-            await program(store).complete("hi")
-
-
 @pytest.mark.parametrize("day", ["", "today", "2026-13-01", "20261121", "2026-11-21T00", "2026-W47-6", "9" * 40])
 async def test_an_entry_of_no_day_is_refused(day: str) -> None:
     """It would else be passed over, or be the last of all days."""
     store = bl.stores.MemoryStore()
     await store.put(f"budget/default/{day}/all", msgspec.json.encode(GOOD))
-    with pytest.raises(bl.errors.InternalError, match="is no day"):
+    with pytest.raises(bl.errors.InternalError, match="is not a day"):
         await program(store).complete("hi")
 
 
@@ -317,7 +301,7 @@ async def test_old_days_are_forgotten_and_no_day_that_counts() -> None:
 async def test_a_price_that_cannot_be_one_is_unknown(price: float) -> None:
     """It is neither free, nor does it give money back."""
     store = bl.stores.MemoryStore()
-    with pytest.raises(bl.BudgetExceeded, match="is not known"):
+    with pytest.raises(bl.BudgetExceeded, match="is unknown"):
         await program(store, estimate=price).complete("hi")
     budget = program(store, estimate=0.4, cost=price)
     assert not (

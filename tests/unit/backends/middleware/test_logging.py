@@ -35,8 +35,8 @@ async def test_an_answer_is_two_records_with_every_fact_and_no_content() -> None
     inner = bl.Retry(ScriptedBackend([[DOWN], "a secret answer"], name="cloud", model="m-1"), first_wait_s=0)
     response = await bl.Logging(inner, logger=log.logger, clock=clock).complete("a secret question", max_tokens=5)
     assert log.lines == [
-        f"{response.request_id} asks cloud: 1 messages, 0 tools",
-        f"{response.request_id} ends (stop) with cloud (m-1): {response.usage.prompt_tokens} + 3 tokens, 0 ms, $0; "
+        f"{response.request_id} started: cloud, 1 messages, 0 tools",
+        f"{response.request_id} ended (stop): cloud (m-1), {response.usage.prompt_tokens} + 3 tokens, 0 ms, $0; "
         "passed over: cloud: unavailable",
     ]
     start, end = (record.__dict__["chat"] for record in log.records)
@@ -49,8 +49,8 @@ async def test_content_is_logged_where_it_is_asked_for() -> None:
     """The last message and the answer."""
     log = Records()
     await bl.Logging(ScriptedBackend("the answer"), logger=log.logger, content=True).complete("the question")
-    assert log.lines[0].endswith("the last: 'the question'")
-    assert log.lines[1].endswith("said: 'the answer'")
+    assert log.lines[0].endswith("last message: 'the question'")
+    assert log.lines[1].endswith("answer: 'the answer'")
 
 
 @pytest.mark.parametrize("content", [False, True])
@@ -87,4 +87,4 @@ async def test_what_fails_while_it_is_stopped_is_no_error() -> None:
     log = Records()
     await stopped(bl.Logging(Interruptible(DOWN), logger=log.logger))
     assert [record.levelno for record in log.records] == [logging.INFO, logging.INFO]
-    assert "ends (cancelled)" in log.lines[1]
+    assert "ended (cancelled)" in log.lines[1]

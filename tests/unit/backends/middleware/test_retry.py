@@ -45,7 +45,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
         ("unavailable", "cloud"),
         ("rate_limited", "cloud"),
     ]
-    assert response.route[2].reason == "too many requests (try 3; the next one 7 s later)"
+    assert response.route[2].reason == "too many requests (attempt 3; retrying in 7 s)"
 
 
 @pytest.mark.parametrize(
