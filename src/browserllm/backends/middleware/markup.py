@@ -1,23 +1,23 @@
-"""Markup in which an address goes on behind a blank, or a text becomes an attribute."""
+"""Markup in which an address continues after a blank, or text becomes an attribute."""
 
 from __future__ import annotations
 
 import re
 
 _SCHEME = r"(?:[a-z][a-z0-9+.\-]+:|//|www)"
-# Textile's and Jira's images, AsciiDoc's macros: their addresses hold blanks.
+# Images in Textile and Jira, macros in AsciiDoc: their addresses may contain spaces.
 LINE = re.compile(rf"!(?!\[)\S{{0,64}}?{_SCHEME}|(?:image|link|video|audio|include|icon|iframe)::?", re.IGNORECASE)
-# The beginning of what reStructuredText calls explicit markup: it takes all blanks out of the addresses in it.
+# The beginning of explicit markup in reStructuredText, which removes all spaces from addresses.
 _EXPLICIT = {"..", "__"}
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OPENING = {"]": "[", "}": "{"}
 
 
 class MarkupWatch:
-    """Says whether a place is in such markup; a URL that brackets hold goes on to the bracket that closes them."""
+    """Tracks whether the position is in such markup; a URL in brackets extends to the closing bracket."""
 
     def __init__(self) -> None:
-        """Begin at the start of a line."""
+        """Start at the beginning of a line."""
         self._last = ""
         self._word = ""
         self._same = 0
@@ -27,7 +27,7 @@ class MarkupWatch:
         self.paragraph()
 
     def paragraph(self) -> None:
-        """End what no empty line is in."""
+        """End everything that an empty line ends."""
         self._alt = 0
         self._block = self._ended_as_url = False
         self._forget_brackets()
@@ -40,11 +40,11 @@ class MarkupWatch:
 
     @property
     def inside(self) -> bool:
-        """Whether what comes next would stand in such an address, a description, a footnote's name or a fence."""
+        """Whether the next character would be in such an address, a description, a footnote's name or a fence."""
         return self._line or self._block or self._alt > 0 or bool(self._holding)
 
     def step(self, sign: str, *, escaped: bool) -> None:
-        """Go on by one character."""
+        """Read one character."""
         last, self._last = self._last, sign
         self._same = self._same + 1 if sign == last else 1
         if sign.isspace():
@@ -58,14 +58,14 @@ class MarkupWatch:
         if sign in " \t\r\n":
             return
         if sign in "`~" and self._same == 3:
-            self._line = True  # the rest may be a fence's info string, which becomes a class
+            self._line = True  # the rest may be a fence's info string, which becomes an HTML class
         self._description(sign, last, escaped=escaped)
         self._bracket(sign, last, escaped=escaped)
 
     def end_run(self, blank: str, run: str, *, is_url: bool, is_line: bool) -> None:
-        """Go on over the ``blank`` that ends a run, or follows another one when ``run`` is empty.
+        """Read the ``blank`` that ends a run, or follows another blank if ``run`` is empty.
 
-        ``run`` is its end, and ``is_line`` says that `LINE` was found in it.
+        ``run`` is the run's end, and ``is_line`` means that `LINE` matched in it.
         """
         if run:
             self._ended_as_url = is_url
@@ -89,7 +89,7 @@ class MarkupWatch:
         elif sign == "[":
             self._alt += 1
         elif sign in "`<":
-            self._alt_is_open = True  # brackets in code and in tags close nothing
+            self._alt_is_open = True  # brackets in code and in tags do not close it
         elif sign == "]" and not escaped and not self._alt_is_open:
             self._alt -= 1
 

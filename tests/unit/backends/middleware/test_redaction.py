@@ -147,7 +147,7 @@ async def test_values_stay_and_come_back() -> None:
         "body": "Your number: +4915123456789",
     }
     (warning,) = response.warnings
-    assert warning.message == "replaced by placeholders before anything was sent: 1 CARD, 2 EMAIL, 1 PHONE"
+    assert warning.message == "replaced with placeholders before sending: 1 CARD, 2 EMAIL, 1 PHONE"
 
 
 async def test_a_conversation_that_goes_on_keeps_its_placeholders() -> None:

@@ -193,7 +193,7 @@ async def test_the_response_says_what_stayed_and_why() -> None:
     call = bl.ToolCallPart("1", "web_fetch", CALL)
     response = await bl.Redaction(backend(call, "https://x.example/<SECRET_1> <SECRET_1>")).complete(ASKED)
     assert [warning.message for warning in response.warnings][1:] == [
-        "left as placeholders in the answer: 1 in links, URLs or tags (see restore_urls); "
+        "placeholders not restored in the answer: 1 in links, URLs or tags (see restore_urls); "
         "those in calls of 'web_fetch' (see restore_tools)"
     ]
     assert len((await bl.Redaction(backend("<SECRET_1>")).complete(ASKED)).warnings) == 1
