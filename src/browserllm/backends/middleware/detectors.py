@@ -99,7 +99,7 @@ def find_cards(text: str) -> Iterator[Span]:
     """Find payment card numbers: 13 to 19 digits, alone or in groups, with a valid check digit (Luhn)."""
     for match in _DIGITS.finditer(text):
         # A card number begins and ends with a group of digits; more groups may adjoin it.
-        at = [match.start() + index for index, sign in enumerate(match.group()) if sign.isdigit()]
+        at = [match.start() + index for index, char in enumerate(match.group()) if char.isdigit()]
         digits = "".join(text[index] for index in at)
         free = 0
         for first in range(len(at) - 12):
@@ -117,14 +117,14 @@ def find_ibans(text: str) -> Iterator[Span]:
     """Find bank account numbers: of the country's length, with valid check digits (mod 97)."""
     for match in _IBAN.finditer(text):
         length = _IBAN_LENGTHS.get(match.group(1).upper())
-        at = [match.start() + index for index, sign in enumerate(match.group()) if sign != " "]
+        at = [match.start() + index for index, char in enumerate(match.group()) if char != " "]
         if length is None or len(at) < length:
             continue
         end = at[length - 1] + 1
         if end < len(text) and text[end].isalnum() and text[end].isascii():
             continue
         number = "".join(text[index] for index in at[:length]).upper()
-        if int("".join(str(int(sign, 36)) for sign in number[4:] + number[:4])) % 97 == 1:
+        if int("".join(str(int(char, 36)) for char in number[4:] + number[:4])) % 97 == 1:
             yield Span(match.start(), end, "IBAN")
 
 
@@ -135,7 +135,7 @@ def find_addresses(text: str) -> Iterator[Span]:
         found = match.group().rstrip(".")
         if found.endswith(":") and not found.endswith("::"):
             found = found[:-1]
-        if found.count(":") >= 2 and any(sign.isdigit() for sign in found) and _is_ipv6(found):
+        if found.count(":") >= 2 and any(char.isdigit() for char in found) and _is_ipv6(found):
             yield Span(match.start(), match.start() + len(found), "IP")
 
 

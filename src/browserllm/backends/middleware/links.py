@@ -116,45 +116,45 @@ class LinkWatch:
     def read(self, text: str) -> None:
         """Read more text."""
         tag, run, destination, markup = self._tag, self._run, self._destination, self._markup
-        for sign in text:
-            last, self._last = self._last, sign
+        for char in text:
+            last, self._last = self._last, char
             escaped = last == "\\"
-            if sign == "<" or not tag.idle:
-                tag.step(sign, escaped=escaped)
+            if char == "<" or not tag.idle:
+                tag.step(char, escaped=escaped)
                 self._lost = self._lost or tag.lost
             if destination.depth:
-                destination.step(sign, escaped=escaped)
+                destination.step(char, escaped=escaped)
             if self._head is not None:
-                self._read_head(sign)
-            markup.step(sign, escaped=escaped)
-            if sign == "\r":
+                self._read_head(char)
+            markup.step(char, escaped=escaped)
+            if char == "\r":
                 continue  # ends a line for some parsers; the line feed after it does for all
-            if sign in _BLANK:
-                self._blank(sign)
+            if char in _BLANK:
+                self._blank(char)
                 continue
             self._only_blanks = False
             if self._defining:
                 self._defining = "address"
-            if sign == "(":
+            if char == "(":
                 if last == "]" or run.ends_with("url"):
                     destination.begin()
-            elif sign == ":":
+            elif char == ":":
                 if last == "]":
                     self._defining = "begun"
-            elif sign in _CONTROLS:
+            elif char in _CONTROLS:
                 self._lost = True
-            run.add(sign)
-            if sign in _QUOTES:
-                self._quotation(sign, escaped=escaped)
+            run.add(char)
+            if char in _QUOTES:
+                self._quotation(char, escaped=escaped)
 
-    def _blank(self, sign: str) -> None:
+    def _blank(self, char: str) -> None:
         if not self._quote:
             self._quote, self._quote_escaped = self._run.open_quote()
         run = self._run
         goes_on = run.ends_with("\\")  # for some parsers a definition then continues on the next line
-        self._markup.end_run(sign, run.text, is_url=run.is_url(), is_line=run.is_line)
+        self._markup.end_run(char, run.text, is_url=run.is_url(), is_line=run.is_line)
         run.end()
-        if sign == "\n":
+        if char == "\n":
             if self._defining == "address" and not goes_on:
                 self._defining = ""
             if self._only_blanks:
@@ -164,23 +164,23 @@ class LinkWatch:
                 self._markup.paragraph()
             self._only_blanks = True
 
-    def _quotation(self, sign: str, *, escaped: bool) -> None:
+    def _quotation(self, char: str, *, escaped: bool) -> None:
         if not self._quote:
-            self._run.turn(sign, escaped=escaped)
-        elif sign == self._quote and (self._quote_escaped or not escaped):
+            self._run.turn(char, escaped=escaped)
+        elif char == self._quote and (self._quote_escaped or not escaped):
             self._quote = ""
             self._run.forget_quotes()
 
-    def _read_head(self, sign: str) -> None:
+    def _read_head(self, char: str) -> None:
         # Browsers drop tabs and line ends anywhere in a URL, and they or a program's strip() drop leading spaces.
         head = self._head
-        if head is None or sign in "\t\n\r" or (not head and (sign <= " " or _NOTHING.match(sign))):
+        if head is None or char in "\t\n\r" or (not head and (char <= " " or _NOTHING.match(char))):
             return
-        if sign == " " or len(head) >= _HEAD:
+        if char == " " or len(head) >= _HEAD:
             self._is_url_as_a_whole()
             self._head = None
         else:
-            head.append(sign)
+            head.append(char)
 
     def _is_url_as_a_whole(self) -> bool:
         if self._head and _BEGINS_AS_URL.match("".join(self._head)):
@@ -193,7 +193,7 @@ class _Run:
     """The text since the last blank."""
 
     def __init__(self) -> None:
-        self._signs: list[str] = []
+        self._chars: list[str] = []
         self._searched = self._first = 0
         self._is_url = self._code = False
         self.is_line = False
@@ -203,37 +203,37 @@ class _Run:
         self._open: dict[str, bool] = {}
         self._before: dict[str, bool] = {}
 
-    def add(self, sign: str) -> None:
-        self._signs.append(sign)
-        if sign in "@\uff20\ufe6b":
+    def add(self, char: str) -> None:
+        self._chars.append(char)
+        if char in "@\uff20\ufe6b":
             self.is_mail = True
-        elif sign in _MAIL_ENDS:
+        elif char in _MAIL_ENDS:
             self.is_mail = False
-        if sign in "`eE" and not self._code:
+        if char in "`eE" and not self._code:
             self._code = self.ends_with("``") or self.ends_with("<code") or self.ends_with("<pre")
-        if len(self._signs) >= 4096:
+        if len(self._chars) >= 4096:
             self.is_url()
 
     def is_url(self) -> bool:
         """Whether it is a URL so far. Only the end of what was searched before is searched again."""
-        if len(self._signs) > self._searched:
+        if len(self._chars) > self._searched:
             # The first kept character is only there for lookbehind.
             text = self.text
             self._is_url = self._is_url or _URL.search(text, self._first) is not None
             self.is_line = self.is_line or LINE.search(text) is not None
-            if len(self._signs) > _LOOKED_AT_AGAIN:
-                del self._signs[:-_LOOKED_AT_AGAIN]
+            if len(self._chars) > _LOOKED_AT_AGAIN:
+                del self._chars[:-_LOOKED_AT_AGAIN]
                 self._first = 1
-            self._searched = len(self._signs)
+            self._searched = len(self._chars)
         return self._is_url
 
     @property
     def text(self) -> str:
         """The end of the run that is kept."""
-        return "".join(self._signs)
+        return "".join(self._chars)
 
     def ends_with(self, word: str) -> bool:
-        return "".join(self._signs[-len(word) :]).lower() == word
+        return "".join(self._chars[-len(word) :]).lower() == word
 
     def turn(self, quote: str, *, escaped: bool) -> None:
         """Record a quote: the second one closes what the first one opened."""
@@ -255,10 +255,10 @@ class _Run:
 
     def end(self) -> None:
         """Start a new run; a quote at the end of the old one may open the new one."""
-        if self._signs:
-            last = self._signs[-1]
-            self._before = {last: self._signs[-2:-1] == ["\\"]} if last in _QUOTES else {}
-            self._signs.clear()
+        if self._chars:
+            last = self._chars[-1]
+            self._before = {last: self._chars[-2:-1] == ["\\"]} if last in _QUOTES else {}
+            self._chars.clear()
             self._open.clear()
             self._searched = self._first = 0
             self._is_url = self._code = self.is_mail = self.is_line = False
@@ -278,18 +278,18 @@ class _Destination:
         self._fresh = not self._angle
         self._blank = self._closed = False
 
-    def step(self, sign: str, *, escaped: bool) -> None:
+    def step(self, char: str, *, escaped: bool) -> None:
         if self._angle:
-            self._angle = sign != ">" or escaped
-        elif self._fresh and sign in _BLANK:
+            self._angle = char != ">" or escaped
+        elif self._fresh and char in _BLANK:
             self._blank = True
-        elif self._fresh and sign == ")" and self._blank and not self._closed:
+        elif self._fresh and char == ")" and self._blank and not self._closed:
             self._closed = True  # for some parsers the address begins with it
-        elif self._fresh and sign == "<":
+        elif self._fresh and char == "<":
             self._fresh, self._angle = False, True
         else:
             self._fresh = False
-            if sign == "(":
+            if char == "(":
                 self.depth += 1
-            elif sign == ")" and not escaped:
+            elif char == ")" and not escaped:
                 self.depth -= 1

@@ -120,7 +120,7 @@ class _Finder(Judge):
         elif in_quotes and text.startswith(">", at) and _SAYS_A_NAME.search(text[max(0, name.start - 100) : name.end]):
             yield from self.accepted(name, self.reader.element(at + 1))
         elif text.startswith("</", at):
-            yield from self._behind_tags(name, at)
+            yield from self._after_tags(name, at)
         elif in_quotes and text.startswith(",", at):
             yield from self._in_call(name, at + 1)
         elif text.startswith("(", name.end) and not _GET_CALL.match(text, name.start):
@@ -134,13 +134,13 @@ class _Finder(Judge):
     # After a separator
 
     def _assigned(self, name: SecretName, separator: re.Match[str]) -> Iterator[Value]:
-        text, sign = self.text, separator.group()
+        text, operator = self.text, separator.group()
         at = _AFTER_SEPARATOR.match(text, separator.end()).end()  # type: ignore[union-attr]
         before = text[name.start - 1 : name.start]
-        in_url = before in {"?", "&"} or (before == "#" and sign == "=") or sign[0] == "%"
-        if sign == ":" and (typed := _TYPED.match(text, at)):
+        in_url = before in {"?", "&"} or (before == "#" and operator == "=") or operator[0] == "%"
+        if operator == ":" and (typed := _TYPED.match(text, at)):
             at = typed.end()
-            sign = "="
+            operator = "="
         column = self._column(name.start)
         if block := self.reader.block(at, column):
             yield from self.accepted(name, block)
@@ -158,8 +158,8 @@ class _Finder(Judge):
         if line := _NEXT_LINE.match(text, at):
             yield from self._on_next_line(name, line, column)
             return
-        value = None if self._ends_a_quote(name, at) else self._value(at, in_url=in_url, encoded=sign[0] == "%")
-        compared = len(sign) > 1 and sign[0] in "=!|?" and sign not in {"=>", "?="}
+        value = None if self._ends_a_quote(name, at) else self._value(at, in_url=in_url, encoded=operator[0] == "%")
+        compared = len(operator) > 1 and operator[0] in "=!|?" and operator not in {"=>", "?="}
         if value is None:
             return
         word = self.word(value)
@@ -170,11 +170,11 @@ class _Finder(Judge):
                 value = Value(value.start + default[0], value.start + default[1], value.after, quoted=True)
                 yield from self.accepted(name, value)
                 return
-            spaced = sign == ":" or text[separator.start() - 1] in " \t"
+            spaced = operator == ":" or text[separator.start() - 1] in " \t"
             if spaced and not in_url and (phrase := self.phrase(name, value, word)):
                 yield phrase
                 return
-            if sign.endswith("=") and is_plain(word) and self.is_variable(name, value, spaced=spaced):
+            if operator.endswith("=") and is_plain(word) and self.is_variable(name, value, spaced=spaced):
                 return
         yield from self.accepted(name, value, strict=compared and name.tier != "password")
 
@@ -204,7 +204,7 @@ class _Finder(Judge):
             if value is None:
                 return
             word = self.word(value)
-            if not value.quoted and any(sign in word for sign in "[{(=:*"):
+            if not value.quoted and any(char in word for char in "[{(=:*"):
                 return
             yield from self.accepted(name, value, strict=name.tier not in {"password", "passphrase"})
             at = value.after if value.quoted else value.end
@@ -221,7 +221,7 @@ class _Finder(Judge):
         if end >= 0 and self.text[end - 1] != "/":
             yield from self.accepted(name, self.reader.element(end + 1))
 
-    def _behind_tags(self, name: SecretName, at: int) -> Iterator[Value]:
+    def _after_tags(self, name: SecretName, at: int) -> Iterator[Value]:
         """Yield the value after ``</b>:`` or ``</td><td>``."""
         shown = _SHOWN.match(self.text, at)
         yield from self.accepted(name, self._value(at if shown is None else shown.end()))

@@ -141,17 +141,17 @@ class Restorer:
                 continue
             if not final and len(text) - at < table.longest and text[at:] in table.starts:
                 return "".join(read), False
-            sign = text[at]
-            if table.in_json and sign == '"':
+            char = text[at]
+            if table.in_json and char == '"':
                 return "".join(read), True
-            if table.in_json and sign == "\\":
+            if table.in_json and char == "\\":
                 if not final and _CUT.match(text, at):
                     return "".join(read), False
                 piece = _PIECE.match(text, at)
-                sign, at = ("\\", at + 1) if piece is None else (_unescaped(piece.group()), piece.end())
+                char, at = ("\\", at + 1) if piece is None else (_unescaped(piece.group()), piece.end())
             else:
                 at += 1
-            read.append(sign)
+            read.append(char)
             count += 1
         return "".join(read), True
 

@@ -47,22 +47,23 @@ class Judge:
             return len(word) >= (3 if people else 6)
         if value.quoted or not is_plain(word):
             return True
-        goes_on = _GOES_ON.match(self.text, _behind(value)) is not None
+        goes_on = _GOES_ON.match(self.text, _after(value)) is not None
         return not (is_stop_word(word) or (goes_on and not people))
 
     def _is_key(self, name: SecretName, value: Value, word: str) -> bool:
         if name.word == "pass":
             assigned = self.text[name.end : name.end + 1] == "=" or (value.quoted and not is_stop_word(word))
             if is_plain(word) and len(word) >= 6 and not is_stop_word(word):
-                assigned = assigned or not _GOES_ON.match(self.text, _behind(value))
+                assigned = assigned or not _GOES_ON.match(self.text, _after(value))
             return looks_secret(word) or (assigned and not is_number(word))
         if name.word == "token" and not name.plural:
             if _LOGPROB.match(self.text, value.after):
                 return False
-            goes_on = _GOES_ON.match(self.text, _behind(value)) is not None
-            given = self.text[name.end : name.end + 1] == "=" and self.text[
-                _behind(value) : _behind(value) + 1
-            ] not in {",", ")"}
+            goes_on = _GOES_ON.match(self.text, _after(value)) is not None
+            given = self.text[name.end : name.end + 1] == "=" and self.text[_after(value) : _after(value) + 1] not in {
+                ",",
+                ")",
+            }
             if is_plain(word) and len(word) >= (3 if given else 8) and not (goes_on or is_stop_word(word)):
                 return True
             return looks_secret(word, 4 if given else 6) or (is_number(word) and len(word) >= 6)
@@ -102,7 +103,7 @@ class Judge:
             is_stop_word(lower)
             or lower == "correct"
             or lower.endswith(("ed", "ing"))
-            or _SENTENCE_GOES_ON.match(self.text, _behind(value))
+            or _SENTENCE_GOES_ON.match(self.text, _after(value))
         )
 
     def phrase(self, name: SecretName, value: Value, word: str) -> Value | None:
@@ -139,5 +140,5 @@ class Judge:
         return " " not in self.word(value)
 
 
-def _behind(value: Value) -> int:
+def _after(value: Value) -> int:
     return value.after if value.quoted else value.end

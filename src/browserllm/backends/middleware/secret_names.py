@@ -73,7 +73,7 @@ _NO_SECRETS = word_set(
 )
 _PASS_BEFORE = ("user", "db", "my", "root", "smtp", "mail", "admin", "ftp", "http", "mysql", "pg", "bind", "login",
                 "sudo", "ssh", "ldap", "redis", "key", "store")  # fmt: skip
-_SIGNS = frozenset("_$.-")
+_SPECIAL = frozenset("_$.-")
 
 
 def names(text: str) -> Iterator[SecretName]:
@@ -99,7 +99,7 @@ def names_secret(name: str) -> bool:
 def _beginning(text: str, at: int) -> int:
     """Return where the name begins whose last word is at ``at``, at most 64 characters before it."""
     start, least = at, max(0, at - 64)
-    while start > least and (text[start - 1].isalnum() or text[start - 1] in _SIGNS) and text[start - 1] < "\u0590":
+    while start > least and (text[start - 1].isalnum() or text[start - 1] in _SPECIAL) and text[start - 1] < "\u0590":
         start -= 1
     if start and text[start - 1] == "\\" and start < at and text[start] in "nrt":
         start += 1  # the second half of an escape

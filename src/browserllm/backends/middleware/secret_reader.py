@@ -187,12 +187,12 @@ class Reader:
         self._open[quote, slashes] = limit
         return -1
 
-    def _find(self, sign: str, at: int, limit: int) -> int:
-        if self._open.get((sign, 0), -1) >= limit:
+    def _find(self, wanted: str, at: int, limit: int) -> int:
+        if self._open.get((wanted, 0), -1) >= limit:
             return -1
-        found = self.text.find(sign, at, limit)
+        found = self.text.find(wanted, at, limit)
         if found < 0:
-            self._open[sign, 0] = limit
+            self._open[wanted, 0] = limit
         return found
 
     def _line_end(self, at: int) -> int:
@@ -213,27 +213,27 @@ class Reader:
                 at = run.end()
                 if at == len(text):
                     break
-            sign = text[at]
-            if sign.isspace() or (in_url and sign in _IN_URL_ENDS) or sign in _ENDS:
+            char = text[at]
+            if char.isspace() or (in_url and char in _IN_URL_ENDS) or char in _ENDS:
                 break
-            if sign == "%" and text.startswith("%26", at):
+            if char == "%" and text.startswith("%26", at):
                 break
-            if sign in "\"'`":
+            if char in "\"'`":
                 if at == start or not text[at + 1 : at + 2].isalnum():
                     break
-            elif sign == "<":
+            elif char == "<":
                 if _TAG.match(text, at):
                     break
-            elif sign in ",;":
+            elif char in ",;":
                 if _AFTER_SEPARATOR.match(text, at + 1):
                     break
-            elif sign == "&":
+            elif char == "&":
                 if _AFTER_AMPERSAND.match(text, at + 1):
                     break
-            elif sign == "|":
+            elif char == "|":
                 if in_table or text[at + 1 : at + 2] in {"", "|", " "}:
                     break
-            elif sign == "\\":
+            elif char == "\\":
                 if _ESCAPE_ENDS.match(text, at):
                     break
                 at += 1

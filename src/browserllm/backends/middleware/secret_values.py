@@ -116,16 +116,16 @@ def is_stand_in(value: str, *, quoted: bool) -> bool:
         return True
     if len(plain) > 300:
         return False
-    if len(plain) < 4 and not any(sign.isalnum() for sign in plain):
+    if len(plain) < 4 and not any(char.isalnum() for char in plain):
         return True
     if _VARIABLE.fullmatch(plain) or _TO_FILL_IN.fullmatch(plain) or _VERSION.fullmatch(plain):
         return True
     if _ELSEWHERE.match(plain) or plain.lower().endswith(("_here", "-here", " here")):
         return True
-    if plain.startswith(("${", "$(", "{{")) and plain[-1] not in "})" and not any(sign in plain for sign in "})"):
+    if plain.startswith(("${", "$(", "{{")) and plain[-1] not in "})" and not any(char in plain for char in "})"):
         return True  # cut off in the middle
     rest = _HOLES.sub("", plain)
-    if rest != plain and not any(sign.isalnum() for sign in rest):
+    if rest != plain and not any(char.isalnum() for char in rest):
         return True
     if plain.isupper() and "_" in plain and _LAST_WORD.search(plain):
         return True  # the name of a variable
@@ -136,11 +136,11 @@ def looks_secret(value: str, least: int = 4) -> bool:
     """Whether a value looks like a key or a password, and not like a word, number, date, version or measurement."""
     if len(value) < least or " " in value or value.casefold() in _NOT_TELLING or _CALL.match(value) is not None:
         return False
-    digits = any(sign.isdigit() for sign in value)
-    letters = any(sign.isalpha() for sign in value)
+    digits = any(char.isdigit() for char in value)
+    letters = any(char.isalpha() for char in value)
     if digits and letters:
         return _MEASURE.fullmatch(value) is None
-    if any(sign in "!@#$%^&*+=~?|" for sign in value.rstrip("!?=*")) and letters:
+    if any(char in "!@#$%^&*+=~?|" for char in value.rstrip("!?=*")) and letters:
         return True
     if not digits and value.isascii() and value.isalnum():
         return len(value) >= 10 and len(_LOWER_TO_UPPER.findall(value)) * 4 >= len(value) * 1.2
@@ -149,7 +149,7 @@ def looks_secret(value: str, least: int = 4) -> bool:
 
 def _is_code(value: str) -> bool:
     call = _CALL.match(value)
-    if call is not None and ")" not in value and any(sign.isdigit() for sign in value[call.end() :]):
+    if call is not None and ")" not in value and any(char.isdigit() for char in value[call.end() :]):
         call = None  # a bracket within a password
     if call is not None or value[0] in "({[" or value.startswith(("/\\", "/^", "/[", "/(")):
         return True

@@ -49,18 +49,18 @@ class TagWatch:
             self._readings.clear()
         self.lost = self.lost or self.inside
 
-    def step(self, sign: str, *, escaped: bool) -> None:
+    def step(self, char: str, *, escaped: bool) -> None:
         """Read one character; ``escaped`` means that a backslash precedes it."""
-        if sign == "<":
+        if char == "<":
             self.lost = self.lost or any(reading.state == "quoted" for reading in self._readings)
             self._readings = [reading for reading in self._readings if reading.state != "open"]
         going: dict[tuple[str, str, str], _Reading] = {}
         for reading in self._readings:
-            reading.step(sign, escaped=escaped)
+            reading.step(char, escaped=escaped)
             self.lost = self.lost or reading.lost
             if reading.state != "text":
                 going[reading.key] = reading
-        if sign == "<":
+        if char == "<":
             begun = _Reading()
             going[begun.key] = begun
         self._readings = list(going.values())
@@ -87,67 +87,67 @@ class _Reading:
             self._name if self.state == "name" else "",
         )
 
-    def step(self, sign: str, *, escaped: bool) -> None:
+    def step(self, char: str, *, escaped: bool) -> None:
         state = self.state
         if state == "open":
-            self._open(sign)
-        elif sign == ">" and escaped:
+            self._open(char)
+        elif char == ">" and escaped:
             self._end_of_name()  # for some Markdown parsers it does not end the tag
         elif state == "quoted":
-            if sign == self._quote:
+            if char == self._quote:
                 self.state = "after value"
-            elif sign == "\n":
+            elif char == "\n":
                 self.lost = True
-        elif sign == ">":
+        elif char == ">":
             self._end_of_name()
             self.state = "text"
         elif state == "end open":
-            self.state, self._name = ("name", "/") if sign in _LETTERS else ("bogus", "")
+            self.state, self._name = ("name", "/") if char in _LETTERS else ("bogus", "")
         elif state == "word":
-            self.state = "text" if sign in _SPACE else state
+            self.state = "text" if char in _SPACE else state
         elif state != "bogus":
-            self.state = self._within(sign)
+            self.state = self._within(char)
 
-    def _open(self, sign: str) -> None:
-        if sign in _LETTERS:
-            self.state, self._name = "name", sign.lower()
-        elif sign == "/":
+    def _open(self, char: str) -> None:
+        if char in _LETTERS:
+            self.state, self._name = "name", char.lower()
+        elif char == "/":
             self.state = "end open"
-        elif sign in "!?":
+        elif char in "!?":
             # A comment or a declaration: nothing in it is a link, and a tag in it gets its own reading.
             self.state = "bogus"
         else:
             # Not a tag, but an email address may begin like this.
-            self.state = "text" if sign in _SPACE or sign == ">" else "word"
+            self.state = "text" if char in _SPACE or char == ">" else "word"
 
     def _end_of_name(self) -> None:
         # A Markdown parser may remove a backslash from it.
         if self.state == "name" and self._name.replace("\\", "") in _ACTIVE:
             self.lost = True
 
-    def _within(self, sign: str) -> str:
+    def _within(self, char: str) -> str:
         """Return the state after a character of a tag that does not end it."""
         state = self.state
-        if sign in _SPACE:
+        if char in _SPACE:
             self._end_of_name()
             if state in {"attribute", "after attribute"}:
                 return "after attribute"
             return state if state == "before value" else "before attribute"
         if state == "name":
-            if sign == "/":
+            if char == "/":
                 self._end_of_name()
                 return "before attribute"
-            self._name = (self._name + sign.lower())[:16]
+            self._name = (self._name + char.lower())[:16]
             return state
         if state == "before value":
-            if sign in "\"'":
-                self._quote = sign
+            if char in "\"'":
+                self._quote = char
                 return "quoted"
             return "value"
         if state == "value":
             return state
-        if sign == "/":
+        if char == "/":
             return "before attribute"
-        if sign == "=" and state in {"attribute", "after attribute"}:
+        if char == "=" and state in {"attribute", "after attribute"}:
             return "before value"
         return "attribute"
