@@ -1,4 +1,4 @@
-"""Middleware: backends around a backend, each of which changes one thing. `docs/middleware.md` says in which order."""
+"""Middleware: backends that wrap a backend, each changing one thing. `docs/middleware.md` explains the order."""
 
 from .budget import Allowance as Allowance
 from .budget import Budget as Budget

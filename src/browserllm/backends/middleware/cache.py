@@ -1,4 +1,4 @@
-"""ResponseCache: the same question again gets the same answer, without asking again."""
+"""ResponseCache: answer a repeated request from a store, without asking the backend again."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from ..stream import Delta, Draft
 Piece = str | TextDelta | ReasoningDelta | ToolCallDelta
 
 FORMAT = 3
-"""Part of every key: entries of another format are not found, and go as they get old."""
+"""Part of every key: entries of another format are not found, and are evicted as they age."""
 
 NOT_IN_THE_KEY = frozenset({"metadata", "deadline_s", "private"})
-"""The fields of a request that shape no answer; what of ``metadata`` does is part of a backend's identity."""
+"""Request fields that do not affect the answer. ``metadata`` that does is part of a backend's identity."""
 
 SALT_BYTES = 32
 
@@ -46,14 +46,14 @@ WHOLE = ("stop", "length", "tool_calls")
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer as it came."""
+    """An answer as it was received."""
 
     pieces: list[Piece]
     recorded: Recorded
 
 
 class _About(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry's size in bytes, and when it was made and last used, in seconds since 1970."""
+    """An entry's size in bytes, and when it was created and last used, in seconds since 1970."""
 
     size_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     made_s: float
@@ -61,20 +61,21 @@ class _About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponseCache(Middleware):
-    """Answers a request that was answered before from a store; the route says so, and it costs nothing.
+    """Answers repeated requests from a store, free of charge; the route shows it.
 
-    Two requests are the same when everything that makes an answer is: every field but those `NOT_IN_THE_KEY`, and the
-    backend's identity (see `Backend.identity`): its address, model, key, headers, and what it adds to each request. A
-    backend of your own that states no identity shares answers with no other, and with none after a restart.
+    Two requests are the same if they agree in everything that affects the answer: every field but `NOT_IN_THE_KEY`, and
+    the backend's identity (see `Backend.identity`): its address, model, API key, headers, and what it adds to each
+    request. A custom backend without an identity shares answers with no other, and loses them at a restart.
 
-    Only a request whose answer is meant to be the same each time is looked up and kept: ``temperature=0`` or a
-    ``seed``. ``metadata={"cache": "use"}`` says so of any other, ``"refresh"`` asks anew and keeps the new answer,
-    ``"skip"`` does neither. Only whole answers are kept: no cancelled, failed or filtered one. The answer to a private
-    request is kept in memory alone (a `MemoryStore`), unless ``keep_private`` says otherwise: other stores write it
-    down as it is. Of the request a store gets no more than a hash, keyed with a random salt that is kept there.
+    By default only requests with ``temperature=0`` or a ``seed`` are looked up and kept, since their answers should be
+    the same each time. ``metadata={"cache": "use"}`` does so for any other request, ``"refresh"`` asks the backend and
+    keeps the new answer, ``"skip"`` does neither. Only complete answers are kept, not cancelled, failed or filtered
+    ones. The answer to a private request is kept only in memory (a `MemoryStore`), unless ``keep_private`` is set:
+    other stores keep answers in plain text. Of the request a store gets only a hash, keyed with a random salt that is
+    stored there.
 
-    Answers come back in the pieces in which they once came. Two that are asked at the same moment are asked
-    twice: to share one would let the one caller's stop or failure end the other one's answer.
+    An answer is replayed in its original pieces. Two equal requests at the same moment are both sent: if they shared
+    one answer, one caller's stop or failure would end the other's.
     """
 
     identity = Middleware.identity
@@ -90,12 +91,11 @@ class ResponseCache(Middleware):
         keep_private: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Keep answers in ``store``, by default in memory, for ``max_age_s`` seconds (``None``: for good).
+        """Keep answers in ``store``, by default in memory, for ``max_age_s`` seconds (``None``: forever).
 
-        Of more than ``max_entries`` or ``max_bytes``, those go that were not used for the longest time. The store stays
-        the caller's to close. ``keep_private=True`` keeps the answers of private requests in any store, as plain as
-        others. ``now`` is the time of day in seconds since 1970. Raises `InvalidRequest` for a limit
-        that is not above 0.
+        Beyond ``max_entries`` or ``max_bytes``, the least recently used answers are dropped. The caller closes the
+        store. ``keep_private=True`` keeps the answers of private requests in any store, in plain text. ``now`` returns
+        the time of day in seconds since 1970. Raises `InvalidRequest` for a limit that is not above 0.
         """
         super().__init__(backend)
         check_above_0(max_age_s=max_age_s, max_entries=max_entries, max_bytes=max_bytes)
@@ -111,7 +111,7 @@ class ResponseCache(Middleware):
         self._salt_kept = False
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Answer from the store, or ask and keep the answer."""
+        """Answer from the store, or ask the backend and keep its answer."""
         mode = request.metadata.get("cache")
         check('metadata["cache"]', mode, mode is None or mode in MODES, f"one of {', '.join(MODES)}")
         if mode is None:
@@ -132,7 +132,7 @@ class ResponseCache(Middleware):
             for piece in self._replay(entry, draft):
                 yield piece
             return
-        # A store of another kind, one that only adds to a MemoryStore too, may write to a disk.
+        # Any other store, a subclass of MemoryStore too, may write to a disk.
         keep = not request.private or self.keep_private or type(self._store) is MemoryStore
         pieces: list[Piece] = []
         warned = len(draft.warnings)
@@ -152,27 +152,27 @@ class ResponseCache(Middleware):
         await self._store.clear("cache/")
 
     async def _key(self, request: ChatRequest, salt: bytes) -> str:
-        """A name for everything that makes the answer, which says nothing to those who do not know it all."""
+        """Return a keyed hash of everything that affects the answer."""
 
         def hashed(secret: str) -> str:
             return _hash(salt, b"secret/" + secret.encode("utf-8", "surrogatepass"))
 
         known = await self.backend.facts(request) if request.model is None else None
         identity = identity_of(self.backend, request, hashed)
-        # Of the struct's own list, so that no new field is forgotten.
+        # From the struct's own list, so that no new field is forgotten.
         fields = {name: getattr(request, name) for name in request.__struct_fields__ if name not in NOT_IN_THE_KEY}
         whole = (FORMAT, identity, None if known is None else known.model, fields)
         try:
-            # In the order that the caller wrote: a model fills in a schema's properties in theirs.
+            # In the caller's order: a model fills in a schema's properties in that order.
             return _hash(salt, msgspec.json.encode(msgspec.to_builtins(whole, str_keys=True)))
         except (TypeError, ValueError) as error:
             raise InvalidRequest(
                 f"the identity of {self.backend.name!r} cannot be written as JSON ({error}); "
-                "identity() may return texts, numbers, lists and dicts"
+                "return strings, numbers, lists and dicts from identity()"
             ) from error
 
     async def _read_salt(self) -> bytes | None:
-        """Take the store's salt, and return what was there; a store without one gets ours with the first answer."""
+        """Take the store's salt, and return what was stored; a store without one gets a salt with the first answer."""
         if self._salt_kept:
             return self._salt
         self._salt = self._salt or os.urandom(SALT_BYTES)
@@ -182,14 +182,14 @@ class ResponseCache(Middleware):
         return salt
 
     async def _find(self, key: str, draft: Draft) -> _Entry | None:
-        """The answer, if it is there, whole, and not too old. A store that fails is a warning: asking anew is safe."""
+        """Return the answer if it is stored, intact and not too old. If the store fails, warn: asking again is safe."""
         try:
             raw, answer = await self._store.get(f"cache/about/{key}"), await self._store.get(f"cache/answer/{key}")
             if raw is None or answer is None:
                 return None
             now = self._now()
             about, entry = _read(raw, _About), _read(answer, _Entry)
-            # What was made in the future was made by a clock that went wrong: its age is not known.
+            # An entry from the future was created with a wrong clock: its age is unknown.
             age_s = 0.0 if about is None else now - about.made_s
             if (
                 about is None
@@ -221,7 +221,7 @@ class ResponseCache(Middleware):
         draft: Draft,
         warnings: list[ChatWarning],
     ) -> None:
-        # What is written down of this answer, but for what is true of it alone.
+        # Without what applies only to the original answer.
         recorded = replace(
             draft.snapshot(), cost_usd=0.0, timings=Timings(), provider_request_id=None, warnings=warnings
         )
@@ -234,20 +234,20 @@ class ResponseCache(Middleware):
         try:
             there = await self._read_salt()
             if not self._salt_kept:
-                # Of two programs that begin at the same moment one gives the salt, and the other takes it.
+                # Of two programs that start at the same moment, one stores the salt and the other takes it.
                 await self._store.swap("cache/salt", there, self._salt)
                 await self._read_salt()
             if self._salt != salt:
-                return  # the store's salt came from another program meanwhile, and this key is one of ours alone
+                return  # another program stored its salt meanwhile, so this key is not valid there
             await self._make_room(key, len(answer))
-            # In this order: what breaks off in between leaves a word about nothing, which is counted and goes in time.
+            # In this order: an interruption leaves a record without an answer, which is counted and evicted in time.
             await self._store.put(f"cache/about/{key}", msgspec.json.encode(about))
             await self._store.put(f"cache/answer/{key}", answer)
         except BrowserLLMError as error:
-            draft.warn("cache", f"the answer could not be kept: {error}")
+            draft.warn("cache", f"the answer could not be cached: {error}")
 
     async def _make_room(self, key: str, size_bytes: int) -> None:
-        """Forget what was not used for the longest time, until one more fits. What is there is what the store says."""
+        """Drop the least recently used answers until one more fits. The store itself is the list of entries."""
         now = self._now()
         others: list[tuple[float, int, str]] = []
         for name, raw in await self._store.items("cache/about/"):
@@ -258,7 +258,7 @@ class ResponseCache(Middleware):
             if about is None:
                 await self._forget(other)
                 continue
-            # Used in the future is what a wrong clock wrote: it counts as used now, and not for ever.
+            # A last use in the future comes from a wrong clock: it counts as now, or the entry would stay forever.
             others.append((min(about.used_s, now), about.size_bytes, other))
         others.sort(reverse=True)
         total_bytes = size_bytes + sum(size for _, size, _ in others)
@@ -276,7 +276,7 @@ Struct = TypeVar("Struct", _Entry, _About)
 
 
 def _read(raw: bytes, kind: type[Struct]) -> Struct | None:
-    """What was kept, or nothing where that is damaged."""
+    """Return the decoded entry, or ``None`` if it is damaged."""
     try:
         return decode_json(raw, kind)
     except (ValueError, RecursionError):

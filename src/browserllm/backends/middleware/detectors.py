@@ -1,6 +1,6 @@
-"""Detectors: where in a text secrets and personal data are. Small, and strict where a checksum allows it.
+"""Detectors find secrets and personal data in a text. They are small, and verify checksums where there are any.
 
-A detector is any function from a text to the `Span`s it found, so that others (a named-entity model, say) can be added.
+A detector is any function from a text to `Span`s, so that you can add others, such as a named-entity model.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..._internal.arguments import check_kind, check_list, wrong
 from ..._internal.nesting import decode_json
 from .named_secrets import find_named
 from .secret_forms import find_in_commands, find_in_headers, find_in_manifests
-from .secret_values import is_nothing
+from .secret_values import is_stand_in
 
 
 class Span(NamedTuple):
-    """Something found in ``text[start:end]``; ``kind`` names it in placeholders: upper case letters, digits, ``_``."""
+    """A finding in ``text[start:end]``; ``kind`` names it in placeholders: upper case letters, digits, ``_``."""
 
     start: int
     end: int
@@ -29,14 +29,14 @@ class Span(NamedTuple):
 _TERM = "TERM"
 
 KIND = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
-"""What a kind looks like."""
+"""The pattern of a kind."""
 
 Detector = Callable[[str], Iterable[Span]]
 
-# Of scripts that put spaces between words (Latin, Greek, Cyrillic). Others may stand right beside a value.
+# Letters of scripts that put spaces between words (Latin, Greek, Cyrillic). Others may directly adjoin a value.
 _LETTERS = "A-Za-z\u00c0-\u024f\u0370-\u052f"
 
-# Every pattern begins where it cannot begin one character later, and is bounded: no text makes it slow.
+# Every pattern has a fixed starting point and a bounded length: no text makes it slow.
 _EMAIL = re.compile(
     rf"(?<![{_LETTERS}0-9_.%+-])[{_LETTERS}0-9_.%+-]{{1,64}}@"
     rf"(?:[{_LETTERS}0-9](?:[{_LETTERS}0-9-]{{0,61}}[{_LETTERS}0-9])?\.){{1,8}}[{_LETTERS}]{{2,24}}(?![{_LETTERS}0-9-])"
@@ -71,7 +71,7 @@ _KEYS = re.compile(
     r")(?![\w])",
     re.ASCII,
 )
-# Letters and digits of an IBAN by country (the registry of SWIFT).
+# The length of an IBAN by country (SWIFT's IBAN registry).
 _IBAN_LENGTHS = {
     country: length
     for length, countries in {
@@ -86,20 +86,20 @@ _IBAN_LENGTHS = {
 
 
 def find_emails(text: str) -> Iterator[Span]:
-    """E-mail addresses, also with Latin letters beyond ASCII, Greek and Cyrillic ones."""
+    """Find email addresses, also with non-ASCII Latin, Greek and Cyrillic letters."""
     return _all(_EMAIL, text, "EMAIL")
 
 
 def find_phones(text: str) -> Iterator[Span]:
-    """Phone numbers in international form: ``+`` or ``00``, the country, 7 to 15 digits in all."""
+    """Find phone numbers in international form: ``+`` or ``00``, the country code, 7 to 15 digits in all."""
     return _all(_PHONE, text, "PHONE")
 
 
 def find_cards(text: str) -> Iterator[Span]:
-    """Numbers of payment cards: 13 to 19 digits, alone or in groups, with the right check digit (Luhn)."""
+    """Find payment card numbers: 13 to 19 digits, alone or in groups, with a valid check digit (Luhn)."""
     for match in _DIGITS.finditer(text):
-        # A card begins and ends with a group of digits; more groups may stand beside it.
-        at = [match.start() + index for index, sign in enumerate(match.group()) if sign.isdigit()]
+        # A card number begins and ends with a group of digits; more groups may adjoin it.
+        at = [match.start() + index for index, char in enumerate(match.group()) if char.isdigit()]
         digits = "".join(text[index] for index in at)
         free = 0
         for first in range(len(at) - 12):
@@ -114,45 +114,45 @@ def find_cards(text: str) -> Iterator[Span]:
 
 
 def find_ibans(text: str) -> Iterator[Span]:
-    """Numbers of bank accounts: of the country's length, with the right check digits (mod 97)."""
+    """Find bank account numbers: of the country's length, with valid check digits (mod 97)."""
     for match in _IBAN.finditer(text):
         length = _IBAN_LENGTHS.get(match.group(1).upper())
-        at = [match.start() + index for index, sign in enumerate(match.group()) if sign != " "]
+        at = [match.start() + index for index, char in enumerate(match.group()) if char != " "]
         if length is None or len(at) < length:
             continue
         end = at[length - 1] + 1
         if end < len(text) and text[end].isalnum() and text[end].isascii():
             continue
         number = "".join(text[index] for index in at[:length]).upper()
-        if int("".join(str(int(sign, 36)) for sign in number[4:] + number[:4])) % 97 == 1:
+        if int("".join(str(int(char, 36)) for char in number[4:] + number[:4])) % 97 == 1:
             yield Span(match.start(), end, "IBAN")
 
 
 def find_addresses(text: str) -> Iterator[Span]:
-    """IP addresses of both versions."""
+    """Find IPv4 and IPv6 addresses."""
     yield from _all(_IPV4, text, "IP")
     for match in _IPV6.finditer(text):
         found = match.group().rstrip(".")
         if found.endswith(":") and not found.endswith("::"):
             found = found[:-1]
-        if found.count(":") >= 2 and any(sign.isdigit() for sign in found) and _is_ipv6(found):
+        if found.count(":") >= 2 and any(char.isdigit() for char in found) and _is_ipv6(found):
             yield Span(match.start(), match.start() + len(found), "IP")
 
 
 def find_keys(text: str) -> Iterator[Span]:
-    """Keys and tokens of well-known services."""
+    """Find keys and tokens of well-known services."""
     return _all(_KEYS, text, "SECRET")
 
 
 def find_named_secrets(text: str) -> Iterator[Span]:
-    """Whatever a text itself calls a password, secret, key or token: in settings, code, commands and sentences."""
+    """Find values that the text calls a password, secret, key or token: in settings, code, commands and sentences."""
     for find in (find_named, find_in_headers, find_in_commands, find_in_manifests):
         for start, end in find(text):
             yield Span(start, end, "SECRET")
 
 
 def find_jwts(text: str) -> Iterator[Span]:
-    """JSON Web Tokens, told by their header."""
+    """Find JSON Web Tokens by their header."""
     for match in _JWT.finditer(text):
         header = match.group(1)
         try:
@@ -164,14 +164,14 @@ def find_jwts(text: str) -> Iterator[Span]:
 
 
 def find_private_keys(text: str) -> Iterator[Span]:
-    """Private keys between their BEGIN and END; without an END, to the end of the text."""
+    """Find private keys between BEGIN and END; without an END, to the end of the text."""
     return _all(_PRIVATE_KEY, text, "PRIVATE_KEY")
 
 
 def find_url_logins(text: str) -> Iterator[Span]:
-    """User and password within a URL."""
+    """Find a user and password in a URL."""
     for match in _URL_LOGIN.finditer(text):
-        if not is_nothing(match.group(1), quoted=True):
+        if not is_stand_in(match.group(1), quoted=True):
             yield Span(match.start(), match.end(), "LOGIN")
 
 
@@ -187,11 +187,11 @@ DETECTORS: Sequence[Detector] = (
     find_phones,
     find_addresses,
 )
-"""What `Redaction` looks for unless it is told otherwise."""
+"""The default detectors of `Redaction`."""
 
 
 def checked_terms(terms: Any) -> dict[str, str]:
-    """Return words with their kinds: of a list, each is a ``TERM``. Raises `InvalidRequest` for anything else."""
+    """Return words with their kinds (``TERM`` for a list of words). Raises `InvalidRequest` for anything else."""
     write = "write terms=['Falcon'], or with kinds terms={'Falcon': 'PROJECT'}"
     if not isinstance(terms, Mapping):
         each = partial(check_kind, kind=str, what="text", write=write)
@@ -206,11 +206,11 @@ def checked_terms(terms: Any) -> dict[str, str]:
 
 
 def find_terms(terms: Iterable[str], kind: str = "TERM") -> Detector:
-    """Make a detector of whole words and phrases (names of people, projects, places), in upper or lower case."""
+    """Return a detector of whole words and phrases (names of people, projects, places), ignoring case."""
     words = sorted({term for term in checked_terms(terms) if term.strip()}, key=len, reverse=True)
     if not words:
         return lambda text: ()
-    # A word ends where no letter follows; one of a script without spaces ends anywhere.
+    # A word ends where no letter follows; in a script without spaces it ends anywhere.
     before, after = f"(?<![{_LETTERS}0-9_])", f"(?![{_LETTERS}0-9_])"
     edge = re.compile(f"[{_LETTERS}0-9_]")
     parts = [

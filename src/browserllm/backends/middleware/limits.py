@@ -1,4 +1,4 @@
-"""TimeLimits: give up on an answer that does not begin, does not go on, or does not end."""
+"""TimeLimits: give up on an answer that does not begin, stops in the middle, or does not end."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _Phase = Literal["first_token", "between_tokens", "total"]
 
 
 class TimeLimits(Middleware):
-    """Raises `Timeout` when an answer takes too long to begin or to end, and `Stalled` when nothing more comes.
+    """Raises `Timeout` if an answer takes too long to begin or to end, and `Stalled` if it stops in the middle.
 
-    The wrapped backend is ended at once, and a router can ask the next one. This is what tells it from the request's
-    ``deadline_s``, which ends the answer as it is, without an error.
+    The wrapped backend is stopped at once, and a router can ask the next one. The request's ``deadline_s`` is
+    different: it ends the answer as it is, without an error.
     """
 
     identity = Middleware.identity
@@ -37,23 +37,23 @@ class TimeLimits(Middleware):
         total_s: float | None = None,
         clock: AnyClock | None = None,
     ) -> None:
-        """Limit the seconds to the first token, from one to the next, and altogether; ``None`` is no limit.
+        """Limit the seconds to the first token, between two tokens, and in total; ``None`` means no limit.
 
-        The first token of a local model comes after its download and its load. Only waiting for the backend counts as
-        time between tokens, not what the caller does with one; the total is all of the time. Raises `InvalidRequest`
-        for a limit that is not above 0, and when there is none.
+        The first token of a local model comes after its download and load. Only waiting for the backend counts as time
+        between tokens, not the caller's processing; the total includes everything. Raises `InvalidRequest` for a limit
+        that is not above 0, or if there is none.
         """
         super().__init__(backend)
         check_above_0(first_token_s=first_token_s, between_tokens_s=between_tokens_s, total_s=total_s)
         if first_token_s is None and between_tokens_s is None and total_s is None:
-            raise InvalidRequest("TimeLimits() got no limit; give it at least one", parameter="total_s")
+            raise InvalidRequest("TimeLimits() got no limit. Give it at least one.", parameter="total_s")
         self.first_token_s = first_token_s
         self.between_tokens_s = between_tokens_s
         self.total_s = total_s
         self._clock = clock or SystemClock()
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Pass the answer on, as long as it keeps to the limits."""
+        """Pass the answer on while it stays within the limits."""
         watch = _Watch(self, self._clock)
         try:
             async with aclosing(self.backend.generate(request, draft)) as deltas:
@@ -65,7 +65,7 @@ class TimeLimits(Middleware):
 
 
 class _Watch:
-    """Looks at the clock while an answer is waited for: one task for the whole answer, none for each token."""
+    """Watches the clock while waiting for an answer, with one task for the whole answer rather than one per token."""
 
     def __init__(self, limits: TimeLimits, clock: AnyClock) -> None:
         self.limits = limits
@@ -74,14 +74,14 @@ class _Watch:
         self.started_s = self.since_s = clock.now_s
         self.waiting: asyncio.Task[Any] | None = None
         self.failure: BrowserLLMError | None = None
-        # No limit can pass unseen during a sleep that is as long as the shortest of them.
+        # A sleep no longer than the shortest limit cannot miss one.
         self.longest_s = min(
             limit for limit in (limits.first_token_s, limits.between_tokens_s, limits.total_s) if limit is not None
         )
-        self.task = asyncio.create_task(self._look())
+        self.task = asyncio.create_task(self._watch_clock())
 
     async def next(self, deltas: AsyncGenerator[Delta, None]) -> Delta | None:
-        """Return the next delta, ``None`` at the end. Raises `Timeout` or `Stalled` when it does not come in time."""
+        """Return the next delta, ``None`` at the end. Raises `Timeout` or `Stalled` if it is late."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 (an async generator runs in a task)
         cancelling = task.cancelling()
@@ -92,7 +92,7 @@ class _Watch:
         try:
             delta = await anext(deltas, None)
         except asyncio.CancelledError:
-            # Ours, unless the task was cancelled from elsewhere as well.
+            # Our own cancellation, unless the task was also cancelled from elsewhere.
             if self.failure is not None and task.uncancel() <= cancelling:
                 raise self.failure from None
             raise
@@ -104,16 +104,16 @@ class _Watch:
         finally:
             self.waiting = None
         if self.failure is not None:
-            # The backend kept the cancellation to itself; it was too late all the same.
+            # The backend swallowed the cancellation; the answer is late all the same.
             task.uncancel()
             raise self.failure
         return delta
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop watching."""
         self.task.cancel()
 
-    async def _look(self) -> None:
+    async def _watch_clock(self) -> None:
         while self.failure is None:
             left_s = self._left_s()
             if left_s <= 0:
@@ -124,7 +124,7 @@ class _Watch:
             await self.clock.sleep(min(left_s, self.longest_s))
 
     def _due(self) -> tuple[float, _Phase]:
-        """When the first of the limits that count now is over, and which that is."""
+        """Return when the first limit that applies now is exceeded, and which one it is."""
         limits = self.limits
         due: tuple[float, _Phase] = (self.started_s + (inf if limits.total_s is None else limits.total_s), "total")
         if not self.began and limits.first_token_s is not None:
@@ -143,5 +143,5 @@ class _Watch:
         if phase == "total":
             return Timeout(f"{name!r} took longer than total_s={limit_s:g} seconds to answer", data=data)
         if phase == "first_token":
-            return Timeout(f"{name!r} said nothing for first_token_s={limit_s:g} seconds", data=data)
-        return Stalled(f"{name!r} stopped in the middle: nothing for between_tokens_s={limit_s:g} seconds", data=data)
+            return Timeout(f"{name!r} sent no token within first_token_s={limit_s:g} seconds", data=data)
+        return Stalled(f"{name!r} stopped in the middle: no token for between_tokens_s={limit_s:g} seconds", data=data)

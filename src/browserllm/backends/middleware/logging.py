@@ -1,4 +1,4 @@
-"""Logging: one record when an answer begins and one when it ends, with the standard library's logging."""
+"""Logging: one record when an answer begins and one when it ends, with the standard library's `logging`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ...errors import BrowserLLMError
 from ...types import ChatRequest, ChatRestart, TextDelta
 from ..base import Backend, Middleware
 from ..stream import Delta, Draft
-from .telling import error_code, error_facts, known, model_of, told_route
+from .reporting import error_code, error_facts, known, model_of, route_texts
 
 MAX_CONTENT = 10_000
-"""How many characters of a text are logged, where content is."""
+"""How many characters of a text are logged when content is."""
 
 
 class Logging(Middleware):
-    """Says who answers and how it went: backend, model, finish reason, tokens, time, cost, and the steps passed over.
+    """Logs which backend answered, and how: model, finish reason, tokens, time, cost, and the backends passed over.
 
-    Every fact is also in the record's ``chat``, a dict, for handlers that write JSON. What people and models say is
-    not logged unless ``content=True``; neither are the messages of errors, in which providers quote the request. Of a
-    private request they never are, nor any other word that a server chose (the model it names, its number of the
-    request): it is not known where the handlers of a logger send its records.
+    Every fact is also in the record's ``chat``, a dict, for handlers that write JSON. Prompts and answers are logged
+    only with ``content=True``, and so are the messages of errors, since providers quote requests in them. For a private
+    request they are never logged, nor any text that a server chose (its model name, its request id), because handlers
+    may send records anywhere.
     """
 
     identity = Middleware.identity
@@ -48,7 +48,7 @@ class Logging(Middleware):
         self._clock = clock or SystemClock()
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Pass the answer on, between two records."""
+        """Pass the answer on, with a record before and after."""
         started_s = self._clock.now_s
         content = self.content and not request.private
         self._log_start(request, draft, content)
@@ -65,13 +65,13 @@ class Logging(Middleware):
                     yield delta
             finish = "cancelled" if draft.stopped else draft.finish_reason
         except Exception as error:
-            # What fails while it is being stopped has stopped.
+            # A failure while stopping counts as stopped.
             failure = None if draft.stopped else error
             raise
         finally:
             total_ms = (self._clock.now_s - started_s) * 1000
-            said = "".join(text) if content else None
-            self._log_end(request, draft, "error" if failure else finish, failure, total_ms, said)
+            answer = "".join(text) if content else None
+            self._log_end(request, draft, "error" if failure else finish, failure, total_ms, answer)
 
     def _log_start(self, request: ChatRequest, draft: Draft, content: bool) -> None:
         if not self.logger.isEnabledFor(self.level):
@@ -85,11 +85,11 @@ class Logging(Middleware):
             "tools": len(request.tools),
             "private": request.private,
         }
-        line = "%s asks %s%s: %d messages, %d tools"
+        line = "%s started: %s%s, %d messages, %d tools"
         values: list[Any] = [draft.request_id, self.name, _of(request.model), len(request.messages), len(request.tools)]
         if content:
             facts["content"] = request.messages[-1].text[:MAX_CONTENT]
-            line += "; the last: %r"
+            line += "; last message: %r"
             values.append(facts["content"])
         self.logger.log(self.level, line, *values, extra={"chat": facts})
 
@@ -102,7 +102,7 @@ class Logging(Middleware):
         total_ms: float,
         text: str | None,
     ) -> None:
-        """``text`` is ``None`` where what was said is not logged."""
+        """Log the end; ``text`` is ``None`` if content is not logged."""
         level = logging.ERROR if failure else self.level
         if not self.logger.isEnabledFor(level):
             return
@@ -119,11 +119,11 @@ class Logging(Middleware):
             "completion_tokens": draft.usage.completion_tokens,
             "total_ms": total_ms,
             "cost_usd": draft.cost_usd,
-            "route": told_route(draft.route, private=private),
+            "route": route_texts(draft.route, private=private),
             "provider_request_id": None if private else draft.provider_request_id,
         }
         cost = "cost unknown" if draft.cost_usd is None else f"${draft.cost_usd:.6g}"
-        line = "%s ends (%s) with %s%s: %d + %d tokens, %.0f ms, %s"
+        line = "%s ended (%s): %s%s, %d + %d tokens, %.0f ms, %s"
         values: list[Any] = [draft.request_id, finish, draft.backend, _of(model)]
         values += [draft.usage.prompt_tokens, draft.usage.completion_tokens, total_ms, cost]
         if facts["route"]:
@@ -135,13 +135,13 @@ class Logging(Middleware):
             values.append(" ".join(f"{name}={value!r}" for name, value in facts["error"].items()))
         if text is not None:
             facts["content"] = text[:MAX_CONTENT]
-            line += "; said: %r"
+            line += "; answer: %r"
             values.append(facts["content"])
         self.logger.log(level, line, *values, extra={"chat": facts})
 
 
 def _describe(failure: Exception, *, content: bool, private: bool) -> dict[str, Any]:
-    """What failed: by its code and facts, without quotes of the request."""
+    """Describe a failure by its code and facts; its message, which may quote the request, only with ``content``."""
     facts: dict[str, Any] = {"type": type(failure).__name__}
     if isinstance(failure, BrowserLLMError):
         facts["code"] = error_code(failure, private=private)

@@ -1,23 +1,23 @@
-"""Markup in which an address goes on behind a blank, or a text becomes an attribute."""
+"""Markup in which an address continues after a blank, or text becomes an attribute."""
 
 from __future__ import annotations
 
 import re
 
 _SCHEME = r"(?:[a-z][a-z0-9+.\-]+:|//|www)"
-# Textile's and Jira's images, AsciiDoc's macros: their addresses hold blanks.
+# Images in Textile and Jira, macros in AsciiDoc: their addresses may contain spaces.
 LINE = re.compile(rf"!(?!\[)\S{{0,64}}?{_SCHEME}|(?:image|link|video|audio|include|icon|iframe)::?", re.IGNORECASE)
-# The beginning of what reStructuredText calls explicit markup: it takes all blanks out of the addresses in it.
+# The beginning of explicit markup in reStructuredText, which removes all spaces from addresses.
 _EXPLICIT = {"..", "__"}
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OPENING = {"]": "[", "}": "{"}
 
 
 class MarkupWatch:
-    """Says whether a place is in such markup; a URL that brackets hold goes on to the bracket that closes them."""
+    """Tracks whether the position is in such markup; a URL in brackets extends to the closing bracket."""
 
     def __init__(self) -> None:
-        """Begin at the start of a line."""
+        """Start at the beginning of a line."""
         self._last = ""
         self._word = ""
         self._same = 0
@@ -27,7 +27,7 @@ class MarkupWatch:
         self.paragraph()
 
     def paragraph(self) -> None:
-        """End what no empty line is in."""
+        """End everything that an empty line ends."""
         self._alt = 0
         self._block = self._ended_as_url = False
         self._forget_brackets()
@@ -40,32 +40,32 @@ class MarkupWatch:
 
     @property
     def inside(self) -> bool:
-        """Whether what comes next would stand in such an address, a description, a footnote's name or a fence."""
+        """Whether the next character would be in such an address, a description, a footnote's name or a fence."""
         return self._line or self._block or self._alt > 0 or bool(self._holding)
 
-    def step(self, sign: str, *, escaped: bool) -> None:
-        """Go on by one character."""
-        last, self._last = self._last, sign
-        self._same = self._same + 1 if sign == last else 1
-        if sign.isspace():
+    def step(self, char: str, *, escaped: bool) -> None:
+        """Read one character."""
+        last, self._last = self._last, char
+        self._same = self._same + 1 if char == last else 1
+        if char.isspace():
             self._block = self._block or self._word in _EXPLICIT
             self._word = ""
         elif len(self._word) < 3:
-            self._word += sign
+            self._word += char
         if self._new_line:
             self._new_line = False
-            self._block = self._block and sign.isspace()
-        if sign in " \t\r\n":
+            self._block = self._block and char.isspace()
+        if char in " \t\r\n":
             return
-        if sign in "`~" and self._same == 3:
-            self._line = True  # the rest may be a fence's info string, which becomes a class
-        self._description(sign, last, escaped=escaped)
-        self._bracket(sign, last, escaped=escaped)
+        if char in "`~" and self._same == 3:
+            self._line = True  # the rest may be a fence's info string, which becomes an HTML class
+        self._description(char, last, escaped=escaped)
+        self._bracket(char, last, escaped=escaped)
 
     def end_run(self, blank: str, run: str, *, is_url: bool, is_line: bool) -> None:
-        """Go on over the ``blank`` that ends a run, or follows another one when ``run`` is empty.
+        """Read the ``blank`` that ends a run, or follows another blank if ``run`` is empty.
 
-        ``run`` is its end, and ``is_line`` says that `LINE` was found in it.
+        ``run`` is the run's end, and ``is_line`` means that `LINE` matched in it.
         """
         if run:
             self._ended_as_url = is_url
@@ -82,34 +82,34 @@ class MarkupWatch:
             if not (self._holding or (len(run) > 1 and run[-1] in "[{]")):
                 self._forget_brackets()
 
-    def _description(self, sign: str, last: str, *, escaped: bool) -> None:
+    def _description(self, char: str, last: str, *, escaped: bool) -> None:
         if self._alt == 0:
-            if (sign == "[" and last == "!") or (sign == "^" and last == "["):
+            if (char == "[" and last == "!") or (char == "^" and last == "["):
                 self._alt, self._alt_is_open = 1, False
-        elif sign == "[":
+        elif char == "[":
             self._alt += 1
-        elif sign in "`<":
-            self._alt_is_open = True  # brackets in code and in tags close nothing
-        elif sign == "]" and not escaped and not self._alt_is_open:
+        elif char in "`<":
+            self._alt_is_open = True  # brackets in code and in tags do not close it
+        elif char == "]" and not escaped and not self._alt_is_open:
             self._alt -= 1
 
-    def _bracket(self, sign: str, last: str, *, escaped: bool) -> None:
+    def _bracket(self, char: str, last: str, *, escaped: bool) -> None:
         opened, self._opened = self._opened, ""
         if self._tag_closed:
             self._tag_closed = False
-            self._in_tag = self._in_tag or sign not in "([:"
-        if opened and sign in "\"'":
+            self._in_tag = self._in_tag or char not in "([:"
+        if opened and char in "\"'":
             self._depths[opened] -= 1  # a list or an object of JSON
         elif opened == "[":
-            self._is_tag = sign in _LETTERS
-            if sign == "/" and last == "[":
+            self._is_tag = char in _LETTERS
+            if char == "/" and last == "[":
                 self._in_tag = False
                 self._holding.discard("tag")
-        if sign in self._depths:
-            self._depths[sign] += 1
-            self._opened = sign
-        elif sign in _OPENING and not escaped:
-            kind = _OPENING[sign]
+        if char in self._depths:
+            self._depths[char] += 1
+            self._opened = char
+        elif char in _OPENING and not escaped:
+            kind = _OPENING[char]
             if self._depths[kind]:
                 self._depths[kind] -= 1
             if not self._depths[kind]:

@@ -1,8 +1,8 @@
-"""Secrets that a text names: `password: …`, `GITHUB_TOKEN=…`, `my password is …`, in the forms people write.
+"""Finds secrets that a text names: `password: …`, `GITHUB_TOKEN=…`, `my password is …`, and similar forms.
 
-A name is found first (`secret_names`), then what stands between it and its value, then where the value ends
-(`secret_reader`); whether it is one is judged last (`secret_values`). Each step looks a bounded way back and ahead, or
-goes on behind what it read, so that the whole takes time that grows with the text alone.
+It finds a name (`secret_names`), then what separates it from its value, then the end of the value (`secret_reader`),
+and judges last whether that is a secret (`secret_values`). Each step looks back and ahead over a bounded distance, or
+continues after what it read, so that the time grows linearly with the text.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .restoring import PLACEHOLDER
 from .secret_judge import Judge
 from .secret_names import SecretName, names
 from .secret_reader import Reader, Value
-from .secret_values import default_in, is_number, is_plain, is_telling
+from .secret_values import default_in, is_number, is_plain, looks_secret, word_set
 
-# What may follow a name before its separator: the quote or bracket that it stands in, a note, signs of Markdown.
+# What may follow a name before its separator: a closing quote or bracket, a note, Markdown.
 _CLOSING = re.compile(
     r"(?:\\*+[\"'`]|&quot;|&\#(?:34|39|x27);|%22|[\u201d\u2019»\u201c])?+\]{0,2}+(?:\*\*|__|[*_]|~~|`)?+"
     r"(?:[ ]\([^()\n\"']{1,40}+\))?+[?!]?+[ \t\u00a0\u3000\u200b]*+"
@@ -77,13 +77,13 @@ _GET_CALL = re.compile(r"(?:get|read|fetch|load|find|lookup|from|env|input|promp
 _NETRC = re.compile(r"(?:machine[ \t]+\S{1,100}|default)\s+login\s+\S{1,100}\s+\Z")
 _SHOWN = re.compile(r"(?:</[A-Za-z]{1,12}>){1,3}[ ]?[:=][ ]*+(?=[^\s<])")
 _TAG_BEFORE = re.compile(r"<(?:[\w-]{1,30}:)?\Z")
-_OPTIONS = {"password", "passwd", "passphrase", "token", "secret", "apikey", "accesstoken", "secretkey", "api-key"}
-# `<your password>`, but no tag that shows a value.
+_OPTIONS = word_set("password passwd passphrase token secret apikey accesstoken secretkey api-key")
+# `<your password>`, but not a tag around a value.
 _HOLE = re.compile(r"(?!</|<(?:code|kbd|tt|samp|pre|b|strong|em|i|u|span|td|div|p|br)\b)<[^<>\n]{1,80}>(?![A-Za-z0-9])")
 
 
 def find_named(text: str) -> Iterator[tuple[int, int]]:
-    """Find where a text has a value that it calls a secret."""
+    """Find the values that a text calls a secret, as start and end."""
     finder = _Finder(text)
     free = 0
     for name in names(text):
@@ -99,14 +99,14 @@ def find_named(text: str) -> Iterator[tuple[int, int]]:
 
 
 class _Finder(Judge):
-    """Looks for the values of the names in one text."""
+    """Finds the values of the names in one text."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.reader = Reader(text)
 
     def values(self, name: SecretName) -> Iterator[Value]:
-        """Give what a name says to be secret."""
+        """Yield the secret values of a name."""
         text = self.text
         closing = _CLOSING.match(text, name.end)
         at = name.end if closing is None else closing.end()
@@ -120,7 +120,7 @@ class _Finder(Judge):
         elif in_quotes and text.startswith(">", at) and _SAYS_A_NAME.search(text[max(0, name.start - 100) : name.end]):
             yield from self.accepted(name, self.reader.element(at + 1))
         elif text.startswith("</", at):
-            yield from self._behind_tags(name, at)
+            yield from self._after_tags(name, at)
         elif in_quotes and text.startswith(",", at):
             yield from self._in_call(name, at + 1)
         elif text.startswith("(", name.end) and not _GET_CALL.match(text, name.start):
@@ -128,19 +128,19 @@ class _Finder(Judge):
         elif text.startswith("|", at):
             yield from self.accepted(name, self._value(at + 1, in_table=True), strict=True)
         elif not name.plural:
-            yield from self._told(name, at, in_quotes=in_quotes)
+            yield from self._in_sentence(name, at, in_quotes=in_quotes)
         yield from self._value_beside(name, at)
 
-    # A separator stands between them
+    # After a separator
 
     def _assigned(self, name: SecretName, separator: re.Match[str]) -> Iterator[Value]:
-        text, sign = self.text, separator.group()
+        text, operator = self.text, separator.group()
         at = _AFTER_SEPARATOR.match(text, separator.end()).end()  # type: ignore[union-attr]
         before = text[name.start - 1 : name.start]
-        in_url = before in {"?", "&"} or (before == "#" and sign == "=") or sign[0] == "%"
-        if sign == ":" and (typed := _TYPED.match(text, at)):
+        in_url = before in {"?", "&"} or (before == "#" and operator == "=") or operator[0] == "%"
+        if operator == ":" and (typed := _TYPED.match(text, at)):
             at = typed.end()
-            sign = "="
+            operator = "="
         column = self._column(name.start)
         if block := self.reader.block(at, column):
             yield from self.accepted(name, block)
@@ -150,7 +150,7 @@ class _Finder(Judge):
             return
         if text.startswith("{", at):
             braced = _BRACED.match(text, at)
-            if braced is not None and is_telling(braced[1]):
+            if braced is not None and looks_secret(braced[1]):
                 yield Value(braced.start(1), braced.end(1), braced.end(), quoted=True)
             else:
                 yield from self.accepted(name, self._default(at))
@@ -158,23 +158,23 @@ class _Finder(Judge):
         if line := _NEXT_LINE.match(text, at):
             yield from self._on_next_line(name, line, column)
             return
-        value = None if self._ends_a_quote(name, at) else self._value(at, in_url=in_url, encoded=sign[0] == "%")
-        compared = len(sign) > 1 and sign[0] in "=!|?" and sign not in {"=>", "?="}
+        value = None if self._ends_a_quote(name, at) else self._value(at, in_url=in_url, encoded=operator[0] == "%")
+        compared = len(operator) > 1 and operator[0] in "=!|?" and operator not in {"=>", "?="}
         if value is None:
             return
         word = self.word(value)
-        if compared and not value.quoted and not (name.tier == "password" and is_telling(word)):
+        if compared and not value.quoted and not (name.tier == "password" and looks_secret(word)):
             return
         if not value.quoted:
             if default := default_in(word):
                 value = Value(value.start + default[0], value.start + default[1], value.after, quoted=True)
                 yield from self.accepted(name, value)
                 return
-            spaced = sign == ":" or text[separator.start() - 1] in " \t"
+            spaced = operator == ":" or text[separator.start() - 1] in " \t"
             if spaced and not in_url and (phrase := self.phrase(name, value, word)):
                 yield phrase
                 return
-            if sign.endswith("=") and is_plain(word) and self.is_variable(name, value, spaced=spaced):
+            if operator.endswith("=") and is_plain(word) and self.is_variable(name, value, spaced=spaced):
                 return
         yield from self.accepted(name, value, strict=compared and name.tier != "password")
 
@@ -204,7 +204,7 @@ class _Finder(Judge):
             if value is None:
                 return
             word = self.word(value)
-            if not value.quoted and any(sign in word for sign in "[{(=:*"):
+            if not value.quoted and any(char in word for char in "[{(=:*"):
                 return
             yield from self.accepted(name, value, strict=name.tier not in {"password", "passphrase"})
             at = value.after if value.quoted else value.end
@@ -214,15 +214,15 @@ class _Finder(Judge):
                 return
             at += 1
 
-    # Tags, calls, tables
+    # In tags, calls and tables
 
     def _in_element(self, name: SecretName) -> Iterator[Value]:
         end = self.text.find(">", name.end, name.end + 200)
         if end >= 0 and self.text[end - 1] != "/":
             yield from self.accepted(name, self.reader.element(end + 1))
 
-    def _behind_tags(self, name: SecretName, at: int) -> Iterator[Value]:
-        """Give the value behind ``</b>:`` or ``</td><td>``."""
+    def _after_tags(self, name: SecretName, at: int) -> Iterator[Value]:
+        """Yield the value after ``</b>:`` or ``</td><td>``."""
         shown = _SHOWN.match(self.text, at)
         yield from self.accepted(name, self._value(at if shown is None else shown.end()))
 
@@ -240,7 +240,7 @@ class _Finder(Judge):
         yield from self.accepted(name, value, strict=sets is None)
 
     def _value_beside(self, name: SecretName, at: int) -> Iterator[Value]:
-        """Give the value of ``name: PASSWORD`` and ``value: …``, and the default of a Terraform variable."""
+        """Yield the value of ``name: PASSWORD`` and ``value: …``, and the default of a Terraform variable."""
         text = self.text
         if text.startswith("{", at):
             yield from self.accepted(name, self._default(at))
@@ -248,14 +248,14 @@ class _Finder(Judge):
             yield from self.accepted(name, self._value(found.end()))
 
     def _default(self, at: int) -> Value | None:
-        """Return what the braces at a place say to be the value or the default."""
+        """Return the value or the default inside the braces at a position."""
         braces = _BRACES.match(self.text, at)
         found = None if braces is None else _DEFAULT.search(braces.group())
         return None if found is None else self._value(at + found.end())
 
-    # Sentences, and commands
+    # In sentences and commands
 
-    def _told(self, name: SecretName, at: int, *, in_quotes: bool) -> Iterator[Value]:
+    def _in_sentence(self, name: SecretName, at: int, *, in_quotes: bool) -> Iterator[Value]:
         text = self.text
         before = text[max(0, name.start - 16) : name.start]
         option = before.endswith("--") or (before.endswith("-") and text[name.start : name.end].lower() in _OPTIONS)
@@ -271,7 +271,7 @@ class _Finder(Judge):
         while start > name.end and text[start - 1] in " \t":
             start -= 1
         value: Value | None = None
-        if (found := _BEFORE_IT.search(text[max(0, name.start - 110) : name.start])) and is_telling(found["value"]):
+        if (found := _BEFORE_IT.search(text[max(0, name.start - 110) : name.start])) and looks_secret(found["value"]):
             yield from self.accepted(name, self.reader.bare(max(0, name.start - 110) + found.start("value")))
         if found := _IS.match(text, start):
             value = self._value(found.end())
@@ -279,23 +279,23 @@ class _Finder(Judge):
             if value is not None and phrase and (words := self.phrase(name, value, self.word(value))):
                 yield words
                 return
-            if value is not None and "be" in found.group() and not (value.quoted or is_telling(self.word(value))):
+            if value is not None and "be" in found.group() and not (value.quoted or looks_secret(self.word(value))):
                 value = None
             if value is not None and not self.is_said(name, value):
                 value = None
         elif found := _FOR.match(text, start):
             value = self._value(found.end())
             if value is not None and not (
-                self.is_said(name, value) if found["how"].strip(" :").isalpha() else is_telling(self.word(value))
+                self.is_said(name, value) if found["how"].strip(" :").isalpha() else looks_secret(self.word(value))
             ):
                 value = None
         elif found := _TO.match(text, start) or _DASH.match(text, start):
             value = self._value(found.end())
-            if value is not None and not (self.one_word(value) and (value.quoted or is_telling(self.word(value)))):
+            if value is not None and not (self.one_word(value) and (value.quoted or looks_secret(self.word(value)))):
                 value = None
         elif (found := _ALONE.match(text, start)) and text[name.start - 1 : name.start] in {"", "\n"}:
             value = self._value(found.end())
-            if value is not None and not (name.tier in {"password", "passphrase"} and is_telling(self.word(value))):
+            if value is not None and not (name.tier in {"password", "passphrase"} and looks_secret(self.word(value))):
                 value = None
         elif (found := _BESIDE.match(text, start)) and not in_quotes:
             value = self._value(found.end())
@@ -304,7 +304,7 @@ class _Finder(Judge):
         yield from self.accepted(name, value)
 
     def _is_beside(self, name: SecretName, value: Value, found: re.Match[str]) -> bool:
-        """Whether ``password VALUE`` says a value without a word between them."""
+        """Whether ``password VALUE`` gives a value without a word between them."""
         word = self.word(value)
         before = self.text[max(0, name.start - 60) : name.start]
         if word[:1] == "(" or name.word == "auth" or (name.word == "pass" and not _LOGGING_IN.search(before)):
@@ -318,11 +318,11 @@ class _Finder(Judge):
             return people and self.one_word(value)
         if people and is_number(word):
             return len(word) >= 6
-        return is_telling(word, 4 if people or name.word == "pass" else 12) and (
+        return looks_secret(word, 4 if people or name.word == "pass" else 12) and (
             people or not word.islower() or any(map(str.isdigit, word))
         )
 
-    # What stands where
+    # Positions
 
     def _value(self, at: int, *, in_url: bool = False, in_table: bool = False, encoded: bool = False) -> Value | None:
         text = self.text
@@ -333,7 +333,7 @@ class _Finder(Judge):
         return self.reader.value(at, in_url=in_url, in_table=in_table, encoded=encoded)
 
     def _ends_a_quote(self, name: SecretName, at: int) -> bool:
-        """Whether the quote at a place belongs to a text that the name stands in: ``input('Password: ')``."""
+        """Whether the quote at a position closes a string that contains the name: ``input('Password: ')``."""
         quote, column = self.text[at : at + 1], self._column(name.start)
         if quote not in {'"', "'", "`"} or self.text[at + 1 : at + 2].isalnum():
             return False

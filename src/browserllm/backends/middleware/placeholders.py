@@ -1,4 +1,4 @@
-"""Placeholders: values out of texts; `restoring` puts them back."""
+"""Placeholders replace values in texts; `restoring` puts the values back."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest
 from .detectors import KIND, Detector, Span, find_named_secrets
 from .restoring import PLACEHOLDER, Restorer, Table
-from .secret_names import says_secret
+from .secret_names import names_secret
+from .secret_values import word_set
 
-_LABELS = {"name", "key", "field", "id", "type", "variable", "label", "env", "option", "header"}
-_VALUES = {"value", "val", "default", "plaintext", "default_value", "defaultvalue"}
-# What many have as a first password, and what a text speaks of for other reasons, too.
-_COMMON = {
-    "admin", "administrator", "changeit", "changeme", "default", "dragon", "example", "guest", "master",
-    "monkey", "mysql", "oracle", "postgres", "postgresql", "public", "rabbitmq", "redis", "sample", "school",
-    "server", "system", "tester", "testing", "welcome", "wordpress",
-}  # fmt: skip
+_LABELS = word_set("name key field id type variable label env option header")
+_VALUES = word_set("value val default plaintext default_value defaultvalue")
+# Common default passwords, which texts also use as ordinary words.
+_COMMON = word_set(
+    "admin administrator changeit changeme default dragon example guest master monkey mysql oracle postgres "
+    "postgresql public rabbitmq redis sample school server system tester testing welcome wordpress"
+)
 _LESS, _GREATER = re.compile(r"\\u003[cC]"), re.compile(r"\\u003[eE]")
 
 
 class Placeholders:
-    """The values of one request and what stands for them: the same value is the same placeholder everywhere.
+    """The values of one request and their placeholders: the same value gets the same placeholder everywhere.
 
-    They are numbered as they appear, so that a conversation that goes on keeps its numbers. What looks like a
-    placeholder in the texts already has no value: its number is passed over, and it is left as it is. The one exception
-    is what a model wrote that had been shown this placeholder by then: a link, say, in which it was not restored.
+    Placeholders are numbered in order of appearance, so that a conversation keeps its numbers as it grows. Text that
+    already looks like a placeholder has no value: its number is skipped, and it is left as it is. The exception is text
+    by a model that had seen this placeholder before, such as a link in which it was not restored.
 
-    Redact everything once to find the values, `spread` them, and redact everything again: a value that was found in
-    one place is then replaced in every other, also where no detector would have found it.
+    Redact everything once to find the values, `spread` them, and redact everything again: a value found in one place
+    is then replaced everywhere, also where no detector finds it.
     """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
@@ -48,16 +48,16 @@ class Placeholders:
         self.values: dict[str, str] = {}
 
     def reserve(self, text: str) -> None:
-        """Pass over what looks like a placeholder in ``text``; every text comes here before the first is redacted."""
+        """Reserve what looks like a placeholder in ``text``. Call it for every text before the first is redacted."""
         self._taken |= literals(text)
 
     def reserve_unknown(self, text: str) -> None:
-        """Pass over what a model wrote, but for placeholders that it had been shown when this text's turn has come."""
+        """Reserve what looks like a placeholder in a model's text, except for those that the model had seen by then."""
         self._taken |= literals(text) - self.values.keys()
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many different values of which kind were found."""
+        """The number of different values found, by kind."""
         counts: dict[str, int] = {}
         for placeholder in self.values:
             kind = placeholder[1:-1].rpartition("_")[0]
@@ -65,9 +65,10 @@ class Placeholders:
         return counts
 
     def spread(self) -> None:
-        """From now on replace every value found so far wherever it stands.
+        """From now on replace every value found so far wherever it occurs.
 
-        Words are parts of others: of those only secrets are looked for, as whole words, and not the most common ones.
+        Plain words also occur inside others: of those only secrets are replaced, as whole words, and not very common
+        ones.
         """
         values = [value for value in self._by_value if len(value) >= 6 and not value.isalpha()]
         words = [
@@ -80,7 +81,7 @@ class Placeholders:
     def redact(self, text: str, also: Iterable[Span] = ()) -> str:
         """Return ``text`` with placeholders. Raises `InvalidRequest` for a detector's span that is not in the text.
 
-        ``also`` is what was found in it by other means.
+        ``also`` are additional findings.
         """
         found = [*also]
         found += [span for detector in self._detectors for span in _found_by(detector, text)]
@@ -97,22 +98,22 @@ class Placeholders:
         return "".join([*pieces, text[end:]]) if spans else text
 
     def redact_json(self, text: str) -> str:
-        """Return JSON with placeholders in its strings, names and numbers; what is no JSON is redacted as text."""
+        """Return JSON with placeholders in its strings, keys and numbers; anything else is redacted as text."""
         try:
             value = _loads(text)
         except (ValueError, RecursionError):
             return self.redact(text)
         try:
             redacted = self.redact_value(value)
-            # What holds nothing stays as it was written, to the last space.
+            # Without findings the text stays as it was written, to the last space.
             return text if redacted == value else json.dumps(redacted, ensure_ascii=False)
         except RecursionError:
             return self.redact(text)
 
     def redact_value(self, value: Any, name: str = "") -> Any:
-        """Return what JSON can hold with placeholders in it; a number in which something is found becomes a text.
+        """Return a JSON value with placeholders in it; a number with a finding becomes a string.
 
-        ``name`` is what the value is called where it comes from: a key may say that it is a secret.
+        ``name`` is the key of the value, which may say that it is a secret.
         """
         if isinstance(value, str):
             return self._redact_named(value, name)
@@ -129,7 +130,7 @@ class Placeholders:
     def _redact_object(self, value: dict[str, Any], name: str) -> dict[str, Any]:
         # {"name": "TOKEN", "value": "…"}; {"password": {"value": "…"}}
         labels = (item for key, item in value.items() if key.lower() in _LABELS and isinstance(item, str))
-        label = next(filter(says_secret, labels), name)
+        label = next(filter(names_secret, labels), name)
         of_kubernetes = value.get("kind") == "Secret"
         redacted: dict[str, Any] = {}
         for key, item in value.items():
@@ -144,8 +145,8 @@ class Placeholders:
         return redacted
 
     def _redact_named(self, text: str, name: str) -> str:
-        """Redact a text with the name that it has: as JSON writes the two of them, and by the same rules."""
-        if not (self._by_name and name and says_secret(name)):
+        """Redact a text by its name, with the rules for a key and a value in JSON."""
+        if not (self._by_name and name and names_secret(name)):
             return self.redact(text)
         written = json.dumps(text, ensure_ascii=False)
         pair = f"{json.dumps(name, ensure_ascii=False)}: {written}"
@@ -157,14 +158,14 @@ class Placeholders:
         return self.redact(text, [Span(each.start - first, each.end - first, each.kind) for each in spans if as_it_is])
 
     def put_back(self, text: str, known: int) -> str:
-        """Return ``text`` with the first ``known`` values replaced, and no others: the opposite of a `Restorer`."""
+        """Return ``text`` with placeholders for the first ``known`` values only: the opposite of a `Restorer`."""
         pattern = _any_of(list(self._by_value)[:known])
         return text if pattern is None else pattern.sub(lambda match: self._by_value[match.group()], text)
 
     def restorer(self, *, in_json: bool = False, urls: bool = False) -> Restorer:
-        """Make what puts the values back into a text, within ``urls`` too; ``in_json`` says that it is JSON.
+        """Return a restorer that puts the values back into a text, with ``urls`` also in URLs; ``in_json`` for JSON.
 
-        All values must have been found by then.
+        Call it when all values have been found.
         """
         table = self._tables.get(in_json)
         if table is None:
@@ -187,7 +188,7 @@ class Placeholders:
 
 
 def literals(text: str) -> set[str]:
-    """Return what looks like a placeholder in a text, or does once JSON's escapes in it are read."""
+    """Return what looks like a placeholder in a text, also after decoding JSON escapes in it."""
     found = set(PLACEHOLDER.findall(text))
     if "\\" in text:
         found |= set(PLACEHOLDER.findall(_GREATER.sub(">", _LESS.sub("<", text))))
@@ -197,7 +198,7 @@ def literals(text: str) -> set[str]:
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
-    """Return spans in order that do not overlap: those that do become one, of the kind of the longest."""
+    """Return spans in order, without overlaps: overlapping ones become one, with the kind of the longest."""
     merged: list[Span] = []
     longest = 0
     for span in sorted(spans):
@@ -213,7 +214,7 @@ def merge(spans: Iterable[Span]) -> list[Span]:
 
 
 def _loads(text: str) -> Any:
-    # Looked at first by what knows a bound on the depth; msgspec itself would round long numbers.
+    # `decode_json` limits the depth; msgspec itself would round long numbers.
     decode_json(text, Any)
     return json.loads(text)
 
@@ -225,18 +226,17 @@ def _is_word_of_its_own(value: str) -> bool:
 
 
 def _any_of(texts: Iterable[str], words: Iterable[str] = ()) -> re.Pattern[str] | None:
-    """A pattern for any of these texts, the longest first, and for whole words; ``None`` for nothing."""
+    """Return a pattern for any of these texts, longest first, and whole words; ``None`` if there are none."""
     longest_first = sorted(texts, key=len, reverse=True)
     parts = [re.escape(text) for text in longest_first] + [rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
     return re.compile("|".join(parts)) if parts else None
 
 
 def _wrong_find(detector: Detector, found: Any) -> InvalidRequest:
-    # By its type alone: what is found is secret.
+    # Only its type is named: a finding is secret.
     name = getattr(detector, "__name__", type(detector).__name__)
     return InvalidRequest(
-        f"the detector {name!r} gave a {type(found).__name__!r}; give a list of Span(start, end, kind), the places in "
-        "the text",
+        f"the detector {name!r} returned a {type(found).__name__!r}; return a list of Span(start, end, kind)",
         parameter="detectors",
     )
 
@@ -255,8 +255,8 @@ def _checked(span: Any, text: str, detector: Detector) -> Span:
     start, end, kind = given
     if not (0 <= start < end <= len(text) and KIND.fullmatch(kind)):
         raise InvalidRequest(
-            f"a detector found {(start, end, kind)!r} in a text of {len(text)} characters: start and end must lie "
-            "within it, and the kind be upper case letters, digits and '_'",
+            f"a detector found {(start, end, kind)!r} in a text of {len(text)} characters: start and end must be "
+            "within it, and kind must be upper case letters, digits and '_'",
             parameter="detectors",
         )
     return Span(start, end, kind)

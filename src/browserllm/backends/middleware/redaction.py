@@ -1,7 +1,7 @@
-"""Redaction: secrets and personal data stay on the device; the model sees placeholders, the caller the values.
+"""Redaction: secrets and personal data stay on the device; the model sees placeholders, the caller sees the values.
 
-The model is not trusted with where a value goes, either: it may have read something that tells it to write a link, or
-to call a tool, with a placeholder in it. See `Redaction` for where values are put back, and `links` for what a link is.
+The model does not decide where a value goes, either: it may have read text that tells it to write a link, or to call a
+tool, with a placeholder in it. See `Redaction` for where values are restored, and `links` for what counts as a link.
 """
 
 from __future__ import annotations
@@ -41,20 +41,21 @@ from .restoring import Restorer
 
 
 class Redaction(Middleware):
-    """Replaces what detectors find in a request by placeholders like ``<EMAIL_1>``, and puts it back into the answer.
+    """Replaces findings of detectors with placeholders like ``<EMAIL_1>``, and restores the values in the answer.
 
-    All texts are searched: messages, system messages, tool results, the arguments of tool calls, reasoning, stop
-    texts, names and metadata. The same value is the same placeholder throughout the conversation, so that the model can
-    speak of it. A warning on the response says how many values of which kind were replaced, never which.
+    It searches all texts: messages, system messages, tool results, the arguments of tool calls, reasoning, stop
+    sequences, names and metadata. The same value gets the same placeholder throughout the conversation, so that the
+    model can refer to it. A warning on the response says how many values of each kind were replaced, never which.
 
-    A value comes back where the user reads it, and nowhere else by itself: in the answer's text and reasoning, but not
-    in links, URLs and HTML tags, which the viewer of the text may fetch; and in the calls of those tools alone that
-    ``restore_tools`` names. Everywhere else the placeholder stays, and a warning says so. Only placeholders of this
-    very request are restored; what a model makes up, or a text brings along, stays as it is.
+    By default a value is restored only where the user reads it: in the answer's text and reasoning, but not in links,
+    URLs and HTML tags, which a viewer of the text may fetch. In tool calls it is restored only for the tools in
+    ``restore_tools``. Everywhere else the placeholder stays, with a warning. Only placeholders of this request are
+    restored; those that a model invents, or that a text already contains, stay as they are.
 
-    It finds what has a form (see `DETECTORS`), and the ``terms`` it is given. It does not understand: names, addresses,
-    a secret without a form and a number without a ``+`` pass, and so do images and sounds, the descriptions of
-    tools, and what several harmless words say together. It makes leaks rarer; only ``private=True`` rules them out.
+    It finds values with a recognizable form (see `DETECTORS`), and the ``terms`` you give it. It does not find names,
+    postal addresses, a secret without such a form or a phone number without a ``+``; it does not search images, audio
+    or the descriptions of tools; and harmless words may give something away together. It makes leaks rarer; only
+    ``private=True`` rules them out.
     """
 
     def __init__(
@@ -68,15 +69,15 @@ class Redaction(Middleware):
         restore_tools: Iterable[str] = (),
         restore_urls: bool = False,
     ) -> None:
-        """Redact what goes to a backend that may leave the device, or with ``always`` to any.
+        """Redact requests to a backend that may leave the device, or with ``always`` to any backend.
 
-        ``detectors`` are functions from a text to the `Span`s in it. ``terms`` are words of your own, each with its
-        kind if you like (``{"Falcon": "PROJECT"}``). ``media`` says what happens to a request with images or sounds, in
-        which nothing is searched: a warning, an `Unsupported` error, or nothing.
+        ``detectors`` are functions from a text to the `Span`s in it. ``terms`` are your own words, optionally with
+        kinds (``{"Falcon": "PROJECT"}``). ``media`` decides what happens to a request with images or audio, which are
+        not searched: a warning, an `Unsupported` error, or nothing.
 
-        ``restore_tools`` are the tools whose arguments get the values: name those that you would trust with them
-        in any case, for the model decides what else is in such a call. ``restore_urls=True`` puts values into links,
-        URLs and tags, too, in the answer and in the calls of those tools: to whatever address the model wrote.
+        ``restore_tools`` are the tools whose arguments get the values. Name only tools that you trust with them in any
+        case, because the model decides what else is in such a call. ``restore_urls=True`` also restores values in
+        links, URLs and tags, in the answer and in the calls of those tools: at whatever address the model wrote.
         """
         super().__init__(backend)
         check("media", media, media in ("warn", "refuse", "pass"), "'warn', 'refuse' or 'pass'")
@@ -95,11 +96,11 @@ class Redaction(Middleware):
         kinds: dict[str, list[str]] = {}
         for term, kind in named.items():
             kinds.setdefault(kind, []).append(term)
-        # Terms come first: of two findings of the same length, a name that the program chose says more.
+        # Terms come first: of two findings of the same length, the kind that the program chose wins.
         self._detectors = [*(find_terms(words, kind) for kind, words in kinds.items()), *found]
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return what is looked for and what is put back; the terms are among the secrets."""
+        """Return what it finds and restores; the terms are hashed like secrets."""
         return {
             "detectors": None if self._standard else [own_identity(detector) for detector in self._detectors],
             "terms": hashed(repr(self._terms)),
@@ -110,7 +111,7 @@ class Redaction(Middleware):
         }
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Ask with placeholders, and answer with values."""
+        """Send placeholders, and answer with the values."""
         if not (self.always or self.backend.leaves_device):
             async with aclosing(self.backend.generate(request, draft)) as deltas:
                 async for delta in deltas:
@@ -121,8 +122,8 @@ class Redaction(Middleware):
         redacted = redact_request(request, placeholders)
         if placeholders.values:
             found = ", ".join(f"{count} {kind}" for kind, count in sorted(placeholders.counts.items()))
-            draft.warn("messages", f"replaced by placeholders before anything was sent: {found}")
-        # No layer further in may find the original.
+            draft.warn("messages", f"replaced with placeholders before sending: {found}")
+        # No inner layer may see the original.
         draft.request = redacted
         answer = _Answer(placeholders, self.restore_tools, urls=self.restore_urls, in_json=_wants_json(request))
         failure: Exception | None = None
@@ -135,11 +136,11 @@ class Redaction(Middleware):
             failure = error
         finally:
             draft.request = request
-        # What was held back was received, whatever came then.
+        # Text that was held back was received, whatever happened afterwards.
         for restored in answer.end():
             yield restored
         if left := answer.left():
-            draft.warn("messages", f"left as placeholders in the answer: {left}")
+            draft.warn("messages", f"placeholders not restored in the answer: {left}")
         if failure is not None:
             raise failure
 
@@ -148,10 +149,10 @@ class Redaction(Middleware):
             isinstance(part, (ImagePart, AudioPart)) for message in request.messages for part in message.parts
         ):
             return
-        message = "images and sounds are not searched for personal data"
+        message = "images and audio are not searched for personal data"
         if self.media == "refuse":
             raise Unsupported(
-                f"{message}, and media='refuse': nothing was sent; leave them out, or ask a backend on the device",
+                f"{message}, and media='refuse'; nothing was sent. Leave them out, or use a backend on the device.",
                 data={"parameter": "messages"},
             )
         draft.warn("messages", f"{message}; they were sent as they are")
@@ -167,9 +168,9 @@ def redact_request(request: ChatRequest, placeholders: Placeholders) -> ChatRequ
 
 
 def _reserve(request: ChatRequest, placeholders: Placeholders) -> None:
-    """Pass over what looks like a placeholder already, in whatever the model is shown.
+    """Reserve what already looks like a placeholder in anything that the model sees.
 
-    What the model wrote, and was not restored, is looked at in its turn, and so is what a tool only says after it.
+    Text by the model, and tool results that repeat it, are checked later, in conversation order.
     """
     settings = (request.stop, request.metadata, request.tools, request.response_format, request.tool_choice)
     for text in _strings(msgspec.to_builtins(settings)):
@@ -198,7 +199,7 @@ def _redact_message(message: Message, placeholders: Placeholders, known: dict[in
             placeholders.reserve_unknown(text)
     content = content_of([_redact_part(part, placeholders, known) for part in message.parts])
     name = message.name
-    # Providers take letters and digits alone as a name: one that holds something is left out.
+    # Providers accept only letters and digits in a name, so a name with a finding is left out.
     if name is not None and placeholders.redact(name) != name:
         name = None
     return replace(message, content=content, name=name)
@@ -210,7 +211,7 @@ def _redact_part(part: ContentPart, placeholders: Placeholders, known: dict[int,
             return TextPart(placeholders.redact(part.text))
         seen = known.setdefault(id(part), len(placeholders.values))
         text = placeholders.redact(part.text)
-        # Signed or not, a text is searched like any other; but a signature is for what the model wrote, and no other.
+        # A signed text is searched like any other, but its signature is valid only for what the model wrote.
         signed = text == placeholders.put_back(part.text, seen)
         return TextPart(text, part.signature if signed else None)
     if isinstance(part, ToolCallPart):
@@ -220,7 +221,7 @@ def _redact_part(part: ContentPart, placeholders: Placeholders, known: dict[int,
     if isinstance(part, ReasoningPart):
         if part.signature is None and not part.redacted:
             return replace(part, text=placeholders.redact(part.text))
-        # Signed reasoning must go back as the model wrote it, which is with the placeholders it had seen by then.
+        # Signed reasoning must be sent as the model wrote it: with the placeholders that it had seen by then.
         seen = known.setdefault(id(part), len(placeholders.values))
         return replace(part, text=placeholders.put_back(part.text, seen))
     return part
@@ -238,7 +239,7 @@ def _texts(message: Message) -> Iterable[str]:
 
 
 def _strings(value: Any) -> Iterable[str]:
-    """Every text in what JSON can hold, however deep it lies."""
+    """Yield every string in a JSON value, at any depth."""
     waiting: list[Any] = [value]
     while waiting:
         each = waiting.pop()
@@ -255,7 +256,7 @@ def _wants_json(request: ChatRequest) -> bool:
 
 
 class _Call:
-    """A tool call on its way back. What comes before its name waits for it."""
+    """A tool call in the answer. Arguments before its name wait for the name."""
 
     def __init__(self) -> None:
         self.name = ""
@@ -265,7 +266,7 @@ class _Call:
 
 
 class _Answer:
-    """The answer on its way back: text, reasoning and each tool call are texts of their own."""
+    """Restores an answer: the text, the reasoning and each tool call separately."""
 
     def __init__(self, placeholders: Placeholders, tools: frozenset[str], *, urls: bool, in_json: bool) -> None:
         self._placeholders = placeholders
@@ -281,14 +282,14 @@ class _Answer:
         self._calls: dict[int, _Call] = {}
 
     def restore(self, delta: Delta) -> list[Delta]:
-        """What a delta becomes."""
+        """Return a delta with the values restored, as far as is certain."""
         if isinstance(delta, str):
             delta = TextDelta(text=delta) if self._signature is not None else delta
         if isinstance(delta, str):
             return [self._text.feed(delta)]
         if isinstance(delta, TextDelta):
             text = self._text.feed(delta.text)
-            # A signature ends no word, and no link: while a text is held back for them, so is its signature.
+            # A signature does not end a word or a link: while text is held back, so is its signature.
             signature, self._signature = delta.signature or self._signature, None
             if self._text.holds:
                 signature, self._signature = None, signature
@@ -312,10 +313,10 @@ class _Answer:
             if call.name in self._tools:
                 call.restorer = self._placeholders.restorer(in_json=True, urls=self._urls)
         elif delta.name and delta.name != call.name:
-            # It decides what its arguments may hold: those of the one are not the other's.
+            # The name decides whether its arguments are restored.
             raise ProtocolError(
-                f"the tool call {delta.index} began as {call.name!r} and went on as {delta.name!r}; its arguments were "
-                "restored for the first, so the call is refused: ask again"
+                f"tool call {delta.index} changed its name from {call.name!r} to {delta.name!r}; its arguments were "
+                "restored for the first name, so the call was refused. Ask again."
             )
         call.waiting.append(delta.arguments)
         if not call.name:
@@ -328,7 +329,7 @@ class _Answer:
         return arguments
 
     def end(self) -> list[Delta]:
-        """What was held back."""
+        """Return what was held back."""
         deltas: list[Delta] = []
         reasoning, text = self._reasoning.end(), self._text.end()
         if reasoning:
@@ -347,14 +348,14 @@ class _Answer:
         return deltas
 
     def left(self) -> str:
-        """Say which placeholders stayed, and why; nothing where none did."""
+        """Describe the placeholders that were not restored; empty if there are none."""
         calls = self._calls.values()
         restorers = [self._text, self._reasoning, *(call.restorer for call in calls if call.restorer is not None)]
         in_urls = sum(restorer.left for restorer in restorers)
         names = {call.name for call in calls if self._placeholders.values.keys() & literals("".join(call.untouched))}
-        said: list[str] = []
+        reasons: list[str] = []
         if in_urls:
-            said.append(f"{in_urls} in links, URLs or tags (see restore_urls)")
+            reasons.append(f"{in_urls} in links, URLs or tags (see restore_urls)")
         if names:
-            said.append(f"those in calls of {', '.join(map(repr, sorted(names)))} (see restore_tools)")
-        return "; ".join(said)
+            reasons.append(f"those in calls of {', '.join(map(repr, sorted(names)))} (see restore_tools)")
+        return "; ".join(reasons)

@@ -1,4 +1,4 @@
-"""Restorer: values back into a text that comes in pieces, but not into its links."""
+"""Restorer: puts values back into a streamed text, but not into its links."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 
-from .ahead import AHEAD, begins_url
 from .links import LinkWatch
+from .lookahead import AHEAD, begins_url
 
 PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}>")
-"""What a placeholder looks like, in any spelling."""
+"""The pattern of a placeholder."""
 
 _IN_JSON = re.compile(r"(?:<|\\u003[cC])[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]{0,8}(?:>|\\u003[eE])")
 # Some servers write < and > like this in JSON.
@@ -21,10 +21,10 @@ _CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 
 
 class Table:
-    """What the placeholders of one request stand for, as a text or as JSON writes them; read by many `Restorer`s."""
+    """The placeholders of one request and their values, as written in text or in JSON; `Restorer`s share it."""
 
     def __init__(self, values: Mapping[str, str], *, in_json: bool = False) -> None:
-        """Map each way to write a placeholder to its value."""
+        """Map every spelling of a placeholder to its value."""
         self.in_json = in_json
         self.pattern = _IN_JSON if in_json else PLACEHOLDER
         self.values = {
@@ -36,12 +36,12 @@ class Table:
         self.longest = max((len(key) for key in self.values), default=0)
 
     def written(self, placeholder: str) -> str:
-        """Return the value of a placeholder, as it is written in such a text."""
+        """Return the value of a placeholder as it is written in the text or JSON."""
         value = self.values[placeholder]
         return json.dumps(value, ensure_ascii=False)[1:-1] if self.in_json else value
 
     def cut_at(self, text: str, start: int) -> int:
-        """Return where in ``text``, from ``start`` on, something begins that may become a placeholder; else its end."""
+        """Return where a possible placeholder at the end of ``text`` begins, from ``start`` on; otherwise its end."""
         for length in range(min(self.longest - 1, len(text) - start), 0, -1):
             if text[-length:] in self.starts:
                 return len(text) - length
@@ -49,15 +49,15 @@ class Table:
 
 
 class Restorer:
-    """Puts values back into a text that comes in pieces; whatever the pieces, the whole is the same.
+    """Puts values back into a streamed text; the result does not depend on how the text is cut into pieces.
 
-    A placeholder stays one within a link, a URL or a tag (see `links`), unless ``urls`` says otherwise; ``left`` counts
-    those. Held back is what may become a placeholder, and one behind which a URL may go on, with the few characters
-    that decide it. What it writes is read like what the model wrote: a value can be the beginning of a link, too.
+    A placeholder in a link, a URL or a tag (see `links`) stays, unless ``urls`` is set; ``left`` counts those. It holds
+    back the beginning of a possible placeholder, and a placeholder after which a URL may continue, until the next
+    characters decide it. Restored values are read like the model's text: a value can begin a link, too.
     """
 
     def __init__(self, table: Table, *, urls: bool = False) -> None:
-        """Replace what is in ``table``."""
+        """Replace the placeholders in ``table``."""
         self._table = table
         self._urls = urls
         self._held = ""
@@ -70,11 +70,11 @@ class Restorer:
         return bool(self._held)
 
     def feed(self, piece: str) -> str:
-        """Return what can be said for sure after one more piece."""
+        """Return the text that is certain after one more piece."""
         return self._advance(piece, final=False) if self._table.values else piece
 
     def end(self) -> str:
-        """Return what was held back, now that nothing more comes; a text that goes on after all goes on from here."""
+        """Return what was held back, at the end of the text; feeding more afterwards continues from here."""
         return self._advance("", final=True)
 
     def _advance(self, piece: str, *, final: bool) -> str:
@@ -90,7 +90,7 @@ class Restorer:
             self._pass(text[at:start], out)
             at = start
             if watch.after_backslash:
-                continue  # what looks like its first sign is the second half of an escape
+                continue  # what looks like its first character is the second half of an escape
             stays = not self._urls and self._is_in_url(text, match.end(), final=final)
             if stays is None:
                 self._held = text[at:]
@@ -115,17 +115,17 @@ class Restorer:
             out.append(text)
 
     def _is_in_url(self, text: str, end: int, *, final: bool) -> bool | None:
-        """Whether a placeholder that ends at ``end`` is a part of a URL; ``None`` where that is not known yet."""
+        """Whether a placeholder that ends at ``end`` is part of a URL; ``None`` if that is not known yet."""
         if self._watch.inside:
             return True
         ahead, complete = self._ahead(text, end, final=final)
         if self._watch.after_less_than:
-            # <VALUE> names nothing else; anything more would make it a tag or an address.
+            # <VALUE> alone is harmless; anything more would make it a tag or an address.
             return ahead[:1] != ">" if ahead or complete else None
         return begins_url(ahead, complete=complete)
 
     def _ahead(self, text: str, at: int, *, final: bool) -> tuple[str, bool]:
-        """Return what would be read behind ``at``, and whether more of it would change nothing."""
+        """Return what would be read after ``at``, and whether that is complete."""
         table = self._table
         read: list[str] = []
         count = 0
@@ -141,23 +141,23 @@ class Restorer:
                 continue
             if not final and len(text) - at < table.longest and text[at:] in table.starts:
                 return "".join(read), False
-            sign = text[at]
-            if table.in_json and sign == '"':
+            char = text[at]
+            if table.in_json and char == '"':
                 return "".join(read), True
-            if table.in_json and sign == "\\":
+            if table.in_json and char == "\\":
                 if not final and _CUT.match(text, at):
                     return "".join(read), False
                 piece = _PIECE.match(text, at)
-                sign, at = ("\\", at + 1) if piece is None else (_unescaped(piece.group()), piece.end())
+                char, at = ("\\", at + 1) if piece is None else (_unescaped(piece.group()), piece.end())
             else:
                 at += 1
-            read.append(sign)
+            read.append(char)
             count += 1
         return "".join(read), True
 
 
 class _TextWatch(LinkWatch):
-    """Watches a text that reads as it is written."""
+    """Watches plain text."""
 
     after_backslash = False
 
@@ -166,10 +166,10 @@ class _TextWatch(LinkWatch):
 
 
 class _JSONWatch:
-    """Watches each text in a JSON text by itself, as it reads without its escapes.
+    """Watches each string in a JSON text separately, with its escapes decoded.
 
-    A text ends at every quote without a backslash, whether or not that opens or closes one: what stands around the JSON
-    may hold quotes, too, and nothing is to be gained by an odd one.
+    A string ends at every quote without a backslash, whether that opens or closes one: the text around the JSON may
+    contain quotes, too, and an unbalanced quote must not help an attacker.
     """
 
     def __init__(self) -> None:
@@ -186,7 +186,7 @@ class _JSONWatch:
 
     @property
     def after_backslash(self) -> bool:
-        """Whether what comes next belongs to an escape."""
+        """Whether the next character belongs to an escape."""
         return self._escape != ""
 
     def read(self, text: str) -> None:
@@ -211,7 +211,7 @@ class _JSONWatch:
 
 
 def _unescaped(piece: str) -> str:
-    """What an escape of JSON means; any other character means itself."""
+    """Decode a JSON escape; any other character stands for itself."""
     if len(piece) == 6 and piece[1] == "u":
         return chr(int(piece[2:], 16))
     return _ESCAPES.get(piece[1:], piece[1:]) or "\\"

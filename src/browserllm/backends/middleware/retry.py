@@ -1,4 +1,4 @@
-"""Retry: ask the same backend again after a failure that may pass."""
+"""Retry: ask the same backend again after a transient failure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from ..stream import Delta, Draft
 
 
 class Retry(Middleware):
-    """Asks again, as long as nothing of the answer has been delivered; each failed try is a `Hop` on the route.
+    """Asks again as long as nothing of the answer was delivered; each failed attempt is a `Hop` on the route.
 
-    The waits grow by a factor of two, and are drawn between half and all of that, so that many clients do not come back
-    at the same moment. What the other side says about when to come back (``retry_after_s``) is waited for at least. A
-    stop, the deadline and a cancelled task end the wait at once.
+    The wait doubles each time, and is drawn between half and all of that, so that many clients do not retry at the same
+    moment. It is at least the server's ``retry_after_s``. A stop, the deadline and a cancelled task end it at once.
     """
 
     identity = Middleware.identity
@@ -39,8 +38,8 @@ class Retry(Middleware):
     ) -> None:
         """Ask up to ``retries`` more times, after about ``first_wait_s``, twice that, and so on.
 
-        No wait is longer than ``max_wait_s``: backing off stops growing there, and a failure that asks for a longer
-        wait is raised. ``when`` says which failures are worth another attempt, by default those that are
+        No wait is longer than ``max_wait_s``: the backoff stops growing there, and a failure that asks for a longer
+        wait is raised. ``when`` decides which failures to retry, by default those that are
         `retryable <BrowserLLMError>`. Raises `InvalidRequest` for values below 0.
         """
         super().__init__(backend)
@@ -57,7 +56,7 @@ class Retry(Middleware):
         self._random = random or Random()  # noqa: S311 (no secret)
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Answer, at the first try or a later one."""
+        """Answer, at the first attempt or a later one."""
         name = draft.backend
         for retry in range(self.retries + 1):
             began = False
@@ -73,14 +72,14 @@ class Retry(Middleware):
                 wait_s = self._wait_s(error, retry)
                 if wait_s is None:
                     raise
-                reason = f"{error} (try {retry + 1}; the next one {wait_s:.3g} s later)"
+                reason = f"{error} (attempt {retry + 1}; retrying in {wait_s:.3g} s)"
                 draft.route.append(Hop(reason=reason, code=error.code, backend=draft.backend, model=draft.model))
-            # Whatever the failed try wrote down is gone, its way of being interrupted above all.
+            # Drop everything that the failed attempt recorded, above all its way to be interrupted.
             draft.begin(request, name)
             await self._clock.sleep(wait_s)
 
     def _wait_s(self, error: BrowserLLMError, retry: int) -> float | None:
-        """How long to wait; ``None`` when that is too long."""
+        """Return how long to wait; ``None`` if that is too long."""
         asked_s = error.retry_after_s
         if asked_s is not None and asked_s > self.max_wait_s:
             return None

@@ -1,4 +1,4 @@
-"""Secrets by the place they stand in rather than by a name: headers, cookies, commands, Kubernetes' secrets."""
+"""Finds secrets by their position rather than by a name: headers, cookies, commands, Kubernetes secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bisect import bisect
 from collections.abc import Iterator
 
 from .secret_reader import Reader, Value
-from .secret_values import is_nothing, is_number, is_plain, is_stop_word, is_telling
+from .secret_values import is_number, is_plain, is_stand_in, is_stop_word, looks_secret, word_set
 
 Found = Iterator[tuple[int, int]]
 
@@ -17,8 +17,8 @@ _AUTHORIZATION = re.compile(
     r"(?P<scheme>[A-Za-z][\w-]{1,24}(?:[ \t]+|%20))?",
     re.IGNORECASE,
 )
-# What follows these is a list of parameters.
-_IN_PARTS = {"digest", "hawk", "oauth", "aws4-hmac-sha256", "aws4-ecdsa-p256-sha256", "signature", "mac"}
+# Schemes followed by a list of parameters.
+_IN_PARTS = word_set("digest hawk oauth aws4-hmac-sha256 aws4-ecdsa-p256-sha256 signature mac")
 _PARTS_END = re.compile(r"(?:[^\r\n'\\`]|\\.)*+")
 _BEARER = re.compile(r"(?<![A-Za-z])bearer(?::?[ \t]+|%20|\\u0020)", re.IGNORECASE)
 _BASIC = re.compile(r"(?<![A-Za-z])basic(?:[ ]+|%20)([A-Za-z0-9+/_-]{4,}+={0,2})", re.IGNORECASE)
@@ -29,7 +29,7 @@ _COOKIE = re.compile(
     re.IGNORECASE,
 )
 _CRUMB = re.compile(r"[ ]?([^\s=;,\"'\\]{1,64}+)(?:=(\"?)([^\s;\"'\\]*+))?+([^;\r\n\"'\\]*+)")
-_ATTRIBUTES = {"path", "domain", "expires", "max-age", "samesite", "version", "comment", "priority"}
+_ATTRIBUTES = word_set("path domain expires max-age samesite version comment priority")
 _SESSION = re.compile(r"sess|sid|token|auth|jwt|csrf|xsrf|login|remember|secret|key|pass", re.IGNORECASE)
 _QUERY = re.compile(
     r"(?<=[?&])(?:key|sig|signature|x-amz-signature|x-goog-signature|code|sid|session_?id|ticket|assertion"
@@ -74,7 +74,7 @@ _ENTRY = re.compile(r"[ \t]++[\"']?[\w.-]{1,253}+[\"']?:[ \t]*+")
 
 
 def find_in_headers(text: str) -> Found:
-    """Find what stands in ``Authorization``, behind ``Bearer`` and ``Basic``, and in cookies."""
+    """Find credentials in ``Authorization``, after ``Bearer`` and ``Basic``, and in cookies."""
     reader = Reader(text)
     free = 0
     for match in _AUTHORIZATION.finditer(text):
@@ -92,17 +92,17 @@ def find_in_headers(text: str) -> Found:
             continue
         at = match.end()
         value = reader.bare(at)
-        if value is None or is_nothing(_word(text, value), quoted=False) or is_stop_word(_word(text, value)):
+        if value is None or is_stand_in(_word(text, value), quoted=False) or is_stop_word(_word(text, value)):
             if not scheme:
                 continue
-            # One word, and no scheme before it.
+            # One word without a scheme before it.
             value = reader.bare(match.start("scheme"))
             scheme = ""
         if value is None:
             continue
         word = _word(text, value)
-        if is_nothing(word, quoted=False) or not (
-            is_telling(word) or (scheme in {"basic", "bearer", "token", "apikey", "key"})
+        if is_stand_in(word, quoted=False) or not (
+            looks_secret(word) or (scheme in {"basic", "bearer", "token", "apikey", "key"})
         ):
             continue
         free = value.after
@@ -112,9 +112,9 @@ def find_in_headers(text: str) -> Found:
         if value is None or value.end - value.start < 6:
             continue
         word = _word(text, value)
-        if is_nothing(word, quoted=False) or is_number(word) or is_stop_word(word):
+        if is_stand_in(word, quoted=False) or is_number(word) or is_stop_word(word):
             continue
-        if is_telling(word) or (not (word.isalpha() and word.islower()) and len(word) >= 8):
+        if looks_secret(word) or (not (word.isalpha() and word.islower()) and len(word) >= 8):
             yield value.start, value.end
     for match in _BASIC.finditer(text):
         if _holds_a_login(match[1]):
@@ -122,12 +122,16 @@ def find_in_headers(text: str) -> Found:
     yield from _find_cookies(text)
     for match in _QUERY.finditer(text):
         value = reader.bare(match.end(), in_url=True)
-        if value is not None and is_telling(_word(text, value), 8) and not is_nothing(_word(text, value), quoted=False):
+        if (
+            value is not None
+            and looks_secret(_word(text, value), 8)
+            and not is_stand_in(_word(text, value), quoted=False)
+        ):
             yield value.start, value.end
 
 
 def find_in_commands(text: str) -> Found:
-    """Find the passwords in arguments of well-known programs and functions, and pairs of a user and a password."""
+    """Find passwords in the arguments of well-known programs and functions, and pairs of user and password."""
     reader = Reader(text)
     for match in _LOGIN.finditer(text):
         value = reader.value(match.start("quote")) if match["quote"] else reader.bare(match.end())
@@ -137,7 +141,7 @@ def find_in_commands(text: str) -> Found:
         word = text[start : min(value.end, start + 400)]
         line = _LINES.split(text[max(0, match.start() - 300) : match.start()])[-1]
         known = _LOGGING_IN.search(line) is not None
-        if is_nothing(word, quoted=True) or not (known or is_telling(word)) or (is_number(word) and not known):
+        if is_stand_in(word, quoted=True) or not (known or looks_secret(word)) or (is_number(word) and not known):
             continue
         yield start, value.end
     for match in _FLAG.finditer(text):
@@ -153,14 +157,14 @@ def find_in_commands(text: str) -> Found:
         yield from _one(text, reader.value(match.end()))
     for match in _PAIR.finditer(text):
         value = reader.bare(match.end())
-        if value is not None and (word := _word(text, value)) and not is_nothing(word, quoted=False):
-            telling = is_telling(word) or (match["gap"] != ":" and match["gap"] != "/" and is_number(word))
+        if value is not None and (word := _word(text, value)) and not is_stand_in(word, quoted=False):
+            telling = looks_secret(word) or (match["gap"] != ":" and match["gap"] != "/" and is_number(word))
             if telling or (match[0][:4].lower() == "cred" and is_plain(word) and not is_stop_word(word)):
                 yield value.start, value.end
 
 
 def find_in_manifests(text: str) -> Found:
-    """Find what the ``data`` of a Kubernetes ``Secret`` holds, whatever it is called there."""
+    """Find every value in the ``data`` of a Kubernetes ``Secret``, whatever its key."""
     kinds = [match.start() for match in _KIND_SECRET.finditer(text)]
     if not kinds:
         return
@@ -197,9 +201,9 @@ def _find_cookies(text: str) -> Found:
             continue
         while (crumb := _CRUMB.match(text, at)) is not None:
             name, value = crumb[1], crumb[3] or ""
-            if value and name.lower() not in _ATTRIBUTES and not is_nothing(value[:400], quoted=False):
+            if value and name.lower() not in _ATTRIBUTES and not is_stand_in(value[:400], quoted=False):
                 head = value[:400]
-                if is_telling(head) or len(head) >= 16 or (_SESSION.search(name) and not is_number(head)):
+                if looks_secret(head) or len(head) >= 16 or (_SESSION.search(name) and not is_number(head)):
                     yield crumb.start(3), crumb.end(3)
             at = crumb.end()
             if not text.startswith(";", at):
@@ -209,7 +213,7 @@ def _find_cookies(text: str) -> Found:
 
 
 def _one(text: str, value: Value | None) -> Found:
-    if value is not None and value.end > value.start and not is_nothing(_word(text, value), quoted=value.quoted):
+    if value is not None and value.end > value.start and not is_stand_in(_word(text, value), quoted=value.quoted):
         yield value.start, value.end
 
 
@@ -218,7 +222,7 @@ def _word(text: str, value: Value) -> str:
 
 
 def _holds_a_login(encoded: str) -> bool:
-    """Whether base64 says a user and a password."""
+    """Whether a base64 text encodes a user and a password."""
     head = encoded[:400].rstrip("=").replace("-", "+").replace("_", "/")
     head = head[: len(head) - (len(head) % 4 == 1)]
     return b":" in b64decode(head + "=" * (-len(head) % 4))

@@ -1,4 +1,4 @@
-"""The names that a text gives to secrets: `password`, `client_secret`, `GITHUB_TOKEN`, `API key`, `Passwort`."""
+"""Finds names of secrets: `password`, `client_secret`, `GITHUB_TOKEN`, `API key`, `Passwort`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from .secret_values import word_set
+
 Tier = Literal["passphrase", "password", "secret", "doubtful", "number"]
-"""How much a name says: a password may be any word, a passphrase several, a secret any word that no sentence goes on
-from; where a name is doubtful, the value must look like a key; and a PIN is a number."""
+"""How clear a name is. A password may be any word, a passphrase several words, a secret any word that is not part of a
+sentence. After a doubtful name the value must look like a key. A PIN is a number."""
 
 
 class SecretName(NamedTuple):
-    """A name in ``text[start:end]``; ``word`` is the end of it that says what it is, in lower case."""
+    """A name in ``text[start:end]``; ``word`` is its last part, such as ``key``, in lower case."""
 
     start: int
     end: int
@@ -21,11 +23,7 @@ class SecretName(NamedTuple):
     plural: bool = False
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Searched for in every text, so one search finds all of them; where a name begins is looked at afterwards.
+# One search finds all of them, since every text is searched; where the name begins is determined afterwards.
 _WORD = re.compile(
     r"pass[ _-]?(?:phrase|word|code|wort|wrd|wd)|passwor[dt]|passw(?!o)|pswd|psw(?!d)|pwd|kennwort|mot de passe"
     r"|contrase(?:ñ|n\u0303|nn?)a|senha|wachtwoord|lösenord|passord|adgangskode|salasana|has[łl]o|heslo|parola|[şs]ifre"
@@ -47,40 +45,39 @@ _WORD_BEFORE = re.compile(r"(?<![A-Za-z])([A-Za-z]{2,20})[ -]\Z")
 _HEADER = re.compile(r"authorization|cookie", re.IGNORECASE)
 
 _ANY_WORD = {"passphrase", "pass phrase", "pass-phrase", "pass_phrase"}
-_SECRETS = {"secret", "token"}
-_BOUNDED = {"key", "pass", "pw", "auth", "authorization", "pin", "clave", "psw", "senha", "heslo", "parola", "creds",
-            "hasło", "haslo", "şifre", "sifre"}  # fmt: skip
-_KEYS = _words(
+_SECRETS = word_set("secret token")
+_BOUNDED = word_set("key pass pw auth authorization pin clave psw senha heslo parola creds hasło haslo şifre sifre")
+_KEYS = word_set(
     "api app application access account accountaccess admin aes auth authentication client consumer customer "
     "credential crypt crypto decrypt decryption deploy deployment developer encrypt encryption function functions "
     "hmac host integration jwt license licence master org organization personal private project root secret security "
     "server service session shared sharedaccess sign signing signature storage subscription user webhook write "
     "wallet seed stripe openai anthropic recovery role"
 )
-_NO_KEYS = _words(
+_NO_KEYS = word_set(
     "primary foreign public pub publishable sort partition cache index unique composite range row lookup map dict "
     "object group order translation dedup idempotency i18n hot arrow enter escape shift tab control alt space return "
     "natural candidate surrogate join routing registry hash entry answer data field column item object store sorting "
     "dictionary json yaml xml config setting any each same message right left wrong"
 )
-_NO_TOKENS = _words(
+_NO_TOKENS = word_set(
     "max maximum min minimum num number n total pad padding eos bos unk sep cls mask stop special next prev previous "
     "page nextpage pagepagination continuation pagination sync cursor resume skip per first last input output prompt "
     "completion reasoning cached image audio vision think thinking start end begin public cancellation cancel abort "
     "string int lex syntax word sub comment line text each every one a any this lookahead design css"
 )
-_NO_PASSWORDS = _words("forgot forgotten reset show hide toggle has have had is no without bad weak")
-# What begins with these says what is the matter with one, or whether there is one.
-_NO_SECRETS = _words(
+_NO_PASSWORDS = word_set("forgot forgotten reset show hide toggle has have had is no without bad weak")
+# A name that begins with these describes the state of a secret, or whether there is one.
+_NO_SECRETS = word_set(
     "invalid missing bad wrong expired incorrect has have is no without should show hide toggle unknown"
 )
 _PASS_BEFORE = ("user", "db", "my", "root", "smtp", "mail", "admin", "ftp", "http", "mysql", "pg", "bind", "login",
                 "sudo", "ssh", "ldap", "redis", "key", "store")  # fmt: skip
-_SIGNS = frozenset("_$.-")
+_SPECIAL = frozenset("_$.-")
 
 
 def names(text: str) -> Iterator[SecretName]:
-    """Find the names of secrets in a text, whatever follows them."""
+    """Yield the names of secrets in a text, whatever follows them."""
     for match in _WORD.finditer(text):
         end = _END.match(text, match.end())
         if end is None:
@@ -92,17 +89,17 @@ def names(text: str) -> Iterator[SecretName]:
             yield SecretName(start, end.end(), tier, word, plural or word == "creds")
 
 
-def says_secret(name: str) -> bool:
-    """Whether something that is called so, a field of JSON say, is or holds a secret."""
+def names_secret(name: str) -> bool:
+    """Whether something with this name, such as a field of JSON, is or contains a secret."""
     if len(name) > 128:
         return False
     return _HEADER.search(name) is not None or any(found.end == len(name) for found in names(name))
 
 
 def _beginning(text: str, at: int) -> int:
-    """Where the name begins whose last word is at ``at``; 64 characters at most before it."""
+    """Return where the name begins whose last word is at ``at``, at most 64 characters before it."""
     start, least = at, max(0, at - 64)
-    while start > least and (text[start - 1].isalnum() or text[start - 1] in _SIGNS) and text[start - 1] < "\u0590":
+    while start > least and (text[start - 1].isalnum() or text[start - 1] in _SPECIAL) and text[start - 1] < "\u0590":
         start -= 1
     if start and text[start - 1] == "\\" and start < at and text[start] in "nrt":
         start += 1  # the second half of an escape

@@ -1,4 +1,4 @@
-"""Where a value ends: in quotes of any kind, as a block of YAML, between tags, or up to what cannot belong to it."""
+"""Finds the end of a value: in quotes of any kind, in a YAML block, between tags, or where it cannot continue."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _ESCAPE_ENDS = re.compile(
     r"|[nrt](?=\\|[\"'`]|\s|\Z|[\w. -]{0,40}[:=])|u00(?:26|22|3[cCeE]|0[aA]|27))"
 )
 _IN_URL_ENDS = frozenset("&#,;\"'<>`\\)]}|\u201c\u201d")
-# Quotes and stops of languages that put no blanks behind them.
+# Quotes and punctuation that need no space after them.
 _ENDS = frozenset("\u201c\u201d\u3002\uff0c\u3001\uff1b\uff01\uff1f\u2026")
 _CLOSERS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 class Value(NamedTuple):
-    """What stands in ``text[start:end]``, in quotes or tags that end it or not; ``after`` is behind those."""
+    """A value in ``text[start:end]``; ``quoted`` if quotes or tags delimit it, and ``after`` is behind those."""
 
     start: int
     end: int
@@ -55,19 +55,19 @@ class Value(NamedTuple):
 
 
 class Reader:
-    """Reads values out of one text."""
+    """Reads values from one text."""
 
     def __init__(self, text: str) -> None:
-        """Read ``text``."""
+        """Read from ``text``."""
         self.text = text
-        # Up to where it is known that a quote does not close: no search is done twice.
+        # How far each quote is known not to close, so that no search is repeated.
         self._open: dict[tuple[str, int], int] = {}
         self._line = (0, -1)
         self._fold = (-1, -1)
         self._bare = (0, -1, False, False, False)
 
     def value(self, at: int, *, in_url: bool = False, in_table: bool = False, encoded: bool = False) -> Value | None:
-        """Return the value that begins at ``at``; a tag that only shows it otherwise is passed over."""
+        """Return the value that begins at ``at``, after formatting tags, if any."""
         text = self.text
         if (tags := _TAGS.match(text, at)) is not None and not in_url:
             value = self.element(tags.end())
@@ -83,7 +83,7 @@ class Reader:
         return self.bare(at, in_url=in_url, in_table=in_table, encoded=encoded)
 
     def element(self, at: int) -> Value | None:
-        """Return what stands up to the next tag."""
+        """Return the text up to the next tag."""
         text = self.text
         while at < len(text) and text[at].isspace():
             at += 1
@@ -100,7 +100,7 @@ class Reader:
         return Value(at, stop, end, quoted=True)
 
     def block(self, at: int, indent: int) -> Value | None:
-        """Return the lines of a block of YAML that stand deeper than ``indent``."""
+        """Return the lines of a YAML block that are indented deeper than ``indent``."""
         text = self.text
         head = _BLOCK.match(text, at)
         if head is None:
@@ -140,7 +140,7 @@ class Reader:
             if end < 0 and slashes == 0 and len(quote) == 1:
                 end = self._over_lines(quote, at, line_end)
         if end < 0:
-            # It is not closed: all that the line has may belong to it.
+            # It is not closed: the rest of the line may belong to it.
             end = line_end
             while end > at and text[end - 1].isspace():
                 end -= 1
@@ -163,7 +163,7 @@ class Reader:
         return end if end >= 0 and text.startswith(quote, end) else -1
 
     def _close(self, quote: str, slashes: int, start: int, limit: int) -> int:
-        """Where the quote closes that ``slashes`` backslashes and ``quote`` opened; quotes within have more of them."""
+        """Return where a quote closes that began with ``slashes`` backslashes; quotes inside it have more of them."""
         text, at = self.text, start
         if self._open.get((quote, slashes), -1) >= limit:
             return -1
@@ -172,14 +172,14 @@ class Reader:
             while at - run > start and text[at - run - 1] == "\\":
                 run += 1
             if run < slashes:
-                return at - run  # what is around it ends
+                return at - run  # the surrounding quote closes
             if (run - slashes) // (slashes + 1) % 2 == 0:
                 if slashes or at == start:
                     return at - slashes
                 if text.startswith(quote, at + 1):
-                    at += 2  # doubled: one of them is meant
+                    at += 2  # a doubled quote stands for one
                 elif quote == "'" and text.startswith("\\''", at + 1):
-                    at += 4  # a shell's way to have one
+                    at += 4  # a quote as a shell escapes it
                 else:
                     return at
             else:
@@ -187,12 +187,12 @@ class Reader:
         self._open[quote, slashes] = limit
         return -1
 
-    def _find(self, sign: str, at: int, limit: int) -> int:
-        if self._open.get((sign, 0), -1) >= limit:
+    def _find(self, wanted: str, at: int, limit: int) -> int:
+        if self._open.get((wanted, 0), -1) >= limit:
             return -1
-        found = self.text.find(sign, at, limit)
+        found = self.text.find(wanted, at, limit)
         if found < 0:
-            self._open[sign, 0] = limit
+            self._open[wanted, 0] = limit
         return found
 
     def _line_end(self, at: int) -> int:
@@ -203,37 +203,37 @@ class Reader:
         return end - 1 if end > at and self.text[end - 1] == "\r" else end
 
     def bare(self, at: int, *, in_url: bool = False, in_table: bool = False, encoded: bool = False) -> Value | None:
-        """Return a value without quotes."""
+        """Return an unquoted value."""
         text, start = self.text, at
         first, last, *how = self._bare
         if first < at < last and how == [in_url, in_table, encoded]:
-            at = last  # the end of a value that this is a part of
+            at = last  # the end of the value that contains this one
         while at < len(text):
             if (run := (_RUN_ENCODED if encoded else _RUN).match(text, at)) is not None:
                 at = run.end()
                 if at == len(text):
                     break
-            sign = text[at]
-            if sign.isspace() or (in_url and sign in _IN_URL_ENDS) or sign in _ENDS:
+            char = text[at]
+            if char.isspace() or (in_url and char in _IN_URL_ENDS) or char in _ENDS:
                 break
-            if sign == "%" and text.startswith("%26", at):
+            if char == "%" and text.startswith("%26", at):
                 break
-            if sign in "\"'`":
+            if char in "\"'`":
                 if at == start or not text[at + 1 : at + 2].isalnum():
                     break
-            elif sign == "<":
+            elif char == "<":
                 if _TAG.match(text, at):
                     break
-            elif sign in ",;":
+            elif char in ",;":
                 if _AFTER_SEPARATOR.match(text, at + 1):
                     break
-            elif sign == "&":
+            elif char == "&":
                 if _AFTER_AMPERSAND.match(text, at + 1):
                     break
-            elif sign == "|":
+            elif char == "|":
                 if in_table or text[at + 1 : at + 2] in {"", "|", " "}:
                     break
-            elif sign == "\\":
+            elif char == "\\":
                 if _ESCAPE_ENDS.match(text, at):
                     break
                 at += 1
@@ -244,7 +244,7 @@ class Reader:
         return None if end == start else Value(start, end, at, quoted=False)
 
     def _trimmed(self, start: int, end: int) -> int:
-        """Leave out what belongs to the text around it: the sentence's end, brackets that were opened before."""
+        """Leave out what belongs to the surrounding text: final punctuation, and brackets that were opened before."""
         text = self.text
         while end > start and text[end - 1] in ".,;:?":
             end -= 1

@@ -1,7 +1,7 @@
 """Telemetry: a span and metrics for every answer, by OpenTelemetry's conventions for generative AI.
 
-The names are those of semantic conventions 1.40 (status: development), of which the package
-opentelemetry-semantic-conventions 0.66 holds the list; what it has no name for begins with ``browserllm.``.
+Names follow the semantic conventions 1.40 (status: development), as listed in the package
+opentelemetry-semantic-conventions 0.66; names that it lacks begin with ``browserllm.``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ...types import ChatRequest
 from ..base import Backend, Middleware
 from ..router.routed import is_empty
 from ..stream import Delta, Draft
+from .reporting import error_code, known, model_of, route_texts
 from .telemetry_content import AnswerContent, input_content
-from .telling import error_code, known, model_of, told_route
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 SCOPE = "browserllm"
 
-# What the conventions call providers whom we call otherwise; the others go by the backend's name.
+# The conventions' names of providers that differ from our backends' names.
 PROVIDERS = {"gemini": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai", "local": "browserllm"}
 
-# The buckets that the conventions ask for.
+# The buckets that the conventions specify.
 SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 TOKENS = [4.0**exponent for exponent in range(14)]
 
-# Fields of a request, and their attributes.
+# Fields of a request, and their span attributes.
 _REQUEST = {
     "model": "gen_ai.request.model",
     "max_tokens": "gen_ai.request.max_tokens",
@@ -50,16 +50,15 @@ _REQUEST = {
 class Telemetry(Middleware):
     """Reports every answer as a span ``chat MODEL`` and in metrics, through the OpenTelemetry API.
 
-    The span is the current one while the wrapped backend runs, so that what that sends and reports becomes its child;
-    for the caller's own code, between two chunks, it is not. What people and models say is not reported unless
-    ``content=True``; neither are the messages of errors, in which providers quote the request. A value
-    ``request.metadata["session"]`` is reported as ``gen_ai.conversation.id``. Of a private request nothing of all
-    that is reported, nor its stop texts, nor words that a server chose, whatever ``content`` says: what takes the
-    reports may be anywhere.
+    The span is current while the wrapped backend runs, so that the backend's own spans become its children; it is not
+    current in the caller's code between two chunks. Prompts and answers are reported only with ``content=True``, and so
+    are the messages of errors, since providers quote requests in them. ``request.metadata["session"]`` is reported as
+    ``gen_ai.conversation.id``. For a private request none of that is reported, nor its stop sequences, nor text that a
+    server chose, whatever ``content`` is: the receiver of the reports may be anywhere.
 
-    Metrics: ``gen_ai.client.operation.duration``, ``gen_ai.client.operation.time_to_first_chunk`` (both in seconds),
-    ``gen_ai.client.token.usage``, and of our own ``browserllm.client.output.speed`` (tokens a second, where the
-    backend measured it) and ``browserllm.client.cost`` (US dollars, where known). `observe_models` adds more.
+    Metrics: ``gen_ai.client.operation.duration`` and ``gen_ai.client.operation.time_to_first_chunk`` (in seconds),
+    ``gen_ai.client.token.usage``, and our own ``browserllm.client.output.speed`` (tokens a second, if the backend
+    measures it) and ``browserllm.client.cost`` (US dollars, if known). `observe_models` adds more.
     """
 
     identity = Middleware.identity
@@ -74,10 +73,10 @@ class Telemetry(Middleware):
         meter_provider: MeterProvider | None = None,
         clock: AnyClock | None = None,
     ) -> None:
-        """Report to these providers, by default to the global ones.
+        """Report to these OpenTelemetry providers, by default the global ones.
 
-        ``provider`` is reported as ``gen_ai.provider.name``; by default it is who answers, by the conventions' name.
-        Raises `Unsupported` when the package opentelemetry-api is not there.
+        ``provider`` is reported as ``gen_ai.provider.name``; by default it is the conventions' name of the backend that
+        answers. Raises `Unsupported` if the package opentelemetry-api is not installed.
         """
         super().__init__(backend)
         trace, metrics = open_telemetry()
@@ -105,18 +104,20 @@ class Telemetry(Middleware):
             explicit_bucket_boundaries_advisory=TOKENS,
         )
         self._speed = meter.create_histogram(
-            "browserllm.client.output.speed", unit="{token}/s", description="Output tokens a second, decoding alone."
+            "browserllm.client.output.speed", unit="{token}/s", description="Output tokens per second while decoding."
         )
-        self._cost = meter.create_counter("browserllm.client.cost", unit="USD", description="What answers cost.")
+        self._cost = meter.create_counter("browserllm.client.cost", unit="USD", description="Cost of answers.")
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Pass the answer on, within a span."""
+        """Pass the answer on within a span."""
         from opentelemetry.trace import SpanKind, set_span_in_context
 
         span = self._tracer.start_span(
             _span_name(request.model), kind=SpanKind.CLIENT, attributes=self._about_request(request)
         )
-        answer = _Answer(self._clock, AnswerContent() if self._tells(request) and span.is_recording() else None)
+        answer = _Answer(
+            self._clock, AnswerContent() if self._reports_content(request) and span.is_recording() else None
+        )
         source = self.backend.generate(request, draft)
         within = set_span_in_context(span)
         try:
@@ -128,15 +129,15 @@ class Telemetry(Middleware):
             finally:
                 await _current(within, source.aclose())
         except Exception as error:
-            # What fails while it is being stopped has stopped.
+            # A failure while stopping counts as stopped.
             if not draft.stopped:
                 answer.failure = error
             raise
         finally:
             self._report(span, request, draft, answer)
 
-    def _tells(self, request: ChatRequest) -> bool:
-        """Say whether what is said may be reported."""
+    def _reports_content(self, request: ChatRequest) -> bool:
+        """Whether prompts and answers are reported."""
         return self.content and not request.private
 
     def _about_request(self, request: ChatRequest) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Telemetry(Middleware):
             attributes["gen_ai.request.choice.count"] = request.n
         if "session" in request.metadata and not request.private:
             attributes["gen_ai.conversation.id"] = str(request.metadata["session"])
-        if self._tells(request):
+        if self._reports_content(request):
             attributes |= input_content(request)
         return attributes
 
@@ -164,7 +165,7 @@ class Telemetry(Middleware):
         private = request.private
         model = model_of(draft, request.model, private=private) or request.model
         total_s = self._clock.now_s - answer.started_s
-        # What metrics are told apart by: few values each.
+        # Attributes of the metrics: with few different values each.
         common: dict[str, Any] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": self._provider_of(draft.backend),
@@ -189,7 +190,7 @@ class Telemetry(Middleware):
             span.update_name(_span_name(model))
             span.set_attributes({**common, **failed, **self._about_answer(draft, answer, private=private)})
             if answer.failure is not None:
-                self._report_failure(span, answer.failure, self._tells(request), private=private)
+                self._report_failure(span, answer.failure, self._reports_content(request), private=private)
         span.end()
 
     def _about_answer(self, draft: Draft, answer: _Answer, *, private: bool) -> dict[str, Any]:
@@ -220,7 +221,7 @@ class Telemetry(Middleware):
         }
         attributes |= {name: value for name, value in ours.items() if value is not None}
         if draft.route:
-            attributes["browserllm.route"] = told_route(draft.route, private=private)
+            attributes["browserllm.route"] = route_texts(draft.route, private=private)
         if answer.content is not None:
             attributes |= answer.content.attributes(finish)
         return attributes
@@ -233,13 +234,13 @@ class Telemetry(Middleware):
         span.set_status(Status(StatusCode.ERROR, str(failure) if content else error_code(failure, private=private)))
 
     def _provider_of(self, backend: str) -> str:
-        # A router calls its second backend of a name "openai-2".
+        # A router calls the second backend named "openai" "openai-2".
         name = re.sub(r"-\d+$", "", backend)
         return self.provider or PROVIDERS.get(name, name)
 
 
 class _Answer:
-    """What is noted while an answer passes."""
+    """What is recorded while an answer passes through."""
 
     def __init__(self, clock: AnyClock, content: AnswerContent | None) -> None:
         self._clock = clock
@@ -257,10 +258,10 @@ class _Answer:
 
 
 async def _current(context: Context, step: Any) -> Any:
-    """Await one step of the wrapped backend while ``context`` is the current one.
+    """Await one step of the wrapped backend while ``context`` is current.
 
-    It is attached for each step, not once for all: a generator runs in the context of the code that asks for the next
-    item, and what it attached would stay there when it yields.
+    The context is attached for each step: a generator runs in the context of the code that asks for the next item, and
+    an attached context would stay there when it yields.
     """
     from opentelemetry.context import attach, detach
 
@@ -272,13 +273,13 @@ async def _current(context: Context, step: Any) -> Any:
 
 
 def open_telemetry() -> tuple[Any, Any]:
-    """Return OpenTelemetry's modules ``trace`` and ``metrics``. Raises `Unsupported` when they are not installed."""
+    """Return OpenTelemetry's modules ``trace`` and ``metrics``. Raises `Unsupported` if they are not installed."""
     try:
         from opentelemetry import metrics, trace
     except ImportError as error:
         raise Unsupported(
-            "Telemetry needs the package opentelemetry-api: pip install 'browserllm[telemetry]', and the SDK or an "
-            "agent that takes what is reported"
+            "Telemetry needs the package opentelemetry-api: pip install 'browserllm[telemetry]', and an SDK or "
+            "agent that receives the reports"
         ) from error
     return trace, metrics
 

@@ -1,4 +1,4 @@
-"""What was said, in the shape of OpenTelemetry's attributes for messages: JSON, roles with parts."""
+"""Prompts and answers as OpenTelemetry's message attributes: JSON, roles with parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..stream import Delta
 
 
 def input_content(request: ChatRequest) -> dict[str, str]:
-    """Return the attributes for what is asked: the system's instructions, the messages and the tools."""
+    """Return the attributes of a request: system instructions, messages and tools."""
     system = [message for message in request.messages if message.role == "system"]
     messages = [message for message in request.messages if message.role != "system"]
     attributes = {"gen_ai.input.messages": _json([_message(message) for message in messages])}
@@ -39,17 +39,17 @@ def input_content(request: ChatRequest) -> dict[str, str]:
 
 
 class AnswerContent:
-    """What is answered, as it comes."""
+    """Collects an answer as it is received."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Start empty."""
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, dict[str, str]] = {}
         self._arguments: dict[int, list[str]] = {}
 
     def add(self, delta: Delta) -> None:
-        """Take one more piece."""
+        """Add one more delta."""
         if isinstance(delta, str):
             self._text.append(delta)
         elif isinstance(delta, TextDelta):
@@ -65,7 +65,7 @@ class AnswerContent:
             self._arguments.setdefault(delta.index, []).append(delta.arguments)
 
     def attributes(self, finish_reason: str) -> dict[str, str]:
-        """Return the attribute for the answer."""
+        """Return the attribute of the answer."""
         parts: list[ContentPart] = []
         if self._reasoning:
             parts.append(ReasoningPart("".join(self._reasoning)))
@@ -101,7 +101,7 @@ def _part(part: ContentPart) -> dict[str, Any]:
 
 
 def _media(part: ImagePart | AudioPart) -> dict[str, Any]:
-    """An image or a sound, by its address or its size: bytes do not belong in a trace."""
+    """Describe an image or audio by its URL or size: bytes do not belong in a trace."""
     modality = "image" if isinstance(part, ImagePart) else "audio"
     if part.url is not None and not part.url.startswith("data:"):
         return {"type": "uri", "modality": modality, "mime_type": part.media_type, "uri": part.url}

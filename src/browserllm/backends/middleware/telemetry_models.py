@@ -1,4 +1,4 @@
-"""Metrics of the models on the device: how long they take to load and to download, and what fails."""
+"""Metrics of local models: how long they take to load and download, and what fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOWNLOAD_SECONDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600]
 
 
 class LoadedModel(Protocol):
-    """Where a model runs: `browserllm.models.LoadedModel` is one."""
+    """Where a model runs, such as `browserllm.models.LoadedModel`."""
 
     @property
     def engine(self) -> str: ...  # noqa: D102
@@ -34,7 +34,7 @@ class LoadedModel(Protocol):
 
 
 class ModelEvent(Protocol):
-    """What happens to a model: `browserllm.models.ModelEvent` is one."""
+    """An event of a model, such as `browserllm.models.ModelEvent`."""
 
     @property
     def kind(self) -> str: ...  # noqa: D102
@@ -53,22 +53,23 @@ class ModelEvent(Protocol):
 
 
 class ModelEvents(Protocol):
-    """A source of events about models, such as `browserllm.ModelManager`, as far as telemetry needs it."""
+    """A source of model events, such as `browserllm.ModelManager`."""
 
     def subscribe(self, callback: Callable[[Any], None], /) -> Callable[[], None]:
-        """Call ``callback`` with every event; return what ends that."""
+        """Call ``callback`` with every event; return a function that unsubscribes it."""
         ...
 
 
 def observe_models(
     manager: ModelEvents, *, meter_provider: MeterProvider | None = None, clock: AnyClock | None = None
 ) -> Callable[[], None]:
-    """Report what ``manager`` tells of its models to OpenTelemetry; returns what ends that.
+    """Report the model events of ``manager`` to OpenTelemetry; return a function that stops the reports.
 
-    ``browserllm.model.load.duration`` and ``browserllm.model.download.duration`` in seconds (with ``error.type`` when
-    it came to nothing), ``browserllm.model.download.size`` in bytes, ``browserllm.model.loaded``: how many models are
-    in memory, by engine and device, and ``browserllm.model.memory.usage``: the bytes that they take, as far as the
-    catalog knows. Raises `Unsupported` when the package opentelemetry-api is not there.
+    ``browserllm.model.load.duration`` and ``browserllm.model.download.duration`` in seconds (with ``error.type``
+    after a failure), ``browserllm.model.download.size`` in bytes, ``browserllm.model.loaded``: the number of models in
+    memory, by engine and device, and ``browserllm.model.memory.usage``: their size in bytes, as far as the catalog
+    knows.
+    Raises `Unsupported` if the package opentelemetry-api is not installed.
     """
     if not callable(getattr(manager, "subscribe", None)):
         raise wrong("manager", manager, "a model manager", "use ModelManager(host)")
@@ -80,7 +81,7 @@ class _Observer:
         _, metrics = open_telemetry()
         meter = metrics.get_meter(SCOPE, __version__, meter_provider)
         self._clock = clock
-        # What has begun, by what it is and of which model: when, and how many bytes so far.
+        # Start times by event kind and model, and the bytes downloaded so far by model.
         self._begun: dict[tuple[str, str], float] = {}
         self._bytes: dict[str, int] = {}
         self._places: dict[str, tuple[dict[str, str], int | None]] = {}
@@ -88,24 +89,24 @@ class _Observer:
             "loading": meter.create_histogram(
                 "browserllm.model.load.duration",
                 unit="s",
-                description="From the order to load a model until it answers.",
+                description="Time to load a model, from the request until it is ready.",
                 explicit_bucket_boundaries_advisory=LOAD_SECONDS,
             ),
             "downloading": meter.create_histogram(
                 "browserllm.model.download.duration",
                 unit="s",
-                description="From the order to download a model until its files are on the device.",
+                description="Time to download a model, from the request until its files are on the device.",
                 explicit_bucket_boundaries_advisory=DOWNLOAD_SECONDS,
             ),
         }
         self._size = meter.create_counter(
-            "browserllm.model.download.size", unit="By", description="Bytes of the models that were downloaded."
+            "browserllm.model.download.size", unit="By", description="Bytes downloaded for models."
         )
         self._loaded = meter.create_up_down_counter(
             "browserllm.model.loaded", unit="{model}", description="Models in memory."
         )
         self._memory = meter.create_up_down_counter(
-            "browserllm.model.memory.usage", unit="By", description="Memory that the models in it take."
+            "browserllm.model.memory.usage", unit="By", description="Memory used by loaded models."
         )
 
     def see(self, event: ModelEvent) -> None:
@@ -128,7 +129,7 @@ class _Observer:
             self._gone(model)
         elif event.kind == "error":
             failed = {"error.type": "internal" if event.error is None else event.error.code}
-            # A load that needs a download has begun both: it is the download that failed, and the load with it.
+            # A load that needs a download has started both, and both have failed.
             for kind in self._durations:
                 self._end(kind, model, failed)
             self._bytes.pop(model, None)

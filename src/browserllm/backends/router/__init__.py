@@ -1,4 +1,4 @@
-"""Routing: which backend answers a request, and which is asked when that fails."""
+"""Routing: choose the backend that answers a request, and the next one when it fails."""
 
 from .breaker import Breaker as Breaker
 from .candidate import Candidate as Candidate

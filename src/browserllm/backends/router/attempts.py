@@ -1,4 +1,4 @@
-"""What has come of a request so far: the failures, and what an answer that broke off had said of itself."""
+"""The attempts at a request so far: their failures, and the metadata of an answer that broke off."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .candidate import Choice, Excluded
 
 
 class Attempts:
-    """The failures of one request, kept on its draft's route and as causes."""
+    """Collects the failures of one request: on its draft's route, and as causes of the final error."""
 
     __slots__ = ("_broken", "_broken_hop", "_draft", "_excluded", "_failures", "_mark")
 
     def __init__(self, draft: Draft, excluded: Sequence[Excluded]) -> None:
-        """Begin with the backends that are not asked at all."""
+        """Start with the backends that were excluded."""
         self._draft = draft
         self._excluded = excluded
         self._failures: list[tuple[str, Exception]] = []
@@ -27,7 +27,7 @@ class Attempts:
             draft.route.append(one.hop())
 
     def failed(self, choice: Choice, error: Exception) -> None:
-        """Note a failure, or raise it where no other backend may be asked; its warnings are not those of the answer."""
+        """Record a failure, and drop its warnings. If no other backend may be asked, raise it."""
         if self._draft.stopped or (isinstance(error, BrowserLLMError) and error.final):
             raise error
         self._failures.append((choice.name, error))
@@ -37,14 +37,14 @@ class Attempts:
         del self._draft.warnings[self._mark :]
 
     def broke_off(self, choice: Choice, error: Exception) -> None:
-        """Note a failure in the middle of an answer, and keep what the answer said of itself."""
-        said = self._draft.snapshot()
+        """Record a failure in the middle of an answer, and keep that answer's metadata."""
+        recorded = self._draft.snapshot()
         self.failed(choice, error)
-        self._broken = said
+        self._broken = recorded
         self._broken_hop = self._draft.route[-1]
 
     def restart(self) -> ChatRestart | None:
-        """The chunk that says that the answer begins anew, when one broke off before."""
+        """Return the chunk that announces a new answer, if an earlier one broke off."""
         hop, self._broken_hop, self._broken = self._broken_hop, None, None
         if hop is None:
             return None
@@ -52,18 +52,18 @@ class Attempts:
         return ChatRestart(hop=hop, backend=draft.backend, model=draft.model, engine=draft.engine, device=draft.device)
 
     def give_up(self) -> AllBackendsFailed:
-        """The error that has every cause, in order; what an answer said before it broke off is the caller's again."""
+        """Return the error with every cause, in order. The draft gets back the metadata of an answer that broke off."""
         if self._broken is not None:
             self._draft.restore(self._broken)
         causes = [*((one.name, one.error()) for one in self._excluded), *self._failures]
-        told = "; ".join([*(f"{one.name!r}: {one.reason}" for one in self._excluded), *map(_told, self._failures)])
+        reasons = [*(f"{one.name!r}: {one.reason}" for one in self._excluded), *map(_describe, self._failures)]
         return AllBackendsFailed(
-            f"no backend could answer: {told}" if told else "no backend could answer: the policy ranked none",
+            f"no backend could answer: {'; '.join(reasons) or 'the policy ranked none of them'}",
             causes=[error for _, error in causes],
             data={"backends": [name for name, _ in causes]},
         )
 
 
-def _told(failure: tuple[str, Exception]) -> str:
+def _describe(failure: tuple[str, Exception]) -> str:
     name, error = failure
     return f"{name!r}: {error}" if isinstance(error, BrowserLLMError) else f"{name!r}: {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""The circuit breaker: a backend that keeps failing is left alone for a while, then tried with one request.
+"""The circuit breaker: it stops requests to a backend that keeps failing, and later lets one through as a probe.
 
 ::
 
@@ -28,10 +28,10 @@ _BUCKETS = 10
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     """When a circuit breaker opens, for how long, and what closes it again.
 
-    It opens after ``failures`` in a row, or when of at least ``min_requests`` in the last ``window_s`` the share
-    ``rate`` failed; failures further apart than ``window_s`` are not in a row. After ``cool_down_s`` one request at a
-    time may try; ``successes`` of those in a row close it, a failure opens it again. ``jitter`` (0..1) shortens each
-    cool-down by up to that share, so that many programs do not come back in the same moment.
+    It opens after ``failures`` consecutive failures, or when the share ``rate`` of at least ``min_requests`` in the
+    last ``window_s`` failed. Failures further apart than ``window_s`` are not consecutive. After ``cool_down_s`` it
+    lets one request at a time through as a probe: ``successes`` consecutive ones close it, a failure opens it again.
+    ``jitter`` (0..1) shortens each cool-down by up to that share, so that many programs do not retry at once.
     """
 
     failures: int = 5
@@ -57,17 +57,17 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def counts(error: BaseException) -> bool:
-    """Whether a failure counts against the backend: what a server, a network or a device did, not what was asked."""
+    """Whether a failure counts against the backend: faults of a server, a network or a device, not of the request."""
     if isinstance(error, BrowserLLMError):
         return error.fault_of in ("backend", "device")
     return isinstance(error, Exception)
 
 
 class CircuitBreaker:
-    """One backend's breaker. After `allow` has let a request through, call `success`, `failure` or `neither`, once."""
+    """One backend's breaker. After `allow` lets a request through, call `success`, `failure` or `inconclusive` once."""
 
     def __init__(self, settings: Breaker, clock: AnyClock, random: Random | None = None) -> None:
-        """Start closed, and measure on ``clock``; ``random`` is for the jitter."""
+        """Start closed. ``clock`` measures time, ``random`` draws the jitter."""
         settings.check()
         self.settings = settings
         self._clock = clock
@@ -77,32 +77,32 @@ class CircuitBreaker:
         self._proven = 0
         self._in_a_row = 0
         self._failed_at = float("-inf")
-        # [which part of the window, succeeded, failed], oldest first: bounded, however many requests come.
+        # [part of the window, successes, failures], oldest first: bounded, however many requests come.
         self._buckets: list[list[int]] = []
 
     @property
     def state(self) -> BreakerState:
-        """Closed, open, or half-open: it would let a probe through."""
+        """``"closed"``, ``"open"``, or ``"half_open"`` (it lets one probe through)."""
         if self._open_until is None:
             return "closed"
         return "open" if self._clock.now_s < self._open_until else "half_open"
 
     @property
     def opens_in_s(self) -> float:
-        """Seconds until a probe is let through; 0 when that is now."""
+        """Seconds until it lets a probe through; 0 if it does so now."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - self._clock.now_s)
 
     def refusal(self) -> str:
-        """Why no request is let through now; empty when one is."""
+        """Return why it lets no request through now; empty if it does."""
         if self._open_until is None:
             return ""
         wait_s = self.opens_in_s
         if wait_s > 0:
             return f"its circuit breaker is open for another {wait_s:.3g} s"
-        return "its circuit breaker is half-open, and another request tries it now" if self._probing else ""
+        return "its circuit breaker is half-open, and a probe is running" if self._probing else ""
 
     def allow(self) -> bool | None:
-        """Let a request through: ``True`` when it is a probe, ``False`` when not, ``None`` when none may pass."""
+        """Ask to send a request: ``True`` for a probe, ``False`` for a normal request, ``None`` for a refusal."""
         if self._open_until is None:
             return False
         if self._probing or self._clock.now_s < self._open_until:
@@ -111,7 +111,7 @@ class CircuitBreaker:
         return True
 
     def success(self, *, probe: bool) -> None:
-        """Note that a request was answered."""
+        """Record that a request was answered."""
         self._in_a_row = 0
         if probe:
             self._probing = False
@@ -122,14 +122,14 @@ class CircuitBreaker:
             self._bucket()[1] += 1
 
     def failure(self, error: BaseException, *, probe: bool) -> None:
-        """Note a failure; what is not the backend's fault does not count."""
+        """Record a failure; one that is not the backend's fault does not count."""
         if not counts(error):
-            self.neither(probe=probe)
+            self.inconclusive(probe=probe)
             return
         now = self._clock.now_s
         wait_s = error.retry_after_s if isinstance(error, BrowserLLMError) else None
         if wait_s is not None:
-            # The other side said when: no earlier, and no guessing.
+            # The server said when to come back.
             self._open(max(now + wait_s, self._open_until or now))
         elif probe:
             self._open(now + self._cool_down())
@@ -138,8 +138,8 @@ class CircuitBreaker:
         if probe:
             self._probing = False
 
-    def neither(self, *, probe: bool) -> None:
-        """Note that a request ended without telling anything of the backend."""
+    def inconclusive(self, *, probe: bool) -> None:
+        """Record that a request ended without evidence for or against the backend."""
         if probe:
             self._probing = False
 

@@ -1,4 +1,4 @@
-"""What a policy decides on: one backend with regard to one request, and what comes of it."""
+"""What a policy sees and returns: candidates (one backend for one request), choices and exclusions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from .breaker import BreakerState
 from .measurements import Measurements
 
 ModelMatch = Literal["any", "asked", "perhaps", "translated", "own"]
-"""How the model stands to the request's: none was named; it is that one, or may be; the `Translations` say so; or the
-backend's own model would answer in place of one that it has not."""
+"""How a candidate's model relates to the requested one: no model was requested (``any``); it is that model
+(``asked``), or may be (``perhaps``); the `Translations` name it (``translated``); or the backend does not have the
+requested model and would use its default (``own``)."""
 
 _DEFAULTS = ChatRequest(messages=[])
 _NO_PARAMETERS = frozenset({"messages", "model", "metadata", "deadline_s", "private", "unsupported", "tools", "n"})
 
 
 class Excluded(msgspec.Struct, frozen=True, kw_only=True):
-    """A backend that is not asked, and why: ``code`` and ``data`` are those of the error that it stands for."""
+    """A backend that is not asked, and why. ``code`` and ``data`` are those of the corresponding error."""
 
     name: str
     reason: str
@@ -32,22 +33,22 @@ class Excluded(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
 
     def hop(self) -> Hop:
-        """This as a step of the route."""
+        """Return it as a step of the route."""
         return Hop(reason=self.reason, code=self.code, backend=self.name)
 
     def error(self) -> BrowserLLMError:
-        """This as an exception."""
+        """Return it as an exception."""
         return error_from_wire(
             {"code": self.code, "message": f"{self.name!r} was not asked: {self.reason}", "data": self.data}
         )
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """One backend that may be given a request, with all that is known before anything is sent.
+    """One backend that may get a request, with everything that is known before anything is sent.
 
-    ``position`` counts from 0 in the router's order. ``measurements`` are those of its earlier answers in this router,
-    ``waiting`` the requests that wait for it there. ``missing`` names what the request holds and the backend cannot
-    take: ``images``, ``audio``, ``tools``, ``response_format``.
+    ``position`` is its index in the router. ``measurements`` are those of its earlier answers in this router, and
+    ``waiting`` is the number of requests in the router's queue for it. ``missing`` names what the request needs and the
+    backend does not support: ``images``, ``audio``, ``tools``, ``response_format``.
     """
 
     name: str
@@ -69,16 +70,16 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def queue_length(self) -> int:
-        """How many requests come before this one: in the backend, and in the router's line for it."""
+        """How many requests are ahead of this one: in the backend and in the router's queue for it."""
         return (self.facts.queue_length or 0) + self.waiting
 
     def excluded(self, reason: str) -> Excluded:
-        """Say that the policy does not want this one asked."""
+        """Return this candidate as one that the policy excludes."""
         code = "model_not_downloaded" if self.facts.downloaded is False else "unavailable"
         return Excluded(name=self.name, reason=reason, code=code)
 
     def unhonoured(self, request: ChatRequest) -> list[str]:
-        """Return the parameters that the request sets and the backend does not honour; none when it does not say."""
+        """Return the request's parameters that the backend does not honour; empty if it lists no parameters."""
         known = self.capabilities.parameters
         if not known:
             return []
@@ -90,10 +91,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate as a policy ranks it, and why; with ``excluded`` it is not to be asked at all.
+    """A candidate as a policy ranks it, and why; with ``excluded`` it is not asked.
 
-    ``prepare`` says that the candidate would stand further up if it were ready: when another one answers, the router
-    gets it ready for later requests.
+    ``prepare`` means that the candidate would rank higher if its model were ready: while another backend answers, the
+    router prepares it for later requests.
     """
 
     candidate: Candidate
@@ -112,7 +113,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         return self.candidate.model
 
     def request_for(self, request: ChatRequest) -> ChatRequest:
-        """Return the request as this backend gets it: with the name that the model has there."""
+        """Return the request for this backend, with its name of the model."""
         candidate = self.candidate
         if candidate.match == "any" or candidate.model == request.model:
             return request
@@ -120,9 +121,9 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a router would do with a request: which backends it would ask, in order, and which not.
+    """What a router would do with a request: the backends it would ask, in order, and the excluded ones.
 
-    ``str()`` is for people.
+    ``str()`` is readable text.
     """
 
     policy: str
@@ -139,7 +140,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def knows_model(choices: Sequence[Choice]) -> bool | None:
-    """Whether one of these surely has the model that the request names, or surely none."""
+    """Whether one of these has the requested model; ``None`` if that is not known."""
     matches = {choice.candidate.match for choice in choices}
     if matches & {"asked", "translated"}:
         return True
@@ -152,11 +153,11 @@ _NEEDS: dict[type[ContentPart], str] = {
     ToolCallPart: "tools",
     ToolResultPart: "tools",
 }
-"""What a backend must be able to take for a part; every backend takes text, and leaves thoughts out."""
+"""The capability that each content part needs; every backend takes text, and leaves reasoning out."""
 
 
 def needs_of(request: ChatRequest) -> tuple[str, ...]:
-    """Return what a backend must be able to take, or the answer would be to another question."""
+    """Return the capabilities that a backend must have to take the whole request."""
     needs: list[str] = []
     if request.tools and request.tool_choice != "none":
         needs.append("tools")
@@ -168,7 +169,7 @@ def needs_of(request: ChatRequest) -> tuple[str, ...]:
 
 
 def missing_of(needs: tuple[str, ...], capabilities: Capabilities) -> tuple[str, ...]:
-    """Return which of the needs a backend cannot meet; parameters it says nothing about count as met."""
+    """Return the needs that a backend cannot meet. A backend that lists no parameters is assumed to take them all."""
     return tuple(
         need
         for need in needs

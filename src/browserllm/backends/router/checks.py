@@ -1,4 +1,4 @@
-"""What the router and every middleware check of their options."""
+"""Checks of the options of the router and the middleware."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from ...errors import InvalidRequest
 
 
 def check(name: str, value: object, allowed: bool, what: str) -> None:
-    """Raise `InvalidRequest` for an option that is not ``what`` it must be, unless it is ``allowed``."""
+    """Raise `InvalidRequest` for an option, unless it is ``allowed``; ``what`` says what it must be."""
     if not allowed:
         raise InvalidRequest(f"{name}={value!r} is not valid: it must be {what}", parameter=name)
 
 
 def check_above_0(**options: float | None) -> None:
-    """Raise `InvalidRequest` for the first of these options that is neither ``None`` nor above 0."""
+    """Raise `InvalidRequest` for the first option that is neither ``None`` nor above 0."""
     for name, value in options.items():
         check(name, value, value is None or (is_number(value) and value > 0), "above 0, or None")

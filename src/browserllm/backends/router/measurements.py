@@ -1,4 +1,4 @@
-"""What a router has measured of a backend: how fast it was, how often it failed, how much it has to do."""
+"""What a router has measured about a backend: its speed, its failures, its load."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from ..._internal.clock import AnyClock
 
 SMOOTHING = 0.3
-"""How much the newest measurement weighs; the rest is what was known before."""
+"""The weight of the newest measurement in the moving average."""
 
 FORGET_AFTER_S = 300.0
-"""A speed that was measured longer ago than this is no longer known, so that a slow backend gets another chance."""
+"""Speeds measured longer ago than this are forgotten, so that a slow backend gets another chance."""
 
 
 class Measurements:
-    """What one router has measured of one backend. Policies read it; only the router writes."""
+    """What one router has measured about one backend. Policies read it; only the router writes it."""
 
     def __init__(self, clock: AnyClock) -> None:
-        """Begin with no measurements."""
+        """Start without measurements."""
         self._clock = clock
         self._first_token_s: float | None = None
         self._tokens_per_s: float | None = None
@@ -32,22 +32,22 @@ class Measurements:
 
     @property
     def first_token_s(self) -> float | None:
-        """Seconds from sending a request to the first content, smoothed; ``None`` when not known (any more)."""
+        """Seconds from sending a request to the first content, smoothed; ``None`` if unknown or too old."""
         return None if self._is_old() else self._first_token_s
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Tokens a second after the first one, smoothed; ``None`` when not known (any more)."""
+        """Tokens a second after the first one, smoothed; ``None`` if unknown or too old."""
         return None if self._is_old() else self._tokens_per_s
 
     def started(self, number: int) -> float:
-        """Note that a request is sent, the router's ``number``-th; return the time."""
+        """Record that the router's ``number``-th request was sent; return the time."""
         self.running += 1
         self.last_asked = number
         return self._clock.now_s
 
     def began(self, started_at: float) -> float:
-        """Note the first content of an answer; return the time."""
+        """Record the first content of an answer; return the time."""
         now = self._clock.now_s
         old = self.first_token_s
         self._first_token_s = _smooth(old, now - started_at)
@@ -57,7 +57,7 @@ class Measurements:
         return now
 
     def answered(self, began_at: float | None, tokens: int) -> None:
-        """Note a whole answer; ``began_at`` is ``None`` for an empty one."""
+        """Record a complete answer; ``began_at`` is ``None`` for an empty one."""
         self.answers += 1
         self.failures_in_a_row = 0
         if began_at is not None and tokens > 1:
@@ -66,13 +66,13 @@ class Measurements:
                 self._tokens_per_s = _smooth(self._tokens_per_s, (tokens - 1) / seconds)
 
     def failed(self, error: BaseException) -> None:
-        """Note a failure."""
+        """Record a failure."""
         self.failures += 1
         self.failures_in_a_row += 1
         self.last_failure = str(error) or type(error).__name__
 
     def ended(self) -> None:
-        """Note that a request no longer runs, however it ended."""
+        """Record that a request no longer runs, however it ended."""
         self.running -= 1
 
     def _is_old(self) -> bool:

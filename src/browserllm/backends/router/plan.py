@@ -1,4 +1,4 @@
-"""The plan for a request: which backends are asked, in which order, and which are not; nothing is sent."""
+"""The plan for a request: which backends to ask, in which order, and which are excluded. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING_KNOWN = Environment()
 
 
 class Plan(NamedTuple):
-    """The choices, the best first; the backends that are not asked, and why; the choices to get ready meanwhile."""
+    """The choices, best first; the excluded backends, and why; the choices to prepare in the background."""
 
     choices: Sequence[Choice]
     excluded: Sequence[Excluded]
@@ -26,7 +26,7 @@ class Plan(NamedTuple):
 
 
 class _Ranking(NamedTuple):
-    """A plan that a policy has made of some candidates; ``attributes`` are the policy's own at that time."""
+    """A plan that a policy made from some candidates, with the policy's attributes at that time."""
 
     policy: Policy
     attributes: Mapping[str, Any]
@@ -35,10 +35,10 @@ class _Ranking(NamedTuple):
 
 
 class Planner:
-    """Surveys a router's backends and lets the policy rank them; a ranking of the same candidates is used again."""
+    """Surveys a router's backends and lets the policy rank them. It reuses a ranking of the same candidates."""
 
     def __init__(self, routed: Mapping[str, RoutedBackend], translator: Translator) -> None:
-        """Plan for these backends, by the names that they have in the router."""
+        """Plan for these backends, keyed by their names in the router."""
         self._routed = routed
         self._order = list(routed.values())
         self._translator = translator
@@ -46,7 +46,7 @@ class Planner:
         self._last: _Ranking | None = None
 
     async def plan(self, policy: Policy, request: ChatRequest, environment: Environment | None) -> Plan:
-        """Return the plan for a request; ``environment`` is ``None`` where nothing is known of it."""
+        """Return the plan for a request; ``environment`` is ``None`` if it is unknown."""
         policy.check(request, self._routed)
         now = environment or _NOTHING_KNOWN
         if now is not self._environment and now != self._environment:
@@ -68,7 +68,7 @@ class Planner:
 
 
 def _rank(policy: Policy, request: ChatRequest, candidates: Sequence[Candidate]) -> Plan:
-    """Let the policy rank the candidates. Raises `InvalidRequest` where it ranks one twice, or another one."""
+    """Let the policy rank the candidates. Raises `InvalidRequest` if it ranks one twice, or one it was not given."""
     offered = {candidate.name: candidate for candidate in candidates}
     choices: list[Choice] = []
     excluded: list[Excluded] = []
@@ -76,14 +76,14 @@ def _rank(policy: Policy, request: ChatRequest, candidates: Sequence[Candidate])
         candidate = offered.pop(choice.name, None)
         if candidate is None or candidate is not choice.candidate:
             raise InvalidRequest(
-                f"the policy {policy.name} ranked {choice.name!r}, which it was not shown, or twice; "
-                "a policy may rank each candidate that it is shown once, and no other",
+                f"the policy {policy.name} ranked {choice.name!r} twice, or it was not among its candidates; "
+                "return each candidate at most once, and no others",
                 parameter="policy",
             )
         if choice.excluded:
             excluded.append(candidate.excluded(choice.reason))
         else:
             choices.append(choice)
-    excluded.extend(one.excluded(f"{policy.name} left it out") for one in offered.values())
+    excluded.extend(one.excluded(f"{policy.name} did not rank it") for one in offered.values())
     to_prepare = [choice for choice in choices if choice.prepare and choice.candidate.local]
     return Plan(choices, excluded, to_prepare)

@@ -1,8 +1,8 @@
-"""Policies: small classes that put candidates into an order, each with a reason that a person understands.
+"""Policies: small classes that rank candidates, each with a readable reason.
 
-A policy is a pure function of what it is shown: it sends nothing, remembers nothing and may be shared by routers. It is
-never shown a backend that may not be asked: a cloud for a private request, one that needs a network while there is
-none, one with an open circuit breaker.
+A policy is a pure function of its arguments: it sends nothing, keeps no state, and several routers may share it. It
+never sees a backend that must not be asked: a cloud for a private request, a backend that needs a network while the
+device is offline, one with an open circuit breaker.
 """
 
 from __future__ import annotations
@@ -25,34 +25,37 @@ POLICIES = "use LocalFirst(), CloudFirst(), Explicit('name') or another policy"
 
 
 class Policy(ABC):
-    """Puts candidates into an order. Implement `rank`."""
+    """Ranks candidates. Implement `rank`."""
 
     @property
     def name(self) -> str:
-        """What explanations call this policy."""
+        """The policy's name in explanations."""
         return type(self).__name__
 
     @abstractmethod
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """Return choices, the best first; a candidate that is left out is not asked."""
+        """Return choices, best first. Candidates that it does not return are not asked."""
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return, as JSON, all by which it ranks: its attributes. It counts where the policy's own class says it."""
+        """Return everything that its ranking depends on (its attributes) as JSON values.
+
+        A cache uses it only if the policy's own class declares it; an inherited one does not count.
+        """
         return dict(vars(self))
 
     def is_repeatable(self) -> bool:
-        """Whether equal candidates are ranked alike, whatever the request is, so that a router may keep the ranking.
+        """Whether it ranks equal candidates alike for every request, so that a router may reuse a ranking.
 
-        It counts only where the policy's own class says so, with ``repeatable = True``.
+        The policy's own class must declare it, with ``repeatable = True``; an inherited value does not count.
         """
         return bool(vars(type(self)).get("repeatable", False))
 
     def check(self, request: ChatRequest | None, names: Collection[str]) -> None:  # noqa: B027 (most name none)
-        """Raise `InvalidRequest` when this policy, or the request, names a backend that is not among ``names``."""
+        """Raise `InvalidRequest` if this policy, or the request, names a backend that is not in ``names``."""
 
 
 def in_order(choices: Sequence[tuple[Key, Choice]]) -> list[Choice]:
-    """Sort choices by their keys; those that lack the model, or cannot take the whole request, come last."""
+    """Sort choices by their keys; those without the model, or that cannot take the whole request, come last."""
     if len(choices) == 1:
         return [choices[0][1]]
     return [choice for _, choice in sorted(choices, key=_sort_key)]
@@ -65,9 +68,9 @@ def _sort_key(item: tuple[Key, Choice]) -> Key:
 
 
 def _choice(candidate: Candidate, reason: str, *, prepare: bool = False) -> Choice:
-    """A choice whose reason also says what the candidate lacks."""
+    """Return a choice whose reason also says what the candidate lacks."""
     if candidate.match == "own":
-        reason += f"; does not have the model that was asked for, {candidate.model!r} would answer"
+        reason += f"; does not have the requested model, so {candidate.model!r} would answer"
     if candidate.missing:
         reason += f"; cannot take the request's {' and '.join(candidate.missing)}"
     return Choice(candidate=candidate, reason=reason, prepare=prepare)
@@ -78,13 +81,13 @@ def _out(candidate: Candidate, reason: str) -> Choice:
 
 
 class LocalFirst(Policy):
-    """On the device whenever that is sensible, else in the cloud.
+    """On the device whenever that is sensible, otherwise in the cloud.
 
-    A model that must be fetched first is worth it up to ``max_fetch_bytes``, and never on a connection that is metered
-    or to be spared; more than that is not fetched by a chat at all. ``wait`` says what a request waits for although a
-    cloud could answer at once: a ``"fetch"`` (and a load), a ``"load"`` alone, or ``"nothing"``; what it does not wait
-    for is got ready while the cloud answers. The device comes second, too, with more than ``max_queue`` requests before
-    this one, and on a battery under ``min_battery`` (0..1) that is not being charged.
+    A chat downloads a model of up to ``max_fetch_bytes``, but never on a metered connection or with save-data; larger
+    models are excluded until they are downloaded. ``wait`` says what a request waits for although a cloud could answer
+    at once: a ``"fetch"`` (download and load), only a ``"load"``, or ``"nothing"``. A model that it does not wait for
+    is prepared while the cloud answers. The cloud also comes first with more than ``max_queue`` requests ahead of this
+    one, and on a battery below ``min_battery`` (0..1) that is not charging.
     """
 
     identity = Policy.identity
@@ -98,7 +101,7 @@ class LocalFirst(Policy):
         max_queue: int | None = 4,
         min_battery: float = 0.2,
     ) -> None:
-        """See the class; ``max_fetch_bytes=None`` fetches any amount, ``max_queue=None`` waits behind any number."""
+        """Set the limits; ``max_fetch_bytes=None`` downloads any size, ``max_queue=None`` waits behind any number."""
         if max_fetch_bytes is not None and max_fetch_bytes < 0:
             raise InvalidRequest(
                 f"max_fetch_bytes={max_fetch_bytes!r} must be at least 0, or None", parameter="max_fetch_bytes"
@@ -115,7 +118,7 @@ class LocalFirst(Policy):
         self.min_battery = min_battery
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         ranked: list[tuple[Key, Choice]] = []
         out: list[Choice] = []
         for candidate in candidates:
@@ -132,9 +135,9 @@ class LocalFirst(Policy):
     def _place(self, candidate: Candidate) -> tuple[Key, Choice]:
         facts = candidate.facts
         if facts.downloaded is False:
-            reason, step, waits = "on this device, after a fetch of " + _bytes(facts.fetch_bytes), 2, "fetch"
+            reason, step, waits = "on this device, after a download of " + _bytes(facts.fetch_bytes), 2, "fetch"
         elif facts.loaded is False:
-            reason, step, waits = "on this device, to be loaded first", 1, "load"
+            reason, step, waits = "on this device, not loaded yet", 1, "load"
         else:
             reason, step, waits = ("on this device, and loaded" if facts.loaded else "on this device"), 0, ""
         environment = candidate.environment
@@ -142,7 +145,7 @@ class LocalFirst(Policy):
         if battery is not None and battery < self.min_battery and environment.charging is False:
             later = f"the battery is at {battery:.0%}"
         elif self.max_queue is not None and candidate.queue_length > self.max_queue:
-            later = f"{candidate.queue_length} requests come before this one"
+            later = f"{candidate.queue_length} requests are ahead of this one"
         else:
             later = ""
         if later:
@@ -156,30 +159,30 @@ class LocalFirst(Policy):
         if facts.downloaded is not False:
             return ""
         if environment.metered or environment.save_data:
-            return "its model is not on this device, and nothing is fetched while data is to be saved"
+            return "its model is not on this device, and a metered connection or save-data forbids the download"
         if self.max_fetch_bytes is None:
             return ""
         if facts.fetch_bytes is None:
-            return "its model is not on this device, and the size of its files is not known"
+            return "its model is not on this device, and its download size is unknown"
         if facts.fetch_bytes > self.max_fetch_bytes:
             return (
-                f"its model is not on this device: {_bytes(facts.fetch_bytes)} to fetch is more than "
-                f"max_fetch_bytes={self.max_fetch_bytes} allows"
+                f"its model is not on this device, and its download of {_bytes(facts.fetch_bytes)} is larger than "
+                f"max_fetch_bytes={self.max_fetch_bytes}"
             )
         return ""
 
 
 class CloudFirst(Policy):
-    """In the cloud whenever possible, on the device when it is not."""
+    """In the cloud whenever possible, otherwise on the device."""
 
     identity = Policy.identity
     repeatable = True
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         return in_order(
             [
-                ((1,), _choice(candidate, "on this device, in case no cloud answers"))
+                ((1,), _choice(candidate, "on this device, if no cloud answers"))
                 if candidate.local
                 else ((0,), _choice(candidate, "in the cloud"))
                 for candidate in candidates
@@ -188,7 +191,7 @@ class CloudFirst(Policy):
 
 
 class LocalOnly(LocalFirst):
-    """On the device or not at all: like `LocalFirst`, but any amount is fetched, and any line waited in."""
+    """On the device or not at all: like `LocalFirst`, but with downloads and queues of any size."""
 
     identity = Policy.identity
     repeatable = True
@@ -196,11 +199,11 @@ class LocalOnly(LocalFirst):
     def __init__(
         self, *, max_fetch_bytes: int | None = None, max_queue: int | None = None, min_battery: float = 0.0
     ) -> None:
-        """See `LocalFirst`; on a connection that is metered or to be spared nothing is fetched, all the same."""
+        """Set the limits as for `LocalFirst`; it downloads nothing on a metered connection or with save-data either."""
         super().__init__(max_fetch_bytes=max_fetch_bytes, max_queue=max_queue, min_battery=min_battery)
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         local = [candidate for candidate in candidates if candidate.local]
         out = [
             _out(candidate, "leaves the device, which LocalOnly does not allow")
@@ -211,43 +214,43 @@ class LocalOnly(LocalFirst):
 
 
 class Explicit(Policy):
-    """The backends of these names, in this order, and no others.
+    """The backends with these names, in this order, and no others.
 
-    A request can name its own in ``metadata[key]`` (a name or a list of names); without names, here or there, all are
-    asked in the router's order.
+    A request can name others in ``metadata[key]`` (a name or a list of names). Without any names, the router asks all
+    backends in their order.
     """
 
     def __init__(self, *names: str, key: str = "backends") -> None:
-        """Ask ``names`` in their order."""
+        """Ask ``names`` in this order."""
         for name in names:
             check_kind("names", name, str, "a backend's name", write="use Explicit('first', 'second')")
         self.names = names
         self.key = key
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return the names that count for this request."""
+        """Return the names that apply to this request."""
         return [self.names, self.key, request.metadata.get(self.key)]
 
     def check(self, request: ChatRequest | None, names: Collection[str]) -> None:
-        """Every name must be one of the router's."""
+        """Check that every name is a backend of the router."""
         for name in self.names if request is None else self._wanted(request):
             if name not in names:
                 known = ", ".join(names)
                 raise InvalidRequest(
-                    f"there is no backend {name!r} in this router; there are {known}",
+                    f"unknown backend {name!r}. Choose one of: {known}",
                     parameter="names" if request is None else "metadata",
                 )
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         wanted = self._wanted(request) or [candidate.name for candidate in candidates]
         by_name = {candidate.name: candidate for candidate in candidates}
         ranked = [
-            _choice(by_name[name], f"number {place} of those asked for")
+            _choice(by_name[name], f"number {place} of the requested backends")
             for place, name in enumerate(wanted, 1)
             if name in by_name
         ]
-        return [*ranked, *(_out(c, "not among those asked for") for c in candidates if c.name not in wanted)]
+        return [*ranked, *(_out(c, "not among the requested backends") for c in candidates if c.name not in wanted)]
 
     def _wanted(self, request: ChatRequest) -> Sequence[str]:
         given = request.metadata.get(self.key)
@@ -267,19 +270,19 @@ class Explicit(Policy):
 
 
 class RoundRobin(Policy):
-    """Each in turn: first the one that was asked longest ago."""
+    """Each in turn: the backend that was asked longest ago comes first."""
 
     identity = Policy.identity
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         return in_order(
             [
                 (
                     (candidate.measurements.last_asked,),
                     _choice(
                         candidate,
-                        "not asked yet" if candidate.measurements.last_asked < 0 else "its turn comes by order",
+                        "not asked yet" if candidate.measurements.last_asked < 0 else "asked in turn",
                     ),
                 )
                 for candidate in candidates
@@ -288,16 +291,16 @@ class RoundRobin(Policy):
 
 
 class LeastLatency(Policy):
-    """First the backend that began its answers fastest of late; before it those without a (recent) measurement."""
+    """The backend with the fastest recent first token comes first, after those without a recent measurement."""
 
     identity = Policy.identity
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         ranked: list[tuple[Key, Choice]] = []
         for candidate in candidates:
             seconds = candidate.measurements.first_token_s
-            reason = "not measured yet" if seconds is None else f"begins after {seconds * 1000:.3g} ms"
+            reason = "not measured yet" if seconds is None else f"first token after {seconds * 1000:.3g} ms"
             asked = candidate.measurements.last_asked if seconds is None else 0
             failing = candidate.measurements.failures_in_a_row > 0
             ranked.append(((failing, seconds or 0.0, asked), _choice(candidate, reason)))
@@ -305,44 +308,44 @@ class LeastLatency(Policy):
 
 
 class LeastCost(Policy):
-    """First the backend with the lowest estimated cost; those without an estimate come last."""
+    """The backend with the lowest estimated cost comes first; those without an estimate come last."""
 
     identity = Policy.identity
     repeatable = True
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         ranked: list[tuple[Key, Choice]] = []
         for candidate in candidates:
             cost = candidate.facts.cost_usd
             if cost is None:
-                ranked.append(((1, 0.0), _choice(candidate, "its cost is not known")))
+                ranked.append(((1, 0.0), _choice(candidate, "unknown cost")))
             else:
                 ranked.append(((0, cost), _choice(candidate, "free" if cost == 0 else f"about ${cost:.2g}")))
         return in_order(ranked)
 
 
 class ByCapability(Policy):
-    """Only backends that can take the whole request: its images, audio, tools and format.
+    """Only backends that can take the whole request: its images, audio, tools and response format.
 
-    Among them those that honour more of its parameters come first, then the order of ``then``.
+    Those that honour more of its parameters come first; ``then`` orders the rest.
     """
 
     def __init__(self, then: Policy | None = None) -> None:
-        """Order equals by ``then``, by default `LocalFirst`."""
+        """Order equal backends by ``then``, by default `LocalFirst`."""
         check_kind("then", then, (Policy, type(None)), "a policy", write=POLICIES)
         self.then = then or LocalFirst()
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return that of ``then``."""
+        """Return the identity of ``then``."""
         return identity_of(self.then, request, hashed)
 
     def check(self, request: ChatRequest | None, names: Collection[str]) -> None:
-        """Ask ``then``."""
+        """Check the names in ``then``."""
         self.then.check(request, names)
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class."""
+        """Rank the candidates."""
         able = [candidate for candidate in candidates if not candidate.missing]
         out = [
             _out(candidate, f"cannot take the request's {' and '.join(candidate.missing)}")
@@ -355,19 +358,19 @@ class ByCapability(Policy):
                 out.append(choice)
                 continue
             lacking = choice.candidate.unhonoured(request)
-            note = f"; does not honour {', '.join(lacking)}" if lacking else "; can do all that is asked"
-            said = Choice(candidate=choice.candidate, reason=choice.reason + note, prepare=choice.prepare)
-            ranked.append(((len(lacking), place), said))
+            note = f"; does not honour {', '.join(lacking)}" if lacking else "; honours all parameters"
+            noted = Choice(candidate=choice.candidate, reason=choice.reason + note, prepare=choice.prepare)
+            ranked.append(((len(lacking), place), noted))
         return in_order(ranked) + out
 
 
 class Custom(Policy):
-    """A function of your own: it gets the request and the candidates, and returns them (or their names) in order."""
+    """Your own function: it gets the request and the candidates, and returns candidates (or their names) in order."""
 
     def __init__(
         self, function: Callable[[ChatRequest, Sequence[Candidate]], Sequence[Candidate | Choice | str]]
     ) -> None:
-        """Ask ``function``; it may return `Choice` objects, too, with reasons. What it leaves out is not asked."""
+        """Rank with ``function``. It may also return `Choice` objects with reasons; omitted ones are not asked."""
         check_callable("function", function, write="use Custom(lambda request, candidates: candidates)")
         self.function = function
 
@@ -377,7 +380,7 @@ class Custom(Policy):
         return getattr(self.function, "__name__", type(self).__name__)
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
-        """See the class. Raises `InvalidRequest` for a name that is not among the candidates."""
+        """Rank the candidates. Raises `InvalidRequest` for a name that is not among them."""
         by_name = {candidate.name: candidate for candidate in candidates}
         choices: list[Choice] = []
         for given in self.function(request, candidates):
@@ -387,7 +390,7 @@ class Custom(Policy):
             name = given.name if isinstance(given, Candidate) else given
             if name not in by_name:
                 raise InvalidRequest(
-                    f"{self.name}() returned {name!r}, which is not among the candidates: {', '.join(by_name)}",
+                    f"{self.name}() returned the unknown candidate {name!r}. Choose among: {', '.join(by_name)}",
                     parameter="policy",
                 )
             candidate = given if isinstance(given, Candidate) else by_name[given]

@@ -1,7 +1,7 @@
-"""FairQueue: at most so many requests at once; those that wait are let in by turns.
+"""FairQueue: limits concurrent requests, and serves those that wait fairly.
 
-A place that becomes free is handed to a request that waits, so that no other one can take it first; a request that is
-cancelled in the moment in which its place comes hands it on.
+A place that becomes free is handed to a waiting request, so that a newcomer cannot take it first. A request that is
+cancelled at the moment it gets its place hands it on.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from ..._internal import lazy_asyncio as asyncio
 from ...errors import InvalidRequest, QueueFull
 
 MAX_WAITING = 1000
-"""How many may wait, unless told otherwise."""
+"""How many requests may wait by default."""
 
 
 class FairQueue:
-    """At most ``limit`` at once; the rest wait, one line for each key, and the lines are served in turn."""
+    """Lets ``limit`` requests run at once; the others wait in one line per key, and the lines are served in turn."""
 
-    def __init__(self, limit: int, *, max_waiting: int = MAX_WAITING, name: str = "the queue") -> None:
-        """Let ``limit`` (at least 1) in at once and ``max_waiting`` (at least 0) wait; ``name`` is for messages."""
+    def __init__(self, limit: int, *, max_waiting: int = MAX_WAITING, name: str = "requests") -> None:
+        """Let ``limit`` (at least 1) run and ``max_waiting`` (at least 0) wait; ``name`` appears in messages."""
         if limit < 1:
-            raise InvalidRequest(
-                f"limit={limit!r} for {name} is out of range: it must be at least 1", parameter="limit"
-            )
+            raise InvalidRequest(f"limit={limit!r} for {name} must be at least 1", parameter="limit")
         if max_waiting < 0:
             raise InvalidRequest(
-                f"max_waiting={max_waiting!r} for {name} is out of range: it must be at least 0",
+                f"max_waiting={max_waiting!r} for {name} must be at least 0",
                 parameter="max_waiting",
             )
         self.limit = limit
@@ -35,23 +33,23 @@ class FairQueue:
         self.name = name
         self.running = 0
         self.waiting = 0
-        # The first line is the next one to be served; a line that is empty is not kept.
+        # The first line is served next; empty lines are removed.
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     def try_enter(self) -> bool:
-        """Take a place if one is free."""
+        """Take a place if one is free; return whether it was."""
         if self.running >= self.limit:
             return False
         self.running += 1
         return True
 
     async def enter(self, key: Hashable = None) -> None:
-        """Take a place, in the line of ``key`` if need be. Raises `QueueFull` when too many wait already."""
+        """Take a place; if none is free, wait in the line of ``key``. Raises `QueueFull` if too many wait already."""
         if self.try_enter():
             return
         if self.waiting >= self.max_waiting:
             raise QueueFull(
-                f"{self.waiting} requests wait for {self.name} already, with {self.running} at work; try again later",
+                f"the queue for {self.name} is full: {self.waiting} waiting, {self.running} running; try again later",
                 data={"waiting": self.waiting, "running": self.running},
             )
         place = asyncio.get_running_loop().create_future()
@@ -61,13 +59,13 @@ class FairQueue:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self.leave()  # the place had come already: hand it on
+                self.leave()  # it already got its place: hand it on
             else:
                 self._give_up(key, place)
             raise
 
     def leave(self) -> None:
-        """Give the place back: the request whose turn it is has it at once."""
+        """Give the place back; the request whose turn it is gets it at once."""
         while self._lines:
             key = next(iter(self._lines))
             line = self._lines.pop(key)

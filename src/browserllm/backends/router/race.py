@@ -1,9 +1,9 @@
-"""The backends of one request: one after another, or several at once, until one has something to say.
+"""Asks the backends of one request, one after another or several at once, until one delivers content.
 
-A race of width one asks one backend after the other in the caller's own task, and passes on what the backend's
-generator yields. In a wider race each backend runs in a task of its own from its place in the queue to its last delta,
-so that what it opened is closed where it was opened; its deltas go through a small pipe, and a reader that pauses makes
-the backend pause.
+A race of width one asks one backend after the other in the caller's task, and passes on what the backend's generator
+yields. In a wider race each backend runs in its own task, from its place in the queue to its last delta, so that the
+same task opens and closes its resources. Its deltas go through a small buffer: when the reader pauses, so does the
+backend.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from ..._internal.clock import AnyClock
 
 PIPE_LENGTH = 16
-"""How many deltas a backend may be ahead of the reader."""
+"""How many deltas a backend may run ahead of the reader."""
 
 
 class Runner:
-    """One backend at work on one request, in the caller's task: `begin` waits for the first content, `rest` follows.
+    """Runs one backend on one request, in the caller's task: `begin` waits for the first content, `rest` follows.
 
-    ``error`` is what `begin` failed with. `close` it in any case.
+    ``error`` is the failure of `begin`, if any. Always `close` it.
     """
 
     __slots__ = ("_asked", "_number", "_request", "_source", "attempt", "choice", "draft", "error", "first")
 
     def __init__(self, choice: Choice, attempt: Attempt, request: ChatRequest, draft: Draft, *, number: int) -> None:
-        """Answer ``request``, the router's ``number``-th, into ``draft``."""
+        """Answer ``request``, the router's ``number``-th, and record the answer in ``draft``."""
         self.choice = choice
         self.attempt = attempt
         self.draft = draft
@@ -48,13 +48,13 @@ class Runner:
         self._source: AsyncGenerator[Delta, None] | None = None
 
     async def begin(self) -> None:
-        """Take a place, ask the backend, and wait for its first content: ``first`` is ``None`` for an empty answer."""
+        """Take a place in the queue, ask the backend, and wait for ``first``: ``None`` for an empty answer."""
         attempt, request, choice = self.attempt, self._request, self.choice
         try:
             await attempt.start(request, self._number)
             self.draft.begin(request, choice.name)
             if choice.candidate.match == "own":
-                instead = f"its own {choice.model!r}" if choice.model else "its own"
+                instead = repr(choice.model) if choice.model else "its default model"
                 self.draft.warn("model", f"{choice.name!r} has no model {self._asked.model!r}; {instead} answered")
             source = self._source = attempt.routed.backend.generate(request, self.draft)
             async for delta in source:
@@ -68,20 +68,20 @@ class Runner:
 
     @property
     def rest(self) -> AsyncIterable[Delta]:
-        """What comes after the first content."""
-        assert self._source is not None  # noqa: S101 (it has begun)
+        """The deltas after the first content."""
+        assert self._source is not None  # noqa: S101 (after begin())
         return self._source
 
     def answered(self) -> None:
-        """Note that the answer has come to its end."""
+        """Record that the answer is complete."""
         self.attempt.answered(self.draft)
 
     def failed(self, error: Exception) -> None:
-        """Note a failure after the beginning."""
+        """Record a failure after the first content."""
         self.attempt.failed(error, self.draft)
 
     async def close(self) -> None:
-        """End the backend's work and give its place back."""
+        """Stop the backend and give its place back."""
         try:
             if self._source is not None:
                 await self._source.aclose()
@@ -90,10 +90,10 @@ class Runner:
 
 
 class TaskRunner(Runner):
-    """A backend beside others: a task of its own runs it from the start to the end, and notes how it went."""
+    """Runs one backend in its own task, beside others; the task records how it went."""
 
     def __init__(self, choice: Choice, attempt: Attempt, request: ChatRequest, draft: Draft, *, number: int) -> None:
-        """Answer into a draft of its own, which begins with the warnings that there are already."""
+        """Answer into a new draft that starts with the warnings so far."""
         super().__init__(choice, attempt, request, draft.child(request, choice.name), number=number)
         self._led = draft
         self._ended = False
@@ -123,7 +123,7 @@ class TaskRunner(Runner):
             self.attempt.failed(error, self.draft)
             self.error = error
         except asyncio.CancelledError:
-            self.error = Cancelled(f"the work of {self.choice.name!r} was cancelled")
+            self.error = Cancelled(f"{self.choice.name!r} was cancelled")
             raise
         finally:
             self._ended = True
@@ -131,17 +131,17 @@ class TaskRunner(Runner):
 
     @property
     def rest(self) -> AsyncIterable[Delta]:
-        """What the task has received."""
+        """The deltas that the task receives."""
         return self
 
     def answered(self) -> None:
-        """Do nothing: the task notes it."""
+        """Do nothing: the task records it."""
 
     def failed(self, error: Exception) -> None:
-        """Do nothing: the task notes it."""
+        """Do nothing: the task records it."""
 
     async def close(self) -> None:
-        """End the task, and wait until it has closed what it opened."""
+        """Cancel the task, and wait until it has closed its resources."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
 
@@ -149,7 +149,7 @@ class TaskRunner(Runner):
         return self
 
     async def __anext__(self) -> Delta:
-        """Return what the backend says next; raise what it raised."""
+        """Return the backend's next delta, or raise its error."""
         while not self._items:
             if self.error is not None:
                 raise self.error
@@ -162,7 +162,7 @@ class TaskRunner(Runner):
         return item
 
     def pass_on_interrupt(self) -> None:
-        """Let the caller's draft ask the backend to end its answer soon, if it listens."""
+        """Let the caller's draft interrupt the backend, if the backend supports it."""
         self._led.interrupt = None if self.draft.interrupt is None else self._interrupt
 
     def _interrupt(self) -> None:
@@ -185,9 +185,9 @@ class TaskRunner(Runner):
 
 
 class Race:
-    """A race of the best ``width`` choices, begun at once or ``hedge_after_s`` apart.
+    """A race of the best ``width`` choices, started at once or ``hedge_after_s`` apart.
 
-    One that fails is replaced at once. ``left`` are the choices that have not failed. `close` it in any case.
+    A choice that fails is replaced at once. ``left`` are the choices that have not failed. Always `close` it.
     """
 
     __slots__ = (
@@ -204,7 +204,7 @@ class Race:
         hedge_after_s: float,
         clock: AnyClock,
     ) -> None:
-        """Prepare; nothing runs yet. ``enter`` makes a runner of a class for a choice."""
+        """Prepare the race; nothing runs yet. ``enter`` creates a runner of the given class for a choice."""
         self.left = list(choices)
         self._choices = choices
         self._enter = enter
@@ -218,9 +218,9 @@ class Race:
         self._hedge: asyncio.Task[None] | None = None
 
     async def first(self, failed: Callable[[Choice, Exception], None]) -> Runner | None:
-        """Return the first runner that has something to say; ``None`` when all have failed.
+        """Return the first runner that delivers content; ``None`` if all fail.
 
-        ``failed`` is told of each failure and raises one that ends the race.
+        ``failed`` is called with each failure, and raises one that ends the race.
         """
         at_once = self._width if self._hedge_after_s <= 0 else 1
         choices = self._choices
@@ -248,7 +248,7 @@ class Race:
                 failed(runner.choice, runner.error)
 
     async def _until_ready(self, *, hedge: bool) -> bool:
-        """Wait until a runner is ready, or the time for one more has come, which is returned."""
+        """Wait until a runner is ready, or until it is time to start another; return whether it is."""
         if hedge and self._hedge is None:
             self._hedge = asyncio.create_task(self._clock.sleep(self._hedge_after_s))
         awaited: list[asyncio.Future[None]] = [each.ready for each in self._running if isinstance(each, TaskRunner)]
@@ -261,7 +261,7 @@ class Race:
         return True
 
     def lead(self, draft: Draft) -> None:
-        """Make what the winner writes down the caller's: from here on both have the same warnings and route."""
+        """Let the caller's draft adopt the winner's: from here on they share the same warnings and route."""
         winner = self._winner
         if winner is None or winner.draft is draft:
             return
@@ -271,12 +271,12 @@ class Race:
             winner.pass_on_interrupt()
 
     async def close(self, draft: Draft) -> None:
-        """End the runners that still run, and wait for that; the caller's draft gets the winner's last word."""
+        """Stop the runners that still run, and wait for them; the caller's draft gets the winner's final state."""
         if self._hedge is not None:
             self._hedge.cancel()
         for runner in self._running:
             if isinstance(runner, TaskRunner):
-                runner.task.cancel()  # all of them, before one is waited for
+                runner.task.cancel()  # cancel all before waiting for any
         for runner in self._running:
             await runner.close()
         if self._winner is not None and self._winner.draft is not draft:
@@ -286,5 +286,5 @@ class Race:
         for loser in self._running:
             if isinstance(loser, TaskRunner) and loser is not winner:
                 loser.task.cancel()
-                choice, reason = loser.choice, f"{winner.choice.name!r} was first to answer"
+                choice, reason = loser.choice, f"{winner.choice.name!r} answered first"
                 self._passed.append(Hop(reason=reason, code="cancelled", backend=choice.name, model=choice.model))

@@ -1,4 +1,4 @@
-"""A backend in a router, and one attempt at it: its place in the queue, its breaker, its measurements."""
+"""A backend in a router, and one attempt at a request: the queue, the breaker and the measurements around it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .queue import FairQueue
 
 
 class RoutedBackend:
-    """One backend of a router, by the name that it has there, with what the router keeps for it."""
+    """One backend of a router, with its name there and the router's state for it."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class RoutedBackend:
         queue: FairQueue | None,
         fair_key: str,
     ) -> None:
-        """``queue`` limits the requests at once; ``fair_key`` is the field of the metadata that names a line in it."""
+        """``queue`` limits concurrent requests; ``fair_key`` is the metadata field that selects a line in it."""
         self.name = name
         self.backend = backend
         self.measurements = measurements
@@ -34,18 +34,18 @@ class RoutedBackend:
         self.queue = queue
         self.fair_key = fair_key
         self.candidate: Candidate | None = None
-        """The last one that the survey made of it for a plain request: the next one is mostly the same."""
-        self.tells_attributes = getattr(type(backend).facts, "__wrapped__", None) is Backend.facts
-        """Whether its facts are its attributes, for its class has no `facts` of its own."""
+        """The last candidate that the survey made for a plain request; the next one is usually equal."""
+        self.facts_are_attributes = getattr(type(backend).facts, "__wrapped__", None) is Backend.facts
+        """Whether its facts are just its attributes, since its class does not override `facts`."""
 
 
 class Attempt:
-    """One request to one backend: `start` it, note how it went, and `end` it in any case."""
+    """One request to one backend: `start` it, record how it went, and always `end` it."""
 
     __slots__ = ("_entered", "_probe", "_settled", "_started", "began_at", "routed", "started_at")
 
     def __init__(self, routed: RoutedBackend) -> None:
-        """Prepare; nothing is sent."""
+        """Prepare the attempt; nothing is sent."""
         self.routed = routed
         self.started_at = 0.0
         self.began_at: float | None = None
@@ -55,13 +55,13 @@ class Attempt:
     async def start(self, request: ChatRequest, number: int) -> None:
         """Wait for a place in the queue, and ask the breaker.
 
-        Raises `QueueFull`, or `Unavailable` when the breaker has opened or the request is private.
+        Raises `QueueFull`, or `Unavailable` if the breaker is open or the request is private.
         """
         routed = self.routed
         if routed.queue is not None:
             await routed.queue.enter(_hashable(request.metadata.get(routed.fair_key)))
             self._entered = True
-        # Checked here once more: the ranking is a policy's, and may be of a while ago.
+        # Checked again: a policy made the ranking, and it may be outdated.
         if request.private and routed.backend.may_leave():
             raise Unavailable(
                 f"the request is private, and {routed.name!r} may leave the device; nothing was sent", reason="private"
@@ -75,11 +75,11 @@ class Attempt:
         self.started_at = routed.measurements.started(number)
 
     def began(self) -> None:
-        """Note the first content."""
+        """Record the first content."""
         self.began_at = self.routed.measurements.began(self.started_at)
 
     def answered(self, draft: Draft) -> None:
-        """Note a whole answer; one that was stopped says nothing of the backend."""
+        """Record a complete answer; one that was stopped says nothing about the backend."""
         if draft.stopped:
             return
         self._settled = True
@@ -88,7 +88,7 @@ class Attempt:
             self.routed.breaker.success(probe=self._probe)
 
     def failed(self, error: Exception, draft: Draft) -> None:
-        """Note a failure; one before the start, or after a stop, is not the backend's."""
+        """Record a failure; one before the start or after a stop does not count against the backend."""
         if self._started and not draft.stopped:
             self._settled = True
             self.routed.measurements.failed(error)
@@ -96,20 +96,20 @@ class Attempt:
                 self.routed.breaker.failure(error, probe=self._probe)
 
     def end(self) -> None:
-        """Give everything back; safe whether or not it was started, and more than once."""
+        """Release everything; safe to call at any time, also more than once."""
         routed = self.routed
         if self._started:
             self._started = False
             routed.measurements.ended()
             if not self._settled and routed.breaker is not None:
-                routed.breaker.neither(probe=self._probe)
+                routed.breaker.inconclusive(probe=self._probe)
         if self._entered and routed.queue is not None:
             self._entered = False
             routed.queue.leave()
 
 
 def is_empty(delta: Delta) -> bool:
-    """Whether a delta only announces that something may come."""
+    """Whether a delta carries no content yet."""
     if isinstance(delta, str):
         return not delta
     if isinstance(delta, TextDelta):
@@ -118,7 +118,7 @@ def is_empty(delta: Delta) -> bool:
 
 
 def unique_names(backends: Sequence[Backend]) -> list[str]:
-    """Return the backends' names, made different: "openai", "openai-2"."""
+    """Return the backends' names, made unique: "openai", "openai-2"."""
     names: list[str] = []
     given = {backend.name for backend in backends}
     for backend in backends:
@@ -131,7 +131,7 @@ def unique_names(backends: Sequence[Backend]) -> list[str]:
 
 
 def union_of(all_of: Sequence[Capabilities]) -> Capabilities:
-    """Return what at least one of them can do; of the ways to JSON those that all have, as any of them may answer."""
+    """Return what at least one can do; of the structured output modes, those that all have, as any may answer."""
     first, *others = (one.structured_output for one in all_of)
     return Capabilities(
         structured_output=tuple(mode for mode in first if all(mode in other for other in others)),

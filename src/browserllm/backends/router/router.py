@@ -1,7 +1,7 @@
-"""Router: a Backend made of Backends. It asks what each knows, lets a policy rank them, and asks them in that order.
+"""Router: a Backend made of Backends. It collects their facts, lets a policy rank them, and asks them in that order.
 
-A request is planned and sent in three steps: the survey says which backends may be asked, the policy ranks those (both
-in `Planner`), and a `Race` of one or several at a time asks them until one has something to say.
+A request takes three steps: the survey decides which backends may be asked, the policy ranks those (both in
+`Planner`), and a `Race` asks them, one or several at a time, until one delivers content.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 
 class Router(Backend):
-    """Gives each request to one of its backends, and to the next one when that fails. It is a Backend, too.
+    """Gives each request to one of its backends, and to the next one if that fails. It is a Backend itself.
 
-    A private request is given to no backend that leaves the device, whatever the policy says.
+    A private request never goes to a backend that leaves the device, whatever the policy says.
     """
 
     def __init__(
@@ -66,18 +66,19 @@ class Router(Backend):
         random: Random | None = None,
         name: str = "router",
     ) -> None:
-        """Route to ``backends``, which are closed with the router. Those of the same name are told apart by a number.
+        """Route to ``backends``; closing the router closes them. Equal names get a number: "openai", "openai-2".
 
-        ``policy`` ranks them, by default `LocalFirst`. With ``fallback="parallel"`` the best ``parallel`` are asked at
-        once, or each ``hedge_after_s`` after the one before, and the first to say something answers.
-        ``on_interrupted`` is about an answer that breaks off in the middle: it is raised, or the next backend begins
-        anew after a `ChatRestart`. ``translations`` say which model stands for which. ``breaker=None`` never leaves a
-        failing backend alone. ``limits`` say how many requests a backend gets at once; up to ``max_waiting`` wait for
-        it, one line for each value of ``request.metadata[fair_key]``, served in turn. With ``warm_up`` a local
-        model that the policy would rather have asked is got ready while another backend answers. ``environment`` is
-        asked instead of the backends. ``clock`` measures and waits; ``random`` spreads the breakers' cool-downs.
+        ``policy`` ranks them, by default `LocalFirst`. With ``fallback="parallel"`` the router asks the best
+        ``parallel`` backends at once, or ``hedge_after_s`` apart, and the first to deliver content answers.
+        ``on_interrupted`` decides what happens when an answer breaks off: ``"raise"`` the failure, or ``"restart"``
+        with the next backend after a `ChatRestart`. ``translations`` map a model to other backends' models.
+        ``breaker=None`` disables circuit breakers. ``limits`` is the number of concurrent requests per backend; up to
+        ``max_waiting`` wait, one line for each value of ``request.metadata[fair_key]``, served in turn. With
+        ``warm_up`` the router prepares a local model that the policy prefers while another backend answers.
+        ``environment`` replaces what the backends report. ``clock`` measures and waits; ``random`` spreads the
+        breakers' cool-downs.
 
-        Raises `InvalidRequest` for what makes no sense, `names` of unknown backends included.
+        Raises `InvalidRequest` for an option that is not valid, such as the name of an unknown backend.
         """
         backends = check_list(
             "backends", backends, "backends", write="put it into a list, as in Router([backend])", each=check_backend
@@ -86,14 +87,18 @@ class Router(Backend):
         check_kind("limits", limits, (Mapping, type(None)), "a dict", write="use {'name of a backend': 2}")
         check_kind("breaker", breaker, (Breaker, type(None)), "a breaker", write="use Breaker(...), or None for none")
         if not backends:
-            raise InvalidRequest("Router() got no backends; give it at least one", parameter="backends")
+            raise InvalidRequest("Router() got no backends. Give it at least one.", parameter="backends")
         check("fallback", fallback, fallback in ("sequential", "parallel"), "'sequential' or 'parallel'")
         check("on_interrupted", on_interrupted, on_interrupted in ("raise", "restart"), "'raise' or 'restart'")
         check("parallel", parallel, is_number(parallel) and parallel >= 1, "at least 1")
         check("hedge_after_s", hedge_after_s, is_number(hedge_after_s) and hedge_after_s >= 0, "at least 0")
         names = unique_names(backends)
         for limited in limits or {}:
-            check("limits", limited, limited in names, f"by backend: {', '.join(names)}")
+            if limited not in names:
+                known = ", ".join(names)
+                raise InvalidRequest(
+                    f"limits names the unknown backend {limited!r}. Choose one of: {known}", parameter="limits"
+                )
         self.name = name
         self.policy = policy or LocalFirst()
         self.policy.check(None, names)
@@ -125,29 +130,29 @@ class Router(Backend):
 
     @property
     def backends(self) -> dict[str, Backend]:
-        """The backends by the names they have here, in their order."""
+        """The backends by their names in this router, in order."""
         return {name: routed.backend for name, routed in self._routed.items()}
 
     @property
     def leaves_device(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether one of the backends may leave the device."""
+        """Whether any of the backends may leave the device."""
         return any(routed.backend.leaves_device for routed in self._order)
 
     @property
     def needs_network(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether none of the backends answers without a network."""
+        """Whether all of the backends need a network."""
         return all(routed.backend.needs_network for routed in self._order)
 
     @property
     def capabilities(self) -> Capabilities:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """What at least one of the backends can do, as they say it now."""
-        told = [routed.backend.capabilities for routed in self._order]
-        if told != self._union[0]:
-            self._union = (told, union_of(told))
+        """What at least one of the backends can do now."""
+        each = [routed.backend.capabilities for routed in self._order]
+        if each != self._union[0]:
+            self._union = (each, union_of(each))
         return self._union[1]
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Answer with the first backend that can; the start is held back until it has said something."""
+        """Answer with the first backend that can; the stream's start waits until it delivers content."""
         plan = await self._planner.plan(self.policy, request, self.environment())
         attempts = Attempts(draft, plan.excluded)
 
@@ -190,24 +195,24 @@ class Router(Backend):
         raise attempts.give_up()
 
     async def explain(self, prompt: Prompt, **options: Any) -> Explanation:
-        """Say which backends would be asked, in order, which not, and why; nothing is sent."""
+        """Return which backends the router would ask, in order, which not, and why. Nothing is sent."""
         request = build_request(prompt, options)
         choices, excluded, _ = await self._plan(request)
         return Explanation(
-            policy=self.policy.name, ranked=[self._told(choice) for choice in choices], excluded=list(excluded)
+            policy=self.policy.name, ranked=[self._explained(choice) for choice in choices], excluded=list(excluded)
         )
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return the models of all backends, as ``"backend/model"``, which is how a request can name them.
+        """Return the models of all backends as ``"backend/model"``; a request can use these ids.
 
-        A backend that fails does not hide the models of the others; `health` says what is wrong with it. When all
-        fail, raises `AllBackendsFailed`.
+        A backend that fails does not hide the models of the others; `health` reports what is wrong with it. Raises
+        `AllBackendsFailed` if all fail.
         """
         lists = await self._ask_all(lambda backend: backend.list_models())
         failures = [answer for answer in lists if isinstance(answer, BaseException)]
         if len(failures) == len(lists):
-            told = "; ".join(f"{routed.name!r}: {error}" for routed, error in zip(self._order, failures, strict=True))
-            raise AllBackendsFailed(f"no backend could list its models: {told}", causes=failures)
+            reasons = [f"{routed.name!r}: {error}" for routed, error in zip(self._order, failures, strict=True)]
+            raise AllBackendsFailed(f"no backend could list its models: {'; '.join(reasons)}", causes=failures)
         return [
             replace(model, id=f"{routed.name}/{model.id}")
             for routed, models in zip(self._order, lists, strict=True)
@@ -216,7 +221,7 @@ class Router(Backend):
         ]
 
     async def health(self) -> Health:
-        """Ask all backends: one that is well is enough; the reason says what is wrong with the others."""
+        """Check all backends: the router is healthy if one of them is; ``reason`` has the problems of the others."""
         answers = await self._ask_all(lambda backend: backend.health())
         wrong: list[str] = []
         for routed, answer in zip(self._order, answers, strict=True):
@@ -228,7 +233,7 @@ class Router(Backend):
         return Health(ok=len(wrong) < len(self._order), reason="; ".join(wrong))
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
-        """Return what it costs with the backend that would be asked first; ``None`` when there is none."""
+        """Return the estimate of the backend that would be asked first; ``None`` if there is none."""
         request = build_request(prompt, options)
         choices = (await self._plan(request)).choices
         if not choices:
@@ -236,7 +241,7 @@ class Router(Backend):
         return await self._routed[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
-        """Return what the backend counts that would be asked first; ``None`` when there is none, or it cannot."""
+        """Return the token count of the backend that would be asked first; ``None`` if there is none, or it cannot."""
         request = build_request(prompt, {} if model is None else {"model": model})
         choices = (await self._plan(request)).choices
         if not choices:
@@ -245,7 +250,7 @@ class Router(Backend):
 
     @asks_others
     async def facts(self, request: ChatRequest) -> BackendFacts:
-        """Say what is known of the backend that would be asked first, and of all whether the device may be left."""
+        """Return the facts of the first backend it would ask; ``leaves_device``, ``needs_network`` cover all."""
         choices, excluded, _ = await self._plan(request)
         if not choices:
             return BackendFacts(
@@ -263,11 +268,11 @@ class Router(Backend):
         )
 
     def may_leave(self) -> bool:
-        """Say no: a private request is given to none of the backends that may leave the device."""
+        """Return ``False``: a private request goes to no backend that may leave the device."""
         return False
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return the backends with their identities, in their order, and how one of them is chosen."""
+        """Return the identities of the backends, in order, and the options that decide between them."""
         return {
             "backends": [[name, identity_of(backend, request, hashed)] for name, backend in self.backends.items()],
             "policy": identity_of(self.policy, request, hashed),
@@ -276,17 +281,17 @@ class Router(Backend):
         }
 
     def environment(self) -> Environment | None:
-        """Say what ``environment`` says, else the first backend that knows."""
+        """Return what ``environment`` returns, or the environment of the first backend that knows it."""
         return self._environment()
 
     async def prepare(self, request: ChatRequest) -> None:
-        """Get the backend ready that would be asked first."""
+        """Prepare the backend that would be asked first."""
         choices = (await self._plan(request)).choices
         if choices:
             await self._routed[choices[0].name].backend.prepare(choices[0].request_for(request))
 
     async def close(self) -> None:
-        """Stop what is being got ready, and close every backend, once each, whatever another one's closing raises."""
+        """Stop background preparation, and close every backend once, even if closing another one fails."""
         if self._warming is not None:
             await self._warming.close()
         failures: list[Exception] = []
@@ -302,23 +307,23 @@ class Router(Backend):
         return await self._planner.plan(self.policy, request, self.environment())
 
     def _warm_up(self, answering: Choice, to_prepare: Sequence[Choice], request: ChatRequest) -> None:
-        """Get ready what the policy would rather have asked than the backend that answers now."""
+        """Prepare what the policy prefers to the backend that answers now."""
         if self._warming is None:
             return
         for choice in to_prepare:
             if choice is not answering:
                 self._warming.begin(self._routed[choice.name], choice.request_for(request), choice.model)
 
-    def _told(self, choice: Choice) -> Choice:
+    def _explained(self, choice: Choice) -> Choice:
         failure = "" if self._warming is None else self._warming.failure(choice.name, choice.model)
-        return replace(choice, reason=f"{choice.reason}; could not be got ready: {failure}") if failure else choice
+        return replace(choice, reason=f"{choice.reason}; could not be prepared: {failure}") if failure else choice
 
     async def _ask_all(self, ask: Callable[[Backend], Any]) -> list[Any]:
         return await asyncio.gather(*(ask(routed.backend) for routed in self._order), return_exceptions=True)
 
 
 def _environment_of(backends: Sequence[Backend]) -> Callable[[], Environment | None]:
-    """Return what asks the backends for the environment, the first that knows it; most have nothing to say of it."""
+    """Return a function that asks the backends for the environment, in order; most do not know it."""
     asked = [backend for backend in backends if type(backend).environment is not Backend.environment]
 
     def ask() -> Environment | None:

@@ -1,4 +1,4 @@
-"""What is known before a request is sent: which backends may be asked, with which model, and why the others may not."""
+"""The survey before a request is sent: which backends may be asked, with which model, and why the others may not."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .routed import RoutedBackend
 from .translation import Translator
 
 
-class _Look(NamedTuple):
-    """What a backend says of a request: its facts, the model to ask it for, and how that stands to the one named."""
+class _Offer(NamedTuple):
+    """What a backend offers for a request: its facts, its model, and how that relates to the requested one."""
 
     facts: BackendFacts
     model: str | None
@@ -28,14 +28,14 @@ class _Look(NamedTuple):
 async def survey(
     backends: Sequence[RoutedBackend], request: ChatRequest, environment: Environment, translator: Translator
 ) -> tuple[list[Candidate], list[Excluded]]:
-    """Return the backends that may be asked, in the router's order, and those that may not; nothing is sent.
+    """Return the backends that may be asked, in the router's order, and those that may not. Nothing is sent.
 
-    ``environment`` is the same object as long as nothing in it changes.
+    Pass the same ``environment`` object as long as nothing in it changes.
     """
     needs = needs_of(request)
     offline, private = environment.online is False, request.private
-    looks = None if request.model is None else await _look_for_model(backends, request, translator)
-    plain = not (needs or private) and looks is None
+    offers = None if request.model is None else await _offers_for_model(backends, request, translator)
+    plain = not (needs or private) and offers is None
     candidates: list[Candidate] = []
     excluded: list[Excluded] = []
     for position, routed in enumerate(backends):
@@ -51,8 +51,8 @@ async def survey(
                 continue
         waiting = 0 if routed.queue is None else routed.queue.waiting
         capabilities = backend.capabilities
-        if looks is None:
-            # Nearly every request: one call for each backend at most, and mostly the same answer as to the last one.
+        if offers is None:
+            # Nearly every request: at most one call per backend, usually with the same answer as last time.
             model, match = None, "any"
             last = routed.candidate if plain else None
             if last is not None and (
@@ -62,7 +62,7 @@ async def survey(
                 or last.waiting != waiting
             ):
                 last = None
-            if last is not None and routed.tells_attributes and "facts" not in vars(backend):
+            if last is not None and routed.facts_are_attributes and "facts" not in vars(backend):
                 facts = last.facts
                 if facts.leaves_device == backend.leaves_device and facts.needs_network == backend.needs_network:
                     candidates.append(last)
@@ -70,17 +70,17 @@ async def survey(
             try:
                 facts = await backend.facts(request)
             except Exception as error:
-                excluded.append(_mute(routed.name, error))
+                excluded.append(_without_facts(routed.name, error))
                 continue
             if last is not None and last.facts == facts:
                 candidates.append(last)
                 continue
         else:
-            look = looks[position]
-            if isinstance(look, Excluded):
-                excluded.append(look)
+            offer = offers[position]
+            if isinstance(offer, Excluded):
+                excluded.append(offer)
                 continue
-            facts, model, match = look
+            facts, model, match = offer
         missing = missing_of(needs, capabilities) if needs else ()
         refused = _refusal(request, facts, match, missing, offline)
         if refused is not None:
@@ -108,26 +108,26 @@ async def survey(
 
 def _private(name: str) -> Excluded:
     return Excluded(
-        name=name, reason="the request is private, and this may leave the device", data={"reason": "private"}
+        name=name, reason="the request is private, and this backend may leave the device", data={"reason": "private"}
     )
 
 
 def _refusal(
     request: ChatRequest, facts: BackendFacts, match: ModelMatch, missing: tuple[str, ...], offline: bool
 ) -> tuple[str, str, dict[str, str]] | None:
-    """Why a backend cannot be asked, as the code, the reason and the data of an error; ``None`` when it can."""
+    """Return why a backend cannot be asked: an error's code, reason and data; ``None`` if it can."""
     if facts.leaves_device and request.private:
-        return "unavailable", "the request is private, and this may leave the device", {"reason": "private"}
+        return "unavailable", "the request is private, and this backend may leave the device", {"reason": "private"}
     if offline and facts.needs_network:
         return "unavailable", "the device is offline", {"reason": "offline"}
     if not facts.available:
-        # A download is no help where the device cannot run it.
+        # A download does not help if the device cannot run the model.
         code = "model_not_downloaded" if facts.downloaded is False and facts.fits is not False else "unavailable"
         return code, facts.reason or "it cannot answer now", {}
     if facts.fits is False:
         return "unavailable", facts.reason or f"{facts.model or 'its model'} does not fit this device", {}
     if offline and facts.downloaded is False:
-        return "model_not_downloaded", "its model is not on this device, which is offline", {}
+        return "model_not_downloaded", "its model is not on this device, and the device is offline", {}
     if request.unsupported == "error" and (missing or match == "own"):
         if missing:
             return "unsupported", f"cannot take the request's {' and '.join(missing)}", {"parameter": missing[0]}
@@ -135,69 +135,69 @@ def _refusal(
     return None
 
 
-async def _look(routed: RoutedBackend, request: ChatRequest, model: str | None, match: ModelMatch) -> _Look | Excluded:
-    """Ask a backend what it knows of answering with ``model``; one that cannot even say that is not asked."""
+async def _ask(routed: RoutedBackend, request: ChatRequest, model: str | None, match: ModelMatch) -> _Offer | Excluded:
+    """Ask a backend for its facts about answering with ``model``; it is excluded if that fails."""
     try:
-        return _Look(await routed.backend.facts(replace(request, model=model)), model, match)
+        return _Offer(await routed.backend.facts(replace(request, model=model)), model, match)
     except Exception as error:
-        return _mute(routed.name, error)
+        return _without_facts(routed.name, error)
 
 
-def _mute(name: str, error: Exception) -> Excluded:
-    """A backend that cannot even say what it knows, whatever the failure: the others can answer."""
+def _without_facts(name: str, error: Exception) -> Excluded:
+    """Exclude a backend whose `facts` fail, whatever the error: the others can answer."""
     if isinstance(error, BrowserLLMError):
         return Excluded(name=name, reason=str(error), code=error.code, data=error.data)
     return Excluded(name=name, reason=f"{type(error).__name__}: {error}", code="internal")
 
 
-async def _look_for_model(
+async def _offers_for_model(
     backends: Sequence[RoutedBackend], request: ChatRequest, translator: Translator
-) -> list[_Look | Excluded]:
-    """Find out with which model each backend would answer a request that names one.
+) -> list[_Offer | Excluded]:
+    """Find the model with which each backend would answer a request that names one.
 
     In this order: ``"backend/model"`` means that backend's model; a name in the translations; a model that the backend
-    says it has; a pattern in the translations. When some backend surely has the model, those that may or may not have
-    it answer with their own, as do those that surely have not; else they are asked for it by its name.
+    says it has; a pattern in the translations. If a backend certainly has the model, those that may have it use their
+    default, like those that certainly do not. Otherwise those that may have it are asked for it by name.
     """
     asked = request.model or ""
     owner, bare = _split(asked, backends)
-    looks: list[_Look | Excluded] = []
-    own: dict[int, _Look | Excluded] = {}
+    offers: list[_Offer | Excluded] = []
+    own: dict[int, _Offer | Excluded] = {}
     for index, routed in enumerate(backends):
         if request.private and routed.backend.may_leave():
-            looks.append(_private(routed.name))
+            offers.append(_private(routed.name))
             continue
         if owner == routed.name:
-            looks.append(await _look(routed, request, bare, "asked"))
+            offers.append(await _ask(routed, request, bare, "asked"))
             continue
         table = translator.by_name(asked, routed.name) or translator.by_name(bare, routed.name)
         if table is not None:
-            looks.append(await _look(routed, request, table, "translated"))
+            offers.append(await _ask(routed, request, table, "translated"))
             continue
-        named = await _look(routed, request, asked, "asked") if owner is None else None
+        named = await _ask(routed, request, asked, "asked") if owner is None else None
         if isinstance(named, Excluded) or (named is not None and named.facts.knows_model):
-            looks.append(named)
+            offers.append(named)
             continue
-        default = await _look(routed, request, None, "own")
-        if named is not None and isinstance(default, _Look) and default.facts.model == asked:
-            looks.append(named)
+        default = await _ask(routed, request, None, "own")
+        if named is not None and isinstance(default, _Offer) and default.facts.model == asked:
+            offers.append(named)
             continue
         pattern = translator.by_pattern(asked, routed.name) or translator.by_pattern(bare, routed.name)
         if pattern is not None:
-            looks.append(await _look(routed, request, pattern, "translated"))
+            offers.append(await _ask(routed, request, pattern, "translated"))
         elif named is not None and named.facts.knows_model is None and named.facts.available:
             own[index] = default
-            looks.append(named._replace(match="perhaps"))
+            offers.append(named._replace(match="perhaps"))
         else:
-            looks.append(default)
-    if any(isinstance(look, _Look) and look.match == "asked" for look in looks):
+            offers.append(default)
+    if any(isinstance(offer, _Offer) and offer.match == "asked" for offer in offers):
         for index, default in own.items():
-            looks[index] = default
-    return looks
+            offers[index] = default
+    return offers
 
 
 def _split(asked: str, backends: Sequence[RoutedBackend]) -> tuple[str | None, str]:
-    """Split ``"backend/model"``; a slash in a model's own name is left alone."""
+    """Split ``"backend/model"``; a slash in the model's name stays."""
     for name in sorted((routed.name for routed in backends), key=len, reverse=True):
         if asked.startswith(f"{name}/") and len(asked) > len(name) + 1:
             return name, asked[len(name) + 1 :]

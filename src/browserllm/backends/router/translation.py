@@ -1,4 +1,4 @@
-"""Which model of one backend stands for a model of another one."""
+"""Which model of one backend replaces a model of another one."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from fnmatch import translate
 from ...errors import InvalidRequest
 
 Translations = Mapping[str, Mapping[str, str]]
-"""For a model, or a pattern of models (``"gpt-*"``; ``"*"`` is the default): by backend, the model to take there."""
+"""For a model or a pattern of models (``"gpt-*"``; ``"*"`` is the default): the model to use, by backend."""
 
 
 class Translator:
-    """A table of `Translations`, checked and ready: a name first, then the patterns in their order."""
+    """Looks models up in `Translations`: exact names first, then the patterns in order."""
 
     def __init__(self, translations: Translations, names: Collection[str]) -> None:
-        """Read ``translations`` between the backends of these ``names``; `InvalidRequest` for any other name."""
+        """Read ``translations``. Raises `InvalidRequest` for a backend that is not in ``names``."""
         self._names: dict[str, Mapping[str, str]] = {}
         self._patterns: list[tuple[re.Pattern[str], Mapping[str, str]]] = []
         for model, targets in translations.items():
             for backend, target in targets.items():
                 if backend not in names:
                     raise InvalidRequest(
-                        f"translations[{model!r}] names the backend {backend!r}; there are {', '.join(sorted(names))}",
+                        f"translations[{model!r}] names the unknown backend {backend!r}. "
+                        f"Choose one of: {', '.join(sorted(names))}",
                         parameter="translations",
                     )
                 if not target:
                     raise InvalidRequest(
-                        f"translations[{model!r}][{backend!r}]={target!r} names no model", parameter="translations"
+                        f"translations[{model!r}][{backend!r}]={target!r} must be the name of a model",
+                        parameter="translations",
                     )
             if any(sign in model for sign in "*?["):
                 self._patterns.append((re.compile(translate(model)), targets))
@@ -36,11 +38,11 @@ class Translator:
                 self._names[model] = targets
 
     def by_name(self, model: str, backend: str) -> str | None:
-        """Return what the table says for this very model."""
+        """Return the translation of exactly this model, if any."""
         return self._names.get(model, {}).get(backend)
 
     def by_pattern(self, model: str, backend: str) -> str | None:
-        """Return what the first pattern says that fits the model and knows the backend."""
+        """Return the translation of the first pattern that matches the model and names the backend."""
         for pattern, targets in self._patterns:
             if backend in targets and pattern.match(model):
                 return targets[backend]

@@ -1,4 +1,4 @@
-"""Getting local models ready in the background, while another backend answers."""
+"""Prepares local models in the background, while another backend answers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class Warming:
-    """Prepares each backend once at a time; what could not be prepared is remembered and not tried again.
+    """Prepares each backend once at a time; a model that could not be prepared is not attempted again.
 
-    A failure here is raised nowhere: the request that set it off has its answer.
+    Failures are kept, not raised: the request that triggered the preparation has its answer.
     """
 
     def __init__(self) -> None:
-        """Nothing is being prepared."""
+        """Start with nothing to prepare."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[tuple[str, str | None], str] = {}
 
     def begin(self, routed: RoutedBackend, request: ChatRequest, model: str | None) -> None:
-        """Prepare a backend for such requests, which ``model`` will answer, unless that goes on or has failed."""
+        """Prepare a backend to answer with ``model``, unless that is in progress or has failed."""
         if routed.name in self._tasks or (routed.name, model) in self._failures:
             return
         task = asyncio.get_running_loop().create_task(self._prepare(routed, request, model))
@@ -31,11 +31,11 @@ class Warming:
         task.add_done_callback(lambda _: self._tasks.pop(routed.name, None))
 
     def failure(self, name: str, model: str | None) -> str:
-        """Why this backend could not be prepared; empty when it could, or was not tried."""
+        """Return why this backend could not be prepared; empty if it was, or was not attempted."""
         return self._failures.get((name, model), "")
 
     async def close(self) -> None:
-        """Stop what is being prepared, and wait until it has stopped."""
+        """Cancel all preparation, and wait until it has stopped."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

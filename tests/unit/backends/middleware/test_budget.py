@@ -16,7 +16,7 @@ from browserllm.testing.script import HANG, Answer
 
 
 class Priced(ScriptedBackend):
-    """A script that says what a request will cost, and then what it did cost."""
+    """A script with an estimated and a real cost."""
 
     def __init__(self, answers: str | list[Answer] = "fine", *, estimate: float | None, cost: float | None) -> None:
         super().__init__(answers, name="cloud", leaves_device=True)
@@ -41,7 +41,7 @@ class Priced(ScriptedBackend):
 
 
 class Day:
-    """A calendar that the test turns."""
+    """A calendar that the test sets."""
 
     def __init__(self) -> None:
         self.today = date(2026, 11, 21)
@@ -56,23 +56,23 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_would_be_too_much_is_refused_and_nothing_is_sent() -> None:
-    """Real costs are counted, not estimates; the error says the figures."""
+async def test_a_request_over_the_allowance_is_refused_and_not_sent() -> None:
+    """Real costs count, not estimates; the error has the figures."""
     inner = Priced(estimate=0.4, cost=0.3)
     budget = bl.Budget(inner, per_day=bl.Allowance(usd=1.0))
     for _ in range(2):
         await budget.complete("hi")
     assert (await budget.spent_today()).usd == pytest.approx(0.6)
     await budget.complete("hi")  # 0.6 + 0.4 is just within
-    with pytest.raises(bl.BudgetExceeded, match=r"cost \$0.4, and of per_day.usd=1 \$0.9 is spent") as caught:
+    with pytest.raises(bl.BudgetExceeded, match=r"\$0.4, but \$0.9 of per_day.usd=1 is spent or reserved") as caught:
         await budget.complete("hi")
     assert len(inner.requests) == 3
     assert caught.value.data["estimate"]["usd"] == 0.4
     assert caught.value.data["today"]["usd"] == pytest.approx(0.9)
 
 
-async def test_requests_side_by_side_cannot_spend_the_same_dollar() -> None:
-    """Ten at once with room for three: three go out, and what is set aside is given back when they end."""
+async def test_concurrent_requests_cannot_spend_the_same_dollar() -> None:
+    """Of ten with room for three, three are sent, and their reservations are released when they end."""
     inner = Priced([["a", HANG]], estimate=0.3, cost=0.1)
     budget = bl.Budget(inner, per_day=bl.Allowance(usd=1.0))
     streams = [budget.stream("hi") for _ in range(10)]
@@ -93,7 +93,7 @@ async def test_requests_side_by_side_cannot_spend_the_same_dollar() -> None:
 @pytest.mark.parametrize("way", ["stop", "cancel", "fail", "close"])
 @pytest.mark.parametrize(("cost", "counted"), [(0.2, 0.2), (None, 0.5)])
 async def test_an_answer_that_broke_off_is_counted(way: str, cost: float | None, counted: float) -> None:
-    """By its cost where that is known; else, as something was received, by its estimate."""
+    """By its cost if that is known, otherwise by its estimate, as something was received."""
     last: Any = bl.Unavailable("gone", reason="unreachable") if way == "fail" else HANG
     budget = bl.Budget(Priced([["a ", last]], estimate=0.5, cost=cost), per_day=bl.Allowance(usd=1.0))
     stream = budget.stream("hi")
@@ -114,8 +114,8 @@ async def test_an_answer_that_broke_off_is_counted(way: str, cost: float | None,
     assert (spent.usd, spent.reserved_usd) == (counted, 0)
 
 
-async def test_what_failed_before_anything_came_costs_nothing() -> None:
-    """A refused connection is not on the bill."""
+async def test_a_failure_before_any_content_costs_nothing() -> None:
+    """Such as a refused connection."""
     budget = bl.Budget(Priced([[bl.RateLimited("busy")]], estimate=0.5, cost=None), per_day=bl.Allowance(usd=1.0))
     with pytest.raises(bl.RateLimited):
         await budget.complete("hi")
@@ -124,8 +124,8 @@ async def test_what_failed_before_anything_came_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("routed", ["alone", "in a router", "of a router"])
-async def test_an_unknown_price_is_told_with_the_model_that_lacks_it(routed: str) -> None:
-    """The request names no model: the backend's own is the one to give a price."""
+async def test_the_error_for_an_unknown_price_names_the_model(routed: str) -> None:
+    """For a request without a model it is the backend's default."""
     backend = bl.OpenAI("x-1", base_url="http://127.0.0.1:9", api_key="k")
     day = bl.Allowance(usd=1)
     budget = {
@@ -136,15 +136,15 @@ async def test_an_unknown_price_is_told_with_the_model_that_lacks_it(routed: str
     with pytest.raises(bl.BrowserLLMError) as caught:
         await budget.complete("hi")
     who = "router" if routed == "of a router" else "openai"
-    assert f"the price of model 'x-1' at {who!r} is not known" in str(caught.value)
-    assert "prices={'x-1': Price(...)}), or say unknown_cost='allow'" in str(caught.value)
+    assert f"the price of model 'x-1' at {who!r} is unknown" in str(caught.value)
+    assert "prices={'x-1': Price(...)}, or the budget unknown_cost='allow'" in str(caught.value)
     assert "None" not in str(caught.value)
 
 
 async def test_unknown_costs_are_refused_unless_they_are_allowed() -> None:
-    """Allowed ones count their tokens; when nothing is left, they are refused as well."""
+    """Allowed ones count their tokens; if nothing is left, they are refused, too."""
     inner = Priced(estimate=None, cost=None)
-    with pytest.raises(bl.BudgetExceeded, match="give the backend the model's price"):
+    with pytest.raises(bl.BudgetExceeded, match=r"give the backend prices=\{'MODEL': Price\(...\)\}"):
         await bl.Budget(inner, per_day=bl.Allowance(usd=1)).complete("hi")
     assert inner.requests == []
     budget = bl.Budget(inner, per_day=bl.Allowance(usd=1), unknown_cost="allow")
@@ -157,8 +157,8 @@ async def test_unknown_costs_are_refused_unless_they_are_allowed() -> None:
         await budget.complete("hi")
 
 
-async def test_what_is_free_goes_out_when_everything_is_spent() -> None:
-    """A local model behind the same budget still answers."""
+async def test_free_requests_are_sent_even_if_everything_is_spent() -> None:
+    """A local model in the same budget still answers."""
     inner = Priced(estimate=1.0, cost=2.0)
     budget = bl.Budget(inner, per_day=bl.Allowance(usd=1.0))
     await budget.complete("hi")
@@ -166,12 +166,12 @@ async def test_what_is_free_goes_out_when_everything_is_spent() -> None:
     assert (await budget.complete("hi")).text == "fine"
 
 
-async def test_tokens_are_limited_alone_or_with_dollars() -> None:
+async def test_tokens_can_be_limited_without_dollars() -> None:
     """A prompt is estimated from its bytes, an answer by max_tokens; a budget of tokens needs no price."""
     inner = Priced(estimate=None, cost=None)
     budget = bl.Budget(inner, per_request=bl.Allowance(tokens=100))
     await budget.complete("x" * 320, max_tokens=20)
-    with pytest.raises(bl.BudgetExceeded, match=r"take 101 tokens, and of per_request.tokens=100"):
+    with pytest.raises(bl.BudgetExceeded, match=r"take 101 tokens, but 0 of per_request.tokens=100"):
         await budget.complete("x" * 321, max_tokens=20)
     with pytest.raises(bl.BudgetExceeded, match="take 501 tokens"):
         await budget.complete("hi")
@@ -180,8 +180,8 @@ async def test_tokens_are_limited_alone_or_with_dollars() -> None:
         await budget.complete([bl.Message("user", "hi"), tool], max_tokens=1)
 
 
-async def test_a_session_is_what_the_request_says() -> None:
-    """Each has an allowance of its own; those that name none share one."""
+async def test_the_request_names_its_session() -> None:
+    """Each session has its own allowance; requests without one share a session."""
     budget = bl.Budget(Priced(estimate=0.4, cost=0.4), per_session=bl.Allowance(usd=0.5))
     await budget.complete("hi", metadata={"session": "one"})
     with pytest.raises(bl.BudgetExceeded, match=r"per_session.usd=0.5"):
@@ -192,7 +192,7 @@ async def test_a_session_is_what_the_request_says() -> None:
 
 
 async def test_a_day_survives_a_restart_and_is_shared() -> None:
-    """The next program counts what this one spent, and two at once count each other's."""
+    """The next program continues the count, and two at once count each other's spending."""
     store, day = bl.stores.MemoryStore(), Day()
 
     def program() -> bl.Budget:
@@ -211,8 +211,8 @@ async def test_a_day_survives_a_restart_and_is_shared() -> None:
     await other.complete("hi")
 
 
-async def test_what_a_program_had_set_aside_when_it_died_stays_spent() -> None:
-    """Nobody can know what the answer did cost: the estimate counts."""
+async def test_the_reservations_of_a_dead_program_count() -> None:
+    """The real cost of its answer is unknown, so the estimate counts."""
     store, day = bl.stores.MemoryStore(), Day()
     one = bl.Budget(Priced([["a", HANG]], estimate=0.9, cost=0.1), per_day=bl.Allowance(usd=1), store=store, today=day)
     running = one.stream("hi")
@@ -226,8 +226,8 @@ async def test_what_a_program_had_set_aside_when_it_died_stays_spent() -> None:
     await two.complete("hi")
 
 
-async def test_days_begin_anew_and_a_clock_set_back_finds_the_old_count() -> None:
-    """Seven days are kept; what is older is forgotten."""
+async def test_a_new_day_starts_at_zero_and_a_clock_set_back_keeps_the_count() -> None:
+    """Seven days are kept."""
     store, day = bl.stores.MemoryStore(), Day()
     budget = bl.Budget(Priced(estimate=0.8, cost=0.8), per_day=bl.Allowance(usd=1), store=store, today=day)
     await budget.complete("hi")
@@ -242,7 +242,7 @@ async def test_days_begin_anew_and_a_clock_set_back_finds_the_old_count() -> Non
 
 
 async def test_an_answer_over_midnight_counts_on_the_day_it_began() -> None:
-    """There its money was set aside."""
+    """The day of its reservation."""
     store, day = bl.stores.MemoryStore(), Day()
     budget = bl.Budget(
         Priced([["a", HANG]], estimate=0.8, cost=0.5), per_day=bl.Allowance(usd=1), store=store, today=day
@@ -259,7 +259,7 @@ async def test_an_answer_over_midnight_counts_on_the_day_it_began() -> None:
 
 
 async def test_sums_of_cents_reach_the_limit_exactly() -> None:
-    """0.1 + 0.1 + 0.1 is a little more than 0.3 for a computer, and not for anybody else."""
+    """0.1 + 0.1 + 0.1 is a little more than 0.3 in floating point; that must not count."""
     budget = bl.Budget(Priced(estimate=0.1, cost=0.1), per_day=bl.Allowance(usd=0.3))
     for _ in range(3):
         await budget.complete("hi")
@@ -268,7 +268,7 @@ async def test_sums_of_cents_reach_the_limit_exactly() -> None:
 
 
 class Slow(bl.stores.MemoryStore):
-    """A store whose next write takes as long as the test wants, once it sets a ``gate``."""
+    """A store whose next write waits for a ``gate``, if the test sets one."""
 
     gate: asyncio.Future[None] | None = None
 
@@ -280,7 +280,7 @@ class Slow(bl.stores.MemoryStore):
 
 
 async def test_an_older_count_never_overwrites_a_newer_one() -> None:
-    """However slow the store is: the last count is the one that stays."""
+    """However slow the store is, the last count stays."""
     store, day = Slow(), Day()
 
     def program() -> bl.Budget:
@@ -302,7 +302,7 @@ async def test_an_older_count_never_overwrites_a_newer_one() -> None:
 
 
 class Broken(bl.stores.MemoryStore):
-    """A store that fails when it is told to."""
+    """A store that fails on demand."""
 
     reading = writing = False
 
@@ -318,7 +318,7 @@ class Broken(bl.stores.MemoryStore):
 
 
 async def test_a_store_that_fails_stops_spending() -> None:
-    """Nothing goes out that could not be counted; what cannot be written down afterwards is a warning."""
+    """A request that cannot be counted is not sent; a failure to store the cost afterwards is a warning."""
     store = Broken()
     inner = Priced([["a", HANG]], estimate=0.4, cost=0.4)
     budget = bl.Budget(inner, per_day=bl.Allowance(usd=1), store=store)
@@ -339,8 +339,8 @@ async def test_a_store_that_fails_stops_spending() -> None:
     assert await budget.spent_today() == bl.backends.middleware.Spent(usd=0.4, tokens=(await task).usage.total_tokens)
 
 
-async def test_a_count_that_cannot_be_read_is_no_zero() -> None:
-    """To pass over it would be to spend it again."""
+async def test_a_count_that_cannot_be_read_is_not_zero() -> None:
+    """Ignoring it would allow spending it again."""
     store, day = bl.stores.MemoryStore(), Day()
     await store.put("budget/default/2026-11-21/other", b"{")
     with pytest.raises(bl.errors.InternalError, match="budget/default/2026-11-21/other"):
@@ -349,8 +349,8 @@ async def test_a_count_that_cannot_be_read_is_no_zero() -> None:
         )
 
 
-async def test_a_router_goes_past_a_budget_that_is_spent() -> None:
-    """The facts say it before anything is tried, also right after a start, by the count in the store."""
+async def test_a_router_skips_a_spent_budget() -> None:
+    """The facts say so before any attempt, also right after a start, from the count in the store."""
     store, day = bl.stores.MemoryStore(), Day()
 
     def cloud() -> bl.Budget:
@@ -364,8 +364,8 @@ async def test_a_router_goes_past_a_budget_that_is_spent() -> None:
         assert (response.text, response.backend) == ("local", "local")
 
 
-async def test_the_facts_know_a_price_that_only_the_estimate_knows() -> None:
-    """A backend need not say its costs twice."""
+async def test_the_facts_use_the_estimate_if_they_lack_a_price() -> None:
+    """A backend need not implement both."""
 
     class Quiet(Priced):
         async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:

@@ -15,7 +15,7 @@ from unit.chat.interruptible import Interruptible, stopped
 
 
 class Now:
-    """The time of day, which the test sets."""
+    """A time of day that the test sets."""
 
     def __init__(self) -> None:
         self.now_s = 1_000_000.0
@@ -25,17 +25,17 @@ class Now:
 
 
 def counting(*, number: int = 100, **options: Any) -> ScriptedBackend:
-    """A backend whose every answer is another one."""
+    """A backend that gives a different answer each time."""
     return ScriptedBackend([f"answer {index}" for index in range(number)], **options)
 
 
 async def chunks_of(stream: bl.backends.ChatStream) -> list[Any]:
-    """Everything a stream says, without the names of the one request."""
+    """Return everything in a stream except its request ids."""
     return [chunk async for chunk in stream if not isinstance(chunk, (bl.types.ChatStart, bl.types.ChatDone))]
 
 
 async def test_the_same_request_is_answered_from_the_store_as_the_same_stream() -> None:
-    """Every piece in its place: text with logprobs, reasoning, tool calls; usage and model, and no cost."""
+    """With the same pieces: text with logprobs, reasoning, tool calls; usage and model, but no cost."""
     call = bl.ToolCallPart("1", "look", '{"at": "it"}')
     reasoning = bl.types.ReasoningDelta(reasoning="hm", signature="s")
     inner = ScriptedBackend([[reasoning, "two ", "words", call], "another"], name="cloud", model="m-1")
@@ -63,8 +63,8 @@ async def test_the_same_request_is_answered_from_the_store_as_the_same_stream() 
         ({"temperature": 0, "private": True}, True),
     ],
 )
-async def test_only_answers_that_are_meant_to_be_the_same_are_kept(options: dict[str, Any], kept: bool) -> None:
-    """Others when the caller says so, and none when he says so."""
+async def test_only_repeatable_answers_are_kept_by_default(options: dict[str, Any], kept: bool) -> None:
+    """The caller can keep others, or none."""
     cache = bl.ResponseCache(counting())
     texts = [(await cache.complete("hi", **options)).text for _ in range(2)]
     assert (texts[0] == texts[1]) is kept
@@ -82,15 +82,15 @@ async def test_only_answers_that_are_meant_to_be_the_same_are_kept(options: dict
         {"response_format": {"type": "json_object"}},
     ],
 )
-async def test_another_request_is_another_answer(other: dict[str, Any]) -> None:
-    """Whatever makes the answer."""
+async def test_a_different_request_gets_a_different_answer(other: dict[str, Any]) -> None:
+    """Whatever affects the answer."""
     cache = bl.ResponseCache(counting())
     await cache.complete("hi", temperature=0)
     assert (await cache.complete(**{"prompt": "hi", "temperature": 0, **other})).text == "answer 1"
 
 
 async def test_the_order_of_a_schema_s_properties_counts() -> None:
-    """A model fills them in as they come, so the answer is another one."""
+    """A model fills them in in order, so the answer differs."""
     cache = bl.ResponseCache(counting())
     one, two = (
         {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "properties": properties}}}
@@ -101,7 +101,7 @@ async def test_the_order_of_a_schema_s_properties_counts() -> None:
     assert (await cache.complete("hi", temperature=0, response_format=two)).text == "answer 1"
 
 
-async def test_what_does_not_make_the_answer_does_not_count() -> None:
+async def test_fields_that_do_not_affect_the_answer_do_not_count() -> None:
     """Metadata, the deadline and privacy."""
     cache = bl.ResponseCache(counting())
     schema = {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}}
@@ -117,8 +117,8 @@ async def test_what_does_not_make_the_answer_does_not_count() -> None:
     assert response.text == "answer 0"
 
 
-async def test_another_backend_and_another_default_model_are_other_answers() -> None:
-    """One store for two backends keeps them apart, and a backend that takes another model by itself."""
+async def test_answers_differ_by_backend_and_default_model() -> None:
+    """Two backends can share a store, and a backend may change its default model."""
     store = MemoryStore()
     for name, model in (("one", "m-1"), ("two", "m-1"), ("one", "m-2")):
         backend = ScriptedBackend(f"{name} {model}", name=name, model=model)
@@ -126,8 +126,8 @@ async def test_another_backend_and_another_default_model_are_other_answers() -> 
         assert response.text == f"{name} {model}"
 
 
-async def test_refresh_asks_anew_and_keeps_that() -> None:
-    """The next one has the new answer."""
+async def test_refresh_asks_again_and_keeps_the_new_answer() -> None:
+    """The next request gets the new answer."""
     cache = bl.ResponseCache(counting())
     await cache.complete("hi", temperature=0)
     assert (await cache.complete("hi", temperature=0, metadata={"cache": "refresh"})).text == "answer 1"
@@ -138,8 +138,8 @@ async def test_refresh_asks_anew_and_keeps_that() -> None:
     assert (await cache.complete("hi", temperature=0)).text == "answer 2"
 
 
-async def test_what_did_not_end_well_is_not_kept() -> None:
-    """Failures, stops, and answers that a filter cut."""
+async def test_incomplete_answers_are_not_kept() -> None:
+    """Failed, stopped and filtered ones."""
     inner = ScriptedBackend([["a", bl.errors.Stalled("silent")], ["b", HANG], "c"])
     cache = bl.ResponseCache(inner)
     with pytest.raises(bl.errors.Stalled):
@@ -159,8 +159,8 @@ async def test_what_did_not_end_well_is_not_kept() -> None:
     assert [(await filtered.complete("hi", temperature=0)).text for _ in range(2)] == ["x", "y"]
 
 
-async def test_an_answer_that_began_anew_is_kept_without_its_false_start() -> None:
-    """What came before a restart no longer counts."""
+async def test_a_restarted_answer_is_kept_without_its_false_start() -> None:
+    """Chunks before a restart no longer count."""
     broken = ScriptedBackend([["false start", bl.errors.Stalled("silent")]], name="one")
     router = bl.Router([broken, ScriptedBackend("the answer", name="two")], on_interrupted="restart")
     cache = bl.ResponseCache(router)
@@ -170,8 +170,8 @@ async def test_an_answer_that_began_anew_is_kept_without_its_false_start() -> No
     assert (again.backend, [hop.code for hop in again.route]) == ("two", ["cached"])
 
 
-async def test_answers_grow_old() -> None:
-    """At their age they are asked anew; those that a wrong clock made in the future, too."""
+async def test_answers_expire() -> None:
+    """At ``max_age_s`` the backend is asked again; also for entries that a wrong clock created in the future."""
     now = Now()
     cache = bl.ResponseCache(counting(), max_age_s=60, now=now)
     assert (await cache.complete("hi", temperature=0)).text == "answer 0"
@@ -183,15 +183,15 @@ async def test_answers_grow_old() -> None:
     assert (await cache.complete("hi", temperature=0)).text == "answer 2"
 
 
-async def test_what_was_not_used_for_the_longest_time_goes_first() -> None:
-    """Over the number of entries, and over their bytes; also what an earlier program kept."""
+async def test_the_least_recently_used_answer_is_dropped_first() -> None:
+    """By the number of entries, and by their bytes; also those of an earlier program."""
     now, store = Now(), MemoryStore()
 
     def program(**limits: int) -> bl.ResponseCache:
         return bl.ResponseCache(counting(), store=store, now=now, **limits)
 
     async def ask(cache: bl.ResponseCache, prompt: str) -> bool:
-        """Whether it was answered from the store."""
+        """Return whether it is answered from the store."""
         now.now_s += 1
         return bool((await cache.complete(prompt, temperature=0)).route)
 
@@ -214,8 +214,8 @@ async def test_what_was_not_used_for_the_longest_time_goes_first() -> None:
 
 @pytest.mark.parametrize("which", ["cache/about/", "cache/answer/"])
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", None])
-async def test_a_damaged_entry_is_asked_anew_and_replaced(which: str, damage: bytes | None) -> None:
-    """Never an error, never half an answer."""
+async def test_a_damaged_entry_is_replaced(which: str, damage: bytes | None) -> None:
+    """Without an error or a partial answer."""
     store = MemoryStore()
     cache = bl.ResponseCache(counting(), store=store)
     await cache.complete("hi", temperature=0)
@@ -225,8 +225,8 @@ async def test_a_damaged_entry_is_asked_anew_and_replaced(which: str, damage: by
     assert (await cache.complete("hi", temperature=0)).text == "answer 1"
 
 
-async def test_an_entry_that_nobody_can_read_makes_room() -> None:
-    """It would otherwise stay for good."""
+async def test_an_unreadable_entry_is_deleted() -> None:
+    """Otherwise it would stay forever."""
     store = MemoryStore()
     await store.put("cache/about/old", b"{")
     await store.put("cache/answer/old", b"x" * 1000)
@@ -236,7 +236,7 @@ async def test_an_entry_that_nobody_can_read_makes_room() -> None:
 
 
 class Failing(MemoryStore):
-    """A store whose disk is full, or that cannot be read."""
+    """A store that cannot be written, or cannot be read."""
 
     full = blocked = False
 
@@ -251,23 +251,23 @@ class Failing(MemoryStore):
         return await super().get(key)
 
 
-async def test_a_store_that_fails_costs_no_answer() -> None:
-    """The answer comes, with a warning that says what failed."""
+async def test_a_store_that_fails_does_not_prevent_an_answer() -> None:
+    """The answer has a warning that says what failed."""
     store = Failing()
     cache = bl.ResponseCache(counting(), store=store)
     store.full = True
     response = await cache.complete("hi", temperature=0)
     assert (response.text, [warning.message for warning in response.warnings]) == (
         "answer 0",
-        ["the answer could not be kept: no room"],
+        ["the answer could not be cached: no room"],
     )
     store.full, store.blocked = False, True
     response = await cache.complete("hi", temperature=0)
     assert (response.text, response.warnings[0].message) == ("answer 1", "the cache could not be read: gone")
 
 
-async def test_two_at_the_same_moment_are_asked_twice() -> None:
-    """One caller's stop must not end the other one's answer."""
+async def test_two_equal_requests_at_the_same_moment_are_both_sent() -> None:
+    """One caller's stop must not end the other's answer."""
     inner = ScriptedBackend([["a", HANG], "b", "c"])
     cache = bl.ResponseCache(inner)
     one = cache.stream("hi", temperature=0)

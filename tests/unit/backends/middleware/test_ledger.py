@@ -23,7 +23,7 @@ KEY = "budget/default/2026-11-21/all"
 
 
 class Times(AnyClock):
-    """The time of day, and the clock that nobody sets; the test moves both."""
+    """The time of day and the monotonic clock; the test moves both."""
 
     def __init__(self) -> None:
         self.wall_s = 1_800_000_000.0
@@ -42,7 +42,7 @@ class Times(AnyClock):
 
 
 def program(store: Any, times: Times | None = None, day: Day | None = None, **script: Any) -> bl.Budget:
-    """A program of its own that may spend a dollar a day."""
+    """Return the budget of another program, which may spend a dollar a day."""
     times = times or Times()
     inner = Priced(script.pop("answers", "fine"), estimate=script.pop("estimate", 0.4), cost=script.pop("cost", 0.4))
     return bl.Budget(
@@ -51,7 +51,7 @@ def program(store: Any, times: Times | None = None, day: Day | None = None, **sc
 
 
 class Interleaved(bl.stores.MemoryStore):
-    """A store whose calls each wait for as many turns of the loop as a seed says: every order of calls may come."""
+    """A store whose calls each wait for a random number of loop turns, so that any order of calls may occur."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Interleaved(bl.stores.MemoryStore):
 
 @pytest.mark.parametrize("seed", range(30))
 async def test_programs_that_share_a_store_spend_no_more_than_one(seed: int) -> None:
-    """Whatever the order of their reads and writes: what runs and what was spent is never above the allowance."""
+    """Whatever the order of their reads and writes, spending and reservations never exceed the allowance."""
     store = Interleaved(Random(seed))  # noqa: S311
     programs = [program(store, estimate=0.3, cost=0.3) for _ in range(4)]
     done = await asyncio.gather(*(each.complete("hi") for each in programs * 3), return_exceptions=True)
@@ -122,8 +122,8 @@ WRONG: list[bytes] = [
 
 
 @pytest.mark.parametrize("value", WRONG)
-async def test_a_count_that_cannot_be_right_is_refused(value: bytes) -> None:
-    """By name, with what to do, in every use, and it stays as it is; nothing is sent."""
+async def test_an_impossible_count_is_refused(value: bytes) -> None:
+    """The error names the key and what to do; the count stays as it is, and nothing is sent."""
     store = bl.stores.MemoryStore()
     await store.put(KEY, value)
     budget = program(store)
@@ -136,33 +136,17 @@ async def test_a_count_that_cannot_be_right_is_refused(value: bytes) -> None:
     assert isinstance(budget.backend, Priced) and budget.backend.requests == []
 
 
-@pytest.mark.parametrize("usd", [-5, -1e-3, 1e12, "0", None])
-async def test_an_entry_of_one_program_alone_counts_and_is_checked(usd: Any) -> None:
-    """As they were written when each program had its own: what it says is spent, and what it cannot say is refused."""
-    store = bl.stores.MemoryStore()
-    own = {"usd": 0.5, "tokens": 10, "reserved_usd": 0.2, "reserved_tokens": 5}
-    await store.put("budget/default/2026-11-21/0123456789abcdef", msgspec.json.encode(own))
-    budget = program(store)
-    assert await budget.spent_today() == bl.backends.middleware.Spent(usd=0.7, tokens=15)
-    with pytest.raises(bl.BudgetExceeded):
-        await budget.complete("hi")
-    for name in ("usd", "reserved_usd"):
-        await store.put("budget/default/2026-11-21/0123456789abcdef", msgspec.json.encode({**own, name: usd}))
-        with pytest.raises(bl.errors.InternalError, match="0123456789abcdef"):
-            await program(store).complete("hi")
-
-
 @pytest.mark.parametrize("day", ["", "today", "2026-13-01", "20261121", "2026-11-21T00", "2026-W47-6", "9" * 40])
-async def test_an_entry_of_no_day_is_refused(day: str) -> None:
-    """It would else be passed over, or be the last of all days."""
+async def test_an_entry_without_a_valid_day_is_refused(day: str) -> None:
+    """Otherwise it would be ignored, or count as the latest day."""
     store = bl.stores.MemoryStore()
     await store.put(f"budget/default/{day}/all", msgspec.json.encode(GOOD))
-    with pytest.raises(bl.errors.InternalError, match="is no day"):
+    with pytest.raises(bl.errors.InternalError, match="is not a day"):
         await program(store).complete("hi")
 
 
-async def test_the_largest_count_is_still_one() -> None:
-    """And what comes on top does not make it one that is refused."""
+async def test_the_largest_count_is_valid() -> None:
+    """Adding to it does not make it invalid."""
     store = bl.stores.MemoryStore()
     await store.put(KEY, msgspec.json.encode({**GOOD, "usd": MAX_USD, "tokens": MAX_TOKENS}))
     with pytest.raises(bl.BudgetExceeded):
@@ -172,8 +156,8 @@ async def test_the_largest_count_is_still_one() -> None:
     assert (await free.spent_today()).usd == (await program(store).spent_today()).usd == MAX_USD
 
 
-async def test_a_smaller_count_than_before_is_not_believed() -> None:
-    """A store that was put back, emptied or overwritten gives a running program no money back."""
+async def test_a_smaller_count_than_before_is_ignored() -> None:
+    """A store that was restored, emptied or overwritten gives a running program no money back."""
     for damage in (None, {**GOOD, "usd": 0.1, "tokens": 0}, {"usd": 0.0, "tokens": 0, "held": {}}):
         store = bl.stores.MemoryStore()
         budget = program(store)
@@ -194,14 +178,14 @@ async def test_a_smaller_count_than_before_is_not_believed() -> None:
 
 
 async def running(budget: bl.Budget) -> asyncio.Task[Any]:
-    """An answer under way."""
+    """Start an answer and leave it running."""
     task = asyncio.create_task(budget.complete("hi"))
     await settle()
     return task
 
 
 async def killed(budget: bl.Budget) -> None:
-    """A program that dies in the middle of an answer: nothing of it is counted or given back."""
+    """Let a program die in the middle of an answer, which is then neither counted nor released."""
     task = await running(budget)
     budget._ledger.settle = budget._ledger.read  # type: ignore[assignment,method-assign]
     task.cancel()
@@ -209,8 +193,8 @@ async def killed(budget: bl.Budget) -> None:
         await task
 
 
-async def test_what_a_dead_program_has_set_aside_expires() -> None:
-    """After an hour, not before; for programs that ran meanwhile, and for ones that start then."""
+async def test_the_reservations_of_a_dead_program_expire() -> None:
+    """After an hour, not before; for running programs, and for new ones."""
     store, times = bl.stores.MemoryStore(), Times()
     await killed(program(store, times, answers=[["a", HANG]], estimate=0.9))
     other = program(store, times)
@@ -224,8 +208,8 @@ async def test_what_a_dead_program_has_set_aside_expires() -> None:
     assert (await program(store, times).spent_today()).reserved_usd == 0
 
 
-async def test_what_a_living_program_has_set_aside_stays() -> None:
-    """For as long as its answer goes on: it says so now and then; and it never takes its own for dead."""
+async def test_the_reservations_of_a_running_program_stay() -> None:
+    """As long as its answer runs: it renews them, and never expires its own."""
     store, times = bl.stores.MemoryStore(), Times()
     one = program(store, times, answers=[[*"abcdefgh", HANG]], estimate=0.9, cost=0.9)
     other = program(store, times)
@@ -250,7 +234,7 @@ async def test_what_a_living_program_has_set_aside_stays() -> None:
 
 @pytest.mark.parametrize("hours", [-1000, -25, -2, -0.5, 0.5, 2, 23, 1000])
 async def test_a_time_of_day_that_jumps_gives_nothing_back(hours: float) -> None:
-    """What runs elsewhere stays set aside; what a dead program left is free an hour later, wherever the clock is."""
+    """Reservations of running programs stay; those of a dead program expire an hour later, wherever the clock is."""
     store, times = bl.stores.MemoryStore(), Times()
     task = await running(program(store, times, answers=[["a", HANG]], estimate=0.9))
     times.wall_s += hours * 3600
@@ -266,8 +250,8 @@ async def test_a_time_of_day_that_jumps_gives_nothing_back(hours: float) -> None
     await asyncio.wait([task])
 
 
-async def test_after_a_new_start_of_the_machine_the_time_of_day_decides() -> None:
-    """Its other clock begins anew then."""
+async def test_after_a_restart_of_the_machine_the_time_of_day_decides() -> None:
+    """The monotonic clock restarts then."""
     store, times = bl.stores.MemoryStore(), Times()
     await killed(program(store, times, answers=[["a", HANG]], estimate=0.9))
     times.steady_s = 1.0
@@ -279,8 +263,8 @@ async def test_after_a_new_start_of_the_machine_the_time_of_day_decides() -> Non
 
 
 @pytest.mark.parametrize("days", [*permutations((-400, -8, -1, 0))])
-async def test_a_day_that_goes_back_gives_nothing_back(days: tuple[int, ...]) -> None:
-    """Every day before the latest one that was counted is that one: for this program, and for one that starts then."""
+async def test_a_calendar_that_is_set_back_gives_nothing_back(days: tuple[int, ...]) -> None:
+    """Any day before the last counted one counts as that day, for this program and for new ones."""
     store, day = bl.stores.MemoryStore(), Day()
     start = day.today
     first = program(store, day=day, estimate=0.8, cost=0.8)
@@ -297,7 +281,7 @@ async def test_a_day_that_goes_back_gives_nothing_back(days: tuple[int, ...]) ->
     await first.complete("hi")
 
 
-async def test_old_days_are_forgotten_and_no_day_that_counts() -> None:
+async def test_only_old_days_are_deleted() -> None:
     """However the clock jumps, the store keeps a week."""
     store, day, random = bl.stores.MemoryStore(), Day(), Random(7)  # noqa: S311
     latest = day.today
@@ -314,10 +298,10 @@ async def test_old_days_are_forgotten_and_no_day_that_counts() -> None:
 
 
 @pytest.mark.parametrize("price", [-0.1, -1e300, float("nan"), float("inf"), float("-inf")])
-async def test_a_price_that_cannot_be_one_is_unknown(price: float) -> None:
-    """It is neither free, nor does it give money back."""
+async def test_an_impossible_price_is_unknown(price: float) -> None:
+    """It is not free, and does not give money back."""
     store = bl.stores.MemoryStore()
-    with pytest.raises(bl.BudgetExceeded, match="is not known"):
+    with pytest.raises(bl.BudgetExceeded, match="is unknown"):
         await program(store, estimate=price).complete("hi")
     budget = program(store, estimate=0.4, cost=price)
     assert not (
@@ -329,7 +313,7 @@ async def test_a_price_that_cannot_be_one_is_unknown(price: float) -> None:
 
 @pytest.mark.parametrize("usage", [(-(10**9), 5), (5, -(10**9)), (-1, 0), (-3, -3)])
 async def test_a_server_that_counts_below_zero_gives_no_tokens_back(usage: tuple[int, int]) -> None:
-    """The estimate counts then."""
+    """The estimate counts instead."""
 
     class Negative(Priced):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> Any:
@@ -346,10 +330,10 @@ async def test_a_server_that_counts_below_zero_gives_no_tokens_back(usage: tuple
 
 
 def test_a_store_that_cannot_swap_is_refused() -> None:
-    """By name: with it two programs could spend the same money."""
+    """With it two programs could spend the same money."""
 
     class Old:
-        """A store as they were."""
+        """A store without ``swap``."""
 
     with pytest.raises(bl.InvalidRequest, match="swap") as caught:
         bl.Budget(Priced(estimate=1, cost=1), per_day=bl.Allowance(usd=1), store=Old())  # type: ignore[arg-type]
@@ -357,13 +341,13 @@ def test_a_store_that_cannot_swap_is_refused() -> None:
 
 
 @pytest.mark.parametrize("key", ["a\0b", "\ud800", "k" * 2000, "a/b", ""])
-def test_a_key_that_no_store_takes_is_refused_at_once(key: str) -> None:
-    """Not with the first request."""
+def test_a_key_that_stores_refuse_is_refused_at_once(key: str) -> None:
+    """When the budget is created, not with the first request."""
     with pytest.raises(bl.InvalidRequest):
         bl.Budget(Priced(estimate=1, cost=1), per_day=bl.Allowance(usd=1), key=key)
 
 
-async def test_a_count_that_never_stands_still_is_given_up() -> None:
+async def test_a_count_that_keeps_changing_is_given_up() -> None:
     """With an error, not an endless loop."""
 
     class Restless(bl.stores.MemoryStore):
@@ -377,8 +361,8 @@ async def test_a_count_that_never_stands_still_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("turns", range(1, 14))
-async def test_a_cancellation_at_any_moment_leaves_nothing_set_aside(turns: int) -> None:
-    """Before it was written down, after it, or in between."""
+async def test_a_cancellation_at_any_moment_leaves_no_reservation(turns: int) -> None:
+    """Before it is stored, after it, or in between."""
     store = Interleaved(Random(turns))  # noqa: S311
     budget = program(store, answers=[["a", HANG]], estimate=0.9, cost=0.0)
     task = asyncio.create_task(budget.complete("hi"))
@@ -397,8 +381,8 @@ async def test_a_cancellation_at_any_moment_leaves_nothing_set_aside(turns: int)
     await asyncio.wait([again])
 
 
-def test_the_clocks_of_the_machine_are_taken_by_default() -> None:
-    """The time of day, and the one that nobody sets."""
+def test_the_default_clocks_are_those_of_the_machine() -> None:
+    """The time of day and the monotonic clock."""
     ledger = bl.Budget(Priced(estimate=1, cost=1), per_day=bl.Allowance(usd=1))._ledger
     assert ledger._now is time.time
     assert abs(ledger._clock.now_s - time.monotonic()) < 60

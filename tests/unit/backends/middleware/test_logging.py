@@ -30,13 +30,13 @@ class Records(logging.Handler):
 
 
 async def test_an_answer_is_two_records_with_every_fact_and_no_content() -> None:
-    """Who, which model, how it ended, tokens, time, cost and route; not a word of what was said."""
+    """Backend, model, finish reason, tokens, time, cost and route, but no prompt and no answer."""
     log, clock = Records(), Clock()
     inner = bl.Retry(ScriptedBackend([[DOWN], "a secret answer"], name="cloud", model="m-1"), first_wait_s=0)
     response = await bl.Logging(inner, logger=log.logger, clock=clock).complete("a secret question", max_tokens=5)
     assert log.lines == [
-        f"{response.request_id} asks cloud: 1 messages, 0 tools",
-        f"{response.request_id} ends (stop) with cloud (m-1): {response.usage.prompt_tokens} + 3 tokens, 0 ms, $0; "
+        f"{response.request_id} started: cloud, 1 messages, 0 tools",
+        f"{response.request_id} ended (stop): cloud (m-1), {response.usage.prompt_tokens} + 3 tokens, 0 ms, $0; "
         "passed over: cloud: unavailable",
     ]
     start, end = (record.__dict__["chat"] for record in log.records)
@@ -45,17 +45,17 @@ async def test_an_answer_is_two_records_with_every_fact_and_no_content() -> None
     assert all("secret" not in repr(record.__dict__) for record in log.records)
 
 
-async def test_content_is_logged_where_it_is_asked_for() -> None:
+async def test_content_is_logged_on_request() -> None:
     """The last message and the answer."""
     log = Records()
     await bl.Logging(ScriptedBackend("the answer"), logger=log.logger, content=True).complete("the question")
-    assert log.lines[0].endswith("the last: 'the question'")
-    assert log.lines[1].endswith("said: 'the answer'")
+    assert log.lines[0].endswith("last message: 'the question'")
+    assert log.lines[1].endswith("answer: 'the answer'")
 
 
 @pytest.mark.parametrize("content", [False, True])
-async def test_a_failure_is_an_error_record_without_the_words_of_the_provider(content: bool) -> None:
-    """Providers quote requests in their messages; the code, the reason and the status say enough."""
+async def test_a_failure_is_an_error_record_without_the_providers_message(content: bool) -> None:
+    """Providers quote requests in their messages; the code, the reason and the status are logged."""
     log = Records()
     error = bl.Unavailable(
         "cannot answer 'my secret'", reason="server_error", data={"status": 503, "request": "secret"}
@@ -68,7 +68,7 @@ async def test_a_failure_is_an_error_record_without_the_words_of_the_provider(co
 
 
 async def test_a_stopped_answer_is_logged_as_cancelled() -> None:
-    """However it is stopped: stop(), or a reader that leaves."""
+    """By stop(), or by a reader that leaves."""
     for leave in ("stop", "close"):
         log = Records()
         stream = bl.Logging(ScriptedBackend([["a ", HANG]]), logger=log.logger).stream("hi")
@@ -82,9 +82,9 @@ async def test_a_stopped_answer_is_logged_as_cancelled() -> None:
         assert log.records[-1].levelno == logging.INFO
 
 
-async def test_what_fails_while_it_is_stopped_is_no_error() -> None:
-    """It has stopped, which is all that was asked."""
+async def test_a_failure_while_stopping_is_not_an_error() -> None:
+    """The answer has stopped, as requested."""
     log = Records()
     await stopped(bl.Logging(Interruptible(DOWN), logger=log.logger))
     assert [record.levelno for record in log.records] == [logging.INFO, logging.INFO]
-    assert "ends (cancelled)" in log.lines[1]
+    assert "ended (cancelled)" in log.lines[1]

@@ -22,7 +22,7 @@ async def settle() -> None:
 
 
 def every_middleware(inner: bl.Backend) -> list[bl.backends.Middleware]:
-    """One of each, around the same backend."""
+    """Return one of each middleware, around the same backend."""
     return [
         bl.Logging(inner, logger=logging.Logger("nobody")),
         bl.Retry(inner),
@@ -35,7 +35,7 @@ def every_middleware(inner: bl.Backend) -> list[bl.backends.Middleware]:
 
 @pytest.mark.parametrize("number", range(6))
 async def test_every_middleware_passes_on_what_it_does_not_change(number: int) -> None:
-    """Facts, where requests go, the world around, getting ready, closing: as the wrapped backend says."""
+    """Facts, privacy, the environment, `prepare` and `close` are those of the wrapped backend."""
     facts = bl.backends.BackendFacts(leaves_device=True, needs_network=True, model="m", loaded=True, cost_usd=0.0)
     around = bl.page.Environment(online=True, metered=True)
     inner = ScriptedBackend("fine", name="inner", leaves_device=True, facts=facts, environment=around)
@@ -54,8 +54,8 @@ async def test_every_middleware_passes_on_what_it_does_not_change(number: int) -
 
 
 @pytest.mark.parametrize("number", range(7))
-async def test_what_a_model_turns_out_to_be_is_seen_through_every_layer(number: int) -> None:
-    """The loaded model takes no images, whatever its card says: middleware and routers say so from then on."""
+async def test_the_capabilities_of_a_loaded_model_are_visible_through_every_layer(number: int) -> None:
+    """If a loaded model takes no images, whatever its card says, middleware and routers report that from then on."""
     artifact = bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True)
     boast = bl.models.ModelCard(id="mine", artifacts=[artifact], vision=True)
     local = bl.LocalBackend(bl.ScriptedHost("fine"), "mine", catalog=bl.models.Catalog([boast]))
@@ -69,8 +69,8 @@ async def test_what_a_model_turns_out_to_be_is_seen_through_every_layer(number: 
     assert twice.needs_network
 
 
-def test_what_a_program_sets_on_a_middleware_takes_the_place_of_what_the_backend_says() -> None:
-    """Such as a name of its own, for the route."""
+def test_attributes_set_on_a_middleware_override_the_backends() -> None:
+    """Such as its name, for the route."""
     outer = bl.Retry(ScriptedBackend(name="inner"))
     outer.name = "patient"
     outer.backend.name = "renamed"
@@ -79,7 +79,7 @@ def test_what_a_program_sets_on_a_middleware_takes_the_place_of_what_the_backend
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4, 5])
 async def test_every_middleware_passes_a_stop_on_and_ends_its_answer(number: int) -> None:
-    """A stop, a closed stream and a cancelled task all reach the backend, through whatever is around it."""
+    """A stop, a closed stream and a cancelled task all reach the backend."""
     for way in ("stop", "close", "cancel"):
         inner = ScriptedBackend([["a ", HANG]], leaves_device=True)
         stream = every_middleware(inner)[number].stream("hi", temperature=0)
@@ -100,7 +100,7 @@ async def test_every_middleware_passes_a_stop_on_and_ends_its_answer(number: int
 
 
 async def test_a_router_of_middleware_and_middleware_around_a_router() -> None:
-    """The order of the documentation: what is about a backend inside, what is about the whole outside."""
+    """In the order of the documentation: middleware for one backend inside, for all of them outside."""
     local = ScriptedBackend([[bl.errors.DeviceLost("the GPU went away")]], name="local")
     cloud = ScriptedBackend([[DOWN], ["hello <EMAIL_1>"]], name="cloud", leaves_device=True)
     router = bl.Router([local, bl.Retry(bl.Redaction(cloud), first_wait_s=0)])
@@ -133,8 +133,8 @@ async def test_a_router_of_middleware_and_middleware_around_a_router() -> None:
         (lambda b: bl.Redaction(b, terms="Falcon"), "terms"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_by_name(make: Any, parameter: str) -> None:
-    """At once, when the middleware is made."""
+def test_options_that_are_not_valid_are_refused_by_name(make: Any, parameter: str) -> None:
+    """When the middleware is created."""
     with pytest.raises(bl.InvalidRequest) as caught:
         make(ScriptedBackend())
     assert caught.value.data["parameter"] == parameter

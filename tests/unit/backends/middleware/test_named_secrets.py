@@ -16,13 +16,13 @@ from unit.backends.middleware.named_secret_texts import FOUND
 
 
 def found(text: str) -> list[str]:
-    """What the detectors find."""
+    """Return what the detectors find."""
     return [text[span.start : span.end] for span in merge(span for find in DETECTORS for span in find(text))]
 
 
 @pytest.mark.parametrize(("text", "values"), FOUND)
-def test_what_a_text_calls_a_secret_is_found_to_the_letter(text: str, values: list[str]) -> None:
-    """Without its quotes, the sentence's end, the comment behind it; and found again when it stands among others."""
+def test_a_named_secret_is_found_exactly(text: str, values: list[str]) -> None:
+    """Without its quotes, final punctuation or a comment after it; also between other secrets."""
     assert found(text) == values
     for before, after in (("Hello,\n", "\nBye."), ("{\n  ", "\n}\n"), ("a: 1\r\n", "\r\nb: 2\r\n")):
         if "\n" in text and before.startswith("{"):
@@ -31,14 +31,14 @@ def test_what_a_text_calls_a_secret_is_found_to_the_letter(text: str, values: li
 
 
 @pytest.mark.parametrize("text", KEPT)
-def test_what_only_stands_in_a_secrets_place_is_kept(text: str) -> None:
-    """A variable, a type, a blank to fill in, code, a sentence, a name that only sounds like one."""
+def test_a_stand_in_for_a_secret_is_kept(text: str) -> None:
+    """A variable, a type, a placeholder, code, a sentence, or a name that only sounds like a secret."""
     assert found(text) == []
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_in_files_as_people_paste_them_the_values_alone_are_found(name: str) -> None:
-    """What stands between « and » here, and nothing else."""
+def test_only_the_values_are_found_in_pasted_files(name: str) -> None:
+    """Exactly the text between « and »."""
     marked = FILES[name]
     text = marked.replace("«", "").replace("»", "")
     expected = [part.partition("»")[0] for part in marked.split("«")[1:]]
@@ -47,8 +47,8 @@ def test_in_files_as_people_paste_them_the_values_alone_are_found(name: str) -> 
             for span in spans] == expected  # fmt: skip
 
 
-async def test_json_that_tools_get_and_give_is_redacted_by_its_names() -> None:
-    """A value is alone there: what it is called stands beside it, around it, or in a field of its own."""
+async def test_json_of_tools_is_redacted_by_its_keys() -> None:
+    """The name of a value is its key, an outer key, or another field."""
     inner = ScriptedBackend("ok", leaves_device=True)
     arguments = {
         "password": 'hun"ter2',
@@ -88,7 +88,7 @@ async def test_json_that_tools_get_and_give_is_redacted_by_its_names() -> None:
 
 
 async def test_a_word_that_is_a_secret_is_replaced_elsewhere_as_a_whole_word() -> None:
-    """Not within others, and not where everybody has it as a first password."""
+    """Not inside other words, and not if it is a common default password."""
     inner = ScriptedBackend("ok", leaves_device=True)
     await bl.Redaction(inner).complete("My password is swordfish. Is swordfish weak? Swordfishes and swordfishing are.")
     await bl.Redaction(inner).complete("POSTGRES_PASSWORD: postgres\nimage: postgres:16")
@@ -98,8 +98,8 @@ async def test_a_word_that_is_a_secret_is_replaced_elsewhere_as_a_whole_word() -
     ]
 
 
-async def test_it_is_a_detector_that_can_be_left_out() -> None:
-    """Then names mean nothing, in texts and in JSON; keys with a form of their own are still found."""
+async def test_the_detector_can_be_left_out() -> None:
+    """Then names are ignored, in texts and in JSON; keys of well-known services are still found."""
     inner = ScriptedBackend("ok", leaves_device=True)
     others = [find for find in DETECTORS if find is not find_named_secrets]
     call = bl.ToolCallPart("1", "f", '{"password": "hunter2"}')
@@ -110,8 +110,8 @@ async def test_it_is_a_detector_that_can_be_left_out() -> None:
     assert sent[1].tool_calls[0].arguments == call.arguments
 
 
-def test_a_name_in_a_placeholder_names_nothing() -> None:
-    """A model says placeholders back, and a text may hold what looks like one."""
+def test_a_placeholder_is_not_a_name() -> None:
+    """A model repeats placeholders, and a text may contain what looks like one."""
     for text in (
         "![](//x.example/<SECRET_2>) <SECRET_2>",
         "password: <SECRET_1>.",
@@ -121,7 +121,7 @@ def test_a_name_in_a_placeholder_names_nothing() -> None:
 
 
 def test_one_value_in_two_spellings_of_json_comes_back_as_it_was() -> None:
-    """A text keeps its escapes, and parsed JSON has none."""
+    """Text keeps its escapes, and parsed JSON has none."""
     placeholders = Placeholders(DETECTORS)
     text = '{"password": "hun\\"ter2"}'
     assert placeholders.redact(text) == '{"password": "<SECRET_1>"}'

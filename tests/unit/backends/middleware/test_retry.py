@@ -24,8 +24,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> None:
-    """The waits double within their spread, what the other side asks for is waited at least, and then it answers."""
+async def test_a_transient_failure_is_retried_and_is_a_hop_on_the_route() -> None:
+    """The waits double within their spread, and are at least as long as the server asks for."""
     clock = Clock()
     inner = ScriptedBackend([[DOWN], [DOWN], [LATER], "fine now"], clock=clock, name="cloud")
     retry = bl.Retry(inner, retries=3, first_wait_s=1, clock=clock, random=Random(4))  # noqa: S311
@@ -45,7 +45,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
         ("unavailable", "cloud"),
         ("rate_limited", "cloud"),
     ]
-    assert response.route[2].reason == "too many requests (try 3; the next one 7 s later)"
+    assert response.route[2].reason == "too many requests (attempt 3; retrying in 7 s)"
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_as_a_hop() -> Non
         (bl.errors.ContentFiltered("refused"), False),
     ],
 )
-async def test_only_what_may_pass_is_tried_again(error: bl.BrowserLLMError, passes: bool) -> None:
-    """A caller's mistake, somebody's decision and a used-up quota do not become better by waiting."""
+async def test_only_transient_failures_are_retried(error: bl.BrowserLLMError, passes: bool) -> None:
+    """Waiting does not help against a wrong request, a refusal or a used-up quota."""
     assert error.retryable is passes
     inner = ScriptedBackend([[error], "later"])
     retry = bl.Retry(inner, first_wait_s=0)
@@ -80,8 +80,8 @@ async def test_only_what_may_pass_is_tried_again(error: bl.BrowserLLMError, pass
         assert len(inner.requests) == 1
 
 
-async def test_after_content_nothing_is_tried_again() -> None:
-    """The caller has it already; a second answer would say it twice. An empty start is no content."""
+async def test_nothing_is_retried_after_content() -> None:
+    """The caller has it already, and a second answer would repeat it. An empty delta is not content."""
     inner = ScriptedBackend([["", "a ", DOWN], "never"])
     stream = bl.Retry(inner, first_wait_s=0).stream("hi")
     with pytest.raises(bl.Unavailable):
@@ -92,7 +92,7 @@ async def test_after_content_nothing_is_tried_again() -> None:
 
 
 async def test_too_many_failures_and_too_long_a_wait_are_raised() -> None:
-    """The last failure is raised as it is; a wait over the limit is not begun."""
+    """The last failure is raised as it is; a wait over the limit does not start."""
     inner = ScriptedBackend([[DOWN]])
     with pytest.raises(bl.Unavailable):
         await bl.Retry(inner, retries=2, first_wait_s=0).complete("hi")
@@ -104,7 +104,7 @@ async def test_too_many_failures_and_too_long_a_wait_are_raised() -> None:
 
 
 async def test_a_stop_ends_the_wait_at_once() -> None:
-    """No second request goes out, and the stream ends as cancelled."""
+    """No second request is sent, and the stream ends as cancelled."""
     clock = Clock()
     inner = ScriptedBackend([[LATER], "never"], clock=clock)
     stream = bl.Retry(inner, clock=clock).stream("hi")
@@ -117,15 +117,15 @@ async def test_a_stop_ends_the_wait_at_once() -> None:
     assert len(inner.requests) == 1
 
 
-async def test_what_fails_while_it_is_stopped_is_not_tried_again() -> None:
-    """An engine that was asked to end its answer may fail doing so; nobody wants another one."""
+async def test_a_failure_while_stopping_is_not_retried() -> None:
+    """An engine may fail when it is interrupted; the caller does not want another answer."""
     engine = Interruptible(DOWN, said="")
     assert (await stopped(bl.Retry(engine, first_wait_s=0))).finish_reason == "cancelled"
     assert len(engine.requests) == 1
 
 
 async def test_a_cancelled_task_ends_the_wait_at_once() -> None:
-    """The cancellation is passed on, not taken for a failure."""
+    """The cancellation is passed on, not treated as a failure."""
     clock = Clock()
     inner = ScriptedBackend([[LATER], "never"], clock=clock)
     answer = asyncio.create_task(bl.Retry(inner, clock=clock).complete("hi"))
@@ -136,8 +136,8 @@ async def test_a_cancelled_task_ends_the_wait_at_once() -> None:
     assert len(inner.requests) == 1
 
 
-async def test_what_a_failed_try_wrote_is_gone() -> None:
-    """Usage, cost and the way to interrupt it belong to the answer that came."""
+async def test_the_metadata_of_a_failed_attempt_is_dropped() -> None:
+    """Usage, cost and the way to interrupt belong to the successful attempt."""
 
     class Twice(bl.Backend):
         name = "twice"

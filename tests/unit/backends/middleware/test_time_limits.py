@@ -46,7 +46,7 @@ async def test_an_answer_that_takes_too_long_is_given_up(
     phase: str,
     received: str,
 ) -> None:
-    """Exactly at the limit, with the phase, what was received, and the backend told."""
+    """Exactly at the limit, with the phase and what was received; the backend is stopped."""
     clock = Clock()
     inner = ScriptedBackend([script], clock=clock, name="slow")
     stream = bl.TimeLimits(inner, clock=clock, **limits).stream("hi")
@@ -65,7 +65,7 @@ async def test_an_answer_that_takes_too_long_is_given_up(
 
 
 async def test_an_answer_within_the_limits_passes() -> None:
-    """The limits between tokens begin anew with each, and what the caller does with one does not count."""
+    """The limit between tokens restarts with each token, and the caller's processing does not count."""
     clock = Clock()
     inner = ScriptedBackend([[Wait(4), "a ", Wait(4), "b ", Wait(4), "c"]], clock=clock)
     limited = bl.TimeLimits(inner, first_token_s=5, between_tokens_s=5, total_s=1000, clock=clock)
@@ -81,7 +81,7 @@ async def test_an_answer_within_the_limits_passes() -> None:
 
 
 async def next_chunk(stream: bl.backends.ChatStream, clock: Clock, wait_s: float) -> bl.types.ChatChunk | None:
-    """Ask for the next chunk, and let the time pass that it takes, if it takes any."""
+    """Ask for the next chunk, and let its time pass."""
 
     async def ask() -> bl.types.ChatChunk | None:
         return await anext(stream, None)
@@ -94,7 +94,7 @@ async def next_chunk(stream: bl.backends.ChatStream, clock: Clock, wait_s: float
 
 
 async def test_the_total_is_all_of_the_time() -> None:
-    """What the caller's own work took is noticed at the next chunk."""
+    """The time of the caller's processing is noticed at the next chunk."""
     clock = Clock()
     stream = bl.TimeLimits(ScriptedBackend("a b c", clock=clock), total_s=10, clock=clock).stream("hi")
     with pytest.raises(bl.Timeout, match="total_s=10"):
@@ -105,7 +105,7 @@ async def test_the_total_is_all_of_the_time() -> None:
 
 
 async def test_a_cancelled_task_stays_cancelled_when_the_time_is_up_too() -> None:
-    """Both at the same moment: whoever cancelled is told, not a timeout."""
+    """If both happen at the same moment, the cancellation wins."""
     clock = Clock()
     answer = asyncio.create_task(
         bl.TimeLimits(ScriptedBackend([[HANG]], clock=clock), total_s=5, clock=clock).complete("x")
@@ -118,7 +118,7 @@ async def test_a_cancelled_task_stays_cancelled_when_the_time_is_up_too() -> Non
 
 
 async def test_a_timeout_leaves_the_task_as_it_was() -> None:
-    """The cancellation that ends the wait is taken back: the task goes on, and can itself be cancelled."""
+    """The cancellation that ends the wait is undone: the task continues, and can itself be cancelled."""
     clock = Clock()
 
     async def ask() -> int:
@@ -136,8 +136,8 @@ async def test_a_timeout_leaves_the_task_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("then", ["goes on", "ends", "fails"])
-async def test_a_backend_that_keeps_a_cancellation_to_itself_is_given_up_all_the_same(then: str) -> None:
-    """Whatever it makes of it, the caller sees the time limit, and his task is not left cancelled."""
+async def test_a_backend_that_swallows_the_cancellation_is_given_up_all_the_same(then: str) -> None:
+    """The caller sees the time limit, and its task is not left cancelled."""
     clock = Clock()
 
     class Stubborn(bl.Backend):
@@ -164,13 +164,13 @@ async def test_a_backend_that_keeps_a_cancellation_to_itself_is_given_up_all_the
 
 
 async def test_a_failure_in_time_is_passed_on() -> None:
-    """It is the backend's own."""
+    """The backend's own error is raised."""
     with pytest.raises(bl.RateLimited):
         await bl.TimeLimits(ScriptedBackend([["a", bl.RateLimited("busy")]]), total_s=5, clock=Clock()).complete("x")
 
 
 async def test_a_router_asks_the_next_after_a_time_limit() -> None:
-    """That is what tells it from a deadline."""
+    """Unlike after a deadline."""
     clock = Clock()
     slow = bl.TimeLimits(ScriptedBackend([[HANG]], clock=clock, name="slow"), first_token_s=5, clock=clock)
     router = bl.Router([slow, ScriptedBackend("fast", name="fast")], clock=clock)

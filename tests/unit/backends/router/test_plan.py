@@ -13,19 +13,19 @@ from browserllm.backends.stream import Delta, Draft
 
 
 class Plain(bl.Backend):
-    """Has no facts of its own: its attributes say all that there is."""
+    """Does not override `facts`: its attributes are all that is known."""
 
     def __init__(self, name: str, *, leaves_device: bool) -> None:
         self.name = name
         self.leaves_device = self.needs_network = leaves_device
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Answer."""
+        """Answer with nothing special."""
         yield "fine"
 
 
 class Counting(bl.CloudFirst):
-    """Counts how often it is asked."""
+    """Counts how often it ranks."""
 
     repeatable = True
 
@@ -37,26 +37,26 @@ class Counting(bl.CloudFirst):
     def rank(
         self, request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
     ) -> Sequence[bl.backends.router.Choice]:
-        """Count, and rank as a cloud-first policy."""
+        """Count, and rank like a cloud-first policy."""
         type(self).asked += 1
         return super().rank(request, candidates)
 
 
 class CountingAnew(Counting):
-    """Does not say that its ranking may be kept."""
+    """Does not declare its ranking repeatable."""
 
 
 @pytest.mark.parametrize(("policy", "asked"), [(Counting, 1), (CountingAnew, 3)])
-async def test_equal_candidates_are_ranked_once_where_the_policys_own_class_allows_it(policy: Any, asked: int) -> None:
-    """A subclass that ranks by something else must not inherit the promise."""
+async def test_equal_candidates_are_ranked_once_if_the_policys_own_class_is_repeatable(policy: Any, asked: int) -> None:
+    """A subclass that ranks by something else must not inherit the declaration."""
     router = bl.Router([Plain("a", leaves_device=False), Plain("b", leaves_device=True)], policy())
     for _ in range(3):
         assert (await router.complete("hello")).backend == "b"
     assert policy.asked == asked
 
 
-async def test_facts_that_are_put_on_a_backend_later_count() -> None:
-    """A test double's, say."""
+async def test_facts_that_are_patched_into_a_backend_are_used() -> None:
+    """As a test double may do."""
     backend = Plain("a", leaves_device=False)
     router = bl.Router([backend, Plain("b", leaves_device=False)])
     assert (await router.complete("hello")).backend == "a"
@@ -70,8 +70,8 @@ async def test_facts_that_are_put_on_a_backend_later_count() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_a_router_that_has_planned_before_plans_as_a_new_one_does(seed: int) -> None:
-    """Whatever changes in between: facts, attributes, the environment, capabilities, the policy, the request."""
+async def test_a_router_plans_like_a_new_one_whatever_it_planned_before(seed: int) -> None:
+    """Facts, attributes, the environment, capabilities, the policy and the request change at random in between."""
     draw = random.Random(seed)  # noqa: S311 (no secret)
     world = [bl.page.Environment()]
     plain = [Plain(f"plain-{index}", leaves_device=bool(index % 2)) for index in range(3)]
@@ -138,7 +138,7 @@ async def test_a_router_that_has_planned_before_plans_as_a_new_one_does(seed: in
 async def fresh_explained(
     fresh: bl.Router, prompt: Any, options: dict[str, Any], router: bl.Router
 ) -> bl.backends.router.Explanation:
-    """What a new router explains, with the measurements of the one that it is compared with."""
+    """Return the explanation of a new router with the same measurements."""
     for name, routed in fresh._routed.items():  # pyright: ignore[reportPrivateUsage]
         routed.measurements = router._routed[name].measurements  # pyright: ignore[reportPrivateUsage]
     return await fresh.explain(prompt, **options)

@@ -14,7 +14,7 @@ GIGABYTE = 1_000_000_000
 
 
 def candidate(name: str = "local", **given: Any) -> bl.backends.router.Candidate:
-    """A backend on the device, unless told otherwise; facts and the environment by their fields' names."""
+    """Return a candidate, by default on the device; ``given`` are fields of its facts and environment."""
     facts = {
         key: given.pop(key)
         for key in list(given)
@@ -66,17 +66,17 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
     [
         ({}, "local", "on this device"),
         ({"fits": True, "downloaded": True, "loaded": True}, "local", "on this device, and loaded"),
-        ({"downloaded": True, "loaded": False}, "local", "on this device, to be loaded first"),
+        ({"downloaded": True, "loaded": False}, "local", "on this device, not loaded yet"),
         (
             {"downloaded": False, "fetch_bytes": 50_000_000, "loaded": False},
             "local",
-            "on this device, after a fetch of 50.0 MB",
+            "on this device, after a download of 50.0 MB",
         ),
         ({"loaded": True, "queue_length": 4}, "local", "on this device, and loaded"),
         (
             {"loaded": True, "queue_length": 3, "waiting": 2},
             "cloud",
-            "on this device, and loaded; 5 requests come before this one",
+            "on this device, and loaded; 5 requests are ahead of this one",
         ),
         (
             {"loaded": True, "battery_level": 0.12, "charging": False},
@@ -86,7 +86,7 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
         ({"loaded": True, "battery_level": 0.12, "charging": True}, "local", "on this device, and loaded"),
         ({"loaded": True, "battery_level": 0.12}, "local", "on this device, and loaded"),
         ({"loaded": True, "battery_level": 0.5, "charging": False}, "local", "on this device, and loaded"),
-        ({"downloaded": True, "loaded": False, "metered": True}, "local", "on this device, to be loaded first"),
+        ({"downloaded": True, "loaded": False, "metered": True}, "local", "on this device, not loaded yet"),
         (
             {"loaded": True, "missing": ("images",)},
             "cloud",
@@ -95,12 +95,12 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
         (
             {"loaded": True, "model": "pocket", "match": "own"},
             "cloud",
-            "on this device, and loaded; does not have the model that was asked for, 'pocket' would answer",
+            "on this device, and loaded; does not have the requested model, so 'pocket' would answer",
         ),
     ],
 )
 def test_local_first_weighs_what_is_known(facts: dict[str, Any], first: str, reason: str) -> None:
-    """On the device whenever that is sensible; who comes second is asked all the same when the first one fails."""
+    """It is on the device whenever that is sensible; the second backend is still asked if the first one fails."""
     local = candidate(**facts)
     assert sorted(ranked(bl.LocalFirst(), CLOUD, local)) == ["cloud", "local"]
     assert ranked(bl.LocalFirst(), CLOUD, local)[0] == first
@@ -110,21 +110,21 @@ def test_local_first_weighs_what_is_known(facts: dict[str, Any], first: str, rea
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"fetch_bytes": 2 * GIGABYTE}, "2.0 GB to fetch is more than max_fetch_bytes=100000000 allows"),
-        ({"fetch_bytes": 10, "metered": True}, "nothing is fetched while data is to be saved"),
-        ({"fetch_bytes": 10, "save_data": True}, "nothing is fetched while data is to be saved"),
-        ({}, "the size of its files is not known"),
+        ({"fetch_bytes": 2 * GIGABYTE}, "its download of 2.0 GB is larger than max_fetch_bytes=100000000"),
+        ({"fetch_bytes": 10, "metered": True}, "a metered connection or save-data forbids the download"),
+        ({"fetch_bytes": 10, "save_data": True}, "a metered connection or save-data forbids the download"),
+        ({}, "its download size is unknown"),
     ],
 )
 def test_local_first_does_not_fetch_against_the_users_interest(facts: dict[str, Any], reason: str) -> None:
-    """Such a model is not asked at all, and the reason is kept."""
+    """Such a model is excluded, with the reason."""
     local = candidate(downloaded=False, **facts)
     assert ranked(bl.LocalFirst(), local, CLOUD) == ["cloud"]
     assert reason in reasons(bl.LocalFirst(), local, CLOUD)["local"]
 
 
-def test_local_first_fetches_as_much_as_it_is_told_to() -> None:
-    """Any amount with None; but never on a metered connection."""
+def test_local_first_fetches_up_to_its_limit() -> None:
+    """Any size with None, but never on a metered connection."""
     local = candidate(downloaded=False, fetch_bytes=2 * GIGABYTE)
     assert ranked(bl.LocalFirst(max_fetch_bytes=2 * GIGABYTE), CLOUD, local) == ["local", "cloud"]
     assert ranked(bl.LocalFirst(max_fetch_bytes=None), CLOUD, candidate(downloaded=False)) == ["local", "cloud"]
@@ -133,7 +133,7 @@ def test_local_first_fetches_as_much_as_it_is_told_to() -> None:
 
 
 def test_among_several_on_the_device_the_readiest_comes_first() -> None:
-    """Loaded, then downloaded, then what must be fetched; the cloud after them."""
+    """Loaded models come first, then downloaded ones, then those to download, then the cloud."""
     fetch = candidate("fetch", downloaded=False, fetch_bytes=10)
     load = candidate("load", downloaded=True, loaded=False)
     ready = candidate("ready", downloaded=True, loaded=True)
@@ -149,7 +149,7 @@ def test_among_several_on_the_device_the_readiest_comes_first() -> None:
     ],
 )
 def test_what_a_request_waits_for_is_an_option(wait: Any, order: list[str], prepared: list[str]) -> None:
-    """What it does not wait for comes after the clouds, to be got ready meanwhile."""
+    """A model that it does not wait for comes after the clouds, and is prepared meanwhile."""
     fetch = candidate("fetch", downloaded=False, fetch_bytes=10)
     load = candidate("load", downloaded=True, loaded=False)
     choices = bl.LocalFirst(wait=wait).rank(REQUEST, [fetch, CLOUD, load])
@@ -161,13 +161,13 @@ def test_what_a_request_waits_for_is_an_option(wait: Any, order: list[str], prep
     "options", [{"max_fetch_bytes": -1}, {"wait": "never"}, {"max_queue": -1}, {"min_battery": 20}]
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
-    """With name and value."""
+    """The error has their name and value."""
     with pytest.raises(bl.InvalidRequest, match=next(iter(options))):
         bl.LocalFirst(**options)
 
 
 def test_cloud_first_and_local_only() -> None:
-    """The device last, or nothing but the device, whatever there is to fetch and whoever waits."""
+    """The device comes last, or is the only choice, whatever the download size and the queue."""
     busy = candidate(downloaded=False, fetch_bytes=9 * GIGABYTE, queue_length=99, battery_level=0.01, charging=False)
     assert ranked(bl.CloudFirst(), busy, CLOUD) == ["cloud", "local"]
     assert ranked(bl.LocalOnly(), CLOUD, busy) == ["local"]
@@ -175,11 +175,11 @@ def test_cloud_first_and_local_only() -> None:
     assert ranked(bl.LocalOnly(), candidate(downloaded=False, fetch_bytes=10, save_data=True)) == []
 
 
-def test_explicit_takes_its_own_names_or_the_requests() -> None:
-    """In that order, and no others; without names all, in the router's order."""
+def test_explicit_uses_its_own_names_or_the_requests() -> None:
+    """In that order, and no others; without names all backends in the router's order."""
     three = [candidate(name) for name in "abc"]
     assert ranked(bl.Explicit("c", "a"), *three) == ["c", "a"]
-    assert reasons(bl.Explicit("c"), *three)["a"] == "not among those asked for"
+    assert reasons(bl.Explicit("c"), *three)["a"] == "not among the requested backends"
     assert ranked(bl.Explicit(), *three) == ["a", "b", "c"]
     one = bl.ChatRequest(messages=REQUEST.messages, metadata={"backends": "b"})
     two = bl.ChatRequest(messages=REQUEST.messages, metadata={"backends": ["b", "a", "b"]})
@@ -188,15 +188,15 @@ def test_explicit_takes_its_own_names_or_the_requests() -> None:
 
 
 @pytest.mark.parametrize("given", [[], 3, [1], {"a": 1}, ["a", None]])
-def test_explicit_refuses_what_is_no_list_of_names(given: Any) -> None:
-    """Nothing wrong passes silently."""
+def test_explicit_refuses_anything_but_names(given: Any) -> None:
+    """Wrong metadata is an error, not ignored."""
     request = bl.ChatRequest(messages=REQUEST.messages, metadata={"backends": given})
     with pytest.raises(bl.InvalidRequest, match="is not valid; give the name of a backend"):
         bl.Explicit().rank(request, [candidate("a")])
 
 
-def test_round_robin_takes_who_was_asked_longest_ago() -> None:
-    """Who was never asked comes first."""
+def test_round_robin_takes_the_backend_asked_longest_ago() -> None:
+    """A backend that was never asked comes first."""
     asked = [
         candidate("a", measurements=measured(asked=7)),
         candidate("b", measurements=measured(asked=3)),
@@ -205,8 +205,8 @@ def test_round_robin_takes_who_was_asked_longest_ago() -> None:
     assert ranked(bl.backends.router.RoundRobin(), *asked) == ["c", "b", "a"]
 
 
-def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
-    """Who fails right now comes last, however fast it was."""
+def test_least_latency_takes_unmeasured_backends_first_and_then_the_fastest() -> None:
+    """A backend that fails right now comes last, however fast it was."""
     candidates = [
         candidate("slow", measurements=measured(first_token_s=2)),
         candidate("fast", measurements=measured(first_token_s=0.5)),
@@ -214,7 +214,7 @@ def test_least_latency_takes_the_fastest_and_measures_the_unknown() -> None:
         candidate("failing", measurements=measured(first_token_s=0.1, failures=1)),
     ]
     assert ranked(bl.backends.router.LeastLatency(), *candidates) == ["new", "fast", "slow", "failing"]
-    assert reasons(bl.backends.router.LeastLatency(), *candidates)["fast"] == "begins after 500 ms"
+    assert reasons(bl.backends.router.LeastLatency(), *candidates)["fast"] == "first token after 500 ms"
 
 
 def test_least_cost_takes_the_cheapest() -> None:
@@ -229,8 +229,8 @@ def test_least_cost_takes_the_cheapest() -> None:
     assert reasons(bl.backends.router.LeastCost(), *candidates)["cheap"] == "about $0.00031"
 
 
-def test_by_capability_takes_who_can_do_all_of_it() -> None:
-    """Who cannot take a part is not asked; who honours fewer parameters comes later; equals in the other's order."""
+def test_by_capability_takes_backends_that_can_take_the_whole_request() -> None:
+    """Others are excluded; those that honour fewer parameters come later; ``then`` orders equal ones."""
     request = bl.ChatRequest(messages=REQUEST.messages, seed=1, top_k=3)
     some = bl.types.Capabilities(parameters=frozenset({"messages", "seed"}))
     every = bl.types.Capabilities(parameters=frozenset({"messages", "seed", "top_k"}))
@@ -267,12 +267,12 @@ def test_a_function_is_a_policy() -> None:
         lambda _, candidates: [bl.backends.router.Choice(candidate=candidates[0], reason="because")]
     )
     assert reasons(chosen, candidate("a")) == {"a": "because"}
-    with pytest.raises(bl.InvalidRequest, match="returned 'x', which is not among the candidates: a"):
+    with pytest.raises(bl.InvalidRequest, match=r"returned the unknown candidate 'x'\. Choose among: a"):
         bl.backends.router.Custom(lambda _, __: ["x"]).rank(REQUEST, [candidate("a")])
 
 
-def test_who_has_the_model_and_can_take_the_request_comes_first_in_every_order() -> None:
-    """A cheaper or faster backend with another model is only a way out."""
+def test_backends_with_the_model_that_can_take_the_request_come_first_in_every_policy() -> None:
+    """A cheaper or faster backend with another model is only a fallback."""
     free = candidate("free", cost_usd=0.0, model="pocket", match="own")
     blind = candidate("blind", cost_usd=0.0, missing=("images", "tools"))
     dear = candidate("dear", cost_usd=1.0, leaves_device=True)

@@ -16,13 +16,13 @@ OFFLINE, ONLINE = bl.page.Environment(online=False), bl.page.Environment(online=
 
 
 def local(answers: str | Sequence[Answer] = "from the device", name: str = "local", **facts: Any) -> bl.ScriptedBackend:
-    """A backend on the device; with facts when there are any."""
+    """Return a backend on the device, with these facts."""
     said = bl.backends.BackendFacts(leaves_device=False, needs_network=False, cost_usd=0.0, **facts) if facts else None
     return bl.ScriptedBackend(answers, name=name, model=f"{name}-model", facts=said)
 
 
 def cloud(answers: str | Sequence[Answer] = "from the cloud", name: str = "cloud", **facts: Any) -> bl.ScriptedBackend:
-    """A backend that leaves the device."""
+    """Return a backend that leaves the device."""
     said = bl.backends.BackendFacts(leaves_device=True, needs_network=True, **facts) if facts else None
     return bl.ScriptedBackend(answers, name=name, model=f"{name}-model", leaves_device=True, facts=said)
 
@@ -38,8 +38,8 @@ class Warns(bl.ScriptedBackend):
             yield delta
 
 
-async def test_the_first_backend_answers_and_nobody_else_is_asked() -> None:
-    """The response says who, and that nobody was passed over."""
+async def test_the_first_backend_answers_and_no_other_is_asked() -> None:
+    """The response names it, and its route is empty."""
     first, second = local(), cloud()
     reply = await bl.Router([second, first]).complete("hello")
     assert (reply.text, reply.backend, reply.model) == ("from the device", "local", "local-model")
@@ -71,7 +71,7 @@ async def test_the_first_backend_answers_and_nobody_else_is_asked() -> None:
         ZeroDivisionError("a bug in a backend"),
     ],
 )
-async def test_the_next_backend_answers_when_another_might_do_better(error: Exception) -> None:
+async def test_the_next_backend_answers_after_an_error_that_is_not_final(error: Exception) -> None:
     """The failure is a hop on the route, with its code and its reason."""
     reply = await bl.Router([local([[error]]), cloud()]).complete("hello")
     assert (reply.text, reply.backend, reply.finish_reason) == ("from the cloud", "cloud", "stop")
@@ -85,8 +85,8 @@ async def test_the_next_backend_answers_when_another_might_do_better(error: Exce
     [bl.InvalidRequest("bad"), bl.errors.ContentFiltered("no"), bl.BudgetExceeded("spent"), bl.Cancelled("stopped")],
 )
 @pytest.mark.parametrize("fallback", ["sequential", "parallel"])
-async def test_the_callers_mistakes_and_decisions_are_raised_as_they_are(error: Exception, fallback: Any) -> None:
-    """No other backend is tried with them."""
+async def test_final_errors_are_raised_as_they_are(error: Exception, fallback: Any) -> None:
+    """No other backend is asked."""
     other = cloud([[HANG]] if fallback == "parallel" else "hi")
     router = bl.Router([local([[error]]), other], fallback=fallback)
     with pytest.raises(type(error)) as caught:
@@ -95,8 +95,8 @@ async def test_the_callers_mistakes_and_decisions_are_raised_as_they_are(error: 
     assert len(other.requests) == len(other.stopped) == (1 if fallback == "parallel" else 0)
 
 
-async def test_when_nobody_can_answer_every_cause_is_kept_in_order() -> None:
-    """Those who were not asked first, then those who failed, on the error and on the route."""
+async def test_when_all_backends_fail_every_cause_is_kept_in_order() -> None:
+    """Excluded backends come first, then those that failed, on the error and on the route."""
     stalled = bl.errors.Stalled("nothing came for 120 s")
     router = bl.Router(
         [
@@ -126,8 +126,8 @@ async def test_when_nobody_can_answer_every_cause_is_kept_in_order() -> None:
     assert stream.response.finish_reason == "error"
 
 
-async def test_what_a_failed_backend_said_of_itself_is_not_the_responses() -> None:
-    """Warnings, engine, cost and finish reason are those of who answered."""
+async def test_the_metadata_of_a_failed_backend_is_not_in_the_response() -> None:
+    """Warnings, engine, cost and finish reason are those of the backend that answered."""
     failing = Warns([[DOWN]], name="failing")
     answering = Warns("hello", name="answering")
     reply = await bl.Router([failing, answering], bl.Explicit()).complete("hello", top_k=3)
@@ -135,8 +135,8 @@ async def test_what_a_failed_backend_said_of_itself_is_not_the_responses() -> No
     assert (reply.engine, reply.cost_usd, reply.usage.completion_tokens) == ("answering-engine", 1.5, 1)
 
 
-async def test_the_start_names_who_answers() -> None:
-    """It is held back until a backend has said something, even when one announced itself and then failed."""
+async def test_the_start_names_the_backend_that_answers() -> None:
+    """It waits until a backend delivers content, even if one announces itself and then fails."""
     chunks = [chunk async for chunk in bl.Router([local([["", DOWN]]), cloud("one two")]).stream("hello")]
     start, one, two, done = chunks
     assert isinstance(start, bl.types.ChatStart) and start.backend == "cloud"
@@ -146,7 +146,7 @@ async def test_the_start_names_who_answers() -> None:
 
 
 async def test_an_empty_answer_is_an_answer() -> None:
-    """A model may have nothing to say; nobody else is asked then."""
+    """A model may have nothing to say; no other backend is asked then."""
     other = cloud()
     reply = await bl.Router([local([[]]), other]).complete("hello")
     assert (reply.text, reply.backend, reply.finish_reason) == ("", "local", "stop")
@@ -155,10 +155,10 @@ async def test_an_empty_answer_is_an_answer() -> None:
 
 @pytest.mark.parametrize("fallback", ["sequential", "parallel"])
 async def test_a_private_request_stays_on_the_device(fallback: Any) -> None:
-    """Also when that means that nobody answers; the error says why."""
+    """Even if no backend can answer then; the error says why."""
     away = cloud()
     router = bl.Router([away, local([[DOWN]])], bl.CloudFirst(), fallback=fallback)
-    with pytest.raises(bl.AllBackendsFailed, match="the request is private, and this may leave the device") as caught:
+    with pytest.raises(bl.AllBackendsFailed, match="private, and this backend may leave the device") as caught:
         await router.complete("hello", private=True)
     assert isinstance(caught.value.causes[0], bl.Unavailable) and caught.value.causes[0].reason == "private"
     assert away.requests == []
@@ -166,7 +166,7 @@ async def test_a_private_request_stays_on_the_device(fallback: Any) -> None:
 
 
 async def test_offline_the_cloud_is_skipped_at_once_and_online_it_is_used_again() -> None:
-    """What backends say of the world counts when it is asked for, not when it was first heard."""
+    """The environment is read for each request."""
     here, away = local(), cloud()
     router = bl.Router([here, away], bl.CloudFirst())
     here.known_environment = OFFLINE
@@ -177,8 +177,8 @@ async def test_offline_the_cloud_is_skipped_at_once_and_online_it_is_used_again(
     assert (await router.complete("hello")).backend == "cloud"
 
 
-async def test_a_model_that_is_not_here_and_cannot_be_fetched_is_not_asked_for() -> None:
-    """Offline, or when the backend says so: the cause is of the kind for that."""
+async def test_a_model_that_is_not_downloaded_and_cannot_be_is_excluded() -> None:
+    """Offline, or if the backend says so; the cause is `ModelNotDownloaded`."""
     here = local(downloaded=False, fetch_bytes=10)
     router = bl.Router([here], environment=lambda: OFFLINE)
     with pytest.raises(bl.AllBackendsFailed) as caught:
@@ -191,7 +191,7 @@ async def test_a_model_that_is_not_here_and_cannot_be_fetched_is_not_asked_for()
 
 
 async def test_the_routers_own_environment_comes_before_the_backends() -> None:
-    """And without either, nothing is known."""
+    """Without either, nothing is known."""
     here = local()
     here.known_environment = OFFLINE
     assert bl.Router([here]).environment() == OFFLINE
@@ -199,8 +199,8 @@ async def test_the_routers_own_environment_comes_before_the_backends() -> None:
     assert bl.Router([local(), cloud()]).environment() is None
 
 
-async def test_facts_that_cannot_be_had_exclude_a_backend() -> None:
-    """With its own failure as the cause; the others answer."""
+async def test_a_backend_whose_facts_fail_is_excluded() -> None:
+    """Its failure is the cause; the others answer."""
 
     class Closed(bl.ScriptedBackend):
         async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
@@ -225,7 +225,7 @@ async def test_facts_that_cannot_be_had_exclude_a_backend() -> None:
 
 
 async def test_a_breaker_opens_lets_a_probe_through_and_closes() -> None:
-    """An open one costs no try; the reason says how long it stays so."""
+    """An open breaker costs no attempt; the reason says how long it stays open."""
     clock = bl.testing.Clock()
     flaky = local([[DOWN], [DOWN], "well again"])
     router = bl.Router(
@@ -242,8 +242,8 @@ async def test_a_breaker_opens_lets_a_probe_through_and_closes() -> None:
     assert (await router.complete("hello")).route == []
 
 
-async def test_while_a_probe_is_on_its_way_others_go_elsewhere() -> None:
-    """Also those that were ranked before it began."""
+async def test_while_a_probe_runs_other_requests_go_elsewhere() -> None:
+    """Also requests that were planned before it began."""
     clock = bl.testing.Clock()
     flaky = local([[DOWN], [Wait(1), "well"]], name="flaky")
     flaky.clock = flaky._script.clock = clock  # pyright: ignore[reportPrivateUsage]
@@ -261,14 +261,14 @@ async def test_while_a_probe_is_on_its_way_others_go_elsewhere() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     other = await router.complete("hello")
-    assert other.backend == "cloud" and "another request tries it now" in other.route[0].reason
+    assert other.backend == "cloud" and "a probe is running" in other.route[0].reason
     clock.advance(1)
     assert (await probing).text == "well"
     assert len(flaky.requests) == 2
 
 
-async def test_without_a_breaker_a_failing_backend_is_tried_every_time() -> None:
-    """Somebody else may watch it."""
+async def test_without_a_breaker_a_failing_backend_is_asked_every_time() -> None:
+    """The program may have its own breaker."""
     flaky = local([[DOWN]])
     router = bl.Router([flaky, cloud()], breaker=None)
     for _ in range(20):
@@ -276,8 +276,8 @@ async def test_without_a_breaker_a_failing_backend_is_tried_every_time() -> None
     assert len(flaky.requests) == 20
 
 
-async def test_explain_says_who_and_why_and_sends_nothing() -> None:
-    """Asked twice it says the same; a request afterwards does what it said."""
+async def test_explain_gives_the_order_with_reasons_and_sends_nothing() -> None:
+    """It is repeatable, and a request afterwards does what it says."""
     here, away, small = local(loaded=True), cloud(), local(name="small", fits=False, reason="needs 9 GB of memory")
     router = bl.Router([away, here, small], bl.backends.router.RoundRobin())
     explanation = await router.explain("hello")
@@ -297,15 +297,15 @@ async def test_explain_says_who_and_why_and_sends_nothing() -> None:
     assert str(nobody).startswith("LocalFirst has no backend to ask:\n  -  cloud: the request is private")
 
 
-async def test_what_a_policy_leaves_out_has_a_reason_too() -> None:
-    """The route and the error tell it."""
+async def test_candidates_that_a_policy_does_not_rank_have_a_reason() -> None:
+    """It is on the route and in the error."""
     router = bl.Router([local(), cloud()], bl.backends.router.Custom(lambda _, __: []))
-    with pytest.raises(bl.AllBackendsFailed, match="'local': <lambda> left it out; 'cloud': <lambda> left it out"):
+    with pytest.raises(bl.AllBackendsFailed, match="'local': <lambda> did not rank it; 'cloud': <lambda> did not"):
         await router.complete("hello")
 
 
-async def test_a_policy_may_only_rank_what_it_is_shown() -> None:
-    """A candidate of an earlier request, say a cloud that a private one must not reach, is refused; twice, too."""
+async def test_a_policy_may_only_rank_its_candidates() -> None:
+    """A candidate of an earlier request, such as a cloud for a private one, is refused, and so is one ranked twice."""
     kept: list[bl.backends.router.Choice] = []
 
     def keeps(
@@ -318,10 +318,10 @@ async def test_a_policy_may_only_rank_what_it_is_shown() -> None:
     router = bl.Router([away, local()], bl.backends.router.Custom(keeps))
     await router.complete("hello")
     assert len(away.requests) == 1
-    with pytest.raises(bl.InvalidRequest, match="ranked 'cloud', which it was not shown, or twice"):
+    with pytest.raises(bl.InvalidRequest, match="ranked 'cloud' twice, or it was not among its candidates"):
         await router.complete("hello", private=True)
     away.capabilities = bl.types.Capabilities()  # what is known of it is not what the policy was shown
-    with pytest.raises(bl.InvalidRequest, match="ranked 'cloud', which it was not shown, or twice"):
+    with pytest.raises(bl.InvalidRequest, match="ranked 'cloud' twice, or it was not among its candidates"):
         await router.complete("hello")
     with pytest.raises(bl.InvalidRequest, match="ranked 'local'"):
         await bl.Router(
@@ -330,25 +330,25 @@ async def test_a_policy_may_only_rank_what_it_is_shown() -> None:
     assert len(away.requests) == 1
 
 
-async def test_explicit_names_are_checked_where_they_come_in() -> None:
-    """The policy's with the router, a request's with the request."""
-    with pytest.raises(bl.InvalidRequest, match=r"there is no backend 'clod' in this router; there are local, cloud"):
+async def test_explicit_names_are_checked_when_they_are_given() -> None:
+    """Those of the policy when the router is created, those of a request with the request."""
+    with pytest.raises(bl.InvalidRequest, match=r"unknown backend 'clod'\. Choose one of: local, cloud"):
         bl.Router([local(), cloud()], bl.Explicit("clod"))
     router = bl.Router([local(), cloud()], bl.backends.router.ByCapability(bl.Explicit("cloud")))
-    with pytest.raises(bl.InvalidRequest, match="there is no backend 'x'"):
+    with pytest.raises(bl.InvalidRequest, match="unknown backend 'x'"):
         await router.complete("hello", metadata={"backends": ["local", "x"]})
     assert (await router.complete("hello")).backend == "cloud"
     assert (await router.complete("hello", metadata={"backends": "local"})).backend == "local"
 
 
-async def test_round_robin_goes_round() -> None:
+async def test_round_robin_takes_each_backend_in_turn() -> None:
     """A failure counts as a turn."""
     router = bl.Router([local(name=name) for name in "abc"], bl.backends.router.RoundRobin())
     assert [(await router.complete("hello")).backend for _ in range(7)] == list("abcabca")
 
 
-async def test_least_latency_learns() -> None:
-    """From the first content of each answer, on the router's clock."""
+async def test_least_latency_uses_measurements_of_earlier_answers() -> None:
+    """It measures the first content of each answer, on the router's clock."""
     clock = bl.testing.Clock()
 
     class Slow(bl.ScriptedBackend):
@@ -369,8 +369,8 @@ async def test_least_latency_learns() -> None:
 
 
 @pytest.mark.parametrize("unsupported", ["warn", "error"])
-async def test_who_cannot_take_the_request_whole_comes_last_or_not_at_all(unsupported: Any) -> None:
-    """An answer without the picture is no answer; by the caller's choice it is not even tried."""
+async def test_backends_that_cannot_take_the_whole_request_come_last_or_are_excluded(unsupported: Any) -> None:
+    """With ``unsupported="error"`` they are excluded."""
     seeing = bl.ScriptedBackend(
         "a cat", name="seeing", capabilities=bl.types.Capabilities(images=True), leaves_device=True
     )
@@ -401,7 +401,7 @@ async def test_who_cannot_take_the_request_whole_comes_last_or_not_at_all(unsupp
 async def test_what_a_request_needs_is_read_from_it(
     part: Any, options: dict[str, Any], missing: tuple[str, ...]
 ) -> None:
-    """A backend that says nothing of its parameters is not held to them."""
+    """A backend that lists no parameters is assumed to take them all."""
     plain = bl.ScriptedBackend(name="plain", capabilities=bl.types.Capabilities(parameters=frozenset({"seed"})))
     mute = bl.ScriptedBackend(name="mute", capabilities=bl.types.Capabilities())
     explanation = await bl.Router([plain, mute]).explain(bl.Message("user", [part]), **options)
@@ -422,7 +422,7 @@ async def test_what_a_request_needs_is_read_from_it(
     ],
 )
 async def test_an_answer_begins_with_its_first_content(delta: Any, begins: bool) -> None:
-    """Until then a failure goes to the next backend; from then on it is the caller's."""
+    """Until then a failure goes to the next backend; from then on it is raised."""
 
     class Says(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -437,8 +437,8 @@ async def test_an_answer_begins_with_its_first_content(delta: Any, begins: bool)
         assert (await router.complete("hello")).backend == "cloud"
 
 
-async def test_backends_of_the_same_name_are_told_apart() -> None:
-    """By a number, which responses and routes use."""
+async def test_backends_with_the_same_name_get_numbers() -> None:
+    """Responses and routes use the numbered names."""
     router = bl.Router([cloud([[DOWN]], name="openai"), cloud(name="openai"), cloud(name="openai-2")])
     assert list(router.backends) == ["openai", "openai-3", "openai-2"]
     reply = await router.complete("hello")
@@ -458,8 +458,8 @@ async def test_backends_of_the_same_name_are_told_apart() -> None:
         ({"translations": {"a": {"clod": "b"}}}, "translations"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options: dict[str, Any], parameter: str) -> None:
-    """When the router is made, not when the first request comes."""
+def test_options_that_are_not_valid_are_refused(options: dict[str, Any], parameter: str) -> None:
+    """When the router is created, not with the first request."""
     with pytest.raises(bl.InvalidRequest) as caught:
         bl.Router([local()], **options)
     assert caught.value.data["parameter"] == parameter
@@ -467,8 +467,8 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], paramet
         bl.Router([])
 
 
-async def test_a_router_says_of_itself_what_its_backends_say() -> None:
-    """It may leave the device when one may, needs a network when all do, and can do what one can."""
+async def test_a_routers_attributes_combine_those_of_its_backends() -> None:
+    """It may leave the device if one may, needs a network if all do, and can do what one can."""
     seeing = bl.ScriptedBackend(capabilities=bl.types.Capabilities(images=True), leaves_device=True)
     reading = bl.ScriptedBackend(capabilities=bl.types.Capabilities(tools=True, parameters=frozenset({"seed"})))
     router = bl.Router([seeing, reading])
@@ -493,8 +493,8 @@ async def test_routers_nest() -> None:
         await only_clouds.complete("hello", private=True)
 
 
-async def test_middleware_around_a_router_is_believed_only_what_it_does_not_change() -> None:
-    """One that itself leaves the device gets no private request, whatever it wraps."""
+async def test_middleware_around_a_router_that_leaves_the_device_gets_no_private_request() -> None:
+    """Whatever it wraps."""
 
     class Uploads(bl.backends.Middleware):
         def __init__(self, backend: bl.Backend) -> None:
@@ -508,7 +508,7 @@ async def test_middleware_around_a_router_is_believed_only_what_it_does_not_chan
 
 
 async def test_a_router_has_facts_for_another_one() -> None:
-    """Those of whom it would ask first; what may happen to the request is said of all."""
+    """They are those of its first choice; whether the request may leave the device covers all choices."""
     request = bl.ChatRequest(messages=[bl.Message("user", "hello")])
     private = bl.ChatRequest(messages=request.messages, private=True)
     router = bl.Router([local(model="small", loaded=True, queue_length=2), cloud()])
@@ -523,11 +523,11 @@ async def test_a_router_has_facts_for_another_one() -> None:
     assert not (await router.facts(private)).leaves_device
     nobody = await bl.Router([cloud()]).facts(private)
     assert (nobody.available, nobody.leaves_device) == (False, False)
-    assert nobody.reason == "'cloud': the request is private, and this may leave the device"
+    assert nobody.reason == "'cloud': the request is private, and this backend may leave the device"
 
 
-async def test_health_is_one_backend_being_well() -> None:
-    """What is wrong with the others is said all the same."""
+async def test_a_router_is_healthy_if_one_backend_is() -> None:
+    """The reason has the problems of the others."""
 
     class Ill(bl.ScriptedBackend):
         async def health(self) -> bl.types.Health:
@@ -545,7 +545,7 @@ async def test_health_is_one_backend_being_well() -> None:
 
 
 async def test_models_are_listed_by_backend_and_one_failure_hides_nothing() -> None:
-    """Each id can be asked for as it is."""
+    """A request can use each id as it is."""
 
     class Lists(bl.ScriptedBackend):
         async def list_models(self) -> list[bl.types.ModelInfo]:
@@ -564,8 +564,8 @@ async def test_models_are_listed_by_backend_and_one_failure_hides_nothing() -> N
         await bl.Router([Fails(name="b")]).list_models()
 
 
-async def test_the_cost_is_that_of_who_would_be_asked_first() -> None:
-    """With the model it has there; nobody to ask has no cost."""
+async def test_the_cost_is_estimated_by_the_first_choice() -> None:
+    """With the model of that backend; without a choice there is no estimate."""
 
     class Costs(bl.ScriptedBackend):
         async def estimate_cost(self, prompt: Any, **options: Any) -> float | None:
@@ -577,8 +577,8 @@ async def test_the_cost_is_that_of_who_would_be_asked_first() -> None:
     assert await bl.Router([cloud()]).estimate_cost("hello", private=True) is None
 
 
-async def test_prepare_goes_to_who_would_be_asked_first() -> None:
-    """The others are left alone."""
+async def test_prepare_goes_to_the_first_choice() -> None:
+    """The others are not prepared."""
     here, away = local(), cloud()
     request = bl.ChatRequest(messages=[bl.Message("user", "hello")])
     await bl.Router([away, here]).prepare(request)
@@ -602,8 +602,8 @@ async def test_closing_closes_every_backend_once_whatever_one_raises() -> None:
     assert closed == ["a", "b", "c"]
 
 
-async def test_tokens_are_counted_by_who_would_be_asked_first() -> None:
-    """And by nobody where nobody may answer."""
+async def test_tokens_are_counted_by_the_first_choice() -> None:
+    """Without a choice there is no count."""
 
     class Counts(bl.ScriptedBackend):
         async def count_tokens(self, prompt: Any, *, model: str | None = None) -> int | None:
@@ -619,8 +619,8 @@ async def test_tokens_are_counted_by_who_would_be_asked_first() -> None:
         await router.count_tokens([])
 
 
-async def test_a_router_promises_only_the_ways_to_json_that_all_its_backends_have() -> None:
-    """Any of them may answer."""
+async def test_a_router_has_only_the_structured_output_modes_of_all_its_backends() -> None:
+    """Any of its backends may answer."""
     first, second = local(), cloud()
     second.capabilities = bl.types.Capabilities(structured_output=("tool", "json"))
     assert bl.Router([first, second]).capabilities.structured_output == ("json", "tool")

@@ -36,8 +36,8 @@ BOTH = pytest.mark.parametrize("fallback", ["sequential", "parallel"])
 
 
 @BOTH
-async def test_an_answer_that_breaks_off_is_the_callers_to_see(fallback: Any) -> None:
-    """Raised as it is, with what was received on the response; nobody else answers."""
+async def test_an_answer_that_breaks_off_raises_the_failure(fallback: Any) -> None:
+    """As it is, with what was received on the response; no other backend answers."""
     other = scripted("other", [HANG])
     stream = bl.Router([scripted("first", ["Once ", "upon ", CUT]), other], bl.Explicit(), fallback=fallback).stream(
         "go"
@@ -57,8 +57,8 @@ async def test_an_answer_that_breaks_off_is_the_callers_to_see(fallback: Any) ->
 
 
 @BOTH
-async def test_an_answer_may_begin_anew_with_the_next_backend(fallback: Any) -> None:
-    """A restart chunk comes first, so that a UI can clear; the response is that of the last one alone."""
+async def test_an_answer_may_restart_with_the_next_backend(fallback: Any) -> None:
+    """A restart chunk comes first, so that a UI can clear; the response has only the last answer."""
     router = restarting(
         scripted("first", ["Once ", CUT]), scripted("second", "A new one"), fallback=fallback, parallel=1
     )
@@ -79,7 +79,7 @@ async def test_an_answer_may_begin_anew_with_the_next_backend(fallback: Any) -> 
 
 
 async def test_an_answer_may_break_off_more_than_once() -> None:
-    """And the next one may be empty: it is the answer all the same."""
+    """An empty answer after that is still the answer."""
     router = restarting(
         scripted("a", ["one ", CUT]), scripted("b", [DOWN]), scripted("c", ["two ", CUT]), scripted("d", [])
     )
@@ -100,8 +100,8 @@ async def test_an_answer_may_break_off_more_than_once() -> None:
 
 
 @BOTH
-async def test_when_nobody_can_begin_anew_what_was_received_remains(fallback: Any) -> None:
-    """Under the name of who said it, with its warnings, and every cause on the error."""
+async def test_without_another_backend_the_received_answer_remains(fallback: Any) -> None:
+    """Under the name of its backend, with its warnings, and every cause on the error."""
 
     class Warns(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -120,8 +120,8 @@ async def test_when_nobody_can_begin_anew_what_was_received_remains(fallback: An
     assert [hop.backend for hop in response.route] == ["first", "second"]
 
 
-async def test_the_callers_mistakes_do_not_begin_anew() -> None:
-    """A content filter in the middle of an answer is somebody's decision."""
+async def test_a_final_error_does_not_restart_the_answer() -> None:
+    """Such as a content filter in the middle of an answer."""
     other = scripted("other", "hello")
     refused = bl.errors.ContentFiltered("no more of this")
     with pytest.raises(bl.errors.ContentFiltered):
@@ -130,7 +130,7 @@ async def test_the_callers_mistakes_do_not_begin_anew() -> None:
 
 
 async def test_a_router_in_a_router_restarts_within() -> None:
-    """Its restart goes through, and the outer response is right."""
+    """Its restart chunk is passed on, and the outer response is right."""
     inner = restarting(scripted("a", ["one ", CUT]), scripted("b", "two"), name="inner")
     for fallback in ("sequential", "parallel"):
         reply = await bl.Router([inner, scripted("other", [HANG])], bl.Explicit(), fallback=fallback).complete("go")
@@ -142,7 +142,7 @@ async def test_a_router_in_a_router_restarts_within() -> None:
 
 
 class Soft(bl.Backend):
-    """Listens to a stop, and then fails instead of ending well."""
+    """Reacts to a stop by failing instead of ending."""
 
     name = "soft"
     leaves_device = needs_network = False
@@ -163,8 +163,8 @@ class Soft(bl.Backend):
 
 @BOTH
 @pytest.mark.parametrize("first", [("",), ("one",)])
-async def test_a_stopped_answer_is_not_begun_anew(fallback: Any, first: tuple[str, ...]) -> None:
-    """An engine that fails while it is being stopped has stopped; the next backend is not asked."""
+async def test_a_stopped_answer_does_not_restart(fallback: Any, first: tuple[str, ...]) -> None:
+    """A failure while stopping counts as stopped; the next backend is not asked."""
     soft, other = Soft(*first), scripted("other", "hello")
     router = restarting(soft, other, fallback=fallback, parallel=1)
     stream = router.stream("go")
@@ -178,8 +178,8 @@ async def test_a_stopped_answer_is_not_begun_anew(fallback: Any, first: tuple[st
 
 
 @BOTH
-async def test_a_stop_is_known_to_a_router_in_a_router(fallback: Any) -> None:
-    """It does not begin anew either."""
+async def test_a_stop_reaches_a_router_in_a_router(fallback: Any) -> None:
+    """It does not restart either."""
     other = scripted("other", "hello")
     inner = restarting(Soft("one"), other, name="inner")
     stream = bl.Router([inner, scripted("last", [HANG])], bl.Explicit(), fallback=fallback).stream("go")
@@ -192,7 +192,7 @@ async def test_a_stop_is_known_to_a_router_in_a_router(fallback: Any) -> None:
 
 
 class SlowFacts(bl.ScriptedBackend):
-    """Takes for ever to say what it knows."""
+    """Never returns its facts."""
 
     async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
         await asyncio.get_running_loop().create_future()
@@ -220,7 +220,7 @@ async def end(how: str, stream: bl.backends.ChatStream, reading: asyncio.Task[An
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("how", ["stop", "aclose", "cancel"])
 async def test_an_end_reaches_the_backend_in_every_phase(fallback: Any, phase: str, how: str) -> None:
-    """Nothing is left running or counted, nobody else is asked, and the response says so."""
+    """Nothing is left running or counted, no other backend is asked, and the response says so."""
     slow, other = PHASES[phase](), scripted("other", [HANG])
     router = bl.Router([slow, other], bl.Explicit(), fallback=fallback, limits={"slow": 1, "other": 1})
     stream = router.stream("go")
@@ -245,7 +245,7 @@ async def test_an_end_reaches_the_backend_in_every_phase(fallback: Any, phase: s
 
 @BOTH
 @pytest.mark.parametrize("how", ["stop", "aclose", "cancel"])
-async def test_an_end_takes_a_waiting_request_out_of_the_line(fallback: Any, how: str) -> None:
+async def test_an_end_removes_a_waiting_request_from_its_line(fallback: Any, how: str) -> None:
     """It is never sent, and the next one in the line is served."""
     slow = scripted("slow", [HANG], "hello", "hello")
     router = bl.Router([slow], limits={"slow": 1}, fallback=fallback)
@@ -263,8 +263,8 @@ async def test_an_end_takes_a_waiting_request_out_of_the_line(fallback: Any, how
 
 
 @BOTH
-async def test_a_stopped_answer_is_no_answer_to_learn_from(fallback: Any) -> None:
-    """Ended softly, with usage, it still says nothing of how the backend is."""
+async def test_a_stopped_answer_is_not_measured(fallback: Any) -> None:
+    """Even if it ended with usage, it says nothing about the backend."""
 
     class Ends(bl.Backend):
         name = "ends"
@@ -286,8 +286,8 @@ async def test_a_stopped_answer_is_no_answer_to_learn_from(fallback: Any) -> Non
     assert router._order[0].measurements.answers == 0  # pyright: ignore[reportPrivateUsage]
 
 
-async def test_a_breaker_that_opens_lets_nobody_out_of_the_line() -> None:
-    """Who was ranked before, and waited since, is not sent to a backend that has failed meanwhile."""
+async def test_a_breaker_that_opens_stops_waiting_requests() -> None:
+    """A request that waited is not sent to a backend that has failed meanwhile."""
     clock = bl.testing.Clock()
     flaky = bl.ScriptedBackend([[Wait(1), DOWN], "hello"], name="flaky", clock=clock)
     router = bl.Router(
@@ -306,8 +306,8 @@ async def test_a_breaker_that_opens_lets_nobody_out_of_the_line() -> None:
     assert "'flaky' was not asked: its circuit breaker is open for another 30 s" in replies[1].route[0].reason
 
 
-async def test_a_backend_that_begins_to_leave_the_device_is_noticed_before_sending() -> None:
-    """What was true when the candidates were ranked is looked at once more after the wait."""
+async def test_privacy_is_checked_again_before_sending() -> None:
+    """A backend may begin to leave the device while a request waits for it."""
     changing = scripted("changing", [HANG], "hello")
     router = bl.Router([changing], limits={"changing": 1})
     first = asyncio.create_task(router.complete("go"))
@@ -321,8 +321,8 @@ async def test_a_backend_that_begins_to_leave_the_device_is_noticed_before_sendi
     assert len(changing.requests) == 1
 
 
-async def test_a_deadline_holds_over_all_tries() -> None:
-    """It does not begin anew with each backend, and what was not asked by then is not asked."""
+async def test_a_deadline_covers_all_attempts() -> None:
+    """It does not restart with each backend, and no backend is asked after it."""
     other = scripted("other", "hello")
     reply = await bl.Router([scripted("slow", [HANG]), other], bl.Explicit()).complete("go", deadline_s=0.01)
     assert reply.finish_reason == "cancelled"
@@ -331,7 +331,7 @@ async def test_a_deadline_holds_over_all_tries() -> None:
 
 
 async def test_a_cancelled_probe_makes_room_for_another_one() -> None:
-    """It told nothing of the backend: the breaker stays half-open."""
+    """It is inconclusive: the breaker stays half-open."""
     clock = bl.testing.Clock()
     flaky = scripted("flaky", [DOWN], [HANG], "well")
     router = bl.Router([flaky], breaker=bl.backends.router.Breaker(failures=1, cool_down_s=10, jitter=0), clock=clock)
@@ -340,14 +340,14 @@ async def test_a_cancelled_probe_makes_room_for_another_one() -> None:
     clock.advance(10)
     probe = asyncio.create_task(router.complete("two"))
     await settle()
-    with pytest.raises(bl.AllBackendsFailed, match="another request tries it now"):
+    with pytest.raises(bl.AllBackendsFailed, match="a probe is running"):
         await router.complete("three")
     probe.cancel()
     await settle()
     assert (await router.complete("four")).text == "well"
 
 
-async def test_a_dropped_stream_lets_go_of_everything() -> None:
+async def test_a_dropped_stream_releases_everything() -> None:
     """A plain ``break`` is enough."""
     slow = scripted("slow", ["one ", HANG])
     router = bl.Router([slow], limits={"slow": 1})
@@ -365,7 +365,7 @@ async def test_a_dropped_stream_lets_go_of_everything() -> None:
 
 
 async def test_a_backend_whose_cleanup_fails_gives_its_place_back() -> None:
-    """The failure is raised, the place is free."""
+    """The failure is raised, and the place is free."""
 
     class Clumsy(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:

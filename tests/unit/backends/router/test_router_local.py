@@ -13,8 +13,8 @@ def cloud() -> bl.ScriptedBackend:
     return bl.ScriptedBackend("from the cloud", name="cloud", leaves_device=True)
 
 
-async def test_the_page_answers_and_says_with_which_engine() -> None:
-    """The model is loaded by the first request; the response is the page's own."""
+async def test_the_page_answers_and_names_its_engine() -> None:
+    """The first request loads the model."""
     local = bl.LocalBackend(bl.ScriptedHost("from the page"), "pocket")
     router = bl.Router([cloud(), local])
     reply = await router.complete("hello")
@@ -25,8 +25,8 @@ async def test_the_page_answers_and_says_with_which_engine() -> None:
 
 
 @pytest.mark.parametrize("policy", [bl.LocalFirst(), bl.backends.router.LeastCost(), bl.LocalFirst(wait="nothing")])
-async def test_a_device_that_can_run_nothing_leaves_it_to_the_cloud(policy: bl.backends.router.Policy) -> None:
-    """Without a try: the facts say so. A private request has no answer, and the error says why."""
+async def test_the_cloud_answers_if_the_device_cannot_run_the_model(policy: bl.backends.router.Policy) -> None:
+    """Without an attempt: the facts say so. A private request fails, and the error says why."""
     host = bl.ScriptedHost(facts=device_facts(webgpu=False, wasm=False))
     router = bl.Router([bl.LocalBackend(host, "pocket"), cloud()], policy)
     reply = await router.complete("hello")
@@ -38,8 +38,8 @@ async def test_a_device_that_can_run_nothing_leaves_it_to_the_cloud(policy: bl.b
 
 
 @pytest.mark.parametrize(("webgpu", "code"), [(True, "model_not_downloaded"), (False, "unavailable")])
-async def test_a_model_to_be_fetched_is_told_from_one_that_cannot_run(webgpu: bool, code: str) -> None:
-    """A download is a remedy for the one, and none for the other."""
+async def test_a_model_that_is_not_downloaded_differs_from_one_that_cannot_run(webgpu: bool, code: str) -> None:
+    """A download helps only the first."""
     artifact = bl.models.Artifact(
         engine="webllm", device="webgpu", id="far-1", url="https://models.test/far/", library="l"
     )
@@ -49,8 +49,8 @@ async def test_a_model_to_be_fetched_is_told_from_one_that_cannot_run(webgpu: bo
     assert (reply.backend, reply.route[0].code) == ("cloud", code)
 
 
-async def test_a_closed_page_leaves_it_to_the_cloud() -> None:
-    """Before an answer, and in the middle of one when the caller wants that."""
+async def test_the_cloud_answers_if_the_page_is_closed() -> None:
+    """Before an answer, and with ``on_interrupted="restart"`` also in the middle of one."""
     host = bl.ScriptedHost([["one ", CLOSE]])
     router = bl.Router([bl.LocalBackend(host, "pocket"), cloud()], on_interrupted="restart")
     chunks = [chunk async for chunk in router.stream("hello")]
@@ -62,8 +62,8 @@ async def test_a_closed_page_leaves_it_to_the_cloud() -> None:
 
 
 @pytest.mark.parametrize("fallback", ["sequential", "parallel"])
-async def test_a_stop_goes_through_the_router_to_the_engine(fallback: str) -> None:
-    """The engine ends its own answer, so its usage is there."""
+async def test_a_stop_reaches_the_engine_through_the_router(fallback: str) -> None:
+    """The engine ends its own answer, so the usage is known."""
     host = bl.ScriptedHost([["one ", HANG]])
     other = bl.ScriptedBackend([[HANG]], name="other")
     router = bl.Router([bl.LocalBackend(host, "pocket"), other], bl.Explicit(), fallback=fallback)  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ async def test_a_stop_goes_through_the_router_to_the_engine(fallback: str) -> No
 
 
 async def test_a_model_of_the_catalog_is_known_to_be_local() -> None:
-    """A request that names it goes to the device, one that names another goes to the cloud."""
+    """A request for it goes to the device, one for another model goes to the cloud."""
     router = bl.Router([cloud(), bl.LocalBackend(bl.ScriptedHost("from the page"), "pocket")], bl.CloudFirst())
     assert (await router.complete("hello", model="pocket")).backend == "local"
     explanation = await router.explain("hello", model="gpt-5-nano")

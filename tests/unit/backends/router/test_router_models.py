@@ -13,7 +13,7 @@ DOWN = bl.Unavailable("down", reason="server_error")
 
 
 class Knows(bl.ScriptedBackend):
-    """A backend with models of its own: it knows ``models``, and with ``sure`` that it has no others."""
+    """Knows that it has ``models``, and with ``sure`` that it has no others."""
 
     def __init__(
         self, name: str, *models: str, sure: bool = True, leaves_device: bool = False, fails: bool = False
@@ -42,8 +42,8 @@ def openai(*models: str, **options: Any) -> Knows:
     return Knows("openai", *(models or ("gpt-5-mini", "gpt-5-nano")), leaves_device=True, sure=False, **options)
 
 
-async def test_without_a_name_each_backend_takes_its_own_model() -> None:
-    """Nothing is translated, nothing is warned of."""
+async def test_without_a_requested_model_each_backend_uses_its_default() -> None:
+    """Without translations or warnings."""
     here, away = device(fails=True), openai()
     reply = await bl.Router([here, away]).complete("hello")
     assert (here.requests[0].model, away.requests[0].model) == (None, None)
@@ -60,21 +60,21 @@ async def test_without_a_name_each_backend_takes_its_own_model() -> None:
         ("openai/gpt-6", "openai", "gpt-6"),
     ],
 )
-async def test_a_named_model_is_answered_by_who_has_it(model: str, backend: str, got: str) -> None:
-    """Whatever the policy would rather do."""
+async def test_a_backend_with_the_requested_model_answers(model: str, backend: str, got: str) -> None:
+    """Whatever the policy prefers."""
     for policy in (bl.LocalFirst(), bl.CloudFirst(), bl.backends.router.LeastCost()):
         reply = await bl.Router([device(), openai()], policy).complete("hello", model=model)
         assert (reply.backend, reply.model, reply.warnings) == (backend, got, [])
 
 
-async def test_a_model_is_not_replaced_in_silence() -> None:
-    """When who has it fails, another one answers with its own model and a warning; if the caller wants, not at all."""
+async def test_a_model_is_not_replaced_silently() -> None:
+    """If its backend fails, another one answers with its default and a warning; with ``unsupported="error"`` none."""
     here, away = device(), openai(fails=True)
     router = bl.Router([here, away])
     reply = await router.complete("hello", model="gpt-5-nano")
     assert (reply.backend, reply.model) == ("local", "Qwen3-0.6B")
     assert [(warning.parameter, warning.message) for warning in reply.warnings] == [
-        ("model", "'local' has no model 'gpt-5-nano'; its own 'Qwen3-0.6B' answered")
+        ("model", "'local' has no model 'gpt-5-nano'; 'Qwen3-0.6B' answered")
     ]
     assert [(hop.backend, hop.model) for hop in reply.route] == [("openai", "gpt-5-nano")]
     with pytest.raises(bl.AllBackendsFailed) as caught:
@@ -83,8 +83,8 @@ async def test_a_model_is_not_replaced_in_silence() -> None:
     assert "'local': has no model 'gpt-5-nano'" in str(caught.value)
 
 
-async def test_translations_say_which_model_stands_for_which() -> None:
-    """By name, by pattern, by default: such a model needs no warning, and the policy's order holds."""
+async def test_translations_replace_models() -> None:
+    """By name, by pattern, by default: without a warning, and in the policy's order."""
     here, away = device(), openai(fails=True)
     router = bl.Router(
         [here, away],
@@ -102,8 +102,8 @@ async def test_translations_say_which_model_stands_for_which() -> None:
     assert (await failing.complete("hello", model="Qwen3-4B")).model == "gpt-5-nano"
 
 
-async def test_a_model_that_nobody_surely_has_is_asked_for_by_its_name() -> None:
-    """A server may have more models than it lists; those that surely have it not come after."""
+async def test_a_model_that_no_backend_certainly_has_is_requested_by_name() -> None:
+    """A server may have more models than it lists; backends that certainly do not have it come later."""
     here, away, other = device(), openai(), Knows("vllm", "llama", sure=False, leaves_device=True)
     router = bl.Router([here, away, other])
     reply = await router.complete("hello", model="gpt-6-preview")
@@ -122,24 +122,24 @@ async def test_a_model_that_nobody_surely_has_is_asked_for_by_its_name() -> None
     ]
 
 
-async def test_a_slash_in_a_models_own_name_is_left_alone() -> None:
-    """Only the name of a backend is read off."""
+async def test_a_slash_in_a_models_name_stays() -> None:
+    """Only the name of a backend is split off."""
     away = openai("openai/gpt-oss-20b", "meta/llama")
     router = bl.Router([device(), away])
     assert (await router.complete("hello", model="meta/llama")).model == "meta/llama"
     assert (await router.complete("hello", model="openai/openai/gpt-oss-20b")).model == "openai/gpt-oss-20b"
 
 
-async def test_the_longest_name_of_a_backend_is_read_off() -> None:
-    """A name may have a slash of its own."""
+async def test_the_longest_matching_backend_name_is_split_off() -> None:
+    """A backend's name may contain a slash, too."""
     router = bl.Router([Knows("eu", "x"), Knows("eu/west", "x")])
     for asked, backend in (("eu/west/x", "eu/west"), ("eu/x", "eu")):
         reply = await router.complete("hello", model=asked)
         assert (reply.backend, reply.model, reply.warnings) == (backend, "x", [])
 
 
-async def test_nested_routers_read_their_part_of_the_name() -> None:
-    """As `list_models` writes it."""
+async def test_nested_routers_split_off_their_part_of_the_name() -> None:
+    """In the form of `list_models`."""
     inner = bl.Router([device(), openai()], name="inner")
     outer = bl.Router([Knows("other", "x"), inner])
     reply = await outer.complete("hello", model="inner/openai/gpt-5-nano")
@@ -148,8 +148,8 @@ async def test_nested_routers_read_their_part_of_the_name() -> None:
     assert (await outer.complete("hello", model="x")).backend == "other"
 
 
-async def test_a_private_requests_model_is_asked_of_no_cloud() -> None:
-    """Not even whether it has it."""
+async def test_no_cloud_is_asked_for_a_private_requests_model() -> None:
+    """Not even whether it has the model."""
 
     class Listens(Knows):
         asked = 0
@@ -167,7 +167,7 @@ async def test_a_private_requests_model_is_asked_of_no_cloud() -> None:
 
 
 class Loads(bl.ScriptedBackend):
-    """A backend whose model is loaded once `prepare` is through."""
+    """Its model is loaded once `prepare` returns."""
 
     def __init__(self, *, fails: bool = False) -> None:
         super().__init__("from the device", name="local", model="local-model")
@@ -202,8 +202,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_while_the_cloud_answers_the_local_model_is_got_ready_once() -> None:
-    """And later requests go local."""
+async def test_the_local_model_is_prepared_once_while_the_cloud_answers() -> None:
+    """Later requests go to the device."""
     here = Loads()
     router = impatient(here)
     for _ in range(3):
@@ -217,8 +217,8 @@ async def test_while_the_cloud_answers_the_local_model_is_got_ready_once() -> No
     await router.close()
 
 
-async def test_a_failure_in_the_background_is_remembered_and_not_raised() -> None:
-    """It is not tried again, and `explain` tells why."""
+async def test_a_failed_preparation_is_kept_and_not_raised() -> None:
+    """It is not attempted again, and `explain` shows the reason."""
     here = Loads(fails=True)
     here.go_on.set()
     router = impatient(here)
@@ -227,13 +227,13 @@ async def test_a_failure_in_the_background_is_remembered_and_not_raised() -> Non
         await settle()
     assert len(here.prepared) == 1
     assert (await router.explain("hello")).ranked[1].reason == (
-        "on this device, to be loaded first, which wait='nothing' does not wait for; "
-        "could not be got ready: no engine could load it"
+        "on this device, not loaded yet, which wait='nothing' does not wait for; "
+        "could not be prepared: no engine could load it"
     )
     await router.close()
 
 
-async def test_closing_the_router_ends_what_is_being_got_ready() -> None:
+async def test_closing_the_router_stops_preparation() -> None:
     """No task is left behind."""
     here = Loads()
     router = impatient(here)
@@ -244,8 +244,8 @@ async def test_closing_the_router_ends_what_is_being_got_ready() -> None:
     assert here.cancelled and not here.loaded
 
 
-async def test_nothing_is_got_ready_that_the_policy_does_not_want() -> None:
-    """Not with ``warm_up=False``, nor for a policy that prefers the cloud."""
+async def test_nothing_is_prepared_that_the_policy_does_not_prefer() -> None:
+    """Nor with ``warm_up=False``."""
     here = Loads()
     assert (await impatient(here, warm_up=False).complete("hello")).backend == "cloud"
     away = bl.ScriptedBackend(name="cloud", leaves_device=True)
@@ -254,8 +254,8 @@ async def test_nothing_is_got_ready_that_the_policy_does_not_want() -> None:
     assert here.prepared == []
 
 
-async def test_the_model_got_ready_is_the_one_the_request_needs() -> None:
-    """By the name it has on the device."""
+async def test_the_model_that_the_request_needs_is_prepared() -> None:
+    """By its name on the device."""
     here = Loads()
     router = impatient(here, translations={"gpt": {"local": "small"}})
     await router.complete("hello", model="gpt")

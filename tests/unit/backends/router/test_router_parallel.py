@@ -34,8 +34,8 @@ async def settle() -> None:
 # Several backends at one request
 
 
-async def test_the_first_to_say_something_answers_and_the_others_are_closed() -> None:
-    """An announcement is nothing said; the losers are hops on the route."""
+async def test_the_first_to_deliver_content_answers_and_the_others_are_closed() -> None:
+    """An empty delta is not content; the losers are hops on the route."""
     clock = bl.testing.Clock()
     a = scripted("a", ["", Wait(3), "from a"], clock=clock)
     b = scripted("b", [Wait(1), "from b"], clock=clock)
@@ -48,15 +48,15 @@ async def test_the_first_to_say_something_answers_and_the_others_are_closed() ->
     reply = await task
     assert (reply.text, reply.backend, reply.model) == ("from b", "b", "b-model")
     assert [(hop.backend, hop.code, hop.reason) for hop in reply.route] == [
-        ("a", "cancelled", "'b' was first to answer"),
-        ("c", "cancelled", "'b' was first to answer"),
+        ("a", "cancelled", "'b' answered first"),
+        ("c", "cancelled", "'b' answered first"),
     ]
     assert len(a.stopped) == len(c.stopped) == 1
     assert b.stopped == []
 
 
-async def test_the_losers_are_ended_while_the_winner_still_talks() -> None:
-    """Not only after its last word: a prompt that nobody needs costs money."""
+async def test_the_losers_are_stopped_while_the_winner_still_answers() -> None:
+    """Not only at its end: their answers cost money."""
     loser = scripted("loser", [HANG])
     stream = racing(scripted("winner", ["one ", HANG]), loser).stream("go")
     assert isinstance(await anext(stream), bl.types.ChatStart)
@@ -65,8 +65,8 @@ async def test_the_losers_are_ended_while_the_winner_still_talks() -> None:
     await stream.aclose()
 
 
-async def test_only_so_many_are_asked_and_who_fails_is_replaced_at_once() -> None:
-    """The best ones, in the policy's order; every failure is kept."""
+async def test_the_width_is_kept_and_a_failed_backend_is_replaced_at_once() -> None:
+    """The best ones run, in the policy's order; every failure is kept."""
     a, b, c, d = (
         scripted("a", [DOWN]),
         scripted("b", [HANG]),
@@ -83,8 +83,8 @@ async def test_only_so_many_are_asked_and_who_fails_is_replaced_at_once() -> Non
     assert sorted(type(cause).__name__ for cause in caught.value.causes) == ["Stalled", "Unavailable", "Unavailable"]
 
 
-async def test_a_hedge_begins_only_when_the_one_before_is_slow() -> None:
-    """Each so many seconds after the other, up to the width; a failure does not wait for its turn."""
+async def test_a_hedge_starts_only_if_the_backend_before_is_slow() -> None:
+    """Each starts ``hedge_after_s`` after the one before, up to the width; a failed one is replaced at once."""
     clock = bl.testing.Clock()
     a, b, c, d = (scripted(name, [HANG], clock=clock) for name in "abcd")
     router = racing(a, b, c, d, parallel=3, hedge_after_s=2, clock=clock)
@@ -113,7 +113,7 @@ async def test_a_hedge_begins_only_when_the_one_before_is_slow() -> None:
 
 
 async def test_a_replacement_keeps_the_width_that_hedging_has_reached() -> None:
-    """One of two fails after the hedge: the third begins at once."""
+    """If one of two fails after the hedge, the third starts at once."""
     clock = bl.testing.Clock()
     a, b, c = scripted("a", [HANG]), scripted("b", [Wait(1), DOWN], clock=clock), scripted("c", "from c")
     task = asyncio.create_task(racing(a, b, c, parallel=2, hedge_after_s=5, clock=clock).complete("go"))
@@ -125,8 +125,8 @@ async def test_a_replacement_keeps_the_width_that_hedging_has_reached() -> None:
     assert (await task).backend == "c"
 
 
-async def test_only_the_winners_words_count() -> None:
-    """Warnings, usage, cost and the route of a loser are not the response's."""
+async def test_only_the_winners_metadata_is_in_the_response() -> None:
+    """Not the warnings, usage, cost and route of a loser."""
 
     class Warns(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -148,12 +148,12 @@ async def test_only_the_winners_words_count() -> None:
         "winner has no top_k",
         "winner has no top_k",
     ]
-    assert [hop.reason for hop in reply.route] == ["an engine less", "'winner' was first to answer"]
+    assert [hop.reason for hop in reply.route] == ["an engine less", "'winner' answered first"]
     assert (reply.cost_usd, reply.usage.completion_tokens, reply.finish_reason) == (0.5, 2, "length")
 
 
 async def test_a_slow_reader_slows_the_backend_down() -> None:
-    """A pipe has a length: nobody's memory fills with an answer that is not read."""
+    """The buffer is bounded: an answer that is not read does not fill the memory."""
     said = 0
 
     class Talks(bl.Backend):
@@ -175,7 +175,7 @@ async def test_a_slow_reader_slows_the_backend_down() -> None:
 
 
 async def test_each_backend_runs_in_one_task_from_beginning_to_end() -> None:
-    """What binds itself to a task, a timeout for one, works inside a race."""
+    """So what is bound to a task, such as a timeout, works inside a race."""
 
     class Bound(bl.Backend):
         name = "bound"
@@ -194,7 +194,7 @@ async def test_each_backend_runs_in_one_task_from_beginning_to_end() -> None:
 
 
 class Counts(bl.Backend):
-    """Repeats the prompt, word by word, and counts how many do so at once."""
+    """Repeats the prompt word by word, and counts concurrent requests."""
 
     leaves_device = needs_network = False
 
@@ -220,8 +220,8 @@ class Counts(bl.Backend):
             self.at_once -= 1
 
 
-async def test_a_limit_holds_and_users_are_served_by_turns() -> None:
-    """Somebody with fifty requests does not keep out somebody with two."""
+async def test_a_limit_holds_and_users_are_served_in_turn() -> None:
+    """A user with fifty requests does not delay one with two."""
     backend = Counts("local", 1)
     router = bl.Router([backend], bl.LocalFirst(max_queue=None), limits={"local": 2})
     users = ["busy"] * 50 + ["calm"] * 2
@@ -232,15 +232,15 @@ async def test_a_limit_holds_and_users_are_served_by_turns() -> None:
     assert len(backend.order) == 52
 
 
-async def test_a_full_line_sends_requests_to_the_next_backend() -> None:
-    """With the reason; when there is none, the error says so."""
+async def test_a_full_queue_sends_requests_to_the_next_backend() -> None:
+    """The route has the reason; without another backend the error has it."""
     slow, other = scripted("slow", [HANG]), scripted("other", "from other")
     router = bl.Router([slow, other], bl.Explicit(), limits={"slow": 1}, max_waiting=1)
     running = [asyncio.create_task(router.complete("go")) for _ in range(2)]
     await settle()
     reply = await router.complete("go")
     assert (reply.backend, reply.route[0].code) == ("other", "queue_full")
-    assert "1 requests wait for 'slow' already, with 1 at work" in reply.route[0].reason
+    assert "the queue for 'slow' is full: 1 waiting, 1 running" in reply.route[0].reason
     with pytest.raises(bl.AllBackendsFailed) as caught:
         await router.complete("go", metadata={"backends": "slow"})
     assert isinstance(caught.value.causes[-1], bl.errors.QueueFull)
@@ -249,13 +249,13 @@ async def test_a_full_line_sends_requests_to_the_next_backend() -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-async def test_the_routers_own_line_counts_as_a_queue() -> None:
-    """Who waits here is seen by the policy, and the cloud takes over."""
+async def test_waiting_requests_in_the_router_count_for_the_policy() -> None:
+    """With many of them the cloud takes over."""
     away = bl.ScriptedBackend("from the cloud", name="cloud", leaves_device=True)
     router = bl.Router([scripted("local", [HANG]), away], bl.LocalFirst(max_queue=2), limits={"local": 1})
     waiting = [asyncio.create_task(router.complete("go")) for _ in range(4)]
     await settle()
-    assert (await router.explain("go")).ranked[1].reason == "on this device; 3 requests come before this one"
+    assert (await router.explain("go")).ranked[1].reason == "on this device; 3 requests are ahead of this one"
     assert (await router.complete("go")).backend == "cloud"
     for task in waiting:
         task.cancel()
@@ -263,8 +263,8 @@ async def test_the_routers_own_line_counts_as_a_queue() -> None:
 
 
 @pytest.mark.parametrize("metadata", [{}, {"user": ["a", "list"]}, {"user": {"id": 1}}, {"user": None}])
-async def test_any_metadata_names_a_line(metadata: dict[str, Any]) -> None:
-    """A key that is no key of a table is taken by its text."""
+async def test_any_metadata_value_selects_a_line(metadata: dict[str, Any]) -> None:
+    """A value that is not hashable is used as text."""
     router = bl.Router([Counts("local", 1)], limits={"local": 1})
     replies = await asyncio.gather(*(router.complete("hello", metadata=metadata) for _ in range(3)))
     assert [reply.text for reply in replies] == ["hello "] * 3
@@ -272,7 +272,7 @@ async def test_any_metadata_names_a_line(metadata: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("fallback", ["sequential", "parallel"])
 async def test_a_thousand_streams_at_once_lose_nothing(fallback: Any) -> None:
-    """Failures, limits, restarts, stops, cancellations at random: every answer is whole and its own, or has failed."""
+    """With random failures, limits, restarts, stops and cancellations, every answer is complete or has failed."""
     seed = 20261121
     draw = random.Random(seed)  # noqa: S311
     backends = [Counts(name, seed + index, failing=0.03) for index, name in enumerate("abcd")]
@@ -330,7 +330,7 @@ async def test_a_thousand_streams_at_once_lose_nothing(fallback: Any) -> None:
 
 
 async def test_the_same_seed_and_clock_give_the_same_route() -> None:
-    """Nothing in a router depends on anything but what it is given."""
+    """A router depends only on its arguments."""
 
     async def play() -> list[Any]:
         clock = bl.testing.Clock()

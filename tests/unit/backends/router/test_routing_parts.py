@@ -45,7 +45,7 @@ def succeed(breaker: CircuitBreaker, times: int = 1) -> None:
 
 
 async def enter_in_line(queue: FairQueue, entered: list[str], keys: Sequence[str]) -> list[asyncio.Task[None]]:
-    """A task for each key, waiting in this order."""
+    """Start a task for each key, which wait in this order."""
 
     async def one(key: str) -> None:
         await queue.enter(key[0])
@@ -56,8 +56,8 @@ async def enter_in_line(queue: FairQueue, entered: list[str], keys: Sequence[str
     return tasks
 
 
-async def test_who_waits_is_served_by_turns_of_the_keys() -> None:
-    """Somebody with a hundred requests does not keep out somebody with one."""
+async def test_waiting_keys_are_served_in_turn() -> None:
+    """A user with a hundred requests does not delay one with a single request."""
     queue, entered = FairQueue(1), list[str]()
     await queue.enter("z")
     await enter_in_line(queue, entered, ["a1", "a2", "a3", "b1", "b2", "c1"])
@@ -71,7 +71,7 @@ async def test_who_waits_is_served_by_turns_of_the_keys() -> None:
 
 
 async def test_the_limit_holds_while_places_change_hands() -> None:
-    """A place goes straight to who waits: a newcomer cannot take it in between."""
+    """A free place goes directly to a waiting request: a newcomer cannot take it."""
     queue, entered = FairQueue(2), list[str]()
     await queue.enter()
     await queue.enter()
@@ -82,8 +82,8 @@ async def test_the_limit_holds_while_places_change_hands() -> None:
     assert entered == ["a"] and queue.running == 2
 
 
-async def test_a_waiter_that_is_cancelled_leaves_no_hole() -> None:
-    """Neither while it waits nor in the very moment in which its place comes."""
+async def test_a_cancelled_waiter_loses_no_place() -> None:
+    """Neither while it waits nor at the moment it gets its place."""
     queue, entered = FairQueue(1), list[str]()
     await queue.enter()
     tasks = await enter_in_line(queue, entered, ["a1", "b1", "c1"])
@@ -99,8 +99,8 @@ async def test_a_waiter_that_is_cancelled_leaves_no_hole() -> None:
     assert queue.running == 0
 
 
-async def test_who_gave_up_is_not_kept() -> None:
-    """However many come and go behind a request that never ends, the lines stay empty."""
+async def test_cancelled_waiters_are_removed() -> None:
+    """However many come and go while a request runs, the lines stay empty."""
     queue, entered = FairQueue(1), list[str]()
     await queue.enter()
     for task in await enter_in_line(queue, entered, ["a1", "a2", "b1"]):
@@ -110,7 +110,7 @@ async def test_who_gave_up_is_not_kept() -> None:
 
 
 async def test_a_place_does_not_go_to_a_waiter_that_was_just_cancelled() -> None:
-    """Cancelled first, then the place comes, before the task has run again."""
+    """It is cancelled first, then a place is free, before the task has run again."""
     queue, entered = FairQueue(1), list[str]()
     await queue.enter()
     tasks = await enter_in_line(queue, entered, ["a1", "a2"])
@@ -121,12 +121,12 @@ async def test_a_place_does_not_go_to_a_waiter_that_was_just_cancelled() -> None
     assert (queue.running, queue.waiting) == (1, 0)
 
 
-async def test_a_full_queue_says_so_at_once() -> None:
-    """Its length is bounded; a place that becomes free makes room again."""
+async def test_a_full_queue_refuses_at_once() -> None:
+    """Its length is bounded; a free place makes room again."""
     queue, entered = FairQueue(1, max_waiting=1, name="'local'"), list[str]()
     await queue.enter()
     await enter_in_line(queue, entered, ["a"])
-    with pytest.raises(bl.errors.QueueFull, match=r"1 requests wait for 'local' already, with 1 at work") as caught:
+    with pytest.raises(bl.errors.QueueFull, match=r"the queue for 'local' is full: 1 waiting, 1 running") as caught:
         await queue.enter("b")
     assert caught.value.data == {"waiting": 1, "running": 1}
     queue.leave()
@@ -135,7 +135,7 @@ async def test_a_full_queue_says_so_at_once() -> None:
 
 
 async def test_any_order_of_events_keeps_the_count() -> None:
-    """Random comings, goings and cancellations: never more than the limit at once, nobody lost, nothing left over."""
+    """Random arrivals, departures and cancellations: never over the limit, no request lost, no place left over."""
     seed = 20261121
     draw = random.Random(seed)  # noqa: S311
     queue = FairQueue(3, max_waiting=50)
@@ -171,9 +171,9 @@ async def test_any_order_of_events_keeps_the_count() -> None:
 
 
 @pytest.mark.parametrize(("limit", "max_waiting", "parameter"), [(0, 1, "limit"), (1, -1, "max_waiting")])
-def test_a_queue_of_nothing_is_refused(limit: int, max_waiting: int, parameter: str) -> None:
-    """With the value in the message."""
-    with pytest.raises(bl.InvalidRequest, match="out of range") as caught:
+def test_limits_that_are_not_valid_are_refused(limit: int, max_waiting: int, parameter: str) -> None:
+    """The message has the value."""
+    with pytest.raises(bl.InvalidRequest, match="must be at least") as caught:
         FairQueue(limit, max_waiting=max_waiting)
     assert caught.value.data["parameter"] == parameter
 
@@ -182,7 +182,7 @@ def test_a_queue_of_nothing_is_refused(limit: int, max_waiting: int, parameter: 
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_closes_again() -> None:
-    """Closed, open, half-open, closed: the whole circle."""
+    """Closed, open, half-open, closed."""
     clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=3, cool_down_s=30)
     fail(breaker, 2)
@@ -201,8 +201,8 @@ def test_a_breaker_opens_after_failures_in_a_row_and_closes_again() -> None:
     assert breaker.state == "closed"  # what was before the success does not count any more
 
 
-def test_a_success_in_between_begins_the_count_anew() -> None:
-    """In a row means in a row; failures far apart are not."""
+def test_a_success_resets_the_consecutive_failures() -> None:
+    """Failures that are far apart are not consecutive either."""
     clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=3, min_requests=100, window_s=60)
     fail(breaker, 2)
@@ -216,8 +216,8 @@ def test_a_success_in_between_begins_the_count_anew() -> None:
     assert breaker.state == "open"
 
 
-def test_a_breaker_opens_by_the_share_that_fails() -> None:
-    """Every second request failing is never a row, but it is half of them; old ones no longer count."""
+def test_a_breaker_opens_at_a_failure_rate() -> None:
+    """Every second request fails, which is half of them; old requests no longer count."""
     clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=100, rate=0.5, min_requests=10, window_s=60)
     for _ in range(4):
@@ -233,24 +233,24 @@ def test_a_breaker_opens_by_the_share_that_fails() -> None:
     assert breaker.state == "open"
 
 
-def test_only_one_probe_at_a_time_tries_a_half_open_breaker() -> None:
-    """The others go elsewhere meanwhile; a probe that tells nothing makes room for another one."""
+def test_a_half_open_breaker_lets_one_probe_through_at_a_time() -> None:
+    """The others go elsewhere meanwhile; an inconclusive probe makes room for another one."""
     clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=1, cool_down_s=10)
     fail(breaker)
     clock.advance(10)
     assert breaker.allow() is True
     assert breaker.allow() is None
-    assert "another request tries it now" in breaker.refusal()
-    breaker.neither(probe=True)
+    assert "a probe is running" in breaker.refusal()
+    breaker.inconclusive(probe=True)
     assert breaker.allow() is True
     breaker.failure(DOWN, probe=True)
     assert breaker.state == "open"
     assert breaker.opens_in_s == 10
 
 
-def test_a_breaker_may_want_several_successes() -> None:
-    """As many probes in a row as it is told."""
+def test_a_breaker_may_need_several_successes() -> None:
+    """As many consecutive probes as configured."""
     clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=1, cool_down_s=10, successes=2)
     fail(breaker)
@@ -264,7 +264,7 @@ def test_a_breaker_may_want_several_successes() -> None:
 
 
 def test_a_late_answer_does_not_close_an_open_breaker() -> None:
-    """A request from before it opened says nothing of now."""
+    """A request from before it opened says nothing about now."""
     clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=1)
     early = breaker.allow()
@@ -278,8 +278,8 @@ def test_a_late_answer_does_not_close_an_open_breaker() -> None:
     assert breaker.opens_in_s == until - 1
 
 
-def test_a_rate_limit_opens_a_breaker_for_as_long_as_the_other_side_says() -> None:
-    """At once, without counting; without a time it counts as a failure."""
+def test_a_rate_limit_opens_a_breaker_for_as_long_as_the_server_says() -> None:
+    """It opens at once; without a time the rate limit counts as a failure."""
     clock = bl.testing.Clock()
     breaker = a_breaker(clock, failures=2, cool_down_s=10)
     fail(breaker, 1, bl.RateLimited("slow down", data={"retry_after_s": 90}))
@@ -292,15 +292,15 @@ def test_a_rate_limit_opens_a_breaker_for_as_long_as_the_other_side_says() -> No
     assert breaker.opens_in_s == 10
 
 
-def test_an_overloaded_server_is_left_alone_as_long_as_it_asks() -> None:
+def test_an_overloaded_server_gets_no_requests_for_as_long_as_it_asks() -> None:
     """A 503 with Retry-After."""
     breaker = a_breaker(bl.testing.Clock())
     fail(breaker, 1, bl.Unavailable("busy", reason="server_error", data={"retry_after_s": 7}))
     assert breaker.opens_in_s == 7
 
 
-def test_the_jitter_shortens_cool_downs_and_is_the_seeds() -> None:
-    """Never longer than told; the same seed gives the same time."""
+def test_the_jitter_shortens_cool_downs_and_is_repeatable() -> None:
+    """They are never longer than configured; the same seed gives the same time."""
 
     def opened(seed: int) -> float:
         settings = bl.backends.router.Breaker(failures=1, cool_down_s=100, jitter=0.2)
@@ -338,7 +338,7 @@ def test_the_jitter_shortens_cool_downs_and_is_the_seeds() -> None:
     ],
 )
 def test_what_counts_against_a_backend(error: Exception, its_fault: bool) -> None:
-    """What a server, a network or a device did; not what the caller asked for."""
+    """Faults of a server, a network or a device; not of the request."""
     assert counts(error) is its_fault
     breaker = a_breaker(bl.testing.Clock(), failures=1)
     fail(breaker, 1, error)
@@ -360,7 +360,7 @@ def test_what_counts_against_a_backend(error: Exception, its_fault: bool) -> Non
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
-    """When the router is made, with the name and the value."""
+    """When the router is created, with the name and the value."""
     with pytest.raises(bl.InvalidRequest, match=next(iter(settings))):
         bl.Router([bl.ScriptedBackend()], breaker=bl.backends.router.Breaker(**settings))  # type: ignore[arg-type]
 
@@ -369,7 +369,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
 
 
 def test_speeds_are_smoothed_and_forgotten() -> None:
-    """The newest measure weighs three tenths, and after a while nothing is known any more."""
+    """The newest measurement has a weight of 0.3, and after a while nothing is known any more."""
     clock = bl.testing.Clock()
     history = Measurements(clock)
     assert history.first_token_s is None and history.tokens_per_s is None
@@ -392,7 +392,7 @@ def test_speeds_are_smoothed_and_forgotten() -> None:
 
 
 def test_failures_in_a_row_end_with_an_answer() -> None:
-    """The total stays."""
+    """The total number of failures stays."""
     history = Measurements(bl.testing.Clock())
     history.failed(DOWN)
     history.failed(ZeroDivisionError())
@@ -405,7 +405,7 @@ def test_failures_in_a_row_end_with_an_answer() -> None:
 
 
 def test_a_name_comes_before_a_pattern_and_the_first_pattern_that_knows_the_backend_wins() -> None:
-    """The default is a pattern, too."""
+    """The default (``"*"``) is a pattern, too."""
     translator = Translator(
         {
             "gpt-*": {"local": "Qwen3-4B"},
@@ -422,8 +422,8 @@ def test_a_name_comes_before_a_pattern_and_the_first_pattern_that_knows_the_back
 
 
 def test_translations_to_unknown_backends_are_refused() -> None:
-    """With the names there are."""
-    with pytest.raises(bl.InvalidRequest, match=r"names the backend 'clod'; there are local"):
+    """The error lists the known names."""
+    with pytest.raises(bl.InvalidRequest, match=r"names the unknown backend 'clod'\. Choose one of: local"):
         Translator({"a": {"clod": "b"}}, ["local"])
-    with pytest.raises(bl.InvalidRequest, match="names no model"):
+    with pytest.raises(bl.InvalidRequest, match="must be the name of a model"):
         Translator({"a": {"local": ""}}, ["local"])

@@ -31,7 +31,7 @@ from unit.chat.interruptible import Interruptible, stopped
 
 
 class Sdk:
-    """A real SDK that keeps what it is told in memory."""
+    """A real SDK that keeps its reports in memory."""
 
     def __init__(self) -> None:
         self.spans = InMemorySpanExporter()
@@ -51,7 +51,7 @@ class Sdk:
         return span
 
     def metrics(self) -> dict[str, Any]:
-        """Every metric by name."""
+        """Return every metric by name."""
         data = self.reader.get_metrics_data()
         if data is None:
             return {}
@@ -63,7 +63,7 @@ class Sdk:
         }
 
     def points(self, name: str) -> list[tuple[float, dict[str, Any]]]:
-        """The sum and the attributes of each point of a metric."""
+        """Return the sum and the attributes of each point of a metric."""
         return [
             (point.sum if hasattr(point, "sum") else point.value, dict(point.attributes))
             for point in self.metrics()[name].data.data_points
@@ -79,7 +79,7 @@ def sdk() -> Iterator[Sdk]:
 
 
 class Cloud(ScriptedBackend):
-    """A script that also fills in what a cloud tells."""
+    """A script that also reports what a cloud does."""
 
     async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         try:
@@ -101,7 +101,7 @@ async def settle() -> None:
 
 
 async def test_an_answer_is_a_span_with_everything_but_its_content(sdk: Sdk) -> None:
-    """Name, kind, request, response, usage and times; not a word of what was said."""
+    """Name, kind, request, response, usage and times, but no prompt and no answer."""
     clock = Clock()
     inner = Cloud([[Wait(2), "the secret ", Wait(1), "answer"]], name="gemini", model="m-1-0815", clock=clock)
     telemetry = sdk.around(inner, clock=clock)
@@ -203,7 +203,7 @@ async def test_every_name_is_one_of_the_conventions_or_ours(sdk: Sdk) -> None:
 
 @pytest.mark.parametrize("content", [False, True])
 async def test_a_failure_sets_the_status_and_the_error_type(sdk: Sdk, content: bool) -> None:
-    """By its code; the message, in which providers quote the request, only with the content."""
+    """The error's code; its message, in which providers quote the request, only with ``content``."""
     inner = ScriptedBackend([["half ", bl.RateLimited("do not say 'my secret'")]], name="openai")
     with pytest.raises(bl.RateLimited):
         await sdk.around(inner, content=content).complete("hi")
@@ -216,8 +216,8 @@ async def test_a_failure_sets_the_status_and_the_error_type(sdk: Sdk, content: b
     assert sdk.points("gen_ai.client.operation.duration")[0][1]["error.type"] == "rate_limited"
 
 
-async def test_what_fails_while_it_is_stopped_is_no_error(sdk: Sdk) -> None:
-    """It has stopped, which is all that was asked."""
+async def test_a_failure_while_stopping_is_not_an_error(sdk: Sdk) -> None:
+    """The answer has stopped, as requested."""
     await stopped(sdk.around(Interruptible(bl.Unavailable("gone"))))
     assert sdk.span.status.status_code is StatusCode.UNSET
     assert "error.type" not in (sdk.span.attributes or {})
@@ -262,7 +262,7 @@ async def test_content_is_reported_in_the_shape_of_the_conventions(sdk: Sdk) -> 
 
 
 class Tracing(ScriptedBackend):
-    """A backend that reports a span of its own at each step, and at its end, and from a task that it starts."""
+    """Reports its own span at each step, at its end, and from a task that it starts."""
 
     def __init__(self, sdk: Sdk, *, name: str = "inner") -> None:
         super().__init__(name=name)
@@ -287,7 +287,7 @@ class Tracing(ScriptedBackend):
 
 @pytest.mark.parametrize("way", ["stop", "close", "cancel", "other task"])
 async def test_the_span_is_current_for_the_backend_and_never_for_the_caller(sdk: Sdk, way: str) -> None:
-    """At every step and at the end, however that comes, and from whatever task; the caller's own span stays his."""
+    """At every step and at the end, however it ends, and from any task; the caller keeps its own span."""
     caller = sdk.tracer_provider.get_tracer("test").start_span("caller")
     stream = sdk.around(Tracing(sdk)).stream("hi")
 
@@ -329,7 +329,7 @@ async def test_the_span_is_current_for_the_backend_and_never_for_the_caller(sdk:
 
 
 async def test_many_answers_at_once_keep_their_spans_apart(sdk: Sdk) -> None:
-    """Two streams read by turns in one task: each step is a child of its own answer."""
+    """Two streams are read alternately in one task: each step is a child of its own answer."""
     streams = [sdk.around(Tracing(sdk, name=name)).stream("hi", model=name) for name in ("one", "two")]
     for _ in range(4):
         for stream in streams:
@@ -344,7 +344,7 @@ async def test_many_answers_at_once_keep_their_spans_apart(sdk: Sdk) -> None:
 
 
 async def test_the_route_of_a_router_is_on_its_span(sdk: Sdk) -> None:
-    """Who answered in the end, and who did not and why; the same backends inside report spans of their own."""
+    """The backend that answered, and those that did not, with the reason; inner backends report their own spans."""
     local = ScriptedBackend([[bl.errors.DeviceLost("gone")]], name="local")
     cloud = sdk.around(ScriptedBackend("fine", name="anthropic", model="m"))
     await sdk.around(bl.Router([local, cloud])).complete("hi")
@@ -356,8 +356,8 @@ async def test_the_route_of_a_router_is_on_its_span(sdk: Sdk) -> None:
     assert inner.parent.span_id == outer.context.span_id
 
 
-async def test_an_answer_that_begins_anew_reports_the_new_one_alone(sdk: Sdk) -> None:
-    """What came before a restart was not the answer."""
+async def test_a_restarted_answer_reports_only_the_new_answer(sdk: Sdk) -> None:
+    """Chunks before a restart do not count."""
     one = ScriptedBackend([["false start", bl.errors.Stalled("silent")]], name="one")
     router = bl.Router([one, ScriptedBackend("the answer", name="two")], on_interrupted="restart")
     await sdk.around(router, content=True).complete("hi")
@@ -377,7 +377,7 @@ def test_without_the_api_the_error_says_what_to_install(monkeypatch: pytest.Monk
 
 
 def test_importing_it_does_not_import_opentelemetry() -> None:
-    """Only making one does."""
+    """Only creating a `Telemetry` does."""
     import subprocess
 
     code = "import sys, browserllm; browserllm.Telemetry; print('opentelemetry' in sys.modules)"
@@ -385,7 +385,7 @@ def test_importing_it_does_not_import_opentelemetry() -> None:
 
 
 async def test_the_models_of_a_manager_are_metrics(sdk: Sdk) -> None:
-    """A real manager's own events: a load, another one that takes its place, an unload, one that fails."""
+    """With the events of a real manager: a load, a replacement, an unload, a failure."""
     clock = Clock()
     load_failed = {"webllm": bl.errors.LoadFailed("no"), "transformersjs": bl.errors.LoadFailed("no")}
     for fail_load in ({}, load_failed):
@@ -415,7 +415,7 @@ async def test_the_models_of_a_manager_are_metrics(sdk: Sdk) -> None:
 
 
 async def test_downloads_are_metrics_too(sdk: Sdk) -> None:
-    """Seconds and bytes; a download that failed is no bytes, whatever had come by then."""
+    """Seconds and bytes; a failed download counts no bytes."""
     clock, events = Clock(), Events()
     end = bl.backends.middleware.observe_models(events, meter_provider=sdk.meter_provider, clock=clock)
     for last in (
@@ -449,7 +449,7 @@ async def test_downloads_are_metrics_too(sdk: Sdk) -> None:
 
 
 async def test_the_memory_of_models_is_what_the_catalog_says(sdk: Sdk) -> None:
-    """It comes with a load and goes with the unload; of a model that nobody knows it of, there is no figure."""
+    """A load adds it, an unload removes it; without a figure in the catalog nothing is reported."""
     card = bl.models.Catalog().get("pocket")
     known = msgspec.structs.replace(card.artifacts[0], vram_mb=100.0)
     manager = bl.ModelManager(
@@ -467,7 +467,7 @@ async def test_the_memory_of_models_is_what_the_catalog_says(sdk: Sdk) -> None:
 
 
 async def test_a_model_that_loads_again_elsewhere_is_one_model(sdk: Sdk) -> None:
-    """A lost device frees it, another engine takes its place."""
+    """A lost device frees it, and another engine loads it."""
     events = Events()
     bl.backends.middleware.observe_models(events, meter_provider=sdk.meter_provider, clock=Clock())
     for device in ("webgpu", "wasm"):
@@ -481,7 +481,7 @@ async def test_a_model_that_loads_again_elsewhere_is_one_model(sdk: Sdk) -> None
 
 
 class Events:
-    """Tells what the test says."""
+    """Emits the test's events."""
 
     def __init__(self) -> None:
         self.callbacks: list[Any] = []
@@ -496,8 +496,8 @@ class Events:
 
 
 @pytest.mark.parametrize("field", ["model", "provider_request_id", "finish_reason", "engine", "device", "code"])
-async def test_of_a_private_request_only_words_that_are_known_are_reported(field: str) -> None:
-    """In spans and in metrics: a server's words can be anything, also what it was asked."""
+async def test_only_known_words_are_reported_about_a_private_request(field: str) -> None:
+    """In spans and in metrics: text from a server can be anything, even the prompt."""
     secret = "my-diary"
 
     class Echoes(bl.Backend):

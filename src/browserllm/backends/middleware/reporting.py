@@ -1,7 +1,6 @@
-"""What reports may say of a private request: words that are known beforehand, and nothing that a server put in.
+"""What logs and telemetry may contain about a private request: known words only, never text from a server.
 
-A server's name for its model, its number for the request, its words for an end or a failure can be anything, also what
-it was asked.
+A server's model name, request id, finish reason or error can be any text, even the prompt itself.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ UNKNOWN = "other"
 
 
 def known(kind: str, word: Any) -> Any:
-    """Return a word of this kind as it may be reported of a private request: ``"other"`` where it is none."""
+    """Return ``word`` if it is a known one of this kind, otherwise ``"other"``."""
     return word if word is None or (isinstance(word, str) and word in _known(kind)) else UNKNOWN
 
 
@@ -39,7 +38,7 @@ def _known(kind: str) -> Collection[str]:
 
 
 def model_of(draft: Draft, asked: str | None, *, private: bool) -> str | None:
-    """Return the model to report: who answered, or of a private request who was asked."""
+    """Return the model to report: the one that answered, or for a private request the requested one."""
     return asked if private else draft.model
 
 
@@ -51,7 +50,7 @@ def error_code(error: Exception, *, private: bool) -> str:
 
 
 def error_facts(error: BrowserLLMError, *, private: bool) -> dict[str, Any]:
-    """Return what an error says in ``reason``, ``status`` and ``phase``."""
+    """Return an error's ``reason``, ``status`` and ``phase``, as far as it has them."""
     facts = {key: error.data[key] for key in ("reason", "status", "phase") if key in error.data}
     if private:
         facts |= {key: known(key, facts[key]) for key in ("reason", "phase") if key in facts}
@@ -60,10 +59,10 @@ def error_facts(error: BrowserLLMError, *, private: bool) -> dict[str, Any]:
     return facts
 
 
-def told_route(route: list[Hop], *, private: bool) -> list[str]:
-    """Return the steps passed over, each as who and why."""
-    told: list[str] = []
+def route_texts(route: list[Hop], *, private: bool) -> list[str]:
+    """Return the steps of a route as texts: ``"backend: code"``."""
+    texts: list[str] = []
     for hop in route:
         engine = known("engine", hop.engine) if private else hop.engine
-        told.append(f"{hop.backend or engine or 'unknown'}: {known('code', hop.code) if private else hop.code}")
-    return told
+        texts.append(f"{hop.backend or engine or 'unknown'}: {known('code', hop.code) if private else hop.code}")
+    return texts
