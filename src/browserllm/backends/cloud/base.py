@@ -24,19 +24,19 @@ from ...errors import AuthenticationError, BrowserLLMError, InvalidRequest, Prot
 from ...types import ChatRequest, Health, ModelInfo, Timings
 from ..base import Backend
 from ..facts import BackendFacts
-from ..privacy import refused
+from ..privacy import refusal
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from .addresses import PLAIN_FORM, Form, with_query
-from .counts import timings_of
-from .environment import Found, find_address, headers_of, key_of, keys_of
-from .failures import Place, VendorError, failure, quote, read_error_body
-from .hiding import hides_keys
-from .options import Given, check_timeouts
+from .environment import ConfiguredAddress, find_address, headers_of, key_of, keys_of
+from .failures import ErrorSource, VendorError, failure, quote, read_error_body
+from .key_masking import masks_keys
+from .local_only import forwarding_risk, merged, names_cloud, remote_reference, where_it_runs
+from .options import SecretArguments, check_timeouts
 from .prices import Price, cost_of, estimate_usage, price_of, prices_of
 from .reader import Reader, read_answer
 from .sse import EventDecoder, ServerSentEvents
-from .staying import merged, names_cloud, where_it_runs, why_fetched, why_passed_on
+from .token_counts import timings_of
 
 MODELS_KEPT_S = 3600.0
 """How long a list of models is taken for true."""
@@ -103,7 +103,9 @@ class CloudBackend(Backend, ABC):
             InvalidRequest: An argument is wrong.
         """
         # Masked first: what is raised from here on may be shown with the values of local variables.
-        given = Given(hidden_key(api_key), hidden_headers(headers), hidden_fields(extra_body), hidden_url(base_url))
+        given = SecretArguments(
+            hidden_key(api_key), hidden_headers(headers), hidden_fields(extra_body), hidden_url(base_url)
+        )
         del api_key, headers, extra_body, base_url
         given.check()
         check_model("model", model, write="write the vendor's name of it, as in OpenAI('gpt-5-mini')")
@@ -143,7 +145,7 @@ class CloudBackend(Backend, ABC):
 
     # The answer
 
-    @hides_keys
+    @masks_keys
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Send the request and read the answer as it comes."""
         model = draft.model = self._model_sent(request)
@@ -156,11 +158,11 @@ class CloudBackend(Backend, ABC):
         first_at: float | None = None
         response = await self._send("POST", url, msgspec.json.encode(body))
         try:
-            place = self._place(model, response)
-            draft.provider_request_id = place.provider_request_id
+            source = self._error_source(model, response)
+            draft.provider_request_id = source.provider_request_id
             if not 200 <= response.status < 300:
-                raise await self._failure(response, place)
-            async with aclosing(read_answer(response, self.reader(draft, place), self.decoder())) as deltas:
+                raise await self._failure(response, source)
+            async with aclosing(read_answer(response, self.reader(draft, source), self.decoder())) as deltas:
                 async for delta in deltas:
                     first_at = first_at or time.perf_counter()
                     yield delta
@@ -186,7 +188,7 @@ class CloudBackend(Backend, ABC):
         """Return the body that asks for a stream; what cannot be honoured goes to `backend.unsupported`. No I/O."""
 
     @abstractmethod
-    def reader(self, draft: Draft, place: Place) -> Reader:
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
         """Return what reads the answer."""
 
     @abstractmethod
@@ -223,7 +225,7 @@ class CloudBackend(Backend, ABC):
 
     # What is asked besides answers
 
-    @hides_keys
+    @masks_keys
     async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the vendor's models; kept for an hour, unless ``refresh`` asks anew."""
         listed = self._listed
@@ -232,7 +234,7 @@ class CloudBackend(Backend, ABC):
             listed = self._listed = (self.clock.now_s, models)
         return list(listed[1])
 
-    @hides_keys
+    @masks_keys
     async def health(self) -> Health:
         """Ask for the first page of models, which costs nothing and needs the key."""
         try:
@@ -257,7 +259,7 @@ class CloudBackend(Backend, ABC):
         if request.private and not why:
             why = self._why_passed_on()
             leaves_device = bool(why)
-        reason = f"the request is private, and {why}" if request.private and why else self._lack_of_key()
+        reason = f"the request is private, and {why}" if request.private and why else self._missing_key_reason()
         return BackendFacts(
             leaves_device=leaves_device,
             needs_network=leaves_device,
@@ -294,11 +296,11 @@ class CloudBackend(Backend, ABC):
 
     # Inside
 
-    def _address(self, given: str | None, *, allow_http: bool) -> Found:
+    def _address(self, given: str | None, *, allow_http: bool) -> ConfiguredAddress:
         found = find_address(
             given, self.url_variables, self.address_form, own_hosts=self.key_hosts, allow_http=allow_http
         )
-        return found or Found(self.default_base_url, "", "")
+        return found or ConfiguredAddress(self.default_base_url, "", "")
 
     def mask(self) -> Mask:
         """Return what takes the keys of this backend out of the words of others."""
@@ -318,18 +320,18 @@ class CloudBackend(Backend, ABC):
         return added if isinstance(added, str) and added else request.model or self.model
 
     def _why_passed_on(self) -> str:
-        return why_passed_on(self.extra_body, self._credentials.headers, self.auth_headers(Secret("")))
+        return forwarding_risk(self.extra_body, self._credentials.headers, self.auth_headers(Secret("")))
 
     async def _check_stays(self, url: str, models: set[str], body: Mapping[str, Any]) -> None:
         """Raise `Unavailable` unless a private request stays here as it would now be sent, for these models."""
-        why = self._why_passed_on() or why_fetched(body)
+        why = self._why_passed_on() or remote_reference(body)
         for model in sorted(models):
             if not is_loopback(url) or not self.keeps_on_device(model):
                 why = f"{self.name!r} would send it to {self.base_url}, and {model!r} leaves this device"
             elif not why and (there := await self.where_it_runs(model)):
                 why = f"{self.name!r} would pass it on: {model!r} runs at {there}"
         if why:
-            raise refused(self.name, why)
+            raise refusal(self.name, why)
 
     async def _send(self, method: str, url: str, body: bytes | None = None) -> HttpResponse:
         if self._client is None:
@@ -341,7 +343,7 @@ class CloudBackend(Backend, ABC):
         key = self._key()
         if key is not None:
             headers |= self.auth_headers(key)
-        elif lack := self._lack_of_key():
+        elif lack := self._missing_key_reason():
             raise AuthenticationError(lack, data={"backend": self.name})
         headers |= self._credentials.headers
         url = with_query(url, self._found.query)
@@ -349,9 +351,9 @@ class CloudBackend(Backend, ABC):
             HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts, mask=self.mask())
         )
 
-    async def _failure(self, response: HttpResponse, place: Place) -> BrowserLLMError:
+    async def _failure(self, response: HttpResponse, source: ErrorSource) -> BrowserLLMError:
         error = self.read_error(await read_error_body(response))
-        return failure(error, place, status=response.status, headers=response.headers)
+        return failure(error, source, status=response.status, headers=response.headers)
 
     async def _fetch_models(self, pages: int = MAX_PAGES) -> list[ModelInfo]:
         models: list[ModelInfo] = []
@@ -360,7 +362,7 @@ class CloudBackend(Backend, ABC):
             response = await self._send("GET", self.models_url(page))
             try:
                 if response.status != 200:
-                    raise await self._failure(response, self._place(self.model, response))
+                    raise await self._failure(response, self._error_source(self.model, response))
                 body = await response.read()
             finally:
                 await response.aclose()
@@ -377,8 +379,8 @@ class CloudBackend(Backend, ABC):
                 break
         return models
 
-    def _place(self, model: str, response: HttpResponse) -> Place:
-        return Place(
+    def _error_source(self, model: str, response: HttpResponse) -> ErrorSource:
+        return ErrorSource(
             backend=self.name,
             model=model,
             key_name="api_key" if self._credentials.key is not None else self._key_name(),
@@ -408,7 +410,7 @@ class CloudBackend(Backend, ABC):
     def _named(self) -> dict[str, str]:
         return headers_of(self.header_variables) if self._takes_key_of_environment() else {}
 
-    def _lack_of_key(self) -> str:
+    def _missing_key_reason(self) -> str:
         """Say why no request can be sent without a key, or nothing."""
         try:
             missing = self._key() is None and self._needs_key() and not self._credentials.headers

@@ -14,7 +14,7 @@ from .addresses import Form, full_address
 from .options import checked_key, checked_url
 
 
-class Found(NamedTuple):
+class ConfiguredAddress(NamedTuple):
     """The address of a backend, the query of each of its requests, and the address again if the environment said it."""
 
     url: str
@@ -24,7 +24,7 @@ class Found(NamedTuple):
 
 def find_address(
     given: str | None, variables: Iterable[str], form: Form, *, own_hosts: tuple[str, ...], allow_http: bool
-) -> Found | None:
+) -> ConfiguredAddress | None:
     """Return the address that is given, else the environment's, completed and checked; ``None`` where there is none."""
     variable = "" if given and given.strip() else variable_of(variables)
     url: str = hidden_url(os.environ[variable]) if variable else given or ""
@@ -32,7 +32,7 @@ def find_address(
         return None
     meant = full_address(url, form, own_hosts=own_hosts, allow_http=allow_http)
     checked = checked_url(meant, allow_http=allow_http, name=variable or "base_url")
-    return Found(checked.url, checked.query, checked.url if variable else "")
+    return ConfiguredAddress(checked.url, checked.query, checked.url if variable else "")
 
 
 def variable_of(names: Iterable[str]) -> str:

@@ -17,8 +17,8 @@ from typing import Any, cast
 import msgspec
 
 from ..._internal.nesting import decode_json
-from .pages import is_page, text_of_page
-from .waits import retry_after, wait_in_field
+from .retry_delays import retry_after, wait_in_field
+from .web_pages import is_page, text_of_page
 
 MAX_LEVELS = 40
 """How many objects, lists and texts of JSON may lie in each other; what lies deeper is quoted as it is, or left out."""
@@ -65,7 +65,7 @@ class CertainError(msgspec.Struct, frozen=True):
     body: Any
 
 
-class Told:
+class ErrorDetails:
     """What was found in a body."""
 
     def __init__(self, *, certain: bool = False) -> None:
@@ -281,9 +281,9 @@ def _joined(texts: Iterable[str]) -> str:
     return ": ".join(said)[:MAX_WORDS]
 
 
-def told(body: Any) -> Told:
+def read_details(body: Any) -> ErrorDetails:
     """Return what an error's body says: a body is JSON that was decoded, or text; or one of them as `CertainError`."""
-    found = Told(certain=isinstance(body, CertainError))
+    found = ErrorDetails(certain=isinstance(body, CertainError))
     found.look(body.body if isinstance(body, CertainError) else body)
     return found
 

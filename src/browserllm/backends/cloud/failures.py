@@ -22,15 +22,15 @@ from ...errors import (
     Timeout,
     Unavailable,
 )
-from .error_bodies import MAX_WORDS, CertainError, told
-from .meanings import meaning_of, settled, tokens_in
-from .vocabulary import Meaning
-from .waits import retry_after, wait_in_words
+from .error_bodies import MAX_WORDS, CertainError, read_details
+from .error_meanings import meaning_of, settled, tokens_in
+from .error_vocabulary import Meaning
+from .retry_delays import retry_after, wait_in_words
 
 __all__ = [
     "MAX_QUOTE",
+    "ErrorSource",
     "Meaning",
-    "Place",
     "VendorError",
     "failure",
     "quote",
@@ -90,7 +90,7 @@ class VendorError(msgspec.Struct, frozen=True, kw_only=True):
     """The context window and what was asked of it, where the vendor says the numbers."""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where an error comes from: who was asked, for which model, with which key."""
 
     backend: str
@@ -106,7 +106,7 @@ def read_error(body: Any) -> VendorError:
     The same function reads the body of an answer with an error's status, a whole body of an answer with status 200, and
     an event of a stream.
     """
-    found = told(body)
+    found = read_details(body)
     words = found.message
     codes = [code for _, code in sorted(found.codes, key=lambda each: each[0])]
     wait_s = found.wait_s if found.wait_s is not None else wait_in_words(words)
@@ -134,7 +134,7 @@ def read_error(body: Any) -> VendorError:
 
 
 def failure(
-    error: VendorError, place: Place, *, status: int | None = None, headers: Mapping[str, str] | None = None
+    error: VendorError, source: ErrorSource, *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> BrowserLLMError:
     """Make our error of a vendor's.
 
@@ -148,14 +148,14 @@ def failure(
     if not meaning and (name := headers.get("x-amzn-errortype")):  # Bedrock's codes are in a header
         meaning = meaning_of((name,), error.message)
     meaning = settled(meaning, status, f"{error.code} {error.message}")
-    said = _said(error, status, place)
-    data: dict[str, Any] = {"backend": place.backend, "model": place.model}
+    said = _said(error, status, source)
+    data: dict[str, Any] = {"backend": source.backend, "model": source.model}
     if status is not None:
         data["status"] = status
     if error.code:
         data["vendor_code"] = error.code[:MAX_QUOTE]
-    if place.provider_request_id:
-        data["provider_request_id"] = place.provider_request_id
+    if source.provider_request_id:
+        data["provider_request_id"] = source.provider_request_id
     retry_after_s = error.retry_after_s if error.retry_after_s is not None else retry_after(headers)
     if retry_after_s is None and meaning in {"rate", "quota", "overloaded", "timeout"}:
         retry_after_s = wait_in_words(error.message[:MAX_WORDS])
@@ -167,7 +167,7 @@ def failure(
             # The model's fault, not the caller's: another one may do better.
             return ProtocolError(f"{said}; the model did not keep to the form that was asked: try again", data=data)
         case "authentication":
-            return AuthenticationError(f"{said}; check {place.key_name}, and what the key may do", data=data)
+            return AuthenticationError(f"{said}; check {source.key_name}, and what the key may do", data=data)
         case "blocked":
             return Unavailable(
                 f"{said}; it does not serve this place or this network: use another backend",
@@ -230,10 +230,12 @@ def quote(text: str, limit: int = MAX_QUOTE) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _said(error: VendorError, status: int | None, place: Place) -> str:
-    answered = f"{place.backend!r} answered {status}" if status is not None else f"{place.backend!r} reported an error"
-    about = f" for model {place.model!r}"
+def _said(error: VendorError, status: int | None, source: ErrorSource) -> str:
+    answered = (
+        f"{source.backend!r} answered {status}" if status is not None else f"{source.backend!r} reported an error"
+    )
+    about = f" for model {source.model!r}"
     code = f" ({quote(error.code, 80)})" if error.code else ""
     words = f": {quote(error.message)}" if error.message.strip() else _PHRASES.get(status or 0, "")
-    request = f" [request {place.provider_request_id}]" if place.provider_request_id else ""
+    request = f" [request {source.provider_request_id}]" if source.provider_request_id else ""
     return f"{answered}{about}{code}{words}{request}"

@@ -16,7 +16,7 @@ import msgspec
 from ..._internal.nesting import check_depth
 from ...errors import ProtocolError
 from .failures import quote
-from .halves import whole_value
+from .split_characters import whole_value
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -3,7 +3,7 @@
 A signature is a vendor's seal on its model's thinking. It goes back unchanged, and to nobody else: another vendor, and
 by now another model of the same vendor, refuses a chat that holds one. So it is kept with the model's name before it
 (``"anthropic/claude-sonnet-5-5:EqQB..."``). One without a name was put there by the program, and is sent as it is.
-What servers of chat completions give is kept in the same way: see `sent_back`.
+What servers of chat completions give is kept in the same way: see `provider_metadata`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest
 from ...types import ContentPart, Message, ToolCallPart, ToolResultPart
+from ..accepted_parts import PlacedPart, accepted_parts
 from ..base import unsupported
 from ..stream import Draft
-from ..taken import PlacedPart, taken_parts
 
 NO_SIGNATURE = "skip_thought_signature_validator"
 """What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.
@@ -33,8 +33,8 @@ UNSIGNED = re.compile(r"((models|google)/)?(gemini-[12]\b|gemma)")
 def parts_of(
     message: Message, index: int, draft: Draft, *, refused: tuple[type[ContentPart], ...] = ()
 ) -> list[PlacedPart]:
-    """Return what `taken_parts` does, and report the name of a speaker: vendors with an API of their own take none."""
-    taken = taken_parts(message, index, draft, refused=refused)
+    """Return the `accepted_parts`, and report a speaker's name: vendors with their own API accept none."""
+    taken = accepted_parts(message, index, draft, refused=refused)
     if message.name is not None:
         unsupported(draft, "messages", f"this API knows no names of speakers; {message.name!r} was left out")
     return taken

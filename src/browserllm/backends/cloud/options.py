@@ -64,7 +64,7 @@ class Credentials(NamedTuple):
     headers: dict[str, Secret]
 
 
-class Given(NamedTuple):
+class SecretArguments(NamedTuple):
     """What may be a key, or hold one, as `hidden_key` and the like return it: so no frame shows it."""
 
     key: Secret | None

@@ -94,7 +94,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     short_call_ids: bool = False
     """Whether ids of tool calls must be nine letters and digits."""
     returns_reasoning: Returned = Returned()
-    """How the thinking before a tool call comes back with the history; see also `sent_back`."""
+    """How the thinking before a tool call comes back with the history; see also `provider_metadata`."""
     thinking: Way | None = None
     """How it is told whether to think; ``None`` where it takes nothing of the kind."""
 

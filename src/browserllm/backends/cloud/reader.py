@@ -14,9 +14,9 @@ from ..._internal.http.client import MAX_BODY_BYTES, HttpResponse
 from ...errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
 from ..stream import Delta, Draft
 from .error_bodies import CertainError
-from .failures import Place, VendorError, failure, quote
-from .foreign import foreign_format, wrong_format
-from .halves import HalfCharacters, whole_text, whole_value
+from .failures import ErrorSource, VendorError, failure, quote
+from .format_mismatch import detect_other_format, wrong_format_error
+from .split_characters import CharacterJoiner, whole_text, whole_value
 from .sse import Event, EventDecoder, ServerSentEvents
 
 DRAIN_S = 0.1
@@ -38,10 +38,10 @@ class Reader(ABC):
     unread = ""
     """How what begins that came and was no event; known when the stream is over, for `finish`."""
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``; ``place`` is for `failures.failure`."""
+    def __init__(self, draft: Draft, source: ErrorSource) -> None:
+        """Write into ``draft``; ``source`` is for `failures.failure`."""
         self.draft = draft
-        self.place = place
+        self.source = source
 
     @property
     def complete(self) -> bool:
@@ -54,41 +54,41 @@ class Reader(ABC):
 
     def read_whole(self, body: bytes) -> Iterable[Delta]:
         """Read an answer that came as one JSON text, from a server that does not stream."""
-        raise ProtocolError(f"{self.place.backend!r} did not stream: {quote(body.decode('utf-8', 'replace'))}")
+        raise ProtocolError(f"{self.source.backend!r} did not stream: {quote(body.decode('utf-8', 'replace'))}")
 
     def finish(self) -> Iterable[Delta]:
         """Give what is left when the stream is over. Raises `Unavailable` when it broke off before its end."""
         if not self.ended:
-            raise broke_off(self.place)
+            raise broke_off(self.source)
         return ()
 
 
-def broke_off(place: Place) -> Unavailable:
+def broke_off(source: ErrorSource) -> Unavailable:
     """Return the error for a stream that is over before its end marker."""
     return Unavailable(
-        f"{place.backend!r} ended the stream for model {place.model!r} before the answer was complete; try again",
+        f"{source.backend!r} ended the stream for model {source.model!r} before the answer was complete; try again",
         reason="unreachable",
-        data={"phase": "body", "backend": place.backend, "model": place.model},
+        data={"phase": "body", "backend": source.backend, "model": source.model},
     )
 
 
-def no_answer(place: Place, read_error: Callable[[Any], VendorError], said: Any, own: str) -> BrowserLLMError:
+def no_answer(source: ErrorSource, read_error: Callable[[Any], VendorError], said: Any, own: str) -> BrowserLLMError:
     """Return the error for what came with a good status and holds no answer: in its own words, where it has some.
 
     ``said`` is what came instead: JSON, a text, or nothing. ``own`` is the format that was expected.
     """
     if not said and not isinstance(said, (dict, list)):
-        return broke_off(place)
+        return broke_off(source)
     said = whole_value(said)
-    if foreign := foreign_format(said, own):
-        return wrong_format(place, own, foreign)
+    if foreign := detect_other_format(said, own):
+        return wrong_format_error(source, own, foreign)
     error = read_error(CertainError(said))
     words = said if isinstance(said, str) else msgspec.json.encode(said).decode()
     if not error.meaning and is_numbers(words):
-        return not_an_answer(place, words)
+        return not_an_answer(source, words)
     if not error.message.strip():
         error = msgspec.structs.replace(error, message=f"there is no answer in what it sent: {words}")
-    return failure(error, place)
+    return failure(error, source)
 
 
 def is_numbers(text: str) -> bool:
@@ -96,9 +96,9 @@ def is_numbers(text: str) -> bool:
     return any(char.isdigit() for char in text) and not any(char.isalpha() for char in text)
 
 
-def not_an_answer(place: Place, text: str) -> ProtocolError:
+def not_an_answer(source: ErrorSource, text: str) -> ProtocolError:
     """Return the error for what is neither an answer nor an error."""
-    return ProtocolError(f"{place.backend!r} sent what is not an answer: {quote(text, 200)}; check base_url")
+    return ProtocolError(f"{source.backend!r} sent what is not an answer: {quote(text, 200)}; check base_url")
 
 
 async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:
@@ -106,7 +106,7 @@ async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDeco
 
     Raises `ProtocolError` for anything else, what the reader raises, and the failures of the connection.
     """
-    halves = HalfCharacters()
+    halves = CharacterJoiner()
     try:
         async with aclosing(_deltas(response, reader, decoder)) as deltas:
             async for delta in deltas:
@@ -121,7 +121,7 @@ async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDeco
         raise
     except UnicodeEncodeError as error:
         raise ProtocolError(
-            f"half a character stands where {reader.place.backend!r} cannot mean it ({error})"
+            f"half a character stands where {reader.source.backend!r} cannot mean it ({error})"
         ) from None
     _make_whole(reader.draft)
 

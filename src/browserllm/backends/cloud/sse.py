@@ -57,7 +57,7 @@ class Event(msgspec.Struct, frozen=True):
         """Return the data as JSON of that type; raises `ProtocolError` with a quote when it is none.
 
         A number that came as a text is taken for one. NaN and infinities, line ends within texts, and half a character
-        (see `halves`) are taken, too.
+        (see `split_characters`) are taken, too.
         """
         try:
             try:

@@ -37,12 +37,12 @@ from ...media import Media, media_of
 from ...stream import Draft
 from ..addresses import ANTHROPIC_FORM
 from ..base import CloudBackend
-from ..failures import Place, VendorError, read_error
+from ..failures import ErrorSource, VendorError, read_error
 from ..history import arguments_object, parts_of, signature_for, with_own_ids
 from ..json_format import json_format_of
 from ..reader import Reader
 from ..schemas import anthropic_schema
-from ..thinking import anthropic_thinking, tell_thinking
+from ..thinking import add_thinking, anthropic_thinking
 from .reader import AnthropicReader
 
 API_VERSION = "2026-10-21"
@@ -103,9 +103,9 @@ class Anthropic(CloudBackend):
         """Return the body that asks for a stream."""
         return message_body(request, draft, self._model_sent(request))
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
         """Return what reads the answer."""
-        return AnthropicReader(draft, place)
+        return AnthropicReader(draft, source)
 
     def read_error(self, body: Any) -> VendorError:
         """Return what an error's body says."""
@@ -176,7 +176,7 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
     if "user_id" in request.metadata:
         body["metadata"] = {"user_id": str(request.metadata["user_id"])}
     _report(request, draft)
-    return tell_thinking(body, request, draft, lambda: anthropic_thinking(request, model, body["max_tokens"]))
+    return add_thinking(body, request, draft, lambda: anthropic_thinking(request, model, body["max_tokens"]))
 
 
 def _report(request: ChatRequest, draft: Draft) -> None:

@@ -9,11 +9,11 @@ import msgspec
 
 from ....types import FinishReason, ReasoningDelta, Usage
 from ...stream import Delta, Draft
-from ..counts import token_count
-from ..failures import Place, quote
+from ..failures import ErrorSource, quote
 from ..fields import json_text, name_of, objects_of, shape, words_of
 from ..history import mark_signature
 from ..native import NativeReader
+from ..token_counts import token_count
 
 # The shapes, as far as they are read. The types are checked where they matter: see `fields`.
 
@@ -78,9 +78,9 @@ class AnthropicReader(NativeReader):
     FINISH = _FINISH
     CALLS_COME_WHOLE = False
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``; ``place`` is for errors."""
-        super().__init__(draft, place)
+    def __init__(self, draft: Draft, source: ErrorSource) -> None:
+        """Write into ``draft``; ``source`` is for errors."""
+        super().__init__(draft, source)
         self._counts: dict[str, int] = {}
         self._block = -1
         self._open_calls: dict[int, int] = {}
@@ -221,7 +221,7 @@ class AnthropicReader(NativeReader):
         self._signature = ""
 
     def _mark(self, signature: str) -> str:
-        return mark_signature("anthropic", self.place.model, signature)
+        return mark_signature("anthropic", self.source.model, signature)
 
     def _add_usage(self, said: Any) -> None:
         """Take what is said of the tokens; later counts include the earlier ones, and some servers then say 0."""

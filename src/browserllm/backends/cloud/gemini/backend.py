@@ -32,11 +32,11 @@ from ...media import Media, media_of, named_type
 from ...stream import Draft
 from ..addresses import GEMINI_FORM
 from ..base import CloudBackend
-from ..failures import Place, VendorError, read_error
+from ..failures import ErrorSource, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for, with_own_ids
 from ..json_format import json_format_of
 from ..reader import Reader
-from ..thinking import gemini_thinking, tell_thinking
+from ..thinking import add_thinking, gemini_thinking
 from .reader import GeminiReader
 
 # Our field, theirs.
@@ -86,9 +86,9 @@ class Gemini(CloudBackend):
         """Return the body that asks for an answer."""
         return content_body(request, draft, self._model_sent(request))
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
         """Return what reads the answer."""
-        return GeminiReader(draft, place)
+        return GeminiReader(draft, source)
 
     def read_error(self, body: Any) -> VendorError:
         """Return what an error's body says."""
@@ -149,7 +149,7 @@ def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
         unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
     if request.logit_bias:
         unsupported(draft, "logit_bias", "this API has none; it was left out")
-    return tell_thinking(body, request, draft, lambda: gemini_thinking(request, model))
+    return add_thinking(body, request, draft, lambda: gemini_thinking(request, model))
 
 
 def _generation(request: ChatRequest) -> dict[str, Any]:

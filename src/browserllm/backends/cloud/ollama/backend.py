@@ -29,19 +29,19 @@ from ....types import (
     ToolCallPart,
     ToolResultPart,
 )
+from ...accepted_parts import PlacedPart
 from ...base import unsupported
 from ...media import Media, media_of
 from ...stream import Draft
-from ...taken import PlacedPart
 from ..addresses import OLLAMA_FORM
 from ..base import CloudBackend
-from ..failures import Place, VendorError
+from ..failures import ErrorSource, VendorError
 from ..history import ToolNames, arguments_object, parts_of, with_own_ids
 from ..json_format import json_format_of
 from ..options import CloudOptions, hidden_options
 from ..reader import Reader
 from ..sse import EventDecoder, JsonLines
-from ..thinking import ollama_thinking, tell_thinking
+from ..thinking import add_thinking, ollama_thinking
 from .reader import OllamaReader, read_error
 
 # Our field, theirs.
@@ -123,9 +123,9 @@ class Ollama(CloudBackend):
         """Return the body that asks for a stream."""
         return chat_body(request, draft, request.model or self.model, self.num_ctx)
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
         """Return what reads the answer."""
-        return OllamaReader(draft, place, self._passed_on.add)
+        return OllamaReader(draft, source, self._passed_on.add)
 
     def decoder(self) -> EventDecoder:
         """Return what makes events of bytes: one JSON text a line."""
@@ -150,7 +150,7 @@ class Ollama(CloudBackend):
         response = await self._send("POST", f"{self.base_url}/api/show", msgspec.json.encode({"model": model}))
         try:
             if response.status != 200:
-                raise await self._failure(response, self._place(model, response))
+                raise await self._failure(response, self._error_source(model, response))
             shown = decode_json(await response.read(), _Shown)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"{self.name!r} did not say where {model!r} runs ({error}); nothing was sent") from None
@@ -227,7 +227,7 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
         unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
     if request.logit_bias:
         unsupported(draft, "logit_bias", "this API has none; it was left out")
-    return tell_thinking(body, request, draft, lambda: ollama_thinking(request, model))
+    return add_thinking(body, request, draft, lambda: ollama_thinking(request, model))
 
 
 def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:

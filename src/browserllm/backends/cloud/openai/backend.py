@@ -30,20 +30,20 @@ from ....types import (
     TextPart,
     ToolResultPart,
 )
+from ...accepted_parts import PlacedPart, accepted_parts
 from ...base import unsupported
 from ...media import Media, media_of, sound_format
 from ...stream import Draft
-from ...taken import PlacedPart, taken_parts
 from ..base import CloudBackend
-from ..failures import Place, VendorError, read_error
+from ..failures import ErrorSource, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, with_own_ids
 from ..json_format import json_format_of
 from ..options import CloudOptions, hidden_options
 from ..presets import NOWHERE, PRESETS, RETURNED_TO, Preset, PresetName, Returned
+from ..provider_metadata import chunks_to_send, extras_to_send, thoughts_to_send
 from ..reader import Reader
 from ..schemas import strict_schema
-from ..sent_back import chunks_to_send, extras_to_send, thoughts_to_send
-from ..thinking import chat_completion_thinking, tell_thinking
+from ..thinking import add_thinking, chat_completion_thinking
 from .reader import ChatCompletionReader
 
 _PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
@@ -146,7 +146,7 @@ class OpenAI(CloudBackend):
             unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
         self._add_tools(body, request)
         self._add_format(body, request, draft)
-        return tell_thinking(body, request, draft, lambda: chat_completion_thinking(preset.thinking, request, model))
+        return add_thinking(body, request, draft, lambda: chat_completion_thinking(preset.thinking, request, model))
 
     def _tokens_field(self, model: str) -> str:
         """Return how the limit is called: by OpenAI's newer name only where that is known."""
@@ -204,7 +204,7 @@ class OpenAI(CloudBackend):
     def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
         signer = f"{self._giver()}/{self._model_sent(request)}"
         for index, message in enumerate(with_own_ids(request.messages, self._call_id)):
-            parts = taken_parts(message, index, draft)
+            parts = accepted_parts(message, index, draft)
             if message.role == "tool":
                 yield from self._tool_messages(parts)
                 continue
@@ -306,15 +306,15 @@ class OpenAI(CloudBackend):
 
     # What comes back
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
         """Return what reads the answer."""
         if self.preset is PRESETS["openai"] and self._is_vendors_own():
-            return ChatCompletionReader(draft, place, self._giver())  # its models' thoughts are never in the text
+            return ChatCompletionReader(draft, source, self._giver())  # its models' thoughts are never in the text
         # Who only passes on what a model writes may leave its thoughts there, and the beginning in the prompt.
         raw = not self.preset.key_hosts or self.preset is PRESETS["openai"]
-        unsure = raw and template_opens(place.model) and draft.request.thinking is not False
+        unsure = raw and template_opens(source.model) and draft.request.thinking is not False
         thoughts = ThoughtReader(begins="unsure" if unsure else "text")
-        return ChatCompletionReader(draft, place, self._giver(), thoughts)
+        return ChatCompletionReader(draft, source, self._giver(), thoughts)
 
     def read_error(self, body: Any) -> VendorError:
         """Return what an error's body says, in any of the shapes that compatible servers use."""

@@ -24,10 +24,10 @@ import msgspec
 from ...._internal.nesting import decode_json
 from ....constrained.tool_calls.called import called_name
 from ....types import ToolCallDelta
-from ..halves import whole_value
 from ..history import new_call_id
 from ..json_text import JsonText
-from ..sent_back import EXTRAS, GivenExtras
+from ..provider_metadata import EXTRAS, ExtraFieldReader
+from ..split_characters import whole_value
 
 _QUOTE = 200
 
@@ -73,7 +73,7 @@ class _Call:
 class ToolCalls:
     """Reads the pieces of one answer's calls. After `finish`, ``problems`` says what went wrong."""
 
-    def __init__(self, known: Collection[str] = (), extras: GivenExtras | None = None) -> None:
+    def __init__(self, known: Collection[str] = (), extras: ExtraFieldReader | None = None) -> None:
         """Take ``known`` as the names that a call may have, where a name comes in pieces.
 
         ``extras`` keeps what comes beside a call to be sent back.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ....types import Usage
-from ..counts import count_in
+from ..token_counts import count_in
 
 _PROMPT = ("prompt_tokens", "input_tokens")
 _COMPLETION = ("completion_tokens", "output_tokens")

@@ -20,7 +20,7 @@ class _Masking(Protocol):
     def mask(self) -> Mask: ...
 
 
-def hides_keys(method: Method) -> Method:
+def masks_keys(method: Method) -> Method:
     """Have a method of a backend show no key: neither in what it raises, nor in what it writes into a draft.
 
     A failure is raised out here without the frames that it came through, for these hold what the server sent and what

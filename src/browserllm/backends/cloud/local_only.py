@@ -159,7 +159,7 @@ def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
     return cast("dict[str, Any]", msgspec.json.decode(msgspec.json.encode(body)))
 
 
-def why_passed_on(extra_body: Mapping[str, Any], headers: Iterable[str], own_headers: Iterable[str] = ()) -> str:
+def forwarding_risk(extra_body: Mapping[str, Any], headers: Iterable[str], own_headers: Iterable[str] = ()) -> str:
     """Return why a private request with these could be passed on; nothing where it could not.
 
     ``own_headers`` are those that the wire format itself has the key in.
@@ -170,10 +170,10 @@ def why_passed_on(extra_body: Mapping[str, Any], headers: Iterable[str], own_hea
             return f"the header {name!r} may tell the server to pass it on"
     for path in _unknown(_plain(extra_body), ""):
         return f"extra_body has {path!r}, which may tell the server to pass it on"
-    return why_fetched({name: value for name, value in extra_body.items() if name in SHAPES})
+    return remote_reference({name: value for name, value in extra_body.items() if name in SHAPES})
 
 
-def why_fetched(body: Mapping[str, Any]) -> str:
+def remote_reference(body: Mapping[str, Any]) -> str:
     """Return why a server would ask another one for a part of a schema in this body; nothing where it would not."""
     for name, value in body.items():
         for where, reference in () if name in _SAID else _references(value, name):

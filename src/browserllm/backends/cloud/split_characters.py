@@ -45,7 +45,7 @@ def whole_value(value: Any) -> Any:
     return value
 
 
-class HalfCharacters:
+class CharacterJoiner:
     """Joins the halves of one answer's deltas: its text, its reasoning and each call's arguments by themselves.
 
     The first half is kept until the next piece of the same kind comes.

@@ -12,7 +12,7 @@ MAX_LEFT_OUT = 10
 """How many pieces without a call are told of."""
 
 
-class Calls:
+class NativeToolCalls:
     """The calls of one answer. A call without a name is none: it is left out, and ``left_out`` says so.
 
     Whether a call without arguments is whole is known when the answer has ended: until then they may still come.

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from ..._internal.nesting import decode_json
 from ...errors import ProtocolError
-from .failures import Place
+from .failures import ErrorSource
 
 _EVENTS = ("message_start", "content_block_start", "content_block_delta", "message_delta")
 
 
-def foreign_format(said: Any, own: str) -> str:
+def detect_other_format(said: Any, own: str) -> str:
     """Return whose format this is, if it is not ``own``: ``OpenAI``, ``Anthropic``, ``Gemini``, ``Ollama``, or ``""``.
 
     ``said`` is JSON, or a text that may be the line of an event.
@@ -45,10 +45,10 @@ def _holds_objects(value: Any) -> bool:
     return bool(pieces) and isinstance(pieces[0], dict)
 
 
-def wrong_format(place: Place, own: str, foreign: str) -> ProtocolError:
+def wrong_format_error(source: ErrorSource, own: str, foreign: str) -> ProtocolError:
     """Return the error that says which kind of backend the server is for."""
     return ProtocolError(
-        f"{place.backend!r} speaks the API of {own}, but the server answered in the format of {foreign}: use "
+        f"{source.backend!r} speaks the API of {own}, but the server answered in the format of {foreign}: use "
         f"browserllm.{foreign}(...) for this server, or correct base_url",
-        data={"backend": place.backend, "model": place.model},
+        data={"backend": source.backend, "model": source.model},
     )
