@@ -1,6 +1,6 @@
-"""What variables of the environment say: addresses, keys, headers. One that is empty is not set.
+"""Reads URLs, keys and headers from environment variables. An empty variable counts as not set.
 
-In a page there is no environment; nothing is set there.
+A page has no environment variables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ConfiguredAddress(NamedTuple):
 def find_address(
     given: str | None, variables: Iterable[str], form: Form, *, own_hosts: tuple[str, ...], allow_http: bool
 ) -> ConfiguredAddress | None:
-    """Return the address that is given, else the environment's, completed and checked; ``None`` where there is none."""
+    """Return the given URL, else the environment's, completed and checked; ``None`` if there is none."""
     variable = "" if given and given.strip() else variable_of(variables)
     url: str = hidden_url(os.environ[variable]) if variable else given or ""
     if not url.strip():
@@ -36,23 +36,23 @@ def find_address(
 
 
 def variable_of(names: Iterable[str]) -> str:
-    """Return the first of these variables that is set, or nothing."""
+    """Return the name of the first variable that is set, or an empty text."""
     return next((name for name in names if os.environ.get(name, "").strip()), "")
 
 
 def keys_of(names: Iterable[str]) -> list[Secret]:
-    """Return what is in these variables, to be masked; `variable_of` says which one is used."""
+    """Return the values of all these variables, for masking; `variable_of` says which one is used."""
     return [Secret(os.environ.get(name, "").strip()) for name in names]
 
 
 def key_of(names: Iterable[str]) -> Secret | None:
-    """Return the key in the first of these variables that is set; raises `InvalidRequest` for one that is none."""
+    """Return the key in the first of these variables that is set; raises `InvalidRequest` if it is not valid."""
     variable = variable_of(names)
     return checked_key(Secret(os.environ[variable]), variable) if variable else None
 
 
 def headers_of(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return headers by name, of the variables that are set; ``variables`` maps each to its header."""
+    """Return the headers for the variables that are set; ``variables`` maps each variable to its header."""
     return {
         header: "".join(checked_key(Secret(os.environ[variable]), variable))
         for variable, header in variables.items()

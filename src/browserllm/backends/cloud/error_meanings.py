@@ -1,4 +1,4 @@
-"""What a vendor's error means: by its codes, then by its words, then by its status.
+"""Classifies a vendor's error by its codes, then its words, then its status.
 
 A status says little by itself: a bad key is a 400 at Gemini and a 200 at MiniMax, a prompt that is too long a 429 or a
 413 or a 500 somewhere.

@@ -1,8 +1,8 @@
-"""What the readers of Anthropic's, Gemini's and Ollama's answers have in common: what is an answer, and when it ends.
+"""The base of the readers for Anthropic, Gemini and Ollama: what counts as an answer, and when it ends.
 
-An answer comes as events or whole, and may come whole where a stream was asked for. It ends where the stream ends: a
-reason to finish is none, for servers put one on each piece, or say more after it. There is an answer if a reason to
-finish has come, or an end marker after something was said; without either, what the server said instead is the error.
+An answer arrives as events or whole, even if a stream was requested. It ends with the stream, not with a finish reason,
+because some servers put one on each piece or send more after it. There is an answer if there was a finish reason, or
+content and then an end marker; otherwise whatever the server sent is the error.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class NativeReader(Reader):
             reason = "stop"
         self.draft.finish_reason = reason
         if self._late:
-            self._warn("stream", f"sent something after its answer: {quote(self._late, 200)}")
+            self._warn("stream", f"sent more after its answer: {quote(self._late, 200)}")
         for problem in self.calls.left_out:
             self.draft.warn("tools", problem)
         if not self.counted:
@@ -187,7 +187,7 @@ class NativeReader(Reader):
 
     def _broken(self, said: str) -> ProtocolError:
         return ProtocolError(
-            f"{self.source.backend!r} sent what is no part of an answer; check that base_url is this API's: "
+            f"{self.source.backend!r} sent something that is not part of an answer; check that base_url is this API's: "
             f"{quote(said, 200)}"
         )
 

@@ -1,4 +1,4 @@
-"""What servers of chat completions give with an answer, and want back with the history as it was.
+"""Provider metadata: fields that chat completions servers add to an answer, and want back unchanged in the history.
 
 It is kept as the ``signature`` of the part it came with: the mark of who gave it (see `history`), and then as JSON the
 field it came in, which of that field's objects it is, and the object without its words, which are the part's text.

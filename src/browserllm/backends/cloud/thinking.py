@@ -1,6 +1,6 @@
-"""How each vendor is told whether a model thinks before it answers, and how much: `ChatRequest.thinking` as it has it.
+"""Translates `ChatRequest.thinking` into each vendor's fields: whether a model thinks before it answers, and how much.
 
-Read on 2026-11-29, in the vendors' documentation unless said:
+From the vendors' documentation, read on 2026-11-29, unless noted:
 
 - OpenAI: developers.openai.com/api/docs/guides/reasoning, .../guides/deployment-checklist (beside thoughts no
   ``temperature``, ``top_p``, logprobs; GPT-5.4 and later call functions in chat completions only with the effort
@@ -24,8 +24,8 @@ Read on 2026-11-29, in the vendors' documentation unless said:
 - llama.cpp: the README of tools/server (``chat_template_kwargs``)
 - LM Studio takes neither on /v1/chat/completions: github.com/lmstudio-ai/lmstudio-bug-tracker/issues/988, 2195, 2413
 
-A model that is in no table here is told nothing, and the answer has a warning: a field that a model does not know is an
-error with most vendors.
+For a model in none of these tables nothing is sent, and the answer has a warning: most vendors refuse a field that the
+model does not support.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ Way = Literal[
 
 
 class ThinkingFields(NamedTuple):
-    """What goes into a body, to be merged into it.
+    """The fields to merge into a body.
 
-    ``short`` is what falls short of what was asked. ``alone`` are the parameters that the vendor does not take beside
-    it.
+    ``shortfall`` says how they differ from the request, if they do. ``excludes`` are the parameters that the vendor
+    does not accept together with them.
     """
 
     body: dict[str, Any]
@@ -141,9 +141,9 @@ def add_thinking(
     draft: Draft,
     ask: Callable[[], ThinkingFields],
 ) -> dict[str, Any]:
-    """Return a body that says whether to think, where the request does; report what cannot be honoured.
+    """Return a body with the fields for the request's ``thinking``; report what cannot be honoured.
 
-    ``ask`` returns what this vendor is told.
+    ``ask`` returns the vendor's fields.
     """
     if request.thinking is None:
         return body
@@ -153,7 +153,7 @@ def add_thinking(
     body = dict(body)
     for parameter in fields.excludes:
         if body.pop(parameter, None) is not None:
-            unsupported(draft, parameter, "this API does not take it where the model thinks; it was left out")
+            unsupported(draft, parameter, "this API does not support it together with thinking; it was left out")
     return merged(body, fields.body)
 
 
@@ -188,7 +188,9 @@ def chat_completion_thinking(way: Way | None, request: ChatRequest, model: str) 
         return ThinkingFields({"reasoning_effort": "medium" if thinking is True else thinking or "none"})
     if way is not None:
         return _template(way, thinking)
-    return ThinkingFields({}, "this server cannot be told; it was left out. Set it where the server is set up")
+    return ThinkingFields(
+        {}, "this server has no option for it, so it was left out; set it in the server's configuration"
+    )
 
 
 def _openai(request: ChatRequest, model: str) -> ThinkingFields:

@@ -68,7 +68,7 @@ async def test_an_answer_in_another_vendors_format_names_the_backend_to_use(kind
         return  # its own; and what looks like an error's message to Ollama
     error = await failure_of(BACKENDS[kind], ANSWERS[answer])
     assert isinstance(error, bl.errors.ProtocolError) and not error.retryable
-    assert f"the format of {foreign}: use browserllm.{foreign}(...)" in str(error)
+    assert f"{foreign}'s format: use browserllm.{foreign}(...)" in str(error)
     assert "correct base_url" in str(error) and "try again" not in str(error)
     assert hasattr(bl, foreign)
 
