@@ -1,4 +1,4 @@
-"""Reads what Anthropic's messages API answers: the events of a stream, and errors."""
+"""Reads the answers of Anthropic's messages API: the events of a stream, and errors."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class AnthropicReader(NativeReader):
         elif reason == "pause_turn":
             draft.warn("extra_body", "the turn is paused ('pause_turn'): send the chat with this answer to go on")
         elif reason not in _FINISH:
-            draft.warn("finish_reason", f"{reason!r} is unknown; it was taken for 'stop'")
+            draft.warn("finish_reason", f"the finish reason {reason!r} is unknown; 'stop' is assumed")
         return _FINISH.get(reason, "stop")
 
     def _index(self, said: Any, otherwise: int) -> int:

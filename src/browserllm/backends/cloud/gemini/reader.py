@@ -1,4 +1,4 @@
-"""Reads what the Gemini API answers: the pieces of a stream, and errors."""
+"""Reads the answers of the Gemini API: the chunks of a stream, and errors."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class GeminiReader(NativeReader):
         if finish == "content_filter":
             draft.warn("messages", f"the answer was cut off: {why}")
         elif reason not in _FINISH:
-            draft.warn("finish_reason", f"{why!r} is unknown; it was taken for 'stop'")
+            draft.warn("finish_reason", f"the finish reason {why!r} is unknown; 'stop' is assumed")
         return finish
 
     def read_rest(self) -> Iterator[Delta]:

@@ -1,4 +1,4 @@
-"""Reads what Ollama answers: one JSON text a line, the last one with the counts, and errors."""
+"""Reads Ollama's answers: one JSON text per line, the last one with the token counts, and errors."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class OllamaReader(NativeReader):
     def settle(self) -> FinishReason:
         """Return why the answer ended."""
         if self.reason and self.reason not in _FINISH:
-            self.draft.warn("finish_reason", f"{self.reason!r} is unknown; it was taken for 'stop'")
+            self.draft.warn("finish_reason", f"the finish reason {self.reason!r} is unknown; 'stop' is assumed")
         return _FINISH.get(self.reason, "stop")
 
     def _read_calls(self, values: list[dict[str, Any]], *, last: bool) -> Iterator[Delta]:

@@ -1,4 +1,4 @@
-"""What chat completions answer: chunks, whole answers and errors, of OpenAI and of servers that are compatible.
+"""Reads the answers of chat completions: chunks, whole answers and errors, of OpenAI and compatible servers.
 
 The shapes are those of https://developers.openai.com/api/reference (chat completions, streaming), and what others add
 to them: thinking (`reasoning_content`, `reasoning`), errors in the middle of a stream, other finish reasons.
@@ -124,7 +124,7 @@ class ChatCompletionReader(Reader):
         if not said:
             draft.warn("finish_reason", f"{self.source.backend!r} did not say why the answer ended; 'stop' is assumed")
         elif said.lower() not in _FINISH:
-            draft.warn("finish_reason", f"{self.source.backend!r} said {said!r}; it is taken for 'stop'")
+            draft.warn("finish_reason", f"{self.source.backend!r} sent the finish reason {said!r}; 'stop' is assumed")
         if self._marked is not None:
             yield from self._marked.finish(cut=reason == "length")
         yield from self._calls.finish(well=reason in ("stop", "tool_calls"))
@@ -318,7 +318,7 @@ def _choices(value: Any, event: Event) -> list[_Choice]:
     listed = cast("list[Any]", value) if isinstance(value, list) else [value]
     found = [each for each in listed if isinstance(each, _Choice)]
     if not found and any(listed):
-        raise ProtocolError(f"an event of the stream has choices that are none: {quote(event.data, 200)!r}")
+        raise ProtocolError(f"an event of the stream has choices that are not valid: {quote(event.data, 200)!r}")
     return [each for each in found if any(getattr(each, name) for name in _CHOICE)]
 
 
@@ -326,7 +326,7 @@ def _message(value: Any, event: Event) -> _Message | None:
     # An empty list is how some languages write an empty object.
     if isinstance(value, _Message) or not value:
         return value or None
-    raise ProtocolError(f"an event of the stream has a message that is none: {quote(event.data, 200)!r}")
+    raise ProtocolError(f"an event of the stream has a message that is not valid: {quote(event.data, 200)!r}")
 
 
 def _is_empty(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Tool calls out of the pieces in which chat completions bring them.
+"""Assembles tool calls from the pieces that chat completions send.
 
 OpenAI numbers its calls with ``index`` and names each once, in its first piece. Others send no index, the same one for
 all, one that counts within the chunk; an id late, never, or another one in each piece; the name in each piece; whole
@@ -131,7 +131,9 @@ class ToolCalls:
                 yield from self._tell(call, "")
                 if not call.arguments.ended:
                     said = _quoted(call.arguments.said())
-                    self.problems.append(f"the call of {call.name!r} has arguments that are cut or no JSON: {said}")
+                    self.problems.append(
+                        f"the call of {call.name!r} has arguments that are cut off or not JSON: {said}"
+                    )
         for piece in self._waiting.values():
             if not piece.blank:
                 self.problems.append(f"a call without a name was left out; its arguments: {_quoted(piece.text)}")

@@ -1,4 +1,4 @@
-"""How many tokens an answer took, as servers of chat completions say it: with names and places of their own."""
+"""Reads token usage, which chat completions servers report under different names and in different places."""
 
 from __future__ import annotations
 
