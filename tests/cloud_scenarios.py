@@ -178,7 +178,7 @@ async def nonsense_is_an_error(url: str) -> None:
     """JSON that is none, other shapes, bytes that are no UTF-8, an event without an end, a web page."""
     for name, said in (
         ("bad-json", "choices"),
-        ("wrong-type", "choices that are none"),
+        ("wrong-type", "choices that are not valid"),
         ("bad-utf8", r"\xff"),
         ("huge-event", "16777216"),
         ("web-page", "Sign in"),

@@ -36,14 +36,14 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "a name in a router",
         lambda: bl.Router(["gpt"]),
-        "backends[0]='gpt' is not a backend; for a model on this device",
+        "backends[0]='gpt' is not a backend; write LocalBackend(host, 'gpt') for a model on this device",
     ),
     (
         "one backend in a router",
         lambda: bl.Router(BACKEND),
         "not a list of backends; put it into a list, as in Router([",
     ),
-    ("a class in a router", lambda: bl.Router([bl.OpenAI]), "is not a backend; make one of that class"),
+    ("a class in a router", lambda: bl.Router([bl.OpenAI]), "is not a backend; create an instance"),
     ("a name in a session", lambda: bl.Session("pocket"), "backend='pocket' is not a backend"),
     ("a host in a session", lambda: bl.Session(host()), "that is a host: write LocalBackend(host)"),
     ("a name in generate", lambda: bl.stream_generate("m", "hi", output=int), "backend='m' is not a backend"),

@@ -181,7 +181,7 @@ def test_nesting_is_checked_in_time_that_grows_with_the_length(make: Make) -> No
 def reader_of(vendor: str, kind: str, *more: Any) -> Any:
     draft = STREAM.Draft(TYPES.ChatRequest(messages=[]), "x", "1")
     return getattr(counted(f"backends.cloud.{vendor}.reader"), kind)(
-        draft, FAILURES.Place(backend="x", model="m", key_name="k"), *more
+        draft, FAILURES.ErrorSource(backend="x", model="m", key_name="k"), *more
     )
 
 
@@ -276,7 +276,7 @@ def test_an_answer_of_many_calls_is_read_in_time_that_grows_with_it(vendor: str)
 
 def test_thoughts_in_many_pieces_are_put_together_in_time_that_grows_with_them() -> None:
     """Of one object, of two in turn, and of many; a turn has as many parts."""
-    sent_back = counted("backends.cloud.sent_back")
+    sent_back = counted("backends.cloud.provider_metadata")
 
     def parts(size: int, objects: int) -> list[Any]:
         value = {"type": "thinking", "thinking": "", "data": ""}

@@ -1,4 +1,4 @@
-"""Backends answer chats: the local one, and in `cloud`, `router` and `middleware` all others."""
+"""Backends answer chats: `LocalBackend` here, the others in `cloud`, `router` and `middleware`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer whose text so far is told with each chunk."""
+"""The text of an answer so far, sent again with each chunk."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 from ..types import TextDelta, TextMode
 
 _LATE, _LATE_FROM = 1024, 65_536
-"""Beyond ``_LATE_FROM`` characters pieces are joined until they add one part in ``_LATE``: a text that is told whole
-with each piece costs its whole length each time."""
+"""Beyond ``_LATE_FROM`` characters, pieces are joined until they add at least 1/``_LATE`` of the text: each chunk
+repeats the whole text, so many small chunks would cost quadratic time."""
 
 
 class Accumulated:
-    """The ``text`` that was told so far, and what is to be told with the next chunk."""
+    """Keeps the ``text`` sent so far and the pieces that wait for the next chunk."""
 
     def __init__(self, mode: TextMode) -> None:
-        """Start with nothing, for one of the modes that tell it: ``accumulated`` or ``both``."""
+        """Start empty, for the mode ``accumulated`` or ``both``."""
         self.text = ""
         self._both = mode == "both"
         self._late: list[str] = []
@@ -24,7 +24,7 @@ class Accumulated:
     def add(
         self, text: str, logprobs: list[Any] | None, sequence: int, signature: str | None = None
     ) -> TextDelta | None:
-        """Add a piece; return the chunk to tell it with, or ``None`` while it waits for more."""
+        """Add a piece; return the chunk to send, or ``None`` while the piece waits for more."""
         self._late.append(text)
         self._late_chars += len(text)
         if logprobs is None and signature is None and self._late_chars * _LATE < len(self.text) - _LATE_FROM:
@@ -32,11 +32,11 @@ class Accumulated:
         return self._tell(sequence, logprobs, signature)
 
     def rest(self, sequence: int) -> TextDelta | None:
-        """Return the chunk for what still waits, if there is some."""
+        """Return a chunk with the pieces that still wait, or ``None``."""
         return self._tell(sequence, None) if self._late else None
 
     def clear(self) -> None:
-        """Begin anew: another backend answers."""
+        """Start over: another backend answers."""
         self.text = ""
 
     def _tell(self, sequence: int, logprobs: list[Any] | None, signature: str | None = None) -> TextDelta:

@@ -1,4 +1,4 @@
-"""The parts of an answer in the making: in the order in which they came, each whole in the end."""
+"""Collects the parts of an answer from its deltas, in the order in which they arrive."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class _Call(msgspec.Struct):
 
 
 class AnswerParts:
-    """What came of an answer so far. A piece of text without a signature is appended to ``text``."""
+    """The parts of an answer so far. Append text without a signature directly to ``text``."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start empty."""
         self._calls: dict[int, _Call] = {}
         self._parts: list[_Text | TextPart | _Reasoning | _Call] = []
         self._open_text()
 
     def add_text(self, text: str, signature: str) -> None:
-        """Add a text that came with a signature."""
+        """Add a text that has a signature."""
         self._add(TextPart(text, signature))
 
     def add_reasoning(self, delta: ReasoningDelta) -> None:
-        """Go on with a thought, or begin the next one: after a signature, and after what is no thought."""
+        """Continue the current reasoning part; start a new one after a signature or after any other part."""
         if not (delta.reasoning or delta.signature or delta.redacted):
             return
         before = self._parts[-2] if len(self._parts) > 1 and not any(self.text) else None
-        # What is hidden is nothing else, so it goes on with no words.
+        # Redacted reasoning has no text, so it never continues a part that has some.
         if not isinstance(before, _Reasoning) or before.signature or (delta.redacted and before.pieces):
             before = _Reasoning()
             self._add(before)
@@ -59,7 +59,7 @@ class AnswerParts:
         before.signature, before.redacted = delta.signature, delta.redacted
 
     def add_call(self, delta: ToolCallDelta) -> None:
-        """Go on with a call, or begin it."""
+        """Continue a tool call, or start it."""
         call = self._calls.get(delta.index)
         if call is None:
             call = self._calls[delta.index] = _Call()
@@ -70,10 +70,10 @@ class AnswerParts:
         call.signature = delta.signature or call.signature
 
     def message(self, *, is_whole: bool) -> Message:
-        """Return the turn of the model that this is; its calls are in the order of their numbers.
+        """Return the assistant message, with its calls ordered by index.
 
-        In a turn that ``is_whole``, no arguments at all are those of a function without parameters; else they may have
-        been cut off.
+        If the message ``is_whole``, a call without arguments gets ``{}``; otherwise its arguments may have been cut
+        off and stay empty.
         """
         calls = iter(sorted(self._calls))
         ordered = [self._calls[next(calls)] if isinstance(each, _Call) else each for each in self._parts]
@@ -81,7 +81,7 @@ class AnswerParts:
         return Message("assistant", content_of(parts))
 
     def _open_text(self) -> None:
-        """Have a text as the last part, for the words that may come next."""
+        """Add an empty text part at the end, for text that may follow."""
         part = _Text()
         self._parts.append(part)
         self.text = part.pieces
@@ -94,7 +94,7 @@ class AnswerParts:
 
 
 def _whole(part: _Text | TextPart | _Reasoning | _Call, no_arguments: str) -> ContentPart | None:
-    """Return a part as far as it came; nothing for a text without words."""
+    """Return the finished part, or ``None`` for an empty text."""
     if isinstance(part, TextPart):
         return part
     text = "".join(part.pieces)

@@ -1,4 +1,4 @@
-"""Draft: the response in the making, which a backend fills in while it answers."""
+"""Draft: the response that a backend fills in while it answers."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ class _Answer(msgspec.Struct, kw_only=True):
     warnings: list[ChatWarning] = []
 
 
-class Recorded(_Answer, kw_only=True):
-    """What a backend wrote down of one answer: who gave it, how it ended, what it took."""
+class AnswerRecord(_Answer, kw_only=True):
+    """What a draft holds about one answer: which backend gave it, how it ended, what it cost."""
 
     backend: str
 
 
 class Draft(_Answer, eq=False):
-    """The response in the making: a backend writes down what it knows, as soon as it knows it.
+    """The unfinished response: a backend fills in each field as soon as it knows it.
 
-    The fields of `Recorded` are about one answer. A request may take several: a retry and a fallback `begin` anew, a
-    backend in a race writes into a `child` that is adopted if it wins, and `snapshot` and `restore` bring back what an
-    answer had said of itself. The other fields are about the request, and stay:
+    The fields of `AnswerRecord` describe one answer. A request may need several answers: a retry or a fallback calls
+    `begin`, a backend in a race writes into a `child` that is adopted if it wins, and `snapshot` and `restore` save and
+    bring back the record of an answer. The other fields belong to the request and are kept:
 
-    ``route`` lists the steps passed over. ``interrupt``, when set, asks the engine to end this answer soon; it must not
-    block. Without it, a stop cancels the backend's wait. ``stopped`` says that the caller no longer wants this answer:
-    a failure is then not retried. ``private`` says that the request began as a private one: every request that
-    comes of it is private, too.
+    ``route`` lists the hops that were skipped. ``interrupt``, if set, asks the engine to end this answer soon; it must
+    not block. Without it, a stop cancels the backend's wait. ``stopped`` says that the caller stopped this answer, so a
+    failure is not retried. ``private`` says that the original request was private; every request derived from it is
+    private, too.
     """
 
     request: ChatRequest
@@ -57,7 +57,7 @@ class Draft(_Answer, eq=False):
     interrupt: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        """Take the model and the privacy that the request asks for."""
+        """Copy the model and ``private`` from the request."""
         self.model = self.request.model
         self.private = self.private or self.request.private
 
@@ -66,8 +66,8 @@ class Draft(_Answer, eq=False):
         self.warnings.append(ChatWarning(parameter, message))
 
     def begin(self, request: ChatRequest, backend: str) -> None:
-        """Begin anew with another backend, or with another request; warnings and all about the request remain."""
-        # Field by field, because every request of a router comes through here; a test says when one is missing.
+        """Start over with another backend or request. Keeps the warnings and the fields about the request."""
+        # Field by field, for speed: every routed request comes through here. A test fails if a field is missing.
         self.request = request
         self.interrupt = None
         self.backend = backend
@@ -78,24 +78,24 @@ class Draft(_Answer, eq=False):
         self.timings = _NO_TIMINGS
         self.cost_usd = self.provider_request_id = None
 
-    def snapshot(self) -> Recorded:
-        """Return what is written down of the answer so far."""
-        recorded: dict[str, Any] = {name: getattr(self, name) for name in Recorded.__struct_fields__}
+    def snapshot(self) -> AnswerRecord:
+        """Return the record of the answer so far."""
+        recorded: dict[str, Any] = {name: getattr(self, name) for name in AnswerRecord.__struct_fields__}
         recorded["warnings"] = self.warnings.copy()
-        return Recorded(**recorded)
+        return AnswerRecord(**recorded)
 
-    def restore(self, recorded: Recorded | Draft) -> None:
-        """Write down again what a snapshot has, in place of what is there."""
+    def restore(self, recorded: AnswerRecord | Draft) -> None:
+        """Replace the record of the answer with a snapshot."""
         for name in _ABOUT_ANSWER:
             setattr(self, name, getattr(recorded, name))
         self.warnings[:] = recorded.warnings
 
     def child(self, request: ChatRequest, backend: str) -> Self:
-        """Return a draft for a backend that answers beside others; it begins with the warnings that there are."""
+        """Return a draft for a backend that answers in parallel with others; it starts with the current warnings."""
         return type(self)(request, backend, self.request_id, private=self.private, warnings=self.warnings.copy())
 
     def adopt(self, child: Draft) -> None:
-        """Take what a child has written down. From then on both have the same warnings and the same route."""
+        """Take over a child's record. From then on both share their warnings and their route."""
         self.request = child.request
         self.restore(child)
         if child.route is not self.route:
@@ -105,7 +105,7 @@ class Draft(_Answer, eq=False):
     def response(
         self, message: Message, finish_reason: FinishReason, *, total_ms: float, logprobs: list[Any]
     ) -> ChatResponse:
-        """Return the response; ``total_ms`` is what the answer took, where the backend has not said it."""
+        """Return the response; ``total_ms`` is used if the backend has not set it in ``timings``."""
         timings = self.timings
         return ChatResponse(
             request_id=self.request_id,
@@ -126,4 +126,4 @@ class Draft(_Answer, eq=False):
         )
 
 
-_ABOUT_ANSWER = tuple(name for name in Recorded.__struct_fields__ if name != "warnings")
+_ABOUT_ANSWER = tuple(name for name in AnswerRecord.__struct_fields__ if name != "warnings")

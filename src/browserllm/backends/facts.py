@@ -1,4 +1,4 @@
-"""What a backend knows of answering a request, before anything is sent."""
+"""BackendFacts: what a backend knows about answering a request before anything is sent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import msgspec
 
 
 class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backend knows of answering a request; ``None`` where it does not know.
+    """What a backend knows about answering a request; ``None`` means unknown.
 
-    ``model`` would answer; ``knows_model`` says whether the backend has the very model that the request names.
-    ``available`` is false when it surely cannot answer, ``reason`` then says why. The four about the model on the
-    device are ``None`` for backends that have none: ``fits`` (the device can run it), ``downloaded``, ``fetch_bytes``
-    (still to be fetched before it can answer), ``loaded``. ``queue_length`` counts the requests before this one.
-    ``cost_usd`` is an estimate, 0.0 on the user's own device. ``context_window`` counts the tokens that prompt and
+    ``model`` is the model that would answer; ``knows_model`` says whether the backend has the model that the request
+    names. ``available`` is false only if the backend surely cannot answer; ``reason`` then says why. ``fits`` (the
+    device can run the model), ``downloaded``, ``fetch_bytes`` (still to download) and ``loaded`` describe a model on
+    the device and are ``None`` for other backends. ``queue_length`` is the number of requests ahead of this one.
+    ``cost_usd`` is an estimate, 0.0 on the user's own device. ``context_window`` is the most tokens that prompt and
     answer may have together.
     """
 

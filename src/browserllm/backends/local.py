@@ -1,4 +1,4 @@
-"""LocalBackend: answers chats on the device behind a Host."""
+"""LocalBackend: answers chats on the user's device, through a Host."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class _Count(msgspec.Struct):
 
 
 class _Chats:
-    """How many chats of this program a page has before it."""
+    """Counts the chats that this program has running on a page."""
 
     def __init__(self) -> None:
         self.count = 0
 
 
 class LocalBackend(Backend):
-    """Answers chats with a model in the page: nothing leaves the device, and it costs nothing.
+    """Answers chats with a model in the page. It is free, and nothing leaves the device.
 
-    A model that is not loaded yet is loaded by the first chat, which frees others. Responses name the engine, device
-    and adapter, and their ``route`` the engines that were passed over.
+    The first chat loads the model if necessary, and unloads others. Responses name the engine, device and adapter;
+    their ``route`` lists the engines that were skipped.
     """
 
     capabilities: Capabilities = Capabilities(
@@ -73,12 +73,12 @@ class LocalBackend(Backend):
         download: bool = True,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """Answer over ``host``, which stays the caller's to close.
+        """Answer through ``host``, which the caller closes.
 
-        Without ``model`` it is the one loaded last, else the built-in one; ``engine`` (``webllm``, ``transformersjs``)
-        and ``device`` (``webgpu``, ``wasm``) force a choice. A model that is not on the device is fetched by the first
-        chat, or with ``download=False`` raises `ModelNotDownloaded`. ``on_progress`` is told of downloads and loads
-        that a chat starts.
+        ``model`` defaults to the model loaded last, else the built-in one. ``engine`` (``webllm``, ``transformersjs``)
+        and ``device`` (``webgpu``, ``wasm``) force a choice. The first chat downloads a model that is not on the
+        device; with ``download=False`` it raises `ModelNotDownloaded` instead. ``on_progress`` is called with the
+        progress of downloads and loads that a chat starts.
         """
         check_host(host)
         check_model("model", model)
@@ -93,7 +93,7 @@ class LocalBackend(Backend):
             self._take_images(self.models.catalog.get(model).vision)
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Load the model if need be, and stream its answer."""
+        """Load the model if necessary, and stream its answer."""
         chat = LocalChat(request, draft)
         draft.cost_usd = 0.0
         name = await self._name(request.model)
@@ -106,7 +106,7 @@ class LocalBackend(Backend):
             self._chats.count += 1
             draft.interrupt = stream.cancel
             try:
-                yield ""  # the start goes out before the first token
+                yield ""  # sends the start chunk before the first token
                 async for chunk in stream:
                     for delta in answer.feed(chunk):
                         yield delta
@@ -126,12 +126,13 @@ class LocalBackend(Backend):
             return
 
     async def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> Embeddings:
-        """Turn texts into vectors with an embedding model, which is loaded (and fetched) if need be.
+        """Embed texts with an embedding model, which is downloaded and loaded if necessary.
 
-        Transformers.js pools and normalizes as the model says; WebLLM gives the first token's vector, of any length.
+        Transformers.js pools and normalizes as the model's configuration says; WebLLM returns the first token's vector,
+        not normalized.
 
-        Raises `InvalidRequest` when there is no text, `Unsupported` when the model is none for embeddings, and what a
-        load raises.
+        Raises `InvalidRequest` if there is no text, `Unsupported` if the model is not an embedding model, and what
+        `ModelManager.load` raises.
         """
         check_model("model", model)
         texts = [texts] if isinstance(texts, str) else check_list("texts", texts, "texts", write="use ['one', 'two']")
@@ -142,9 +143,9 @@ class LocalBackend(Backend):
         return Embeddings(model=loaded.model, vectors=answer.vectors, usage=answer.usage)
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int:
-        """Return how many tokens a prompt is for a model, its chat template included; loads the model if need be.
+        """Return the number of tokens in a prompt, including the chat template; loads the model if necessary.
 
-        Raises `InvalidRequest` for what is no prompt, `Unsupported` for parts that the model cannot take.
+        Raises `InvalidRequest` if the prompt is not valid, `Unsupported` for parts that the model cannot take.
         """
         check_model("model", model)
         request = build_request(prompt, {"unsupported": "error"})
@@ -162,7 +163,7 @@ class LocalBackend(Backend):
         return read(counted, _Count, "'count_tokens'").tokens
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return the models of the catalog, whether their files are on the device, and whether they are in memory."""
+        """Return the catalog's models, with whether each is downloaded and loaded."""
         return [
             ModelInfo(
                 id=entry.card.id,
@@ -175,7 +176,7 @@ class LocalBackend(Backend):
         ]
 
     async def health(self) -> Health:
-        """Ask the page whether it answers."""
+        """Check that the page answers."""
         try:
             await self.host.call("status")
         except BrowserLLMError as error:
@@ -188,10 +189,10 @@ class LocalBackend(Backend):
         return 0.0
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
-        """Say how the model that would answer stands with this device.
+        """Return whether this device can run the model that would answer, and whether it is downloaded and loaded.
 
-        Once it is loaded, the page is not asked; before that now and then. ``queue_length`` counts this program's
-        chats.
+        Asks the page now and then until the model is loaded, and no more after that. ``queue_length`` counts this
+        program's chats.
         """
         name = request.model or self.model
         known: dict[str, Any]
@@ -220,21 +221,21 @@ class LocalBackend(Backend):
         )
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return the choice of model, engine and device, and the cards that were added to the catalog.
+        """Return the choice of model, engine and device, the cards added to the catalog, and this package's version.
 
-        Which model is loaded is one of the `facts`. The same model on another device, or in another version of this
-        package, may word an answer otherwise.
+        Which model is loaded is one of the `facts`. The same model may answer differently on another device or in
+        another version of this package.
         """
         return [self.name, self.model, self.engine, self.device, self.models.catalog.added, __version__]
 
     def environment(self) -> Environment:
-        """Say how things are around the device, as its page told it last."""
+        """Return the device's environment as the page last reported it."""
         return self.host.environment
 
     async def prepare(self, request: ChatRequest) -> None:
-        """Load the model that would answer, and fetch it if need be (unless ``download`` is false).
+        """Load the model that would answer; download it first if necessary, unless ``download`` is false.
 
-        Raises what `ModelManager.load` raises.
+        Raises the errors of `ModelManager.load`.
         """
         await self._load(await self._name(request.model))
 
@@ -242,10 +243,10 @@ class LocalBackend(Backend):
         try:
             return self.models.catalog.get(name)
         except ModelNotFound:
-            return None  # loading it will say so
+            return None  # loading it raises the error
 
     def _can_constrain(self, engine: str) -> bool:
-        """Say whether an engine can constrain what a model writes."""
+        """Return whether an engine can constrain a model's output."""
         return any("structured_output" in info.capabilities for info in self.host.hello.engines if info.name == engine)
 
     @property
@@ -264,5 +265,5 @@ class LocalBackend(Backend):
         return loaded
 
     def _take_images(self, images: bool) -> None:
-        # The card's word until the model is loaded, and then the model's own.
+        # From the catalog card until the model is loaded, then from the model itself.
         self.capabilities = msgspec.structs.replace(self.capabilities, images=images)

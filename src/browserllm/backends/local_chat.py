@@ -1,4 +1,4 @@
-"""One chat with a model in the page: what it is asked (`LocalChat`), and what comes back (`LocalAnswer`)."""
+"""One chat with a model in the page: `LocalChat` builds the page's request, `LocalAnswer` reads the answer."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class _ChatResult(msgspec.Struct):
 
 
 class LocalChat:
-    """A request as the page takes it, written in steps, each when enough is known.
+    """Builds the page's request in steps, as soon as each step's input is known.
 
-    First what needs no model (`__init__`), then the messages as the model's family has them (`write_messages`), then
-    what depends on the loaded model and its engine (`fit`). ``options`` are the page's. Where a step leaves something
-    out that was asked for, the response has a warning, or the step raises `Unsupported`, as the caller chose.
+    `__init__` does what needs no model, `write_messages` formats the messages for the model's family, and `fit` adds
+    what depends on the loaded model and its engine. ``options`` are the page's. A step that has to leave out an option
+    warns or raises `Unsupported`, as ``request.unsupported`` says.
     """
 
     def __init__(self, request: ChatRequest, draft: Draft) -> None:
-        """Check a request, before anything is loaded: raise `InvalidRequest` for a schema that is not valid."""
+        """Check a request before anything is loaded. Raises `InvalidRequest` if its schema is not valid."""
         self.options = _options(request, draft)
         self._request = request
         self._draft = draft
@@ -51,12 +51,12 @@ class LocalChat:
         self._calls: ToolConstraint | None = None
         self._card: ModelCard | None = None
         self._thinking = thinking_for("")
-        self._constrained: str | None = None  # the option that a grammar of ours stands for; asked once
+        self._constrained: str | None = None  # the request option that our grammar implements; decided once
         self._starts_with_form = False
         self._has_lost_model = False
 
     def write_messages(self, card: ModelCard | None) -> None:
-        """Write the messages as the model's family has them; ``card`` is the model's, where it has one."""
+        """Format the messages for the model's family; ``card`` is the model's catalog card, if it has one."""
         self._card = card
         family = "" if card is None else card.family
         self._thinking = thinking_for(family)
@@ -64,7 +64,7 @@ class LocalChat:
         self._calls = None if self._use is None else self._use.constraint()
 
     def fit(self, loaded: LoadedModel, *, can_constrain: bool) -> None:
-        """Fit the request to the model that is loaded now; ``can_constrain`` says what its engine can do."""
+        """Fit the request to the loaded model; ``can_constrain`` says whether its engine can constrain output."""
         _note(self._draft, loaded)
         if "image" not in loaded.input:
             self.options["messages"] = without_images(self.options["messages"], self._draft)
@@ -78,41 +78,41 @@ class LocalChat:
         self._starts_with_form = can_constrain and self._begins_with_form()
 
     def answer(self) -> LocalAnswer:
-        """Return a reader for the answer to the request as it is now."""
+        """Return a reader for the answer to the current request."""
         parser = None if self._use is None else self._use.parser()
         return LocalAnswer(self._draft, self._thinking, parser, starts_with_form=self._starts_with_form)
 
     def can_be_sent_again(self, error: BrowserLLMError) -> bool:
-        """Say whether a request that failed before its first token may be sent again, and change it if need be."""
+        """Return whether a request that failed before its first token may be retried; adapts it if necessary."""
         if isinstance(error, ModelNotLoaded):
-            # The page has lost the model since: load it again, once.
+            # The page has unloaded the model in the meantime: load it again, once.
             is_first, self._has_lost_model = not self._has_lost_model, True
             return is_first
         if not self._constrained or error.data.get("parameter") != "response_format":
             return False
-        # The engine does not take a grammar of ours.
+        # The engine rejected our grammar.
         del self.options["response_format"]
         if self._constrained == "tools":
-            what = "asked, and not made, to follow the tools' schemas"
+            what = "asked, but not forced, to follow the tools' schemas"
         else:
-            what = "not held to the schema"
+            what = "not constrained by the schema"
         unsupported(self._draft, self._constrained, f"the model was {what}: {error}")
         self._constrained = ""
         return True
 
     def _begins_with_form(self) -> bool:
-        """Say whether a constrained answer has its form from its first token on: then it begins with no thought."""
+        """Return whether the answer is constrained from its first token on, so that it cannot start with a thought."""
         return begins_with_form(self.options.get("response_format"), self._request.tool_choice)
 
     def _constrain(self, engine: str, *, can_constrain: bool) -> str:
-        """Constrain the answer, or its tool calls, where the engine can; where it cannot, warn of it.
+        """Constrain the answer or its tool calls if the engine can; warn if it cannot.
 
-        Return the option that a grammar of ours stands for now; an empty text where none does.
+        Returns the request option that our grammar now implements, or an empty text.
         """
         calls, wanted, options, draft = self._calls, self._format, self.options, self._draft
         if calls is None:
             if wanted is None or not can_constrain or wanted.response_format is options["response_format"]:
-                return ""  # the page says what comes of it
+                return ""  # the page reports the outcome
             options["response_format"] = wanted.response_format
             if wanted.unconstrained:
                 message = f"the answer is not constrained by {wanted.unconstrained}; check it yourself"
@@ -120,27 +120,31 @@ class LocalChat:
             return "response_format"
         if can_constrain:
             if "response_format" in options:
-                unsupported(draft, "response_format", "an answer that may call tools has their form; it was left out")
+                unsupported(
+                    draft, "response_format", "it cannot be combined with tools on this engine; it was left out"
+                )
             options["response_format"] = calls.response_format
             for sentence in calls.unconstrained:
                 draft.warn("tools", sentence)
             return "tools"
         if draft.request.tool_choice in (None, "auto"):
-            draft.warn("tools", f"engine {engine!r} cannot hold a model to the tools' schemas: check the arguments")
+            draft.warn(
+                "tools", f"engine {engine!r} cannot constrain a model by the tools' schemas; check the arguments"
+            )
         else:
             unsupported(
-                draft, "tool_choice", f"engine {engine!r} cannot make a model call a tool; it was only asked to"
+                draft, "tool_choice", f"engine {engine!r} cannot force a tool call; the model was only asked for one"
             )
         return ""
 
 
 class LocalAnswer:
-    """The answer of one chat: reads the page's chunks, and writes down how it ended."""
+    """Reads the page's chunks of one answer, and records how it ended."""
 
     def __init__(
         self, draft: Draft, thinking: Thinking, parser: ToolCallParser | None, *, starts_with_form: bool
     ) -> None:
-        """Read an answer of a family that thinks like ``thinking``, for tool calls if there is a ``parser``."""
+        """Read an answer with the family's ``thinking`` marks, and its tool calls if there is a ``parser``."""
         self.tokens = 0
         self._draft = draft
         self._thinking = thinking
@@ -151,7 +155,7 @@ class LocalAnswer:
 
     @property
     def usage(self) -> Usage:
-        """The tokens that have come so far."""
+        """The tokens so far."""
         return Usage(completion_tokens=self.tokens, reasoning_tokens=self._thought_tokens)
 
     def feed(self, chunk: Chunk) -> Sequence[Delta]:
@@ -167,7 +171,7 @@ class LocalAnswer:
         return deltas
 
     def end(self, result: Any) -> Sequence[Delta]:
-        """Read the page's result, and what the answer still had in it."""
+        """Read the page's result, and return the last deltas."""
         draft, parser = self._draft, self._parser
         told = read(result or {}, _ChatResult, "'chat'")
         deltas = [] if self._reader is None else list(self._reader.finish(cut=told.finish_reason != "stop"))
@@ -181,33 +185,33 @@ class LocalAnswer:
 
 
 def tool_use(request: ChatRequest) -> ToolUse | None:
-    """Return what the tools of a request come to; ``None`` where it has nothing to do with tools."""
+    """Return how a request uses tools, or ``None`` if neither it nor its history has any."""
     asked = request.tools or request.tool_choice is not None
     if not asked and not any(message.role == "tool" or message.tool_calls for message in request.messages):
         return None
-    from ..constrained.tool_calls import ToolUse  # others start sooner without it
+    from ..constrained.tool_calls import ToolUse  # imported late: most requests have no tools
 
     return ToolUse(request)
 
 
 def messages_of(request: ChatRequest, use: ToolUse | None, family: str) -> list[Message]:
-    """Return the messages as the model's family has them: tools, calls and results, and the thoughts of this turn."""
+    """Return the messages in the family's format, with tools, calls, results and the thoughts of this turn."""
     messages = with_thoughts(request.messages, thinking_for(family))
     return messages if use is None else use.messages(messages, family)
 
 
 def _begins(thinking: Thinking, prompt_end: str | None) -> StartsAs:
-    """Say how an answer begins: the page knows, for it has the prompt."""
+    """Return how an answer starts_as, which depends on how its prompt ends."""
     if prompt_end is None:
         return "unsure" if thinking.opens else "text"
     return "thought" if opens_thought(prompt_end, thinking.markers) else "text"
 
 
 def _held_format(response_format: dict[str, Any]) -> ConstrainedFormat | None:
-    """Return what an engine is given for a ``response_format``; `InvalidRequest` for a schema that is not valid."""
+    """Return an engine's constraint for a ``response_format``. Raises `InvalidRequest` if its schema is not valid."""
     if response_format.get("type") == "text":
         return None
-    from ..constrained.grammars.response_format import constrain_format  # others start sooner without it
+    from ..constrained.grammars.response_format import constrain_format  # imported late: few requests have a schema
 
     return constrain_format(response_format)
 
@@ -221,7 +225,7 @@ def _note(draft: Draft, loaded: LoadedModel) -> None:
 
 
 def _options(request: ChatRequest, draft: Draft) -> dict[str, Any]:
-    """Return the page's options for a request; what the page cannot honour is reported."""
+    """Return the page's options for a request; report options that it cannot honour."""
     options: dict[str, Any] = {}
     for name in ENGINE_OPTIONS:
         value = getattr(request, name)

@@ -1,7 +1,7 @@
-"""Images and sounds: which media type they have, whether they can be sent, and in which form.
+"""Images and sounds: their media type, and the form in which backends send them.
 
-Every backend asks here, so that a part means the same on the device and in every cloud. The bytes decide over what is
-said of them: names of files, and what browsers say, are often wrong, and what does not fit is refused far away.
+All backends use this module, so that a part means the same on the device and in every cloud. The bytes decide the media
+type, not the declared type: file names and browsers are often wrong, and vendors refuse a type that does not match.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ..errors import InvalidRequest
 from ..types import AudioPart, ImagePart
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
-"""The images that every browser decodes, and every cloud takes."""
+"""The image types that every browser decodes and every cloud accepts."""
 
 SOUND_FORMATS = {"wav": "audio/wav", "mp3": "audio/mp3"}
-"""The sounds that OpenAI's API takes, by its name for their format: https://developers.openai.com/api/reference."""
+"""The sounds that OpenAI's API accepts, by its format names: https://developers.openai.com/api/reference."""
 
 _NAMES = {
     "image/jpg": "image/jpeg",
@@ -40,10 +40,10 @@ _NAMES = {
     "audio/m4a": "audio/mp4",
     "application/ogg": "audio/ogg",
 }
-"""Other names of media types, and the names that backends know."""
+"""Aliases of media types, with the names that backends use."""
 
 _UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-"""What is said where the type is not known."""
+"""Declared types that mean "unknown"."""
 
 _STARTS = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -71,34 +71,34 @@ _FTYP = {
     b"M4A ": "audio/mp4",
 }
 
-_HELD: dict[str, frozenset[str]] = {
+_CONTAINED: dict[str, frozenset[str]] = {
     "audio/mp3": frozenset({"audio/mpeg", "audio/mpga"}),
     "audio/ogg": frozenset({"audio/opus", "audio/vorbis", "audio/speex", "audio/flac"}),
     "audio/mp4": frozenset({"audio/aac", "audio/alac"}),
     "audio/webm": frozenset({"audio/opus", "audio/vorbis"}),
     "audio/wav": frozenset({"audio/pcm"}),
 }
-"""What else may be said of a kind of file: another name of it, or the kind of sound that lies in it."""
+"""Declared types to keep for a detected file type: an alias of it, or the codec inside the container."""
 
 
 class Media(NamedTuple):
-    """An image or a sound by value."""
+    """The bytes of an image or a sound, as base64."""
 
     media_type: str
     base64: str
 
     @property
     def url(self) -> str:
-        """As a data URL."""
+        """The data URL."""
         return f"data:{self.media_type};base64,{self.base64}"
 
 
 def media_of(part: ImagePart | AudioPart, where: str, types: Collection[str] | None = None) -> Media | str:
-    """Return an image or a sound by value, or the http(s) address where it lies.
+    """Return the bytes of an image or a sound, or its http(s) URL.
 
-    ``where`` names the part in errors (``messages[0].content[1]``); ``types`` are the media types that may be sent by
-    value, ``None`` leaves that to the vendor. Raises `InvalidRequest` for a part that has no bytes and no address, or
-    both, for an address of another kind, and for bytes that are of another or an unknown type.
+    ``where`` names the part in errors (``messages[0].content[1]``). ``types`` are the media types whose bytes may be
+    sent; ``None`` leaves that to the vendor. Raises `InvalidRequest` if the part has neither data nor URL, or both, if
+    its URL has another scheme, or if the media type of its bytes is unknown or not one of ``types``.
     """
     if part.data is not None:
         if part.url is not None:
@@ -119,7 +119,7 @@ def media_of(part: ImagePart | AudioPart, where: str, types: Collection[str] | N
     said, *flags = [each.strip().lower() for each in inline[1].split(";")]
     body = part.url[inline.end() :]
     if "base64" in flags:
-        # Of both alphabets of base64 and of percent signs, backends take one alphabet alone.
+        # Backends accept the standard base64 alphabet only, without percent escapes.
         body = (unquote_to_bytes(body).decode("latin-1") if "%" in body else body).replace("-", "+").replace("_", "/")
         try:
             data = b64decode(body, validate=True)
@@ -132,13 +132,13 @@ def media_of(part: ImagePart | AudioPart, where: str, types: Collection[str] | N
 
 
 def named_type(said: str | None) -> str:
-    """Return a media type by the name that backends know, without parameters; an empty text for none."""
+    """Return a media type by the name that backends use, without parameters; an empty text if it is unknown."""
     name = (said or "").partition(";")[0].strip().lower()
     return _NAMES.get(name, "" if name in _UNKNOWN else name)
 
 
 def sniffed_type(data: bytes) -> str | None:
-    """Return the media type of an image or a sound by how its bytes begin; ``None`` where that does not say it."""
+    """Return the media type of an image or a sound, detected from its first bytes, or ``None``."""
     if data[:4] == b"RIFF":
         return _RIFF.get(data[8:12])
     if data[:4] == b"FORM":
@@ -149,18 +149,18 @@ def sniffed_type(data: bytes) -> str | None:
 
 
 def true_type(said: str | None, data: bytes) -> str:
-    """Return the media type of bytes of which somebody says one: the bytes decide; an empty text if it is unknown."""
+    """Return the media type of bytes with a declared type: the bytes decide; an empty text if it is unknown."""
     found, name = sniffed_type(data), named_type(said)
     if found is None:
         return name
     kind = found.partition("/")[0]
-    if name and (name.partition("/")[0] != kind or name in _HELD.get(found, ())):
-        return name  # a kind of sound within a kind of file, or something else that only begins so
+    if name and (name.partition("/")[0] != kind or name in _CONTAINED.get(found, ())):
+        return name  # a codec within a container, or another type that starts with the same bytes
     return found
 
 
 def sound_format(media_type: str) -> str | None:
-    """Return OpenAI's name for the format of a sound; ``None`` for one that its API does not take."""
+    """Return OpenAI's name for a sound's format, or ``None`` if its API does not accept it."""
     if media_type == "audio/mpeg":
         media_type = "audio/mp3"
     return next((name for name, each in SOUND_FORMATS.items() if each == media_type), None)
@@ -169,7 +169,7 @@ def sound_format(media_type: str) -> str | None:
 def _checked_type(
     part: ImagePart | AudioPart, said: str | None, data: bytes, where: str, types: Collection[str] | None
 ) -> str:
-    """Return the media type under which the bytes can be sent."""
+    """Return the media type to send the bytes with."""
     if not data:
         raise _invalid(part, where, "has no bytes; pass the bytes of the file")
     media_type = true_type(said, data)

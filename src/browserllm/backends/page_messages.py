@@ -1,21 +1,21 @@
-"""Messages as the page takes them: a text in a role, or texts and images where a user sends them."""
+"""Converts messages to the page's format: a role with a text, or with text and image parts."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..types import AudioPart, ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
+from .accepted_parts import accepted_parts
 from .base import unsupported
 from .media import IMAGE_TYPES, Media, media_of
 from .stream import Draft
-from .taken import taken_parts
 
 WireMessage = dict[str, Any]
-"""A message as the page takes it: its content is a text, or a list of text and image parts."""
+"""A message in the page's format: its content is a text, or a list of text and image parts."""
 
 
 def wire_messages(messages: list[Message], draft: Draft) -> list[WireMessage]:
-    """Return messages for the page; the system messages at the start become one, which is what every engine takes."""
+    """Return messages for the page; leading system messages are merged into one, which every engine accepts."""
     wire: list[WireMessage] = []
     system: list[str] = []
     for index, message in enumerate(messages):
@@ -29,9 +29,9 @@ def wire_messages(messages: list[Message], draft: Draft) -> list[WireMessage]:
 
 
 def _page_parts(message: Message, index: int, draft: Draft) -> list[dict[str, str]]:
-    """Return the texts and images of a message; what is neither is reported, but for what a model thought."""
+    """Return the text and image parts of a message; report other parts, except for reasoning."""
     parts: list[dict[str, str]] = []
-    for part, where in taken_parts(message, index, draft, refused=(AudioPart, ToolCallPart)):
+    for part, where in accepted_parts(message, index, draft, refused=(AudioPart, ToolCallPart)):
         if isinstance(part, TextPart):
             parts.append({"type": "text", "text": part.text})
         elif isinstance(part, ToolResultPart):
@@ -43,8 +43,8 @@ def _page_parts(message: Message, index: int, draft: Draft) -> list[dict[str, st
 
 
 def without_images(messages: list[WireMessage], draft: Draft) -> list[WireMessage]:
-    """Return the messages as text, for a model that takes nothing else; the images are reported."""
-    # The system messages, which are first, have become one.
+    """Return the messages as text, for a model that accepts only text; report the images."""
+    # The leading system messages were merged into one.
     merged = len(draft.request.messages) - len(messages)
     texts: list[WireMessage] = []
     for index, message in enumerate(messages):

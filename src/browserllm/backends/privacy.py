@@ -1,17 +1,17 @@
-"""The one rule of private requests: a backend that may send one off the device is refused it, before it can.
+"""The rule of private requests: a backend that may send a private request off the device never gets it.
 
-`Backend` puts this rule around every subclass's `generate`, `prepare`, `count_tokens`, `estimate_cost` and `facts`. So
-it holds for backends of a program's own too, and for a middleware or a router that calls another backend's methods
-directly: there is no way to these methods that does not lead through here.
+`Backend` wraps every subclass's `generate`, `prepare`, `count_tokens`, `estimate_cost` and `facts` with this check. So
+it also applies to custom backends, and to a middleware or router that calls another backend's methods directly: these
+methods cannot be called without the check.
 
-A request is given to a backend when all three are so:
+A backend gets a private request only if all three are true:
 
-- the backend does not say that requests leave the device (``leaves_device``; `Backend.may_leave`);
-- nor do its facts say so of this very request (a model that a local server passes on, say);
-- its images and sounds are bytes. Whoever fetched an address would tell the address's server of it.
+- the backend says that requests do not leave the device (``leaves_device``; `Backend.may_leave`);
+- its facts say the same about this request (a local server may forward some models to a cloud);
+- its images and sounds are bytes. Fetching a URL would tell that URL's server.
 
-What was private stays private: a request that a middleware makes of a private one is private, whatever it says itself,
-and so is any other that is made while a private one runs (`browserllm.backends.within_private`).
+A private request stays private. Every request that a middleware derives from it is private, whatever its own flag says,
+and so is every request made while a private one runs (see `browserllm.backends.private_context`).
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from msgspec.structs import replace
 from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..types import AudioPart, ChatRequest, ImagePart
 from .facts import BackendFacts
+from .private_context import is_admitted, is_within_private, privately
 from .stream import Delta, Draft
-from .within_private import is_judged, is_within_private, privately
 
 _GUARDED = "_keeps_private"
-_ASKS_OTHERS = "_asks_others"
+_DELEGATES = "_delegates_facts"
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-class Judged(Protocol):
-    """A backend, as far as the rule looks at it."""
+class CheckedBackend(Protocol):
+    """The parts of a backend that the check uses."""
 
     name: str
 
     def may_leave(self) -> bool:
-        """Say whether a private request that is given to it might leave the device."""
+        """Return whether a private request given to this backend might leave the device."""
         ...
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
-        """Say what is known of answering a request."""
+        """Return what is known about answering a request."""
         ...
 
 
-def refused(name: str, why: str) -> Unavailable:
+def refusal(name: str, why: str) -> Unavailable:
     """Return the error for a private request that a backend must not get."""
-    within = ", also for what is asked while a private request runs" if is_within_private() else ""
+    within = ", also for requests made while a private one runs" if is_within_private() else ""
     return Unavailable(
         f"the request is private, and {why}: nothing was sent; use a backend on this device{within}",
         reason="private",
@@ -59,48 +59,48 @@ def refused(name: str, why: str) -> Unavailable:
 
 
 def check_media(request: ChatRequest) -> None:
-    """Raise `InvalidRequest` for an image or a sound that somebody would have to fetch."""
+    """Raise `InvalidRequest` for an image or a sound given by URL: fetching it would tell its server."""
     for index, message in enumerate(request.messages):
         for position, part in enumerate(message.parts):
             if isinstance(part, (ImagePart, AudioPart)) and part.url is not None and not part.url.startswith("data:"):
                 where = f"messages[{index}].content[{position}]"
                 raise InvalidRequest(
-                    f"{where}: the request is private, and url={part.url[:60]!r} is an address that would be fetched, "
-                    "which tells its server; pass the bytes as data=",
+                    f"{where}: the request is private, but url={part.url[:60]!r} would be fetched, which tells its "
+                    "server; pass the bytes as data=",
                     parameter=where,
                 )
 
 
-async def check_private(backend: Judged, request: ChatRequest) -> None:
-    """Raise unless a private request may be given to a backend."""
+async def check_private(backend: CheckedBackend, request: ChatRequest) -> None:
+    """Raise an error unless a backend may get a private request."""
     check_media(request)
     if backend.may_leave():
-        raise refused(backend.name, f"{backend.name!r} may leave the device")
-    if hasattr(type(backend).facts, _ASKS_OTHERS):
-        return  # those it asks are judged themselves, when they get the request
+        raise refusal(backend.name, f"{backend.name!r} may leave the device")
+    if hasattr(type(backend).facts, _DELEGATES):
+        return  # the backends it calls are checked themselves, when they get the request
     try:
         with privately():
             facts = await backend.facts(request)
     except BrowserLLMError:
         raise
     except Exception as error:
-        # Who cannot say where a request would go does not get it.
-        why = f"{backend.name!r} cannot say whether it leaves the device ({type(error).__name__}: {error})"
-        raise refused(backend.name, why) from error
-    # Once more: it may have changed its word in the meantime.
+        # A backend that fails to say where the request would go does not get it.
+        why = f"{backend.name!r} failed to say whether it leaves the device ({type(error).__name__}: {error})"
+        raise refusal(backend.name, why) from error
+    # Check again: may_leave() may have changed in the meantime.
     if facts.leaves_device is not False or backend.may_leave():
         reason = f" ({facts.reason})" if facts.reason else ""
-        raise refused(backend.name, f"{backend.name!r} would send it off the device{reason}")
+        raise refusal(backend.name, f"{backend.name!r} would send it off the device{reason}")
 
 
-def asks_others(facts: Method) -> Method:
-    """Mark a method `facts` that only tells what other backends say."""
-    setattr(facts, _ASKS_OTHERS, True)
+def delegates_facts(facts: Method) -> Method:
+    """Mark a method `facts` that only returns what other backends report."""
+    setattr(facts, _DELEGATES, True)
     return facts
 
 
-def keep_private(kind: type[Any]) -> None:
-    """Put the rule around what a class of backends does with requests, wherever it has it from."""
+def guard_methods(kind: type[Any]) -> None:
+    """Wrap a backend class's methods that take requests with the check, inherited methods too."""
     for name, guard in _GUARDS.items():
         found = next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
         if not (hasattr(found, _GUARDED) or getattr(found, "__isabstractmethod__", False)):
@@ -108,7 +108,7 @@ def keep_private(kind: type[Any]) -> None:
 
 
 def guarded_generate(backend: Any) -> Callable[[ChatRequest, Draft], AsyncGenerator[Delta, None]]:
-    """Return a backend's own `generate` with the rule around it, also one that was put there later."""
+    """Return a backend's `generate` wrapped with the check, even if it was assigned to the instance."""
     own = backend.generate
     if hasattr(own, _GUARDED):
         return own
@@ -119,8 +119,8 @@ def _generated(backend: Any, own: Any, request: ChatRequest, draft: Draft) -> As
     if draft.private:
         request = _made_private(request)
     request = _as_private_as_here(request)
-    # A subclass that asks its base class has been judged with this very request.
-    if not request.private or is_judged(backend, request):
+    # A subclass that calls super().generate has already been checked with this request.
+    if not request.private or is_admitted(backend, request):
         return own(request, draft)
     return _generated_privately(backend, own, request, draft)
 
@@ -129,19 +129,19 @@ async def _generated_privately(
     backend: Any, own: Any, request: ChatRequest, draft: Draft
 ) -> AsyncGenerator[Delta, None]:
     await check_private(backend, request)
-    judged = (backend, request)  # while it works on it: who asks again is judged again
-    with privately(judged=judged):
+    admission = (backend, request)  # valid while it works on this request; another call is checked again
+    with privately(admission=admission):
         deltas = own(request, draft)
     try:
         while True:
             try:
-                with privately(judged=judged):
+                with privately(admission=admission):
                     delta = await anext(deltas)
             except StopAsyncIteration:
                 return
             yield delta
     finally:
-        with privately(judged=judged):
+        with privately(admission=admission):
             await deltas.aclose()
 
 
@@ -157,11 +157,11 @@ def _guard_generate(found: Any) -> Any:
     def generate(self: Any, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         return _generated(self, _bound(found, self), request, draft)
 
-    return _dressed(generate, found)
+    return _with_metadata(generate, found)
 
 
 def _guard_ask(found: Any) -> Any:
-    """Guard a method that takes a prompt, and perhaps a request's fields as options."""
+    """Guard a method that takes a prompt, and possibly a request's fields as options."""
 
     async def ask(self: Any, prompt: Any, **options: Any) -> Any:
         if isinstance(prompt, ChatRequest):
@@ -170,13 +170,13 @@ def _guard_ask(found: Any) -> Any:
         if is_private:
             from .request import build_request
 
-            # What else is said of it (the wrong model, an option that there is not) is for the method to judge.
+            # The method itself validates the other options.
             fields = {name: options[name] for name in ("model", "private") if options.get(name) is not None}
             await check_private(self, _made_private(build_request(prompt, fields)))
         with privately(is_private):
             return await _bound(found, self)(prompt, **options)
 
-    return _dressed(ask, found)
+    return _with_metadata(ask, found)
 
 
 def _guard_prepare(found: Any) -> Any:
@@ -187,11 +187,11 @@ def _guard_prepare(found: Any) -> Any:
         with privately(request.private):
             await _bound(found, self)(request)
 
-    return _dressed(prepare, found)
+    return _with_metadata(prepare, found)
 
 
 def _guard_facts(found: Any) -> Any:
-    """Guard `facts`: of a request that a backend would not get, nothing is asked of it."""
+    """Guard `facts`: a backend that may not get the request is not asked about it either."""
 
     async def facts(self: Any, request: ChatRequest) -> BackendFacts:
         request = _as_private_as_here(request)
@@ -206,15 +206,15 @@ def _guard_facts(found: Any) -> Any:
         with privately(request.private):
             return await _bound(found, self)(request)
 
-    return _dressed(facts, found)
+    return _with_metadata(facts, found)
 
 
 def _bound(found: Any, backend: Any) -> Any:
     return found.__get__(backend, type(backend)) if hasattr(found, "__get__") else found
 
 
-def _dressed(guard: Any, found: Any) -> Any:
-    for name in ("__doc__", "__name__", "__qualname__", "__module__", _ASKS_OTHERS):
+def _with_metadata(guard: Any, found: Any) -> Any:
+    for name in ("__doc__", "__name__", "__qualname__", "__module__", _DELEGATES):
         if hasattr(found, name):
             setattr(guard, name, getattr(found, name))
     guard.__wrapped__ = found

@@ -1,7 +1,6 @@
-"""Request validation: what a caller passes becomes a checked `ChatRequest`, or an `InvalidRequest` with the value.
+"""Request validation: turns what a caller passes into a checked `ChatRequest`, or raises `InvalidRequest`.
 
-Messages are put into their canonical form here, once (see `browserllm.types.content_of`). Everything behind reads
-`Message.parts`.
+It puts messages into their canonical form, once (see `browserllm.types.content_of`). Later code reads `Message.parts`.
 """
 
 from __future__ import annotations
@@ -15,34 +14,34 @@ from msgspec.structs import replace
 from .._internal.nesting import check_depth
 from ..errors import InvalidRequest
 from ..types import MAX_REQUEST_BYTES, OPTION_RANGES, ROLE_PARTS, ChatRequest, ContentPart, Message, Role, content_of
-from .within_private import is_within_private
+from .private_context import is_within_private
 
 Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest
-"""What a backend takes: a text, a message, a list of messages (dicts will do), or a whole request."""
+"""What a backend accepts as a prompt: a text, a message, a list of messages (or dicts), or a whole request."""
 
 _FIELDS = frozenset(ChatRequest.__struct_fields__)
 _decoder = msgspec.json.Decoder(ChatRequest)
 _encoder = msgspec.json.Encoder()
 
-# What a field may hold, where msgspec's own words do not say it.
+# The choices of a field, where msgspec's message does not list them.
 _CHOICES = {"thinking": "use True, False, 'low', 'medium', 'high', or None to leave it to the model"}
 
 
 def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
-    """Make a checked request of a prompt and options; options win over what a given request says.
+    """Build a checked request from a prompt and options; options override the fields of a given request.
 
-    But for ``private``: what is private stays so, and what is asked within a private request is private, too. The
-    messages of the result are in the canonical form (`content_of`).
+    The exception is ``private``: a private request stays private, and so is a request made within one. The messages of
+    the result are in canonical form (`content_of`).
 
-    Raises `InvalidRequest` for an unknown option, a wrong type, a value out of range, a chat that makes no sense, or
-    more than `MAX_REQUEST_BYTES` of JSON.
+    Raises `InvalidRequest` for an unknown option, a wrong type, a value out of range, messages that do not form a chat,
+    or more than `MAX_REQUEST_BYTES` of JSON.
     """
     _check_names(options)
     fields: dict[str, Any] = {}
     if isinstance(prompt, ChatRequest):
         fields = {name: getattr(prompt, name) for name in ChatRequest.__struct_fields__}
         if prompt.private and options.get("private") is False:
-            raise contradiction("the request says private=True, and the option private=False")
+            raise contradiction("the request has private=True, but the option is private=False")
     elif isinstance(prompt, str):
         fields["messages"] = [Message("user", prompt)]
     elif isinstance(prompt, Message):
@@ -55,10 +54,10 @@ def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
 
 
 def check_options(options: Mapping[str, Any]) -> ChatRequest:
-    """Return a request without messages that has these options, checked as `build_request` checks them.
+    """Check options as `build_request` does, and return them as a request without messages.
 
-    For what keeps options until there is something to ask. Raises `InvalidRequest` for an unknown option, a wrong type
-    or a value out of range, and for ``messages``.
+    For callers that keep options for later requests. Raises `InvalidRequest` for an unknown option, a wrong type, a
+    value out of range, or ``messages``.
     """
     _check_names(options)
     if "messages" in options:
@@ -67,20 +66,20 @@ def check_options(options: Mapping[str, Any]) -> ChatRequest:
 
 
 def contradiction(what: str) -> InvalidRequest:
-    """Return the error for a request that is said to be private and not to be."""
+    """Return the error for contradicting values of ``private``."""
     return InvalidRequest(
-        f"{what}: a private request is not made public by an option; say private once, and make a new request for what "
+        f"{what}: an option cannot make a private request public; set private once, and build a new request for what "
         "may leave the device",
         parameter="private",
     )
 
 
 def _checked(fields: dict[str, Any]) -> ChatRequest:
-    """Return the request of these fields, all but its messages checked."""
+    """Return the request with these fields; everything but the messages is checked."""
     if is_within_private() and fields.get("private", False) is False:
         fields["private"] = True
     if fields.get("tools", []) != []:
-        from .tools import declared_tools  # others start sooner without it
+        from .tools import declared_tools  # imported late: most requests have no tools
 
         fields["tools"] = declared_tools(fields["tools"])
     if isinstance(fields.get("stop"), str):
@@ -101,7 +100,7 @@ def _check_names(options: Mapping[str, Any]) -> None:
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
-    # A request made by hand is not checked by its type; its JSON is, and the JSON's size is what the limit means.
+    # msgspec does not check the types of a Struct built in Python, but it checks JSON; the size limit is of the JSON.
     try:
         text = _encoder.encode(fields)
         check_depth(text)
@@ -125,7 +124,7 @@ def _decode(text: bytes, fields: Mapping[str, Any]) -> ChatRequest:
 
 
 def _wrong_type(text: bytes, fields: Mapping[str, Any], error: msgspec.ValidationError) -> InvalidRequest:
-    """Return the error for JSON that is no request: each field is decoded by itself, to see which one is wrong."""
+    """Return the error for JSON that is not a request: decodes field by field to find the wrong one."""
     raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     for field in msgspec.structs.fields(ChatRequest):
         if field.name not in raw or (why := _misfit(raw[field.name], field.type)) is None:
@@ -143,7 +142,7 @@ def _wrong_type(text: bytes, fields: Mapping[str, Any], error: msgspec.Validatio
 
 
 def _misfit(raw: msgspec.Raw, kind: Any) -> str | None:
-    """Say why a piece of JSON is not of a type; ``None`` where it is."""
+    """Return why a piece of JSON does not match a type, or ``None`` if it does."""
     try:
         msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
@@ -163,11 +162,13 @@ def _check_ranges(request: ChatRequest) -> None:
     if request.top_logprobs is not None and not request.logprobs:
         raise InvalidRequest(f"top_logprobs={request.top_logprobs!r} needs logprobs=True", parameter="top_logprobs")
     if "" in request.stop:
-        raise InvalidRequest(f"stop={request.stop!r} holds an empty text, which would stop at once", parameter="stop")
+        raise InvalidRequest(
+            f"stop={request.stop!r} contains an empty text, which would stop at once; remove it", parameter="stop"
+        )
 
 
 def _check_messages(messages: list[Message]) -> None:
-    """Check that the messages make a chat, and put each into the canonical form."""
+    """Check that the messages form a chat, and put each into canonical form."""
     if not messages:
         raise InvalidRequest("messages=[] is empty; pass at least one message", parameter="messages")
     before = "system"
@@ -185,12 +186,12 @@ def _check_messages(messages: list[Message]) -> None:
             messages[index] = replace(message, content=content)
     if before == "system":
         raise InvalidRequest(
-            "messages holds only system messages; add a message with role 'user'", parameter="messages"
+            "messages contains only system messages; add a message with role 'user'", parameter="messages"
         )
 
 
 def check_parts(role: Role, parts: Sequence[ContentPart], index: int) -> None:
-    """Raise `InvalidRequest` where ``messages[index]``, of this role, holds what `ROLE_PARTS` does not have for it."""
+    """Raise `InvalidRequest` if ``messages[index]`` contains a part that `ROLE_PARTS` does not allow for its role."""
     allowed = ROLE_PARTS[role]
     if role == "tool" and not any(isinstance(part, allowed) for part in parts):
         raise InvalidRequest(

@@ -1,11 +1,11 @@
-"""ResponseStream: the life of every stream, from its first chunk to its result, however it ends.
+"""ResponseStream: the lifecycle that all streams share, from the first chunk to the result.
 
-A stream is two objects. A `Producer` does the work: one async generator that the caller's own task drives, so that no
-task, lock or timer is made per chunk. A `ResponseStream` is the handle that the caller holds. The producer does not
-refer to its handle: dropping the handle (a plain ``break`` out of ``async for``) drops the generator, which the event
-loop then closes at once.
+A stream is two objects. A `Producer` does the work in one async generator, driven by the caller's own task, so that
+chunks need no extra task, lock or timer. A `ResponseStream` is the caller's handle. The producer has no reference to
+it, so dropping the handle (a plain ``break`` out of ``async for``) drops the generator, which the event loop then
+closes at once.
 
-`ChatStream`, `TurnStream` and `ObjectStream` are such handles.
+`ChatStream`, `TurnStream` and `ObjectStream` are handles of this kind.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Result = TypeVar("Result")
 
 
 class Producer(ABC, Generic[Chunk, Result]):
-    """The work behind a stream. A subclass writes `produce`, and how the work is ended from outside.
+    """The work behind a stream. A subclass implements `produce`, `stop` and `cut_off`.
 
-    ``stopped`` says that the stream was stopped or closed early. ``done`` says that the work has ended and has released
-    everything; ``result`` is then what remains, ``None`` if nothing does.
+    ``stopped`` says that the stream was stopped or closed early. ``done`` says that the work has ended and released
+    everything; ``result`` is then the result, or ``None``.
     """
 
     def __init__(self) -> None:
-        """Nothing runs yet."""
+        """Start idle: nothing runs until the first chunk is requested."""
         self.stopped = False
         self.done = False
         self.result: Result | None = None
@@ -39,37 +39,37 @@ class Producer(ABC, Generic[Chunk, Result]):
 
     @abstractmethod
     def produce(self) -> AsyncGenerator[Chunk, None]:
-        """Do the work: call `_begin` first, and in any case `_end`, once everything is released."""
+        """Do the work. Call `_begin` first, and always `_end` once everything is released."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End the work soon; what it then still yields is its last chunks."""
+        """End the work soon; it may still yield its last chunks."""
 
     @abstractmethod
     async def cut_off(self) -> None:
-        """End the work now, while a task waits for its next chunk."""
+        """End the work at once, while a task waits for the next chunk."""
 
     def abandon(self) -> None:
-        """Leave what remains of work that never began."""
+        """End work that never started."""
         self.stopped = True
         self._end(None)
 
     def outcome(self) -> Result:
-        """Return the result. Raises `InvalidRequest` while there is none."""
+        """Return the result. Raises `InvalidRequest` if there is none yet."""
         if self.result is None:
             raise InvalidRequest(
-                "the result is not there yet: iterate the stream to its end, or await finish() or aclose() first"
+                "the stream has no result yet: iterate it to its end, or await finish() or aclose() first"
             )
         return self.result
 
     def _begin(self) -> asyncio.AbstractEventLoop:
-        """Note that the work begins, and return the loop that it runs in."""
+        """Mark the work as started, and return its event loop."""
         loop = asyncio.get_running_loop()
         self.ended = loop.create_future()
         return loop
 
     def _end(self, result: Result | None) -> None:
-        """Note that the work has ended."""
+        """Mark the work as ended."""
         self.result = result
         self.done = True
         if self.ended is not None and not self.ended.done():
@@ -77,15 +77,14 @@ class Producer(ABC, Generic[Chunk, Result]):
 
 
 class ResponseStream(AsyncOnly, Generic[Chunk, Result]):
-    """A stream that can be iterated once for its chunks, or awaited for its result alone.
+    """A stream: iterate it once for its chunks, or await it for just the result.
 
-    Nothing runs before the first chunk is asked for. A failure is raised where it happens, after the chunks that came
-    before it. Leaving early is safe: ``async with`` ends the work at once, and so does dropping the stream after a
-    ``break``.
+    Nothing runs until the first chunk is requested. An error is raised after the chunks that came before it. Leaving
+    early is safe: ``async with`` ends the work at once, and so does dropping the stream after a ``break``.
     """
 
     def __init__(self, producer: Producer[Chunk, Result]) -> None:
-        """Hand on what ``producer`` yields."""
+        """Yield the chunks of ``producer``."""
         self._producer = producer
         self._chunks = producer.produce()
         self._next = self._chunks.__anext__
@@ -94,7 +93,7 @@ class ResponseStream(AsyncOnly, Generic[Chunk, Result]):
         return self
 
     def __anext__(self) -> Awaitable[Chunk]:
-        # Handing the generator's own awaitable on saves a coroutine per chunk.
+        # Returning the generator's own awaitable saves a coroutine per chunk.
         return self._next()
 
     def __await__(self) -> Generator[Any, None, Result]:
@@ -110,11 +109,11 @@ class ResponseStream(AsyncOnly, Generic[Chunk, Result]):
 
     @property
     def done(self) -> bool:
-        """Whether the stream has ended, in whatever way, and its result can be read."""
+        """Whether the stream has ended and its result can be read."""
         return self._producer.done
 
     def stop(self) -> None:
-        """End the stream soon: the task that iterates it gets the last chunks, and no more text."""
+        """End the stream soon: the iterating task gets the last chunks, but no more text."""
         self._producer.stop()
 
     async def finish(self) -> Result:
@@ -124,10 +123,10 @@ class ResponseStream(AsyncOnly, Generic[Chunk, Result]):
         return self._producer.outcome()
 
     async def aclose(self) -> None:
-        """End the stream and wait until everything is released; safe to call at any time, and more than once."""
+        """End the stream and wait until everything is released. Safe to call at any time, and more than once."""
         producer = self._producer
         if isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running:
-            # A task waits for the next chunk: it ends the generator itself, and goes on.
+            # A task is waiting for the next chunk: let that task end the generator.
             await producer.cut_off()
             if producer.ended is not None:
                 await asyncio.shield(producer.ended)

@@ -1,9 +1,9 @@
-"""ChatStream: a running answer. It numbers and accumulates what a backend generates, and it always ends well.
+"""ChatStream: a running answer. It numbers and accumulates the deltas that a backend generates.
 
-Whatever ends it (``stop()``, the deadline, a cancelled task, a closed or dropped iterator), the backend is told and a
-response with the finish reason ``cancelled`` remains.
+However it is ended early (``stop()``, the deadline, a cancelled task, a closed or dropped iterator), the backend's work
+stops too, and the response has the finish reason ``cancelled``.
 
-The work is done by `_Generation.produce`; `ChatStream` is its handle. `response_stream` has what all streams share.
+`_Generation.produce` does the work; `ChatStream` is its handle. `response_stream` has what all streams share.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from .draft import Draft
 from .response_stream import Producer, ResponseStream
 
 STOP_GRACE_S = 2.0
-"""How long a stopped engine has to end its answer with usage and timings before it is cut off."""
+"""How long a stopped engine has to report usage and timings before it is cut off."""
 
 Delta = str | TextDelta | ReasoningDelta | ToolCallDelta | ChatRestart
-"""What a backend yields: text as it is, or a chunk without its ``sequence``, which the stream sets."""
+"""What a backend yields: plain text, or a chunk whose ``sequence`` the stream sets."""
 
 
 Generate = Callable[[ChatRequest, Draft], AsyncGenerator[Delta, None]]
 
 
 class _Generation(Producer[ChatChunk, ChatResponse]):
-    """One answer on its way."""
+    """Produces the chunks of one answer."""
 
     def __init__(self, generate: Generate, draft: Draft, mode: TextMode) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         so_far = Accumulated(mode)
         try:
             while not self.stopped:
-                # The stop flag is read again after the wait: what arrives later than the stop is not delivered.
+                # Check the stop flag again after the wait: deltas that arrive after a stop are not delivered.
                 self.task, self.waiting = current_task(), True
                 item = await next_item()
                 self.waiting = False
@@ -112,7 +112,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
                 else:
                     continue
                 sequence += 1
-            # Stopped between two chunks: let the engine end its answer, it knows usage and timings.
+            # Stopped between two chunks: let the engine finish, because it reports usage and timings.
             while draft.interrupt is not None and not self.forced:
                 self.task, self.waiting = current_task(), True
                 await next_item()
@@ -122,13 +122,13 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         except asyncio.CancelledError:
             self.waiting = False
             self.stopped = True
-            if not (self.forced and self._is_only_ours()):
+            if not (self.forced and self._is_own_cancellation()):
                 raise
         except GeneratorExit:
             self.stopped = True
             raise
         except BaseException:
-            # An engine that fails while it is being stopped has stopped, which is all that was asked.
+            # An engine that fails while stopping has stopped, so its error does not matter.
             if not self.stopped:
                 has_failed = True
                 raise
@@ -159,7 +159,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         )
 
     def stop(self) -> None:
-        """End the answer soon: ask the engine when it listens, else cut the wait off."""
+        """End the answer soon: interrupt the engine if possible, else cancel the wait."""
         if self.stopped or self.done:
             return
         self.stopped = self.draft.stopped = True
@@ -175,12 +175,12 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         self._force()
 
     def abandon(self) -> None:
-        """Leave a cancelled response for an answer that never began."""
+        """Record a cancelled response for an answer that never started."""
         self.stopped = True
         self._end(self._response("cancelled"))
 
     def _force(self) -> None:
-        """Cancel the wait of the task that iterates, as ``asyncio.timeout`` does."""
+        """Cancel the iterating task's wait, as ``asyncio.timeout`` does."""
         if self.forced or self.done:
             return
         self.stopped = self.draft.stopped = True
@@ -189,7 +189,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
             self._cancelling = self.task.cancelling()
             self.task.cancel()
 
-    def _is_only_ours(self) -> bool:
+    def _is_own_cancellation(self) -> bool:
         task = asyncio.current_task()
         return task is not None and task.uncancel() <= self._cancelling
 
@@ -234,31 +234,31 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
 
 
 class ChatStream(ResponseStream[ChatChunk, ChatResponse]):
-    """A running answer: iterate it once for its chunks, or ``await`` it for the `ChatResponse` alone.
+    """A running answer: iterate it once for its chunks, or ``await`` it for just the `ChatResponse`.
 
-    The chunks come in this order: one `ChatStart`, any number of `TextDelta`, `ReasoningDelta` and `ToolCallDelta` (and
-    `ChatRestart`, where a router takes another backend in the middle of an answer), one `ChatDone`. After a `stop` no
-    more text comes, only a `ChatDone` with ``cancelled``. See `ResponseStream` for the rest.
+    Chunks come in this order: one `ChatStart`; any number of `TextDelta`, `ReasoningDelta` and `ToolCallDelta` (and
+    `ChatRestart`, if a router switches to another backend in the middle of an answer); one `ChatDone`. After a `stop`,
+    no more text comes, only a `ChatDone` with ``cancelled``. `ResponseStream` describes the rest.
     """
 
     def __init__(self, generate: Generate, draft: Draft, text: TextMode = "delta") -> None:
-        """Made by a `Backend`; ``generate`` is the backend's own async generator."""
+        """Stream what ``generate``, a backend's async generator function, yields; `Backend.stream` calls this."""
         check_text_mode(text)
         self._generation = _Generation(generate, draft, text)
         super().__init__(self._generation)
 
     @property
     def request_id(self) -> str:
-        """The id of this request, the same on the start chunk and on the response."""
+        """The request id, also on the start chunk and the response."""
         return self._generation.draft.request_id
 
     @property
     def response(self) -> ChatResponse:
-        """The response, once the stream has ended in whatever way. Raises `InvalidRequest` while it still runs."""
+        """The response, once the stream has ended. Raises `InvalidRequest` while it is still running."""
         return self._generation.outcome()
 
 
 def check_text_mode(text: str) -> None:
-    """Raise `InvalidRequest` for a ``text`` that is not a `TextMode`."""
+    """Raise `InvalidRequest` if ``text`` is not a `TextMode`."""
     if text not in ("delta", "accumulated", "both"):
         raise InvalidRequest(f"text={text!r} is not valid; use 'delta', 'accumulated' or 'both'", parameter="text")

@@ -1,4 +1,4 @@
-"""A guess at how many tokens a request is, where no tokenizer is at hand."""
+"""Estimates the number of tokens in a request without a tokenizer."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import msgspec
 from ..types import ChatRequest, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 
 CHARACTERS_PER_TOKEN = 4
-"""What the guess counts as one token, in bytes of UTF-8: about right for English, too few tokens for little."""
+"""UTF-8 bytes per token in the estimate: about right for English; it rarely estimates too few tokens."""
 
 TOKENS_PER_IMAGE = 1000
-"""What the guess takes for an image, or a sound."""
+"""Tokens per image or sound in the estimate."""
 
 
 def estimate_tokens(request: ChatRequest) -> int:
-    """Guess the tokens of a request's messages and tools, from their length alone."""
+    """Estimate the tokens of a request's messages and tools from their length."""
     size = 0
     others = 0
     for message in request.messages:
-        # The role and the marks around a message.
+        # The role and the special tokens of a message.
         size += 4 * CHARACTERS_PER_TOKEN
         for part in message.parts:
             if isinstance(part, TextPart):
@@ -27,7 +27,7 @@ def estimate_tokens(request: ChatRequest) -> int:
                 size += _size(part.name) + _size(part.arguments)
             elif isinstance(part, ToolResultPart):
                 size += _size(part.content)
-            elif not isinstance(part, ReasoningPart):  # what a model thought is rarely sent again
+            elif not isinstance(part, ReasoningPart):  # reasoning is rarely sent back
                 others += 1
     if request.tools or request.response_format is not None:
         size += len(msgspec.json.encode((request.tools, request.response_format)))

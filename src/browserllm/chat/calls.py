@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
-from ..backends.within_private import privately
+from ..backends.private_context import privately
 from ..types import Message, ToolCallPart, ToolResultPart
 from .history import encodable, encodable_message
 from .hooks import HookChain

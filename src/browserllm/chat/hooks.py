@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from ..backends.private_context import privately
 from ..backends.request import build_request
-from ..backends.within_private import privately
 from ..errors import InvalidRequest
 from ..types import ChatChunk, ChatRequest, ChatResponse, Hop, ToolCallPart
 

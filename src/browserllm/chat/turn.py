@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
+from ..backends.private_context import is_within_private, privately
 from ..backends.response_stream import Producer
 from ..backends.stream import ChatStream
-from ..backends.within_private import is_within_private, privately
 from ..types import ChatChunk, ChatRequest, ChatResponse, ChatRestart, Hop, Message
 from .calls import Calls, end
 from .context import system_messages

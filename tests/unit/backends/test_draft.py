@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 import browserllm as bl
-from browserllm.backends.draft import Draft, Recorded
+from browserllm.backends.draft import AnswerRecord, Draft
 from browserllm.backends.request import build_request
 
 REQUEST = build_request("Hi", {"model": "small"})
-SAID = Recorded(
+SAID = AnswerRecord(
     backend="local",
     model="small-q4",
     engine="webllm",
@@ -24,7 +24,7 @@ SAID = Recorded(
 )
 
 
-def draft_of(said: Recorded | None = None) -> Draft:
+def draft_of(said: AnswerRecord | None = None) -> Draft:
     """A draft, with something written down."""
     draft = Draft(REQUEST, "first", "chat-1")
     if said is not None:
@@ -35,12 +35,12 @@ def draft_of(said: Recorded | None = None) -> Draft:
 def test_the_example_has_every_field() -> None:
     """A field that is added, and not copied, would be seen by the tests below."""
     nothing = draft_of().snapshot()
-    assert all(getattr(SAID, name) != getattr(nothing, name) for name in Recorded.__struct_fields__)
+    assert all(getattr(SAID, name) != getattr(nothing, name) for name in AnswerRecord.__struct_fields__)
 
 
 def test_a_draft_begins_with_what_the_request_says() -> None:
     """The model and the privacy; nothing else is known."""
-    assert draft_of().snapshot() == Recorded(backend="first", model="small")
+    assert draft_of().snapshot() == AnswerRecord(backend="first", model="small")
     assert not draft_of().private
     assert Draft(msgspec.structs.replace(REQUEST, private=True), "first", "chat-1").private
 
@@ -66,7 +66,7 @@ def test_a_draft_that_begins_anew_keeps_what_is_about_the_request() -> None:
     draft.route.append(bl.types.Hop(reason="failed", backend="first"))
     other = build_request("Hi", {"model": "large", "private": True})
     draft.begin(other, "second")
-    assert draft.snapshot() == Recorded(backend="second", model="large", warnings=SAID.warnings)
+    assert draft.snapshot() == AnswerRecord(backend="second", model="large", warnings=SAID.warnings)
     assert (draft.request, draft.interrupt, draft.stopped, draft.private) == (other, None, True, False)
     assert [hop.backend for hop in draft.route] == ["first"]
 
@@ -104,9 +104,9 @@ def test_the_response_has_all_that_was_written_down() -> None:
     draft = draft_of(SAID)
     draft.route.append(bl.types.Hop(reason="failed"))
     response = draft.response(bl.Message("assistant", "Hello"), "stop", total_ms=9.0, logprobs=[1])
-    expected = {name: getattr(SAID, name) for name in Recorded.__struct_fields__}
+    expected = {name: getattr(SAID, name) for name in AnswerRecord.__struct_fields__}
     expected |= {"finish_reason": "stop", "timings": bl.types.Timings(first_token_ms=5.0, total_ms=9.0)}
-    assert {name: getattr(response, name) for name in Recorded.__struct_fields__} == expected
+    assert {name: getattr(response, name) for name in AnswerRecord.__struct_fields__} == expected
     assert (response.request_id, response.text, response.logprobs) == ("chat-1", "Hello", [1])
     assert response.route == draft.route
     draft.timings = bl.types.Timings(total_ms=8.0)

@@ -60,7 +60,7 @@ def test_an_empty_toolbox_is_no_tools() -> None:
 @pytest.mark.parametrize(
     ("tools", "says"),
     [
-        ([weather], r"tools\[0\]=<function weather.* write browserllm.tool\(weather\), or give it to a Session"),
+        ([weather], r"tools\[0\]=<function weather.* write browserllm.tool\(weather\), or pass it to a Session"),
         (weather, r"tools=<function weather.* is not a list of tools; use Tool\(...\)"),
         (bl.tool(weather), r"tools=FunctionTool\('weather'\) is not a list of tools"),
         ("weather", "tools='weather' is not a list of tools"),

@@ -88,7 +88,7 @@ async def test_nothing_runs_before_the_first_chunk_is_asked_for(open_stream: Ope
     stream = open_stream(backend)
     await asyncio.sleep(0)
     assert not stream.done
-    with pytest.raises(bl.InvalidRequest, match="not there yet: iterate the stream"):
+    with pytest.raises(bl.InvalidRequest, match="no result yet: iterate it"):
         finish_reason(stream)
     await stream.aclose()
     assert stream.done

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.tool_calls import ToolCalls
 from browserllm.backends.request import build_request
 from browserllm.backends.stream import Draft
@@ -118,7 +118,7 @@ async def test_the_native_formats_resolve_tool_names(vendor: str, way: str) -> N
     }
     llm = FORMATS[vendor].llm
     draft = Draft(build_request("Hi", {"tools": [bl.Tool("add", "", {"type": "object"})]}), llm.name, "chat-1")
-    reader = llm.reader(draft, Place(backend=llm.name, model=llm.model, key_name="api_key"))
+    reader = llm.reader(draft, ErrorSource(backend=llm.name, model=llm.model, key_name="api_key"))
     body = json.dumps({**FORMATS[vendor].whole, **said[vendor]}).encode()
     message = await message_of([*reader.read_whole(body), *reader.finish()])
     assert [(call.name, json.loads(call.arguments)) for call in message.tool_calls] == [("add", {"a": 1})]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import browserllm as bl
 from browserllm._internal.http.client import HttpRequest, HttpResponse
 from browserllm._internal.http.sockets import SocketClient
-from browserllm.backends.cloud.staying import KNOWN, SHAPES, names_cloud, why_passed_on
+from browserllm.backends.cloud.local_only import KNOWN, SHAPES, forwarding_risk, names_cloud
 from vendor_server import Reply, VendorServer, answer, events, stream
 
 SECRET = "the-word-of-my-diary"
@@ -203,11 +203,11 @@ def test_a_schema_may_have_properties_of_any_name() -> None:
     """What a program asks for is often a model, a provider or a host."""
     schema = {"type": "object", "properties": {"model": {"type": "string"}, "host": {"enum": ["url"]}}}
     for extra in ({"format": schema}, {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}):
-        assert why_passed_on(extra, ()) == ""
-    assert "'format.model'" in why_passed_on({"format": {"model": "x"}}, ())
-    assert why_passed_on({}, ["X-Api-Key", "authorization", "api-key", "x-goog-api-key", "User-Agent"]) == ""
+        assert forwarding_risk(extra, ()) == ""
+    assert "'format.model'" in forwarding_risk({"format": {"model": "x"}}, ())
+    assert forwarding_risk({}, ["X-Api-Key", "authorization", "api-key", "x-goog-api-key", "User-Agent"]) == ""
     for header in ("x-model-key", "x-route-token", "host", "x-llm", "X-Provider-Api-Key"):
-        assert repr(header) in why_passed_on({}, [header])
+        assert repr(header) in forwarding_risk({}, [header])
 
 
 @pytest.mark.parametrize("before", ["", "x-", "X-LiteLLM-", "cf-aig-", "helicone-", "x-portkey-", "x-my-"])
@@ -216,9 +216,9 @@ def test_a_key_goes_in_a_header_that_the_formats_themselves_have_and_in_no_gatew
     """The header that the backend's own class has its key in is one, too, unless it is a gateway's."""
     header = f"{before}{word}"
     usual = header in {"authorization", "api-key", "x-api-key"}
-    assert (why_passed_on({}, [header]) == "") is usual
+    assert (forwarding_risk({}, [header]) == "") is usual
     is_gateways = header.lower().startswith(("x-litellm-", "cf-aig-", "helicone-", "x-portkey-"))
-    assert (why_passed_on({}, [header], [header.upper()]) == "") is (usual or not is_gateways)
+    assert (forwarding_risk({}, [header], [header.upper()]) == "") is (usual or not is_gateways)
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES - {"logit_bias"}))
@@ -228,10 +228,10 @@ def test_a_key_goes_in_a_header_that_the_formats_themselves_have_and_in_no_gatew
 def test_a_shape_has_only_names_of_schemas_and_grammars_in_it(shape: str, name: str) -> None:
     """At its first level, and in what is put around a schema; below that names are the program's."""
     for inner in ({name: "gpt-6"}, {"type": "json_schema", "json_schema": {name: 1}}, [{"schema": {name: {}}}]):
-        assert name in why_passed_on({shape: inner}, ())
-        assert why_passed_on({"options": {shape: inner}}, ())
+        assert name in forwarding_risk({shape: inner}, ())
+        assert forwarding_risk({"options": {shape: inner}}, ())
     schema = {"type": "object", "properties": {name: {"type": "string"}}, "$defs": {name: {}}, "required": [name]}
-    assert why_passed_on({shape: schema}, ()) == ""
+    assert forwarding_risk({shape: schema}, ()) == ""
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ def test_a_schema_refers_to_nothing_that_a_server_would_fetch(reference: str) ->
     bad: dict[str, Any] = {"properties": {"a": {"items": [{"$ref": reference}]}}}
     good = {"properties": {"$ref": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}}
     for name in ("format", "guided_json", "responseSchema"):
-        assert "$ref" in why_passed_on({name: bad}, ())
-        assert why_passed_on({name: good}, ()) == ""
+        assert "$ref" in forwarding_risk({name: bad}, ())
+        assert forwarding_risk({name: good}, ()) == ""
 
     client = Notes()
     backend = bl.OpenAI("m", base_url="http://127.0.0.1:9", leaves_device=False, client=client)

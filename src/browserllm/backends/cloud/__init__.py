@@ -1,4 +1,4 @@
-"""Backends over HTTP, one folder for each vendor's wire format."""
+"""Cloud backends: HTTP APIs, with one package per vendor's wire format."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Addresses as people have them, made into the one that requests are built on; docs/cloud.md has the table.
+"""Completes a base URL as users write it; docs/cloud.md has the table.
 
-With or without a scheme, ``/v1``, a slash at the end; the whole address of an endpoint, copied out of a manual; blanks
-around it from an environment file; ``0.0.0.0``, on which a server listens and to which no client connects. What comes
-out is judged by `http.address` like any other address: nothing here makes an odd one plain.
+Users pass it with or without a scheme, ``/v1`` or a slash at the end; as the URL of a whole endpoint, copied from a
+manual; with blanks from an environment file; or as ``0.0.0.0``, where a server listens but no client can connect.
+`http.address` then validates the result like any other URL.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _BARE = re.compile(
 )
 """An address without a scheme."""
 _QUERY = re.compile(r"api-version=[A-Za-z0-9._-]{1,40}", re.ASCII)
-"""The one query that may stay (Azure's): anything else may be a key, and is refused."""
+"""The only query that is allowed (Azure's): any other may contain a key, and is rejected."""
 _VERSION = re.compile(r"/v[0-9]{1,3}(?:(?:alpha|beta)[0-9]{0,3})?", re.ASCII | re.IGNORECASE)
 _LISTENED = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 (it is not listened on)
 _BLANKS = " \t\r\n\v\f\ufeff\u200b\xa0"
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """How the addresses of a wire format look."""
+    """What the URLs of a wire format look like."""
 
     path: str
     """What is added: where there is no path at all, or (``versioned``) wherever a path does not end in a version."""
@@ -82,9 +82,9 @@ GEMINI_FORM = Form(
 
 
 def full_address(given: str, form: Form, *, own_hosts: tuple[str, ...] = (), allow_http: bool = False) -> BaseUrl:
-    """Return the address that is meant; what cannot be read is returned as it is, to be refused by who checks it.
+    """Return the completed URL. Text that cannot be parsed is returned unchanged, for the later check to reject.
 
-    ``own_hosts`` are the vendor's, which are https without saying so; ``allow_http`` says that others may be http.
+    ``own_hosts`` are the vendor's, which default to https; ``allow_http`` says that others may be http.
     """
     text = "".join(given).strip(_BLANKS)
     text, mark, query = text.partition("?")
@@ -111,7 +111,7 @@ def full_address(given: str, form: Form, *, own_hosts: tuple[str, ...] = (), all
 
 
 def with_query(url: str, query: str) -> str:
-    """Return the address of a request with the base address's query."""
+    """Return a request's URL with the base URL's query."""
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
 
@@ -135,7 +135,7 @@ def _with_scheme(text: str, form: Form, own_hosts: tuple[str, ...], *, allow_htt
     if host in {"http", "https"} or (not host and not port):
         return text
     if not (port or form.port or "." in host or host.startswith("[") or host == "localhost"):
-        return text  # a word alone is no address
+        return text  # a single word is not an address
     here = not host or host in _LISTENED or is_this_device(name)
     own = any(name == each or name.endswith("." + each) for each in own_hosts)
     plain = here or (not own and (form.port is not None or allow_http))

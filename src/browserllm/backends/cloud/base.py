@@ -1,6 +1,6 @@
-"""CloudBackend: what every cloud has in common. A wire format adds what a request, an event and an error look like.
+"""CloudBackend: what all cloud backends share. A subclass adds its wire format: requests, events and errors.
 
-To read one: `generate` first, then what a wire format must say (the abstract methods), then the rest.
+Read `generate` first, then the abstract methods that a wire format implements, then the rest.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ from ...errors import AuthenticationError, BrowserLLMError, InvalidRequest, Prot
 from ...types import ChatRequest, Health, ModelInfo, Timings
 from ..base import Backend
 from ..facts import BackendFacts
-from ..privacy import refused
+from ..privacy import refusal
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from .addresses import PLAIN_FORM, Form, with_query
-from .counts import timings_of
-from .environment import Found, find_address, headers_of, key_of, keys_of
-from .failures import Place, VendorError, failure, quote, read_error_body
-from .hiding import hides_keys
-from .options import Given, check_timeouts
+from .environment import ConfiguredAddress, find_address, headers_of, key_of, keys_of
+from .failures import ErrorSource, VendorError, failure, quote, read_error_body
+from .key_masking import masks_keys
+from .local_only import forwarding_risk, merged, names_cloud, remote_reference, where_it_runs
+from .options import SecretArguments, check_timeouts
 from .prices import Price, cost_of, estimate_usage, price_of, prices_of
 from .reader import Reader, read_answer
 from .sse import EventDecoder, ServerSentEvents
-from .staying import merged, names_cloud, where_it_runs, why_fetched, why_passed_on
+from .token_counts import timings_of
 
 MODELS_KEPT_S = 3600.0
-"""How long a list of models is taken for true."""
+"""How long a list of models is cached."""
 
 MAX_PAGES = 50
-"""How many pages of models are read at most."""
+"""The most pages of models to read."""
 
 
 class CloudBackend(Backend, ABC):
-    """Answers over HTTP with somebody's API. Not used itself: see `OpenAI`, `Anthropic`, `Gemini`, `Ollama`."""
+    """Base class of the backends that answer over HTTP: `OpenAI`, `Anthropic`, `Gemini` and `Ollama`."""
 
     vendor: str
-    """The vendor's name, in lower case: the backend's, too, unless it is given one."""
+    """The vendor's name in lower case; also the default name of the backend."""
     default_base_url: str
     key_hosts: tuple[str, ...]
-    """The vendor's own hosts, which need a key. The environment's key is sent to these, and below them."""
+    """The vendor's own hosts, which need a key. The environment's key is sent only to these, and below them."""
     key_variables: tuple[str, ...]
-    """The environment variables that may hold the key; the first one that is set counts."""
+    """The environment variables for the key; the first one that is set is used."""
     url_variables: tuple[str, ...] = ()
-    """The environment variables that may hold the address, where none is given. The environment's key goes there, too:
-    whoever sets both means them together, as the vendors' own libraries have it."""
+    """The environment variables for the base URL, if none is passed. The environment's key is sent there, too: as in
+    the vendors' own SDKs, the two variables belong together."""
     header_variables: Mapping[str, str] = {}
-    """The environment variables that say whose request it is, and their headers. They go where its key may."""
+    """Environment variables that identify the account, with their headers. They are sent where the key is."""
     address_form: Form = PLAIN_FORM
-    """How an address is completed."""
+    """How to complete a base URL."""
     request_id_header: ClassVar[str] = "x-request-id"
 
     def __init__(
@@ -80,33 +80,35 @@ class CloudBackend(Backend, ABC):
         allow_http: bool = False,
         clock: AnyClock | None = None,
     ) -> None:
-        """Answer with ``model`` of the API at ``base_url``; nothing is imported, read or sent before it is needed.
+        """Answer with ``model`` of the API at ``base_url``. Nothing is sent until it is needed.
 
         Args:
-            model: The model's name at the vendor; a request may name another.
-            api_key: The key. Without one it is read from the environment (``key_variables``), for the vendor's own
-                hosts and for the environment's own address only. It is masked wherever this object shows it.
-            base_url: The API's address: https, or http to this machine. Without one it is read from the environment
-                (``url_variables``), or is the vendor's own. What is missing is added: see `addresses`.
-            name: What responses and routes call this backend.
-            headers: Sent with every request; their values are masked like the key.
-            extra_body: Added to the body of every chat as it is, over what this backend wrote; objects are merged.
-            timeouts: How long to wait for the connection, and for a byte.
-            client: What sends the requests; closed with this backend. By default one of its own.
-            prices: US dollars per million tokens by model, instead of the built-in table.
-            leaves_device: ``False`` says that the server at ``base_url``, a loopback address, keeps what it gets on
-                this device: it then takes private requests, needs no network and costs nothing.
-            allow_http: Take an http address that is not this machine.
-            clock: What the age of the model list is measured with.
+            model: The vendor's model name; a request may name another model.
+            api_key: The API key. By default it is read from the environment (``key_variables``), but only for the
+                vendor's own hosts and for a base URL from the environment. It is masked in all output.
+            base_url: The API's URL: https, or http to this machine. By default it is read from the environment
+                (``url_variables``), else it is the vendor's own. Missing parts are added: see `addresses`.
+            name: The backend's name in responses and routes.
+            headers: Headers for every request; their values are masked like the key.
+            extra_body: Fields to add to the body of every chat; they override this backend's, and objects are merged.
+            timeouts: How long to wait for the connection, and for data.
+            client: The HTTP client, which is closed with this backend. By default the backend opens its own.
+            prices: US dollars per million tokens by model; replaces the built-in table.
+            leaves_device: ``False`` declares that the server at ``base_url``, a loopback address, keeps requests on
+                this device: it then gets private requests, needs no network and costs nothing.
+            allow_http: Allow an http URL that is not on this machine.
+            clock: The clock for the age of the cached model list.
 
         Raises:
-            InvalidRequest: An argument is wrong.
+            InvalidRequest: An argument is not valid.
         """
-        # Masked first: what is raised from here on may be shown with the values of local variables.
-        given = Given(hidden_key(api_key), hidden_headers(headers), hidden_fields(extra_body), hidden_url(base_url))
+        # Mask first: tracebacks of later errors may show local variables.
+        given = SecretArguments(
+            hidden_key(api_key), hidden_headers(headers), hidden_fields(extra_body), hidden_url(base_url)
+        )
         del api_key, headers, extra_body, base_url
         given.check()
-        check_model("model", model, write="write the vendor's name of it, as in OpenAI('gpt-5-mini')")
+        check_model("model", model, write="write the vendor's model name, as in OpenAI('gpt-5-mini')")
         check_kind("prices", prices, (Mapping, type(None)), "a dict", write="use {'model': Price(input=1, output=2)}")
         for named, price in (prices or {}).items():
             check_kind(f"prices[{named!r}]", price, Price, "a price", write="use Price(input=1, output=2)")
@@ -137,15 +139,15 @@ class CloudBackend(Backend, ABC):
         self._listed: tuple[float, list[ModelInfo]] | None = None  # when, and what
 
     def __repr__(self) -> str:
-        # Also while it is being made, for a traceback that shows local variables.
+        # Must also work before __init__ has finished, for tracebacks that show local variables.
         name, model, url = (getattr(self, each, "") for each in ("name", "model", "base_url"))
         return f"<{type(self).__name__} {name!r}: {model!r} at {url}>"
 
     # The answer
 
-    @hides_keys
+    @masks_keys
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Send the request and read the answer as it comes."""
+        """Send the request and stream the answer."""
         model = draft.model = self._model_sent(request)
         draft.cost_usd = 0.0 if self.keeps_on_device(model) else None
         url = self.chat_url(request.model or self.model)
@@ -156,16 +158,16 @@ class CloudBackend(Backend, ABC):
         first_at: float | None = None
         response = await self._send("POST", url, msgspec.json.encode(body))
         try:
-            place = self._place(model, response)
-            draft.provider_request_id = place.provider_request_id
+            source = self._error_source(model, response)
+            draft.provider_request_id = source.provider_request_id
             if not 200 <= response.status < 300:
-                raise await self._failure(response, place)
-            async with aclosing(read_answer(response, self.reader(draft, place), self.decoder())) as deltas:
+                raise await self._failure(response, source)
+            async with aclosing(read_answer(response, self.reader(draft, source), self.decoder())) as deltas:
                 async for delta in deltas:
                     first_at = first_at or time.perf_counter()
                     yield delta
             draft.cost_usd = self._cost(model, draft)
-            # A server that measured itself knows better.
+            # Prefer the server's own measurements.
             if first_at is not None and draft.timings == Timings():
                 draft.timings = timings_of(started_at, first_at, draft.usage.completion_tokens)
         finally:
@@ -175,7 +177,7 @@ class CloudBackend(Backend, ABC):
 
     @abstractmethod
     def chat_url(self, model: str) -> str:
-        """Return where chats are sent."""
+        """Return the URL for chats."""
 
     @abstractmethod
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
@@ -183,58 +185,58 @@ class CloudBackend(Backend, ABC):
 
     @abstractmethod
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
-        """Return the body that asks for a stream; what cannot be honoured goes to `backend.unsupported`. No I/O."""
+        """Return the body of a streaming request; report options that cannot be honoured (`unsupported`). No I/O."""
 
     @abstractmethod
-    def reader(self, draft: Draft, place: Place) -> Reader:
-        """Return what reads the answer."""
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
+        """Return a reader for the answer."""
 
     @abstractmethod
     def read_error(self, body: Any) -> VendorError:
-        """Return what an error's body says: JSON, or text where it is none."""
+        """Parse an error's body: decoded JSON, or text if it is not JSON."""
 
     @abstractmethod
     def models_url(self, page: str | None) -> str:
-        """Return where the models are listed; ``page`` is what `read_models` returned for the next one."""
+        """Return the URL of the model list; ``page`` is the next page's token from `read_models`."""
 
     @abstractmethod
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
-        """Return the models of one page, and what asks for the next one. A `ValueError` says it is none."""
+        """Return the models of one page, and the next page's token. Raises `ValueError` if the body is not a list."""
 
     def decoder(self) -> EventDecoder:
-        """Return what makes events of bytes: server-sent events."""
+        """Return a decoder from bytes to events; by default for server-sent events."""
         return ServerSentEvents()
 
     def fixed_headers(self) -> dict[str, str]:
-        """Return headers that every request has, besides the key's: none."""
+        """Return headers for every request, besides the key's; by default none."""
         return {}
 
     def keeps_on_device(self, model: str) -> bool:
-        """Say whether a request for this model stays here. (A local server may pass some models on to a cloud.)"""
+        """Return whether a request for this model stays on the device. (A local server may forward some to a cloud.)"""
         return not self.may_leave() and not names_cloud(model)
 
     def may_leave(self) -> bool:
-        """Say whether a private request might leave the device: no word makes another address one of this machine."""
+        """Return whether a private request might leave the device; with a remote URL it always may."""
         return super().may_leave() or not is_loopback(self.base_url)
 
     async def where_it_runs(self, model: str) -> str:
-        """Ask a server on this machine where else a model runs; nothing where it does not say."""
+        """Ask a server on this machine whether a model runs elsewhere, and where; an empty text if it does not say."""
         return await where_it_runs(self._send, self.base_url, self.models_url(None), model)
 
     # What is asked besides answers
 
-    @hides_keys
+    @masks_keys
     async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
-        """Return the vendor's models; kept for an hour, unless ``refresh`` asks anew."""
+        """Return the vendor's models; the list is cached for an hour, unless ``refresh`` is set."""
         listed = self._listed
         if listed is None or refresh or self.clock.now_s - listed[0] >= MODELS_KEPT_S:
             models = await self._fetch_models()
             listed = self._listed = (self.clock.now_s, models)
         return list(listed[1])
 
-    @hides_keys
+    @masks_keys
     async def health(self) -> Health:
-        """Ask for the first page of models, which costs nothing and needs the key."""
+        """Request the first page of models, which is free and checks the key."""
         try:
             await self._fetch_models(pages=1)
         except BrowserLLMError as error:
@@ -242,22 +244,22 @@ class CloudBackend(Backend, ABC):
         return Health(ok=True)
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
-        """Return about what the request will cost, in US dollars; ``None`` for a model without a known price.
+        """Return the estimated cost in US dollars, or ``None`` if the model's price is unknown.
 
-        The prompt's tokens are guessed from its length (`prices.estimate_usage`); the answer counts as ``max_tokens``,
-        or as 500 tokens.
+        The prompt's tokens are estimated from its length (`prices.estimate_usage`). The answer counts as
+        ``max_tokens``, or as 500.
         """
         return self._estimate(build_request(prompt, options))
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
-        """Say what is known without asking anybody: where the request would go, and about what it would cost."""
+        """Return what is known without a request: where the request would go, and its estimated cost."""
         model = self._model_sent(request)
         leaves_device = not self.keeps_on_device(model)
         why = "this backend leaves the device" if leaves_device else ""
         if request.private and not why:
             why = self._why_passed_on()
             leaves_device = bool(why)
-        reason = f"the request is private, and {why}" if request.private and why else self._lack_of_key()
+        reason = f"the request is private, and {why}" if request.private and why else self._missing_key_reason()
         return BackendFacts(
             leaves_device=leaves_device,
             needs_network=leaves_device,
@@ -270,9 +272,9 @@ class CloudBackend(Backend, ABC):
         )
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return who is asked, as whom, and what is added to each request.
+        """Return the server, the account, and the additions to each request.
 
-        What only times, measures or permits is no part of it.
+        Options that only affect timing, measuring or permissions are left out.
         """
         key = self._key()
         return {
@@ -283,7 +285,7 @@ class CloudBackend(Backend, ABC):
             "key": None if key is None else hashed(key),
             "headers": {name: hashed(value) for name, value in {**self._named(), **self._credentials.headers}.items()},
             "extra_body": self.extra_body,
-            # A client of the caller's own may send something else, or elsewhere.
+            # A custom client may send something else, or elsewhere.
             "client": own_identity(self._client) if self._own_client else None,
         }
 
@@ -294,14 +296,14 @@ class CloudBackend(Backend, ABC):
 
     # Inside
 
-    def _address(self, given: str | None, *, allow_http: bool) -> Found:
+    def _address(self, given: str | None, *, allow_http: bool) -> ConfiguredAddress:
         found = find_address(
             given, self.url_variables, self.address_form, own_hosts=self.key_hosts, allow_http=allow_http
         )
-        return found or Found(self.default_base_url, "", "")
+        return found or ConfiguredAddress(self.default_base_url, "", "")
 
     def mask(self) -> Mask:
-        """Return what takes the keys of this backend out of the words of others."""
+        """Return a mask that removes this backend's keys from texts."""
         keys = [self._credentials.key] if self._credentials.key is not None else []
         if not keys and self._takes_key_of_environment():
             keys = keys_of(self.key_variables)
@@ -313,23 +315,23 @@ class CloudBackend(Backend, ABC):
         return self._mask[1]
 
     def _model_sent(self, request: ChatRequest) -> str:
-        """Return the model that the body will name."""
+        """Return the model named in the body."""
         added = self.extra_body.get("model")
         return added if isinstance(added, str) and added else request.model or self.model
 
     def _why_passed_on(self) -> str:
-        return why_passed_on(self.extra_body, self._credentials.headers, self.auth_headers(Secret("")))
+        return forwarding_risk(self.extra_body, self._credentials.headers, self.auth_headers(Secret("")))
 
     async def _check_stays(self, url: str, models: set[str], body: Mapping[str, Any]) -> None:
-        """Raise `Unavailable` unless a private request stays here as it would now be sent, for these models."""
-        why = self._why_passed_on() or why_fetched(body)
+        """Raise `Unavailable` unless a private request to these models, as it will be sent, stays on this device."""
+        why = self._why_passed_on() or remote_reference(body)
         for model in sorted(models):
             if not is_loopback(url) or not self.keeps_on_device(model):
                 why = f"{self.name!r} would send it to {self.base_url}, and {model!r} leaves this device"
             elif not why and (there := await self.where_it_runs(model)):
-                why = f"{self.name!r} would pass it on: {model!r} runs at {there}"
+                why = f"{self.name!r} would forward it: {model!r} runs at {there}"
         if why:
-            raise refused(self.name, why)
+            raise refusal(self.name, why)
 
     async def _send(self, method: str, url: str, body: bytes | None = None) -> HttpResponse:
         if self._client is None:
@@ -341,7 +343,7 @@ class CloudBackend(Backend, ABC):
         key = self._key()
         if key is not None:
             headers |= self.auth_headers(key)
-        elif lack := self._lack_of_key():
+        elif lack := self._missing_key_reason():
             raise AuthenticationError(lack, data={"backend": self.name})
         headers |= self._credentials.headers
         url = with_query(url, self._found.query)
@@ -349,9 +351,9 @@ class CloudBackend(Backend, ABC):
             HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=self.timeouts, mask=self.mask())
         )
 
-    async def _failure(self, response: HttpResponse, place: Place) -> BrowserLLMError:
+    async def _failure(self, response: HttpResponse, source: ErrorSource) -> BrowserLLMError:
         error = self.read_error(await read_error_body(response))
-        return failure(error, place, status=response.status, headers=response.headers)
+        return failure(error, source, status=response.status, headers=response.headers)
 
     async def _fetch_models(self, pages: int = MAX_PAGES) -> list[ModelInfo]:
         models: list[ModelInfo] = []
@@ -360,7 +362,7 @@ class CloudBackend(Backend, ABC):
             response = await self._send("GET", self.models_url(page))
             try:
                 if response.status != 200:
-                    raise await self._failure(response, self._place(self.model, response))
+                    raise await self._failure(response, self._error_source(self.model, response))
                 body = await response.read()
             finally:
                 await response.aclose()
@@ -377,8 +379,8 @@ class CloudBackend(Backend, ABC):
                 break
         return models
 
-    def _place(self, model: str, response: HttpResponse) -> Place:
-        return Place(
+    def _error_source(self, model: str, response: HttpResponse) -> ErrorSource:
+        return ErrorSource(
             backend=self.name,
             model=model,
             key_name="api_key" if self._credentials.key is not None else self._key_name(),
@@ -387,14 +389,14 @@ class CloudBackend(Backend, ABC):
 
     def _is_vendors_own(self) -> bool:
         judged, own = self._judged
-        if judged is not self.base_url:  # routers ask for each request: an address is read once
+        if judged is not self.base_url:  # parsed once per URL: routers ask for each request
             host = host_of(self.base_url)
             own = any(host == each or host.endswith("." + each) for each in self.key_hosts)
             self._judged = (self.base_url, own)
         return own
 
     def _takes_key_of_environment(self) -> bool:
-        """Say whether the environment's key may go to the address: the vendor's own, or the environment's."""
+        """Return whether the environment's key may be sent to the base URL: the vendor's or the environment's."""
         return self._is_vendors_own() or self.base_url == (self._found.of_environment or None)
 
     def _needs_key(self) -> bool:
@@ -408,8 +410,8 @@ class CloudBackend(Backend, ABC):
     def _named(self) -> dict[str, str]:
         return headers_of(self.header_variables) if self._takes_key_of_environment() else {}
 
-    def _lack_of_key(self) -> str:
-        """Say why no request can be sent without a key, or nothing."""
+    def _missing_key_reason(self) -> str:
+        """Return an error message if a key is missing, else an empty text."""
         try:
             missing = self._key() is None and self._needs_key() and not self._credentials.headers
         except InvalidRequest as error:
@@ -420,13 +422,13 @@ class CloudBackend(Backend, ABC):
         return " or ".join(self.key_variables) if self._takes_key_of_environment() else "api_key"
 
     def _knows(self, model: str) -> bool | None:
-        """Whether this backend has such a model, as far as it has been told."""
+        """Return whether this backend has such a model, or ``None`` if that is unknown."""
         if model == self.model or self._price(model) is not None:
             return True
         return None if self._listed is None else any(each.id == model for each in self._listed[1])
 
     def _context_window(self, model: str) -> int | None:
-        """What the list of models says, if it was asked for."""
+        """Return the context window from the cached list of models, if there is one."""
         return next((each.context_window for each in (self._listed or (0, []))[1] if each.id == model), None)
 
     def _price(self, model: str) -> Price | None:
@@ -444,6 +446,6 @@ class CloudBackend(Backend, ABC):
     def _cost(self, model: str, draft: Draft) -> float | None:
         if self.keeps_on_device(model):
             return 0.0
-        # An alias has no price of its own, the model behind it may.
+        # An alias may have no price, but the model behind it may have one.
         price = self._price(model) or self._price(draft.model or model)
         return None if price is None or not draft.usage.total_tokens else cost_of(draft.usage, price)

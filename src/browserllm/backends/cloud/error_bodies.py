@@ -1,9 +1,9 @@
-"""What an error's body says, however it is wrapped: the vendor's words, codes, statuses and waits.
+"""Reads an error's body in any shape: the vendor's message, codes, statuses and waits.
 
-Nobody agrees on a shape. The words stand in ``error``, ``message``, ``detail`` or a dozen other names; in an object, in
-a list, or in a text that is itself the JSON of another vendor's body (`metadata.raw`), several levels deep; as an event
-of a stream, as a web page, or as plain text. So a body is not decoded into a shape but walked through, with a bound on
-the depth and on the number of values that are looked at.
+Vendors use many shapes. The message is in ``error``, ``message``, ``detail`` or a dozen other fields; in an object, a
+list, or a text that is itself the JSON of another vendor's body (`metadata.raw`), several levels deep; in an event of a
+stream, a web page, or plain text. So the body is not decoded into one type but walked, with limits on the depth and the
+number of values.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, cast
 import msgspec
 
 from ..._internal.nesting import decode_json
-from .pages import is_page, text_of_page
-from .waits import retry_after, wait_in_field
+from .retry_delays import retry_after, wait_in_field
+from .web_pages import is_page, text_of_page
 
 MAX_LEVELS = 40
 """How many objects, lists and texts of JSON may lie in each other; what lies deeper is quoted as it is, or left out."""
@@ -57,16 +57,16 @@ _EVENT_LINE = re.compile(r"(?:^|\n)[ \t]{0,8}(?:data|error)[ \t]?:[ \t]{0,8}([^\
 
 
 class CertainError(msgspec.Struct, frozen=True):
-    """A body that is surely an error's: words count also under names that nobody knows.
+    """A body that is certainly an error's, so that sentences under unknown names count as its message.
 
-    Elsewhere they do not, for words alone make no error of what may be an answer's own.
+    In other bodies they do not, because they may be part of an answer.
     """
 
     body: Any
 
 
-class Told:
-    """What was found in a body."""
+class ErrorDetails:
+    """What a body says about an error."""
 
     def __init__(self, *, certain: bool = False) -> None:
         """Nothing yet; ``certain`` says what `CertainError` does."""
@@ -281,9 +281,9 @@ def _joined(texts: Iterable[str]) -> str:
     return ": ".join(said)[:MAX_WORDS]
 
 
-def told(body: Any) -> Told:
+def read_details(body: Any) -> ErrorDetails:
     """Return what an error's body says: a body is JSON that was decoded, or text; or one of them as `CertainError`."""
-    found = Told(certain=isinstance(body, CertainError))
+    found = ErrorDetails(certain=isinstance(body, CertainError))
     found.look(body.body if isinstance(body, CertainError) else body)
     return found
 

@@ -1,8 +1,7 @@
-"""Fields of an answer's JSON, read one by one, so that an odd one costs itself alone.
+"""Reads the fields of an answer's JSON one by one, so that one malformed field does not affect the others.
 
-What an answer is made of, its texts and its calls, must be of its type: anything else is `ProtocolError`, for words
-would be lost in silence. What stands beside it (counts, ids, names, reasons) is taken where it makes sense and passed
-over where it does not.
+Texts and tool calls must have the right type, else `ProtocolError` is raised: part of the answer would be lost
+silently. Other fields (counts, ids, names, reasons) are ignored if they are malformed.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import msgspec
 from ..._internal.nesting import check_depth
 from ...errors import ProtocolError
 from .failures import quote
-from .halves import whole_value
+from .split_characters import whole_value
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 def shape(value: Any, kind: type[T]) -> T:
-    """Return the object's fields as a Struct whose fields are all ``Any``; an empty one for what is no object."""
+    """Return the object's fields as a Struct whose fields are all ``Any``; an empty one if it is not an object."""
     return msgspec.convert(value if isinstance(value, dict) else {}, kind)
 
 
@@ -53,7 +52,7 @@ def objects_of(value: Any, where: str) -> list[dict[str, Any]]:
 
 
 def entries_of(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list that stands beside an answer: what is none is passed over."""
+    """Return the objects in a list and skip everything else; for lists that are not part of the answer itself."""
     items = cast("list[Any]", value) if isinstance(value, list) else []
     return [each for each in items if isinstance(each, dict)]
 
@@ -66,7 +65,7 @@ def name_of(value: Any) -> str:
 
 
 def says_something(value: Any) -> bool:
-    """Tell whether anything is in it: servers put empty errors (``{"message": "", "code": null}``) beside answers."""
+    """Return whether a value is not empty: servers add empty errors (``{"message": "", "code": null}``) to answers."""
     if isinstance(value, dict):
         return any(says_something(each) for each in cast("dict[str, Any]", value).values())
     if isinstance(value, list):
@@ -119,6 +118,6 @@ def each_value(values: list[Any]) -> Iterator[Any]:
 
 def _unexpected(value: Any, where: str, expected: str) -> ProtocolError:
     return ProtocolError(
-        f"an event of the stream is not what was agreed ({where} is not {expected}): {quote(json_text(value), 200)}; "
+        f"an event of the stream is not valid ({where} is not {expected}): {quote(json_text(value), 200)}; "
         "check that base_url is this API's"
     )

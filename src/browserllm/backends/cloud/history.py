@@ -1,9 +1,9 @@
-"""How what one model said goes back to a model: its signatures, its calls' arguments, its tools' names.
+"""Prepares a model's earlier messages for sending back: signatures, call ids, arguments and tool names.
 
-A signature is a vendor's seal on its model's thinking. It goes back unchanged, and to nobody else: another vendor, and
-by now another model of the same vendor, refuses a chat that holds one. So it is kept with the model's name before it
-(``"anthropic/claude-sonnet-5-5:EqQB..."``). One without a name was put there by the program, and is sent as it is.
-What servers of chat completions give is kept in the same way: see `sent_back`.
+A signature is a vendor's seal on its model's thinking. It is sent back unchanged, and only to the same model: other
+vendors, and other models of the vendor, refuse it. So it is stored with a prefix of vendor and model
+(``"anthropic/claude-sonnet-5-5:EqQB..."``). A signature without a prefix comes from the program and is sent as it is.
+The metadata of chat completions is stored in the same way: see `provider_metadata`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest
 from ...types import ContentPart, Message, ToolCallPart, ToolResultPart
+from ..accepted_parts import PlacedPart, accepted_parts
 from ..base import unsupported
 from ..stream import Draft
-from ..taken import PlacedPart, taken_parts
 
 NO_SIGNATURE = "skip_thought_signature_validator"
 """What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.
@@ -33,10 +33,10 @@ UNSIGNED = re.compile(r"((models|google)/)?(gemini-[12]\b|gemma)")
 def parts_of(
     message: Message, index: int, draft: Draft, *, refused: tuple[type[ContentPart], ...] = ()
 ) -> list[PlacedPart]:
-    """Return what `taken_parts` does, and report the name of a speaker: vendors with an API of their own take none."""
-    taken = taken_parts(message, index, draft, refused=refused)
+    """Return the `accepted_parts`, and report a speaker's name: vendors with their own API accept none."""
+    taken = accepted_parts(message, index, draft, refused=refused)
     if message.name is not None:
-        unsupported(draft, "messages", f"this API knows no names of speakers; {message.name!r} was left out")
+        unsupported(draft, "messages", f"this API does not support message names; {message.name!r} was left out")
     return taken
 
 
@@ -52,7 +52,7 @@ def signature_for(vendor: str, model: str, kept: str | None) -> str | None:
 
 
 def new_call_id() -> str:
-    """Make an id for a tool call that came without one; every vendor takes it."""
+    """Return a new id for a tool call that has none, in a form that every vendor accepts."""
     return f"call_{os.urandom(9).hex()}"
 
 
@@ -125,11 +125,11 @@ class ToolNames:
         self._names.update((call.id, call.name) for call in reversed(message.tool_calls))
 
     def of(self, result: ToolResultPart) -> str:
-        """Return the name of the tool whose result this is; raises `InvalidRequest` when nobody called it."""
+        """Return the name of the tool whose result this is; raises `InvalidRequest` if there is no such call."""
         name = self._names.get(result.id)
         if name is None:
             raise InvalidRequest(
-                f"the tool result with id {result.id!r} answers no tool call before it; keep the message that holds "
+                f"the tool result with id {result.id!r} has no tool call before it; keep the message that contains "
                 "the call",
                 parameter="messages",
             )

@@ -1,4 +1,4 @@
-"""The form of an answer that a request asks for, read once for every wire format."""
+"""Reads ``response_format``, for every wire format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...types import ChatRequest
 
 
 class JsonFormat(NamedTuple):
-    """The answer is to be JSON; of a ``schema``, when there is one."""
+    """The answer must be JSON, of this ``schema`` if there is one."""
 
     schema: dict[str, Any] | None = None
     name: str = "answer"

@@ -1,4 +1,4 @@
-"""JSON that comes in pieces, as far as telling apart takes: is it whole, and can it go on with this?"""
+"""Follows JSON that arrives in pieces: is it complete, and can it continue with a given piece?"""
 
 from __future__ import annotations
 

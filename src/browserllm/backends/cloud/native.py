@@ -1,8 +1,8 @@
-"""What the readers of Anthropic's, Gemini's and Ollama's answers have in common: what is an answer, and when it ends.
+"""The base of the readers for Anthropic, Gemini and Ollama: what counts as an answer, and when it ends.
 
-An answer comes as events or whole, and may come whole where a stream was asked for. It ends where the stream ends: a
-reason to finish is none, for servers put one on each piece, or say more after it. There is an answer if a reason to
-finish has come, or an end marker after something was said; without either, what the server said instead is the error.
+An answer arrives as events or whole, even if a stream was requested. It ends with the stream, not with a finish reason,
+because some servers put one on each piece or send more after it. There is an answer if there was a finish reason, or
+content and then an end marker; otherwise whatever the server sent is the error.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from msgspec.structs import replace
 from ...errors import BrowserLLMError, ProtocolError, Unavailable
 from ...types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta
 from ..stream import Delta, Draft
-from .calls import Calls
 from .error_bodies import CertainError
-from .failures import Place, VendorError, failure, quote, read_error
+from .failures import ErrorSource, VendorError, failure, quote, read_error
 from .fields import each_value, json_text, json_texts, says_something
-from .foreign import foreign_format, wrong_format
+from .format_mismatch import detect_other_format, wrong_format_error
+from .native_tool_calls import NativeToolCalls
 from .reader import Reader, broke_off, is_numbers, no_answer, not_an_answer
 from .sse import Event
 
@@ -38,10 +38,10 @@ class NativeReader(Reader):
     CALLS_COME_WHOLE: ClassVar[bool] = True
     """Whether a call without arguments cannot have been cut off before them."""
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``; ``place`` is for errors."""
-        super().__init__(draft, place)
-        self.calls = Calls([tool.name for tool in draft.request.tools])
+    def __init__(self, draft: Draft, source: ErrorSource) -> None:
+        """Write into ``draft``; ``source`` is for errors."""
+        super().__init__(draft, source)
+        self.calls = NativeToolCalls([tool.name for tool in draft.request.tools])
         self.reason = ""
         """Why the answer ended, in the vendor's word, as far as it is known."""
         self.counted = False
@@ -115,10 +115,10 @@ class NativeReader(Reader):
         try:
             values, rest = json_texts(text)
         except RecursionError as error:
-            raise ProtocolError(f"{self.place.backend!r} sent no answer ({error}): {quote(text, 200)}") from None
+            raise ProtocolError(f"{self.source.backend!r} sent no answer ({error}): {quote(text, 200)}") from None
         yield from self._read_values(values, "message")
         if rest and not self.complete:
-            raise broke_off(self.place) if values else self._broken(text)
+            raise broke_off(self.source) if values else self._broken(text)
         # One object is whole by itself; of pieces, one must say that it is the last.
         self.ended = self.ended or (len(values) == 1 and text.lstrip().startswith("{"))
         self._instead = values[0] if len(values) == 1 else values
@@ -134,7 +134,7 @@ class NativeReader(Reader):
         if not self._pieces and (reason == "tool_calls" or (reason == "stop" and self.calls.left_out)):
             problem = f"it ended with {self.reason!r} and without a tool call"
             problem = "; ".join([problem, *self.calls.left_out])
-            raise failure(VendorError(message=problem, meaning="broken"), self.place)
+            raise failure(VendorError(message=problem, meaning="broken"), self.source)
         if not self._pieces and reason == "stop" and self._has_words:
             raise self._failure(self._odd)
         yield from self.calls.settle(whole=self.CALLS_COME_WHOLE or reason != "length")
@@ -144,7 +144,7 @@ class NativeReader(Reader):
             reason = "stop"
         self.draft.finish_reason = reason
         if self._late:
-            self._warn("stream", f"sent something after its answer: {quote(self._late, 200)}")
+            self._warn("stream", f"sent more after its answer: {quote(self._late, 200)}")
         for problem in self.calls.left_out:
             self.draft.warn("tools", problem)
         if not self.counted:
@@ -187,7 +187,7 @@ class NativeReader(Reader):
 
     def _broken(self, said: str) -> ProtocolError:
         return ProtocolError(
-            f"{self.place.backend!r} sent what is no part of an answer; check that base_url is this API's: "
+            f"{self.source.backend!r} sent something that is not part of an answer; check that base_url is this API's: "
             f"{quote(said, 200)}"
         )
 
@@ -200,29 +200,29 @@ class NativeReader(Reader):
             self._odd = value
 
     def _warn(self, parameter: str, what: str) -> None:
-        self.draft.warn(parameter, f"{self.place.backend!r} {what}")
+        self.draft.warn(parameter, f"{self.source.backend!r} {what}")
 
     def _failure(self, body: Any) -> BrowserLLMError:
         error = self.read_error(CertainError(body))
         if not error.message.strip():
             error = replace(error, message=body if isinstance(body, str) else json_text(body))
-        return failure(error, self.place)
+        return failure(error, self.source)
 
     def _nothing(self) -> BrowserLLMError:
         """Return the error for a stream without an answer: in the server's words, if there are any."""
         said = self._odd if self._odd is not None else self.unread or self._instead
         if said is None:
-            return broke_off(self.place)
-        if foreign := foreign_format(said, self.FORMAT):
-            return wrong_format(self.place, self.FORMAT, foreign)
+            return broke_off(self.source)
+        if foreign := detect_other_format(said, self.FORMAT):
+            return wrong_format_error(self.source, self.FORMAT, foreign)
         told = self.read_error(CertainError(said))
         if not told.meaning and is_numbers(text := json_text(said)):
-            return not_an_answer(self.place, text)
+            return not_an_answer(self.source, text)
         if told.message.strip() or told.meaning:
             return self._failure(said)
         if self._instead is not None:
-            return no_answer(self.place, self.read_error, said, self.FORMAT)
-        error = broke_off(self.place)
+            return no_answer(self.source, self.read_error, said, self.FORMAT)
+        error = broke_off(self.source)
         return Unavailable(f"{error}; it said {quote(json_text(said), 200)}", reason="unreachable", data=error.data)
 
 

@@ -1,4 +1,4 @@
-"""The arguments of the clouds: masked before they are looked at, and then checked, each by its name."""
+"""The arguments of cloud backends: masked first, so that no traceback shows a key, and then checked by name."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class CloudOptions(TypedDict, total=False):
 
 
 def hidden_options(options: CloudOptions) -> CloudOptions:
-    """Return the options with what may be a key masked, for a constructor that has them as one local variable."""
-    # What is no option may be a key whose name was misspelled.
+    """Return the options with possible keys masked, for a constructor that holds them in one local variable."""
+    # An unknown option may be a key with a misspelled name.
     known = CloudOptions.__annotations__
     hidden: dict[str, Any] = {name: value if name in known else WrongType(value) for name, value in options.items()}
     for name, hide in (
@@ -58,14 +58,14 @@ def hidden_options(options: CloudOptions) -> CloudOptions:
 
 
 class Credentials(NamedTuple):
-    """What a caller gave to be sent with every request: a key, and headers, which may hold keys as well."""
+    """The key and the headers to send with every request; headers may contain keys, too."""
 
     key: Secret | None
     headers: dict[str, Secret]
 
 
-class Given(NamedTuple):
-    """What may be a key, or hold one, as `hidden_key` and the like return it: so no frame shows it."""
+class SecretArguments(NamedTuple):
+    """The arguments that may contain a key, masked by `hidden_key` and the like, so that no traceback shows them."""
 
     key: Secret | None
     headers: dict[str, Secret]
@@ -73,14 +73,14 @@ class Given(NamedTuple):
     url: str | None
 
     def credentials(self) -> Credentials:
-        """Return the key and the headers; raises `InvalidRequest` for one that no header takes."""
+        """Return the key and the headers. Raises `InvalidRequest` for a value that cannot be sent in a header."""
         return Credentials(
             None if self.key is None else checked_key(self.key, "api_key"),
             {name: checked_key(value, f"headers[{name!r}]") for name, value in self.headers.items()},
         )
 
     def check(self) -> None:
-        """Raise `InvalidRequest` for a wrong type, by name and type alone, and for fields that are no JSON."""
+        """Raise `InvalidRequest` for a wrong type (showing only its name) and for fields that are not JSON."""
         wants = {
             "api_key": (str, "a str"),
             "headers": (dict, "a mapping of names to texts"),
@@ -106,20 +106,20 @@ class Given(NamedTuple):
 
 
 def check_timeouts(timeouts: Any) -> None:
-    """Raise `InvalidRequest` for what are no `Timeouts`, or not above 0."""
+    """Raise `InvalidRequest` unless these are `Timeouts` above 0."""
     if not isinstance(timeouts, Timeouts):
         raise InvalidRequest(f"timeouts is of type {type(timeouts).__name__}; use Timeouts(...)", parameter="timeouts")
     for limit_s in cast("tuple[Any, ...]", (timeouts.connect_s, timeouts.silence_s)):
         if limit_s is not None and not (isinstance(limit_s, (int, float)) and limit_s > 0):
             raise InvalidRequest(
-                f"timeouts={timeouts!r} is not valid: each is above 0 seconds, or None for ever", parameter="timeouts"
+                f"timeouts={timeouts!r} is not valid: use seconds above 0, or None for no limit", parameter="timeouts"
             )
 
 
 def checked_url(base_url: BaseUrl, *, allow_http: bool, name: str = "base_url") -> BaseUrl:
-    """Return an address that may be used; a refusal has no frame with its parts, for there may be a key in one.
+    """Return a checked base URL. An error carries no frame with the URL's parts, because one may be a key.
 
-    ``name`` is what a refusal calls it: the argument, or the variable of the environment.
+    ``name`` is the URL's name in errors: the argument, or the environment variable.
     """
     try:
         return BaseUrl(check_base_url(base_url.url, allow_http=allow_http, name=name), base_url.query)
@@ -129,11 +129,11 @@ def checked_url(base_url: BaseUrl, *, allow_http: bool, name: str = "base_url") 
 
 
 def checked_key(secret: Secret, what: str) -> Secret:
-    """Return a key or header value without blanks around it; one that no header takes is refused, unseen."""
+    """Return a stripped key or header value. The error for one that no header can carry does not show it."""
     secret = Secret(secret.strip())
     if not secret or not secret.isascii() or not secret.isprintable():
         raise InvalidRequest(
-            f"{what} is empty or holds characters that cannot be sent in a header; copy it again", parameter=what
+            f"{what} is empty or contains characters that cannot be sent in a header; copy it again", parameter=what
         )
     return secret
 
@@ -143,5 +143,5 @@ def _type_of(value: object) -> str:
 
 
 def _quotes(error: Exception) -> bool:
-    """Whether an error's words are about a text: they would quote it."""
+    """Return whether an error's message quotes the text that it is about."""
     return isinstance(error, UnicodeError)

@@ -1,6 +1,6 @@
-"""Servers that speak OpenAI's chat completions, by name: where they are, where their key is, and how they differ.
+"""Presets for servers with OpenAI's chat completions: their URL, their key variable, and how they differ.
 
-Addresses and keys are those of their documentation, read on 2026-11-21; so is what they do not take, unless said:
+URLs, keys and unsupported fields are from their documentation, read on 2026-11-21, unless noted:
 
 - OpenAI: developers.openai.com/api/reference (chat completions)
 - OpenRouter: openrouter.ai/docs/api/reference
@@ -20,7 +20,7 @@ Addresses and keys are those of their documentation, read on 2026-11-21; so is w
 - llama.cpp: the README of tools/server
 - Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
 
-How each is told to think: see `thinking`.
+`thinking` has how each is told to think.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PresetName = Literal[
 
 
 class Returned(msgspec.Struct, frozen=True):
-    """The ``field`` of a turn with calls in which its thinking goes back; ``without`` stands where there is none."""
+    """The ``field`` that returns the thinking of a turn with calls; ``without`` is its value if there was none."""
 
     field: str = ""
     without: str | None = None
@@ -65,23 +65,23 @@ RETURNED_TO: dict[str, Returned] = {
     "api.minimax.io": Returned("reasoning_content"),
     "api.minimaxi.com": Returned("reasoning_content"),
 }
-"""Hosts, whatever they are called here, that want what was thought before a call back with it, or refuse the chat."""
+"""Hosts, with any preset, that refuse a chat unless the thinking before a call is sent back with it."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that speaks chat completions.
+    """A server with OpenAI's chat completions.
 
-    ``refuses`` are the `ChatRequest` fields that it does not take, ``formats`` the response formats that it knows.
+    ``refuses`` are the `ChatRequest` fields that it does not support, ``formats`` the response formats that it does.
     """
 
     base_url: str
     key_variables: tuple[str, ...] = ()
     key_hosts: tuple[str, ...] = ()
-    """The hosts that the environment's key is for; a server without any needs no key."""
+    """The hosts that get the environment's key; a server without any needs no key."""
     url_variables: tuple[str, ...] = ()
-    """The environment variables that may hold another address."""
+    """The environment variables for another base URL."""
     header_variables: dict[str, str] = {}
-    """The environment variables that say whose request it is, and their headers."""
+    """Environment variables that identify the account, and their headers."""
     address_form: Form = OPENAI_FORM
     refuses: frozenset[str] = frozenset()
     formats: frozenset[str] = frozenset({"json_object", "json_schema"})
@@ -90,13 +90,13 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     names: bool = True
     """Whether messages may have a name."""
     stream_options: bool = True
-    """Whether usage must be asked for, and may be."""
+    """Whether usage has to be requested (``stream_options``)."""
     short_call_ids: bool = False
     """Whether ids of tool calls must be nine letters and digits."""
     returns_reasoning: Returned = Returned()
-    """How the thinking before a tool call comes back with the history; see also `sent_back`."""
+    """How the thinking before a tool call is sent back with the history; see also `provider_metadata`."""
     thinking: Way | None = None
-    """How it is told whether to think; ``None`` where it takes nothing of the kind."""
+    """How it is told whether to think, or ``None`` if it has no such option."""
 
 
 PRESETS: dict[str, Preset] = {

@@ -1,4 +1,4 @@
-"""What models cost: a dated table (see ``scripts/prices.py``), or a program's own (``prices={"m": Price(...)}``)."""
+"""Model prices: a dated table (see ``scripts/prices.py``), or the program's own (``prices={"m": Price(...)}``)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 Prices = Mapping[str, Price]
 
 ASSUMED_OUTPUT_TOKENS = 500
-"""What an estimate takes for an answer whose ``max_tokens`` is not given."""
+"""The length of an answer in estimates, if ``max_tokens`` is not set."""
 
 
 @cache
 def prices_of(vendor: str) -> Prices:
-    """Return the built-in table of a vendor or preset; an empty one where it has none."""
+    """Return the built-in table of a vendor or preset; empty if there is none."""
     rows = ROWS.get(vendor, {})
     return {
         model: Price(input=first, cached_input=cached, cache_write=written, output=output)
@@ -42,12 +42,12 @@ _DATED = re.compile(r"-(\d{4}-?\d{2}-?\d{2}|latest)$")
 
 
 def price_of(model: str, prices: Prices) -> Price | None:
-    """Return a model's price: its own, or that of the name without its date; ``None`` when it is not in the table."""
+    """Return a model's price, or that of its name without the date; ``None`` if the table has neither."""
     return prices.get(model) or prices.get(_DATED.sub("", model))
 
 
 def cost_of(usage: Usage, price: Price) -> float:
-    """Return what an answer cost, in US dollars."""
+    """Return the cost of an answer in US dollars."""
     cached = price.input if price.cached_input is None else price.cached_input
     written = price.input if price.cache_write is None else price.cache_write
     other = max(0, usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens)
@@ -56,5 +56,5 @@ def cost_of(usage: Usage, price: Price) -> float:
 
 
 def estimate_usage(request: ChatRequest) -> Usage:
-    """Guess what a request will take, from its length alone, and with an answer of ``max_tokens``."""
+    """Estimate a request's usage from its length, with an answer of ``max_tokens``."""
     return Usage(prompt_tokens=estimate_tokens(request), completion_tokens=request.max_tokens or ASSUMED_OUTPUT_TOKENS)

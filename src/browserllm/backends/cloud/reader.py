@@ -1,4 +1,4 @@
-"""Reads an answer of a cloud: bytes into events, events into deltas, and how that ends."""
+"""Reads a cloud's answer: bytes into events, events into deltas, up to the end of the answer."""
 
 from __future__ import annotations
 
@@ -14,99 +14,99 @@ from ..._internal.http.client import MAX_BODY_BYTES, HttpResponse
 from ...errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
 from ..stream import Delta, Draft
 from .error_bodies import CertainError
-from .failures import Place, VendorError, failure, quote
-from .foreign import foreign_format, wrong_format
-from .halves import HalfCharacters, whole_text, whole_value
+from .failures import ErrorSource, VendorError, failure, quote
+from .format_mismatch import detect_other_format, wrong_format_error
+from .split_characters import CharacterJoiner, whole_text, whole_value
 from .sse import Event, EventDecoder, ServerSentEvents
 
 DRAIN_S = 0.1
-"""How long to wait for the end of a transfer whose answer is complete, to keep its connection for the next."""
+"""How long to wait for the end of the transfer after a complete answer, so that the connection can be reused."""
 
 
 _MARK = b"\xef\xbb\xbf"  # a byte order mark
 
 
 class Reader(ABC):
-    """Reads one answer: events in, deltas out. What it learns of the response goes into ``draft``."""
+    """Reads one answer: events in, deltas out. It records usage, model and the like in ``draft``."""
 
     FORMAT: ClassVar[str] = ""
-    """Whose format it reads, by the name of the backend's class."""
+    """The format it reads, as the name of the backend class."""
 
     ended = False
-    """Whether the end marker has come: nothing is read after it."""
+    """Whether the end marker has arrived; nothing is read after it."""
 
     unread = ""
-    """How what begins that came and was no event; known when the stream is over, for `finish`."""
+    """The start of the text that was not an event; set at the end of the stream, for `finish`."""
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``; ``place`` is for `failures.failure`."""
+    def __init__(self, draft: Draft, source: ErrorSource) -> None:
+        """Write into ``draft``; ``source`` is for `failures.failure`."""
         self.draft = draft
-        self.place = place
+        self.source = source
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing, should the connection break now: by default once the end marker has come."""
+        """Whether the answer would be complete if the connection broke now; by default after the end marker."""
         return self.ended
 
     @abstractmethod
     def read(self, event: Event) -> Iterable[Delta]:
-        """Read an event of a stream. Raises what an error event means, and `ProtocolError` for nonsense."""
+        """Read an event of a stream. Raises the error of an error event, and `ProtocolError` for an invalid one."""
 
     def read_whole(self, body: bytes) -> Iterable[Delta]:
-        """Read an answer that came as one JSON text, from a server that does not stream."""
-        raise ProtocolError(f"{self.place.backend!r} did not stream: {quote(body.decode('utf-8', 'replace'))}")
+        """Read an answer that arrived as one JSON text, from a server that does not stream."""
+        raise ProtocolError(f"{self.source.backend!r} did not stream: {quote(body.decode('utf-8', 'replace'))}")
 
     def finish(self) -> Iterable[Delta]:
-        """Give what is left when the stream is over. Raises `Unavailable` when it broke off before its end."""
+        """Yield the last deltas at the end of the stream. Raises `Unavailable` if the answer is not complete."""
         if not self.ended:
-            raise broke_off(self.place)
+            raise broke_off(self.source)
         return ()
 
 
-def broke_off(place: Place) -> Unavailable:
-    """Return the error for a stream that is over before its end marker."""
+def broke_off(source: ErrorSource) -> Unavailable:
+    """Return the error for a stream that ended before its end marker."""
     return Unavailable(
-        f"{place.backend!r} ended the stream for model {place.model!r} before the answer was complete; try again",
+        f"{source.backend!r} ended the stream for model {source.model!r} before the answer was complete; try again",
         reason="unreachable",
-        data={"phase": "body", "backend": place.backend, "model": place.model},
+        data={"phase": "body", "backend": source.backend, "model": source.model},
     )
 
 
-def no_answer(place: Place, read_error: Callable[[Any], VendorError], said: Any, own: str) -> BrowserLLMError:
-    """Return the error for what came with a good status and holds no answer: in its own words, where it has some.
+def no_answer(source: ErrorSource, read_error: Callable[[Any], VendorError], said: Any, own: str) -> BrowserLLMError:
+    """Return the error for a response with a success status but no answer, with the server's message if there is one.
 
-    ``said`` is what came instead: JSON, a text, or nothing. ``own`` is the format that was expected.
+    ``said`` is the response: JSON, a text, or nothing. ``own`` is the expected format.
     """
     if not said and not isinstance(said, (dict, list)):
-        return broke_off(place)
+        return broke_off(source)
     said = whole_value(said)
-    if foreign := foreign_format(said, own):
-        return wrong_format(place, own, foreign)
+    if foreign := detect_other_format(said, own):
+        return wrong_format_error(source, own, foreign)
     error = read_error(CertainError(said))
     words = said if isinstance(said, str) else msgspec.json.encode(said).decode()
     if not error.meaning and is_numbers(words):
-        return not_an_answer(place, words)
+        return not_an_answer(source, words)
     if not error.message.strip():
-        error = msgspec.structs.replace(error, message=f"there is no answer in what it sent: {words}")
-    return failure(error, place)
+        error = msgspec.structs.replace(error, message=f"the response contains no answer: {words}")
+    return failure(error, source)
 
 
 def is_numbers(text: str) -> bool:
-    """Whether JSON holds numbers and nothing else: those are neither an answer nor the words of an error."""
+    """Return whether JSON contains only numbers, which are neither an answer nor an error message."""
     return any(char.isdigit() for char in text) and not any(char.isalpha() for char in text)
 
 
-def not_an_answer(place: Place, text: str) -> ProtocolError:
-    """Return the error for what is neither an answer nor an error."""
-    return ProtocolError(f"{place.backend!r} sent what is not an answer: {quote(text, 200)}; check base_url")
+def not_an_answer(source: ErrorSource, text: str) -> ProtocolError:
+    """Return the error for a response that is neither an answer nor an error."""
+    return ProtocolError(f"{source.backend!r} sent something that is not an answer: {quote(text, 200)}; check base_url")
 
 
 async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDecoder) -> AsyncGenerator[Delta, None]:
-    """Give the deltas of an answer: a stream of events, or one JSON text from a server that does not stream.
+    """Yield the deltas of an answer: a stream of events, or one JSON text from a server that does not stream.
 
     Raises `ProtocolError` for anything else, what the reader raises, and the failures of the connection.
     """
-    halves = HalfCharacters()
+    halves = CharacterJoiner()
     try:
         async with aclosing(_deltas(response, reader, decoder)) as deltas:
             async for delta in deltas:
@@ -121,7 +121,7 @@ async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDeco
         raise
     except UnicodeEncodeError as error:
         raise ProtocolError(
-            f"half a character stands where {reader.place.backend!r} cannot mean it ({error})"
+            f"half a character stands where {reader.source.backend!r} cannot mean it ({error})"
         ) from None
     _make_whole(reader.draft)
 
@@ -142,7 +142,7 @@ async def _deltas(response: HttpResponse, reader: Reader, decoder: EventDecoder)
 
 
 def _make_whole(draft: Draft) -> None:
-    """Replace half characters in what a server says of itself."""
+    """Replace half characters in the fields that a server reported."""
     draft.model = whole_value(draft.model)
     draft.provider_request_id = whole_value(draft.provider_request_id)
 
@@ -160,7 +160,7 @@ async def _streamed(
         try:
             chunk = await anext(chunks, None)
         except (Unavailable, Stalled):
-            # A connection that breaks after everything was said takes nothing from the answer.
+            # The answer is complete, so a connection that breaks now does not matter.
             if not reader.complete:
                 raise
             break
@@ -176,17 +176,20 @@ def _read(reader: Reader, events: Iterable[Event]) -> Iterator[Delta]:
 
 
 def _is_whole(start: bytes, decoder: EventDecoder) -> bool:
-    """Tell how an answer comes: by how it begins, for content types are often wrong; `ProtocolError` for a page."""
+    """Return whether an answer is one JSON text, by its first bytes: content types are often wrong.
+
+    Raises `ProtocolError` for a web page.
+    """
     first = start.lstrip().removeprefix(_MARK).lstrip()[:1]
     if first == b"<":
         said = quote(start[:4096].decode("utf-8", "replace"), 200)
-        raise ProtocolError(f"there is a web page instead of an answer; check base_url: {said}")
-    # Of JSON lines, a whole answer is the only one, whatever the content type says.
+        raise ProtocolError(f"the server sent a web page instead of an answer; check base_url: {said}")
+    # With JSON lines, a whole answer is a single line, whatever the content type says.
     return isinstance(decoder, ServerSentEvents) and first in {b"{", b"[", b'"'}
 
 
 async def _start(chunks: AsyncGenerator[bytes, None]) -> bytes:
-    """Return the first bytes that say anything."""
+    """Return the first bytes that are not blank."""
     pieces, size = list[bytes](), 0
     async for chunk in chunks:
         pieces.append(chunk)
@@ -215,11 +218,11 @@ def _check_size(size_bytes: int) -> None:
 
 
 async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
-    """Read a transfer to its end, which is near: only then can its connection serve the next request."""
+    """Read a transfer to its end, which is near, so that its connection can be reused."""
     try:
         async with asyncio.timeout(DRAIN_S):
             async for _ in chunks:
                 pass
     except (TimeoutError, BrowserLLMError):
-        # The answer is complete, whatever comes of the connection.
+        # The answer is complete, even if the connection now breaks.
         pass

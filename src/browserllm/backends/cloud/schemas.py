@@ -1,6 +1,6 @@
-"""JSON Schemas as vendors take them: each holds models to a part of JSON Schema, and refuses the rest.
+"""Adapts JSON Schemas to vendors: each supports a part of JSON Schema, and refuses the rest.
 
-What is left out here makes a schema wider, never another one, so an answer must be checked against the whole. Facts:
+Leaving out a rule only makes a schema more permissive, so an answer must be validated by the full schema. Sources:
 
 - OpenAI, strict: developers.openai.com/api/docs/guides/structured-outputs ("Supported schemas"). Every object is closed
   and requires all of its properties; every schema has a type.
@@ -27,11 +27,11 @@ _NAMES = ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"
 
 
 class _Unfit(Exception):  # noqa: N818 (it ends a walk, and is no failure)
-    """The schema cannot be said in the vendor's part of JSON Schema."""
+    """The schema cannot be expressed in the vendor's part of JSON Schema."""
 
 
 def strict_schema(schema: Schema) -> Schema | None:
-    """Return a schema as OpenAI takes it with ``strict``; ``None`` where that could not mean the same values."""
+    """Return a schema for OpenAI's ``strict`` mode, or ``None`` if it cannot allow the same values there."""
     try:
         strict = _strict(schema, 0)
     except (_Unfit, AttributeError, TypeError):
@@ -40,7 +40,7 @@ def strict_schema(schema: Schema) -> Schema | None:
 
 
 def anthropic_schema(schema: Schema) -> Schema | None:
-    """Return a schema as Anthropic takes it, the rest in its descriptions; ``None`` where it takes no such schema."""
+    """Return a schema for Anthropic, with other rules in descriptions; ``None`` if it does not support the schema."""
     try:
         _refuse_loops(schema, schema, (), set(), 0)
         return _closed(schema)

@@ -1,14 +1,14 @@
-"""Bytes into events, whatever the pieces they come in: server-sent events, and JSON lines.
+"""Decodes bytes into events, in chunks of any size: server-sent events, and JSON lines.
 
-Server-sent events as the HTML standard has them (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+Server-sent events follow the HTML standard (https://html.spec.whatwg.org/multipage/server-sent-events.html):
 lines end with CR, LF or both; a byte order mark may lead; lines that begin with a colon are comments; several data
 lines are one text; an event is dispatched by the empty line after it. What has no empty line after it when the stream
 ends counts only where it is whole by itself: an object or a list of JSON, or the end marker.
 
-Two things that the standard passes over are events here, because servers say so what went wrong: a field ``error``
-(llama.cpp), and an object of JSON without a field before it. Other lines are kept, cut, as ``unread``.
+Two things that the standard ignores are events here, because servers report errors this way: a field ``error``
+(llama.cpp), and a JSON object without a field name. The start of other lines is kept as ``unread``.
 
-Three mistakes of servers and proxies are taken for what was meant: no empty line between two events, where one JSON
+Three mistakes of servers and proxies are corrected: no empty line between two events, where one JSON
 text ends and another begins; ``data:`` put before a line that has it already; blanks before a field.
 """
 
@@ -32,7 +32,7 @@ QUOTE = 200
 """How many characters of an event an error quotes."""
 
 UNREAD = 1000
-"""How many characters are kept of what was passed over."""
+"""How many characters of ignored lines are kept."""
 
 T = TypeVar("T")
 _LINE_END = re.compile(rb"[\r\n]")
@@ -54,10 +54,10 @@ class Event(msgspec.Struct, frozen=True):
     name: str = "message"
 
     def decode(self, kind: type[T]) -> T:
-        """Return the data as JSON of that type; raises `ProtocolError` with a quote when it is none.
+        """Return the data as JSON of that type. Raises `ProtocolError` with a quote if it does not match.
 
-        A number that came as a text is taken for one. NaN and infinities, line ends within texts, and half a character
-        (see `halves`) are taken, too.
+        A number may be a text. NaN and infinities, line ends within texts, and half a character (see
+        `split_characters`) are accepted, too.
         """
         try:
             try:
@@ -65,15 +65,15 @@ class Event(msgspec.Struct, frozen=True):
             except msgspec.ValidationError:
                 raise
             except (msgspec.DecodeError, UnicodeEncodeError) as error:
-                # Not the fast way, and seldom: most answers have nothing of the kind.
+                # The slow path, needed rarely.
                 return msgspec.convert(_decode_leniently(self.data, error), kind, strict=False)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             start = self.data if len(self.data) <= QUOTE else self.data[:QUOTE] + "…"
-            raise ProtocolError(f"an event of the stream is not what was agreed ({error}): {start!r}") from None
+            raise ProtocolError(f"an event of the stream is not valid ({error}): {start!r}") from None
 
 
 def _decode_leniently(data: str, why: Exception) -> Any:
-    """Return JSON as Python's own decoder takes it; raises ``why`` where that takes it neither."""
+    """Return JSON decoded by Python's own decoder, which is more lenient; raises ``why`` if it fails, too."""
     import json
 
     try:
@@ -93,13 +93,13 @@ def _is_whole(data: str) -> bool:
 
 
 class EventDecoder(ABC):
-    """Takes bytes as they come and gives the events that are whole. Raises `ProtocolError` for what is none."""
+    """Takes bytes as they arrive and yields complete events. Raises `ProtocolError` if the bytes are not valid."""
 
     unread = ""
-    """How what begins that was passed over, though it is no comment: the words of a server that sends no events."""
+    """The start of ignored lines that are not comments: the message of a server that sends no events."""
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        """Refuse an event, and a line, of more than so many bytes."""
+        """Reject an event or a line of more than ``max_event_bytes``."""
         self._max_event_bytes = max_event_bytes
         self._line: list[bytes] = []
         self._line_bytes = 0
@@ -107,8 +107,8 @@ class EventDecoder(ABC):
         self._first = True
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Give the events that are whole with these bytes."""
-        # An LF that follows a CR ends no second line, even when they come in two pieces.
+        """Yield the events that these bytes complete."""
+        # An LF after a CR does not end a second line, even if they arrive in two chunks.
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
@@ -158,7 +158,7 @@ class EventDecoder(ABC):
         if size_bytes > self._max_event_bytes:
             raise ProtocolError(
                 f"an event of the stream is larger than {self._max_event_bytes} bytes; the server is broken, or "
-                "this is no stream of events",
+                "base_url is not an API's",
                 data={"limit_bytes": self._max_event_bytes},
             )
 
@@ -178,13 +178,12 @@ def _decode_line(raw: bytes) -> tuple[str, ProtocolError | None]:
             return line, None
     around = raw[max(0, wrong.start - 20) : wrong.end + 20]
     return "", ProtocolError(
-        f"the stream holds bytes that are no UTF-8 (around {around!r}); the server, or something on the way, "
-        "is broken: try again"
+        f"the stream contains bytes that are not UTF-8 (near {around!r}); the server or a proxy is broken: try again"
     )
 
 
 class ServerSentEvents(EventDecoder):
-    """Server-sent events. Comments, ids and retry times are passed over: nobody reconnects to an answer."""
+    """Server-sent events. Comments, ids and retry times are ignored, because an answer cannot be resumed."""
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         """Refuse an event of more than so many bytes."""

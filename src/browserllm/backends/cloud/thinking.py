@@ -1,6 +1,6 @@
-"""How each vendor is told whether a model thinks before it answers, and how much: `ChatRequest.thinking` as it has it.
+"""Translates `ChatRequest.thinking` into each vendor's fields: whether a model thinks before it answers, and how much.
 
-Read on 2026-11-29, in the vendors' documentation unless said:
+From the vendors' documentation, read on 2026-11-29, unless noted:
 
 - OpenAI: developers.openai.com/api/docs/guides/reasoning, .../guides/deployment-checklist (beside thoughts no
   ``temperature``, ``top_p``, logprobs; GPT-5.4 and later call functions in chat completions only with the effort
@@ -24,8 +24,8 @@ Read on 2026-11-29, in the vendors' documentation unless said:
 - llama.cpp: the README of tools/server (``chat_template_kwargs``)
 - LM Studio takes neither on /v1/chat/completions: github.com/lmstudio-ai/lmstudio-bug-tracker/issues/988, 2195, 2413
 
-A model that is in no table here is told nothing, and the answer has a warning: a field that a model does not know is an
-error with most vendors.
+For a model in none of these tables nothing is sent, and the answer has a warning: most vendors refuse a field that the
+model does not support.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ...constrained.tool_calls.choice import tool_choice_of
 from ...types import ChatRequest, ThinkingEffort
 from ..base import unsupported
 from ..stream import Draft
-from .staying import merged
+from .local_only import merged
 
 Way = Literal[
     "openai",
@@ -55,16 +55,16 @@ Way = Literal[
 """How a server of chat completions is told; see `chat_completion_thinking`."""
 
 
-class Told(NamedTuple):
-    """What goes into a body, to be merged into it.
+class ThinkingFields(NamedTuple):
+    """The fields to merge into a body.
 
-    ``short`` is what falls short of what was asked. ``alone`` are the parameters that the vendor does not take beside
-    it.
+    ``shortfall`` says how they differ from the request, if they do. ``excludes`` are the parameters that the vendor
+    does not accept together with them.
     """
 
     body: dict[str, Any]
-    short: str = ""
-    alone: tuple[str, ...] = ()
+    shortfall: str = ""
+    excludes: tuple[str, ...] = ()
 
 
 class Efforts(NamedTuple):
@@ -135,32 +135,32 @@ _TOGETHER_HYBRID = re.compile(
 _TOGETHER_ALWAYS = re.compile(r"deepseek-ai/DeepSeek-R1|Qwen/QwQ|MiniMaxAI/|moonshotai/Kimi-K2-Thinking")
 
 
-def tell_thinking(
+def add_thinking(
     body: dict[str, Any],
     request: ChatRequest,
     draft: Draft,
-    ask: Callable[[], Told],
+    ask: Callable[[], ThinkingFields],
 ) -> dict[str, Any]:
-    """Return a body that says whether to think, where the request does; report what cannot be honoured.
+    """Return a body with the fields for the request's ``thinking``; report what cannot be honoured.
 
-    ``ask`` returns what this vendor is told.
+    ``ask`` returns the vendor's fields.
     """
     if request.thinking is None:
         return body
-    told = ask()
-    if told.short:
-        unsupported(draft, "thinking", told.short)
+    fields = ask()
+    if fields.shortfall:
+        unsupported(draft, "thinking", fields.shortfall)
     body = dict(body)
-    for parameter in told.alone:
+    for parameter in fields.excludes:
         if body.pop(parameter, None) is not None:
-            unsupported(draft, parameter, "this API does not take it where the model thinks; it was left out")
-    return merged(body, told.body)
+            unsupported(draft, parameter, "this API does not support it together with thinking; it was left out")
+    return merged(body, fields.body)
 
 
 # Chat completions
 
 
-def chat_completion_thinking(way: Way | None, request: ChatRequest, model: str) -> Told:
+def chat_completion_thinking(way: Way | None, request: ChatRequest, model: str) -> ThinkingFields:
     """Return what a server of chat completions is told, by its way; without one it can be told nothing."""
     thinking = request.thinking
     if way == "openai":
@@ -175,23 +175,25 @@ def chat_completion_thinking(way: Way | None, request: ChatRequest, model: str) 
     if way == "xai":
         told = _by_table(_XAI, request, model)
         thinks = told.body.get("reasoning_effort", "none") != "none"
-        return told._replace(alone=("presence_penalty", "frequency_penalty", "stop")) if thinks else told
+        return told._replace(excludes=("presence_penalty", "frequency_penalty", "stop")) if thinks else told
     if way == "together":
         return _together(request, model)
     if way == "deepseek":
         return _deepseek(request)
     if way == "openrouter":
         if thinking is True:
-            return Told({"reasoning": {"enabled": True}})
-        return Told({"reasoning": {"effort": thinking or "none"}})
+            return ThinkingFields({"reasoning": {"enabled": True}})
+        return ThinkingFields({"reasoning": {"effort": thinking or "none"}})
     if way == "effort":
-        return Told({"reasoning_effort": "medium" if thinking is True else thinking or "none"})
+        return ThinkingFields({"reasoning_effort": "medium" if thinking is True else thinking or "none"})
     if way is not None:
         return _template(way, thinking)
-    return Told({}, "this server cannot be told; it was left out. Set it where the server is set up")
+    return ThinkingFields(
+        {}, "this server has no option for it, so it was left out; set it in the server's configuration"
+    )
 
 
-def _openai(request: ChatRequest, model: str) -> Told:
+def _openai(request: ChatRequest, model: str) -> ThinkingFields:
     name = re.sub("^(openai/|ft:)", "", model)
     told = _by_table(_OPENAI, request, model, name)
     effort = told.body.get("reasoning_effort", "none")
@@ -199,55 +201,55 @@ def _openai(request: ChatRequest, model: str) -> Told:
         return told
     if request.tools and _NO_EFFORT_BESIDE_TOOLS.match(name) and _find(_OPENAI, name) == _SWITCHED:
         why = f"{model!r} does not think beside tools in chat completions; it was asked not to"
-        return Told({"reasoning_effort": "none"}, why)
-    return told._replace(alone=_SAMPLING)
+        return ThinkingFields({"reasoning_effort": "none"}, why)
+    return told._replace(excludes=_SAMPLING)
 
 
-def _together(request: ChatRequest, model: str) -> Told:
+def _together(request: ChatRequest, model: str) -> ThinkingFields:
     thinking = request.thinking
     if _TOGETHER_HYBRID.match(model):
         short = f"{model!r} knows no effort here; it was only asked to think" if isinstance(thinking, str) else ""
-        return Told({"reasoning": {"enabled": thinking is not False}}, short)
+        return ThinkingFields({"reasoning": {"enabled": thinking is not False}}, short)
     table = ((".", ALWAYS),) if _TOGETHER_ALWAYS.match(model) else _TOGETHER_OSS
     return _by_table(table, request, model)
 
 
-def _deepseek(request: ChatRequest) -> Told:
+def _deepseek(request: ChatRequest) -> ThinkingFields:
     thinking = request.thinking
     if thinking is False:
-        return Told({"thinking": {"type": "disabled"}})
+        return ThinkingFields({"thinking": {"type": "disabled"}})
     if _is_forced(request):
-        return Told({"thinking": {"type": "disabled"}}, "a model that must call a tool does not think here")
+        return ThinkingFields({"thinking": {"type": "disabled"}}, "a model that must call a tool does not think here")
     effort = {"reasoning_effort": thinking} if isinstance(thinking, str) else {}
     short = "this API knows no effort 'medium' and takes it for 'high'" if thinking == "medium" else ""
     alone = ("temperature", "presence_penalty", "frequency_penalty")
-    return Told({"thinking": {"type": "enabled"}, **effort}, short, alone)
+    return ThinkingFields({"thinking": {"type": "enabled"}, **effort}, short, alone)
 
 
-def _template(way: Way, thinking: bool | ThinkingEffort | None) -> Told:
+def _template(way: Way, thinking: bool | ThinkingEffort | None) -> ThinkingFields:
     """Return what a server passes on to the model's own template, which takes what it knows."""
     switches: dict[str, Any] = {"enable_thinking": thinking is not False, "thinking": thinking is not False}
     if not isinstance(thinking, str):
-        return Told({"chat_template_kwargs": switches})
+        return ThinkingFields({"chat_template_kwargs": switches})
     if way == "template_effort":
-        return Told({"chat_template_kwargs": switches, "reasoning_effort": thinking})
-    return Told({"chat_template_kwargs": {**switches, "reasoning_effort": thinking}})
+        return ThinkingFields({"chat_template_kwargs": switches, "reasoning_effort": thinking})
+    return ThinkingFields({"chat_template_kwargs": {**switches, "reasoning_effort": thinking}})
 
 
-def _by_table(table: Table, request: ChatRequest, model: str, name: str | None = None) -> Told:
+def _by_table(table: Table, request: ChatRequest, model: str, name: str | None = None) -> ThinkingFields:
     efforts = _find(table, model if name is None else name)
     if efforts is None:
         return _unknown(model)
     value, short = _effort(efforts, request.thinking, model)
-    return Told({"reasoning_effort": value} if value else {}, short)
+    return ThinkingFields({"reasoning_effort": value} if value else {}, short)
 
 
 def _find(table: Table, name: str) -> Efforts | None:
     return next((efforts for pattern, efforts in table if re.match(pattern, name)), None)
 
 
-def _unknown(model: str) -> Told:
-    return Told(
+def _unknown(model: str) -> ThinkingFields:
+    return ThinkingFields(
         {},
         f"it is not known how {model!r} is asked to think, so thinking was left out; set the vendor's own field in "
         "extra_body",
@@ -298,38 +300,38 @@ _BUDGETS: dict[bool | ThinkingEffort, int] = {True: 8192, "low": 2048, "medium":
 _LEAST_BUDGET = 1024
 
 
-def anthropic_thinking(request: ChatRequest, model: str, max_tokens: int) -> Told:
+def anthropic_thinking(request: ChatRequest, model: str, max_tokens: int) -> ThinkingFields:
     """Return what Anthropic is told. ``max_tokens`` is for thoughts and answer together."""
     thinking = request.thinking
     kind = next((kind for pattern, kind in _CLAUDE if re.search(pattern, model)), "adaptive")
     if kind == "never":
-        return Told({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
+        return ThinkingFields({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
     if thinking is False:
         if kind == "always":
             why = f"{model!r} always thinks; the least effort, 'low', was asked for"
-            return Told({"output_config": {"effort": "low"}}, why)
-        return Told({"thinking": {"type": "between_tools" if kind == "between_tools" else "disabled"}})
+            return ThinkingFields({"output_config": {"effort": "low"}}, why)
+        return ThinkingFields({"thinking": {"type": "between_tools" if kind == "between_tools" else "disabled"}})
     if kind == "budget":
         return _budget(request, model, max_tokens)
     # Without it newer models send no thoughts, only their seals.
     told: dict[str, Any] = {"thinking": {"type": "adaptive", "display": "summarized"}}
-    return Told({**told, "output_config": {"effort": thinking}} if isinstance(thinking, str) else told)
+    return ThinkingFields({**told, "output_config": {"effort": thinking}} if isinstance(thinking, str) else told)
 
 
-def _budget(request: ChatRequest, model: str, max_tokens: int) -> Told:
+def _budget(request: ChatRequest, model: str, max_tokens: int) -> ThinkingFields:
     wanted = _BUDGETS[request.thinking or True]
     if _is_forced(request):
-        return Told({}, f"{model!r} does not think where it must call a tool; it was left out")
+        return ThinkingFields({}, f"{model!r} does not think where it must call a tool; it was left out")
     if request.max_tokens is None:
         enabled = {"type": "enabled", "budget_tokens": wanted}
-        return Told({"thinking": enabled, "max_tokens": max_tokens + wanted})
+        return ThinkingFields({"thinking": enabled, "max_tokens": max_tokens + wanted})
     # What the caller gave is the limit of both.
     budget = min(wanted, max_tokens // 2)
     if budget < _LEAST_BUDGET:
         why = f"max_tokens={max_tokens} leaves no room for thoughts, which count; give at least {2 * _LEAST_BUDGET}"
-        return Told({}, why)
+        return ThinkingFields({}, why)
     short = f"max_tokens={max_tokens} leaves {budget} tokens for thoughts, not {wanted}" if budget < wanted else ""
-    return Told({"thinking": {"type": "enabled", "budget_tokens": budget}}, short)
+    return ThinkingFields({"thinking": {"type": "enabled", "budget_tokens": budget}}, short)
 
 
 # Gemini
@@ -338,24 +340,24 @@ _GEMINI_BUDGETS: dict[bool | ThinkingEffort, int] = {True: -1, "low": 1024, "med
 _GEMINI_LEAST = 128
 
 
-def gemini_thinking(request: ChatRequest, model: str) -> Told:
+def gemini_thinking(request: ChatRequest, model: str) -> ThinkingFields:
     """Return what Gemini is told; thoughts are shown where the model is asked to think."""
     thinking = request.thinking
     name = model.removeprefix("models/")
     if re.match(r"gemini-(1|2\.0)|gemma-[123]", name):
-        return Told({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
+        return ThinkingFields({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
     if thinking is False:
         config, short = _gemini_off(name, model)
-        return Told(_thinking_config(**config), short) if config else _unknown(model)
+        return ThinkingFields(_thinking_config(**config), short) if config else _unknown(model)
     if name.startswith("gemini-2.5"):
-        return Told(_thinking_config(includeThoughts=True, thinkingBudget=_GEMINI_BUDGETS[thinking or True]))
+        return ThinkingFields(_thinking_config(includeThoughts=True, thinkingBudget=_GEMINI_BUDGETS[thinking or True]))
     if not _has_levels(name):
         return _unknown(model)
     if isinstance(thinking, str):
-        return Told(_thinking_config(includeThoughts=True, thinkingLevel=thinking.upper()))
+        return ThinkingFields(_thinking_config(includeThoughts=True, thinkingLevel=thinking.upper()))
     # The light ones hardly think by themselves.
     light = {"thinkingLevel": "MEDIUM"} if "flash-lite" in name else {}
-    return Told(_thinking_config(includeThoughts=True, **light))
+    return ThinkingFields(_thinking_config(includeThoughts=True, **light))
 
 
 def _gemini_off(name: str, model: str) -> tuple[dict[str, Any], str]:
@@ -382,11 +384,11 @@ def _thinking_config(**fields: Any) -> dict[str, Any]:
 # Ollama
 
 
-def ollama_thinking(request: ChatRequest, model: str) -> Told:
+def ollama_thinking(request: ChatRequest, model: str) -> ThinkingFields:
     """Return what Ollama is told."""
     thinking = request.thinking
     if "gpt-oss" in model:
         level, short = _effort(_STEADY, thinking, model)
-        return Told({"think": level}, short)
+        return ThinkingFields({"think": level}, short)
     short = "levels are known of gpt-oss only; it was only asked to think" if isinstance(thinking, str) else ""
-    return Told({"think": thinking is not False}, short)
+    return ThinkingFields({"think": thinking is not False}, short)

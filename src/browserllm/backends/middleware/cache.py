@@ -27,7 +27,7 @@ from ...types import (
     ToolCallDelta,
 )
 from ..base import Backend, Middleware
-from ..draft import Recorded
+from ..draft import AnswerRecord
 from ..router.checks import check, check_above_0
 from ..stream import Delta, Draft
 
@@ -49,7 +49,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An answer as it was received."""
 
     pieces: list[Piece]
-    recorded: Recorded
+    recorded: AnswerRecord
 
 
 class _About(msgspec.Struct, frozen=True, kw_only=True):

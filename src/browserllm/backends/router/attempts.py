@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...errors import AllBackendsFailed, BrowserLLMError
 from ...types import ChatRestart, Hop
-from ..draft import Draft, Recorded
+from ..draft import AnswerRecord, Draft
 from .candidate import Choice, Excluded
 
 
@@ -21,7 +21,7 @@ class Attempts:
         self._excluded = excluded
         self._failures: list[tuple[str, Exception]] = []
         self._mark = len(draft.warnings)
-        self._broken: Recorded | None = None
+        self._broken: AnswerRecord | None = None
         self._broken_hop: Hop | None = None
         for one in excluded:
             draft.route.append(one.hop())

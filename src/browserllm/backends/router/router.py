@@ -20,7 +20,7 @@ from ...page.environment import Environment
 from ...types import Capabilities, ChatRequest, Health, ModelInfo
 from ..base import Backend, check_backend
 from ..facts import BackendFacts
-from ..privacy import asks_others
+from ..privacy import delegates_facts
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
 from .attempts import Attempts
@@ -248,7 +248,7 @@ class Router(Backend):
             return None
         return await self._routed[choices[0].name].backend.count_tokens(choices[0].request_for(request))
 
-    @asks_others
+    @delegates_facts
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Return the facts of the first backend it would ask; ``leaves_device``, ``needs_network`` cover all."""
         choices, excluded, _ = await self._plan(request)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.request import build_request
 from browserllm.backends.stream import Delta, Draft
 from unit.backends.cloud.wire_formats import message_of, read
@@ -113,7 +113,7 @@ def read_whole(llm: bl.backends.cloud.CloudBackend, body: bytes) -> tuple[list[D
     if isinstance(llm, bl.Ollama):
         return read(llm, body)
     draft = Draft(build_request("Hi", {}), llm.name, "chat-1")
-    reader = llm.reader(draft, Place(backend=llm.name, model=llm.model, key_name="api_key"))
+    reader = llm.reader(draft, ErrorSource(backend=llm.name, model=llm.model, key_name="api_key"))
     return [*reader.read_whole(body), *reader.finish()], draft
 
 

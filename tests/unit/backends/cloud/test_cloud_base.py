@@ -9,7 +9,7 @@ import pytest
 
 import browserllm as bl
 from browserllm._internal.http.client import HttpClient, HttpRequest, HttpResponse
-from browserllm.backends.cloud.failures import Place, VendorError, failure, retry_after
+from browserllm.backends.cloud.failures import ErrorSource, VendorError, failure, retry_after
 from browserllm.backends.cloud.prices import cost_of, estimate_usage
 
 STREAM = (
@@ -326,7 +326,7 @@ def test_the_time_to_wait_is_read_in_every_form(headers: dict[str, str], expecte
 
 def test_a_vendors_words_are_quoted_short() -> None:
     """On one line, with the status, the request's id and what to do."""
-    place = Place(backend="openai", model="m", key_name="OPENAI_API_KEY", provider_request_id="req_1")
+    place = ErrorSource(backend="openai", model="m", key_name="OPENAI_API_KEY", provider_request_id="req_1")
     error = failure(VendorError(message="no\n\n" * 1000, code="odd"), place, status=400)
     assert isinstance(error, bl.InvalidRequest)
     assert str(error).startswith("'openai' answered 400 for model 'm' (odd): no no no")

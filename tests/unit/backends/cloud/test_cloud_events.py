@@ -91,7 +91,7 @@ def test_bytes_that_are_no_text_are_quoted() -> None:
     for data in (b"data: a\n\ndata: b\xffc\n\n", b"data: a\n\n\xc3\n"):
         decoder = ServerSentEvents()
         events: list[Event] = []
-        with pytest.raises(ProtocolError, match=r"no UTF-8 \(around b'") as caught:
+        with pytest.raises(ProtocolError, match=r"not UTF-8 \(near b'") as caught:
             for byte in data:
                 events += decoder.feed(bytes([byte]))
         assert events == [Event("a")]

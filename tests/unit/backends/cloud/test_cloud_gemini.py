@@ -117,7 +117,7 @@ def test_results_are_one_turn_apart_from_what_the_user_says() -> None:
         },
         {"role": "user", "parts": [{"text": "So?"}]},
     ]
-    with pytest.raises(bl.InvalidRequest, match="'c' answers no tool call"):
+    with pytest.raises(bl.InvalidRequest, match="'c' has no tool call"):
         body_of(gemini(), [*chat, bl.Message("tool", [bl.ToolResultPart("c", "x")])])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.gemini.reader import GeminiReader
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.reader import Reader
@@ -37,7 +37,7 @@ OPENAI: list[tuple[dict[str, Any], str]] = [
 async def read(kind: type[Reader], *chunks: dict[str, Any]) -> tuple[str, list[str]]:
     """The text of an answer in these chunks, and the warnings."""
     draft = Draft(build_request("Hi", {}), "b", "r")
-    reader = kind(draft, Place(backend="b", model="m", key_name="k"))
+    reader = kind(draft, ErrorSource(backend="b", model="m", key_name="k"))
     deltas = [delta for chunk in chunks for delta in reader.read(Event(msgspec.json.encode(chunk).decode()))]
     reader.ended = True
     message = await message_of([*deltas, *reader.finish()])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.request import build_request
 from browserllm.backends.stream import Draft
 from unit.backends.cloud.native_formats import (
@@ -81,7 +81,7 @@ async def test_the_last_reason_counts() -> None:
 def test_a_break_after_a_reason_that_was_no_end_is_a_break(form: Format) -> None:
     """A server that says why it ended and goes on is not believed when the connection breaks."""
     draft = Draft(build_request("Hi", {}), "x", "chat-1")
-    reader = form.llm.reader(draft, Place(backend="x", model="m", key_name="api_key"))
+    reader = form.llm.reader(draft, ErrorSource(backend="x", model="m", key_name="api_key"))
 
     def feed(items: list[Any]) -> bool:
         for event in form.llm.decoder().feed(form.stream(*items)):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.sse import Event
 from browserllm.backends.stream import Delta, Draft
@@ -21,7 +21,7 @@ USAGE: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 4, "total_toke
 def read(*events: Any, whole: bool = False) -> tuple[str, Draft, list[Delta]]:
     """The text of an answer, what was learned of it, and its deltas."""
     draft = Draft(bl.ChatRequest(messages=[bl.Message("user", "Hi")]), "openai", "chat-1")
-    reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
+    reader = ChatCompletionReader(draft, ErrorSource(backend="openai", model="m", key_name="api_key"))
     deltas: list[Delta] = []
     for event in events:
         if whole:
@@ -205,7 +205,7 @@ def test_names_that_come_in_pieces_are_the_tools_names() -> None:
     draft = Draft(
         bl.ChatRequest(messages=[bl.Message("user", "x")], tools=[bl.Tool("get_weather")]), "openai", "chat-1"
     )
-    reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
+    reader = ChatCompletionReader(draft, ErrorSource(backend="openai", model="m", key_name="api_key"))
     names: dict[int, str] = {}
     for name in ("get", "_wea", "ther"):
         piece = {"index": 0, "id": "a", "function": {"name": name, "arguments": ""}}

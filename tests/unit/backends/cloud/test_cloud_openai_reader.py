@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader, read_error
 from browserllm.backends.cloud.sse import Event
 from browserllm.backends.stream import Delta, Draft
@@ -71,7 +71,7 @@ def replaced(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
 def read(*events: Any) -> tuple[list[Delta], Draft]:
     """What a reader makes of events."""
     draft = Draft(bl.ChatRequest(messages=[bl.Message("user", "Hi")]), "openai", "chat-1")
-    reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
+    reader = ChatCompletionReader(draft, ErrorSource(backend="openai", model="m", key_name="api_key"))
     deltas: list[Delta] = []
     for event in events:
         deltas += reader.read(Event("[DONE]" if event is DONE else json.dumps(event)))

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.sse import Event
 from browserllm.backends.request import build_request
@@ -39,7 +39,7 @@ PLACES = {
 def read(*chunks: dict[str, Any]) -> tuple[Usage, list[str]]:
     """The usage of an answer whose last chunks are these, and what it is warned of."""
     draft = Draft(build_request("Hi", {}), "b", "r")
-    reader = ChatCompletionReader(draft, Place(backend="b", model="m", key_name="k"))
+    reader = ChatCompletionReader(draft, ErrorSource(backend="b", model="m", key_name="k"))
     first = {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]}
     for chunk in (first, *chunks):
         list(reader.read(Event(msgspec.json.encode(chunk).decode())))

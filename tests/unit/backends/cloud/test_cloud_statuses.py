@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place, failure, read_error
+from browserllm.backends.cloud.failures import ErrorSource, failure, read_error
 
-PLACE = Place(backend="b", model="m", key_name="k")
+PLACE = ErrorSource(backend="b", model="m", key_name="k")
 
 
 def told(status: int, location: str = "") -> bl.BrowserLLMError:

@@ -7,8 +7,8 @@ from typing import Any, get_args
 import pytest
 
 import browserllm as bl
+from browserllm.backends.cloud.local_only import forwarding_risk
 from browserllm.backends.cloud.presets import PRESETS
-from browserllm.backends.cloud.staying import why_passed_on
 from browserllm.backends.request import build_request
 from browserllm.backends.stream import Draft
 from unit.backends.cloud.thinking_requests import CASES, Case, added, backend
@@ -49,7 +49,7 @@ def test_every_server_that_can_be_told_says_so() -> None:
 
 def test_what_a_caller_adds_by_hand_wins() -> None:
     """``extra_body`` is merged over what thinking comes to, as over everything else."""
-    from browserllm.backends.cloud.staying import merged
+    from browserllm.backends.cloud.local_only import merged
 
     llm = bl.Ollama("qwen3", extra_body={"think": "high"})
     body, _ = body_of(llm, thinking=False)
@@ -82,7 +82,7 @@ def test_a_model_is_known_by_its_name_on_any_platform(model: str) -> None:
 def test_a_private_request_may_say_it_by_hand_too(case: Case) -> None:
     """What is sent for thinking names no other model or place, so that a server of one's own gets it by hand, too."""
     fields = {key: value for key, value in case.added.items() if key != "output_config"}
-    assert why_passed_on(fields, {}) == ""
+    assert forwarding_risk(fields, {}) == ""
 
 
 def test_every_value_of_the_option_has_a_case() -> None:

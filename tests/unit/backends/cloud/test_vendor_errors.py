@@ -12,10 +12,10 @@ import pytest
 import browserllm as bl
 from browserllm._internal.http.client import HttpResponse
 from browserllm.backends.cloud.error_bodies import MAX_LEVELS
-from browserllm.backends.cloud.failures import MAX_QUOTE, Place, failure, quote, read_error, read_error_body
+from browserllm.backends.cloud.failures import MAX_QUOTE, ErrorSource, failure, quote, read_error, read_error_body
 from unit.backends.cloud.vendor_errors import CASES, Case
 
-PLACE = Place(backend="some", model="m", key_name="SOME_API_KEY")
+PLACE = ErrorSource(backend="some", model="m", key_name="SOME_API_KEY")
 
 
 class Body(HttpResponse):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place, failure
+from browserllm.backends.cloud.failures import ErrorSource, failure
 from browserllm.backends.request import build_request
 from browserllm.backends.stream import ChatStream, Delta, Draft
 
@@ -25,7 +25,7 @@ def body_of(llm: bl.backends.cloud.CloudBackend, prompt: Any, **options: Any) ->
 def read(llm: bl.backends.cloud.CloudBackend, *chunks: bytes) -> tuple[list[Delta], Draft]:
     """The deltas of an answer that comes in these pieces."""
     draft = Draft(build_request("Hi", {}), llm.name, "chat-1")
-    reader = llm.reader(draft, Place(backend=llm.name, model=llm.model, key_name="api_key"))
+    reader = llm.reader(draft, ErrorSource(backend=llm.name, model=llm.model, key_name="api_key"))
     decoder = llm.decoder()
     deltas: list[Delta] = []
     for chunk in chunks:
@@ -86,6 +86,6 @@ def check_spoiled_events(llm: bl.backends.cloud.CloudBackend, items: list[Any], 
 
 def check_spoiled_errors(llm: bl.backends.cloud.CloudBackend, body: Any) -> None:
     """Whatever is wrong with an error's body, it is read as far as it can be."""
-    place = Place(backend=llm.name, model=llm.model, key_name="api_key")
+    place = ErrorSource(backend=llm.name, model=llm.model, key_name="api_key")
     for worse in (*spoiled(body), None, 7, "text", [], [7], {}, {"error": None}):
         assert isinstance(failure(llm.read_error(worse), place, status=400), bl.BrowserLLMError)

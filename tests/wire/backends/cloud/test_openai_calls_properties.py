@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.json_text import JsonText
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.sse import Event
@@ -104,7 +104,7 @@ def chunk(calls: list[dict[str, Any]], finish: str | None = None, place: str = "
 def read(*events: Any) -> tuple[list[tuple[str, str]], list[str], list[bl.types.ChatWarning]]:
     """The calls that a reader makes of events, their ids, and what was warned of."""
     draft = Draft(bl.ChatRequest(messages=[bl.Message("user", "x")], tools=TOOLS), "openai", "chat-1")
-    reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
+    reader = ChatCompletionReader(draft, ErrorSource(backend="openai", model="m", key_name="api_key"))
     deltas: list[Delta] = []
     for event in events:
         deltas += reader.read(Event(json.dumps(event)))
@@ -231,7 +231,7 @@ def test_arguments_that_are_cut_stay_cut_and_are_reported(text: str, data: st.Da
 def read_cut(events: list[Any]) -> tuple[list[tuple[str, str]], list[str], list[bl.types.ChatWarning]]:
     """As `read`, whatever the reason to finish."""
     draft = Draft(bl.ChatRequest(messages=[bl.Message("user", "x")], tools=TOOLS), "openai", "chat-1")
-    reader = ChatCompletionReader(draft, Place(backend="openai", model="m", key_name="api_key"))
+    reader = ChatCompletionReader(draft, ErrorSource(backend="openai", model="m", key_name="api_key"))
     deltas = [delta for event in events for delta in reader.read(Event(json.dumps(event)))] + list(reader.finish())
     calls = [delta for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)]
     return [(str(calls[0].name), "".join(delta.arguments for delta in calls))], [], draft.warnings

@@ -1,9 +1,8 @@
 """Anthropic's messages API: https://platform.claude.com/docs/en/api/messages and .../build-with-claude/streaming.
 
-The API version is the one of 2026-10-21. It has no ``temperature``, ``top_p`` and ``top_k``: those are reported as not
-honoured. Who must have them, with a model that still takes them, asks for the version before it:
-``headers={"anthropic-version": "2023-06-01"}, extra_body={"temperature": 0.2}``. How it is told to
-think: see `thinking`.
+The API version 2026-10-21 does not support ``temperature``, ``top_p`` and ``top_k``; they are reported as not honoured.
+To use them with a model that still supports them, request the version before it:
+``headers={"anthropic-version": "2023-06-01"}, extra_body={"temperature": 0.2}``. `thinking` has the thinking options.
 """
 
 from __future__ import annotations
@@ -37,29 +36,29 @@ from ...media import Media, media_of
 from ...stream import Draft
 from ..addresses import ANTHROPIC_FORM
 from ..base import CloudBackend
-from ..failures import Place, VendorError, read_error
+from ..failures import ErrorSource, VendorError, read_error
 from ..history import arguments_object, parts_of, signature_for, with_own_ids
 from ..json_format import json_format_of
 from ..reader import Reader
 from ..schemas import anthropic_schema
-from ..thinking import anthropic_thinking, tell_thinking
+from ..thinking import add_thinking, anthropic_thinking
 from .reader import AnthropicReader
 
 API_VERSION = "2026-10-21"
 
 DEFAULT_MAX_TOKENS = 16_384
-"""What is asked for when a request does not say: the API wants a number. Every current model takes it; it is room for
-thinking and a long answer, and an answer that never ends costs no fortune."""
+"""The default ``max_tokens``, which the API requires. Every current model accepts it; it leaves room for thinking and a
+long answer, and limits the cost of an endless one."""
 
 _UNSUPPORTED = {
-    "temperature": "this API no longer has it",
-    "top_p": "this API no longer has it",
-    "top_k": "this API no longer has it",
-    "seed": "this API has none",
-    "frequency_penalty": "this API has none",
-    "presence_penalty": "this API has none",
-    "logit_bias": "this API has none",
-    "logprobs": "this API gives none",
+    "temperature": "this API no longer supports it",
+    "top_p": "this API no longer supports it",
+    "top_k": "this API no longer supports it",
+    "seed": "this API does not support it",
+    "frequency_penalty": "this API does not support it",
+    "presence_penalty": "this API does not support it",
+    "logit_bias": "this API does not support it",
+    "logprobs": "this API does not support it",
 }
 
 
@@ -81,11 +80,11 @@ class Anthropic(CloudBackend):
     )
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return who is asked, as whom, and what is added; the user, too, whom a request may name."""
+        """Return the server, the account, the additions, and the user that a request names."""
         return [super().identity(request, hashed), request.metadata.get("user_id")]
 
     def chat_url(self, model: str) -> str:
-        """Return where chats are sent."""
+        """Return the URL for chats."""
         return f"{self.base_url}/messages"
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
@@ -93,31 +92,31 @@ class Anthropic(CloudBackend):
         return {"authorization": Secret("Bearer " + key)}
 
     def fixed_headers(self) -> dict[str, str]:
-        """Return the API's version; in a page also the consent without which the API answers no page."""
+        """Return the API's version and, in a page, the header that allows requests from browsers."""
         headers = {"anthropic-version": API_VERSION}
         if sys.platform == "emscripten":
             headers["anthropic-dangerous-direct-browser-access"] = "true"
         return headers
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
-        """Return the body that asks for a stream."""
+        """Return the body of a streaming request."""
         return message_body(request, draft, self._model_sent(request))
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
-        """Return what reads the answer."""
-        return AnthropicReader(draft, place)
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
+        """Return a reader for the answer."""
+        return AnthropicReader(draft, source)
 
     def read_error(self, body: Any) -> VendorError:
-        """Return what an error's body says."""
+        """Parse an error's body."""
         return read_error(body)
 
     def models_url(self, page: str | None) -> str:
-        """Return where the models are listed."""
+        """Return the URL of the model list."""
         after = f"&after_id={url_quote(page, safe='')}" if page else ""
         return f"{self.base_url}/models?limit=1000{after}"
 
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
-        """Return the models of one page, and the last one's id when there are more."""
+        """Return the models of one page, and the last one's id if there are more pages."""
         page = decode_json(body, _ModelPage)
         models = [
             ModelInfo(id=each.id, name=each.display_name, context_window=each.max_input_tokens) for each in page.data
@@ -129,7 +128,7 @@ class Anthropic(CloudBackend):
 
 
 def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, Any]:
-    """Return the body of a request for a stream, and report what it cannot say."""
+    """Return the body of a streaming request; report options that the API does not support."""
     system, messages = _conversation(request, draft, model)
     body: dict[str, Any] = {
         "model": model,
@@ -143,7 +142,7 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
     if stop:
         body["stop_sequences"] = stop
     if len(stop) < len(request.stop):
-        unsupported(draft, "stop", "this API takes no stop sequence of blanks alone; it was left out")
+        unsupported(draft, "stop", "this API accepts no stop sequence of blanks only; it was left out")
     if request.tools:
         body["tools"] = [
             {
@@ -164,19 +163,21 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
             unsupported(
                 draft,
                 "response_format",
-                "this API takes no schema that refers to itself, or whose objects have fields of any name; it was left "
+                "this API does not support recursive schemas, or objects with fields of any name; it was left "
                 "out, put the schema in a message",
             )
         else:
             body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     elif shape is not None:
         unsupported(
-            draft, "response_format", "this API knows no JSON without a schema; use 'json_schema', or ask for it"
+            draft,
+            "response_format",
+            "this API does not support JSON without a schema; use 'json_schema', or ask for it",
         )
     if "user_id" in request.metadata:
         body["metadata"] = {"user_id": str(request.metadata["user_id"])}
     _report(request, draft)
-    return tell_thinking(body, request, draft, lambda: anthropic_thinking(request, model, body["max_tokens"]))
+    return add_thinking(body, request, draft, lambda: anthropic_thinking(request, model, body["max_tokens"]))
 
 
 def _report(request: ChatRequest, draft: Draft) -> None:
@@ -185,11 +186,11 @@ def _report(request: ChatRequest, draft: Draft) -> None:
         if value is not None and value is not False and value != {}:
             unsupported(draft, parameter, f"{why}; it was left out")
     if request.n > 1:
-        unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+        unsupported(draft, "n", f"this API gives one answer, not {request.n}")
 
 
 def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return the system prompt, and turns that alternate and begin with the user, as the API wants them."""
+    """Return the system prompt, and turns that alternate and begin with the user, as the API requires."""
     system: list[str] = []
     turns: list[dict[str, Any]] = []
     for index, message in enumerate(with_own_ids(request.messages, _call_id)):
@@ -209,7 +210,7 @@ def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, 
         else:
             turns.append({"role": role, "content": blocks})
     if not turns:
-        raise InvalidRequest("messages holds nothing but empty texts; say something", parameter="messages")
+        raise InvalidRequest("messages contains only empty texts; add some text", parameter="messages")
     if turns[0]["role"] == "assistant":
         # The API wants the user to begin, and a text that is not blank.
         turns.insert(0, {"role": "user", "content": [{"type": "text", "text": "…"}]})
@@ -227,7 +228,7 @@ def _conversation(request: ChatRequest, draft: Draft, model: str) -> tuple[str, 
 
 
 def _block(part: ContentPart, where: str, model: str) -> dict[str, Any] | None:
-    """Return a part as a content block, or ``None`` where there is nothing to send."""
+    """Return a part as a content block, or ``None`` if there is nothing to send."""
     if isinstance(part, TextPart):
         # A blank text is refused.
         return {"type": "text", "text": part.text} if part.text.strip() else None
@@ -260,7 +261,7 @@ def _result(part: ToolResultPart) -> dict[str, Any]:
 
 
 def _call_id(given: str) -> str:
-    """Return an id the API takes; other vendors' ids may hold anything."""
+    """Return an id that the API accepts; other vendors' ids may contain any characters."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", given) or "_"
 
 

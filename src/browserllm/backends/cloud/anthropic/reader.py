@@ -1,4 +1,4 @@
-"""Reads what Anthropic's messages API answers: the events of a stream, and errors."""
+"""Reads the answers of Anthropic's messages API: the events of a stream, and errors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 
 from ....types import FinishReason, ReasoningDelta, Usage
 from ...stream import Delta, Draft
-from ..counts import token_count
-from ..failures import Place, quote
+from ..failures import ErrorSource, quote
 from ..fields import json_text, name_of, objects_of, shape, words_of
 from ..history import mark_signature
 from ..native import NativeReader
+from ..token_counts import token_count
 
 # The shapes, as far as they are read. The types are checked where they matter: see `fields`.
 
@@ -78,9 +78,9 @@ class AnthropicReader(NativeReader):
     FINISH = _FINISH
     CALLS_COME_WHOLE = False
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``; ``place`` is for errors."""
-        super().__init__(draft, place)
+    def __init__(self, draft: Draft, source: ErrorSource) -> None:
+        """Write into ``draft``; ``source`` is for errors."""
+        super().__init__(draft, source)
         self._counts: dict[str, int] = {}
         self._block = -1
         self._open_calls: dict[int, int] = {}
@@ -139,7 +139,7 @@ class AnthropicReader(NativeReader):
         elif reason == "pause_turn":
             draft.warn("extra_body", "the turn is paused ('pause_turn'): send the chat with this answer to go on")
         elif reason not in _FINISH:
-            draft.warn("finish_reason", f"{reason!r} is unknown; it was taken for 'stop'")
+            draft.warn("finish_reason", f"the finish reason {reason!r} is unknown; 'stop' is assumed")
         return _FINISH.get(reason, "stop")
 
     def _index(self, said: Any, otherwise: int) -> int:
@@ -221,7 +221,7 @@ class AnthropicReader(NativeReader):
         self._signature = ""
 
     def _mark(self, signature: str) -> str:
-        return mark_signature("anthropic", self.place.model, signature)
+        return mark_signature("anthropic", self.source.model, signature)
 
     def _add_usage(self, said: Any) -> None:
         """Take what is said of the tokens; later counts include the earlier ones, and some servers then say 0."""

@@ -1,4 +1,4 @@
-"""A call's arguments in pieces, as Gemini streams them when it is asked to (``streamFunctionCallArguments``).
+"""A call's arguments in pieces, as Gemini streams them with ``streamFunctionCallArguments``.
 
 Each piece has a value and where it goes, as a JSON path: ``{"jsonPath": "$.items[0].name", "stringValue": "Os"}``; a
 text that comes in several pieces is put together. See ``PartialArg`` in the official SDK (``google.genai.types``).

@@ -1,7 +1,7 @@
 """Google's Gemini API, generateContent: https://ai.google.dev/api/generate-content.
 
-Tools and answers take JSON Schema as it is (``parametersJsonSchema``, ``responseJsonSchema``). Thoughts are shown when
-they are asked for (``thinking=True``, or an effort); a model that does not think refuses that, so it is no default.
+Tools and answers accept JSON Schema unchanged (``parametersJsonSchema``, ``responseJsonSchema``). Thoughts are returned
+if requested (``thinking=True``, or an effort); it is not the default, because models that do not think refuse it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from ...media import Media, media_of, named_type
 from ...stream import Draft
 from ..addresses import GEMINI_FORM
 from ..base import CloudBackend
-from ..failures import Place, VendorError, read_error
+from ..failures import ErrorSource, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for, with_own_ids
 from ..json_format import json_format_of
 from ..reader import Reader
-from ..thinking import gemini_thinking, tell_thinking
+from ..thinking import add_thinking, gemini_thinking
 from .reader import GeminiReader
 
-# Our field, theirs.
+# Our field: their field.
 _NUMBERS = {
     "temperature": "temperature",
     "top_p": "topP",
@@ -74,33 +74,33 @@ class Gemini(CloudBackend):
     identity = CloudBackend.identity
 
     def chat_url(self, model: str) -> str:
-        """Return where chats are sent; a model that names its collection (``tunedModels/...``) is left in it."""
+        """Return the URL for chats; a model name with a collection (``tunedModels/...``) keeps it."""
         path = model if "/" in model else f"models/{model}"
         return f"{self.base_url}/{url_quote(path)}:streamGenerateContent?alt=sse"
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
-        """Return the headers that carry the key, which is never in an address."""
+        """Return the headers that carry the key, which is never in a URL."""
         return {"x-goog-api-key": key}
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
-        """Return the body that asks for an answer."""
+        """Return the body of a request."""
         return content_body(request, draft, self._model_sent(request))
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
-        """Return what reads the answer."""
-        return GeminiReader(draft, place)
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
+        """Return a reader for the answer."""
+        return GeminiReader(draft, source)
 
     def read_error(self, body: Any) -> VendorError:
-        """Return what an error's body says."""
+        """Parse an error's body."""
         return read_error(body)
 
     def models_url(self, page: str | None) -> str:
-        """Return where the models are listed."""
+        """Return the URL of the model list."""
         token = f"&pageToken={url_quote(page, safe='')}" if page else ""
         return f"{self.base_url}/models?pageSize=1000{token}"
 
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
-        """Return the models of one page that answer chats, and what asks for the next one."""
+        """Return the chat models of one page, and the next page's token."""
         page = decode_json(body, _ModelPage)
         models = [
             ModelInfo(
@@ -118,7 +118,7 @@ class Gemini(CloudBackend):
 
 
 def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, Any]:
-    """Return the body of a request, and report what it cannot say."""
+    """Return the body of a request; report options that the API does not support."""
     body: dict[str, Any] = {"contents": _contents(request, draft, model)}
     system = [{"text": message.text} for message in request.messages if message.role == "system" and message.text]
     if system:
@@ -146,10 +146,10 @@ def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
     if generation:
         body["generationConfig"] = generation
     if request.n > 1:
-        unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+        unsupported(draft, "n", f"this API gives one answer, not {request.n}")
     if request.logit_bias:
-        unsupported(draft, "logit_bias", "this API has none; it was left out")
-    return tell_thinking(body, request, draft, lambda: gemini_thinking(request, model))
+        unsupported(draft, "logit_bias", "this API does not support it; it was left out")
+    return add_thinking(body, request, draft, lambda: gemini_thinking(request, model))
 
 
 def _generation(request: ChatRequest) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
             contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
         last = message.role
     if not contents:
-        raise InvalidRequest("messages holds nothing but empty texts; say something", parameter="messages")
+        raise InvalidRequest("messages contains only empty texts; add some text", parameter="messages")
     if contents[0]["role"] == "model":
         # A call must follow a user's turn.
         contents.insert(0, {"role": "user", "parts": [{"text": "…"}]})
@@ -202,7 +202,7 @@ def _contents(request: ChatRequest, draft: Draft, model: str) -> list[dict[str, 
 
 
 def _user_part(part: ContentPart, where: str, names: ToolNames) -> dict[str, Any] | None:
-    """Return a part of a user's or a tool's turn, or ``None`` where there is nothing to send."""
+    """Return a part of a user's or a tool's turn, or ``None`` if there is nothing to send."""
     if isinstance(part, ToolResultPart):
         response = {"error" if part.is_error else "output": part.content}
         return {"functionResponse": {"id": part.id, "name": names.of(part), "response": response}}

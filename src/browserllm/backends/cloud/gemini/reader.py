@@ -1,4 +1,4 @@
-"""Reads what the Gemini API answers: the pieces of a stream, and errors."""
+"""Reads the answers of the Gemini API: the chunks of a stream, and errors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 
 from ....types import FinishReason, ReasoningDelta, TextDelta, Usage
 from ...stream import Delta, Draft
-from ..counts import token_count
-from ..failures import Meaning, Place, VendorError, failure, quote
+from ..failures import ErrorSource, Meaning, VendorError, failure, quote
 from ..fields import entries_of, json_text, name_of, objects_of, says_something, shape, words_of
 from ..history import mark_signature
 from ..native import NativeReader
+from ..token_counts import token_count
 from .arguments import PartialArguments
 
 # The shapes, as far as they are read. The types are checked where they matter: see `fields`.
@@ -110,9 +110,9 @@ class GeminiReader(NativeReader):
     FIELDS = frozenset({*_Piece.__struct_encode_fields__, "createTime", "modelStatus"})
     FINISH = _FINISH
 
-    def __init__(self, draft: Draft, place: Place) -> None:
-        """Write into ``draft``; ``place`` is for errors."""
-        super().__init__(draft, place)
+    def __init__(self, draft: Draft, source: ErrorSource) -> None:
+        """Write into ``draft``; ``source`` is for errors."""
+        super().__init__(draft, source)
         self._why = ""
         self._blocked = False
         self._index: int | None = None
@@ -146,12 +146,12 @@ class GeminiReader(NativeReader):
             return "content_filter"
         why = f"{reason}: {self._why}" if self._why else reason
         if reason in _FAILURES:
-            raise failure(VendorError(message=f"it ended with {why}", meaning=_FAILURES[reason]), self.place)
+            raise failure(VendorError(message=f"it ended with {why}", meaning=_FAILURES[reason]), self.source)
         finish = _FINISH.get(reason, "stop")
         if finish == "content_filter":
             draft.warn("messages", f"the answer was cut off: {why}")
         elif reason not in _FINISH:
-            draft.warn("finish_reason", f"{why!r} is unknown; it was taken for 'stop'")
+            draft.warn("finish_reason", f"the finish reason {why!r} is unknown; 'stop' is assumed")
         return finish
 
     def read_rest(self) -> Iterator[Delta]:
@@ -185,7 +185,7 @@ class GeminiReader(NativeReader):
     def _read_part(self, part: _Part) -> Iterator[Delta]:
         signature = name_of(part.thought_signature) or None
         if signature is not None:
-            signature = mark_signature("gemini", self.place.model, signature)
+            signature = mark_signature("gemini", self.source.model, signature)
         text = words_of(part.text, "text")
         if part.function_call is not None:
             for call in objects_of(part.function_call, "functionCall"):

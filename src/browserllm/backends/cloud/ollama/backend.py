@@ -1,10 +1,10 @@
 """Ollama's own API: https://docs.ollama.com/api/chat.
 
-On this machine (the default address) it keeps requests on the device: they cost nothing and may be private. Models of
-Ollama's cloud leave it all the same, whatever server is asked for them; they are told by their names, and before a
-private request is sent, the server is asked whether it would pass it on.
+A server on this machine (the default) keeps requests on the device: they are free and may be private. Requests for
+models of Ollama's cloud leave the device through any server. They are recognized by their names, and before a private
+request the server is asked whether it would forward it.
 
-A page may ask a server only if that lets its origin: start it with OLLAMA_ORIGINS set to the page's origin.
+A page can use a server only if the server allows the page's origin: start it with OLLAMA_ORIGINS set to that origin.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from ....types import (
     ToolCallPart,
     ToolResultPart,
 )
+from ...accepted_parts import PlacedPart
 from ...base import unsupported
 from ...media import Media, media_of
 from ...stream import Draft
-from ...taken import PlacedPart
 from ..addresses import OLLAMA_FORM
 from ..base import CloudBackend
-from ..failures import Place, VendorError
+from ..failures import ErrorSource, VendorError
 from ..history import ToolNames, arguments_object, parts_of, with_own_ids
 from ..json_format import json_format_of
 from ..options import CloudOptions, hidden_options
 from ..reader import Reader
 from ..sse import EventDecoder, JsonLines
-from ..thinking import ollama_thinking, tell_thinking
+from ..thinking import add_thinking, ollama_thinking
 from .reader import OllamaReader, read_error
 
-# Our field, theirs.
+# Our field: their field.
 _OPTIONS = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -57,7 +57,7 @@ _OPTIONS = {
 
 
 class Ollama(CloudBackend):
-    """Models that an Ollama server runs, by default the one on this machine."""
+    """Answers with the models of an Ollama server, by default the one on this machine."""
 
     vendor = "ollama"
     default_base_url = "http://127.0.0.1:11434"
@@ -90,7 +90,7 @@ class Ollama(CloudBackend):
         self._passed_on: set[str] = set()
 
     def _is_here(self, options: CloudOptions) -> bool:
-        """Say whether the address is this machine's own; what is no address is not, and refused later."""
+        """Return whether the base URL is on this machine; a URL that is not valid is not, and is rejected later."""
         given = options.get("base_url")
         if given is not None and not isinstance(given, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             return False
@@ -104,15 +104,15 @@ class Ollama(CloudBackend):
         return super()._takes_key_of_environment() and not is_loopback(self.base_url)
 
     def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
-        """Return who is asked, as whom, and what is added; the context window, too."""
+        """Return the server, the account, the additions and the context window."""
         return [super().identity(request, hashed), self.num_ctx]
 
     def keeps_on_device(self, model: str) -> bool:
-        """Say whether a request for this model stays here; models of Ollama's cloud do not."""
+        """Return whether a request for this model stays on the device; models of Ollama's cloud do not."""
         return super().keeps_on_device(model) and model not in self._passed_on
 
     def chat_url(self, model: str) -> str:
-        """Return where chats are sent."""
+        """Return the URL for chats."""
         return f"{self.base_url}/api/chat"
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
@@ -120,37 +120,37 @@ class Ollama(CloudBackend):
         return {"authorization": Secret("Bearer " + key)}
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
-        """Return the body that asks for a stream."""
+        """Return the body of a streaming request."""
         return chat_body(request, draft, request.model or self.model, self.num_ctx)
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
-        """Return what reads the answer."""
-        return OllamaReader(draft, place, self._passed_on.add)
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
+        """Return a reader for the answer."""
+        return OllamaReader(draft, source, self._passed_on.add)
 
     def decoder(self) -> EventDecoder:
-        """Return what makes events of bytes: one JSON text a line."""
+        """Return a decoder for JSON lines."""
         return JsonLines()
 
     def read_error(self, body: Any) -> VendorError:
-        """Return what an error's body says."""
+        """Parse an error's body."""
         return read_error(body)
 
     def models_url(self, page: str | None) -> str:
-        """Return where the models are listed."""
+        """Return the URL of the model list."""
         return f"{self.base_url}/api/tags"
 
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:
-        """Return the models that the server has."""
+        """Return the server's models."""
         models = decode_json(body, _Tags).models
         self._passed_on |= {name for each in models if each.remote_host for name in (each.name, each.model)}
         return [ModelInfo(id=each.model or each.name, downloaded=not each.remote_host) for each in models], None
 
     async def where_it_runs(self, model: str) -> str:
-        """Ask the server where else it would pass requests for this model on to; it must say."""
+        """Ask the server where it would forward requests for this model to; it must answer."""
         response = await self._send("POST", f"{self.base_url}/api/show", msgspec.json.encode({"model": model}))
         try:
             if response.status != 200:
-                raise await self._failure(response, self._place(model, response))
+                raise await self._failure(response, self._error_source(model, response))
             shown = decode_json(await response.read(), _Shown)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"{self.name!r} did not say where {model!r} runs ({error}); nothing was sent") from None
@@ -181,12 +181,12 @@ class _Tags(msgspec.Struct):
 
 
 def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | None = None) -> dict[str, Any]:
-    """Return the body of a request for a stream, and report what it cannot say."""
+    """Return the body of a streaming request; report options that the API does not support."""
     body: dict[str, Any] = {
         "model": model,
         "messages": _messages(request, draft),
         "stream": True,
-        # Otherwise a chat that is too long loses its beginning, and nobody is told.
+        # Otherwise the server silently drops the beginning of a chat that is too long.
         "truncate": False,
     }
     options: dict[str, Any] = {
@@ -203,7 +203,7 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
     if choice is not None and choice.mode == "none":
         tools = []
     elif choice is not None and choice.mode != "auto":
-        unsupported(draft, "tool_choice", "this API cannot make a model call a tool; it may choose")
+        unsupported(draft, "tool_choice", "this API cannot force a tool call; the model may choose")
     if tools:
         body["tools"] = [
             {
@@ -224,10 +224,10 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
         if request.top_logprobs:
             body["top_logprobs"] = request.top_logprobs
     if request.n > 1:
-        unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+        unsupported(draft, "n", f"this API gives one answer, not {request.n}")
     if request.logit_bias:
-        unsupported(draft, "logit_bias", "this API has none; it was left out")
-    return tell_thinking(body, request, draft, lambda: ollama_thinking(request, model))
+        unsupported(draft, "logit_bias", "this API does not support it; it was left out")
+    return add_thinking(body, request, draft, lambda: ollama_thinking(request, model))
 
 
 def _messages(request: ChatRequest, draft: Draft) -> list[dict[str, Any]]:
@@ -264,7 +264,7 @@ def _message(message: Message, parts: list[PlacedPart], draft: Draft) -> dict[st
             if isinstance(media, Media):
                 images.append(media.base64)
             else:
-                unsupported(draft, where, f"this API fetches no images; {media!r} was left out, pass its bytes")
+                unsupported(draft, where, f"this API does not fetch images; {media!r} was left out, pass its bytes")
         elif isinstance(part, ToolCallPart):
             function = {"index": len(calls), "name": part.name, "arguments": arguments_object(part)}
             calls.append({"id": part.id, "function": function})

@@ -1,4 +1,4 @@
-"""Reads what Ollama answers: one JSON text a line, the last one with the counts, and errors."""
+"""Reads Ollama's answers: one JSON text per line, the last one with the token counts, and errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ....reasoning import ThoughtReader, template_opens
 from ....types import FinishReason, ReasoningDelta, Timings, Usage
 from ...stream import Delta, Draft
 from .. import failures
-from ..counts import token_count
-from ..failures import Place, VendorError, quote
+from ..failures import ErrorSource, VendorError, quote
 from ..fields import entries_of, json_text, name_of, objects_of, shape, words_of
 from ..json_text import JsonText
 from ..native import NativeReader
 from ..sse import MAX_EVENT_BYTES, Event
+from ..token_counts import token_count
 
 # The shapes, as far as they are read. The types are checked where they matter: see `fields`.
 
@@ -91,9 +91,9 @@ class OllamaReader(NativeReader):
 
     FINISH = _FINISH
 
-    def __init__(self, draft: Draft, place: Place, passed_on: Callable[[str], None]) -> None:
-        """Write into ``draft``; ``place`` is for errors, ``passed_on`` is told a model that runs elsewhere."""
-        super().__init__(draft, place)
+    def __init__(self, draft: Draft, source: ErrorSource, passed_on: Callable[[str], None]) -> None:
+        """Write into ``draft``; ``source`` is for errors, ``passed_on`` is told a model that runs elsewhere."""
+        super().__init__(draft, source)
         self._passed_on = passed_on
         self._counts: dict[str, int] = {}
         self._said: list[_Said] = []
@@ -103,7 +103,7 @@ class OllamaReader(NativeReader):
         self._objects = 0
         self._may_be_whole = False
         # It leaves them in the text where thinking was not asked for, or its template does not know of it.
-        unsure = template_opens(place.model) and draft.request.thinking is not False
+        unsure = template_opens(source.model) and draft.request.thinking is not False
         self._thoughts = ThoughtReader(starts_as="unsure" if unsure else "text")
 
     def read(self, event: Event) -> Iterator[Delta]:
@@ -140,7 +140,7 @@ class OllamaReader(NativeReader):
         self._may_be_whole = "done" not in value
         line = shape(value, _Line)
         if line.remote_host:
-            self._passed_on(self.place.model)
+            self._passed_on(self.source.model)
         self.draft.model = name_of(line.model) or self.draft.model
         done = line.done in (True, 1, "true")
         messages = objects_of(line.message, "message") if done or not isinstance(line.message, str) else []
@@ -175,7 +175,7 @@ class OllamaReader(NativeReader):
     def settle(self) -> FinishReason:
         """Return why the answer ended."""
         if self.reason and self.reason not in _FINISH:
-            self.draft.warn("finish_reason", f"{self.reason!r} is unknown; it was taken for 'stop'")
+            self.draft.warn("finish_reason", f"the finish reason {self.reason!r} is unknown; 'stop' is assumed")
         return _FINISH.get(self.reason, "stop")
 
     def _read_calls(self, values: list[dict[str, Any]], *, last: bool) -> Iterator[Delta]:

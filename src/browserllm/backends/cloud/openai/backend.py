@@ -1,7 +1,7 @@
-"""OpenAI's chat completions: a request as OpenAI, and the many servers that are compatible with it, take it.
+"""OpenAI's chat completions: builds requests for OpenAI and the many compatible servers.
 
-The shape is that of https://developers.openai.com/api/reference; `presets` says how others differ. What comes back is
-read in `openai_reader`.
+The format is that of https://developers.openai.com/api/reference; `presets` says how others differ. `openai/reader.py`
+reads the answers.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from ....types import (
     TextPart,
     ToolResultPart,
 )
+from ...accepted_parts import PlacedPart, accepted_parts
 from ...base import unsupported
 from ...media import Media, media_of, sound_format
 from ...stream import Draft
-from ...taken import PlacedPart, taken_parts
 from ..base import CloudBackend
-from ..failures import Place, VendorError, read_error
+from ..failures import ErrorSource, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, with_own_ids
 from ..json_format import json_format_of
 from ..options import CloudOptions, hidden_options
 from ..presets import NOWHERE, PRESETS, RETURNED_TO, Preset, PresetName, Returned
+from ..provider_metadata import chunks_to_send, extras_to_send, thoughts_to_send
 from ..reader import Reader
 from ..schemas import strict_schema
-from ..sent_back import chunks_to_send, extras_to_send, thoughts_to_send
-from ..thinking import chat_completion_thinking, tell_thinking
+from ..thinking import add_thinking, chat_completion_thinking
 from .reader import ChatCompletionReader
 
 _PLAIN = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
@@ -64,10 +64,10 @@ _PARAMETERS = frozenset(
 
 
 class OpenAI(CloudBackend):
-    """Answers with OpenAI, or with a server that is compatible with it.
+    """Answers with OpenAI or a compatible server.
 
     ``OpenAI("gpt-6-luna")`` asks OpenAI, ``OpenAI("openai/gpt-oss-120b", preset="groq")`` Groq, and
-    ``OpenAI("anything", base_url="https://...")`` whoever is there.
+    ``OpenAI("anything", base_url="https://...")`` the server at that URL.
     """
 
     vendor = "openai"
@@ -82,7 +82,7 @@ class OpenAI(CloudBackend):
         options = hidden_options(options)  # before anything can fail: see CloudBackend
         if preset not in PRESETS:
             raise InvalidRequest(
-                f"preset={preset!r} is not known; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
+                f"Unknown preset={preset!r}; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
                 parameter="preset",
             )
         self.preset: Preset = PRESETS[preset]
@@ -107,7 +107,7 @@ class OpenAI(CloudBackend):
     # What is sent
 
     def chat_url(self, model: str) -> str:
-        """Return where chats are sent."""
+        """Return the URL for chats."""
         return f"{self.base_url}/chat/completions"
 
     def auth_headers(self, key: Secret) -> dict[str, Secret]:
@@ -120,7 +120,7 @@ class OpenAI(CloudBackend):
         return host_of(self.base_url).endswith((".openai.azure.com", ".services.ai.azure.com"))
 
     def body(self, request: ChatRequest, draft: Draft) -> dict[str, Any]:
-        """Return the request as chat completions have it."""
+        """Return the body of a chat completions request."""
         preset = self.preset
         model = request.model or self.model
         body: dict[str, Any] = {"model": model, "messages": list(self._messages(request, draft)), "stream": True}
@@ -139,14 +139,14 @@ class OpenAI(CloudBackend):
             if value is None:
                 continue
             if field in preset.refuses:
-                unsupported(draft, field, f"{self.name!r} does not take it; it was left out")
+                unsupported(draft, field, f"{self.name!r} does not support it; it was left out")
             else:
                 body[name] = value
         if request.n > 1:
-            unsupported(draft, "n", f"{request.n} answers were asked for; one was given")
+            unsupported(draft, "n", f"only one answer is requested, not {request.n}")
         self._add_tools(body, request)
         self._add_format(body, request, draft)
-        return tell_thinking(body, request, draft, lambda: chat_completion_thinking(preset.thinking, request, model))
+        return add_thinking(body, request, draft, lambda: chat_completion_thinking(preset.thinking, request, model))
 
     def _tokens_field(self, model: str) -> str:
         """Return how the limit is called: by OpenAI's newer name only where that is known."""
@@ -184,7 +184,7 @@ class OpenAI(CloudBackend):
             unsupported(
                 draft,
                 "response_format",
-                f"{self.name!r} takes no schema; JSON was asked for, put the schema in a message",
+                f"{self.name!r} does not support a schema; plain JSON was requested, put the schema in a message",
             )
             schema = None
         elif schema is None and "json_object" not in self.preset.formats:
@@ -193,7 +193,7 @@ class OpenAI(CloudBackend):
             body["response_format"] = {"type": "json_object"}
             return
         strict = wanted.strict
-        # Nobody else is known to hold a model to a schema in the same way.
+        # No other server is known to constrain a model by a schema in the same way.
         if strict is None and self.preset is PRESETS["openai"] and (held := strict_schema(schema)) is not None:
             schema, strict = held, True
         spec: dict[str, Any] = {"name": wanted.name, "schema": schema}
@@ -204,7 +204,7 @@ class OpenAI(CloudBackend):
     def _messages(self, request: ChatRequest, draft: Draft) -> Iterator[dict[str, Any]]:
         signer = f"{self._giver()}/{self._model_sent(request)}"
         for index, message in enumerate(with_own_ids(request.messages, self._call_id)):
-            parts = taken_parts(message, index, draft)
+            parts = accepted_parts(message, index, draft)
             if message.role == "tool":
                 yield from self._tool_messages(parts)
                 continue
@@ -213,7 +213,11 @@ class OpenAI(CloudBackend):
                 if self.preset.names:
                     wire["name"] = message.name
                 else:
-                    unsupported(draft, "messages", f"{self.name!r} takes no names; {message.name!r} was left out")
+                    unsupported(
+                        draft,
+                        "messages",
+                        f"{self.name!r} does not support message names; {message.name!r} was left out",
+                    )
             if message.role == "assistant":
                 self._fill_assistant(wire, message, signer)
             elif len(message.parts) < 2 and all(isinstance(part, TextPart) for part in message.parts):
@@ -306,22 +310,22 @@ class OpenAI(CloudBackend):
 
     # What comes back
 
-    def reader(self, draft: Draft, place: Place) -> Reader:
-        """Return what reads the answer."""
+    def reader(self, draft: Draft, source: ErrorSource) -> Reader:
+        """Return a reader for the answer."""
         if self.preset is PRESETS["openai"] and self._is_vendors_own():
-            return ChatCompletionReader(draft, place, self._giver())  # its models' thoughts are never in the text
+            return ChatCompletionReader(draft, source, self._giver())  # its models' thoughts are never in the text
         # Who only passes on what a model writes may leave its thoughts there, and the beginning in the prompt.
         raw = not self.preset.key_hosts or self.preset is PRESETS["openai"]
-        unsure = raw and template_opens(place.model) and draft.request.thinking is not False
+        unsure = raw and template_opens(source.model) and draft.request.thinking is not False
         thoughts = ThoughtReader(starts_as="unsure" if unsure else "text")
-        return ChatCompletionReader(draft, place, self._giver(), thoughts)
+        return ChatCompletionReader(draft, source, self._giver(), thoughts)
 
     def read_error(self, body: Any) -> VendorError:
-        """Return what an error's body says, in any of the shapes that compatible servers use."""
+        """Parse an error's body, in any of the shapes that compatible servers use."""
         return read_error(body)
 
     def models_url(self, page: str | None) -> str:
-        """Return where the models are listed."""
+        """Return the URL of the model list."""
         return f"{self.base_url}/models"
 
     def read_models(self, body: bytes) -> tuple[list[ModelInfo], str | None]:

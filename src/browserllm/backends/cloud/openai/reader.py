@@ -1,4 +1,4 @@
-"""What chat completions answer: chunks, whole answers and errors, of OpenAI and of servers that are compatible.
+"""Reads the answers of chat completions: chunks, whole answers and errors, of OpenAI and compatible servers.
 
 The shapes are those of https://developers.openai.com/api/reference (chat completions, streaming), and what others add
 to them: thinking (`reasoning_content`, `reasoning`), errors in the middle of a stream, other finish reasons.
@@ -18,13 +18,13 @@ from ....errors import BrowserLLMError, ProtocolError
 from ....reasoning import ThoughtReader
 from ....types import FinishReason, TextDelta, Usage
 from ...stream import Delta, Draft
-from ..counts import largest
-from ..failures import Place, VendorError, failure, quote, read_error
-from ..halves import whole_value
+from ..failures import ErrorSource, VendorError, failure, quote, read_error
 from ..history import mark_signature
+from ..provider_metadata import ExtraFieldReader, ThoughtObjectReader
 from ..reader import Reader, no_answer
-from ..sent_back import GivenExtras, GivenThoughts
+from ..split_characters import whole_value
 from ..sse import Event
+from ..token_counts import largest
 from .tool_calls import ToolCalls, index_of
 from .usage import usage_beside, usage_of
 
@@ -57,17 +57,19 @@ class ChatCompletionReader(Reader):
 
     FORMAT = "OpenAI"
 
-    def __init__(self, draft: Draft, place: Place, vendor: str = "openai", marked: ThoughtReader | None = None) -> None:
+    def __init__(
+        self, draft: Draft, source: ErrorSource, vendor: str = "openai", marked: ThoughtReader | None = None
+    ) -> None:
         """Write into ``draft``; ``vendor`` is who gets back what is to be sent back.
 
         ``marked`` finds the thoughts that a server leaves in the text.
         """
-        super().__init__(draft, place)
+        super().__init__(draft, source)
 
         def mark(given: str) -> str:
-            return mark_signature(vendor, place.model, given)
+            return mark_signature(vendor, source.model, given)
 
-        self._thoughts, self._extras = GivenThoughts(mark), GivenExtras(mark)
+        self._thoughts, self._extras = ThoughtObjectReader(mark), ExtraFieldReader(mark)
         self._marked = marked
         self._finish = ""
         self._refused = False
@@ -120,9 +122,9 @@ class ChatCompletionReader(Reader):
         self._check_answer()
         reason = _FINISH.get(said.lower(), "stop")
         if not said:
-            draft.warn("finish_reason", f"{self.place.backend!r} did not say why the answer ended; 'stop' is assumed")
+            draft.warn("finish_reason", f"{self.source.backend!r} did not say why the answer ended; 'stop' is assumed")
         elif said.lower() not in _FINISH:
-            draft.warn("finish_reason", f"{self.place.backend!r} said {said!r}; it is taken for 'stop'")
+            draft.warn("finish_reason", f"{self.source.backend!r} sent the finish reason {said!r}; 'stop' is assumed")
         if self._marked is not None:
             yield from self._marked.finish(cut=reason == "length")
         yield from self._calls.finish(well=reason in ("stop", "tool_calls"))
@@ -133,13 +135,13 @@ class ChatCompletionReader(Reader):
             reason = "tool_calls"
         elif not self._has_answered and (reason == "tool_calls" or (reason == "stop" and self._calls.problems)):
             problem = "; ".join([f"it ended with {said!r} and without a tool call", *self._calls.problems])
-            raise failure(VendorError(message=problem, meaning="broken"), self.place)
+            raise failure(VendorError(message=problem, meaning="broken"), self.source)
         elif reason == "tool_calls" and not self._calls.count:
-            draft.warn("finish_reason", f"{self.place.backend!r} said {said!r} without a tool call; 'stop' is assumed")
+            draft.warn("finish_reason", f"{self.source.backend!r} said {said!r} without a tool call; 'stop' is assumed")
             reason = "stop"
         draft.finish_reason = "content_filter" if self._refused else reason
         if self._usage is None:
-            draft.warn("usage", f"{self.place.backend!r} did not say how many tokens the answer took")
+            draft.warn("usage", f"{self.source.backend!r} did not say how many tokens the answer took")
         yield from self._thoughts.seal()
 
     def _check_answer(self) -> None:
@@ -151,9 +153,9 @@ class ChatCompletionReader(Reader):
         if self._has_answered and self._finish:
             return
         if has_words or not (self._has_answered or self._finish):
-            raise no_answer(self.place, read_error, self.unread if self._said is None else self._said, self.FORMAT)
+            raise no_answer(self.source, read_error, self.unread if self._said is None else self._said, self.FORMAT)
         if not has_ended:
-            raise no_answer(self.place, read_error, self.unread, self.FORMAT)
+            raise no_answer(self.source, read_error, self.unread, self.FORMAT)
 
     def _read_object(self, event: Event) -> Iterator[Delta]:
         chunk = event.decode(_Chunk)
@@ -303,8 +305,8 @@ class ChatCompletionReader(Reader):
     def _failure(self, body: Any) -> BrowserLLMError:
         error = read_error(whole_value(body))
         if not error.message.strip() and not error.code:
-            return no_answer(self.place, read_error, body, self.FORMAT)
-        return failure(error, self.place)
+            return no_answer(self.source, read_error, body, self.FORMAT)
+        return failure(error, self.source)
 
 
 def _json(value: Any) -> str:
@@ -316,7 +318,7 @@ def _choices(value: Any, event: Event) -> list[_Choice]:
     listed = cast("list[Any]", value) if isinstance(value, list) else [value]
     found = [each for each in listed if isinstance(each, _Choice)]
     if not found and any(listed):
-        raise ProtocolError(f"an event of the stream has choices that are none: {quote(event.data, 200)!r}")
+        raise ProtocolError(f"an event of the stream has choices that are not valid: {quote(event.data, 200)!r}")
     return [each for each in found if any(getattr(each, name) for name in _CHOICE)]
 
 
@@ -324,7 +326,7 @@ def _message(value: Any, event: Event) -> _Message | None:
     # An empty list is how some languages write an empty object.
     if isinstance(value, _Message) or not value:
         return value or None
-    raise ProtocolError(f"an event of the stream has a message that is none: {quote(event.data, 200)!r}")
+    raise ProtocolError(f"an event of the stream has a message that is not valid: {quote(event.data, 200)!r}")
 
 
 def _is_empty(value: Any) -> bool:

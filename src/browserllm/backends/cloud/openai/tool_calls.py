@@ -1,4 +1,4 @@
-"""Tool calls out of the pieces in which chat completions bring them.
+"""Assembles tool calls from the pieces that chat completions send.
 
 OpenAI numbers its calls with ``index`` and names each once, in its first piece. Others send no index, the same one for
 all, one that counts within the chunk; an id late, never, or another one in each piece; the name in each piece; whole
@@ -24,10 +24,10 @@ import msgspec
 from ...._internal.nesting import decode_json
 from ....constrained.tool_calls.names import resolve_tool_name
 from ....types import ToolCallDelta
-from ..halves import whole_value
 from ..history import new_call_id
 from ..json_text import JsonText
-from ..sent_back import EXTRAS, GivenExtras
+from ..provider_metadata import EXTRAS, ExtraFieldReader
+from ..split_characters import whole_value
 
 _QUOTE = 200
 
@@ -73,7 +73,7 @@ class _Call:
 class ToolCalls:
     """Reads the pieces of one answer's calls. After `finish`, ``problems`` says what went wrong."""
 
-    def __init__(self, known: Collection[str] = (), extras: GivenExtras | None = None) -> None:
+    def __init__(self, known: Collection[str] = (), extras: ExtraFieldReader | None = None) -> None:
         """Take ``known`` as the names that a call may have, where a name comes in pieces.
 
         ``extras`` keeps what comes beside a call to be sent back.
@@ -131,7 +131,9 @@ class ToolCalls:
                 yield from self._tell(call, "")
                 if not call.arguments.ended:
                     said = _quoted(call.arguments.said())
-                    self.problems.append(f"the call of {call.name!r} has arguments that are cut or no JSON: {said}")
+                    self.problems.append(
+                        f"the call of {call.name!r} has arguments that are cut off or not JSON: {said}"
+                    )
         for piece in self._waiting.values():
             if not piece.blank:
                 self.problems.append(f"a call without a name was left out; its arguments: {_quoted(piece.text)}")

@@ -1,11 +1,11 @@
-"""How many tokens an answer took, as servers of chat completions say it: with names and places of their own."""
+"""Reads token usage, which chat completions servers report under different names and in different places."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
 from ....types import Usage
-from ..counts import count_in
+from ..token_counts import count_in
 
 _PROMPT = ("prompt_tokens", "input_tokens")
 _COMPLETION = ("completion_tokens", "output_tokens")

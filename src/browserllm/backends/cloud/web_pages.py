@@ -1,4 +1,4 @@
-"""What a web page says that came instead of an answer: its title and its visible text, without a parser of HTML."""
+"""Reads the title and visible text of a web page that a server sent instead of an answer, without an HTML parser."""
 
 from __future__ import annotations
 

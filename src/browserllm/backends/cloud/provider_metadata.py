@@ -1,4 +1,4 @@
-"""What servers of chat completions give with an answer, and want back with the history as it was.
+"""Provider metadata: fields that chat completions servers add to an answer, and want back unchanged in the history.
 
 It is kept as the ``signature`` of the part it came with: the mark of who gave it (see `history`), and then as JSON the
 field it came in, which of that field's objects it is, and the object without its words, which are the part's text.
@@ -96,7 +96,7 @@ class _Object:
         return same_size and new == "".join(self._texts[key])
 
 
-class GivenThoughts:
+class ThoughtObjectReader:
     """Reads the thoughts of one answer that came as objects, whole or in pieces; `seal` ends the last one."""
 
     def __init__(self, mark: Callable[[str], str]) -> None:
@@ -189,7 +189,7 @@ def _fits(piece: Mapping[str, Any], known: _Object, key: str) -> bool:
     return one is None or other is None or one == other
 
 
-class GivenExtras:
+class ExtraFieldReader:
     """Reads what came beside a call or a text: the newest of each name counts."""
 
     def __init__(self, mark: Callable[[str], str]) -> None:

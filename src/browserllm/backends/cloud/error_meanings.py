@@ -1,4 +1,4 @@
-"""What a vendor's error means: by its codes, then by its words, then by its status.
+"""Classifies a vendor's error by its codes, then its words, then its status.
 
 A status says little by itself: a bad key is a 400 at Gemini and a 200 at MiniMax, a prompt that is too long a 429 or a
 413 or a 500 somewhere.
@@ -9,7 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from .vocabulary import BASE_RESP, BY_WORDS, INVALID, LIKELY, MODEL_NAMED, NUMBERS, QUOTA, SURE, TOO_LARGE, Meaning
+from .error_vocabulary import (
+    BASE_RESP,
+    BY_WORDS,
+    INVALID,
+    LIKELY,
+    MODEL_NAMED,
+    NUMBERS,
+    QUOTA,
+    SURE,
+    TOO_LARGE,
+    Meaning,
+)
 
 
 def _table(kinds: Mapping[Meaning, str]) -> dict[str, Meaning]:
@@ -22,7 +33,7 @@ _SURE_CODES, _LIKELY_CODES = _table(SURE), _table(LIKELY)
 def meaning_of(codes: Iterable[str], words: str, *, base_code: int | None = None, waits: bool = False) -> Meaning:
     """Return what codes and words mean together; ``""`` where neither says it.
 
-    ``base_code`` is the number in a ``base_resp``; ``waits`` says that the vendor asks to come back in a while, so that
+    ``base_code`` is the number in a ``base_resp``; ``waits`` says that the vendor asks to try again later, so that
     no quota is used up for good.
     """
     names = [name for code in codes for name in _names(code)]

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 import browserllm as bl
+from browserllm.backends.private_context import is_within_private
 from browserllm.backends.stream import Delta, Draft
-from browserllm.backends.within_private import is_within_private
 from browserllm.testing.backend import ScriptedBackend
 
 SECRET = "my diary"
@@ -224,7 +224,7 @@ async def test_the_program_that_reads_a_private_answer_may_ask_a_cloud_meanwhile
         await asyncio.sleep(0)
         assert not is_within_private()
     failing = Here(lambda: cloud.complete(SECRET))
-    with pytest.raises(bl.Unavailable, match="also for what is asked while a private request runs"):
+    with pytest.raises(bl.Unavailable, match="also for requests made while a private one runs"):
         await failing.complete(PRIVATE)
     assert not is_within_private()
     assert set(cloud.seen) == {"the weather"}
@@ -268,7 +268,7 @@ async def test_an_option_makes_no_private_request_public() -> None:
             backend.estimate_cost,
             lambda p, b=backend, **o: bl.generate(b, p, output=int, **o),
         ):
-            with pytest.raises(bl.InvalidRequest, match="make a new request") as caught:
+            with pytest.raises(bl.InvalidRequest, match="build a new request") as caught:
                 await ask(PRIVATE, private=False)
             assert caught.value.data["parameter"] == "private"
             with pytest.raises(bl.BrowserLLMError):

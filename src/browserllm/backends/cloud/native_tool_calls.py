@@ -1,4 +1,4 @@
-"""Tool calls as the native formats have them: a name first, then arguments in pieces, whole, or none at all."""
+"""Tool calls in the native formats: first a name, then arguments, which may be whole, in pieces or missing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAX_LEFT_OUT = 10
 """How many pieces without a call are told of."""
 
 
-class Calls:
-    """The calls of one answer. A call without a name is none: it is left out, and ``left_out`` says so.
+class NativeToolCalls:
+    """The calls of one answer. A call without a name is left out and listed in ``left_out``.
 
-    Whether a call without arguments is whole is known when the answer has ended: until then they may still come.
+    Only the end of the answer shows whether a call without arguments is complete.
     """
 
     def __init__(self, known: Collection[str] = ()) -> None:

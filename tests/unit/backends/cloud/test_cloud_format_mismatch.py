@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.failures import Place
+from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.reader import read_answer
 from browserllm.backends.request import build_request
 from browserllm.backends.stream import Draft
@@ -51,7 +51,7 @@ class Body:
 
 async def failure_of(llm: bl.backends.cloud.CloudBackend, body: bytes) -> bl.BrowserLLMError:
     draft = Draft(build_request("Hi", {}), llm.name, "chat-1")
-    reader = llm.reader(draft, Place(backend=llm.name, model=llm.model, key_name="api_key"))
+    reader = llm.reader(draft, ErrorSource(backend=llm.name, model=llm.model, key_name="api_key"))
     response: Any = Body(body)
     with pytest.raises(bl.BrowserLLMError) as caught:
         async for _ in read_answer(response, reader, llm.decoder()):
@@ -68,7 +68,7 @@ async def test_an_answer_in_another_vendors_format_names_the_backend_to_use(kind
         return  # its own; and what looks like an error's message to Ollama
     error = await failure_of(BACKENDS[kind], ANSWERS[answer])
     assert isinstance(error, bl.errors.ProtocolError) and not error.retryable
-    assert f"the format of {foreign}: use browserllm.{foreign}(...)" in str(error)
+    assert f"{foreign}'s format: use browserllm.{foreign}(...)" in str(error)
     assert "correct base_url" in str(error) and "try again" not in str(error)
     assert hasattr(bl, foreign)
 

@@ -1,4 +1,4 @@
-"""An answer in another vendor's format: the wrong kind of backend was pointed at a server, and no second try helps."""
+"""Detects an answer in another vendor's format: the wrong backend class was used, and a retry does not help."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any, cast
 
 from ..._internal.nesting import decode_json
 from ...errors import ProtocolError
-from .failures import Place
+from .failures import ErrorSource
 
 _EVENTS = ("message_start", "content_block_start", "content_block_delta", "message_delta")
 
 
-def foreign_format(said: Any, own: str) -> str:
-    """Return whose format this is, if it is not ``own``: ``OpenAI``, ``Anthropic``, ``Gemini``, ``Ollama``, or ``""``.
+def detect_other_format(said: Any, own: str) -> str:
+    """Return whose format this is, if not ``own``: ``OpenAI``, ``Anthropic``, ``Gemini``, ``Ollama`` or ``""``.
 
-    ``said`` is JSON, or a text that may be the line of an event.
+    ``said`` is JSON, or a text that may be a line of an event.
     """
     if isinstance(said, str):
         try:
@@ -45,10 +45,10 @@ def _holds_objects(value: Any) -> bool:
     return bool(pieces) and isinstance(pieces[0], dict)
 
 
-def wrong_format(place: Place, own: str, foreign: str) -> ProtocolError:
-    """Return the error that says which kind of backend the server is for."""
+def wrong_format_error(source: ErrorSource, own: str, foreign: str) -> ProtocolError:
+    """Return the error that names the right backend class for the server."""
     return ProtocolError(
-        f"{place.backend!r} speaks the API of {own}, but the server answered in the format of {foreign}: use "
+        f"{source.backend!r} uses {own}'s API, but the server answered in {foreign}'s format: use "
         f"browserllm.{foreign}(...) for this server, or correct base_url",
-        data={"backend": place.backend, "model": place.model},
+        data={"backend": source.backend, "model": source.model},
     )

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.counts import count_in, largest, token_count
-from browserllm.backends.cloud.halves import HalfCharacters, whole_text, whole_value
+from browserllm.backends.cloud.split_characters import CharacterJoiner, whole_text, whole_value
 from browserllm.backends.cloud.sse import Event, ServerSentEvents
+from browserllm.backends.cloud.token_counts import count_in, largest, token_count
 from browserllm.backends.stream import Delta
 
 TEXT = "a\U0001f600é€\U0010ffff z"
@@ -38,7 +38,7 @@ def test_a_text_cut_anywhere_is_the_same_text(units: list[str]) -> None:
     """Between halves of a pair, between the bytes of a character, at up to three places, with empty pieces between."""
     for count in range(4):
         for places in combinations(range(len(units) + 1), count):
-            halves = HalfCharacters()
+            halves = CharacterJoiner()
             said = [halves.join(piece) for each in pieces(units, places) for piece in (each, "")]
             assert "".join(map(str, said)) == TEXT, places
             assert all(whole_text(str(each)) == each for each in said), places
@@ -48,7 +48,7 @@ def test_a_text_cut_anywhere_is_the_same_text(units: list[str]) -> None:
 def test_text_reasoning_and_each_call_keep_their_own_half() -> None:
     """What comes between two halves is given at once, and belongs to neither."""
     high, low = "\ud83d", "\ude00"
-    halves = HalfCharacters()
+    halves = CharacterJoiner()
     given: list[Delta] = [
         f"a{high}",
         bl.types.ReasoningDelta(reasoning=f"b{high}"),
@@ -73,7 +73,7 @@ def test_text_reasoning_and_each_call_keep_their_own_half() -> None:
 
 def test_what_has_no_other_half_is_replaced() -> None:
     """At the end of a text, in its middle, at its start; before a signature, which ends its part."""
-    halves = HalfCharacters()
+    halves = CharacterJoiner()
     assert [halves.join(each) for each in ("\ude00a\ud83db", "c\ud83d", "d\udce2\udc82")] == [
         "\ufffda\ufffdb",
         "c",
@@ -103,7 +103,7 @@ def test_what_has_no_other_half_is_replaced() -> None:
 )
 def test_events_may_end_in_the_middle_of_a_character(first: bytes, second: bytes) -> None:
     """As an escape, and as bytes: also beside what else is not quite JSON."""
-    decoder, halves = ServerSentEvents(), HalfCharacters()
+    decoder, halves = ServerSentEvents(), CharacterJoiner()
     events = list(decoder.feed(b'data: {"text":' + first + b'}\n\ndata: {"text":' + second + b',"x":NaN}\n\n'))
     texts = [event.decode(dict[str, Any])["text"] for event in events]
     assert "".join(str(halves.join(text)) for text in texts) == "Hi \U0001f600!"
@@ -114,7 +114,7 @@ def test_json_that_others_write_is_taken() -> None:
     said = Event('{"a":NaN,"b":-Infinity,"c":"x\ny"}').decode(dict[str, Any])
     assert said["a"] != said["a"] and said["b"] == float("-inf") and said["c"] == "x\ny"
     for broken in ("{'a': 1}", '{"a":NaN', "[NaN]", '{"a":"\ud83d}'):
-        with pytest.raises(bl.errors.ProtocolError, match="not what was agreed"):
+        with pytest.raises(bl.errors.ProtocolError, match="event of the stream is not valid"):
             Event(broken).decode(dict[str, Any])
 
 

@@ -1,4 +1,4 @@
-"""What leaves a cloud backend shows no key: the one place where its failures and what it learned are masked."""
+"""Masks keys in everything that leaves a cloud backend: its errors, and what it writes into a draft."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ class _Masking(Protocol):
     def mask(self) -> Mask: ...
 
 
-def hides_keys(method: Method) -> Method:
-    """Have a method of a backend show no key: neither in what it raises, nor in what it writes into a draft.
+def masks_keys(method: Method) -> Method:
+    """Decorate a backend's method so that neither its errors nor its draft show a key.
 
-    A failure is raised out here without the frames that it came through, for these hold what the server sent and what
-    was sent to it; so is a cancellation.
+    Errors and cancellations are raised again here without their inner frames, which hold what was sent and received.
     """
     if isasyncgenfunction(method):
         return cast("Method", _generator(method))

@@ -1,10 +1,10 @@
-"""Whether a private request to a server on this machine stays on it: judged by what is really sent, and by the server.
+"""Checks that a private request to a server on this machine stays on it, by the final request and by asking the server.
 
-A program says of a server on a loopback address that it keeps what it gets (``leaves_device=False``; of Ollama's own
-API that is assumed). Many servers can be told in a request to pass it on all the same: by another model's name, a list
-of fallbacks, a provider, a header. Their options cannot be listed, so it is the other way round: of what the program
-adds to a private request only options that are known to say nothing of the kind are sent (`KNOWN`), and everything else
-is refused by name. And the server is asked, before it sees the prompt, where the model runs.
+A program declares that a server on a loopback address keeps requests on the device (``leaves_device=False``; assumed
+for Ollama's own API). Still, many servers forward a request if an option says so: another model's name, a list of
+fallbacks, a provider, a header. Such options cannot all be listed, so there is an allowlist (`KNOWN`) of harmless
+options, and a private request with any other added option is refused. Before it sees the prompt, the server is also
+asked where the model runs.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ KNOWN = frozenset(
     frequencyPenalty responseLogprobs thinkingConfig thinkingBudget thinkingLevel includeThoughts responseMimeType
     """.split()  # noqa: SIM905 (one name to the line would be a page)
 )
-"""What a request may say, at its top and in the objects in it: how to choose the next token, when to stop, how to use
-the device. The names are those of Ollama, llama.cpp, vLLM and LM Studio, and of the vendors' formats they speak."""
+"""The option names that a request may contain, at any depth: sampling, stopping, use of the device. The names are those
+of Ollama, llama.cpp, vLLM and LM Studio, and of the vendor formats that these support."""
 
 SHAPES = frozenset(
     {
@@ -75,21 +75,21 @@ _OF_SHAPES = frozenset(
     contentMediaType
     """.split()  # noqa: SIM905
 )
-"""What a shape may have in it: what vendors put around a schema or a grammar, and the keywords of JSON Schema."""
+"""Names allowed in a shape: the fields that vendors wrap a schema or grammar in, and the keywords of JSON Schema."""
 
 _AROUND = frozenset({"json_schema", "schema", "json", "grammar", "structural_tag", "structures", "format", "tags"})
 """Names in a shape whose value is another shape."""
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _SAID = frozenset({"messages", "contents", "prompt", "input", "system", "systemInstruction"})
-"""What in a body was said: nobody follows what looks like a reference there."""
+"""The fields of a body with the conversation, where ``$ref`` is only text."""
 
 _NAMING = re.compile("model|provider|rout|fallback|deploy|engine|target|upstream|forward|host|url|uri|proxy|base|cloud")
-"""What names of options and headers have in them that say where to, in whatever spelling."""
+"""Parts of option and header names that select a destination, in any spelling."""
 _IN_SCHEMAS = frozenset(
     {"properties", "patternProperties", "$defs", "definitions", "enum", "const", "default", "examples"}
 )
-"""Where in a schema names are the program's own."""
+"""Where the names in a schema are the program's own."""
 
 _KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 _PLAIN_HEADERS = frozenset(
@@ -110,7 +110,7 @@ _PLAIN_HEADERS = frozenset(
 )
 
 _GATEWAYS = ("x-litellm-", "x-portkey-", "cf-aig-", "helicone-", "x-openrouter-")
-"""How the headers of gateways begin, which only pass requests on."""
+"""Header prefixes of gateways, which only forward requests."""
 
 _VENDORS = frozenset(
     """
@@ -130,7 +130,7 @@ _REMOTE_FIELDS = (
 
 
 def names_cloud(model: str) -> bool:
-    """Say whether a model's name is one that Ollama passes on to its cloud: it says ``cloud`` as a word, or in its tag.
+    """Return whether Ollama forwards this model to its cloud: the name has ``cloud`` as a word, or in its tag.
 
     As a tag or in one, before a digest, at the end of a name: ``x:cloud``, ``x:7b-cloud``, ``x:cloud-q4``,
     ``x:cloud@sha256:1``.
@@ -141,7 +141,7 @@ def names_cloud(model: str) -> bool:
 
 
 def merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a body with more in it, which wins; objects are merged."""
+    """Return a body with ``extra`` merged in; ``extra`` wins, and objects are merged."""
     return _merged(body, _plain(extra))
 
 
@@ -155,26 +155,26 @@ def _merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object as its JSON says it: each name once, as text. What is judged is then what is sent."""
+    """Return an object as its JSON has it, each name once and as text, so that the check sees what is sent."""
     return cast("dict[str, Any]", msgspec.json.decode(msgspec.json.encode(body)))
 
 
-def why_passed_on(extra_body: Mapping[str, Any], headers: Iterable[str], own_headers: Iterable[str] = ()) -> str:
-    """Return why a private request with these could be passed on; nothing where it could not.
+def forwarding_risk(extra_body: Mapping[str, Any], headers: Iterable[str], own_headers: Iterable[str] = ()) -> str:
+    """Return why a server could forward a private request with these additions, or an empty text.
 
-    ``own_headers`` are those that the wire format itself has the key in.
+    ``own_headers`` are the wire format's own headers for the key.
     """
     own = {name.lower() for name in own_headers if not name.lower().startswith(_GATEWAYS)}
     for name in headers:
         if name.lower() not in _PLAIN_HEADERS | _KEY_HEADERS | own:
-            return f"the header {name!r} may tell the server to pass it on"
+            return f"the header {name!r} may tell the server to forward it"
     for path in _unknown(_plain(extra_body), ""):
-        return f"extra_body has {path!r}, which may tell the server to pass it on"
-    return why_fetched({name: value for name, value in extra_body.items() if name in SHAPES})
+        return f"extra_body has {path!r}, which may tell the server to forward it"
+    return remote_reference({name: value for name, value in extra_body.items() if name in SHAPES})
 
 
-def why_fetched(body: Mapping[str, Any]) -> str:
-    """Return why a server would ask another one for a part of a schema in this body; nothing where it would not."""
+def remote_reference(body: Mapping[str, Any]) -> str:
+    """Return which part of a schema in this body a server would fetch from another server, or an empty text."""
     for name, value in body.items():
         for where, reference in () if name in _SAID else _references(value, name):
             return f"{where!r} is {reference[:100]!r}, which the server would fetch; put that part into the schema"
@@ -211,7 +211,7 @@ def _unknown(value: Any, path: str) -> Iterable[str]:
 
 
 def _unknown_in_shape(value: Any, path: str) -> Iterable[str]:
-    """Yield what is no part of a schema or a grammar, nor of what is put around one."""
+    """Yield the paths of names that belong neither to a schema or grammar nor to its wrapper."""
     if isinstance(value, dict):
         for name, inner in cast("dict[str, Any]", value).items():
             where = f"{path}.{name}"
@@ -227,7 +227,7 @@ def _unknown_in_shape(value: Any, path: str) -> Iterable[str]:
 
 
 def _naming(value: Any, path: str) -> Iterable[str]:
-    """Yield what in a schema or grammar is no part of one, and could be taken for another model or place."""
+    """Yield the paths of names in a schema or grammar that could select another model or destination."""
     if isinstance(value, dict):
         for name, inner in cast("dict[str, Any]", value).items():
             if _NAMING.search(re.sub(r"[^a-z]", "", name.casefold())):
@@ -240,10 +240,10 @@ def _naming(value: Any, path: str) -> Iterable[str]:
 
 
 async def where_it_runs(send: Send, base_url: str, models_url: str, model: str) -> str:
-    """Ask a server on this machine where a model runs; return where else that is, nothing where it does not say.
+    """Ask a server on this machine whether a model runs elsewhere; return where, or an empty text if it does not say.
 
-    It is asked as Ollama is (``/api/show``) and by its list of models. Servers that know neither keep their program's
-    word.
+    Asks Ollama's endpoint (``/api/show``) and the list of models. If a server supports neither, the program's
+    declaration stands.
     """
     show_url = f"{re.sub('/v1(beta)?$', '', base_url)}/api/show"
     for method, url, body in (("POST", show_url, msgspec.json.encode({"model": model})), ("GET", models_url, None)):
@@ -251,7 +251,7 @@ async def where_it_runs(send: Send, base_url: str, models_url: str, model: str) 
         try:
             for name in response.headers:
                 if name.lower().startswith(_GATEWAYS):
-                    return f"somebody else: it is a gateway ({name})"
+                    return f"another server: this one is a gateway ({name})"
             content = await response.read() if response.status == 200 else b"{}"
         finally:
             await response.aclose()
@@ -265,7 +265,7 @@ async def where_it_runs(send: Send, base_url: str, models_url: str, model: str) 
 
 
 def _elsewhere(told: Any, model: str) -> str:
-    """Return where an answer about a model, or about all models, says that it runs, if not on this machine."""
+    """Return where a model runs according to a server's answer about it, if that is not on this machine."""
     if not isinstance(told, dict):
         listed: Any = told
     else:

@@ -1,7 +1,7 @@
-"""How long a server asks to wait, in all the forms that servers say it in: headers, fields of a body, words.
+"""Reads how long a server asks to wait, from headers, fields of a body, or words.
 
-A wait in the past is none (0). One below zero, one that is no number, and one of more than `MAX_WAIT_S` are taken as
-not said: they are mistakes, and whoever believed them would never come back.
+A time in the past counts as 0. Negative values, values that are not numbers, and waits of more than `MAX_WAIT_S` are
+mistakes and are ignored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 MAX_WAIT_S = 31 * 86400.0
-"""The longest wait that is believed: a quota by the month."""
+"""The longest wait that is accepted: a monthly quota."""
 
 _EPOCH_S, _EPOCH_MS = 1e9, 1e12
 """From here on a number is a time since 1970, in seconds and in milliseconds. (As waits they were decades.)"""
@@ -51,7 +51,7 @@ _FIELDS_MS = {"retryafterms", "retryaftermilliseconds", "retryinms"}
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to wait, or ``None``; ``headers`` have lower names.
+    """Return the seconds that a server asks to wait, or ``None``; the names in ``headers`` are in lower case.
 
     Retry-After has seconds or a date; where it is missing, the limits that are used up say when they begin anew
     (``x-ratelimit-reset-requests`` and the like): as a duration (``6m0s``), as seconds, or as a time.

@@ -1,4 +1,4 @@
-"""Tokens as servers count them (missing, as a text, as 12.0, -1 or NaN; once, or again and again), and their speed."""
+"""Reads token counts in any form (missing, a text, 12.0, -1, NaN; once or repeatedly), and computes timings."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The codes and the words of vendors, by what they mean.
+"""The error codes and error phrases of vendors, by meaning.
 
-They are those that vendors document, and that people report of them: `vendor_errors.py` of the tests has real bodies.
+They are documented by the vendors or reported by users; the tests' `vendor_errors.py` has real bodies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""Characters that a server cut in two: the first half ends one piece of an answer, the second half begins the next.
+r"""Joins characters that a server split: one half ends a piece of an answer, the other half begins the next piece.
 
 Servers send tokens, and a token may be half a character. What they then write is half of a surrogate pair, as an escape
 (``\ud83d``) or as three bytes of its own, or the first bytes of a character in UTF-8 and its last ones in the next
@@ -45,7 +45,7 @@ def whole_value(value: Any) -> Any:
     return value
 
 
-class HalfCharacters:
+class CharacterJoiner:
     """Joins the halves of one answer's deltas: its text, its reasoning and each call's arguments by themselves.
 
     The first half is kept until the next piece of the same kind comes.

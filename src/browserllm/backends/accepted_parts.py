@@ -1,4 +1,4 @@
-"""The parts of a message that a backend can send, each with its place; what it does not take is reported."""
+"""Selects the parts of a message that a backend accepts, and reports the others."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from .stream import Draft
 
 
 class PlacedPart(NamedTuple):
-    """A part, and what errors call it: ``messages[0].content[1]``."""
+    """A part, and its path for errors: ``messages[0].content[1]``."""
 
     part: ContentPart
     where: str
 
 
-def taken_parts(
+def accepted_parts(
     message: Message, index: int, draft: Draft, *, refused: tuple[type[ContentPart], ...] = ()
 ) -> list[PlacedPart]:
-    """Return the parts of ``messages[index]`` that its role may hold and this backend takes.
+    """Return the parts of ``messages[index]`` that its role allows and the backend accepts.
 
-    ``refused`` are the types that the backend does not take from any role. What is left out is a warning, or an error
-    by choice. A request that was changed since its validation may hold parts of a wrong role: these are left out, too.
+    ``refused`` are the part types that the backend does not accept from any role. A part that is left out gives a
+    warning or raises `Unsupported`, as ``request.unsupported`` says. Parts that the role does not allow are left out,
+    too: the request may have been changed after its validation.
     """
     taken: list[PlacedPart] = []
     for position, part in enumerate(message.parts):
@@ -33,6 +34,6 @@ def taken_parts(
             unsupported(
                 draft,
                 f"messages[{index}].content",
-                f"{draft.backend!r} takes no part of type {kind!r} from role {message.role!r}; it was left out",
+                f"{draft.backend!r} accepts no part of type {kind!r} from role {message.role!r}; it was left out",
             )
     return taken
