@@ -88,8 +88,8 @@ CHANGES: dict[str, list[Any]] = {
 }
 
 
-async def test_every_field_of_a_request_is_in_the_key_or_named_as_one_that_is_not() -> None:
-    """A field that is added without a value here fails, and so does one that the key forgets."""
+async def test_every_field_of_a_request_is_in_the_key_or_listed_as_an_exception() -> None:
+    """It fails for a new field without a value here, and for one that is missing in the key."""
     assert set(CHANGES) == set(bl.ChatRequest.__struct_fields__)
     assert set(CHANGES) >= NOT_IN_THE_KEY
     backend = bl.OpenAI("gpt", api_key=SECRET)
@@ -103,8 +103,8 @@ async def test_every_field_of_a_request_is_in_the_key_or_named_as_one_that_is_no
     assert len(keys) == len(set(keys))
 
 
-async def test_a_text_is_the_same_question_however_it_was_written() -> None:
-    """As a text, as a message and as a part: one answer is kept, and found."""
+async def test_equivalent_prompts_share_an_answer() -> None:
+    """Text as a string, as a message and as a part."""
     inner = bl.ScriptedBackend("ho")
     cached = bl.ResponseCache(inner)
     for prompt in ("hi", bl.Message("user", "hi"), bl.Message("user", [bl.TextPart("hi")])):
@@ -112,8 +112,8 @@ async def test_a_text_is_the_same_question_however_it_was_written() -> None:
     assert len(inner.requests) == 1
 
 
-async def test_a_field_that_is_new_is_in_the_key_by_itself() -> None:
-    """The key is made of the struct's own list of fields."""
+async def test_a_new_field_is_in_the_key_automatically() -> None:
+    """The key is built from the struct's own list of fields."""
 
     class Newer(bl.ChatRequest, frozen=True, kw_only=True):
         novelty: int = 0
@@ -137,7 +137,7 @@ SHAPES_NOTHING: dict[str, Any] = {
 
 
 class Client:
-    """A client of the caller's own."""
+    """A custom HTTP client."""
 
     async def send(self, request: Any) -> Any:
         raise NotImplementedError
@@ -147,8 +147,8 @@ class Client:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_every_option_of_a_cloud_is_in_the_key_or_named_as_one_that_is_not(kind: type[CloudBackend]) -> None:
-    """Server A's answer is not given for B, nor one key's for another's, nor what a body adds for what it does not."""
+async def test_every_option_of_a_cloud_is_in_the_key_or_listed_as_an_exception(kind: type[CloudBackend]) -> None:
+    """Answers are not shared between servers, API keys or extra bodies."""
     here = {"base_url": "https://a.example/v1", "api_key": SECRET}
     shapes: dict[str, list[Any]] = {
         "model": ["other"],
@@ -176,8 +176,8 @@ async def test_every_option_of_a_cloud_is_in_the_key_or_named_as_one_that_is_not
         assert await key(**{option: value}) == keys[0], option
 
 
-async def test_a_key_of_the_environment_and_a_changed_attribute_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What will be sent is asked at each request."""
+async def test_an_api_key_from_the_environment_and_a_changed_attribute_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read for each request."""
     backend = bl.OpenAI("gpt")
     keys: set[str] = set()
     for value in ("one-key-of-a-test", "two-keys-of-a-test"):
@@ -190,8 +190,8 @@ async def test_a_key_of_the_environment_and_a_changed_attribute_count_too(monkey
     assert len(keys) == 4
 
 
-async def test_the_user_whom_a_request_names_to_a_vendor_counts() -> None:
-    """Anthropic is sent it."""
+async def test_the_user_of_a_request_counts_if_it_is_sent() -> None:
+    """Anthropic gets it."""
     backend = bl.Anthropic("claude", api_key=SECRET)
     users = [await key_of(backend, replace(ASKED, metadata={"user_id": user})) for user in ("ada", "bob")]
     assert len({*users, await key_of(backend)}) == 3
@@ -203,8 +203,8 @@ def subclasses(kind: type[Any]) -> Iterable[type[Any]]:
         yield from subclasses(each)
 
 
-def test_every_backend_and_policy_of_ours_states_its_identity() -> None:
-    """In its own class, for what it inherits does not count."""
+def test_every_built_in_backend_and_policy_declares_its_identity() -> None:
+    """In its own class, since an inherited identity does not count."""
     abstract = {"CloudBackend", "Middleware", "PrivacyKeeper"}
     found = [
         kind for base in (Backend, policies.Policy) for kind in subclasses(base) if "browserllm." in kind.__module__
@@ -213,8 +213,8 @@ def test_every_backend_and_policy_of_ours_states_its_identity() -> None:
     assert {kind.__name__ for kind in found if "identity" not in vars(kind)} - abstract == {"Custom"}
 
 
-async def test_backends_that_state_nothing_share_nothing() -> None:
-    """A class of one's own, whatever it inherits from; a copy; a method put in another's place; a middleware."""
+async def test_backends_without_an_identity_share_no_answers() -> None:
+    """A custom class, whatever it inherits from; a copy; a patched method; a middleware."""
 
     class Own(ScriptedBackend):
         pass
@@ -233,15 +233,15 @@ async def test_backends_that_state_nothing_share_nothing() -> None:
     assert await key_of(own, replace(ASKED, metadata={"cache": "use"})) == keys[0]
 
 
-async def test_an_identity_is_not_told_by_an_address_in_memory() -> None:
-    """A later object at the place of a gone one is another one; what takes no attribute is another one each time."""
+async def test_an_identity_is_not_an_address_in_memory() -> None:
+    """A new object at the address of a deleted one differs; an object without attributes differs each time."""
     seen = {own_identity(type("Thing", (), {})()) for _ in range(500)}
     assert len(seen) == 500
     assert own_identity(len) != own_identity(len)
 
 
-async def test_what_stands_around_a_backend_passes_its_identity_on() -> None:
-    """Through middleware and routers, nested: A and B stay apart, and the same again is the same."""
+async def test_wrappers_include_the_identity_of_their_backends() -> None:
+    """Through nested middleware and routers, A and B stay apart, and equal ones are equal."""
 
     def around(url: str, **redaction: Any) -> Backend:
         cloud = bl.OpenAI("gpt", base_url=url, api_key=SECRET)
@@ -267,8 +267,8 @@ async def test_what_stands_around_a_backend_passes_its_identity_on() -> None:
     assert len(set(keys)) == len(keys)
 
 
-async def test_how_a_router_chooses_counts() -> None:
-    """Policies with their numbers, backends in their order, translations; a function of one's own is itself alone."""
+async def test_the_options_of_a_router_count() -> None:
+    """Policies with their options, backends in order, translations; a custom function equals only itself."""
     one, two = ScriptedBackend("x", name="one"), ScriptedBackend("y", name="two")
 
     def router(*backends: Backend, **options: Any) -> bl.Router:
@@ -302,8 +302,8 @@ async def test_how_a_router_chooses_counts() -> None:
     assert len(set(named)) == 2
 
 
-async def test_a_request_that_names_its_backend_is_answered_by_that_one() -> None:
-    """Though it does so in the metadata, which otherwise do not count."""
+async def test_a_request_that_names_its_backend_gets_that_backends_answer() -> None:
+    """Although the name is in the metadata, which otherwise does not count."""
     backends = [ScriptedBackend(f"I am {name}", name=name) for name in ("one", "two")]
     cache = bl.ResponseCache(bl.Router(backends, bl.Explicit()))
     for name in ("one", "two", "one"):
@@ -311,8 +311,8 @@ async def test_a_request_that_names_its_backend_is_answered_by_that_one() -> Non
         assert response.text == f"I am {name}"
 
 
-async def test_local_models_are_told_by_choice_and_cards() -> None:
-    """Model, engine, device, and what a program added to the catalog."""
+async def test_local_models_differ_by_choice_and_cards() -> None:
+    """Model, engine, device, and cards that a program added to the catalog."""
     card = bl.models.Catalog().get("pocket")
 
     def local(*args: Any, cards: Any = (), **options: Any) -> Backend:
@@ -330,8 +330,8 @@ async def test_local_models_are_told_by_choice_and_cards() -> None:
     assert await key_of(local()) == keys[0]
 
 
-async def test_an_identity_that_is_no_json_is_an_error_that_says_so() -> None:
-    """And not an answer for everything."""
+async def test_an_identity_that_is_not_json_is_an_error() -> None:
+    """It must not be a key that fits every request."""
 
     class Wrong(ScriptedBackend):
         def identity(self, request: Any, hashed: Any) -> Any:
@@ -345,7 +345,7 @@ async def test_an_identity_that_is_no_json_is_an_error_that_says_so() -> None:
 
 
 async def test_no_store_learns_a_secret_or_a_prompt() -> None:
-    """Neither by its keys, nor in an identity; a weak key is not to be tried out against a plain hash."""
+    """Neither in its keys nor in an identity; the salt prevents guessing weak API keys from a plain hash."""
     weak = "1234"
     backend = bl.OpenAI("gpt", base_url="https://a.example", api_key=weak, headers={"x-org": SECRET})
     identity = identity_of(backend, ASKED, lambda text: hashlib.sha256(text.encode()).hexdigest())
@@ -359,8 +359,8 @@ async def test_no_store_learns_a_secret_or_a_prompt() -> None:
     assert one != other
 
 
-async def test_each_store_has_a_salt_of_its_own_which_programs_share() -> None:
-    """Two programs on one store find each other's answers; two stores have no key in common."""
+async def test_each_store_has_its_own_salt_which_programs_share() -> None:
+    """Two programs with one store find each other's answers; two stores have no common key."""
     stores = [MemoryStore(), MemoryStore()]
     for store in stores:
         for text in ("first", "second"):
@@ -376,8 +376,8 @@ async def test_each_store_has_a_salt_of_its_own_which_programs_share() -> None:
     assert await stores[1].items() == []
 
 
-async def test_a_salt_that_another_program_put_first_costs_an_entry_and_nothing_else() -> None:
-    """The two agree on the one that is there."""
+async def test_a_salt_that_another_program_stored_first_costs_only_an_entry() -> None:
+    """Both use the stored one."""
 
     class Raced(MemoryStore):
         async def put(self, key: str, value: bytes) -> None:
@@ -393,17 +393,17 @@ async def test_a_salt_that_another_program_put_first_costs_an_entry_and_nothing_
 
 
 class Disk(MemoryStore):
-    """A store that is not only memory."""
+    """A store that is more than memory."""
 
 
 @pytest.mark.parametrize(
     ("store", "options", "kept"),
     [(Disk(), {}, False), (Disk(), {"keep_private": True}, True), (MemoryStore(), {}, True), (None, {}, True)],
 )
-async def test_private_answers_are_kept_in_memory_alone_unless_said_otherwise(
+async def test_private_answers_are_kept_only_in_memory_by_default(
     store: MemoryStore | None, options: dict[str, Any], kept: bool
 ) -> None:
-    """A file would have them for good, as they are; a request that is not private is kept anywhere."""
+    """A file would keep them in plain text; the answers of other requests are kept anywhere."""
     inner = ScriptedBackend(["one", "two", "three", "four"])
     cache = bl.ResponseCache(inner, store=store, **options)
     for metadata in ({}, {"cache": "refresh"}):
@@ -419,8 +419,8 @@ async def test_private_answers_are_kept_in_memory_alone_unless_said_otherwise(
 # What is damaged
 
 
-async def test_a_damaged_store_costs_answers_and_no_errors() -> None:
-    """Cut, flipped, swapped, nested, absurd: a miss, asked anew and replaced, whichever value it is."""
+async def test_a_damaged_store_loses_answers_without_errors() -> None:
+    """Any damaged value is a miss, and is replaced: cut, flipped, swapped, nested or absurd."""
     generator = random.Random(11)  # noqa: S311 (damages, not secrets)
     damages: list[Any] = [
         lambda value: value[: generator.randrange(len(value))],
@@ -451,8 +451,8 @@ async def test_a_damaged_store_costs_answers_and_no_errors() -> None:
             assert [hop.code for hop in response.route] == ["cached"]
 
 
-async def test_an_entry_of_the_future_does_not_outlive_the_others() -> None:
-    """A wrong clock wrote that it was just used."""
+async def test_an_entry_from_the_future_does_not_outlive_the_others() -> None:
+    """A wrong clock recorded its last use."""
     store = MemoryStore()
     cache = bl.ResponseCache(ScriptedBackend("x"), store=store, max_entries=2, now=lambda: 1000.0)
     await store.put("cache/about/old", b'{"size_bytes":1,"made_s":0,"used_s":9e15}')

@@ -337,7 +337,7 @@ def test_the_jitter_shortens_cool_downs_and_is_repeatable() -> None:
         (bl.AllBackendsFailed("x", causes=[bl.Unavailable("x", reason="private"), bl.errors.Stalled("x")]), True),
     ],
 )
-def test_what_counts_against_a_backend(error: Exception, its_fault: bool) -> None:
+def test_faults_of_the_backend_count_against_it(error: Exception, its_fault: bool) -> None:
     """Faults of a server, a network or a device; not of the request."""
     assert counts(error) is its_fault
     breaker = a_breaker(bl.testing.Clock(), failures=1)

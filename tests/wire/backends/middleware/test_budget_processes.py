@@ -83,8 +83,8 @@ async def spent(path: Path, later_s: float = 0) -> bl.backends.middleware.Spent:
 
 
 @pytest.mark.parametrize("round_", range(3))
-async def test_processes_side_by_side_keep_to_one_allowance(tmp_path: Path, round_: int) -> None:
-    """Five processes ask a hundred times with room for thirteen: thirteen are answered, wherever."""
+async def test_concurrent_processes_share_one_allowance(tmp_path: Path, round_: int) -> None:
+    """Five processes send a hundred requests with room for thirteen: thirteen are answered."""
     path = tmp_path / "store.db"
     programs = [start(path) for _ in range(5)]
     for program in programs:
@@ -98,8 +98,8 @@ async def test_processes_side_by_side_keep_to_one_allowance(tmp_path: Path, roun
     assert (total.usd, total.reserved_usd) == (pytest.approx(3.9), 0)
 
 
-async def test_what_a_killed_process_has_set_aside_counts_for_an_hour(tmp_path: Path) -> None:
-    """Others go on with the rest meanwhile, and with all of it then."""
+async def test_the_reservations_of_a_killed_process_count_for_an_hour(tmp_path: Path) -> None:
+    """Others can spend the rest meanwhile, and all of it afterwards."""
     path = tmp_path / "store.db"
     program = start(path, ending="die", requests=10)
     assert program.stdin is not None and program.stdout is not None
@@ -119,8 +119,8 @@ async def test_what_a_killed_process_has_set_aside_counts_for_an_hour(tmp_path: 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
-async def test_a_fork_does_not_set_aside_what_the_parent_has_under_way(tmp_path: Path) -> None:
-    """The child counts its own answers alone; the parent's ends as the parent's."""
+async def test_a_fork_does_not_reserve_for_the_parents_running_answers(tmp_path: Path) -> None:
+    """The child counts only its own answers."""
     store = SQLiteStore(tmp_path / "budget.db")
     backend = bl.ScriptedBackend([["a", HANG], "b", "c"])
     budget = bl.Budget(backend, per_day=bl.Allowance(tokens=10_000), store=store)

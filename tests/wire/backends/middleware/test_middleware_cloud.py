@@ -25,7 +25,7 @@ def cloud(server: VendorServer, name: str, **options: Any) -> bl.OpenAI:
 
 
 async def test_retry_waits_as_long_as_the_provider_says() -> None:
-    """Its Retry-After header, on the clock; then it asks again and has the answer."""
+    """By its Retry-After header; then it asks again and gets the answer."""
     busy = answer(error("Slow down.", "rate_limit_exceeded"), 429, retry_after="7")
     clock = Clock()
     with VendorServer({"x": [busy, HELLO]}) as server:
@@ -41,7 +41,7 @@ async def test_retry_waits_as_long_as_the_provider_says() -> None:
 
 
 async def test_a_time_limit_closes_the_connection() -> None:
-    """Before the first byte, and in the middle: the provider sees the client go, and nothing is left open."""
+    """Before the first byte and in the middle: the provider sees the client disconnect, and nothing stays open."""
     begun = events(chunk({"role": "assistant"}), chunk({"content": "Once "}))
     hold = Hold()
     clock = Clock()
@@ -70,7 +70,7 @@ async def test_a_time_limit_closes_the_connection() -> None:
 
 
 async def test_a_days_budget_of_real_prices_survives_a_restart(tmp_path: Path) -> None:
-    """What the provider's usage costs by the price table is in the file when the next program begins."""
+    """The file has the cost of the provider's usage by the price table when the next program starts."""
     # (19 - 4 cached + 10) tokens at 1000 dollars a million
     cost = (USAGE["prompt_tokens"] - 4 + USAGE["completion_tokens"]) / 1000
     with VendorServer({"x": HELLO}) as server:
@@ -94,7 +94,7 @@ async def test_a_days_budget_of_real_prices_survives_a_restart(tmp_path: Path) -
 
 
 async def test_a_kept_answer_is_there_for_the_next_program(tmp_path: Path) -> None:
-    """The same pieces out of a file, without a request."""
+    """The same pieces come from a file, without a request."""
     with VendorServer({"x": HELLO}) as server:
         texts: list[list[str]] = []
         for _ in range(2):
@@ -108,7 +108,7 @@ async def test_a_kept_answer_is_there_for_the_next_program(tmp_path: Path) -> No
 
 
 async def test_one_file_keeps_the_answers_of_two_servers_apart(tmp_path: Path) -> None:
-    """Of the same name and model, also behind a router; and two keys of one server."""
+    """With the same name and model, also behind a router; and with two API keys of one server."""
     said = {name: stream(events(*text_chunks(f"I am {name}"), "[DONE]")) for name in ("a", "b")}
     store = bl.stores.SQLiteStore(tmp_path / "answers.db")
     with VendorServer(said) as server:
@@ -126,7 +126,7 @@ async def test_one_file_keeps_the_answers_of_two_servers_apart(tmp_path: Path) -
 
 
 async def test_nothing_private_and_no_key_is_in_the_file(tmp_path: Path) -> None:
-    """A server on this machine may be asked in private; its answer is not written down, unless that is said."""
+    """A server on this machine may get private requests; by default their answers are not stored."""
     said = stream(events(*text_chunks("a private", " answer"), "[DONE]"))
     found: list[bool] = []
     with VendorServer({"x": said}) as server:
@@ -143,8 +143,8 @@ async def test_nothing_private_and_no_key_is_in_the_file(tmp_path: Path) -> None
     assert found == [False, True]
 
 
-async def test_no_value_is_in_the_bytes_that_go_out() -> None:
-    """Not in the body, not in the headers; the answer has it."""
+async def test_no_value_is_in_the_sent_bytes() -> None:
+    """Neither in the body nor in the headers; the answer has it."""
     said = stream(events(*text_chunks("I wrote to <EMA", "IL_1>."), "[DONE]"))
     with VendorServer({"x": said}) as server:
         async with bl.Redaction(cloud(server, "x")) as llm:

@@ -88,12 +88,12 @@ _SIGNS = _PLAIN + "!@#%^*+/=_~-.:?$"
 
 
 def _is_kept(value: str) -> bool:
-    """Whether a value says by itself that it is somewhere else, or ends a query."""
+    """Whether a value is a reference to another place, or ends a query."""
     return "://" in value or "%26" in value
 
 
 def sent_and_answered(text: str) -> tuple[str, str]:
-    """What a backend is sent, and what is read of it when it says that back, sign by sign."""
+    """Return what a backend gets, and what is restored when it repeats that, character by character."""
 
     class Echo(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
@@ -128,7 +128,7 @@ def test_a_named_secret_never_goes_out(form: str, name: str, value: str) -> None
 @given(name=written, value=st.text(_SIGNS, min_size=4, max_size=30).map(lambda text: f"xy{text}Q7"))
 @settings(max_examples=40, deadline=None)
 def test_a_named_secret_with_signs_never_goes_out(form: str, name: str, value: str) -> None:
-    """Signs that a form takes without quotes."""
+    """Punctuation that a form allows without quotes."""
     if not _is_kept(value):
         check(BARE[form](name, value), value)
 

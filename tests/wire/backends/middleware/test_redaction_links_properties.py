@@ -62,7 +62,7 @@ def cut(text: str, places: list[int]) -> list[str]:
 
 
 def restored(pieces: list[str], *, in_json: bool = False) -> str:
-    """What becomes of an answer: the secret is the first value, others may be anything."""
+    """Restore an answer: the secret is the first value, others may be anything."""
     placeholders = Placeholders([])
     for value in (SECRET, *OTHERS):
         placeholders._placeholder(value, "SECRET")
@@ -73,7 +73,7 @@ def restored(pieces: list[str], *, in_json: bool = False) -> str:
 @given(soup.map("".join), cuts, st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_the_pieces_change_nothing(text: str, places: list[int], in_json: bool) -> None:
-    """Any splitting is the whole, and so is one character at a time."""
+    """Any split gives the same result as the whole text, and so does one character at a time."""
     whole = restored([text], in_json=in_json)
     assert restored(cut(text, places), in_json=in_json) == whole
     assert restored(list(text), in_json=in_json) == whole
@@ -82,7 +82,7 @@ def test_the_pieces_change_nothing(text: str, places: list[int], in_json: bool) 
 @given(soup.map("".join), cuts)
 @settings(max_examples=600, deadline=None)
 def test_no_soup_of_syntax_makes_an_address_of_the_secret(text: str, places: list[int]) -> None:
-    """Whatever is written around it, a reader who only looks finds it in no address."""
+    """Whatever surrounds it, the judge finds the secret in no address."""
     assert carried_away(restored(cut(text, places)), SECRET) == ""
 
 
@@ -136,7 +136,7 @@ def test_no_text_in_json_becomes_an_address_with_the_secret(
 )
 @settings(max_examples=150, deadline=None)
 def test_a_tool_that_was_not_named_gets_no_value(values: list[str], name: str, late: int, places: list[int]) -> None:
-    """Through the middleware, with arguments in pieces and a name that comes when it likes."""
+    """Through the middleware, with arguments in pieces and a name that may come late."""
     arguments = json.dumps({"values": values, "plain": "<SECRET_1>"})
 
     class Calls(ScriptedBackend):

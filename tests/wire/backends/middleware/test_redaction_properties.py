@@ -49,7 +49,7 @@ texts = st.lists(st.one_of(st.sampled_from(VALUES), st.sampled_from(NOISE), st.t
 
 
 def falcons(text: str) -> Iterator[Span]:
-    """A detector that also finds within words, right beside anything."""
+    """A detector that also finds values inside words, next to anything."""
     start = text.find("falcon")
     while start >= 0:
         yield Span(start, start + 6, "TERM")
@@ -91,7 +91,7 @@ json_values = st.recursive(
 
 
 def as_texts(value: Any) -> Any:
-    """Numbers as texts: one in which something is found comes back as a text."""
+    """Return numbers as strings: a number with a finding comes back as a string."""
     if isinstance(value, dict):
         return {key: as_texts(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -116,7 +116,7 @@ def test_json_is_restored_wherever_it_is_cut(value: Any, ascii_only: bool, escap
 @given(st.lists(texts, min_size=1, max_size=5), st.lists(st.integers(min_value=0)))
 @settings(max_examples=150, deadline=None)
 def test_no_value_goes_out_and_the_answer_reads_as_if_it_had(said: list[str], places: list[int]) -> None:
-    """Through the middleware, with a model that says back all that it was sent."""
+    """Through the middleware, with a model that repeats everything that it gets."""
 
     class Echo(ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Any) -> Any:
