@@ -17,6 +17,7 @@ import { Values } from "../../web/src/engine/values.ts";
 export class ManualClock implements Clock {
   time = 0;
   readonly #timers = new Set<{ at: number; callback: () => void }>();
+  #onTimer: (() => void)[] = [];
 
   now(): number {
     return this.time;
@@ -25,12 +26,20 @@ export class ManualClock implements Clock {
   after(ms: number, callback: () => void): () => void {
     const timer = { at: this.time + ms, callback };
     this.#timers.add(timer);
+    const waiting = this.#onTimer;
+    this.#onTimer = [];
+    for (const resolve of waiting) resolve();
     return () => this.#timers.delete(timer);
   }
 
   /** When the next timer is due; null when there is none. */
   get next(): number | null {
     return this.#timers.size === 0 ? null : Math.min(...[...this.#timers].map(({ at }) => at));
+  }
+
+  /** Resolves once there is a timer. */
+  timer(): Promise<void> {
+    return this.#timers.size > 0 ? Promise.resolve() : new Promise((resolve) => { this.#onTimer.push(resolve); });
   }
 
   advance(ms: number): void {

@@ -65,7 +65,7 @@ def test_every_file_that_a_document_names_is_there(document: str) -> None:
             bases += [PACKAGE / room, ROOT / "web" / "src"]
         if not any(any(base.glob(name.rstrip("/"))) for base in bases):
             missing.append(name)
-    assert missing == []
+    assert not missing, " ".join(missing)
 
 
 def test_the_paths_of_the_documents_are_found() -> None:
