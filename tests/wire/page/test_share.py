@@ -370,7 +370,5 @@ def test_the_key_is_created_once_and_is_private(tmp_path: Path) -> None:
 
 def test_other_hosts_say_where_folders_can_be_shared() -> None:
     """A page of another server cannot read this machine's files."""
-    with pytest.raises(
-        bl.errors.Unsupported, match=r"cannot share the folder '/models/x': .* browserllm\.connect\(\)"
-    ):
+    with pytest.raises(bl.errors.Unsupported, match=r"cannot share the folder '/models/x': .* browserllm\.connect\(\)"):
         ScriptedHost().share_folder("/models/x")
