@@ -80,7 +80,7 @@ class Browser:
     def _to_js(self, value: Any, *, dict_converter: Any) -> Any:
         assert dict_converter == "fromEntries"
         for text in value["headers"].values():
-            assert type(text) is str  # a subclass would not arrive as itself
+            assert type(text) is str  # a Secret would arrive masked
         return value
 
     def _fetch(self, url: str, options: dict[str, Any]) -> Awaitable[Any]:
@@ -160,7 +160,7 @@ async def test_the_body_is_streamed_and_every_proxy_is_released() -> None:
     chunks = response.chunks()
     for piece in pieces:
         assert await anext(chunks) == piece
-        # Also while the reader takes his time. (The stand-in's task holds the last one for a turn.)
+        # Also while the reader pauses. (The fake's task holds the last one until the loop's next step.)
         await asyncio.sleep(0)
         assert Value.alive == 0
     assert [chunk async for chunk in chunks] == []

@@ -45,4 +45,4 @@ def test_the_depth_matches_the_decoder_whatever_the_strings_contain() -> None:
                 check_depth(text)
                 assert decode_json(text, list[Any])[0] == "\\" * escapes + '"[[{'
     for text in ('{"a":"' + '\\"' * 200_000 + "[" * 300, '"' * 200_001 + "[" * 300, "\\" * 200_001 + '"' + "[" * 300):
-        check_depth(text)  # all of it is within a text
+        check_depth(text)  # all brackets are inside a string

@@ -101,7 +101,7 @@ def test_a_key_is_found_in_every_encoding(key: str, how: str) -> None:
         assert "[secret]" in shown
         assert shown.startswith(before) and shown.endswith(after)
         assert longest_shown(shown[len(before) :], key) < 8
-        # What is left of the writing gives no more away than seven characters do.
+        # The rest of the encoding reveals no more than seven characters do.
         assert len(shown) - len(before) - len(after) <= len("[secret]") + 2 * 8 * max(1, len(written) // len(key))
 
 

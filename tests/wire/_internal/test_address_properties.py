@@ -197,7 +197,7 @@ def test_our_parser_a_process_and_a_page_see_the_same_host(seed: int) -> None:
     assert len(urls) > 4000 and len(taken) > 100
     for (url, address), there in zip(taken, by_browsers([url for url, _ in taken]), strict=True):
         if there is None:
-            # Only whether a name is well encoded is for browsers to say, who then connect to nobody.
+            # Browsers also reject badly encoded names, and then connect to no host.
             assert "xn--" in url, url
             continue
         port = int(there["port"] or {"http:": 80, "https:": 443}[there["protocol"]])
@@ -237,7 +237,7 @@ def test_no_backend_accepts_an_address_that_only_resembles_this_device(kind: Any
         except bl.InvalidRequest:
             assert not is_loopback(url) or any(sign in url for sign in "?#@"), url
         else:
-            # Completed, and still the same host: but for the one that servers listen on, and clients do not connect to.
+            # Still the same host, except for 0.0.0.0, which servers listen on and clients do not connect to.
             assert is_loopback(backend.base_url), url
             given = read(url if "://" in url else f"http://{url}".strip())
             meant = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104

@@ -219,7 +219,7 @@ def test_a_backend_works_in_one_event_loop_after_another(server: VendorServer, c
     assert [asyncio.run(ask()) for _ in range(3)] == [scenarios.TEXT] * 3
     assert list(client._clients) == ([] if closed else loops[-1:])
     assert len({asked.connection for asked in server.asked("hello")}) == 3
-    # What was left open is warned of when it is found, which is here.
+    # A connection that was left open would cause a warning here.
     client._clients.clear()
     gc.collect()
 

@@ -88,7 +88,7 @@ def in_between():
         children.add(child.pid)
 
 def wait(stop):
-    # A child that was spawned has no such descriptor; it waits for its parent's end, and longer.
+    # A spawned child has no such descriptor; it outlives its parent.
     try:
         os.read(stop, 1)
     except OSError:
@@ -201,7 +201,7 @@ def test_processes_of_multiprocessing_keep_nothing(
 
 IN_A_CHILD = """
 def ended(work):
-    # The loop is the parent's: nothing here may wait for it.
+    # The loop belongs to the parent: nothing here may wait for it.
     try:
         work.send(None)
     except StopIteration as end:

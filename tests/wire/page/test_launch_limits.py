@@ -96,7 +96,7 @@ async def free(folder: Path) -> None:
             return
 
 
-# What a launch does on the disk or asks the system for, in a thread or not.
+# Everything a launch does on the disk or with the system, in a thread or not.
 IN_THREADS = [
     (chrome, "site_folder"),
     (chrome, "find_browser"),
@@ -145,7 +145,7 @@ async def test_a_disk_that_hangs_is_not_waited_for(
     assert begun.is_set()
     async with bl.connect(browser=fake, profile=tmp_path / "other") as host:
         assert (await host.call("status"))["queue"] == 0
-        os.kill(launches.pids[-1], 9)  # it would be asked kindly, and takes its time here
+        os.kill(launches.pids[-1], 9)  # a graceful exit would take too long here
     go_on.set()
     await free(tmp_path / "p")
     await until(lambda: not launches.alive())
@@ -211,7 +211,7 @@ async def test_closing_that_hangs_continues_in_the_background(
     with pytest.raises(bl.Timeout):
         await bl.connect(browser=fake, profile=tmp_path / "p", timeout_s=0.5)
     for ending in list(chrome._ending):
-        ending.cancel()  # as the end of the loop does
+        ending.cancel()  # as asyncio does when the loop ends
     await until(lambda: not launches.alive())
     await free(tmp_path / "p")
     assert len(servers) == 1
@@ -264,7 +264,7 @@ async def test_a_cancel_at_any_line_of_a_launch_leaves_nothing(
         def on_call(frame: FrameType, event: str, argument: object) -> Any:
             return on_line if frame.f_code.co_filename in modules else None
 
-        before, of_threads = sys.gettrace(), threading.gettrace()  # coverage has its own
+        before, of_threads = sys.gettrace(), threading.gettrace()  # coverage sets its own
         threading.settrace(on_call)
         sys.settrace(on_call)
         try:

@@ -99,7 +99,7 @@ def socket_file(path: Path) -> None:
 
     with socket.socket(socket.AF_UNIX) as one:
         here = Path.cwd()
-        os.chdir(path.parent)  # such a path is short
+        os.chdir(path.parent)  # a socket's path must be short
         try:
             one.bind(path.name)
         finally:
@@ -262,7 +262,7 @@ def test_another_users_files_are_rejected(tmp_path: Path) -> None:
     with_lock.mkdir()
     (with_lock / LOCK_NAME).touch()
     os.chown(with_lock / LOCK_NAME, other, other)
-    open_profile(linked)[0].release()  # a link of one's own is what one wanted
+    open_profile(linked)[0].release()  # the user's own link is allowed
     os.lchown(linked, other, other)
     for refused in (foreign, linked, with_lock):
         with pytest.raises(bl.Unavailable, match=r"belongs to another user.*profile=") as caught:
