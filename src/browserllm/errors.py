@@ -12,7 +12,7 @@
     ├── OutOfMemory (MemoryError)              device     -      -      the device has too little memory
     ├── DeviceLost (ConnectionError)           device     -      -      the GPU went away; load the model again
     ├── ContextExceeded (ValueError)           caller     -      -      the prompt does not fit the context window
-    ├── QuotaExceeded (OSError)                device     -      -      the browser gives no more storage
+    ├── QuotaExceeded (OSError)                device     -      -      the browser's storage quota is used up
     ├── IntegrityError (ValueError)            backend    -      -      a file is not what its manifest promises
     ├── DownloadInterrupted (ConnectionError)  device     -      -      a download broke off
     ├── InvalidRequest (ValueError)            caller     -      final  a value is wrong; .data["parameter"] names it
@@ -199,7 +199,7 @@ class ContextExceeded(BrowserLLMError, ValueError):
 
 
 class QuotaExceeded(BrowserLLMError, OSError):
-    """The browser gives no more storage."""
+    """The browser's storage quota is used up."""
 
     code = "quota_exceeded"
     fault_of = "device"

@@ -1,4 +1,4 @@
-"""Errors cross the connection to the page and come out typed."""
+"""Errors cross the connection to the page and arrive typed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_error_survives_the_wire(code: str) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_an_error_can_be_pickled_and_copied(code: str) -> None:
-    """Multiprocessing and logging copy exceptions: nothing is lost on the way."""
+    """Multiprocessing and logging copy exceptions: nothing is lost."""
     error = error_from_wire({"code": code, "message": "m", "data": {"reason": "closed"}})
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
         assert type(other) is type(error)
@@ -67,7 +67,7 @@ def test_an_error_can_be_pickled_and_copied(code: str) -> None:
 
 
 def test_an_unknown_code_is_kept() -> None:
-    """A page of a newer release may report what this one does not know: the code stays readable."""
+    """A page of a newer release may report a code that this one does not know: it stays readable."""
     error = error_from_wire({"code": "brand_new", "message": "m"})
     assert isinstance(error, bl.errors.InternalError)
     assert "brand_new" in str(error)
@@ -80,7 +80,7 @@ def test_an_error_without_a_message_still_says_something() -> None:
 
 
 def test_foreign_exceptions_become_internal() -> None:
-    """What is not ours crosses as ``internal`` with its type in the message."""
+    """Other exceptions are sent as ``internal`` with their type in the message."""
     assert to_wire(KeyError("k")) == {"code": "internal", "message": "KeyError: 'k'", "data": {}}
 
 
@@ -97,13 +97,15 @@ def test_foreign_exceptions_become_internal() -> None:
         (bl.AuthenticationError("m"), PermissionError),
     ],
 )
-def test_errors_are_caught_by_the_names_callers_know(error: bl.BrowserLLMError, caught_as: type[Exception]) -> None:
-    """Each inherits the builtin that a caller would catch already, and keeps its message."""
+def test_errors_are_caught_as_the_builtins_that_callers_know(
+    error: bl.BrowserLLMError, caught_as: type[Exception]
+) -> None:
+    """Each inherits from the builtin that a caller would catch, and keeps its message."""
     assert isinstance(error, caught_as)
     assert str(error) == "m"
 
 
-def test_extra_facts_are_attributes() -> None:
+def test_details_are_attributes() -> None:
     """Reason, retry time and causes are there for programs, not only in the text."""
     assert bl.Unavailable("m", reason="no_adapter").reason == "no_adapter"
     assert bl.Unavailable("m").reason == "unknown"
@@ -115,7 +117,7 @@ def test_extra_facts_are_attributes() -> None:
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    """Whoever adds an exception draws it at the top of the module, too."""
+    """A new exception must be added to the tree, too."""
     from browserllm import errors
 
     assert errors.__doc__ is not None
@@ -125,7 +127,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_meanings_in_the_docstring_are_those_of_the_classes(code: str) -> None:
-    """The table at the top of the module is the one that a reader trusts."""
+    """The table at the top of the module must match the code."""
     from browserllm import errors
 
     kind = ERRORS[code]
@@ -137,8 +139,8 @@ def test_the_meanings_in_the_docstring_are_those_of_the_classes(code: str) -> No
 
 
 @pytest.mark.parametrize("reason", get_args(UnavailableReason))
-def test_why_something_is_unavailable_says_whose_fault_it_is(reason: str) -> None:
-    """Each reason has a meaning, and only a server that fails or cannot be reached may answer a little later."""
+def test_the_reason_of_unavailable_determines_the_fault(reason: str) -> None:
+    """Only a server that fails or cannot be reached is retryable."""
     error = bl.Unavailable("x", reason=reason)
     expected = {"server_error": "backend", "unreachable": "backend", "blocked": "backend", "offline": "caller"}
     expected |= {"private": "policy", "circuit_open": "policy"}
@@ -147,7 +149,7 @@ def test_why_something_is_unavailable_says_whose_fault_it_is(reason: str) -> Non
 
 
 def test_the_failures_of_all_backends_are_a_group() -> None:
-    """``except*`` gets those of a kind, raises the others again, and both keep the message and the facts."""
+    """``except*`` catches one type and raises the rest again; both keep the message and the data."""
     limited, late = bl.RateLimited("slow"), bl.Timeout("late")
     error = bl.AllBackendsFailed("none answered", causes=[limited, late], data={"backends": ["a", "b"], "x": 1})
     found: list[BaseException] = []
@@ -163,15 +165,15 @@ def test_the_failures_of_all_backends_are_a_group() -> None:
 
 
 def test_a_group_without_causes_is_still_an_error_without_causes() -> None:
-    """As it comes from the wire; Python has no empty group."""
+    """This is how it arrives from the wire; Python has no empty groups."""
     error = bl.AllBackendsFailed("none")
     assert (error.causes, len(error.exceptions), error.retryable, error.fault_of) == ((), 1, False, "policy")
     copied = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (copied.causes, len(copied.exceptions)) == ((), 1)
 
 
-def test_a_cause_that_is_no_exception_is_told_as_one() -> None:
-    """A cancelled task's failure fits into no group of exceptions; it is the cause of one that does."""
+def test_a_cause_that_is_not_an_exception_is_wrapped() -> None:
+    """A group cannot contain a cancelled task's CancelledError; it becomes the cause of an InternalError."""
     cancelled = asyncio.CancelledError()
     (cause,) = bl.AllBackendsFailed("none", causes=[cancelled]).causes
     assert type(cause) is bl.errors.InternalError
@@ -179,7 +181,7 @@ def test_a_cause_that_is_no_exception_is_told_as_one() -> None:
 
 
 def test_a_message_can_be_masked_in_any_error() -> None:
-    """Keys are taken out of errors on their way to the caller."""
+    """Keys are removed from errors before they reach the caller."""
     error = bl.AllBackendsFailed("key-1 is wrong", causes=[bl.AuthenticationError("key-1")])
     error.message = "... is wrong"
     assert (str(error), str(copy.copy(error))) == ("... is wrong", "... is wrong")
@@ -194,14 +196,14 @@ def test_a_message_can_be_masked_in_any_error() -> None:
         ([(bl.AuthenticationError, None)], None),
     ],
 )
-def test_of_several_waits_the_shortest_counts(causes: list[tuple[Any, float | None]], wait_s: float | None) -> None:
-    """Only of backends that may answer later, and not where one of them may answer at any time."""
+def test_the_shortest_of_several_waits_counts(causes: list[tuple[Any, float | None]], wait_s: float | None) -> None:
+    """Only retryable causes count, and there is no wait if one of them names none."""
     made = [kind("x", data={} if wait is None else {"retry_after_s": wait}) for kind, wait in causes]
     assert bl.AllBackendsFailed("none", causes=made).retry_after_s == wait_s
 
 
 class UnpicklableError(Exception):
-    """Holds what no other process can have, and cannot even say so."""
+    """An exception that cannot be pickled, and whose ``str()`` fails."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,7 +214,7 @@ class UnpicklableError(Exception):
 
 
 class OwnError(bl.errors.Unsupported):
-    """A program's own class, with other arguments and an attribute."""
+    """A program's subclass, with other arguments and an attribute."""
 
     def __init__(self, part: int) -> None:
         super().__init__(f"part {part}")
@@ -223,8 +225,8 @@ COPIES = [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(erro
 
 
 @pytest.mark.parametrize("copied", COPIES)
-def test_what_an_error_holds_survives_copies(copied: Any) -> None:
-    """The causes, their causes, notes and the attributes of a program's own class."""
+def test_the_contents_of_an_error_survive_copies(copied: Any) -> None:
+    """The causes, their causes, notes and the attributes of a program's subclass."""
     inner = bl.AllBackendsFailed("inner", causes=[bl.RateLimited("slow", data={"retry_after_s": 3}), KeyError("k")])
     inner.add_note("at noon")
     error = copied(bl.AllBackendsFailed("outer", causes=[inner, OwnError(4), ConnectionResetError(104, "reset")]))
@@ -236,8 +238,8 @@ def test_what_an_error_holds_survives_copies(copied: Any) -> None:
     assert (type(reset), reset.errno) == (ConnectionResetError, 104)
 
 
-def test_a_cause_that_cannot_be_pickled_leaves_its_name() -> None:
-    """One odd cause does not cost the others, nor the error itself; a copy in this process keeps it."""
+def test_a_cause_that_cannot_be_pickled_keeps_its_type_and_message() -> None:
+    """The other causes and the error survive; a copy in this process keeps the cause."""
     odd = UnpicklableError()
     error = bl.AllBackendsFailed("all", causes=[odd, bl.Timeout("late")])
     assert copy.copy(error).causes[0] is odd

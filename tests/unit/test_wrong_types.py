@@ -1,4 +1,4 @@
-"""A value of a wrong type is refused where it is given, with the value and what to write."""
+"""An argument of a wrong type is rejected at once, with the value and what to write instead."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
 
 
 @pytest.mark.parametrize(("make", "says"), [each[1:] for each in WRONG], ids=[each[0] for each in WRONG])
-async def test_a_wrong_type_is_refused_at_once_with_what_to_write(make: Callable[[], Any], says: str) -> None:
+async def test_a_wrong_type_is_rejected_at_once_with_what_to_write(make: Callable[[], Any], says: str) -> None:
     """The constructor raises, not the first request; the error names the argument, too."""
     with pytest.raises(bl.InvalidRequest) as caught:
         make()
@@ -129,8 +129,8 @@ async def test_a_wrong_type_is_refused_at_once_with_what_to_write(make: Callable
     assert caught.value.data["parameter"]
 
 
-async def test_the_methods_of_models_refuse_what_is_not_a_name() -> None:
-    """Each that takes a model's name, before the page is asked; a purpose is one of those that models have."""
+async def test_the_methods_of_models_reject_what_is_not_a_name() -> None:
+    """Every method that takes a model's name checks it before it asks the page; a purpose must be a known one."""
     manager: Any = bl.ModelManager(bl.ScriptedHost())
     calls = ("fit", "load", "download", "start_download", "delete", "unload", "standing")
     for name in calls:
@@ -147,8 +147,8 @@ async def test_the_methods_of_models_refuse_what_is_not_a_name() -> None:
 
 
 @pytest.mark.parametrize("found", ["secret-1", ["secret-1"], [(0, 6)], [("0", 6, "X")], None, 5])
-async def test_a_detector_that_gives_no_spans_is_named_without_what_it_found(found: Any) -> None:
-    """What is found is secret: the error says its type alone."""
+async def test_a_detector_that_returns_no_spans_is_named_without_its_result(found: Any) -> None:
+    """The result may be secret: the error only has its type."""
 
     def find_mine(text: str) -> Any:
         return found
@@ -160,7 +160,7 @@ async def test_a_detector_that_gives_no_spans_is_named_without_what_it_found(fou
 
 
 async def test_a_toolbox_is_a_list_of_tools() -> None:
-    """Also to a session, which runs them."""
+    """A session, which runs them, checks this, too."""
 
     def weather(city: str) -> str:
         return f"fine in {city}"
@@ -172,8 +172,8 @@ async def test_a_toolbox_is_a_list_of_tools() -> None:
     assert [run.result and run.result.content for run in reply.calls] == ["fine in Oslo"]
 
 
-async def test_a_plain_for_over_a_stream_is_told_to_be_async() -> None:
-    """Each of the three streams."""
+async def test_a_plain_for_over_a_stream_says_to_use_async_for() -> None:
+    """On each of the three streams."""
     backend = bl.ScriptedBackend("1")
     streams: list[Any] = [
         backend.stream("hi"),

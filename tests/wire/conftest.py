@@ -1,4 +1,4 @@
-"""What the tests over real sockets share."""
+"""Fixtures for the tests over real sockets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The same cases in every run, so that a test fails for the one who broke it. `make explore` looks for new ones.
+# The same cases in every run, so that a test fails in the change that broke it. `make explore` searches for new ones.
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
-    """Ctrl-C interrupts here, even where the tests run in the background of a shell that has it ignored."""
+    """Let Ctrl-C interrupt the tests, even in the background of a shell that ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -24,7 +24,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A small site: enough to be served, and to pass for the built one."""
+    """A small site that can be served in place of the built one."""
     folder = tmp_path / "site"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<h1>chat</h1>")

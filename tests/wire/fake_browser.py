@@ -1,7 +1,7 @@
 """A program that behaves like a launched Chromium, as far as the launcher can see. Its mode is in FAKE_BROWSER.
 
-It speaks the debugging pipe on the descriptors 3 and 4; asked to open a page, it opens the page's WebSocket and plays a
-page that knows `status` and `chat`.
+It serves the debugging pipe on descriptors 3 and 4. When it is asked to open a page, it opens the page's WebSocket and
+imitates a page that supports `status` and `chat`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RESULTS = {"Target.createTarget": {"targetId": "T"}, "Target.attachToTarget": {"
 
 
 NOISE = os.environ.get("FAKE_BROWSER_NOISE", "").encode("latin-1")
-"""What it writes to the debugging pipe before everything else, with `!` for the NUL at a message's end."""
+"""What it writes to the debugging pipe first, with `!` in place of the NUL after each message."""
 
 
 def answer(message: dict[str, object]) -> None:
@@ -33,7 +33,7 @@ def answer(message: dict[str, object]) -> None:
 
 
 def page(url: str, script: str) -> None:
-    """Be the page at this address, told by the script what only the launcher knows."""
+    """Imitate the page at this URL; the script has the launcher's secret."""
     port = int(next(re.findall(r"127\.0\.0\.1:(\d+)", flag)[0] for flag in sys.argv if "--host-resolver" in flag))
     address = urlsplit(url)
     launch = json.loads(re.findall(r"value: (\{.*?\})", script)[0])

@@ -18,7 +18,7 @@ def shown(value: object) -> str:
 
 
 def wrong(name: str, value: object, what: str, write: str) -> InvalidRequest:
-    """Return the error for an argument that is not ``what`` is expected; ``write`` says what to write instead."""
+    """Return the error for an argument that is not ``what``; ``write`` says what to write instead."""
     return InvalidRequest(f"{name}={shown(value)} is not {what}; {write}", parameter=name)
 
 

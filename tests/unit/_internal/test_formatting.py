@@ -1,4 +1,4 @@
-"""Sizes for people: one convention for files, disks and downloads, and one for memory."""
+"""Human-readable sizes: one convention for files, disks and downloads, and one for memory."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from browserllm._internal.formatting import memory_text, size_text
         (3_000_000_000_000, "3.0 TB"),
     ],
 )
-def test_sizes_are_in_decimal_units_with_as_many_digits_as_one_can_use(size: float, text: str) -> None:
-    """The unit is the one in which the rounded number stays below 1000; the page's TypeScript writes the same."""
+def test_sizes_are_in_decimal_units_with_useful_digits(size: float, text: str) -> None:
+    """The rounded number stays below 1000 in its unit; the page's TypeScript formats sizes the same way."""
     assert size_text(size) == text
 
 
-def test_memory_is_in_the_megabytes_that_engines_count() -> None:
-    """A build's need is compared with a device's memory, and both are counted in powers of two."""
+def test_memory_is_in_mebibytes_as_engines_count_it() -> None:
+    """A build's memory is compared with the device's, and both are counted in powers of two."""
     assert memory_text(1060.4) == "1,060 MB"

@@ -1,4 +1,4 @@
-"""The HTTP seam of a page, held to a stand-in of the browser's fetch; tests/browser holds it to the real one."""
+"""The HTTP client in a page, tested with a fake of the browser's fetch; tests/browser uses the real one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URL = "https://api.test/v1/chat"
 
 
 class JsException(Exception):  # noqa: N818 (Pyodide's name)
-    """What Pyodide raises for an exception of JavaScript."""
+    """Pyodide's exception for a JavaScript error."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class JsException(Exception):  # noqa: N818 (Pyodide's name)
 
 
 class Value:
-    """A proxy of something in JavaScript, which lives as long as Python holds it."""
+    """A proxy of a JavaScript object, which lives as long as Python holds it."""
 
     alive = 0
 
@@ -42,7 +42,7 @@ class Value:
 
 
 class Browser:
-    """Fetch, as far as it is used: the test answers, and says what comes of the body."""
+    """The parts of fetch that the client uses: the test provides the response and its body."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, Any]]] = []
@@ -67,7 +67,7 @@ class Browser:
         return await self.client.send(HttpRequest(**given))
 
     async def open(self, **says: Any) -> HttpResponse:
-        """Send a request that is answered well."""
+        """Send a request that succeeds."""
         self.say(**says)
         return await self.send()
 
@@ -80,7 +80,7 @@ class Browser:
     def _to_js(self, value: Any, *, dict_converter: Any) -> Any:
         assert dict_converter == "fromEntries"
         for text in value["headers"].values():
-            assert type(text) is str  # a subclass would not arrive as itself
+            assert type(text) is str  # a Secret would arrive masked
         return value
 
     def _fetch(self, url: str, options: dict[str, Any]) -> Awaitable[Any]:
@@ -108,13 +108,13 @@ class Browser:
 
 
 async def sleeping(clock: bl.testing.Clock) -> None:
-    """Wait until somebody sleeps on the clock."""
+    """Wait until a task sleeps on the clock."""
     while not clock._sleepers:
         await asyncio.sleep(0)
 
 
-async def test_a_request_goes_out_with_nothing_of_the_page() -> None:
-    """No cookies, cache, referrer or redirects; a masked value arrives as itself; the browser's own headers are its."""
+async def test_a_request_carries_no_state_of_the_page() -> None:
+    """No cookies, cache, referrer or redirects; a masked value is sent in plain; the browser sets its own headers."""
     browser = Browser()
     headers = {"authorization": Secret("Bearer k"), "x-mine": "1", "User-Agent": "me", "Accept-Encoding": "identity"}
     browser.say()
@@ -150,8 +150,8 @@ async def test_a_request_without_a_body_has_none() -> None:
     assert (await response.read(), browser.reads) == (b"", 0)
 
 
-async def test_the_body_comes_as_it_arrives_and_every_proxy_is_let_go() -> None:
-    """A thousand pieces leave nothing behind, and nothing to abort."""
+async def test_the_body_is_streamed_and_every_proxy_is_released() -> None:
+    """A thousand pieces leave no proxy behind, and nothing to abort."""
     browser = Browser()
     response = await browser.open()
     pieces = [bytes([index % 250 + 1]) for index in range(1000)]
@@ -160,7 +160,7 @@ async def test_the_body_comes_as_it_arrives_and_every_proxy_is_let_go() -> None:
     chunks = response.chunks()
     for piece in pieces:
         assert await anext(chunks) == piece
-        # Also while the reader takes his time. (The stand-in's task holds the last one for a turn.)
+        # Also while the reader pauses. (The fake's task holds the last one until the loop's next step.)
         await asyncio.sleep(0)
         assert Value.alive == 0
     assert [chunk async for chunk in chunks] == []
@@ -180,7 +180,7 @@ async def test_a_header_that_a_browser_would_drop_is_an_error(name: str) -> None
 
 @pytest.mark.parametrize("header", [("x-a b", "1"), ("x-a", "one\ntwo"), ("x-a", "ключ")])
 async def test_a_header_that_http_does_not_allow_is_an_error(header: tuple[str, str]) -> None:
-    """A key with a line break at its end is told without being shown."""
+    """A key that ends with a line break is an error that does not show the key."""
     browser = Browser()
     with pytest.raises(bl.InvalidRequest) as caught:
         await browser.send(headers=dict([header]))
@@ -188,8 +188,8 @@ async def test_a_header_that_http_does_not_allow_is_an_error(header: tuple[str, 
     assert browser.requests == []
 
 
-async def test_nobody_answers() -> None:
-    """The error names what a browser cannot tell apart; it is no leak of the request."""
+async def test_a_request_without_an_answer_is_unavailable() -> None:
+    """The error names the causes that a browser does not distinguish, and does not show the request."""
     browser = Browser()
     browser.answer.set_exception(JsException("TypeError", "Failed to fetch"))
     key = Secret("".join(["s3", "cret"]))
@@ -206,8 +206,8 @@ async def test_nobody_answers() -> None:
     ("url", "reason"),
     [(URL, "offline"), ("http://127.0.0.1:11434/v1", "unreachable"), ("http://localhost/", "unreachable")],
 )
-async def test_offline_is_said_where_it_matters(url: str, reason: str) -> None:
-    """A server on this machine needs no network."""
+async def test_offline_is_reported_for_remote_servers_only(url: str, reason: str) -> None:
+    """A server on this machine needs no network connection."""
     browser = Browser()
     browser.navigator.onLine = False
     browser.answer.set_exception(JsException("TypeError", "Failed to fetch"))
@@ -217,14 +217,14 @@ async def test_offline_is_said_where_it_matters(url: str, reason: str) -> None:
 
 
 async def test_a_redirect_is_not_followed() -> None:
-    """It would carry the key along; the page is told nothing else of it."""
+    """Following it would send the key elsewhere; the page learns only that it was a redirect."""
     browser = Browser()
     response = await browser.open(type="opaqueredirect", status=0, body=None)
     assert (response.status, await response.read()) == (302, b"")
 
 
 async def test_silence_before_the_headers_is_a_timeout() -> None:
-    """The transfer is ended, too."""
+    """The transfer is aborted, too."""
     browser = Browser()
     sending = asyncio.create_task(browser.send(timeouts=Timeouts(silence_s=5)))
     await sleeping(browser.clock)
@@ -237,7 +237,7 @@ async def test_silence_before_the_headers_is_a_timeout() -> None:
 
 @pytest.mark.parametrize(("pieces", "error"), [([], bl.Timeout), ([b"a"], bl.errors.Stalled)])
 async def test_silence_in_the_body(pieces: list[bytes], error: type[bl.BrowserLLMError]) -> None:
-    """Before the first byte it is a timeout, later a stall; the time of whoever reads slowly does not count."""
+    """Before the first byte it is a timeout, later a stall; time spent by a slow reader does not count."""
     browser = Browser()
     browser.say()
     response = await browser.send(timeouts=Timeouts(silence_s=5))
@@ -260,8 +260,8 @@ async def test_silence_in_the_body(pieces: list[bytes], error: type[bl.BrowserLL
     assert browser.aborted.is_set()
 
 
-async def test_without_a_limit_nobody_watches() -> None:
-    """`None` is for ever."""
+async def test_without_a_limit_there_is_no_watchdog() -> None:
+    """`None` means forever."""
     browser = Browser()
     browser.say()
     response = await browser.send(timeouts=Timeouts(silence_s=None))
@@ -272,7 +272,7 @@ async def test_without_a_limit_nobody_watches() -> None:
 
 
 async def test_a_connection_that_breaks_in_the_body() -> None:
-    """What came before was given; the error says where it broke."""
+    """The data before it was delivered; the error says where it broke."""
     browser = Browser()
     response = await browser.open()
     browser.pieces.put_nowait(b"half")
@@ -286,7 +286,7 @@ async def test_a_connection_that_breaks_in_the_body() -> None:
 
 
 async def test_a_cancelled_task_ends_the_transfer_at_once() -> None:
-    """While it waits for the headers, and while it waits for a piece."""
+    """Both while waiting for the headers and while waiting for a piece."""
     browser = Browser()
     sending = asyncio.create_task(browser.send())
     while not browser.requests:
@@ -306,8 +306,8 @@ async def test_a_cancelled_task_ends_the_transfer_at_once() -> None:
     assert browser.aborted.is_set()
 
 
-async def test_closing_ends_what_is_under_way() -> None:
-    """A client that is closed leaves nothing running; who still reads is told, and a later request works."""
+async def test_closing_ends_running_transfers() -> None:
+    """A closed client leaves nothing running; a reader gets an error, and a later request works."""
     browser = Browser()
     response = await browser.open()
     await browser.client.close()

@@ -1,4 +1,4 @@
-"""JSON that is nested too deeply is an error everywhere, and the end of Python nowhere."""
+"""JSON that is nested too deeply raises an error and never crashes Python."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from browserllm._internal.nesting import MAX_DEPTH, check_depth, decode_json
 
 @pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
 @pytest.mark.parametrize("as_bytes", [True, False])
-def test_what_is_too_deep_is_an_error(opens: str, closes: str, as_bytes: bool) -> None:
-    """At the limit it is read; beyond it, and far beyond it, whole or broken off, it is not."""
+def test_json_that_is_too_deep_is_an_error(opens: str, closes: str, as_bytes: bool) -> None:
+    """It is decoded at the limit, but not beyond or far beyond it, complete or truncated."""
     per = opens.count("[") + opens.count("{")
 
     def nested(times: int, end: bool = True) -> bytes | str:
@@ -25,16 +25,16 @@ def test_what_is_too_deep_is_an_error(opens: str, closes: str, as_bytes: bool) -
             decode_json(text, Any)
 
 
-def test_what_is_long_or_looks_deep_is_read() -> None:
-    """Brackets beside each other and in texts are no nesting."""
+def test_json_that_is_long_or_only_looks_deep_is_decoded() -> None:
+    """Brackets side by side or in strings are not nesting."""
     assert decode_json(b"[" + b"[]," * 5000 + b"[]]", list[Any]) == [[]] * 5001
     text = '{"a": "' + '[\\"{' * 5000 + '", "b": "\\\\"}'
     assert decode_json(text, dict[str, str]) == {"a": '["{' * 5000, "b": "\\"}
     assert decode_json('"7"', int, strict=False) == 7
 
 
-def test_the_depth_is_that_of_the_decoder_whatever_is_in_the_texts() -> None:
-    """Escapes of every length before the end of a text, and texts that never end, hide and add no bracket."""
+def test_the_depth_matches_the_decoder_whatever_the_strings_contain() -> None:
+    """Escapes of any length at the end of a string, and unterminated strings, hide no bracket and add none."""
     for escapes in range(12):
         for depth in (MAX_DEPTH - 1, MAX_DEPTH):
             text = '["' + "\\\\" * escapes + '\\"[[{",' + "[" * depth + "]" * depth + "]"
@@ -45,4 +45,4 @@ def test_the_depth_is_that_of_the_decoder_whatever_is_in_the_texts() -> None:
                 check_depth(text)
                 assert decode_json(text, list[Any])[0] == "\\" * escapes + '"[[{'
     for text in ('{"a":"' + '\\"' * 200_000 + "[" * 300, '"' * 200_001 + "[" * 300, "\\" * 200_001 + '"' + "[" * 300):
-        check_depth(text)  # all of it is within a text
+        check_depth(text)  # all brackets are inside a string

@@ -1,4 +1,4 @@
-"""What masks keys: it finds them however a server writes them, leaves the rest alone, and shows none itself."""
+"""Masking finds keys in every encoding that servers use, leaves other text alone, and reveals none itself."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ AROUND = [
 
 
 def longest_shown(text: str, key: str) -> int:
-    """How many characters of the key stand in a row in a text, at most."""
+    """Return the length of the longest piece of the key in a text."""
     text, key = text.lower(), key.lower()
     for size in range(len(key), 0, -1):
         if any(key[start : start + size] in text for start in range(len(key) - size + 1)):
@@ -92,8 +92,8 @@ def longest_shown(text: str, key: str) -> int:
 
 @pytest.mark.parametrize("how", ESCAPES)
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_is_found_however_it_is_written(key: str, how: str) -> None:
-    """Whole or cut at either end, wherever it stands; what is around it stays."""
+def test_a_key_is_found_in_every_encoding(key: str, how: str) -> None:
+    """Complete or cut at either end, anywhere in the text; the surrounding text stays."""
     mask = Mask([Secret(key)])
     written = ESCAPES[how](key)
     for before, after in AROUND:
@@ -101,13 +101,13 @@ def test_a_key_is_found_however_it_is_written(key: str, how: str) -> None:
         assert "[secret]" in shown
         assert shown.startswith(before) and shown.endswith(after)
         assert longest_shown(shown[len(before) :], key) < 8
-        # What is left of the writing gives no more away than seven characters do.
+        # The rest of the encoding reveals no more than seven characters do.
         assert len(shown) - len(before) - len(after) <= len("[secret]") + 2 * 8 * max(1, len(written) // len(key))
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if len(key) > 16 and " " not in key])
 def test_any_piece_of_eight_characters_is_masked(key: str) -> None:
-    """The first twenty, the last ten, the middle: as servers quote them."""
+    """The first twenty, the last ten, the middle: pieces that servers quote."""
     mask = Mask([Secret(key)])
     for start in range(len(key)):
         for size in (8, 12, 20):
@@ -117,8 +117,8 @@ def test_any_piece_of_eight_characters_is_masked(key: str) -> None:
     assert mask.text(f"key {key[:7]}*****{key[-4:]}") == f"key {key[:7]}*****{key[-4:]}"
 
 
-def test_texts_without_a_key_stay_as_they_are() -> None:
-    """Whatever is in them."""
+def test_texts_without_a_key_are_unchanged() -> None:
+    """Whatever they contain."""
     random = Random(11)  # noqa: S311
     mask = Mask([Secret(key) for key in KEYS])
     letters = "abc \n%41\\u0041&amp;\x1b[0m\u200bÄß👋{}[]\"'=+/-_"
@@ -130,8 +130,8 @@ def test_texts_without_a_key_stay_as_they_are() -> None:
     assert Mask().text(KEYS[0]) == KEYS[0] and not Mask() and not Mask([Secret("short")])
 
 
-def test_the_work_grows_with_the_text() -> None:
-    """Not with its square: every character is looked at a bounded number of times."""
+def test_masking_takes_linear_time() -> None:
+    """Every character is looked at a bounded number of times."""
 
     class Counted(set[str]):
         looked = 0
@@ -163,14 +163,14 @@ def test_the_work_grows_with_the_text() -> None:
         ({"x-title": "My application", "anthropic-version": "2023-06-01", "x-keyboard": "qwertyuiop"}, set[str]()),
     ],
 )
-def test_the_keys_of_headers_are_known_by_name_or_look(headers: dict[str, str], found: set[str]) -> None:
-    """And words that are none are not looked for."""
+def test_keys_in_headers_are_found_by_name_or_prefix(headers: dict[str, str], found: set[str]) -> None:
+    """Words that are not keys are not searched for."""
     assert {"".join(each) for each in secrets_in(headers) if len(each) >= 8} >= found
     if not found:
         assert list(secrets_in(headers)) == []
 
 
-def test_the_keys_in_a_body_are_known_by_name_or_look() -> None:
+def test_keys_in_a_body_are_found_by_name_or_prefix() -> None:
     """At any depth."""
     fields = {
         "provider": {"apiKey": "provider-key-1", "names": ["keyword-keyword"]},
@@ -183,8 +183,8 @@ def test_the_keys_in_a_body_are_known_by_name_or_look() -> None:
     assert found == {"provider-key-1", "nested-under-auth", "sk-abcdefghijklmnop"}
 
 
-def test_a_secret_is_masked_by_whatever_shows_it() -> None:
-    """Short or long: what cuts a text before it shows it gets a secret, too."""
+def test_a_secret_is_masked_wherever_it_is_shown() -> None:
+    """Short or long: a slice of a secret is a secret, too."""
     rich = pytest.importorskip("rich.pretty")
     for key in KEYS:
         secret = Secret(key)
@@ -207,8 +207,8 @@ def test_a_secret_is_masked_by_whatever_shows_it() -> None:
         assert copy.deepcopy(secret) is secret
 
 
-def test_what_is_cleaned_shows_no_key_anywhere() -> None:
-    """Words, facts, notes, frames and origins; what cannot be cleaned becomes an error of ours."""
+def test_a_cleaned_exception_shows_no_key() -> None:
+    """Not in its message, data, notes, traceback or cause; one that cannot be cleaned becomes an InternalError."""
     key = KEYS[0]
     mask = Mask([Secret(key)])
 

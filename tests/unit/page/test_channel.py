@@ -1,4 +1,4 @@
-"""ChannelHost: every message reaches the one who waits for it, and nothing from a page breaks the host."""
+"""ChannelHost: every message reaches its request, and no message from a page breaks the host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HELLO = {"protocol": 1, "page_version": "9.9", "engines": [{"name": "webllm", "v
 
 
 class Pipe:
-    """A channel whose far side is the test."""
+    """A channel whose other end is the test."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -44,7 +44,7 @@ class Pipe:
 
 
 async def connected() -> tuple[ChannelHost, Pipe]:
-    """A host that has heard the hello."""
+    """Return a host that has received the hello."""
     pipe = Pipe()
     host = ChannelHost(pipe)
     starting = asyncio.create_task(host.start())
@@ -55,13 +55,13 @@ async def connected() -> tuple[ChannelHost, Pipe]:
 
 
 async def asked(pipe: Pipe, count: int = 1) -> None:
-    """Wait until the page has been asked so many things."""
+    """Wait until the page has received this many messages."""
     while len(pipe.sent) < count:
         await asyncio.sleep(0)
 
 
-async def test_hello_tells_who_is_there() -> None:
-    """The page's version and engines are on the host."""
+async def test_hello_has_the_page_version_and_its_engines() -> None:
+    """They are attributes of the host."""
     host, _ = await connected()
     assert host.hello.page_version == "9.9"
     assert [engine.name for engine in host.hello.engines] == ["webllm"]
@@ -83,7 +83,7 @@ async def test_a_page_of_another_version_is_refused(bad: dict[str, Any]) -> None
 
 
 async def test_a_channel_that_closes_before_the_hello_says_why() -> None:
-    """Nobody waits for a page that has gone."""
+    """A closed page is not waited for."""
     pipe = Pipe()
     starting = asyncio.create_task(ChannelHost(pipe).start())
     await asyncio.sleep(0)
@@ -93,7 +93,7 @@ async def test_a_channel_that_closes_before_the_hello_says_why() -> None:
 
 
 async def test_garbage_instead_of_a_hello_is_a_protocol_error() -> None:
-    """Something that is no page at all is shown."""
+    """The error shows what arrived."""
     pipe = Pipe()
     starting = asyncio.create_task(ChannelHost(pipe).start())
     await asyncio.sleep(0)
@@ -109,8 +109,8 @@ async def test_a_second_hello_changes_nothing() -> None:
     assert host.hello.page_version == "9.9"
 
 
-async def test_the_page_tells_how_things_are_around_the_device() -> None:
-    """The hello says it first, an event every change, and nobody is asked; what cannot be read changes nothing."""
+async def test_the_page_reports_its_environment() -> None:
+    """First in its hello, then in an event for each change, unasked; an unreadable event changes nothing."""
     pipe = Pipe()
     host = ChannelHost(pipe)
     assert host.environment == bl.page.Environment()
@@ -137,7 +137,7 @@ async def test_the_page_tells_how_things_are_around_the_device() -> None:
 
 
 async def test_a_call_is_numbered_and_answered() -> None:
-    """The request is as the protocol has it; results come back to their callers in any order."""
+    """The request follows the protocol; results reach their callers in any order."""
     host, pipe = await connected()
     first = asyncio.create_task(host.call("status", {"a": 1}))
     second = asyncio.create_task(host.call("probe"))
@@ -164,7 +164,7 @@ async def test_a_page_error_is_raised_typed() -> None:
 
 
 async def test_progress_reaches_its_caller_only() -> None:
-    """Progress is a callback of the request it belongs to; nulls are what nobody knows."""
+    """Progress calls the callback of its own request; nulls mean unknown."""
     host, pipe = await connected()
     seen: list[bl.page.Progress] = []
     call = asyncio.create_task(host.call("load", {}, seen.append))
@@ -180,7 +180,7 @@ async def test_progress_reaches_its_caller_only() -> None:
 
 
 async def test_a_callback_that_fails_does_not_end_the_connection() -> None:
-    """The caller's bug is reported to the loop, and the call goes on."""
+    """The caller's bug is reported to the event loop, and the call continues."""
     host, pipe = await connected()
     reported: list[str] = []
     loop = asyncio.get_running_loop()
@@ -205,7 +205,7 @@ async def collect(stream: HostStream, texts: list[str]) -> None:
 
 
 async def test_chunks_reach_their_stream() -> None:
-    """Chunks come in order, to the stream they belong to; the result ends it."""
+    """Chunks reach their own stream in order; the result ends it."""
     host, pipe = await connected()
     one, two = host.stream("chat"), host.stream("chat")
     first: list[str] = []
@@ -224,7 +224,7 @@ async def test_chunks_reach_their_stream() -> None:
 
 
 async def test_chunks_before_an_error_are_delivered() -> None:
-    """An error comes after the text that came before it."""
+    """The text that arrived before the error is delivered first."""
     host, pipe = await connected()
     stream = host.stream("chat")
     pipe.say(type="chunk", id=1, data={"text": "a", "tokens": 1})
@@ -235,7 +235,7 @@ async def test_chunks_before_an_error_are_delivered() -> None:
     assert texts == ["a"]
 
 
-async def test_a_reader_that_is_slow_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_reader_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the buffer, text, tokens and logprobs are joined to the last chunk."""
     monkeypatch.setattr(channel_module, "BUFFERED_CHUNKS", 2)
     host, pipe = await connected()
@@ -247,8 +247,8 @@ async def test_a_reader_that_is_slow_loses_nothing(monkeypatch: pytest.MonkeyPat
     assert [(chunk.text, chunk.tokens, chunk.logprobs) for chunk in chunks] == [("a", 1, None), ("bcd", 3, ["c", "d"])]
 
 
-async def test_a_reader_that_does_not_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound of unread text the request is stopped in the page, and fails."""
+async def test_unread_text_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit, the request is cancelled in the page and fails."""
     monkeypatch.setattr(channel_module, "BUFFERED_CHUNKS", 1)
     monkeypatch.setattr(channel_module, "BUFFERED_CHARACTERS", 10)
     host, pipe = await connected()
@@ -261,7 +261,7 @@ async def test_a_reader_that_does_not_read_is_bounded(monkeypatch: pytest.Monkey
 
 
 async def test_a_cancelled_call_is_cancelled_in_the_page() -> None:
-    """The page hears of it at once, and its late answer disturbs nobody."""
+    """The page is told at once, and its late answer is ignored."""
     host, pipe = await connected()
     call = asyncio.create_task(host.call("load"))
     await asked(pipe)
@@ -277,7 +277,7 @@ async def test_a_cancelled_call_is_cancelled_in_the_page() -> None:
 
 
 async def test_a_stream_can_be_stopped_or_dropped() -> None:
-    """cancel() asks for the end and still delivers it; drop() asks and forgets; both only while it runs."""
+    """cancel() still delivers the result; drop() delivers nothing more; both do nothing after the end."""
     host, pipe = await connected()
     stopped, dropped = host.stream("chat"), host.stream("chat")
     stopped.cancel()
@@ -297,8 +297,8 @@ async def test_a_stream_can_be_stopped_or_dropped() -> None:
     "text",
     ["{not json", "[]", '{"type":"surprise","id":1}', '{"type":"chunk","id":1,"data":{"tokens":1}}', b"\xff\xfe"],
 )
-async def test_a_broken_message_fails_what_is_pending_and_the_host_lives(text: str | bytes) -> None:
-    """Pending calls raise a ProtocolError with the beginning of the text, and are stopped; the next call works."""
+async def test_a_broken_message_fails_pending_calls_but_not_the_host(text: str | bytes) -> None:
+    """Pending calls are cancelled and raise a ProtocolError with the start of the text; the next call works."""
     host, pipe = await connected()
     call = asyncio.create_task(host.call("status"))
     stream = host.stream("chat")
@@ -316,7 +316,7 @@ async def test_a_broken_message_fails_what_is_pending_and_the_host_lives(text: s
     assert await again == {"n": 1}
 
 
-async def test_only_the_beginning_of_a_broken_message_is_shown() -> None:
+async def test_only_the_start_of_a_broken_message_is_shown() -> None:
     """A broken message of a megabyte does not become an exception of a megabyte."""
     host, pipe = await connected()
     call = asyncio.create_task(host.call("status"))
@@ -328,8 +328,8 @@ async def test_only_the_beginning_of_a_broken_message_is_shown() -> None:
     assert len(str(caught.value)) < 300
 
 
-async def test_an_error_without_an_id_fails_what_is_pending() -> None:
-    """The page could not read one of our messages and cannot say which."""
+async def test_an_error_without_an_id_fails_pending_calls() -> None:
+    """The page could not read one of our messages and does not know which."""
     host, pipe = await connected()
     call = asyncio.create_task(host.call("status"))
     await asked(pipe)
@@ -339,7 +339,7 @@ async def test_an_error_without_an_id_fails_what_is_pending() -> None:
 
 
 async def test_a_closed_channel_fails_everything_at_once() -> None:
-    """Pending calls and streams raise Unavailable(closed) with the cause; so does every later one."""
+    """Pending and later calls and streams raise Unavailable(closed) with the reason."""
     host, pipe = await connected()
     call = asyncio.create_task(host.call("status"))
     stream = host.stream("chat")
@@ -355,8 +355,8 @@ async def test_a_closed_channel_fails_everything_at_once() -> None:
     assert {message["op"] for message in pipe.sent} == {"status", "chat"}
 
 
-async def test_close_stops_what_is_pending_in_the_page() -> None:
-    """A port outlives its host: what was asked through it is stopped before the host goes."""
+async def test_close_cancels_pending_requests_in_the_page() -> None:
+    """A port outlives its host, so its requests are cancelled before the host closes."""
     host, pipe = await connected()
     async with host:
         call = asyncio.create_task(host.call("load"))
@@ -368,8 +368,8 @@ async def test_close_stops_what_is_pending_in_the_page() -> None:
     await host.close()
 
 
-async def test_close_waits_until_a_download_has_put_down_what_came() -> None:
-    """The pipe stays open until the page has ended the download, so that its last bytes reach the disk."""
+async def test_close_waits_until_a_download_has_saved_its_data() -> None:
+    """The channel stays open until the page has ended the download, so that its last bytes reach the disk."""
     host, pipe = await connected()
     stream = host.stream("download")
     closing = asyncio.create_task(host.close())
@@ -386,10 +386,8 @@ async def test_close_waits_until_a_download_has_put_down_what_came() -> None:
 
 
 @pytest.mark.parametrize("end", ["silence", "the pipe breaks"])
-async def test_close_does_not_wait_for_a_page_that_never_puts_anything_down(
-    monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
-    """Closing ends, whether the page says nothing or goes away meanwhile."""
+async def test_close_does_not_wait_for_a_page_that_never_saves(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """Closing ends, whether the page stays silent or closes meanwhile."""
     monkeypatch.setattr(channel_module, "SAVE_WAIT_S", 0.01 if end == "silence" else 1000)
     host, pipe = await connected()
     host.stream("download")
@@ -401,7 +399,7 @@ async def test_close_does_not_wait_for_a_page_that_never_puts_anything_down(
     assert pipe.closed and host.closed
 
 
-async def test_a_text_that_cannot_be_sent_fails_its_call_alone() -> None:
+async def test_a_message_that_cannot_be_sent_fails_only_its_call() -> None:
     """The call raises; a cancel that cannot be sent does not hide the cancellation."""
     host, pipe = await connected()
     call = asyncio.create_task(host.call("status"))
@@ -414,8 +412,8 @@ async def test_a_text_that_cannot_be_sent_fails_its_call_alone() -> None:
         await call
 
 
-async def test_events_reach_subscribers_until_they_leave() -> None:
-    """What the page reports by itself can be listened to."""
+async def test_events_reach_subscribers_until_they_unsubscribe() -> None:
+    """Events that the page sends unasked reach every subscriber."""
     host, pipe = await connected()
     seen: list[bl.page.Event] = []
     unsubscribe = host.subscribe(seen.append)
@@ -426,8 +424,8 @@ async def test_events_reach_subscribers_until_they_leave() -> None:
     assert seen == [bl.page.Event("unloaded", {"model": "m"})]
 
 
-async def test_the_probe_is_asked_once() -> None:
-    """Facts are kept until they are refreshed, or the device is lost."""
+async def test_the_probe_is_cached() -> None:
+    """Facts are cached until a refresh, or until the device is lost."""
     host = bl.ScriptedHost()
     facts = await host.probe()
     assert await host.probe() is facts
@@ -439,8 +437,8 @@ async def test_the_probe_is_asked_once() -> None:
     assert len(host.requests) == 3
 
 
-async def test_the_facts_of_a_device_follow_what_changes_around_it() -> None:
-    """A probe that is kept, and one that comes after the event, both know what the page told."""
+async def test_the_facts_of_a_device_follow_its_environment() -> None:
+    """Both a cached probe and one after the event have the reported environment."""
     host = bl.ScriptedHost(facts=msgspec.structs.replace(device_facts(), online=True))
     assert host.environment.online is True
     assert (await host.probe()).online is True
@@ -453,8 +451,8 @@ async def test_the_facts_of_a_device_follow_what_changes_around_it() -> None:
     assert (await host.probe()).online is False
 
 
-async def test_a_probe_that_is_no_probe_is_a_protocol_error() -> None:
-    """What the page answers is checked."""
+async def test_an_invalid_probe_is_a_protocol_error() -> None:
+    """The page's answers are validated."""
     host, pipe = await connected()
     call = asyncio.create_task(host.probe())
     await asked(pipe)

@@ -1,4 +1,4 @@
-"""Addresses: whoever judges one, and whoever connects, see the same host. What they could read differently is refused.
+"""The address check and the code that connects see the same host. Addresses they could parse differently are rejected.
 
 The judge is `http/address.py`; those who connect are httpx2 in a process and the browser in a page, whose parser is the
 one that Node has as `URL` (https://url.spec.whatwg.org).
@@ -132,7 +132,7 @@ RESTS = [
 
 
 def spellings(seed: int, count: int) -> Iterator[str]:
-    """Addresses of this device and others in every spelling that we know, alone and put together."""
+    """Yield addresses of this device and of others in every known spelling, alone and combined."""
     dice = random.Random(seed)  # noqa: S311
     hosts = [*LOOPBACK, *OTHER, *ODD_LOOPBACK]
     for host in hosts:
@@ -162,7 +162,7 @@ def spellings(seed: int, count: int) -> Iterator[str]:
 
 
 def read(url: str) -> Address | None:
-    """What the judge says; nothing where it refuses."""
+    """Return what our parser reads; ``None`` if it rejects the address."""
     try:
         return read_address(url)
     except ValueError:
@@ -170,7 +170,7 @@ def read(url: str) -> Address | None:
 
 
 def by_browsers(urls: list[str]) -> list[dict[str, str] | None]:
-    """What browsers read."""
+    """Return what browsers read."""
     sys.path.insert(0, str(ROOT / "web"))
     try:
         from build_site import node_command
@@ -184,20 +184,20 @@ def by_browsers(urls: list[str]) -> list[dict[str, str] | None]:
 
 
 def host_in(address: Address) -> str:
-    """A host as it stands in an address."""
+    """Return a host as it is written in an address."""
     return f"[{address.host}]" if ":" in address.host else address.host
 
 
 @settings(max_examples=4, deadline=None)
 @given(st.integers(0, 10**9))
-def test_what_is_judged_is_what_a_process_and_a_page_connect_to(seed: int) -> None:
-    """Of thousands of spellings each is refused, or is one host and port to all three."""
+def test_our_parser_a_process_and_a_page_see_the_same_host(seed: int) -> None:
+    """Each of thousands of spellings is rejected, or has the same host and port for all three."""
     urls = list(spellings(seed, 4000))
     taken = [(url, address) for url in urls if (address := read(url)) is not None]
     assert len(urls) > 4000 and len(taken) > 100
     for (url, address), there in zip(taken, by_browsers([url for url, _ in taken]), strict=True):
         if there is None:
-            # Only whether a name is well encoded is for browsers to say, who then connect to nobody.
+            # Browsers also reject badly encoded names, and then connect to no host.
             assert "xn--" in url, url
             continue
         port = int(there["port"] or {"http:": 80, "https:": 443}[there["protocol"]])
@@ -214,8 +214,8 @@ def test_what_is_judged_is_what_a_process_and_a_page_connect_to(seed: int) -> No
 
 @settings(max_examples=4, deadline=None)
 @given(st.integers(0, 10**9))
-def test_this_device_is_localhost_and_the_plain_loopback_addresses_alone(seed: int) -> None:
-    """Whatever else some parser takes for it is refused, or is somebody else."""
+def test_this_device_is_only_localhost_and_the_plain_loopback_addresses(seed: int) -> None:
+    """Anything else that a parser takes for it is rejected, or is another host."""
     urls = list(spellings(seed, 4000))
     here = [url for url in urls if is_loopback(url)]
     assert here
@@ -229,15 +229,15 @@ def test_this_device_is_localhost_and_the_plain_loopback_addresses_alone(seed: i
 
 
 @pytest.mark.parametrize("kind", [bl.OpenAI, bl.Anthropic, bl.Gemini, bl.Ollama])
-def test_no_backend_is_made_for_an_address_that_is_only_almost_this_device(kind: Any) -> None:
-    """Neither with a word for it, nor as Ollama is, without one."""
+def test_no_backend_accepts_an_address_that_only_resembles_this_device(kind: Any) -> None:
+    """Neither with allow_http, nor for Ollama, which needs none."""
     for url in spellings(1, 1500):
         try:
             backend = kind("m", base_url=url, leaves_device=False)
         except bl.InvalidRequest:
             assert not is_loopback(url) or any(sign in url for sign in "?#@"), url
         else:
-            # Completed, and still the same host: but for the one that servers listen on, and clients do not connect to.
+            # Still the same host, except for 0.0.0.0, which servers listen on and clients do not connect to.
             assert is_loopback(backend.base_url), url
             given = read(url if "://" in url else f"http://{url}".strip())
             meant = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -252,8 +252,8 @@ def test_no_backend_is_made_for_an_address_that_is_only_almost_this_device(kind:
         assert backend.may_leave(), "no word makes another address this one"
 
 
-async def test_no_request_goes_to_an_address_that_can_be_read_in_two_ways() -> None:
-    """The seam itself refuses it, whoever made it."""
+async def test_no_request_goes_to_an_address_that_can_be_parsed_in_two_ways() -> None:
+    """The HTTP client itself rejects it."""
     client = SocketClient()
     for url in spellings(2, 300):
         if read(url) is None:
@@ -264,8 +264,8 @@ async def test_no_request_goes_to_an_address_that_can_be_read_in_two_ways() -> N
 
 @settings(max_examples=600, deadline=None)
 @given(st.text(max_size=30), st.sampled_from(["", "http://", "https://localhost", "http://127.0.0.1:1", "http://["]))
-def test_any_text_is_an_address_or_no_address(text: str, before: str) -> None:
-    """Never another failure; what is shown of it is an address again; and another reading agrees where there is one."""
+def test_any_text_is_accepted_or_rejected_without_another_error(text: str, before: str) -> None:
+    """The origin shown for it is a valid address again, and other parsers agree where they accept it."""
     address = read(before + text)
     shown = origin(before + text)
     if address is None:

@@ -1,4 +1,4 @@
-"""The HTTP seam of a process, over real sockets."""
+"""The HTTP client in a process, over real sockets."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from vendor_server import CUT, SILENCE, Hold, Reply, VendorServer, answer, event
 
 @pytest.fixture
 def server() -> Iterator[VendorServer]:
-    """A server that plays OpenAI."""
+    """A server that imitates OpenAI."""
     with VendorServer(EXCHANGES) as running:
         yield running
 
 
 @asynccontextmanager
 async def client() -> AsyncIterator[HttpClient]:
-    """The client of this process."""
+    """A client in this process."""
     opened = open_client()
     try:
         yield opened
@@ -38,8 +38,8 @@ async def client() -> AsyncIterator[HttpClient]:
         await opened.close()
 
 
-async def test_bytes_come_as_they_are_sent(server: VendorServer) -> None:
-    """The status, the headers by their names in lower case, and each piece before the next one exists."""
+async def test_bytes_arrive_as_they_are_sent(server: VendorServer) -> None:
+    """First the status and the headers by lower-case name, then each piece before the next one exists."""
     hold = Hold()
     server.add("slow", Reply((b"one", hold, b"two"), 201, {"X-Name": "Value", "content-type": "text/plain"}))
     async with client() as http:
@@ -57,8 +57,8 @@ async def test_bytes_come_as_they_are_sent(server: VendorServer) -> None:
     assert asked.headers["accept-encoding"] == "identity"
 
 
-async def test_a_body_that_is_read_whole_is_bounded(server: VendorServer) -> None:
-    """What is larger is refused, or only begun."""
+async def test_a_body_that_is_read_at_once_is_limited(server: VendorServer) -> None:
+    """A larger one is an error, or only its start is read."""
     server.add("large", Reply((b"x" * 600, b"y" * 600)))
     request = HttpRequest(method="GET", url=f"{server.url}/large")
     async with client() as http:
@@ -72,8 +72,8 @@ async def test_a_body_that_is_read_whole_is_bounded(server: VendorServer) -> Non
         await response.aclose()
 
 
-async def test_one_connection_serves_many_answers(server: VendorServer) -> None:
-    """Also when the answer's own end comes before the transfer's, and after an error's body."""
+async def test_one_connection_serves_many_requests(server: VendorServer) -> None:
+    """Also when the answer ends before the transfer, and after an error's body."""
     async with scenarios.openai(server.url, "hello") as llm:
         await llm.complete("Hi")
         await llm.complete("Hi")
@@ -89,7 +89,7 @@ async def test_one_connection_serves_many_answers(server: VendorServer) -> None:
 
 
 async def test_an_answer_ends_though_the_transfer_does_not(server: VendorServer) -> None:
-    """After its end marker nobody waits for the server to hang up."""
+    """After its end marker we do not wait for the server to close the connection."""
     server.add("open", stream(events(*text_chunks("Hi"), "[DONE]"), SILENCE))
     async with scenarios.openai(server.url, "open", timeouts=bl.backends.cloud.Timeouts(silence_s=None)) as llm:
         assert (await llm.complete("Hi")).text == "Hi"
@@ -97,8 +97,8 @@ async def test_an_answer_ends_though_the_transfer_does_not(server: VendorServer)
 
 
 @pytest.mark.parametrize("how", ["stop", "break", "close"])
-async def test_who_leaves_ends_the_transfer(server: VendorServer, how: str) -> None:
-    """A stop, a break and a close reach the server; the next request works."""
+async def test_stopping_ends_the_transfer(server: VendorServer, how: str) -> None:
+    """The server notices a stop, a break and a close; the next request works."""
     server.add(
         "endless", stream(events(chunk({"content": "Hi"})), SILENCE), stream(events(*text_chunks("on"), "[DONE]"))
     )
@@ -118,7 +118,7 @@ async def test_who_leaves_ends_the_transfer(server: VendorServer, how: str) -> N
 
 
 async def test_a_failure_of_the_network_has_no_context(server: VendorServer) -> None:
-    """What httpx2 raised, and with it the frames that held the headers, is gone."""
+    """httpx2's exception is gone, and with it the frames that held the headers."""
     server.add("cut", Reply(before=CUT))
     server.add("cut-later", stream(b"data: ", CUT))
     async with client() as http:
@@ -137,7 +137,7 @@ async def test_a_failure_of_the_network_has_no_context(server: VendorServer) -> 
 
 
 async def test_a_connection_that_takes_too_long_is_a_timeout() -> None:
-    """A server whose queue is full lets nobody in."""
+    """A server whose queue is full accepts no connection."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(3):
@@ -152,7 +152,7 @@ async def test_a_connection_that_takes_too_long_is_a_timeout() -> None:
 
 
 async def test_redirects_are_not_followed(server: VendorServer) -> None:
-    """They would carry the key to wherever the answer says."""
+    """Following one would send the key to any address."""
     server.add("moved", answer({}, 307, location=f"{server.url}/hello/chat/completions"))
     async with scenarios.openai(server.url, "moved") as llm:
         with pytest.raises(bl.errors.ProtocolError, match="correct base_url"):
@@ -161,7 +161,7 @@ async def test_redirects_are_not_followed(server: VendorServer) -> None:
 
 
 async def test_cookies_are_forgotten(server: VendorServer) -> None:
-    """Nothing but the key says who asks."""
+    """Only the key identifies the caller."""
     server.add("cookie", stream(events(*text_chunks("Hi"), "[DONE]"), set_cookie="who=you"))
     async with scenarios.openai(server.url, "cookie") as llm:
         await llm.complete("Hi")
@@ -172,7 +172,7 @@ async def test_cookies_are_forgotten(server: VendorServer) -> None:
 async def test_a_loopback_address_is_never_reached_through_a_proxy(
     server: VendorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy of the environment is for other machines' addresses; what is for this one does not leave it."""
+    """The environment's proxy is for other machines; a request to this machine does not leave it."""
     with VendorServer({"": EXCHANGES["hello"]}) as proxy:
         for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(variable, proxy.url)
@@ -191,7 +191,7 @@ async def test_a_loopback_address_is_never_reached_through_a_proxy(
 async def test_a_proxy_that_cannot_be_used_is_an_error(
     server: VendorServer, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    """With where it comes from; an address of this machine is reached all the same."""
+    """The error names the variables; an address of this machine is still reached."""
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("ALL_PROXY", proxy)
     async with bl.OpenAI("m", base_url="https://api.example.test/v1", api_key=scenarios.KEY) as llm:
@@ -205,7 +205,7 @@ async def test_a_proxy_that_cannot_be_used_is_an_error(
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_backend_works_in_one_event_loop_after_another(server: VendorServer, closed: bool) -> None:
-    """Connections belong to their loop, and go with it when nobody closed them; the backend does not."""
+    """Connections belong to their loop and end with it; the backend lives on."""
     llm = scenarios.openai(server.url, "hello", client=(client := SocketClient()))
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -219,20 +219,20 @@ def test_a_backend_works_in_one_event_loop_after_another(server: VendorServer, c
     assert [asyncio.run(ask()) for _ in range(3)] == [scenarios.TEXT] * 3
     assert list(client._clients) == ([] if closed else loops[-1:])
     assert len({asked.connection for asked in server.asked("hello")}) == 3
-    # What was left open is warned of when it is found, which is here.
+    # A connection that was left open would cause a warning here.
     client._clients.clear()
     gc.collect()
 
 
 async def test_many_at_a_time_do_not_mix(server: VendorServer) -> None:
-    """A hundred answers at once over one backend, each its own."""
+    """A hundred simultaneous requests on one backend each get their own answer."""
     server.add("many", *[stream(events(*text_chunks(f"{number}"), "[DONE]")) for number in range(100)])
     async with scenarios.openai(server.url, "many") as llm:
         responses = await asyncio.gather(*(llm.complete("Hi") for _ in range(100)))
     assert sorted(int(response.text) for response in responses) == list(range(100))
 
 
-async def test_a_packed_answer_is_unpacked(server: VendorServer) -> None:
+async def test_a_compressed_answer_is_decompressed(server: VendorServer) -> None:
     """A server may compress unasked; a body that cannot be decompressed is an error."""
     plain = events(*text_chunks("Hi"), "[DONE]")
     packed = gzip.compress(plain)
@@ -243,22 +243,22 @@ async def test_a_packed_answer_is_unpacked(server: VendorServer) -> None:
     assert "cannot be decompressed" in str(error)
 
 
-async def test_the_status_counts_though_the_body_breaks_off(server: VendorServer) -> None:
-    """What an error's body still says is quoted, or left out."""
+async def test_the_status_counts_even_if_the_body_breaks_off(server: VendorServer) -> None:
+    """The part of an error's body that arrived is quoted, or left out."""
     server.add("torn-error", Reply((b'{"error": {"mess',), 503, {"content-type": "application/json"}, length=1000))
     error, _ = await scenarios.failure_of(server.url, "torn-error", bl.Unavailable)
     assert (error.reason, error.data["status"]) == ("server_error", 503)
 
 
-async def test_a_whole_answer_is_bounded(server: VendorServer) -> None:
-    """A JSON text that does not end fills no memory."""
+async def test_a_json_answer_is_limited(server: VendorServer) -> None:
+    """A JSON text without end does not fill the memory."""
     server.add("endless-json", Reply((b'{"choices": "', *[b"x" * 1024 * 1024] * 17)))
     error, _ = await scenarios.failure_of(server.url, "endless-json", bl.errors.ProtocolError)
     assert "larger than 16777216 bytes" in str(error)
 
 
-async def test_a_header_that_cannot_be_sent_is_refused(server: VendorServer) -> None:
-    """By its name: its value is not shown."""
+async def test_a_header_that_cannot_be_sent_is_rejected(server: VendorServer) -> None:
+    """The error has its name, but not its value."""
     async with scenarios.openai(server.url, "hello", headers={"bad name": "a-secret"}) as llm:
         with pytest.raises(bl.InvalidRequest, match="check base_url and headers") as caught:
             await llm.complete("Hi")

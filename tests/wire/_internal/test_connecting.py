@@ -1,4 +1,4 @@
-"""Of a name's addresses the first that answers is connected to, and no attempt is left over."""
+"""Connecting to a name uses the first address that answers, and leaves no attempt running."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Connection:
 
 
 @pytest.mark.parametrize("kinds", list(product(["fails", "hangs", "answers"], repeat=3)))
-async def test_the_first_that_answers_is_taken(kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that fails or says nothing only costs the time that the next one is given."""
+async def test_the_first_address_that_answers_is_used(kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that fails or stays silent only delays the next one."""
     monkeypatch.setattr(connecting, "STAGGER_S", 0.01)
     begun: list[int] = []
     ended: list[int] = []
@@ -60,8 +60,8 @@ async def test_the_first_that_answers_is_taken(kinds: tuple[str, ...], monkeypat
         await asyncio.sleep(0)
 
 
-async def test_connections_that_come_together_are_closed_but_one() -> None:
-    """Two attempts that answer in the same moment leave one connection."""
+async def test_of_simultaneous_connections_only_one_stays_open() -> None:
+    """Two attempts that answer at the same moment leave one connection."""
     made = [Connection(), Connection()]
     go_on = asyncio.Event()
 

@@ -30,14 +30,14 @@ call_before_threads_end(last)
 
 
 def test_threading_still_has_the_private_function_that_at_exit_registers_with() -> None:
-    """`threading._register_atexit` is there; where Python has a public way now, `at_exit.py` takes that."""
+    """`threading._register_atexit` exists; if Python now has a public way, `at_exit.py` should use that."""
     assert callable(getattr(threading, "_register_atexit", None))
     import atexit
 
     assert not hasattr(atexit, "register_early"), "Python has a public way now: use it in cpython/at_exit.py"
 
 
-def test_a_function_for_the_end_is_called_while_threads_can_start_and_pools_take_work() -> None:
+def test_the_exit_function_is_called_while_threads_and_pools_still_work() -> None:
     """The function registered last is called before that of `concurrent.futures`, and before those of `atexit`."""
     done = subprocess.run([sys.executable, "-c", AT_EXIT], check=False, capture_output=True, text=True)
     assert (done.stdout.splitlines(), done.stderr) == (["a thread was started", "work was taken", "atexit"], "")

@@ -1,4 +1,4 @@
-"""Forks of a process that has a browser keep neither the browser nor its profile, at whatever moment they begin."""
+"""Forks of a process with a browser keep neither the browser nor its profile, whenever they start."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def in_between():
         children.add(child.pid)
 
 def wait(stop):
-    # A child that was spawned has no such descriptor; it waits for its parent's end, and longer.
+    # A spawned child has no such descriptor; it outlives its parent.
     try:
         os.read(stop, 1)
     except OSError:
@@ -101,10 +101,10 @@ if __name__ == "__main__":
 
 
 class Program:
-    """A Python with a browser, whose children stay until the test ends."""
+    """A Python process with a browser, whose children live until the test ends."""
 
     def __init__(self, folder: Path, site: Path, code: str, **settings: str) -> None:
-        """Start it."""
+        """Start the program."""
         self.folder = folder / "profile"
         browser = folder / "chromium"
         browser.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE}" "$@"\n')
@@ -125,7 +125,7 @@ class Program:
         os.close(stop)
 
     def read(self) -> Any:
-        """What it says next."""
+        """Return its next line."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self._stderr.read_text()
@@ -140,13 +140,13 @@ class Program:
 
 @pytest.fixture
 def programs() -> Iterator[ExitStack]:
-    """Programs that end with the test."""
+    """Start programs that end with the test."""
     with ExitStack() as stack:
         yield stack
 
 
 def has_gone(pid: int) -> bool:
-    """Wait for the end of a process that is not our child."""
+    """Wait until a process that is not our child has ended."""
     try:
         fd = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -158,7 +158,7 @@ def has_gone(pid: int) -> bool:
 
 
 def check(program: Program, end: str) -> int:
-    """See that the browser and the lock go with the program, while its children live; returns how many there are."""
+    """Check that the browser and the lock end with the program while its children live; return their number."""
     pid, count = program.read()
     if end == "kill":
         program.process.kill()
@@ -173,7 +173,7 @@ def check(program: Program, end: str) -> int:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orphans are looked for in a cache of the test's own."""
+    """Look for orphans in the test's own cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -182,7 +182,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_fork_at_any_line_of_a_launch_and_a_close_keeps_nothing(
     tmp_path: Path, site: Path, programs: ExitStack, end: str, then: str
 ) -> None:
-    """A child that begins at each line that a launch (and a close) runs, and stays, or runs another program."""
+    """One child starts at each line of a launch and of a close, and stays or runs another program."""
     program = Program(tmp_path, site, AT_EVERY_LINE, end=end, then=then)
     programs.callback(program.end)
     assert check(program, end) > 150
@@ -193,7 +193,7 @@ def test_a_fork_at_any_line_of_a_launch_and_a_close_keeps_nothing(
 def test_processes_of_multiprocessing_keep_nothing(
     tmp_path: Path, site: Path, programs: ExitStack, end: str, method: str
 ) -> None:
-    """However they are started."""
+    """With every start method."""
     program = Program(tmp_path, site, MULTIPROCESSING, end=end, then=method)
     programs.callback(program.end)
     assert check(program, end) == 3
@@ -201,7 +201,7 @@ def test_processes_of_multiprocessing_keep_nothing(
 
 IN_A_CHILD = """
 def ended(work):
-    # The loop is the parent's: nothing here may wait for it.
+    # The loop belongs to the parent: nothing here may wait for it.
     try:
         work.send(None)
     except StopIteration as end:
@@ -270,8 +270,8 @@ asyncio.run(main())
 """
 
 
-def test_a_host_in_a_child_says_whose_it_is(tmp_path: Path, site: Path, programs: ExitStack) -> None:
-    """It refuses everything, closing it ends nothing of the parent's, and the child can have a browser of its own."""
+def test_a_host_in_a_child_names_its_owner(tmp_path: Path, site: Path, programs: ExitStack) -> None:
+    """All its calls fail, closing it affects nothing of the parent, and the child can launch its own browser."""
     program = Program(tmp_path, site, IN_A_CHILD, end="close", then="stay")
     programs.callback(program.end)
     assert program.read() == "done"
@@ -303,14 +303,14 @@ print(json.dumps("done"), flush=True)
 
 
 def test_a_child_of_a_program_with_a_waiting_client_ends(tmp_path: Path, site: Path, programs: ExitStack) -> None:
-    """It does not wait for the thread that only its parent has, and leaves that alone."""
+    """It neither waits for its parent's thread nor ends it."""
     program = Program(tmp_path, site, CLIENTS, end="close", then="stay")
     programs.callback(program.end)
     assert program.read() == "done"
 
 
 def test_a_stray_copy_of_the_lock_does_not_keep_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile that is let go is unlocked, not only closed."""
+    """A released profile is unlocked, not only closed."""
     monkeypatch.setattr(profile, "LOCK_WAIT_S", 0)
     held, _ = open_profile(tmp_path / "p")
     copy = os.dup(held.lock_fd)
@@ -369,10 +369,10 @@ if asyncio.run(main()) == "parent":
 
 
 @pytest.mark.parametrize("how", ["exit", "error", "return", "close", "work", "thread"])
-def test_a_child_that_ends_in_a_running_loop_ends_nothing_of_its_parent(
+def test_a_child_that_ends_in_a_running_loop_does_not_affect_its_parent(
     tmp_path: Path, site: Path, programs: ExitStack, how: str
 ) -> None:
-    """However it ends, or goes on with its copy of the loop: the parent's connection, loop and threads go on."""
+    """However it ends or uses its copy of the loop, the parent's connection, loop and threads still work."""
     program = Program(tmp_path, site, ENDS, end="close", then="stay", how=how)
     programs.callback(program.end)
     assert program.read() == "done"
@@ -419,7 +419,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("then", ["stay", "exec"])
 def test_a_child_keeps_no_port_and_no_connection(tmp_path: Path, site: Path, programs: ExitStack, then: str) -> None:
-    """What the parent closes is closed, and its ports can be taken again, while children live."""
+    """While children live, what the parent closes is closed, and its ports can be reused."""
     program = Program(tmp_path, site, PORTS, end="close", then=then)
     programs.callback(program.end)
     assert program.read() == "done"

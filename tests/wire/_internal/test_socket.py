@@ -1,4 +1,4 @@
-"""A page's WebSocket: who may open it, and a host over a real one."""
+"""A page's WebSocket: the checks before it opens, and a host over a real one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELLO = json.dumps({"v": 1, "type": "hello", "data": {"protocol": 1, "engines": 
 
 @asynccontextmanager
 async def serving(site: Path) -> AsyncIterator[tuple[SiteServer, asyncio.Queue[WebSocketChannel]]]:
-    """A server that takes pages; their channels come out of the queue."""
+    """A server that accepts pages; their channels are put into the queue."""
     pages: asyncio.Queue[WebSocketChannel] = asyncio.Queue()
     server = SiteServer(site, secret=SECRET, on_page=lambda page: pages.put_nowait(WebSocketChannel(page)))
     await server.start()
@@ -67,7 +67,7 @@ async def host_and_page(site: Path) -> AsyncIterator[tuple[ChannelHost, ClientCo
 async def test_only_our_page_with_the_secret_may_connect(
     site: Path, token: str, origin: str | None, said: bytes
 ) -> None:
-    """A wrong secret and a foreign origin are refused before the handshake, each by name."""
+    """A wrong secret and a foreign origin are rejected before the handshake, each with its reason."""
     async with serving(site) as (server, pages):
         with pytest.raises(InvalidStatus) as caught:
             async with page_of(server, token=token, origin=origin):
@@ -78,7 +78,7 @@ async def test_only_our_page_with_the_secret_may_connect(
 
 
 async def test_a_server_without_pages_has_no_socket(site: Path) -> None:
-    """The chat page's server answers the socket's path as any path that is not there."""
+    """The chat page's server answers "not found" for the socket's path."""
     server = await SiteServer(site).start()
     with pytest.raises(InvalidStatus) as caught:
         async with page_of(server):
@@ -88,7 +88,7 @@ async def test_a_server_without_pages_has_no_socket(site: Path) -> None:
 
 
 async def test_a_chat_over_a_real_socket(site: Path) -> None:
-    """Requests go out, chunks and the result come back, in order."""
+    """Requests are sent, and chunks and the result arrive in order."""
     async with host_and_page(site) as (host, page):
         stream = host.stream("chat", {"model": "pocket"})
         asked = json.loads(await page.recv())
@@ -102,8 +102,8 @@ async def test_a_chat_over_a_real_socket(site: Path) -> None:
         assert texts == [f"{number} ü " for number in range(100)]
 
 
-async def test_a_page_that_goes_fails_what_is_pending(site: Path) -> None:
-    """The socket's end is the host's end."""
+async def test_a_page_that_closes_fails_pending_requests(site: Path) -> None:
+    """When the socket closes, the host is closed."""
     async with host_and_page(site) as (host, page):
         call = asyncio.create_task(host.call("status"))
         await page.recv()
@@ -116,7 +116,7 @@ async def test_a_page_that_goes_fails_what_is_pending(site: Path) -> None:
 
 
 async def test_a_message_over_the_limit_ends_the_connection(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than the protocol allows is not read."""
+    """Larger messages than the protocol allows are not read."""
     monkeypatch.setattr("browserllm.page.serving.static.MAX_MESSAGE_BYTES", 1000)
     async with host_and_page(site) as (host, page):
         call = asyncio.create_task(host.call("status"))
@@ -128,8 +128,8 @@ async def test_a_message_over_the_limit_ends_the_connection(site: Path, monkeypa
             await page.recv()
 
 
-async def test_messages_that_wait_are_bounded(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that does not read fails the request that is one too many, not the program's memory."""
+async def test_queued_messages_are_limited(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that does not read fails the first request over the limit, and does not fill the memory."""
     monkeypatch.setattr(websocket, "MAX_WAITING", 2)
     async with host_and_page(site) as (host, page):
         host.stream("chat")
@@ -140,7 +140,7 @@ async def test_messages_that_wait_are_bounded(site: Path, monkeypatch: pytest.Mo
 
 
 async def test_closing_the_host_closes_the_socket(site: Path) -> None:
-    """The page learns of it; a text sent after it is refused."""
+    """The page notices it; sending a message afterwards is an error."""
     async with serving(site) as (server, pages), page_of(server) as page:
         await page.send(HELLO)
         channel = await pages.get()

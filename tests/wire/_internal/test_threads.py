@@ -1,4 +1,4 @@
-"""Work that hangs takes nothing else's threads, and a program ends although it goes on."""
+"""Hanging work does not block other threads, and a program exits while it hangs."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from browserllm.stores.sqlite import SQLiteStore
 
 @pytest.fixture
 def go_on() -> Iterator[threading.Event]:
-    """What holds up hanging functions until the test ends."""
+    """An event that hanging functions wait for until the test ends."""
     event = threading.Event()
     yield event
     event.set()
 
 
 class Held:
-    """A function that waits for its event, and counts who has begun and ended."""
+    """A function that waits for its event, and counts started and ended calls."""
 
     def __init__(self, go_on: threading.Event) -> None:
         self.go_on = go_on
@@ -49,13 +49,13 @@ class Held:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until something holds."""
+    """Let the loop run until a condition is true."""
     while not condition():
         await asyncio.sleep(0)
 
 
 async def begin(threads: Threads, held: Held, count: int) -> list[asyncio.Task[str]]:
-    """Begin calls, and wait until all of them run."""
+    """Start calls, and wait until all of them run."""
     tasks = [asyncio.create_task(threads.run(held)) for _ in range(count)]
     for _ in range(count):
         await until(lambda: held.begun.acquire(blocking=False))
@@ -69,8 +69,8 @@ async def give_up(tasks: list[asyncio.Task[str]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_only_so_many_run_at_a_time_and_the_others_wait_their_turn(go_on: threading.Event) -> None:
-    """The places are all taken until one ends; then the next in line has it."""
+async def test_a_limited_number_run_at_a_time_and_the_others_wait_their_turn(go_on: threading.Event) -> None:
+    """All places are taken until one call ends; then the next in line starts."""
     threads = Threads("tests", places=2)
     held = Held(go_on)
     tasks = await begin(threads, held, 2)
@@ -86,8 +86,8 @@ async def test_only_so_many_run_at_a_time_and_the_others_wait_their_turn(go_on: 
     assert await asyncio.gather(*tasks) == ["late", "late"]
 
 
-async def test_calls_that_were_given_up_leave_their_places_until_too_many_are(go_on: threading.Event) -> None:
-    """Then the next call is refused with a reason, and taken again once one of them has ended."""
+async def test_abandoned_calls_free_their_places_up_to_a_limit(go_on: threading.Event) -> None:
+    """Beyond it, the next call is refused with a reason, and accepted again once one of them has ended."""
     threads = Threads("tests", places=2, max_given_up=4)
     held = Held(go_on)
     for _ in range(2):
@@ -101,8 +101,8 @@ async def test_calls_that_were_given_up_leave_their_places_until_too_many_are(go
     assert await threads.run(str) == ""
 
 
-async def test_without_that_bound_a_call_keeps_its_place(go_on: threading.Event) -> None:
-    """As a store wants it, whose one connection does one thing at a time."""
+async def test_without_that_limit_a_call_keeps_its_place(go_on: threading.Event) -> None:
+    """Stores need this, because their connection does one thing at a time."""
     threads = Threads("tests", places=1)
     await give_up(await begin(threads, Held(go_on), 1))
     following = asyncio.create_task(threads.run(str))
@@ -113,7 +113,7 @@ async def test_without_that_bound_a_call_keeps_its_place(go_on: threading.Event)
 
 
 async def test_random_cancels_lose_no_place_and_no_result() -> None:
-    """After any order of calls and cancels each result had a caller or was disposed of, and all places are free."""
+    """After any order of calls and cancels, each result was returned or disposed of, and all places are free."""
     seed = random.randrange(2**32)  # noqa: S311
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)  # noqa: S311
@@ -145,7 +145,7 @@ async def test_random_cancels_lose_no_place_and_no_result() -> None:
 
 
 async def test_the_context_travels_as_with_asyncio() -> None:
-    """A thread sees the caller's context variables, and what it sets stays there."""
+    """A thread sees the caller's context variables, and its own changes stay in the thread."""
     variable = contextvars.ContextVar("variable", default="none")
     variable.set("caller's")
 
@@ -161,8 +161,8 @@ async def test_the_context_travels_as_with_asyncio() -> None:
 @pytest.mark.parametrize(
     "error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit(), StopIteration(1)]
 )
-async def test_what_a_tool_raises_ends_neither_the_program_nor_the_task(error: BaseException) -> None:
-    """Whatever it is, the model is told, and the conversation goes on."""
+async def test_an_exception_of_a_tool_ends_neither_the_program_nor_the_task(error: BaseException) -> None:
+    """Whatever it is, the model gets an error result, and the conversation continues."""
 
     def leave() -> None:
         raise error
@@ -172,10 +172,10 @@ async def test_what_a_tool_raises_ends_neither_the_program_nor_the_task(error: B
     assert type(error).__name__ in result.content
 
 
-async def test_hanging_tools_are_refused_by_a_result_that_can_be_read(
+async def test_too_many_hanging_tools_give_an_error_result(
     go_on: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A tool that passes its time limit gives up its place; when too many did, the next call's result says so."""
+    """A tool that times out frees its place; after too many timeouts, the next call's result says so."""
     monkeypatch.setattr(tools, "THREADS", Threads("tools", places=2, max_given_up=3))
     held = Held(go_on)
     hang = FunctionTool(held.__call__, name="hang", timeout_s=0.01)
@@ -185,10 +185,10 @@ async def test_hanging_tools_are_refused_by_a_result_that_can_be_read(
     assert "3 abandoned calls of tools are still running" in results[3]
 
 
-async def test_hanging_tools_names_and_stores_hold_up_nothing_else(
+async def test_hanging_tools_lookups_and_stores_block_nothing_else(
     tmp_path: Path, go_on: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With every thread of asyncio's, forty tools and forty names hanging, all the rest works."""
+    """While all of asyncio's threads, forty tools and forty name lookups hang, everything else works."""
     loop = asyncio.get_running_loop()
     held = Held(go_on)
     stuck: list[Awaitable[Any]] = [loop.run_in_executor(None, held) for _ in range((os.cpu_count() or 1) + 4)]
@@ -286,7 +286,7 @@ HEAD = "import asyncio, threading\nimport browserllm as bl\n"
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_python_exits_while_something_hangs(name: str, tmp_path: Path) -> None:
-    """Neither the end of the loop nor that of the program waits for it."""
+    """Neither the event loop nor the program waits for it at the end."""
     body = "".join(f"    {line}\n" for line in PROGRAMS[name].splitlines())
     code = f"{HEAD}async def main():\n{body}\nasyncio.run(main())\nprint('end')"
     done = subprocess.run(
@@ -295,8 +295,8 @@ def test_python_exits_while_something_hangs(name: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
 
 
-async def test_a_client_finds_names_with_threads_of_ours(go_on: threading.Event) -> None:
-    """Requests go through although asyncio's threads hang: by name, and to the address that answers of several."""
+async def test_a_client_looks_names_up_in_our_threads(go_on: threading.Event) -> None:
+    """Requests work while asyncio's threads hang: by name, and to the one of several addresses that answers."""
     answered = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

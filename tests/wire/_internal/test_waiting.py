@@ -1,4 +1,4 @@
-"""Waiting in a page, with its parts in the place of Pyodide's: what runs, what is refused, and how it ends.
+"""Waiting in a page, with a fake of Pyodide's functions: what runs, what is refused, and how it ends.
 
 (tests/browser/test_openai_client.py is the real thing; the thread is in test_openai_client.py.)
 """
@@ -18,7 +18,7 @@ from browserllm._internal.waiting import LoopThread, PageWaiter, open_waiter
 
 
 class Page:
-    """A loop that can be waited for, or not."""
+    """An event loop that can or cannot be waited for."""
 
     def __init__(self) -> None:
         """A fresh loop."""
@@ -27,7 +27,7 @@ class Page:
         self.ended: list[str] = []
 
     def can_run_sync(self) -> bool:
-        """As told."""
+        """Return what the test has set."""
         return self.can_wait
 
     def run_sync(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -35,7 +35,7 @@ class Page:
         return self.loop.run_until_complete(work)
 
     async def at_end(self) -> None:
-        """Note it."""
+        """Record the call."""
         self.ended.append("ended")
 
 
@@ -59,13 +59,13 @@ async def answer(value: str) -> str:
 
 
 async def turns() -> None:
-    """Let what was started run."""
+    """Let started tasks run."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-def test_a_page_waits_with_its_own_loop(page: Page) -> None:
-    """It gives the result; closing is waited for, once."""
+def test_a_page_waits_in_its_own_loop(page: Page) -> None:
+    """It returns the result; closing is awaited, once."""
     waiter = open_waiter(page.at_end)
     assert isinstance(waiter, PageWaiter)
     assert waiter.run(answer("Hi")) == "Hi"
@@ -78,7 +78,7 @@ def test_a_page_waits_with_its_own_loop(page: Page) -> None:
 
 
 def test_where_python_cannot_wait_it_says_so(page: Page) -> None:
-    """Closing then goes on by itself."""
+    """Closing then runs in the background."""
     waiter = open_waiter(page.at_end)
     page.can_wait = False
     with pytest.raises(bl.errors.Unsupported, match="use AsyncClient"):
@@ -90,8 +90,8 @@ def test_where_python_cannot_wait_it_says_so(page: Page) -> None:
     assert page.ended == ["ended"]
 
 
-def test_a_call_that_comes_while_the_loop_ends_is_told() -> None:
-    """It does not wait for what will never begin."""
+def test_a_call_while_the_loop_ends_is_an_error() -> None:
+    """It does not wait for work that will never start."""
     caught: list[Exception] = []
 
     async def at_end() -> None:

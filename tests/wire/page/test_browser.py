@@ -1,4 +1,4 @@
-"""Finding a browser: by name, by environment, on PATH, where installers put it."""
+"""Finding a browser: by name, by environment variable, on PATH, where installers put it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def program(folder: Path, name: str) -> Path:
 
 
 def test_the_wanted_browser_wins(tmp_path: Path) -> None:
-    """What the caller names comes before the environment, and that before PATH."""
+    """The caller's choice wins over the environment variable, which wins over PATH."""
     wanted, named, on_path = (program(tmp_path / n, "chromium") for n in ("a", "b", "c"))
     environ = {"BROWSERLLM_BROWSER": str(named), "PATH": str(on_path.parent)}
     assert find_browser(wanted, environ=environ) == wanted
@@ -31,13 +31,13 @@ def test_the_wanted_browser_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["chromium", "google-chrome", "microsoft-edge", "brave-browser"])
 def test_every_kind_is_found_on_path(tmp_path: Path, name: str) -> None:
-    """Chromium, Chrome, Edge and Brave will do."""
+    """Chromium, Chrome, Edge and Brave are supported."""
     file = program(tmp_path, name)
     assert find_browser(environ={"PATH": str(tmp_path)}, platform="linux") == file
 
 
-def test_a_browser_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A wrong path is an error with where it came from, not a reason to take another one."""
+def test_a_missing_browser_is_named(tmp_path: Path) -> None:
+    """A wrong path is an error that names its source; no other browser is used instead."""
     missing = str(tmp_path / "missing")
     with pytest.raises(bl.Unavailable, match=r"browser='.*missing'") as caught:
         find_browser(missing, environ={"PATH": ""})
@@ -47,7 +47,7 @@ def test_a_browser_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_installed_browsers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where installers put them is looked at when PATH has none."""
+    """If PATH has none, the usual installation paths are searched."""
     mac = program(tmp_path / "Applications/Chromium.app/Contents/MacOS", "Chromium")
     assert find_browser(environ={"PATH": "", "HOME": str(tmp_path)}, platform="darwin") == mac
     edge = program(tmp_path / "Microsoft/Edge/Application", "msedge.exe")
@@ -65,7 +65,7 @@ def test_installed_browsers_are_found(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_a_browser_the_remedy_fits_the_system(
     platform: str, remedy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The error says what to install here."""
+    """The error says what to install on this system."""
     monkeypatch.setattr(browser, "LINUX_FILES", ())
     monkeypatch.setattr(browser, "MACOS_APPS", ())
     with pytest.raises(bl.Unavailable, match=remedy) as caught:

@@ -1,4 +1,4 @@
-"""Launching a browser: with a program in its place that behaves well, badly, or not at all."""
+"""Launching a browser, with a fake one that behaves well, badly, or not at all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fake(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there."""
+    """Return whether a process exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -45,12 +45,12 @@ def alive(pid: int) -> bool:
 
 
 async def arguments(host: bl.Host) -> list[str]:
-    """The command line that the browser got."""
+    """Return the browser's command line."""
     return (await host.call("status"))["arguments"]
 
 
 async def test_a_host_lives_and_ends_with_its_browser(fake: Path, tmp_path: Path) -> None:
-    """connect() launches the browser and talks to its page; leaving it ends the browser and frees the profile."""
+    """connect() launches the browser and talks to its page; leaving it closes the browser and frees the profile."""
     async with bl.connect(browser=fake, profile=tmp_path / "p") as host:
         assert isinstance(host, ChromeHost)
         assert host.hello.page_version == "fake"
@@ -64,9 +64,7 @@ async def test_a_host_lives_and_ends_with_its_browser(fake: Path, tmp_path: Path
         await host.call("status")
 
 
-async def test_the_command_line_says_what_was_asked(
-    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_command_line_has_the_options(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Headless unless visible, the profile, the origin's mapping, extra flags, and never the secret."""
     monkeypatch.setenv("BROWSERLLM_BROWSER_FLAGS", "--enable-features=Mine --one '--two=a b' --enable-features=Other")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -89,7 +87,7 @@ async def test_the_command_line_says_what_was_asked(
     assert not {"--headless=new", "--enable-unsafe-webgpu", "--no-sandbox"} & set(flags)
 
 
-async def test_an_unknown_webgpu_option_is_refused(fake: Path) -> None:
+async def test_an_unknown_webgpu_option_is_rejected(fake: Path) -> None:
     """Before anything is launched."""
     with pytest.raises(bl.InvalidRequest, match=r"webgpu='fast'"):
         await ChromeHost.launch(browser=fake, webgpu="fast")  # pyright: ignore[reportArgumentType]
@@ -110,18 +108,18 @@ async def test_a_browser_that_dies_fails_everything_at_once(
 
 
 async def test_a_page_that_crashes_fails_everything_at_once(fake: Path, tmp_path: Path) -> None:
-    """The browser tells of the crash; nobody waits for a page that has gone."""
+    """The browser reports the crash, so no call waits for the page."""
     async with bl.connect(browser=fake, profile=tmp_path / "p") as host:
         with pytest.raises(bl.Unavailable, match="page crashed"):
             await host.call("crash")
 
 
-async def test_a_browser_that_ends_early_shows_its_last_words(
+async def test_a_browser_that_exits_early_shows_its_last_output(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The exit code and what it wrote to standard error are in the error."""
+    """The error has the exit code and the standard error."""
     monkeypatch.setenv("FAKE_BROWSER", "exit")
-    with pytest.raises(bl.Unavailable, match=r"(?s)exit code 7.*cannot open display") as caught:
+    with pytest.raises(bl.Unavailable, match=r"(?s)exited with code 7.*cannot open display") as caught:
         await bl.connect(browser=fake, profile=tmp_path / "p")
     assert caught.value.data["exit_code"] == 7
     profile.open_profile(tmp_path / "p")[0].release()
@@ -131,7 +129,7 @@ async def test_a_browser_that_ends_early_shows_its_last_words(
 async def test_a_page_that_does_not_answer_is_a_timeout(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    """The limit and the browser's last words are in the error, and the browser is ended."""
+    """The error has the limit and the browser's last output, and the browser is closed."""
     monkeypatch.setenv("FAKE_BROWSER", mode)
     started: list[int] = []
     spawn = os.posix_spawn
@@ -154,7 +152,7 @@ async def test_a_browser_that_refuses_the_page_says_so(
 async def test_a_page_of_another_release_is_refused(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both versions are named, and the browser is ended."""
+    """Both versions are named, and the browser is closed."""
     monkeypatch.setenv("FAKE_BROWSER", "old")
     with pytest.raises(bl.errors.ProtocolError, match=r"version 0 .*version 1"):
         await bl.connect(browser=fake, profile=tmp_path / "p")
@@ -162,7 +160,7 @@ async def test_a_page_of_another_release_is_refused(
 
 
 @pytest.mark.parametrize("mode", ["slow", "stubborn"])
-async def test_a_browser_that_does_not_end_is_ended(
+async def test_a_browser_that_does_not_exit_is_ended(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     """One that ignores the request is terminated, one that ignores that too is killed."""
@@ -176,7 +174,7 @@ async def test_a_browser_that_does_not_end_is_ended(
 
 
 async def test_a_program_that_cannot_be_started_is_named(fake: Path, tmp_path: Path) -> None:
-    """A file that is executable and no program, for one."""
+    """For example, an executable file that is not a program."""
     broken = tmp_path / "broken"
     broken.write_bytes(b"\x7fELF nonsense")
     broken.chmod(0o755)
@@ -184,8 +182,10 @@ async def test_a_program_that_cannot_be_started_is_named(fake: Path, tmp_path: P
         await bl.connect(browser=broken, profile=tmp_path / "p", timeout_s=5)
 
 
-async def test_the_second_host_on_the_default_profile_is_told(fake: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It gets a temporary profile, a notice and a warning in the log, and its folder is gone afterwards."""
+async def test_the_second_host_on_the_default_profile_gets_a_notice(
+    fake: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It uses a temporary profile, also logs a warning, and deletes its folder afterwards."""
     async with bl.connect(browser=fake) as first:
         assert first.notices == []
         with caplog.at_level(logging.WARNING, "browserllm"):
@@ -199,10 +199,10 @@ async def test_the_second_host_on_the_default_profile_is_told(fake: Path, caplog
 
 
 @pytest.mark.parametrize(("webgpu", "reason"), [("off", "turned_off"), ("auto", "no_adapter")])
-async def test_that_webgpu_is_turned_off_is_not_told_as_a_lack_of_the_machine(
+async def test_webgpu_that_is_turned_off_is_not_reported_as_missing(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, webgpu: Any, reason: str
 ) -> None:
-    """The page finds no adapter in either case: only the program that turned it off knows why."""
+    """The page finds no adapter in either case; only the program that turned it off knows why."""
 
     async def call(self: ChromeHost, op: str, *_: object) -> dict[str, Any]:
         return {"webgpu": {"available": False, "reason": "no_adapter"}}
@@ -219,7 +219,7 @@ async def test_that_webgpu_is_turned_off_is_not_told_as_a_lack_of_the_machine(
 async def test_cancelling_the_launch_leaves_nothing(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cancelled connect() ends the browser it started and frees the profile."""
+    """A cancelled connect() closes the browser it started and frees the profile."""
     monkeypatch.setenv("FAKE_BROWSER", "no-page")
     started: asyncio.Queue[int] = asyncio.Queue()
     spawn = os.posix_spawn
@@ -247,7 +247,7 @@ async def test_cancelling_the_launch_leaves_nothing(
 async def test_cancelling_the_wait_for_a_profile_leaves_it_free(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A profile that is taken after the caller has gone is let go."""
+    """A profile that is locked after the caller has given up is released."""
     begun, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
     taken: list[profile.Profile] = []
@@ -271,7 +271,7 @@ async def test_cancelling_the_wait_for_a_profile_leaves_it_free(
 
 
 async def test_killing_python_ends_the_browser(fake: Path, tmp_path: Path, site: Path) -> None:
-    """The pipe closes with the process that holds it, however that ends."""
+    """The pipe closes with the process, however that ends."""
     code = f"""
 import asyncio
 from pathlib import Path
@@ -321,10 +321,10 @@ NOISES += [
 NOISES += ['{"method":["Target.targetCrashed"]}', '{"method":{}}', '{"id":[],"method":"Target.targetCrashed"}']
 
 
-async def test_noise_on_the_debugging_pipe_is_passed_over(
+async def test_noise_on_the_debugging_pipe_is_ignored(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No JSON, JSON of another shape, and what is nobody's answer: the launch goes on, and nothing is logged."""
+    """Invalid JSON, other JSON and unknown answers: the launch continues, and nothing is logged."""
     monkeypatch.setenv("FAKE_BROWSER_NOISE", "!".join(NOISES) + "!")
     async with bl.connect(browser=fake, profile=tmp_path / "p") as host:
         assert (await host.call("status"))["queue"] == 0
@@ -332,10 +332,10 @@ async def test_noise_on_the_debugging_pipe_is_passed_over(
 
 
 @pytest.mark.parametrize("result", [5, [], "x", None, True, 1.5, ["x" * 5000]])
-async def test_an_answer_of_another_shape_is_an_error_of_ours(
+async def test_an_answer_of_another_shape_is_a_protocol_error(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, result: object
 ) -> None:
-    """It has the answer, in short, and what to do; also an answer with nothing in it."""
+    """The error has the shortened answer and what to do; an empty answer is an error, too."""
     for mode in ({"result": result}, {"error": result}, {}):
         monkeypatch.setenv("FAKE_BROWSER", json.dumps(mode))
         with pytest.raises((bl.errors.ProtocolError, bl.Unavailable), match=r"answered .*browser=|refused") as caught:
@@ -344,8 +344,8 @@ async def test_an_answer_of_another_shape_is_an_error_of_ours(
     assert not caplog.records
 
 
-async def test_a_message_without_end_takes_no_memory(fake: Path) -> None:
-    """What is longer than any message of Chromium's is dropped as it comes, and what follows it is read."""
+async def test_a_message_without_end_does_not_fill_the_memory(fake: Path) -> None:
+    """A message longer than any of Chromium's is dropped as it arrives, and the next one is read."""
     endless = 16 * process.MAX_ANSWER_BYTES
     code = f"import os; [os.write(4, b'x' * 65536) for _ in range({endless // 65536})]; os.write(4, b'\\0')"
     fake.write_text(f'#!/bin/sh\n"{sys.executable}" -c "{code}"\nexec "{sys.executable}" "{FAKE}" "$@"\n')

@@ -1,4 +1,4 @@
-"""Whatever hangs while a browser is launched, connect() ends in time; whenever it is cancelled, it leaves nothing."""
+"""connect() ends in time whatever hangs during a launch, and leaves nothing behind whenever it is cancelled."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Launches:
         self.pids: list[int] = []
 
     def alive(self) -> list[int]:
-        """Those that still run."""
+        """Return those that still run."""
         return [pid for pid in self.pids if _is_alive(pid)]
 
 
@@ -58,7 +58,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
 
 @pytest.fixture
 def fake(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The fake browser, a site, folders of the test's own; closing kindly would take longer than a test may."""
+    """The fake browser, a site and the test's own folders; waiting for a graceful exit would take too long."""
     file = tmp_path / "chromium"
     file.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE}" "$@"\n')
     file.chmod(0o755)
@@ -71,14 +71,14 @@ def fake(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def go_on() -> Iterator[threading.Event]:
-    """What holds up hanging functions until the test ends."""
+    """An event that hanging functions wait for until the test ends."""
     event = threading.Event()
     yield event
     event.set()
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until something holds."""
+    """Let the loop run until a condition is true."""
     while not condition():
         await asyncio.sleep(0.01)
 
@@ -96,7 +96,7 @@ async def free(folder: Path) -> None:
             return
 
 
-# What a launch does on the disk or asks the system for, in a thread or not.
+# Everything a launch does on the disk or with the system, in a thread or not.
 IN_THREADS = [
     (chrome, "site_folder"),
     (chrome, "find_browser"),
@@ -121,7 +121,7 @@ async def test_a_disk_that_hangs_is_not_waited_for(
     name: str,
     how: str,
 ) -> None:
-    """The limit holds, a cancel is heard; what comes of it later is let go, and other launches work meanwhile."""
+    """Timeouts and cancels work, a late result is released, and other launches work meanwhile."""
     begun = threading.Event()
     real = getattr(module, name)
     hangs = [True]
@@ -145,16 +145,16 @@ async def test_a_disk_that_hangs_is_not_waited_for(
     assert begun.is_set()
     async with bl.connect(browser=fake, profile=tmp_path / "other") as host:
         assert (await host.call("status"))["queue"] == 0
-        os.kill(launches.pids[-1], 9)  # it would be asked kindly, and takes its time here
+        os.kill(launches.pids[-1], 9)  # a graceful exit would take too long here
     go_on.set()
     await free(tmp_path / "p")
     await until(lambda: not launches.alive())
 
 
-async def test_orphans_that_cannot_be_removed_do_not_hold_up_a_launch(
+async def test_orphans_that_cannot_be_deleted_do_not_delay_a_launch(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
 ) -> None:
-    """Removing them goes on beside it."""
+    """Deleting them continues in the background."""
     monkeypatch.setattr(profile, "ORPHANS_WAIT_S", 0.05)
     monkeypatch.setattr(profile, "remove_orphans", go_on.wait)
     monkeypatch.setattr(process, "GRACE_WAIT_S", 5)
@@ -162,8 +162,8 @@ async def test_orphans_that_cannot_be_removed_do_not_hold_up_a_launch(
         assert (await host.call("status"))["queue"] == 0
 
 
-async def test_a_pipe_in_place_of_the_lock_is_no_hang(fake: Path, tmp_path: Path) -> None:
-    """Neither in the profile, nor among the temporary ones, nor in the old place for those."""
+async def test_a_pipe_in_place_of_the_lock_does_not_hang(fake: Path, tmp_path: Path) -> None:
+    """Neither in the profile, nor among the temporary ones, nor in their old folder."""
     (tmp_path / "p").mkdir()
     os.mkfifo(tmp_path / "p" / LOCK_NAME)
     with pytest.raises(bl.Unavailable, match=r"browserllm\.lock"):
@@ -172,10 +172,10 @@ async def test_a_pipe_in_place_of_the_lock_is_no_hang(fake: Path, tmp_path: Path
 
 @pytest.mark.parametrize("mode", ["no-page", "mute", "stopped", "stopped-later", "stubborn"])
 @pytest.mark.parametrize("how", ["limit", "cancel"])
-async def test_a_browser_that_does_not_go_on_is_killed_soon(
+async def test_a_browser_that_hangs_is_killed_soon(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launches: Launches, mode: str, how: str
 ) -> None:
-    """Also one that was stopped by a signal; the profile is free, and nothing of it runs."""
+    """Also one that a signal suspended; the profile is free, and none of its processes runs."""
     monkeypatch.setenv("FAKE_BROWSER", mode)
     if mode == "stubborn":
         monkeypatch.setattr(chrome.ChromeHost, "start", lambda _: asyncio.Event().wait())
@@ -193,10 +193,10 @@ async def test_a_browser_that_does_not_go_on_is_killed_soon(
 
 
 @pytest.mark.parametrize("kind", [static.SiteServer, share.FolderServer])
-async def test_an_end_that_hangs_is_left_to_itself(
+async def test_closing_that_hangs_continues_in_the_background(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launches: Launches, kind: type[Any]
 ) -> None:
-    """The error comes all the same, and so does the end of the browser, at the latest with that of the loop."""
+    """The error is raised in time, and the browser ends at the latest with the event loop."""
     monkeypatch.setenv("FAKE_BROWSER", "no-page")
     close = kind.close
     servers: list[Any] = []
@@ -211,17 +211,17 @@ async def test_an_end_that_hangs_is_left_to_itself(
     with pytest.raises(bl.Timeout):
         await bl.connect(browser=fake, profile=tmp_path / "p", timeout_s=0.5)
     for ending in list(chrome._ending):
-        ending.cancel()  # as the end of the loop does
+        ending.cancel()  # as asyncio does when the loop ends
     await until(lambda: not launches.alive())
     await free(tmp_path / "p")
     assert len(servers) == 1
     await close(servers[0])
 
 
-async def test_a_second_cancel_does_not_stop_the_end(
+async def test_a_second_cancel_does_not_stop_the_cleanup(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launches: Launches
 ) -> None:
-    """However often the caller is cancelled while what was started ends, it ends."""
+    """However often the caller is cancelled during the cleanup, everything is closed."""
     monkeypatch.setenv("FAKE_BROWSER", "stopped")
     task = asyncio.ensure_future(chrome.ChromeHost.launch(browser=fake, profile=tmp_path / "p"))
     await until(lambda: bool(launches.pids))
@@ -264,7 +264,7 @@ async def test_a_cancel_at_any_line_of_a_launch_leaves_nothing(
         def on_call(frame: FrameType, event: str, argument: object) -> Any:
             return on_line if frame.f_code.co_filename in modules else None
 
-        before, of_threads = sys.gettrace(), threading.gettrace()  # coverage has its own
+        before, of_threads = sys.gettrace(), threading.gettrace()  # coverage sets its own
         threading.settrace(on_call)
         sys.settrace(on_call)
         try:

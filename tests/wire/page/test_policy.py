@@ -1,4 +1,4 @@
-"""The pages' Content-Security-Policy: in the servers' headers, and in the pages that others serve."""
+"""The pages' Content-Security-Policy: in our servers' headers, and in built pages that other servers serve."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ WEB = Path(__file__).parents[3] / "web"
 
 
 def directives(policy: str) -> dict[str, list[str]]:
-    """The sources of each directive."""
+    """Return the sources of each directive."""
     named = [directive.split() for directive in policy.split("; ")]
     assert len({name for name, *_ in named}) == len(named), "a directive is there twice, of which the second is ignored"
     return {name: sources for name, *sources in named}
 
 
 @pytest.mark.parametrize("policy", [meta_policy(), chat_policy(), host_policy(["page.test"])])
-def test_scripts_are_the_sites_own_and_nothing_is_evaluated(policy: str) -> None:
-    """What is not named is forbidden; no text becomes a script, no page is framed in ours or is its base."""
+def test_only_the_sites_scripts_run_and_nothing_is_evaluated(policy: str) -> None:
+    """Everything else is forbidden: no eval, no frames, no other base URL."""
     found = directives(policy)
     assert found["default-src"] == ["'none'"]
     assert set(found["script-src"]) == {"'self'", "'wasm-unsafe-eval'", "blob:"}
@@ -31,8 +31,8 @@ def test_scripts_are_the_sites_own_and_nothing_is_evaluated(policy: str) -> None
     assert not {"frame-src", "child-src", "object-src"} & found.keys()
 
 
-def test_a_launched_pages_one_socket_is_its_own_host() -> None:
-    """The chat page has none at all; neither is framed."""
+def test_a_launched_page_may_only_open_a_socket_to_its_own_host() -> None:
+    """The chat page may open none; neither may be framed."""
     sockets = [source for source in directives(host_policy(["page.test"]))["connect-src"] if source.startswith("ws")]
     assert sockets == ["ws://page.test"]
     assert not [source for source in directives(chat_policy())["connect-src"] if source.startswith(("ws", "*"))]
@@ -42,7 +42,7 @@ def test_a_launched_pages_one_socket_is_its_own_host() -> None:
 
 @pytest.mark.parametrize("name", ["index.html", "python.html"])
 def test_each_built_page_carries_the_policy_before_anything_it_loads(name: str) -> None:
-    """As a meta tag, without what browsers ignore there."""
+    """It is a meta tag, without the directives that browsers ignore there."""
     text = (WEB / name).read_text()
     found = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)" />', text)
     assert found == [meta_policy()]
@@ -51,7 +51,7 @@ def test_each_built_page_carries_the_policy_before_anything_it_loads(name: str) 
 
 
 def test_a_built_site_has_no_host_page(site: Path, tmp_path: Path) -> None:
-    """Neither it nor what only it loads; one that an older release wrote there goes."""
+    """Neither the page nor the files that only it loads; those of an older release are deleted."""
     (site / "assets" / "host-1a2b.js").touch()
     (site / "assets" / "host-1a2b.css").touch()
     target = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""Profiles: one process at a time, temporary ones when the shared one is taken, nothing left behind."""
+"""Profiles: one process at a time, a temporary one if the shared one is in use, nothing left behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from browserllm.page.chrome.profile import default_folder, open_profile, tempora
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache, with the temporary profiles in it, of the test's own."""
+    """The test's own cache folder, which also has the temporary profiles."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(profile_module, "LOCK_WAIT_S", 0)
 
@@ -25,7 +25,7 @@ def temporary_folders() -> list[Path]:
 
 
 def test_the_default_profile_is_kept() -> None:
-    """It lies in the user's cache and is there the next time."""
+    """It is in the user's cache folder, and the next host uses it again."""
     held, notice = open_profile()
     assert (held.folder, held.temporary, notice) == (default_folder(), False, None)
     (held.folder / "cached").touch()
@@ -36,7 +36,7 @@ def test_the_default_profile_is_kept() -> None:
 
 
 def test_a_default_profile_in_use_gives_a_temporary_one(tmp_path: Path) -> None:
-    """The second one works on a profile of its own, says so, and deletes it when it ends."""
+    """The second host uses its own profile, has a notice about it, and deletes it at the end."""
     first, _ = open_profile()
     second, notice = open_profile()
     assert second.temporary
@@ -50,8 +50,8 @@ def test_a_default_profile_in_use_gives_a_temporary_one(tmp_path: Path) -> None:
     first.release()
 
 
-def test_a_named_profile_in_use_is_refused(tmp_path: Path) -> None:
-    """Who names a profile wants that one: the error has its path and what to do; afterwards it is free."""
+def test_a_named_profile_in_use_is_an_error(tmp_path: Path) -> None:
+    """A named profile is never replaced: the error has its path and what to do."""
     folder = tmp_path / "mine"
     held, _ = open_profile(folder)
     with pytest.raises(bl.Unavailable) as caught:
@@ -63,8 +63,8 @@ def test_a_named_profile_in_use_is_refused(tmp_path: Path) -> None:
     open_profile(folder)[0].release()
 
 
-def test_the_default_profile_by_name_is_not_refused_with_the_advice_to_name_none(tmp_path: Path) -> None:
-    """The commands name it where a temporary one is of no use: their user gave no profile that could be left out."""
+def test_the_error_for_the_default_profile_by_name_does_not_advise_to_leave_it_out(tmp_path: Path) -> None:
+    """Commands name it if a temporary one is useless; their user gave no profile that could be left out."""
     held, _ = open_profile()
     with pytest.raises(bl.Unavailable) as caught:
         open_profile(held.folder)
@@ -78,7 +78,7 @@ def test_the_default_profile_by_name_is_not_refused_with_the_advice_to_name_none
 
 
 def test_a_profile_that_becomes_free_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A browser that is about to end is given the time."""
+    """A browser that is exiting gets time to do so."""
     monkeypatch.setattr(profile_module, "LOCK_WAIT_S", 60)
     first, _ = open_profile()
     monkeypatch.setattr(profile_module.time, "sleep", lambda _: first.release())
@@ -88,7 +88,7 @@ def test_a_profile_that_becomes_free_is_waited_for(tmp_path: Path, monkeypatch: 
 
 
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
-    """A process that is killed leaves no lock behind."""
+    """A killed process leaves no lock behind."""
     folder = tmp_path / "mine"
     code = f"from browserllm.page.chrome import profile; p = profile.open_profile({str(folder)!r}); print(1); input()"
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -104,8 +104,8 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
     open_profile(folder)[0].release()
 
 
-def test_orphaned_temporary_profiles_are_removed(tmp_path: Path) -> None:
-    """What a killed process left is deleted at the next start; what is in use is not."""
+def test_orphaned_temporary_profiles_are_deleted(tmp_path: Path) -> None:
+    """Those of a killed process are deleted at the next start; those in use are not."""
     first, _ = open_profile()
     used, _ = open_profile()
     code = (
@@ -131,7 +131,7 @@ def test_orphaned_temporary_profiles_are_removed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    """A file where the folder should be, for one."""
+    """For example, a file in place of the folder."""
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(bl.Unavailable, match=r"file'.*profile=") as caught:

@@ -1,4 +1,4 @@
-"""Profiles in hostile places and in a crowd: nothing of another's is used or deleted, each refusal says what to do."""
+"""Profiles in hostile folders and under contention: none of another's is used or deleted, and errors say what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from browserllm.page.serving.share import KEY_NAME, open_key
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of the test's own, and no waiting for what is in use."""
+    """The test's own cache folder, and no waiting for a profile in use."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(profile, "LOCK_WAIT_S", 0)
 
@@ -33,12 +33,12 @@ NAME = "0123456789abcdef"
 
 
 def mode(path: Path) -> int:
-    """The permissions of a file."""
+    """Return the permissions of a file."""
     return path.stat().st_mode & 0o777
 
 
 def open_temporary() -> profile.Profile:
-    """A temporary profile, which the default one in use gives."""
+    """Open a temporary profile, because the default one is in use."""
     first, _ = open_profile()
     try:
         second, _ = open_profile()
@@ -48,8 +48,8 @@ def open_temporary() -> profile.Profile:
     return second
 
 
-def test_temporary_profiles_are_nobody_elses() -> None:
-    """They lie in a folder of the user's own, which nobody else can look into, and so do their locks."""
+def test_temporary_profiles_are_private() -> None:
+    """They and their locks are in a folder that no other user can read."""
     held = open_temporary()
     assert held.folder.parent == temporary_root()
     assert mode(temporary_root()) == mode(held.folder) == 0o700
@@ -99,7 +99,7 @@ def socket_file(path: Path) -> None:
 
     with socket.socket(socket.AF_UNIX) as one:
         here = Path.cwd()
-        os.chdir(path.parent)  # such a path is short
+        os.chdir(path.parent)  # a socket's path must be short
         try:
             one.bind(path.name)
         finally:
@@ -110,8 +110,8 @@ PLANTED: list[Callable[[Path], None]] = [fifo, link, dangling, loop, hard_link, 
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_what_is_no_plain_file_is_no_lock(tmp_path: Path, plant: Callable[[Path], None]) -> None:
-    """Whatever lies where the lock should is refused at once, by its path, and left as it is."""
+def test_a_lock_must_be_a_regular_file(tmp_path: Path, plant: Callable[[Path], None]) -> None:
+    """Anything else in its place is rejected at once, with its path, and left unchanged."""
     chosen = tmp_path / "chosen"
     chosen.mkdir()
     plant(chosen / LOCK_NAME)
@@ -126,8 +126,8 @@ def test_what_is_no_plain_file_is_no_lock(tmp_path: Path, plant: Callable[[Path]
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_what_is_no_plain_file_is_no_orphan_and_no_key(tmp_path: Path, plant: Callable[[Path], None]) -> None:
-    """Removing orphans and reading the key of shared folders neither wait for it nor follow it."""
+def test_an_orphan_and_a_key_must_be_regular_files(tmp_path: Path, plant: Callable[[Path], None]) -> None:
+    """Deleting orphans and reading the key of shared folders neither wait for nor follow anything else."""
     with private.private_folder(temporary_root()):
         plant(temporary_root() / f"{NAME}{LOCK_SUFFIX}")
         (temporary_root() / NAME).mkdir(0o700)
@@ -140,7 +140,7 @@ def test_what_is_no_plain_file_is_no_orphan_and_no_key(tmp_path: Path, plant: Ca
 
 
 def strange_names() -> list[str]:
-    """Names of locks that are none of ours: dots, parts of paths, and every near miss of a name of ours."""
+    """Return names that are not ours: dots, parts of paths, and every near miss of our names."""
     seed = random.randrange(2**32)  # noqa: S311
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)  # noqa: S311
@@ -150,8 +150,8 @@ def strange_names() -> list[str]:
     return [name for name in names if not re.fullmatch(r"[0-9a-f]{16}", name, re.ASCII)]
 
 
-def test_only_names_of_our_own_form_are_orphans() -> None:
-    """Whatever else ends like a lock is left alone: nothing beside it, in it or above the folder is deleted."""
+def test_only_names_of_our_form_are_orphans() -> None:
+    """Other names with a lock's suffix are left alone: nothing beside, inside or above them is deleted."""
     default, _ = open_profile()
     held, _ = open_profile()
     precious = [default.folder / "model", held.folder / "x", temporary_root().parent / "store.sqlite"]
@@ -173,8 +173,8 @@ def test_only_names_of_our_own_form_are_orphans() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs permissions")
 @pytest.mark.parametrize("where", ["lock", "folder"])
-def test_what_others_could_write_into_is_no_orphan(where: str) -> None:
-    """A root that was open to others is closed, and what in it is not as we make things is left alone."""
+def test_what_others_could_write_to_is_not_an_orphan(where: str) -> None:
+    """The folder is made private again, and what we would have created differently is left alone."""
     with private.private_folder(temporary_root()):
         folder, lock = temporary_root() / NAME, temporary_root() / (NAME + LOCK_SUFFIX)
         lock.touch(0o600)
@@ -193,8 +193,8 @@ def test_what_others_could_write_into_is_no_orphan(where: str) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
-def test_another_users_folder_and_a_link_are_no_orphans(tmp_path: Path) -> None:
-    """Though the lock beside them is ours."""
+def test_another_users_folder_and_a_link_are_not_orphans(tmp_path: Path) -> None:
+    """Even if the lock beside them is ours."""
     with private.private_folder(temporary_root()):
         (temporary_root() / (NAME + LOCK_SUFFIX)).touch(0o600)
         (temporary_root() / NAME).mkdir(0o700)
@@ -208,10 +208,8 @@ def test_another_users_folder_and_a_link_are_no_orphans(tmp_path: Path) -> None:
     assert (tmp_path / "precious").exists()
 
 
-def test_orphans_are_deleted_from_the_folder_that_was_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who puts another folder in its place meanwhile loses nothing."""
+def test_orphans_are_deleted_from_the_folder_that_was_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another folder that takes its place meanwhile loses nothing."""
     with private.private_folder(temporary_root()):
         (temporary_root() / (NAME + LOCK_SUFFIX)).touch(0o600)
         (temporary_root() / NAME).mkdir(0o700)
@@ -229,10 +227,8 @@ def test_orphans_are_deleted_from_the_folder_that_was_looked_at(
 
 
 @pytest.mark.parametrize("plant", [fifo, link, dangling, loop, hard_link, device, socket_file])
-def test_what_is_no_folder_is_not_taken_for_the_one_of_temporary_profiles(
-    tmp_path: Path, plant: Callable[[Path], None]
-) -> None:
-    """The refusal has its path and a remedy; nothing is made or deleted behind it."""
+def test_the_root_of_temporary_profiles_must_be_a_folder(tmp_path: Path, plant: Callable[[Path], None]) -> None:
+    """The error has its path and a remedy; nothing is created or deleted through it."""
     temporary_root().parent.mkdir(parents=True)
     elsewhere = tmp_path / "other"
     elsewhere.mkdir()
@@ -252,8 +248,8 @@ def test_what_is_no_folder_is_not_taken_for_the_one_of_temporary_profiles(
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
-def test_what_is_another_users_is_refused(tmp_path: Path) -> None:
-    """A folder, a link to one, a lock, the folder of temporary profiles and the one above it."""
+def test_another_users_files_are_rejected(tmp_path: Path) -> None:
+    """A folder, a link to one, a lock, the root of temporary profiles and its parent."""
     other = 12345
     foreign = tmp_path / "foreign"
     foreign.mkdir()
@@ -266,7 +262,7 @@ def test_what_is_another_users_is_refused(tmp_path: Path) -> None:
     with_lock.mkdir()
     (with_lock / LOCK_NAME).touch()
     os.chown(with_lock / LOCK_NAME, other, other)
-    open_profile(linked)[0].release()  # a link of one's own is what one wanted
+    open_profile(linked)[0].release()  # the user's own link is allowed
     os.lchown(linked, other, other)
     for refused in (foreign, linked, with_lock):
         with pytest.raises(bl.Unavailable, match=r"belongs to another user.*profile=") as caught:
@@ -281,8 +277,8 @@ def test_what_is_another_users_is_refused(tmp_path: Path) -> None:
         os.chown(part, 0, 0)
 
 
-def test_a_folder_that_every_user_writes_into_is_refused(tmp_path: Path) -> None:
-    """Others could change what the browser reads there."""
+def test_a_world_writable_folder_is_rejected(tmp_path: Path) -> None:
+    """Other users could change the files that the browser reads."""
     chosen = tmp_path / "chosen"
     chosen.mkdir()
     chosen.chmod(0o777)
@@ -297,18 +293,20 @@ def test_a_folder_that_every_user_writes_into_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("wanted", ["~no-such-user/profile", "a\0b", "\ud800", "x" * 5000, 5])
-def test_names_that_are_no_folder_are_refused(tmp_path: Path, wanted: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By an error of ours, with the name."""
+def test_names_that_are_not_folders_are_rejected(
+    tmp_path: Path, wanted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is Unavailable and has the name."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises((bl.Unavailable, bl.InvalidRequest), match="profile"):
         open_profile(wanted)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("wanted", ["", "a\0b", "\0", Path("a\0"), "\ud800", 5, b"", b"x"])
-def test_a_name_that_can_be_no_path_is_refused_before_anything_is_done(
+def test_an_impossible_path_is_rejected_before_anything_is_done(
     tmp_path: Path, wanted: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The empty one is not taken for the current folder; the error has the value and what to do."""
+    """The empty path is not the current folder; the error has the value and what to do."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(bl.InvalidRequest) as caught:
         open_profile(wanted)  # pyright: ignore[reportArgumentType]
@@ -318,8 +316,8 @@ def test_a_name_that_can_be_no_path_is_refused_before_anything_is_done(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_that_was_removed_is_made_anew_and_keeps_others_out(tmp_path: Path) -> None:
-    """Who has locked a file that is not there any more has nothing: it is looked at again once it is locked."""
+def test_a_removed_lock_is_created_again_and_excludes_others(tmp_path: Path) -> None:
+    """A lock on a removed file protects nothing, so the file is checked again after locking."""
     chosen = tmp_path / "chosen"
     lock = profile._lock
     removed: list[int] = []
@@ -384,8 +382,8 @@ print(json.dumps(counts))
 """
 
 
-def test_a_crowd_of_processes_takes_and_deletes_nothing_of_each_other() -> None:
-    """Twelve processes take forty profiles each: none is deleted while held, no error is raw, none wrongly in use."""
+def test_many_processes_take_and_delete_nothing_of_each_other() -> None:
+    """Twelve processes take forty profiles each: none is deleted while locked, and no error is raised."""
     seed = random.randrange(2**32)  # noqa: S311
     print(f"seed {seed}")  # noqa: T201
     children = [
@@ -407,8 +405,8 @@ def test_a_crowd_of_processes_takes_and_deletes_nothing_of_each_other() -> None:
     assert list(temporary_root().iterdir()) == []
 
 
-def test_a_folder_that_disappears_while_profiles_are_made_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody who clears the cache at that moment is no failure."""
+def test_a_root_that_disappears_while_profiles_are_created_is_created_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clearing the cache at that moment is not an error."""
     take = profile._take
     cleared: list[str] = []
 

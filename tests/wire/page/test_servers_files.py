@@ -1,4 +1,4 @@
-"""What others may do to files while they are served: read them slowly, swap them for links, cut them short."""
+"""Serving files while others read them slowly, swap them for links, or truncate them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raw_requests import ask, lines, status_of
 
 PAGE, FILES = "page.test", "files.test"
 
-# --- who reads slowly -----------------------------------------------------------------------------------------------
+# --- slow readers ---------------------------------------------------------------------------------------------------
 
 BIG = 64 * 1024 * 1024
 
@@ -36,7 +36,7 @@ async def sharing(folder: Path) -> AsyncIterator[tuple[FolderServer, str]]:
 
 @pytest.fixture
 def big(tmp_path: Path) -> Path:
-    """A folder with a large file, which needs no room on the disk."""
+    """A folder with a large sparse file."""
     folder = tmp_path / "big"
     folder.mkdir()
     with (folder / "big.bin").open("wb") as file:
@@ -45,7 +45,7 @@ def big(tmp_path: Path) -> Path:
 
 
 async def begin(port: int, host: str, target: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Ask for a file and read the head of the answer, and no more."""
+    """Request a file, and only read the head of the response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.write(lines(f"Host: {host}", target=target))
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -53,7 +53,7 @@ async def begin(port: int, host: str, target: str) -> tuple[asyncio.StreamReader
 
 
 async def all_of(reader: asyncio.StreamReader) -> int:
-    """How many bytes still come before the end, however it comes."""
+    """Return how many bytes still arrive before the end."""
     count = 0
     try:
         while piece := await reader.read(1 << 20):
@@ -70,8 +70,8 @@ async def ended(connections: serving.Connections) -> None:
 
 
 @pytest.mark.parametrize("kind", ["site", "files"])
-async def test_who_takes_nothing_of_a_file_is_cut_off(big: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """After a time without progress; who reads on gets all of it."""
+async def test_a_client_that_stops_reading_is_cut_off(big: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """After a time without progress; a client that reads gets the whole file."""
     if kind == "files":
         server = await FolderServer(host=FILES, origin=f"http://{PAGE}", key=b"k" * 32).start()
         target = f"{urlsplit(server.share(big)).path}big.bin"
@@ -88,10 +88,10 @@ async def test_who_takes_nothing_of_a_file_is_cut_off(big: Path, monkeypatch: py
     await server.close()
 
 
-async def test_many_slow_readers_cost_no_memory_and_keep_nobody_out_for_ever(
+async def test_many_slow_readers_need_no_memory_and_block_no_other_client_forever(
     big: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file is not copied for each; who is one too many is told to come again, and is served when others are gone."""
+    """The file is not copied for each; a client over the limit may try again, and is served when others are gone."""
     monkeypatch.setattr(serving, "MAX_CONNECTIONS", 16)
     monkeypatch.setattr(serving, "STALL_WAIT_S", 3)
     monkeypatch.setattr(serving, "YOUNG_S", 1000)
@@ -109,13 +109,13 @@ async def test_many_slow_readers_cost_no_memory_and_keep_nobody_out_for_ever(
 
 
 def make_old(connections: serving.Connections) -> None:
-    """Have all that is under way begin a minute ago."""
+    """Set the start of all connections to a minute ago."""
     for connection in connections._connections:
         connection._began -= 60
 
 
 async def trickle(readers: list[asyncio.StreamReader]) -> None:
-    """Take a little of each, for ever; who was cut off is passed over."""
+    """Read a little from each connection, forever, except from closed ones."""
     while True:
         for reader in list(readers):
             try:
@@ -126,8 +126,8 @@ async def trickle(readers: list[asyncio.StreamReader]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_tricklers_give_way_to_the_page(big: Path) -> None:
-    """As many as there may be read a little each: every file that a page asks for comes whole, six at a time."""
+async def test_slow_readers_are_closed_for_the_page(big: Path) -> None:
+    """With the maximum of slow readers, a page still gets all its files, six at a time."""
     server = await SiteServer(big, hosts=[FILES]).start()
     slow = [await begin(server.port, FILES, "/big.bin") for _ in range(serving.MAX_CONNECTIONS)]
     assert len(server._connections._connections) == serving.MAX_CONNECTIONS
@@ -144,10 +144,10 @@ async def test_tricklers_give_way_to_the_page(big: Path) -> None:
     await server.close()
 
 
-async def test_the_slowest_gives_way_and_who_is_young_or_fast_does_not(
+async def test_the_slowest_client_is_closed_but_no_young_or_fast_one(
     big: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is silent goes before it; where nobody may be taken for it, the newcomer is refused."""
+    """A silent one is closed first; if none may be closed, the new connection is refused."""
     monkeypatch.setattr(serving, "MAX_CONNECTIONS", 4)
     monkeypatch.setattr(serving, "YOUNG_S", 50)
     monkeypatch.setattr(serving, "PLACE_WAIT_S", 0)
@@ -172,8 +172,10 @@ async def test_the_slowest_gives_way_and_who_is_young_or_fast_does_not(
     await server.close()
 
 
-async def test_a_newcomer_waits_until_others_are_no_longer_young(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not refused at once where all places are taken by who came only just; closing ends who waits."""
+async def test_a_new_connection_waits_until_others_are_no_longer_young(
+    big: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not refused at once if all others are young; closing the server ends the waiting ones."""
     monkeypatch.setattr(serving, "YOUNG_S", 50)
     monkeypatch.setattr(serving, "PLACE_WAIT_S", 1000)
     server = await SiteServer(big, hosts=[FILES]).start()
@@ -194,8 +196,8 @@ async def test_a_newcomer_waits_until_others_are_no_longer_young(big: Path, monk
         writer.close()
 
 
-async def test_who_takes_less_than_the_least_pace_is_cut_off(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though it never stops to read: the time of a whole answer has a bound, which grows with its length."""
+async def test_a_client_below_the_minimum_speed_is_cut_off(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if it never stops reading: a response has a time limit that grows with its length."""
     server = await SiteServer(big, hosts=[FILES]).start()
     monkeypatch.setattr(serving, "PACE_GRACE_S", 0.1)
     monkeypatch.setattr(serving, "MIN_BYTES_PER_S", 1 << 60)
@@ -212,7 +214,7 @@ async def test_who_takes_less_than_the_least_pace_is_cut_off(big: Path, monkeypa
 
 
 def memory_in_use() -> int:
-    """The memory of this process in bytes, or 0 where the system does not say."""
+    """Return the memory of this process in bytes, or 0 if the system does not report it."""
     if sys.platform != "linux":
         return 0
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -228,7 +230,7 @@ links = pytest.mark.skipif(os.name == "nt", reason="links need a right of their 
 async def test_a_file_swapped_for_a_link_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
 ) -> None:
-    """Not even when it is swapped after it was looked at, whichever part of its path it is."""
+    """Not even if it is swapped after the check, for any part of its path."""
     above = tmp_path / "above"
     folder = above / "model"
     (folder / "onnx").mkdir(parents=True)
@@ -263,8 +265,8 @@ async def test_a_file_swapped_for_a_link_is_not_followed(
 
 
 @links
-async def test_a_race_of_swaps_never_gives_the_secret_away(tmp_path: Path) -> None:
-    """Another thread swaps the file for a link and back, as fast as it can, while it is asked for."""
+async def test_a_race_of_swaps_never_reveals_the_secret(tmp_path: Path) -> None:
+    """Another thread swaps the file for a link and back, as fast as it can, during requests."""
     folder = tmp_path / "model"
     folder.mkdir()
     (tmp_path / "secret").write_bytes(b"secret")
@@ -293,8 +295,8 @@ async def test_a_race_of_swaps_never_gives_the_secret_away(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
-async def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
-    """A named pipe in a file's place would keep a thread of the program for ever."""
+async def test_opening_a_pipe_does_not_block(tmp_path: Path) -> None:
+    """A named pipe in place of a file would otherwise block a thread forever."""
     folder = tmp_path / "model"
     folder.mkdir()
     os.mkfifo(folder / "a.bin")
@@ -306,7 +308,7 @@ async def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_becomes_shorter_ends_the_connection(big: Path) -> None:
-    """Who was promised more sees that it did not come."""
+    """The client sees that the response is incomplete."""
     async with sharing(big) as (server, path):
         reader, writer = await begin(server.port, FILES, f"{path}big.bin")
         os.truncate(big / "big.bin", BIG // 2)
@@ -315,8 +317,8 @@ async def test_a_file_that_becomes_shorter_ends_the_connection(big: Path) -> Non
 
 
 @links
-async def test_a_site_made_of_links_is_served_and_another_follows_none(site: Path, tmp_path: Path) -> None:
-    """Some installers link every file; where none was a link at the start, none that comes later is followed."""
+async def test_links_are_followed_only_in_a_site_that_has_links(site: Path, tmp_path: Path) -> None:
+    """Some installers link every file; if the site had no link at the start, later ones are not followed."""
     (tmp_path / "secret.txt").write_text("secret")
     server = await SiteServer(site, hosts=[FILES]).start()
     (site / "later.txt").symlink_to(tmp_path / "secret.txt")
@@ -333,8 +335,8 @@ async def test_a_site_made_of_links_is_served_and_another_follows_none(site: Pat
 
 
 @pytest.mark.parametrize("other", ["HOST.HTML", "alias.html"])
-def test_the_host_page_is_hidden_under_every_name_it_has(site: Path, other: str) -> None:
-    """On disks that take other spellings for the same file, a link of the same file stands for such a spelling."""
+def test_the_host_page_is_hidden_under_all_its_names(site: Path, other: str) -> None:
+    """Some disks accept other spellings of a name; a hard link simulates one."""
     if not (site / other).exists():
         (site / other).hardlink_to(site / "host.html")
     for path in ("/host.html", "/%68ost.html", f"/{other}"):

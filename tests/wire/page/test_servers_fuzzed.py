@@ -1,4 +1,4 @@
-"""The servers on loopback, asked what no browser asks: each answer is a well-formed one or none, and costs little."""
+"""Malformed requests to the loopback servers: each response is well-formed or none, and cheap."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Ask = Callable[[bytes], "asyncio.Future[bytes]"]
 
 @pytest.fixture(autouse=True)
 def no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing that strangers send shows a traceback in the program's log, at any level."""
+    """No request may log a traceback, at any level."""
     caplog.set_level(logging.DEBUG)
     yield
     told = [record.getMessage() for record in caplog.get_records("call") if record.exc_info or record.levelno > 30]
@@ -38,13 +38,13 @@ def no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture(params=["site", "launched", "files"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Each of the servers in turn."""
+    """Return each of the servers in turn."""
     return request.param
 
 
 @asynccontextmanager
 async def running(kind: str, site: Path) -> AsyncIterator[int]:
-    """The port of a server of a kind, which knows the host `page.test`."""
+    """Start a server of a kind for the host `page.test`, and yield its port."""
     if kind == "files":
         server = await FolderServer(host=PAGE, origin=f"http://{PAGE}", key=b"k" * 32).start()
         server.share(site)
@@ -86,8 +86,8 @@ TARGETS = (
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: repr(target[:20]))
-async def test_a_target_that_is_no_path_is_a_bad_request(kind: str, site: Path, target: str) -> None:
-    """Whole addresses, broken escapes, what is not ASCII, and what another reader could take for a host."""
+async def test_a_target_that_is_not_a_path_is_a_bad_request(kind: str, site: Path, target: str) -> None:
+    """Full URLs, broken escapes, non-ASCII characters, and what another parser could take for a host."""
     async with running(kind, site) as port:
         assert status_of(await ask(port, lines(f"Host: {PAGE}", target=target))) == 400
 
@@ -115,14 +115,14 @@ async def test_a_target_that_is_no_path_is_a_bad_request(kind: str, site: Path, 
     ],
     ids=repr,
 )
-async def test_headers_that_are_unclear_are_a_bad_request(kind: str, site: Path, headers: list[str]) -> None:
-    """No Host, two of them, two origins, and whatever two readers would understand differently."""
+async def test_ambiguous_headers_are_a_bad_request(kind: str, site: Path, headers: list[str]) -> None:
+    """No Host, two Hosts, two Origins, and anything that two parsers would understand differently."""
     async with running(kind, site) as port:
         assert status_of(await ask(port, lines(*headers))) == 400
 
 
-async def test_a_socket_needs_its_origin_named_once(site: Path) -> None:
-    """A browser always says it; the secret alone opens nothing, and opens one connection."""
+async def test_a_socket_needs_exactly_one_origin(site: Path) -> None:
+    """Browsers always send it; the secret alone is not enough, and is valid for one connection."""
     opened: list[object] = []
     server = await SiteServer(site, hosts=[PAGE], secret=SECRET, on_page=opened.append).start()
     upgrade = [
@@ -152,8 +152,8 @@ async def test_a_socket_needs_its_origin_named_once(site: Path) -> None:
     await server.close()
 
 
-async def test_a_launched_browsers_server_knows_its_own_name_alone(site: Path) -> None:
-    """No page in another browser of this machine is served the host page, by whatever name it found the port."""
+async def test_a_launched_browsers_server_accepts_only_its_own_host(site: Path) -> None:
+    """No other browser of this machine gets the host page, under any name for the port."""
     server = await SiteServer(site, hosts=[PAGE], secret=SECRET, on_page=lambda page: None).start()
     for name in (f"127.0.0.1:{server.port}", f"localhost:{server.port}", f"{PAGE}:{server.port}", f"{PAGE}."):
         assert status_of(await ask(server.port, lines(f"Host: {name}", target="/host.html"))) == 403
@@ -162,14 +162,14 @@ async def test_a_launched_browsers_server_knows_its_own_name_alone(site: Path) -
 
 
 def seeded() -> random.Random:
-    """Chance that can be had again: the seed is shown where a test fails."""
+    """Return a random generator; a failing test shows its seed."""
     seed = int(os.environ.get("SEED") or secrets.randbits(32))
     print(f"SEED={seed}")  # noqa: T201
     return random.Random(seed)  # noqa: S311
 
 
 def generated(chance: random.Random) -> bytes:
-    """A request that begins well enough to be read, and goes wrong anywhere."""
+    """Return a request that starts well and is wrong somewhere."""
     pieces = [
         *("/", "//", "[", "]", "%", "%2e", "%2F", "%5c", "%00", "%ff", "..", ".", "\\", ":", "@", "?", "#", "&", ";"),
         *("\0", "\r", "\n", "\r\n", " ", "\t", "\x7f", "\xff", "index.html", "host", "host.html", "assets", "http:"),
@@ -192,7 +192,7 @@ def generated(chance: random.Random) -> bytes:
     values += ["", "chunked", "-1", "100-continue", "a\0b", "\xff", "x" * 400, "13", "W/x", '"', ","]
 
     def some(good: list[str], bad: list[str]) -> str:
-        """One of those that begin well, or now and then another: not all is wrong at once, or nothing goes deep."""
+        """Mostly return a good value, sometimes a bad one: requests with too many errors would test little."""
         return chance.choice(good if chance.random() < 0.85 else bad)
 
     plain = ["/", "index.html", "host", "host.html", "assets", "%2e", "..", ".", "?", "resolve", "local", "~", "%00"]
@@ -212,7 +212,7 @@ def generated(chance: random.Random) -> bytes:
     return data + chance.choice([b"", b"", b"more", b"GET / HTTP/1.1\r\n\r\n", bytes(2000)])
 
 
-async def test_whatever_is_sent_the_answer_is_well_formed_or_none(kind: str, site: Path) -> None:
+async def test_the_response_to_any_request_is_well_formed_or_none(kind: str, site: Path) -> None:
     """Hundreds of generated requests: 2xx or 4xx with a whole head and body, or the end of the connection."""
     async with running(kind, site) as port:
         chance = seeded()
@@ -226,8 +226,8 @@ async def test_whatever_is_sent_the_answer_is_well_formed_or_none(kind: str, sit
         assert status_of(await ask(port, lines(f"Host: {PAGE}"))) in (200, 404)
 
 
-async def test_random_bytes_are_answered_as_no_request(kind: str, site: Path) -> None:
-    """With and without the end of a head."""
+async def test_random_bytes_are_a_bad_request(kind: str, site: Path) -> None:
+    """With and without the end of the headers."""
     async with running(kind, site) as port:
         chance = seeded()
         for size in range(0, 400, 7):
@@ -236,8 +236,8 @@ async def test_random_bytes_are_answered_as_no_request(kind: str, site: Path) ->
             assert status_of(await ask(port, data + b"\r\n\r\n")) == 400
 
 
-async def test_a_request_that_comes_byte_by_byte_is_one(kind: str, site: Path) -> None:
-    """However the network cuts it."""
+async def test_a_request_may_arrive_byte_by_byte(kind: str, site: Path) -> None:
+    """The network may split it anywhere."""
     async with running(kind, site) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -250,7 +250,7 @@ async def test_a_request_that_comes_byte_by_byte_is_one(kind: str, site: Path) -
 
 
 async def test_a_request_without_end_is_cut_off(kind: str, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that says no more, after a time; one that never stops, at the longest head there may be."""
+    """A silent one after a timeout, an endless one at the maximum size of the head."""
     async with running(kind, site) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000)
@@ -268,8 +268,10 @@ async def test_a_request_without_end_is_cut_off(kind: str, site: Path, monkeypat
             writer.close()
 
 
-async def test_connections_that_say_nothing_give_way(kind: str, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There are only so many; who asks is served in place of who has been silent for longest."""
+async def test_silent_connections_are_closed_for_new_ones(
+    kind: str, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the limit, the connection that has been silent longest is closed."""
     async with running(kind, site) as port:
         monkeypatch.setattr(serving, "MAX_CONNECTIONS", 8)
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]

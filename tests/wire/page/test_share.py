@@ -1,4 +1,4 @@
-"""Folders of this machine over HTTP: in ranges, to the page alone, and nothing outside the folder."""
+"""Shared folders over HTTP: in ranges, only for the page, and nothing outside the folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DATA = bytes(range(256)) * 40
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A folder with files, one below it, and a secret beside it."""
+    """A folder with files and a subfolder, and a secret beside it."""
     folder = tmp_path / "model"
     (folder / "onnx").mkdir(parents=True)
     (folder / "weights.bin").write_bytes(DATA)
@@ -53,7 +53,7 @@ async def send(server: FolderServer, request: bytes) -> bytes:
 
 
 async def ask(server: FolderServer, url: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Send one request; returns status, headers (lower case) and body."""
+    """Send one request; return status, headers (lower case) and body."""
     address = urlsplit(url)
     every = {"Host": address.netloc, **{name.replace("_", "-"): value for name, value in headers.items()}}
     lines = [f"{method} {address.path} HTTP/1.1", *(f"{name}: {value}" for name, value in every.items())]
@@ -62,8 +62,8 @@ async def ask(server: FolderServer, url: str, method: str = "GET", **headers: st
     return int(status.split()[1]), {k.lower(): v for k, v in (line.split(": ", 1) for line in rest)}, body
 
 
-async def test_a_file_comes_whole_with_what_a_download_needs(model: Path) -> None:
-    """Length, ETag, date and ranges, for the page's origin alone."""
+async def test_a_file_is_complete_and_has_the_headers_that_a_download_needs(model: Path) -> None:
+    """Length, ETag, date and ranges, only for the page's origin."""
     async with serving() as server:
         status, headers, body = await ask(server, server.share(model) + "weights.bin", Origin=ORIGIN)
     assert (status, body, headers["content-length"]) == (200, DATA, str(len(DATA)))
@@ -92,15 +92,15 @@ async def test_a_file_comes_whole_with_what_a_download_needs(model: Path) -> Non
     ],
 )
 async def test_ranges(model: Path, asked: str, status: int, body: bytes, content_range: str | None) -> None:
-    """One range is answered with it, a wrong one with the size, what is no single range with the file."""
+    """A range returns that part, a wrong one an error with the size, several ranges the whole file."""
     async with serving() as server:
         got, headers, data = await ask(server, server.share(model) + "weights.bin", Range=asked)
     assert (got, data, headers.get("content-range")) == (status, body, content_range)
     assert headers["content-length"] == str(len(body))
 
 
-async def test_a_file_that_changed_is_sent_from_its_beginning(model: Path) -> None:
-    """If-Range holds for the ETag or the date of what is there now."""
+async def test_a_changed_file_is_sent_from_its_start(model: Path) -> None:
+    """If-Range must match the ETag or the date of the current file."""
     async with serving() as server:
         url = server.share(model) + "weights.bin"
         _, headers, _ = await ask(server, url)
@@ -115,7 +115,7 @@ async def test_a_file_that_changed_is_sent_from_its_beginning(model: Path) -> No
 
 
 async def test_head_has_no_body(model: Path) -> None:
-    """Length and ranges as GET would answer; an empty file has no byte 0."""
+    """Length and ranges are those of GET; an empty file has no byte 0."""
     async with serving() as server:
         folder = server.share(model)
         status, headers, body = await ask(server, folder + "weights.bin", "HEAD", Range="bytes=0-")
@@ -125,15 +125,15 @@ async def test_head_has_no_body(model: Path) -> None:
 
 
 async def test_a_preflight_allows_what_a_resumed_download_sends(model: Path) -> None:
-    """If-Range is no header that another origin may send unasked."""
+    """Another origin may not send If-Range without a preflight."""
     async with serving() as server:
         status, headers, _ = await ask(server, server.share(model) + "weights.bin", "OPTIONS", Origin=ORIGIN)
     assert (status, headers["access-control-allow-origin"]) == (204, ORIGIN)
     assert {"Range", "If-Range"} <= set(headers["access-control-allow-headers"].split(", "))
 
 
-async def test_only_the_page_and_only_to_read(model: Path) -> None:
-    """Other hosts (DNS rebinding), other origins and other methods get nothing."""
+async def test_only_the_page_may_read_and_none_may_write(model: Path) -> None:
+    """Other hosts (DNS rebinding), other origins and other methods are refused."""
     async with serving() as server:
         url = server.share(model) + "weights.bin"
         for headers, method, expected in (
@@ -170,15 +170,15 @@ async def test_only_the_page_and_only_to_read(model: Path) -> None:
     ],
 )
 async def test_nothing_outside_the_folder_is_served(model: Path, path: str) -> None:
-    """In any spelling; hidden files stay hidden, and a folder has no list."""
+    """In any spelling; hidden files stay hidden, and folders are not listed."""
     async with serving() as server:
         status, _, body = await ask(server, server.share(model) + path)
     assert (status, b"secret" in body) == (404, False)
 
 
 @pytest.mark.parametrize("url", ["/", "/x", "/0123456789abcdef/resolve/local/weights.bin", "//weights.bin"])
-async def test_an_address_that_was_not_given_out_leads_nowhere(model: Path, url: str) -> None:
-    """Only who was told the address can read."""
+async def test_an_unknown_url_is_not_found(model: Path, url: str) -> None:
+    """Reading a folder needs its URL."""
     async with serving() as server:
         server.share(model)
         assert (await ask(server, f"http://{HOST}{url}"))[0] == 404
@@ -186,7 +186,7 @@ async def test_an_address_that_was_not_given_out_leads_nowhere(model: Path, url:
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
 async def test_a_link_is_followed_inside_the_folder_only(model: Path) -> None:
-    """The answer says what to do about one that leads out."""
+    """The error for a link to the outside says what to do."""
     (model / "inside.bin").symlink_to("weights.bin")
     (model / "outside.txt").symlink_to("../secret.txt")
     (model / "up").symlink_to("..")
@@ -202,7 +202,7 @@ async def test_a_link_is_followed_inside_the_folder_only(model: Path) -> None:
 
 
 def in_hub_cache(cache: Path, name: str = "models--org--tiny") -> Path:
-    """Lay a model out as huggingface_hub keeps it; returns its snapshot, whose files are links into the blobs."""
+    """Store a model like huggingface_hub; return its snapshot, whose files are links into the blobs."""
     model = cache / name
     snapshot = model / "snapshots" / ("5f" * 20)
     (snapshot / "onnx").mkdir(parents=True)
@@ -217,7 +217,7 @@ def in_hub_cache(cache: Path, name: str = "models--org--tiny") -> Path:
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
 async def test_a_snapshot_in_hugging_faces_cache_is_served_from_its_blobs(tmp_path: Path) -> None:
-    """Also from a folder below it, and when the cache itself is reached over a link."""
+    """Also from a subfolder, and if the cache itself is a link."""
     snapshot = in_hub_cache(tmp_path / "hub")
     (tmp_path / "link").symlink_to(tmp_path / "hub")
     async with serving() as server:
@@ -242,8 +242,8 @@ async def test_a_snapshot_in_hugging_faces_cache_is_served_from_its_blobs(tmp_pa
         "../../blobs",
     ],
 )
-async def test_a_snapshot_opens_nothing_but_its_own_blobs(tmp_path: Path, target: str) -> None:
-    """Not the machine's files, not another model's, not what a blob that is a link leads to."""
+async def test_a_snapshot_gives_access_to_its_own_blobs_only(tmp_path: Path, target: str) -> None:
+    """Not to other files, not to another model's, not to the target of a blob that is a link."""
     snapshot = in_hub_cache(tmp_path)
     in_hub_cache(tmp_path, "models--org--other")
     (tmp_path / "secret.txt").write_text("secret")
@@ -263,7 +263,7 @@ async def test_a_snapshot_opens_nothing_but_its_own_blobs(tmp_path: Path, target
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
 async def test_blobs_that_are_a_link_are_not_followed(tmp_path: Path) -> None:
-    """Else who writes the cache's folder chooses what of the machine is read."""
+    """Otherwise a program that writes to the cache could choose which files are read."""
     snapshot = in_hub_cache(tmp_path)
     blobs = snapshot.parent.parent / "blobs"
     blobs.rename(tmp_path / "elsewhere")
@@ -273,8 +273,8 @@ async def test_blobs_that_are_a_link_are_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
-async def test_blobs_beside_any_other_folder_are_not_open(tmp_path: Path) -> None:
-    """It takes the whole layout: the folder's own name does not matter, those of the two above it do."""
+async def test_blobs_beside_any_other_folder_are_not_served(tmp_path: Path) -> None:
+    """The names of both parent folders must match; the folder's own name does not matter."""
     for above in ("models--org--tiny/other", "datasets--org--tiny/snapshots"):
         folder = tmp_path / above / "rev"
         folder.mkdir(parents=True)
@@ -286,8 +286,8 @@ async def test_blobs_beside_any_other_folder_are_not_open(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
-async def test_links_that_lead_to_each_other_lead_nowhere(tmp_path: Path) -> None:
-    """They are answered, in any folder."""
+async def test_a_circle_of_links_is_not_found(tmp_path: Path) -> None:
+    """In any folder."""
     snapshot = in_hub_cache(tmp_path)
     blobs = snapshot.parent.parent / "blobs"
     (blobs / "one").symlink_to("two")
@@ -300,14 +300,14 @@ async def test_links_that_lead_to_each_other_lead_nowhere(tmp_path: Path) -> Non
             assert (await ask(server, folder + name))[0] == 404
 
 
-async def test_names_are_any_unicode(model: Path) -> None:
-    """As a manifest writes them."""
+async def test_names_may_have_any_unicode_characters(model: Path) -> None:
+    """Encoded as in a manifest."""
     async with serving() as server:
         assert (await ask(server, server.share(model) + "onnx/gr%C3%B6%C3%9Fe%201.bin"))[2] == b"below"
 
 
-async def test_the_address_is_the_same_in_every_run_and_another_for_others(model: Path, tmp_path: Path) -> None:
-    """The browser keeps models by address; without the key of the profile nobody can tell one."""
+async def test_the_url_is_the_same_in_every_run_and_different_for_others(model: Path, tmp_path: Path) -> None:
+    """The browser caches models by URL; without the profile's key it cannot be guessed."""
     async with serving() as first, serving() as second, serving(b"x" * 32) as other:
         url = first.share(model)
         assert url == second.share(str(model)) == first.share(model / "onnx" / "..")
@@ -315,8 +315,8 @@ async def test_the_address_is_the_same_in_every_run_and_another_for_others(model
         assert url.startswith(f"http://{HOST}/") and url.endswith("/resolve/local/")
 
 
-async def test_what_is_no_folder_is_not_shared(model: Path) -> None:
-    """A file or a name that is not there is refused with its name."""
+async def test_only_folders_can_be_shared(model: Path) -> None:
+    """The error for a file or a missing folder has its name."""
     async with serving() as server:
         for wrong in (model / "weights.bin", model / "nothing"):
             with pytest.raises(bl.InvalidRequest, match=rf"there is no folder '{wrong}'"):
@@ -326,15 +326,15 @@ async def test_what_is_no_folder_is_not_shared(model: Path) -> None:
 @pytest.mark.parametrize(
     "request_", [b"\r\n\r\n", b"GET\r\n\r\n", b"get / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nx\r\n\r\n"]
 )
-async def test_what_is_no_request_is_answered_so(request_: bytes) -> None:
-    """And costs nothing."""
+async def test_an_invalid_request_is_a_bad_request(request_: bytes) -> None:
+    """And it is cheap."""
     async with serving() as server:
         assert (await send(server, request_)).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\n" + b"x" * 20000, b""])
 async def test_a_request_without_end_is_dropped(request_: bytes) -> None:
-    """Nobody makes this process keep what it has not asked for."""
+    """A client cannot fill this process's memory."""
     async with serving() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(request_)
@@ -344,7 +344,7 @@ async def test_a_request_without_end_is_dropped(request_: bytes) -> None:
 
 
 async def test_a_large_file_is_streamed_and_closing_ends_it(tmp_path: Path) -> None:
-    """A reader that stops reads no further, and the server can close all the same."""
+    """After a client stops reading, the file is not read further, and the server can close."""
     with (tmp_path / "large.bin").open("wb") as file:
         file.truncate(256 * 1024 * 1024)
     async with serving() as server:
@@ -357,8 +357,8 @@ async def test_a_large_file_is_streamed_and_closing_ends_it(tmp_path: Path) -> N
     writer.close()
 
 
-def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    """The next run has the same; one that is damaged is replaced."""
+def test_the_key_is_created_once_and_is_private(tmp_path: Path) -> None:
+    """The next run uses it again; a damaged key is replaced."""
     key = open_key(tmp_path)
     assert (len(key), open_key(tmp_path)) == (32, key)
     if os.name != "nt":
@@ -369,8 +369,6 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_other_hosts_say_where_folders_can_be_shared() -> None:
-    """A page that nobody here serves cannot read this machine's files."""
-    with pytest.raises(
-        bl.errors.Unsupported, match=r"'/models/x' cannot be shared .* browserllm\.connect\(\) launches"
-    ):
+    """A page of another server cannot read this machine's files."""
+    with pytest.raises(bl.errors.Unsupported, match=r"cannot share the folder '/models/x': .* browserllm\.connect\(\)"):
         ScriptedHost().share_folder("/models/x")

@@ -1,4 +1,4 @@
-"""The site's files over HTTP, as browsers ask for them and as attackers do."""
+"""The site's files over HTTP, for browsers and for attackers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from browserllm.page.serving.static import SiteServer, read_file, site_folder
 async def request(
     server: SiteServer, target: str, *, host: str | None = None, method: str = "GET", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    """Send one request as bytes; returns status, headers (lower case) and body."""
+    """Send one request as bytes; return status, headers (lower case) and body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host or f'127.0.0.1:{server.port}'}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -39,7 +39,7 @@ async def request(
     ],
 )
 async def test_files_have_their_type_and_the_page_is_isolated(site: Path, target: str, mime: str, body: bytes) -> None:
-    """Right MIME types (WebAssembly will not stream without), isolation headers, whole bodies."""
+    """Correct MIME types (needed to stream WebAssembly), isolation headers, complete bodies."""
     server = await SiteServer(site).start()
     status, headers, got = await request(server, target)
     await server.close()
@@ -50,8 +50,8 @@ async def test_files_have_their_type_and_the_page_is_isolated(site: Path, target
     assert headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_launched_browser_gets_the_isolation_that_chromium_knows(site: Path) -> None:
-    """Its page is isolated too, and may ask servers that share nothing whether they are there."""
+async def test_a_launched_browser_gets_the_isolation_that_chromium_supports(site: Path) -> None:
+    """Its page is isolated, too, and can find out whether a server without CORS headers exists."""
     server = await SiteServer(site, on_page=lambda _: None).start()
     _, headers, _ = await request(server, "/index.html")
     await server.close()
@@ -60,7 +60,7 @@ async def test_a_launched_browser_gets_the_isolation_that_chromium_knows(site: P
 
 
 async def test_a_file_is_sent_again_only_when_it_changed(site: Path) -> None:
-    """The ETag makes the second visit cheap, and a rebuilt file new."""
+    """The ETag makes the second visit cheap; a rebuilt file has another one."""
     server = await SiteServer(site).start()
     _, headers, _ = await request(server, "/index.html")
     assert headers["cache-control"] == "no-cache"
@@ -72,8 +72,8 @@ async def test_a_file_is_sent_again_only_when_it_changed(site: Path) -> None:
     await server.close()
 
 
-async def test_head_has_no_body_and_other_methods_are_refused(site: Path) -> None:
-    """HEAD tells the length; nothing can be written."""
+async def test_head_has_no_body_and_other_methods_are_rejected(site: Path) -> None:
+    """HEAD has the length; nothing can be written."""
     server = await SiteServer(site).start()
     status, headers, body = await request(server, "/assets/weights.bin", method="HEAD")
     assert (status, headers["content-length"], body) == (200, "1000", b"")
@@ -102,7 +102,7 @@ async def test_head_has_no_body_and_other_methods_are_refused(site: Path) -> Non
     ],
 )
 def test_nothing_outside_the_folder_is_served(site: Path, path: str) -> None:
-    """No path leads out of the site, in any spelling, and hidden files stay hidden."""
+    """No path escapes the site, in any spelling, and hidden files stay hidden."""
     (site.parent / "secret.txt").write_text("secret")
     (site / ".hidden").write_text("secret")
     response = read_file(site, path)
@@ -110,8 +110,8 @@ def test_nothing_outside_the_folder_is_served(site: Path, path: str) -> None:
     assert response.body == b"not found"
 
 
-async def test_a_page_of_another_name_gets_nothing(site: Path) -> None:
-    """A foreign name that resolves to this machine (DNS rebinding) is refused; localhost and extra names are not."""
+async def test_a_page_of_another_host_is_refused(site: Path) -> None:
+    """A foreign name that resolves to this machine (DNS rebinding) is refused; localhost and allowed hosts are not."""
     server = await SiteServer(site, hosts=["browserllm.localhost"]).start()
     status, _, body = await request(server, "/", host="evil.example")
     assert (status, b"evil.example" in body) == (403, True)

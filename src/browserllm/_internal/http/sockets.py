@@ -67,7 +67,7 @@ class SocketClient(HttpClient):
         import httpx2
 
         host = _check_address(request.url)
-        own = None if request.address is None else _open_for_one()
+        own = None if request.address is None else _open_for_address()
         _hide_in_logs()
         hiding = _HIDDEN.set(request)
         try:
@@ -121,7 +121,7 @@ def _open(loopback: bool) -> httpx2.AsyncClient:
     return _make_client(trust_env=not loopback, limits=limits)
 
 
-def _open_for_one() -> httpx2.AsyncClient:
+def _open_for_address() -> httpx2.AsyncClient:
     """Return a client for a chosen address: no proxy, no ``.netrc``, no connection that another host could reuse."""
     import httpx2
 
