@@ -91,7 +91,7 @@ class _Object:
         return {**self._value, **{key: "".join(pieces) for key, pieces in self._texts.items()}}
 
     def _is_there(self, key: str, new: str) -> bool:
-        """Say whether a proxy gives again what is there, for nobody reads these texts."""
+        """Return whether a proxy repeats the text that is there."""
         same_size = key not in _WORDS and len(new) >= _REPEAT_FROM and len(new) == self._sizes.get(key)
         return same_size and new == "".join(self._texts[key])
 

@@ -254,7 +254,7 @@ class OpenAI(CloudBackend):
                 wire[returned.field] = plain
 
     def _giver(self) -> str:
-        """Return who gets back what it gave: the server itself, where nobody says of which kind it is."""
+        """Return the provider to send metadata back to: the server itself if its kind is unknown."""
         if self.preset is not PRESETS["openai"] or self._is_vendors_own():
             return self.vendor
         return f"{self.vendor}@{self.base_url.partition('://')[2].partition('/')[0].lower()}"
@@ -314,7 +314,7 @@ class OpenAI(CloudBackend):
         """Return a reader for the answer."""
         if self.preset is PRESETS["openai"] and self._is_vendors_own():
             return ChatCompletionReader(draft, source, self._giver())  # its models' thoughts are never in the text
-        # Who only passes on what a model writes may leave its thoughts there, and the beginning in the prompt.
+        # A plain proxy may leave the thoughts in the text, and their opening mark in the prompt.
         raw = not self.preset.key_hosts or self.preset is PRESETS["openai"]
         unsure = raw and template_opens(source.model) and draft.request.thinking is not False
         thoughts = ThoughtReader(begins="unsure" if unsure else "text")
