@@ -44,9 +44,9 @@ _FINISH: dict[str, FinishReason] = {
     "safety": "content_filter",
 }
 _TEXT_PARTS = (None, "text", "output_text", "thinking")
-# What servers say instead of an answer's end when they could not go on.
+# Finish reasons of servers that could not complete the answer.
 _BROKEN = frozenset({"error", "insufficient_system_resource", "abort"})
-# What some say in each chunk before the last one.
+# What some servers send in each chunk before the last one.
 _NO_REASON = frozenset({"", "null", "none"})
 # Error values that mean no error, beside an answer.
 _NO_ERROR = frozenset({"", "0", "200", "null", "none", "ok", "success"})
