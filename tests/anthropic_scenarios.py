@@ -92,7 +92,7 @@ async def thinking_keeps_its_signatures(url: str) -> None:
 
 @scenario
 async def ends_are_told_apart(url: str) -> None:
-    """Length, the context's end, a refusal with its reason, a paused turn, and reasons nobody knows."""
+    """Length, the context's end, a refusal with its reason, a paused turn, and unknown reasons."""
     for name, reason in (("max-tokens", "length"), ("stop-sequence", "stop"), ("context-full", "length")):
         assert (await answer_of(play(url, name))).finish_reason == reason, name
     refusal = await answer_of(play(url, "refusal"))

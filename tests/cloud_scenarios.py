@@ -135,7 +135,7 @@ async def logprobs_come_with_their_text(url: str) -> None:
 
 @scenario
 async def ends_are_told_apart(url: str) -> None:
-    """Length, a refusal, and reasons nobody knows."""
+    """Length, a refusal, and unknown reasons."""
     assert (await answer_of(url, "length")).finish_reason == "length"
     refusal = await answer_of(url, "refusal")
     assert (refusal.text, refusal.finish_reason) == ("I can't do that.", "content_filter")
@@ -175,7 +175,7 @@ async def a_broken_stream_is_an_error(url: str) -> None:
 
 @scenario
 async def nonsense_is_an_error(url: str) -> None:
-    """JSON that is none, other shapes, bytes that are no UTF-8, an event without an end, a web page."""
+    """Invalid JSON, other shapes, bytes that are not UTF-8, an event without an end, a web page."""
     for name, said in (
         ("bad-json", "choices"),
         ("wrong-type", "choices that are not valid"),
@@ -263,8 +263,8 @@ async def models_are_listed(url: str) -> None:
 
 
 @scenario
-async def nobody_there_is_unreachable(url: str) -> None:
-    """A port where nobody listens, as an error that says so."""
+async def a_port_without_a_server_is_unreachable(url: str) -> None:
+    """A port without a server gives an error that says so."""
     error, _ = await failure_of("http://127.0.0.1:1", "x", bl.Unavailable)
     assert error.reason == "unreachable"
     assert "http://127.0.0.1:1" in str(error)

@@ -84,7 +84,7 @@ async def logprobs_are_openai_shaped(url: str) -> None:
 
 @scenario
 async def ends_are_told_apart(url: str) -> None:
-    """Length, the filters with their reason, a blocked prompt, a failed call, and reasons nobody knows."""
+    """Length, the filters with their reason, a blocked prompt, a failed call, and unknown reasons."""
     assert (await answer_of(play(url, "max-tokens"))).finish_reason == "length"
     for name, text, reason in (
         ("safety", "I", "SAFETY: Blocked for safety."),

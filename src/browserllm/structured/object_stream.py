@@ -78,7 +78,7 @@ class ObjectStream(ResponseStream[Any, Generated[T]]):
     def response(self) -> ChatResponse:
         """The last answer's response. Raises `InvalidRequest` while there is none."""
         if self._generation.response is None:
-            raise InvalidRequest("the response is not there yet: iterate the stream to its end, or await finish()")
+            raise InvalidRequest("the stream has no result yet: iterate it to its end, or await finish()")
         return self._generation.response
 
     async def finish(self) -> Generated[T]:

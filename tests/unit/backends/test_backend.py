@@ -18,7 +18,7 @@ class Plain(bl.Backend):
 
 
 async def test_a_backend_that_says_nothing_leaves_the_device() -> None:
-    """Privacy must not depend on somebody having thought of it."""
+    """Privacy must not depend on the backend's author."""
     backend = Plain()
     facts = await backend.facts(bl.ChatRequest(messages=[], model="m"))
     assert (facts.leaves_device, facts.needs_network, facts.model) == (True, True, "m")

@@ -64,7 +64,7 @@ async def test_an_answer_streams_with_everything_known_about_it() -> None:
 
 
 async def test_the_start_comes_before_the_first_token() -> None:
-    """Who will answer is known while the engine still works."""
+    """The answering engine is known before the first token."""
     stream = bl.LocalBackend(ScriptedHost([[HANG]])).stream("hi")
     chunk = await anext(aiter(stream))
     assert isinstance(chunk, bl.types.ChatStart)
@@ -360,7 +360,7 @@ async def test_a_model_that_was_lost_is_loaded_again_once() -> None:
 
 
 async def test_the_model_is_the_requests_then_the_backends_then_the_loaded_one() -> None:
-    """Who names a model more closely wins; an unknown one is an error that names it."""
+    """The request's model wins over the backend's; an unknown one is an error that names it."""
     catalog = bl.models.Catalog([MINE])
     host = ScriptedHost()
     backend = bl.LocalBackend(host, catalog=catalog)

@@ -1,4 +1,4 @@
-"""LocalBackend and schemas: what the page is held to, and what the caller is told of the rest."""
+"""LocalBackend and schemas: which rules constrain the page, and which warnings the caller gets for the others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_schema_goes_to_the_page_as_a_grammar() -> None:
     assert (response.text, response.warnings) == (ANSWER, [])
 
 
-async def test_what_the_engine_is_not_held_to_is_told() -> None:
+async def test_rules_that_the_engine_cannot_constrain_give_a_warning() -> None:
     """One warning names the keywords, their places and why."""
     schema = {**PERSON, "properties": {"tags": {"type": "array", "uniqueItems": True}}, "required": []}
     response = await bl.LocalBackend(ScriptedHost("{}")).complete("hi", response_format=wanted(schema))
@@ -63,7 +63,7 @@ async def test_what_has_no_schema_goes_to_the_page_as_it_is(given: dict[str, Any
 
 
 @pytest.mark.parametrize("schema", [5, {"type": "text"}, {"$ref": "#"}, {"properties": {"a": []}}])
-async def test_a_schema_that_is_none_fails_before_anything_is_loaded(schema: Any) -> None:
+async def test_an_invalid_schema_fails_before_anything_is_loaded(schema: Any) -> None:
     """The error names what is wrong with it."""
     host = ScriptedHost(ANSWER)
     with pytest.raises(InvalidRequest, match=r"\$"):
@@ -71,7 +71,7 @@ async def test_a_schema_that_is_none_fails_before_anything_is_loaded(schema: Any
     assert host.requests == []
 
 
-async def test_an_engine_that_constrains_nothing_is_told_the_schema_itself() -> None:
+async def test_an_engine_that_cannot_constrain_gets_the_schema_itself() -> None:
     """What comes of it is the page's to say."""
     host = ScriptedHost(ANSWER)
     engines = [msgspec.structs.replace(info, capabilities=["chat"]) for info in host.hello.engines]
@@ -115,7 +115,7 @@ async def test_tools_take_the_place_of_a_schema() -> None:
     assert "it was left out" in response.warnings[0].message
 
 
-async def test_what_calls_are_not_held_to_is_told_for_each_tool() -> None:
+async def test_rules_that_cannot_constrain_calls_give_a_warning_for_each_tool() -> None:
     """One warning for a tool whose schema says more than a grammar can, none for the others."""
     tools = [
         bl.Tool("plain", "", PERSON),

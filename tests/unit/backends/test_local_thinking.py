@@ -64,7 +64,7 @@ SWITCHES: list[tuple[Thinking | None, str, Any, dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("says", "engine", "thinking", "expected", "short"), SWITCHES)
-async def test_the_page_is_told_as_the_models_card_says(
+async def test_the_page_gets_the_thinking_option_of_the_models_card(
     says: Thinking | None, engine: str, thinking: Any, expected: dict[str, Any], short: bool
 ) -> None:
     """By the template's switch, by words in the system message, or not at all; what falls short is a warning."""

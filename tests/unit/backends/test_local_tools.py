@@ -27,7 +27,7 @@ def last_chat(host: ScriptedHost) -> dict[str, Any]:
 
 
 def format_of(host: ScriptedHost) -> dict[str, Any]:
-    """The structural tag that the last answer was held to."""
+    """The structural tag that constrained the last answer."""
     asked = last_chat(host)["response_format"]
     assert asked["type"] == asked["structural_tag"]["type"] == "structural_tag"
     found: dict[str, Any] = asked["structural_tag"]["format"]
@@ -61,7 +61,7 @@ async def test_a_call_streams_as_deltas_and_ends_the_answer() -> None:
     assert response.warnings == []
 
 
-async def test_several_calls_of_one_turn_are_told_apart() -> None:
+async def test_several_calls_of_one_turn_are_distinguished() -> None:
     """Parallel calls have an index and an id each."""
     answer = f'{CALL}\n<tool_call>\n{{"name": "add", "arguments": {{"a": 1}}}}\n</tool_call>'
     response = await bl.LocalBackend(ScriptedHost(answer)).complete("hi", tools=[WEATHER, ADD])
@@ -103,7 +103,7 @@ async def test_required_leaves_no_room_for_text() -> None:
 
 
 async def test_named_is_one_call_of_that_tool() -> None:
-    """The model is held to one call of the tool that was named, in either way to name it."""
+    """The model is constrained to one call of the named tool, in both ways to name it."""
     for choice in ({"name": "weather"}, {"type": "function", "function": {"name": "weather"}}):
         host = ScriptedHost(CALL)
         await bl.LocalBackend(host).complete("hi", tools=[ADD, WEATHER], tool_choice=choice)
@@ -144,8 +144,8 @@ async def test_calls_and_results_in_the_history_are_written_as_the_model_does() 
     ]
 
 
-async def test_an_engine_that_cannot_constrain_is_told_of() -> None:
-    """There calls are asked for and read, not held to their form: the response says so."""
+async def test_an_engine_that_cannot_constrain_gives_a_warning() -> None:
+    """The model is asked for calls without a constraint, and the response has a warning."""
     host = ScriptedHost(CALL)
     engines = [msgspec.structs.replace(info, capabilities=["chat"]) for info in host.hello.engines]
     host.hello = msgspec.structs.replace(host.hello, engines=engines)
@@ -160,7 +160,7 @@ async def test_an_engine_that_cannot_constrain_is_told_of() -> None:
         await llm.complete("hi", tools=[WEATHER], tool_choice="required", unsupported="error")
 
 
-async def test_calls_are_held_to_their_form_on_the_cpu_too() -> None:
+async def test_calls_are_constrained_on_the_cpu_too() -> None:
     """Transformers.js is asked for the same structural tag as WebLLM."""
     host, other = ScriptedHost(CALL), ScriptedHost(CALL, facts=device_facts(webgpu=False))
     await bl.LocalBackend(host).complete("hi", tools=[WEATHER])
@@ -171,7 +171,7 @@ async def test_calls_are_held_to_their_form_on_the_cpu_too() -> None:
 
 
 async def test_a_schema_that_the_engine_refuses_is_asked_for_without() -> None:
-    """The answer comes all the same, with a warning that its arguments were not held to the schema."""
+    """The answer comes all the same, with a warning that the schema did not constrain its arguments."""
     refusal = bl.InvalidRequest("no grammar", parameter="response_format")
     host = ScriptedHost([[refusal], [CALL]])
     response = await bl.LocalBackend(host).complete("hi", tools=[WEATHER])
@@ -188,7 +188,7 @@ async def test_other_refusals_are_raised() -> None:
 
 
 @pytest.mark.parametrize("choice", ["sometimes", {"name": "other"}, {"nonsense": 1}])
-async def test_a_choice_that_is_none_is_refused(choice: Any) -> None:
+async def test_an_invalid_tool_choice_is_refused(choice: Any) -> None:
     """It is refused before anything is loaded, with what would be valid."""
     host = ScriptedHost()
     with pytest.raises(bl.InvalidRequest, match="weather"):

@@ -46,7 +46,7 @@ def part_of(media_type: str, **fields: Any) -> bl.ImagePart | bl.AudioPart:
 
 @pytest.mark.parametrize(("media_type", "data"), EVERY_FILE)
 def test_a_file_without_a_media_type_is_known_by_how_it_begins(media_type: str, data: bytes) -> None:
-    """As bytes, and as a data URL that says nothing of them or that nobody knows their type."""
+    """As bytes, and as a data URL without a media type or with an unknown one."""
     body = b64encode(data).decode()
     assert sniffed_type(data) == media_type
     for fields in (

@@ -146,7 +146,7 @@ async def test_a_private_request_gets_as_far_as_no_method_of_a_backend_that_leav
 
 
 async def test_what_stays_gets_private_requests_and_may_be_asked_everything() -> None:
-    """The rule costs nobody who keeps to it an answer."""
+    """A backend that keeps to the rule answers as before."""
     spy = ByItsFacts()
     request = private(model="small")
     assert (await bl.Retry(Inherits()).complete(request)).text == "ok"
@@ -249,7 +249,7 @@ ADDRESSES = [
 @pytest.mark.parametrize("part", [bl.ImagePart, bl.AudioPart])
 @pytest.mark.parametrize("url", ADDRESSES)
 async def test_what_would_be_fetched_is_refused_by_name(url: str, part: Any) -> None:
-    """Whoever fetches it tells a server of the request, the page and a local server too."""
+    """Fetching it tells its server of the request, from a page or a local server, too."""
     spy = Spy(leaves_device=False)
     said = bl.Message("user", [bl.TextPart("What is this?"), part(url=url)])
     request = bl.ChatRequest(messages=[bl.Message("system", "Be brief."), said], private=True)
@@ -402,7 +402,7 @@ async def test_a_private_conversation_runs_no_tool_that_leaves_the_device() -> N
     assert len(ran) == 1
 
 
-def test_the_web_is_fetched_from_in_private_only_where_that_is_said() -> None:
+def test_a_private_request_fetches_from_the_web_only_if_allowed() -> None:
     """The tool that comes with this package asks servers of the model's choice."""
     assert bl.chat.builtin.web_fetch().leaves_device
     assert not bl.chat.builtin.web_fetch(in_private=True).leaves_device

@@ -109,7 +109,7 @@ WAYS: dict[str, Callable[[Cloud], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_what_a_backend_asks_others_within_a_private_request_is_private(way: str) -> None:
-    """In whatever way, at whichever of its methods; the same without privacy is nobody's business."""
+    """In whatever way, at whichever of its methods; without privacy all of it is allowed."""
     cloud = Cloud()
     here = Here(lambda: WAYS[way](cloud))
     for ask in (here.complete, here.count_tokens, here.prepare, here.estimate_cost, bl.Router([here]).complete):
@@ -259,7 +259,7 @@ async def test_extra_body_takes_no_privacy_away(given: dict[str, Any], more: dic
     assert cloud.seen == []
 
 
-async def test_an_option_makes_no_private_request_public() -> None:
+async def test_an_option_cannot_make_a_private_request_public() -> None:
     """It says what to do; the other way round an option makes a request private."""
     cloud = Cloud()
     for backend in (cloud, bl.Retry(cloud), bl.Router([cloud])):

@@ -83,7 +83,7 @@ def assert_is_over(stream: Any) -> None:
 
 @each
 async def test_nothing_runs_before_the_first_chunk_is_asked_for(open_stream: Open) -> None:
-    """A stream that nobody reads costs nothing, closed or not; closing ends it for good."""
+    """An unread stream costs nothing, closed or not; closing ends it for good."""
     backend = Counter()
     stream = open_stream(backend)
     await asyncio.sleep(0)

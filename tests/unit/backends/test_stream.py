@@ -208,7 +208,7 @@ async def test_stop_between_chunks_gives_a_cancelled_done(listens: bool) -> None
 
 @pytest.mark.parametrize(("listens", "log"), [(True, "interrupted"), (False, "cancelled")])
 async def test_stop_during_the_wait_gives_a_cancelled_done(listens: bool, log: str) -> None:
-    """Whoever waits for the next chunk gets the done chunk at once, and its task goes on uncancelled."""
+    """A task that waits for the next chunk gets the done chunk at once, and is not cancelled."""
     backend = Recorder(listens=listens)
     stream = backend.stream("hi")
     third = asyncio.Event()
@@ -335,7 +335,7 @@ async def test_a_deadline_that_is_not_reached_changes_nothing() -> None:
 
 
 async def test_cancelling_and_stopping_at_once_still_cancels() -> None:
-    """A stop does not swallow somebody else's cancellation that comes in the same moment."""
+    """A stop does not swallow another cancellation at the same moment."""
     stream = Recorder().stream("hi")
     third = asyncio.Event()
 

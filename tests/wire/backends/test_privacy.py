@@ -1,4 +1,4 @@
-"""The promise that a private request leaves the device with nobody, whatever the backends, failures and policies.
+"""The promise that a private request never leaves the device, whatever the backends, failures and policies.
 
 Hypothesis makes up routers in routers in middleware (every one that there is, and some that open private requests),
 backends that fail, lie and break off, policies that cheat, and sequences of requests and conversations. It is here and
@@ -337,7 +337,7 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
 
 @given(router_of(trees) | trees, actions, environments)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_private_request_reaches_nobody_who_leaves_the_device(
+def test_a_private_request_reaches_no_backend_that_leaves_the_device(
     tree: dict[str, Any], actions: list[tuple[str, dict[str, Any]]], environment: bl.page.Environment
 ) -> None:
     """Neither with the request itself, nor when asked what it would cost, nor to get ready for it."""

@@ -176,7 +176,7 @@ def seen_of(server: VendorServer, name: str) -> list[str]:
 
 
 def fresh(server: VendorServer, kind: Any, **said: Reply) -> str:
-    """A server of a kind, that nobody has asked anything yet; ``said`` is what it answers when asked about models."""
+    """A fresh server of a kind; ``said`` is what it answers when asked about models."""
     server.requests.clear()
     show = said.get("show", answer({"details": {"family": "llama"}}) if kind is bl.Ollama else NOT_FOUND)
     replies = [show, HELLO[kind]] if kind is bl.Ollama else [show, said.get("models", NOT_FOUND), HELLO[kind]]
@@ -339,7 +339,7 @@ def test_what_only_tunes_an_answer_is_sent_with_a_private_request(
 
 
 class Notes(SocketClient):
-    """A client that notes which addresses are asked for, and connects to nobody."""
+    """A client that notes which addresses are asked for, and never connects."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -72,7 +72,7 @@ class ErrorDetails:
         """Nothing yet; ``certain`` says what `CertainError` does."""
         self._certain = certain
         self._quotes_all = True
-        """Whether sentences under names that nobody knows are the server's own."""
+        """Whether sentences under unknown names count as the server's message."""
         self.words: list[str] = []
         self.codes: list[tuple[int, str]] = []
         """Codes, with how much they say: the smaller the number, the more."""

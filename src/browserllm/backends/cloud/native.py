@@ -192,7 +192,7 @@ class NativeReader(Reader):
         )
 
     def _hold(self, value: Any) -> None:
-        """Keep what is no part of an answer: it may say why there is none."""
+        """Keep objects that are not part of an answer: they may say why there is no answer."""
         if self._has_words:
             return
         self._has_words = bool(self.read_error(value).message.strip())

@@ -30,7 +30,7 @@ from ..._internal.nesting import decode_json
 from ...types import ContentPart, ReasoningDelta, ReasoningPart, TextPart, ToolCallPart
 
 _THOUGHTS = ("reasoning_details", "thinking_blocks")
-"""The fields of a message that hold a list of objects."""
+"""The fields of a message with a list of objects."""
 
 _WORDS = ("text", "summary", "thinking")
 """Where an object has its words."""
@@ -91,13 +91,13 @@ class _Object:
         return {**self._value, **{key: "".join(pieces) for key, pieces in self._texts.items()}}
 
     def _is_there(self, key: str, new: str) -> bool:
-        """Say whether a proxy gives again what is there, for nobody reads these texts."""
+        """Return whether a proxy repeats the text that is there."""
         same_size = key not in _WORDS and len(new) >= _REPEAT_FROM and len(new) == self._sizes.get(key)
         return same_size and new == "".join(self._texts[key])
 
 
 class ThoughtObjectReader:
-    """Reads the thoughts of one answer that came as objects, whole or in pieces; `seal` ends the last one."""
+    """Reads one answer's thoughts that arrive as objects, whole or in pieces; `seal` ends the last one."""
 
     def __init__(self, mark: Callable[[str], str]) -> None:
         """Keep each with ``mark``, which says who gave it."""
@@ -190,7 +190,7 @@ def _fits(piece: Mapping[str, Any], known: _Object, key: str) -> bool:
 
 
 class ExtraFieldReader:
-    """Reads what came beside a call or a text: the newest of each name counts."""
+    """Reads the extra fields of a call or a text; the newest value of each name is kept."""
 
     def __init__(self, mark: Callable[[str], str]) -> None:
         """Keep it with ``mark``, which says who gave it."""

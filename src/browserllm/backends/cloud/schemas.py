@@ -47,7 +47,7 @@ def anthropic_schema(schema: Schema) -> Schema | None:
     except _Unfit:
         return None
     except (AttributeError, TypeError):
-        return schema  # it is none, and the vendor says so better
+        return schema  # not a valid schema: let the vendor report it
 
 
 def _strict(schema: Any, depth: int) -> Schema:

@@ -13,7 +13,7 @@ _MAX_TOKENS = 2**53
 
 
 def token_count(value: Any) -> int | None:
-    """Return a count of tokens, or ``None`` for what is none: a number below zero, NaN, another type."""
+    """Return a count of tokens, or ``None`` if it is not valid: negative, NaN, another type."""
     if isinstance(value, str):
         try:
             value = float(value)

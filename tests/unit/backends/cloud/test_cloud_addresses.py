@@ -21,7 +21,7 @@ VARIABLES = [
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have some of them."""
+    """The machine that runs the tests may have some of them."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -367,7 +367,7 @@ async def test_ollamas_key_does_not_go_to_this_machine(monkeypatch: pytest.Monke
 
 
 async def test_a_preset_has_its_own_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenAI's address is none for Groq, and its organization is told to OpenAI alone."""
+    """OpenAI's URL is not used for Groq, and its organization is sent only to OpenAI."""
     monkeypatch.setenv("OPENAI_BASE_URL", "https://proxy.example/v1")
     monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")

@@ -24,7 +24,7 @@ MODEL = "claude-sonnet-5-5"
 
 
 def claude(**options: Any) -> bl.Anthropic:
-    """A backend that asks nobody."""
+    """A backend that sends nothing."""
     return bl.Anthropic(MODEL, api_key="k", **options)
 
 
@@ -81,7 +81,7 @@ def test_a_bare_prompt_asks_for_a_stream_with_room_for_an_answer() -> None:
     assert warned == []
 
 
-def test_what_the_api_does_not_have_is_said() -> None:
+def test_options_that_the_api_does_not_support_are_reported() -> None:
     """Each parameter that is left out is a warning, or an error by choice; none of them is sent."""
     unknown: dict[str, Any] = {
         "temperature": 0.0,
@@ -286,13 +286,13 @@ async def test_a_block_of_an_unknown_kind_is_left_out_and_named() -> None:
 
 
 async def test_arguments_may_come_with_the_start_of_a_call() -> None:
-    """A call that comes whole has its arguments, and an id is made up where there is none."""
+    """A call that comes whole has its arguments, and a new id if it has none."""
     deltas, _ = read(claude(), sse(START, begin(0, type="tool_use", name="now", input={"a": 1}), *END))
     (call,) = (await message_of(deltas)).tool_calls
     assert (json.loads(call.arguments), call.id[:5]) == ({"a": 1}, "call_")
 
 
-def test_tokens_that_nobody_counted_are_unknown() -> None:
+def test_tokens_are_unknown_without_a_count() -> None:
     """Which is said."""
     end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
     start = {"type": "message_start", "message": {}}

@@ -52,7 +52,7 @@ class Client(HttpClient):
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have keys."""
+    """The machine that runs the tests may have keys."""
     for name in ("OPENAI_API_KEY", "GROQ_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -202,7 +202,7 @@ async def test_facts_come_without_asking(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_an_answer_costs_what_its_usage_says() -> None:
-    """By the table for the vendor's own address, by the caller's prices anywhere, else nobody knows."""
+    """By the table for the vendor's own address, by the caller's prices anywhere, else unknown."""
     table = {"mine": bl.backends.cloud.Price(input=4, cached_input=2, output=1)}
     for options, expected in (
         ({"model": "gpt-6-luna"}, 0.5 * 0.10 + 0.5 * 0.01 + 0.50),
@@ -244,7 +244,7 @@ def test_prices_are_counted_by_kind() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[", b'{"data":7}', b'{"data":[{"id":"\xff"}]}', b"[" * 100_000])
-async def test_a_list_of_models_that_is_none_is_an_error(body: bytes) -> None:
+async def test_an_invalid_list_of_models_is_an_error(body: bytes) -> None:
     """With its beginning, and health says it."""
     llm = bl.OpenAI("m", api_key="k", client=Client(body))
     with pytest.raises(bl.errors.ProtocolError, match="no list of models") as caught:
@@ -320,7 +320,7 @@ async def test_a_list_of_models_that_is_none_is_an_error(body: bytes) -> None:
     ],
 )
 def test_the_time_to_wait_is_read_in_every_form(headers: dict[str, str], expected: float | None) -> None:
-    """Seconds, milliseconds, a date by the server's clock; nonsense is none."""
+    """Seconds, milliseconds, a date by the server's clock; other values are ignored."""
     assert retry_after(headers) == (None if expected is None else pytest.approx(expected))
 
 
@@ -336,7 +336,7 @@ def test_a_vendors_words_are_quoted_short() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 418, 429, 500, 503, 529, 599, 302, 200, 201])
 async def test_every_status_is_an_error_of_ours(status: int) -> None:
-    """Those that nobody documented, too; of a success the body says whether it is one."""
+    """Undocumented ones, too; of a success the body says whether it is one."""
     bodies: Sequence[Any] = (
         b"",
         b"<html>",

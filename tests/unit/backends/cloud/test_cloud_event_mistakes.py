@@ -38,7 +38,7 @@ def written(choose: random.Random) -> list[str]:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_events_without_an_empty_line_between_them_are_told_apart(end: str) -> None:
+def test_events_without_an_empty_line_between_them_are_separated(end: str) -> None:
     """Whatever the texts hold, and wherever the stream is cut; the seed is in the failure."""
     for seed in range(300):
         choose = random.Random(seed)  # noqa: S311

@@ -61,7 +61,7 @@ def test_random_streams_do_not_depend_on_their_pieces() -> None:
 
 
 def test_lines_are_events() -> None:
-    """Empty ones are none, and the last one needs no end; wherever the pieces are cut."""
+    """Empty ones are skipped, and the last one needs no end; wherever the pieces are cut."""
     expected = [Event('{"a":"ä€👋"}\r'), Event('{"b":1}'), Event('{"c":2}')]
     for places in combinations(range(len(LINES) + 1), 2):
         assert read(JsonLines(), cut(LINES, places)) == expected, places

@@ -23,7 +23,7 @@ MODEL = "gemini-3.8-flash"
 
 
 def gemini(model: str = MODEL, **options: Any) -> bl.Gemini:
-    """A backend that asks nobody."""
+    """A backend that sends nothing."""
     return bl.Gemini(model, api_key="k", **options)
 
 
@@ -64,7 +64,7 @@ def test_a_bare_prompt_says_nothing_unasked() -> None:
     assert gemini().chat_url("tunedModels/my one") == f"{base}/tunedModels/my%20one:streamGenerateContent?alt=sse"
 
 
-def test_what_the_api_does_not_have_is_said() -> None:
+def test_options_that_the_api_does_not_support_are_reported() -> None:
     """Each parameter that is left out is a warning, or an error by choice."""
     unknown: dict[str, Any] = {"n": 2, "logit_bias": {1: 1.0}}
     body, warned = body_of(gemini(), "Hi", **unknown)
@@ -99,7 +99,7 @@ def test_turns_are_the_users_and_the_models() -> None:
 
 
 def test_results_are_one_turn_apart_from_what_the_user_says() -> None:
-    """Each has the name of its tool, looked up by its id; one that nobody asked for is refused."""
+    """Each has the name of its tool, looked up by its id; one without a call is refused."""
     calls = [bl.ToolCallPart("a", "weather", "{}"), bl.ToolCallPart("b", "now", "{}")]
     results = [
         bl.Message("tool", [bl.ToolResultPart("a", "rain")]),
@@ -221,7 +221,7 @@ def test_every_filter_is_a_filter(reason: str) -> None:
     assert reason in draft.warnings[0].message
 
 
-def test_tokens_that_nobody_counted_are_unknown() -> None:
+def test_tokens_are_unknown_without_a_count() -> None:
     """Which is said."""
     _, draft = read(gemini(), sse({"candidates": [{"finishReason": "STOP"}]}))
     assert [warning.parameter for warning in draft.warnings] == ["usage"]

@@ -55,7 +55,7 @@ def chunk(message: dict[str, Any], reason: str | None = None, name: str = "delta
 
 
 @pytest.mark.parametrize("part", GEMINI)
-async def test_geminis_parts_that_are_left_out_are_told_once_of_each_kind(part: dict[str, Any]) -> None:
+async def test_geminis_parts_that_are_left_out_are_reported_once_per_kind(part: dict[str, Any]) -> None:
     """Alone, and among texts; the texts stay."""
     kind = next(iter(part))
     for chunks, text in (
@@ -71,7 +71,7 @@ async def test_geminis_parts_that_are_left_out_are_told_once_of_each_kind(part: 
 
 
 @pytest.mark.parametrize(("message", "kind"), OPENAI)
-async def test_parts_of_chat_completions_that_are_left_out_are_told_once_of_each_kind(
+async def test_parts_of_chat_completions_that_are_left_out_are_reported_once_per_kind(
     message: dict[str, Any], kind: str
 ) -> None:
     """In pieces, and whole."""
@@ -84,7 +84,7 @@ async def test_parts_of_chat_completions_that_are_left_out_are_told_once_of_each
         assert repr(kind) in warnings[0]
 
 
-async def test_what_is_read_or_empty_is_not_told() -> None:
+async def test_parts_that_are_read_or_empty_are_not_reported() -> None:
     """Texts, thoughts, calls, their signatures, and fields that say nothing."""
     parts = [
         {"text": "a", "thoughtSignature": "AA=="},

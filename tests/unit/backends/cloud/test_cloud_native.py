@@ -191,7 +191,7 @@ ANSWER = {
 @pytest.mark.parametrize("name", [*FORMATS])
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 async def test_what_stands_beside_an_answer_may_be_anything(name: str, odd: Any) -> None:
-    """Counts, ids, models, ratings and what nobody knows: the text and its end stay, whole or streamed."""
+    """Counts, ids, models, ratings and unknown fields: the text and its end stay, whole or streamed."""
     form, tried = FORMATS[name], 0
 
     def keep(path: tuple[Any, ...]) -> bool:
@@ -208,7 +208,7 @@ async def test_what_stands_beside_an_answer_may_be_anything(name: str, odd: Any)
 
 @each_format
 @pytest.mark.parametrize("error", EMPTY_ERRORS, ids=repr)
-async def test_an_empty_error_is_none(form: Format, error: Any) -> None:
+async def test_an_empty_error_is_not_an_error(form: Format, error: Any) -> None:
     """In each event of an answer, in one of its own, and in a whole answer."""
     items = form.items("H", "i")
     assert await heard(read(form.llm, form.stream(*({**item, "error": error} for item in items)))) == HEARD

@@ -71,8 +71,8 @@ async def test_a_call_without_arguments_has_an_empty_object_where_it_is_whole() 
 
 
 @pytest.mark.parametrize("name", [None, "", " ", {}, []])
-def test_a_call_without_a_name_is_none(name: Any) -> None:
-    """It is left out, which is said; an answer of nothing else is none."""
+def test_a_call_without_a_name_is_left_out(name: Any) -> None:
+    """It is left out and reported; an answer with nothing else is not an answer."""
     piece = {"candidates": [{"content": {"parts": [{"functionCall": {"name": name, "args": {"a": 1}}}]}}]}
     line = {"message": {"tool_calls": [{"function": {"name": name, "arguments": {"a": 1}}}]}}
     hi = {"type": "content_block_delta", "index": 1, "delta": {"text": "Hi"}}

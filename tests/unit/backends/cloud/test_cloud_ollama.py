@@ -52,7 +52,7 @@ async def test_lines_that_a_proxy_made_events_are_lines() -> None:
 
 
 def test_a_bare_prompt_says_that_nothing_may_be_cut_off() -> None:
-    """The server would drop the beginning of a chat that is too long, and tell nobody."""
+    """The server would silently drop the beginning of a chat that is too long."""
     body, warned = body_of(bl.Ollama(MODEL), "Hi")
     assert body == {
         "model": MODEL,
@@ -71,7 +71,7 @@ def test_options_have_the_servers_names() -> None:
         bl.Ollama(MODEL, num_ctx=0)
 
 
-def test_what_the_api_does_not_have_is_said() -> None:
+def test_options_that_the_api_does_not_support_are_reported() -> None:
     """Each parameter that is left out is a warning, or an error by choice."""
     unknown: dict[str, Any] = {"n": 2, "logit_bias": {1: 1.0}, "tool_choice": "required"}
     _, warned = body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], **unknown)
@@ -155,7 +155,7 @@ async def test_calls_without_ids_get_some() -> None:
     assert (draft.timings.tokens_per_s, draft.timings.first_token_ms) == (2.0, None)
 
 
-def test_tokens_that_nobody_counted_are_unknown() -> None:
+def test_tokens_are_unknown_without_a_count() -> None:
     """Which is said."""
     _, draft = read(bl.Ollama(MODEL), lines({**line("Hi"), "done": True}))
     assert [warning.parameter for warning in draft.warnings] == ["usage"]

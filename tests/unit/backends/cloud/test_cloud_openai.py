@@ -52,7 +52,7 @@ def test_what_openai_does_not_take_is_warned_of() -> None:
         body_of(llm, top_k=5, unsupported="error")
 
 
-def test_what_is_not_said_is_not_sent() -> None:
+def test_unset_options_are_not_sent() -> None:
     """A plain prompt has no options at all."""
     body, warned = body_of(bl.OpenAI("gpt-6-luna"))
     assert body == {
@@ -129,7 +129,7 @@ def test_json_takes_the_form_that_the_server_has() -> None:
 
 
 def test_openai_holds_a_model_to_a_schema_where_it_can() -> None:
-    """Unless the request says otherwise: where every field is required, and nobody but OpenAI is asked."""
+    """Unless the request says otherwise: if every field is required, and for OpenAI only."""
     whole = {**SCHEMA, "required": ["city"]}
     closed = {**whole, "additionalProperties": False}
     for preset, schema, strict, sent in (
@@ -166,7 +166,7 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     assert caught.value.data["parameter"] in (*wrong, "messages[0].content[0]")
 
 
-def test_an_image_by_value_is_told_by_how_it_begins() -> None:
+def test_an_image_is_recognized_by_its_first_bytes() -> None:
     """Or by the media type it is given; a data URL without base64 gets it."""
     for part, url in (
         (bl.ImagePart(data=b"\xff\xd8\xff"), "data:image/jpeg;base64,/9j/"),

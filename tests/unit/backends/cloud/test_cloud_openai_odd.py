@@ -101,7 +101,7 @@ def test_an_error_beside_an_answer_is_an_error() -> None:
 
 
 def test_ids_and_models_are_texts() -> None:
-    """A number is one, too; an object is none."""
+    """A number is a text, too; an object is not."""
     _, draft, _ = read({**GOOD, "id": 7, "model": "big"}, {**END, "model": {}}, DONE)
     assert (draft.provider_request_id, draft.model) == ("7", "big")
 

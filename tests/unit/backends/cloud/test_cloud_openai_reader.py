@@ -181,6 +181,6 @@ def test_what_does_no_harm_is_taken() -> None:
         ("Rate limit reached on tokens per min (TPM)", "rate"),
     ],
 )
-def test_a_prompt_that_is_too_long_is_told_by_its_words(message: str, meaning: str) -> None:
+def test_a_prompt_that_is_too_long_is_recognized_by_the_message(message: str, meaning: str) -> None:
     """Most servers have no code for it."""
     assert read_error({"error": {"message": message}}).meaning == meaning

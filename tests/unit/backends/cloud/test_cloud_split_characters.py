@@ -1,4 +1,4 @@
-"""Characters in two pieces, and counts that are none."""
+"""Characters split in two, and invalid counts."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_events_may_end_in_the_middle_of_a_character(first: bytes, second: bytes
 
 
 def test_json_that_others_write_is_taken() -> None:
-    """NaN, infinities, and line ends within a text; what is none at all is quoted as before."""
+    """NaN, infinities, and line ends within a text; invalid JSON is quoted as before."""
     said = Event('{"a":NaN,"b":-Infinity,"c":"x\ny"}').decode(dict[str, Any])
     assert said["a"] != said["a"] and said["b"] == float("-inf") and said["c"] == "x\ny"
     for broken in ("{'a': 1}", '{"a":NaN', "[NaN]", '{"a":"\ud83d}'):
@@ -124,7 +124,7 @@ def test_json_that_others_write_is_taken() -> None:
     + [(each, None) for each in (None, True, -1, "-1", "x", "", [], {}, float("nan"), "nan", 1e300, 2**60, "inf")],
 )
 def test_counts_are_taken_as_they_are_written(value: Any, count: int | None) -> None:
-    """A number as a text, or as 7.0; what is no count is none."""
+    """A number as a text, or as 7.0; other values are not counts."""
     assert token_count(value) == count
     assert count_in({"a": {"b": value}}, "a", "b") == count
     assert count_in({"a": value}, "a", "b") is None

@@ -22,7 +22,7 @@ def body_of(llm: Any, **options: Any) -> tuple[dict[str, Any], list[bl.types.Cha
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_vendor_is_told_in_its_own_words(case: Case) -> None:
+def test_thinking_becomes_the_vendors_own_field(case: Case) -> None:
     """Each model gets the field that it knows, and what falls short of what was asked is a warning by name."""
     llm = backend(case)
     body, warnings = body_of(llm, **case.options)
@@ -31,14 +31,14 @@ def test_a_vendor_is_told_in_its_own_words(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.warned], ids=lambda case: case.name)
-def test_what_falls_short_is_an_error_where_that_was_asked_for(case: Case) -> None:
+def test_a_shortfall_is_an_error_if_the_caller_chose_errors(case: Case) -> None:
     """With ``unsupported="error"`` nothing is sent, and the error names the parameter."""
     with pytest.raises(bl.errors.Unsupported) as caught:
         body_of(backend(case), **case.options, unsupported="error")
     assert caught.value.data["parameter"] == case.warned[0]
 
 
-def test_every_server_that_can_be_told_says_so() -> None:
+def test_servers_with_a_thinking_option_list_the_parameter() -> None:
     """A router that looks for a backend that honours ``thinking`` finds all but those that cannot be told."""
     able = {preset for preset in PRESETS if "thinking" in bl.OpenAI("m", preset=preset).capabilities.parameters}  # type: ignore[arg-type]
     assert set(PRESETS) - able == {"lmstudio"}
@@ -95,7 +95,7 @@ def test_every_value_of_the_option_has_a_case() -> None:
     assert said == {None, True, False, *get_args(ThinkingEffort)}
 
 
-def test_what_an_unknown_model_is_not_asked_is_said() -> None:
+def test_an_option_left_out_for_an_unknown_model_is_reported() -> None:
     """The warning names the model, what was left out and where to say it instead."""
     _, warnings = body_of(bl.OpenAI("x", base_url="http://127.0.0.1:9/v1", api_key="k"), thinking="high")
     assert [warning.message for warning in warnings] == [

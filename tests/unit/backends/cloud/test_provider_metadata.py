@@ -1,4 +1,4 @@
-"""What a vendor gives to be sent back goes back as it came, to that vendor's model and nobody else."""
+"""Provider metadata is sent back unchanged, and only to the model of the vendor that sent it."""
 
 from __future__ import annotations
 

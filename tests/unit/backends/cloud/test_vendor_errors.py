@@ -204,7 +204,7 @@ def test_without_a_status_and_a_code_the_words_say_whether_the_request_was_wrong
         assert type(failure(read_error(body), PLACE)) is kind, body
 
 
-async def test_words_under_names_that_nobody_knows_are_quoted_but_not_what_the_caller_wrote() -> None:
+async def test_words_under_unknown_names_are_quoted_but_not_the_callers_own() -> None:
     """Only what is surely an error is searched so, and what may be the caller's own is left out."""
     for body, said in (
         ({"exception": "The disk is full"}, True),
@@ -346,6 +346,6 @@ def test_what_is_nested_too_deeply_or_is_too_much_is_an_error_all_the_same() -> 
 
 
 def test_an_answer_without_a_word_says_what_its_status_means() -> None:
-    """And one whose status nobody knows says the number."""
+    """An error with an unknown status shows the number."""
     assert "503 for model 'm': Service Unavailable" in str(failure(read_error(""), PLACE, status=503))
     assert "answered 599 for model 'm';" in str(failure(read_error({}), PLACE, status=599))

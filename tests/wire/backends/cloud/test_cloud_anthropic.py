@@ -1,4 +1,4 @@
-"""Anthropic's messages API over real sockets, and held to its official SDK."""
+"""Anthropic's messages API over real sockets, and compared with its official SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Gemini API over real sockets, and held to its official SDK."""
+"""The Gemini API over real sockets, and compared with its official SDK."""
 
 from __future__ import annotations
 

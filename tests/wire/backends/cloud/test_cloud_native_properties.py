@@ -279,7 +279,7 @@ def wrapped(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     before=st.lists(odd, max_size=2),
     cuts=cuts,
 )
-def test_what_was_said_instead_of_an_answer_is_in_the_error(
+def test_the_error_quotes_the_text_sent_instead_of_an_answer(
     line: Line, name: str, body: Any, streamed: bool, before: list[Any], cuts: list[int]
 ) -> None:
     """However it is wrapped, whole or streamed, as JSON or as a text."""

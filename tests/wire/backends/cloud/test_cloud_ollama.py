@@ -1,4 +1,4 @@
-"""Ollama's own API over real sockets, and held to its official SDK."""
+"""Ollama's own API over real sockets, and compared with its official SDK."""
 
 from __future__ import annotations
 

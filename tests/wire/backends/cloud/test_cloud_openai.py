@@ -1,4 +1,4 @@
-"""Chat completions over real sockets, and held to OpenAI's official SDK."""
+"""Chat completions over real sockets, and compared with OpenAI's official SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat completions held to OpenAI's official SDK: what we send is what it sends, and what it reads is what we read."""
+"""Chat completions compared with OpenAI's official SDK: both send and read the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ChatRequest.thinking` over real sockets: what each vendor's server gets, held to the vendors' own SDKs."""
+"""`ChatRequest.thinking` over real sockets: what each vendor's server gets, checked against the vendors' own SDKs."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def test_calls_cut_anywhere_and_numbered_in_any_way_are_the_same_calls(
 
 @settings(max_examples=120, deadline=None)
 @given(call_lists, styles, st.data())
-def test_calls_that_come_mixed_are_told_apart_by_their_index_or_id(
+def test_interleaved_calls_are_distinguished_by_their_index_or_id(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject
 ) -> None:
     """Where each piece has an index of its call, or its id."""

@@ -221,7 +221,7 @@ def served(server: VendorServer, name: str, *replies: Reply) -> tuple[bl.backend
 
 
 def body(server: VendorServer, place: str, index: int = -1) -> Any:
-    """A request's body as it came, held to the vendor's own types where there are some."""
+    """A request's body, checked against the vendor's own types if there are any."""
     asked = server.asked(place)[index].json
     for message in asked.get("messages", ()) if "max_tokens" in asked else ():
         TypeAdapter[Any](MessageParam).validate_python(message)

@@ -1,4 +1,4 @@
-"""What an error's body costs grows with its length, whatever somebody writes into it."""
+"""The time to read an error's body grows linearly with its length, whatever it contains."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ _FAILURES: dict[str, Meaning] = {
     "MALFORMED_RESPONSE": "overloaded",
     "MISSING_THOUGHT_SIGNATURE": "invalid",
 }
-"""Reasons to finish that mean that there is no answer."""
+"""Finish reasons that mean that there is no answer."""
 
 
 class GeminiReader(NativeReader):
@@ -139,7 +139,7 @@ class GeminiReader(NativeReader):
             self._blocked, self.reason, self._why = True, blocked, name_of(feedback.block_reason_message)
 
     def settle(self) -> FinishReason:
-        """Return why the answer ended; reasons that mean that there is none are errors."""
+        """Return the finish reason; raise an error if it means that there is no answer."""
         draft, reason = self.draft, self.reason or "STOP"
         if self._blocked:
             draft.warn("messages", f"the prompt was blocked: {reason}{f' ({self._why})' if self._why else ''}")

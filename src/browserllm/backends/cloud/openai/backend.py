@@ -149,7 +149,7 @@ class OpenAI(CloudBackend):
         return add_thinking(body, request, draft, lambda: chat_completion_thinking(preset.thinking, request, model))
 
     def _tokens_field(self, model: str) -> str:
-        """Return how the limit is called: by OpenAI's newer name only where that is known."""
+        """Return the name of the token limit: OpenAI's newer name only if the server knows it."""
         if self.preset is not PRESETS["openai"] or self._is_vendors_own():
             return self.preset.tokens_field
         # Somewhere else, Azure or a proxy, may still be OpenAI's models; what else there is knows the older name.
@@ -248,19 +248,19 @@ class OpenAI(CloudBackend):
             ]
             self._sign_first(wire["tool_calls"], signer)
             returned = self._returned()
-            # Where a thought must be, the words of another's are better than none.
+            # If thinking is required, another model's text is better than none.
             plain = thoughts.plain if returned.without is None else message.reasoning or returned.without
             if returned.field and not thoughts.fields and (plain or returned.without is not None):
                 wire[returned.field] = plain
 
     def _giver(self) -> str:
-        """Return who gets back what it gave: the server itself, where nobody says of which kind it is."""
+        """Return the provider to send metadata back to: the server itself if its kind is unknown."""
         if self.preset is not PRESETS["openai"] or self._is_vendors_own():
             return self.vendor
         return f"{self.vendor}@{self.base_url.partition('://')[2].partition('/')[0].lower()}"
 
     def _returned(self) -> Returned:
-        """Return how a thought without anything else goes back with its calls."""
+        """Return how plain thinking is sent back with its calls."""
         if self.preset is not PRESETS["openai"]:
             return self.preset.returns_reasoning
         host = host_of(self.base_url)
@@ -314,7 +314,7 @@ class OpenAI(CloudBackend):
         """Return a reader for the answer."""
         if self.preset is PRESETS["openai"] and self._is_vendors_own():
             return ChatCompletionReader(draft, source, self._giver())  # its models' thoughts are never in the text
-        # Who only passes on what a model writes may leave its thoughts there, and the beginning in the prompt.
+        # A plain proxy may leave the thoughts in the text, and their opening mark in the prompt.
         raw = not self.preset.key_hosts or self.preset is PRESETS["openai"]
         unsure = raw and template_opens(source.model) and draft.request.thinking is not False
         thoughts = ThoughtReader(starts_as="unsure" if unsure else "text")

@@ -44,11 +44,11 @@ _FINISH: dict[str, FinishReason] = {
     "safety": "content_filter",
 }
 _TEXT_PARTS = (None, "text", "output_text", "thinking")
-# What servers say instead of an answer's end when they could not go on.
+# Finish reasons of servers that could not complete the answer.
 _BROKEN = frozenset({"error", "insufficient_system_resource", "abort"})
-# What some say in each chunk before the last one.
+# What some servers send in each chunk before the last one.
 _NO_REASON = frozenset({"", "null", "none"})
-# What an error says that is none, beside an answer.
+# Error values that mean no error, beside an answer.
 _NO_ERROR = frozenset({"", "0", "200", "null", "none", "ok", "success"})
 
 
@@ -314,7 +314,7 @@ def _json(value: Any) -> str:
 
 
 def _choices(value: Any, event: Event) -> list[_Choice]:
-    """Return the choices of a chunk; raises `ProtocolError` where something stands there that is none."""
+    """Return the choices of a chunk; raises `ProtocolError` if they are not valid."""
     listed = cast("list[Any]", value) if isinstance(value, list) else [value]
     found = [each for each in listed if isinstance(each, _Choice)]
     if not found and any(listed):

@@ -338,7 +338,7 @@ class ToolCalls:
 
 
 def _pieces(entries: Any) -> list[_Piece]:
-    """Return the pieces of a chunk; what is no object is none."""
+    """Return the pieces of a chunk; values that are not objects are skipped."""
     # A call that is no list is one call.
     listed = cast("list[Any]", entries) if isinstance(entries, list) else [entries]
     objects = [cast("dict[str, Any]", each) for each in listed if isinstance(each, dict)]
