@@ -164,7 +164,7 @@ def test_a_call_of_a_tool_that_nobody_has_is_answered_with_those_there_are(world
     assert told["called"][0][0] == "home_set_temperature"
     content, is_error = told["results"][0]
     assert is_error
-    assert content == "there is no tool 'home_set_temperature'; the tools are: 'set_temperature'"
+    assert content == "unknown tool 'home_set_temperature'; the tools are: 'set_temperature'"
     assert told["done"] == []
 
 

@@ -15,6 +15,9 @@ class _Timer:
         self.callback = callback
         self.is_cancelled = False
 
+    def when(self) -> float:
+        return self.at_s
+
     def cancel(self) -> None:
         self.is_cancelled = True
 

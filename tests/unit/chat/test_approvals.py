@@ -107,8 +107,8 @@ async def test_the_app_is_given_each_call_as_it_comes() -> None:
     assert [(await task).denied for task in tasks] == [
         None,
         None,
-        "nobody is there any more to allow this call",
-        "nobody is there to allow this call",
+        "approvals were closed before this call was approved",
+        "approvals are closed, so this call cannot be approved",
     ]
 
 
@@ -157,7 +157,7 @@ async def test_deciding_twice_is_an_error() -> None:
     pending.deny("no")
     assert pending.done
     for again in (pending.approve, pending.deny, lambda: pending.change({})):
-        with pytest.raises(bl.InvalidRequest, match="the call '1' of delete_file waits no more"):
+        with pytest.raises(bl.InvalidRequest, match="the call '1' of delete_file no longer waits"):
             again()
     assert (await task).denied == "no"
 
@@ -188,7 +188,7 @@ async def test_nobody_decides_in_time() -> None:
     one.approve()
     await settled()
     clock.advance(1)
-    assert [(await task).denied for task in tasks] == [None, "nobody allowed this call within 30 s"]
+    assert [(await task).denied for task in tasks] == [None, "this call was not approved within 30 s"]
     assert two.done
 
 
@@ -211,5 +211,5 @@ def test_a_time_that_is_none_is_refused(timeout_s: float) -> None:
 @pytest.mark.parametrize("tools", ["delete_file", [3], [None]])
 def test_tools_that_are_none_are_refused(tools: Any) -> None:
     """A mistake here would be a tool that runs unasked."""
-    with pytest.raises(bl.InvalidRequest, match=r"delete_file|is no tool"):
+    with pytest.raises(bl.InvalidRequest, match=r"delete_file|is not a tool"):
         bl.Approvals(tools=tools)

@@ -183,8 +183,8 @@ async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
     with pytest.raises(bl.ContextExceeded) as caught:
         await chat.send("long " * 250)
     said = str(caught.value)
-    assert "the last turn alone is a prompt of 252 tokens of a context window of 200" in said
-    assert "messages[4] (role 'user'), is about" in said
+    assert "the last turn alone has a prompt of 252 tokens of a context window of 200" in said
+    assert "messages[4] (role 'user'), has about" in said
     assert caught.value.data == {"prompt_tokens": 252, "context_window": 200, "message": 4}
     assert len(backend.requests) == 2
     assert chat.history.messages == before.messages
@@ -211,7 +211,7 @@ async def test_a_window_found_out_too_late_is_explained() -> None:
     assert backend.refused == 1
     backend = Windowed(200, tells=False, counts=False, data=False)
     with pytest.raises(
-        bl.ContextExceeded, match="the last turn alone is a prompt of 317 tokens: its largest"
+        bl.ContextExceeded, match="the last turn alone has a prompt of 317 tokens: its largest"
     ) as caught:
         await bl.Session(backend).send("long " * 250)
     assert str(caught.value.__cause__) == "too long"
@@ -472,7 +472,7 @@ async def test_full_can_be_a_failure() -> None:
     """Before anything is sent, with numbers; the history is as it was."""
     backend = Windowed(300)
     chat = bl.Session(backend, context=bl.chat.FailWhenFull(reserve=20))
-    with pytest.raises(bl.ContextExceeded, match="and a window of 300 leaves it 280") as caught:
+    with pytest.raises(bl.ContextExceeded, match="and a window of 300 leaves room for 280") as caught:
         await talk(chat, 20)
     assert caught.value.data["context_window"] == 300
     assert 280 < caught.value.data["prompt_tokens"] < 320

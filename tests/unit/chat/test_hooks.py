@@ -217,10 +217,10 @@ class WaitsForChunks(bl.Hooks):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (None, "None is no hook"),
-        ("approve", "'approve' is no hook"),
-        (Noting, "is no hook; use an instance"),
-        (WaitsForChunks(), "has an on_chunk that is 'async def'"),
+        (None, "None is not a hook"),
+        ("approve", "'approve' is not a hook"),
+        (Noting, "is not a hook; use an instance"),
+        (WaitsForChunks(), "is 'async def', but it is called without await"),
     ],
 )
 def test_what_is_no_hook_is_refused_at_once(given: Any, message: str) -> None:

@@ -237,7 +237,7 @@ def test_options_that_are_nested_too_deeply_are_refused() -> None:
 
 def test_sizes_have_a_limit() -> None:
     """Of the file and of the number of messages."""
-    with pytest.raises(bl.InvalidRequest, match=f"over the limit of {MAX_SAVED_BYTES}"):
+    with pytest.raises(bl.InvalidRequest, match=f"the limit is {MAX_SAVED_BYTES}"):
         bl.Session.from_json(b" " * (MAX_SAVED_BYTES + 1), bl.ScriptedBackend("ok"))
     many = [{"role": "user", "content": ""}] * (MAX_MESSAGES + 1)
     with pytest.raises(bl.InvalidRequest, match=f"{MAX_MESSAGES + 1} messages"):
@@ -301,5 +301,5 @@ def test_a_model_among_the_options_is_refused(take: Any) -> None:
     """It would be taken where only the options were meant to be, past what `take` says of the model."""
     saved = msgspec.json.decode(bl.Session(bl.ScriptedBackend("x")).to_json())
     saved["options"] = {"model": "evil/model"}
-    with pytest.raises(bl.InvalidRequest, match="'model' is no option of a session"):
+    with pytest.raises(bl.InvalidRequest, match="'model' cannot be among the options of a saved session"):
         bl.Session.from_json(msgspec.json.encode(saved), bl.ScriptedBackend("x"), take=take)
