@@ -253,7 +253,7 @@ async def test_storage_is_bounded() -> None:
     assert len(await store.items()) == 3
 
 
-async def test_storage_that_somebody_else_wrote_to_says_so() -> None:
+async def test_storage_reports_a_value_that_is_not_json() -> None:
     """What is no JSON is an error, and can be forgotten."""
     store = bl.stores.MemoryStore()
     await store.put("memory/a", b"\xff")
@@ -293,7 +293,7 @@ async def test_the_list_is_bounded_and_loses_nothing() -> None:
 
 
 async def test_a_damaged_list_is_not_thrown_away_in_silence() -> None:
-    """It is an error until somebody clears it."""
+    """It is an error until the list is cleared."""
     store = bl.stores.MemoryStore()
     await store.put("todo/list", b'{"items": 3}')
     tool = bl.chat.builtin.todo_list(store)
@@ -415,7 +415,7 @@ def test_what_is_no_address_is_not_public() -> None:
 
 
 @pytest.mark.parametrize("name", ["max_bytes", "max_chars", "timeout_s", "max_redirects"])
-def test_limits_that_are_none_are_refused(name: str) -> None:
+def test_limits_below_zero_are_refused(name: str) -> None:
     """A limit of nothing would fetch nothing."""
     with pytest.raises(bl.InvalidRequest, match=f"{name}=-1 is out of range"):
         web_fetch(**{name: -1})

@@ -302,6 +302,6 @@ def test_two_tools_of_one_name_are_refused() -> None:
         Toolbox([weather, weather])
 
 
-async def test_results_that_are_no_json_are_errors() -> None:
+async def test_results_that_are_not_json_are_errors() -> None:
     """The model is told, and the conversation goes on."""
     assert "type" in (await FunctionTool(lambda: object, name="odd").run(call("odd"))).content

@@ -106,7 +106,7 @@ async def test_the_oldest_turns_go_in_blocks(counts: bool) -> None:
     chat.history.check()
 
 
-async def test_nobody_counts_while_it_is_far_from_full() -> None:
+async def test_the_backend_is_not_asked_to_count_far_from_the_limit() -> None:
     """What the answers tell, and a guess for what is new, is enough; near the limit it is asked."""
     backend = Windowed(4000)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
@@ -144,7 +144,7 @@ async def test_room_for_the_answer_is_what_max_tokens_says() -> None:
 
 @pytest.mark.parametrize("data", [True, False], ids=["told", "untold"])
 @pytest.mark.parametrize("counts", [True, False], ids=["counted", "guessed"])
-async def test_a_window_that_nobody_knows_is_met_once(data: bool, counts: bool) -> None:
+async def test_an_unknown_window_causes_one_refusal(data: bool, counts: bool) -> None:
     """The backend's refusal is not the caller's: room is made, and it is asked again. What it told is remembered."""
     backend = Windowed(300, counts=counts, tells=False, data=data)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
@@ -192,7 +192,7 @@ async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
 
 
 async def test_a_turn_that_leaves_little_room_is_sent_all_the_same() -> None:
-    """The reserve is a wish."""
+    """The reserve is not enforced."""
     backend = Windowed(200)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     await talk(chat, 2)

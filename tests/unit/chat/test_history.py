@@ -153,13 +153,13 @@ def test_json_and_back_is_the_same() -> None:
         (b"[" * 100_000, "deep"),
     ],
 )
-def test_what_is_no_history_is_refused(text: bytes, why: str) -> None:
+def test_an_invalid_saved_history_is_refused(text: bytes, why: str) -> None:
     """Damaged, of a later version, of somebody else."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.chat.History.from_json(text)
 
 
-def test_usage_that_was_not_written_is_none() -> None:
+def test_a_saved_history_without_usage_gets_zeros() -> None:
     """A history that another program wrote has but its messages."""
     text = msgspec.json.encode({"version": 1, "messages": [{"role": "user", "content": "hi"}]})
     assert bl.chat.History.from_json(text).usage == [bl.types.Usage()]

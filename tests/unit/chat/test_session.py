@@ -411,7 +411,7 @@ async def test_a_failure_in_a_hook_takes_the_answer_back() -> None:
     assert texts(chat.history.messages) == ["u:1?", "a:One."], "by then the turn was over"
 
 
-async def test_hooks_are_told() -> None:
+async def test_hooks_see_each_event() -> None:
     """Of the request, which they may change, each response, each chunk, each failure, each backend passed over."""
     told: list[Any] = []
 
@@ -649,7 +649,7 @@ async def test_a_session_is_kept_in_a_store(name: str) -> None:
         (b'{"version": 1, "id": "x", "history": {"messages": [{"role": "tool"}]}}', "ToolResultPart"),
     ],
 )
-def test_what_is_no_saved_session_is_refused(text: bytes, why: str) -> None:
+def test_an_invalid_saved_session_is_refused(text: bytes, why: str) -> None:
     """With what is wrong."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.Session.from_json(text, bl.ScriptedBackend("ok"))

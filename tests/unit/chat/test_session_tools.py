@@ -162,7 +162,7 @@ async def test_a_tool_that_hangs_is_given_up() -> None:
 
 
 @pytest.mark.parametrize(("own_s", "session_s"), [(None, 0.01), (0.01, None)])
-async def test_nobody_waits_for_a_tool_that_does_not_listen(own_s: float | None, session_s: float | None) -> None:
+async def test_a_tool_that_ignores_its_cancellation_is_abandoned(own_s: float | None, session_s: float | None) -> None:
     """It goes on by itself; the turn does not, whosever the limit is."""
     release = asyncio.Event()
     ended = asyncio.Event()
@@ -338,8 +338,8 @@ async def test_a_hook_allows_refuses_or_changes_a_call() -> None:
     assert [chunk.call.id for chunk in chunks if isinstance(chunk, bl.chat.ToolDone)][:2] == ["2", "4"]
 
 
-async def test_a_call_of_no_tool_is_nobodys_to_allow() -> None:
-    """A person is not asked about it."""
+async def test_hooks_are_not_asked_about_a_call_of_an_unknown_tool() -> None:
+    """The user is not asked about it."""
     chat = bl.Session(bl.ScriptedBackend([[call("nothing")], "So."]), hooks=[lambda made: 1 / 0])
     await chat.send("?")
     assert results_of(chat) == [("unknown tool 'nothing'; the tools are: there are none", True)]
@@ -509,7 +509,7 @@ async def test_leaving_before_a_tool_runs_keeps_it_from_running() -> None:
 
 @pytest.mark.parametrize("how", ["stop", "cancel"])
 async def test_a_stop_reaches_an_approval_that_waits(how: str) -> None:
-    """Nobody answers it any more."""
+    """The call can no longer be approved."""
     asked, cancelled = asyncio.Event(), asyncio.Event()
 
     async def wait(made: bl.ToolCallPart) -> None:
@@ -633,7 +633,7 @@ async def test_rounds_with_the_programs_results_count_too() -> None:
 
 
 async def test_undo_and_retry_take_open_calls_back() -> None:
-    """Nobody has to answer them then."""
+    """They need no results then."""
     chat = bl.Session(bl.ScriptedBackend([[call("outside")], "Just so."]), tools=[bl.Tool("outside")])
     await chat.send("?")
     assert (await chat.retry()).text == "Just so."

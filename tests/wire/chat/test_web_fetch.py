@@ -379,7 +379,7 @@ async def test_cancelling_closes_the_connection(tls: Certificates, monkeypatch: 
         (b"SSH-2.0-OpenSSH\r\n\r\n", "example.test"),
     ],
 )
-async def test_what_is_no_page_is_refused_by_name(
+async def test_a_response_that_is_not_a_page_is_refused_by_name(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
 ) -> None:
     """Pictures, documents, errors, and what is no HTTP."""

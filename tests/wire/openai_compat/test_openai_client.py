@@ -367,7 +367,7 @@ def test_closing_ends_the_calls_of_other_threads() -> None:
     began.wait()
     client.close()
     thread.join()
-    assert [str(error) for error in heard] == ["the client is closed; create another one"]
+    assert [str(error) for error in heard] == ["the client is closed; make another one"]
     assert ended == ["request", "backend"]
     assert waiting._running == set()
 
