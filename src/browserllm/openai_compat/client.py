@@ -126,7 +126,7 @@ class AsyncChat:
     """``client.chat``."""
 
     def __init__(self, source: Source, timeout: float | None) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self.completions = AsyncCompletions(source, timeout)
 
 
@@ -134,7 +134,7 @@ class AsyncCompletions:
     """``client.chat.completions``."""
 
     def __init__(self, source: Source, timeout: float | None) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self._source = source
         self._timeout = timeout
 
@@ -288,7 +288,7 @@ class AsyncModels:
     """``client.models``."""
 
     def __init__(self, source: Source) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self._source = source
 
     def list(self) -> ListedModels:
@@ -331,7 +331,7 @@ class AsyncEmbeddings:
     """``client.embeddings``."""
 
     def __init__(self, source: Source) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self._source = source
 
     async def create(

@@ -85,7 +85,7 @@ class Chat:
     """``client.chat``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self.completions = Completions(shared, client)
 
 
@@ -93,7 +93,7 @@ class Completions:
     """``client.chat.completions``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self._shared = shared
         self._completions = client.chat.completions
 
@@ -191,7 +191,7 @@ class Models:
     """``client.models``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self._shared = shared
         self._models = client.models
 
@@ -212,7 +212,7 @@ class SyncEmbeddings:
     """``client.embeddings``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self._shared = shared
         self._embeddings = client.embeddings
 

@@ -395,7 +395,7 @@ async def test_an_answer_that_was_cut_off_is_not_repaired() -> None:
 
 
 async def test_a_filter_is_a_filter() -> None:
-    """Whoever refused, a second try is not made."""
+    """There is no second attempt, whichever filter refused."""
     llm = play(['{"title": '], finish_reason="content_filter")
     with pytest.raises(bl.errors.ContentFiltered, match="'Recipe'"):
         await bl.generate(llm, "Pasta", output=Recipe)

@@ -1,4 +1,4 @@
-"""OpenAI's shapes held to the official SDK: what we write is of its types, what it takes is what we read."""
+"""OpenAI's formats checked against the official SDK: what we write is of its types, what it takes is what we read."""
 
 from __future__ import annotations
 
