@@ -309,7 +309,10 @@ def test_parts_that_cannot_go_along_are_named() -> None:
             },
             "tool_choice.allowed_tools.tools: ['weather'] are not among the tools",
         ),
-        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens=5 and max_completion_tokens=6 contradict each other"),
+        (
+            {"max_tokens": 5, "max_completion_tokens": 6},
+            "max_tokens=5 and max_completion_tokens=6 contradict each other",
+        ),
         ({"response_format": int}, "for a Python type use chat.completions.parse()"),
         ({"stream": "yes"}, "stream='yes' is not valid; use True or False"),
         ({"stream_options": {"include_usage": True}}, "stream_options needs stream=True"),
