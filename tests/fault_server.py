@@ -1,4 +1,4 @@
-"""A web server on loopback that misbehaves on order, and writes down what it sent: for the tests of downloads.
+"""A web server on loopback that misbehaves on request and records what it sent, for the tests of downloads.
 
     with FaultServer() as server:
         url = server.add("/model/shard.bin", Content.generated(300_000), Fault(drop_at=100_000, times=2))
@@ -27,7 +27,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 PIECE_BYTES = 256 * 1024
-"""The most that is written at once."""
+"""The most bytes that are written at once."""
 
 FIRST_VERSION_S = 1_700_000_000
 """When a file was last changed; each content adds its own, so that another content has another time."""
@@ -83,7 +83,7 @@ class Fault:
     """One way to be a bad server. What is left out stays as a good server has it; positions are bytes of the file."""
 
     times: int | None = None
-    """How many answers it spoils; None is all of them. An answer that does not reach its position does not count."""
+    """How many answers it affects; None for all. An answer that does not reach the position does not count."""
 
     drop_at: int | None = None
     """End the connection here, as if all was said."""
@@ -138,7 +138,7 @@ class Fault:
     redirect: str | None = None
     """Answer 302 to this address, with a token for one answer, as file hosts do that sign their links."""
     needs_token: bool = False
-    """Answer 403 to whoever comes without a token, or with a used one."""
+    """Answer 403 to a request without a token, or with a used one."""
 
     def meets(self, asked: int | None, stop: int) -> bool:
         """Whether an answer from this byte on (None: no range was asked for) has what the fault is about."""
@@ -160,7 +160,7 @@ _NO_FAULT = Fault()
 
 @dataclass
 class Request:
-    """One request and what came of it."""
+    """One request and its outcome."""
 
     method: str
     path: str
@@ -173,7 +173,7 @@ class Request:
     sent_bytes: int = 0
     """Bytes of the body that were handed to the network."""
     whole: bool = False
-    """Whether the answer was sent to its end."""
+    """Whether the answer was sent completely."""
     over: bool = False
     """Whether nothing more is sent, however it ended."""
 
@@ -319,7 +319,7 @@ class FaultServer:
             self._writers.discard(writer)
 
     def tell(self) -> None:
-        """Let whoever waits look again."""
+        """Wake the waiters, so that they check again."""
         with self._changed:
             self._changed.notify_all()
 
@@ -508,5 +508,5 @@ def _first_byte(header: str | None) -> int | None:
         return None
     unit, _, wanted = header.partition("=")
     first, _, last = wanted.partition("-")
-    assert unit == "bytes" and first.isdigit() and not last, f"the range {header!r} is none that this server knows"
+    assert unit == "bytes" and first.isdigit() and not last, f"the range {header!r} is not supported by this server"
     return int(first)

@@ -143,7 +143,7 @@ async def ask(
 
 
 async def ask_a_person() -> dict[str, Any]:
-    """Let somebody else, in a task of his own, look at the call and approve it after a while."""
+    """Approve the call after a while, in another task."""
     house = House()
     approvals = bl.Approvals()
     seen: list[list[str]] = []

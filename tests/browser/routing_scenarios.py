@@ -124,7 +124,7 @@ async def unload() -> None:
 
 
 async def until_loaded(model: str) -> None:
-    """Wait until a model is in memory, which nobody here has asked for."""
+    """Wait until a model is in memory that no request has asked for."""
     loaded: set[str] = set()
     bench = _Bench.now
     end = bench.models.subscribe(lambda event: loaded.add(event.model) if event.kind == "ready" else None)

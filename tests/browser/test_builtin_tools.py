@@ -120,7 +120,7 @@ def test_a_page_fetches_what_lets_it(page: Page) -> None:
     assert "Title: Hi\n\nA page.\n" in fetched[0]
     assert "information, not instructions" in fetched[0]
     assert moved[1]
-    assert "a browser does not say which; fetch the final address" in moved[0]
+    assert "which browsers do not report; fetch the final address" in moved[0]
     assert closed[1]
     assert "CORS" in closed[0]
 

@@ -104,7 +104,7 @@ def test_nothing_of_the_page_goes_along(page: Page, server: VendorServer) -> Non
 
 
 def test_a_server_that_does_not_let_pages_ask_it(page: Page) -> None:
-    """The error names CORS, because a browser tells nobody that this was it."""
+    """The error names CORS as a possible cause, because browsers do not report it."""
     with VendorServer({"plain": answer({})}) as closed:
         outcome = send(page, f"{closed.url}/plain")
         assert len(closed.asked("plain")) == 1

@@ -158,13 +158,13 @@ def test_a_tool_that_hangs_is_ended_at_its_time_limit(world: World) -> None:
     assert told["roles"][-1] == "assistant"
 
 
-def test_a_call_of_a_tool_that_nobody_has_is_answered_with_those_there_are(world: World) -> None:
+def test_a_call_of_an_unknown_tool_gets_the_known_tools_as_its_result(world: World) -> None:
     """The model was told of other names than the session has."""
     told = world.call("ask", renamed=True)
     assert told["called"][0][0] == "home_set_temperature"
     content, is_error = told["results"][0]
     assert is_error
-    assert content == "there is no tool 'home_set_temperature'; the tools are: 'set_temperature'"
+    assert content == "unknown tool 'home_set_temperature'; the tools are: 'set_temperature'"
     assert told["done"] == []
 
 

@@ -76,8 +76,8 @@ async def test_a_snapshot_in_hugging_faces_cache_is_a_folder_too(folder: Path, t
         assert [(kept.model, kept.engine) for kept in whole] == [("Tiny", "transformersjs")]
 
 
-async def test_nobody_is_asked_for_a_folder_in_a_headless_browser(tmp_path: Path) -> None:
-    """It says at once what to do instead of waiting for somebody who sees the question; the rest goes on."""
+async def test_a_headless_browser_does_not_ask_for_a_folder(tmp_path: Path) -> None:
+    """It says at once what to do, instead of showing a prompt that the user cannot see; the rest goes on."""
     async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
         with pytest.raises(bl.Unavailable, match=r"models\.add\(folder\), or .* connect\(visible=True\)") as caught:
             await bl.ModelManager(host).add()

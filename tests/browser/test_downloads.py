@@ -118,7 +118,7 @@ def test_a_spoilt_entry_is_found_and_fetched_again(driver: Driver, server: Fault
     folder = f"/{type(driver).__name__}/spoilt"
     files = noise_model(server, folder, faults=[Fault(corrupt_at=77, times=1)])
     shard = next(file for file in files if file.url.endswith("params_shard_0.bin"))
-    # Nothing is promised but its size, so nobody can tell that it is spoilt.
+    # Only its size is known, so the damage cannot be detected.
     assert download(driver, [shard.order("size")]).code is None
     assert driver.wrong_entries(files) == [shard.url]
     outcome = download(driver, [file.order() for file in files], verify_stored=True)
@@ -126,7 +126,7 @@ def test_a_spoilt_entry_is_found_and_fetched_again(driver: Driver, server: Fault
     assert driver.wrong_entries(files) == driver.missing_entries(files) == []
 
 
-def test_nobody_answers(driver: Driver) -> None:
+def test_a_download_from_a_server_that_does_not_answer(driver: Driver) -> None:
     """A server that is gone is an error that names the address and says that the network failed."""
     with FaultServer() as server:
         files = noise_model(server, f"/{type(driver).__name__}/gone")

@@ -82,7 +82,7 @@ def test_a_full_disk_is_named_and_nothing_is_spoilt(context: BrowserContext, sit
 
 
 def test_a_download_ends_while_memory_is_collected(start_browser: Callable[..., BrowserContext], site_url: str) -> None:
-    """A browser that frees what nobody holds, again and again, forgets no file that is about to be opened."""
+    """A browser that repeatedly frees unreferenced objects does not lose a file that is about to be opened."""
     page = open_python(start_browser("--js-flags=--expose-gc", webgpu=False), site_url)
     with FaultServer() as server:
         files = noise_model(server, "/collected", [1000] * 30)

@@ -68,7 +68,7 @@ json.dumps(told)
 
 
 @pytest.mark.parametrize("offline", [True, False])
-def test_a_page_knows_what_happened_while_nobody_was_connected(
+def test_a_page_knows_what_happened_while_no_client_was_connected(
     start_browser: Callable[..., BrowserContext], site_url: str, offline: bool
 ) -> None:
     """A second connection of the page's Python is not told of the network as it was when the page opened."""

@@ -70,7 +70,7 @@ def test_models_come_and_go_on_both_engines(server: FaultServer, tmp_path: Path)
 
 
 def test_loads_that_come_to_nothing_leave_nothing(server: FaultServer, tmp_path: Path) -> None:
-    """A library that is none, a load cancelled while it downloads and one while it loads: the next load answers."""
+    """After an invalid library, and loads cancelled while downloading and while loading, the next load works."""
     good = pocket_model(server, "/good")
     slow = pocket_model(server, "/slow", Fault(bytes_per_s=200_000))
     bad = pocket_model(server, "/bad")

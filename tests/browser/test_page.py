@@ -186,7 +186,7 @@ json.dumps([broken, other, sorted(status)])
 
 
 def test_the_device_is_described(engine_page: tuple[str, Page]) -> None:
-    """The probe tells what the page knows of the device, and why there is no WebGPU where there is none."""
+    """The probe reports what the page knows about the device, and why WebGPU is missing, if it is."""
     engine, page = engine_page
     device: dict[str, Any] = run_python(
         page,

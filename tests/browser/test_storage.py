@@ -367,7 +367,7 @@ def test_a_load_that_fails_leaves_nothing(
         assert outcome.data["url"] == url
     assert worker.evaluate(GPU_IN_USE) == []
     server.heal()
-    # What was cut off lies in the cache now, as the engine found it; whoever repairs a model deletes it first.
+    # The truncated file is in the cache now, as the engine found it; repairing a model deletes it first.
     entries = [entry for entry in driver.call("stored", {}).result["entries"] if entry["url"] == url]
     driver.call("delete_files", {"entries": [{"cache": each["cache"], "url": each["url"]} for each in entries]})
     assert load(shared_page, order)["tokens"] > 0

@@ -151,7 +151,7 @@ def test_a_repair_computes_only_what_is_new(launched: Launched) -> None:
     stream = bl.stream_generate(llm, text, output=schema, repairs=1, temperature=0, max_tokens=60)
     with pytest.raises(bl.InvalidOutput) as caught:
         launched.run(stream.finish())
-    assert (caught.value.data["tries"], caught.value.data["mode"]) == (2, "constrained")
+    assert (caught.value.data["attempts"], caught.value.data["mode"]) == (2, "constrained")
     usage = stream.response.usage
     assert usage.cached_tokens > usage.prompt_tokens / 2
     assert any("pattern" in warning.message for warning in stream.response.warnings)

@@ -1,1 +1,1 @@
-"""What runs behind the chat page."""
+"""The Python side of the chat page."""

@@ -1,4 +1,4 @@
-"""Python behind the chat page: what the user does comes in as actions, what the page shows goes out as messages.
+"""The Python side of the chat page: it receives the user's actions and sends messages for the page to show.
 
 From the page, as JSON texts::
 
@@ -8,12 +8,12 @@ From the page, as JSON texts::
 
 To the page::
 
-    {"type": "state", "patch": {...}}            what changed of: status (starting, loading, ready, answering, error),
+    {"type": "state", "patch": {...}}            changed fields of: status (starting, loading, ready, answering, error),
                                                  progress, model, engine, device, adapter, tokens_per_s,
                                                  first_token_ms, error, notice
     {"type": "message", "id", "role", "text"}    a new message
-    {"type": "append", "id", "text"}             more of it
-    {"type": "done", "id", "finish_reason"}      it is whole
+    {"type": "append", "id", "text"}             more text of the message
+    {"type": "done", "id", "finish_reason"}      the message is complete
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..chat.session import Session
     from ..chat.turn_stream import TurnStream
 
-FORGOTTEN = "The conversation is longer than the model can hold: its beginning was left out."
+TRUNCATED_NOTICE = "The conversation is longer than the model can hold: its beginning was left out."
 
 
 class _Action(msgspec.Struct):
@@ -49,7 +49,7 @@ class ChatApp:
     """One conversation with the model of this page. The page only draws; `Session` keeps the history."""
 
     def __init__(self, open_host: Callable[[], Awaitable[Host]], send: Callable[[str], None]) -> None:
-        """Get a host with ``open_host`` when the page asks to start; ``send`` takes texts for the page."""
+        """Open a host with ``open_host`` when the page asks to start; ``send`` sends texts to the page."""
         self._open_host = open_host
         self._send = send
         self._backend: LocalBackend | None = None
@@ -60,7 +60,7 @@ class ChatApp:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on_text(self, text: str) -> None:
-        """Take an action from the page; returns at once, the work goes on in a task."""
+        """Handle an action from the page; returns at once and works in a task."""
         try:
             action = msgspec.json.decode(text, type=_Action)
         except msgspec.DecodeError as error:
@@ -69,7 +69,7 @@ class ChatApp:
         if action.action == "stop":
             self.stop()
         elif not self._busy:
-            # Taken here, not in the task: a second action may come before the task has begun.
+            # Set here, not in the task: a second action may come before the task begins.
             self._busy = True
             self._spawn(self.start() if action.action == "start" else self.answer(action.text))
 
@@ -92,7 +92,7 @@ class ChatApp:
             self._busy = False
 
     async def answer(self, text: str) -> None:
-        """Say ``text`` and stream the model's answer; one that fails leaves the conversation as it was."""
+        """Send ``text`` and stream the model's answer; a failed answer leaves the conversation unchanged."""
         self._busy = True
         session = self._session
         try:
@@ -104,7 +104,7 @@ class ChatApp:
             sent_from = session.history.start
             await self._show_answer(session.stream(text))
             if session.history.start > sent_from:
-                self._patch(notice=FORGOTTEN)
+                self._patch(notice=TRUNCATED_NOTICE)
         except BrowserLLMError as error:
             self._patch(status="ready", progress=None, error=_error(error))
         finally:
@@ -112,7 +112,7 @@ class ChatApp:
             self._busy = False
 
     def stop(self) -> None:
-        """End the answer that is under way, if there is one."""
+        """End the running answer, if there is one."""
         if self._stream is not None:
             self._stream.stop()
 
@@ -141,8 +141,8 @@ class ChatApp:
         )
 
     def _converse(self, backend: LocalBackend) -> None:
-        """Begin a conversation, or go on with it on another host."""
-        # Sessions bring tools, schemas and grammars along: 60 modules, imported when the person can type already.
+        """Begin a conversation, or continue it on another host."""
+        # Session imports tools, schemas and grammars, 60 modules; import them once the user can already type.
         from ..chat.session import Session
 
         if self._session is None:
@@ -198,7 +198,7 @@ def _passed_over(route: list[Hop]) -> str | None:
 
 
 def main() -> None:
-    """Start the app in the page's Python: it waits for the page's first action."""
+    """Start the app in the page's Python; it waits for the page's first action."""
     page = import_module("_browserllm_page")
 
     async def open_host() -> Host:

@@ -1,4 +1,4 @@
-"""Conversations: a `Session` with its history, context window, hooks, approvals and tools."""
+"""Conversations: `Session` with its history, context window, hooks, approvals and tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Approvals: tool calls wait until somebody, a person at a UI most likely, says whether they may run."""
+"""Approvals: tool calls wait until the app decides whether they may run, usually by asking the user."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Decision = bool | Deny | Change
 
 
 class PendingCall:
-    """A tool call that waits for a decision: `approve`, `deny` or `change`, once.
+    """A tool call that waits for one decision: `approve`, `deny` or `change`.
 
-    ``done`` is true when nothing is to be decided any more: somebody has, its turn was cancelled, or the time is over.
+    ``done`` is true once it was decided, its turn was cancelled, or its time ran out.
     """
 
     def __init__(self, call: ToolCallPart, decision: asyncio.Future[Decision]) -> None:
-        """Made by `Approvals`."""
+        """Wait for ``decision``, which `Approvals` holds."""
         self.call = call
         self._decision = decision
 
@@ -31,34 +31,34 @@ class PendingCall:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is to be decided any more."""
+        """Whether the call no longer waits for a decision."""
         return self._decision.done()
 
     def approve(self) -> None:
-        """Let the call run as it is; hooks after these approvals are not asked."""
+        """Let the call run unchanged, without asking the hooks after these approvals."""
         self._decide(True)
 
     def deny(self, reason: str = "") -> None:
-        """Do not let it run; the model reads the ``reason``."""
+        """Deny the call; the model reads the ``reason``."""
         self._decide(Deny(reason or "the user did not allow this call"))
 
     def change(self, arguments: dict[str, Any]) -> None:
-        """Let it run with other arguments; raises `InvalidRequest`, and goes on waiting, where they are no JSON."""
+        """Let the call run with other arguments. Raises `InvalidRequest`, and keeps waiting, if they are not JSON."""
         write_arguments(arguments)
         self._decide(Change(arguments))
 
     def _decide(self, decision: Decision) -> None:
         if self.done:
             raise InvalidRequest(
-                f"the call {self.call.id!r} of {self.call.name} waits no more: it was decided, its turn was "
-                "cancelled, or the time was over; look at pending.done",
+                f"the call {self.call.id!r} of {self.call.name} no longer waits: it was decided, its turn was "
+                "cancelled, or its time ran out; check pending.done first",
                 parameter="decision",
             )
         self._decision.set_result(decision)
 
 
 class Approvals(Hooks):
-    """A hook that asks: every call of the named tools waits until the app has decided.
+    """A hook that makes every call of the named tools wait until the app has decided.
 
     ::
 
@@ -71,22 +71,20 @@ class Approvals(Hooks):
             else:
                 pending.deny("the user said no")
 
-    Several sessions of one event loop may share it. Where no app decides, and without ``timeout_s``, a call waits for
-    ever. An approved call is asked of no further hook: hooks that refuse by rule come before this one.
+    Several sessions of one event loop may share it. Without ``timeout_s``, a call that the app does not decide waits
+    forever. Hooks after this one are not asked about an approved call, so put hooks that deny by rule before it.
     """
 
     def __init__(
         self, *, tools: Iterable[Any] | None = None, timeout_s: float | None = None, clock: AnyClock | None = None
     ) -> None:
-        """Ask about these ``tools`` (names, or the tools themselves), or about all; others are no concern of this hook.
+        """Ask about calls of these ``tools`` (names or the tools themselves), or of all tools.
 
-        After ``timeout_s`` seconds (above 0) without a decision a call is denied. Raises `InvalidRequest` for tools
-        that are none, and for a time that is not above 0.
+        A call without a decision after ``timeout_s`` seconds (above 0) is denied. Raises `InvalidRequest` for invalid
+        tools, and for a time that is not above 0.
         """
         if timeout_s is not None and not timeout_s > 0:
-            raise InvalidRequest(
-                f"timeout_s={timeout_s!r} is no time to wait; it must be above 0", parameter="timeout_s"
-            )
+            raise InvalidRequest(f"timeout_s={timeout_s!r} is out of range: it must be above 0", parameter="timeout_s")
         self.tools = None if tools is None else _names(tools)
         self.timeout_s = timeout_s
         self._clock = clock or SystemClock()
@@ -97,7 +95,7 @@ class Approvals(Hooks):
 
     @property
     def pending(self) -> list[PendingCall]:
-        """The calls that wait now, the oldest first: what a UI draws."""
+        """The calls that wait now, oldest first, for a UI to show."""
         return [call for call in self._pending.values() if not call.done]
 
     async def on_tool_call(self, call: ToolCallPart) -> Decision | None:
@@ -105,7 +103,7 @@ class Approvals(Hooks):
         if self.tools is not None and call.name not in self.tools:
             return None
         if self._closed:
-            return Deny("nobody is there to allow this call")
+            return Deny("approvals are closed, so this call cannot be approved")
         loop = asyncio.get_running_loop()
         decision: asyncio.Future[Decision] = loop.create_future()
         pending = PendingCall(call, decision)
@@ -117,16 +115,16 @@ class Approvals(Hooks):
         try:
             return await decision
         finally:
-            # Also when the turn is cancelled: nobody can approve what is no longer there.
+            # Also when the turn is cancelled, so that the call cannot be approved any more.
             decision.cancel()
             del self._pending[number]
             if watch is not None:
                 watch.cancel()
 
     async def __aiter__(self) -> AsyncIterator[PendingCall]:
-        """Give each call that waits, the oldest first, then each new one as it comes; ends with `close`.
+        """Yield each waiting call, oldest first, then each new one as it arrives; `close` ends the iteration.
 
-        Who begins to iterate again is given what still waits. Two that iterate at a time are both given every call.
+        A new iteration begins with the calls that still wait. Two at the same time both get every call.
         """
         given = 0
         while True:
@@ -146,10 +144,10 @@ class Approvals(Hooks):
                     self._listeners.discard(news)
 
     def close(self) -> None:
-        """Deny every call that waits and every later one, and end the iteration; safe to call more than once."""
+        """Deny every waiting and every later call, and end the iteration; safe to call more than once."""
         self._closed = True
         for pending in self.pending:
-            pending.deny("nobody is there any more to allow this call")
+            pending.deny("approvals were closed before this call was approved")
         self._tell()
 
     def _tell(self) -> None:
@@ -160,13 +158,13 @@ class Approvals(Hooks):
     async def _deny_late(self, pending: PendingCall, limit_s: float) -> None:
         await self._clock.sleep(limit_s)
         if not pending.done:
-            pending.deny(f"nobody allowed this call within {limit_s:g} s")
+            pending.deny(f"this call was not approved within {limit_s:g} s")
 
 
 def _names(tools: Iterable[Any]) -> frozenset[str]:
-    # A text is an iterable too, of letters that no tool is called.
+    # A string is an iterable, too: of one-letter names.
     if isinstance(tools, str):
-        raise InvalidRequest(f"tools={tools!r} is one text; use a list of names", parameter="tools")
+        raise InvalidRequest(f"tools={tools!r} is one string; use a list of names", parameter="tools")
     names: set[str] = set()
     for given in check_tools(tools):
         made = given if isinstance(given, str) else as_tool(given)

@@ -1,6 +1,6 @@
-"""What a callable takes, as people write them: functions, methods, partials, objects that can be called.
+"""The parameters of any callable: a function, method, partial or callable object.
 
-A parameter that is bound already is not the model's to see, nor to change: it may be a key, or somebody's name.
+A parameter that is already bound is hidden from the model: it may be a key or a user's name.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from ..json_schema.types import argument_type
 
 
 class Parameter(NamedTuple):
-    """One argument that a model gives. ``default`` makes what is taken where it gives none; ``None``: it must."""
+    """A parameter that the model fills. ``default`` returns its default value; ``None`` means it is required."""
 
     name: str
     kind: Any
     default: Callable[[], Any] | None
-    by_place: bool
-    is_made: bool = False  # the default: by a function of the caller's, that is for a call alone
+    positional_only: bool
+    from_factory: bool = False  # the default comes from the caller's default_factory, called once per call
 
 
 class Callee(NamedTuple):
-    """What can be called, and what is said of it."""
+    """A callable's name, description and parameters."""
 
     name: str
     description: str
-    told: dict[str, str]
+    parameter_docs: dict[str, str]
     parameters: list[Parameter]
     is_async: bool
     needs_object: bool
-    """Whether it is a method without its object yet."""
+    """Whether it is a method that is not bound to an object yet."""
 
 
 def read_callable(given: Callable[..., Any], *, named: bool = False) -> Callee:
-    """Read a callable's signature and docstring; raise `InvalidRequest` for what no JSON object can fill.
+    """Read a callable's signature and docstring. Raises `InvalidRequest` if a JSON object cannot fill the signature.
 
-    ``named`` says that somebody gives it a name, as a lambda needs one.
+    ``named`` means that the caller names the tool, which a lambda needs.
     """
     name, docs = _name(given), list(_docs(given))
     if name == "<lambda>" and not named:
         raise InvalidRequest(
-            f"{given!r} has no name that a model could call it by; write a function with def, or give it one: "
+            f"{given!r} has no name for the model to call; write a function with def, or name it: "
             "tool(name='...')(lambda ...)",
             parameter="tools",
         )
@@ -64,27 +64,27 @@ def read_callable(given: Callable[..., Any], *, named: bool = False) -> Callee:
         parameters = parameters[1:]
     hints = _hints(function, signature, given)
     made = [_parameter(one, hints, given) for one in parameters if one.name not in bound]
-    description, told = "", dict[str, str]()
+    description, parameter_docs = "", dict[str, str]()
     for text in docs:
         said, more = parse_docstring(text, [one.name for one in made])
         description = description or said
-        told = more | told
-    return Callee(name, description, told, made, _is_async(given), needs_object)
+        parameter_docs = more | parameter_docs
+    return Callee(name, description, parameter_docs, made, _is_async(given), needs_object)
 
 
 def arguments_type(parameters: list[Parameter]) -> type[msgspec.Struct]:
-    """Return the Struct of all arguments."""
+    """Return a Struct class with one field per parameter."""
     fields: list[Any] = []
     for one in parameters:
         if one.default is None:
             fields.append((one.name, one.kind))
             continue
-        value = None if one.is_made else one.default()
+        value = None if one.from_factory else one.default()
         try:
             msgspec.to_builtins(value, str_keys=True)
-            shown = not one.is_made and type(value) not in (list, dict, set)
+            shown = not one.from_factory and type(value) not in (list, dict, set)
         except (TypeError, ValueError, msgspec.MsgspecError):
-            shown = False  # no JSON could show it
+            shown = False  # the default cannot be written as JSON
         fields.append((one.name, one.kind, value if shown else msgspec.field(default_factory=one.default)))
     return msgspec.defstruct("arguments", fields, kw_only=True, forbid_unknown_fields=True)
 
@@ -93,7 +93,7 @@ def arguments_type(parameters: list[Parameter]) -> type[msgspec.Struct]:
 
 
 def _inner(given: Any) -> Any:
-    """Return what a partial calls, or an object that can be called, or the thing itself."""
+    """Return the callable inside partials, static methods and class methods."""
     while isinstance(given, (functools.partial, staticmethod, classmethod)):
         inner: Any = cast("Any", given)
         given = inner.func if isinstance(given, functools.partial) else inner.__func__
@@ -107,7 +107,7 @@ def _name(given: Any) -> str:
 
 
 def _docs(given: Any) -> Iterator[str | None]:
-    """Yield the docstrings that there are, those first that say most of this very thing."""
+    """Yield the docstrings of a callable, the most specific first."""
     if isinstance(given, functools.partial) and given.__doc__ != functools.partial.__doc__:
         yield given.__doc__
     inner: Any = _inner(given)
@@ -121,7 +121,7 @@ def _docs(given: Any) -> Iterator[str | None]:
 
 
 def class_docstring(kind: type[Any]) -> str | None:
-    """Return what somebody has written of a class: a dataclass has its signature where nobody has."""
+    """Return a class's own docstring, not the signature that a dataclass gets in place of one."""
     return None if (kind.__doc__ or "").startswith(f"{kind.__name__}(") else kind.__doc__
 
 
@@ -134,7 +134,7 @@ def _is_async(given: Any) -> bool:
 
 
 def _signature(given: Any) -> tuple[inspect.Signature, Any, set[str]]:
-    """Return a signature, the function that it is of, and the names that are bound already."""
+    """Return a signature, its function, and the names that are already bound."""
     args: tuple[Any, ...] = ()
     keywords: dict[str, Any] = {}
     partial = given
@@ -156,14 +156,14 @@ def _signature(given: Any) -> tuple[inspect.Signature, Any, set[str]]:
 
 
 def _unwrapped(function: Any) -> Any:
-    """Return the function whose signature counts: the decorated one, where the decorator passes on whatever comes."""
+    """Return the function whose signature applies: the decorated one if the wrapper takes ``*args, **kwargs``."""
     if inspect.ismethod(function):
         inner = _unwrapped(function.__func__)
         return function if inner is function.__func__ else types.MethodType(inner, function.__self__)
     while (inner := getattr(function, "__wrapped__", None)) is not None and not hasattr(function, "__signature__"):
         try:
             own = list(_signature_of(function).parameters.values())
-        except ValueError:  # as of functools.cache, which is not written in Python
+        except ValueError:  # functools.cache, for example, is written in C
             own = []
         if own and not any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in own):
             break
@@ -172,7 +172,7 @@ def _unwrapped(function: Any) -> Any:
 
 
 def _signature_of(function: Any) -> inspect.Signature:
-    if sys.version_info >= (3, 14):  # what is annotated may not be there yet, which is not to be asked here
+    if sys.version_info >= (3, 14):  # annotations may name types that are not defined yet
         from annotationlib import Format
 
         return inspect.signature(function, follow_wrapped=False, annotation_format=Format.FORWARDREF)
@@ -180,7 +180,7 @@ def _signature_of(function: Any) -> inspect.Signature:
 
 
 def _bound(signature: inspect.Signature, args: tuple[Any, ...], keywords: dict[str, Any]) -> set[str]:
-    """Return the names of parameters that a partial has filled."""
+    """Return the names of the parameters that a partial has bound."""
     hole = getattr(functools, "Placeholder", None)  # from Python 3.14 on
     if hole is not None and any(one is hole for one in args):
         names = [one.name for one in signature.parameters.values() if one.kind != one.KEYWORD_ONLY]
@@ -189,7 +189,7 @@ def _bound(signature: inspect.Signature, args: tuple[Any, ...], keywords: dict[s
 
 
 def _is_method(function: Any, parameters: list[inspect.Parameter], given: Any) -> bool:
-    """Say whether a function begins with its object: ``self`` or ``cls`` without a type, in the body of a class."""
+    """Return whether a function is an unbound method: its first parameter is an unannotated ``self`` or ``cls``."""
     if not inspect.isfunction(function) or not parameters or isinstance(given, staticmethod) or inspect.ismethod(given):
         return False
     first = parameters[0]
@@ -203,7 +203,7 @@ def _is_method(function: Any, parameters: list[inspect.Parameter], given: Any) -
 
 
 def _hints(function: Any, signature: inspect.Signature, given: Any) -> Mapping[str, Any]:
-    """Return the types of the parameters; what a function returns may be of a type that is not there."""
+    """Return the types of the parameters, without the return type, which may not be importable."""
     owner: Any = function.__init__ if inspect.isclass(function) and _annotations(function.__init__) else function
     own = {one.name: one.annotation for one in signature.parameters.values() if one.annotation is not one.empty}
     for kind in reversed(owner.__mro__) if inspect.isclass(owner) else (owner,):
@@ -217,7 +217,7 @@ def _hints(function: Any, signature: inspect.Signature, given: Any) -> Mapping[s
         try:
             return typing.get_type_hints(holder, space, None, include_extras=True)
         except NameError:
-            return typing.get_type_hints(holder, space, _names_around(owner), include_extras=True)
+            return typing.get_type_hints(holder, space, _names_in_scope(owner), include_extras=True)
     except (NameError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise InvalidRequest(f"the signature of {given!r} cannot be read: {error}", parameter="tools") from error
 
@@ -232,10 +232,10 @@ def _annotations(function: Any) -> dict[str, Any]:
     return dict(getattr(function, "__annotations__", None) or {})
 
 
-def _names_around(function: Any) -> dict[str, Any]:
-    """Return the names where a function was defined, as far as that place still runs, and those that it closes over.
+def _names_in_scope(function: Any) -> dict[str, Any]:
+    """Return the local names where a function was defined, if that frame still runs, and its closure's names.
 
-    A class that is defined in a function is found nowhere else, when annotations are texts.
+    With string annotations, a class that is defined in a function can be found nowhere else.
     """
     inner = inspect.unwrap(function)
     found: dict[str, Any] = {}
@@ -252,13 +252,13 @@ def _names_around(function: Any) -> dict[str, Any]:
 def _parameter(one: inspect.Parameter, hints: Mapping[str, Any], given: Any) -> Parameter:
     if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
         raise InvalidRequest(
-            f"{given!r} has the parameter {str(one)!r}, which no JSON object fills; name what it takes, or take a list "
-            "or a dict under one name",
+            f"{given!r} has the parameter {str(one)!r}, which JSON arguments cannot fill; name the parameters, or use "
+            "one that takes a list or a dict",
             parameter="tools",
         )
     kind = hints.get(one.name, Any)
     default: Callable[[], Any] | None = None
-    is_made = False
+    from_factory = False
     annotations = typing.get_args(kind)[1:] if typing.get_origin(kind) is Annotated else ()
     fields = list(filter(_is_field, annotations))
     if _is_field(one.default):
@@ -267,17 +267,17 @@ def _parameter(one: inspect.Parameter, hints: Mapping[str, Any], given: Any) -> 
     elif one.default is not one.empty:
         default = functools.partial(_copied, one.default)
     for field in fields if default is None else ():
-        if not field.is_required():  # of pydantic's Fields the last one that has a default counts
-            is_made = field.default_factory is not None
+        if not field.is_required():  # pydantic uses the last Field with a default
+            from_factory = field.default_factory is not None
             default = cast("Callable[[], Any]", functools.partial(field.get_default, call_default_factory=True))
-    if default is not None and not is_made and default() is None:
-        kind = _optional(kind)  # as ``n: int = None`` has always meant
+    if default is not None and not from_factory and default() is None:
+        kind = _optional(kind)  # ``n: int = None`` means an optional int
     try:
         made = argument_type(kind)
         check_satisfiable(schema_of(made), "it", "tools")
     except InvalidRequest as error:
         raise InvalidRequest(f"the parameter {one.name!r} of {given!r}: {error}", parameter="tools") from error
-    return Parameter(one.name, made, default, one.kind == one.POSITIONAL_ONLY, is_made)
+    return Parameter(one.name, made, default, one.kind == one.POSITIONAL_ONLY, from_factory)
 
 
 def _is_field(one: Any) -> bool:
@@ -294,7 +294,7 @@ def _optional(kind: Any) -> Any:
 
 
 def _copied(value: Any) -> Any:
-    """Return a default, as a copy where it can change, so that no run sees another's."""
+    """Return a default value, copied if it is mutable, so that calls do not share it."""
     from copy import copy
 
     return copy(value) if type(value) in (list, dict, set) else value

@@ -1,6 +1,6 @@
-"""Running the tool calls of one answer: side by side, each with a time limit and a result that is not too long.
+"""Runs the tool calls of one answer concurrently, each with a time limit and a limited result.
 
-A call always gets a result. What a tool does wrong, or does not end, is in it.
+A call always gets a result; if the tool fails or does not end, the result says so.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from .reply import ToolRun
 from .tools import FunctionTool, Toolbox, as_tool, check_tools
 
 MAX_RESULT_CHARS = 64 * 1024
-"""The longest result that a model is given; of a longer one it gets the beginning, and is told."""
+"""The longest result that a model gets; a longer one is cut, with a note."""
 
 GRACE_S = 0.25
-"""How long what was cancelled may take to end. Nobody waits any longer: a tool may not listen at all."""
+"""How long to wait for a cancelled tool to end; it may ignore the cancellation."""
 
 
 class Tools:
-    """The tools of a session: a toolbox, and how long each may take."""
+    """The tools of a session: a toolbox, with a time limit for each tool."""
 
     def __init__(self, given: Iterable[Any], timeout_s: float | None) -> None:
-        """Take what a `Toolbox` takes; a tool's own time limit goes before ``timeout_s``."""
+        """Take anything a `Toolbox` takes; a tool's own time limit overrides ``timeout_s``."""
         self.given = check_tools(given)
         made = [as_tool(each) for each in self.given]
         self.box = Toolbox(made)
@@ -41,22 +41,22 @@ class Tools:
         self._own_s = {each.tool.name: each.timeout_s for each in made if isinstance(each, FunctionTool)}
 
     def can_run(self, call: ToolCallPart) -> bool:
-        """Say whether a call is of a tool with a function."""
+        """Return whether the called tool has a function."""
         return self.box.can_run(call.name)
 
     def may_leave(self, call: ToolCallPart) -> bool:
-        """Say whether a call is of a tool that sends what the model wrote off the device."""
+        """Return whether the called tool sends its arguments off the device."""
         return call.name in self._leaving
 
     def is_left_open(self, call: ToolCallPart) -> bool:
-        """Say whether a call is of a tool that was only declared: the program answers it."""
+        """Return whether the called tool is only declared, so that the program must answer the call."""
         return call.name in self._names and not self.box.can_run(call.name)
 
     async def run(self, run: ToolRun) -> ToolResultPart:
-        """Run a call, and give up on it when its time is over, also on a tool that does not listen."""
+        """Run a call and give up on it at its time limit, even if the tool ignores the cancellation."""
         call = run.call
         own_s = self._own_s.get(call.name)
-        # A tool with a limit of its own says so itself; this is for one that does not end then.
+        # A tool enforces its own limit itself; the grace is for one that ignores the cancellation.
         limit_s = self._timeout_s if own_s is None else own_s + GRACE_S
         task = asyncio.ensure_future(self.box.run(call))
         try:
@@ -72,11 +72,11 @@ class Tools:
         return _readable(task.result(), run)
 
 
-class Calls:
-    """The calls of one answer, and what became of each so far. ``started`` says that a tool has begun to run."""
+class CallBatch:
+    """The calls of one answer with their results so far. ``started`` is true once a tool has begun to run."""
 
     def __init__(self, message: Message, tools: Tools, *, private: bool = False) -> None:
-        """Take the calls of an answer; those of a private conversation reach no tool that leaves the device."""
+        """Take the calls of an answer; ``private`` keeps them from tools that send data off the device."""
         self.runs = [ToolRun(call=call) for call in encodable_message(message).tool_calls]
         self.started = False
         self._tools = tools
@@ -84,22 +84,22 @@ class Calls:
 
     @property
     def to_run(self) -> list[ToolRun]:
-        """Those that are still to be run, here and not by the program."""
+        """The calls that still have to run here, without those that the program must answer."""
         return [self.runs[index] for index in self._places()]
 
     @property
     def results(self) -> list[ToolResultPart]:
-        """The results there are, in the order of the calls."""
+        """The results so far, in the order of the calls."""
         return [run.result for run in self.runs if run.result is not None]
 
     def refuse(self, why: str) -> None:
-        """Give each call that has no result one that says why."""
+        """Give each call without a result one that says why it did not run."""
         for index, run in enumerate(self.runs):
             if run.result is None:
                 self.runs[index] = replace(run, result=_failed(run.call, why))
 
     async def decide(self, hooks: HookChain) -> None:
-        """Ask the hooks about one call after the other; a call of no tool here is for nobody to allow."""
+        """Ask the hooks about each call in order; calls of unknown tools need no decision."""
         for index, run in enumerate(self.runs):
             if self._private and self._tools.may_leave(run.call):
                 why = f"the conversation is private, and {run.call.name} would send something off this device"
@@ -110,7 +110,7 @@ class Calls:
                 self.runs[index] = ToolRun(call=call, changed=changed, denied=denied, result=result)
 
     async def run(self, halt: asyncio.Future[None]) -> AsyncGenerator[ToolRun, None]:
-        """Run what is to be run, all at the same time, until ``halt`` is done; yield each as it ends."""
+        """Run the calls concurrently until ``halt`` is done, and yield each as it ends."""
         began = time.perf_counter()
         with privately(self._private):
             tasks = {asyncio.ensure_future(self._tools.run(self.runs[index])): index for index in self._places()}
@@ -123,7 +123,7 @@ class Calls:
         finally:
             await end(tasks)
             for task, index in tasks.items():
-                # One that ended at the last moment has its result all the same.
+                # Keep the result of a call that ended during the cancellation.
                 if task.done() and not task.cancelled():
                     self._note(index, task, began)
 
@@ -138,7 +138,7 @@ class Calls:
 
 
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel tasks and wait until they have ended, or have had the time to."""
+    """Cancel tasks and wait up to `GRACE_S` for them to end."""
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
@@ -152,7 +152,7 @@ def _failed(call: ToolCallPart, why: str) -> ToolResultPart:
 
 
 def _readable(result: ToolResultPart, run: ToolRun) -> ToolResultPart:
-    """Return a result as the model gets it."""
+    """Return a result as the model reads it: cut to its limit, with a note on changed arguments."""
     text = encodable(result.content)
     if len(text) > MAX_RESULT_CHARS:
         text = f"{text[:MAX_RESULT_CHARS]}\n[cut: these are the first {MAX_RESULT_CHARS} of {len(text)} characters]"
@@ -162,6 +162,6 @@ def _readable(result: ToolResultPart, run: ToolRun) -> ToolResultPart:
 
 
 def _forget(task: asyncio.Future[Any]) -> None:
-    """Take note of a failure that nobody waits for any more, so that it is not reported as lost."""
+    """Retrieve the exception of an abandoned task, so that asyncio does not report it as never retrieved."""
     if not task.cancelled():
         task.exception()

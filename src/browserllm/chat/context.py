@@ -1,11 +1,11 @@
 """What to do when a conversation outgrows the context window: drop its oldest turns, summarise them, or fail.
 
-A prompt that begins like the one before it costs an engine only what is new, because the rest is in its KV cache. So
-room is not made little by little, which would change the beginning in every turn, but in a block of turns at once, and
-then not for a long time. Turns are dropped whole: a call without its result is refused everywhere.
+An engine processes only the new tokens of a prompt that begins like the last one, because the rest is in its KV cache.
+Dropping a little in every turn would change the beginning each time. So many turns are dropped at once, which then
+lasts for long. Turns are dropped whole, because backends refuse a call without its result.
 
-The tokens of a prompt are those that the last answer told, and a guess for what is new. Only where the guess could be
-wrong about whether it fits is the backend asked to count.
+A prompt's size is the count that the last answer reported, plus an estimate for the new messages. The backend counts
+only when the estimate is too uncertain to decide whether the prompt fits.
 """
 
 from __future__ import annotations
@@ -35,28 +35,27 @@ from ..types import (
 from .history import History, encodable
 
 RESERVE_TOKENS = 1024
-"""Room for an answer whose length nobody limits; at most a quarter of the window."""
+"""Room for an answer without ``max_tokens``; at most a quarter of the window."""
 
 _MAX_BYTES = MAX_REQUEST_BYTES - 4096
-"""Of a request as JSON, which is another thing that can be full: with images it is before the window."""
+"""The size limit of a request as JSON; with images it is reached before the context window is full."""
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What an answer told of its prompt: with the first ``count`` messages of the history it is ``tokens``.
+class KnownPrompt(msgspec.Struct, frozen=True):
+    """The prompt size that an answer reported: ``tokens`` with the first ``count`` messages of the history.
 
-    That holds for prompts that begin as this one did, ``like``.
+    It applies to prompts with the same ``prefix``: system message, tools, model, response format and start.
     """
 
     tokens: int
     count: int
-    like: object
+    prefix: object
 
 
 class Gauge:
-    """How full the window is: with a history, for the backend that answers next.
+    """Measures how full the context window of the next backend is with a history.
 
-    ``room`` is how many tokens the prompt may have, ``None`` where nobody knows the window. ``spent`` are the responses
-    that making room has taken, ``warnings`` what did not go well.
+    ``spent`` are the responses that making room cost, such as summaries; ``warnings`` say what went wrong with them.
     """
 
     def __init__(
@@ -66,9 +65,9 @@ class Gauge:
         *,
         window: int | None,
         reserve: int | None,
-        known: Known | None = None,
+        known: KnownPrompt | None = None,
     ) -> None:
-        """``request_of`` makes the request that a history comes to, ``window`` counts prompt and answer."""
+        """``request_of`` builds the request for a history; ``window`` is the tokens of prompt and answer together."""
         self.backend = backend
         self.request_of = request_of
         self.window = window
@@ -78,67 +77,71 @@ class Gauge:
         self._known = known
 
     def room(self, history: History) -> int | None:
-        """Return how many tokens the prompt may have; ``None`` where nobody knows."""
+        """Return how many tokens the prompt may have; ``None`` if the window is unknown."""
         if self.window is None:
             return None
         answer = self.request_of(history).max_tokens or self.reserve or min(RESERVE_TOKENS, self.window // 4)
         return max(self.window - answer, 1)
 
     def guess(self, history: History) -> tuple[int, int]:
-        """Return how many tokens the prompt is thought to have, and how many of them are a guess."""
+        """Estimate the tokens of the prompt; return them and how many of them are estimated rather than counted."""
         request = self.request_of(history)
         known = self._known
-        if known is not None and known.count <= len(history.messages) and known.like == likeness(history, request):
+        if (
+            known is not None
+            and known.count <= len(history.messages)
+            and known.prefix == prompt_prefix_of(history, request)
+        ):
             new = sum(map(tokens_of, history.messages[known.count :]))
             return known.tokens + new, new
         everything = sum(map(tokens_of, request.messages)) + _tokens_of_rest(request)
         return everything, everything
 
     async def count(self, history: History) -> int | None:
-        """Return how many tokens the prompt has; ``None`` where the backend cannot tell."""
+        """Return how many tokens the prompt has; ``None`` if the backend cannot count."""
         return await _counted(self.backend, self.request_of(history))
 
     async def tokens(self, history: History) -> int:
-        """Return how many tokens the prompt has, as exactly as the backend can tell."""
+        """Return how many tokens the prompt has, counted by the backend if it can."""
         counted = await self.count(history)
         return self.guess(history)[0] if counted is None else counted
 
     async def is_full(self, history: History) -> bool:
-        """Say whether the prompt leaves too little room for an answer; count only where a guess is not enough."""
+        """Return whether the prompt leaves too little room for an answer; count only if the estimate is too close."""
         if _size_of(self.request_of(history)) > _MAX_BYTES:
             return True
         room = self.room(history)
         return room is not None and self._is_near(history, room) and await self.tokens(history) > room
 
     def may_be_full(self, history: History) -> bool:
-        """Say whether the prompt may leave too little room for an answer, by a guess alone."""
+        """Return whether the prompt may leave too little room for an answer, by the estimate alone."""
         if _size_of(self.request_of(history)) > _MAX_BYTES:
             return True
         room = self.room(history)
         return room is not None and self._is_near(history, room)
 
     def _is_near(self, history: History, room: int) -> bool:
-        """Say whether the guess is too close to the room, or above it, for how unsure it is."""
+        """Return whether the estimate, with its uncertainty, is above the room."""
         guess, unsure = self.guess(history)
         return guess + unsure > room
 
     async def next_start(self, history: History, keep: float, extra: int = 0) -> int:
-        """Return where the history is to begin so that about ``keep`` of the room is used, with ``extra`` tokens more.
+        """Return the start at which the history uses about ``keep`` of the room, leaving ``extra`` tokens free.
 
-        The last turn stays. Raises `ContextExceeded` where that one is too large by itself.
+        The last turn always stays. Raises `ContextExceeded` if it is too large by itself.
         """
         starts = [start for start in history.turn_starts() if start > history.start]
         if not starts:
             return await self._unless_too_large(history)
         request = self.request_of(history)
         sizes = [(tokens_of(message), _size_of(message)) for message in history.messages]
-        # From each message on: the tokens and bytes of it and of all that follow.
+        # For each message, the tokens and bytes from it to the end.
         after = list(accumulate(reversed(sizes), _both, initial=(0, 0)))[::-1]
         sent, _ = after[history.start]
         fixed = sum(map(tokens_of, request.messages)) + _tokens_of_rest(request) - sent
         total = await self.tokens(history)
         room = self.room(history)
-        # Where a backend has refused it, it was too much, whatever the window is.
+        # A prompt that a backend refused was too long, whatever the window is.
         limit = max((total if room is None else min(room, total)) - extra, 1)
         first = len(starts) - 1
         for index, each in enumerate(starts):
@@ -150,7 +153,7 @@ class Gauge:
         return await self._unless_too_large(_from(history, starts[-1])) if start is None else start
 
     async def _first_that_fits(self, history: History, starts: list[int], limit: int) -> int | None:
-        """Return the first of the starts with at most so many tokens: later ones have fewer, so not all are counted."""
+        """Return the first start with at most ``limit`` tokens, by a search that counts only some of them."""
         low, high, step = 0, 0, 1
         while await self.tokens(_from(history, starts[high])) > limit:
             if high == len(starts) - 1:
@@ -163,38 +166,38 @@ class Gauge:
         return starts[low]
 
     async def _unless_too_large(self, history: History) -> int:
-        """Return the start of a history that cannot be shorter; it can be sent, if with little room for an answer."""
+        """Return the start of a history that cannot be shortened, unless its prompt alone fills the window."""
         counted = await self.count(history)
         if counted is not None and self.window is not None and counted >= self.window:
             raise await self.too_large(history)
         return history.start
 
     async def too_large(self, history: History, cause: str = "") -> ContextExceeded:
-        """Return the error for a turn that is too large by itself, which names its largest message."""
+        """Return the error for a turn that is too large by itself; it names the largest message."""
         first = max(history.turn_starts(), default=0)
         sizes = [tokens_of(message) for message in history.messages[first:]]
         index = first + sizes.index(max(sizes))
         total = await self.tokens(history)
         window = "" if self.window is None else f" of a context window of {self.window}"
         return ContextExceeded(
-            f"the last turn alone is a prompt of {total} tokens{window}: its largest message, messages[{index}] (role "
-            f"{history.messages[index].role!r}), is about {max(sizes)}; shorten it, or take a model with a larger "
+            f"the last turn alone has a prompt of {total} tokens{window}: its largest message, messages[{index}] (role "
+            f"{history.messages[index].role!r}), has about {max(sizes)}; shorten it, or use a model with a larger "
             f"window{cause}",
             data={"prompt_tokens": total, "context_window": self.window, "message": index},
         )
 
 
 class ContextStrategy(ABC):
-    """What is done when prompt and answer would not fit the context window."""
+    """Base class of strategies for a prompt and answer that would not fit the context window."""
 
     retries: bool = True
-    """Whether to make room and ask again when a backend says that it was too much."""
+    """Whether to make room and ask again when a backend refuses the prompt as too long."""
 
     def __init__(self, *, window: int | None = None, reserve: int | None = None) -> None:
-        """Take a ``window`` in tokens where the backend knows none, or a smaller one than it has.
+        """Set ``window``, in tokens, for a backend that does not know its own, or to use less of it.
 
-        ``reserve`` is the room for the answer in tokens, where ``max_tokens`` says none: else 1024, or a quarter of a
-        small window. Raises `InvalidRequest` for values below 1.
+        ``reserve`` is the room for an answer without ``max_tokens``, in tokens; the default is 1024, or a quarter of a
+        smaller window. Raises `InvalidRequest` for values below 1.
         """
         _check("window", window, window is None or window >= 1, "at least 1")
         _check("reserve", reserve, reserve is None or reserve >= 1, "at least 1")
@@ -203,43 +206,43 @@ class ContextStrategy(ABC):
 
     @abstractmethod
     async def make_room(self, history: History, gauge: Gauge) -> None:
-        """Move ``history.start`` on, or raise `ContextExceeded`."""
+        """Move ``history.start`` forward, or raise `ContextExceeded`."""
 
 
 class DropOldest(ContextStrategy):
-    """Drop the oldest turns, so many at once that only ``keep`` (above 0, to 1) of the room is used after it."""
+    """Drop the oldest turns, enough that the rest uses only ``keep`` (above 0, at most 1) of the room."""
 
     def __init__(self, keep: float = 0.5, *, window: int | None = None, reserve: int | None = None) -> None:
-        """See `ContextStrategy` for ``window`` and ``reserve``."""
+        """Keep this share of the room; ``window`` and ``reserve`` are those of `ContextStrategy`."""
         super().__init__(window=window, reserve=reserve)
         _check("keep", keep, 0 < keep <= 1, "above 0 and at most 1")
         self.keep = keep
 
     async def make_room(self, history: History, gauge: Gauge) -> None:
-        """Move ``history.start`` on."""
+        """Move ``history.start`` forward."""
         history.start = await gauge.next_start(history, self.keep)
 
 
 class FailWhenFull(ContextStrategy):
-    """Raise `ContextExceeded`, before anything is sent where that is known then."""
+    """Raise `ContextExceeded`, before sending anything if the window is known."""
 
     retries = False
 
     async def make_room(self, history: History, gauge: Gauge) -> None:
-        """Raise `ContextExceeded` with the numbers."""
+        """Raise `ContextExceeded` with the sizes."""
         tokens, room = await gauge.tokens(history), gauge.room(history)
         raise ContextExceeded(
-            f"the conversation is a prompt of {tokens} tokens, and a window of {gauge.window} leaves it {room}; "
-            "drop something (undo(), fork(), another context strategy), or take a model with a larger window",
+            f"the conversation has a prompt of {tokens} tokens, and a window of {gauge.window} leaves room for {room}; "
+            "shorten it (undo(), fork(), another context strategy), or use a model with a larger window",
             data={"prompt_tokens": tokens, "context_window": gauge.window},
         )
 
 
 class Summarize(ContextStrategy):
-    """Drop the oldest turns as `DropOldest` does, and have a model say in short what they were about.
+    """Drop the oldest turns as `DropOldest` does, and have a model summarise them.
 
-    The summary is sent with the system message; the next one includes it. Where it cannot be made, the turns are
-    dropped without it, and the reply has a warning.
+    The summary is sent with the system message, and the next summary includes it. If summarising fails, the turns are
+    dropped without a summary, and the reply has a warning.
     """
 
     def __init__(
@@ -252,9 +255,9 @@ class Summarize(ContextStrategy):
         window: int | None = None,
         reserve: int | None = None,
     ) -> None:
-        """Ask ``backend``, or whoever answers the conversation; the summary has at most ``max_tokens`` tokens.
+        """Ask ``backend``, by default the conversation's, for a summary of at most ``max_tokens`` tokens.
 
-        ``model`` is its model, else that of the conversation. See `DropOldest` for the rest.
+        ``model`` is the model that summarises, by default the conversation's. The rest is as for `DropOldest`.
         """
         super().__init__(window=window, reserve=reserve)
         _check("keep", keep, 0 < keep <= 1, "above 0 and at most 1")
@@ -268,16 +271,16 @@ class Summarize(ContextStrategy):
         self.max_tokens = max_tokens
 
     async def make_room(self, history: History, gauge: Gauge) -> None:
-        """Move ``history.start`` on, and set ``history.summary``."""
+        """Move ``history.start`` forward and set ``history.summary``."""
         room = gauge.room(history)
-        # Of a small window a summary may not take everything.
+        # In a small window the summary must not take all the room.
         length = self.max_tokens if room is None else max(min(self.max_tokens, room // 4), 1)
         start = await gauge.next_start(history, self.keep, length)
         try:
             summary = await self._summarise(history, start, length, gauge)
         except BrowserLLMError as error:
             gauge.warnings.append(
-                ChatWarning("context", f"the oldest turns were dropped without a summary, which failed: {error}")
+                ChatWarning("context", f"the oldest turns were dropped without a summary, because it failed: {error}")
             )
         else:
             history.summary = encodable(summary)
@@ -296,7 +299,7 @@ class Summarize(ContextStrategy):
             logprobs=False,
             top_logprobs=None,
             n=1,
-            # A summary has little room, and what was asked of the answers was not asked of it.
+            # A summary has little room for thinking, and the thinking option is meant for the answers.
             thinking=False if request.thinking is False else None,
         )
         if self.backend is not None or self.model is not None:
@@ -312,24 +315,24 @@ class Summarize(ContextStrategy):
         text = response.text.strip()
         if not text:
             raise BrowserLLMError(f"{response.backend!r} gave an empty answer ({response.finish_reason})")
-        return text[: length * 8]  # for a backend that does not keep to max_tokens
+        return text[: length * 8]  # in case the backend ignores max_tokens
 
 
 def system_messages(system: str, summary: str) -> list[Message]:
-    """Return the system message with what is known of the turns before; none where there is nothing to say."""
+    """Return the system message with the summary of earlier turns, as a list; it is empty if both are."""
     said = [system] if system else []
     said += [f"Summary of the conversation until now:\n{summary}"] if summary else []
     return [Message("system", "\n\n".join(said))] if said else []
 
 
-def likeness(history: History, request: ChatRequest) -> object:
-    """Return what the beginning of a prompt depends on, besides the messages."""
+def prompt_prefix_of(history: History, request: ChatRequest) -> object:
+    """Return what the beginning of a prompt depends on, apart from the history's messages."""
     system = request.messages[0] if request.messages[0].role == "system" else None
     return (system, request.tools, request.model, request.response_format, history.start)
 
 
 def tokens_of(message: Message) -> int:
-    """Guess the tokens of a message."""
+    """Estimate the tokens of a message."""
     return estimate_tokens(ChatRequest(messages=[message]))
 
 
@@ -341,7 +344,7 @@ async def _counted(backend: Backend, request: ChatRequest) -> int | None:
     try:
         return await backend.count_tokens(request)
     except BrowserLLMError:
-        return None  # what is wrong with it, the answer will say
+        return None  # the answer will raise the same error
 
 
 async def _tokens_for(backend: Backend, request: ChatRequest) -> int:

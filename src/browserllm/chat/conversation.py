@@ -1,4 +1,4 @@
-"""What the turns of a session share (`Conversation`), and what one of them runs with (`Setup`)."""
+"""`Conversation`, the state that the turns of a session share, and `Setup`, the settings of one turn."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from ..backends.base import Backend
 from ..errors import InvalidRequest
 from ..types import ChatRequest, ChatWarning, TextMode
 from .calls import Tools
-from .context import ContextStrategy, Known
+from .context import ContextStrategy, KnownPrompt
 from .history import History
 from .hooks import HookChain
 from .window import KnownWindow
 
 
 class RunningTurn(Protocol):
-    """A turn, as far as the next one looks at it: ``dropped`` says that its handle is gone, so that it ends soon."""
+    """The part of a turn that the next turn needs. ``dropped`` means its stream is gone and it will end soon."""
 
     dropped: bool
     ended: asyncio.Future[None] | None
 
 
 class Conversation:
-    """What the turns of a session share: the history, the turn that runs, and what is known of the context window."""
+    """The state that the turns of a session share: the history, the running turn and the known context window."""
 
     def __init__(self, history: History) -> None:
         """Begin with a history."""
         self.history = history
         self.running: RunningTurn | None = None
-        self.known: Known | None = None
+        self.known: KnownPrompt | None = None
         self.window = KnownWindow()
 
     def must_be_idle(self) -> None:
         """Raise `InvalidRequest` while a turn runs."""
         if self.running is not None and not self.running.dropped:
             raise InvalidRequest(
-                "a turn of this session is running, and a conversation has one at a time; await it, end it with "
+                "another turn of this session is running, and a session runs one turn at a time; await it, end it with "
                 "aclose(), or fork() the session"
             )
 
 
 class Setup(NamedTuple):
-    """What a turn runs with: the session's settings as they were then. ``base`` is the request but for its messages."""
+    """The session's settings when a turn began. ``base`` is the request without its messages."""
 
     backend: Backend
     base: ChatRequest
@@ -53,4 +53,4 @@ class Setup(NamedTuple):
     max_rounds: int
     mode: TextMode
     warnings: tuple[ChatWarning, ...] = ()
-    """Warnings that the reply has in any case."""
+    """Warnings that the reply always carries."""

@@ -1,4 +1,4 @@
-"""History: a conversation as plain data. It only grows; what is still sent of it begins at ``start``."""
+"""History: a conversation as plain data. It only grows; the messages from ``start`` on are sent."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..errors import InvalidRequest
 from ..types import ContentPart, Message, ReasoningPart, ToolCallPart, ToolResultPart, Usage, content_of
 
 VERSION = 1
-"""Of the JSON. What a later version writes may mean something else, so it is refused."""
+"""Of the JSON format. Later versions are refused, because their fields may mean something else."""
 
 
 class History(msgspec.Struct, kw_only=True):
-    """A conversation without its system message. A turn begins with a user's message; the answers to it belong to it.
+    """A conversation without its system message. A turn is a user's message and the answers to it.
 
-    All ``messages`` stay. Those from ``start`` on are sent, and ``summary`` says what was before them, where somebody
-    made one. ``usage`` is what each turn has taken. Once a turn was private the conversation is, for good: later
-    requests carry what was said in it.
+    All ``messages`` stay. Those from ``start`` on are sent; ``summary`` describes the ones before, if a summary was
+    made. ``usage`` has one entry per turn. Once a turn was private, the conversation stays private, because later
+    requests carry its messages.
     """
 
     messages: list[Message] = []
@@ -46,12 +46,12 @@ class History(msgspec.Struct, kw_only=True):
         return [self.messages[first:end] for first, end in zip(starts, ends, strict=True)]
 
     def turn_starts(self) -> list[int]:
-        """Return where each turn begins: the places of the user's messages."""
+        """Return the index of each turn's first message, which is the user's."""
         return [index for index, message in enumerate(self.messages) if message.role == "user"]
 
     @property
     def pending(self) -> list[ToolCallPart]:
-        """The calls at the end that have no result yet: the program's to answer."""
+        """The calls of the last answer that still need a result from the program."""
         answered = Counter[str]()
         for message in reversed(self.messages):
             if message.role != "tool":
@@ -60,56 +60,58 @@ class History(msgspec.Struct, kw_only=True):
         return []
 
     def add(self, message: Message) -> None:
-        """Put a message at the end."""
+        """Append a message."""
         self.messages.append(message)
         if message.role == "user":
             self.usage.append(Usage())
 
     def add_usage(self, usage: Usage) -> None:
-        """Count what an answer has taken to the last turn."""
+        """Add to the usage of the last turn."""
         self.usage[-1] = sum_usage(self.usage[-1], usage)
 
     def cut(self, index: int) -> None:
-        """Forget the messages from ``index`` on; a cut before ``start`` has all that is left sent again."""
+        """Remove the messages from ``index`` on; after a cut before ``start``, all remaining ones are sent again."""
         del self.messages[index:]
         del self.usage[len(self.turn_starts()) :]
         if self.start > index:
             self.start, self.summary = 0, ""
 
     def copy(self) -> Self:
-        """Return a history of its own with the same messages, which never change."""
+        """Return a copy that shares the messages, which are immutable."""
         return replace(self, messages=self.messages.copy(), usage=self.usage.copy())
 
     def check(self) -> None:
-        """Raise `InvalidRequest` unless this can be sent: every call with its result, each role with what is its."""
+        """Raise `InvalidRequest` unless this can be sent: calls have results, and roles only their kinds of parts."""
         waiting = Counter[str]()
         for index, message in enumerate(self.messages):
             if message.role == "system":
-                raise _invalid(f"messages[{index}] has role 'system'; the system message is the session's")
+                raise _invalid(f"messages[{index}] has role 'system'; set it with Session(..., system=...) instead")
             check_parts(message.role, message.parts, index)
             if index == 0 and message.role != "user":
-                raise _invalid(f"messages[0] has role {message.role!r}; a conversation begins with role 'user'")
+                raise _invalid(f"messages[0] has role {message.role!r}; a conversation must begin with role 'user'")
             if message.role == "tool":
                 for answered in _result_ids(message):
                     if not _take(waiting, answered):
-                        raise _invalid(f"messages[{index}] has a result for {answered!r}, which no call waits for")
+                        raise _invalid(f"messages[{index}] has a result for {answered!r}, but no such call is waiting")
             elif waiting:
                 raise _invalid(f"messages[{index}] comes before the results of the calls {_shown(waiting)}")
             else:
                 waiting = Counter(call.id for call in message.tool_calls)
         starts = self.turn_starts()
         if self.start not in (*starts, len(self.messages)):
-            raise _invalid(f"start={self.start!r} is not where a turn begins; turns begin at {_shown(starts)}", "start")
+            raise _invalid(
+                f"start={self.start!r} is not the first message of a turn; use one of {_shown(starts)}", "start"
+            )
         if len(self.usage) != len(starts):
             raise _invalid(f"usage has {len(self.usage)} entries; there are {len(starts)} turns", "usage")
 
     def to_json(self) -> bytes:
-        """Return this as JSON; images and sounds are in it as data."""
+        """Return this as JSON, with images and sounds embedded."""
         return msgspec.json.encode(saved_history(self))
 
     @classmethod
     def from_json(cls, text: bytes | str) -> History:
-        """Return what `to_json` wrote. Raises `InvalidRequest`, which says what is wrong and where."""
+        """Return the history that `to_json` wrote. Raises `InvalidRequest` with the problem and its place."""
         return restored_history(decode_saved(text, SavedHistory, "history"))
 
 
@@ -125,7 +127,7 @@ class SavedHistory(msgspec.Struct, kw_only=True):
 
 
 def saved_history(history: History) -> SavedHistory:
-    """Return a history as it is written."""
+    """Return a history in its saved form."""
     return SavedHistory(
         messages=history.messages,
         start=history.start,
@@ -136,7 +138,7 @@ def saved_history(history: History) -> SavedHistory:
 
 
 def restored_history(saved: SavedHistory) -> History:
-    """Return a history as it was written, checked; usage that was not written is none."""
+    """Return the checked history; a saved one without usage gets zeros."""
     history = History(
         messages=saved.messages, start=saved.start, summary=saved.summary, usage=saved.usage, private=saved.private
     )
@@ -150,28 +152,28 @@ class _Versioned(msgspec.Struct):
 
 
 def decode_saved(text: bytes | str, kind: Any, what: str) -> Any:
-    """Decode JSON that we wrote; raise `InvalidRequest` for what we did not, or a later version did."""
+    """Decode JSON that this version wrote; raise `InvalidRequest` for anything else."""
     try:
         version = decode_json(text, _Versioned).version
         if version == VERSION:
             return decode_json(text, kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise _invalid(f"this is no saved {what}: {error}", what) from error
-    raise _invalid(f"this {what} was saved as version {version}; this browserllm reads version {VERSION}", what)
+        raise _invalid(f"this is not a saved {what}: {error}", what) from error
+    raise _invalid(f"this {what} was saved as version {version}; this browserllm reads version {VERSION} only", what)
 
 
 def sum_usage(one: Usage, other: Usage) -> Usage:
-    """Return two usages together."""
+    """Return the sum of two usages."""
     return Usage(**{name: getattr(one, name) + getattr(other, name) for name in Usage.__struct_fields__})
 
 
 def encodable(text: str) -> str:
-    """Return a text that JSON can hold: half a surrogate pair, which it cannot, becomes a question mark."""
+    """Return the text with lone surrogates, which JSON cannot hold, replaced by question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def encodable_message(message: Message) -> Message:
-    """Return an answer as the history can keep it."""
+    """Return an answer whose texts can be written as JSON."""
     try:
         msgspec.json.encode(message)
     except UnicodeEncodeError:
@@ -185,9 +187,9 @@ def _encodable_part(part: ContentPart) -> ContentPart:
 
 
 def partial_message(message: Message) -> Message:
-    """Return what stays of an answer that was stopped: its text, and what was thought; calls may not be whole.
+    """Return the text and thinking of a stopped answer, without its calls, which may be incomplete.
 
-    What was thought after the last text belongs to what never came.
+    Thinking after the last text goes too: it belongs to text that never came.
     """
     message = encodable_message(message)
     kept = [part for part in message.parts if not isinstance(part, ToolCallPart)]
@@ -201,7 +203,7 @@ def _result_ids(message: Message) -> list[str]:
 
 
 def _take(ids: Counter[str], wanted: str) -> bool:
-    """Take one of the ids out, and say whether it was there: ids of one message may be the same."""
+    """Remove one id and return whether it was there; a message may have the same id twice."""
     if not ids[wanted]:
         return False
     ids[wanted] -= 1
@@ -211,7 +213,7 @@ def _take(ids: Counter[str], wanted: str) -> bool:
 
 
 def _shown(items: Iterable[object]) -> str:
-    """Return the first of the items for an error; a saved file may have any number of them."""
+    """Return the first ten items for an error message; a saved file may have any number of them."""
     shown = [repr(item) for item in islice(items, 11)]
     return f"[{', '.join([*shown[:10], '…'] if len(shown) > 10 else shown)}]"
 

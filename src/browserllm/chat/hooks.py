@@ -1,7 +1,8 @@
-"""Hooks: what may look at, change or refuse what a conversation does.
+"""Hooks: observe a conversation, change its requests, and allow, change or deny its tool calls.
 
-A hook sees the request before it is sent, each chunk, each tool call before it runs, the response, a failure, and a
-backend that was passed over. What a hook raises is raised to the caller: an approval that fails approves nothing.
+A hook sees each request before it is sent, each chunk, each tool call before it runs, each response, a failure, and
+each backend that was passed over. The caller gets the exceptions of hooks: an approval hook that fails approves
+nothing.
 """
 
 from __future__ import annotations
@@ -18,48 +19,49 @@ from ..types import ChatChunk, ChatRequest, ChatResponse, Hop, ToolCallPart
 
 
 class Deny(msgspec.Struct, frozen=True):
-    """A tool call is not to run; the model reads the ``reason``."""
+    """Deny a tool call; the model reads the ``reason``."""
 
     reason: str = ""
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A tool call is to run with other ``arguments``: what its JSON object holds."""
+    """Run a tool call with other ``arguments``, by name."""
 
     arguments: dict[str, Any]
 
 
 class Hooks:
-    """Override what you want to see; each method may be a coroutine function or, but for `on_chunk`, a plain one too.
+    """Base class of hooks: override the methods you need. All but `on_chunk` may be coroutine or plain functions.
 
-    Several hooks are asked in their order, each about what the one before it made of the thing.
+    Hooks run in order; each sees the result of the one before it.
     """
 
     async def before_request(self, request: ChatRequest) -> ChatRequest | None:
-        """Return another request to send in place of this one; ``None`` leaves it."""
+        """Return a request to send instead, or ``None`` to leave this one unchanged."""
 
     async def after_response(self, response: ChatResponse) -> None:
-        """Look at a whole response of the model; a turn with tools has several."""
+        """Observe a complete response; a turn with tools has several."""
 
     def on_chunk(self, chunk: ChatChunk) -> None:
-        """Look at a chunk before the caller gets it. A plain function: the answer waits for it."""
+        """Observe a chunk before the caller gets it. It must be a plain function; the answer waits for it."""
 
     async def on_tool_call(self, call: ToolCallPart) -> bool | Deny | Change | None:
-        """Say whether a call may run.
+        """Decide whether a call may run.
 
-        ``None``: no opinion, the next hook is asked; if none has one, it runs. ``True``: it runs, and no further hook
-        is asked. ``False`` or a `Deny`: it does not run. A `Change`: later hooks, then the tool, see these arguments.
+        ``None`` leaves the decision to the next hook; a call that no hook decides runs. ``True`` runs it without asking
+        further hooks. ``False`` or a `Deny` denies it. A `Change` replaces the arguments that later hooks and the tool
+        see.
         """
 
     async def on_error(self, error: Exception) -> None:
-        """Look at the failure that ends a turn, before the caller gets it."""
+        """Observe the failure that ends a turn, before the caller gets it."""
 
     async def on_fallback(self, hop: Hop) -> None:
-        """Look at a backend that was passed over on the way to the answer."""
+        """Observe a backend that was passed over on the way to the answer."""
 
 
 class Verdict(NamedTuple):
-    """What the hooks say of a tool call: as it is to run, or why not."""
+    """The hooks' decision about a tool call: the call to run, or why it was denied."""
 
     call: ToolCallPart
     denied: str | None = None
@@ -67,16 +69,16 @@ class Verdict(NamedTuple):
 
 
 class HookChain:
-    """The hooks of a conversation, asked in their order. ``watches_chunks`` says whether any looks at chunks."""
+    """The hooks of a conversation, called in order. ``watches_chunks`` says whether any overrides `Hooks.on_chunk`."""
 
     def __init__(self, hooks: Iterable[Hooks | Callable[[ToolCallPart], Any]] = ()) -> None:
-        """Take `Hooks`, and functions of one argument: each is an `on_tool_call`. Raise `InvalidRequest` for others."""
+        """Take `Hooks` and functions, each of which becomes an `on_tool_call`. Raises `InvalidRequest` for others."""
         self._hooks = [_as_hooks(given) for given in hooks]
         self._watchers = [hook.on_chunk for hook in self._hooks if _is_overridden(hook)]
         self.watches_chunks = bool(self._watchers)
 
     async def before_request(self, request: ChatRequest) -> ChatRequest:
-        """Return the request to send; raise `InvalidRequest` for one that a hook made and no backend would take."""
+        """Return the request to send. Raises `InvalidRequest` if a hook returns an invalid one."""
         for hook in self._hooks:
             with privately(request.private):
                 made: Any = await _result(hook.before_request(request))
@@ -98,7 +100,7 @@ class HookChain:
             watch(chunk)
 
     async def decide(self, call: ToolCallPart) -> Verdict:
-        """Ask whether a call may run, and as what."""
+        """Ask the hooks whether a call may run, and with which arguments."""
         changed = False
         for hook in self._hooks:
             said: Any = await _result(hook.on_tool_call(call))
@@ -127,10 +129,10 @@ class HookChain:
 
 
 def write_arguments(arguments: object) -> str:
-    """Return arguments as the JSON text of a call; raise `InvalidRequest` for what is no JSON object."""
+    """Return arguments as the JSON text of a call. Raises `InvalidRequest` if they are not a JSON object."""
     if not isinstance(arguments, dict):
         raise InvalidRequest(
-            f"the arguments {arguments!r} are no dict; a call's arguments are one, by name", parameter="arguments"
+            f"the arguments {arguments!r} are not valid; use a dict of arguments by name", parameter="arguments"
         )
     try:
         text = msgspec.json.encode(cast("dict[Any, Any]", arguments))
@@ -139,8 +141,8 @@ def write_arguments(arguments: object) -> str:
     return text.decode()
 
 
-class _Asked(Hooks):
-    """A function as the hook that is asked about tool calls."""
+class _FunctionHook(Hooks):
+    """A plain function used as an `on_tool_call` hook."""
 
     def __init__(self, function: Callable[[ToolCallPart], Any]) -> None:
         self._function = function
@@ -156,22 +158,22 @@ def _as_hooks(given: Any) -> Hooks:
     if isinstance(given, Hooks):
         return given
     if callable(given) and not isinstance(given, type):
-        return _Asked(given)
+        return _FunctionHook(given)
     raise InvalidRequest(
-        f"{given!r} is no hook; use an instance of a subclass of Hooks, or a function of one tool call",
+        f"{given!r} is not a hook; use an instance of a Hooks subclass, or a function that takes a tool call",
         parameter="hooks",
     )
 
 
 def _is_overridden(hook: Hooks) -> bool:
-    """Say whether a hook looks at chunks; raise `InvalidRequest` where it would never be awaited."""
+    """Return whether a hook overrides `on_chunk`. Raises `InvalidRequest` if that is a coroutine function."""
     import inspect
 
     if getattr(hook.on_chunk, "__func__", None) is Hooks.on_chunk:
         return False
     if inspect.iscoroutinefunction(hook.on_chunk):
         raise InvalidRequest(
-            f"{hook!r} has an on_chunk that is 'async def', which nobody would await; make it a plain function",
+            f"on_chunk of the hook {hook!r} is 'async def', but it is called without await; make it a plain function",
             parameter="hooks",
         )
     return True

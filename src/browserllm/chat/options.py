@@ -1,4 +1,4 @@
-"""The options of a session and of its turns: a name that is neither is refused with the one that was meant."""
+"""Checks the names of session and turn options, and suggests the nearest one for an unknown name."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _OF_TURNS = sorted(set(ChatRequest.__struct_fields__) - {"messages", "tools"})
 
 
 def check_names(options: Iterable[str], *, of_turn: bool) -> None:
-    """Raise `InvalidRequest` for an option that a session, or with ``of_turn`` one of its turns, does not have."""
+    """Raise `InvalidRequest` for an unknown option of a session, or with ``of_turn`` of a turn."""
     known = _OF_TURNS if of_turn else sorted({*_OF_TURNS, *_OF_SESSIONS})
     for name in options:
         if name in known:
             continue
         if name == "messages":
-            hint = "a session has its own messages; begin with others by history=History(...)"
+            hint = "a session keeps its own messages; to begin with others, pass history=History(...)"
         elif of_turn and name in _OF_SESSIONS:
-            hint = f"it is the session's, for all turns: write Session(..., {name}=...)"
+            hint = f"it applies to all turns: write Session(..., {name}=...)"
         else:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known options: {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""What a turn of a conversation gives: the chunks about its tools, and the reply."""
+"""The results of a turn: the reply, and the chunks about tools."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from ..types import ChatChunk, ChatResponse, ChatWarning, FinishReason, Message,
 
 
 class ToolRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool that was called: ``call`` as it was run, and what became of it.
+    """A tool call: ``call`` as it ran, and its result.
 
-    ``changed`` says that a hook gave it other arguments than the model; the message has those of the model. ``denied``
-    is why it was not run. ``result`` is ``None`` where the program is to answer (`Session.send_results`).
+    ``changed`` means that a hook changed the arguments; the message keeps those of the model. ``denied`` is the reason
+    when a hook denied the call. ``result`` is ``None`` for a call that the program must answer with
+    `Session.send_results`.
     """
 
     call: ToolCallPart
@@ -24,14 +25,14 @@ class ToolRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished turn: the answer, and what it took to get there.
+    """A finished turn: the answer, the tool calls and the usage.
 
-    ``message`` is the last answer, ``response`` where it came from; a turn with tools has several ``responses``.
-    ``calls`` are the tools that were called. ``usage`` and ``cost_usd`` are sums, summaries included; the cost is
-    ``None`` where that of a part is unknown.
+    ``message`` is the last answer and ``response`` the response it came in; a turn with tools has several
+    ``responses``. ``calls`` are the tool calls. ``usage`` and ``cost_usd`` are sums that include summaries; the cost is
+    ``None`` if any part of it is unknown.
 
     ``finish_reason`` is ``stop``, ``length``, ``content_filter``, ``tool_calls`` (calls wait for
-    `Session.send_results`), ``cancelled`` (stopped, or the deadline) or ``error``.
+    `Session.send_results`), ``cancelled`` (stopped, or past its deadline) or ``error``.
     """
 
     message: Message
@@ -54,7 +55,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def response(self) -> ChatResponse:
-        """The last response. Raises `IndexError` for a turn that ended before there was one."""
+        """The last response. Raises `IndexError` if the turn ended before the first one."""
         return self.responses[-1]
 
     @property
@@ -64,14 +65,14 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolStarted(ChatChunk, frozen=True, kw_only=True, tag="tool_started"):
-    """A tool begins to run. ``changed`` says that a hook gave the ``call`` other arguments than the model."""
+    """A tool begins to run. ``changed`` means that a hook changed the arguments of the ``call``."""
 
     call: ToolCallPart
     changed: bool = False
 
 
 class ToolDone(ChatChunk, frozen=True, kw_only=True, tag="tool_done"):
-    """A call has its result; ``denied`` is why it was not run, where a hook said so."""
+    """A call has its result; ``denied`` is the reason if a hook denied it."""
 
     call: ToolCallPart
     result: ToolResultPart
@@ -86,5 +87,5 @@ class TurnDone(ChatChunk, frozen=True, kw_only=True, tag="turn_done"):
 
 
 def position(mode: str, so_far: str) -> dict[str, Any]:
-    """Return the fields about the text of a chunk that adds none."""
+    """Return the text fields of a chunk that adds no text."""
     return {"text": so_far if mode == "accumulated" else "", "accumulated": so_far if mode == "both" else None}

@@ -1,7 +1,7 @@
-"""Saved sessions: what is written of one, and what is taken back from a file that somebody else may have written.
+"""Saved sessions: their format, and which parts of a file are trusted when it is loaded.
 
-A file has no say over the program that reads it. Its messages are taken, checked; what would speak with the program's
-own voice or make it act (`TAKEABLE`) is taken only where the program says so.
+A file may come from anyone. Its messages are checked and loaded. The parts that could give instructions in the
+program's name or change what it does (`TAKEABLE`) are loaded only when the program names them.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ TAKEABLE: Mapping[str, str] = {
     "summary": "the summary, which is part of the system message",
     "media": "images and sounds by address, which would be fetched",
 }
-"""What is taken from a file only when the program names it, and what that is."""
+"""The parts of a file that are loaded only when the program names them, with a description of each."""
 
 MAX_SAVED_BYTES = 64 * 1024 * 1024
-"""The largest session that is read."""
+"""The largest saved session that can be loaded."""
 
 MAX_MESSAGES = 100_000
-"""How many messages one may have."""
+"""The most messages in a saved session."""
 
 MAX_ID_CHARACTERS = 200
-"""The longest id."""
+"""The longest id of a saved session."""
 
 MAX_TOKENS = 10**15
-"""No turn has taken more."""
+"""The most tokens that a saved usage may claim."""
 
 _SHOWN = 80
 
@@ -54,7 +54,7 @@ class SavedSession(msgspec.Struct, kw_only=True):
 
 
 class Restored(NamedTuple):
-    """What a file comes to: the arguments of the session, its history, and what was left out."""
+    """A loaded file: the arguments for `Session`, the history, and a warning for each part that was left out."""
 
     arguments: dict[str, Any]
     history: History
@@ -62,17 +62,17 @@ class Restored(NamedTuple):
 
 
 def restore(text: bytes | str, take: bool | Iterable[str], settings: Mapping[str, Any]) -> Restored:
-    """Read a saved session; ``settings`` are the program's own and come first.
+    """Read a saved session; the program's own ``settings`` take precedence.
 
-    Raises `InvalidRequest`, which says what is wrong, for what is no saved session or cannot be one.
+    Raises `InvalidRequest`, which says what is wrong, if the text is not a valid saved session.
     """
     taken = _taken(take)
     if len(text) > MAX_SAVED_BYTES:
-        raise _invalid(f"this saved session has {len(text)} bytes, over the limit of {MAX_SAVED_BYTES}")
+        raise _invalid(f"this saved session has {len(text)} bytes; the limit is {MAX_SAVED_BYTES}")
     saved: SavedSession = decode_saved(text, SavedSession, "session")
     _check(saved)
     left_out = [
-        ChatWarning(_shown(name), f"the saved session has {_shown(name)!r}, which is no part of one; it was left out")
+        ChatWarning(_shown(name), f"the saved session has an unknown field {_shown(name)!r}, which was ignored")
         for name in decode_json(text, dict[str, msgspec.Raw])
         if name not in SavedSession.__struct_fields__
     ]
@@ -88,7 +88,7 @@ def restore(text: bytes | str, take: bool | Iterable[str], settings: Mapping[str
         others = [name for name, value in saved.options.items() if name not in settings or settings[name] != value]
         if names := [name for name in others if name != "private"]:
             left_out.append(_left_out("options", ", ".join(map(repr, names))))
-    # A file can keep a conversation on the device, and never let it leave.
+    # A file can make a conversation private, never the reverse.
     if saved.options.get("private") is True:
         arguments["private"] = True
     history = saved.history
@@ -110,40 +110,45 @@ def _taken(take: Any) -> frozenset[str]:
     for name in names:
         if name not in TAKEABLE:
             raise InvalidRequest(
-                f"take={name!r} is not known; use some of {', '.join(map(repr, TAKEABLE))}, or True for all of them",
+                f"unknown part take={name!r}; use any of {', '.join(map(repr, TAKEABLE))}, or True for all of them",
                 parameter="take",
             )
     return frozenset(names)
 
 
 def _check(saved: SavedSession) -> None:
-    """Raise `InvalidRequest` for values that no session has."""
+    """Raise `InvalidRequest` for values that no session can have."""
     if not 1 <= len(saved.id) <= MAX_ID_CHARACTERS or not saved.id.isprintable():
         raise _invalid(
-            f"the id {_shown(saved.id)!r} of this saved session is not valid; it has 1 to {MAX_ID_CHARACTERS} "
-            "characters that can be printed"
+            f"the id {_shown(saved.id)!r} of this saved session is not valid; it must have 1 to {MAX_ID_CHARACTERS} "
+            "printable characters"
         )
     if unknown := [name for name in saved.options if name not in ChatRequest.__struct_fields__]:
-        raise _invalid(f"this is no saved session: unknown options {[_shown(name) for name in sorted(unknown)[:10]]!r}")
+        raise _invalid(f"this saved session has unknown options: {[_shown(name) for name in sorted(unknown)[:10]]!r}")
     for name in ("messages", "tools", "model"):
         if name in saved.options:
-            raise InvalidRequest(f"{name!r} is no option of a session; it has its own", parameter=name)
+            raise InvalidRequest(
+                f"{name!r} cannot be among the options of a saved session; the session has its own", parameter=name
+            )
     if not isinstance(saved.options.get("private", False), bool):
-        raise _invalid(f"the option private={_shown(repr(saved.options['private']))} of this saved session is no bool")
+        raise _invalid(
+            f"the option private={_shown(repr(saved.options['private']))} of this saved session is not valid; it must "
+            "be true or false"
+        )
     check_options(saved.options)
     history = saved.history
     if len(history.messages) > MAX_MESSAGES:
-        raise _invalid(f"this saved session has {len(history.messages)} messages, over the limit of {MAX_MESSAGES}")
+        raise _invalid(f"this saved session has {len(history.messages)} messages; the limit is {MAX_MESSAGES}")
     if not 0 <= history.start <= len(history.messages):
         raise _invalid(f"start={history.start!r} is out of range: there are {len(history.messages)} messages", "start")
     for turn, usage in enumerate(history.usage):
         for name in usage.__struct_fields__:
             if not 0 <= getattr(usage, name) <= MAX_TOKENS:
-                raise _invalid(f"usage[{turn}].{name}={getattr(usage, name)!r} is no count of tokens", "usage")
+                raise _invalid(f"usage[{turn}].{name}={getattr(usage, name)!r} is not a valid token count", "usage")
 
 
 def _without_addresses(messages: list[Message]) -> tuple[list[Message], int]:
-    """Return the messages with a word in the place of what would be fetched, and how many of these there were."""
+    """Return the messages with a placeholder for each image or sound given by address, and how many there were."""
     count = 0
     kept: list[Message] = []
     for message in messages:
@@ -161,8 +166,8 @@ def _without_addresses(messages: list[Message]) -> tuple[list[Message], int]:
 def _left_out(name: str, what: str) -> ChatWarning:
     return ChatWarning(
         name,
-        f"the saved session has {TAKEABLE[name]} ({what}), and the program's own is used; to take it from a file that "
-        f"you trust, load it with take=[{name!r}]",
+        f"{TAKEABLE[name]} ({what}) of the saved session was left out; if you trust the file, load it with "
+        f"take=[{name!r}]",
     )
 
 

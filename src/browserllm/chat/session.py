@@ -1,4 +1,4 @@
-"""Session: a conversation with any Backend, with tools, that fits the context window and can be kept."""
+"""Session: a conversation with any backend that runs tools, fits the context window and can be saved."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from .saved import SavedSession, restore
 from .turn import Turn
 from .turn_stream import TurnStream
 
-Said = str | Sequence[ContentPart] | Message
-"""What a user says: a text, parts (with images, say), or a message of role ``user``."""
+UserPrompt = str | Sequence[ContentPart] | Message
+"""What the user says: a text, a list of parts (with images, for example), or a message of role ``user``."""
 
 
 class Session:
-    """A conversation: it keeps the history, runs the tools that the model calls, and makes room where it gets long.
+    """A conversation: keeps the history, runs the model's tool calls, and makes room when the history gets long.
 
-    ``system``, ``model``, ``backend``, ``context`` and ``max_rounds`` can be set at any time and hold from the next
-    turn on. One turn runs at a time. A turn that fails or is stopped leaves a history that can go on: what was answered
-    whole stays, as does the text of a stopped answer, and a question that got nothing is taken back.
+    ``system``, ``model``, ``backend``, ``context`` and ``max_rounds`` can be set at any time; they take effect with the
+    next turn. One turn runs at a time. After a turn that failed or was stopped the conversation can go on: complete
+    answers stay, so does the text of a stopped answer, and a question without any answer is taken back.
     """
 
     def __init__(
@@ -53,20 +53,20 @@ class Session:
         history: History | None = None,
         **options: Any,
     ) -> None:
-        """Begin a conversation, or go on with a ``history``.
+        """Begin a conversation, or continue a ``history``.
 
-        ``tools`` are what a `Toolbox` takes; ``tool_timeout_s`` is how long one may take that says nothing else
-        (``None``: for ever). The model may call tools in ``max_rounds`` rounds of a turn, at least 1; then it is asked
-        for an answer without them, and the reply has a warning. ``context`` says what to do when the context window is
-        full; else `DropOldest`. ``options`` are fields of `ChatRequest`, for every request. Requests carry the ``id``
-        as ``metadata["session"]``. Once a turn was ``private``, all that follow are, also in what is forked and saved;
-        tools that ask somebody else (`FunctionTool.leaves_device`) are then not run.
+        ``tools`` are anything a `Toolbox` takes. ``tool_timeout_s`` limits tools without a limit of their own, in
+        seconds (``None``: no limit). The model may call tools in ``max_rounds`` rounds of a turn, at least 1; then it
+        must answer without them, and the reply has a warning. ``context`` says what to do when the context window is
+        full; the default is `DropOldest`. ``options`` are fields of `ChatRequest` for every request. Requests carry the
+        ``id`` as ``metadata["session"]``. Once a turn was ``private``, all later turns are, also after `fork` and
+        `save`; tools that send data off the device (`FunctionTool.leaves_device`) do not run then.
 
         Raises `InvalidRequest` for an option, tool, hook or history that is not valid.
         """
         if not isinstance(max_rounds, int) or max_rounds < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequest(
-                f"max_rounds={max_rounds!r} is not valid: it must be at least 1", parameter="max_rounds"
+                f"max_rounds={max_rounds!r} is out of range: it must be at least 1", parameter="max_rounds"
             )
         if tool_timeout_s is not None and not tool_timeout_s > 0:
             raise InvalidRequest(
@@ -95,31 +95,31 @@ class Session:
         self._chain = HookChain(self._hooks)
         self._tool_timeout_s = tool_timeout_s
         self._tools = Tools(tools, tool_timeout_s)
-        # Through JSON, so that what was put together by hand is checked, and nobody else's.
+        # Through JSON: a history that was put together by hand is checked, and the caller's copy stays separate.
         self._conversation = Conversation(History() if history is None else History.from_json(history.to_json()))
         self._left_out: list[ChatWarning] = []
-        self._untold: tuple[ChatWarning, ...] = ()
+        self._unreported: tuple[ChatWarning, ...] = ()
         self._settings({})
 
     @property
     def left_out(self) -> list[ChatWarning]:
-        """What was not taken from the file that this session was loaded from; the first reply warns of it, too."""
+        """The parts of the saved file that were not loaded; the first reply warns of them, too."""
         return list(self._left_out)
 
     @property
     def history(self) -> History:
-        """The conversation so far. It is another one after each turn, so what was read stays as it was."""
+        """The conversation so far. Each turn makes a new object, so one that you hold does not change."""
         return self._conversation.history
 
     @property
     def messages(self) -> list[Message]:
-        """The messages that would be sent if nothing were added: the system message, and the history from its start."""
+        """The messages that the next request begins with: the system message and the history from its ``start``."""
         history = self.history
         return [*system_messages(self.system or "", history.summary), *history.sent]
 
     @property
     def usage(self) -> Usage:
-        """The tokens of all turns."""
+        """The usage of all turns together."""
         total = Usage()
         for usage in self.history.usage:
             total = sum_usage(total, usage)
@@ -127,27 +127,27 @@ class Session:
 
     @property
     def tools(self) -> list[Any]:
-        """The tools, as they were given; set them to others for the next turn."""
+        """The tools as they were given; set other ones for the next turn."""
         return self._tools.given
 
     @tools.setter
     def tools(self, tools: Iterable[Any]) -> None:
         self._tools = Tools(tools, self._tool_timeout_s)
 
-    async def send(self, prompt: Said, **options: Any) -> Reply:
-        """Say something, and return the reply once the turn has ended; ``options`` are for this turn.
+    async def send(self, prompt: UserPrompt, **options: Any) -> Reply:
+        """Send a message and return the reply; ``options`` are fields of `ChatRequest` for this turn.
 
-        Raises `InvalidRequest` for a wrong request and while another turn runs, `ContextExceeded` for what does not
-        fit, and what the backend and the hooks raise. What tools raise goes to the model.
+        Raises `InvalidRequest` for an invalid request and while another turn runs, `ContextExceeded` when the prompt
+        cannot fit, and what the backend and the hooks raise. Exceptions of tools go to the model as results.
         """
         return await self.stream(prompt, **options)
 
-    def stream(self, prompt: Said, *, text: TextMode = "delta", **options: Any) -> TurnStream:
-        """Say something, and get the turn as a stream of chunks; ``text`` is that of `Backend.stream`."""
+    def stream(self, prompt: UserPrompt, *, text: TextMode = "delta", **options: Any) -> TurnStream:
+        """Send a message and return the turn as a stream of chunks; ``text`` is as in `Backend.stream`."""
         base = self._request(_user_message(prompt), options)
         if pending := self.history.pending:
             raise InvalidRequest(
-                f"the calls {[call.name for call in pending]!r} wait for their results; give them to send_results(), "
+                f"the calls {[call.name for call in pending]!r} wait for their results; pass them to send_results(), "
                 "or take the turn back with undo()"
             )
         said = base.messages[-1]
@@ -156,15 +156,15 @@ class Session:
     def send_results(
         self, results: Iterable[ToolResultPart], *, text: TextMode = "delta", **options: Any
     ) -> TurnStream:
-        """Answer the calls that a reply left open (`Reply.pending`), and let the turn go on.
+        """Send the results of the calls that a reply left open (`Reply.pending`), and continue the turn.
 
-        Await it for the reply, or iterate it. Raises `InvalidRequest` unless there is one result for each call.
+        Await it for the reply, or iterate it. Raises `InvalidRequest` unless each call has exactly one result.
         """
         given = list(results)
         pending = self.history.pending
         if not pending or sorted(result.id for result in given) != sorted(call.id for call in pending):
             raise InvalidRequest(
-                f"results for {[result.id for result in given]!r} were given; the calls that wait are "
+                f"got results for the calls {[result.id for result in given]!r}; the calls that wait for results are "
                 f"{[call.id for call in pending]!r}",
                 parameter="results",
             )
@@ -175,20 +175,20 @@ class Session:
         return self._turn(base, text, lambda history: history.add(answer))
 
     def resume(self, *, text: TextMode = "delta", **options: Any) -> TurnStream:
-        """Go on with a turn that broke off after its tools had run; await it for the reply, or iterate it.
+        """Continue a turn that ended after its tools had run; await it for the reply, or iterate it.
 
-        Raises `InvalidRequest` where the last message is no result of a tool.
+        Raises `InvalidRequest` unless the last message is a tool result.
         """
         history = self.history
         if not history.messages or history.messages[-1].role != "tool" or history.pending:
-            raise InvalidRequest("there is nothing to go on with: the last message is no result of a tool")
+            raise InvalidRequest("there is nothing to resume: the last message is not a tool result; use send()")
         return self._turn(self._settings(options), text, lambda history: None)
 
     def retry(self, *, text: TextMode = "delta", **options: Any) -> TurnStream:
-        """Answer the last thing said once more; await it for the reply, or iterate it.
+        """Answer the user's last message again; await it for the reply, or iterate it.
 
-        The new answer takes the place of the old one, which is there again if the turn fails without an answer. To have
-        both, `fork` first.
+        The new answer replaces the old one. If the turn fails without an answer, the old one stays. To keep both,
+        `fork` first.
         """
         self._conversation.must_be_idle()
         self._turn_start(self.history, -1)
@@ -199,10 +199,10 @@ class Session:
 
         return self._turn(self._settings(options), text, begin)
 
-    def edit(self, turn: int, prompt: Said, *, text: TextMode = "delta", **options: Any) -> TurnStream:
-        """Say something else in a turn (from 0; negative from the end); what came after it goes.
+    def edit(self, turn: int, prompt: UserPrompt, *, text: TextMode = "delta", **options: Any) -> TurnStream:
+        """Replace the user's message of a turn (from 0; negative from the end), drop all that followed, and answer it.
 
-        Await it for the reply, or iterate it. If it fails without an answer, all is as before.
+        Await it for the reply, or iterate it. If it fails without an answer, the history stays unchanged.
         """
         self._conversation.must_be_idle()
         self._turn_start(self.history, turn)
@@ -216,7 +216,7 @@ class Session:
         return self._turn(base, text, begin)
 
     def undo(self) -> Message:
-        """Take the last turn back, and return what the user had said."""
+        """Remove the last turn and return its user message."""
         self._conversation.must_be_idle()
         history = self.history.copy()
         index = self._turn_start(history, -1)
@@ -226,10 +226,10 @@ class Session:
         return said
 
     def fork(self, at: int | None = None) -> Session:
-        """Return a session of its own with the same past: all of it, or the first ``at`` turns.
+        """Return an independent session with a copy of the history, or of its first ``at`` turns.
 
-        It has the same backend, tools, hooks and options, and an id of its own. While a turn runs, its past is what was
-        before that turn.
+        It has the same backend, tools, hooks and options, and a new id. While a turn runs, the copy ends before that
+        turn.
         """
         history = self.history.copy()
         if at is not None:
@@ -252,13 +252,13 @@ class Session:
         return forked
 
     async def count_tokens(self) -> int | None:
-        """Return how many tokens `messages` and the tools are; ``None`` where the backend cannot tell."""
+        """Return the number of tokens of `messages` and the tools, or ``None`` if the backend cannot count."""
         if not self.history.sent:
             return 0
         return await self.backend.count_tokens(build_request(self.messages, self._fields({})))
 
     def to_json(self) -> bytes:
-        """Return the session as JSON: id, system, model, options and history; not its backend, tools and hooks."""
+        """Return id, system, model, options and history as JSON; backend, tools and hooks are not included."""
         return msgspec.json.encode(
             SavedSession(
                 id=self.id,
@@ -273,59 +273,59 @@ class Session:
     def from_json(
         cls, text: bytes | str, backend: Backend, *, take: bool | Iterable[str] = False, **settings: Any
     ) -> Session:
-        """Go on with what `to_json` wrote; ``settings`` (system, tools, hooks, options) are those of a new session.
+        """Load a session that `to_json` wrote; ``settings`` (system, tools, hooks, options) are as for a new session.
 
-        The file may come from elsewhere, so its messages and its id are taken, and the rest only as ``take`` says: some
-        of ``"system"``, ``"model"``, ``"options"`` (temperature, say), ``"summary"`` (of what is no longer sent) and
-        ``"media"`` (images and sounds by address), or ``True`` for all of it. What was left out is in `left_out`, and
-        among the warnings of the first reply. ``settings`` come before the file in any case; tools are never taken from
-        it. A file can make a conversation private, and never the reverse.
+        The file may come from a source that you do not trust, so only its messages and its id are loaded by default.
+        ``take`` names more parts to load: ``"system"``, ``"model"``, ``"options"`` (temperature, for example),
+        ``"summary"`` (of messages no longer sent) and ``"media"`` (images and sounds by address), or ``True`` for all
+        of them. Parts that were left out are in `left_out` and among the warnings of the first reply. ``settings`` take
+        precedence over the file; tools are never loaded. A file can make a conversation private, never the reverse.
 
-        Raises `InvalidRequest`, which says what is wrong, for anything else.
+        Raises `InvalidRequest`, which says what is wrong, if the file is not valid.
         """
         restored = restore(text, take, settings)
         session = cls(backend, **restored.arguments)
         session._conversation.history = restored.history
         session._left_out = restored.left_out
-        session._untold = tuple(restored.left_out)
+        session._unreported = tuple(restored.left_out)
         return session
 
     async def save(self, store: KeyValueStore, key: str) -> None:
-        """Keep the session in a store; see `to_json`."""
+        """Save the session in a store; `to_json` says what is saved."""
         await store.put(key, self.to_json())
 
     @classmethod
     async def load(
         cls, store: KeyValueStore, key: str, *, backend: Backend, take: bool | Iterable[str] = False, **settings: Any
     ) -> Session:
-        """Go on with what `save` kept; see `from_json`. Raises `InvalidRequest` where there is none."""
+        """Load a session that `save` stored, as `from_json` does. Raises `InvalidRequest` if the key does not exist."""
         kept = await store.get(key)
         if kept is None:
             raise InvalidRequest(f"there is no session under {key!r} in this store", parameter="key")
         return cls.from_json(kept, backend, take=take, **settings)
 
     def _settings(self, options: Mapping[str, Any]) -> ChatRequest:
-        """Return a checked request without messages, with the session's settings and the options of a turn."""
+        """Return a checked request without messages, from the session's settings and a turn's options."""
         settings = check_options(self._fields(options))
         tool_choice_of(settings)
         return settings
 
     def _request(self, message: Message, options: Mapping[str, Any]) -> ChatRequest:
-        """Return a checked request of the system message and this one, with the settings and options."""
+        """Return a checked request with the system message and this one, from the settings and a turn's options."""
         request = build_request([*system_messages(self.system or "", ""), message], self._fields(options))
         tool_choice_of(request)
         return request
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of a request that the settings and the options of a turn come to."""
+        """Return the request fields from the session's settings and a turn's options."""
         check_names(options, of_turn=True)
         check_text("system", self.system, write="write system='You are ...'")
         fields = {"model": self.model, **self.options, **options}
         private = self.history.private or bool(self.options.get("private"))
         if private and options.get("private", True) is False:
             raise InvalidRequest(
-                "private=False is not possible in a private conversation: the request would carry what was said "
-                "before; begin another Session",
+                "private=False is not possible in a private conversation, because requests carry the earlier "
+                "messages; create another Session",
                 parameter="private",
             )
         if private:
@@ -346,9 +346,9 @@ class Session:
             context=self.context,
             max_rounds=self.max_rounds,
             mode=mode,
-            warnings=self._untold,
+            warnings=self._unreported,
         )
-        self._untold = ()
+        self._unreported = ()
         return TurnStream(Turn(self._conversation, setup, begin))
 
     @staticmethod
@@ -362,9 +362,7 @@ class Session:
 def _user_message(prompt: Any) -> Message:
     if isinstance(prompt, Message):
         if prompt.role != "user":
-            raise InvalidRequest(
-                f"a message of role {prompt.role!r} cannot be sent; use role 'user'", parameter="prompt"
-            )
+            raise InvalidRequest(f"send() takes messages of role 'user', not {prompt.role!r}", parameter="prompt")
         return prompt
     if isinstance(prompt, str):
         return Message("user", prompt)

@@ -1,7 +1,7 @@
-"""Functions as tools: their schema from signature and docstring, and running them with arguments that were checked.
+"""Functions as tools: schemas from signatures and docstrings, and calls with validated arguments.
 
-Whatever goes wrong with a call becomes a result that the model can read: arguments that do not fit, a tool that nobody
-has, an exception, a time limit. Only cancelling the caller's task is raised.
+Every failure of a call becomes a result that the model can read: invalid arguments, an unknown tool, an exception, a
+time limit. Only the cancellation of the caller's task is raised.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from ..types import Tool, ToolCallPart, ToolResultPart
 from .callables import arguments_type, class_docstring, read_callable
 
 THREADS = Threads("tools", places=32, max_given_up=96)
-"""For plain functions, of all conversations together: a tool that never ends takes nothing else's threads."""
+"""The threads of plain functions, for all conversations. They are separate from other threads, because a tool may never
+end."""
 
 
 class FunctionTool:
-    """A tool that can be run. It is still the function that it was made of: calling it calls that.
+    """A tool made of a function. Calling it calls the function.
 
-    ``tool`` is what models are told, ``timeout_s`` how long a run may take. ``leaves_device`` says that a run sends
-    something off this device: a private conversation does not run it.
+    ``tool`` is the declaration that models get. ``timeout_s`` limits a run, in seconds. ``leaves_device`` means that a
+    run sends data off this device, so that a private conversation does not run it.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class FunctionTool:
         timeout_s: float | None = None,
         leaves_device: bool = False,
     ) -> None:
-        """Read the signature and the docstring; raise `InvalidRequest` for a signature that no JSON can fill."""
+        """Read the signature and docstring. Raises `InvalidRequest` if JSON arguments cannot fill the signature."""
         given: Any = function
         while isinstance(given, FunctionTool):
             given = cast("Any", given).function
@@ -53,7 +54,7 @@ class FunctionTool:
         self.leaves_device = leaves_device
         self._given = (name, description)
         self._callee = None if isclass(given) else read_callable(given, named=name is not None)
-        if self._callee is None:  # a class of data, whose fields are the arguments
+        if self._callee is None:  # a data class, whose fields are the arguments
             own_name = given.__name__
             self._type = output_type(given, strict=False)
             said, told = parse_docstring(class_docstring(given), self._type.schema.get("properties", {}))
@@ -66,11 +67,11 @@ class FunctionTool:
 
     @property
     def needs_object(self) -> bool:
-        """Whether it is a method of a class, and no object's yet."""
+        """Whether this is a method that is not bound to an object yet."""
         return self._callee is not None and self._callee.needs_object
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> FunctionTool:
-        """Return the tool of an object's method, where a method was decorated in its class."""
+        """Return the tool bound to an object, for a method that was decorated in its class."""
         function: Any = self.function
         if not self.needs_object or (instance is None and type(function) is not classmethod):
             return self
@@ -91,7 +92,7 @@ class FunctionTool:
         return f"FunctionTool({self.tool.name!r})"
 
     def arguments(self, text: str) -> dict[str, Any]:
-        """Return a call's arguments as the function takes them; raise `InvalidRequest` where they do not fit."""
+        """Return a call's arguments by parameter name. Raises `InvalidRequest` if they do not fit the schema."""
         try:
             value = self._read(text)
         except Misfit as misfit:
@@ -109,10 +110,10 @@ class FunctionTool:
                 return self._type.check(coerce_arguments(text, self._type.schema))
             except Misfit:
                 pass
-            raise  # what is wrong with it as the model wrote it
+            raise  # the problems of the arguments as the model wrote them
 
     async def run(self, call: ToolCallPart) -> ToolResultPart:
-        """Run a call; whatever the function raises or returns is in the result."""
+        """Run a call; the result holds what the function returns or raises."""
         limit = asyncio.timeout(self.timeout_s)
         try:
             arguments = self.arguments(call.arguments)
@@ -136,17 +137,17 @@ class FunctionTool:
     async def _call(self, arguments: dict[str, Any]) -> Any:
         if self._callee is None:
             return arguments[""]
-        places = [arguments.pop(one.name) for one in self._callee.parameters if one.by_place]
+        places = [arguments.pop(one.name) for one in self._callee.parameters if one.positional_only]
         if self._callee.is_async or sys.platform == "emscripten":
             value = _attempt(self.function, *places, **arguments)
         else:
-            # So that a function that waits or computes does not stop everything else; a page has no threads.
+            # In a thread, so that a blocking function does not block the event loop; a page has no threads.
             value = await THREADS.run(_attempt, self.function, *places, **arguments)
         return await value if isawaitable(value) else value
 
 
 class _Raised(NamedTuple):
-    """What a function raised. As a value, it means nothing to threads, coroutines and tasks on its way."""
+    """An exception of a tool, passed as a value so that threads, coroutines and tasks do not act on it."""
 
     error: BaseException
 
@@ -161,12 +162,12 @@ def _attempt(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _is_callers(error: BaseException) -> bool:
-    """Say whether it is not the function that raised this: its task is cancelled, or a user has pressed Ctrl-C."""
+    """Return whether an exception is meant for the caller: its task was cancelled, or the user pressed Ctrl-C."""
     if isinstance(error, asyncio.CancelledError):
         try:
             task = asyncio.current_task()
         except RuntimeError:
-            return False  # a thread of a tool's
+            return False  # in a tool's thread
         return task is not None and task.cancelling() > 0
     return is_ctrl_c(error)
 
@@ -192,10 +193,9 @@ def tool(
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of a function, as ``@tool`` or ``@tool(timeout_s=10)``.
 
-    With ``leaves_device=True`` it is not run in a private conversation; say so of a tool that asks somebody else.
-
-    Its name, docstring and annotated parameters are what the model is told. Plain functions run in a thread (in a page,
-    where there are none, at once), coroutine functions in the caller's loop.
+    The model gets its name, docstring and annotated parameters. Plain functions run in a thread (directly in a page,
+    which has no threads), coroutine functions in the caller's event loop. Set ``leaves_device=True`` for a tool that
+    sends data off the device; private conversations do not run it.
     """
 
     def make(function: Callable[..., Any]) -> FunctionTool:
@@ -207,18 +207,16 @@ def tool(
 
 
 class Toolbox:
-    """The tools of a conversation: what models are told, and what runs their calls."""
+    """The tools of a conversation: their declarations for models, and the functions that run calls."""
 
     def __init__(self, tools: Iterable[Any] = ()) -> None:
-        """Take functions, classes of data, `FunctionTool`s, `Tool`s and declarations; their names must differ."""
+        """Take functions, data classes, `FunctionTool`s, `Tool`s and dicts of declarations, with distinct names."""
         self._tools: dict[str, FunctionTool | Tool] = {}
         for given in check_tools(tools):
             made = as_tool(given)
             declared = made.tool if isinstance(made, FunctionTool) else made
             if declared.name in self._tools:
-                raise InvalidRequest(
-                    f"two tools are called {declared.name!r}; give one another name", parameter="tools"
-                )
+                raise InvalidRequest(f"two tools are named {declared.name!r}; rename one of them", parameter="tools")
             self._tools[declared.name] = made
 
     def __len__(self) -> int:
@@ -229,34 +227,34 @@ class Toolbox:
 
     @property
     def tools(self) -> list[Tool]:
-        """What models are told: the ``tools`` of a request."""
+        """The declarations for models: the ``tools`` of a request."""
         return [made.tool if isinstance(made, FunctionTool) else made for made in self._tools.values()]
 
     def can_run(self, name: str) -> bool:
-        """Say whether a tool has a function; calls of the others are the caller's to answer."""
+        """Return whether a tool has a function; the caller answers calls of the others."""
         return isinstance(self._tools.get(name), FunctionTool)
 
     async def run(self, call: ToolCallPart) -> ToolResultPart:
-        """Run a call; what goes wrong, a tool that nobody has too, is in the result."""
+        """Run a call; the result also holds failures, such as an unknown tool."""
         made = self._tools.get(call.name)
         if isinstance(made, FunctionTool):
             return await made.run(call)
         if made is not None:
             return _failed(call, f"the tool {call.name!r} has no function here")
         known = ", ".join(map(repr, self._tools)) or "there are none"
-        return _failed(call, f"there is no tool {call.name!r}; the tools are: {known}")
+        return _failed(call, f"unknown tool {call.name!r}; the tools are: {known}")
 
 
 def check_tools(tools: Any) -> list[Any]:
-    """Return the items of a list of tools, or of a `Toolbox`; raise `InvalidRequest` for what is neither."""
+    """Return the items of a list of tools or a `Toolbox`. Raises `InvalidRequest` for anything else."""
     return check_list("tools", tools, "tools", write="put it into a list, as in tools=[weather]")
 
 
 def as_tool(given: Any) -> FunctionTool | Tool:
-    """Return anything that can be a tool as one; raise `InvalidRequest` for what cannot."""
+    """Convert a function, data class, dict or tool to a tool. Raises `InvalidRequest` for anything else."""
     if isinstance(given, FunctionTool) and given.needs_object:
         raise InvalidRequest(
-            f"{given.function!r} is a method without its object; give the method of an object, as in "
+            f"{given.function!r} is a method without its object; use the method of an object, as in "
             f"tools=[thing.{given.tool.name}]",
             parameter="tools",
         )
@@ -267,7 +265,7 @@ def as_tool(given: Any) -> FunctionTool | Tool:
     if callable(given) or isinstance(given, classmethod):
         return as_tool(FunctionTool(cast("Any", given)))
     raise InvalidRequest(
-        f"{given!r} is no tool; use a function, a class of data, a Tool, or a dict with a name and parameters",
+        f"{given!r} is not a tool; use a function, a data class, a Tool, or a dict with a name and parameters",
         parameter="tools",
     )
 
@@ -279,13 +277,13 @@ def _encode_other(value: Any) -> Any:
         return fsdecode(cast("PathLike[str]", value))
     what = type(value).__name__
     raise TypeError(
-        f"the tool returned {what!r}, which is no JSON; return a text, a number, a list, a dict or a dataclass"
+        f"the tool returned {what!r}, which cannot be written as JSON; return a string, number, list, dict or dataclass"
     )
 
 
 def _as_text(value: Any) -> str:
-    """Return a result as the model reads it: a text as it is, anything else as JSON."""
-    # A class made of `str` may have a `__str__` of its own.
+    """Return a result as the model reads it: a string unchanged, anything else as JSON."""
+    # A subclass of `str` may have its own `__str__`.
     return str.__str__(value) if isinstance(value, str) else encode_json(value, _encode_other)
 
 

@@ -1,10 +1,10 @@
-"""One turn of a conversation as one stream: the model, its tools, the model again, until it calls no more.
+"""One turn of a conversation as one stream: the model, its tools, the model again, until it calls no more tools.
 
-`Turn` is the loop. `TurnContext` has each request fit the context window, and `TurnRecord` has what of the turn becomes
-history, and the reply.
+`Turn` is the loop. `TurnContext` makes each request fit the context window. `TurnRecord` collects the messages that
+become history, and builds the reply.
 
-Only what is not an answer (hooks, tools, counting) runs in tasks of its own, because a stop must reach it at any
-moment.
+Hooks, tools and token counting run in tasks of their own, so that a stop can interrupt them at any moment. Answers are
+iterated directly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..backends.private_context import is_within_private, privately
 from ..backends.response_stream import Producer
 from ..backends.stream import ChatStream
 from ..types import ChatChunk, ChatRequest, ChatResponse, ChatRestart, Hop, Message
-from .calls import Calls, end
+from .calls import CallBatch, end
 from .context import system_messages
 from .conversation import Conversation, Setup
 from .history import History
@@ -34,15 +34,15 @@ T = TypeVar("T")
 _CANCELLED = "cancelled: the answer was stopped before this call had a result"
 
 
-class _Stopped(Exception):  # noqa: N818 (no error: how a stop gets out of what it interrupts)
+class _Stopped(Exception):  # noqa: N818 (not an error: a stop unwinds the code it interrupts with it)
     pass
 
 
 class Turn(Producer[ChatChunk, Reply]):
-    """One turn on its way. ``dropped`` says that its handle is gone."""
+    """A running turn. ``dropped`` is true once its `TurnStream` was garbage-collected."""
 
     def __init__(self, conversation: Conversation, setup: Setup, change: Callable[[History], None]) -> None:
-        """``change`` is what the turn begins with: it changes the history."""
+        """Prepare a turn that begins by applying ``change`` to the history."""
         super().__init__()
         self.setup = setup
         self.dropped = False
@@ -55,11 +55,11 @@ class Turn(Producer[ChatChunk, Reply]):
         self._timer: asyncio.TimerHandle | None = None
         self._sequence = 0
         self._rounds = 0
-        self._calls: Calls | None = None
-        self._told: list[Hop] = []
+        self._calls: CallBatch | None = None
+        self._reported: list[Hop] = []
 
     async def produce(self) -> AsyncGenerator[ChatChunk, None]:
-        """Take the turn."""
+        """Run the turn and yield its chunks."""
         self._begin()
         try:
             await self._enter()
@@ -88,7 +88,7 @@ class Turn(Producer[ChatChunk, Reply]):
                                 chunk = replace(chunk, sequence=sequence)  # noqa: PLW2901
                             sequence += 1
                             if isinstance(chunk, ChatRestart):
-                                self._told.append(chunk.hop)
+                                self._reported.append(chunk.hop)
                                 await self._wait(hooks.on_fallback(chunk.hop))
                             if watches:
                                 self._watch(chunk)
@@ -103,7 +103,7 @@ class Turn(Producer[ChatChunk, Reply]):
                 response = chat.response
                 if response.finish_reason == "cancelled":
                     break
-                await self._wait(self._tell(response))
+                await self._wait(self._notify_hooks(response))
                 if response.message.tool_calls:
                     async with aclosing(self._answer_calls(response)) as chunks:
                         async for chunk in chunks:
@@ -122,7 +122,7 @@ class Turn(Producer[ChatChunk, Reply]):
             self.stopped = True
             raise
         finally:
-            # Room that was made in vain, for what does not fit in any case, is given back.
+            # When the request is too long in any case, undo the dropping of older turns.
             reply = self._leave(has_failed=has_failed, keeps_room=not is_too_long)
         done = TurnDone(sequence=self._sequence, reply=reply, **position(mode, reply.text))
         if watches:
@@ -130,7 +130,7 @@ class Turn(Producer[ChatChunk, Reply]):
         yield done
 
     def stop(self) -> None:
-        """End the turn soon: the answer that runs, the tools, or whatever it waits for."""
+        """End the turn soon: stop the running answer, the tools, or anything else that it waits for."""
         if self.stopped or self.done:
             return
         self.stopped = True
@@ -146,17 +146,17 @@ class Turn(Producer[ChatChunk, Reply]):
             await self.chat.aclose()
 
     def abandon(self) -> None:
-        """Leave a cancelled reply for a turn that never began."""
+        """End a turn that never began with a cancelled reply."""
         self.stopped = True
         self._end(Reply(message=Message("assistant", ""), finish_reason="cancelled"))
 
     async def _enter(self) -> None:
-        """Take the conversation; wait for a turn whose handle was dropped, and that is being closed."""
+        """Become the conversation's running turn, after waiting for a dropped turn that is still closing."""
         conversation = self._conversation
         loop = asyncio.get_running_loop()
         while (running := conversation.running) is not None:
             conversation.must_be_idle()
-            assert running.ended is not None  # noqa: S101 (made when it began)
+            assert running.ended is not None  # noqa: S101 (set when it began)
             await asyncio.shield(running.ended)
         conversation.running = self
         self._halt = loop.create_future()
@@ -166,14 +166,14 @@ class Turn(Producer[ChatChunk, Reply]):
             self._timer = loop.call_later(deadline_s, self._deadline)
 
     def _deadline(self) -> None:
-        # An answer that runs has a deadline of its own, for the same moment.
+        # A running answer has its own deadline, at the same moment.
         if self.chat is None or self.chat.done:
             self._record.warn("deadline_s", f"the turn was cut off after {self.setup.base.deadline_s:g} s")
             self.stop()
 
     async def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for something that a stop must reach, whatever it is."""
-        assert self._halt is not None  # noqa: S101 (made before anything is waited for)
+        """Await work that a stop can interrupt."""
+        assert self._halt is not None  # noqa: S101 (set before the first wait)
         with privately(self._record.history.private):
             task = asyncio.ensure_future(work)
         try:
@@ -187,18 +187,18 @@ class Turn(Producer[ChatChunk, Reply]):
         return task.result()
 
     async def _next_request(self) -> ChatRequest:
-        """Return the request for the next answer, with room made for it."""
+        """Return the request for the next answer, after making it fit the context window."""
         setup, history = self.setup, self._record.history
         await self._context.make_room(history)
         if self._rounds == setup.max_rounds:
-            said = f"tools were called in {self._rounds} rounds, the limit; the answer was then asked for without them"
-            self._record.warn("max_rounds", said)
+            message = f"the model called tools in {self._rounds} rounds, the limit; it had to answer without them then"
+            self._record.warn("max_rounds", message)
         request = self._request_of(history)
         if self._timer is not None:
             left_s = self._timer.when() - asyncio.get_running_loop().time()
             request = replace(request, deadline_s=max(left_s, 0.001))
         sent = await setup.hooks.before_request(request)
-        # A hook can make a request private, and not the other way: what was said so would go out with it.
+        # A hook can make a request private but not undo that, which would send out what was said in private.
         history.private = history.private or sent.private
         return replace(sent, private=history.private)
 
@@ -207,21 +207,21 @@ class Turn(Producer[ChatChunk, Reply]):
         if self._rounds >= self.setup.max_rounds:
             base = replace(base, tool_choice="none")
         elif self._rounds and base.tool_choice not in ("auto", "none"):
-            # What had to be called was called in the first round.
+            # The first round met the demand to call a tool.
             base = replace(base, tool_choice=None)
         return replace(base, messages=[*system_messages(self.setup.system, history.summary), *history.sent])
 
-    async def _tell(self, response: ChatResponse) -> None:
-        """Tell the hooks of an answer, and of the backends passed over on the way to it."""
+    async def _notify_hooks(self, response: ChatResponse) -> None:
+        """Report an answer to the hooks, and each backend that failed before it."""
         for hop in response.route:
-            if hop.backend is not None and hop not in self._told:
+            if hop.backend is not None and hop not in self._reported:
                 await self.setup.hooks.on_fallback(hop)
         await self.setup.hooks.after_response(response)
 
     async def _answer_calls(self, response: ChatResponse) -> AsyncGenerator[ChatChunk, None]:
-        """Get each call its result: from the tools, or why not; leave those open that the program is to answer."""
-        assert self._halt is not None  # noqa: S101 (made before anything is waited for)
-        calls = self._calls = Calls(response.message, self.setup.tools, private=self._record.history.private)
+        """Run the calls or refuse them; leave calls of declared tools open for the program to answer."""
+        assert self._halt is not None  # noqa: S101 (set before the first wait)
+        calls = self._calls = CallBatch(response.message, self.setup.tools, private=self._record.history.private)
         refusal = self._refusal(response)
         if refusal is None:
             await self._wait(calls.decide(self.setup.hooks))
@@ -244,7 +244,7 @@ class Turn(Producer[ChatChunk, Reply]):
             self._record.finish_reason = "tool_calls"
 
     def _refusal(self, response: ChatResponse) -> str | None:
-        """Return why the calls of an answer are not to be run; the turn then ends."""
+        """Return why the calls of an answer must not run, or ``None``; a refusal ends the turn."""
         if response.finish_reason not in ("stop", "tool_calls"):
             self._record.finish_reason = response.finish_reason
             return f"not run: the answer ended with {response.finish_reason!r}, perhaps in the middle of a call"
@@ -257,7 +257,7 @@ class Turn(Producer[ChatChunk, Reply]):
         return self._chunk(ToolDone, call=run.call, result=run.result, denied=run.denied, elapsed_ms=run.elapsed_ms)
 
     def _chunk(self, kind: type[ChatChunk], **fields: Any) -> ChatChunk:
-        # Not asked for where it is not told: it is put together anew each time.
+        # Read only where it is shown: the text is joined anew on each access.
         so_far = self.chat.response.text if self.chat is not None and self.setup.mode != "delta" else ""
         chunk = kind(sequence=self._sequence, **position(self.setup.mode, so_far), **fields)
         self._sequence += 1
@@ -270,16 +270,16 @@ class Turn(Producer[ChatChunk, Reply]):
             self.setup.hooks.on_chunk(chunk)
 
     def _keep(self, response: ChatResponse) -> None:
-        """Put an answer and the results of its calls at the end of the history."""
+        """Append an answer and the results of its calls to the history."""
         self._record.keep(response)
         self._context.answered(response, self._record.history)
         if self._calls is not None:
             self._record.keep_results(self._calls)
         self._calls = self.chat = None
-        self._told.clear()
+        self._reported.clear()
 
     def _settle(self, response: ChatResponse, *, has_failed: bool) -> None:
-        """Bring the answer that the turn ended in to an end: it is kept, kept in part, or taken back."""
+        """Keep the answer that was running when the turn ended, keep a part of it, or take it back."""
         has_run = self._calls is not None and self._calls.started
         if response.finish_reason == "error" or (has_failed and not has_run):
             self._record.take_back(response)
@@ -287,12 +287,12 @@ class Turn(Producer[ChatChunk, Reply]):
             self._record.keep_partly(response)
         else:
             if response.message.tool_calls:
-                self._calls = self._calls or Calls(response.message, self.setup.tools)
+                self._calls = self._calls or CallBatch(response.message, self.setup.tools)
                 self._calls.refuse(_CANCELLED)
             self._keep(response)
 
     def _leave(self, *, has_failed: bool, keeps_room: bool) -> Reply:
-        """Leave the conversation to the next turn, with what has come of this one."""
+        """Commit the turn, free the conversation for the next one, and return the reply."""
         record, context, conversation = self._record, self._context, self._conversation
         if self.chat is not None and self.chat.done:
             self._settle(self.chat.response, has_failed=has_failed)

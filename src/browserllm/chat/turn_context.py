@@ -1,4 +1,4 @@
-"""TurnContext: each request of a turn fits the context window, as far as that is known."""
+"""TurnContext: makes each request of a turn fit the context window, as far as its size is known."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from contextlib import suppress
 
 from ..errors import BrowserLLMError, ContextExceeded
 from ..types import ChatRequest, ChatResponse, ChatWarning
-from .context import Gauge, Known, likeness
+from .context import Gauge, KnownPrompt, prompt_prefix_of
 from .conversation import Conversation, Setup
 from .history import History
-from .window import SMALLEST_WINDOW, context_exceeded, told_window
+from .window import SMALLEST_WINDOW, context_exceeded, reported_window
 
 
 class TurnContext:
-    """How full the context window is in a turn, and the room that is made in it.
+    """Tracks how full the context window is during a turn, and makes room in it.
 
-    ``known`` is what an answer told of its prompt. ``spent`` are the responses that making room has taken,
-    ``warnings`` what did not go well.
+    ``known`` is the prompt size that the last answer reported. ``spent`` are the responses that making room cost, such
+    as summaries; ``warnings`` say what went wrong with them.
     """
 
     def __init__(self, setup: Setup, conversation: Conversation, request_of: Callable[[History], ChatRequest]) -> None:
-        """``request_of`` makes the request that a history comes to."""
-        self.known: Known | None = None
+        """``request_of`` builds the request for a history."""
+        self.known: KnownPrompt | None = None
         self.spent: list[ChatResponse] = []
         self.warnings: list[ChatWarning] = []
         self._backend = setup.backend
@@ -34,14 +34,14 @@ class TurnContext:
         self._refusal: Exception | None = None
 
     def begin(self, history: History) -> None:
-        """Begin a turn with its history."""
+        """Begin a turn with this history."""
         self._window.begin(self._backend, self._model, private=history.private)
         known = self._conversation.known
         if known is not None and known.count <= len(history.messages):
-            self.known = known  # what it was known of is still there: it ends with an answer, a cut with a question
+            self.known = known  # its messages are all still there: they end with an answer, a cut ends with a question
 
     async def make_room(self, history: History) -> None:
-        """Have the history fit, where it does not. Raises `ContextExceeded` where it cannot."""
+        """Shorten a history that does not fit. Raises `ContextExceeded` if it cannot fit."""
         refusal = self._refusal
         if refusal is None and self._fits_surely(history):
             return
@@ -60,7 +60,7 @@ class TurnContext:
             raise await gauge.too_large(history) from refusal
 
     def can_be_shorter(self, error: Exception, response: ChatResponse) -> bool:
-        """Say whether a shorter prompt may help after a failure: once, and before anything was said."""
+        """Return whether to try a shorter prompt after a failure: once, and only before the answer began."""
         if (
             self._strategy.retries
             and self._refusal is None
@@ -72,17 +72,19 @@ class TurnContext:
         return False
 
     def answered(self, response: ChatResponse, history: History) -> None:
-        """Note what an answer tells of its prompt; ``history`` ends with it."""
+        """Record the prompt size that an answer reports; ``history`` ends with that answer."""
         self._refusal = None
         self._window.answered(response)
         usage = response.usage
         if usage.prompt_tokens:
-            # What the model thought is counted as said, but it is not sent again.
+            # The completion's tokens include the thinking, which is not sent again.
             tokens = usage.prompt_tokens + usage.completion_tokens - usage.reasoning_tokens
-            self.known = Known(tokens, len(history.messages), likeness(history, self._request_of(history)))
+            self.known = KnownPrompt(
+                tokens, len(history.messages), prompt_prefix_of(history, self._request_of(history))
+            )
 
     def _fits_surely(self, history: History) -> bool:
-        """Say whether the prompt fits by what is known already, so that the backend need not be asked."""
+        """Return whether the prompt certainly fits, so that there is no need to ask the backend."""
         window = self._window
         stated = window.stated if window.is_stated else SMALLEST_WINDOW
         gauge = self._gauge_of(self._strategy.window, window.refused, stated)
@@ -91,10 +93,10 @@ class TurnContext:
     async def _gauge(self, history: History) -> Gauge:
         """Ask the backend for its window."""
         stated = None
-        with suppress(BrowserLLMError):  # nothing is known, then; what is wrong, the answer will say
+        with suppress(BrowserLLMError):  # the window stays unknown; the answer will raise the same error
             stated = (await self._backend.facts(self._request_of(history))).context_window
         self._window.state(stated)
-        self._window.refuse(told_window(self._refusal))
+        self._window.refuse(reported_window(self._refusal))
         return self._gauge_of(self._strategy.window, self._window.refused, stated)
 
     def _gauge_of(self, *windows: int | None) -> Gauge:

@@ -1,9 +1,8 @@
-"""TurnRecord: what of a turn becomes history, and the reply.
+"""TurnRecord: the messages of a turn that become history, and the reply.
 
-A turn works on a copy of the history, which becomes the conversation's once, when the turn ends, however it ends. What
-was answered whole stays, and so do rounds whose calls have been run; so does the text of an answer that was stopped. A
-failure takes back the answer it happened in. A turn that got nothing leaves the history as it was, so that the same can
-be asked again.
+A turn works on a copy of the history. The copy replaces the conversation's history once, when the turn ends. Complete
+answers stay, and so do rounds whose calls have run and the text of a stopped answer. A failure discards the answer in
+which it happened. A turn without any answer leaves the history unchanged, so that the user can ask again.
 """
 
 from __future__ import annotations
@@ -11,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..types import ChatResponse, ChatWarning, FinishReason, Message, Usage
-from .calls import Calls
+from .calls import CallBatch
 from .conversation import Conversation
 from .history import History, encodable_message, partial_message, sum_usage
 from .reply import Reply, ToolRun
 
 
 class TurnRecord:
-    """The copy of the history that a turn works on, and what has come of the turn so far.
+    """The copy of the history that a turn works on, and the answers and tool runs so far.
 
-    ``finish_reason`` is why the turn ends; ``None`` while it goes on.
+    ``finish_reason`` says why the turn ends; it is ``None`` while the turn goes on.
     """
 
     def __init__(self, conversation: Conversation, warnings: Iterable[ChatWarning]) -> None:
-        """Begin with ``warnings``, which the reply has in any case."""
+        """Begin with ``warnings`` that the reply always carries."""
         self.history = conversation.history
         self.finish_reason: FinishReason | None = None
         self.warnings = list(warnings)
@@ -37,11 +36,11 @@ class TurnRecord:
 
     @property
     def rounds(self) -> int:
-        """How many answers of the turn called tools; a turn that goes on has had some before."""
+        """How many answers of the turn called tools, including those before a turn was resumed."""
         return sum(bool(message.tool_calls) for message in self.history.turns[-1])
 
     def begin(self, change: Callable[[History], None], *, private: bool) -> None:
-        """Copy the conversation's history, and change the copy as the turn begins."""
+        """Copy the conversation's history and apply ``change`` to the copy."""
         self._before = self._conversation.history
         self.history = self._before.copy()
         self.history.private = self.history.private or private
@@ -50,35 +49,35 @@ class TurnRecord:
         self._began_with = len(self.history.messages)
 
     def warn(self, parameter: str, message: str) -> None:
-        """Have the reply warn of something."""
+        """Add a warning to the reply."""
         self.warnings.append(ChatWarning(parameter, message))
 
     def keep(self, response: ChatResponse) -> None:
-        """Put an answer at the end of the history."""
+        """Append an answer to the history."""
         self._note(response, encodable_message(response.message))
         self.history.add(self._message)
 
-    def keep_results(self, calls: Calls) -> None:
-        """Put the results of an answer's calls at the end of the history."""
+    def keep_results(self, calls: CallBatch) -> None:
+        """Append the results of an answer's calls to the history."""
         self._runs += calls.runs
         if calls.results:
             self.history.add(Message("tool", [*calls.results]))
 
     def keep_partly(self, response: ChatResponse) -> None:
-        """Keep the text of an answer that was stopped."""
+        """Append the text of a stopped answer to the history."""
         self._note(response, partial_message(response.message))
         if self._message.text:
             self.history.add(self._message)
 
     def take_back(self, response: ChatResponse) -> None:
-        """Leave an answer that failed out of the history; the reply has it."""
+        """Leave a failed answer out of the history; the reply still has it."""
         self._note(response, response.message)
 
     def commit(self, spent: list[ChatResponse], *, has_failed: bool, keeps_room: bool) -> Reply:
-        """Make the history the conversation's, as far as the turn got, and return the reply.
+        """Replace the conversation's history with the turn's, if it got an answer, and return the reply.
 
-        ``spent`` are responses that are no answers. Where the turn is taken back, the room that was made for it stays
-        made if ``keeps_room``.
+        ``spent`` are responses other than answers, such as summaries. If the turn leaves no messages and ``keeps_room``
+        is true, the turns that were dropped to make room stay dropped.
         """
         history, conversation = self.history, self._conversation
         responses = [*self._responses, *spent]
@@ -105,7 +104,7 @@ class TurnRecord:
 
     @property
     def is_kept(self) -> bool:
-        """Whether something has come of the turn, so that it becomes history."""
+        """Whether the turn added messages and so becomes history."""
         return self._began_with is not None and len(self.history.messages) > self._began_with
 
     def _note(self, response: ChatResponse, message: Message) -> None:

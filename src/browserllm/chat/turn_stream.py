@@ -12,14 +12,14 @@ from .turn import Turn
 class TurnStream(ResponseStream[ChatChunk, Reply]):
     """A running turn: iterate it once for its chunks, or ``await`` it for the `Reply` alone.
 
-    The chunks are those of each answer (`ChatStart` to `ChatDone`, as `ChatStream` has them, and numbered throughout),
-    between two answers a `ToolStarted` and a `ToolDone` for each call that is run, at the end a `TurnDone`. The text
-    until a turn is stopped or left is in the history once the turn has ended: where a stream is dropped after a
-    ``break``, the event loop ends it a moment later, and the next turn waits for that.
+    The stream has the chunks of each answer (`ChatStart` to `ChatDone`, as in `ChatStream`, with one numbering),
+    between two answers a `ToolStarted` and a `ToolDone` for each call that runs, and at the end a `TurnDone`. When a
+    turn is stopped, the text so far is in the history once the turn has ended. A stream that is dropped after a
+    ``break`` is closed by the event loop a moment later; the next turn waits for that.
     """
 
     def __init__(self, turn: Turn) -> None:
-        """Made by a `Session`."""
+        """Wrap a turn of a `Session`."""
         check_text_mode(turn.setup.mode)
         self._turn = turn
         super().__init__(turn)
@@ -31,5 +31,5 @@ class TurnStream(ResponseStream[ChatChunk, Reply]):
 
     @property
     def reply(self) -> Reply:
-        """The reply, once the turn has ended in whatever way. Raises `InvalidRequest` while it still runs."""
+        """The reply, once the turn has ended for any reason. Raises `InvalidRequest` while it still runs."""
         return self._turn.outcome()

@@ -1,8 +1,8 @@
-"""KnownWindow: what a conversation knows of the context window of the backend that answers it.
+"""KnownWindow: what a conversation knows about the context window of the backend that answers it.
 
-To ask a router for its facts is to have it plan, and it plans again to answer. So a conversation asks once, remembers
-what it was told, and asks again only where that may be wrong: another backend, model or privacy; another answer than
-the last one came from; a backend that refused the prompt on the way to the answer; a prompt that would not fit.
+Asking a router for its facts makes it plan, and it plans again to answer. So a conversation asks once and remembers the
+window. It asks again only when that may be wrong: after a change of backend, model or privacy; when the last answer
+came from another backend; when a backend refused the prompt on the way to the answer; and when a prompt would not fit.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from ..errors import AllBackendsFailed, ContextExceeded
 from ..types import ChatResponse
 
 SMALLEST_WINDOW = 256
-"""A prompt that fits this many tokens fits every model's window: the facts are not asked for it."""
+"""A prompt of this many tokens fits every model's window, so the backend is not asked."""
 
 
 class KnownWindow:
-    """The context window of the backend that answers a conversation, in tokens, as far as it is known.
+    """The context window, in tokens, of the backend that answers a conversation, as far as it is known.
 
-    ``refused`` is what a backend told when it refused a prompt. ``stated`` is what the facts said; with ``is_stated``
-    and ``None`` they said that they do not know.
+    ``refused`` is the window in a backend's refusal of a prompt. ``stated`` is the window in the backend's facts; when
+    ``is_stated`` is true and ``stated`` is ``None``, the backend does not know it.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class KnownWindow:
         self._answered_by: tuple[str, str | None] | None = None
 
     def begin(self, backend: Backend, model: str | None, *, private: bool) -> None:
-        """Begin a turn; what was known of another backend or model is forgotten."""
+        """Begin a turn, and forget the window of another backend or model."""
         asked = (backend, model)
         if self._asked != asked:
             self._asked, self._answered_by, self.refused = asked, None, None
@@ -42,16 +42,16 @@ class KnownWindow:
         self._is_private = private
 
     def state(self, tokens: int | None) -> None:
-        """Remember what the facts said."""
+        """Record the window in the backend's facts."""
         self.stated, self.is_stated = tokens, True
 
     def refuse(self, tokens: int | None) -> None:
-        """Remember the window that a refusal told of, if it did."""
+        """Record the window in a refusal, if it names one."""
         if tokens is not None:
             self.refused = tokens
 
     def answered(self, response: ChatResponse) -> None:
-        """Forget what the facts said where another backend may answer next."""
+        """Forget the stated window if another backend may answer next."""
         answered_by = (response.backend, response.model)
         is_another = self._answered_by not in (None, answered_by)
         self._answered_by = answered_by
@@ -63,15 +63,15 @@ class KnownWindow:
 
 
 def context_exceeded(error: BaseException | None) -> ContextExceeded | None:
-    """Return the failure to fit the window that this is, or that a router tells of."""
+    """Return the `ContextExceeded` that an error is, or that a router's error has among its causes."""
     if isinstance(error, ContextExceeded):
         return error
     causes = error.causes if isinstance(error, AllBackendsFailed) else ()
     return next((found for cause in causes if (found := context_exceeded(cause))), None)
 
 
-def told_window(error: Exception | None) -> int | None:
-    """Return the window that a failure to fit it tells of."""
+def reported_window(error: Exception | None) -> int | None:
+    """Return the context window that a `ContextExceeded` reports, if any."""
     exceeded = context_exceeded(error)
     told = exceeded.data.get("context_window") if exceeded is not None else None
     return told if isinstance(told, int) and told > 0 else None

@@ -1,4 +1,4 @@
-"""OpenAI's client over any backend, async and sync."""
+"""Clients with the interface of OpenAI's SDK over any backend, async and sync."""
 
 from __future__ import annotations
 

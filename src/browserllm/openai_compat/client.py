@@ -1,4 +1,4 @@
-"""A client of the shape of OpenAI's, over any Backend: code that was written for one runs with the other."""
+"""A client with the interface of OpenAI's SDK over any backend, so that existing code runs unchanged."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..backends.request import contradiction
 from ..backends.stream import ChatStream
 from ..errors import InvalidRequest, ModelNotFound, Timeout, Unsupported
 from ..types import ChatDone, ChatRequest, ChatResponse, ModelInfo
-from .requests import ReadRequest, is_left_out, read_embedding_request, read_request
+from .requests import ReadRequest, is_not_given, read_embedding_request, read_request
 from .responses import ChunkWriter, completion_of, embeddings_of, model_of, models_of
 from .shapes import ChatCompletion, ChatCompletionChunk, CreateEmbeddingResponse, Model, ModelList
 from .source import OpenBackend, Source
 
 
 class Options(TypedDict, total=False):
-    """What `chat.completions.create` and `parse` take beside messages, model and stream; see `requests`.
+    """The options of `chat.completions.create` and `parse`, besides messages, model and stream.
 
-    ``timeout`` is the seconds until the whole answer must be there. ``extra_body`` has more parameters by name;
-    ``top_k``, ``private``, ``deadline_s`` and ``unsupported`` are those of `ChatRequest`.
+    ``timeout`` is the time for the whole answer, in seconds. ``extra_body`` has more parameters by name; ``top_k``,
+    ``private``, ``deadline_s`` and ``unsupported`` are those of `ChatRequest`.
     """
 
     timeout: float | None
@@ -50,7 +50,7 @@ class Options(TypedDict, total=False):
     deadline_s: float | None
     private: bool
     unsupported: Literal["warn", "error"]
-    # Without meaning here; `requests` says so.
+    # Accepted without effect; the answer has a warning.
     extra_headers: Any
     extra_query: Any
     audio: Any
@@ -69,25 +69,25 @@ class Options(TypedDict, total=False):
 
 
 class AsyncClient:
-    """OpenAI's client, with any backend in the place of its servers.
+    """A client like ``openai.AsyncOpenAI`` that asks a backend instead of OpenAI's servers.
 
-    ``client.chat.completions.create(...)`` and ``.parse(...)``, ``client.models``, ``client.embeddings`` take and
-    return what the official SDK's do; errors are those of `browserllm.errors`.
+    ``client.chat.completions.create(...)`` and ``.parse(...)``, ``client.models`` and ``client.embeddings`` take and
+    return the same as those of the official SDK; errors are those of `browserllm.errors`.
     """
 
     def __init__(self, backend: Backend | OpenBackend | None = None, *, timeout: float | None = None) -> None:
-        """Ask ``backend``, which stays the caller's to close.
+        """Ask ``backend``, which the caller closes.
 
-        Without one, the first call connects to a page, as `connect` does, and answers with the models there; a function
-        that returns an async context manager of a backend opens another one. What was opened is closed by `close`.
-        ``timeout`` is the seconds that an answer may take, for calls that do not say.
+        ``backend`` may also be a function that returns an async context manager of a backend. Without one, the first
+        call connects to a page, as `connect` does, and uses the models there. `close` closes what the client opened.
+        ``timeout`` is the default time for an answer, in seconds.
         """
         self._source = Source(backend)
         self._timeout = _seconds(timeout)
 
     @property
     def chat(self) -> AsyncChat:
-        """Chats."""
+        """Chat completions."""
         return AsyncChat(self._source, self._timeout)
 
     @property
@@ -97,7 +97,7 @@ class AsyncClient:
 
     @property
     def embeddings(self) -> AsyncEmbeddings:
-        """Texts as vectors."""
+        """Embeddings of texts."""
         return AsyncEmbeddings(self._source)
 
     def with_options(self, *, timeout: float | None = None) -> AsyncClient:
@@ -107,9 +107,9 @@ class AsyncClient:
         return client
 
     async def close(self) -> None:
-        """End its streams and close what the client opened; safe to call more than once.
+        """End all streams and close what the client opened; safe to call more than once.
 
-        Calls after that raise `Unavailable`.
+        Later calls raise `Unavailable`.
         """
         await self._source.close()
 
@@ -126,7 +126,7 @@ class AsyncChat:
     """``client.chat``."""
 
     def __init__(self, source: Source, timeout: float | None) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self.completions = AsyncCompletions(source, timeout)
 
 
@@ -134,7 +134,7 @@ class AsyncCompletions:
     """``client.chat.completions``."""
 
     def __init__(self, source: Source, timeout: float | None) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self._source = source
         self._timeout = timeout
 
@@ -159,13 +159,13 @@ class AsyncCompletions:
         **options: Unpack[Options],
     ) -> AsyncStream: ...
     async def create(self, **options: Any) -> ChatCompletion | AsyncStream:
-        """Answer ``messages``: a whole answer, or with ``stream=True`` its chunks, once somebody has begun to answer.
+        """Answer ``messages`` with a completion, or with ``stream=True`` with a stream, once the answer begins.
 
-        ``model`` is the backend's word for one; without it the backend chooses. What was not honoured is in
-        ``completion.browserllm.warnings``, and in those of a stream's last chunk with a choice.
+        ``model`` is a model name of the backend; without it the backend chooses. Warnings about ignored parameters are
+        in ``completion.browserllm.warnings``, for a stream in its last chunk with a choice.
 
-        Raises `InvalidRequest` for what is wrong in the request, `Timeout` when the answer was not there in time (the
-        text so far is in ``data``), and what the backend raises.
+        Raises `InvalidRequest` for an invalid request, `Timeout` if the answer takes too long (the text so far is in
+        ``data``), and what the backend raises.
         """
         return await self.answer(options)
 
@@ -180,12 +180,11 @@ class AsyncCompletions:
     ) -> ChatCompletion:
         """Answer with an object of a type: ``completion.choices[0].message.parsed``.
 
-        ``response_format`` is a pydantic model, or any type that `generate` takes; the strongest way the backend has is
-        taken, and ``completion.browserllm.mode`` names it. An answer that is not of the type is asked for again up to
-        ``repairs`` times (with tools, never). The arguments of calls of tools that are ``strict`` are decoded, too, as
-        ``function.parsed_arguments``.
+        ``response_format`` is a pydantic model or any type that `generate` takes. It uses the backend's strongest mode,
+        which ``completion.browserllm.mode`` names. The model may correct an invalid answer up to ``repairs`` times
+        (never with tools). The arguments of calls of ``strict`` tools are decoded as ``function.parsed_arguments``.
 
-        Raises what `create` raises, and `InvalidOutput` when no answer was of the type.
+        Raises what `create` raises, and `InvalidOutput` if no answer is of the type.
         """
         from . import parsing
 
@@ -210,7 +209,7 @@ class AsyncCompletions:
         return completion
 
     async def answer(self, options: dict[str, Any]) -> ChatCompletion | AsyncStream:
-        """Do as `create` does, with the parameters as a dict."""
+        """Answer as `create` does, with the parameters as a dict."""
         read = self._read(options)
         backend = await self._source.backend()
         if read.stream:
@@ -222,7 +221,7 @@ class AsyncCompletions:
         return completion_of(await self._complete(backend, read), warnings=read.warnings)
 
     def _read(self, options: dict[str, Any]) -> ReadRequest:
-        given = {name: value for name, value in options.items() if not is_left_out(value)}
+        given = {name: value for name, value in options.items() if not is_not_given(value)}
         timeout = given.pop("timeout", None)
         more: Mapping[str, Any] = given.pop("extra_body", None) or {}
         body: dict[str, Any] = {**given, **more}
@@ -242,14 +241,14 @@ class AsyncStream:
     """The chunks of an answer: iterate it; ``async with``, `close` and leaving the loop end the answer at once."""
 
     def __init__(self, stream: ChatStream, request: ChatRequest, writer: ChunkWriter) -> None:
-        """Made by `AsyncCompletions.create`."""
+        """Write the chunks of ``stream``; `AsyncCompletions.create` does this."""
         self._stream = stream
         self._request = request
         self._writer = writer
         self._ready: deque[ChatCompletionChunk] = deque()
 
     async def begin(self) -> None:
-        """Wait until somebody answers, or fails to."""
+        """Wait until the answer begins or fails."""
         self._ready.append(await anext(self))
 
     async def __anext__(self) -> ChatCompletionChunk:
@@ -280,7 +279,7 @@ class AsyncStream:
         await self.close()
 
     async def close(self) -> None:
-        """End the answer; nothing more comes. Safe to call at any time, more than once."""
+        """End the answer. Safe to call at any time, more than once."""
         self._ready.clear()
         await self._stream.aclose()
 
@@ -289,7 +288,7 @@ class AsyncModels:
     """``client.models``."""
 
     def __init__(self, source: Source) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self._source = source
 
     def list(self) -> ListedModels:
@@ -297,7 +296,7 @@ class AsyncModels:
         return ListedModels(self._source)
 
     async def retrieve(self, model: str) -> Model:
-        """Return one model, by its id or name. Raises `ModelNotFound` with the nearest ones."""
+        """Return a model by its id or name. Raises `ModelNotFound`, which suggests similar ones."""
         infos = await (await self._source.backend()).list_models()
         for info in infos:
             if model in (info.id, info.name):
@@ -305,15 +304,15 @@ class AsyncModels:
         import difflib
 
         near = difflib.get_close_matches(model, [info.id for info in infos], n=3)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "models.list() has those that there are"
-        raise ModelNotFound(f"there is no model {model!r}; {hint}", data={"model": model, "near": near})
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "models.list() returns the known models"
+        raise ModelNotFound(f"unknown model {model!r}; {hint}", data={"model": model, "near": near})
 
 
 class ListedModels:
-    """The models in the asking: await it, or iterate it with ``async for``."""
+    """A pending list of models: await it, or iterate it with ``async for``."""
 
     def __init__(self, source: Source) -> None:
-        """Made by `AsyncModels.list`."""
+        """List the models of the source's backend."""
         self._source = source
 
     def __await__(self) -> Generator[Any, None, ModelList]:
@@ -332,7 +331,7 @@ class AsyncEmbeddings:
     """``client.embeddings``."""
 
     def __init__(self, source: Source) -> None:
-        """Made by a client."""
+        """Use the backend of ``source``."""
         self._source = source
 
     async def create(
@@ -344,9 +343,9 @@ class AsyncEmbeddings:
         dimensions: int | None = None,
         user: str | None = None,
     ) -> CreateEmbeddingResponse:
-        """Turn texts into vectors, with a backend that does (`LocalBackend`). ``user`` means nothing here.
+        """Embed texts with a backend that can (`LocalBackend`). ``user`` has no effect.
 
-        Raises `InvalidRequest` for what is no text, `Unsupported` for ``dimensions`` and from other backends.
+        Raises `InvalidRequest` for invalid texts, `Unsupported` for ``dimensions`` and for other backends.
         """
         texts, form = read_embedding_request(
             {"input": input, "encoding_format": encoding_format, "dimensions": dimensions, "user": user}
@@ -354,16 +353,16 @@ class AsyncEmbeddings:
         backend = await self._source.backend()
         embed = getattr(backend, "embed", None)
         if embed is None:
-            raise Unsupported(f"backend {backend.name!r} makes no embeddings; use a LocalBackend")
+            raise Unsupported(f"backend {backend.name!r} does not support embeddings; use a LocalBackend")
         return embeddings_of(await embed(texts, model=model), encoding_format=form)
 
 
 def _private(given: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
-    """Return what is said of it: ``extra_body`` wins over the rest elsewhere, but takes no privacy away."""
+    """Return the ``private`` option. ``extra_body`` overrides other options, but must not contradict this one."""
     said = [
         each["private"]
         for each in (given, more)
-        if each.get("private") is not None and not is_left_out(each["private"])
+        if each.get("private") is not None and not is_not_given(each["private"])
     ]
     if len(said) == 2 and said[0] is not said[1]:
         raise contradiction(f"private={said[0]!r}, and extra_body has 'private': {said[1]!r}")
@@ -371,11 +370,11 @@ def _private(given: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
 
 
 def check_in_time(response: ChatResponse, request: ChatRequest) -> None:
-    """Raise `Timeout` where the deadline cut an answer off: who waits for a whole one must not take it for that."""
+    """Raise `Timeout` if the deadline cut the answer off, so that it is not taken for a complete one."""
     late = any(warning.parameter == "deadline_s" for warning in response.warnings)
     if response.finish_reason == "cancelled" and late:
         raise Timeout(
-            f"the answer was not there after {request.deadline_s} s; raise the timeout, or ask for less (max_tokens)",
+            f"the answer took longer than {request.deadline_s} s; raise the timeout, or ask for less (max_tokens)",
             data={"deadline_s": request.deadline_s, "text": response.text},
         )
 

@@ -1,4 +1,4 @@
-"""Our errors as OpenAI's API tells them: a status, and ``{"error": {"message", "type", "param", "code"}}``."""
+"""Converts our errors to those of OpenAI's API: a status and ``{"error": {"message", "type", "param", "code"}}``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..errors import BrowserLLMError
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"
 
-# Where OpenAI has a status, a type or a code of its own; what an error means (`fault_of`, `retryable`) says the rest.
-_THEIRS: dict[str, tuple[int, str, str]] = {
+# Errors with their own status, type or code at OpenAI; the others follow from `fault_of` and `retryable`.
+_OPENAI_ERRORS: dict[str, tuple[int, str, str]] = {
     "invalid_request": (400, _INVALID, "invalid_value"),
     "unsupported": (400, _INVALID, "unsupported_value"),
     "context_exceeded": (400, _INVALID, "context_length_exceeded"),
@@ -21,13 +21,13 @@ _THEIRS: dict[str, tuple[int, str, str]] = {
     "budget_exceeded": (429, "insufficient_quota", "insufficient_quota"),
     "rate_limited": (429, "requests", "rate_limit_exceeded"),
     "queue_full": (429, "requests", "queue_full"),
-    # The statuses that HTTP has for these, beside 400, 403, 500 and 503.
+    # More specific HTTP statuses than 400, 403, 500 and 503.
     "cancelled": (499, _SERVER, "cancelled"),
     "protocol": (502, _SERVER, "protocol"),
     "timeout": (504, _SERVER, "timeout"),
     "stalled": (504, _SERVER, "stalled"),
     "quota_exceeded": (507, _SERVER, "quota_exceeded"),
-    # They may pass once the model is loaded again, or another one is unloaded: the official SDK asks again after 503.
+    # A retry may succeed once the model is loaded again or another one is unloaded; the official SDK retries 503.
     "unavailable": (503, _SERVER, "unavailable"),
     "all_backends_failed": (503, _SERVER, "all_backends_failed"),
     "download_interrupted": (503, _SERVER, "download_interrupted"),
@@ -38,7 +38,7 @@ _THEIRS: dict[str, tuple[int, str, str]] = {
 
 
 class ErrorReply(NamedTuple):
-    """A failure over HTTP: ``body`` is JSON, ``headers`` has ``retry-after`` where the error names a wait."""
+    """An error as an HTTP reply: ``body`` is JSON; ``headers`` has ``retry-after`` if the error names a wait."""
 
     status: int
     body: dict[str, Any]
@@ -46,11 +46,11 @@ class ErrorReply(NamedTuple):
 
 
 def error_reply(error: BaseException) -> ErrorReply:
-    """Return a failure as the API tells it; of an exception of another library only the name is sent."""
+    """Return an error as an HTTP reply; only the class name of a foreign exception is sent."""
     if not isinstance(error, BrowserLLMError):
-        message = f"something failed here that should not: {type(error).__name__}"
+        message = f"internal error: {type(error).__name__}"
         return ErrorReply(500, _body(message, _SERVER, None, "internal"), {})
-    status, kind, code = _THEIRS.get(error.code) or (*_by_meaning(error), error.code)
+    status, kind, code = _OPENAI_ERRORS.get(error.code) or (*_by_meaning(error), error.code)
     parameter = error.data.get("parameter")
     wait_s = error.retry_after_s
     headers = {} if wait_s is None else {"retry-after": f"{wait_s:g}"}

@@ -1,4 +1,4 @@
-"""OpenAI's messages and tools into ours: dicts, objects of ours, and those of the official SDK."""
+"""Converts OpenAI's messages and tools to ours: from dicts, our own objects, and those of the official SDK."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ _ROLES: dict[str, Role] = {
 }
 _MESSAGE_FIELDS = frozenset({"role", "content", "name", "tool_call_id", "tool_calls", "refusal", "function_call"}) | {
     *("reasoning_content", "browserllm"),
-    # Of an answer that goes back; they say nothing to a model.
+    # Fields of an answer that is sent back; they mean nothing to a model.
     *("annotations", "parsed"),
 }
 
 
-class Reading:
-    """One request on its way in, and what of it is not honoured."""
+class RequestReader:
+    """Converts the messages and tools of one request, and collects warnings about what is ignored."""
 
     def __init__(self, *, strict: bool) -> None:
-        """With ``strict`` what is not honoured is an error, else a warning."""
+        """With ``strict``, what would be ignored is an error instead of a warning."""
         self.warnings: list[ChatWarning] = []
         self._strict = strict
 
     def report(self, parameter: str, message: str) -> None:
-        """Say that something is not honoured."""
+        """Warn that something is ignored, or raise `Unsupported`."""
         if self._strict:
             raise Unsupported(message, data={"parameter": parameter})
         self.warnings.append(ChatWarning(parameter, message))
 
     def messages(self, given: Any) -> list[Message]:
-        """Return the messages."""
+        """Convert the messages."""
         return [self._message(each, f"messages[{index}]") for index, each in enumerate(list_of(given, "messages"))]
 
     def _message(self, given: Any, where: str) -> Message:
@@ -64,19 +64,19 @@ class Reading:
         role_name = fields.get("role")
         role = _ROLES.get(role_name) if isinstance(role_name, str) else None
         if role_name == "function" or fields.get("function_call") is not None:
-            raise wrong(where, "role 'function' and function_call are of an older API; use tool_calls and role 'tool'")
+            raise wrong(where, "role 'function' and function_call are deprecated; use tool_calls and role 'tool'")
         if role is None:
             raise wrong(where, f"role={role_name!r} is not valid; use one of {', '.join(map(repr, _ROLES))}")
         for name in fields:
             if name not in _MESSAGE_FIELDS and fields[name] is not None:
-                self.report(f"{where}.{name}", f"{where}: {name!r} has no meaning here; it was left out")
+                self.report(f"{where}.{name}", f"{where}: {name!r} is not supported; it was left out")
         parts = self._parts(fields, role, where)
         if role == "tool":
             parts = [_tool_result(fields, parts, where)]
         elif role == "assistant":
             parts = _assistant(fields, parts, where)
         elif fields.get("tool_calls"):
-            raise wrong(where, f"role {role_name!r} has tool_calls; only 'assistant' calls tools")
+            raise wrong(where, f"role {role_name!r} cannot have tool_calls; only 'assistant' calls tools")
         return Message(role, content_of(parts), name=fields.get("name"))
 
     def _parts(self, fields: dict[str, Any], role: Role, where: str) -> list[ContentPart]:
@@ -99,12 +99,12 @@ class Reading:
         if kind == "image_url":
             image = fields_of(fields.get("image_url"), f"{where}.image_url")
             if image.get("detail") not in (None, "auto"):
-                self.report(f"{where}.image_url.detail", f"{where}: an image's detail cannot be chosen here")
+                self.report(f"{where}.image_url.detail", f"{where}: an image's detail is not supported; it was ignored")
             return ImagePart(url=text_of(image, "url", f"{where}.image_url"))
         if kind == "input_audio":
             return _sound(fields_of(fields.get("input_audio"), f"{where}.input_audio"), f"{where}.input_audio")
         if kind == "file":
-            self.report(where, f"{where}: no backend takes a part of type 'file'; it was left out")
+            self.report(where, f"{where}: a part of type 'file' is not supported; it was left out")
             return None
         raise wrong(where, f"type={kind!r} is not valid; use 'text', 'image_url' or 'input_audio'")
 
@@ -137,7 +137,7 @@ class Reading:
         if kind != "function":
             if kind != "custom":
                 raise wrong(where, f"type={kind!r} is not valid; use 'function'")
-            self.report(where, f"{where}: a tool of type 'custom' cannot be offered here; it was left out")
+            self.report(where, f"{where}: a tool of type 'custom' is not supported; it was left out")
             return None
         function = fields_of(fields.get("function"), f"{where}.function")
         parameters = function.get("parameters")
@@ -149,7 +149,7 @@ class Reading:
 
 
 def _assistant(fields: dict[str, Any], said: list[ContentPart], where: str) -> list[ContentPart]:
-    """Return the parts of the model's own turn: its thinking, what it said or refused, its calls."""
+    """Return the parts of an assistant message: thinking, text or refusal, and calls."""
     extras = fields.get("browserllm")
     given = None if extras is None else _convert(extras, MessageExtras, f"{where}.browserllm")
     text = text_of(fields, "reasoning_content", where, default="")
@@ -166,7 +166,7 @@ def _assistant(fields: dict[str, Any], said: list[ContentPart], where: str) -> l
 
 
 def _is_the_same(one: Iterable[ContentPart], other: Iterable[ContentPart]) -> bool:
-    """Say whether two turns say the same, in whatever order: what a program changed in a message counts."""
+    """Return whether two lists have the same parts in any order; if not, the program edited the message."""
 
     def said(parts: Iterable[ContentPart]) -> tuple[str, list[ContentPart]]:
         known = [*parts]
@@ -193,7 +193,7 @@ def _tool_call(given: Any, where: str) -> ToolCallPart:
 def _tool_result(fields: dict[str, Any], said: list[ContentPart], where: str) -> ToolResultPart:
     texts = [part.text for part in said if isinstance(part, TextPart)]
     if len(texts) < len(said):
-        raise wrong(where, "a tool's result is text; use parts of type 'text' alone")
+        raise wrong(where, "a tool's result must be text; use only parts of type 'text'")
     return ToolResultPart(id=text_of(fields, "tool_call_id", where), content="".join(texts))
 
 
@@ -208,23 +208,23 @@ def _sound(fields: dict[str, Any], where: str) -> AudioPart:
     try:
         return AudioPart(data=base64.b64decode(text_of(fields, "data", where), validate=True), media_type=media_type)
     except binascii.Error as error:
-        raise wrong(where, f"data is no base64: {error}") from error
+        raise wrong(where, f"data is not valid base64: {error}") from error
 
 
 def fields_of(given: Any, where: str) -> dict[str, Any]:
-    """Return the fields of a dict, of an object of ours, or of the official SDK's."""
+    """Return the fields of a dict, one of our objects, or one of the official SDK's."""
     if isinstance(given, Shape):
         return {name: getattr(given, name) for name in given.__struct_fields__}
     if isinstance(given, Mapping):
         return dict(cast("Mapping[str, Any]", given))
     if hasattr(given, "model_dump"):
-        # A pydantic object gives its fields one by one, which does not look into what it does not know.
+        # Iterating a pydantic object yields its fields without converting the values.
         return dict(given)
     raise wrong(where, f"{shorten(given)} is not valid; use a dict or an object of the OpenAI SDK")
 
 
 def list_of(given: Any, where: str) -> list[Any]:
-    """Return a list, or whatever gives its items one by one."""
+    """Return the items of an iterable as a list. Raises `InvalidRequest` for strings, mappings and other values."""
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         raise wrong(where, f"{shorten(given)} is not valid; use a list")
     return list(cast("Iterable[Any]", given))
@@ -244,15 +244,15 @@ def _convert(given: Any, kind: type[T], where: str) -> T:
     try:
         return given if isinstance(given, kind) else msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise wrong(where, f"{shorten(given)} is not what an answer had there: {error}") from error
+        raise wrong(where, f"{shorten(given)} is not valid; send it back as it was in the answer: {error}") from error
 
 
 def wrong(where: str, message: str) -> InvalidRequest:
-    """Return the error of something wrong in the request; ``where`` names its place."""
+    """Return the error for an invalid value in the request; ``where`` names its place."""
     return InvalidRequest(f"{where}: {message}", parameter=where)
 
 
 def shorten(value: Any, limit: int = 80) -> str:
-    """Return a value as it is written, cut."""
+    """Return the repr of a value, cut to ``limit`` characters."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""What `chat.completions.parse` makes of answers: objects of a type, and decoded arguments of calls."""
+"""The parsing of `chat.completions.parse`: answers into objects of a type, and the arguments of calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .shapes import ChatCompletion
 
 
 def listed(given: dict[str, Any]) -> list[Any]:
-    """Return the tools of a request as a list, which stays in the request: what gives them may give them once."""
+    """Return the tools of a request as a list, and store it in the request, in case they are an iterator."""
     tools = given.get("tools")
     if tools is None or not hasattr(tools, "__iter__"):
         return []
@@ -25,14 +25,14 @@ def listed(given: dict[str, Any]) -> list[Any]:
 
 
 async def generated(backend: Backend, read: ReadRequest, response_format: Any, repairs: int) -> ChatCompletion:
-    """Ask for an object alone, in the strongest way that the backend has."""
+    """Generate an object, without tools, in the backend's strongest mode."""
     from ..structured.generate import stream_generate
 
     async with stream_generate(backend, read.request, output=response_format, repairs=repairs) as stream:
         result = await stream.finish()
     completion = completion_of(result.response, warnings=read.warnings, usage=result.usage)
     choice = completion.choices[0]
-    # The object may have come as a call of a tool that nobody but us knows.
+    # The object may have come as a call of our own tool, which the caller does not know.
     choice.message.content = result.text
     choice.message.tool_calls = None
     choice.message.parsed = result.output
@@ -45,7 +45,7 @@ async def generated(backend: Backend, read: ReadRequest, response_format: Any, r
 
 
 def as_response_format(response_format: Any) -> tuple[OutputType[Any], dict[str, Any]]:
-    """Return a type, and what asks for it beside tools."""
+    """Return an output type, and the response format that requests it together with tools."""
     output = output_type(response_format)
     return output, {"type": "json_schema", "json_schema": {"name": output.name, "schema": output.schema}}
 
@@ -66,7 +66,7 @@ def parse_message(completion: ChatCompletion, output: OutputType[Any]) -> None:
 
 
 def parse_calls(completion: ChatCompletion, tools: Sequence[Any]) -> None:
-    """Decode the arguments of calls of strict tools; those of `openai.pydantic_function_tool` become its models."""
+    """Decode the arguments of calls of strict tools; those of `openai.pydantic_function_tool` become models."""
     known = {function.get("name"): function for tool in tools if (function := _function(tool)) is not None}
     for call in completion.choices[0].message.tool_calls or ():
         function = known.get(call.function.name)
@@ -79,7 +79,7 @@ def parse_calls(completion: ChatCompletion, tools: Sequence[Any]) -> None:
             elif function.get("strict"):
                 call.function.parsed_arguments = decode_json(call.function.arguments, object)
         except (Misfit, ValueError, RecursionError) as error:
-            said = f"the arguments of the call of {call.function.name!r} are not what it takes"
+            said = f"the arguments of the call of {call.function.name!r} do not match its parameters"
             raise _invalid(said, error, call.function.arguments) from error
 
 

@@ -1,7 +1,7 @@
-"""OpenAI's requests, as JSON or as code has them, into ours.
+"""Converts OpenAI's requests, as JSON or keyword arguments, to ours.
 
-The shape is that of https://developers.openai.com/api/reference (chat completions). What is not known is an error with
-the nearest name; what OpenAI knows and has no meaning here becomes a warning on the answer, or with
+The format is https://developers.openai.com/api/reference (chat completions). An unknown parameter is an error that
+suggests the nearest name. A parameter of OpenAI's without effect here becomes a warning on the answer, or with
 ``unsupported="error"`` an `Unsupported`.
 """
 
@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple, cast
 from .._internal.http.secrets import Mask, secrets_in
 from ..errors import InvalidRequest, Unsupported
 from ..types import ChatRequest, ChatWarning, ThinkingEffort
-from .messages import Reading, fields_of, list_of, shorten, wrong
+from .messages import RequestReader, fields_of, list_of, shorten, wrong
 
-_AS_THEY_ARE = frozenset(
+_PASSED_THROUGH = frozenset(
     {
         "model",
         "temperature",
@@ -31,7 +31,7 @@ _AS_THEY_ARE = frozenset(
         "metadata",
     }
 )
-OURS = frozenset({"top_k", "thinking", "deadline_s", "private", "unsupported"})
+OWN_FIELDS = frozenset({"top_k", "thinking", "deadline_s", "private", "unsupported"})
 """The fields of `ChatRequest` that OpenAI does not know; the official SDK sends them in its ``extra_body``."""
 
 _READ_HERE = frozenset(
@@ -48,8 +48,8 @@ _READ_HERE = frozenset(
     }
 )
 
-# What these ask for when they ask for nothing beyond what happens anyway.
-_WITHOUT_MEANING: dict[str, tuple[Any, ...]] = {
+# Parameters without effect here, with the values that ask for nothing and so need no warning.
+_IGNORED: dict[str, tuple[Any, ...]] = {
     "audio": (),
     "extra_headers": (),
     "extra_query": (),
@@ -78,13 +78,13 @@ _EFFORTS: dict[str, bool | ThinkingEffort] = {
     "max": "high",
 }
 _REPLACED = {"functions": "tools", "function_call": "tool_choice"}
-_KNOWN = _AS_THEY_ARE | OURS | _READ_HERE | _WITHOUT_MEANING.keys() | _REPLACED.keys()
+_KNOWN = _PASSED_THROUGH | OWN_FIELDS | _READ_HERE | _IGNORED.keys() | _REPLACED.keys()
 
 
 class ReadRequest(NamedTuple):
-    """A request of OpenAI's as ours, how the answer is wanted, and what was not honoured.
+    """A converted request, whether to stream the answer, and warnings about ignored parameters.
 
-    The request's values are checked where it enters a backend.
+    The backend validates the request's values.
     """
 
     request: ChatRequest
@@ -96,27 +96,27 @@ class ReadRequest(NamedTuple):
 def read_request(body: Mapping[str, Any]) -> ReadRequest:
     """Read the parameters of a chat completion, by name; ``None`` is a parameter that was not given.
 
-    Raises `InvalidRequest` for an unknown parameter and for what is no message, part, call or tool, `Unsupported` where
-    ``unsupported="error"`` asks for it.
+    Raises `InvalidRequest` for an unknown parameter and for invalid messages, parts, calls and tools. With
+    ``unsupported="error"``, raises `Unsupported` for what would be ignored.
     """
-    given = {name: value for name, value in body.items() if value is not None and not is_left_out(value)}
+    given = {name: value for name, value in body.items() if value is not None and not is_not_given(value)}
     _check_names(given)
     if "messages" not in given:
         raise InvalidRequest("messages is missing; pass at least one message", parameter="messages")
-    reading = Reading(strict=given.get("unsupported") == "error")
-    fields = {name: value for name, value in given.items() if name in _AS_THEY_ARE | OURS}
+    reading = RequestReader(strict=given.get("unsupported") == "error")
+    fields = {name: value for name, value in given.items() if name in _PASSED_THROUGH | OWN_FIELDS}
     fields["messages"] = reading.messages(given["messages"])
     fields["tools"], fields["tool_choice"] = reading.tools(given.get("tools", ()), given.get("tool_choice"))
     fields["max_tokens"] = _max_tokens(given)
     if "reasoning_effort" in given:
         fields["thinking"] = _thinking(given, reading)
     fields["response_format"] = _response_format(given.get("response_format"))
-    for name, harmless in _WITHOUT_MEANING.items():
+    for name, harmless in _IGNORED.items():
         if name in given and given[name] not in harmless:
             shown = repr(given[name])
             if name in {"extra_headers", "extra_query"}:
-                shown = _without_keys(given[name])
-            reading.report(name, f"{name}={shown} has no meaning here; it was left out")
+                shown = _masked(given[name])
+            reading.report(name, f"{name}={shown} is not supported; it was left out")
     stream = _flag(given, "stream")
     include_usage = _include_usage(given, stream=stream, reading=reading)
     return ReadRequest(ChatRequest(**fields), stream, include_usage, reading.warnings)
@@ -126,13 +126,13 @@ def _max_tokens(given: dict[str, Any]) -> Any:
     older, newer = given.get("max_tokens"), given.get("max_completion_tokens")
     if older is not None and newer is not None and older != newer:
         raise InvalidRequest(
-            f"max_tokens={older!r} and max_completion_tokens={newer!r} are two names of one limit; give one of them",
+            f"max_tokens={older!r} and max_completion_tokens={newer!r} contradict each other; pass only one of them",
             parameter="max_completion_tokens",
         )
     return older if newer is None else newer
 
 
-def _thinking(given: dict[str, Any], reading: Reading) -> bool | ThinkingEffort:
+def _thinking(given: dict[str, Any], reading: RequestReader) -> bool | ThinkingEffort:
     effort = given["reasoning_effort"]
     if not isinstance(effort, str) or effort not in _EFFORTS:
         choices = ", ".join(map(repr, _EFFORTS))
@@ -143,11 +143,11 @@ def _thinking(given: dict[str, Any], reading: Reading) -> bool | ThinkingEffort:
     said = given.get("thinking")
     if said not in (None, thinking) and not (said is True and thinking):
         raise InvalidRequest(
-            f"reasoning_effort={effort!r} and thinking={said!r} say two things; give one of them",
+            f"reasoning_effort={effort!r} and thinking={said!r} contradict each other; pass only one of them",
             parameter="reasoning_effort",
         )
     if thinking not in (False, effort):
-        reading.report("reasoning_effort", f"reasoning_effort={effort!r} is not known here; {thinking!r} is asked for")
+        reading.report("reasoning_effort", f"reasoning_effort={effort!r} is not supported; used {thinking!r} instead")
     return thinking
 
 
@@ -156,7 +156,7 @@ def _response_format(given: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(given, Mapping):
         raise InvalidRequest(
-            f"response_format={given!r} is not valid: create() takes {{'type': ...}}; for a type of Python's use "
+            f"response_format={given!r} is not valid: create() takes {{'type': ...}}; for a Python type use "
             "chat.completions.parse()",
             parameter="response_format",
         )
@@ -164,7 +164,7 @@ def _response_format(given: Any) -> dict[str, Any] | None:
     return None if fields.get("type") == "text" else fields
 
 
-def _include_usage(given: dict[str, Any], *, stream: bool, reading: Reading) -> bool:
+def _include_usage(given: dict[str, Any], *, stream: bool, reading: RequestReader) -> bool:
     if "stream_options" not in given:
         return False
     if not stream:
@@ -172,9 +172,9 @@ def _include_usage(given: dict[str, Any], *, stream: bool, reading: Reading) -> 
     options = fields_of(given["stream_options"], "stream_options")
     for name, value in options.items():
         if name not in ("include_usage", "include_obfuscation"):
-            raise wrong("stream_options", f"{name!r} is not known; use 'include_usage'")
+            raise wrong("stream_options", f"unknown option {name!r}; use 'include_usage'")
         if name == "include_obfuscation" and value:
-            reading.report("stream_options", "stream_options: chunks are not padded here")
+            reading.report("stream_options", "stream_options: include_obfuscation is not supported; it was ignored")
     return _flag(options, "include_usage")
 
 
@@ -185,8 +185,8 @@ def _flag(fields: dict[str, Any], name: str) -> bool:
     return value
 
 
-def _without_keys(given: Any) -> str:
-    """Return headers or a query as they are shown."""
+def _masked(given: Any) -> str:
+    """Return the repr of headers or a query with secrets masked."""
     if not isinstance(given, Mapping):
         return f"{type(given).__name__}(...)"
     texts = {str(name): str(value) for name, value in cast("Mapping[Any, Any]", given).items()}
@@ -196,7 +196,7 @@ def _without_keys(given: Any) -> str:
 def _check_names(given: Mapping[str, Any]) -> None:
     for name in given:
         if name in _REPLACED:
-            raise InvalidRequest(f"{name!r} is of an older API; use {_REPLACED[name]!r}", parameter=name)
+            raise InvalidRequest(f"{name!r} is deprecated; use {_REPLACED[name]!r}", parameter=name)
         if name not in _KNOWN:
             import difflib
 
@@ -205,31 +205,31 @@ def _check_names(given: Mapping[str, Any]) -> None:
             raise InvalidRequest(f"unknown parameter {name!r}; {hint}", parameter=name)
 
 
-def is_left_out(value: object) -> bool:
-    """Whether a value is the official SDK's word for a parameter that was not given."""
+def is_not_given(value: object) -> bool:
+    """Return whether a value is the official SDK's marker for a parameter that was not given."""
     kind = type(value)
     return kind.__name__ in ("NotGiven", "Omit") and kind.__module__.partition(".")[0] == "openai"
 
 
 class EmbeddingRequest(NamedTuple):
-    """A request for vectors, how they are wanted, and what was not honoured."""
+    """A request for embeddings: the texts and the encoding."""
 
     texts: list[str]
     encoding_format: Literal["float", "base64"]
 
 
 def read_embedding_request(body: Mapping[str, Any]) -> EmbeddingRequest:
-    """Read the parameters of an embedding, but for the model; ``user`` says nothing here.
+    """Read the parameters of an embedding request, except the model; ``user`` has no effect.
 
-    Raises `InvalidRequest` for what is wrong or unknown, `Unsupported` for what no embedding model here can do.
+    Raises `InvalidRequest` for invalid or unknown parameters, `Unsupported` for ``dimensions``.
     """
-    given = {name: value for name, value in body.items() if value is not None and not is_left_out(value)}
+    given = {name: value for name, value in body.items() if value is not None and not is_not_given(value)}
     for name in given:
         if name not in ("input", "encoding_format", "dimensions", "user"):
             raise InvalidRequest(f"unknown parameter {name!r} of an embedding", parameter=name)
     if "dimensions" in given:
         raise Unsupported(
-            f"dimensions={given['dimensions']!r}: a model here gives vectors of one size",
+            f"dimensions={given['dimensions']!r} is not supported: each model has one vector size; leave it out",
             data={"parameter": "dimensions"},
         )
     texts = given.get("input", "")

@@ -1,4 +1,4 @@
-"""Our answers in OpenAI's shapes: completions, chunks, models, embeddings."""
+"""Converts our answers to OpenAI's formats: completions, chunks, models, embeddings."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ from .shapes import (
 def completion_of(
     response: ChatResponse, *, warnings: Sequence[ChatWarning] = (), usage: Usage | None = None
 ) -> ChatCompletion:
-    """Return an answer as a chat completion.
+    """Return a response as a chat completion.
 
-    ``warnings`` are those of reading its request, ``usage`` is that of all its tries.
+    ``warnings`` are those about the request; ``usage``, if given, is the sum over several attempts.
     """
     return ChatCompletion(
         id=response.request_id,
@@ -82,10 +82,10 @@ def completion_of(
 
 
 class ChunkWriter:
-    """Writes the chunks of one stream: the role first, then what comes, why it ended, and the usage if it is wanted."""
+    """Converts the chunks of one stream: the role first, then the content, the finish reason and, on request, usage."""
 
     def __init__(self, *, include_usage: bool = False, warnings: Sequence[ChatWarning] = ()) -> None:
-        """Write one answer; ``warnings`` are those of reading its request."""
+        """Convert one answer; ``warnings`` are those about the request."""
         self._include_usage = include_usage
         self._warnings = warnings
         self._created = int(time.time())
@@ -93,11 +93,11 @@ class ChunkWriter:
         self._fingerprint: str | None = None
 
     def write(self, chunk: ChatChunk) -> list[ChatCompletionChunk]:
-        """Return what a chunk of ours is in OpenAI's shape: none, one or two."""
+        """Convert one of our chunks to none, one or two of OpenAI's."""
         if isinstance(chunk, TextDelta):
             logprobs = None if chunk.logprobs is None else _logprobs(chunk.logprobs)
             if chunk.signature is not None and not chunk.text and logprobs is None:
-                return []  # it is in the last chunk, with all else that is to be sent back
+                return []  # the last chunk has it, with everything else to send back
             return [self._chunk(ChoiceDelta(content=chunk.text), logprobs=logprobs)]
         if isinstance(chunk, ToolCallDelta):
             return [self._chunk(ChoiceDelta(tool_calls=[_call_delta(chunk)]))]
@@ -151,7 +151,7 @@ class ChunkWriter:
 
 
 def model_of(info: ModelInfo) -> Model:
-    """Return a model; nobody here knows when it was made, so ``created`` is 0."""
+    """Return a model; its creation time is unknown, so ``created`` is 0."""
     extras = ModelExtras(
         name=info.name, context_window=info.context_window, downloaded=info.downloaded, loaded=info.loaded
     )
@@ -203,7 +203,7 @@ def _message(response: ChatResponse) -> ChatCompletionMessage:
 
 
 def _message_extras(message: Message) -> MessageExtras | None:
-    """Return what a message of OpenAI's cannot say of a turn, and is to go back with it."""
+    """Return the parts of a message that OpenAI's format cannot hold and that must be sent back with it."""
     parts = [part for part in message.parts if isinstance(part, (ReasoningPart, TextPart, ToolCallPart))]
     reasoning = [part for part in parts if isinstance(part, ReasoningPart)]
     texts = [part for part in parts if isinstance(part, TextPart)]
@@ -231,7 +231,7 @@ def _signature(call: ToolCallPart | ToolCallDelta) -> ToolCallExtras | None:
 
 def _finish_reason(response: ChatResponse) -> FinishReason:
     reason = response.finish_reason
-    # An answer that was cut off, by whatever, is not whole.
+    # An answer that was cut off for any reason is incomplete, which OpenAI calls "length".
     return "length" if reason in ("cancelled", "error") else reason
 
 
@@ -263,7 +263,7 @@ def _extras(response: ChatResponse, warnings: Sequence[ChatWarning]) -> AnswerEx
 
 
 def _fingerprint(engine: str | None, device: str | None) -> str | None:
-    """Return what answers depend on beside the model; of a cloud nobody knows."""
+    """Return engine and device, which answers depend on besides the model; ``None`` for a cloud."""
     return None if engine is None else f"{engine}-{device}"
 
 
@@ -276,7 +276,7 @@ def _logprobs(entries: Sequence[Any]) -> ChoiceLogprobs:
             for entry in entries
         ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise ProtocolError(f"the backend's logprobs are not of OpenAI's shape: {list(entries)[:1]!r}") from error
+        raise ProtocolError(f"the backend's logprobs are not in OpenAI's format: {list(entries)[:1]!r}") from error
     return ChoiceLogprobs(content=tokens, refusal=None)
 
 

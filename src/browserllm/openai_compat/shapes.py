@@ -1,4 +1,4 @@
-"""What OpenAI's chat completions API answers with, as data: the names and fields of its reference and official SDK.
+"""The answers of OpenAI's chat completions API as data: the names and fields of its reference and official SDK.
 
 A field that has no default here is always written, as the API does; the others only when they say something. What
 browserllm adds lies in one field, ``browserllm``, and a model's thinking in ``reasoning_content``, as compatible
@@ -18,10 +18,10 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
 class Shape(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The methods that objects of the official SDK have, and code uses."""
+    """The methods of the official SDK's objects that programs use."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the object as the API writes it: fields that say nothing are left out."""
+        """Return the object as the API writes it, without unset fields."""
         return msgspec.to_builtins(self, enc_hook=_plain)
 
     def to_json(self, *, indent: int | None = 2) -> str:
@@ -55,7 +55,7 @@ def _dump(value: Any, exclude_none: bool) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return an object of somebody's own type (``parsed``) as plain data."""
+    """Return an object of the caller's type (``parsed``) as plain data."""
     dump = getattr(value, "model_dump", None)
     if dump is None:
         raise NotImplementedError(f"{type(value).__name__!r} cannot be written as JSON")
@@ -71,7 +71,7 @@ def _json(value: Any, indent: int | None) -> str:
 
 
 class AnswerExtras(Shape):
-    """Who answered, what it took, and what was not honoured.
+    """The backend that answered, its timings and cost, and warnings about ignored parameters.
 
     ``finish_reason`` is ours, where OpenAI has no word for it (``cancelled``). ``mode`` and ``repairs`` are those of
     an answer that was parsed. ``restart`` says that a router's next backend begins the answer anew: what was streamed
@@ -104,13 +104,13 @@ class MessageExtras(Shape):
 
 
 class ToolCallExtras(Shape):
-    """What some providers want back, unread, with a tool call."""
+    """The signature that some providers require back, unchanged, with a tool call."""
 
     signature: str
 
 
 class ModelExtras(Shape):
-    """A model as it stands with the device."""
+    """What is known about a model on this device."""
 
     name: str = ""
     context_window: int | None = None
@@ -118,7 +118,7 @@ class ModelExtras(Shape):
     loaded: bool = False
 
 
-# A whole answer
+# A complete answer
 
 
 class Function(Shape):
@@ -130,7 +130,7 @@ class Function(Shape):
 
 
 class ToolCall(Shape):
-    """The model asks for a tool."""
+    """The model calls a tool."""
 
     id: str
     function: Function
@@ -139,7 +139,7 @@ class ToolCall(Shape):
 
 
 class ChatCompletionMessage(Shape):
-    """The model's turn; it goes back into ``messages`` as it is."""
+    """The model's message; send it back in ``messages`` unchanged."""
 
     role: Literal["assistant"]
     content: str | None
@@ -154,7 +154,7 @@ class ChatCompletionMessage(Shape):
 
 
 class TopLogprob(Shape):
-    """A token that might have been."""
+    """An alternative token."""
 
     token: str
     logprob: float
@@ -187,20 +187,20 @@ class Choice(Shape):
 
 
 class PromptTokensDetails(Shape):
-    """Of the prompt's tokens, those a cache gave, and those put into one."""
+    """The prompt tokens that were read from a cache, and those written to one."""
 
     cached_tokens: int
     cache_write_tokens: int = 0
 
 
 class CompletionTokensDetails(Shape):
-    """Of the answer's tokens, those of thinking."""
+    """The thinking tokens of an answer."""
 
     reasoning_tokens: int
 
 
 class CompletionUsage(Shape):
-    """What an answer took, in tokens."""
+    """The tokens that an answer used."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -210,7 +210,7 @@ class CompletionUsage(Shape):
 
 
 class ChatCompletion(Shape):
-    """A whole answer."""
+    """A complete answer."""
 
     id: str
     object: Literal["chat.completion"]
@@ -282,7 +282,7 @@ class ChatCompletionChunk(Shape):
 
 
 class Model(Shape):
-    """A model that can be asked for."""
+    """An available model."""
 
     id: str
     object: Literal["model"]
@@ -292,7 +292,7 @@ class Model(Shape):
 
 
 class ModelList(Shape):
-    """The models there are; iterate it, also with ``async for``."""
+    """The available models; iterate it, also with ``async for``."""
 
     object: Literal["list"]
     data: list[Model]
@@ -314,7 +314,7 @@ class Embedding(Shape):
 
 
 class EmbeddingUsage(Shape):
-    """What vectors took, in tokens."""
+    """The tokens that embeddings used."""
 
     prompt_tokens: int
     total_tokens: int

@@ -1,4 +1,4 @@
-"""Where a client's answers come from: a backend that is there, or one that is opened for it when it is first needed."""
+"""The source of a client's backend: a given one, or one that is opened at the first call."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..page.host import Host
 
 
 class Closable(Protocol):
-    """What a closed client leaves nobody waiting for."""
+    """A stream that ends when its client is closed."""
 
     async def close(self) -> None:
         """End it; safe to call more than once."""
 
 
 OpenBackend = Callable[[], AbstractAsyncContextManager[Backend]]
-"""A function whose result gives a backend with ``async with``: every backend is one, and so is what
-`contextlib.asynccontextmanager` makes."""
+"""A function that returns an async context manager of a backend, such as a backend class or a function decorated with
+`contextlib.asynccontextmanager`."""
 
 
 @asynccontextmanager
 async def open_local() -> AsyncGenerator[Backend]:
-    """Open a connection to a page, and answer with the models there."""
+    """Connect to a page and use the models there."""
     from ..backends.local import LocalBackend
     from ..page.connect import connect
 
@@ -36,10 +36,10 @@ async def open_local() -> AsyncGenerator[Backend]:
 
 
 class Source:
-    """The backend of a client and of those made of it: what it opened, it closes; what it was given stays."""
+    """The backend of a client and its copies. It closes a backend that it opened, not one that it was given."""
 
     def __init__(self, given: Backend | OpenBackend | None) -> None:
-        """Use a backend, or what opens one; without either, `open_local`."""
+        """Use a backend, or a function that opens one; by default `open_local`."""
         if isinstance(given, Host):
             raise InvalidRequest(f"backend={given!r} is a host; use LocalBackend(host)", parameter="backend")
         if not (given is None or isinstance(given, Backend) or callable(given)):
@@ -55,7 +55,7 @@ class Source:
         self._closed = False
 
     async def backend(self) -> Backend:
-        """Return the backend, opened if need be. Raises `Unavailable` once closed, and what opening raises."""
+        """Return the backend; open it first if needed. Raises `Unavailable` once closed, and what opening raises."""
         if self._backend is None and not self._closed:
             async with self._opening():
                 if self._backend is None and not self._closed:
@@ -67,7 +67,7 @@ class Source:
         return self._backend
 
     async def close(self) -> None:
-        """End the streams that somebody still has, and close what was opened; safe to call more than once."""
+        """End the open streams, and close a backend that was opened here; safe to call more than once."""
         self._closed = True
         for stream in list(self.streams):
             await stream.close()

@@ -1,7 +1,7 @@
-"""The same client for code that is not asynchronous: it waits.
+"""The synchronous version of the client.
 
-In a process an event loop runs in a thread of its own, and any number of threads may use one client. In a page Python
-waits where the browser lets it (`browserllm._internal.waiting`).
+In a process, an event loop runs in its own thread, and any number of threads may share a client. In a page, Python
+blocks if the browser supports it (`browserllm._internal.waiting`).
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from .source import OpenBackend
 
 
 class Client:
-    """`AsyncClient`, for code that waits: the same calls with the same arguments, results and errors.
+    """The synchronous `AsyncClient`: the same calls, arguments, results and errors.
 
-    Ctrl-C in a call cancels its request. A client that is not closed ends with the program, and with it the browser
-    that it launched.
+    Ctrl-C in a call cancels its request. A client that is not closed ends with the program, as does the browser that it
+    launched.
     """
 
     def __init__(self, backend: Backend | OpenBackend | None = None, *, timeout: float | None = None) -> None:
-        """Ask ``backend``, which stays the caller's to close; without one, connect at the first call.
+        """Ask ``backend``, which the caller closes; without one, connect at the first call.
 
-        The client has an event loop of its own, so a connection to a page that was made in another one cannot be used
-        here (`InvalidRequest`): give a function that opens the backend instead, as `AsyncClient` takes it. ``timeout``
-        is the seconds that an answer may take, for calls that do not say.
+        The client has its own event loop, so it cannot use a connection to a page made in another loop
+        (`InvalidRequest`); pass a function that opens the backend instead, as for `AsyncClient`. ``timeout`` is the
+        default time for an answer, in seconds.
         """
         self._client = AsyncClient(backend, timeout=timeout)
         self._shared = _Shared(self._client)
 
     @property
     def chat(self) -> Chat:
-        """Chats."""
+        """Chat completions."""
         return Chat(self._shared, self._client)
 
     @property
@@ -48,9 +48,9 @@ class Client:
         return Models(self._shared, self._client)
 
     @property
-    def embeddings(self) -> Embeddings:
-        """Texts as vectors."""
-        return Embeddings(self._shared, self._client)
+    def embeddings(self) -> SyncEmbeddings:
+        """Embeddings of texts."""
+        return SyncEmbeddings(self._shared, self._client)
 
     def with_options(self, *, timeout: float | None = None) -> Client:
         """Return a client of the same backend with another timeout, in seconds; closing one closes both."""
@@ -59,7 +59,7 @@ class Client:
         return client
 
     def close(self) -> None:
-        """Cancel what is under way and close what the client opened; safe to call more than once."""
+        """Cancel running calls and close what the client opened; safe to call more than once."""
         self._shared.waiter.close()
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class Client:
 
 
 class _Shared:
-    """What runs the calls of a client and of those made of it; it ends with the last who uses it."""
+    """Runs the calls of a client and its copies; it ends with the last of them."""
 
     def __init__(self, client: AsyncClient) -> None:
         self.waiter = open_waiter(client.close)
@@ -85,7 +85,7 @@ class Chat:
     """``client.chat``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self.completions = Completions(shared, client)
 
 
@@ -93,7 +93,7 @@ class Completions:
     """``client.chat.completions``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self._shared = shared
         self._completions = client.chat.completions
 
@@ -143,7 +143,7 @@ class Stream:
     """The chunks of an answer: iterate it; ``with``, `close` and leaving the loop end the answer at once."""
 
     def __init__(self, shared: _Shared, stream: AsyncStream) -> None:
-        """Made by `Completions.create`."""
+        """Iterate ``stream`` synchronously; `Completions.create` returns this."""
         self._shared = shared
         self._stream = stream
         self._ended = False
@@ -176,10 +176,10 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """End the answer; nothing more comes. Safe to call at any time, more than once."""
+        """End the answer. Safe to call at any time, more than once."""
         if not self._ended:
             self._ended = True
-            with suppress(Unavailable):  # a client that was closed has ended its answers
+            with suppress(Unavailable):  # a closed client has already ended its answers
                 self._shared.run(self._stream.close())
 
 
@@ -191,7 +191,7 @@ class Models:
     """``client.models``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self._shared = shared
         self._models = client.models
 
@@ -204,15 +204,15 @@ class Models:
         return self._shared.run(listed())
 
     def retrieve(self, model: str) -> Model:
-        """Return one model, by its id or name. Raises `ModelNotFound` with the nearest ones."""
+        """Return a model by its id or name. Raises `ModelNotFound`, which suggests similar ones."""
         return self._shared.run(self._models.retrieve(model))
 
 
-class Embeddings:
+class SyncEmbeddings:
     """``client.embeddings``."""
 
     def __init__(self, shared: _Shared, client: AsyncClient) -> None:
-        """Made by a client."""
+        """Run the calls of ``client`` on the event loop of ``shared``."""
         self._shared = shared
         self._embeddings = client.embeddings
 
@@ -225,7 +225,7 @@ class Embeddings:
         dimensions: int | None = None,
         user: str | None = None,
     ) -> CreateEmbeddingResponse:
-        """Turn texts into vectors, as `AsyncEmbeddings.create` does."""
+        """Embed texts, as `AsyncEmbeddings.create` does."""
         return self._shared.run(
             self._embeddings.create(
                 input=input, model=model, encoding_format=encoding_format, dimensions=dimensions, user=user

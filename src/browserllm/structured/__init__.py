@@ -1,6 +1,6 @@
-"""Answers that are objects of a type."""
+"""Structured output: answers that are objects of a type."""
 
-# Not lazy: the module `generate` would take the place of the function.
+# Not lazy: the module `generate` would shadow the function.
 from .generate import generate as generate
 from .generate import stream_generate as stream_generate
 from .object_stream import Generated as Generated

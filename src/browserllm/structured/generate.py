@@ -1,7 +1,6 @@
-"""Ask any backend for an object of a type: `stream_generate` is the whole of it, `generate` its end.
+"""Ask any backend for an object of a type: `stream_generate` streams it, `generate` returns it.
 
-`object_stream` has what happens between the first request and the object, `modes` what is sent, `text` how an answer is
-read.
+`object_stream` runs the requests until there is an object, `modes` builds them, and `text` reads the answers.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from ..backends.request import Prompt, build_request
 from ..errors import InvalidRequest
 from ..json_schema.types import OutputType, output_type
 from ..types import StructuredMode
-from .modes import Form, mode_for
+from .modes import OutputForm, mode_for
 from .object_stream import ObjectStream
 
 T = TypeVar("T")
 
 MAX_REPAIRS = 10
-"""The most that can be asked for: what was not understood ten times will not be."""
+"""The most repairs: a model that failed ten times will not succeed."""
 
-_OURS = ("tools", "tool_choice", "response_format")
-"""The fields of a request that belong to the mode."""
+_MODE_FIELDS = ("tools", "tool_choice", "response_format")
+"""The request fields that the mode sets."""
 
 
 @overload
@@ -56,8 +55,8 @@ async def generate(
 ) -> Any:
     """Ask any backend for an object of a type, and return it.
 
-    ``recipe = await generate(llm, "A quick pasta", output=Recipe)``. Everything else is as with `stream_generate`; what
-    is raised later is what `ObjectStream.finish` raises.
+    ``recipe = await generate(llm, "A quick pasta", output=Recipe)``. The arguments are those of `stream_generate`; it
+    also raises what `ObjectStream.finish` raises.
     """
     async with stream_generate(backend, prompt, output=output, mode=mode, repairs=repairs, **options) as stream:
         return (await stream.finish()).output
@@ -92,32 +91,32 @@ def stream_generate(
     repairs: int = 1,
     **options: Any,
 ) -> ObjectStream[Any]:
-    """Ask any backend for an object of a type, as a stream of what has come of it.
+    """Ask any backend for an object of a type, and stream it while it is written.
 
     Args:
-        backend: Who answers.
-        prompt: As for `Backend.stream`. What the type is goes after the system message, which stays whole.
+        backend: The backend to ask.
+        prompt: As for `Backend.stream`. The instruction for the type is appended to the system message.
         output: A pydantic model, dataclass, TypedDict, msgspec Struct, plain type (``list[int]``, an Enum, a union) or
             JSON Schema.
-        mode: How to ask; by default in the strongest way of `Capabilities.structured_output`, or else in words.
+        mode: How to ask; by default the strongest mode of `Capabilities.structured_output`, or else ``"fenced"``.
         repairs: How often (0..10) the model may correct an answer that is not of the type. An answer that was cut off
-            is none of those.
-        options: The fields of `ChatRequest`. ``deadline_s`` is for all answers together.
+            is not repaired.
+        options: Fields of `ChatRequest`. ``deadline_s`` covers all answers together.
 
     Raises:
-        InvalidRequest: At once, when an argument is wrong.
-        Unsupported: At once, when the backend does not have the mode.
+        InvalidRequest: At once, if an argument is invalid.
+        Unsupported: At once, if the backend does not support the mode.
     """
     check_backend("backend", backend)
     wanted = output_type(output)
     if type(repairs) is not int or not 0 <= repairs <= MAX_REPAIRS:
         raise InvalidRequest(f"repairs={repairs!r} is out of range: it must be 0 to {MAX_REPAIRS}", parameter="repairs")
     request = build_request(prompt, options)
-    for name in _OURS:
+    for name in _MODE_FIELDS:
         if value := getattr(request, name):
             raise InvalidRequest(
-                f"{name}={value!r} does not go together with output={wanted!r}, which is asked for by it; leave it out",
+                f"{name}={value!r} cannot be combined with output={wanted!r}, which sets it; leave it out",
                 parameter=name,
             )
-    form = Form(wanted, mode_for(backend.capabilities, mode, backend.name))
+    form = OutputForm(wanted, mode_for(backend.capabilities, mode, backend.name))
     return ObjectStream(backend, request, form, repairs)

@@ -1,6 +1,6 @@
-"""The ways to ask for JSON of a schema: what is sent for each, what is said when the answer does not fit.
+"""The modes of asking for JSON that matches a schema: the request of each, and its reply to an invalid answer.
 
-`INSTRUCTIONS` and `REPAIRS` are all the words that are ever added to a chat.
+`INSTRUCTIONS` and `REPAIRS` are all the texts that are ever added to a chat.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ INSTRUCTIONS: dict[StructuredMode, str] = {
     "tool": "Answer by calling {name}.",
     "fenced": "Answer with one ```json block that matches this JSON schema: {schema}",
 }
-"""What is put after the system message. A constraint holds a model to a schema and shows it nothing; an API shows it
-what it can hold it to, and a type may ask for more than that."""
+"""The text after the system message. A constraint does not show the model the schema, and an API shows only the part
+that it can enforce; so each mode but ``tool`` states the whole schema."""
 
 _WRONG = "That does not match the JSON schema:\n{problems}\n\n"
 
@@ -48,42 +48,42 @@ REPAIRS: dict[StructuredMode, str] = {
     "tool": _WRONG + "Call {name} again, with arguments that have this right.",
     "fenced": _WRONG + "Answer again, with one ```json block that has this right.",
 }
-"""What follows an answer that does not fit."""
+"""The reply to an answer that does not match."""
 
 
 def mode_for(capabilities: Capabilities, wanted: StructuredMode | None, name: str) -> StructuredMode:
-    """Return the wanted mode, or the strongest one of the backend called ``name``.
+    """Return the wanted mode, or the strongest one of the backend named ``name``.
 
-    Raises `InvalidRequest` for what is no mode, `Unsupported` for one that the backend does not have.
+    Raises `InvalidRequest` for an unknown mode, `Unsupported` for one that the backend does not have.
     """
     if wanted is None:
         return capabilities.structured_output[0] if capabilities.structured_output else "fenced"
     if wanted not in tuple(INSTRUCTIONS):
         known = ", ".join(map(repr, INSTRUCTIONS))
-        raise InvalidRequest(f"mode={wanted!r} is not known; use one of {known}", parameter="mode")
+        raise InvalidRequest(f"unknown mode={wanted!r}; use one of {known}", parameter="mode")
     has: tuple[StructuredMode, ...] = (*capabilities.structured_output, "fenced")
     if wanted not in has:
         raise Unsupported(
-            f"{name!r} has no mode {wanted!r}; it has {', '.join(map(repr, has))}",
+            f"backend {name!r} does not support mode={wanted!r}; use one of {', '.join(map(repr, has))}",
             data={"parameter": "mode", "modes": list(has)},
         )
     return wanted
 
 
-class Form:
-    """An output type as one mode asks for it."""
+class OutputForm:
+    """An output type with the mode of asking for it: builds the first request and those for repairs."""
 
     def __init__(self, output: OutputType[Any], mode: StructuredMode) -> None:
         """Ask for ``output`` in this mode."""
         self.output = output
         self.mode: StructuredMode = mode
 
-    def asked(self, request: ChatRequest) -> ChatRequest:
-        """Return the request as it is sent first."""
+    def first_request(self, request: ChatRequest) -> ChatRequest:
+        """Return the first request."""
         name, schema = self.output.name, self.output.schema
         words = INSTRUCTIONS[self.mode].replace("{name}", name)
         said = words.replace("{schema}", msgspec.json.encode(schema).decode())
-        request = replace(request, messages=_told(request.messages, said))
+        request = replace(request, messages=_with_instruction(request.messages, said))
         if self.mode == "tool":
             tool = Tool(name, self.output.description or schema.get("description", ""), schema)
             return replace(request, tools=[tool], tool_choice={"name": name})
@@ -94,24 +94,23 @@ class Form:
         spec = {"name": name, "schema": schema}
         return replace(request, response_format={"type": "json_schema", "json_schema": spec})
 
-    def again(self, request: ChatRequest, response: ChatResponse, misfit: Misfit) -> ChatRequest:
-        """Return the request that goes on after an answer that does not fit: with it, and what is wrong with it."""
+    def repair_request(self, request: ChatRequest, response: ChatResponse, misfit: Misfit) -> ChatRequest:
+        """Return the request after an invalid answer: with the answer, and what is wrong with it."""
         said = REPAIRS[self.mode].replace("{name}", self.output.name).replace("{problems}", str(misfit))
         calls = response.message.tool_calls
         if calls:
-            # Vendors want an answer to each call, and nothing else.
+            # Vendors require a result for each call, and nothing else.
             results: list[ContentPart] = [ToolResultPart(call.id, said, is_error=True) for call in calls]
             reply = Message("tool", results)
         else:
             reply = Message("user", said)
         return replace(request, messages=[*request.messages, response.message, reply])
 
-    def held(self, response: ChatResponse, *, called: bool) -> StructuredMode:
-        """Return the mode that an answer was really given in: ``fenced`` is words alone.
+    def mode_used(self, response: ChatResponse, *, called: bool) -> StructuredMode:
+        """Return the mode that took effect: ``fenced`` if only the instruction did.
 
-        That is what remains where the backend warned that it had to leave the response format out, and where the
-        answer is a text although a call was asked for. A backend that names what it does not hold a model to holds it
-        to the rest.
+        That is so if the backend warned that it left the response format out, or if the model wrote text instead of the
+        requested call. A backend that warns of parts it cannot constrain still constrains the rest.
         """
         if self.mode == "tool":
             return "tool" if called else "fenced"
@@ -122,8 +121,8 @@ class Form:
         return "fenced" if ignored else self.mode
 
 
-def _told(messages: list[Message], said: str) -> list[Message]:
-    """Return the messages with an instruction after the last system message, which stays as it is before that."""
+def _with_instruction(messages: list[Message], said: str) -> list[Message]:
+    """Append an instruction to the last system message, or add one."""
     at = sum(message.role == "system" for message in messages)
     if not at:
         return [Message("system", said), *messages]

@@ -1,4 +1,4 @@
-"""ObjectStream: an object on its way, out of answers that are checked and repaired so many times."""
+"""ObjectStream: streams an object while a model writes it; checks each answer and asks for repairs."""
 
 from __future__ import annotations
 
@@ -18,26 +18,25 @@ from ..json_schema.partial import MISSING
 from ..json_schema.problem import Misfit, Problem
 from ..reasoning import ThoughtSplitter
 from ..types import ChatChunk, ChatRequest, ChatResponse, ChatRestart, StructuredMode, TextDelta, ToolCallDelta, Usage
-from .modes import Form
+from .modes import OutputForm
 from .text import AnswerReader, grows
 
 T = TypeVar("T")
 
 WINDOW_SLACK_TOKENS = 16
-"""How many tokens before the end of a context window an engine may end an answer."""
+"""How many tokens before the end of the context window an engine may end an answer."""
 
 _SHOWN_CHARS = 2000
-"""How much of an answer an error carries."""
+"""The most characters of an answer in an error's data."""
 
 
 class Generated(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """An object that a model gave, and how.
+    """A generated object, and how the model produced it.
 
-    ``output`` is the value of the type. ``mode`` is the way in which it was really given: ``fenced``, words alone, also
-    where a backend warned that it had to leave the response format out, or wrote a text instead of a call.
-    ``repairs`` says how many answers did not fit, ``problems`` what was wrong with each of those, and where in a value
-    of the type. ``response`` is the last answer, ``text`` its JSON as the model wrote it, with the words around
-    it; ``usage`` is of all answers.
+    ``output`` is the value of the type. ``mode`` is the mode that took effect; it is ``fenced`` if the backend left the
+    response format out with a warning, or if the model wrote text instead of a call. ``repairs`` is the number of
+    invalid answers, and ``problems`` lists what was wrong with each, with the path in the value. ``response`` is the
+    last response, and ``text`` its text as the model wrote it. ``usage`` is the sum over all answers.
     """
 
     output: T
@@ -50,33 +49,32 @@ class Generated(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class ObjectStream(ResponseStream[Any, Generated[T]]):
-    """An object on its way: iterate it once for what has come of it, or ``await`` it for the object alone.
+    """A running generation: iterate it once for partial values, or ``await`` it for the object alone.
 
-    What comes are plain JSON values (dicts, lists, texts, numbers), each time one has changed (of one of more than 4096
-    characters, each time it is one part in 256 longer), and each holds all of the one before: texts and lists get
-    longer, objects get more fields, nothing that was shown goes away or changes its type. That is so across answers,
-    too: a repaired answer, or one that a router began anew, is shown again from where it has all that was shown; one
-    that says something else is not, and its object is in the result alone.
-    Whether a value is of the type is known at the end, so what is shown may still lack fields.
+    Partial values are plain JSON values (dicts, lists, strings, numbers). A new one comes each time the value changed
+    (above 4096 characters, each time it is 1/256 longer). Each extends the one before: strings and lists get longer,
+    objects get more fields, and nothing disappears or changes its type. This also holds across answers: a repaired or
+    restarted answer is shown only from the point where it contains all that was shown. If it differs, only the result
+    has its object. Partial values are not validated yet and may lack fields.
 
-    After a `stop` nothing more comes, `partial` is what there is, and `finish` raises `Cancelled`. See `ResponseStream`
+    After `stop` no more values come, `partial` is the last one, and `finish` raises `Cancelled`. See `ResponseStream`
     for the rest.
     """
 
-    def __init__(self, backend: Backend, request: ChatRequest, form: Form, repairs: int) -> None:
-        """Made by `stream_generate`."""
+    def __init__(self, backend: Backend, request: ChatRequest, form: OutputForm, repairs: int) -> None:
+        """Ask ``backend``, with up to ``repairs`` corrections."""
         self._generation = _Generation(backend, request, form, repairs)
         super().__init__(self._generation)
 
     @property
     def partial(self) -> Any:
-        """What was shown last, also after a stop or a failure; ``None`` when nothing was."""
+        """The last partial value, also after a stop or a failure; ``None`` if there was none."""
         shown = self._generation.shown
         return None if shown is MISSING else shown
 
     @property
     def response(self) -> ChatResponse:
-        """The last answer's response. Raises `InvalidRequest` while there is none."""
+        """The last response. Raises `InvalidRequest` while there is none."""
         if self._generation.response is None:
             raise InvalidRequest("the stream has no result yet: iterate it to its end, or await finish()")
         return self._generation.response
@@ -85,19 +83,19 @@ class ObjectStream(ResponseStream[Any, Generated[T]]):
         """Read the rest of the stream and return the object.
 
         Raises:
-            InvalidOutput: No answer was of the type, or it was cut off.
-            Cancelled: It was stopped, before the object was whole.
-            Timeout: ``deadline_s`` was over before the object was whole.
+            InvalidOutput: No answer was of the type, or the answer was cut off.
+            Cancelled: The stream was stopped before the object was complete.
+            Timeout: ``deadline_s`` passed before the object was complete.
             ContentFiltered: A safety filter ended the answer.
-            BrowserLLMError: Whatever the backend raises.
+            BrowserLLMError: Any error of the backend.
         """
         return await super().finish()
 
 
-class _Reading:
-    """One answer, as it is read: the text or the call that holds the object."""
+class _AnswerReading:
+    """Reads one answer: the text or the tool call that has the object."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: OutputForm) -> None:
         self.reader = AnswerReader(form.output)
         self._form = form
         self._thoughts = ThoughtSplitter()
@@ -105,11 +103,11 @@ class _Reading:
 
     @property
     def called(self) -> bool:
-        """Whether the model called the tool that stands for the type."""
+        """Whether the model called the tool for the type."""
         return self._call is not None
 
     def feed(self, chunk: ChatChunk) -> bool:
-        """Read a chunk; say whether the value has changed."""
+        """Read a chunk; return whether the value has changed."""
         if self._form.mode != "tool":
             return isinstance(chunk, TextDelta) and self._feed_text(self._thoughts.feed(chunk.text))
         if not isinstance(chunk, ToolCallDelta):
@@ -119,21 +117,21 @@ class _Reading:
         return self._call == chunk.index and self.reader.feed(chunk.arguments)
 
     def end(self, response: ChatResponse) -> None:
-        """Read what is left; where a tool was to be called and was not, the text."""
+        """Read what is left: the text, too, if the model did not call the tool."""
         if self._form.mode == "tool" and not self.called:
             self._feed_text(self._thoughts.feed(response.text))
         self._feed_text(self._thoughts.finish(cut=response.finish_reason in ("length", "cancelled")))
 
     def _feed_text(self, pieces: Iterable[tuple[str, str]]) -> bool:
-        """Read what is text: a backend may have left thoughts in it."""
+        """Read the text without thoughts that a backend left in it."""
         changed = [self.reader.feed(text) for kind, text in pieces if kind != "thought"]
         return any(changed)
 
 
 class _Generation(Producer[Any, Generated[Any]]):
-    """The answers, one after another."""
+    """Requests answers, one after another, until one is valid."""
 
-    def __init__(self, backend: Backend, request: ChatRequest, form: Form, repairs: int) -> None:
+    def __init__(self, backend: Backend, request: ChatRequest, form: OutputForm, repairs: int) -> None:
         super().__init__()
         self.backend = backend
         self.request = request
@@ -147,20 +145,20 @@ class _Generation(Producer[Any, Generated[Any]]):
         self._problems: list[list[Problem]] = []
         self._usage = Usage()
         self._window: int | None = None
-        self._read_anew()
+        self._start_reading()
 
     async def produce(self) -> AsyncGenerator[Any, None]:
         self._begin()
         try:
-            request = self.form.asked(self.request)
+            request = self.form.first_request(self.request)
             started_at = time.perf_counter()
             while not self.stopped:
                 stream = self.stream = self.backend.stream(request)
-                self._read_anew()
+                self._start_reading()
                 try:
                     async for chunk in stream:
                         if isinstance(chunk, ChatRestart):
-                            self._read_anew()
+                            self._start_reading()
                         elif self._reading.feed(chunk) and self._show():
                             yield self.shown
                 finally:
@@ -173,7 +171,7 @@ class _Generation(Producer[Any, Generated[Any]]):
                     yield self.shown
                 if misfit is None:
                     return
-                request = self._again(request, stream.response, misfit, started_at)
+                request = self._next_request(request, stream.response, misfit, started_at)
         except Exception as error:
             self.failure = error
             # The caller stopped it, and has the partial value.
@@ -202,13 +200,13 @@ class _Generation(Producer[Any, Generated[Any]]):
             return (await self.backend.facts(request)).context_window
         return None
 
-    def _read_anew(self) -> None:
+    def _start_reading(self) -> None:
         """Read anew: the next answer, or the same one from another backend."""
-        self._reading = _Reading(self.form)
+        self._reading = _AnswerReading(self.form)
         self._first = self.shown is MISSING  # whether nothing was shown of another answer
 
     def _show(self) -> bool:
-        """Take the value to be shown, unless that is shown already, or lacks what was shown."""
+        """Update the shown value; return whether there is a new one that extends it."""
         reader = self._reading.reader
         value = reader.value
         only_grew = self._first and reader.starts == 1 and not reader.whole
@@ -223,7 +221,7 @@ class _Generation(Producer[Any, Generated[Any]]):
         self._usage = Usage(**{name: getattr(self._usage, name) + getattr(response.usage, name) for name in fields})
 
     def _settle(self, response: ChatResponse) -> Misfit | None:
-        """Note the object, or return what is wrong with it; raise what no second answer would mend."""
+        """Store the object, or return what is wrong with it; raise if another answer would not help."""
         reading = self._reading
         reading.end(response)
         if response.finish_reason in ("length", "cancelled", "content_filter") and not reading.reader.whole:
@@ -237,7 +235,7 @@ class _Generation(Producer[Any, Generated[Any]]):
             return misfit
         self._found = Generated(
             output=output,
-            mode=self.form.held(response, called=reading.called),
+            mode=self.form.mode_used(response, called=reading.called),
             repairs=len(self._problems),
             problems=self._problems,
             text=_text_of(response),
@@ -246,20 +244,22 @@ class _Generation(Producer[Any, Generated[Any]]):
         )
         return None
 
-    def _again(self, request: ChatRequest, response: ChatResponse, misfit: Misfit, started_at: float) -> ChatRequest:
-        """Return the next request; raise when there may be none."""
+    def _next_request(
+        self, request: ChatRequest, response: ChatResponse, misfit: Misfit, started_at: float
+    ) -> ChatRequest:
+        """Return the next request; raise if no repairs or time are left."""
         self._problems.append(misfit.own)
-        tries = len(self._problems)
-        if tries > self.repairs:
-            times = f"{tries} answers in a row are" if tries > 1 else "the answer is"
+        attempts = len(self._problems)
+        if attempts > self.repairs:
+            times = f"{attempts} answers in a row are" if attempts > 1 else "the answer is"
             said = "; ".join(map(str, misfit.own))
             raise self._invalid(
                 f"{times} not of the type {self.form.output.name!r} (mode {self.form.mode!r}): {said[:500]}. "
-                "Allow more repairs, make the type simpler or say more of it in the prompt, or ask a larger model",
+                "Allow more repairs, simplify the type, explain it in the prompt, or use a larger model",
                 response,
-                tries=tries,
+                attempts=attempts,
             )
-        request = self.form.again(request, response, misfit)
+        request = self.form.repair_request(request, response, misfit)
         if self.request.deadline_s is None:
             return request
         left_s = self.request.deadline_s - (time.perf_counter() - started_at)
@@ -273,47 +273,49 @@ class _Generation(Producer[Any, Generated[Any]]):
             return self._invalid(
                 f"the answer was cut off {self._limit(response)}",
                 response,
-                tries=len(self._problems) + 1,
+                attempts=len(self._problems) + 1,
             )
         if response.finish_reason == "content_filter":
-            return ContentFiltered(f"a safety filter ended the answer before the {name!r} was whole; ask otherwise")
+            return ContentFiltered(
+                f"a safety filter ended the answer before the {name!r} was complete; rephrase the prompt"
+            )
         if any(warning.parameter == "deadline_s" for warning in response.warnings) and not self.stopped:
             return self._too_late()
-        return Cancelled(f"the answer was stopped before the {name!r} was whole")
+        return Cancelled(f"the answer was stopped before the {name!r} was complete")
 
     def _limit(self, response: ChatResponse) -> str:
-        """Say which limit cut an answer off, and what helps."""
-        early, most = f"before the {self.form.output.name!r} was whole", self.request.max_tokens
+        """Say which limit cut an answer off, and what to do."""
+        early, most = f"before the {self.form.output.name!r} was complete", self.request.max_tokens
         if self._window is not None and response.usage.total_tokens >= self._window - WINDOW_SLACK_TOKENS:
             return (
-                f"where the model's context window of {self._window} tokens is full, {early}; ask for less, shorten "
-                "the prompt, or take a model with a larger window"
+                f"because the model's context window of {self._window} tokens is full, {early}; ask for less, shorten "
+                "the prompt, or use a model with a larger window"
             )
         if most is not None:
             return f"at max_tokens={most}, {early}; raise max_tokens"
-        return f"at the backend's own limit, {early}; set max_tokens to more, or ask for less"
+        return f"at the backend's own limit, {early}; set a larger max_tokens, or ask for less"
 
     def _too_late(self) -> Exception:
-        deadline_s, tries = self.request.deadline_s, len(self._problems) + 1
+        deadline_s, attempts = self.request.deadline_s, len(self._problems) + 1
         return Timeout(
-            f"deadline_s={deadline_s:g} was over before the {self.form.output.name!r} was whole, in answer {tries}; "
-            "raise it",
+            f"deadline_s={deadline_s:g} passed before the {self.form.output.name!r} was complete, in answer "
+            f"{attempts}; raise deadline_s",
             data={"deadline_s": deadline_s},
         )
 
-    def _invalid(self, message: str, response: ChatResponse, *, tries: int) -> InvalidOutput:
+    def _invalid(self, message: str, response: ChatResponse, *, attempts: int) -> InvalidOutput:
         problems = self._problems[-1] if self._problems else []
         return InvalidOutput(
             message,
             data={
                 "problems": [{"path": problem.path, "message": problem.message} for problem in problems],
                 "text": _text_of(response)[:_SHOWN_CHARS],
-                "tries": tries,
+                "attempts": attempts,
                 "mode": self.form.mode,
             },
         )
 
 
 def _text_of(response: ChatResponse) -> str:
-    """Return what the model wrote: the arguments of its calls where it said nothing."""
+    """Return what the model wrote: its text, or the arguments of its calls if there is no text."""
     return response.text or "\n".join(call.arguments for call in response.message.tool_calls)

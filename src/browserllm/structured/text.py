@@ -1,7 +1,7 @@
-"""The object in an answer: how far it has come, and what it comes to.
+"""Finds the object in an answer, while it streams and at its end.
 
-`PartialJson` finds the first object among thoughts, fences and sentences. Here is which one counts: the first that is
-of the type; and where none is, the one thing of the type that lies in an object that a model put around it.
+`PartialJson` finds objects among thoughts, fences and sentences. This module chooses one: the first that is of the
+type, or else the only value of the type that a model wrapped in another object.
 """
 
 from __future__ import annotations
@@ -19,20 +19,19 @@ from ..reasoning import CLOSING_MARKERS
 T = TypeVar("T")
 
 _UP_TO_AN_END = re.compile(r"[^}\])`\n\r>▷]*[}\])`\n\r>▷]?")
-"""Text as far as an object in it, or a thought, may end."""
+"""A piece of text up to a character that may end an object or a thought."""
 _LATE, _LATE_FROM = 256, 4096
-"""What is longer than ``_LATE_FROM`` characters is shown each time it is one part in ``_LATE`` longer, and at its end:
-else the work would grow with the square of its length."""
+"""A value longer than ``_LATE_FROM`` characters is shown each time it is 1/``_LATE`` longer, and at its end; otherwise
+the work would grow with the square of its length."""
 _MOST_TRIED = 8
 _LONGEST_END = max(map(len, CLOSING_MARKERS))
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
 
 class AnswerReader(Generic[T]):
-    """Reads one answer, in any pieces.
+    """Reads one answer, in pieces of any size.
 
-    ``value`` is the type's own value as far as it has come, `MISSING` until there is some. ``whole`` says that an
-    object of the type is there, ``starts`` how many objects were begun.
+    ``value`` is the partial value, `MISSING` until there is one. ``starts`` is the number of objects begun so far.
     """
 
     def __init__(self, output: OutputType[T]) -> None:
@@ -53,17 +52,17 @@ class AnswerReader(Generic[T]):
 
     @property
     def whole(self) -> bool:
-        """Whether an object of the type has come."""
+        """Whether a complete object of the type was found."""
         return bool(self._results)
 
     def feed(self, text: str) -> bool:
-        """Read on; returns whether `value` may have changed."""
+        """Read more text; return whether `value` may have changed."""
         self._texts.append(text)
         changed = False
         for piece in _UP_TO_AN_END.findall(text):
             if not self.whole:
                 self._stale = self._partial.feed(piece) or self._stale
-                if self._stale or self._chars:  # not what stands before the object
+                if self._stale or self._chars:  # not the text before the object
                     self._chars += len(piece)
                     self._unseen += len(piece)
                 if self._stale and self._may_look():
@@ -75,14 +74,14 @@ class AnswerReader(Generic[T]):
                         self._begin()
             self._tail = (self._tail + piece[-_LONGEST_END:])[-_LONGEST_END:].lower()
             if self._tail.endswith(CLOSING_MARKERS) and (self.whole or self._partial.value is MISSING):
-                # The template may have begun the thinking, so that what came was a thought.
+                # The template may have opened the thinking, so that all text so far was a thought.
                 self._thoughts, self._results, self._misfit = self._results or self._thoughts, [], None
                 self._misfit_is_meant = False
                 self._begin()
         return changed
 
     def finish(self) -> T:
-        """Return what the answer comes to, at its end; raise `Misfit` when nothing in it is of the type."""
+        """Return the object, at the end of the answer. Raises `Misfit` if it has no value of the type."""
         if not self.whole and self._partial.finish():
             self._try(self._partial.text or "")
         if not self.whole and self.output.wrapped:
@@ -101,7 +100,7 @@ class AnswerReader(Generic[T]):
         self.starts += 1
 
     def _may_look(self) -> bool:
-        """Say whether the value is to be looked at, which copies what is open of it: of a long one not each time."""
+        """Return whether to look at the partial value now; looking copies it, so long ones are looked at less often."""
         if self._unseen * _LATE < self._chars - _LATE_FROM:
             return False
         self._unseen = 0
@@ -110,19 +109,19 @@ class AnswerReader(Generic[T]):
     def _look(self) -> bool:
         whole = self._partial.value
         value = MISSING if whole is MISSING else self.output.unwrap(whole, MISSING)
-        # Beside a wrapped value other fields may come, which are not shown.
+        # The wrapper object may have other fields, which are not shown.
         if value is MISSING or (self.output.wrapped and value == self.value):
             return False
         self.value = value
         return True
 
     def _try(self, text: str) -> bool:
-        """Say whether a JSON text is of the type, and note it, or what is wrong with it."""
+        """Check a JSON text against the type and store the result or the misfit; return whether it is of the type."""
         try:
             self._results = [self.output.read(text)]
             self.value = self.output.unwrap(decode_json(text, Any), MISSING)
         except Misfit as misfit:
-            # An object that has nothing of what was asked for was not meant to be it, when there is one that has.
+            # Report the misfit of an object with some of the type's fields, rather than of an unrelated one.
             meant = self._is_meant(text)
             if meant or not self._misfit_is_meant:
                 self._misfit, self._misfit_is_meant = misfit, meant
@@ -131,7 +130,7 @@ class AnswerReader(Generic[T]):
         return self.whole
 
     def _try_within(self, text: str) -> None:
-        """Look for what is of the type in what a model put around it: a key, or the quotes of a text."""
+        """Look for a value of the type that a model wrapped in another object or in a string."""
         for written in (*self._tried, text):
             try:
                 value = read_json(written)
@@ -149,12 +148,12 @@ class AnswerReader(Generic[T]):
                     found.append((self.output.check({WRAPPER: inner} if own else inner), inner))
                 except Misfit:
                     continue
-            if len(found) == 1:  # of two nobody knows which is meant
+            if len(found) == 1:  # two would be ambiguous
                 self._results, self.value = [found[0][0]], found[0][1]
                 return
 
     def _within(self, value: Any) -> list[Any]:
-        """Return what may be the answer in a value: it has nothing else that was asked for around it."""
+        """Return the inner values of an object that may be the answer: those under keys that the type does not have."""
         if not is_object(value):
             return []
         asked = self.output.schema.get("properties")
@@ -173,7 +172,7 @@ class AnswerReader(Generic[T]):
         return is_object(value) and (not is_object(asked) or not asked.keys().isdisjoint(value))
 
     def _try_bare(self, text: str) -> None:
-        """Look for the value without the object around it: a list, or all that stands in a fence or in the answer."""
+        """Look for the value without its wrapper: a list, or all of the fence or the answer."""
         found = PartialJson("array")
         found.feed(text)
         fenced = _FENCED.search(text)
@@ -188,13 +187,13 @@ class AnswerReader(Generic[T]):
                 self._results = [self.output.check({WRAPPER: value})]
                 self.value = value
             except Misfit as misfit:
-                if not self._misfit_is_meant:  # the places are those in what was written
+                if not self._misfit_is_meant:  # with paths in the text as the model wrote it
                     around = Problem("$", f"Expected an object with the key `{WRAPPER}`")
                     self._misfit, self._misfit_is_meant = Misfit([around, *misfit.own], misfit.own), True
 
 
 def grows(before: Any, after: Any) -> bool:
-    """Say whether a value holds all of an earlier one: texts go on, lists and objects have more, the rest stays."""
+    """Return whether a value extends an earlier one: strings, lists and objects may grow, the rest stays equal."""
     if type(before) is not type(after):
         return False
     if isinstance(before, str):

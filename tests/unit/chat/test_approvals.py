@@ -1,4 +1,4 @@
-"""Approvals: tool calls that wait for somebody's word."""
+"""Approvals: tool calls that wait for a decision."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_a_call_waits_until_it_is_decided() -> None:
     ]
 
 
-async def test_an_approved_call_is_asked_of_nobody_else() -> None:
+async def test_an_approved_call_skips_the_hooks_that_follow() -> None:
     """The person's word counts; a call that the person changed is shown to the hooks that follow."""
     approvals = bl.Approvals()
     chain = HookChain([approvals, lambda _: bl.chat.Deny("never")])
@@ -107,8 +107,8 @@ async def test_the_app_is_given_each_call_as_it_comes() -> None:
     assert [(await task).denied for task in tasks] == [
         None,
         None,
-        "nobody is there any more to allow this call",
-        "nobody is there to allow this call",
+        "approvals were closed before this call was approved",
+        "approvals are closed, so this call cannot be approved",
     ]
 
 
@@ -150,20 +150,20 @@ async def test_a_cancelled_turn_takes_its_call_back() -> None:
 
 
 async def test_deciding_twice_is_an_error() -> None:
-    """The first word counts."""
+    """The first decision counts."""
     approvals = bl.Approvals()
     task = await Asking(approvals).ask(call())
     [pending] = approvals.pending
     pending.deny("no")
     assert pending.done
     for again in (pending.approve, pending.deny, lambda: pending.change({})):
-        with pytest.raises(bl.InvalidRequest, match="the call '1' of delete_file waits no more"):
+        with pytest.raises(bl.InvalidRequest, match="the call '1' of delete_file no longer waits"):
             again()
     assert (await task).denied == "no"
 
 
-async def test_a_change_that_is_no_json_decides_nothing() -> None:
-    """The call goes on waiting for a word that makes sense."""
+async def test_a_change_that_is_not_json_decides_nothing() -> None:
+    """The call keeps waiting for a valid decision."""
     approvals = bl.Approvals()
     task = await Asking(approvals).ask(call())
     [pending] = approvals.pending
@@ -176,7 +176,7 @@ async def test_a_change_that_is_no_json_decides_nothing() -> None:
     assert (await task).denied is None
 
 
-async def test_nobody_decides_in_time() -> None:
+async def test_a_call_without_a_decision_is_denied_at_its_time_limit() -> None:
     """The call is denied, for that reason; one that was decided in time is not."""
     clock = bl.testing.Clock()
     approvals = bl.Approvals(timeout_s=30, clock=clock)
@@ -188,12 +188,12 @@ async def test_nobody_decides_in_time() -> None:
     one.approve()
     await settled()
     clock.advance(1)
-    assert [(await task).denied for task in tasks] == [None, "nobody allowed this call within 30 s"]
+    assert [(await task).denied for task in tasks] == [None, "this call was not approved within 30 s"]
     assert two.done
 
 
 async def test_several_conversations_share_approvals() -> None:
-    """Each gets the word about its own call."""
+    """Each gets the decision about its own call."""
     approvals = bl.Approvals()
     tasks = [await Asking(approvals).ask(call(number)) for number in range(3)]
     for pending in approvals.pending:
@@ -202,14 +202,14 @@ async def test_several_conversations_share_approvals() -> None:
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
-def test_a_time_that_is_none_is_refused(timeout_s: float) -> None:
+def test_a_time_limit_that_is_not_above_zero_is_refused(timeout_s: float) -> None:
     """Nothing could be decided in it."""
     with pytest.raises(bl.InvalidRequest, match="timeout_s="):
         bl.Approvals(timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("tools", ["delete_file", [3], [None]])
-def test_tools_that_are_none_are_refused(tools: Any) -> None:
+def test_values_that_are_not_tools_are_refused(tools: Any) -> None:
     """A mistake here would be a tool that runs unasked."""
-    with pytest.raises(bl.InvalidRequest, match=r"delete_file|is no tool"):
+    with pytest.raises(bl.InvalidRequest, match=r"delete_file|is not a tool"):
         bl.Approvals(tools=tools)

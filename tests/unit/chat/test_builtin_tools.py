@@ -13,7 +13,7 @@ import browserllm as bl
 from browserllm._internal.http.client import HttpClient, HttpRequest, HttpResponse
 from browserllm._internal.http.guard import HostList, check_public_url, why_not_public
 from browserllm.chat.builtin.calculator import evaluate
-from browserllm.chat.builtin.fetch import Fetcher, web_fetch
+from browserllm.chat.builtin.fetch import PageFetcher, web_fetch
 from browserllm.chat.builtin.page_text import PageReader
 
 
@@ -102,34 +102,34 @@ def test_the_calculator_computes_as_people_do(expression: str, value: str) -> No
         ("factorial(99999999)", "from 0 to 500"),
         ("factorial(2.5)", "2.5 is not a whole number"),
         ("comb(99999, 3)", "from 0 to 4096"),
-        ("1e99999", "no number that can be computed with"),
-        ("1e9999999999", "no number that can be computed with"),
+        ("1e99999", "not a number that the calculator supports"),
+        ("1e9999999999", "not a number that the calculator supports"),
         ("1/0", "divides by zero"),
         ("0 ** -1", "divides by zero"),
         ("(-8) ** (1/3)", "root of a negative number"),
-        ("sqrt(-1)", "no value"),
+        ("sqrt(-1)", "not defined for"),
         ("", "empty"),
-        ("1+" * 250, "more than 400"),
+        ("1+" * 250, "the limit is 400"),
         ("(" * 41 + "1" + ")" * 41, "nested too deeply"),
         ("-" * 100 + "1", "nested too deeply"),
         ("2**" * 41 + "1", "nested too deeply"),
         ("1,000 + 1", "without commas"),
-        ("2 +", "cannot be read near"),
-        ("5!", "cannot be read near"),
-        ("x + 1", "'x' is no number; the names are pi"),
-        ("import os", "cannot be read"),
-        ("__import__(1)", "there is no function '__import__'; there are abs, acos"),
-        ("(1).real", "no arithmetic"),
-        ("open(1)", "there is no function 'open'"),
-        ("'a' * 9", "is no part of arithmetic"),
-        ("[1]*9", "is no part of arithmetic"),
-        ("1j", "no number"),
-        ("True + 1", "no number"),
-        ("(1 < 2) + 1", "no arithmetic"),
-        ("1 is 1", "numbers are compared with"),
-        ("1 if 1 else 2", "no arithmetic"),
-        ("1if 1else 2", "no arithmetic"),
-        ("not 1", "no arithmetic"),
+        ("2 +", "syntax error near"),
+        ("5!", "syntax error near"),
+        ("x + 1", "unknown name 'x'; the constants are pi"),
+        ("import os", "syntax error near"),
+        ("__import__(1)", "unknown function '__import__'; use one of abs, acos"),
+        ("(1).real", "is not arithmetic"),
+        ("open(1)", "unknown function 'open'"),
+        ("'a' * 9", "is not allowed in an arithmetic expression"),
+        ("[1]*9", "is not allowed in an arithmetic expression"),
+        ("1j", "not a number"),
+        ("True + 1", "not a number"),
+        ("(1 < 2) + 1", "is not arithmetic"),
+        ("1 is 1", "compare numbers with"),
+        ("1 if 1 else 2", "is not arithmetic"),
+        ("1if 1else 2", "is not arithmetic"),
+        ("not 1", "is not arithmetic"),
         ("round(1, 999)", "at most 300"),
         ("max()", "takes 1 to 50 numbers, not 0"),
         ("sqrt(1, 2)", "takes 1 numbers, not 2"),
@@ -174,10 +174,10 @@ async def test_a_device_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     said = await failure(bl.chat.builtin.clock(), zone="Atlantis/Capital")
-    assert "zone='Atlantis/Capital' is not known here: there is no database of time zones" in said
+    assert "zone='Atlantis/Capital' is unknown, because no time zone database is installed" in said
     monkeypatch.setattr(zoneinfo, "available_timezones", lambda: {"Europe/Berlin"})
     for zone in ("Atlantis/Capital", "../../etc/passwd", "+99:00", "\0"):
-        assert "is no time zone; use a name as" in await failure(bl.chat.builtin.clock(), zone=zone)
+        assert "unknown time zone: zone=" in await failure(bl.chat.builtin.clock(), zone=zone)
 
 
 async def test_the_clock_counts_days() -> None:
@@ -188,10 +188,10 @@ async def test_the_clock_counts_days() -> None:
     said = await answer(tool, action="add_days", date="2026-01-01", days=-1)
     assert said == "2025-12-31 (Wednesday) is -1 days after 2026-01-01 (Thursday)"
     assert "(Tuesday) is 7 days after 2026-03-31" in await answer(tool, action="add_days", days=7, zone="UTC")
-    assert "date='tomorrow' is no date" in await failure(tool, action="add_days", date="tomorrow")
-    assert "other_date='' is no date" in await failure(tool, action="days_between", date="2026-01-01")
+    assert "date='tomorrow' is not a date" in await failure(tool, action="add_days", date="tomorrow")
+    assert "other_date='' is not a date" in await failure(tool, action="days_between", date="2026-01-01")
     for days in (10**9, 10**18):
-        assert "leads out of the calendar" in await failure(tool, action="add_days", days=days)
+        assert "is out of range" in await failure(tool, action="add_days", days=days)
 
 
 VALUES: list[Any] = ["text", 1, 1.5, True, None, [1, [2]], {"a": {"b": []}}, ""]
@@ -236,13 +236,13 @@ async def test_storage_is_bounded() -> None:
     """One value, all of them, and their number; what is there stays, and can still be changed and forgotten."""
     store = bl.stores.MemoryStore()
     tool = bl.chat.builtin.storage(store, max_entries=3, max_value_bytes=10, max_bytes=20)
-    assert "more than 10" in await failure(tool, action="remember", key="a", value="x" * 9)
+    assert "the limit is 10" in await failure(tool, action="remember", key="a", value="x" * 9)
     for key in "ab":
         await answer(tool, action="remember", key=key, value="x" * 8)
-    assert "2 values of 20 bytes are kept" in await failure(tool, action="remember", key="c", value=1)
+    assert "it has 2 values of 20 bytes" in await failure(tool, action="remember", key="c", value=1)
     await answer(tool, action="remember", key="a", value=1)
     await answer(tool, action="remember", key="c", value=1)
-    assert "no room" in await failure(tool, action="remember", key="d", value=1)
+    assert "the memory is full" in await failure(tool, action="remember", key="d", value=1)
     await answer(tool, action="forget", key="b")
     await answer(tool, action="remember", key="d", value=1)
     results = await asyncio.gather(*(answer(tool, action="forget", key=key) for key in "acd"))
@@ -253,14 +253,14 @@ async def test_storage_is_bounded() -> None:
     assert len(await store.items()) == 3
 
 
-async def test_storage_that_somebody_else_wrote_to_says_so() -> None:
+async def test_storage_reports_a_value_that_is_not_json() -> None:
     """What is no JSON is an error, and can be forgotten."""
     store = bl.stores.MemoryStore()
     await store.put("memory/a", b"\xff")
     await store.put("memory/b", b"[" * 100_000)
     tool = bl.chat.builtin.storage(store)
     for key in "ab":
-        assert "is no JSON" in await failure(tool, action="recall", key=key)
+        assert "is not JSON" in await failure(tool, action="recall", key=key)
         await answer(tool, action="forget", key=key)
 
 
@@ -293,11 +293,11 @@ async def test_the_list_is_bounded_and_loses_nothing() -> None:
 
 
 async def test_a_damaged_list_is_not_thrown_away_in_silence() -> None:
-    """It is an error until somebody clears it."""
+    """It is an error until the list is cleared."""
     store = bl.stores.MemoryStore()
     await store.put("todo/list", b'{"items": 3}')
     tool = bl.chat.builtin.todo_list(store)
-    assert "something else wrote it" in await failure(tool, action="add", text="x")
+    assert "another program wrote it" in await failure(tool, action="add", text="x")
     await answer(tool, action="clear")
     assert await answer(tool, action="add", text="x") == "1. [ ] x"
 
@@ -415,9 +415,9 @@ def test_what_is_no_address_is_not_public() -> None:
 
 
 @pytest.mark.parametrize("name", ["max_bytes", "max_chars", "timeout_s", "max_redirects"])
-def test_limits_that_are_none_are_refused(name: str) -> None:
+def test_limits_below_zero_are_refused(name: str) -> None:
     """A limit of nothing would fetch nothing."""
-    with pytest.raises(bl.InvalidRequest, match=f"{name}=-1 is not valid"):
+    with pytest.raises(bl.InvalidRequest, match=f"{name}=-1 is out of range"):
         web_fetch(**{name: -1})
 
 
@@ -455,7 +455,7 @@ class PageClient(HttpClient):
 async def test_a_page_fetches_without_seeing_addresses() -> None:
     """The browser connects; what is private by its spelling is refused all the same."""
     client = PageClient(Body(200, b"hello", **{"content-type": "text/plain"}))
-    fetcher = Fetcher(client, None, max_bytes=100, timeout_s=5, max_redirects=5)
+    fetcher = PageFetcher(client, None, max_bytes=100, timeout_s=5, max_redirects=5)
     assert (await fetcher.get("https://example.com/")).text == "hello"
     assert (client.requests[0].address, client.answer.closed) == (None, True)
     with pytest.raises(bl.InvalidRequest, match="not public"):
@@ -465,8 +465,8 @@ async def test_a_page_fetches_without_seeing_addresses() -> None:
 
 async def test_a_page_says_that_it_cannot_follow() -> None:
     """Where a redirect leads is not told to it."""
-    fetcher = Fetcher(PageClient(Body(302)), None, max_bytes=100, timeout_s=5, max_redirects=5)
-    with pytest.raises(bl.errors.Unsupported, match="a browser does not say which; fetch the final address"):
+    fetcher = PageFetcher(PageClient(Body(302)), None, max_bytes=100, timeout_s=5, max_redirects=5)
+    with pytest.raises(bl.errors.Unsupported, match="which browsers do not report; fetch the final address"):
         await fetcher.get("https://example.com/")
 
 

@@ -543,7 +543,7 @@ async def test_all_arguments_that_do_not_fit_are_told_at_once() -> None:
     )
 
 
-def test_a_class_that_nobody_described_has_no_description() -> None:
+def test_a_class_without_a_docstring_has_no_description() -> None:
     """A dataclass's signature is none."""
     assert FunctionTool(Cat).tool.description == ""
     assert FunctionTool(Item).tool.description == "A thing."

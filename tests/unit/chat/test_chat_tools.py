@@ -284,7 +284,7 @@ async def test_a_toolbox_runs_what_it_has() -> None:
     assert [box.can_run(name) for name in ("weather", "plain", "outside", "other")] == [True, False, False, False]
     assert (await box.run(call("weather", '{"city": "Oslo"}'))).is_error is False
     missing = await box.run(call("other"))
-    assert missing.content == "there is no tool 'other'; the tools are: 'weather', 'plain', 'outside'"
+    assert missing.content == "unknown tool 'other'; the tools are: 'weather', 'plain', 'outside'"
     assert missing.is_error
     assert (await box.run(call("plain"))).is_error
 
@@ -302,6 +302,6 @@ def test_two_tools_of_one_name_are_refused() -> None:
         Toolbox([weather, weather])
 
 
-async def test_results_that_are_no_json_are_errors() -> None:
+async def test_results_that_are_not_json_are_errors() -> None:
     """The model is told, and the conversation goes on."""
     assert "type" in (await FunctionTool(lambda: object, name="odd").run(call("odd"))).content

@@ -106,7 +106,7 @@ async def test_the_oldest_turns_go_in_blocks(counts: bool) -> None:
     chat.history.check()
 
 
-async def test_nobody_counts_while_it_is_far_from_full() -> None:
+async def test_the_backend_is_not_asked_to_count_far_from_the_limit() -> None:
     """What the answers tell, and a guess for what is new, is enough; near the limit it is asked."""
     backend = Windowed(4000)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
@@ -144,7 +144,7 @@ async def test_room_for_the_answer_is_what_max_tokens_says() -> None:
 
 @pytest.mark.parametrize("data", [True, False], ids=["told", "untold"])
 @pytest.mark.parametrize("counts", [True, False], ids=["counted", "guessed"])
-async def test_a_window_that_nobody_knows_is_met_once(data: bool, counts: bool) -> None:
+async def test_an_unknown_window_causes_one_refusal(data: bool, counts: bool) -> None:
     """The backend's refusal is not the caller's: room is made, and it is asked again. What it told is remembered."""
     backend = Windowed(300, counts=counts, tells=False, data=data)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
@@ -183,8 +183,8 @@ async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
     with pytest.raises(bl.ContextExceeded) as caught:
         await chat.send("long " * 250)
     said = str(caught.value)
-    assert "the last turn alone is a prompt of 252 tokens of a context window of 200" in said
-    assert "messages[4] (role 'user'), is about" in said
+    assert "the last turn alone has a prompt of 252 tokens of a context window of 200" in said
+    assert "messages[4] (role 'user'), has about" in said
     assert caught.value.data == {"prompt_tokens": 252, "context_window": 200, "message": 4}
     assert len(backend.requests) == 2
     assert chat.history.messages == before.messages
@@ -192,7 +192,7 @@ async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
 
 
 async def test_a_turn_that_leaves_little_room_is_sent_all_the_same() -> None:
-    """The reserve is a wish."""
+    """The reserve is not enforced."""
     backend = Windowed(200)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     await talk(chat, 2)
@@ -211,7 +211,7 @@ async def test_a_window_found_out_too_late_is_explained() -> None:
     assert backend.refused == 1
     backend = Windowed(200, tells=False, counts=False, data=False)
     with pytest.raises(
-        bl.ContextExceeded, match="the last turn alone is a prompt of 317 tokens: its largest"
+        bl.ContextExceeded, match="the last turn alone has a prompt of 317 tokens: its largest"
     ) as caught:
         await bl.Session(backend).send("long " * 250)
     assert str(caught.value.__cause__) == "too long"
@@ -472,7 +472,7 @@ async def test_full_can_be_a_failure() -> None:
     """Before anything is sent, with numbers; the history is as it was."""
     backend = Windowed(300)
     chat = bl.Session(backend, context=bl.chat.FailWhenFull(reserve=20))
-    with pytest.raises(bl.ContextExceeded, match="and a window of 300 leaves it 280") as caught:
+    with pytest.raises(bl.ContextExceeded, match="and a window of 300 leaves room for 280") as caught:
         await talk(chat, 20)
     assert caught.value.data["context_window"] == 300
     assert 280 < caught.value.data["prompt_tokens"] < 320

@@ -90,10 +90,10 @@ def test_a_copy_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("messages", "why"),
     [
-        ([bl.Message("system", "s")], "role 'system'; the system message is the session's"),
-        ([answered("hi")], r"messages\[0\] has role 'assistant'; a conversation begins with role 'user'"),
+        ([bl.Message("system", "s")], "role 'system'; set it with Session"),
+        ([answered("hi")], r"messages\[0\] has role 'assistant'; a conversation must begin with role 'user'"),
         ([said("1"), calls("a"), said("2")], r"messages\[2\] comes before the results of the calls \['a'\]"),
-        ([said("1"), calls("a"), results("b")], r"messages\[2\] has a result for 'b', which no call waits for"),
+        ([said("1"), calls("a"), results("b")], r"messages\[2\] has a result for 'b', but no such call is waiting"),
         ([said("1"), calls("a"), results("a", "a")], r"messages\[2\] has a result for 'a'"),
         ([said("1"), calls("a"), bl.Message("tool", "text")], r"messages\[2\] has role 'tool' and no ToolResultPart"),
         ([bl.Message("user", [bl.ToolCallPart("a", "look")])], "role 'user' and a ToolCallPart"),
@@ -113,7 +113,7 @@ def test_start_and_usage_must_fit_the_turns() -> None:
     """A start in the middle of a turn would part a call from its result."""
     history = history_of(*WHOLE)
     history.start = 1
-    with pytest.raises(bl.InvalidRequest, match=r"start=1 is not where a turn begins; turns begin at \[0, 4\]"):
+    with pytest.raises(bl.InvalidRequest, match=r"start=1 is not the first message of a turn; use one of \[0, 4\]"):
         history.check()
     history.start = 6
     history.check()
@@ -143,23 +143,23 @@ def test_json_and_back_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"", "this is no saved history"),
+        (b"", "this is not a saved history"),
         (b"{}", "version 0; this browserllm reads version 1"),
         (b'{"version": 2, "messages": "other"}', "saved as version 2"),
         (b'{"version": 1}', "missing required field `messages`"),
         (b'{"version": 1, "messages": [{"role": "user", "content": 5}]}', r"\$.messages\[0\].content"),
         (b'{"version": 1, "messages": [{"role": "robot"}]}', "robot"),
-        (b"\xff", "no saved history"),
+        (b"\xff", "not a saved history"),
         (b"[" * 100_000, "deep"),
     ],
 )
-def test_what_is_no_history_is_refused(text: bytes, why: str) -> None:
+def test_an_invalid_saved_history_is_refused(text: bytes, why: str) -> None:
     """Damaged, of a later version, of somebody else."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.chat.History.from_json(text)
 
 
-def test_usage_that_was_not_written_is_none() -> None:
+def test_a_saved_history_without_usage_gets_zeros() -> None:
     """A history that another program wrote has but its messages."""
     text = msgspec.json.encode({"version": 1, "messages": [{"role": "user", "content": "hi"}]})
     assert bl.chat.History.from_json(text).usage == [bl.types.Usage()]

@@ -1,4 +1,4 @@
-"""Hooks: who is asked, in which order, about what, and what their word does."""
+"""Hooks: their order, their arguments, and the effect of their decisions."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ async def test_a_hook_cannot_send_nonsense(made: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["yes", 1, 0, "", [], {"path": "b.txt"}])
-async def test_an_answer_that_is_none_is_an_error(said: Any) -> None:
+async def test_an_invalid_decision_is_an_error(said: Any) -> None:
     """A word that might mean yes or no means neither: the tool does not run."""
     with pytest.raises(bl.InvalidRequest, match=r"on_tool_call of the hook .* returned .*; return True, False"):
         await HookChain([lambda _: said]).decide(CALL)
@@ -211,19 +211,19 @@ def test_chunks_go_to_those_who_watch_them() -> None:
 
 class WaitsForChunks(bl.Hooks):
     async def on_chunk(self, chunk: bl.types.ChatChunk) -> None:  # type: ignore[override]
-        """Nobody would await this."""
+        """Nothing awaits this."""
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (None, "None is no hook"),
-        ("approve", "'approve' is no hook"),
-        (Noting, "is no hook; use an instance"),
-        (WaitsForChunks(), "has an on_chunk that is 'async def'"),
+        (None, "None is not a hook"),
+        ("approve", "'approve' is not a hook"),
+        (Noting, "is not a hook; use an instance"),
+        (WaitsForChunks(), "is 'async def', but it is called without await"),
     ],
 )
-def test_what_is_no_hook_is_refused_at_once(given: Any, message: str) -> None:
+def test_a_value_that_is_not_a_hook_is_refused_at_once(given: Any, message: str) -> None:
     """Before anything runs: a class in place of its instance would never be asked."""
     with pytest.raises(bl.InvalidRequest, match=message):
         HookChain([given])

@@ -130,7 +130,7 @@ async def test_a_file_never_switches_private_off(take: Any, theirs: bool | None,
 
 
 @pytest.mark.parametrize("private", ["true", 1, 0, None, [], {}])
-def test_a_private_that_is_no_bool_is_refused(private: Any) -> None:
+def test_a_private_option_that_is_not_a_bool_is_refused(private: Any) -> None:
     """It might be taken for one or the other."""
     with pytest.raises(bl.InvalidRequest, match="private="):
         load(changed("options", {"private": private}))
@@ -178,7 +178,7 @@ def test_a_private_that_is_no_bool_is_refused(private: Any) -> None:
         ("history", []),
     ],
 )
-def test_a_value_that_no_session_has_is_refused(path: str, value: Any) -> None:
+def test_a_value_that_a_session_cannot_have_is_refused(path: str, value: Any) -> None:
     """Whatever is taken: by our own error, short enough to be read."""
     for take in (False, True):
         with pytest.raises(bl.InvalidRequest) as caught:
@@ -219,7 +219,7 @@ def test_options_are_checked(options: dict[str, Any]) -> None:
         "\ud800",
     ],
 )
-def test_what_is_no_json_of_a_session_is_refused(text: Any) -> None:
+def test_json_that_is_not_a_saved_session_is_refused(text: Any) -> None:
     """However deep it is."""
     with pytest.raises(bl.InvalidRequest):
         bl.Session.from_json(text, bl.ScriptedBackend("ok"))
@@ -237,7 +237,7 @@ def test_options_that_are_nested_too_deeply_are_refused() -> None:
 
 def test_sizes_have_a_limit() -> None:
     """Of the file and of the number of messages."""
-    with pytest.raises(bl.InvalidRequest, match=f"over the limit of {MAX_SAVED_BYTES}"):
+    with pytest.raises(bl.InvalidRequest, match=f"the limit is {MAX_SAVED_BYTES}"):
         bl.Session.from_json(b" " * (MAX_SAVED_BYTES + 1), bl.ScriptedBackend("ok"))
     many = [{"role": "user", "content": ""}] * (MAX_MESSAGES + 1)
     with pytest.raises(bl.InvalidRequest, match=f"{MAX_MESSAGES + 1} messages"):
@@ -301,5 +301,5 @@ def test_a_model_among_the_options_is_refused(take: Any) -> None:
     """It would be taken where only the options were meant to be, past what `take` says of the model."""
     saved = msgspec.json.decode(bl.Session(bl.ScriptedBackend("x")).to_json())
     saved["options"] = {"model": "evil/model"}
-    with pytest.raises(bl.InvalidRequest, match="'model' is no option of a session"):
+    with pytest.raises(bl.InvalidRequest, match="'model' cannot be among the options of a saved session"):
         bl.Session.from_json(msgspec.json.encode(saved), bl.ScriptedBackend("x"), take=take)

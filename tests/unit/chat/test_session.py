@@ -119,7 +119,7 @@ async def test_requests_carry_the_session() -> None:
         ({"temperature": 3}, "temperature=3.0 is out of range"),
         ({"sytem": "x"}, "unknown option 'sytem' of a session; did you mean 'system'"),
         ({"zzz": 1}, "known options: context, deadline_s, .* hooks, id, .* tool_choice, tool_timeout_s, tools,"),
-        ({"messages": []}, "'messages' of a session; a session has its own messages"),
+        ({"messages": []}, "'messages' of a session; a session keeps its own messages"),
         ({"max_rounds": 0}, "max_rounds=0"),
         ({"tool_timeout_s": 0}, "tool_timeout_s=0"),
         ({"system": 5}, "system=5 is not text"),
@@ -128,11 +128,11 @@ async def test_requests_carry_the_session() -> None:
         ({"model": 5}, "model=5 is not the name of a model"),
         ({"context": "drop"}, "context='drop' is not a context strategy; use DropOldest"),
         ({"history": []}, r"history=\[\] is not a history"),
-        ({"tools": [5]}, "5 is no tool"),
-        ({"hooks": [5]}, "5 is no hook"),
+        ({"tools": [5]}, "5 is not a tool"),
+        ({"hooks": [5]}, "5 is not a hook"),
         ({"tool_choice": "required"}, "'required' needs tools"),
         ({"metadata": 5}, "metadata=5 is not valid"),
-        ({"history": bl.chat.History(messages=[bl.Message("assistant", "x")])}, "begins with role 'user'"),
+        ({"history": bl.chat.History(messages=[bl.Message("assistant", "x")])}, "must begin with role 'user'"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], why: str) -> None:
@@ -161,13 +161,13 @@ async def test_settings_are_checked_without_a_message() -> None:
         (
             "hi",
             {"tools": []},
-            r"'tools' of a turn; it is the session's, for all turns: write Session\(..., tools=...\)",
+            r"'tools' of a turn; it applies to all turns: write Session\(..., tools=...\)",
         ),
-        ("hi", {"system": "x"}, r"'system' of a turn; it is the session's, for all turns"),
+        ("hi", {"system": "x"}, r"'system' of a turn; it applies to all turns"),
         ("hi", {"sytem": "x"}, "known options: deadline_s, frequency_penalty"),
         (5, {}, "prompt=5 is not a list of parts; send a text"),
         (None, {}, "prompt=None is not a list of parts"),
-        (bl.Message("assistant", "x"), {}, "role 'assistant' cannot be sent"),
+        (bl.Message("assistant", "x"), {}, "messages of role 'user', not 'assistant'"),
         ([5], {}, "messages"),
         ("\ud800", {}, "cannot be written as JSON"),
         ("hi", {"text": "loud"}, "text='loud'"),
@@ -367,11 +367,11 @@ async def test_one_turn_runs_at_a_time() -> None:
     task = asyncio.ensure_future(turn.finish())
     await settle()
     for attempt in (lambda: chat.stream("2?"), chat.retry, lambda: chat.edit(0, "x"), chat.undo):
-        with pytest.raises(bl.InvalidRequest, match="one at a time; await it, end it with aclose"):
+        with pytest.raises(bl.InvalidRequest, match="runs one turn at a time; await it, end it with aclose"):
             attempt()
-    with pytest.raises(bl.InvalidRequest, match="one at a time"):
+    with pytest.raises(bl.InvalidRequest, match="one turn at a time"):
         await chat.send("2?")
-    with pytest.raises(bl.InvalidRequest, match="one at a time"):
+    with pytest.raises(bl.InvalidRequest, match="one turn at a time"):
         await early
     assert chat.fork().history == bl.chat.History(), "the past is what was before the turn"
     turn.stop()
@@ -411,7 +411,7 @@ async def test_a_failure_in_a_hook_takes_the_answer_back() -> None:
     assert texts(chat.history.messages) == ["u:1?", "a:One."], "by then the turn was over"
 
 
-async def test_hooks_are_told() -> None:
+async def test_hooks_see_each_event() -> None:
     """Of the request, which they may change, each response, each chunk, each failure, each backend passed over."""
     told: list[Any] = []
 
@@ -641,7 +641,7 @@ async def test_a_session_is_kept_in_a_store(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"junk", "no saved session"),
+        (b"junk", "not a saved session"),
         (b'{"version": 7}', "saved as version 7"),
         (b'{"version": 1, "id": "x"}', "history"),
         (b'{"version": 1, "id": "x", "options": {"hooks": []}, "history": {"messages": []}}', "hooks"),
@@ -649,7 +649,7 @@ async def test_a_session_is_kept_in_a_store(name: str) -> None:
         (b'{"version": 1, "id": "x", "history": {"messages": [{"role": "tool"}]}}', "ToolResultPart"),
     ],
 )
-def test_what_is_no_saved_session_is_refused(text: bytes, why: str) -> None:
+def test_an_invalid_saved_session_is_refused(text: bytes, why: str) -> None:
     """With what is wrong."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.Session.from_json(text, bl.ScriptedBackend("ok"))

@@ -132,7 +132,7 @@ async def test_calls_of_one_answer_run_at_the_same_time() -> None:
     ("made", "said"),
     [
         (call("broken"), "KeyError: 'inside'"),
-        (call("wether"), "there is no tool 'wether'; the tools are: 'weather', 'broken'"),
+        (call("wether"), "unknown tool 'wether'; the tools are: 'weather', 'broken'"),
         (call("weather", '{"town": "Oslo"}'), "town"),
         (call("weather", '{"city": "Os'), "not valid JSON"),
     ],
@@ -162,7 +162,7 @@ async def test_a_tool_that_hangs_is_given_up() -> None:
 
 
 @pytest.mark.parametrize(("own_s", "session_s"), [(None, 0.01), (0.01, None)])
-async def test_nobody_waits_for_a_tool_that_does_not_listen(own_s: float | None, session_s: float | None) -> None:
+async def test_a_tool_that_ignores_its_cancellation_is_abandoned(own_s: float | None, session_s: float | None) -> None:
     """It goes on by itself; the turn does not, whosever the limit is."""
     release = asyncio.Event()
     ended = asyncio.Event()
@@ -338,11 +338,11 @@ async def test_a_hook_allows_refuses_or_changes_a_call() -> None:
     assert [chunk.call.id for chunk in chunks if isinstance(chunk, bl.chat.ToolDone)][:2] == ["2", "4"]
 
 
-async def test_a_call_of_no_tool_is_nobodys_to_allow() -> None:
-    """A person is not asked about it."""
+async def test_hooks_are_not_asked_about_a_call_of_an_unknown_tool() -> None:
+    """The user is not asked about it."""
     chat = bl.Session(bl.ScriptedBackend([[call("nothing")], "So."]), hooks=[lambda made: 1 / 0])
     await chat.send("?")
-    assert results_of(chat) == [("there is no tool 'nothing'; the tools are: there are none", True)]
+    assert results_of(chat) == [("unknown tool 'nothing'; the tools are: there are none", True)]
 
 
 async def test_an_approval_that_fails_approves_nothing() -> None:
@@ -399,9 +399,9 @@ async def test_a_turn_that_broke_off_goes_on() -> None:
     assert roles(chat.history) == "uat"
     assert (await chat.resume(tool_choice="required")).text == "It rains."
     assert backend.requests[-1].tool_choice is None, "the call was made"
-    with pytest.raises(bl.InvalidRequest, match="nothing to go on with"):
+    with pytest.raises(bl.InvalidRequest, match="nothing to resume"):
         chat.resume()
-    with pytest.raises(bl.InvalidRequest, match="nothing to go on with"):
+    with pytest.raises(bl.InvalidRequest, match="nothing to resume"):
         bl.Session(backend).resume()
 
 
@@ -509,7 +509,7 @@ async def test_leaving_before_a_tool_runs_keeps_it_from_running() -> None:
 
 @pytest.mark.parametrize("how", ["stop", "cancel"])
 async def test_a_stop_reaches_an_approval_that_waits(how: str) -> None:
-    """Nobody answers it any more."""
+    """The call can no longer be approved."""
     asked, cancelled = asyncio.Event(), asyncio.Event()
 
     async def wait(made: bl.ToolCallPart) -> None:
@@ -604,7 +604,7 @@ async def test_calls_of_declared_tools_are_the_programs() -> None:
     with pytest.raises(bl.InvalidRequest, match=r"calls \['outside', 'outside'\] wait for their results"):
         chat.stream("2?")
     for wrong in ([], [bl.ToolResultPart("1", "x")], [bl.ToolResultPart(each, "x") for each in "124"]):
-        with pytest.raises(bl.InvalidRequest, match=r"the calls that wait are \['1', '3'\]"):
+        with pytest.raises(bl.InvalidRequest, match=r"the calls that wait for results are \['1', '3'\]"):
             chat.send_results(wrong)
 
     chat = bl.Session.from_json(chat.to_json(), backend, tools=[weather, outside])
@@ -615,7 +615,7 @@ async def test_calls_of_declared_tools_are_the_programs() -> None:
     assert (await chat.send_results(given, tool_choice="required")).text == "Done."
     assert backend.requests[-1].tool_choice is None
     assert results_of(chat) == [("rain in Oslo", False), ("first", True), ("third", False)]
-    with pytest.raises(bl.InvalidRequest, match=r"the calls that wait are \[\]"):
+    with pytest.raises(bl.InvalidRequest, match=r"the calls that wait for results are \[\]"):
         chat.send_results(given)
     assert len(chat.history.usage) == 1
     assert (await chat.send("2?")).text == "Bye."
@@ -633,7 +633,7 @@ async def test_rounds_with_the_programs_results_count_too() -> None:
 
 
 async def test_undo_and_retry_take_open_calls_back() -> None:
-    """Nobody has to answer them then."""
+    """They need no results then."""
     chat = bl.Session(bl.ScriptedBackend([[call("outside")], "Just so."]), tools=[bl.Tool("outside")])
     await chat.send("?")
     assert (await chat.retry()).text == "Just so."

@@ -225,8 +225,8 @@ def test_parts_that_cannot_go_along_are_named() -> None:
     [
         ({"max_token": 5}, "unknown parameter 'max_token'; did you mean 'max_tokens'?"),
         ({"zzz": 5}, "unknown parameter 'zzz'; known parameters: "),
-        ({"functions": []}, "'functions' is of an older API; use 'tools'"),
-        ({"function_call": "auto"}, "'function_call' is of an older API; use 'tool_choice'"),
+        ({"functions": []}, "'functions' is deprecated; use 'tools'"),
+        ({"function_call": "auto"}, "'function_call' is deprecated; use 'tool_choice'"),
         ({"messages": None}, "messages is missing"),
         ({"messages": "Hi"}, "messages: 'Hi' is not valid; use a list"),
         ({"messages": 7}, "messages: 7 is not valid; use a list"),
@@ -257,7 +257,7 @@ def test_parts_that_cannot_go_along_are_named() -> None:
                     }
                 ]
             },
-            "content[0].input_audio: data is no base64",
+            "content[0].input_audio: data is not valid base64",
         ),
         ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, "only 'assistant' calls tools"),
         ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "tool_calls[0].function: None is not valid"),
@@ -277,8 +277,8 @@ def test_parts_that_cannot_go_along_are_named() -> None:
             },
             "tool_calls[0].function: arguments={} is not valid; use a text",
         ),
-        ({"messages": [{"role": "assistant", "function_call": {"name": "f"}}]}, "of an older API"),
-        ({"messages": [{"role": "function", "name": "f", "content": "x"}]}, "of an older API"),
+        ({"messages": [{"role": "assistant", "function_call": {"name": "f"}}]}, "are deprecated"),
+        ({"messages": [{"role": "function", "name": "f", "content": "x"}]}, "are deprecated"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0]: tool_call_id=None is not valid"),
         (
             {
@@ -290,7 +290,7 @@ def test_parts_that_cannot_go_along_are_named() -> None:
                     }
                 ]
             },
-            "a tool's result is text",
+            "a tool's result must be text",
         ),
         ({"messages": [{"role": "assistant", "browserllm": {"reasoning": 5}}]}, "messages[0].browserllm: "),
         ({"tools": {}}, "tools: {} is not valid; use a list"),
@@ -309,11 +309,14 @@ def test_parts_that_cannot_go_along_are_named() -> None:
             },
             "tool_choice.allowed_tools.tools: ['weather'] are not among the tools",
         ),
-        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens=5 and max_completion_tokens=6 are two names of"),
-        ({"response_format": int}, "for a type of Python's use chat.completions.parse()"),
+        (
+            {"max_tokens": 5, "max_completion_tokens": 6},
+            "max_tokens=5 and max_completion_tokens=6 contradict each other",
+        ),
+        ({"response_format": int}, "for a Python type use chat.completions.parse()"),
         ({"stream": "yes"}, "stream='yes' is not valid; use True or False"),
         ({"stream_options": {"include_usage": True}}, "stream_options needs stream=True"),
-        ({"stream": True, "stream_options": {"usage": True}}, "stream_options: 'usage' is not known"),
+        ({"stream": True, "stream_options": {"usage": True}}, "stream_options: unknown option 'usage'"),
     ],
 )
 def test_what_is_wrong_is_named(body: dict[str, Any], said: str) -> None:

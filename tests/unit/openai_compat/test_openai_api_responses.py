@@ -282,7 +282,7 @@ def test_errors_of_others_keep_their_words_to_themselves() -> None:
         500,
         {
             "error": {
-                "message": "something failed here that should not: RuntimeError",
+                "message": "internal error: RuntimeError",
                 "type": "server_error",
                 "param": None,
                 "code": "internal",

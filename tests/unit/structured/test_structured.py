@@ -96,10 +96,12 @@ async def test_the_strongest_mode_is_taken_and_words_are_always_left() -> None:
 def test_a_mode_that_the_backend_lacks_is_refused_at_once() -> None:
     """With the modes there are, before anything is sent."""
     llm = bl.ScriptedBackend(TEXT, capabilities=bl.types.Capabilities(structured_output=("json",)))
-    with pytest.raises(bl.errors.Unsupported, match="'scripted' has no mode 'tool'; it has 'json', 'fenced'") as caught:
+    with pytest.raises(
+        bl.errors.Unsupported, match="'scripted' does not support mode='tool'; use one of 'json', 'fenced'"
+    ) as caught:
         bl.stream_generate(llm, "Pasta", output=Recipe, mode="tool")
     assert caught.value.data["modes"] == ["json", "fenced"]
-    with pytest.raises(bl.InvalidRequest, match="mode='xml' is not known"):
+    with pytest.raises(bl.InvalidRequest, match="unknown mode='xml'"):
         bl.stream_generate(llm, "Pasta", output=Recipe, mode="xml")  # type: ignore[call-overload]
     assert llm.requests == []
 
@@ -329,7 +331,7 @@ async def test_repairs_are_bounded_and_then_told() -> None:
         stream = bl.stream_generate(llm, "Pasta", output=Recipe, repairs=repairs)
         with pytest.raises(bl.InvalidOutput, match=r"not of the type 'Recipe' .*\$\.minutes") as caught:
             await shown(stream)
-        assert len(llm.requests) == caught.value.data["tries"] == repairs + 1
+        assert len(llm.requests) == caught.value.data["attempts"] == repairs + 1
         assert caught.value.data["problems"][0]["path"] == "$.minutes"
         assert (caught.value.data["text"], caught.value.data["mode"]) == (WRONG, "constrained")
         with pytest.raises(bl.InvalidOutput) as again:
@@ -381,19 +383,19 @@ async def test_an_answer_that_was_cut_off_is_not_repaired() -> None:
     """The error says which limit to raise; an object that was whole by then counts."""
     for options, said in (
         ({"max_tokens": 9}, "at max_tokens=9, .*; raise max_tokens"),
-        ({}, "at the backend's own limit, .*; set max_tokens to more"),
+        ({}, "at the backend's own limit, .*; set a larger max_tokens"),
     ):
         llm = play([TEXT[:-1]], finish_reason="length")
         with pytest.raises(bl.InvalidOutput, match=f"cut off {said}") as caught:
             await bl.generate(llm, "Pasta", output=Recipe, **options)
-        assert len(llm.requests) == caught.value.data["tries"] == 1 and caught.value.data["text"] == TEXT[:-1]
+        assert len(llm.requests) == caught.value.data["attempts"] == 1 and caught.value.data["text"] == TEXT[:-1]
     assert await bl.generate(play(TEXT + " and", finish_reason="length"), "Pasta", output=Recipe) == PASTA
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(play("42", finish_reason="length"), "A number", output=int)
 
 
 async def test_a_filter_is_a_filter() -> None:
-    """Whoever refused, a second try is not made."""
+    """There is no second attempt, whichever filter refused."""
     llm = play(['{"title": '], finish_reason="content_filter")
     with pytest.raises(bl.errors.ContentFiltered, match="'Recipe'"):
         await bl.generate(llm, "Pasta", output=Recipe)
@@ -410,7 +412,7 @@ async def test_a_stop_leaves_what_has_come() -> None:
         stream.stop()
     assert values == [{"title": "Pasta"}] and stream.partial == {"title": "Pasta"} and stream.done
     assert stream.response.finish_reason == "cancelled"
-    with pytest.raises(bl.Cancelled, match="before the 'Recipe' was whole"):
+    with pytest.raises(bl.Cancelled, match="before the 'Recipe' was complete"):
         await stream.finish()
     assert len(llm.stopped) == len(llm.requests) == 1
 
@@ -462,7 +464,7 @@ async def test_the_deadline_is_for_all_answers(monkeypatch: pytest.MonkeyPatch) 
     while len(llm.requests) < 2:
         await asyncio.sleep(0)
     time.move(600)
-    with pytest.raises(bl.Timeout, match=r"deadline_s=600 was over .* in answer 2"):
+    with pytest.raises(bl.Timeout, match=r"deadline_s=600 passed .* in answer 2"):
         await answering
     first, second = llm.requests
     assert first.deadline_s is not None and second.deadline_s is not None and 0 < second.deadline_s < first.deadline_s

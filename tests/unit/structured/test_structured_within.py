@@ -1,4 +1,4 @@
-"""Answers with something around them that nobody asked for: a key, or the quotes of a text.
+"""Answers in an unrequested wrapper: a key, or the quotes of a text.
 
 As reported in BerriAI/litellm#8022, spinje/pflow#598, caribeedu/twin#57 and langchain-ai/langchain#22189.
 """
@@ -70,7 +70,7 @@ async def given(text: str, output: Any, **options: Any) -> Any:
 @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here it is:\n{}\nEnjoy!", "<think>Hm.</think>{}"])
 @pytest.mark.parametrize(("output", "value", "right"), TYPES[:-1])
 async def test_a_key_around_the_answer_is_taken_away(output: Any, value: Any, right: Any, around: str) -> None:
-    """Whatever it is called, and also with words beside it that nobody asked for."""
+    """Whatever it is called, and also with extra text beside it."""
     for key in KEYS:
         assert await given(around.replace("{}", json.dumps({key: value})), output) == right, key
     if not isinstance(value, list):
@@ -121,7 +121,7 @@ async def test_an_answer_that_fits_as_it_is_goes_before_all_that_is_within_other
 
 
 async def test_what_was_cut_off_is_no_answer_though_something_whole_is_within() -> None:
-    """Nobody knows what would have come."""
+    """What would have followed is unknown."""
     llm = bl.ScriptedBackend(json.dumps({"recipe": VALUE})[:-1], finish_reason="length")
     with pytest.raises(bl.BrowserLLMError):
         await bl.generate(llm, "x", output=Recipe, repairs=0)

@@ -1,4 +1,4 @@
-"""OpenAI's shapes held to the official SDK: what we write is of its types, what it takes is what we read."""
+"""OpenAI's formats checked against the official SDK: what we write is of its types, what it takes is what we read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from browserllm.backends.stream import Draft
 from browserllm.errors import ERRORS
 from browserllm.openai_compat.client import Options
 from browserllm.openai_compat.failures import error_reply
-from browserllm.openai_compat.requests import OURS, read_request
+from browserllm.openai_compat.requests import OWN_FIELDS, read_request
 from browserllm.openai_compat.responses import ChunkWriter, completion_of, embeddings_of, model_of
 from browserllm.openai_compat.shapes import Shape
 
@@ -141,7 +141,7 @@ def test_every_parameter_of_the_sdk_is_known() -> None:
     assert unknown == []
     of_call = {"messages", "model", "stream", "response_format", "function_call", "functions"}
     beside = {"timeout", "extra_body", "extra_headers", "extra_query"}
-    assert set(Options.__annotations__) == known.keys() - of_call | OURS | beside
+    assert set(Options.__annotations__) == known.keys() - of_call | OWN_FIELDS | beside
 
 
 MESSAGES: list[Any] = [

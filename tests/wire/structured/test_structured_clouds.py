@@ -1,6 +1,6 @@
 """Objects from the clouds, over real sockets: what is sent is of the vendors' SDKs, what comes is the object.
 
-The recipe is written by pydantic, as the SDKs take it, so that what we make of its schema is held to what they make.
+The recipe is written by pydantic, as the SDKs take it, so that our schema is compared with theirs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tools that come with browserllm: each function returns one, ready for ``tools=[...]``."""
+"""Tools that come with browserllm. Each function returns a tool for ``tools=[...]``."""
 
 from .calculator import calculator as calculator
 from .clock import clock as clock

@@ -1,4 +1,4 @@
-"""A calculator: arithmetic on a text, exact as long as it can be, and bounded in every way."""
+"""A calculator tool: evaluates arithmetic, exactly where possible, with limits on size, nesting and digits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..tools import FunctionTool
 MAX_CHARS = 400
 MAX_NESTING = 40
 MAX_BITS = 4096
-"""How large the parts of an exact number may be; what is larger is computed as a float, if it is one."""
+"""The most bits in a fraction's numerator or denominator; larger numbers become floats."""
 
 Number = Fraction | float
 
-# The signs of print: times, middle dot, divided by, minus, pi.
+# Typographic signs: times, middle dot, divided by, minus, pi.
 _SIGNS = str.maketrans(
     {"^": "**", "\xd7": "*", "\xb7": "*", "\xf7": "/", "\u2212": "-", "\u03c0": "pi", "\n": " ", "\t": " "}
 )
@@ -31,8 +31,8 @@ def calculator() -> FunctionTool:
     """Return a tool, ``calculator``, that computes an arithmetic expression.
 
     It reads numbers, ``+ - * / // % **`` (``^`` too), parentheses, comparisons, ``pi``, ``e``, ``tau`` and functions
-    (``sqrt``, ``sin``, ``log``, ``round``, ``factorial``, ...). Nothing else of Python is run. Numbers are fractions
-    for as long as that is exact, so that ``0.1 + 0.2`` is ``0.3``; other results have 15 digits.
+    (``sqrt``, ``sin``, ``log``, ``round``, ``factorial``, ...). No other Python code is run. Numbers stay exact
+    fractions where possible, so ``0.1 + 0.2`` is ``0.3``; other results have 15 digits.
     """
 
     async def calculator(expression: str) -> str:
@@ -49,33 +49,33 @@ def calculator() -> FunctionTool:
 
 
 def evaluate(expression: str) -> str:
-    """Return the value of an expression as text; raise `InvalidRequest`, which says what is wrong with it."""
+    """Return the value of an expression as text. Raises `InvalidRequest`, which says what is wrong with it."""
     text = expression.translate(_SIGNS).strip()
     if not text:
         raise _wrong("the expression is empty")
     if len(text) > MAX_CHARS:
-        raise _wrong(f"the expression has {len(text)} characters, more than {MAX_CHARS}; compute it in parts")
+        raise _wrong(f"the expression has {len(text)} characters; the limit is {MAX_CHARS}; compute it in parts")
     if not _ALLOWED.fullmatch(text):
         odd = next(character for character in text if not _ALLOWED.fullmatch(character))
-        raise _wrong(f"{odd!r} is no part of arithmetic")
+        raise _wrong(f"{odd!r} is not allowed in an arithmetic expression")
     _check_nesting(text)
     try:
         value = _Evaluation(text).value(_parse(text))
     except ZeroDivisionError:
-        raise _wrong("it divides by zero") from None
+        raise _wrong("the expression divides by zero") from None
     except OverflowError:
-        raise _wrong("a number in it is too large") from None
+        raise _wrong("a number in the expression is too large") from None
     except RecursionError:
-        raise _wrong("it is nested too deeply; compute it in parts") from None
+        raise _wrong("the expression is nested too deeply; compute it in parts") from None
     except (ValueError, TypeError) as error:
         if isinstance(error, InvalidRequest):
             raise
-        raise _wrong(f"a function got what it has no value for ({error})") from None
+        raise _wrong(f"a function is not defined for its arguments ({error})") from None
     return ("true" if value else "false") if isinstance(value, bool) else _as_text(value)
 
 
 class _Evaluation:
-    """Walks the tree of one expression."""
+    """Evaluates the syntax tree of one expression."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -90,7 +90,7 @@ class _Evaluation:
             return self._literal(node)
         if isinstance(node, ast.Name):
             if node.id not in _CONSTANTS:
-                raise _wrong(f"{node.id!r} is no number; the names are {', '.join(_CONSTANTS)}")
+                raise _wrong(f"unknown name {node.id!r}; the constants are {', '.join(_CONSTANTS)}")
             return _CONSTANTS[node.id]
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.UAdd, ast.USub)):
             value = self.number(node.operand)
@@ -100,20 +100,20 @@ class _Evaluation:
             return _checked(_OPERATIONS[type(node.op)](left, right))
         if isinstance(node, ast.Call):
             return self._call(node)
-        raise _wrong(f"{ast.unparse(node)[:60]!r} is no arithmetic; numbers are written without commas, as 1234.5")
+        raise _wrong(f"{ast.unparse(node)[:60]!r} is not arithmetic; write numbers without commas, such as 1234.5")
 
     def _literal(self, node: ast.Constant) -> Number:
         written = self._text[node.col_offset : node.end_col_offset]
         match = _LITERAL.fullmatch(written)
         if type(node.value) not in (int, float) or not match or abs(int(match["exponent"] or 0)) > 400:
-            raise _wrong(f"{written[:60]!r} is no number that can be computed with")
+            raise _wrong(f"{written[:60]!r} is not a number that the calculator supports")
         return _checked(Fraction(written.replace("_", "")))
 
     def _call(self, node: ast.Call) -> Number:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _FUNCTIONS:
             raise _wrong(
-                f"there is no function {ast.unparse(node.func)[:60]!r}; there are {', '.join(sorted(_FUNCTIONS))}"
+                f"unknown function {ast.unparse(node.func)[:60]!r}; use one of {', '.join(sorted(_FUNCTIONS))}"
             )
         function, least, most = _FUNCTIONS[name]
         if node.keywords or not least <= len(node.args) <= most:
@@ -124,7 +124,7 @@ class _Evaluation:
     def _compare(self, node: ast.Compare) -> bool:
         values = [_rounded(self.number(each)) for each in (node.left, *node.comparators)]
         if not all(type(each) in _COMPARISONS for each in node.ops):
-            raise _wrong("numbers are compared with <, <=, ==, !=, >= or >")
+            raise _wrong("compare numbers with <, <=, ==, !=, >= or >")
         return all(
             _COMPARISONS[type(operation)](left, right)
             for operation, left, right in zip(node.ops, values, values[1:], strict=False)
@@ -135,31 +135,31 @@ def _parse(text: str) -> ast.expr:
     import warnings
 
     try:
-        # Python warns of what it can read and thinks is a mistake, as 1if.
+        # Python warns about valid syntax that looks like a mistake, such as 1if.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
         at = error.offset or 1
         raise _wrong(
-            f"the expression cannot be read near {text[max(0, at - 6) : at + 5]!r}; write it as '2 * (3 + 4)'"
+            f"the expression has a syntax error near {text[max(0, at - 6) : at + 5]!r}; write it like '2 * (3 + 4)'"
         ) from None
     except (ValueError, MemoryError):
-        raise _wrong("the expression cannot be read; write it as '2 * (3 + 4)'") from None
+        raise _wrong("the expression cannot be parsed; write it like '2 * (3 + 4)'") from None
 
 
 def _check_nesting(text: str) -> None:
-    """Refuse what would take Python's own parser deep, which in a page has little room."""
+    """Refuse deep nesting, because Python's parser has little stack in a page."""
     depth = deepest = 0
     for character in text:
         depth += (character == "(") - (character == ")")
         deepest = max(deepest, depth)
     if deepest > MAX_NESTING or text.count("**") > MAX_NESTING or _UNARY.search(text):
-        raise _wrong("it is nested too deeply; compute it in parts")
+        raise _wrong("the expression is nested too deeply; compute it in parts")
 
 
 def _checked(value: Number) -> Number:
-    """Return a value that can be computed with: a fraction of bounded size, or a float that is a number."""
+    """Return the value as a fraction within `MAX_BITS` or a finite float. Raises `OverflowError` if it is too large."""
     from math import isfinite
 
     if isinstance(value, Fraction):
@@ -174,14 +174,14 @@ def _checked(value: Number) -> Number:
 def _power(base: Number, exponent: Number) -> Number:
     if isinstance(base, Fraction) and isinstance(exponent, Fraction) and exponent.denominator == 1:
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-        # Looked at before it is computed: 9**9**9 has 370 million digits.
+        # Estimate the size first: 9**9**9 has 370 million digits.
         if abs(exponent) * bits <= 2 * MAX_BITS:
             return base**exponent.numerator
         if abs(base) == 1:
             return base if exponent.numerator % 2 else Fraction(1)
     result = float(base) ** float(exponent)
     if isinstance(result, complex):
-        raise _wrong("it has the root of a negative number, which is none")
+        raise _wrong("the root of a negative number is not a real number")
     return result
 
 
@@ -196,10 +196,10 @@ def _root(value: Number) -> Number:
 
 
 def _round(value: Number, digits: Number = Fraction(0)) -> Number:
-    """Round as people do: a half goes away from zero."""
+    """Round half away from zero, as taught in school."""
     places = _whole(digits)
     if abs(places) > 300:
-        raise _wrong(f"it rounds to {places} digits; use at most 300")
+        raise _wrong(f"round() got {places} digits; use at most 300")
     exact = Fraction(str(value)) if isinstance(value, float) else value
     shifted = abs(exact) * Fraction(10) ** places + Fraction(1, 2)
     rounded = Fraction(shifted.numerator // shifted.denominator) / Fraction(10) ** places
@@ -230,7 +230,7 @@ def _on_floats(name: str) -> Callable[..., Number]:
         import math
 
         result = getattr(math, name)(*map(float, values))
-        # What is off by the rounding of pi is meant to be 0 or a half.
+        # Hide the rounding error of pi, so that sin(pi) is 0 and cos(pi / 3) is 0.5.
         return round(result, 15) if name in ("sin", "cos", "tan") else result
 
     return call
@@ -299,7 +299,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 _MANY = 50
 _FLOAT_FUNCTIONS = ("exp", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "degrees", "radians")
-# Each with the fewest and the most numbers that it takes.
+# Each with the fewest and the most arguments that it takes.
 _FUNCTIONS: dict[str, tuple[Callable[..., Number], int, int]] = {
     **{name: (_on_floats(name), 1, 1) for name in _FLOAT_FUNCTIONS},
     "atan2": (_on_floats("atan2"), 2, 2),
@@ -327,7 +327,7 @@ def _rounded(value: Number) -> Number:
 
 
 def _as_text(value: Number) -> str:
-    """Return a number as people write it: exact where that has an end, else 15 digits."""
+    """Return a number in decimal: exact if its decimals end, else with 15 digits."""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
     if value.denominator == 1:

@@ -1,4 +1,4 @@
-"""A clock and a calendar: what a model cannot know by itself, and what it is bad at counting."""
+"""A clock tool: the date and time, which a model cannot know, and date arithmetic, which it does badly."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?")
 def clock(*, now: Callable[[], float] = time.time) -> FunctionTool:
     """Return a tool, ``clock``, that tells date and time, and counts days.
 
-    ``now`` tells the seconds since 1970 (UTC). Zones are the device's own, ``UTC``, offsets as ``+02:00``, and names as
-    ``Europe/Berlin`` where the database of zones is installed, which in a page it may not be.
+    ``now`` returns the seconds since 1970 (UTC). Time zones are the device's own, ``UTC``, offsets such as ``+02:00``,
+    and names such as ``Europe/Berlin`` if the time zone database is installed, which it may not be in a page.
     """
 
     async def clock(
@@ -33,7 +33,7 @@ def clock(*, now: Callable[[], float] = time.time) -> FunctionTool:
         Args:
             action: "now" tells date, time and weekday; "days_between" counts from date to other_date; "add_days" adds
                 days to date.
-            zone: For "now": a time zone as "Europe/Berlin", "UTC" or "+02:00"; empty for the zone of this device.
+            zone: For "now": a time zone such as "Europe/Berlin", "UTC" or "+02:00"; empty for the zone of this device.
             date: As 2026-01-31; empty for today.
             other_date: For "days_between", as 2026-01-31.
             days: For "add_days"; below 0 to go back.
@@ -48,13 +48,15 @@ def clock(*, now: Callable[[], float] = time.time) -> FunctionTool:
         try:
             return f"{_shown(first + timedelta(days=days))} is {days} days after {_shown(first)}"
         except OverflowError:
-            raise InvalidRequest(f"days={days!r} leads out of the calendar", parameter="days") from None
+            raise InvalidRequest(
+                f"days={days!r} is out of range: dates go from 0001-01-01 to 9999-12-31", parameter="days"
+            ) from None
 
     return FunctionTool(clock)
 
 
 def _zone(name: str) -> tzinfo:
-    """Return a time zone; raise `InvalidRequest` where there is none of that name."""
+    """Return a time zone by name or offset. Raises `InvalidRequest` for an unknown one."""
     if name.upper() in ("UTC", "GMT", "Z"):
         return UTC
     if match := _OFFSET.fullmatch(name.upper()):
@@ -68,12 +70,13 @@ def _zone(name: str) -> tzinfo:
     except (LookupError, ValueError, OSError) as error:
         if not available_timezones():
             raise InvalidRequest(
-                f"zone={name!r} is not known here: there is no database of time zones; use an offset as '+02:00' or "
-                "'UTC', or leave it empty for the zone of this device",
+                f"zone={name!r} is unknown, because no time zone database is installed; use an offset such as '+02:00' "
+                "or 'UTC', or leave it empty for the zone of this device",
                 parameter="zone",
             ) from error
         raise InvalidRequest(
-            f"zone={name!r} is no time zone; use a name as 'Europe/Berlin', an offset as '+02:00', or 'UTC'",
+            f"unknown time zone: zone={name!r}; use a name such as 'Europe/Berlin', an offset such as '+02:00', or "
+            "'UTC'",
             parameter="zone",
         ) from error
 
@@ -87,7 +90,9 @@ def _date(text: str, parameter: str) -> date:
     try:
         return date.fromisoformat(text.strip()[:10])
     except ValueError:
-        raise InvalidRequest(f"{parameter}={text!r} is no date; write it as 2026-01-31", parameter=parameter) from None
+        raise InvalidRequest(
+            f"{parameter}={text!r} is not a date; write it like 2026-01-31", parameter=parameter
+        ) from None
 
 
 def _shown(day: date) -> str:

@@ -1,7 +1,7 @@
-"""HTML as text that a model can read: headings, lists and links stay, scripts, styles and navigation go.
+"""HTML as text that a model can read: keeps headings, lists and links; drops scripts, styles and navigation.
 
-The reader is our own because `html.parser` takes time that grows with the square of what is malformed (a minute for 100
-kB of ``<a b=``); this one looks at every character a fixed number of times.
+It does not use `html.parser`, whose time grows with the square of malformed input (a minute for 100 kB of ``<a b=``).
+This reader looks at every character a fixed number of times.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _NAME = re.compile(r"[a-zA-Z][^\s/>]*")
 _ATTRIBUTE = re.compile(r"[\s/]*([^\s/>=][^\s/>=]*)(\s*=\s*)?")
 _BARE_VALUE = re.compile(r"[^\s>]*")
 _SPACES = re.compile(r"[\s\xa0]+")
-# Python refuses to read a number of thousands of digits, and no character has one.
+# Python refuses to parse a number of thousands of digits; no character reference needs one.
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
 
 _RAW = frozenset({"script", "style", "title", "textarea", "iframe", "noembed", "noframes", "xmp"})
-"""What is text up to its own end tag, whatever stands in it."""
+"""Elements whose content is plain text up to their end tag."""
 
 _LEFT_OUT = frozenset({"nav", "svg", "template", "select"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -37,7 +37,7 @@ class PageReader:
     """Reads one page: run `steps` to its end, then take ``title`` and ``text``."""
 
     def __init__(self, html: str, url: str) -> None:
-        """``url`` is where it came from: links are written in full."""
+        """Read ``html``; relative links are resolved against ``url``, the page's address."""
         self.title = ""
         self.text = ""
         self._html = html
@@ -52,14 +52,14 @@ class PageReader:
         self._link: tuple[str, int] | None = None
 
     def steps(self) -> Iterator[None]:
-        """Read, with a pause now and then in which others may run."""
+        """Read the page, and yield now and then so that other tasks can run."""
         html, position, tags = self._html, 0, 0
         while position >= 0:
             start = html.find("<", position)
             self._add_text(html[position : len(html) if start < 0 else start])
             position = start if start < 0 else self._read_markup(start)
             if position < 0 and self._left_out:
-                # It has no end, so that all of the page would be in it: then it is read, once.
+                # The element never ends and would swallow the rest of the page: read its content after all, once.
                 self._left_out, self._leaves_out, position = "", False, self._left_at
             tags += 1
             if tags % _STEP == 0:
@@ -68,7 +68,7 @@ class PageReader:
         self.text = _tidy("".join(self._pieces))
 
     def _read_markup(self, start: int) -> int:
-        """Read what begins with ``<``; return where it ends, or -1 where nothing more is to be read."""
+        """Read markup that begins with ``<``; return where it ends, or -1 if it never does."""
         html = self._html
         if html.startswith("<!--", start):
             end = html.find("-->", start + 2)
@@ -93,7 +93,7 @@ class PageReader:
         return end
 
     def _read_attributes(self, position: int) -> tuple[dict[str, str], int]:
-        """Return the attributes that follow a tag's name, and where the tag ends (-1: nowhere)."""
+        """Return the attributes after a tag's name, and where the tag ends (-1: nowhere)."""
         html, found = self._html, dict[str, str]()
         while match := _ATTRIBUTE.match(html, position):
             value, position = "", match.end()
@@ -124,7 +124,7 @@ class PageReader:
             self._left_out = self._left_out or tag
             self._depth += tag == self._left_out
         elif tag == "base":
-            # The first one counts, as in a browser: each of many could lengthen the one before it.
+            # Only the first one counts, as in a browser; with more, each could lengthen the base further.
             if not self._has_base and "href" in attributes:
                 self._has_base = True
                 self._base = _join(self._base, attributes["href"]) or self._base
@@ -161,7 +161,7 @@ class PageReader:
                 self._pieces.append(plain)
 
     def _end_link(self) -> None:
-        """Write the text since a link began as a link."""
+        """Turn the text since the open link's start tag into a Markdown link."""
         if self._link is None:
             return
         (url, first), self._link = self._link, None
@@ -180,7 +180,7 @@ def _unescape(text: str) -> str:
 
 
 def _join(base: str, href: str) -> str:
-    """Return where a link leads, or nothing where that is no other page."""
+    """Return the absolute address of a link, or nothing if it does not lead to another page."""
     href = _unescape(href.strip())
     if not href or href.startswith("#") or len(href) > _MAX_LINK_CHARS:
         return ""
@@ -188,12 +188,12 @@ def _join(base: str, href: str) -> str:
         url = urljoin(base, href)
     except ValueError:
         return ""
-    # What could end the link early, or go on after it, is no part of a plain one.
+    # Spaces and brackets could end the Markdown link early or extend it.
     return url if url.startswith(("https://", "http://")) and not re.search(r"[\s()\[\]<>]", url) else ""
 
 
 def _tidy(text: str) -> str:
-    """Return the text without spaces at the ends of lines, and with one empty line where there were several."""
+    """Strip trailing spaces from lines and merge consecutive empty lines into one."""
     lines: list[str] = []
     for line in text.split("\n"):
         line = line.rstrip()  # noqa: PLW2901

@@ -1,4 +1,4 @@
-"""A memory for a model: JSON values by key, kept in any `KeyValueStore`, under a prefix of their own."""
+"""A memory tool: the model keeps JSON values by key in any `KeyValueStore`, under a prefix."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def storage(
 ) -> FunctionTool:
     """Return a tool, ``storage``, with which a model keeps JSON values and finds them again.
 
-    They are in ``store`` under keys that begin with ``prefix/``, and the tool reaches no others. ``prefix`` has 1 to 64
-    letters, digits, ``_``, ``.`` and ``-``. A value has at most ``max_value_bytes`` of JSON, all values together
-    ``max_bytes``, and there are at most ``max_entries``; what would be more is refused, and nothing is lost.
+    The tool uses only keys of ``store`` that begin with ``prefix/``; ``prefix`` has 1 to 64 letters, digits, ``_``,
+    ``.`` and ``-``. It keeps at most ``max_entries`` values, each of at most ``max_value_bytes`` of JSON and together
+    of at most ``max_bytes``. A value beyond a limit is refused; the kept ones stay.
     """
     check_store(store)
-    space, turn = space_of(prefix), Turn()
+    space, writing = space_of(prefix), LoopLock()
 
     async def storage(action: Literal["remember", "recall", "list", "forget"], key: str = "", value: Any = None) -> Any:
         """Keep a value for later conversations, find it again, list the keys of what is kept, or forget it.
@@ -46,7 +46,8 @@ def storage(
         """
         if len(key) > MAX_KEY_CHARS or (not key and action != "list") or not key.isprintable():
             raise InvalidRequest(
-                f"key={key[:MAX_KEY_CHARS]!r} is not valid; use 1 to {MAX_KEY_CHARS} plain characters", parameter="key"
+                f"key={key[:MAX_KEY_CHARS]!r} is not valid; use 1 to {MAX_KEY_CHARS} printable characters",
+                parameter="key",
             )
         if action == "list":
             keys = [name.removeprefix(space) for name, _ in await store.items(space + key)]
@@ -60,15 +61,15 @@ def storage(
         written = msgspec.json.encode(value)
         if len(written) > max_value_bytes:
             raise QuotaExceeded(
-                f"the value has {len(written)} bytes, more than {max_value_bytes}; keep a shorter one",
+                f"the value has {len(written)} bytes; the limit is {max_value_bytes}; keep a shorter one",
                 data={"size_bytes": len(written), "limit_bytes": max_value_bytes},
             )
-        async with turn.lock:
+        async with writing.lock:
             others = [len(each) for name, each in await store.items(space) if name != space + key]
             if len(others) >= max_entries or sum(others) + len(written) > max_bytes:
                 raise QuotaExceeded(
-                    f"there is no room: {len(others)} values of {sum(others)} bytes are kept, and at most "
-                    f"{max_entries} of {max_bytes} bytes can be; forget one first",
+                    f"the memory is full: it has {len(others)} values of {sum(others)} bytes; the limit is "
+                    f"{max_entries} values of {max_bytes} bytes; forget one first",
                     data={"size_bytes": sum(others), "limit_bytes": max_bytes},
                 )
             await store.put(space + key, written)
@@ -77,8 +78,8 @@ def storage(
     return FunctionTool(storage)
 
 
-class Turn:
-    """Has the calls that a model makes at once read, change and write one after the other, in each event loop."""
+class LoopLock:
+    """A lock per event loop. It lets calls that a model makes at the same time change the store one after another."""
 
     def __init__(self) -> None:
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -90,7 +91,7 @@ class Turn:
 
 
 def space_of(prefix: str) -> str:
-    """Return what the keys of a tool begin with: no other prefix's keys begin so. Raises `InvalidRequest`."""
+    """Return the beginning of a tool's keys, unique to its prefix. Raises `InvalidRequest` for an invalid prefix."""
     if not _PREFIX.fullmatch(prefix):
         raise InvalidRequest(
             f"prefix={prefix!r} is not valid; use 1 to 64 letters, digits, '_', '.' and '-'", parameter="prefix"
@@ -103,5 +104,5 @@ def _read(kept: bytes, key: str) -> Any:
         return decode_json(kept, Any)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise InvalidRequest(
-            f"what is kept as {key!r} is no JSON: something else wrote it; forget it", parameter="key"
+            f"the value kept as {key!r} is not JSON, so another program wrote it; forget it", parameter="key"
         ) from None

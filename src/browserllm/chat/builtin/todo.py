@@ -1,4 +1,4 @@
-"""A list of things to do, for a model that works in many steps, and for the person who watches."""
+"""A to-do list tool, for a model that works in many steps and the user who follows it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ...errors import InvalidRequest, QuotaExceeded
 from ...stores.base import KeyValueStore, check_store
 from ...stores.memory import MemoryStore
 from ..tools import FunctionTool
-from .storage import Turn, space_of
+from .storage import LoopLock, space_of
 
 MAX_TEXT_CHARS = 300
 
 
 class Item(msgspec.Struct):
-    """Something to do; ``id`` stays its own for as long as the list is kept."""
+    """An entry of the list. Its ``id`` never changes and is not used again until the list is cleared."""
 
     id: int
     text: str
@@ -25,24 +25,24 @@ class Item(msgspec.Struct):
 
 
 class TodoList(msgspec.Struct):
-    """What is kept: the items, and the id of the next one."""
+    """The stored list: its items, and the id of the next one."""
 
     items: list[Item] = []
     next_id: int = 1
 
 
 def todo_list(store: KeyValueStore | None = None, *, prefix: str = "todo", max_items: int = 50) -> FunctionTool:
-    """Return a tool, ``todo_list``, with which a model notes what is to be done, and what has been.
+    """Return a tool, ``todo_list``, with which a model keeps a list of things to do and marks them as done.
 
-    With a ``store`` the list is kept there under ``prefix`` (1 to 64 letters, digits, ``_``, ``.``, ``-``), else it
-    lasts as long as the tool. It has at most ``max_items``; ids are never given twice before it is cleared. Every
-    answer is the whole list, as text.
+    With a ``store`` the list is kept there under ``prefix`` (1 to 64 letters, digits, ``_``, ``.``, ``-``), otherwise
+    in memory. It has at most ``max_items``; ids are not reused until it is cleared. Each action returns the whole list
+    as text.
     """
     if store is not None:
         check_store(store)
     key = f"{space_of(prefix)}list"
     kept: KeyValueStore = MemoryStore() if store is None else store
-    turn = Turn()
+    writing = LoopLock()
 
     async def todo_list(
         action: Literal["list", "add", "complete", "remove", "clear"] = "list",
@@ -57,7 +57,7 @@ def todo_list(store: KeyValueStore | None = None, *, prefix: str = "todo", max_i
             text: What is to be done; for "add".
             id: The number of an item; for "complete" and "remove".
         """
-        async with turn.lock:
+        async with writing.lock:
             if action == "clear":
                 await kept.delete(key)
                 return "the list is empty"
@@ -74,12 +74,10 @@ def todo_list(store: KeyValueStore | None = None, *, prefix: str = "todo", max_i
 def _change(todo: TodoList, action: str, text: str, number: int, max_items: int) -> None:
     if action == "add":
         if not text or len(text) > MAX_TEXT_CHARS:
-            raise InvalidRequest(
-                f"the text has {len(text)} characters; use 1 to {MAX_TEXT_CHARS}, in words", parameter="text"
-            )
+            raise InvalidRequest(f"the text has {len(text)} characters; use 1 to {MAX_TEXT_CHARS}", parameter="text")
         if len(todo.items) >= max_items:
             raise QuotaExceeded(
-                f"the list has {len(todo.items)} items, as many as it can; remove one first",
+                f"the list is full with {len(todo.items)} items; remove one first",
                 data={"limit": max_items},
             )
         todo.items.append(Item(todo.next_id, text))
@@ -102,6 +100,6 @@ def _read(kept: bytes | None) -> TodoList:
         return decode_json(kept, TodoList)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise InvalidRequest(
-            "what is kept is no to-do list: something else wrote it; action 'clear' begins a new one",
+            "the stored value is not a to-do list, so another program wrote it; action 'clear' begins a new one",
             parameter="action",
         ) from None
