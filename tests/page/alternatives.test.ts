@@ -8,7 +8,7 @@ import { load } from "./xgrammar.ts";
 let library: XGrammar;
 beforeAll(async () => { library = await load(); });
 
-/** Which of the texts a grammar takes. */
+/** The texts that a grammar accepts. */
 async function taken(grammar: string, texts: readonly string[]): Promise<string[]> {
   const made = await library.Grammar.fromEBNF(grammar);
   const found: string[] = [];
@@ -31,11 +31,11 @@ describe("a grammar whose alternatives begin alike", () => {
     ['root ::= "{" more "}"\nmore ::= ("[" gap root gap "]") | "[" gap "]"\ngap ::= "" | " "', ["{[]}", "{[{[]}]}"], ["{[{[]}{[]}]}"]],
     ['root ::= [a-z]* [a-z] "c" "d"', ["acd", "aacd"], ["cd"]],
   ])("takes what it says and no more: %s", async (grammar, right, wrong) => {
-    expect(await taken(grammar, wrong)).not.toEqual([]); // without which this library would not need it
+    expect(await taken(grammar, wrong)).not.toEqual([]); // otherwise this patch would not be needed
     expect(await taken(splitAlternatives(grammar), [...right, ...wrong])).toEqual(right);
   });
 
-  it("takes the words of an enum, whatever they have in common", async () => {
+  it("accepts exactly the words of an enum, whatever they have in common", async () => {
     const next = draw(5);
     const texts = WORDS.map((word) => JSON.stringify(word));
     let wrong = 0;
@@ -59,7 +59,7 @@ describe("a grammar whose alternatives begin alike", () => {
     }
   });
 
-  it("is read with groups, repetitions, lookahead and escapes", async () => {
+  it("may have groups, repetitions, lookahead and escapes", async () => {
     const grammar = String.raw`root ::= ((("a" | ("ab" "c"))) | [\]a-c\x64]{2} | ([^a] "|" | "\"" "(") | "xy" more)+ # a | comment
 more ::= ("z" | "zz" "z") (= [x])
 `;
@@ -69,7 +69,7 @@ more ::= ("z" | "zz" "z") (= [x])
 });
 
 describe("a grammar of many alternatives", () => {
-  it("is split in one pass: alternatives are put in order, and not compared each with each", () => {
+  it("is split in one pass: alternatives are sorted, and not compared in pairs", () => {
     const compared = vi.spyOn(Array.prototype, "some");
     const sliced = vi.spyOn(Array.prototype, "slice");
     try {
@@ -83,19 +83,19 @@ describe("a grammar of many alternatives", () => {
     }
   });
 
-  it("stays as it is where its groups lie too deep", () => {
+  it("stays unchanged if its groups are nested too deep", () => {
     const deep = `root ::= ${"(".repeat(100_000)}"a"${")".repeat(100_000)}`;
     expect(splitAlternatives(deep)).toContain(deep);
   });
 
-  it("keeps a hyphen apart from what may be one", async () => {
+  it("distinguishes a hyphen from a range", async () => {
     const grammar = 'root ::= [^a] "x" | "-" "y"\n';
     expect(await taken(splitAlternatives(grammar), ["bx", "-x", "-y", "by", "ax"])).toEqual(["bx", "-x", "-y"]);
   });
 });
 
 describe("a grammar that needs no change", () => {
-  it("has none: XGrammar's rule of strings runs for each character", () => {
+  it("stays unchanged, because XGrammar's rule for strings runs for each character", () => {
     const rule = String.raw`chars ::= "\"" | [^\0-\x1f\"\\\r\n] chars | "\\" escape chars`;
     expect(splitAlternatives(rule).split("\n")[0]).toBe(rule);
     expect(splitAlternatives('a ::= "x" | [y-z] b | [-+] | "" | "0"').split("\n")[0]).toBe('a ::= "x" | [y-z] b | [-+] | "" | "0"');
@@ -103,7 +103,7 @@ describe("a grammar that needs no change", () => {
     expect(splitAlternatives('a ::= b | "y"')).toContain("a__2");
   });
 
-  it("is left to XGrammar where it cannot be read", () => {
+  it("is left to XGrammar if it cannot be parsed", () => {
     for (const rule of ["root ::= (", "root ::= a )", "root ::= *", 'root ::= TagDispatch(("a", b), stop_eos=true)', 'root ::= "a', "no rule"]) {
       expect(splitAlternatives(rule)).toContain(rule);
     }

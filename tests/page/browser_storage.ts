@@ -1,14 +1,14 @@
-/** Stand-ins for what a browser keeps: caches, an estimate of the space, and the window that asks people. */
+/** Stand-ins for a browser's storage: caches, an estimate of the space, and the window that asks the user. */
 
 import type { PickedFolder } from "../../web/src/engine/window/link.ts";
 
-/** The Cache API as far as it is used here, keyed by URL; compared with the real one by tests/browser/test_storage.py. */
+/** The parts of the Cache API that are used here, keyed by URL; compared with the real one by tests/browser/test_storage.py. */
 export class FakeCaches {
   readonly caches = new Map<string, FakeCache>();
   /** Called before each put, to make it fail. */
   onPut: (url: string) => void | Promise<void> = () => undefined;
 
-  /** As the type that the code under test asks for. */
+  /** This object with the type that the code under test expects. */
   get storage(): CacheStorage {
     return this as unknown as CacheStorage;
   }
@@ -35,7 +35,7 @@ export class FakeCaches {
     return this.caches.get(cacheName)?.match(request) ?? Promise.resolve(undefined);
   }
 
-  /** Put a file in from outside; `type` "cors" is what the network gave an engine. */
+  /** Store a file directly; `type` "cors" is a response that an engine got from the network. */
   store(cache: string, url: string, body: string, headers: Record<string, string> = {}, type = "default"): void {
     const found = this.caches.get(cache) ?? new FakeCache((asked) => this.onPut(asked));
     this.caches.set(cache, found);
@@ -86,7 +86,7 @@ function urlOf(request: string | Request): string {
   return typeof request === "string" ? new URL(request).href : request.url;
 }
 
-/** A folder as a person would pick it: paths and texts. */
+/** A folder as a user would pick it, from paths and texts. */
 export function folderOf(name: string, files: Readonly<Record<string, string>>): PickedFolder {
   return { name, files: Object.entries(files).map(([path, text]) => ({ path, file: new Blob([text]) })) };
 }

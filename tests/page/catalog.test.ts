@@ -4,18 +4,18 @@ import { resolve } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { prebuiltAppConfig, type ModelRecord } from "@mlc-ai/web-llm";
 import { findRecord } from "../../web/src/engine/webllm/engine.ts";
-import type { LoadOrder } from "../../web/src/engine/protocol.ts";
+import type { LoadRequest } from "../../web/src/engine/protocol.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
-it("the committed catalog is, byte for byte, what the pinned web-llm gives", () => {
+it("the committed catalog is, byte for byte, the one generated from the pinned web-llm", () => {
   expect(prebuiltAppConfig.model_list.length).toBeGreaterThan(100);
   // Exits with 1, and says what to do, when the file differs.
   const script = resolve(root, "web/scripts/catalog.mjs");
   expect(execFileSync(process.execPath, [script, "--check"], { encoding: "utf8" })).toBe("");
 });
 
-describe("a build of the catalog, ordered by its wire form", () => {
+describe("a build of the catalog, requested in its wire format", () => {
   afterEach(() => {
     vi.unstubAllGlobals();
   });
@@ -31,12 +31,12 @@ describe("a build of the catalog, ordered by its wire form", () => {
   it.each(prebuiltAppConfig.model_list)("becomes web-llm's own record: $model_id", (own) => {
     vi.stubGlobal("location", new URL("http://localhost/"));
     const build = builds.find(({ id }) => id === own.model_id);
-    const order: LoadOrder = { model: own.model_id, engine: "webllm", device: "webgpu", artifact: build ?? {} };
-    // Sizes of buffers are weighed in Python; and every f16 build says that it needs f16.
+    const request: LoadRequest = { model: own.model_id, engine: "webllm", device: "webgpu", artifact: build ?? {} };
+    // Python checks buffer sizes, and every f16 build requires f16.
     const record: Partial<ModelRecord> = { ...own, model: `${own.model}/resolve/main/` };
     delete record.buffer_size_required_bytes;
     delete record.required_features;
     const features = build?.features === undefined ? {} : { required_features: build.features };
-    expect(findRecord(order, "http://localhost/")).toEqual({ ...record, ...features });
+    expect(findRecord(request, "http://localhost/")).toEqual({ ...record, ...features });
   });
 });

@@ -10,7 +10,7 @@ import { END, load, pocket, pocketVocabulary } from "./xgrammar.ts";
 const YES: Format = { type: "grammar", grammar: 'root ::= "yes"' };
 const idle = new AbortController().signal;
 
-/** Workers that the test answers for. */
+/** Workers whose answers the test sends. */
 class Workers {
   readonly started: { asks: Ask[]; answered: (answer: Answer) => void; broken: (reason: string) => void; closed: boolean }[] = [];
   readonly constrainer = new Constrainer(pocketVocabulary, (answered, broken): Link => {
@@ -82,7 +82,7 @@ describe("a constrainer", () => {
     expect(workers.last.asks.slice(-2)).toEqual([{ type: "accept", token: 6 }, { type: "end" }]);
   });
 
-  it("blames the format for a refusal, and asks another worker next", async () => {
+  it("reports a refusal as an error of the format, and uses another worker next", async () => {
     const workers = new Workers();
     const starting = workers.constrainer.start(YES, idle);
     workers.last.answered({ type: "refused", reason: "no such thing" });
@@ -127,13 +127,13 @@ describe("a constrainer", () => {
     workers.last.answered({ type: "failed", reason: "no token" });
     await expect(matcher.mask()).rejects.toMatchObject({ code: "internal", message: expect.stringContaining("no token") as string });
     expect(workers.last.closed).toBe(true);
-    workers.started[0]?.broken("again"); // of a worker that is gone
+    workers.started[0]?.broken("again"); // from a worker that has ended
     matcher.accept(2);
     await expect(matcher.mask()).rejects.toThrow("ended");
     matcher.end();
   });
 
-  it("closes with its model, whatever it waits for", async () => {
+  it("closes with its model, even while it waits", async () => {
     const workers = new Workers();
     workers.constrainer.close();
     const starting = workers.constrainer.start(YES, idle);
@@ -186,7 +186,7 @@ describe("WebLLM's pipeline", () => {
     }
   });
 
-  it("asks our matcher in place of its own", async () => {
+  it("uses our matcher instead of its own", async () => {
     const pipeline = pipelineOf();
     const internals = internalsOf(pipeline);
     const matcher = await real().start(YES, idle);
@@ -210,7 +210,7 @@ describe("WebLLM's pipeline", () => {
     await settle();
   });
 
-  it("says where it has changed", async () => {
+  it("reports what has changed in it", async () => {
     const matcher = await real().start(YES, idle);
     expect(internalsOf(pipelineOf({ prepareGrammarMatcherForSampling: null })).constrain(matcher)).toBe(false);
     expect(readInternals({}, "m").constrain(matcher)).toBe(false);
@@ -218,16 +218,16 @@ describe("WebLLM's pipeline", () => {
   });
 });
 
-// Last: an abort is for the whole file's instance.
-describe("what XGrammar refuses", () => {
+// Last, because an abort ends the instance that the whole file uses.
+describe("a grammar that XGrammar refuses", () => {
   it.each<[Format, string]>([
     [{ type: "json", schema: '{"type": "string", "pattern": "(?=a)b"}' }, "Lookahead"],
     [{ type: "json", schema: '{"type": "bogus"}' }, "bogus"],
     [{ type: "grammar", grammar: "root ::= (" }, "EBNF parser error"],
     [{ type: "grammar", grammar: "root ::= other" }, "other"],
-    [{ type: "structural_tag", tag: { format: { type: "tag", begin: "a" } } }, "refused it"],
+    [{ type: "structural_tag", tag: { format: { type: "tag", begin: "a" } } }, "gave no reason"],
     [{ type: "structural_tag", tag: { format: { type: "json_schema", json_schema: { $ref: "#/none" } } } }, "none"],
-  ])("is refused in its words: %j", async (format, words) => {
+  ])("is refused with its message: %j", async (format, words) => {
     await expect(real().start(format, idle)).rejects.toMatchObject({ code: "invalid_request", message: expect.stringContaining(words) as string });
   });
 });

@@ -33,7 +33,7 @@ const PERSON = {
 const VALUE = { name: "Ann", ages: [1, 2], home: { zip: "a1", any: null } };
 
 describe("a response format", () => {
-  it("is read in all of its forms", () => {
+  it("is parsed in all of its forms", () => {
     const schema = { type: "object" };
     const text = JSON.stringify(schema);
     expect(readFormat(undefined)).toBeNull();
@@ -75,14 +75,14 @@ describe("a response format", () => {
 });
 
 describe("JSON of a schema", () => {
-  it("may be written as people and models do", async () => {
+  it("may have the usual whitespace", async () => {
     const spaced = JSON.stringify(VALUE, null, 1).replaceAll(/\n */g, " ");
     for (const text of [JSON.stringify(VALUE), spaced, ...[2, 4, "\t"].map((indent) => JSON.stringify(VALUE, null, indent))]) {
       expect([text, await accepts(json(PERSON), text)]).toEqual([text, true]);
     }
   });
 
-  it("has no more blanks than those, wherever a blank may be", async () => {
+  it("has no other whitespace anywhere", async () => {
     const text = JSON.stringify(VALUE);
     let places = 0;
     for (let at = 0; at <= text.length; at += 1) {
@@ -92,23 +92,23 @@ describe("JSON of a schema", () => {
       for (const blanks of ["   ", "\n\n", "\t", `\n${" ".repeat(17)}`]) expect([at, blanks, await wider(blanks)]).toEqual([at, blanks, false]);
     }
     expect(places).toBeGreaterThan(20);
-    // Values that the schema leaves open, too.
+    // This includes values that the schema leaves open.
     expect(await accepts(json(true), '{"a": [1, {"b": null}]}')).toBe(true);
     for (const open of ['{"a":   1}', '[1,\n\n2]', "[   1]", "[1   ]", "{\n\n}"]) expect([open, await accepts(json(true), open)]).toEqual([open, false]);
   });
 
-  it("has what the schema names and nothing else", async () => {
+  it("has only the properties that the schema names", async () => {
     expect(await accepts(json(PERSON), JSON.stringify({ ...VALUE, more: 1 }))).toBe(false);
     expect(await accepts(json(PERSON), JSON.stringify({ ...VALUE, ages: [100] }))).toBe(false);
     expect(await accepts(json(PERSON), JSON.stringify(VALUE).slice(0, -1))).toBe(false);
   });
 
-  it("is any object where no schema is given", async () => {
+  it("is any object if no schema is given", async () => {
     expect(await accepts({ type: "json_object" }, '{"a": [1, {"b": "c"}], "d": "e"}')).toBe(true);
     for (const text of ["[1]", "1", '"a"', '{"a":\n\n1}']) expect(await accepts({ type: "json_object" }, text)).toBe(false);
   });
 
-  it("takes texts of the schema that look like the grammar's own blanks for texts", async () => {
+  it("accepts strings of the schema that look like the grammar's own placeholders", async () => {
     const odd = '[ \n\t]* json_gap | \\n ::= "(';
     const format = json({ type: "object", properties: { a: { const: odd }, b: { enum: ["x", odd] } }, required: ["a", "b"] });
     expect(await accepts(format, JSON.stringify({ a: odd, b: odd }))).toBe(true);
@@ -120,14 +120,14 @@ describe("a structural tag", () => {
   const tag = (name: string): object => ({ type: "tag", begin: `<${name}>`, content: { type: "json_schema", json_schema: PERSON }, end: `</${name}>` });
   const triggered = { type: "structural_tag", structural_tag: { type: "structural_tag", format: { type: "triggered_tags", triggers: ["<"], tags: [tag("a"), tag("b")] } } };
 
-  it("allows the same blanks in JSON as with a schema", async () => {
+  it("allows the same whitespace in JSON as a schema does", async () => {
     const text = JSON.stringify(VALUE, null, 2);
     expect(await accepts(triggered, `Look: <b>${text}</b> and <a>${text}</a>.`)).toBe(true);
     expect(await accepts(triggered, "Look.")).toBe(true);
     expect(await accepts(triggered, `<b>${text.replace(":", ":  ")}</b>`)).toBe(false);
   });
 
-  it("is one however deep its JSON is", async () => {
+  it("may have JSON at any depth", async () => {
     const either = { type: "or", elements: [tag("a"), { type: "sequence", elements: [{ type: "const_string", value: "-" }, tag("b")] }] };
     const format = { type: "structural_tag", structural_tag: { format: either } };
     expect(await accepts(format, `-<b>${JSON.stringify(VALUE)}</b>`)).toBe(true);
@@ -136,7 +136,7 @@ describe("a structural tag", () => {
   });
 });
 
-it("a caller's grammar is one that XGrammar compiles right, by itself and in a structural tag", async () => {
+it("a caller's grammar is compiled correctly by XGrammar, by itself and in a structural tag", async () => {
   const grammar = 'root ::= ("[" gap "x" gap "]") | "[" gap "]"\ngap ::= "" | " "';
   const tag = { type: "tag", begin: "<", content: { type: "grammar", grammar }, end: ">" };
   const inTag = { type: "structural_tag", structural_tag: { format: tag } };
@@ -148,14 +148,14 @@ it("a caller's grammar is one that XGrammar compiles right, by itself and in a s
 
 describe("an answer of the pocket model's tokens", () => {
   let answerer: Answerer;
-  const SIZE = 2050; // two logits more than there are tokens
+  const SIZE = 2050; // two more logits than tokens
 
   beforeAll(async () => {
     answerer = new Answerer(load);
     await ConstrainedAnswer.begin(answerer, json(true), pocketVocabulary(SIZE));
   });
 
-  it("takes a right one token by token, and then the end alone", async () => {
+  it("accepts a valid one token by token, and then only the end", async () => {
     const answer = await ConstrainedAnswer.begin(answerer, json(PERSON));
     for (const token of pocket.encode(JSON.stringify(VALUE)).ids) {
       expect([token, answer.allows(token), answer.allows(END)]).toEqual([token, true, false]);
@@ -166,7 +166,7 @@ describe("an answer of the pocket model's tokens", () => {
     expect(answer.mask).toBeNull();
   });
 
-  it("allows just the tokens with which it can go on", async () => {
+  it("allows only the tokens that can continue it", async () => {
     const answer = await ConstrainedAnswer.begin(answerer, { type: "grammar", grammar: 'root ::= "yes" | "no"' });
     const texts = (): string[] => answer.allowed(SIZE).map((token) => pocket.decode([token])).sort();
     const words = [...pocket.get_vocab().keys()];
@@ -175,17 +175,17 @@ describe("an answer of the pocket model's tokens", () => {
     expect(texts()).toEqual(words.filter((word) => ["e", "es"].includes(word)).sort());
   });
 
-  it("has no token that is never shown, nor an id without a token", async () => {
+  it("never contains a hidden token or an id without a token", async () => {
     const answer = await ConstrainedAnswer.begin(answerer, { type: "structural_tag", structural_tag: { format: { type: "any_text" } } });
     expect(answer.allowed(SIZE)).toEqual([END, ...Array.from({ length: 2045 }, (_, index) => index + 3)]);
   });
 
-  it("refuses what was not allowed", async () => {
+  it("refuses a token that was not allowed", async () => {
     const answer = await ConstrainedAnswer.begin(answerer, json({ type: "integer" }));
     await expect(answer.accept(pocket.encode("x").ids[0] ?? -1)).rejects.toThrow("not allowed");
   });
 
-  it.each([1, 2, 3, 4, 5, 6])("fits whatever is drawn, seed %d", async (seed) => {
+  it.each([1, 2, 3, 4, 5, 6])("fits the schema when tokens are drawn at random, seed %d", async (seed) => {
     const schema = { ...PERSON, properties: { ...PERSON.properties, more: { type: "array", items: { $ref: "#" }, maxItems: 1 } }, required: ["name", "more"] };
     const answer = await ConstrainedAnswer.begin(answerer, json(schema));
     const random = seededRandom(seed);
@@ -203,7 +203,7 @@ describe("an answer of the pocket model's tokens", () => {
     if (said.length < 400) expect(JSON.parse(text)).toMatchObject({ name: expect.any(String) as string });
   });
 
-  it("keeps the compiled grammars that were used last", async () => {
+  it("keeps the most recently used grammars", async () => {
     for (let which = 0; which < 40; which += 1) {
       const answer = await ConstrainedAnswer.begin(answerer, json({ const: `a${which % 20}` }));
       for (const token of pocket.encode(`"a${which % 20}"`).ids) await answer.accept(token);
@@ -214,7 +214,7 @@ describe("an answer of the pocket model's tokens", () => {
     expect(await answerer.answer({ type: "accept", token: 5 })).toMatchObject({ type: "failed" });
   });
 
-  it("says when the model has no token for what must come", async () => {
+  it("fails with a reason if the model has no token for the required text", async () => {
     const mute = new Answerer(load);
     const vocabulary = { ...pocketVocabulary(), tokens: ["", "", "", "a"], size: 4 };
     const answer = await ConstrainedAnswer.begin(mute, { type: "grammar", grammar: 'root ::= "ab"' }, vocabulary);
@@ -226,7 +226,7 @@ describe("an answer of the pocket model's tokens", () => {
 });
 
 describe("a vocabulary", () => {
-  it("of the pocket model is one of bytes, without the tokens that are never shown", () => {
+  it("of the pocket model is byte-level, without hidden tokens", () => {
     const { tokens, kind, size, stops, prependsSpace } = pocketVocabulary();
     expect([kind, size, stops, prependsSpace]).toEqual(["byte_level", 2048, [END], false]);
     expect(tokens.slice(0, 3)).toEqual(["", "", ""]);
@@ -258,7 +258,7 @@ describe("a vocabulary", () => {
     expect(readVocabulary({ json: given, tokens: [["a", 0]], special: [] }, [], null)).toMatchObject({ kind, prependsSpace });
   });
 
-  it("of parts of words is refused", () => {
+  it("of word pieces is refused", () => {
     const given = { json: { decoder: { type: "WordPiece" } }, tokens: [], special: [] };
     expect(() => readVocabulary(given, [], null)).toThrow(expect.objectContaining({ code: "unsupported" }));
   });
@@ -269,7 +269,7 @@ describe("a vocabulary", () => {
     raw: ["", '"', " ", " a", "\u{fffd}", "\u{fffd}", '"', "é", "  "],
   };
 
-  it.each(Object.entries(small))("spells bytes in its way: %s", async (kind, tokens) => {
+  it.each(Object.entries(small))("spells bytes in its own way: %s", async (kind, tokens) => {
     const answerer = new Answerer(load);
     const vocabulary: Vocabulary = { tokens, kind: kind as Vocabulary["kind"], prependsSpace: false, size: 40, stops: [0] };
     const answer = await ConstrainedAnswer.begin(answerer, { type: "grammar", grammar: 'root ::= "\\"" (" a" | "é") "\\""' }, vocabulary);
@@ -297,7 +297,7 @@ describe("a mask", () => {
   };
   const left = (logits: Float32Array): number[] => [...logits.keys()].filter((id) => logits[id] !== -Infinity);
 
-  it("leaves what it allows as it is", () => {
+  it("leaves the logits of allowed tokens unchanged", () => {
     const logits = Float32Array.from({ length: 200 }, (_, id) => id);
     applyMask(logits, mask(7, 0, 31, 32, 63, 130, 199, 210));
     expect(left(logits)).toEqual([0, 31, 32, 63, 130, 199]);
@@ -307,7 +307,7 @@ describe("a mask", () => {
     expect(left(all)).toHaveLength(40);
   });
 
-  it("forbids what it does not know, and may be longer than the logits", () => {
+  it("forbids tokens that it does not cover, and may be longer than the logits", () => {
     const logits = new Float32Array(100);
     applyMask(logits, mask(2, 5));
     expect(left(logits)).toEqual([5]);
@@ -316,7 +316,7 @@ describe("a mask", () => {
     expect(left(few)).toEqual([5]);
   });
 
-  it("makes what is allowed equally likely where the network gives none of it a chance", () => {
+  it("makes the allowed tokens equally likely if the network gives none of them a chance", () => {
     for (const hopeless of [-Infinity, NaN]) {
       const logits = new Float32Array(64).fill(hopeless);
       logits[3] = 5;
@@ -327,7 +327,7 @@ describe("a mask", () => {
   });
 });
 
-it("XGrammar's complaints are read without the place in its source", () => {
+it("XGrammar's error messages are shown without the place in its source", () => {
   expect(complaintOf("[FATAL] /a/b.cc:12: Check failed: (x(1)) is false: No such field\nmore")).toBe("No such field\nmore");
   expect(complaintOf("[FATAL] /a/b.cc:12: Bad thing")).toBe("Bad thing");
   expect(complaintOf("Aborted()")).toBeNull();

@@ -22,7 +22,7 @@ const templates: JsonRecord = {
 };
 const names = Object.keys(templates);
 
-/** What web-llm's pipeline is to its engine, as far as a prompt goes. */
+/** The parts of web-llm's pipeline that its engine uses for a prompt. */
 interface Conversation {
   appendMessage(role: string, content: unknown): void;
   appendReplyHeader(role: string): void;
@@ -65,7 +65,7 @@ class Loaded {
     this.#filled = false;
   }
 
-  /** What a chat feeds the model before it answers `answer`: all of the prompt, or its last round. */
+  /** The text that a chat feeds before it answers `answer`: the whole prompt, or its last round. */
   chat(messages: readonly Message[], answer: string, emptyThoughts?: string): { fed: string; reused: boolean } {
     this.before();
     const prepare = Reflect.get(this.engine, "preparePrefillInput") as (...args: readonly unknown[]) => JsonRecord;
@@ -97,7 +97,7 @@ function guarded(template: JsonRecord, thinking?: () => boolean | undefined): Lo
 
 const HOSTILE = "a $& b $$ c $` d $' e $1 f $<x> {user_message} {function_string} {tool_message} $";
 
-/** A conversation with a text of its own in every place. */
+/** A conversation with a different text in each place. */
 function conversation(template: JsonRecord, text: (place: string) => string): readonly Message[] {
   const tool: readonly Message[] = "tool" in record(template["roles"]) ? [{ role: "tool", content: text("T") }] : [];
   return [
@@ -112,7 +112,7 @@ function conversation(template: JsonRecord, text: (place: string) => string): re
 describe("web-llm's conversation", () => {
   it.each(names)("of the template %s has every text as the caller wrote it", (name) => {
     const template = record(templates[name]);
-    // What the library makes of harmless texts, with the texts in question put in their places.
+    // The library's output for harmless texts, with the tested texts put in their places.
     const harmless = new Loaded(template).chat(conversation(template, (place) => `<<${place}>>`), "").fed;
     const expected = harmless.replaceAll("{function_string}", "").replaceAll(/<<[SUATV]>>/g, () => HOSTILE);
     const messages = conversation(template, () => HOSTILE);
@@ -120,7 +120,7 @@ describe("web-llm's conversation", () => {
     expect(renderPrompt(template, messages).join("")).toBe(expected);
   });
 
-  it.each(names)("of the template %s goes on in the KV cache", (name) => {
+  it.each(names)("of the template %s continues in the KV cache", (name) => {
     const loaded = guarded(record(templates[name]));
     const messages: Message[] = [{ role: "system", content: HOSTILE }, { role: "user", content: HOSTILE }];
     expect(loaded.chat(messages, HOSTILE).reused).toBe(false);
@@ -133,7 +133,7 @@ describe("web-llm's conversation", () => {
     expect(loaded.chat(messages, "").reused).toBe(false);
   });
 
-  it.each(names)("of the template %s feeds turn by turn what it feeds in one go", (name) => {
+  it.each(names)("of the template %s feeds the same text turn by turn as at once", (name) => {
     const template = record(templates[name]);
     const loaded = guarded(template);
     const messages: Message[] = [{ role: "system", content: "S" }, { role: "user", content: "U" }];
@@ -142,13 +142,13 @@ describe("web-llm's conversation", () => {
       messages.push({ role: "assistant", content: "<<A>>" }, { role: "user", content });
       fed += "<<A>>" + loaded.chat(messages, "<<A>>").fed;
     }
-    // Some templates put other characters before an answer in the history than before one that is to come.
+    // Some templates write other characters before a past answer than before the next one.
     const before = (separator: string): string => `${String(record(template["roles"])["assistant"])}${String(template[separator])}<<A>>`;
     const whole = guarded(template).chat(messages, "").fed;
     expect(fed).toBe(whole.replaceAll(before("role_content_sep"), () => before("role_empty_sep")));
   });
 
-  it.each(names)("of the template %s says how its prompt ends", (name) => {
+  it.each(names)("of the template %s reports how its prompt ends", (name) => {
     const template = record(templates[name]);
     const loaded = guarded(template);
     const messages = [{ role: "system", content: "S" }, { role: "user", content: "U" }] as const;
@@ -158,7 +158,7 @@ describe("web-llm's conversation", () => {
     expect(/<think>\s*$/.test(loaded.promptEnd ?? "")).toBe(name === "qwen3_5");
   });
 
-  it.each(names)("of the template %s begins anew where a thought is not sent again", (name) => {
+  it.each(names)("of the template %s rebuilds the KV cache if a thought is not sent again", (name) => {
     const template = record(templates[name]);
     const loaded = guarded(template);
     const asked: Message[] = [{ role: "system", content: "S" }, { role: "user", content: "U" }];
@@ -171,7 +171,7 @@ describe("web-llm's conversation", () => {
     expect(fed).not.toContain("Hm.");
   });
 
-  it.each(["chatml", "qwen3", "qwen3_5", "qwen3_5_nothink"])("of the template %s goes on where a thought is sent again as it was said", (name) => {
+  it.each(["chatml", "qwen3", "qwen3_5", "qwen3_5_nothink"])("of the template %s continues if a thought is sent again unchanged", (name) => {
     const template = record(templates[name]);
     const loaded = guarded(template);
     const messages: Message[] = [{ role: "system", content: "S" }, { role: "user", content: "U" }];
@@ -181,7 +181,7 @@ describe("web-llm's conversation", () => {
     expect(loaded.chat(endOpenedThoughts(template, messages), "").reused).toBe(true);
   });
 
-  it("of a template that opens a thought before each answer ends it where the answer comes without", () => {
+  it("of a template that opens a thought before each answer closes it if the answer has none", () => {
     const template = record(templates["qwen3_5"]);
     const messages: readonly Message[] = [
       { role: "user", content: "U" },
@@ -195,12 +195,12 @@ describe("web-llm's conversation", () => {
     expect(endOpenedThoughts(null, messages)).toBe(messages);
   });
 
-  it("has a template's own system message as it is", () => {
+  it("has a template's own system message unchanged", () => {
     const template = { ...record(templates["chatml"]), system_message: HOSTILE };
     expect(guarded(template).chat([{ role: "user", content: "x" }], "").fed).toContain(`system\n${HOSTILE}<|im_end|>`);
   });
 
-  it("takes what a model's record overrides literally too", () => {
+  it("inserts a model record's overrides literally, too", () => {
     const loaded = new Loaded(record(templates["chatml"]));
     Reflect.set(loaded.config, "conv_config", { system_template: "[{system_message}]", role_templates: { user: "({user_message})" } });
     readInternals(loaded.engine, "m").takeTextsLiterally();
@@ -213,14 +213,14 @@ const EMPTY = "<think>\n\n</think>\n\n";
 
 describe("thinking on web-llm", () => {
   const asked: readonly Message[] = [{ role: "user", content: "U" }];
-  /** What each of MLC's templates for Qwen has before an answer. */
+  /** The text before an answer in each of MLC's templates for Qwen. */
   const HEADERS = {
     qwen3: { plain: "<|im_start|>assistant\n", on: "<|im_start|>assistant\n" },
     qwen3_5: { plain: "<|im_start|>assistant\n<think>\n", on: "<|im_start|>assistant\n<think>\n" },
     qwen3_5_nothink: { plain: `<|im_start|>assistant\n${EMPTY}`, on: "<|im_start|>assistant\n<think>\n" },
   };
 
-  it.each(Object.entries(HEADERS))("is said before the answer in the template %s, as Qwen's own templates say it", (name, { plain, on }) => {
+  it.each(Object.entries(HEADERS))("is written before the answer in the template %s, as in Qwen's own templates", (name, { plain, on }) => {
     const template = record(templates[name]);
     const ends = { plain: undefined, on: true, off: false };
     const expected = { plain, on, off: `<|im_start|>assistant\n${EMPTY}` };
@@ -231,7 +231,7 @@ describe("thinking on web-llm", () => {
     }
   });
 
-  it("is left out of a template that has nothing of the kind, and was not asked", () => {
+  it("is left out if it was not requested or the template does not support it", () => {
     for (const name of names) {
       const template = record(templates[name]);
       expect(guarded(template, () => undefined).chat(asked, "").fed).toBe(guarded(template).chat(asked, "").fed);
@@ -244,7 +244,7 @@ describe("thinking on web-llm", () => {
     expect(guarded(template, () => false).chat(asked, "").fed).toBe(theirs);
   });
 
-  it("may change from turn to turn, and the KV cache goes on", () => {
+  it("may change from turn to turn, and the KV cache is reused", () => {
     const template = record(templates["qwen3"]);
     let thinking: boolean | undefined;
     const loaded = guarded(template, () => thinking);
@@ -259,7 +259,7 @@ describe("thinking on web-llm", () => {
     }
   });
 
-  it("leaves a mark of thinking in a message alone", () => {
+  it("leaves a thinking mark in a message unchanged", () => {
     const template = record(templates["qwen3"]);
     const messages: readonly Message[] = [{ role: "user", content: "what is <think>\n" }];
     expect(guarded(template, () => true).chat(messages, "").fed).toBe(guarded(template).chat(messages, "").fed);

@@ -6,7 +6,7 @@ import { Sampler, seededRandom } from "../../web/src/engine/transformersjs/sampl
 const END = 9;
 const PACE: PrefillPace = { start: 4, least: 2, most: 16, target_ms: 20 };
 
-/** A network that counts: after token n it says n + 1. Each token takes `cost` milliseconds of the test's clock. */
+/** A network that counts: after token n it predicts n + 1. Each token takes `cost` milliseconds of the test's clock. */
 class Counter implements TokenModel {
   readonly fed: { ids: readonly number[]; past: number }[] = [];
   resets = 0;
@@ -63,7 +63,7 @@ describe("the decode loop", () => {
     expect(await make().decoder.run(job([1], { maxTokens: 1 }))).toMatchObject({ finish: "length", generated: 1 });
   });
 
-  it("has what a piece needs prepared before it is fed, and hears a stop between two steps of that", async () => {
+  it("prepares each piece before it is fed, and stops between two steps of that", async () => {
     const { network, decoder } = make();
     const steps: string[] = [];
     const feed = network.feed.bind(network);
@@ -85,7 +85,7 @@ describe("the decode loop", () => {
     expect(prepared).toBe(network);
     expect(await decoder.run(job([1, -1, 2, -2, 6], { maxTokens: 1 }))).toMatchObject({ generated: 1, cached: 0 });
     expect(steps).toEqual(["prepare -1", "prepare -2", "feed 1,-1,2,-2", "feed 6"]);
-    // The same numbers are the same image, which is there; another one is not.
+    // The same numbers mean the same image, which is cached; another image is not.
     expect(await decoder.run(job([1, -1, 2, -2, 6, 7], { maxTokens: 1 }))).toMatchObject({ cached: 5 });
     expect(await decoder.run(job([1, -3, -4], { signal: stop.signal }))).toEqual({ finish: "cancelled", generated: 0, cached: 0 });
     expect(steps.slice(4)).toEqual(["feed 7", "prepare -3"]);
@@ -96,7 +96,7 @@ describe("the decode loop", () => {
     expect(await decoder.run(job([1], { onToken: (id) => id < 4 }))).toMatchObject({ finish: "stop", generated: 3 });
   });
 
-  it("reuses what it knows when the next prompt goes on from it", async () => {
+  it("reuses the KV cache when the next prompt continues it", async () => {
     const { network, decoder } = make();
     await decoder.run(job([4, 5]));
     const next = await decoder.run(job([4, 5, 6, 7, 8, 9, 2, 3]));
@@ -105,7 +105,7 @@ describe("the decode loop", () => {
     expect(network.fed.find(({ past }) => past === 5)?.ids).toEqual([9, 2, 3]);
   });
 
-  it("forgets when the next prompt is another, or the same again", async () => {
+  it("drops the KV cache when the next prompt differs, or is the same again", async () => {
     const { network, decoder } = make();
     await decoder.run(job([4, 5]));
     expect(await decoder.run(job([4, 6]))).toMatchObject({ cached: 0 });
@@ -114,7 +114,7 @@ describe("the decode loop", () => {
     expect(network.resets).toBe(2);
   });
 
-  it("feeds a long prompt in pieces of as much as the time allows", async () => {
+  it("feeds a long prompt in pieces as large as the time allows", async () => {
     const { network, decoder } = make();
     await decoder.run(job(Array.from({ length: 60 }, () => 1), { maxTokens: 1 }));
     expect(network.fed.map(({ ids }) => ids.length)).toEqual([4, 16, 16, 16, 8]);
@@ -174,7 +174,7 @@ describe("the decode loop", () => {
       };
     };
 
-    it("says what is allowed, and computes probabilities from that alone", async () => {
+    it("limits the tokens, and probabilities are computed from the allowed ones", async () => {
       const constraint = matcher([3, 50], [4], [END]);
       const possible: number[] = [];
       const one = job([1], {
@@ -190,7 +190,7 @@ describe("the decode loop", () => {
       expect(constraint.said).toEqual([3, 4]); // no mask is requested after the end
     });
 
-    it("puts the constraint before a bias, and before the likeliest are chosen", async () => {
+    it("applies the constraint before a bias and before top_k", async () => {
       const bias = new Map([[2, 100], [70, -100]]);
       const options = { logit_bias: bias, top_k: 1, temperature: 1 };
       const sampler = new Sampler(options, { temperature: 1, top_p: 1, top_k: 0, repetition_penalty: 1 }, seededRandom(1));
@@ -199,14 +199,14 @@ describe("the decode loop", () => {
       expect(one.said).toEqual([70, 71]);
     });
 
-    it("can be stopped while it waits for what is allowed", async () => {
+    it("can be stopped while it waits for a mask", async () => {
       const controller = new AbortController();
       const constraint = { ...matcher([3]), mask: () => { controller.abort(); return Promise.resolve(null); } };
       const { decoder } = make();
       expect(await decoder.run(job([1], { matcher: constraint, signal: controller.signal }))).toMatchObject({ finish: "cancelled", generated: 0 });
     });
 
-    it("fails with the constraint, and is free again after that", async () => {
+    it("fails with the constraint, and works again afterwards", async () => {
       const { network, decoder } = make();
       await expect(decoder.run(job([1], { matcher: matcher([3]) }))).rejects.toThrow("no mask");
       expect(network.resets).toBe(1);
@@ -216,7 +216,7 @@ describe("the decode loop", () => {
     });
   });
 
-  it("begins anew after a failure", async () => {
+  it("drops the KV cache after a failure", async () => {
     const { network, decoder } = make();
     network.failAt = 2;
     await expect(decoder.run(job([1]))).rejects.toThrow("boom");
@@ -231,7 +231,7 @@ describe("yielding to the event loop", () => {
     let now = 0;
     const yieldToEvents = makeYielder(() => now);
     let heard = 0;
-    // Something else that waits for its turn of the event loop, as a message to a worker does.
+    // Another task that waits for the event loop, like a message to a worker.
     setImmediate(() => { heard += 1; });
     await yieldToEvents();
     expect(heard).toBe(0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PageError } from "../../web/src/engine/errors.ts";
-import type { FileOrder } from "../../web/src/engine/files/orders.ts";
+import type { RequestedFile } from "../../web/src/engine/files/requests.ts";
 import { Partials } from "../../web/src/engine/files/partial.ts";
 import {
   BYTES,
@@ -8,7 +8,7 @@ import {
   hashOf,
   noServer,
   noise,
-  order,
+  modelFile,
   serve,
   SIZE,
   status,
@@ -28,7 +28,7 @@ const OTHER = noise(SIZE, 2);
 interface Case {
   readonly name: string;
   readonly answers: readonly Answer[];
-  readonly promise?: Partial<FileOrder>;
+  readonly promise?: Partial<RequestedFile>;
   readonly ranges?: readonly (string | null)[];
   readonly verified?: string;
   readonly bytes?: Uint8Array;
@@ -41,7 +41,7 @@ const integrity = (kind: string, expected: unknown, got: unknown): object => ({
 });
 
 const CASES: readonly Case[] = [
-  // What is known of the file, and how it is checked.
+  // The known facts about a file, and how it is checked.
   { name: "a good server", answers: [serve()], promise: whole, ranges: [null], verified: "hash" },
   { name: "a sha256", answers: [serve()], promise: { hash: hashOf("sha256") }, verified: "hash" },
   { name: "a size alone", answers: [serve()], promise: { size_bytes: SIZE }, verified: "size" },
@@ -104,16 +104,16 @@ const CASES: readonly Case[] = [
   { name: "a stall once", answers: [serve({ stall: CUT }), serve()], promise: whole, ranges: [null, REST] },
   { name: "a stall always", answers: [serve({ stall: CUT })], promise: whole, error: { code: "stalled", data: { url: URL_OF_FILE, stall_ms: 5000 } } },
   // Other origins.
-  { name: "a server that does not share", answers: [unshared], promise: whole, error: interrupted("not_shared"), ranges: [null, null] },
-  { name: "what looks like not sharing, once", answers: [unshared, serve()], promise: whole },
-  { name: "a server that shared before", answers: [cut(), unshared], promise: whole, error: interrupted("network"), ranges: [null, REST, REST, REST] },
+  { name: "a server without CORS", answers: [unshared], promise: whole, error: interrupted("not_shared"), ranges: [null, null] },
+  { name: "a response that looks like missing CORS, once", answers: [unshared, serve()], promise: whole },
+  { name: "a server that allowed CORS before", answers: [cut(), unshared], promise: whole, error: interrupted("network"), ranges: [null, REST, REST, REST] },
   { name: "a server that is gone", answers: [noServer], promise: whole, error: interrupted("network"), ranges: [null, null, null, null] },
 ];
 
 describe("a download", () => {
   it.each(CASES)("meets $name", async ({ answers, promise = {}, ranges, verified, bytes = BYTES, error }) => {
     const bench = new DownloadBench().serve(...answers);
-    const download = bench.download([order(promise)]);
+    const download = bench.download([modelFile(promise)]);
     if (error === undefined) {
       const result = await download;
       expect(result.files[0]).toMatchObject({ url: URL_OF_FILE, cache: "webllm/model", size_bytes: bytes.length });
@@ -131,39 +131,39 @@ describe("a download", () => {
 
   it("does not go through the HTTP cache, and stores what engines read", async () => {
     const bench = new DownloadBench().serve(serve());
-    await bench.download([order()]);
+    await bench.download([modelFile()]);
     expect(bench.asked[0]?.init.cache).toBe("no-store");
     const stored = await bench.caches.caches.get("webllm/model")?.match(URL_OF_FILE);
     expect(Object.fromEntries(stored?.headers ?? [])).toEqual({ "content-length": String(SIZE), "content-type": "application/octet-stream" });
   });
 
-  it("is the same from a stream that fills our memory, also one that breaks", async () => {
+  it("works the same with a byte stream, even one that breaks", async () => {
     const bench = new DownloadBench().serve(cut({ fills: true }), serve({ fills: true }));
-    const result = await bench.download([order(whole)]);
+    const result = await bench.download([modelFile(whole)]);
     expect(result.files[0]).toMatchObject({ verified: "hash", fetched_bytes: SIZE });
     expect(bench.ranges).toEqual([null, REST]);
     expect(await bench.holds(BYTES)).toBe(true);
   });
 
-  it("asks its own origin with If-Range, and another with the range alone, which needs no permission", async () => {
+  it("sends If-Range to its own origin, and only the range to another, which needs no preflight", async () => {
     const own = "https://site.example/models/shard.bin";
     for (const [url, expected] of [[own, '"v1"'], [URL_OF_FILE, null]] as const) {
       const bench = new DownloadBench().at(url, cut(), serve());
-      await bench.download([order({ url })]);
+      await bench.download([modelFile({ url })]);
       expect(bench.asked.map(({ range, ifRange }) => [range, ifRange])).toEqual([[null, null], [REST, expected]]);
     }
     const bench = new DownloadBench().at(own, cut({ etag: 'W/"v1"', date: "d1" }), serve({ date: "d1" }));
-    await bench.download([order({ url: own })]);
+    await bench.download([modelFile({ url: own })]);
     expect(bench.asked[1]?.ifRange).toBe("d1");
   });
 
-  it("says that the device is offline", async () => {
+  it("reports that the device is offline", async () => {
     const bench = new DownloadBench().serve(noServer);
     bench.online = false;
-    await expect(bench.download([order()])).rejects.toMatchObject(interrupted("offline"));
+    await expect(bench.download([modelFile()])).rejects.toMatchObject(interrupted("offline"));
   });
 
-  it("does not fetch what is stored, unless it cannot be right", async () => {
+  it("does not fetch a stored file, unless its size or hash is wrong", async () => {
     const bench = new DownloadBench().serve(serve());
     const store = (body: Uint8Array<ArrayBuffer>): void => {
       bench.caches.store("webllm/model", URL_OF_FILE, "");
@@ -174,24 +174,24 @@ describe("a download", () => {
       });
     };
     store(BYTES);
-    const same = await bench.download([order(whole)], { verify_stored: true });
+    const same = await bench.download([modelFile(whole)], { verify_stored: true });
     expect(same).toMatchObject({ files: [{ verified: "stored", fetched_bytes: 0, size_bytes: SIZE }], fetched_bytes: 0 });
     expect(bench.asked).toEqual([]);
     store(OTHER);
-    expect((await bench.download([order(whole)])).files[0]?.verified).toBe("stored"); // the size is right, the hash was not asked for
-    expect((await bench.download([order(whole)], { verify_stored: true })).files[0]?.verified).toBe("hash");
+    expect((await bench.download([modelFile(whole)])).files[0]?.verified).toBe("stored"); // the size is right, and the hash is not checked
+    expect((await bench.download([modelFile(whole)], { verify_stored: true })).files[0]?.verified).toBe("hash");
     store(BYTES.slice(0, 5));
-    expect((await bench.download([order(whole)])).files[0]?.verified).toBe("hash");
+    expect((await bench.download([modelFile(whole)])).files[0]?.verified).toBe("hash");
     expect(await bench.holds(BYTES)).toBe(true);
   });
 });
 
 describe("attempts", () => {
-  it("wait longer and longer, by chance, up to a bound", async () => {
+  it("wait longer and longer, at random, up to a maximum", async () => {
     for (const [random, times] of [[1, [0, 100, 300, 700, 1500, 2500]], [0.5, [0, 50, 150, 350, 750, 1250]], [0, [0, 0, 0, 0, 0, 0]]] as const) {
       const bench = new DownloadBench().serve(status(500));
       bench.random = random;
-      await expect(bench.download([order()], { retries: 5 })).rejects.toMatchObject({ code: "download_interrupted" });
+      await expect(bench.download([modelFile()], { retries: 5 })).rejects.toMatchObject({ code: "download_interrupted" });
       expect(bench.asked.map(({ at }) => at)).toEqual(times);
     }
   });
@@ -200,7 +200,7 @@ describe("attempts", () => {
     const date = new Date(Date.UTC(2026, 0, 1, 0, 0, 42)).toUTCString();
     for (const [header, wait] of [["7", 7000], [date, 42_000], ["120", 120_000], ["soon", 100], ["0", 100]] as const) {
       const bench = new DownloadBench().serve(status(429, { "Retry-After": header }), serve());
-      await bench.download([order()]);
+      await bench.download([modelFile()]);
       expect(bench.asked.map(({ at }) => at)).toEqual([0, wait]);
     }
   });
@@ -209,54 +209,54 @@ describe("attempts", () => {
     for (const day of [-1, 1]) {
       const at = (second: number): string => new Date(Date.UTC(2026, 0, 1 + day, 0, 0, second)).toUTCString();
       const bench = new DownloadBench().serve(status(429, { "Retry-After": at(42), Date: at(12) }), serve());
-      await bench.download([order()]);
+      await bench.download([modelFile()]);
       expect(bench.asked.map((asked) => asked.at)).toEqual([0, 30_000]);
     }
   });
 
-  it("are over when nothing is missing, however the connection ended", async () => {
+  it("end when the file is complete, even if the connection broke", async () => {
     const bench = new DownloadBench().serve(serve({ length: SIZE + 9, cut: SIZE }));
-    expect((await bench.download([order(whole)], { retries: 0 })).files[0]?.verified).toBe("hash");
+    expect((await bench.download([modelFile(whole)], { retries: 0 })).files[0]?.verified).toBe("hash");
   });
 
-  it("give up a silent server after the time they were given", async () => {
+  it("give up a silent server after the given time", async () => {
     const bench = new DownloadBench().serve(serve({ stall: CUT }));
-    await expect(bench.download([order()], { retries: 0, stall_ms: 1234 })).rejects.toMatchObject({ code: "stalled" });
+    await expect(bench.download([modelFile()], { retries: 0, stall_ms: 1234 })).rejects.toMatchObject({ code: "stalled" });
     expect(bench.clock.time).toBe(1234);
     expect(bench.asked[0]?.init.signal?.aborted).toBe(true);
   });
 });
 
 describe("a download that is stopped", () => {
-  it("keeps its bytes, flushed, and goes on from there", async () => {
+  it("keeps its bytes, flushed, and continues from there", async () => {
     const bench = new DownloadBench().serve(serve({ stall: CUT }), serve());
     const stop = new AbortController();
-    const download = bench.start([order(whole)], {}, stop.signal);
+    const download = bench.start([modelFile(whole)], {}, stop.signal);
     await bench.received(CUT);
     stop.abort(new PageError("cancelled", "request 1 was cancelled"));
     await expect(download).rejects.toMatchObject({ code: "cancelled" });
     const partials = new Partials(bench.platform);
     expect(await partials.list()).toMatchObject([{ url: URL_OF_FILE, cache: "webllm/model", loaded_bytes: CUT, total_bytes: SIZE }]);
-    const result = await bench.download([order(whole)]);
+    const result = await bench.download([modelFile(whole)]);
     expect(result.files[0]).toMatchObject({ fetched_bytes: SIZE - CUT, resumed_from: CUT, verified: "hash" });
     expect(bench.ranges).toEqual([null, REST]);
     expect(await partials.list()).toEqual([]);
   });
 
-  it("ends at once while it waits for its next try", async () => {
+  it("ends at once while it waits for its next attempt", async () => {
     const bench = new DownloadBench().serve(status(503, { "Retry-After": "60" }));
     const stop = new AbortController();
-    const download = bench.start([order()], {}, stop.signal);
+    const download = bench.start([modelFile()], {}, stop.signal);
     while (bench.clock.next === null || bench.asked.length === 0) await settle();
     stop.abort(new PageError("cancelled", "request 1 was cancelled"));
     await expect(download).rejects.toMatchObject({ code: "cancelled" });
     expect(bench.clock.next).toBeNull();
   });
 
-  it("by one bad file has the others' bytes kept, and names the file", async () => {
+  it("by one bad file keeps the bytes of the others, and names the bad file", async () => {
     const gone = new Gate<Response>();
     const bench = new DownloadBench().serve(serve({ stall: CUT })).at("https://models.example/gone", () => gone.promise);
-    const download = bench.start([order(whole), order({ url: "https://models.example/gone" })]);
+    const download = bench.start([modelFile(whole), modelFile({ url: "https://models.example/gone" })]);
     await bench.received(CUT);
     gone.open(new Response(null, { status: 404 }));
     await expect(download).rejects.toMatchObject({ code: "download_interrupted", data: { url: "https://models.example/gone", reason: "missing" } });

@@ -1,17 +1,17 @@
-/** A downloader without a browser: a server whose every answer the test writes, a disk in memory, a clock it moves. */
+/** A downloader without a browser: the test scripts the server's answers and moves the clock, and the disk is in memory. */
 
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Disk, OpenFile } from "../../web/src/engine/files/disk.ts";
 import { Downloader } from "../../web/src/engine/files/download.ts";
 import type { Platform } from "../../web/src/engine/files/platform.ts";
-import type { DownloadOrder, FileOrder } from "../../web/src/engine/files/orders.ts";
+import type { DownloadRequest, RequestedFile } from "../../web/src/engine/files/requests.ts";
 import type { Progress } from "../../web/src/engine/protocol.ts";
 import { FakeCaches } from "./browser_storage.ts";
 import { ManualClock, settle } from "./helpers.ts";
 
-// Each file under way listens to the download's signal once, and twice as many as the 16 that are fetched at most are
-// under way. More would be a leak, and Node says so.
+// Each current file listens to the download's signal once, and there are at most twice as many files as the 16 that are
+// fetched at once. More would be a leak, and Node warns about it.
 EventEmitter.defaultMaxListeners = 2 * 16;
 
 /** A disk in memory. Files are open once at a time, as in a browser. */
@@ -63,14 +63,14 @@ export class MemoryDisk implements Disk {
     return [...this.files.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** The one file whose name ends so. */
+  /** The one file whose name has this ending. */
   named(end: string): { bytes: Buffer; size: number; open: boolean; flushes: number } {
     const found = [...this.files].filter(([name]) => name.endsWith(end));
     if (found.length !== 1) throw new Error(`${found.length} files end with ${end}`);
     return (found[0] as (typeof found)[0])[1];
   }
 
-  /** The tab that had a file open is gone; what was written stays. */
+  /** Close all files, as if their tab had crashed. Written bytes stay. */
   crash(): void {
     for (const file of this.files.values()) file.open = false;
   }
@@ -85,7 +85,7 @@ export interface Asked {
   readonly init: RequestInit;
 }
 
-/** What the server answers to one request; a thrown TypeError is no answer at all. */
+/** The server's answer to one request. A thrown TypeError means no answer. */
 export type Answer = (asked: Asked) => Response | Promise<Response>;
 
 export const SIZE = 100_000;
@@ -111,19 +111,19 @@ export interface Manners {
   readonly ranges?: boolean;
   /** Break the connection at this byte of the file. */
   readonly cut?: number;
-  /** Say nothing more from this byte of the file on. */
+  /** Send nothing more from this byte of the file on. */
   readonly stall?: number;
   /** End the body here, as if it was all. */
   readonly end?: number;
   /** Ranges begin so many bytes too late. */
   readonly shift?: number;
-  /** A stream of bytes, as most browsers have it, which fills memory that is handed to it; here nothing else will do. */
+  /** A byte stream, as in most browsers, which fills the reader's buffer. This one requires a buffer. */
   readonly fills?: boolean;
-  /** Without the headers that a server of another origin has to expose. */
+  /** Without the headers that a cross-origin server has to expose. */
   readonly hidden?: boolean;
 }
 
-/** A file server as it should be, but for what is said. */
+/** A correct file server, except for the given manners. */
 export function serve(manners: Manners = {}): Answer {
   const { bytes = BYTES, etag = '"v1"', date = null, encoding, ranges = true, shift = 0, hidden = false } = manners;
   return ({ range, ifRange }) => {
@@ -150,7 +150,7 @@ function flow(bytes: Uint8Array, start: number, { cut, stall, end, fills = false
   const stop = Math.min(bytes.length, cut ?? Infinity, stall ?? Infinity, end ?? Infinity);
   let at = start;
   const pull = (controller: ReadableStreamController<Uint8Array>): Promise<void> | undefined => {
-    if ("byobRequest" in controller && controller.byobRequest === null) throw new Error("no memory was handed over");
+    if ("byobRequest" in controller && controller.byobRequest === null) throw new Error("the reader passed no buffer");
     if (at < stop) {
       controller.enqueue(bytes.slice(at, Math.min(stop, at + PIECE)));
       at = Math.min(stop, at + PIECE);
@@ -173,7 +173,7 @@ export const noServer: Answer = () => {
   throw new TypeError("Failed to fetch");
 };
 
-/** A server that does not share: an answer to requests that do not want to read it, and none to others. */
+/** A server without CORS: it answers `no-cors` requests only. */
 export const unshared: Answer = ({ init }) => {
   if (init.mode === "no-cors") return new Response(null);
   throw new TypeError("Failed to fetch");
@@ -182,18 +182,18 @@ export const unshared: Answer = ({ init }) => {
 export const URL_OF_FILE = "https://models.example/m/shard.bin";
 export const START_MS = Date.UTC(2026, 0, 1);
 
-export function order(changes: Partial<FileOrder> = {}): FileOrder {
+export function modelFile(changes: Partial<RequestedFile> = {}): RequestedFile {
   return { url: URL_OF_FILE, cache: "webllm/model", size_bytes: null, hash: null, ...changes };
 }
 
-export const hashOf = (algorithm: "md5" | "sha256", bytes: Uint8Array = BYTES): FileOrder["hash"] => ({
+export const hashOf = (algorithm: "md5" | "sha256", bytes: Uint8Array = BYTES): RequestedFile["hash"] => ({
   algorithm,
   value: createHash(algorithm).update(bytes).digest("hex"),
 });
 
 export const LITTLE_PATIENCE = { parallel: 4, retries: 3, backoff_ms: 100, max_backoff_ms: 1000, stall_ms: 5000, verify_stored: false };
 
-/** A download that fires more timers than this tries again for ever. */
+/** A download that fires more timers than this is retrying for ever. */
 const MOST_TIMERS = 10_000;
 
 export class DownloadBench {
@@ -220,7 +220,7 @@ export class DownloadBench {
       };
       this.asked.push(asked);
       const answers = this.#script.get(url) ?? [];
-      // The last answer stands for all that come after it.
+      // The last answer is repeated.
       const answer = (answers.length > 1 && init.mode !== "no-cors" ? answers.shift() : answers[0]) ?? noServer;
       return answer(asked);
     },
@@ -249,29 +249,29 @@ export class DownloadBench {
   };
   readonly downloader = new Downloader(this.platform);
 
-  /** What the server answers for an address, one request after the other. */
+  /** Set the server's answers for an address, in order. */
   at(url: string, ...answers: Answer[]): this {
     this.#script.set(url, answers);
     return this;
   }
 
-  /** What the server answers for the file of `order()`. */
+  /** Set the server's answers for the file of `modelFile()`. */
   serve(...answers: Answer[]): this {
     return this.at(URL_OF_FILE, ...answers);
   }
 
-  /** The ranges that were asked of the server, for bytes. */
+  /** The ranges of all GET requests. */
   get ranges(): (string | null)[] {
     return this.asked.filter(({ method }) => method === "GET").map(({ range }) => range);
   }
 
-  start(files: readonly FileOrder[], options: Partial<DownloadOrder> = {}, signal = new AbortController().signal): ReturnType<Downloader["download"]> {
+  start(files: readonly RequestedFile[], options: Partial<DownloadRequest> = {}, signal = new AbortController().signal): ReturnType<Downloader["download"]> {
     return this.downloader.download({ files, ...LITTLE_PATIENCE, ...options }, signal, (progress) => {
       this.said.push({ ...progress, at: this.clock.time });
     });
   }
 
-  download(files: readonly FileOrder[], options: Partial<DownloadOrder> = {}): ReturnType<Downloader["download"]> {
+  download(files: readonly RequestedFile[], options: Partial<DownloadRequest> = {}): ReturnType<Downloader["download"]> {
     return this.finish(this.start(files, options));
   }
 
@@ -291,19 +291,19 @@ export class DownloadBench {
     throw new Error(`the download has not ended after ${MOST_TIMERS} timers`);
   }
 
-  /** Resolves when the server has been asked so often, and everything else that can happen has happened. */
+  /** Resolves after `count` requests, when everything that can run has run. */
   async requests(count: number): Promise<void> {
     while (this.asked.length < count) await settle();
     await settle();
   }
 
-  /** Resolves when a partial has so many bytes. */
+  /** Resolves when a partial has at least `bytes` bytes. */
   async received(bytes: number): Promise<void> {
     const some = (): boolean => [...this.disk.files].some(([name, { size }]) => name.endsWith(".data") && size >= bytes);
     while (!some()) await settle();
   }
 
-  /** Whether the file's cache entry is these bytes. */
+  /** Whether the file's cache entry has these bytes. */
   async holds(bytes: Uint8Array): Promise<boolean> {
     const response = await this.caches.caches.get("webllm/model")?.match(URL_OF_FILE);
     // Vitest's own comparison takes a quarter of a second for these.
@@ -311,12 +311,12 @@ export class DownloadBench {
   }
 }
 
-/** Where a connection is cut, and what the next request then asks for. */
+/** Where a connection is cut, and the range of the next request. */
 export const CUT = 48_000;
 export const REST = `bytes=${CUT}-`;
 export const cut = (manners: object = {}): Answer => serve({ cut: CUT, ...manners });
 
-/** What is promised of the whole file. */
+/** The expected size and hash of the whole file. */
 export const whole = { size_bytes: SIZE, hash: hashOf("md5") };
 
 /** The error of a download that was interrupted. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { PageError } from "../../web/src/engine/errors.ts";
-import type { FileOrder } from "../../web/src/engine/files/orders.ts";
+import type { RequestedFile } from "../../web/src/engine/files/requests.ts";
 import { Partials, UNFLUSHED_BYTES } from "../../web/src/engine/files/partial.ts";
 import {
   DownloadBench,
   hashOf,
   noise,
-  order,
+  modelFile,
   serve,
   SIZE,
   status,
@@ -24,7 +24,7 @@ describe("a crash", () => {
 
   async function crashed(stall: number): Promise<DownloadBench> {
     const bench = new DownloadBench().serve(serve({ bytes: large, stall }), serve({ bytes: large }));
-    void bench.start([order({ hash: hashOf("md5", large) })]).catch(() => undefined);
+    void bench.start([modelFile({ hash: hashOf("md5", large) })]).catch(() => undefined);
     await bench.received(stall);
     bench.disk.crash();
     return bench;
@@ -37,14 +37,14 @@ describe("a crash", () => {
     return bench;
   }
 
-  it("costs what was not flushed, and no more", async () => {
+  it("loses only the bytes that were not flushed", async () => {
     const bench = reborn(await crashed(9 * MEGABYTE));
     const [partial] = await new Partials(bench.platform).list();
     const lost = 9 * MEGABYTE - (partial?.loaded_bytes ?? 0);
     expect(lost).toBeGreaterThan(0);
     expect(lost).toBeLessThanOrEqual(UNFLUSHED_BYTES);
     expect(bench.disk.named(".data").flushes).toBe(2); // once for every line of the journal
-    const result = await bench.download([order({ hash: hashOf("md5", large) })]);
+    const result = await bench.download([modelFile({ hash: hashOf("md5", large) })]);
     expect(result.files[0]).toMatchObject({ resumed_from: partial?.loaded_bytes, verified: "hash" });
     expect(bench.ranges).toEqual([`bytes=${partial?.loaded_bytes}-`]);
     expect(await bench.holds(large)).toBe(true);
@@ -61,7 +61,7 @@ describe("a crash", () => {
     const torn = tear(journal.bytes, journal.size);
     journal.bytes = Buffer.from(torn);
     journal.size = torn.length;
-    const result = await bench.download([order({ hash: hashOf("md5", large) })]);
+    const result = await bench.download([modelFile({ hash: hashOf("md5", large) })]);
     expect(result.files[0]?.verified).toBe("hash");
     expect(bench.ranges).toEqual([anew ? null : expect.stringMatching(/^bytes=4\d+-$/)]);
   }, 20_000);
@@ -72,7 +72,7 @@ describe("a crash", () => {
     journal.bytes = Buffer.concat([journal.bytes.subarray(0, journal.size), Buffer.from("[999999")]);
     journal.size = journal.bytes.length;
     bench.serve(serve({ bytes: large, stall: 10 * MEGABYTE }));
-    void bench.start([order({ hash: hashOf("md5", large) })]).catch(() => undefined);
+    void bench.start([modelFile({ hash: hashOf("md5", large) })]).catch(() => undefined);
     await bench.received(10 * MEGABYTE);
     const [partial] = await new Partials(bench.platform).list();
     expect(partial?.loaded_bytes).toBeGreaterThan(5 * MEGABYTE);
@@ -81,26 +81,26 @@ describe("a crash", () => {
   it("while a changed file begins again leaves nothing of the old one", async () => {
     const bench = reborn(await crashed(9 * MEGABYTE));
     bench.serve(serve({ bytes: large, etag: '"v2"', stall: MEGABYTE }));
-    void bench.start([order()]).catch(() => undefined);
+    void bench.start([modelFile()]).catch(() => undefined);
     await bench.requests(2);
     await bench.received(MEGABYTE);
     expect(bench.disk.named(".data").size).toBe(MEGABYTE);
     expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: 0 }]);
   });
 
-  it("that loses bytes the journal speaks of goes on from those that are there", async () => {
+  it("that loses bytes of the journal continues from those that are left", async () => {
     const bench = reborn(await crashed(5 * MEGABYTE));
     bench.disk.named(".data").size = MEGABYTE;
-    const result = await bench.download([order({ hash: hashOf("md5", large) })]);
+    const result = await bench.download([modelFile({ hash: hashOf("md5", large) })]);
     expect(result.files[0]).toMatchObject({ resumed_from: MEGABYTE, verified: "hash" });
   }, 20_000);
 
   it("between the last byte and the cache costs no request", async () => {
     const bench = new DownloadBench().serve(serve());
     bench.caches.onPut = () => { throw new Error("killed"); };
-    await expect(bench.download([order(whole)])).rejects.toThrow("killed");
+    await expect(bench.download([modelFile(whole)])).rejects.toThrow("killed");
     bench.caches.onPut = () => undefined;
-    const result = await bench.download([order(whole)]);
+    const result = await bench.download([modelFile(whole)]);
     expect(result.files[0]).toMatchObject({ fetched_bytes: 0, resumed_from: SIZE, verified: "hash" });
     expect(bench.ranges).toEqual([null]);
   });
@@ -109,30 +109,30 @@ describe("a crash", () => {
 it("A partial of a file that is stored is removed", async () => {
   const bench = new DownloadBench().serve(serve());
   bench.disk.remove = () => Promise.reject(new Error("killed"));
-  await expect(bench.download([order(whole)])).rejects.toThrow("killed");
+  await expect(bench.download([modelFile(whole)])).rejects.toThrow("killed");
   Reflect.deleteProperty(bench.disk, "remove");
-  expect((await bench.download([order(whole)])).files[0]?.verified).toBe("stored");
+  expect((await bench.download([modelFile(whole)])).files[0]?.verified).toBe("stored");
   expect([...bench.disk.files]).toEqual([]);
 });
 
 describe("a partial", () => {
-  async function paused(promise: Partial<FileOrder> = {}, answer: Answer = cut()): Promise<DownloadBench> {
+  async function paused(promise: Partial<RequestedFile> = {}, answer: Answer = cut()): Promise<DownloadBench> {
     const bench = new DownloadBench().serve(answer, status(404));
-    await expect(bench.download([order(promise)])).rejects.toMatchObject({ code: "download_interrupted" });
+    await expect(bench.download([modelFile(promise)])).rejects.toMatchObject({ code: "download_interrupted" });
     return bench;
   }
 
-  it("is of no use when another size is promised now", async () => {
+  it("is not used if another size is expected now", async () => {
     const bench = await paused();
     bench.serve(serve());
-    await expect(bench.download([order({ size_bytes: SIZE + 1 })])).rejects.toMatchObject({ code: "integrity" });
+    await expect(bench.download([modelFile({ size_bytes: SIZE + 1 })])).rejects.toMatchObject({ code: "integrity" });
     expect(bench.ranges.slice(2)).toEqual([null, null]);
   });
 
   it("belongs to one cache", async () => {
     const bench = await paused();
     bench.serve(serve());
-    const result = await bench.download([order({ cache: "webllm/wasm" })]);
+    const result = await bench.download([modelFile({ cache: "webllm/wasm" })]);
     expect(result.files[0]?.resumed_from).toBe(0);
   });
 
@@ -151,20 +151,20 @@ describe("a full disk", () => {
   it("is named, with what is needed and left, and what was flushed stays", async () => {
     const bench = new DownloadBench().serve(serve());
     bench.disk.capacity = 60_000;
-    await expect(bench.download([order(whole)])).rejects.toMatchObject({
+    await expect(bench.download([modelFile(whole)])).rejects.toMatchObject({
       code: "quota_exceeded",
       data: { url: URL_OF_FILE, needed_bytes: SIZE - CUT, available_bytes: 1000 },
     });
     expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: CUT }]);
     bench.disk.capacity = Infinity;
-    expect((await bench.download([order(whole)])).files[0]).toMatchObject({ resumed_from: CUT, verified: "hash" });
+    expect((await bench.download([modelFile(whole)])).files[0]).toMatchObject({ resumed_from: CUT, verified: "hash" });
   });
 
-  it("may be that of the cache: the whole partial stays", async () => {
+  it("may fail the copy into the cache: the whole partial stays", async () => {
     const bench = new DownloadBench().serve(serve());
     bench.caches.onPut = () => { throw new DOMException("full", "QuotaExceededError"); };
     bench.left = null;
-    await expect(bench.download([order(whole)])).rejects.toMatchObject({
+    await expect(bench.download([modelFile(whole)])).rejects.toMatchObject({
       code: "quota_exceeded",
       data: { needed_bytes: SIZE, available_bytes: null },
     });
@@ -180,18 +180,18 @@ describe("a disk that is fuller than the browser says", () => {
     const bench = new DownloadBench().serve(serve());
     bench.left = 10 * 1024 ** 3;
     fill(bench);
-    const failure = bench.download([order(whole)]);
+    const failure = bench.download([modelFile(whole)]);
     await expect(failure).rejects.toMatchObject({ code: "quota_exceeded", data: { available_bytes: null } });
     await expect(failure).rejects.toThrow(/^the disk is full: this file needs [\d.]+ \w+ more; delete a model or free disk space/);
   });
 });
 
-describe("two who want one file", () => {
+describe("two downloads of one file", () => {
   it("fetch it once: the second waits and finds it", async () => {
     const gate = new Gate<Response>();
     const bench = new DownloadBench().serve(() => gate.promise);
-    const one = bench.start([order(whole)]);
-    const two = bench.start([order(whole), order(whole)]);
+    const one = bench.start([modelFile(whole)]);
+    const two = bench.start([modelFile(whole), modelFile(whole)]);
     await bench.requests(1);
     expect(bench.asked).toHaveLength(1);
     gate.open(await serve()({ url: "", method: "", at: 0, range: null, ifRange: null, init: {} }));
@@ -200,11 +200,11 @@ describe("two who want one file", () => {
     expect(bench.asked).toHaveLength(1);
   });
 
-  it("take over from one another when the first is stopped", async () => {
+  it("continue with the second when the first is stopped", async () => {
     const bench = new DownloadBench().serve(serve({ stall: CUT }), serve());
     const stop = new AbortController();
-    const one = bench.start([order(whole)], {}, stop.signal);
-    const two = bench.start([order(whole)]);
+    const one = bench.start([modelFile(whole)], {}, stop.signal);
+    const two = bench.start([modelFile(whole)]);
     await bench.received(CUT);
     stop.abort(new PageError("cancelled", "it was cancelled"));
     await expect(one).rejects.toMatchObject({ code: "cancelled" });

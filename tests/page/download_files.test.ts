@@ -5,7 +5,7 @@ import {
   DownloadBench,
   noServer,
   noise,
-  order,
+  modelFile,
   serve,
   SIZE,
   status,
@@ -19,14 +19,14 @@ import {
 import { Gate, settle } from "./helpers.ts";
 
 describe("many files", () => {
-  it("are fetched so many at a time", async () => {
+  it("are fetched with a limit on how many at a time", async () => {
     const bench = new DownloadBench();
     const gates = Array.from({ length: 7 }, (_, index) => {
       const gate = new Gate<Response>();
       bench.at(`https://models.example/${index}`, () => gate.promise);
       return gate;
     });
-    const download = bench.start(gates.map((_, index) => order({ url: `https://models.example/${index}` })), { parallel: 3 });
+    const download = bench.start(gates.map((_, index) => modelFile({ url: `https://models.example/${index}` })), { parallel: 3 });
     await bench.requests(3);
     expect(bench.asked).toHaveLength(3);
     for (const gate of gates) gate.open(new Response("abc", { headers: { "Content-Length": "3" } }));
@@ -41,21 +41,21 @@ describe("many files", () => {
     for (const url of urls) bench.at(url, serve());
     const gate = new Gate();
     bench.caches.onPut = () => gate.promise;
-    const download = bench.start(urls.map((url) => order({ url })), { parallel: 1 });
+    const download = bench.start(urls.map((url) => modelFile({ url })), { parallel: 1 });
     await bench.requests(2);
     await settle();
-    // Two are opened side by side, and either may be the first on the line.
+    // Two are opened concurrently, and either may be fetched first.
     expect(bench.asked.map(({ url }) => url).toSorted()).toEqual(urls.slice(0, 2));
     gate.open();
     expect((await bench.finish(download)).files).toHaveLength(3);
   });
 
-  it("are opened before the line is free for them, and let go when the download is stopped meanwhile", async () => {
+  it("are opened before they may be fetched, and closed if the download is stopped meanwhile", async () => {
     const bench = new DownloadBench();
     const urls = [0, 1, 2].map((index) => `https://models.example/${index}`);
     for (const url of urls) bench.at(url, serve({ stall: 50_000 }));
     const stop = new AbortController();
-    const download = bench.start(urls.map((url) => order({ url })), { parallel: 1 }, stop.signal);
+    const download = bench.start(urls.map((url) => modelFile({ url })), { parallel: 1 }, stop.signal);
     await bench.received(50_000);
     const open = (): number => [...bench.disk.files].filter(([name, file]) => name.endsWith(".data") && file.open).length;
     while (open() < 2) await settle();
@@ -65,11 +65,11 @@ describe("many files", () => {
     await expect(download).rejects.toMatchObject({ code: "cancelled" });
     expect([open(), bench.asked.length]).toEqual([0, 1]);
     for (const url of urls) bench.at(url, serve());
-    const again = await bench.download(urls.map((url) => order({ url })), { parallel: 1 });
+    const again = await bench.download(urls.map((url) => modelFile({ url })), { parallel: 1 });
     expect(again.files.map(({ resumed_from }) => resumed_from).toSorted((a, b) => b - a)).toEqual([50_000, 0, 0]);
   });
 
-  it("take their turns at the line, also after one that failed", async () => {
+  it("are fetched in turn, even after one that failed", async () => {
     const turns = new Turns(1);
     const { signal } = new AbortController();
     const gate = new Gate();
@@ -100,7 +100,7 @@ describe("many files", () => {
 describe("progress", () => {
   it("is reported at most every 250 ms, in total and for the files that changed, and to the end", async () => {
     const bench = new DownloadBench().serve(status(500), cut(), serve()).at("https://models.example/b", serve());
-    await bench.download([order(whole), order({ url: "https://models.example/b" })], { backoff_ms: 400 });
+    await bench.download([modelFile(whole), modelFile({ url: "https://models.example/b" })], { backoff_ms: 400 });
     const times = bench.said.map(({ at }) => at);
     for (const [index, at] of times.slice(1, -1).entries()) expect(at - (times[index] ?? 0)).toBeGreaterThanOrEqual(250);
     const retrying = bench.said.flatMap(({ files }) => files ?? []).find(({ state }) => state === "retrying");
@@ -114,7 +114,7 @@ describe("progress", () => {
   it("has no total before every file's size is known", async () => {
     const gate = new Gate<Response>();
     const bench = new DownloadBench().serve(serve()).at("https://models.example/b", () => gate.promise);
-    const download = bench.start([order(), order({ url: "https://models.example/b" })]);
+    const download = bench.start([modelFile(), modelFile({ url: "https://models.example/b" })]);
     while (bench.said.length === 0) await settle();
     expect(bench.said[0]).toMatchObject({ fraction: null, total_bytes: null });
     gate.open(new Response("abc", { headers: { "Content-Length": "3" } }));
@@ -123,9 +123,9 @@ describe("progress", () => {
   });
 });
 
-it("A length that has been passed is no total", async () => {
+it("A length that has been exceeded is not reported as the total", async () => {
   const bench = new DownloadBench().serve(serve({ length: 999, hidden: true, stall: CUT }));
-  void bench.start([order()]).catch(() => undefined);
+  void bench.start([modelFile()]).catch(() => undefined);
   await bench.received(CUT);
   bench.clock.advance(250);
   expect(bench.said.at(-1)).toMatchObject({ loaded_bytes: CUT, total_bytes: null, fraction: null });
@@ -136,7 +136,7 @@ describe("a manifest", () => {
   const never = new AbortController().signal;
   const text = (body: string): Answer => serve({ bytes: new TextEncoder().encode(body) });
 
-  it("is read once from the network, then from the cache, until it has to be new", async () => {
+  it("is read once from the network, then from the cache, until a refresh", async () => {
     const bench = new DownloadBench().serve(status(500), text("{}"), text("[1]"));
     expect(await bench.finish(bench.downloader.read(ask, never))).toEqual({ text: "{}", size_bytes: 2, from: "network" });
     expect(await bench.downloader.read(ask, never)).toEqual({ text: "{}", size_bytes: 2, from: "cache" });
@@ -144,14 +144,14 @@ describe("a manifest", () => {
     expect(await bench.caches.text("webllm/model", URL_OF_FILE)).toBe("[1]");
   });
 
-  it("that cannot be had leaves the old one, and says why", async () => {
+  it("that cannot be fetched leaves the old one, and the error has the reason", async () => {
     const bench = new DownloadBench().serve(text("{}"), status(404));
     await bench.downloader.read(ask, never);
     await expect(bench.downloader.read({ ...ask, refresh: true }, never)).rejects.toMatchObject(interrupted("missing"));
     expect(await bench.caches.text("webllm/model", URL_OF_FILE)).toBe("{}");
   });
 
-  it("that breaks off is asked for again, and one without end is no manifest", async () => {
+  it("that breaks off is requested again, and one without end is refused", async () => {
     const bench = new DownloadBench().serve(cut(), text("{}"));
     expect(await bench.finish(bench.downloader.read(ask, never))).toMatchObject({ text: "{}" });
     bench.serve(serve({ bytes: noise(9 * 1024 * 1024, 1) }));

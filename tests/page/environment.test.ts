@@ -10,9 +10,9 @@ class Scope extends EventTarget {
   readonly navigator = { onLine: true, connection: this.connection };
 }
 
-function look(scope: EnvironmentScope): { environment: EnvironmentWatch; told: Environment[] } {
-  const told: Environment[] = [];
-  return { environment: new EnvironmentWatch(scope, (now) => told.push(now)), told };
+function look(scope: EnvironmentScope): { environment: EnvironmentWatch; reported: Environment[] } {
+  const reported: Environment[] = [];
+  return { environment: new EnvironmentWatch(scope, (now) => reported.push(now)), reported };
 }
 
 describe("the environment of a device", () => {
@@ -33,9 +33,9 @@ describe("the environment of a device", () => {
 
   it("is reported at every change, and only then", () => {
     const scope = new Scope();
-    const { told } = look(scope);
+    const { reported } = look(scope);
     scope.dispatchEvent(new Event("online")); // it was before
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     scope.navigator.onLine = false;
     scope.dispatchEvent(new Event("offline"));
     scope.connection.type = "cellular";
@@ -43,7 +43,7 @@ describe("the environment of a device", () => {
     scope.connection.dispatchEvent(new Event("change")); // of something that is not looked at
     scope.navigator.onLine = true;
     scope.dispatchEvent(new Event("online"));
-    expect(told.map(({ online, connection }) => [online, connection.type])).toEqual([
+    expect(reported.map(({ online, connection }) => [online, connection.type])).toEqual([
       [false, "wifi"],
       [false, "cellular"],
       [true, "cellular"],
@@ -52,10 +52,10 @@ describe("the environment of a device", () => {
 
   it("is reported before it is returned, when it changed without an event", () => {
     const scope = new Scope();
-    const { environment, told } = look(scope);
+    const { environment, reported } = look(scope);
     scope.navigator.onLine = false;
     expect(environment.look().online).toBe(false);
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
   });
 });
 
@@ -65,7 +65,7 @@ describe("the battery", () => {
   }
 
   it("has the battery from the window, and is reported by the worker", async () => {
-    const { environment, told } = look(new Scope());
+    const { environment, reported } = look(new Scope());
     const link = new WindowLink(() => undefined, (now) => { environment.setBattery(now); });
     const real = battery();
     await watchBattery({ getBattery: () => Promise.resolve(real) }, (now) => {
@@ -75,7 +75,7 @@ describe("the battery", () => {
     real.dispatchEvent(new Event("levelchange"));
     real.charging = false;
     real.dispatchEvent(new Event("chargingchange"));
-    expect(told.map((now) => now.battery)).toEqual([
+    expect(reported.map((now) => now.battery)).toEqual([
       { level: 0.5, charging: true },
       { level: 0.25, charging: true },
       { level: 0.25, charging: false },
@@ -88,8 +88,8 @@ describe("the battery", () => {
     ["a page that may not know", { getBattery: () => Promise.reject(new DOMException("no", "NotAllowedError")) }],
     ["a browser that throws", { getBattery: () => { throw new TypeError("gone"); } }],
   ])("stays unknown in %s", async (_, navigator) => {
-    const told: unknown[] = [];
-    await watchBattery(navigator, (now) => told.push(now));
-    expect(told).toEqual([]);
+    const reported: unknown[] = [];
+    await watchBattery(navigator, (now) => reported.push(now));
+    expect(reported).toEqual([]);
   });
 });

@@ -32,7 +32,7 @@ beforeEach(() => { vi.stubGlobal("GPUOutOfMemoryError", FakeOutOfMemory); });
 afterEach(() => { vi.unstubAllGlobals(); });
 
 describe("a watch on a GPU device", () => {
-  it("hears of its loss, once, and a later listener hears it too", async () => {
+  it("reports its loss once, also to a later listener", async () => {
     const watch = new GpuWatch();
     const heard: string[] = [];
     watch.onFault(({ kind, reason }) => heard.push(`${kind} ${reason}`));
@@ -44,7 +44,7 @@ describe("a watch on a GPU device", () => {
     expect(heard).toEqual(["lost hung", "lost"]);
   });
 
-  it("hears that memory ran out", async () => {
+  it("reports that memory ran out", async () => {
     const watch = new GpuWatch();
     take(watch).runOut();
     expect(watch.fault).toEqual({ kind: "out_of_memory", reason: "no room" });
@@ -53,7 +53,7 @@ describe("a watch on a GPU device", () => {
     await settle();
   });
 
-  it("does not take its own freeing for a loss, and frees what comes too late", async () => {
+  it("does not report its own freeing as a loss, and frees a device that comes too late", async () => {
     const watch = new GpuWatch();
     const early = take(watch);
     watch.destroy();

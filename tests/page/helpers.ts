@@ -4,7 +4,7 @@ import { IDBFactory } from "fake-indexeddb";
 import type { Clock } from "../../web/src/engine/clock.ts";
 import type { ChatOutcome, EmitText, Engine, InputKind, LoadContext, LoadedModel } from "../../web/src/engine/engine.ts";
 import type { ChatRequest } from "../../web/src/engine/options.ts";
-import type { LoadOrder } from "../../web/src/engine/protocol.ts";
+import type { LoadRequest } from "../../web/src/engine/protocol.ts";
 import type { FileFetcher, FileStore } from "../../web/src/engine/files/operations.ts";
 import { EngineRegistry } from "../../web/src/engine/registry.ts";
 import { Prober } from "../../web/src/engine/probe.ts";
@@ -109,11 +109,11 @@ export function outcome(finish_reason: ChatOutcome["finish_reason"] = "stop"): C
 
 /** An engine whose loads the test ends. */
 export class FakeEngine implements Engine {
-  readonly loads: { order: LoadOrder; context: LoadContext; end: Gate<LoadedModel> }[] = [];
+  readonly loads: { request: LoadRequest; context: LoadContext; end: Gate<LoadedModel> }[] = [];
 
-  load(order: LoadOrder, context: LoadContext): Promise<LoadedModel> {
+  load(request: LoadRequest, context: LoadContext): Promise<LoadedModel> {
     const end = new Gate<LoadedModel>();
-    this.loads.push({ order, context, end });
+    this.loads.push({ request, context, end });
     return end.promise;
   }
 }
@@ -126,31 +126,31 @@ export interface Said {
   readonly error?: { code: string; message: string; data: Record<string, unknown> };
 }
 
-export interface Ordered {
+export interface FileCall {
   readonly op: string;
-  readonly order: unknown;
+  readonly args: unknown;
   readonly signal: AbortSignal | null;
   readonly report: LoadContext["report"] | null;
   readonly end: Gate<unknown>;
 }
 
-/** The file operations that were ordered; the test ends them. */
+/** Records the calls of file operations; the test ends them. */
 export class FakeFiles implements FileFetcher, FileStore {
-  readonly ordered: Ordered[] = [];
+  readonly calls: FileCall[] = [];
 
-  readonly read = (order: unknown, signal: AbortSignal): Promise<never> => this.#take("read", order, signal);
-  readonly inspect = (order: unknown, signal: AbortSignal): Promise<never> => this.#take("inspect", order, signal);
-  readonly download = (order: unknown, signal: AbortSignal, report: unknown): Promise<never> =>
-    this.#take("download", order, signal, report as LoadContext["report"]);
+  readonly read = (args: unknown, signal: AbortSignal): Promise<never> => this.#take("read", args, signal);
+  readonly inspect = (args: unknown, signal: AbortSignal): Promise<never> => this.#take("inspect", args, signal);
+  readonly download = (args: unknown, signal: AbortSignal, report: unknown): Promise<never> =>
+    this.#take("download", args, signal, report as LoadContext["report"]);
   readonly stored = (): Promise<never> => this.#take("stored", null);
-  readonly delete = (order: unknown): Promise<never> => this.#take("delete", order);
-  readonly journal = (order: unknown): Promise<never> => this.#take("journal", order);
+  readonly delete = (args: unknown): Promise<never> => this.#take("delete", args);
+  readonly journal = (args: unknown): Promise<never> => this.#take("journal", args);
   readonly persist = (): Promise<never> => this.#take("persist", null);
-  readonly pick = (order: unknown, signal: AbortSignal): Promise<never> => this.#take("pick", order, signal);
+  readonly pick = (args: unknown, signal: AbortSignal): Promise<never> => this.#take("pick", args, signal);
 
-  #take(op: string, order: unknown, signal: AbortSignal | null = null, report: LoadContext["report"] | null = null): Promise<never> {
+  #take(op: string, args: unknown, signal: AbortSignal | null = null, report: LoadContext["report"] | null = null): Promise<never> {
     const end = new Gate<unknown>();
-    this.ordered.push({ op, order, signal, report, end });
+    this.calls.push({ op, args, signal, report, end });
     return end.promise as Promise<never>;
   }
 }
@@ -196,9 +196,9 @@ export class Bench {
     };
   }
 
-  /** Load a model by its asker's hand, and return it. */
+  /** Load a model with `ask`, and return it. */
   async load(ask: (id: number, op: string, args: object) => void, model = "m", id = 1000): Promise<FakeModel> {
-    ask(id, "load", order(model));
+    ask(id, "load", loadArgs(model));
     await settle();
     const fake = new FakeModel();
     this.engine.loads.at(-1)?.end.open(fake);
@@ -207,7 +207,7 @@ export class Bench {
   }
 }
 
-export function order(model: string, artifact: object = { url: "models/m/" }): object {
+export function loadArgs(model: string, artifact: object = { url: "models/m/" }): object {
   return { model, engine: "fake", device: "webgpu", artifact };
 }
 

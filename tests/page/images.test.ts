@@ -9,7 +9,7 @@ const idle = new AbortController().signal;
 let bitmap = { width: 2, height: 3, close: vi.fn() };
 let fetched: { url: string; init: RequestInit }[] = [];
 
-/** Have the network answer every request alike. */
+/** Answer every network request in the same way. */
 function serve(answer: () => Response | Promise<Response>): void {
   vi.stubGlobal("fetch", (url: string, init: RequestInit) => {
     fetched.push({ url, init });

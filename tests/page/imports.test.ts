@@ -17,7 +17,7 @@ function importsOf(file: string, text: string): readonly string[] {
   return found;
 }
 
-/** The first circle found, as the files on the way round; null where there is none. */
+/** The first import cycle as a list of files; null if there is none. */
 function findCircle(graph: ReadonlyMap<string, readonly string[]>): readonly string[] | null {
   const done = new Set<string>();
   const search = (file: string, path: readonly string[]): readonly string[] | null => {
@@ -41,7 +41,7 @@ const files = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter((n
 const graph = new Map(files.map((name) => [name, importsOf(join(ROOT, name), readFileSync(join(ROOT, name), "utf8")).map((path) => relative(ROOT, path))]));
 
 describe("the imports of web/src", () => {
-  it("form no circle, type-only imports included", () => {
+  it("form no cycle, type-only imports included", () => {
     expect(findCircle(graph)?.join(" -> ") ?? null).toBeNull();
   });
 
@@ -51,7 +51,7 @@ describe("the imports of web/src", () => {
     expect([...graph.values()].flat().filter((file) => !graph.has(file))).toEqual([]);
   });
 
-  it("that form a circle are named in order", () => {
+  it("that form a cycle are named in order", () => {
     expect(findCircle(new Map([["a", ["b"]], ["b", ["c"]], ["c", ["b"]]]))).toEqual(["b", "c", "b"]);
   });
 });

@@ -19,12 +19,12 @@ describe("the journal of models", () => {
     const journal = new Journal(factory);
     expect(await journal.read()).toEqual({});
     await journal.write({ put: { a: { last_used_ms: 1 }, b: { last_used_ms: 2 } }, remove: [] });
-    const told = await journal.write({ put: { a: { last_used_ms: 3 } }, remove: ["b", "never there"] });
-    expect(told).toEqual({ a: { last_used_ms: 3 } });
+    const records = await journal.write({ put: { a: { last_used_ms: 3 } }, remove: ["b", "never there"] });
+    expect(records).toEqual({ a: { last_used_ms: 3 } });
     expect(await new Journal(factory).read()).toEqual({ a: { last_used_ms: 3 } });
   });
 
-  it("puts after it removes, so that one order can replace a record", async () => {
+  it("puts after it removes, so that one request can replace a record", async () => {
     const journal = new Journal(new IDBFactory());
     expect(await journal.write({ put: { a: { n: 1 } }, remove: ["a"] })).toEqual({ a: { n: 1 } });
   });
@@ -106,10 +106,10 @@ describe("the journal of models", () => {
     await expect(new Journal(undefined).read()).rejects.toMatchObject({ code: "unavailable", data: { reason: "blocked" } });
   });
 
-  it("keeps nothing of an order of which a part cannot be kept", async () => {
+  it("stores nothing of a request if one of its records cannot be stored", async () => {
     const journal = new Journal(new IDBFactory());
-    const order = { put: { a: { n: 1 }, b: { n: () => 1 } }, remove: [] };
-    await expect(journal.write(order)).rejects.toMatchObject({ code: "unavailable" });
+    const request = { put: { a: { n: 1 }, b: { n: () => 1 } }, remove: [] };
+    await expect(journal.write(request)).rejects.toMatchObject({ code: "unavailable" });
     expect(await journal.read()).toEqual({});
   });
 });

@@ -40,7 +40,7 @@ describe("the engine's socket", () => {
 });
 
 describe("a frame", () => {
-  it("is told apart from a page of its own by the window at the top", () => {
+  it("is detected by the window at the top", () => {
     const own = {} as Window & typeof globalThis;
     const other = {} as Window & typeof globalThis;
     expect(isFramed({ top: own, window: own })).toBe(false);

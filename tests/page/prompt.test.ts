@@ -66,7 +66,7 @@ describe("a prompt by the model's template", () => {
     expect(thinkingSwitch(TEMPLATES.qwen3, false)).toEqual({ enable_thinking: false });
   });
 
-  it("says what a template refuses, and what is not a valid template", () => {
+  it("reports why a template refuses messages, and templates that are not valid", () => {
     const refusing = tokenizer("{{ raise_exception('roles must alternate') }}");
     expect(() => promptIds(refusing, MESSAGES, undefined)).toThrow(/refuses these messages: roles must alternate/);
     const none = { get_chat_template: () => { throw new Error("no template"); }, apply_chat_template: () => "text" };

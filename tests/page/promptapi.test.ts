@@ -13,7 +13,7 @@ import { ScriptedLanguageModel } from "./scripted_language_model.ts";
 const { script } = ScriptedLanguageModel;
 const fresh = { ...script };
 const idle = new AbortController().signal;
-const order = { model: "browser", engine: "prompt-api", device: "browser", artifact: { url: "browser:language-model" } } as const;
+const request = { model: "browser", engine: "prompt-api", device: "browser", artifact: { url: "browser:language-model" } } as const;
 
 beforeEach(() => { Object.assign(script, fresh, { answers: [], asked: [], live: 0 }); });
 
@@ -26,7 +26,7 @@ function setUp(api: LanguageModelStatic = ScriptedLanguageModel): PromptApiEngin
 
 async function load(engine = setUp(), signal = idle): Promise<{ model: LoadedModel; progress: LoadProgress[] }> {
   const progress: LoadProgress[] = [];
-  const model = await engine.load(order, { base: "https://example.org/", signal, report: (told) => { progress.push(told); } });
+  const model = await engine.load(request, { base: "https://example.org/", signal, report: (update) => { progress.push(update); } });
   script.asked.length = 0;
   return { model, progress };
 }
@@ -47,7 +47,7 @@ describe("the browser's own model", () => {
     expect(model).toMatchObject({ device: "browser", adapter: null, context_window: 100, input: ["text"] });
   });
 
-  it("tells of the browser's download", async () => {
+  it("reports the browser's download", async () => {
     script.availability = "downloadable";
     const engine = setUp();
     expect(await engine.availability()).toBe("downloadable");
@@ -152,7 +152,7 @@ describe("the browser's own model", () => {
   it("says when the browser has dropped messages all the same, and does not go on in that session", async () => {
     const { model } = await load();
     await ask(model, [user("a")]);
-    // The window that the browser told of is not the one that it keeps to.
+    // The context window that the browser reports is not the one that it enforces.
     Object.assign(script, { window: 4, drops: true });
     const { warnings } = await ask(model, [user("a"), assistant("Hello from the browser ."), user("b")]);
     expect(warnings.map(({ parameter }) => parameter)).toEqual(["messages"]);

@@ -65,21 +65,21 @@ describe("what a request may say", () => {
       });
     }
     const load = { model: "m", engine: "webllm", device: "webgpu", artifact: { url: "u" } };
-    expect(read({ v: 1, id: 1, op: "load", args: load })).toMatchObject({ request: { order: load } });
+    expect(read({ v: 1, id: 1, op: "load", args: load })).toMatchObject({ request: { args: load } });
   });
 
   it("reads the operations on files, with their defaults", () => {
     const file = { url: "models/a.bin", cache: "webllm/model" };
-    const order = (op: string, args: object): unknown => {
+    const parsed = (op: string, args: object): unknown => {
       const message = read({ v: 1, id: 1, op, args });
       if (message.kind !== "request") throw new Error(JSON.stringify(message));
       return message.request;
     };
-    expect(order("read_file", { ...file, refresh: true })).toEqual({ op: "read_file", order: { ...file, refresh: true } });
-    expect(order("inspect_files", { urls: ["a", "https://b.org/"] })).toEqual({ op: "inspect_files", urls: ["a", "https://b.org/"] });
-    expect(order("download", { files: [file] })).toEqual({
+    expect(parsed("read_file", { ...file, refresh: true })).toEqual({ op: "read_file", args: { ...file, refresh: true } });
+    expect(parsed("inspect_files", { urls: ["a", "https://b.org/"] })).toEqual({ op: "inspect_files", urls: ["a", "https://b.org/"] });
+    expect(parsed("download", { files: [file] })).toEqual({
       op: "download",
-      order: {
+      args: {
         files: [{ ...file, size_bytes: null, hash: null }],
         parallel: 4,
         verify_stored: false,
@@ -90,13 +90,13 @@ describe("what a request may say", () => {
       },
     });
     const whole = { ...file, size_bytes: 5, hash: { algorithm: "md5", value: "A".repeat(32) } };
-    expect(order("download", { files: [whole], parallel: 2, retries: 0, backoff_ms: 0 })).toMatchObject({
-      order: { files: [{ size_bytes: 5, hash: { algorithm: "md5", value: "a".repeat(32) } }], parallel: 2, retries: 0, backoff_ms: 0 },
+    expect(parsed("download", { files: [whole], parallel: 2, retries: 0, backoff_ms: 0 })).toMatchObject({
+      args: { files: [{ size_bytes: 5, hash: { algorithm: "md5", value: "a".repeat(32) } }], parallel: 2, retries: 0, backoff_ms: 0 },
     });
-    expect(order("delete_files", { entries: [file] })).toEqual({ op: "delete_files", order: { entries: [file], partials: [] } });
-    expect(order("journal", { put: { k: { a: 1 } } })).toEqual({ op: "journal", order: { put: { k: { a: 1 } }, remove: [] } });
-    expect(order("pick_files", { key: "k" })).toEqual({ op: "pick_files", order: { key: "k", prompt: "" } });
-    for (const op of ["stored", "persist"]) expect(order(op, {})).toEqual({ op });
+    expect(parsed("delete_files", { entries: [file] })).toEqual({ op: "delete_files", args: { entries: [file], partials: [] } });
+    expect(parsed("journal", { put: { k: { a: 1 } } })).toEqual({ op: "journal", args: { put: { k: { a: 1 } }, remove: [] } });
+    expect(parsed("pick_files", { key: "k" })).toEqual({ op: "pick_files", args: { key: "k", prompt: "" } });
+    for (const op of ["stored", "persist"]) expect(parsed(op, {})).toEqual({ op });
   });
 
   it("reads every chat option, and treats null as absent", () => {

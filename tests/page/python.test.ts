@@ -104,6 +104,6 @@ describe("the chat page's state", () => {
 
   it("reads the app's messages, and nothing else", () => {
     expect(readFromApp('{"type":"done","id":"m1","finish_reason":"stop"}')).toEqual({ type: "done", id: "m1", finish_reason: "stop" });
-    expect(() => readFromApp("[]")).toThrow("not a message of the app");
+    expect(() => readFromApp("[]")).toThrow("unknown message from the app");
   });
 });

@@ -67,7 +67,7 @@ describe("the queue", () => {
     await second;
   });
 
-  it("takes a turn's end once, however often it is said", async () => {
+  it("ends a turn once, even if its end is called twice", async () => {
     const queue = new FifoQueue();
     const first = await queue.turn(never, ignore);
     const second = queue.turn(never, ignore);

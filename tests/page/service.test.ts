@@ -4,7 +4,7 @@ import { Peer } from "../../web/src/engine/peer.ts";
 import { FRAME_MS } from "../../web/src/engine/outbox.ts";
 import { engines } from "../../web/src/engine/engines.ts";
 import { EngineRegistry } from "../../web/src/engine/registry.ts";
-import { Bench, FakeEngine, FakeModel, HELLO_MESSAGES, order, outcome, settle } from "./helpers.ts";
+import { Bench, FakeEngine, FakeModel, HELLO_MESSAGES, loadArgs, outcome, settle } from "./helpers.ts";
 
 describe("a connection", () => {
   it("greets first, and stays usable after a message it cannot read", async () => {
@@ -20,7 +20,7 @@ describe("a connection", () => {
   it("refuses a second request with the id of one that runs", async () => {
     const bench = new Bench();
     const { ask, of } = bench.connect();
-    ask(1, "load", order("m"));
+    ask(1, "load", loadArgs("m"));
     ask(1, "status");
     await settle();
     expect(of(1)).toMatchObject([{ type: "error", error: { code: "protocol" } }]);
@@ -45,7 +45,7 @@ describe("loading", () => {
   it("reports progress and ends with what was loaded", async () => {
     const bench = new Bench();
     const { ask, of } = bench.connect();
-    ask(1, "load", order("m"));
+    ask(1, "load", loadArgs("m"));
     await settle();
     const load = bench.engine.loads[0];
     expect(load?.context.base).toBe("https://example.org/app/");
@@ -65,8 +65,8 @@ describe("loading", () => {
   it("shares one load among equal requests, even of other connections", async () => {
     const bench = new Bench();
     const [one, two] = [bench.connect(), bench.connect()];
-    one.ask(1, "load", order("m"));
-    two.ask(1, "load", order("m"));
+    one.ask(1, "load", loadArgs("m"));
+    two.ask(1, "load", loadArgs("m"));
     await settle();
     expect(two.of(1)).toMatchObject([{ type: "progress", data: { phase: "queued", position: 1 } }]);
     bench.engine.loads[0]?.end.open(new FakeModel());
@@ -79,7 +79,7 @@ describe("loading", () => {
     const bench = new Bench();
     const { ask } = bench.connect();
     const first = await bench.load(ask);
-    ask(2, "load", order("m", { url: "elsewhere/" }));
+    ask(2, "load", loadArgs("m", { url: "elsewhere/" }));
     await settle();
     expect(first.unloads).toBe(1);
     expect(bench.engine.loads).toHaveLength(2);
@@ -88,9 +88,9 @@ describe("loading", () => {
   it("answers a cancel at once, frees what comes later, and starts no other load before", async () => {
     const bench = new Bench();
     const { ask, of } = bench.connect();
-    ask(1, "load", order("m"));
+    ask(1, "load", loadArgs("m"));
     await settle();
-    ask(2, "load", order("n"));
+    ask(2, "load", loadArgs("n"));
     ask(1, "cancel");
     await settle();
     expect(of(1).at(-1)).toMatchObject({ type: "error", error: { code: "cancelled" } });
@@ -108,7 +108,7 @@ describe("loading", () => {
   it("passes a failure on, and can load again", async () => {
     const bench = new Bench();
     const { ask, of } = bench.connect();
-    ask(1, "load", order("m"));
+    ask(1, "load", loadArgs("m"));
     await settle();
     bench.engine.loads[0]?.end.fail(new PageError("load_failed", "404", { url: "u" }));
     await settle();
@@ -119,9 +119,9 @@ describe("loading", () => {
 
   it("says which engines there are, and when one cannot be fetched", async () => {
     const { ask, of } = new Bench().connect();
-    ask(1, "load", { ...order("m"), engine: "none" });
-    ask(2, "load", { ...order("m"), engine: "broken" });
-    ask(3, "load", { ...order("m"), engine: "broken", device: "wasm" });
+    ask(1, "load", { ...loadArgs("m"), engine: "none" });
+    ask(2, "load", { ...loadArgs("m"), engine: "broken" });
+    ask(3, "load", { ...loadArgs("m"), engine: "broken", device: "wasm" });
     await settle();
     expect(of(1)[0]).toMatchObject({ error: { code: "unsupported", message: expect.stringContaining("fake, broken") as string } });
     expect(of(2).at(-1)).toMatchObject({ error: { code: "load_failed", message: expect.stringContaining("no network") as string } });
@@ -303,11 +303,11 @@ describe("files", () => {
       ["persist", {}, "persist", null],
       ["pick_files", { key: "k", prompt: "which?" }, "pick", { key: "k", prompt: "which?" }],
     ];
-    for (const [id, [op, args, name, order]] of cases.entries()) {
+    for (const [id, [op, args, name, expected]] of cases.entries()) {
       ask(id, op, args);
       await settle();
-      expect(bench.files.ordered.at(-1)).toMatchObject({ op: name, order });
-      bench.files.ordered.at(-1)?.end.open({ done: op });
+      expect(bench.files.calls.at(-1)).toMatchObject({ op: name, args: expected });
+      bench.files.calls.at(-1)?.end.open({ done: op });
       await settle();
       expect(of(id)).toMatchObject([{ type: "result", data: { done: op } }]);
     }
@@ -316,11 +316,11 @@ describe("files", () => {
   it("are downloaded while a model is loading, with progress, until the caller stops it", async () => {
     const bench = new Bench();
     const { ask, of } = bench.connect();
-    ask(1, "load", order("m"));
+    ask(1, "load", loadArgs("m"));
     ask(2, "download", { files: [file] });
     await settle();
-    const download = bench.files.ordered[0];
-    expect(download).toMatchObject({ op: "download", order: { files: [found] } });
+    const download = bench.files.calls[0];
+    expect(download).toMatchObject({ op: "download", args: { files: [found] } });
     download?.report?.({ phase: "downloading", fraction: 0.5, text: "" });
     expect(of(2)).toMatchObject([{ type: "progress", data: { fraction: 0.5 } }]);
     ask(2, "cancel");

@@ -158,12 +158,12 @@ describe("a picked folder", () => {
     const pickFolder = (): Promise<PickedFolder> => (folder instanceof Error ? Promise.reject(folder) : Promise.resolve(folder));
     return setUp({ window: { persist: () => Promise.resolve(false), pickFolder }, ...parts });
   }
-  const order = { key: "my model", prompt: "Which?" };
+  const request = { key: "my model", prompt: "Which?" };
   const idle = new AbortController().signal;
 
   it("of WebLLM goes into its three caches, under an address of the site", async () => {
     const { store, caches } = picking(folderOf("m", webllm));
-    const { folder, entries } = await store.pick(order, idle);
+    const { folder, entries } = await store.pick(request, idle);
     expect(folder).toBe(FOLDER);
     expect(caches.urls("webllm/config")).toEqual([`${FOLDER}mlc-chat-config.json`]);
     expect(caches.urls("webllm/wasm")).toEqual([`${FOLDER}lib.wasm`]);
@@ -175,31 +175,31 @@ describe("a picked folder", () => {
 
   it("with both kinds fills the caches of both", async () => {
     const { store, caches } = picking(folderOf("m", { ...webllm, ...onnx }));
-    await store.pick(order, idle);
+    await store.pick(request, idle);
     expect(caches.urls("transformers-cache").sort()).toEqual(Object.keys(onnx).map((name) => FOLDER + name).sort());
     expect(caches.urls("webllm/model")).toContain(`${FOLDER}tokenizer.json`);
   });
 
   it("whose networks lie at its top is read as if they lay in onnx/", async () => {
     const { store, caches } = picking(folderOf("", { "config.json": "{}", "model_quantized.onnx": "net" }));
-    await store.pick(order, idle);
+    await store.pick(request, idle);
     expect(caches.urls("transformers-cache")).toContain(`${FOLDER}onnx/model_quantized.onnx`);
   });
 
-  it("that holds no model is refused, with what it has", async () => {
+  it("without a model is refused, and the error lists its files", async () => {
     const { store, caches } = picking(folderOf("photos", { "a.jpg": "", "b.jpg": "", "config.json": "{}" }));
-    await expect(store.pick(order, idle)).rejects.toMatchObject({
+    await expect(store.pick(request, idle)).rejects.toMatchObject({
       code: "model_not_found",
       message: expect.stringMatching(/"photos".*a\.jpg.*mlc-chat-config\.json/) as string,
     });
-    await expect(picking(folderOf("none", {})).store.pick(order, idle)).rejects.toMatchObject({ message: expect.stringContaining("is empty") as string });
+    await expect(picking(folderOf("none", {})).store.pick(request, idle)).rejects.toMatchObject({ message: expect.stringContaining("is empty") as string });
     expect(await caches.keys()).toEqual([]);
   });
 
   it("that is too large is refused before anything is copied", async () => {
     const large = { ...webllm, "params_shard_0.bin": "x".repeat(601) };
     const { store, caches } = picking(folderOf("m", large));
-    await expect(store.pick(order, idle)).rejects.toMatchObject({ code: "quota_exceeded", data: { available_bytes: 600 } });
+    await expect(store.pick(request, idle)).rejects.toMatchObject({ code: "quota_exceeded", data: { available_bytes: 600 } });
     expect(await caches.keys()).toEqual([]);
   });
 
@@ -207,7 +207,7 @@ describe("a picked folder", () => {
     const { store, caches } = picking(folderOf("m", onnx));
     caches.store("webllm/model", `${FOLDER}old.bin`, "old");
     caches.store("webllm/model", `${BASE}own/other/resolve/picked/a.bin`, "other");
-    await store.pick(order, idle);
+    await store.pick(request, idle);
     expect(caches.urls("webllm/model")).toEqual([`${BASE}own/other/resolve/picked/a.bin`]);
   });
 
@@ -216,18 +216,18 @@ describe("a picked folder", () => {
     caches.onPut = (url) => {
       if (url.endsWith("params_shard_0.bin")) throw new DOMException("full", "QuotaExceededError");
     };
-    await expect(store.pick(order, idle)).rejects.toMatchObject({ name: "QuotaExceededError" });
+    await expect(store.pick(request, idle)).rejects.toMatchObject({ name: "QuotaExceededError" });
     expect(await caches.keys()).toEqual([]);
     const controller = new AbortController();
     caches.onPut = (url) => {
       if (url.endsWith("params_shard_0.bin")) controller.abort(new PageError("cancelled", "enough"));
     };
-    await expect(store.pick(order, controller.signal)).rejects.toMatchObject({ code: "cancelled" });
+    await expect(store.pick(request, controller.signal)).rejects.toMatchObject({ code: "cancelled" });
     expect(await caches.keys()).toEqual([]);
   });
 
   it("is cancelled when the person chooses none", async () => {
-    const { store } = picking(new PageError("cancelled", "the person chose no folder"));
-    await expect(store.pick(order, idle)).rejects.toMatchObject({ code: "cancelled" });
+    const { store } = picking(new PageError("cancelled", "the user chose no folder"));
+    await expect(store.pick(request, idle)).rejects.toMatchObject({ code: "cancelled" });
   });
 });

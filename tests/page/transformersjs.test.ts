@@ -9,7 +9,7 @@ import { FakeCaches } from "./browser_storage.ts";
 afterEach(() => { vi.unstubAllGlobals(); });
 
 describe("a model's configuration", () => {
-  it("tells the context window, under any of its names", () => {
+  it("reads the context window, under any of its names", () => {
     expect(contextWindow({ max_position_embeddings: 2048 })).toBe(2048);
     expect(contextWindow({ n_positions: 1024 })).toBe(1024);
     expect(contextWindow({ text_config: { max_position_embeddings: 8 } })).toBe(8);
@@ -17,7 +17,7 @@ describe("a model's configuration", () => {
     expect(contextWindow(null)).toBeNull();
   });
 
-  it("tells what the model is for", () => {
+  it("finds what the model is for", () => {
     expect(kindOf({ model_type: "idefics3", architectures: ["Idefics3ForConditionalGeneration"] })).toBe("vision");
     expect(kindOf({ model_type: "smolvlm" })).toBe("vision");
     for (const name of ["BertModel", "MPNetModel", "Qwen3Model"]) expect(kindOf({ architectures: [name] })).toBe("embedding");
@@ -25,7 +25,7 @@ describe("a model's configuration", () => {
     for (const config of [null, {}, { architectures: "BertModel" }, { architectures: [] }]) expect(kindOf(config)).toBe("chat");
   });
 
-  it("tells how the tokens of a text become one vector", () => {
+  it("reads how the tokens of a text become one vector", () => {
     expect(poolingOf({ pooling_mode_mean_tokens: true, pooling_mode_cls_token: false })).toBe("mean");
     expect(poolingOf({ pooling_mode_mean_tokens: false, pooling_mode_cls_token: true })).toBe("cls");
     expect(poolingOf({ pooling_mode_lasttoken: true })).toBe("last");
@@ -35,7 +35,7 @@ describe("a model's configuration", () => {
     for (const config of [null, modules.slice(0, 1), [1]]) expect(normalizes(config)).toBe(false);
   });
 
-  it("tells the tokens that end an answer, wherever they are", () => {
+  it("finds the tokens that end an answer in any of the files", () => {
     expect(endTokens({ eos_token_id: [1, 2] }, { eos_token_id: 3 }, 4)).toEqual(new Set([1, 2, 3, 4]));
     expect(endTokens(null, {}, undefined)).toEqual(new Set());
   });
@@ -80,14 +80,14 @@ describe("failures", () => {
 describe("fetching a model", () => {
   interface Fetching {
     files: ModelFiles;
-    told: LoadProgress[];
+    reported: LoadProgress[];
     signals: (AbortSignal | null | undefined)[];
     caches: FakeCaches;
     controller: AbortController;
   }
 
   function fetching(answer: (url: string) => Response | Error, folder = "http://h/"): Fetching {
-    const told: LoadProgress[] = [];
+    const reported: LoadProgress[] = [];
     const signals: Fetching["signals"] = [];
     const caches = new FakeCaches();
     const controller = new AbortController();
@@ -100,20 +100,20 @@ describe("fetching a model", () => {
       folder: new URL(folder),
       base: "http://site/app/",
       signal: controller.signal,
-      report: (progress) => told.push(progress),
+      report: (progress) => reported.push(progress),
       caches: caches.storage,
     });
-    return { files, told, signals, caches, controller };
+    return { files, reported, signals, caches, controller };
   }
 
   const body = (size: number, headers: Record<string, string> = {}): Response =>
     new Response(new Uint8Array(size), { headers: { "Content-Length": String(size), ...headers } });
 
   it("counts bytes, and hands the body on", async () => {
-    const { files, told, signals } = fetching(() => body(100));
+    const { files, reported, signals } = fetching(() => body(100));
     const response = await files.fetch("http://h/model.onnx");
     expect((await response.arrayBuffer()).byteLength).toBe(100);
-    expect(told).toMatchObject([
+    expect(reported).toMatchObject([
       { phase: "downloading", fraction: 1, loaded_bytes: 100, total_bytes: 100 },
       { phase: "loading", fraction: null },
     ]);
@@ -121,33 +121,33 @@ describe("fetching a model", () => {
   });
 
   it("knows no total where the server sends none, or that of something compressed", async () => {
-    const { files, told } = fetching((url) => (url.endsWith("a") ? new Response(new Uint8Array(9)) : body(50, { "Content-Encoding": "br" })));
+    const { files, reported } = fetching((url) => (url.endsWith("a") ? new Response(new Uint8Array(9)) : body(50, { "Content-Encoding": "br" })));
     await (await files.fetch(new URL("http://h/a"))).arrayBuffer();
     await (await files.fetch("http://h/b")).arrayBuffer();
-    expect(told.at(0)).toMatchObject({ fraction: null, total_bytes: null });
+    expect(reported.at(0)).toMatchObject({ fraction: null, total_bytes: null });
     const weights = fetching(() => body(50, { "Content-Encoding": "br" }));
     await (await weights.files.fetch("http://h/model.onnx")).arrayBuffer();
-    expect(weights.told).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 50, total_bytes: null }]);
+    expect(weights.reported).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 50, total_bytes: null }]);
   });
 
   it("reports no fraction before the weights have begun", async () => {
-    const { files, told } = fetching(() => body(10));
+    const { files, reported } = fetching(() => body(10));
     await (await files.fetch("http://h/tokenizer.json")).arrayBuffer();
-    expect(told).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 10 }]);
+    expect(reported).toMatchObject([{ phase: "downloading", fraction: null, loaded_bytes: 10 }]);
   });
 
   it("goes on to the network once, though a small file ends after the weights", async () => {
-    const { files, told } = fetching(() => body(10));
+    const { files, reported } = fetching(() => body(10));
     await (await files.fetch("http://h/onnx/model.onnx")).arrayBuffer();
     await (await files.fetch("http://h/generation_config.json")).arrayBuffer();
-    expect(told.map(({ phase, fraction }) => [phase, fraction])).toEqual([["downloading", 1], ["loading", null]]);
+    expect(reported.map(({ phase, fraction }) => [phase, fraction])).toEqual([["downloading", 1], ["loading", null]]);
   });
 
   it("does not count what only asks about a file", async () => {
-    const { files, told } = fetching(() => body(1));
+    const { files, reported } = fetching(() => body(1));
     await (await files.fetch("http://h/a", { headers: { Range: "bytes=0-0" } })).arrayBuffer();
     await files.fetch("http://h/a", { method: "HEAD" });
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   it("remembers the file that was missing, but not an optional one", async () => {
@@ -166,13 +166,13 @@ describe("fetching a model", () => {
 
   it("reads what is stored, whatever its origin, and says that it loads", async () => {
     for (const folder of ["http://h/", "http://site/app/models/m/"]) {
-      const { files, told, caches } = fetching(() => new TypeError("offline"), folder);
+      const { files, reported, caches } = fetching(() => new TypeError("offline"), folder);
       caches.store(CACHE, `${folder}onnx/model.onnx`, "12345", { "Content-Length": "5" });
       const response = await files.cache.match(`${folder}onnx/model.onnx`);
       expect(response?.headers.get("Content-Length")).toBe("5");
-      expect(told).toEqual([]);
+      expect(reported).toEqual([]);
       expect(await response?.text()).toBe("12345");
-      expect(told).toMatchObject([
+      expect(reported).toMatchObject([
         { phase: "loading", fraction: 1, text: "Reading the stored model" },
         { phase: "loading", fraction: null, text: "Preparing the network" },
       ]);
@@ -182,11 +182,11 @@ describe("fetching a model", () => {
   });
 
   it("says that it downloads as soon as one part of the weights is not stored", async () => {
-    const { files, told, caches } = fetching(() => body(50));
+    const { files, reported, caches } = fetching(() => body(50));
     caches.store(CACHE, "http://h/onnx/model.onnx", "12345", { "Content-Length": "5" });
     await (await files.cache.match("http://h/onnx/model.onnx"))?.text();
     await (await files.fetch("http://h/onnx/model.onnx_data")).arrayBuffer();
-    expect(told.at(-2)).toMatchObject({ phase: "downloading", fraction: 1, loaded_bytes: 55, total_bytes: 55 });
+    expect(reported.at(-2)).toMatchObject({ phase: "downloading", fraction: 1, loaded_bytes: 55, total_bytes: 55 });
   });
 
   it("keeps what it fetched, but not the site's own files", async () => {

@@ -159,7 +159,7 @@ describe("what Python keeps in the page", () => {
     expect(parse).toThrow(/^.{0,120}$/);
   });
 
-  it("says that it cannot be kept, and that there is no room", async () => {
+  it("reports that a value cannot be stored, and that there is no space", async () => {
     const nowhere = new Values(undefined);
     await expect(nowhere.run({ name: "m", action: "get", key: "a" })).rejects.toMatchObject({
       code: "unavailable",

@@ -21,8 +21,8 @@ describe("what only a window can do", () => {
     const picking = link.pickFolder("Which?", idle);
     const persisting = link.persist();
     expect(asked).toEqual([
-      { type: "ask", id: 1, wish: "pick_folder", prompt: "Which?" },
-      { type: "ask", id: 2, wish: "persist" },
+      { type: "ask", id: 1, task: "pick_folder", prompt: "Which?" },
+      { type: "ask", id: 2, task: "persist" },
     ]);
     expect(link.receive({ type: "answer", id: 2, ok: true, value: true })).toBe(true);
     expect(link.receive({ type: "answer", id: 1, ok: true, value: folder })).toBe(true);
@@ -76,8 +76,8 @@ describe("what only a window can do", () => {
   it("may be refused by the person, or fail", async () => {
     const { link } = setUp();
     const refused = link.pickFolder("", idle);
-    link.receive({ type: "answer", id: 1, ok: false, cancelled: true, message: "the person chose no folder" });
-    await expect(refused).rejects.toMatchObject({ code: "cancelled", message: "the person chose no folder" });
+    link.receive({ type: "answer", id: 1, ok: false, cancelled: true, message: "the user chose no folder" });
+    await expect(refused).rejects.toMatchObject({ code: "cancelled", message: "the user chose no folder" });
     const failed = link.persist();
     link.receive({ type: "answer", id: 2, ok: false, cancelled: false, message: "no room" });
     await expect(failed).rejects.toMatchObject({ code: "internal", message: "the page failed: no room" });

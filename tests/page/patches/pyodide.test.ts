@@ -13,7 +13,7 @@ import { awake, restoreMemory, snapshotOptions, type CreateModule, type Emscript
 const FOLDER = resolve(import.meta.dirname, "../../../web/node_modules/pyodide");
 const script = import(/* @vite-ignore */ `${FOLDER}/pyodide.asm.mjs`) as Promise<{ default: CreateModule }>;
 
-/** A Python of which a snapshot can be taken, and the memory that its WebAssembly began with. */
+/** A Python for snapshots, and the memory that its WebAssembly began with. */
 let python: PyodideAPI & { readonly _module: Emscripten & { readonly API: { serializeHiwireState(): unknown } } };
 let base: Uint8Array;
 const asked: string[] = [];

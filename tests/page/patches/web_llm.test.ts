@@ -142,7 +142,7 @@ describe("web-llm's loading", () => {
 describe("web-llm's errors (errors.ts)", () => {
   const failed = (name: (typeof ERRORS)[number], ...args: readonly unknown[]): Error => new library[name](...args);
 
-  it("are told apart by the names that the classes give themselves", () => {
+  it("are distinguished by the names of their classes", () => {
     const unlike = ERRORS.filter((name) => failed(name, 1, 2, 3, 4).name !== name);
     expect(unlike).toEqual([]);
   });

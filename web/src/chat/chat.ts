@@ -1,4 +1,4 @@
-/** The chat page: starts the engine and Python, and draws what Python says. */
+/** The chat page: starts the engine and Python, and draws the state that Python sends. */
 
 import { startEngine } from "../engine/start.ts";
 import { unlessFramed } from "../frame.ts";

@@ -1,4 +1,4 @@
-/** What Python sends to the chat page, and what the page keeps of it. Python decides; the page draws. */
+/** Python's messages to the chat page, and the page's state. Python decides; the page draws. */
 
 import { isRecord } from "../engine/fields.ts";
 
@@ -59,7 +59,7 @@ export function chipsOf(state: ChatState): readonly string[] {
 const ENGINE_NAMES: Readonly<Record<string, string>> = { webllm: "WebLLM", transformersjs: "Transformers.js" };
 const DEVICE_NAMES: Readonly<Record<string, string>> = { webgpu: "WebGPU", wasm: "the CPU" };
 
-/** The last answer's speed in words. */
+/** The last answer's speed as text. */
 export function speedOf({ tokens_per_s, first_token_ms }: ChatState): string {
   const parts: string[] = [];
   if (tokens_per_s !== null && tokens_per_s > 0) parts.push(`${tokens_per_s.toFixed(1)} tokens/s`);
@@ -69,6 +69,6 @@ export function speedOf({ tokens_per_s, first_token_ms }: ChatState): string {
 
 export function readFromApp(text: string): FromApp {
   const value: unknown = JSON.parse(text);
-  if (!isRecord(value) || typeof value["type"] !== "string") throw new Error(`not a message of the app: ${text.slice(0, 80)}`);
+  if (!isRecord(value) || typeof value["type"] !== "string") throw new Error(`unknown message from the app: ${text.slice(0, 80)}`);
   return value as unknown as FromApp;
 }

@@ -1,4 +1,4 @@
-/** Draws the chat page. Text is only ever set as text: what a model writes cannot become markup. */
+/** Draws the chat page. Text is only set as text, so a model's output cannot become markup. */
 
 import { chipsOf, speedOf, type ChatState } from "./state.ts";
 
@@ -12,7 +12,7 @@ const SUGGESTIONS = ["Tell me a story about a fox.", "Who are you?", "What is We
 
 const FINISH_NOTES: Readonly<Record<string, string>> = {
   cancelled: "Stopped.",
-  length: "The answer reached its longest length.",
+  length: "The answer reached its maximum length.",
 };
 
 export class ChatView {
@@ -54,7 +54,7 @@ export class ChatView {
     show("#notice", state.notice);
     for (const button of find("#suggestions").querySelectorAll("button")) button.disabled = state.status !== "ready";
     this.#drawButton();
-    // Only when the wait is over, so that no typing is ever interrupted.
+    // Only after the wait, so that typing is never interrupted.
     if (state.status === "ready" && before !== "ready" && document.activeElement === document.body) this.#input.focus();
   }
 
@@ -76,7 +76,7 @@ export class ChatView {
     const paragraph = this.#messages.get(id)?.querySelector("p");
     if (paragraph == null) return;
     this.#keepingEnd(() => {
-      // A text node grows in place: the whole answer is not laid out anew for each token.
+      // A text node grows in place, so the whole answer is not laid out again for each token.
       if (paragraph.lastChild instanceof Text) paragraph.lastChild.appendData(text);
       else paragraph.append(text);
     });
@@ -93,7 +93,7 @@ export class ChatView {
     this.#keepingEnd(() => { article.append(small); });
   }
 
-  /** Stay at the end of the conversation if the reader is there; never pull them away from what they read. */
+  /** Stay at the end of the conversation if the reader is there; never scroll away from the text they are reading. */
   #keepingEnd(change: () => void, always = false): void {
     const log = this.#log;
     const atEnd = always || log.scrollHeight - log.scrollTop - log.clientHeight < 48;

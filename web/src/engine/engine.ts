@@ -1,6 +1,6 @@
 /** What an inference runtime must offer. Nothing here belongs to one runtime; see registry.ts for the engines. */
 
-import type { Device, LoadOrder, Phase, TokenLogprob } from "./protocol.ts";
+import type { Device, LoadRequest, Phase, TokenLogprob } from "./protocol.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
 
 export interface LoadProgress {
@@ -24,7 +24,7 @@ export interface Engine {
    * Load a model. When `signal` fires, reject with a `cancelled` PageError once all memory is freed.
    * Failures reject with a PageError and leave nothing behind; the engine can load again.
    */
-  load(order: LoadOrder, context: LoadContext): Promise<LoadedModel>;
+  load(request: LoadRequest, context: LoadContext): Promise<LoadedModel>;
   /** Of an engine whose model the browser keeps: `unavailable`, `downloadable`, `downloading` or `available`. */
   availability?(): Promise<string>;
 }

@@ -10,13 +10,13 @@ import {
   parseJournalArgs,
   parsePickArgs,
   parseReadArgs,
-  type DeleteOrder,
-  type DownloadOrder,
-  type JournalOrder,
-  type PickOrder,
-  type ReadOrder,
-} from "./files/orders.ts";
-import { parseValuesArgs, type ValuesOrder } from "./values.ts";
+  type DeleteRequest,
+  type DownloadRequest,
+  type JournalRequest,
+  type PickRequest,
+  type ReadRequest,
+} from "./files/requests.ts";
+import { parseValuesArgs, type ValuesRequest } from "./values.ts";
 
 export const PROTOCOL_VERSION = 1;
 /** Longest text accepted, in UTF-16 units: a message cannot have fewer bytes than units. */
@@ -28,7 +28,7 @@ export type Device = ComputeDevice | "browser";
 /** Where a runtime of the page computes. */
 export type ComputeDevice = "webgpu" | "wasm";
 
-export interface LoadOrder {
+export interface LoadRequest {
   readonly model: string;
   readonly engine: string;
   readonly device: Device;
@@ -38,21 +38,21 @@ export interface LoadOrder {
 
 export type Request =
   | { readonly op: "probe"; readonly refresh: boolean }
-  | { readonly op: "load"; readonly order: LoadOrder }
+  | { readonly op: "load"; readonly args: LoadRequest }
   | { readonly op: "unload"; readonly model: string | null }
   | { readonly op: "chat"; readonly chat: ChatRequest }
   | { readonly op: "embed"; readonly embed: EmbedRequest }
   | { readonly op: "count_tokens"; readonly count: CountRequest }
   | { readonly op: "status" }
-  | { readonly op: "read_file"; readonly order: ReadOrder }
+  | { readonly op: "read_file"; readonly args: ReadRequest }
   | { readonly op: "inspect_files"; readonly urls: readonly string[] }
-  | { readonly op: "download"; readonly order: DownloadOrder }
+  | { readonly op: "download"; readonly args: DownloadRequest }
   | { readonly op: "stored" }
-  | { readonly op: "delete_files"; readonly order: DeleteOrder }
-  | { readonly op: "journal"; readonly order: JournalOrder }
+  | { readonly op: "delete_files"; readonly args: DeleteRequest }
+  | { readonly op: "journal"; readonly args: JournalRequest }
   | { readonly op: "persist" }
-  | { readonly op: "pick_files"; readonly order: PickOrder }
-  | { readonly op: "values"; readonly order: ValuesOrder };
+  | { readonly op: "pick_files"; readonly args: PickRequest }
+  | { readonly op: "values"; readonly args: ValuesRequest };
 
 export type Inbound =
   | { readonly kind: "request"; readonly id: number; readonly request: Request }
@@ -160,7 +160,7 @@ function readRequest(op: unknown, args: Fields): Request {
     case "probe":
       return { op, refresh: args.boolean("refresh") ?? false };
     case "load":
-      return { op, order: readOrder(args) };
+      return { op, args: readLoadRequest(args) };
     case "unload":
       return { op, model: args.text("model") ?? null };
     case "chat":
@@ -172,29 +172,29 @@ function readRequest(op: unknown, args: Fields): Request {
     case "status":
       return { op };
     case "read_file":
-      return { op, order: parseReadArgs(args) };
+      return { op, args: parseReadArgs(args) };
     case "inspect_files":
       return { op, urls: parseInspectArgs(args) };
     case "download":
-      return { op, order: parseDownloadArgs(args) };
+      return { op, args: parseDownloadArgs(args) };
     case "stored":
       return { op };
     case "delete_files":
-      return { op, order: parseDeleteArgs(args) };
+      return { op, args: parseDeleteArgs(args) };
     case "journal":
-      return { op, order: parseJournalArgs(args) };
+      return { op, args: parseJournalArgs(args) };
     case "persist":
       return { op };
     case "pick_files":
-      return { op, order: parsePickArgs(args) };
+      return { op, args: parsePickArgs(args) };
     case "values":
-      return { op, order: parseValuesArgs(args) };
+      return { op, args: parseValuesArgs(args) };
     default:
       throw protocolError(`'op' must be an operation of the protocol, not ${show(op)}`);
   }
 }
 
-function readOrder(args: Fields): LoadOrder {
+function readLoadRequest(args: Fields): LoadRequest {
   return {
     model: args.requiredText("model"),
     engine: args.requiredText("engine"),

@@ -4,10 +4,10 @@ import { cancelled, PageError, toPageError } from "./errors.ts";
 import type { EmitText, LoadedModel, LoadProgress } from "./engine.ts";
 import type { EngineRegistry } from "./registry.ts";
 import type { FileRef } from "./files/caches.ts";
-import { absolute } from "./files/orders.ts";
+import { absolute } from "./files/requests.ts";
 import type { FileFetcher, FileStore } from "./files/operations.ts";
 import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
-import type { LoadOrder, Progress, Request } from "./protocol.ts";
+import type { LoadRequest, Progress, Request } from "./protocol.ts";
 import { FifoQueue } from "./queue.ts";
 import type { Prober } from "./probe.ts";
 import type { Values } from "./values.ts";
@@ -20,7 +20,7 @@ export interface Reply {
 }
 
 interface Entry {
-  readonly order: LoadOrder;
+  readonly request: LoadRequest;
   readonly model: LoadedModel;
 }
 
@@ -50,7 +50,7 @@ export class Service {
       case "probe":
         return { ...(await this.#options.prober.probe(request.refresh)), engines: await this.#options.registry.availability() };
       case "load":
-        return this.#load(request.order, reply);
+        return this.#load(request.args, reply);
       case "unload":
         return this.#unload(request.model, reply);
       case "chat":
@@ -63,27 +63,27 @@ export class Service {
         return this.#status();
       // File operations do not queue: a chat continues while a model downloads.
       case "read_file":
-        return this.#options.fetcher.read(this.#found(request.order), reply.signal);
+        return this.#options.fetcher.read(this.#found(request.args), reply.signal);
       case "inspect_files":
         return this.#options.fetcher.inspect(request.urls.map(this.#absolute), reply.signal);
       case "download": {
-        const order = { ...request.order, files: request.order.files.map(this.#found) };
-        return this.#options.fetcher.download(order, reply.signal, (progress) => { reply.progress(progress); });
+        const args = { ...request.args, files: request.args.files.map(this.#found) };
+        return this.#options.fetcher.download(args, reply.signal, (progress) => { reply.progress(progress); });
       }
       case "stored":
         return this.#options.store.stored();
       case "delete_files": {
-        const { entries, partials } = request.order;
+        const { entries, partials } = request.args;
         return this.#options.store.delete({ entries: entries.map(this.#found), partials: partials.map(this.#absolute) });
       }
       case "journal":
-        return this.#options.store.journal(request.order);
+        return this.#options.store.journal(request.args);
       case "persist":
         return this.#options.store.persist();
       case "pick_files":
-        return this.#options.store.pick(request.order, reply.signal);
+        return this.#options.store.pick(request.args, reply.signal);
       case "values":
-        return this.#options.values.run(request.order);
+        return this.#options.values.run(request.args);
     }
   };
 
@@ -91,33 +91,33 @@ export class Service {
 
   readonly #found = <T extends FileRef>(file: T): T => ({ ...file, url: this.#absolute(file.url) });
 
-  async #load(order: LoadOrder, reply: Reply): Promise<unknown> {
+  async #load(request: LoadRequest, reply: Reply): Promise<unknown> {
     const done = await this.#turn(reply);
     const started = performance.now();
     // A cancel is answered at once; the queue continues when the engine has freed its memory.
-    const loading = this.#loadNow(order, reply).finally(done);
+    const loading = this.#loadNow(request, reply).finally(done);
     return describeModel(await abortable(loading, reply.signal), performance.now() - started);
   }
 
-  async #loadNow(order: LoadOrder, reply: Reply): Promise<Entry> {
-    const present = this.#models.get(order.model);
+  async #loadNow(request: LoadRequest, reply: Reply): Promise<Entry> {
+    const present = this.#models.get(request.model);
     // The second of two equal loads waits in the queue and finds the model here: it is loaded once.
-    if (present !== undefined && sameOrder(present.order, order)) return present;
-    if (present !== undefined) await this.#free(order.model);
+    if (present !== undefined && sameLoad(present.request, request)) return present;
+    if (present !== undefined) await this.#free(request.model);
     const report = ({ loaded_bytes = null, total_bytes = null, ...rest }: LoadProgress): void => {
       if (!reply.signal.aborted) reply.progress({ ...rest, loaded_bytes, total_bytes });
     };
-    const engine = await this.#options.registry.get(order.engine, order.device);
+    const engine = await this.#options.registry.get(request.engine, request.device);
     reply.signal.throwIfAborted();
-    const model = await engine.load(order, { base: this.#options.base, signal: reply.signal, report });
+    const model = await engine.load(request, { base: this.#options.base, signal: reply.signal, report });
     if (reply.signal.aborted) {
       await model.unload();
       throw reply.signal.reason;
     }
-    const entry = { order, model };
-    this.#models.set(order.model, entry);
+    const entry = { request, model };
+    this.#models.set(request.model, entry);
     void model.lost.then((reason) => {
-      this.#dropLost(order.model, entry, reason);
+      this.#dropLost(request.model, entry, reason);
     });
     return entry;
   }
@@ -191,9 +191,9 @@ export class Service {
 
   #status(): unknown {
     return {
-      loaded: [...this.#models.values()].map(({ order, model }) => ({
-        model: order.model,
-        engine: order.engine,
+      loaded: [...this.#models.values()].map(({ request, model }) => ({
+        model: request.model,
+        engine: request.engine,
         device: model.device,
         adapter: model.adapter,
         context_window: model.context_window,
@@ -222,13 +222,13 @@ export class Service {
     const entry = this.#models.get(name);
     this.#models.delete(name);
     await entry?.model.unload();
-    this.#options.event("unloaded", { model: name, engine: entry?.order.engine ?? null });
+    this.#options.event("unloaded", { model: name, engine: entry?.request.engine ?? null });
   }
 
   #dropLost(name: string, entry: Entry, reason: string): void {
     if (this.#models.get(name) !== entry) return;
     this.#models.delete(name);
-    this.#options.event("device_lost", { model: name, engine: entry.order.engine, reason });
+    this.#options.event("device_lost", { model: name, engine: entry.request.engine, reason });
     void entry.model.unload().catch(this.#complain);
   }
 
@@ -237,13 +237,13 @@ export class Service {
   };
 }
 
-function sameOrder(a: LoadOrder, b: LoadOrder): boolean {
+function sameLoad(a: LoadRequest, b: LoadRequest): boolean {
   return a.engine === b.engine && a.device === b.device && JSON.stringify(a.artifact) === JSON.stringify(b.artifact);
 }
 
-function describeModel({ order, model }: Entry, load_ms: number): unknown {
+function describeModel({ request, model }: Entry, load_ms: number): unknown {
   const { device, adapter, context_window, input } = model;
-  return { model: order.model, engine: order.engine, device, adapter, context_window, input, load_ms };
+  return { model: request.model, engine: request.engine, device, adapter, context_window, input, load_ms };
 }
 
 /** The result of a chat that was stopped while it waited. */

@@ -15,7 +15,7 @@ const MAX_VALUE_CHARS = 12 * 1024 * 1024;
 /** A list is sent in pages of about this many characters; a longer value is a page of its own. */
 export const PAGE_CHARS = 2 * 1024 * 1024;
 
-export type ValuesOrder = { readonly name: string } & (
+export type ValuesRequest = { readonly name: string } & (
   | { readonly action: "get" | "delete"; readonly key: string }
   | { readonly action: "put"; readonly key: string; readonly value: string }
   /** Put `value` in place of `expected`; null means no value. */
@@ -31,7 +31,7 @@ export interface Page {
   readonly more: boolean;
 }
 
-export function parseValuesArgs(args: Fields): ValuesOrder {
+export function parseValuesArgs(args: Fields): ValuesRequest {
   const name = text(args, "name", 1, MAX_NAME_CHARS);
   const action = args.oneOf("action", ["get", "put", "swap", "delete", "items", "clear"]);
   switch (action) {
@@ -86,24 +86,24 @@ export class Values {
     this.#database = new Database({ factory, name: VALUES_DATABASE, version: VALUES_VERSION, store: VALUES_STORE, what });
   }
 
-  run(order: ValuesOrder): Promise<unknown> {
-    const { name } = order;
-    switch (order.action) {
+  run(args: ValuesRequest): Promise<unknown> {
+    const { name } = args;
+    switch (args.action) {
       case "get":
         return this.#database.run("readonly", (store) => {
-          const request = store.get([name, order.key]) as IDBRequest<unknown>;
+          const request = store.get([name, args.key]) as IDBRequest<unknown>;
           return () => ({ value: typeof request.result === "string" ? request.result : null });
         });
       case "put":
-        return this.#change((store) => { store.put(order.value, [name, order.key]); });
+        return this.#change((store) => { store.put(args.value, [name, args.key]); });
       case "swap":
-        return this.#database.run("readwrite", (store) => swap(store, [name, order.key], order.expected, order.value));
+        return this.#database.run("readwrite", (store) => swap(store, [name, args.key], args.expected, args.value));
       case "delete":
-        return this.#change((store) => { store.delete([name, order.key]); });
+        return this.#change((store) => { store.delete([name, args.key]); });
       case "items":
-        return this.#database.run("readonly", (store) => readPage(store, name, order.prefix, order.after));
+        return this.#database.run("readonly", (store) => readPage(store, name, args.prefix, args.after));
       case "clear":
-        return this.#change((store) => { clear(store, name, order.prefix); });
+        return this.#change((store) => { clear(store, name, args.prefix); });
     }
   }
 

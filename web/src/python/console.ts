@@ -1,4 +1,4 @@
-/** A page with Python and nothing else, for tests and for trying things out: `await browserllm.python(code)`. */
+/** A page with only Python, for tests and experiments: `await browserllm.python(code)`. */
 
 import { startEngine } from "../engine/start.ts";
 import { unlessFramed } from "../frame.ts";

@@ -2,7 +2,7 @@
 
 import { HandlerSlot, type TextHandler } from "./handler.ts";
 
-/** How an `environment` event begins; parsing every message would cost time for each token. */
+/** The beginning of an `environment` event. Parsing every message would cost time for each token. */
 const ENVIRONMENT = '{"v":1,"type":"event","name":"environment",';
 
 export class EnginePort {
@@ -27,15 +27,15 @@ export class EnginePort {
   };
 
   /**
-   * Set the function that receives the engine's messages, or null. A new one receives the hello first, and then the
-   * environment as it has changed since: for Python it is a new connection, though the port stays the same. Any other
-   * message that comes without a listener was meant for one that has left.
+   * Set the function that receives the engine's messages, or null. A new function receives the hello first, and then the
+   * latest environment: for Python it is a new connection, though the port stays the same. Other messages that arrive
+   * without a listener are dropped: they were for a listener that has left.
    */
   readonly set_handler = (handler: TextHandler | null | undefined): void => {
     this.#slot.set(handler);
     const hello = this.#hello;
     if (hello === null || !this.#slot.filled) return;
-    // Not before the caller has returned: Python is still inside its open().
+    // Wait until the caller has returned: Python is still inside its open().
     queueMicrotask(() => {
       this.#slot.call(hello);
       if (this.#environment !== null) this.#slot.call(this.#environment);

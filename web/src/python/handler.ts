@@ -22,7 +22,7 @@ export class HandlerSlot {
   }
 
   call(text: string): void {
-    // What Python returns may be a proxy too; it is not used.
+    // Python's return value may be a proxy too; it is not used.
     this.#handler?.(text)?.destroy?.();
   }
 }

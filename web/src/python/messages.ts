@@ -1,4 +1,4 @@
-/** What the page and the Python worker say to each other. */
+/** The messages between the page and the Python worker. */
 
 export type ToPython =
   | { readonly type: "start"; readonly base: string; readonly port: MessagePort }

@@ -3,9 +3,9 @@
 import type { EngineHandle } from "../engine/start.ts";
 import type { FromPython, Timings, ToPython } from "./messages.ts";
 
-/** What a page shows as `window.browserllm`: Python for tests and for trying things out. */
+/** A page's `window.browserllm`: Python for tests and experiments. */
 export interface PythonConsole {
-  /** Run Python (top-level await works); resolves with the value of the last expression: a str as it is, the rest as JSON. */
+  /** Run Python (top-level await works). Resolves with the last expression's value: a str unchanged, other values as JSON. */
   python(code: string): Promise<string | null>;
   readonly ready: Promise<void>;
   readonly timings: Promise<Timings>;
@@ -39,7 +39,7 @@ export function startPython(engine: EngineHandle): PythonHandle {
     rejectReady = reject;
   });
   const ready = timings.then(() => undefined);
-  ready.catch(() => undefined); // a page that does not ask has other ways to show it
+  ready.catch(() => undefined); // a page that does not use `ready` shows the failure in other ways
 
   const fail = (error: Error): void => {
     rejectReady(error);

@@ -1,4 +1,4 @@
-/** The worker that Python runs in. Boots Pyodide and our packages, both from this site, and runs what the page sends. */
+/** The worker that Python runs in. Boots Pyodide with our packages, both from this site, and runs the page's code. */
 
 import type { PyodideAPI } from "pyodide";
 import type { FromPython, ToPython } from "./messages.ts";
@@ -32,7 +32,7 @@ function post(message: FromPython): void {
 
 async function boot(base: string, port: MessagePort): Promise<Run> {
   post({ type: "boot", text: "Loading Python", fraction: 0.1 });
-  // Everything is asked for at once; Pyodide compiles its wasm while our packages arrive.
+  // Request everything at once: Pyodide compiles its wasm while our packages arrive.
   const folder = new URL("python/", base);
   const manifest = fetchOk(new URL("manifest.json", folder)).then((response) => response.json() as Promise<Manifest>);
   const archives = manifest.then(({ packages }) =>
@@ -57,7 +57,7 @@ async function boot(base: string, port: MessagePort): Promise<Run> {
   return run;
 }
 
-/** Python from its snapshot; without one, or where it does not fit, booted from the start, which takes a second more. */
+/** Start Python from its snapshot. If that is missing or does not fit, boot normally, which takes a second more. */
 async function startPyodide(folder: string, snapshot: Promise<Snapshot>): Promise<PyodideAPI> {
   const stdlib = new URL("python_stdlib.zip", folder).href;
   const script = import(/* @vite-ignore */ `${folder}pyodide.asm.mjs`) as Promise<{ default: CreateModule }>;
@@ -106,7 +106,7 @@ function setUiHandler(handler: Parameters<HandlerSlot["set"]>[0]): void {
   while (ui.filled && waitingUi.length > 0) ui.call(waitingUi.shift() ?? "");
 }
 
-/** Runs code in a namespace of its own; the value of its last expression as text: str as it is, the rest as JSON. */
+/** Runs code in its own namespace. Returns the last expression's value as text: a str unchanged, other values as JSON. */
 const RUNNER = `
 import json
 from pyodide.code import eval_code_async

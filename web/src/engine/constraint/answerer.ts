@@ -1,4 +1,4 @@
-/** The constraint worker's work: compiles formats for one model's tokens, and follows an answer token by token. */
+/** Runs in the constraint worker: compiles formats for one model's tokens, and follows an answer token by token. */
 
 import type { CompiledGrammar, GrammarCompiler, GrammarMatcher } from "@mlc-ai/web-xgrammar";
 import { describe } from "../errors.ts";
@@ -7,7 +7,7 @@ import { toGrammar } from "./grammar.ts";
 import { complaintOf, type XGrammar } from "../../patches/xgrammar/library.ts";
 import type { Answer, Ask, Vocabulary } from "./messages.ts";
 
-/** Compiled grammars that are kept: a conversation asks again and again with the same few tools. */
+/** How many compiled grammars are kept: a conversation uses the same few tools again and again. */
 const KEPT = 16;
 
 export class Answerer {
@@ -44,7 +44,7 @@ export class Answerer {
     const library = await this.#load((complaint) => { this.#complaint ||= complaintOf(complaint) ?? ""; });
     const { tokens, kind, prependsSpace, size, stops } = vocabulary;
     const info = await library.TokenizerInfo.createTokenizerInfo([...tokens], kind, prependsSpace, size, [...stops]);
-    // Its own cache would grow with every schema.
+    // XGrammar's own cache would grow with every schema.
     this.#compiler = await library.GrammarCompiler.createGrammarCompiler(info, false);
     this.#library = library;
   }
@@ -60,8 +60,8 @@ export class Answerer {
         compiled = await this.#compiler.compileGrammar(grammar);
         grammar.dispose();
       } catch (error) {
-        // An exception of C++ crosses as a number, without its words.
-        const words = typeof error === "number" ? "XGrammar refused it without a reason" : describe(error).message;
+        // A C++ exception arrives as a number, without its message.
+        const words = typeof error === "number" ? "XGrammar gave no reason" : describe(error).message;
         return { type: "refused", reason: this.#complaint || words };
       }
       for (const [oldest, old] of this.#compiled) {

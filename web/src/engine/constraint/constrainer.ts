@@ -6,9 +6,9 @@ import type { Answer, Ask, Vocabulary } from "./messages.ts";
 
 /** One answer's constraint. */
 export interface Matcher {
-  /** Which tokens may come next, a bit for each in words of 32; null after a token that ended the answer. */
+  /** Which tokens are allowed next, one bit each in 32-bit words; null after a token that ended the answer. */
   mask(): Promise<Int32Array | null>;
-  /** The answer goes on with this token. The next mask is computed while the network runs. */
+  /** Continue the answer with this token. The next mask is computed while the network runs. */
   accept(token: number): void;
   /** The answer is over, however it ended. */
   end(): void;
@@ -20,7 +20,7 @@ export interface Link {
   close(): void;
 }
 
-/** Starts a worker; `answered` hears its answers, `broken` why there will be no more. */
+/** Starts a worker. `answered` gets its answers, `broken` the reason if the worker fails. */
 export type OpenLink = (answered: (answer: Answer) => void, broken: (reason: string) => void) => Link;
 
 type Settle = (answer: Answer) => void;
@@ -43,7 +43,7 @@ export class Constrainer {
 
   /**
    * Begin an answer of this format. Rejects with `invalid_request` for a format that cannot constrain an answer, and with the
-   * signal's reason when it fires before all is ready.
+   * signal's reason when it fires before the matcher is ready.
    */
   async start(format: Format, signal: AbortSignal): Promise<Matcher> {
     signal.throwIfAborted();
@@ -59,7 +59,7 @@ export class Constrainer {
     signal.throwIfAborted();
     if (late) throw problem({ type: "refused", reason: `its grammar was not ready after ${LONGEST_START_MS / 1000} s; give a smaller schema` });
     if (first.type !== "mask") {
-      // A refusal is an abort of XGrammar's wasm: the next format gets a new one.
+      // A refusal aborts XGrammar's wasm, so the next format needs a new worker.
       this.close();
       throw problem(first);
     }

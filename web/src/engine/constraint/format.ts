@@ -1,10 +1,10 @@
-/** A request's `response_format`, read in the same way for all engines. */
+/** Parses a request's `response_format`, for all engines. */
 
 import { invalid } from "../errors.ts";
 import { isRecord, show, type JsonRecord } from "../fields.ts";
 
 export type Format =
-  /** JSON of a schema (its text), or any JSON object where it is null. */
+  /** JSON that fits a schema (given as text), or any JSON object if the schema is null. */
   | { readonly type: "json"; readonly schema: string | null }
   | { readonly type: "grammar"; readonly grammar: string }
   | { readonly type: "structural_tag"; readonly tag: JsonRecord };
@@ -14,7 +14,7 @@ const TAG_TYPES = [
   "tags_with_separator", "triggered_tags",
 ];
 
-/** The constraint, or null for free text. OpenAI's `json_schema`, and others with schema or tag as an object or as text. */
+/** The constraint, or null for free text. Schemas and tags may be objects or JSON texts; `json_schema` may be nested, as OpenAI's is. */
 export function readFormat(format: JsonRecord | undefined): Format | null {
   if (format === undefined) return null;
   switch (format["type"]) {
@@ -64,7 +64,7 @@ function checkTag(format: unknown): void {
   for (const inner of innerFormats(format)) checkTag(inner);
 }
 
-/** The formats that a format of a structural tag is made of. */
+/** The formats inside a format of a structural tag. */
 function innerFormats(format: JsonRecord): readonly unknown[] {
   const parts = (name: string): readonly unknown[] => (Array.isArray(format[name]) ? (format[name] as readonly unknown[]) : []);
   return [...(format["content"] === undefined ? [] : [format["content"]]), ...parts("elements"), ...parts("tags")];

@@ -1,4 +1,4 @@
-/** A constraint as a grammar of XGrammar, the same on every engine. */
+/** Turns a constraint into an XGrammar grammar, the same for every engine. */
 
 import type { Grammar } from "@mlc-ai/web-xgrammar";
 import { splitAlternatives } from "../../patches/xgrammar/alternatives.ts";
@@ -7,7 +7,7 @@ import type { XGrammar } from "../../patches/xgrammar/library.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
 import type { Format } from "./format.ts";
 
-/** The grammar; the caller disposes it. XGrammar aborts on a grammar that it refuses: do not use that instance again. */
+/** The grammar; the caller disposes of it. XGrammar aborts on a grammar that it refuses: do not use that instance again. */
 export async function toGrammar(library: XGrammar, format: Format): Promise<Grammar> {
   switch (format.type) {
     case "json":
@@ -20,7 +20,7 @@ export async function toGrammar(library: XGrammar, format: Format): Promise<Gram
   }
 }
 
-/** A format of a structural tag whose JSON is described by grammars. */
+/** Replace the JSON schemas in a format of a structural tag by grammars. */
 async function withGrammars(library: XGrammar, format: unknown): Promise<unknown> {
   if (!isRecord(format)) return format;
   if (typeof format["grammar"] === "string") return { ...format, grammar: splitAlternatives(format["grammar"]) };

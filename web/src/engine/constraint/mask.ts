@@ -21,7 +21,7 @@ export function applyMask(logits: Float32Array, mask: Int32Array): void {
   if (!possible) allowEqually(logits, mask);
 }
 
-/** A network may give every allowed token -Infinity: then all of them are equally likely. */
+/** If the network gives every allowed token -Infinity, make all of them equally likely. */
 function allowEqually(logits: Float32Array, mask: Int32Array): void {
   for (let id = 0; id < logits.length; id += 1) {
     if (((mask[id >> 5] ?? 0) & (1 << (id & 31))) !== 0) logits[id] = 0;

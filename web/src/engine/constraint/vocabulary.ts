@@ -1,4 +1,4 @@
-/** What tokenizer.json says of a model's tokens, for XGrammar. */
+/** Reads a model's tokens from tokenizer.json, for XGrammar. */
 
 import { PageError } from "../errors.ts";
 import { isRecord } from "../fields.ts";
@@ -7,19 +7,19 @@ import type { Vocabulary } from "./messages.ts";
 export interface TokenizerFacts {
   /** The whole of tokenizer.json. */
   readonly json: unknown;
-  /** Every token, the added ones too, with its id. */
+  /** Every token with its id, including added tokens. */
   readonly tokens: Iterable<readonly [string, number]>;
   /** Tokens that are never shown. */
   readonly special: readonly number[];
 }
 
-/** `logits` is how many of them the network gives, where that is known. */
+/** `logits`: how many logits the network has, if known. */
 export function readVocabulary({ json, tokens, special }: TokenizerFacts, stops: Iterable<number>, logits: number | null): Vocabulary {
   const kind = kindOf(json);
   const texts: string[] = [];
   for (const [text, id] of tokens) texts[id] = text;
   for (const { id, content, hidden } of addedTokens(json)) texts[id] = hidden ? "" : kind === "byte_level" ? byteLetters(content) : content;
-  // What is never shown would leave a hole in the answer.
+  // Tokens that are never shown would leave a gap in the answer.
   for (const id of special) texts[id] = "";
   // Ids may have gaps, which are holes in an array.
   return {
@@ -51,7 +51,7 @@ function prependsSpace(json: unknown): boolean {
   );
 }
 
-/** A part of tokenizer.json as the steps that it is a sequence of. */
+/** A part of tokenizer.json as a flat list of its steps. */
 function stepsOf(json: unknown, part: string): readonly Record<string, unknown>[] {
   const flatten = (step: unknown): Record<string, unknown>[] => {
     if (!isRecord(step)) return [];
@@ -71,12 +71,12 @@ function addedTokens(json: unknown): readonly { id: number; content: string; hid
   });
 }
 
-/** Added tokens are written as they are; the others of a byte-level vocabulary have a letter for each byte. */
+/** Spell an added token as the other tokens of a byte-level vocabulary, with one letter per byte. */
 function byteLetters(text: string): string {
   return Array.from(new TextEncoder().encode(text), (byte) => LETTERS[byte] ?? "").join("");
 }
 
-/** GPT-2's letter for each byte: its own where it can be seen, and the letters from 256 on for the others, in their order. */
+/** GPT-2's letter for each byte: the character itself if it is visible, otherwise the next letter from code point 256 on. */
 const LETTERS = ((): readonly string[] => {
   let unseen = 0;
   return Array.from({ length: 256 }, (_, byte) => {

@@ -1,4 +1,4 @@
-/** The constraint worker of one model: XGrammar's memory goes with it, and it can be ended in the middle of a compilation. */
+/** The constraint worker of one model. Terminating it frees XGrammar's memory, even in the middle of a compilation. */
 
 import { Answerer } from "./answerer.ts";
 import { loadXGrammar } from "../../patches/xgrammar/library.ts";

@@ -1,4 +1,4 @@
-/** What an answer's headers say of the file. Cross-origin, a server may hide all of them but the length and the date. */
+/** Reads the file's facts from response headers. Cross-origin, a server may hide all but the length and the date. */
 
 import type { Source } from "./partial.ts";
 
@@ -37,14 +37,14 @@ export function contentRange(headers: Headers): ContentRange | null {
   return { start: number(parts[1]), total_bytes: number(parts[2]) };
 }
 
-/** What `If-Range` may say: an ETag that promises the same bytes, or else a date. */
+/** The value for `If-Range`: an ETag that guarantees the same bytes, or else a date. */
 export function validatorOf({ etag, last_modified }: Source): string | null {
   return isStrong(etag) ? etag : last_modified;
 }
 
-/** Whether two answers speak of two versions of the file. */
+/** Whether two responses have different versions of the file. */
 export function differ(a: Source, b: Source): boolean {
-  // Mirrors of one file may have it since another day; an equal strong ETag says more.
+  // Mirrors of a file may have different dates; an equal strong ETag is better evidence.
   if (isStrong(a.etag) && isStrong(b.etag)) return a.etag !== b.etag;
   if (a.etag !== null && b.etag !== null && a.etag !== b.etag) return true;
   return a.last_modified !== null && b.last_modified !== null && a.last_modified !== b.last_modified;

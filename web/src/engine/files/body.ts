@@ -1,6 +1,6 @@
-/** The body of an answer, piece by piece, in memory that is used again where the browser can do that. */
+/** Reads a response body piece by piece, into one reused buffer if the browser supports that. */
 
-/** The most bytes of one piece; a reader without a buffer of its own gets pieces of 2 MiB, each new, from Chromium. */
+/** The maximum size of a piece. Without our own buffer, Chromium allocates 2 MiB for each piece. */
 export const PIECE_BYTES = 1024 * 1024;
 
 export interface BodyReader {
@@ -13,7 +13,7 @@ export function readBody(body: ReadableStream<Uint8Array>): BodyReader {
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
-    return body.getReader(); // no stream of bytes: Safari's bodies are not
+    return body.getReader(); // not a byte stream, as in Safari
   }
   let room = new ArrayBuffer(PIECE_BYTES);
   return {

@@ -1,6 +1,6 @@
 /**
- * The caches that the engines read their models from, and what lies in them. Which these are, and which file lies where, the
- * layout of each engine says (layouts.ts).
+ * The caches that the engines read their models from, and their entries. The layout of each engine (layouts.ts) names its
+ * caches and the place of each file.
  *
  * The Responses that we put there have `Content-Length` and `Content-Type`, no `Content-Encoding` and no `Vary`.
  */
@@ -11,7 +11,7 @@ export const CACHE_NAMES: readonly string[] = layouts.flatMap(({ caches }) => ca
 /** One of `CACHE_NAMES`. */
 export type CacheName = string;
 
-/** One file of one cache. Its address may be relative in a request; after `absolute` it is not. */
+/** One file of one cache. Its URL may be relative in a request; `absolute` resolves it. */
 export interface FileRef {
   readonly cache: CacheName;
   readonly url: string;
@@ -21,7 +21,7 @@ export interface StoredEntry extends FileRef {
   readonly size_bytes: number;
 }
 
-/** Every file in the engines' caches, with its size; a cache that is not there is not made. */
+/** Every file in the engines' caches, with its size; missing caches are not created. */
 export async function listEntries(storage: CacheStorage): Promise<readonly StoredEntry[]> {
   const present = new Set(await storage.keys());
   const lists = await Promise.all(CACHE_NAMES.filter((name) => present.has(name)).map((name) => listCache(storage, name)));
@@ -33,19 +33,19 @@ async function listCache(storage: CacheStorage, name: CacheName): Promise<readon
   const entries = await Promise.all(
     (await cache.keys()).map(async (request): Promise<StoredEntry | null> => {
       const response = await cache.match(request);
-      // Deleted since the keys were read: then it is not stored.
+      // It was deleted after the keys were read.
       return response === undefined ? null : { cache: name, url: request.url, size_bytes: await sizeOf(response) };
     }),
   );
   return entries.filter((entry) => entry !== null);
 }
 
-/** Above this, a `Content-Length` that is not ours is believed: weights are sent as they are, and measuring them is slow. */
+/** Above this size we trust a `Content-Length` from the network: weights are sent uncompressed, and measuring them is slow. */
 const MEASURED_BELOW = 8 * 1024 * 1024;
 
 /**
- * The size of a cached body in bytes. A Response that a script made ("default": ours, and Transformers.js's) says it; one that
- * the network gave may say the length of what was compressed on the way, and a cross-origin one cannot tell which.
+ * The size of a cached body in bytes. A Response made by a script (type "default": ours, and Transformers.js's) has the right
+ * length. One from the network may have the compressed length, which cannot be detected cross-origin.
  */
 export async function sizeOf(response: Response): Promise<number> {
   const header = response.headers.get("Content-Length");
@@ -54,7 +54,7 @@ export async function sizeOf(response: Response): Promise<number> {
   return (await response.blob()).size;
 }
 
-/** Those of `files` that are there, with their sizes. */
+/** The `files` that are stored, with their sizes. */
 export async function findEntries(storage: CacheStorage, files: readonly FileRef[]): Promise<readonly StoredEntry[]> {
   const found = await Promise.all(
     files.map(async ({ cache, url }): Promise<StoredEntry | null> => {

@@ -1,7 +1,7 @@
-/** Hashes of files that never are in memory as a whole. */
+/** Hashes of files that are too large to be in memory as a whole. */
 
 import { createMD5, createSHA256 } from "hash-wasm";
-import type { HashAlgorithm } from "./orders.ts";
+import type { HashAlgorithm } from "./requests.ts";
 
 export interface Digest {
   update(bytes: Uint8Array): void;

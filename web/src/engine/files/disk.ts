@@ -11,11 +11,11 @@ export interface OpenFile {
 }
 
 export interface Disk {
-  /** Open a file, made when it is not there; fails while other code has it open. */
+  /** Open a file, creating it if needed. Fails while other code has it open. */
   open(name: string): Promise<OpenFile>;
-  /** A file's bytes, left on the disk until they are read; null when it is not there. */
+  /** A file's bytes, which stay on the disk until they are read; null if there is no such file. */
   blob(name: string): Promise<Blob | null>;
-  /** Remove a file; does nothing when it is not there. */
+  /** Remove a file, if it exists. */
   remove(name: string): Promise<void>;
   names(): Promise<readonly string[]>;
 }
@@ -29,7 +29,7 @@ export class OriginDisk implements Disk {
 
   async open(name: string): Promise<OpenFile> {
     const file = (await (await this.#folder()).getFileHandle(name, { create: true })) as FileHandle;
-    // Held until it is open: Chromium itself does not hold it, and where its memory is collected meanwhile never answers.
+    // Keep a reference until it is open: Chromium has only a weak one, and after a garbage collection the promise never settles.
     this.#opening.add(file);
     try {
       return await file.createSyncAccessHandle();

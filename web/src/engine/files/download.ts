@@ -1,4 +1,4 @@
-/** Fetches files for Python: a manifest's text, what servers say of files, and whole models into the engines' caches. */
+/** Fetches files for Python: the text of manifests, facts about files, and whole models into the engines' caches. */
 
 import { describe, PageError, toPageError } from "../errors.ts";
 import type { Progress } from "../protocol.ts";
@@ -7,15 +7,15 @@ import { contentLength, isEncoded } from "./answer.ts";
 import type { Platform } from "./platform.ts";
 import { findStored, putFile } from "./intake.ts";
 import type { DownloadedFile, DownloadResult, FileFetcher, InspectedFile, ReadResult } from "./operations.ts";
-import { DEFAULT_RETRY, type DownloadOrder, type FileOrder, type ReadOrder } from "./orders.ts";
+import { DEFAULT_RETRY, type DownloadRequest, type RequestedFile, type ReadRequest } from "./requests.ts";
 import { lockName, PartialData, UNFLUSHED_BYTES } from "./partial.ts";
 import { Report } from "./report.ts";
-import { Asker, Connection } from "./request.ts";
+import { Requester, Connection } from "./connection.ts";
 import { keepTrying, reasonOf } from "./retry.ts";
 import { Transfer, type Tell } from "./transfer.ts";
 import { Turns } from "./turns.ts";
 
-/** Manifests are small; a larger file is not a manifest, and would have to fit into one message. */
+/** A larger file is not a manifest, and its text has to fit into one message. */
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const INSPECT_PARALLEL = 6;
 
@@ -26,18 +26,18 @@ export class Downloader implements FileFetcher {
     this.#platform = platform;
   }
 
-  async read({ url, cache, refresh }: ReadOrder, signal: AbortSignal): Promise<ReadResult> {
+  async read({ url, cache, refresh }: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
     const { caches } = this.#platform;
     const stored = refresh ? undefined : await caches.match(url, { cacheName: cache, ignoreVary: true });
     if (stored !== undefined) return textOf(await stored.blob(), "cache");
-    const asker = new Asker(this.#platform, url);
+    const asker = new Requester(this.#platform, url);
     const attempts = { options: DEFAULT_RETRY, signal, reached: () => 0, waiting: () => undefined };
     const { blob, type } = await keepTrying(this.#platform, attempts, () => this.#fetchText(asker, url, signal));
     await this.#explainQuota(url, blob.size, () => putFile(caches, { cache, url }, blob, type));
     return textOf(blob, "network");
   }
 
-  async #fetchText(asker: Asker, url: string, signal: AbortSignal): Promise<{ blob: Blob; type: string | null }> {
+  async #fetchText(asker: Requester, url: string, signal: AbortSignal): Promise<{ blob: Blob; type: string | null }> {
     const connection = new Connection(this.#platform, url, DEFAULT_RETRY.stall_ms, signal);
     try {
       const response = await asker.ask(connection);
@@ -52,7 +52,7 @@ export class Downloader implements FileFetcher {
         pieces.push(value);
         size += value.length;
         if (size > MAX_TEXT_BYTES) {
-          const message = `a manifest may have ${MAX_TEXT_BYTES} bytes, and this file has more (${url})`;
+          const message = `the file is larger than the ${MAX_TEXT_BYTES} bytes that a manifest may have (${url})`;
           throw new PageError("invalid_request", message, { parameter: "url", url });
         }
       }
@@ -71,8 +71,8 @@ export class Downloader implements FileFetcher {
   }
 
   async #inspectOne(url: string, signal: AbortSignal): Promise<InspectedFile> {
-    // With a Range a browser asks for nothing compressed: the length is then the file's own, which no script could
-    // tell otherwise where a server of another origin hides Content-Encoding.
+    // With a Range header, a browser requests no compression, so the length is the file's own. Otherwise a script could
+    // not know, because a cross-origin server may hide Content-Encoding.
     const plain = await this.#head(url, { Range: "bytes=0-" }, signal);
     if (plain !== null && plain.status !== 416) {
       const { status, headers } = plain;
@@ -80,7 +80,7 @@ export class Downloader implements FileFetcher {
       const ranges = status === 206 || headers.get("Accept-Ranges") === "bytes";
       return { url, status: status === 206 ? 200 : status, size_bytes: size, ranges };
     }
-    // An empty file has no byte 0, and some servers cannot be asked for ranges from another origin.
+    // An empty file has no byte 0, and some servers do not allow range requests from another origin.
     const bare = await this.#head(url, {}, signal);
     if (bare === null) return { url, status: null, size_bytes: null, ranges: false };
     const length = plain !== null && bare.ok && !isEncoded(bare.headers) ? contentLength(bare.headers) : null;
@@ -100,20 +100,20 @@ export class Downloader implements FileFetcher {
     }
   }
 
-  async download(order: DownloadOrder, signal: AbortSignal, send: (progress: Progress) => void): Promise<DownloadResult> {
-    const report = new Report(order.files, this.#platform.clock, send);
-    const files = new Array<DownloadedFile>(order.files.length);
-    // The first failure ends the others too, and is reported when they have saved what they have.
+  async download(request: DownloadRequest, signal: AbortSignal, send: (progress: Progress) => void): Promise<DownloadResult> {
+    const report = new Report(request.files, this.#platform.clock, send);
+    const files = new Array<DownloadedFile>(request.files.length);
+    // The first failure ends the other transfers too, and is reported after they have saved their bytes.
     const failure = new AbortController();
     const either = AbortSignal.any([signal, failure.signal]);
     const stopped = (): boolean => either.aborted;
-    // As many files again as the line has: the ones go into their caches, the others are opened and wait for the line, so
-    // that it never waits for a disk. No more than that, or a slow disk would fill up with copies.
-    const line = new Turns(order.parallel);
-    await inParallel(order.files, 2 * order.parallel, async (file, index) => {
+    // Twice as many files as may be fetched at once: half of them are copied into their caches, or opened, while the others
+    // are fetched, so that the network never waits for the disk. With more, a slow disk would fill up with copies.
+    const line = new Turns(request.parallel);
+    await inParallel(request.files, 2 * request.parallel, async (file, index) => {
       if (stopped()) return;
       try {
-        files[index] = await this.#downloadOne(file, order, line, either, (change) => { report.change(index, change); });
+        files[index] = await this.#downloadOne(file, request, line, either, (change) => { report.change(index, change); });
       } catch (error) {
         if (!stopped()) failure.abort(error);
       }
@@ -126,21 +126,21 @@ export class Downloader implements FileFetcher {
     return { files, fetched_bytes: files.reduce((sum, file) => sum + file.fetched_bytes, 0) };
   }
 
-  /** One file; resolves when it is in its cache. Of all requests for it, in any tab, one fetches and the others wait. */
-  #downloadOne(file: FileOrder, order: DownloadOrder, line: Turns, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
+  /** Download one file into its cache. Of all requests for it, in any tab, one fetches and the others wait. */
+  #downloadOne(file: RequestedFile, request: DownloadRequest, line: Turns, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
     return new Promise((resolve, reject) => {
       const abort = (): void => { reject(reasonOf(signal)); };
       const task = async (): Promise<void> => {
         try {
-          const stored = await findStored(this.#platform.caches, file, order.verify_stored, signal);
+          const stored = await findStored(this.#platform.caches, file, request.verify_stored, signal);
           if (stored !== null) {
-            // The tab that stored it was killed before it could do this.
+            // The tab that stored the file may have been killed before it removed the partial.
             await PartialData.discard(this.#platform, file);
             resolve(done(file, stored, { fetched_bytes: 0, resumed_from: 0 }, "stored", tell));
             return;
           }
-          const { partial, transfer, verified } = await this.#transfer(file, order, line, signal, tell);
-          // Filling the cache cannot be stopped; a caller that cancels need not wait for it, but the lock must.
+          const { partial, transfer, verified } = await this.#transfer(file, request, line, signal, tell);
+          // A copy into the cache cannot be stopped: a cancelled caller returns at once, but the lock is kept until the end.
           signal.addEventListener("abort", abort, { once: true });
           tell({ state: "verifying" });
           const blob = await partial.blob();
@@ -160,22 +160,22 @@ export class Downloader implements FileFetcher {
     });
   }
 
-  /** A file into its partial, which is closed then: whole and checked, or as far as it came. */
+  /** Download a file into its partial and close it, complete and verified or as far as it got. */
   async #transfer(
-    file: FileOrder,
-    order: DownloadOrder,
+    file: RequestedFile,
+    request: DownloadRequest,
     line: Turns,
     signal: AbortSignal,
     tell: Tell,
   ): Promise<{ partial: PartialData; transfer: Transfer; verified: DownloadedFile["verified"] }> {
-    const together = Math.min(order.parallel, order.files.length);
+    const together = Math.min(request.parallel, request.files.length);
     const partial = await PartialData.open(this.#platform, file, UNFLUSHED_BYTES / together);
-    const transfer = new Transfer(this.#platform, file, order, partial, signal, tell);
+    const transfer = new Transfer(this.#platform, file, request, partial, signal, tell);
     try {
       const needed = (): number => Math.max(0, (file.size_bytes ?? partial.source?.total_bytes ?? 0) - partial.size);
       const verified = await line.take(signal, async () => {
         const found = await this.#explainQuota(file.url, needed, () => transfer.run());
-        // Within the turn: what a crash may cost is shared by those who have one.
+        // Close it within the turn: the files that have a turn share the limit of unflushed bytes.
         partial.close();
         return found;
       });
@@ -184,7 +184,7 @@ export class Downloader implements FileFetcher {
       try {
         partial.close();
       } catch {
-        // A full disk does not take the journal's last line either; what was flushed before it stays.
+        // A full disk cannot store the journal's last line either; the bytes that were flushed before stay.
       }
       if (error instanceof PageError && error.code === "integrity") await partial.remove();
       throw error;
@@ -199,7 +199,7 @@ export class Downloader implements FileFetcher {
       if (name !== "QuotaExceededError") throw error;
       const needed_bytes = typeof needed === "number" ? needed : needed();
       const allowed = await this.#platform.available();
-      // Browsers tell what they would allow, however little the disk has: where that is enough, the disk is what is full.
+      // Browsers report their own limit, not the free disk space: if the limit allows the file, the disk is full.
       const available_bytes = allowed === null || allowed >= needed_bytes ? null : allowed;
       const full = available_bytes === null && allowed !== null ? "the disk is full" : "the browser's storage is full";
       const room = available_bytes === null ? "" : `, and ${sizeText(available_bytes)} are left`;
@@ -210,7 +210,7 @@ export class Downloader implements FileFetcher {
 }
 
 function done(
-  { cache, url }: FileOrder,
+  { cache, url }: RequestedFile,
   size_bytes: number,
   { fetched_bytes, resumed_from }: { fetched_bytes: number; resumed_from: number },
   verified: DownloadedFile["verified"],
@@ -224,7 +224,7 @@ async function textOf(blob: Blob, from: ReadResult["from"]): Promise<ReadResult>
   return { text: await blob.text(), size_bytes: blob.size, from };
 }
 
-/** Run `work` over all items, so many at a time. */
+/** Run `work` for each item, at most `width` at a time. */
 async function inParallel<T>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {

@@ -1,9 +1,9 @@
-/** The journal of models: records of Python's, kept in IndexedDB beside the caches. */
+/** The journal of models: Python's records, kept in IndexedDB. */
 
 import { Database } from "../database.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
 import type { Clock } from "../clock.ts";
-import type { JournalOrder } from "./orders.ts";
+import type { JournalRequest } from "./requests.ts";
 
 export const DATABASE = "browserllm";
 export const DATABASE_VERSION = 1;
@@ -23,8 +23,8 @@ export class Journal {
     return this.#database.run("readonly", allRecords);
   }
 
-  /** Remove records, put others in the place of those with their keys; all of it or nothing. Resolves with all records. */
-  write({ put, remove }: JournalOrder): Promise<Records> {
+  /** Remove and put records in one transaction. Resolves with all records. */
+  write({ put, remove }: JournalRequest): Promise<Records> {
     return this.#database.run("readwrite", (store) => {
       for (const key of remove) store.delete(key);
       for (const [key, record] of Object.entries(put)) store.put(record, key);
@@ -41,7 +41,7 @@ function allRecords(store: IDBObjectStore): () => Records {
   };
 }
 
-/** A value that is not a record under a text was not written by us. */
+/** Ignore entries that we did not write: those without a text key, or with a value that is not a record. */
 function entryOf(key: IDBValidKey, value: unknown): [string, JsonRecord][] {
   return typeof key === "string" && isRecord(value) ? [[key, value]] : [];
 }

@@ -1,6 +1,6 @@
-/** How an engine lays out the files of its models: the caches that it reads, and what of a folder goes where. */
+/** How an engine lays out its models' files: the caches that it reads, and the place of each file of a folder. */
 
-/** A file's place: `name` is the path under the model's folder, `from` the path in the folder where that is another. */
+/** A file's place: `name` is the path under the model's folder, `from` the path in the folder if it differs. */
 export interface Placed {
   readonly cache: string;
   readonly name: string;
@@ -10,8 +10,8 @@ export interface Placed {
 export interface FileLayout {
   /** The browser's caches that the engine reads. */
   readonly caches: readonly string[];
-  /** What a folder must have, as a clause for the user. */
+  /** The files that a folder needs, as a clause for error messages. */
   readonly needs: string;
-  /** Which of a folder's files the engine reads, in which cache; an empty list for a folder that is not for it. */
+  /** The folder's files that the engine reads, with their caches; an empty list if the folder is no model for this engine. */
   place(files: ReadonlyMap<string, Blob>): Promise<readonly Placed[]>;
 }

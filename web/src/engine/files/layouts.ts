@@ -1,4 +1,4 @@
-/** The layouts of the engines that keep files in caches; a new one is a new line here. */
+/** The layouts of the engines that keep files in caches. Add a new engine's layout here. */
 
 import { transformersJsLayout } from "../transformersjs/layout.ts";
 import { webLlmLayout } from "../webllm/layout.ts";

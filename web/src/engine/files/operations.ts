@@ -3,7 +3,7 @@
 import type { JsonRecord } from "../fields.ts";
 import type { Progress } from "../protocol.ts";
 import type { CacheName, FileRef, StoredEntry } from "./caches.ts";
-import type { DeleteOrder, DownloadOrder, JournalOrder, PickOrder, ReadOrder } from "./orders.ts";
+import type { DeleteRequest, DownloadRequest, JournalRequest, PickRequest, ReadRequest } from "./requests.ts";
 
 /** A manifest's text, and whether it came from the cache or the network. */
 export interface ReadResult {
@@ -14,9 +14,9 @@ export interface ReadResult {
 
 export interface InspectedFile {
   readonly url: string;
-  /** null when the server does not answer. */
+  /** null if the server does not answer. */
   readonly status: number | null;
-  /** null when the server does not say, or says the size of a compressed form. */
+  /** null if the server does not report it, or reports a compressed size. */
   readonly size_bytes: number | null;
   readonly ranges: boolean;
 }
@@ -26,7 +26,7 @@ export type Verified = "hash" | "size" | "none" | "stored";
 export interface DownloadedFile extends FileRef {
   readonly size_bytes: number;
   readonly fetched_bytes: number;
-  /** How many bytes an earlier download had left. */
+  /** How many bytes of an earlier download were reused. */
   readonly resumed_from: number;
   readonly verified: Verified;
 }
@@ -38,12 +38,12 @@ export interface DownloadResult {
 
 /** Fetches files. Every address in a request is absolute. */
 export interface FileFetcher {
-  read(order: ReadOrder, signal: AbortSignal): Promise<ReadResult>;
+  read(request: ReadRequest, signal: AbortSignal): Promise<ReadResult>;
   inspect(urls: readonly string[], signal: AbortSignal): Promise<{ files: readonly InspectedFile[] }>;
-  download(order: DownloadOrder, signal: AbortSignal, report: (progress: Progress) => void): Promise<DownloadResult>;
+  download(request: DownloadRequest, signal: AbortSignal, report: (progress: Progress) => void): Promise<DownloadResult>;
 }
 
-/** A file that is not whole yet. */
+/** A file that is not complete yet. */
 export interface PartialFile {
   readonly url: string;
   readonly cache: CacheName;
@@ -65,8 +65,8 @@ export interface StoredResult {
 /** Manages what the browser stores. Every address in a request is absolute. */
 export interface FileStore {
   stored(): Promise<StoredResult>;
-  delete(order: DeleteOrder): Promise<{ deleted: number; freed_bytes: number }>;
-  journal(order: JournalOrder): Promise<{ journal: Readonly<Record<string, JsonRecord>> }>;
+  delete(request: DeleteRequest): Promise<{ deleted: number; freed_bytes: number }>;
+  journal(request: JournalRequest): Promise<{ journal: Readonly<Record<string, JsonRecord>> }>;
   persist(): Promise<{ persisted: boolean }>;
-  pick(order: PickOrder, signal: AbortSignal): Promise<{ folder: string; entries: readonly StoredEntry[] }>;
+  pick(request: PickRequest, signal: AbortSignal): Promise<{ folder: string; entries: readonly StoredEntry[] }>;
 }

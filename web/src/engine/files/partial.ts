@@ -1,9 +1,9 @@
 /**
- * A file that is not whole yet: its bytes so far, and a journal beside them, in the origin's private file system.
+ * An incomplete file: its bytes so far, and a journal, in the origin's private file system.
  *
- * The journal is a text that only grows. Its first line says what the bytes are part of (`Head`); every further line,
- * `[bytes, epoch_ms]`, that so many bytes have reached the disk. A crash can tear the last line, which then is not read, and
- * can leave bytes that no line lists; those are cut off: what a partial has when it is opened was flushed.
+ * The journal is an append-only text. Its first line identifies the file (`Head`); each further line, `[bytes, epoch_ms]`,
+ * records how many bytes have reached the disk. After a crash, an incomplete last line is ignored, and bytes that no line
+ * records are cut off, so that an opened partial has only flushed bytes.
  */
 
 import { isRecord } from "../fields.ts";
@@ -12,17 +12,17 @@ import type { Disk, OpenFile } from "./disk.ts";
 import type { Platform } from "./platform.ts";
 import type { PartialFile } from "./operations.ts";
 
-/** How many bytes a crash may cost, of all files that are downloaded together. */
+/** How many bytes a crash may lose, over all files that are downloaded at once. */
 export const UNFLUSHED_BYTES = 4 * 1024 * 1024;
 
-/** The answer that the bytes came with. */
+/** The response that the bytes came from. */
 export interface Source {
   readonly etag: string | null;
   readonly last_modified: string | null;
   readonly content_type: string | null;
-  /** null when the server did not say. */
+  /** null if the server did not report it. */
   readonly total_bytes: number | null;
-  /** The bytes were compressed on the way, so that their places are not the server's. */
+  /** The bytes were compressed on the way, so their offsets are not the server's. */
   readonly encoded: boolean;
 }
 
@@ -56,8 +56,8 @@ export class PartialData {
   }
 
   /**
-   * Open what there is of a file, possibly nothing. The caller holds the file's lock (`lockName`), and says how many bytes may
-   * wait to be flushed.
+   * Open a file's partial, which may be empty. The caller holds the file's lock (`lockName`). `flushEvery`: how many bytes may
+   * be unflushed.
    */
   static async open(home: Home, file: FileRef, flushEvery = UNFLUSHED_BYTES): Promise<PartialData> {
     const name = await nameOf(file);
@@ -72,22 +72,22 @@ export class PartialData {
     }
   }
 
-  /** Remove what there is of a file that needs it no more. The caller holds the file's lock. */
+  /** Remove the partial of a file that is stored. The caller holds the file's lock. */
   static async discard({ disk }: Home, file: FileRef): Promise<void> {
     await removeNamed(disk, await nameOf(file));
   }
 
-  /** How many bytes there are. */
+  /** How many bytes are stored. */
   get size(): number {
     return this.#size;
   }
 
-  /** null while there is nothing. */
+  /** null while nothing is stored. */
   get source(): Source | null {
     return this.#source;
   }
 
-  /** Delete the stored bytes and begin with a new answer. */
+  /** Delete the stored bytes and begin with a new response. */
   begin(source: Source): void {
     this.reset();
     this.#source = source;
@@ -108,7 +108,7 @@ export class PartialData {
   append(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) {
       const written = this.#data.write(done === 0 ? bytes : bytes.subarray(done), { at: this.#size });
-      if (written <= 0) throw new DOMException("the disk took no more bytes", "QuotaExceededError");
+      if (written <= 0) throw new DOMException("the disk is full", "QuotaExceededError");
       done += written;
       this.#size += written;
     }
@@ -123,7 +123,7 @@ export class PartialData {
     this.#flushed = this.#size;
   }
 
-  /** Read bytes from `at` on; returns how many there were. */
+  /** Read bytes from `at` on. Returns how many were read. */
   read(into: Uint8Array, at: number): number {
     return this.#data.read(into, { at });
   }
@@ -138,7 +138,7 @@ export class PartialData {
     }
   }
 
-  /** The bytes, to be read from the disk as they are needed. Closed partials only. */
+  /** The bytes, read from the disk on demand. Closed partials only. */
   async blob(): Promise<Blob> {
     const blob = await this.#disk.blob(dataName(this.#name));
     if (blob === null) throw new DOMException(`the partial file of ${this.#file.url} is gone`, "NotFoundError");
@@ -170,20 +170,20 @@ export class PartialData {
   #log(line: unknown): void {
     const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
     const written = this.#journal.write(bytes, { at: this.#journalSize });
-    if (written < bytes.length) throw new DOMException("the disk took no more bytes", "QuotaExceededError");
+    if (written < bytes.length) throw new DOMException("the disk is full", "QuotaExceededError");
     this.#journalSize += bytes.length;
   }
 }
 
-/** The lock for a file's partial; its owner is also the one that downloads it. */
+/** The lock for a file's partial. Its owner downloads the file. */
 export function lockName({ cache, url }: FileRef): string {
   return `browserllm download ${cache} ${url}`;
 }
 
-/** How long the removal of a partial waits for a download of it to end. */
+/** How long the removal of a partial waits for its download to end. */
 const REMOVE_WITHIN_MS = 5_000;
 
-/** The partials that are not being worked on, and those that are. */
+/** All partials on the disk, including those of current downloads. */
 export class Partials {
   readonly #disk: Disk;
   readonly #exclusively: (lock: string, signal: AbortSignal, task: () => Promise<void>) => Promise<void>;
@@ -203,7 +203,7 @@ export class Partials {
     return partials;
   }
 
-  /** Remove the partials of an address; one that a download holds, in this tab or another, stays. */
+  /** Remove the partials of an address, except one that a download in this or another tab is using. */
   async remove(url: string): Promise<void> {
     for (const { name, head } of await journals(this.#disk)) {
       if (head.url !== url) continue;
@@ -221,7 +221,7 @@ interface JournalState {
   readonly head: Head;
   readonly flushed: number;
   readonly updated_ms: number;
-  /** How many bytes of the journal are whole lines. */
+  /** The length of the journal's complete lines in bytes. */
   readonly length: number;
 }
 

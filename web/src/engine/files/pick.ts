@@ -1,4 +1,4 @@
-/** A folder that the person picks, copied into the caches that the engines read. */
+/** Copies a folder that the user picks into the caches that the engines read. */
 
 import { PageError } from "../errors.ts";
 import { sizeText } from "../../sizes.ts";
@@ -7,10 +7,10 @@ import { deleteEntries, listEntries, type StoredEntry } from "./caches.ts";
 import { putFile } from "./intake.ts";
 import type { Placed } from "./layout.ts";
 import { layouts } from "./layouts.ts";
-import type { PickOrder } from "./orders.ts";
+import type { PickRequest } from "./requests.ts";
 
 export interface PickResult {
-  /** The URL that stands for the folder; only the caches answer it. */
+  /** The folder's URL. No server has it, only the caches. */
   readonly folder: string;
   readonly entries: readonly StoredEntry[];
 }
@@ -34,12 +34,12 @@ export class FolderPick {
     this.#parts = parts;
   }
 
-  async run({ key, prompt }: PickOrder, signal: AbortSignal): Promise<PickResult> {
+  async run({ key, prompt }: PickRequest, signal: AbortSignal): Promise<PickResult> {
     const picked = await this.#parts.window.pickFolder(prompt, signal);
     const placements = await place(picked);
     await this.#checkSpace(placements);
     const folder = new URL(`own/${encodeURIComponent(key)}/resolve/picked/`, this.#parts.base).href;
-    await this.#clear(folder); // of what an earlier pick of this key left, nothing may be mixed in
+    await this.#clear(folder); // do not mix the files with those of an earlier pick with this key
     try {
       const entries: StoredEntry[] = [];
       for (const { cache, name, file } of placements) {
@@ -50,7 +50,7 @@ export class FolderPick {
       }
       return { folder, entries };
     } catch (error) {
-      await this.#clear(folder); // half a model cannot be loaded
+      await this.#clear(folder); // an incomplete model cannot be loaded
       throw error;
     }
   }
@@ -72,7 +72,7 @@ export class FolderPick {
   }
 }
 
-/** Which files go where: those that an engine reads, for each engine; others stay out. */
+/** The place of each file that an engine reads. Other files are left out. */
 export async function place({ name: folder, files }: PickedFolder): Promise<readonly Placement[]> {
   const named = new Map(files.map(({ path, file }) => [path, file]));
   const placements: Placement[] = [];
@@ -87,7 +87,7 @@ export async function place({ name: folder, files }: PickedFolder): Promise<read
   const there = some.length === 0 ? "is empty" : `has ${some.join(", ")}${files.length > some.length ? ", ..." : ""}`;
   throw new PageError(
     "model_not_found",
-    `the folder "${folder}" holds no model: it ${there}; ${layouts.map(({ needs }) => needs).join(", ")}`,
+    `the folder "${folder}" contains no model: it ${there}; ${layouts.map(({ needs }) => needs).join(", ")}`,
     { folder },
   );
 }

@@ -1,4 +1,4 @@
-/** What the downloader needs of the browser, so that tests can replace it. */
+/** The browser's functions that the downloader uses, so that tests can replace them. */
 
 import { PageError } from "../errors.ts";
 import { systemClock, type Clock } from "../clock.ts";
@@ -7,18 +7,18 @@ import { OriginDisk, type Disk } from "./disk.ts";
 export interface Platform {
   fetch(url: string, init: RequestInit): Promise<Response>;
   online(): boolean;
-  /** The site's own origin: an answer from there needs no CORS headers. */
+  /** The site's own origin. Responses from there need no CORS headers. */
   readonly origin: string;
   readonly clock: Clock;
   /** Epoch milliseconds. */
   now(): number;
-  /** 0 up to 1. */
+  /** From 0 to 1. */
   random(): number;
   readonly disk: Disk;
   readonly caches: CacheStorage;
   /** Run `task` while no other code, in any tab, has the lock of this name. */
   exclusively(name: string, signal: AbortSignal, task: () => Promise<void>): Promise<void>;
-  /** How many more bytes may be stored; null when the browser does not say. */
+  /** How many more bytes may be stored; null if the browser does not report it. */
   available(): Promise<number | null>;
 }
 

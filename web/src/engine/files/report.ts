@@ -1,8 +1,8 @@
-/** The progress of a download as messages: all that changed, at most one in 250 ms. */
+/** Reports the progress of a download: messages with all changed files, at most one every 250 ms. */
 
 import type { FileProgress, Progress } from "../protocol.ts";
 import type { Platform } from "./platform.ts";
-import type { FileOrder } from "./orders.ts";
+import type { RequestedFile } from "./requests.ts";
 
 const REPORT_EVERY_MS = 250;
 
@@ -14,7 +14,7 @@ export class Report {
   #lastSent = -Infinity;
   #cancelTimer: (() => void) | null = null;
 
-  constructor(files: readonly FileOrder[], clock: Platform["clock"], send: (progress: Progress) => void) {
+  constructor(files: readonly RequestedFile[], clock: Platform["clock"], send: (progress: Progress) => void) {
     this.#files = files.map(({ url, size_bytes }) => ({
       url,
       state: "waiting",
@@ -37,7 +37,7 @@ export class Report {
     else this.#cancelTimer ??= this.#clock.after(wait, () => { this.flush(); });
   }
 
-  /** Send the changes that were not sent yet. */
+  /** Send the pending changes. */
   flush(): void {
     this.stop();
     if (this.#changed.size === 0) return;

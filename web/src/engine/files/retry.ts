@@ -1,8 +1,8 @@
-/** When to make another attempt, and when to give up. */
+/** Decides when to make another attempt and when to give up. */
 
 import { cancelled, type PageError } from "../errors.ts";
 import type { Platform } from "./platform.ts";
-import type { RetryOptions } from "./orders.ts";
+import type { RetryOptions } from "./requests.ts";
 
 /** When a server asks us to wait longer than this, the download ends. */
 export const MAX_RETRY_AFTER_MS = 120_000;
@@ -23,12 +23,12 @@ export class Setback extends Error {
 export interface Attempts {
   readonly options: RetryOptions;
   readonly signal: AbortSignal;
-  /** How far the attempts have come: one that came further than any before restores the others. */
+  /** How far the attempts have got. An attempt that got further than all before it resets the count of failures. */
   readonly reached: () => number;
   readonly waiting: (ms: number) => void;
 }
 
-/** Try until it works, cannot work, or has failed `retries` times in a row without progress. */
+/** Repeat `attempt` until it succeeds, fails for good, or has failed more than `retries` times in a row without progress. */
 export async function keepTrying<T>(
   platform: Pick<Platform, "clock" | "random">,
   { options, signal, reached, waiting }: Attempts,

@@ -5,23 +5,23 @@ import type { WindowLink } from "../window/link.ts";
 import { deleteEntries, findEntries, listEntries } from "./caches.ts";
 import type { Journal } from "./journal.ts";
 import type { FileStore, PartialFile, StoredResult } from "./operations.ts";
-import type { DeleteOrder, JournalOrder, PickOrder } from "./orders.ts";
+import type { DeleteRequest, JournalRequest, PickRequest } from "./requests.ts";
 import { FolderPick, type PickResult } from "./pick.ts";
 
-/** The operations on partial files that are needed here. */
+/** The operations on partial files that the store needs. */
 export interface PartialFiles {
   list(): Promise<readonly PartialFile[]>;
-  /** Delete one with its journal; nothing happens when it is not there. */
+  /** Delete a partial and its journal, if it exists. */
   remove(url: string): Promise<void>;
 }
 
-/** The parts of `navigator.storage` that are used; `persist` exists in windows alone, in most browsers. */
+/** The parts of `navigator.storage` that are used. In most browsers `persist` exists only in windows. */
 export type StorageFacts = Pick<StorageManager, "estimate" | "persisted"> & Partial<Pick<StorageManager, "persist">>;
 
 export interface StoreParts {
   /** The URL that relative URLs are resolved against. */
   readonly base: string;
-  /** Undefined where the page is not served safely (https, or this computer's own address). */
+  /** Undefined in an insecure context: the page is served neither over https nor from localhost. */
   readonly caches: CacheStorage | undefined;
   readonly storage: StorageFacts | undefined;
   readonly journal: Journal;
@@ -55,8 +55,8 @@ export class BrowserStore implements FileStore {
     };
   }
 
-  /** Delete files and partials. Counts the files that were there before and are not there after. */
-  async delete({ entries, partials }: DeleteOrder): Promise<{ deleted: number; freed_bytes: number }> {
+  /** Delete files and partials. Counts the files that existed before and do not exist afterwards. */
+  async delete({ entries, partials }: DeleteRequest): Promise<{ deleted: number; freed_bytes: number }> {
     const caches = this.#caches;
     const wanted = new Set(partials);
     const count = async (): Promise<{ items: number; bytes: number }> => {
@@ -72,29 +72,29 @@ export class BrowserStore implements FileStore {
     return { deleted: before.items - after.items, freed_bytes: before.bytes - after.bytes };
   }
 
-  async journal(order: JournalOrder): Promise<{ journal: StoredResult["journal"] }> {
-    return { journal: await this.#parts.journal.write(order) };
+  async journal(request: JournalRequest): Promise<{ journal: StoredResult["journal"] }> {
+    return { journal: await this.#parts.journal.write(request) };
   }
 
   async persist(): Promise<{ persisted: boolean }> {
     const { storage, window } = this.#parts;
-    if (storage === undefined) throw notSafe();
+    if (storage === undefined) throw insecureContext();
     const persisted = (await storage.persisted()) || (await (storage.persist?.() ?? window.persist()));
     return { persisted };
   }
 
-  pick(order: PickOrder, signal: AbortSignal): Promise<PickResult> {
+  pick(request: PickRequest, signal: AbortSignal): Promise<PickResult> {
     const { base, storage, window } = this.#parts;
-    return new FolderPick({ base, caches: this.#caches, storage, window }).run(order, signal);
+    return new FolderPick({ base, caches: this.#caches, storage, window }).run(request, signal);
   }
 
   get #caches(): CacheStorage {
-    if (this.#parts.caches === undefined) throw notSafe();
+    if (this.#parts.caches === undefined) throw insecureContext();
     return this.#parts.caches;
   }
 }
 
-function notSafe(): PageError {
+function insecureContext(): PageError {
   return new PageError("unavailable", "the browser stores nothing for this page: serve it over https or from localhost", {
     reason: "insecure_context",
   });

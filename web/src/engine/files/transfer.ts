@@ -1,4 +1,4 @@
-/** One file, from the server into its partial: resumed, retried and verified. */
+/** Downloads one file into its partial: resumes, retries and verifies it. */
 
 import { PageError } from "../errors.ts";
 import type { FileProgress } from "../protocol.ts";
@@ -7,9 +7,9 @@ import { readBody, type BodyReader } from "./body.ts";
 import { startDigest, type Digest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
 import type { Verified } from "./operations.ts";
-import type { FileOrder, RetryOptions } from "./orders.ts";
+import type { RequestedFile, RetryOptions } from "./requests.ts";
 import type { PartialData, Source } from "./partial.ts";
-import { Asker, Connection, interrupted } from "./request.ts";
+import { Requester, Connection, interrupted } from "./connection.ts";
 import { keepTrying, reasonOf, Setback } from "./retry.ts";
 
 export type Tell = (change: Partial<Omit<FileProgress, "url">>) => void;
@@ -18,7 +18,7 @@ export type Tell = (change: Partial<Omit<FileProgress, "url">>) => void;
 class Mismatch extends Error {
   readonly error: PageError;
 
-  constructor({ url }: FileOrder, kind: "hash" | "size", expected: string | number, got: string | number) {
+  constructor({ url }: RequestedFile, kind: "hash" | "size", expected: string | number, got: string | number) {
     const what = kind === "hash" ? `hash is ${got} and not ${expected}` : `size is ${got} bytes and not ${expected}`;
     const error = new PageError("integrity", `the file differs from what was expected: its ${what} (${url})`, { url, kind, expected, got });
     super(error.message);
@@ -28,38 +28,38 @@ class Mismatch extends Error {
 
 export class Transfer {
   readonly #platform: Platform;
-  readonly #order: FileOrder;
+  readonly #file: RequestedFile;
   readonly #options: RetryOptions;
   readonly #partial: PartialData;
   readonly #signal: AbortSignal;
   readonly #tell: Tell;
-  readonly #asker: Asker;
+  readonly #requester: Requester;
   #digest: Digest | null = null;
   #attempt = 1;
-  /** Whether the server can be trusted with ranges. */
+  /** Whether the server handles ranges correctly. */
   #ranges = true;
-  /** Whether the server has said that there is no more. */
+  /** Whether the server has ended the file. */
   #ended = false;
-  /** The most bytes that an attempt has reached, and how many of them were new: that is progress. */
+  /** The most bytes that any attempt has reached, and the sum of new bytes, which counts as progress. */
   #peak = 0;
   #gained = 0;
   #hasChanged = false;
   /** Bytes that came over the network. */
   fetched_bytes = 0;
-  /** Bytes that an earlier download had left, as far as they could be used. */
+  /** How many bytes of an earlier download were reused. */
   resumed_from = 0;
 
-  constructor(platform: Platform, order: FileOrder, options: RetryOptions, partial: PartialData, signal: AbortSignal, tell: Tell) {
+  constructor(platform: Platform, file: RequestedFile, options: RetryOptions, partial: PartialData, signal: AbortSignal, tell: Tell) {
     this.#platform = platform;
-    this.#order = order;
+    this.#file = file;
     this.#options = options;
     this.#partial = partial;
     this.#signal = signal;
     this.#tell = tell;
-    this.#asker = new Asker(platform, order.url);
+    this.#requester = new Requester(platform, file.url);
   }
 
-  /** Download the file. When it throws, the partial has what the next download can continue from. */
+  /** Download the file. If it throws, the next download can continue from the partial. */
   async run(): Promise<Verified> {
     await this.#takeUp();
     const waiting = (ms: number): void => { this.#again(ms); };
@@ -78,7 +78,7 @@ export class Transfer {
     }
   }
 
-  /** Read what an earlier download left. */
+  /** Reuse the bytes of an earlier download. */
   async #takeUp(): Promise<void> {
     if (!this.#isUsable()) {
       this.#drop();
@@ -92,24 +92,24 @@ export class Transfer {
     const piece = new Uint8Array(READ_BYTES);
     for (let at = 0; at < this.#partial.size; ) {
       const length = this.#partial.read(piece, at);
-      if (length === 0) throw new PageError("internal", `the partial file of ${this.#order.url} is shorter than its length says`);
+      if (length === 0) throw new PageError("internal", `the partial file of ${this.#file.url} is shorter than its length says`);
       this.#digest.update(piece.subarray(0, length));
       at += length;
-      await new Promise((resolve) => setTimeout(resolve)); // chats go on meanwhile
+      await new Promise((resolve) => setTimeout(resolve)); // lets chats continue
       if (this.#signal.aborted) throw reasonOf(this.#signal);
     }
   }
 
-  /** One request (or another at once, where the answer shows that the first one asked for the wrong thing). */
+  /** One attempt: one request, and another at once if the response shows that the first asked for the wrong range. */
   async #try(): Promise<void> {
     while (!this.#isWhole()) {
-      const connection = new Connection(this.#platform, this.#order.url, this.#options.stall_ms, this.#signal);
+      const connection = new Connection(this.#platform, this.#file.url, this.#options.stall_ms, this.#signal);
       try {
         const start = this.#ranges && this.#isUsable() ? this.#partial.size : 0;
-        // Made before it is needed: a browser drops what it has received of a body whose connection breaks, so from the
-        // answer on nothing but reading may take time.
+        // Create the digest before the request: if a connection breaks, the browser drops received bytes that were not read,
+        // so after the response nothing but reading may take time.
         const digest = await this.#newDigest();
-        const response = await this.#asker.ask(connection, this.#headers(start), start > 0 ? [206, 416] : []);
+        const response = await this.#requester.ask(connection, this.#headers(start), start > 0 ? [206, 416] : []);
         if (response.status === 200) this.#begin(sourceOf(response), digest);
         else if (!this.#continues(response, start)) continue;
         await this.#pour(connection, response.body);
@@ -124,13 +124,13 @@ export class Transfer {
     if (start === 0 || source === null) return {};
     const range = { Range: `bytes=${start}-` };
     const validator = validatorOf(source);
-    // Another origin would have to be asked first whether If-Range is welcome, and most say no. Range alone needs no
-    // asking; what If-Range would have found out, the answer's own ETag or date says (`#continues`).
-    const own = new URL(this.#order.url).origin === this.#platform.origin;
+    // Cross-origin, If-Range needs a CORS preflight, which most servers refuse. Range alone needs none; the response's own
+    // ETag or date shows whether the file has changed (`#continues`).
+    const own = new URL(this.#file.url).origin === this.#platform.origin;
     return own && validator !== null ? { ...range, "If-Range": validator } : range;
   }
 
-  /** Whether an answer to a range goes on where the partial ends; if not, the partial is dropped. */
+  /** Whether the response to a range request continues where the partial ends. If not, the partial is dropped. */
   #continues(response: Response, start: number): boolean {
     const source = this.#partial.source;
     const range = contentRange(response.headers);
@@ -143,13 +143,13 @@ export class Transfer {
     }
     const total = source?.total_bytes ?? null;
     const length = contentLength(response.headers);
-    // A hidden Content-Range: then the length must fit to the byte.
+    // If Content-Range is hidden, the length must match exactly.
     const fits = range === null ? total !== null && length !== null && start + length === total : range.start === start;
     if (!fits || isEncoded(response.headers)) return this.#distrustRanges();
     const resized = range?.total_bytes != null && total !== null && range.total_bytes !== total;
     if (source === null || resized || differ(source, sourceOf(response))) {
       this.#drop();
-      // The byte count of the old file says nothing about the new one; only once, or it could go on for ever.
+      // The old file's byte count does not apply to the new one. Reset it only once, or this could go on for ever.
       if (!this.#hasChanged) this.#peak = 0;
       this.#hasChanged = true;
       this.#again(0);
@@ -173,12 +173,12 @@ export class Transfer {
   }
 
   #newDigest(): Promise<Digest> | null {
-    return this.#order.hash === null ? null : startDigest(this.#order.hash.algorithm);
+    return this.#file.hash === null ? null : startDigest(this.#file.hash.algorithm);
   }
 
   async #pour(connection: Connection, body: ReadableStream<Uint8Array> | null): Promise<void> {
     const reader = body === null ? null : readBody(body);
-    const promised = this.#order.size_bytes;
+    const promised = this.#file.size_bytes;
     this.#show("downloading");
     while (reader !== null) {
       const { done, value } = await this.#read(connection, reader);
@@ -189,17 +189,17 @@ export class Transfer {
       const { size } = this.#partial;
       this.#gained += Math.max(0, size - this.#peak);
       this.#peak = Math.max(this.#peak, size);
-      if (promised !== null && size > promised) throw new Mismatch(this.#order, "size", promised, size);
+      if (promised !== null && size > promised) throw new Mismatch(this.#file, "size", promised, size);
       this.#show("downloading");
     }
     if (this.#isWhole()) return;
     const declared = this.#partial.source?.total_bytes ?? null;
     const { size } = this.#partial;
     if (declared !== null && size < declared) {
-      const { url } = this.#order;
+      const { url } = this.#file;
       throw new Setback(interrupted(url, "too_short", `the server sent ${size} bytes of ${declared} and ended; try again later`));
     }
-    // More than was declared: the length was that of a compressed form, which a cross-origin server may hide.
+    // More than declared: the length was a compressed one, which a cross-origin server may hide.
     this.#ended = true;
   }
 
@@ -208,35 +208,35 @@ export class Transfer {
       return await connection.wait(reader.read());
     } catch (error) {
       if (connection.signal.aborted) throw error;
-      // Nothing is missing: the server announced too great a length.
+      // The file is complete: the server declared too great a length.
       if (this.#isWhole()) return { done: true };
-      throw this.#asker.broken(error);
+      throw this.#requester.broken(error);
     }
   }
 
   #verify(): Verified {
     const { size, source } = this.#partial;
-    const { size_bytes, hash } = this.#order;
-    if (size_bytes !== null && size !== size_bytes) throw new Mismatch(this.#order, "size", size_bytes, size);
+    const { size_bytes, hash } = this.#file;
+    if (size_bytes !== null && size !== size_bytes) throw new Mismatch(this.#file, "size", size_bytes, size);
     if (hash !== null) {
       const got = this.#digest?.hex() ?? "";
-      if (got !== hash.value) throw new Mismatch(this.#order, "hash", hash.value, got);
+      if (got !== hash.value) throw new Mismatch(this.#file, "hash", hash.value, got);
       return "hash";
     }
     return size_bytes !== null || source?.total_bytes === size ? "size" : "none";
   }
 
-  /** Whether every byte is there, as far as is known. */
+  /** Whether every byte is there, as far as we know. */
   #isWhole(): boolean {
     const { source, size } = this.#partial;
-    return source !== null && (this.#ended || size === (this.#order.size_bytes ?? source.total_bytes));
+    return source !== null && (this.#ended || size === (this.#file.size_bytes ?? source.total_bytes));
   }
 
-  /** Whether a request can go on where the partial ends. */
+  /** Whether a request can continue where the partial ends. */
   #isUsable(): boolean {
     const { source, size } = this.#partial;
     if (source === null || size === 0 || source.encoded) return false;
-    const { size_bytes, hash } = this.#order;
+    const { size_bytes, hash } = this.#file;
     const declared = source.total_bytes;
     if (size_bytes !== null && declared !== null && size_bytes !== declared) return false;
     if (size > (size_bytes ?? declared ?? Infinity)) return false;
@@ -258,7 +258,7 @@ export class Transfer {
 
   #show(state: FileProgress["state"]): void {
     const { size, source } = this.#partial;
-    const total = this.#order.size_bytes ?? source?.total_bytes ?? null;
+    const total = this.#file.size_bytes ?? source?.total_bytes ?? null;
     this.#tell({ state, loaded_bytes: size, total_bytes: total !== null && size > total ? null : total, retry_in_ms: null });
   }
 }

@@ -6,12 +6,12 @@ export class Turns {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  /** `width`: how many may have a turn at once. */
+  /** `width`: how many tasks may run at once. */
   constructor(width: number) {
     this.#free = width;
   }
 
-  /** Do `work` in a turn of its own. A caller that waits leaves the queue, and rejects, as soon as `signal` fires. */
+  /** Run `work` when its turn comes. A waiting caller leaves the queue, and rejects, as soon as `signal` fires. */
   async take<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#wait(signal);
     try {

@@ -1,8 +1,8 @@
-/** The engine for the browser's own model. `LanguageModel` exists in windows alone: the window's half is window.ts. */
+/** The engine for the browser's own model. `LanguageModel` exists only in windows: window.ts is the window's half. */
 
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
 import { cancelled, PageError } from "../errors.ts";
-import type { LoadOrder } from "../protocol.ts";
+import type { LoadRequest } from "../protocol.ts";
 import { LanguageModelLink, type Port } from "./link.ts";
 import { PromptApiModel, TokenMeter } from "./model.ts";
 
@@ -24,7 +24,7 @@ export class PromptApiEngine implements Engine {
     return this.#link.ask("availability", {}, { signal: AbortSignal.timeout(this.#answersWithinMs) });
   }
 
-  async load(order: LoadOrder, { signal, report }: LoadContext): Promise<LoadedModel> {
+  async load(request: LoadRequest, { signal, report }: LoadContext): Promise<LoadedModel> {
     const link = this.#link;
     try {
       const availability = await link.ask("availability", {}, { signal });
@@ -49,8 +49,8 @@ export class PromptApiEngine implements Engine {
         throw error;
       }
     } catch (error) {
-      if (signal.aborted) throw cancelled(`loading "${order.model}"`);
-      if (error instanceof PageError && error.code === "internal") throw new PageError("load_failed", `the model "${order.model}" did not load: ${error.message}`, error.data, error);
+      if (signal.aborted) throw cancelled(`loading "${request.model}"`);
+      if (error instanceof PageError && error.code === "internal") throw new PageError("load_failed", `the model "${request.model}" did not load: ${error.message}`, error.data, error);
       throw error;
     }
   }

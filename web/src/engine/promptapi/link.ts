@@ -3,7 +3,7 @@
 import { cancelled, PageError } from "../errors.ts";
 import type { Fault, FromLanguageModel, Operations, ToLanguageModel } from "./messages.ts";
 
-/** What of a MessagePort is used. */
+/** The part of a MessagePort that is used. */
 export interface Port {
   onmessage: ((event: MessageEvent) => void) | null;
   postMessage(message: ToLanguageModel): void;
@@ -30,7 +30,7 @@ export class LanguageModelLink {
     port.onmessage = ({ data }: MessageEvent<FromLanguageModel>) => { this.#receive(data); };
   }
 
-  /** Ask for an operation. When `signal` fires it rejects at once with `cancelled`, and what comes later is dropped. */
+  /** Request an operation. When `signal` fires, it rejects at once with `cancelled` and drops later messages. */
   ask<K extends keyof Operations>(op: K, args: Operations[K]["args"], listeners: Listeners = {}): Promise<Operations[K]["value"]> {
     const { signal } = listeners;
     this.#lastId += 1;
@@ -77,36 +77,36 @@ export class LanguageModelLink {
     }
   }
 
-  /** A session that was created after its caller had gone. */
+  /** Destroy a session that was created after its caller had left. */
   #discard(value: unknown): void {
     if (typeof value === "object" && value !== null && "session" in value) this.destroy(Number(value.session));
   }
 }
 
-/** What a DOMException of `LanguageModel` means. */
+/** Translate a DOMException of `LanguageModel`. */
 export function errorOf({ name, message, requested, quota }: Fault): PageError {
-  const said = `the browser's model said ${name}: ${message}`;
+  const report = `the browser's model reported ${name}: ${message}`;
   switch (name) {
     case "QuotaExceededError": {
       const numbers = { ...(requested === null ? {} : { prompt_tokens: requested }), ...(quota === null ? {} : { context_window: quota }) };
       return new PageError("context_exceeded", `the prompt is longer than the context window of the browser's model (${message})`, numbers);
     }
     case "NotAllowedError": {
-      const remedy = "browsers begin the download of their model after a click or a key press in the page, and only where the page's owner permits it";
-      return new PageError("unavailable", `${said}; ${remedy}`, { reason: "blocked" });
+      const remedy = "browsers download their model only after a click or a key press in the page, and only if the page's permissions policy allows it";
+      return new PageError("unavailable", `${report}; ${remedy}`, { reason: "blocked" });
     }
     case "NotSupportedError":
-      return new PageError("unsupported", `${said}; it does not take this input, schema or language`);
+      return new PageError("unsupported", `${report}; it does not take this input, schema or language`);
     case "NotReadableError":
-      return new PageError("content_filtered", `${said}; the browser withheld the answer`);
+      return new PageError("content_filtered", `${report}; the browser withheld the answer`);
     case "NetworkError":
-      return new PageError("download_interrupted", `${said}; check the network and load the model again`, { reason: "network" });
+      return new PageError("download_interrupted", `${report}; check the network and load the model again`, { reason: "network" });
     case "AbortError":
-      return new PageError("cancelled", said);
+      return new PageError("cancelled", report);
     case "TypeError":
     case "SyntaxError":
-      return new PageError("invalid_request", said);
+      return new PageError("invalid_request", report);
     default:
-      return new PageError("internal", said, { name });
+      return new PageError("internal", report, { name });
   }
 }

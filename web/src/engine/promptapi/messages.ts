@@ -1,8 +1,8 @@
-/** What the engine, in the worker, and `LanguageModel`, in the window, say to each other over a port of their own. */
+/** The messages between the engine in the worker and `LanguageModel` in the window, over their own port. */
 
 import type { LanguageModelMessage, LanguageModelParams } from "./idl.d.ts";
 
-/** Sampling can be chosen where the browser has `LanguageModel.params()`, and then both together. */
+/** Sampling options need `LanguageModel.params()` in the browser, and must be set together. */
 export interface Sampling {
   readonly temperature: number;
   readonly topK: number;
@@ -23,11 +23,11 @@ export interface PromptArgs {
 export interface Operations {
   availability: { args: Record<string, never>; value: string };
   params: { args: Record<string, never>; value: LanguageModelParams | null };
-  /** Progress: the fraction of the model that is downloaded. `usage` is what the initial prompts take of the window. */
+  /** Progress: the fraction of the model that is downloaded. `usage`: tokens of the context window used by the initial prompts. */
   create: { args: CreateArgs; value: { readonly session: number; readonly window: number | null; readonly usage: number | null } };
-  /** Chunks: the text as it comes. `dropped`: the browser has dropped the oldest messages, for want of room. */
+  /** Chunks: the text as it arrives. `dropped`: the browser has dropped the oldest messages to make room. */
   prompt: { args: PromptArgs; value: { readonly usage: number | null; readonly dropped: boolean } };
-  /** How many tokens an input takes of the window; null where the browser does not say. */
+  /** How many tokens of the context window an input takes; null if the browser does not report it. */
   measure: { args: PromptArgs; value: number | null };
 }
 
@@ -42,7 +42,7 @@ export type FromLanguageModel =
   | { readonly id: number; readonly type: "result"; readonly value: unknown }
   | { readonly id: number; readonly type: "error"; readonly error: Fault };
 
-/** What a DOMException says: only its name tells programs apart. */
+/** A DOMException's fields; its name is the only code. */
 export interface Fault {
   readonly name: string;
   readonly message: string;

@@ -1,4 +1,4 @@
-/** A loaded model of the browser's: each request a session of its own, or the one that holds the conversation already. */
+/** The browser's loaded model. Each request gets its own session, or the session that already has the conversation. */
 
 import type { ChatOutcome, EmitText, FinishReason, LoadedModel, Warning } from "../engine.ts";
 import { PageError } from "../errors.ts";
@@ -17,11 +17,11 @@ interface Conversation {
   readonly session: number;
   readonly sampling: Sampling | null;
   readonly messages: readonly LanguageModelMessage[];
-  /** How much of the window it takes; null where the browser does not say. */
+  /** How many tokens of the context window it uses; null if the browser does not report it. */
   readonly usage: number | null;
 }
 
-/** Counts tokens as the browser does. Of a text it takes off what the browser writes around each message. */
+/** Counts tokens as the browser does. For a text, it subtracts the tokens that the browser adds to each message. */
 export class TokenMeter {
   readonly #link: LanguageModelLink;
   readonly #session: number;
@@ -38,7 +38,7 @@ export class TokenMeter {
     return new TokenMeter(link, session, empty ?? 0);
   }
 
-  /** What an input takes of the window; null where the browser does not say. */
+  /** How many tokens of the context window an input takes; null if the browser does not report it. */
   input(input: readonly LanguageModelMessage[], constraint: object | null, signal: AbortSignal): Promise<number | null> {
     return this.#link.ask("measure", { session: this.#session, input, constraint }, { signal });
   }
@@ -54,10 +54,10 @@ export class PromptApiModel implements LoadedModel {
   readonly adapter = null;
   readonly context_window: number | null;
   readonly input = ["text"] as const;
-  /** The browser loses no model by itself, and does not say if it should. */
+  /** The browser does not report the loss of its model. */
   readonly lost = new Promise<never>(() => undefined);
   readonly #link: LanguageModelLink;
-  /** An empty session that keeps the model in the browser's memory, and counts tokens. */
+  /** An empty session that keeps the model in the browser's memory and counts tokens. */
   readonly #base: number;
   readonly #params: LanguageModelParams | null;
   readonly #meter: TokenMeter;
@@ -96,7 +96,7 @@ export class PromptApiModel implements LoadedModel {
       if (answer.finished === null && !signal.aborted) throw error;
       return await answer.outcome(prompted, null, warnings);
     } finally {
-      // A session that was stopped holds something else than the program knows.
+      // After a stop, the session's messages are no longer those that the program knows.
       if (conversation !== null) this.#link.destroy(conversation.session);
     }
   }
@@ -105,14 +105,14 @@ export class PromptApiModel implements LoadedModel {
     const counted =
       "text" in content
         ? await this.#meter.text(content.text, signal)
-        : // Only a session begins with a system message: here it counts as what a user says.
+        : // Only a new session takes a system message: here it counts as a user message.
           await this.#meter.input(flatten(readTurn(content.messages)), null, signal);
     if (counted === null) throw new PageError("unsupported", "this browser does not count the tokens of a text");
     return counted;
   }
 
   embed(): Promise<never> {
-    return Promise.reject(new PageError("unsupported", "the browser's model makes no embeddings; load a model for embeddings"));
+    return Promise.reject(new PageError("unsupported", "the browser's model does not support embeddings; load a model for embeddings"));
   }
 
   unload(): Promise<void> {
@@ -121,7 +121,7 @@ export class PromptApiModel implements LoadedModel {
     return Promise.resolve();
   }
 
-  /** The session that holds this history; one that holds another is ended. */
+  /** Take the kept session if it has this history; destroy it otherwise. */
   #take(history: readonly LanguageModelMessage[], sampling: Sampling | null): Conversation | null {
     const kept = this.#kept;
     this.#kept = null;
@@ -137,7 +137,7 @@ export class PromptApiModel implements LoadedModel {
     return { session, usage, sampling, messages: history };
   }
 
-  /** How many tokens the prompt has; too many are an error, because the browser would drop the oldest messages. */
+  /** Count the prompt's tokens. Too many are an error, because the browser would drop the oldest messages. */
   async #fit(
     { usage }: Conversation,
     input: readonly LanguageModelMessage[],
@@ -170,7 +170,7 @@ interface Prompted {
   readonly prompt: number | null;
 }
 
-/** An answer as it comes: passed on, searched for stop texts, and ended after so many tokens. */
+/** An answer in progress: emits its text, searches it for stop texts, and ends it after `max_tokens`. */
 class Answer {
   /** Ends the prompt: the caller's, or our own at a stop text or after `max_tokens`. */
   readonly signal: AbortSignal;
@@ -183,7 +183,7 @@ class Answer {
   readonly #most: number | null;
   readonly #pieces: string[] = [];
   #chars = 0;
-  /** How many characters may come before the tokens are counted again. */
+  /** How many characters may arrive before the tokens are counted again. */
   #countAt: number;
   #counting = false;
 
@@ -217,7 +217,7 @@ class Answer {
     this.#say(this.#stops.end());
   }
 
-  /** `tokens` is what the browser counted of the answer, where it was heard to the end. */
+  /** `tokens`: the browser's count for an answer that was read to its end. */
   async outcome({ cached, prompt }: Prompted, tokens: number | null, warnings: readonly Warning[]): Promise<ChatOutcome> {
     const stopped = this.#caller.aborted && this.finished === null;
     if (!stopped && this.finished === "length") this.#say(this.#stops.end());
@@ -231,7 +231,7 @@ class Answer {
     return { finish_reason: stopped ? "cancelled" : (this.finished ?? "stop"), usage, warnings };
   }
 
-  /** A piece is about a token; how many it is exactly, the browser does not say. */
+  /** A piece is about one token; the browser does not report the exact number. */
   #say(text: string): void {
     if (text !== "") this.#emit(text, 1);
   }
@@ -241,7 +241,7 @@ class Answer {
     this.#own.abort();
   }
 
-  /** The browser has no option for the length of an answer, so its tokens are counted on the way, as seldom as can be. */
+  /** The browser has no option for the length of an answer, so its tokens are counted while it arrives, as rarely as possible. */
   async #count(): Promise<void> {
     const most = this.#most ?? Infinity;
     this.#counting = true;
@@ -249,7 +249,7 @@ class Answer {
       while (this.finished === null && this.#chars >= this.#countAt) {
         const chars = this.#chars;
         const counted = (await this.#meter.text(this.text, this.signal)) ?? this.#pieces.length;
-        // A token has at least a character, nearly always.
+        // A token almost always has at least one character.
         this.#countAt = chars + Math.max(0, most - counted);
         if (counted >= most) this.#end("length");
       }

@@ -1,4 +1,4 @@
-/** What of a request's options the browser's model takes, and what a user is told of the others. */
+/** The request options that the browser's model accepts, and warnings for the others. */
 
 import { readFormat } from "../constraint/format.ts";
 import type { Warning } from "../engine.ts";
@@ -26,7 +26,7 @@ export function chooseOptions(options: ChatOptions, params: LanguageModelParams 
   };
 }
 
-/** Both have to be given together. */
+/** The browser requires both together. */
 function sample({ temperature, top_k }: ChatOptions, params: LanguageModelParams): Sampling {
   return {
     temperature: Math.min(temperature ?? params.defaultTemperature, params.maxTemperature),
@@ -38,7 +38,7 @@ function readConstraint(options: ChatOptions): object | null {
   const format = readFormat(options.response_format);
   if (format === null) return null;
   if (format.type !== "json") {
-    const message = `the browser's model takes a JSON schema and no ${format.type}; use response_format of type json_schema`;
+    const message = `the browser's model accepts a JSON schema and no ${format.type}; use response_format of type json_schema`;
     throw new PageError("invalid_request", message, { parameter: "response_format" });
   }
   const schema: unknown = format.schema === null ? { type: "object" } : JSON.parse(format.schema);

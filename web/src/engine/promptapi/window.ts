@@ -1,15 +1,15 @@
-/** The window's half: carries out on `LanguageModel` what the worker asks for. It decides nothing. */
+/** The window's half: carries out the worker's requests on `LanguageModel`. It decides nothing. */
 
 import type { LanguageModel, LanguageModelCreateCoreOptions, LanguageModelStatic, QuotaExceededError } from "./idl.d.ts";
 import type { CreateArgs, Fault, FromLanguageModel, PromptArgs, ToLanguageModel } from "./messages.ts";
 
-/** What of a MessagePort is used. */
+/** The part of a MessagePort that is used. */
 export interface Port {
   onmessage: ((event: MessageEvent) => void) | null;
   postMessage(message: FromLanguageModel): void;
 }
 
-/** The same for `availability()` and `create()`, as the draft asks. */
+/** The draft requires the same options for `availability()` and `create()`. */
 const TEXT: LanguageModelCreateCoreOptions = { expectedInputs: [{ type: "text" }], expectedOutputs: [{ type: "text" }] };
 
 interface Session {

@@ -15,7 +15,7 @@ import { cancelled, invalid, PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
 import { gpuError } from "../gpu.ts";
-import type { ComputeDevice, LoadOrder } from "../protocol.ts";
+import type { ComputeDevice, LoadRequest } from "../protocol.ts";
 import { kindOf, normalizes, poolingOf, POOLINGS, type ModelKind } from "./config.ts";
 import { EmbeddingModel, type EmbeddingParts } from "./embedding.ts";
 import { loadError } from "./errors.ts";
@@ -32,19 +32,19 @@ type Dtype = (typeof DTYPES)[number];
 export class TransformersJsEngine implements Engine {
   #loads = 0;
 
-  async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
-    const artifact = new Fields(order.artifact);
+  async load(request: LoadRequest, { base, signal, report }: LoadContext): Promise<LoadedModel> {
+    const artifact = new Fields(request.artifact);
     const folder = folderUrl(artifact.requiredText("url"), base);
     const dtype = artifact.oneOf("dtype", DTYPES);
     await setUpOrt(base);
     const stored = "caches" in self ? self.caches : undefined;
     const files = new ModelFiles({ folder, base, signal, report, caches: stored });
-    const gpu = order.device === "webgpu" ? await openGpu() : null;
+    const gpu = request.device === "webgpu" ? await openGpu() : null;
     const watch = gpu?.watch ?? null;
     const sessions = SessionWatch.start();
     report({ phase: "loading", fraction: null, text: "Reading the model's description" });
     const guard = <T>(promise: Promise<T>): Promise<T> =>
-      watch === null ? promise : watch.guard(promise, (fault) => gpuError(fault, order.model));
+      watch === null ? promise : watch.guard(promise, (fault) => gpuError(fault, request.model));
     try {
       const loading = this.#fromFolder(folder, files, async (id) => {
         // First the tokenizer alone: it is small, and fails at once when the folder is wrong.
@@ -53,10 +53,10 @@ export class TransformersJsEngine implements Engine {
         const processor = kind === "vision" ? await AutoProcessor.from_pretrained(id) : null;
         const pooled = kind === "embedding" ? await readPooling(artifact, files) : null;
         signal.throwIfAborted();
-        const model = await loadNetwork(id, kind, order, dtype, gpu);
+        const model = await loadNetwork(id, kind, request, dtype, gpu);
         const failure = takeFailure();
         if (failure !== null) throw failure as Error;
-        const parts: Parts = { name: order.model, device: deviceOf(order), model, tokenizer, watch };
+        const parts: Parts = { name: request.model, device: deviceOf(request), model, tokenizer, watch };
         if (pooled !== null) return new EmbeddingModel({ ...parts, ...pooled });
         return new TransformersJsModel(parts, processor === null ? null : new VisionPrompts(processor, model));
       });
@@ -67,7 +67,7 @@ export class TransformersJsEngine implements Engine {
         await guard(model.warmUp());
         signal.throwIfAborted();
       }
-      if (watch?.fault != null) throw gpuError(watch.fault, order.model);
+      if (watch?.fault != null) throw gpuError(watch.fault, request.model);
       return model;
     } catch (error) {
       files.stop();
@@ -76,8 +76,8 @@ export class TransformersJsEngine implements Engine {
       if (watch?.fault == null) await freed;
       else freed.catch(() => undefined);
       watch?.destroy();
-      if (signal.aborted) throw cancelled(`loading "${order.model}"`);
-      throw loadError(error, order.model, files.failed);
+      if (signal.aborted) throw cancelled(`loading "${request.model}"`);
+      throw loadError(error, request.model, files.failed);
     } finally {
       sessions.stop();
     }
@@ -100,13 +100,13 @@ export class TransformersJsEngine implements Engine {
 
 const NETWORKS = { chat: AutoModelForCausalLM, vision: AutoModelForImageTextToText, embedding: AutoModel } as const;
 
-function loadNetwork(id: string, kind: ModelKind, order: LoadOrder, dtype: Dtype, gpu: Gpu | null): Promise<PreTrainedModel> {
+function loadNetwork(id: string, kind: ModelKind, request: LoadRequest, dtype: Dtype, gpu: Gpu | null): Promise<PreTrainedModel> {
   const providers = gpu === null ? {} : { session_options: { executionProviders: [{ name: "webgpu", device: gpu.device }] } };
-  return NETWORKS[kind].from_pretrained(id, { device: deviceOf(order), dtype, ...providers });
+  return NETWORKS[kind].from_pretrained(id, { device: deviceOf(request), dtype, ...providers });
 }
 
 /** The registry passes on no other device. */
-function deviceOf({ device }: LoadOrder): ComputeDevice {
+function deviceOf({ device }: LoadRequest): ComputeDevice {
   return device === "webgpu" ? "webgpu" : "wasm";
 }
 

@@ -11,16 +11,16 @@ import { cancelled, invalid, type PageError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Engine, LoadContext, LoadedModel } from "../engine.ts";
 import { gpuError } from "../gpu.ts";
-import type { LoadOrder } from "../protocol.ts";
+import type { LoadRequest } from "../protocol.ts";
 import { findMissingFile } from "./files.ts";
 import { WebLlmModel } from "./model.ts";
 
 export class WebLlmEngine implements Engine {
-  async load(order: LoadOrder, { base, signal, report }: LoadContext): Promise<LoadedModel> {
-    const record = findRecord(order, base);
+  async load(request: LoadRequest, { base, signal, report }: LoadContext): Promise<LoadedModel> {
+    const record = findRecord(request, base);
     report({ phase: "loading", fraction: null, text: "Reading the model's description" });
-    const library = await openLibrary(record.model_lib, order.model, signal).catch((error: unknown) => {
-      throw signal.aborted ? cancelled(`loading "${order.model}"`) : error;
+    const library = await openLibrary(record.model_lib, request.model, signal).catch((error: unknown) => {
+      throw signal.aborted ? cancelled(`loading "${request.model}"`) : error;
     });
     const engine = new MLCEngine({
       appConfig: { model_list: [{ ...record, model_lib: library.url }] },
@@ -35,7 +35,7 @@ export class WebLlmEngine implements Engine {
     });
     const watch = watchDevices();
     let leave = (): void => undefined;
-    const left = new Promise<never>((_, reject) => { leave = () => { reject(cancelled(`loading "${order.model}"`)); }; });
+    const left = new Promise<never>((_, reject) => { leave = () => { reject(cancelled(`loading "${request.model}"`)); }; });
     left.catch(() => undefined);
     const abort = (): void => {
       abortReload(engine);
@@ -44,18 +44,18 @@ export class WebLlmEngine implements Engine {
       void watch.taken.then(leave);
     };
     signal.addEventListener("abort", abort, { once: true });
-    const loading = engine.reload(order.model);
+    const loading = engine.reload(request.model);
     try {
       if (signal.aborted) abort();
-      await Promise.race([watch.guard(loading, (fault) => gpuError(fault, order.model)), left]);
-      if (signal.aborted) throw cancelled(`loading "${order.model}"`);
-      if (watch.fault !== null) throw gpuError(watch.fault, order.model);
+      await Promise.race([watch.guard(loading, (fault) => gpuError(fault, request.model)), left]);
+      if (signal.aborted) throw cancelled(`loading "${request.model}"`);
+      if (watch.fault !== null) throw gpuError(watch.fault, request.model);
       const special = record.model_type === ModelType.embedding ? await fetchSpecialTokens(folderOf(record), signal) : null;
-      return new WebLlmModel(engine, order.model, watch, special);
+      return new WebLlmModel(engine, request.model, watch, special);
     } catch (error) {
       watch.destroy();
       await engine.unload().catch(() => undefined); // its load has failed already
-      if (signal.aborted) throw cancelled(`loading "${order.model}"`);
+      if (signal.aborted) throw cancelled(`loading "${request.model}"`);
       throw await explain(error, record);
     } finally {
       loading.catch(() => undefined); // it may end after we have left
@@ -67,8 +67,8 @@ export class WebLlmEngine implements Engine {
 }
 
 /** WebLLM's record for a load, made of the artifact's URLs. */
-export function findRecord(order: LoadOrder, base: string): ModelRecord {
-  const artifact = new Fields(order.artifact);
+export function findRecord(request: LoadRequest, base: string): ModelRecord {
+  const artifact = new Fields(request.artifact);
   const url = artifact.requiredText("url");
   const features = artifact.array("features");
   if (features !== undefined && !features.every((feature) => typeof feature === "string")) {
@@ -80,7 +80,7 @@ export function findRecord(order: LoadOrder, base: string): ModelRecord {
   const type = artifact.text("model_type") === undefined ? null : artifact.oneOf("model_type", ["embedding", "vision"]);
   const manifest = artifact.text("manifest");
   return {
-    model_id: order.model,
+    model_id: request.model,
     model: resolve(url, base, "url"),
     model_lib: resolve(artifact.requiredText("library"), base, "library"),
     ...(overrides === undefined ? {} : { overrides }),

@@ -1,4 +1,4 @@
-/** The window's side of the battery: only windows are told of it, and not in every browser. */
+/** Watches the battery in the window: workers have no battery API, and some browsers have none at all. */
 
 import type { Battery } from "../environment.ts";
 
@@ -8,16 +8,16 @@ export interface BatteryNavigator {
   readonly getBattery?: () => Promise<BatteryManager>;
 }
 
-/** Tell how full the battery is, now and at every change; never where the browser does not say. */
-export async function watchBattery(navigator: BatteryNavigator, tell: (battery: Battery) => void): Promise<void> {
+/** Report the battery's level, now and at every change. Reports nothing if the browser has no battery API. */
+export async function watchBattery(navigator: BatteryNavigator, report: (battery: Battery) => void): Promise<void> {
   try {
     const battery = await navigator.getBattery?.();
     if (battery === undefined) return;
-    const report = (): void => { tell({ level: battery.level, charging: battery.charging }); };
-    battery.addEventListener("levelchange", report);
-    battery.addEventListener("chargingchange", report);
-    report();
+    const reportNow = (): void => { report({ level: battery.level, charging: battery.charging }); };
+    battery.addEventListener("levelchange", reportNow);
+    battery.addEventListener("chargingchange", reportNow);
+    reportNow();
   } catch {
-    // A page in somebody's frame, or not served safely, may not know: then nobody tells.
+    // A page in a foreign frame, or in an insecure context, may not read the battery.
   }
 }

@@ -1,13 +1,13 @@
-/** The engines that a browser offers to windows alone: the half that runs there. A new one is a new entry here. */
+/** The window's halves of the engines that a browser offers only in windows. A new one is a new entry here. */
 
 import type { LanguageModelStatic } from "../promptapi/idl.d.ts";
 
 export interface WindowEngine {
-  /** As in engines.ts of the worker. */
+  /** The name in the worker's engines.ts. */
   readonly name: string;
   /** Whether this browser offers it. */
   isThere(): boolean;
-  /** Serve the worker's half over a port; its code is fetched here. */
+  /** Serve the worker's half over a port. Fetches the engine's code. */
   serve(port: MessagePort): Promise<void>;
 }
 

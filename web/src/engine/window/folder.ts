@@ -1,10 +1,10 @@
-/** Asks the person for a folder: browsers open their chooser only at a press of a button. */
+/** Asks the user for a folder. Browsers open their chooser only after a click. */
 
 import type { PickedFolder } from "./messages.ts";
 
 const DEFAULT_PROMPT = "Choose the folder of the model.";
 
-/** Show the question until it is answered; null when the person cancels, or when `over` fires. */
+/** Show the dialog until the user answers. Resolves with null if the user cancels, or when `over` fires. */
 export function askForFolder(prompt: string, over: AbortSignal): Promise<PickedFolder | null> {
   const { dialog, choose, cancel, input } = makeDialog(prompt === "" ? DEFAULT_PROMPT : prompt);
   return new Promise((resolve) => {
@@ -17,11 +17,11 @@ export function askForFolder(prompt: string, over: AbortSignal): Promise<PickedF
     input.addEventListener("change", () => { end(readFolder([...(input.files ?? [])])); });
     cancel.addEventListener("click", () => { end(null); });
     dialog.addEventListener("cancel", (event) => {
-      if (event.target === dialog) end(null); // the Escape key; a chooser closed without a choice comes from the input
+      if (event.target === dialog) end(null); // the Escape key; closing the chooser without a choice fires `cancel` on the input
     });
     over.addEventListener("abort", () => { end(null); }, { once: true });
     document.body.append(dialog);
-    dialog.showModal(); // keeps the keyboard's focus inside, and gives it back
+    dialog.showModal(); // keeps the keyboard focus inside, and restores it afterwards
   });
 }
 
@@ -45,7 +45,7 @@ function makeDialog(prompt: string): Dialog {
   dialog.style.maxWidth = "min(30rem, 90vw)";
   input.type = "file";
   input.hidden = true;
-  input.multiple = true; // where folders cannot be chosen (phones), the files are chosen one by one
+  input.multiple = true; // phones cannot choose folders, so the user selects the files
   input.webkitdirectory = true;
   choose.autofocus = true;
   cancel.style.marginInlineStart = "0.75rem";
@@ -62,7 +62,7 @@ function button(label: string): HTMLButtonElement {
   return made;
 }
 
-/** `webkitRelativePath` begins with the folder's own name, and is empty for files chosen one by one. */
+/** `webkitRelativePath` begins with the folder's own name, and is empty for files selected without a folder. */
 export function readFolder(files: readonly File[]): PickedFolder {
   const name = files[0]?.webkitRelativePath.split("/")[0] ?? "";
   const pathOf = (file: File): string => (file.webkitRelativePath === "" ? file.name : file.webkitRelativePath.slice(name.length + 1));

@@ -1,9 +1,9 @@
-/** The worker's side: asks the window, and waits for its answer. */
+/** The worker's side: requests tasks from the window and waits for the answers. */
 
 import { cancelled, PageError } from "../errors.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
 import type { Battery } from "../environment.ts";
-import type { FromWindow, PickedFolder, ToWindow, Wish } from "./messages.ts";
+import type { FromWindow, PickedFolder, ToWindow, WindowTask } from "./messages.ts";
 
 export type { PickedFile, PickedFolder } from "./messages.ts";
 
@@ -21,7 +21,7 @@ export class WindowLink {
     this.#onBattery = onBattery;
   }
 
-  /** Whether a message of the page was meant for here. */
+  /** Handle a message from the page. Returns whether it was for this link. */
   receive(data: JsonRecord): boolean {
     const message = data as unknown as FromWindow;
     switch (message.type) {
@@ -46,7 +46,7 @@ export class WindowLink {
     }
   }
 
-  /** Whether the window has a half of an engine: the browser offers it there. */
+  /** Whether the window can serve an engine, because the browser offers it there. */
   has(engine: string): boolean {
     return this.#engines.includes(engine);
   }
@@ -58,27 +58,27 @@ export class WindowLink {
     return port1;
   }
 
-  /** Ask the browser to keep what is stored when space runs short; it may ask the person. */
+  /** Ask the browser to keep this site's data when space runs short. The browser may ask the user. */
   async persist(): Promise<boolean> {
-    return (await this.#ask({ wish: "persist" }, "asking the browser to keep this site's data", null)) === true;
+    return (await this.#ask({ task: "persist" }, "asking the browser to keep this site's data", null)) === true;
   }
 
-  /** Ask the person for a folder; refused where nobody would see the question, because it would wait for ever. */
+  /** Ask the user for a folder. Refused without a visible window, where the request would wait for ever. */
   async pickFolder(prompt: string, signal: AbortSignal): Promise<PickedFolder> {
     if (this.#present && !this.#seen) {
       const message =
-        "nobody can choose a folder in a browser without a visible window (it is headless): " +
-        "give the folder's path, models.add(folder), or launch the browser with connect(visible=True)";
+        "a folder cannot be chosen in a headless browser, which has no visible window: " +
+        "pass the folder's path to models.add(folder), or launch the browser with connect(visible=True)";
       throw new PageError("unavailable", message, { reason: "no_window" });
     }
-    const value = await this.#ask({ wish: "pick_folder", prompt }, "choosing a folder", signal);
+    const value = await this.#ask({ task: "pick_folder", prompt }, "choosing a folder", signal);
     if (isRecord(value) && typeof value["name"] === "string" && Array.isArray(value["files"])) return value as unknown as PickedFolder;
-    throw new PageError("internal", "the page answered with no folder");
+    throw new PageError("internal", "the page's answer contains no folder");
   }
 
-  #ask(wish: Wish, what: string, signal: AbortSignal | null): Promise<unknown> {
+  #ask(task: WindowTask, what: string, signal: AbortSignal | null): Promise<unknown> {
     if (!this.#present) {
-      const message = `${what} needs a page with a window, and this engine has none that answers`;
+      const message = `${what} needs a page with a window, and no window of this engine answers`;
       return Promise.reject(new PageError("unavailable", message, { reason: "no_window" }));
     }
     this.#lastId += 1;
@@ -91,7 +91,7 @@ export class WindowLink {
         this.#post({ type: "ask_over", id }, []);
         reject(signal.reason instanceof Error ? signal.reason : cancelled(what));
       }, { once: true });
-      this.#post({ type: "ask", id, ...wish }, []);
+      this.#post({ type: "ask", id, ...task }, []);
     });
   }
 }

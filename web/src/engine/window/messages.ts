@@ -1,4 +1,4 @@
-/** What the engine worker and the window that started it say to each other, because only a window can do it. */
+/** The messages between the engine worker and the window that started it, for tasks that need a window. */
 
 import type { Battery } from "../environment.ts";
 
@@ -13,20 +13,20 @@ export interface PickedFolder {
   readonly files: readonly PickedFile[];
 }
 
-export type Wish = { readonly wish: "persist" } | { readonly wish: "pick_folder"; readonly prompt: string };
+export type WindowTask = { readonly task: "persist" } | { readonly task: "pick_folder"; readonly prompt: string };
 
 export type ToWindow =
-  | ({ readonly type: "ask"; readonly id: number } & Wish)
-  /** Nobody waits for the answer any more. */
+  | ({ readonly type: "ask"; readonly id: number } & WindowTask)
+  /** The answer is no longer needed. */
   | { readonly type: "ask_over"; readonly id: number }
   /** Connect an engine's half in the window (engines.ts) with its half in the worker. */
   | { readonly type: "open"; readonly engine: string; readonly port: MessagePort };
 
 export type FromWindow =
-  /** There is a window, and it answers; `seen` is whether a person may see it; `engines` are those it has a half of. */
+  /** The window is ready. `seen`: whether a user may see it. `engines`: the engines that it can serve. */
   | { readonly type: "window"; readonly seen: boolean; readonly engines: readonly string[] }
-  /** Said at the start and at every change, by browsers that tell. */
+  /** Sent at the start and at every change, if the browser reports the battery. */
   | { readonly type: "battery"; readonly battery: Battery }
   | { readonly type: "answer"; readonly id: number; readonly ok: true; readonly value: unknown }
-  /** `cancelled`: by the person. */
+  /** `cancelled`: by the user. */
   | { readonly type: "answer"; readonly id: number; readonly ok: false; readonly cancelled: boolean; readonly message: string };

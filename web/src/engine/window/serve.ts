@@ -1,11 +1,11 @@
-/** The window's side: does what the worker asks for and only a window can do, and tells it of the battery. */
+/** The window's side: carries out the worker's tasks that need a window, and reports the battery. */
 
 import type { FromWindow, ToWindow } from "./messages.ts";
 import { watchBattery, type BatteryNavigator } from "./battery.ts";
 import { windowEngines } from "./engines.ts";
 import { askForFolder } from "./folder.ts";
 
-/** Answer a worker's wishes for as long as the page lives; without `seen` it is no use to ask the person. */
+/** Serve a worker for as long as the page lives. `seen`: whether a user can see this window and answer. */
 export function serveWindow(worker: Worker, seen: boolean): void {
   const controls = new Map<number, AbortController>();
   const post = (message: FromWindow): void => { worker.postMessage(message); };
@@ -16,11 +16,11 @@ export function serveWindow(worker: Worker, seen: boolean): void {
     const { id } = data;
     const over = new AbortController();
     controls.set(id, over);
-    const doing = data.wish === "persist" ? navigator.storage.persist() : askForFolder(data.prompt, over.signal);
+    const doing = data.task === "persist" ? navigator.storage.persist() : askForFolder(data.prompt, over.signal);
     doing
       .then(
         (value) => {
-          if (value === null) post({ type: "answer", id, ok: false, cancelled: true, message: "the person chose no folder" });
+          if (value === null) post({ type: "answer", id, ok: false, cancelled: true, message: "the user chose no folder" });
           else post({ type: "answer", id, ok: true, value });
         },
         (error: unknown) => {

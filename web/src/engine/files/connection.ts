@@ -1,4 +1,4 @@
-/** One request of the downloader: its answer, or an error that says whether another attempt may help. */
+/** The downloader's HTTP requests. Each gives a response, or an error that shows whether another attempt may help. */
 
 import { PageError } from "../errors.ts";
 import type { Platform } from "./platform.ts";
@@ -11,8 +11,8 @@ export function interrupted(url: string, reason: InterruptReason, what: string, 
 }
 
 /**
- * The connection of one attempt. It ends when `signal` fires, and with a `stalled` setback when the server is silent for `stall_ms`
- * while it is waited for.
+ * The connection of one attempt. It ends when `signal` fires. If the server sends nothing for `stall_ms` during a `wait`, it ends with
+ * a `stalled` setback.
  */
 export class Connection {
   readonly #controller = new AbortController();
@@ -35,7 +35,7 @@ export class Connection {
     return this.#controller.signal;
   }
 
-  /** Wait for the server. */
+  /** Wait for the server, with the time limit for silence. */
   wait<T>(promise: Promise<T>): Promise<T> {
     // Not Promise.race with a long-lived promise: every chunk of a file would add a reaction to it.
     return new Promise((resolve, reject) => {
@@ -68,8 +68,8 @@ export class Connection {
   }
 }
 
-/** Requests one file, once for each attempt, and reads the answers. */
-export class Asker {
+/** Requests one file, once per attempt, and classifies the responses. */
+export class Requester {
   readonly #platform: Platform;
   readonly #url: string;
   #unshared = 0;
@@ -80,7 +80,7 @@ export class Asker {
     this.#url = url;
   }
 
-  /** The answer: 200, or one of `accepted`. Anything else is an error, or a Setback when another attempt may help. */
+  /** The response, with status 200 or one of `accepted`. Throws an error otherwise, or a Setback if another attempt may help. */
   async ask(connection: Connection, headers: Record<string, string> = {}, accepted: readonly number[] = []): Promise<Response> {
     let response: Response;
     try {
@@ -109,7 +109,7 @@ export class Asker {
     return new Setback(interrupted(this.#url, "network", `${what}; check the connection and try again`, {}, cause));
   }
 
-  /** A browser does not say whether a server is gone or does not share with this site; a request that returns nothing readable shows which. */
+  /** Browsers do not report whether a server is down or refuses cross-origin requests; a `no-cors` request finds out. */
   async #unanswered(connection: Connection, cause: unknown): Promise<Error> {
     if (this.#answered || !this.#platform.online() || new URL(this.#url).origin === this.#platform.origin) {
       return this.#noConnection("no answer from the server", cause);
@@ -119,34 +119,34 @@ export class Asker {
       await connection.wait(this.#platform.fetch(this.#url, init));
     } catch (error) {
       if (connection.signal.aborted && error instanceof Error) return error;
-      // A page that may share memory (COEP: require-corp) gets no such answer from a server that shares nothing.
-      return this.#noConnection("no answer from the server (or it does not share this file with this site)", cause);
+      // A cross-origin isolated page (COEP: require-corp) gets no such response from a server without CORS.
+      return this.#noConnection("no answer from the server (or it does not allow this site to read the file)", cause);
     }
-    const message = `the server is there but does not share this file with this site (no CORS headers for ${this.#platform.origin})`;
+    const message = `the server answers but does not allow this site to read the file (no CORS headers for ${this.#platform.origin})`;
     const unshared = interrupted(this.#url, "not_shared", message, {}, cause);
-    // Once may be an accident: the connection of the first request broke, and that of the second did not.
+    // Once may be a coincidence: the first request's connection broke, and the second's did not.
     this.#unshared += 1;
     return this.#unshared > 1 ? unshared : new Setback(unshared);
   }
 }
 
-/** What a status other than success means. */
+/** The error for a status other than success. */
 function refusal(url: string, response: Response, now: number): PageError | Setback {
   const { status } = response;
   if (status === 404 || status === 410) {
     return interrupted(url, "missing", `the server has no such file (status ${status}); check the address`, { status });
   }
   if (status === 401 || status === 403) {
-    return interrupted(url, "refused", `the server does not give this file to us (status ${status}); it may need a login`, { status });
+    return interrupted(url, "refused", `the server refuses access to this file (status ${status}); it may need a login`, { status });
   }
-  const dated = Date.parse(response.headers.get("Date") ?? ""); // its date is by its own clock, where it gives the time
+  const dated = Date.parse(response.headers.get("Date") ?? ""); // dates are relative to the server's clock, if it reports it
   const wait = retryAfterMs(response.headers.get("Retry-After"), Number.isNaN(dated) ? now : dated);
   const retry_after_s = wait === null ? null : Math.ceil(wait / 1000);
   const tooLong = wait !== null && wait > MAX_RETRY_AFTER_MS;
   const again = status === 408 || status === 425 || status === 429 || status >= 500;
   if (status === 429 || (again && tooLong)) {
     const when = retry_after_s === null ? "later" : `in ${retry_after_s} s`;
-    const message = `the server asks to come back ${when} (status ${status}) (${url})`;
+    const message = `the server asks to try again ${when} (status ${status}) (${url})`;
     const limited = new PageError("rate_limited", message, { url, status, retry_after_s });
     return tooLong ? limited : new Setback(limited, wait ?? 0);
   }

@@ -12,44 +12,44 @@ export interface FileHash {
   readonly value: string;
 }
 
-export interface FileOrder extends FileRef {
+export interface RequestedFile extends FileRef {
   readonly size_bytes: number | null;
   readonly hash: FileHash | null;
 }
 
 export interface RetryOptions {
-  /** How often a file is requested again after a failure that brought no new byte. */
+  /** How often a file is requested again after a failure without new bytes. */
   readonly retries: number;
   readonly backoff_ms: number;
   readonly max_backoff_ms: number;
-  /** How long a server may be silent. */
+  /** How long a server may send nothing. */
   readonly stall_ms: number;
 }
 
-export interface ReadOrder extends FileRef {
+export interface ReadRequest extends FileRef {
   readonly refresh: boolean;
 }
 
-export interface DownloadOrder extends RetryOptions {
-  readonly files: readonly FileOrder[];
+export interface DownloadRequest extends RetryOptions {
+  readonly files: readonly RequestedFile[];
   readonly parallel: number;
   readonly verify_stored: boolean;
 }
 
-export interface DeleteOrder {
+export interface DeleteRequest {
   readonly entries: readonly FileRef[];
   readonly partials: readonly string[];
 }
 
-export interface JournalOrder {
+export interface JournalRequest {
   readonly put: Readonly<Record<string, JsonRecord>>;
   readonly remove: readonly string[];
 }
 
-export interface PickOrder {
+export interface PickRequest {
   /** Names the picked folder in the addresses of its files. */
   readonly key: string;
-  /** What the page says to the person it asks. */
+  /** The text that the page shows to the user. */
   readonly prompt: string;
 }
 
@@ -60,7 +60,7 @@ const MAX_KEY_CHARS = 512;
 const HASH_DIGITS: Readonly<Record<HashAlgorithm, number>> = { md5: 32, sha256: 64 };
 const HOUR_MS = 3_600_000;
 
-export function parseReadArgs(args: Fields): ReadOrder {
+export function parseReadArgs(args: Fields): ReadRequest {
   return { url: readUrl(args.get("url"), "url"), cache: readCache(args, ""), refresh: args.boolean("refresh") ?? false };
 }
 
@@ -68,9 +68,9 @@ export function parseInspectArgs(args: Fields): readonly string[] {
   return readUrls(args, "urls");
 }
 
-export function parseDownloadArgs(args: Fields): DownloadOrder {
+export function parseDownloadArgs(args: Fields): DownloadRequest {
   return {
-    files: readList(args, "files", readFileOrder),
+    files: readList(args, "files", readRequestedFile),
     parallel: args.integer("parallel", 1, 16) ?? 4,
     retries: args.integer("retries", 0, 1000) ?? DEFAULT_RETRY.retries,
     backoff_ms: args.number("backoff_ms", 0, HOUR_MS) ?? DEFAULT_RETRY.backoff_ms,
@@ -80,14 +80,14 @@ export function parseDownloadArgs(args: Fields): DownloadOrder {
   };
 }
 
-export function parseDeleteArgs(args: Fields): DeleteOrder {
+export function parseDeleteArgs(args: Fields): DeleteRequest {
   return {
     entries: args.get("entries") === undefined ? [] : readList(args, "entries", readFileRef),
     partials: args.get("partials") === undefined ? [] : readUrls(args, "partials"),
   };
 }
 
-export function parseJournalArgs(args: Fields): JournalOrder {
+export function parseJournalArgs(args: Fields): JournalRequest {
   const put = Object.entries(args.record("put") ?? {}).map(([key, record]): [string, JsonRecord] => {
     checkKey(key, "put");
     if (!isRecord(record)) throw invalid(`put.${key}`, `'put.${key}' must be an object, not ${show(record)}`);
@@ -97,20 +97,20 @@ export function parseJournalArgs(args: Fields): JournalOrder {
   return { put: Object.fromEntries(put), remove };
 }
 
-export function parsePickArgs(args: Fields): PickOrder {
+export function parsePickArgs(args: Fields): PickRequest {
   const key = args.requiredText("key");
   checkKey(key, "key");
   return { key, prompt: args.text("prompt") ?? "" };
 }
 
-/** The absolute address of a file, as caches know it: they ignore the part after `#`. */
+/** The absolute address of a file as caches use it, without the part after `#`. */
 export function absolute(url: string, base: string): string {
   const resolved = new URL(url, base);
   resolved.hash = "";
   return resolved.href;
 }
 
-function readFileOrder(value: unknown, where: string): FileOrder {
+function readRequestedFile(value: unknown, where: string): RequestedFile {
   const fields = fieldsOf(value, where);
   const size = fields.get("size_bytes");
   if (size !== undefined && !(typeof size === "number" && Number.isSafeInteger(size) && size >= 0)) {
@@ -159,7 +159,7 @@ function readUrl(value: unknown, where: string): string {
   if (protocol !== "https:" && protocol !== "http:") {
     throw invalid(where, `'${where}' must be an address of http or https, not ${show(value)}`);
   }
-  // A browser refuses to fetch these at all; this error says so without showing the secret.
+  // Browsers refuse to fetch such URLs. This error does not show the password.
   if (username !== "" || password !== "") throw invalid(where, `'${where}' must not carry a user name or password`);
   return value;
 }
