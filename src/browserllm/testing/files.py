@@ -33,14 +33,14 @@ class ScriptedFile:
     """A file on the scripted web: its text or its size, its status, and what happens while it is fetched."""
 
     def __init__(
-        self, content: str | int, *, steps: Sequence[FileStep] = (), status: int = 200, tells_size: bool = True
+        self, content: str | int, *, steps: Sequence[FileStep] = (), status: int = 200, reports_size: bool = True
     ) -> None:
-        """Hold a text, or so many bytes that nobody looks at; ``tells_size`` is false for a server that does not."""
+        """Hold a text, or so many bytes that nobody looks at; ``reports_size`` is false for a server that does not."""
         self.text = content if isinstance(content, str) else None
         self.size_bytes = len(content.encode()) if isinstance(content, str) else content
         self.steps = list(steps)
         self.status = status
-        self.tells_size = tells_size
+        self.reports_size = reports_size
 
 
 class ScriptedFiles:
@@ -109,7 +109,7 @@ class ScriptedFiles:
         for url in (_absolute(url) for url in args["urls"]):
             file = self.web.get(url)
             status = None if not self.online else 404 if file is None else file.status
-            told = file is not None and status == 200 and file.tells_size
+            told = file is not None and status == 200 and file.reports_size
             size_bytes = file.size_bytes if file is not None and told else None
             files.append({"url": url, "status": status, "size_bytes": size_bytes, "ranges": status == 200})
         return {"files": files}

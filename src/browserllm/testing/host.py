@@ -37,7 +37,7 @@ def device_facts(
     )
 
 
-def _surroundings(facts: DeviceFacts) -> dict[str, Any]:
+def _environment(facts: DeviceFacts) -> dict[str, Any]:
     return {name: msgspec.to_builtins(getattr(facts, name)) for name in ("online", "connection", "battery")}
 
 
@@ -103,7 +103,7 @@ class ScriptedHost(ChannelHost):
                 "protocol": protocol,
                 "page_version": "scripted",
                 "engines": _engines(engines),
-                "environment": _surroundings(facts or device_facts()),
+                "environment": _environment(facts or device_facts()),
             },
         )
         super().__init__(self.page)

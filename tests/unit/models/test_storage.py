@@ -351,7 +351,7 @@ async def test_a_download_over_the_budget_names_what_could_go() -> None:
     """And fetches nothing; with "evict" it goes, and the download comes."""
     device = Device("a", "b", storage_budget_bytes=SIZE + 500)
     await device.manager.download("a")
-    with pytest.raises(bl.errors.QuotaExceeded, match=r"no space for model 'b'.*budget.*delete a") as caught:
+    with pytest.raises(bl.errors.QuotaExceeded, match=r"not enough space for model 'b'.*budget.*delete a") as caught:
         await device.manager.download("b")
     plan = caught.value.data["plan"]
     assert (plan["enough"], [model["model"] for model in plan["models"]]) == (True, ["a"])
@@ -385,7 +385,7 @@ async def test_the_quota_is_looked_at_before_the_first_byte() -> None:
     device = Device("a", "b", quota_bytes=2 * SIZE + 900, on_full="evict")
     await device.manager.load("a")
     fetched = device.files.fetched_bytes
-    with pytest.raises(bl.errors.QuotaExceeded, match="no other model could be deleted") as caught:
+    with pytest.raises(bl.errors.QuotaExceeded, match="no other model can be deleted") as caught:
         await device.manager.download("b")
     assert caught.value.data["plan"]["enough"] is False
     assert device.files.fetched_bytes == fetched
@@ -417,11 +417,11 @@ async def test_a_model_that_is_being_fetched_is_not_deleted() -> None:
     download = await device.manager.start_download("slow")
     while not device.files.partials:
         await asyncio.sleep(0)
-    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched or loaded"):
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being downloaded or loaded"):
         await device.manager.delete("slow")
-    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched"):
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being downloaded"):
         await bl.ModelManager(device.host).remove_orphans()
-    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched"):
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being downloaded"):
         await device.manager.clear()
     await download.cancel()
     assert await device.manager.delete("slow") == 10 + 3 * 2
@@ -456,10 +456,10 @@ async def test_a_clock_that_jumps_by_a_day_breaks_nothing(jump_s: float) -> None
         device.now_s += 3600
     part = {"url": f"{HUB}/d/shard_0.bin", "cache": "webllm/model", "loaded_bytes": 5}
     device.files.partials[part["url"]] = {**part, "updated_ms": device.now_s * 1000}
-    assert (await device.manager.standing("c")).loaded
-    assert (await device.manager.standing("a")).downloaded
+    assert (await device.manager.readiness("c")).loaded
+    assert (await device.manager.readiness("a")).downloaded
     device.now_s += jump_s
-    assert (await device.manager.standing("a")).downloaded
+    assert (await device.manager.readiness("a")).downloaded
     await device.manager.load("b")
     await asyncio.sleep(0)
     storage = await device.manager.storage()

@@ -211,7 +211,7 @@ def test_run_says_what_was_passed_over(page: Callable[..., Connect]) -> None:
 
     page(host)
     stderr = invoke("run", "hi").stderr
-    assert "passed over webllm on webgpu: WebGPU finds no adapter" in stderr
+    assert "passed over webllm on webgpu: WebGPU found no adapter" in stderr
     assert "seed: not [here]" in stderr
     assert "a temporary profile" in stderr
 

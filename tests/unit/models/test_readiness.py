@@ -150,14 +150,14 @@ async def test_what_is_not_loaded_is_asked_again_after_a_while() -> None:
     host = ScriptedHost(files=web())
     now = [0.0]
     manager = bl.ModelManager(host, bl.models.Catalog([ALPHA]), clock=lambda: now[0])
-    assert (await manager.standing("alpha")).downloaded is False
+    assert (await manager.readiness("alpha")).downloaded is False
     await bl.ModelManager(ScriptedHost(files=host.files), bl.models.Catalog([ALPHA])).download("alpha")
     asked = len(host.requests)
     now[0] = LASTS_S - 1
-    assert (await manager.standing("alpha")).downloaded is False
+    assert (await manager.readiness("alpha")).downloaded is False
     assert len(host.requests) == asked
     now[0] = LASTS_S
-    assert (await manager.standing("alpha")).downloaded is True
+    assert (await manager.readiness("alpha")).downloaded is True
 
 
 async def test_many_who_ask_at_once_ask_once() -> None:
@@ -175,7 +175,7 @@ async def test_what_changes_while_the_page_is_asked_is_not_missed() -> None:
     llm = backend(host)
     asking = asyncio.create_task(facts(llm))
     await until(lambda: "stored" in ops(host))
-    llm.models._activity.tell("downloaded", "alpha")
+    llm.models._activity.publish("downloaded", "alpha")
     await asking
     asked = len(host.requests)
     await facts(llm)
@@ -234,7 +234,7 @@ async def test_a_full_disk_and_a_weak_device_say_so() -> None:
     assert full.reason == "model 'alpha' needs about 1.0 MB of storage; the browser has 1 kB left for this site"
     weak = await facts(backend(ScriptedHost(facts=device_facts(webgpu=False, wasm=False))))
     assert (weak.available, weak.fits, weak.downloaded) == (False, False, False)
-    assert weak.reason.startswith("this device cannot run model 'alpha': WebGPU finds no adapter")
+    assert weak.reason.startswith("this device cannot run model 'alpha': WebGPU found no adapter")
     assert "no SIMD" in weak.reason
 
 
