@@ -295,7 +295,7 @@ def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch
     assert invoke("pull", "other").exit_code == 0
     refused = invoke("pull", "tiny")
     assert refused.exit_code == 1
-    assert "no space for model 'tiny'" in refused.stderr and "delete other" in refused.stderr
+    assert "not enough space for model 'tiny'" in refused.stderr and "delete other" in refused.stderr
     monkeypatch.setattr(cli_models, "_can_ask", lambda: True)
     assert invoke("pull", "tiny", input="n\n").exit_code == 1
     agreed = invoke("pull", "tiny", input="y\n")
