@@ -178,7 +178,7 @@ def test_a_name_is_found(name: str, card: str, build: str | None) -> None:
     assert bl.models.Catalog().get(name) is match.card
 
 
-def test_a_model_that_nobody_has_described_yet_has_a_card() -> None:
+def test_a_model_of_an_unknown_family_has_a_card() -> None:
     """A newer web-llm may list a model before the table knows it: then only what its name says is known."""
     build = bl.models.Artifact(engine="webllm", device="webgpu", url="u", quantization="q4f16_1", context_window=4096)
     card = complete(bl.models.ModelCard(id="Newcomer-3B-it", artifacts=[build]))
@@ -251,7 +251,7 @@ def test_custom_models_are_added_never_replaced() -> None:
         ({"url": None}, "Expected `str`, got `null` - at `$.artifacts[0].url`"),
     ],
 )
-def test_a_card_of_ones_own_is_held_to_the_schema(wrong: dict[str, Any], said: str) -> None:
+def test_the_card_of_a_custom_model_is_validated(wrong: dict[str, Any], said: str) -> None:
     """A wrong type is refused when the card is added, with the place it stands in."""
     build: dict[str, Any] = {"engine": "webllm", "device": "webgpu", "url": "u", **wrong}
     with pytest.raises(bl.InvalidRequest) as caught:

@@ -107,7 +107,7 @@ async def test_a_folder_of_this_machine(tmp_path: Path) -> None:
 
 
 async def test_a_snapshot_in_hugging_faces_cache_is_named_after_its_model(tmp_path: Path) -> None:
-    """Its folder's name is a revision, which tells nobody anything; its files may be links."""
+    """Its folder is named by a revision, not by the model; its files may be links."""
     folder = tmp_path / "models--org--Tiny-1B" / "snapshots" / ("5f" * 20)
     written(folder, webllm())
     card = await add_custom(SharingHost(), folder)
@@ -167,7 +167,7 @@ async def test_a_repository_of_the_hub() -> None:
 
 @pytest.mark.parametrize("files", [webllm(), network("q8")])
 async def test_picked_files_are_there_without_a_server(files: dict[str, str | int]) -> None:
-    """They lie in the caches; nobody serves them, and nothing is left to download."""
+    """They are in the caches; no server has them, and nothing is left to download."""
     host = ScriptedHost(files=ScriptedFiles(picked=files))
     card = await add_custom(host, id="picked")
     assert card.artifacts[0].url == "http://scripted.test/own/picked/resolve/picked/"
@@ -283,7 +283,7 @@ async def test_a_folder_without_a_model_names_what_was_looked_for(tmp_path: Path
         await add_custom(host, URL, engine="webllm")
 
 
-async def test_an_address_that_nobody_answers_is_named() -> None:
+async def test_an_address_without_an_answer_is_named() -> None:
     """Offline, misspelt, or not shared with this page."""
     storage = ScriptedFiles()
     storage.online = False
@@ -306,7 +306,7 @@ async def test_arguments_that_cannot_be_are_refused(source: str, options: dict[s
 
 
 async def test_a_page_that_goes_away_is_reported_as_that() -> None:
-    """Also when there is nobody left to clean up."""
+    """Also when the page is closed and cannot clean up."""
     host = ScriptedHost(files=at(URL, webllm()))
     host.files.answer = _closing(host)  # type: ignore[method-assign]
     with pytest.raises(bl.Unavailable):
@@ -324,7 +324,7 @@ def _closing(host: ScriptedHost) -> Any:
     return close
 
 
-async def test_a_configuration_that_tells_no_window_leaves_it_open() -> None:
+async def test_a_configuration_without_a_context_window_leaves_it_unknown() -> None:
     """It is asked of the engine once the model is loaded."""
     files = {**network("q8"), "config.json": '{"max_position_embeddings": "many"}'}
     assert (await add_custom(ScriptedHost(files=at(URL, files)), URL)).context_window is None

@@ -203,7 +203,7 @@ async def test_a_missing_manifest_is_what_the_page_says() -> None:
         await list_files(ScriptedHost(files=web), webllm())
 
 
-async def test_a_server_that_fails_or_tells_nothing_leaves_the_size_open() -> None:
+async def test_a_server_that_fails_or_reports_no_size_leaves_it_unknown() -> None:
     """The download will see; until then the total is not known."""
     web = webllm_web()
     web[FOLDER + "tokenizer.json"] = ScriptedFile(500, status=503)
@@ -247,7 +247,7 @@ async def test_refresh_asks_the_server_again() -> None:
 
 
 async def test_what_is_stored_counts_before_what_a_server_says() -> None:
-    """A server may answer for a picked folder with a page of its own; and nobody is asked for what is here."""
+    """A server may answer for a picked folder with a page of its own; stored files are not looked up."""
     storage = ScriptedFiles(webllm_web())
     host = ScriptedHost(files=storage)
     for cache, url in (("webllm/model", FOLDER + "tokenizer.json"), ("webllm/wasm", LIBRARY)):
@@ -324,7 +324,7 @@ async def test_a_count_of_data_files_that_cannot_be_is_refused(value: object) ->
 
 
 async def test_the_card_may_name_the_files() -> None:
-    """Where they cannot be told from the dtype; a name is checked as a manifest's is."""
+    """If they do not follow from the dtype; names are validated like a manifest's."""
     host = ScriptedHost(files=network_web(**{"decoder_q4.onnx": 7}))
     files = await list_files(host, transformersjs(files=["onnx/decoder_q4.onnx"]))
     assert [file.url.rpartition("/")[2] for file in files.files[3:]] == ["decoder_q4.onnx"]
@@ -409,6 +409,6 @@ def _no_answers(answer: Any) -> Any:
     return short
 
 
-def test_a_file_goes_to_the_page_without_what_nobody_knows() -> None:
+def test_a_file_goes_to_the_page_without_unknown_fields() -> None:
     """The page takes an absent size, not one that is null."""
     assert msgspec.to_builtins(ModelFile("u", "c")) == {"url": "u", "cache": "c"}

@@ -335,7 +335,7 @@ def test_a_short_context_takes_what_memory_there_is() -> None:
 
 
 def test_an_engine_or_a_device_can_be_chosen() -> None:
-    """What has no build for it is told which there are; what the page lacks is an obstacle with a reason."""
+    """The error names the existing builds; an engine that the page lacks is an obstacle with a reason."""
     card, facts = CATALOG.get("Qwen3-0.6B"), DEVICES["gaming PC"]
     assert ids(card, facts, device="wasm") == [("onnx-community/Qwen3-0.6B-ONNX/q8", None)]
     assert len(ids(card, facts, engine="transformersjs")) == 3
@@ -381,7 +381,7 @@ def test_what_is_stored_needs_no_space_and_no_network() -> None:
 
 
 def test_space_can_be_told_and_keeps_a_margin() -> None:
-    """``free_bytes`` overrules the browser's estimate; a tenth stays free; where nobody tells, nothing is refused."""
+    """``free_bytes`` overrides the browser's estimate; a tenth stays free; unknown space refuses nothing."""
     card, facts = CATALOG.get("Qwen3-8B"), DEVICES["gaming PC"]
     size = card.artifacts[0].download_bytes
     assert size is not None
@@ -410,7 +410,7 @@ def test_webassembly_has_its_own_bound() -> None:
     assert reason.message == "needs 4,000 MB of memory; WebAssembly is limited to 3,584 MB"
 
 
-def test_a_model_of_ones_own_is_judged_by_what_it_says() -> None:
+def test_a_custom_model_is_judged_by_its_card() -> None:
     """With nothing said there is nothing against it; an unknown reason of the page is passed on as it is."""
     mine = bl.models.ModelCard(id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u")])
     assert fit(mine, DEVICES["Firefox"]).fits

@@ -14,8 +14,8 @@ ENGINES = ["webllm", "transformersjs", "prompt-api"]
 
 def host_with(availability: str | None, *, webgpu: bool = True, engines: list[str] = ENGINES) -> ScriptedHost:
     """A page whose browser says this of its own model."""
-    told = {} if availability is None else {"prompt-api": availability}
-    facts = msgspec.structs.replace(device_facts(webgpu=webgpu), engines=told)
+    reported = {} if availability is None else {"prompt-api": availability}
+    facts = msgspec.structs.replace(device_facts(webgpu=webgpu), engines=reported)
     return ScriptedHost(["Hello from the browser."], facts=facts, engines=engines)
 
 

@@ -1,4 +1,4 @@
-"""What a router is told of a local model: true, and asked of the page no more often than need be."""
+"""A router's facts about a local model are true, and the page is asked only when they may have changed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_a_model_that_is_loaded_is_known_without_asking_the_page() -> None
 
 
 async def test_the_built_in_model_is_here_before_anything_is_fetched() -> None:
-    """Not loaded, nothing to fetch; whoever names it is told that it is known."""
+    """Not loaded, nothing to download; a request that names it learns that it is known."""
     found = await facts(bl.LocalBackend(ScriptedHost()), model="pocket")
     assert (found.knows_model, found.available, found.downloaded, found.fetch_bytes) == (True, True, True, 0)
     assert found.loaded is False
@@ -124,7 +124,7 @@ async def test_what_is_missing_is_said_in_bytes() -> None:
 
 
 async def test_the_page_is_asked_again_when_something_happened() -> None:
-    """A load, an unload, a deletion and a lost device are seen at once; in between nobody is asked."""
+    """A load, an unload, a deletion and a lost device are seen at once; in between the page is not asked."""
     host = ScriptedHost(files=web())
     llm = backend(host)
     assert (await facts(llm)).downloaded is False
@@ -183,7 +183,7 @@ async def test_what_changes_while_the_page_is_asked_is_not_missed() -> None:
 
 
 async def test_offline_only_what_is_here_can_answer() -> None:
-    """What must be fetched is unavailable, and says so, until the network is back; nobody has to ask for that."""
+    """What must be fetched is unavailable, with a reason, until the network is back; no call is needed for that."""
     host = ScriptedHost(files=web(), facts=msgspec.structs.replace(device_facts(), online=True))
     llm = backend(host)
     assert (await facts(llm)).available is True
@@ -211,7 +211,7 @@ async def test_offline_the_next_best_build_answers_if_it_is_here() -> None:
 
 
 async def test_without_leave_to_download_only_what_is_here_can_answer() -> None:
-    """`download=False` is part of what is said, and of what `prepare` does."""
+    """`download=False` applies to the facts and to `prepare`."""
     host = ScriptedHost(files=web())
     llm = backend(host, download=False)
     found = await facts(llm)
@@ -238,7 +238,7 @@ async def test_a_full_disk_and_a_weak_device_say_so() -> None:
     assert "no SIMD" in weak.reason
 
 
-async def test_a_model_that_nobody_knows_is_said_so() -> None:
+async def test_an_unknown_model_is_unavailable_with_a_reason() -> None:
     """A router learns that this backend has no such model; the name of one's own that is wrong is no such thing."""
     llm = bl.LocalBackend(ScriptedHost())
     found = await facts(llm, model="gpt-5-mini")

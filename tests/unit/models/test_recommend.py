@@ -89,7 +89,7 @@ def test_a_tier_says_why() -> None:
     ],
 )
 def test_the_bound_of_a_device_is_named(name: str, said: str) -> None:
-    """Genius says what kept it from being larger; where nothing suits, the reason of the smallest model is told."""
+    """Genius says what kept it from being larger; if nothing suits, the reason is the smallest model's."""
     assert said in tiers(CATALOG, DEVICES[name]).genius.reason
 
 
@@ -170,7 +170,7 @@ def test_where_nothing_suits_nothing_is_recommended() -> None:
     assert recommend(CATALOG, DEVICES["gaming PC"], engines=[]) == []
 
 
-def test_a_model_of_ones_own_is_recommended_too() -> None:
+def test_a_custom_model_is_recommended_too() -> None:
     """By its purposes, like one of today's families."""
     mine = bl.models.ModelCard(
         id="mine",

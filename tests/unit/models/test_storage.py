@@ -67,7 +67,7 @@ def stock(stored: Stored, *cards: bl.models.ModelCard) -> bl.models.Storage:
 
 
 def test_the_journals_key_is_the_engines_own_id() -> None:
-    """Or, for a build without one, what tells it from the model's others."""
+    """Or, for a build without one, what distinguishes it from the model's others."""
     assert journal_key("qwen", webllm_card("qwen").artifacts[0]) == "qwen-MLC"
     plain = bl.models.Artifact(engine="transformersjs", device="wasm", url="u")
     assert journal_key("own", plain) == "own/transformersjs/wasm"
@@ -173,7 +173,7 @@ def test_what_belongs_to_no_model_is_an_orphan() -> None:
     assert found.orphans == [*entries[:3], entries[4]]
 
 
-def test_a_part_that_nobody_touched_for_a_week_is_abandoned() -> None:
+def test_a_partial_file_unchanged_for_a_week_is_abandoned() -> None:
     """Whether its model is known or not."""
     parts = [
         Partial(f"{HUB}/qwen/shard_0.bin", "webllm/model", 40, 100, NOW_MS - ABANDONED_MS - 1),
@@ -272,7 +272,7 @@ SIZE = 1006  # the weights and three texts of two characters
 
 
 async def test_a_download_asks_for_persistence_once() -> None:
-    """The first one does; the program may ask by itself too, and is told what the browser says."""
+    """The first one does; the program may also ask, and gets the browser's answer."""
     device = Device("a", "b")
     await device.manager.download("a")
     await device.manager.download("b")
@@ -282,7 +282,7 @@ async def test_a_download_asks_for_persistence_once() -> None:
 
 
 async def test_a_model_is_deleted_with_all_that_is_its_own() -> None:
-    """Files, parts and record are gone, the others stay, the bytes are told, and the memory is freed first."""
+    """Files, parts and record are gone, the others stay, the bytes are returned, and the memory is freed first."""
     device = Device("a", "b")
     for name in ("a", "b"):
         await device.manager.download(name)
@@ -488,7 +488,7 @@ async def test_the_last_use_is_noted_at_loads_and_once_a_minute() -> None:
     for pause_s in (0, 59, 1, 30):
         device.now_s += pause_s
         await device.manager.load("a")
-        await asyncio.sleep(0)  # nobody waits for the note
+        await asyncio.sleep(0)  # the journal is written in the background
         uses.append((await device.manager.storage()).models[0].last_used_ms or 0)
     assert uses == [1_000_000, 1_000_000, 1_060_000, 1_060_000]
     await device.manager.download("a")

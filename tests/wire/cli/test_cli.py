@@ -388,7 +388,7 @@ def test_a_timeout_of_the_library_is_shown_as_it_is(page: Callable[..., Connect]
 
 
 def test_ctrl_c_stops_the_generation(page: Callable[..., Connect], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page is told, the host is closed, and the exit code is 130."""
+    """The page stops, the host is closed, and the exit code is 130."""
     connect = page(lambda: ScriptedHost([["Once ", HANG]]))
     echo = click.echo
 

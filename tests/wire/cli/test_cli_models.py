@@ -251,7 +251,7 @@ def test_ctrl_c_keeps_what_came(browser: Callable[..., Browser], monkeypatch: py
         if (progress.loaded_bytes or 0) >= 700_000:
             signal.raise_signal(signal.SIGINT)
 
-    # The first update is told at once, the next one 250 ms later: the clock of the speed must not wait.
+    # The first update is sent at once, the next one 250 ms later: the clock of the speed must not wait.
     monkeypatch.setattr("browserllm.models.downloads.progress.UPDATE_EVERY_S", 0)
     monkeypatch.setattr(cli_models.DownloadBars, "show", interrupt)
     result = invoke("pull", "tiny")
@@ -288,7 +288,7 @@ def test_ctrl_c_says_what_the_browser_keeps(
 
 
 def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With somebody there, what could go is named and may be deleted; else it is an error."""
+    """At a terminal the command names the models to delete and asks; otherwise it is an error."""
     other = "https://hub.test/other/"
     files = web() | web(other)
     made = browser(card(), card("other", other), files=files, quota_bytes=5_000_000)
@@ -304,7 +304,7 @@ def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch
 
 
 def test_rm_asks_and_says_what_it_frees(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
-    """No is no; where nobody can be asked, --yes is needed."""
+    """No means no; without a terminal, --yes is required."""
     made = browser()
     invoke("pull", "tiny")
     alone = invoke("rm", "tiny")
