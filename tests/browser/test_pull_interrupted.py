@@ -60,9 +60,9 @@ def test_ctrl_c_keeps_what_came_and_the_next_pull_goes_on(tmp_path: Path) -> Non
         assert pull.returncode == 130, said
         assert output == ""
         assert "Traceback" not in said
-        stopped = re.search(r"Stopped; (\d+\.\d) MB fetched so far are kept\.", said)
+        stopped = re.search(r"Stopped; (\d+\.\d) MB downloaded so far are kept\.", said)
         assert stopped is not None, said
-        assert "To go on from there: browserllm models pull interrupted" in said
+        assert "To resume: browserllm models pull interrupted" in said
         kept = float(stopped[1]) * MB
         assert 0 < kept <= server.sent_bytes("/interrupted") + 0.05 * MB
 

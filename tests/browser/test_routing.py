@@ -75,7 +75,7 @@ def test_the_cloud_answers_what_this_device_cannot(world: World) -> None:
     assert set(reasons) == {"far-gpu", "far"}
     code, reason = reasons["far-gpu"]
     assert code == "unavailable"
-    assert "WebGPU finds no adapter" in reason
+    assert "WebGPU found no adapter" in reason
     code, reason = reasons["far"]
     assert code == "model_not_downloaded"
     assert "1.0 GB to fetch" in reason

@@ -132,11 +132,11 @@ async def test_a_wrong_type_is_rejected_at_once_with_what_to_write(make: Callabl
 async def test_the_methods_of_models_reject_what_is_not_a_name() -> None:
     """Every method that takes a model's name checks it before it asks the page; a purpose must be a known one."""
     manager: Any = bl.ModelManager(bl.ScriptedHost())
-    calls = ("fit", "load", "download", "start_download", "delete", "unload", "standing")
+    calls = ("fit", "load", "download", "start_download", "delete", "unload", "readiness")
     for name in calls:
         with pytest.raises(bl.InvalidRequest, match="name=5 is not the name of a model"):
             await getattr(manager, name)(5)
-    with pytest.raises(bl.InvalidRequest, match=r"unknown purpose 'cod'. Choose one of: chat, code"):
+    with pytest.raises(bl.InvalidRequest, match=r"Unknown purpose 'cod'. Choose one of: chat, code"):
         await manager.list(purpose="cod")
     local: Any = bl.LocalBackend(manager.host)
     for asked in (local.embed("x", model=5), local.count_tokens("x", model=5)):

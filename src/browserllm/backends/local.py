@@ -199,22 +199,24 @@ class LocalBackend(Backend):
         try:
             if self.host.closed:
                 raise Unavailable("the connection to the page is closed; connect again", reason="closed")
-            standing = await self.models.standing(name, engine=self.engine, device=self.device, download=self.download)
+            readiness = await self.models.readiness(
+                name, engine=self.engine, device=self.device, download=self.download
+            )
         except BrowserLLMError as error:
             known = {"model": name, "available": False, "reason": str(error)}
             if request.model is not None and isinstance(error, ModelNotFound):
                 known["knows_model"] = False
         else:
             known = {
-                "model": standing.model,
+                "model": readiness.model,
                 "knows_model": True if request.model is not None else None,
-                "available": not standing.obstacle,
-                "reason": standing.obstacle,
-                "fits": standing.fits,
-                "downloaded": standing.downloaded,
-                "fetch_bytes": standing.fetch_bytes,
-                "loaded": standing.loaded,
-                "context_window": standing.context_window,
+                "available": not readiness.obstacle,
+                "reason": readiness.obstacle,
+                "fits": readiness.fits,
+                "downloaded": readiness.downloaded,
+                "fetch_bytes": readiness.fetch_bytes,
+                "loaded": readiness.loaded,
+                "context_window": readiness.context_window,
             }
         return BackendFacts(
             leaves_device=False, needs_network=False, queue_length=self._chats.count, cost_usd=0.0, **known

@@ -71,7 +71,9 @@ class LocalChat:
         if self._constrained is None:
             self._constrained = self._constrain(loaded.engine, can_constrain=can_constrain)
             has_form = can_constrain and self._begins_with_form()
-            switch = switch_thinking(self._card, loaded.model, loaded.engine, self._request.thinking, held=has_form)
+            switch = switch_thinking(
+                self._card, loaded.model, loaded.engine, self._request.thinking, constrained=has_form
+            )
             if switch.short:
                 unsupported(self._draft, "thinking", switch.short)
             self.options |= switch.arguments(self.options["messages"])

@@ -1,4 +1,4 @@
-"""Writing the static site to a folder of the user's own."""
+"""Writes the static site to a folder."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ import msgspec
 from ..errors import InvalidRequest
 
 MARKER = "browserllm-site.json"
-"""The file that lists what was written, so that a later run can replace exactly that."""
+"""The file that lists the written files, so that a later run can replace exactly those."""
 
 
 def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
-    """Copy the site to ``target``; returns how many files and bytes.
+    """Copy the site to ``target``; returns the number of files and bytes.
 
-    The page that connects to a Python program is not among them: it is for browsers that such a program launched.
-    What an earlier run wrote there is replaced. Raises `InvalidRequest` for a folder that holds other things, unless
-    ``force``.
+    The page that connects to a Python program is left out: only a browser launched by Python needs it. The files of an
+    earlier run are replaced. Raises `InvalidRequest` for a folder with other files, unless ``force``.
     """
     marker = target / MARKER
     if marker.is_file():
         _remove_written(target, marker)
     elif target.is_dir() and any(target.iterdir()) and not force:
         raise InvalidRequest(
-            f"the folder {str(target)!r} holds other things; choose an empty one, or write into it with --force",
+            f"the folder {str(target)!r} contains other files; choose an empty folder, or use --force",
             parameter="DIR",
         )
     paths = (file.relative_to(source) for file in source.rglob("*") if file.is_file())
@@ -48,13 +47,13 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
 
 
 def _make_way(file: Path) -> None:
-    """Remove a link, a pipe or a file in a file's place: what is written goes nowhere else, and into a file."""
+    """Remove a link, a pipe or a file at ``file``, so that the copy is written there and not through it."""
     if os.path.lexists(file) and not (file.is_dir() and not file.is_symlink()):
         file.unlink()
 
 
 def is_for_launched_browsers(path: PurePath) -> bool:
-    """Say whether a file of the site, by its path in it, is of use only to a browser that Python launched."""
+    """Return whether a file of the site, by its path, is only needed by a browser launched by Python."""
     return path.name == "host.html" or (path.parent.name == "assets" and path.name.startswith("host-"))
 
 

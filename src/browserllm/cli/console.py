@@ -1,4 +1,4 @@
-"""What the commands share: the options of the browser, how they end, and how they speak.
+"""What the commands share: the browser's options, exit codes, error messages and output.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -27,7 +27,7 @@ from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, ModelN
 
 _NO_LOG = logging.NullHandler()
 
-# What a write without a file's name, which is one to standard output, fails with.
+# The errors of a full disk; without a file name they concern standard output.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -35,7 +35,7 @@ class Commands(click.Group):
     """The command with its subcommands. With ``--json``, wrong usage is an object like any other error."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note whether JSON is wanted: an error in a subcommand's arguments comes before they are known."""
+        """Record whether ``--json`` is given, since an error in a subcommand's arguments comes before its options."""
         ctx.meta["browserllm.json"] = "--json" in args[: args.index("--") if "--" in args else None]
         return super().parse_args(ctx, args)
 
@@ -52,7 +52,7 @@ class Commands(click.Group):
 
 
 def browser_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what every command that launches a browser takes."""
+    """Add the options of every command that launches a browser."""
     for option in (
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else."),
@@ -64,7 +64,7 @@ def browser_options(command: Callable[..., None]) -> Callable[..., None]:
             help="The GPU where there is one, always the software adapter, or none.",
         ),
         click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
-        click.option("--browser", metavar="PATH", help="The browser to launch; else one is looked for."),
+        click.option("--browser", metavar="PATH", help="The browser to launch; by default one is searched for."),
     ):
         command = option(command)
     return command
@@ -77,7 +77,7 @@ def finish(
 
     With ``as_json`` the message is a JSON object, on one line with ``lines``.
     """
-    # What the library logs for programs, the commands print themselves: without a handler Python would print it again.
+    # The commands print what the library logs; without a handler Python would print it again.
     logging.getLogger("browserllm").addHandler(_NO_LOG)
     try:
         code = asyncio.run(work())
@@ -85,9 +85,9 @@ def finish(
         sys.exit(130)
     except Exception as error:
         if debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):
-            raise  # whoever read our output has enough; click exits in silence
+            raise  # the reader closed the pipe; click exits silently
         code = 1
-        if as_json and not _is_for_want_of_room(error):
+        if as_json and not _is_full_output(error):
             print_json({"error": {**to_wire(error), "message": error_text(error)}}, line=lines)
         else:
             print_error(error)
@@ -95,30 +95,30 @@ def finish(
 
 
 def print_error(error: Exception) -> None:
-    """Print an error as one message, in the terminal's words."""
-    if _is_for_want_of_room(error):
+    """Print an error as one message for the terminal."""
+    if _is_full_output(error):
         _drop_output()
     stderr_console().print(f"[bold red]Error:[/] [red]{escape(error_text(error))}[/]", highlight=False)
 
 
 def error_text(error: Exception) -> str:
-    """Return what an error says, with options and commands in the place of Python's arguments and functions."""
+    """Return an error's message, with options and commands instead of Python's arguments and functions."""
     if isinstance(error, BrowserLLMError):
         return as_typed(_remedy_text(error))
-    if _is_for_want_of_room(error):
-        return f"the output cannot be written: {error.strerror}; write it to another place"
+    if _is_full_output(error):
+        return f"the output cannot be written: {error.strerror}; write it elsewhere"
     if isinstance(error, OSError) and error.strerror:
         where = f" ({str(error.filename)!r})" if error.filename else ""
         return f"{error.strerror}{where} (run again with --debug to see where)"
     return f"{type(error).__name__}: {error} (run again with --debug to see where)"
 
 
-def _is_for_want_of_room(error: Exception) -> TypeGuard[OSError]:
+def _is_full_output(error: Exception) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and error.errno in _NO_ROOM and not error.filename
 
 
 def _drop_output() -> None:
-    """Let go of what standard output did not take: it would fail again when the program ends."""
+    """Discard buffered output, which would fail again when the program ends."""
     with suppress(OSError, ValueError):  # not every output is a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -134,13 +134,13 @@ class _Unfailing(io.FileIO):
 
 
 def let_stderr_fail() -> None:
-    """Make standard error drop what it does not take, in place of an exception in the middle of a command.
+    """Make standard error drop what it cannot write, instead of raising in the middle of a command.
 
-    What a command answers is on standard output, and must not depend on whether anything reads the rest. Terminals take
-    everything, and are left as they are.
+    A command's result is on standard output, and must not depend on whether anything reads standard error. Terminals
+    do not fail, and are left as they are.
     """
     stderr = sys.stderr
-    # Python has none where it was started without one; click and Rich then write nothing.
+    # Python may have been started without one; click and Rich then write nothing.
     if not isinstance(stderr, io.TextIOWrapper) or stderr.isatty():  # pyright: ignore[reportUnnecessaryIsInstance]
         return
     raw = _Unfailing(stderr.fileno(), "w", closefd=False)
@@ -150,7 +150,7 @@ def let_stderr_fail() -> None:
 
 
 def _remedy_text(error: BrowserLLMError) -> str:
-    """Return an error's message with the command that helps in the place of Python's functions."""
+    """Return an error's message with the command that helps instead of Python's functions."""
     model = error.data.get("model")
     if isinstance(error, ModelNotDownloaded) and model and "download_bytes" in error.data:
         size = error.data["download_bytes"]
@@ -159,12 +159,12 @@ def _remedy_text(error: BrowserLLMError) -> str:
     if isinstance(error, ModelNotFound) and error.data.get("reason") == "unknown_name":
         near = error.data.get("candidates", ())
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
-        return f"no model {str(model)!r}; {hint}`browserllm models list` shows all there are"
+        return f"Unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
     return re.sub(r"\[Errno \d+\] ", "", error.message)
 
 
 def as_typed(message: str) -> str:
-    """Return a message with the running command's options in the place of Python's arguments."""
+    """Return a message with the running command's options instead of Python's arguments."""
     context = click.get_current_context(silent=True)
     for parameter in [] if context is None else context.command.params:
         if isinstance(parameter, click.Option) and parameter.name:
@@ -176,7 +176,7 @@ def as_typed(message: str) -> str:
 
 
 def stderr_console() -> Console:
-    """Return a console for people: standard output is for what a program may read."""
+    """Return a console on standard error for messages; standard output is for results."""
     return Console(stderr=True, soft_wrap=True)
 
 
@@ -187,6 +187,6 @@ def print_json(value: Any, *, line: bool = False) -> None:
 
 
 def print_notices(notices: Iterable[str]) -> None:
-    """Print what the user should know about how the browser was started."""
+    """Print notices about how the browser was started."""
     for notice in notices:
         stderr_console().print(f"[yellow]{escape(notice)}[/]", highlight=False)

@@ -1,4 +1,4 @@
-"""Checks of this machine, each with its remedy."""
+"""Checks of this machine, each with a remedy."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ MODEL_FEATURES = ("shader-f16", "subgroups")
 
 
 LITTLE_BYTES = 1e9
-"""With less free space than this, most models of the catalog do not fit."""
+"""With less free space, most models of the catalog do not fit."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at: ``ok``, ``warn`` (works, but) or ``fail``, and what to do about it."""
+    """The result of one check: ``ok``, ``warn`` (works with limits) or ``fail``, and a remedy."""
 
     name: str
     state: Literal["ok", "warn", "fail"]
@@ -40,7 +40,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def examine(connect: Callable[[], Connecting], browser: str | None = None) -> AsyncGenerator[Check, None]:
-    """Yield the checks one by one; those that need a browser end at the first that fails."""
+    """Yield the checks one by one; those that need a browser stop at the first failure."""
     yield Check(name="Python", state="ok", detail=platform.python_version())
     yield Check(name="browserllm", state="ok", detail=__version__)
     try:
@@ -72,7 +72,7 @@ def _check_webgpu(facts: DeviceFacts) -> Check:
     webgpu = facts.webgpu
     if not webgpu.available:
         off = webgpu.reason == "turned_off"
-        way = "leave --webgpu off out" if off else "update the browser and the graphics driver"
+        way = "omit --webgpu off" if off else "update the browser and the graphics driver"
         return Check(
             name="WebGPU",
             state="warn",
@@ -80,7 +80,7 @@ def _check_webgpu(facts: DeviceFacts) -> Check:
             remedy=f"models run on the CPU; for the GPU, {way}",
         )
     adapter = webgpu.adapter or AdapterInfo()
-    # Of the many features, these decide which builds of a model run.
+    # These features decide which builds of a model run.
     features = ", ".join(f"{name}: {'yes' if name in webgpu.features else 'no'}" for name in MODEL_FEATURES)
     detail = f"{describe_adapter(adapter)}; {features}"
     if adapter.fallback:
@@ -88,7 +88,7 @@ def _check_webgpu(facts: DeviceFacts) -> Check:
             name="WebGPU",
             state="warn",
             detail=detail,
-            remedy="this is a software adapter: it works, slowly; on a machine with a GPU, check its driver",
+            remedy="this is a software adapter, which is slow; if the machine has a GPU, check its driver",
         )
     return Check(name="WebGPU", state="ok", detail=detail)
 
@@ -96,14 +96,14 @@ def _check_webgpu(facts: DeviceFacts) -> Check:
 def _check_storage(facts: DeviceFacts) -> Check:
     quota = facts.storage.quota
     if quota is None:
-        return Check(name="storage", state="warn", detail="the browser does not say how much there is")
+        return Check(name="storage", state="warn", detail="the browser does not report its storage space")
     free_bytes = max(0, quota - (facts.storage.usage or 0))
     if free_bytes < LITTLE_BYTES:
         return Check(
             name="storage",
             state="warn",
             detail=f"{size_text(free_bytes)} for models",
-            remedy="free some space on the disk, or choose a profile folder on another one with --profile",
+            remedy="free some disk space, or choose a profile folder on another disk with --profile",
         )
     return Check(name="storage", state="ok", detail=f"{size_text(free_bytes)} for models")
 

@@ -46,7 +46,7 @@ from .waiting import Waiting
 
 DEFAULT_PORT = 8017
 
-# What a model writes must not drive the terminal: no control characters but line ends and tabs.
+# A model's output must not control the terminal: keep no control characters except line ends and tabs.
 _NO_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
@@ -62,15 +62,15 @@ cli.add_command(models)
 @cli.command()
 @click.argument("prompt")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that answers.")
-@click.option("--engine", type=click.Choice(engines.names()), help="Take this engine and no other.")
-@click.option("--device", type=click.Choice(engines.devices()), help="Take this device and no other.")
+@click.option("--engine", type=click.Choice(engines.names()), help="Use only this engine.")
+@click.option("--device", type=click.Choice(engines.devices()), help="Use only this device.")
 @click.option("--system", help="A system message to begin with.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after so many tokens.")
-@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest token.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after this many tokens.")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always picks the likeliest token.")
 @click.option("--seed", type=int, help="The same seed gives the same answer.")
-@click.option("--thinking/--no-thinking", default=None, help="Think before the answer or not, where the model can.")
+@click.option("--thinking/--no-thinking", default=None, help="Think before answering or not, if the model can.")
 @click.option("--visible", is_flag=True, help="Show the browser's window.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after this many seconds.")
 @browser_options
 def run(
     *,
@@ -95,7 +95,7 @@ def run(
     if prompt == "-":
         prompt = sys.stdin.read()
     if not _is_text(prompt) or not _is_text(system or ""):
-        raise click.UsageError("PROMPT and --system must be text in UTF-8, which this is not")
+        raise click.UsageError("PROMPT and --system must be valid UTF-8 text")
     if not prompt.strip():
         raise click.UsageError("PROMPT is empty")
     messages = [Message("system", system)] if system else []
@@ -127,7 +127,7 @@ def run(
             except TimeoutError as error:
                 if isinstance(error, BrowserLLMError):
                     raise
-                raise Timeout(f"no whole answer within {timeout:g} s; raise --timeout") from error
+                raise Timeout(f"no complete answer within {timeout:g} s; increase --timeout") from error
         if response is None:
             raise InternalError("the answer ended without its last chunk; please report this")
         if as_json:
@@ -141,7 +141,7 @@ def run(
 
 
 def _is_text(given: str) -> bool:
-    """Say whether all of it was read: Python takes a byte that is no character as half of one."""
+    """Return whether a text was decoded completely: Python reads an invalid byte as half of a surrogate pair."""
     return not any("\ud800" <= char <= "\udfff" for char in given)
 
 
@@ -165,7 +165,9 @@ def _summarise(console: Console, response: ChatResponse, max_tokens: int | None)
 
 
 @cli.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes any.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 picks a free port."
+)
 @click.option("--no-open", is_flag=True, help="Only print the address.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def chat(*, port: int, no_open: bool, debug: bool) -> None:
@@ -174,12 +176,12 @@ def chat(*, port: int, no_open: bool, debug: bool) -> None:
     async def work() -> int:
         from ..page.serving.static import SiteServer, site_folder
 
-        opening = Threads("the browser", places=1)  # some commands that open one run as long as it does
+        opening = Threads("the browser", places=1)  # some commands run as long as the browser they open
         server = await SiteServer(site_folder(), port=port).start()
         try:
             click.echo(f"The chat page is at {server.url} (Ctrl-C ends it)")
             if not no_open and not (_has_display() and await opening.run(webbrowser.open, server.url)):
-                click.echo("No browser could be opened here: open that address in Chrome, Edge, Safari or Firefox.")
+                click.echo("No browser could be opened here: open this address in Chrome, Edge, Safari or Firefox.")
             await asyncio.Event().wait()
         finally:
             await server.close()
@@ -189,14 +191,14 @@ def chat(*, port: int, no_open: bool, debug: bool) -> None:
 
 
 def _has_display() -> bool:
-    # Without one, webbrowser would start a text browser in this very terminal.
+    # Without a display, webbrowser would start a text browser in this terminal.
     return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 @cli.command()
 @browser_options
 def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
-    """Check whether this machine can run models, and say what to do where it cannot."""
+    """Check whether this machine can run models, and say what to do if it cannot."""
 
     async def work() -> int:
         checks: list[Check] = []
@@ -223,7 +225,7 @@ def _print_check(check: Check) -> None:
 
 @cli.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Write into a folder that holds other things.")
+@click.option("--force", is_flag=True, help="Write into a folder that contains other files.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def build(*, folder: Path, force: bool, debug: bool) -> None:
     """Write the chat site to DIR, for any static file server."""
@@ -246,5 +248,5 @@ def main() -> None:
     except OSError as error:
         if "--debug" in sys.argv:
             raise
-        print_error(error)  # of the help texts, whose output failed
+        print_error(error)  # a help text could not be written
         sys.exit(1)

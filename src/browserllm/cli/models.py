@@ -1,4 +1,4 @@
-"""``browserllm models``: see what there is and what fits, fetch a model, delete it again."""
+"""``browserllm models``: list models, see which fit, download and delete them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ ENGINES = click.Choice(engines.names())
 DEVICES = click.Choice(engines.devices())
 
 STOP_WITHIN_S = 5.0
-"""How long Ctrl-C waits for the browser to put down what has come, and to say how much that is."""
+"""How long Ctrl-C waits for the browser to store what was downloaded, and to report its size."""
 
 
 @click.group()
 def models() -> None:
-    """List models, see which fit this device, fetch and delete them.
+    """List models, see which fit this device, download and delete them.
 
     Models are kept in the profile of the browser that browserllm launches, which all its commands share.
     """
 
 
 @models.command("list")
-@click.option("--fits", is_flag=True, help="Only models that this device can run, and on what.")
-@click.option("--purpose", metavar="WORD", help="Only models for this: chat, code, math, multilingual, vision, ...")
+@click.option("--fits", is_flag=True, help="Only models that this device can run, and where they run.")
+@click.option(
+    "--purpose", metavar="WORD", help="Only models for this purpose: chat, code, math, multilingual, vision, ..."
+)
 @click.option("--downloaded", is_flag=True, help="Only models whose files are on this device.")
 @browser_options
 def list_models(
@@ -57,9 +59,9 @@ def list_models(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """List the models that there are.
+    """List the known models.
 
-    Plain, no browser is started and the list is the same everywhere. With --fits or --downloaded a browser is asked.
+    Without options no browser is started. --fits and --downloaded start a browser to check this device.
     """
     catalog = Catalog()
     _check_purpose(catalog, purpose)
@@ -72,7 +74,7 @@ def list_models(
             else:
                 print_catalog(cards)
             return 0
-        # The default profile by name: in a temporary one, which a second process gets, nothing would be downloaded.
+        # Name the default profile: a second process would otherwise get a temporary one, without downloads.
         folder = profile or (default_folder() if downloaded else None)
         async with connect(browser=browser, profile=folder, webgpu=webgpu) as host:
             print_notices(host.notices)
@@ -92,9 +94,9 @@ def list_models(
 @click.argument("name")
 @browser_options
 def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
-    """Tell all about the model NAME, and whether this device can run it.
+    """Show all about the model NAME, and whether this device can run it.
 
-    NAME is a model's name, or an engine's own id of one of its builds.
+    NAME is a model's name, or the id of one of its builds.
     """
 
     async def work() -> int:
@@ -126,8 +128,8 @@ def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as
 
 @models.command()
 @click.argument("name")
-@click.option("--engine", type=ENGINES, help="Fetch the build for this engine.")
-@click.option("--device", type=DEVICES, help="Fetch the build for this device.")
+@click.option("--engine", type=ENGINES, help="Download the build for this engine.")
+@click.option("--device", type=DEVICES, help="Download the build for this device.")
 @browser_options
 def pull(
     *,
@@ -140,10 +142,10 @@ def pull(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Fetch the model NAME: of its builds the best that this device can run.
+    """Download the model NAME: the best of its builds that this device can run.
 
-    Ctrl-C stops it and keeps what has been fetched; the next pull goes on from there. With --json every update is one
-    line, and the last one is the result.
+    Ctrl-C stops the download and keeps what has arrived; the next pull resumes from there. With --json every update is
+    one line, and the last line is the result.
     """
 
     async def work(*, evict: bool = False) -> int:
@@ -154,14 +156,14 @@ def pull(
             waiting.update(f"Fetching {name}")
             bars.show(progress)
 
-        # A profile by name: in a temporary one, which a second process gets, the model would be gone at the end.
+        # Name the default profile: a second process would otherwise get a temporary one, and lose the model at its end.
         with Waiting(console, "Starting the browser", quiet=as_json) as waiting:
             async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
                 waiting.update(f"Looking for the files of {name}")
                 manager = ModelManager(host, Catalog(), on_full="evict" if evict else "fail")
                 download = await manager.start_download(name, engine=engine, device=device, on_progress=show)
                 if console.is_terminal:
-                    waiting.stop()  # the bars say it from here
+                    waiting.stop()  # the progress bars take over
                 try:
                     with bars:
                         result = await download
@@ -178,8 +180,8 @@ def pull(
             if as_json or not _can_ask() or not error.data.get("plan", {}).get("enough"):
                 raise
             stderr_console().print(f"[yellow]{escape(str(error))}[/]", highlight=False)
-        # The browser has ended: a question may take as long as it likes.
-        if not click.confirm("Delete them and go on?", default=False, err=True):
+        # The browser is closed by now: the user may take their time to answer.
+        if not click.confirm("Delete them and continue?", default=False, err=True):
             return 1
         return await work(evict=True)
 
@@ -190,7 +192,7 @@ def pull(
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "everything", is_flag=True, help="Delete all models, and all files that belong to none.")
 @click.option("--orphans", is_flag=True, help="Delete the files that belong to no model.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
 @browser_options
 def rm(
     *,
@@ -204,11 +206,11 @@ def rm(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Delete the models NAME... from this device. Files that another model needs too stay."""
+    """Delete the models NAME... from this device. Files that another model also needs stay."""
     if bool(names) + everything + orphans != 1:
-        raise click.UsageError("name the models to delete, or say --all or --orphans")
+        raise click.UsageError("name the models to delete, or use --all or --orphans")
     if not yes and (as_json or not _can_ask()):
-        raise click.UsageError("there is nobody to ask whether to delete: add --yes")
+        raise click.UsageError("cannot ask for confirmation here: add --yes to delete without asking")
 
     async def work(*, agreed: bool) -> int | None:
         async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
@@ -223,7 +225,7 @@ def rm(
         if as_json:
             print_json({"deleted": [build.key for build in chosen], "freed_bytes": freed})
         else:
-            click.echo(f"Deleted {_names(chosen) or 'what belonged to no model'}: {size_text(freed)} freed.")
+            click.echo(f"Deleted {_names(chosen) or 'the files that belonged to no model'}: {size_text(freed)} freed.")
         return 0
 
     async def ask_and_delete() -> int:
@@ -231,7 +233,7 @@ def rm(
             if not await work(agreed=False):
                 click.echo("There is nothing to delete.")
                 return 0
-            # The browser has ended: a question may take as long as it likes.
+            # The browser is closed by now: the user may take their time to answer.
             if not click.confirm("Delete?", default=False, err=True):
                 return 1
         return await work(agreed=True) or 0
@@ -240,7 +242,7 @@ def rm(
 
 
 async def _stop(download: Download) -> int | None:
-    """Stop a download; returns how many bytes the browser keeps, or ``None`` when it does not say in time."""
+    """Stop a download; returns how many bytes the browser keeps, or ``None`` if it does not answer in time."""
     try:
         async with asyncio.timeout(STOP_WITHIN_S):
             await download.cancel()
@@ -268,7 +270,7 @@ def _chosen(names: Iterable[str], manager: ModelManager, storage: Storage) -> li
         stored = manager.select(name, storage)
         if not stored:
             raise ModelNotDownloaded(
-                f"model {name!r} is not on this device; `browserllm models list --downloaded` shows what is",
+                f"model {name!r} is not on this device; `browserllm models list --downloaded` lists those that are",
                 data={"model": name},
             )
         chosen.update({build.key: build for build in stored})

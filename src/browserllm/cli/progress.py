@@ -1,4 +1,4 @@
-"""DownloadBars: a download in the terminal, a bar for the whole and one for each file under way; or lines of JSON."""
+"""DownloadBars: a download in the terminal: one bar for the total and one for each active file, or JSON lines."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ..page.host import FileProgress, Progress
 from .console import print_json, stderr_console
 
 NAME_WIDTH = 22
-"""Columns for a name: with a bar of 12 and the numbers beside it a line has 80."""
+"""Columns for a name; with a bar of 12 and the numbers a line has 80."""
 
 LONGEST_S = 24 * 3600
-"""A longer time left is no estimate that anybody can use: it is not shown."""
+"""A longer remaining time is not a useful estimate and is not shown."""
 
 
 class DownloadBars:
-    """Shows the progress of one download, from ``with`` to its end."""
+    """Shows the progress of one download, as a context manager."""
 
     def __init__(self, model: str, *, as_json: bool, console: Console | None = None) -> None:
-        """Show ``model`` on ``console`` (else standard error), or with ``as_json`` print a line for each update."""
+        """Show ``model`` on ``console`` (by default standard error); ``as_json`` prints a line for each update."""
         self._model = model
         self._as_json = as_json
         console = console or Console(stderr=True)
@@ -56,7 +56,7 @@ class DownloadBars:
             self._bars.stop()
 
     def show(self, progress: Progress) -> None:
-        """Take an update."""
+        """Show an update."""
         if self._as_json:
             print_json({"progress": msgspec.to_builtins(progress)}, line=True)
         elif self._total is not None:
@@ -70,33 +70,33 @@ class DownloadBars:
                 self._show_file(file)
 
     def text(self) -> str:
-        """Return what is shown now, without colours."""
+        """Return the current display as text without colours."""
         with self._bars.console.capture() as captured:
             self._bars.console.print(self._bars.get_renderable())
         return captured.get()
 
     def say_stopped(self, kept_bytes: int | None) -> None:
-        """Say what remains after Ctrl-C: so many bytes, or that the browser did not say (``None``)."""
+        """Print how many bytes are kept after Ctrl-C; ``None`` if the browser did not report it."""
         if self._as_json:
             return
         console = stderr_console()
         if kept_bytes is None:
-            console.print("Stopped; the browser did not say how much of it is kept.", highlight=False)
+            console.print("Stopped; the browser did not report how much is kept.", highlight=False)
         elif kept_bytes == 0:
-            console.print("Stopped; nothing had been fetched yet.", highlight=False)
+            console.print("Stopped; nothing was downloaded yet.", highlight=False)
         else:
-            console.print(f"Stopped; {size_text(kept_bytes)} fetched so far are kept.", highlight=False)
-        console.print(f"To go on from there: browserllm models pull {escape(self._model)}", highlight=False)
+            console.print(f"Stopped; {size_text(kept_bytes)} downloaded so far are kept.", highlight=False)
+        console.print(f"To resume: browserllm models pull {escape(self._model)}", highlight=False)
 
     def say_done(self, result: DownloadResult) -> None:
-        """Say what is there now."""
+        """Print the result."""
         if self._as_json:
             print_json({"result": msgspec.to_builtins(result)}, line=True)
             return
         if not result.files:
-            click.echo(f"{result.model} is part of browserllm: there is nothing to fetch.")
+            click.echo(f"{result.model} is part of browserllm: there is nothing to download.")
             return
-        fetched = "nothing was missing" if not result.fetched_bytes else f"{size_text(result.fetched_bytes)} fetched"
+        fetched = "nothing was missing" if not result.fetched_bytes else f"{size_text(result.fetched_bytes)} downloaded"
         click.echo(f"{result.model} is on this device: {size_text(result.size_bytes)}, {fetched}.")
         stderr_console().print(
             f'[dim]Try it: browserllm run --model {escape(self._model)} "Hello!"[/]', highlight=False
@@ -117,7 +117,7 @@ class DownloadBars:
 
 
 def describe_progress(progress: Progress) -> str:
-    """Return a download's or a load's numbers on one line: bytes, percent, speed, time left; or the phase."""
+    """Return the progress of a download or load on one line: bytes, percent, speed and time left, or the phase."""
     if progress.loaded_bytes is None or progress.phase not in ("downloading", "verifying"):
         percent = "" if progress.fraction is None else f" {progress.fraction:.0%}"
         return progress.phase.replace("_", " ") + percent
@@ -137,7 +137,7 @@ def _describe_file(file: FileProgress) -> str:
     numbers = _of(file.loaded_bytes, file.total_bytes)
     if file.state == "retrying":
         wait = f" in {_time(file.retry_in_ms / 1000)}" if file.retry_in_ms else ""
-        return f"{numbers}  try {file.attempt}{wait}"
+        return f"{numbers}  attempt {file.attempt}{wait}"
     return numbers if file.state == "downloading" else f"{numbers}  {file.state}"
 
 

@@ -1,4 +1,4 @@
-"""How models look in a terminal: as a list, one by one, and before they are deleted."""
+"""Models in a terminal: as a list, in detail, and before they are deleted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .console import stderr_console
 def _console() -> Console:
     console = Console()
     if not console.is_terminal:
-        console.width = 10_000  # a file or a pipe: nothing is folded or cut off
+        console.width = 10_000  # a file or a pipe: do not wrap or cut lines
     return console
 
 
@@ -39,7 +39,7 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
 
 
 def _print_table(console: Console, table: Table) -> None:
-    """Print a table; where the terminal is too narrow for it, each row as its name and a line of the rest."""
+    """Print a table, or in a narrow terminal each row as its name and a line with the rest."""
     wide = console.options.update(max_width=10_000)
     if Measurement.get(console, wide, table).minimum <= console.width:
         console.print(table)
@@ -58,14 +58,14 @@ def _counted(count: int, noun: str) -> str:
 
 
 def print_catalog(cards: Sequence[ModelCard]) -> None:
-    """Print the models there are, with sizes that hold on every device."""
+    """Print the known models, with sizes that do not depend on the device."""
     table = _table("Model", "Parameters", "Download", "Good for", right=["Parameters", "Download"])
     for card in cards:
         table.add_row(card.id, _count(card.parameters), _smallest(card), _good_for(card))
     console = _console()
     _print_table(console, table)
     console.print(
-        f"{_counted(len(cards), 'model')}. ~ is computed, for the smallest build.\n"
+        f"{_counted(len(cards), 'model')}. ~ is an estimate, for the smallest build.\n"
         "Which of them fit this device: browserllm models list --fits",
         style="dim",
         highlight=False,
@@ -75,9 +75,9 @@ def print_catalog(cards: Sequence[ModelCard]) -> None:
 def print_entries(
     entries: Sequence[ModelEntry], storage: Storage, *, judged: bool, downloaded: bool, purpose: str | None
 ) -> None:
-    """Print models as this device has them: what they run on when they were ``judged``, else what is stored of them.
+    """Print models with their state on this device: where they run if ``judged``, else their stored files.
 
-    ``downloaded`` and ``purpose`` say which of the models these are.
+    ``downloaded`` and ``purpose`` are the filters that selected them.
     """
     console = _console()
     if judged:
@@ -93,7 +93,7 @@ def print_entries(
         console.print(
             f"{_counted(len(entries), 'downloaded model' if downloaded else 'model')}"
             f"{f' for {purpose}' if purpose else ''} {'fits' if len(entries) == 1 else 'fit'} this device. "
-            "Why another does not: browserllm models info NAME",
+            "Why another does not fit: browserllm models info NAME",
             style="dim",
             highlight=False,
         )
@@ -102,14 +102,14 @@ def print_entries(
     table = _table("Model", "Size", "State", "Last used", right=["Size"])
     for entry in entries:
         if _is_built_in(entry.card):
-            # What the engines have copied of it can be deleted, and is neither more nor less complete.
+            # The engines' copies of it can be deleted; it is complete without them.
             table.add_row(entry.card.id, size_text(entry.size_bytes) if entry.size_bytes else "", "built in", "")
             continue
         for build in storage.models:
             if build.model == entry.card.id:
                 table.add_row(*_stored_row(build))
     for build in storage.models:
-        if build.model not in known and purpose is None:  # what the catalog does not know, and what is not whole
+        if build.model not in known and purpose is None:  # unknown to the catalog, or incomplete
             table.add_row(*_stored_row(build))
     _print_table(console, table)
     console.print(_space(storage), style="dim", highlight=False)
@@ -125,7 +125,7 @@ def _stored_row(build: StoredModel) -> tuple[str, str, str, str]:
     elif build.evicted:
         state = f"[yellow]the browser deleted {len(build.missing)} of its files[/]"
     else:
-        state = "[yellow]not complete; pull goes on with it[/]"
+        state = "[yellow]incomplete; pull resumes it[/]"
     return escape(build.artifact_id or build.model), size_text(build.size_bytes), state, _ago(build.last_used_ms)
 
 
@@ -144,7 +144,7 @@ def _space(storage: Storage) -> str:
 
 
 def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: Sequence[StoredModel]) -> None:
-    """Print all that is known of a model: its builds, why one fits or does not, and what is here."""
+    """Print a model's details: its builds, whether and why each fits, and its stored files."""
     console = _console()
     facts = [
         f"{_count(card.parameters)} parameters" if card.parameters else "",
@@ -155,7 +155,7 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
     if _good_for(card):
         console.print(f"Good for {_good_for(card)}", highlight=False)
     if card.cloud_equivalent:
-        console.print(f"In the cloud, about as able: {escape(card.cloud_equivalent)}", highlight=False)
+        console.print(f"Comparable cloud model: {escape(card.cloud_equivalent)}", highlight=False)
     fits = next((artifact for artifact, judged in builds if judged.fits), None)
     verdict = f"[green]fits this device[/]: {_place(fits)}" if fits else "[red]does not fit this device[/]"
     console.print(f"This model {verdict}\n", highlight=False)
@@ -172,7 +172,7 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
             console.print(f"    {escape(reason.message)}", style="yellow", highlight=False, soft_wrap=True)
         console.print(f"    {escape(artifact.url)}", style="dim", highlight=False, soft_wrap=True)
     if _is_built_in(card):
-        console.print("\nBuilt in: there is nothing to fetch.", highlight=False)
+        console.print("\nBuilt in: there is nothing to download.", highlight=False)
         return
     for build in stored:
         name, size, state, used = _stored_row(build)
@@ -180,11 +180,13 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
             f"\nOn this device: {name}, {size}, {state}" + (f", used {used}" if used else ""), highlight=False
         )
     if not stored:
-        console.print(f"\nNot on this device. Fetch it: browserllm models pull {escape(card.id)}", highlight=False)
+        console.print(
+            f"\nNot on this device. To download it: browserllm models pull {escape(card.id)}", highlight=False
+        )
 
 
 def print_plan(chosen: Sequence[StoredModel], storage: Storage, *, orphans: bool) -> int:
-    """Say what would be deleted, and return how many things that are."""
+    """Print what would be deleted, and return the number of models and loose files."""
     console = stderr_console()
     for build in chosen:
         name, size, state, used = _stored_row(build)
@@ -240,7 +242,7 @@ def _size_here(entry: ModelEntry) -> str:
         return "built in"
     if not entry.size_bytes:
         return "yes" if entry.downloaded else ""
-    return size_text(entry.size_bytes) + ("" if entry.downloaded else " of it")
+    return size_text(entry.size_bytes) + ("" if entry.downloaded else " so far")
 
 
 def _ago(milliseconds: float | None) -> str:

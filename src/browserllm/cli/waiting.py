@@ -1,4 +1,4 @@
-"""Waiting: what a command waits for, while nothing else is to be seen of it."""
+"""Waiting: shows what a command waits for."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 
 SAY_AFTER_S = 1.0
-"""How long something may take before it is named where there is no terminal; in one, a spinner names it at once."""
+"""How long to wait before printing what a command waits for; a terminal shows a spinner at once."""
 
 
 class Waiting:
-    """A spinner with a text on a terminal; elsewhere (a log, a pipe) one line for each thing that takes its time."""
+    """A spinner with a text on a terminal; elsewhere (a log, a pipe) one line for each long step."""
 
     def __init__(self, console: Console, what: str, *, quiet: bool = False) -> None:
-        """Wait for ``what``; ``quiet`` says nothing where there is no terminal."""
+        """Wait for ``what``; ``quiet`` prints nothing without a terminal."""
         self._console = console
         self._quiet = quiet
         self._status = console.status(escape(what), spinner="dots")
@@ -37,14 +37,14 @@ class Waiting:
         self.stop()
 
     def update(self, what: str, detail: str = "") -> None:
-        """Wait for something else, or for the same with another ``detail``, which only a terminal shows."""
+        """Change what is shown; only a terminal shows the ``detail``."""
         if self._console.is_terminal:
             self._status.update(escape(what + (f": {detail}" if detail else "")))
         elif what != self._what and not self._quiet:
             self._wait(what)
 
     def stop(self) -> None:
-        """Nothing is waited for any more."""
+        """Stop showing it."""
         self._status.stop()
         if self._timer is not None:
             self._timer.cancel()

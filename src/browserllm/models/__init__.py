@@ -1,4 +1,4 @@
-"""The models on the device: which models exist (`Catalog`), which are downloaded and loaded (`ModelManager`)."""
+"""Models on the device: the `Catalog` of known models, and the `ModelManager` that downloads and loads them."""
 
 from __future__ import annotations
 

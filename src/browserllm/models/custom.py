@@ -1,4 +1,4 @@
-"""Custom models: from a folder, a URL, or files that the user picks; checked by reading their manifest."""
+"""Custom models: from a folder, a URL, or files that the user picks; validated by reading their manifest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Picked(msgspec.Struct):
 
 
 class _Source(msgspec.Struct):
-    """Where a model is: its folder's address, a name for it, and the names of its files where they can be listed."""
+    """The location of a model: its folder's URL, a name for it, and its file names where they can be listed."""
 
     url: str
     name: str
@@ -43,18 +43,18 @@ async def add_custom(
     library: str | None = None,
     dtype: str | None = None,
 ) -> ModelCard:
-    """Return the card of a model that is in no catalog, with an artifact for each engine and device its folder is for.
+    """Return the card of a custom model, with an artifact for each engine and device that can run it.
 
-    ``source`` is a folder of this machine (a snapshot in Hugging Face's cache is one too), the http(s) address of one,
-    or ``None`` to let the user pick it in the page. ``id`` is what to call the model (else by its folder), ``name``
-    its name for people, ``engine`` the one to use of several, ``library`` the .wasm of a WebLLM model (a file of the
-    folder, or an address; needed unless the folder can be listed and has just one), ``dtype`` the precision to take of
-    several (``q4``, ``q8``, ``fp32``, ...).
+    ``source`` is a folder of this machine (such as a snapshot in Hugging Face's cache), the http(s) URL of a folder, or
+    ``None`` to let the user pick a folder in the page. ``id`` defaults to the folder's name, ``name`` is the display
+    name. ``engine`` and ``dtype`` (``q4``, ``q8``, ``fp32``, ...) choose one where the folder suits several.
+    ``library`` is the .wasm of a WebLLM model: a file of the folder or a URL. It is required unless the folder can be
+    listed and has exactly one.
 
-    Every file is looked up. Raises `LoadFailed` or `IntegrityError` naming the file that is missing or wrong,
-    `ModelNotFound` when the folder holds no model, `InvalidRequest` for an argument that is not valid, `Unsupported`
-    where folders of this machine cannot be shared, `Cancelled` when the user picks nothing, `Unavailable`
-    (``no_window``) in a headless browser, which shows no question. A failure keeps nothing.
+    Every file is checked. Raises `LoadFailed` or `IntegrityError` naming the file that is missing or wrong,
+    `ModelNotFound` when the folder holds no model, `InvalidRequest` for an invalid argument, `Unsupported` where
+    folders of this machine cannot be shared, `Cancelled` when the user picks nothing, and `Unavailable`
+    (``no_window``) in a headless browser, where no folder can be picked. After a failure nothing is kept.
     """
     candidates = _candidates(engine, dtype)
     before = {entry.key for entry in (await ask_stored(host)).entries}
@@ -67,7 +67,7 @@ async def add_custom(
             artifacts += [await _checked(host, build) for build in await found.read_folder(host, folder, options)]
         window = await engines.get(artifacts[0].engine).context_window(host, artifacts[0])
     except BaseException:
-        # The picked files, and the manifests that were read, are of no further use.
+        # The picked files and the manifests are of no further use.
         with suppress(BrowserLLMError):
             entries = (await ask_stored(host)).entries
             new = [entry for entry in entries if entry.key not in before and entry.url.startswith(place.url)]
@@ -86,14 +86,14 @@ async def add_custom(
 
 
 def _candidates(engine: str | None, dtype: str | None) -> list[Engine]:
-    """Return the engines that may recognise the folder, after a check of what the caller asked for."""
+    """Return the engines that may recognise the folder, after validating the caller's arguments."""
     able = [known for known in engines.known() if known.markers("")]
     names = [known.name for known in able]
     if engine is not None and engine not in names:
-        raise InvalidRequest(f"engine={engine!r} is not valid; use one of {', '.join(names)}", parameter="engine")
+        raise InvalidRequest(f"Unknown engine {engine!r}. Choose one of: {', '.join(names)}", parameter="engine")
     dtypes = list(dict.fromkeys(name for known in able for name in known.dtypes))
     if dtype is not None and dtype not in dtypes:
-        raise InvalidRequest(f"dtype={dtype!r} is not valid; use one of {', '.join(dtypes)}", parameter="dtype")
+        raise InvalidRequest(f"Unknown dtype {dtype!r}. Choose one of: {', '.join(dtypes)}", parameter="dtype")
     return [known for known in able if engine in (None, known.name)]
 
 
@@ -105,7 +105,7 @@ async def _locate(host: Host, source: str | os.PathLike[str] | None, model: str 
         return _Source(picked.folder, key, [entry.url.removeprefix(picked.folder) for entry in picked.entries])
     if isinstance(source, str) and re.match("[A-Za-z][A-Za-z0-9+.-]+://", source):
         if not source.startswith(("http://", "https://")):
-            raise InvalidRequest(f"source={source!r} is not valid; use a folder, or http(s)://", parameter="source")
+            raise InvalidRequest(f"source={source!r} is not valid; use a folder or an http(s) URL", parameter="source")
         url = source.rstrip("/") + "/"
         if url.startswith(f"{HUB}/") and "/resolve/" not in url:
             url += "resolve/main/"
@@ -119,7 +119,7 @@ def _share(host: Host, source: str | os.PathLike[str]) -> _Source:
     names = [file.name for file in folder.iterdir() if file.is_file()]
     real = folder.resolve()
     if real.parent.name == "snapshots" and real.parent.parent.name.startswith("models--"):
-        # A snapshot in Hugging Face's cache is named by its revision; models--OWNER--NAME says whose it is.
+        # A snapshot in Hugging Face's cache is named by its revision; the model's name is in models--OWNER--NAME.
         return _Source(url, _name_of(real.parent.parent.name.rpartition("--")[2]), names)
     return _Source(url, _name_of(real.name), names)
 
@@ -130,7 +130,7 @@ def _name_of(place: str) -> str:
 
 
 async def _recognise(host: Host, place: _Source, candidates: list[Engine]) -> list[tuple[Engine, Folder]]:
-    """Return the engines that a folder is for; raises `ModelNotFound` when there are none."""
+    """Return the engines that can run the folder's model; raises `ModelNotFound` when there are none."""
     urls = list(dict.fromkeys(url for engine in candidates for url in engine.markers(place.url)))
     there = await _are_there(host, place, urls)
     present = [url for url, is_there in zip(urls, there, strict=True) if is_there]
@@ -139,29 +139,29 @@ async def _recognise(host: Host, place: _Source, candidates: list[Engine]) -> li
     if not found:
         looked = " and ".join(f"{engine.markers(place.url)[0]} (for {engine.name})" for engine in candidates)
         raise ModelNotFound(
-            f"there is no model in {place.url}: looked for {looked}; give the folder with that file",
+            f"no model found in {place.url}: looked for {looked}; give the folder that contains this file",
             data={"url": place.url},
         )
     return found
 
 
 async def _are_there(host: Host, place: _Source, urls: list[str]) -> list[bool]:
-    """Return which files there are; raises `DownloadInterrupted` when no server answers for any."""
+    """Return which files exist; raises `DownloadInterrupted` when the server answers for none of them."""
     if place.names is not None:
         return [url.removeprefix(place.url) in place.names for url in urls]
     answers = await inspect(host, urls)
     if all(answer.status is None for answer in answers):
         raise DownloadInterrupted(
-            f"no answer from {place.url}: it is not there, or does not share its files with this page (CORS); check "
-            "the address",
+            f"no answer from {place.url}: the server cannot be reached, or does not allow this page to read its files "
+            "(CORS); check the address",
             data={"url": place.url, "reason": "network"},
         )
     return [answer.status == 200 for answer in answers]
 
 
 async def _checked(host: Host, artifact: Artifact) -> Artifact:
-    """Look up every file, and return the artifact with the bytes to download."""
-    # What was picked is in the caches alone: asking a server anew would find nothing.
+    """Check every file, and return the artifact with its download size."""
+    # Picked files exist in the caches only: no server has them.
     picked = artifact.url.endswith("/resolve/picked/")
     listed = await list_files(host, artifact, refresh=not picked)
     files = [file for file in listed.files if not file.url.startswith(f"{HUB}/api/")]
@@ -176,23 +176,23 @@ async def _checked(host: Host, artifact: Artifact) -> Artifact:
 
 
 def _size(answer: Inspected) -> int | str | None:
-    """Return the size that a server tells, ``None`` when it does not tell, or why there is no such file."""
+    """Return the size that a server reports (``None`` if it reports none), or why the file cannot be read."""
     if answer.status == 200:
         return answer.size_bytes
     if answer.status is None:
-        return "no server answers for it"
-    hint = ", and follows no link that leads out of a shared folder" if answer.status == 403 else ""
-    return f"its server answers {answer.status}{hint}"
+        return "the server did not answer"
+    hint = " (links that lead out of a shared folder are not followed)" if answer.status == 403 else ""
+    return f"the server answered {answer.status}{hint}"
 
 
 def _compare(file: ModelFile, size: int | str | None, manifest_url: str) -> None:
-    """Raise when a file is missing or has another size than its manifest promises."""
+    """Raise when a file is missing, or when its size differs from its manifest's."""
     name = file.url.rpartition("/")[2]
     if isinstance(size, str):
-        raise LoadFailed(f"the model is not complete: {name!r} is missing, {size} ({file.url})", data={"url": file.url})
+        raise LoadFailed(f"the model is incomplete: {name!r} is missing: {size} ({file.url})", data={"url": file.url})
     if size is not None and file.size_bytes is not None and size != file.size_bytes:
         raise IntegrityError(
-            f"{name} is {size:,} bytes, {manifest_url.rpartition('/')[2]} promises {file.size_bytes:,}; get the file "
-            f"again ({file.url})",
+            f"{name} has {size:,} bytes, but {manifest_url.rpartition('/')[2]} lists {file.size_bytes:,}; download the "
+            f"file again ({file.url})",
             data={"url": file.url, "size_bytes": size, "promised_bytes": file.size_bytes},
         )

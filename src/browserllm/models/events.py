@@ -1,4 +1,4 @@
-"""ModelEvent: what happens to the models of a host, for whoever wants to show it."""
+"""ModelEvent: what happens to the models of a host, for a user interface or a log."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class ModelEvent(msgspec.Struct, frozen=True, kw_only=True):
     ==================  ==============================================================================
     ``loading``         a load began; ``progress``, then ``ready`` or ``error`` follow
     ``downloading``     a download began; ``progress``, then ``downloaded`` or ``error`` follow
-    ``progress``        how far it is, in ``progress``
-    ``ready``           it answers; ``loaded`` says where it runs
+    ``progress``        an update, in ``progress``
+    ``ready``           the model is loaded; ``loaded`` says where it runs
     ``downloaded``      its files are on the device
-    ``unloaded``        its memory is free
-    ``device_lost``     the GPU went away, and the model with it; the next load brings it back
-    ``deleted``         its files are gone because somebody asked
-    ``evicted``         its files are gone because the browser needed the space; ``message`` says which
-    ``error``           what began came to nothing, for the reason in ``error``
+    ``unloaded``        its memory was freed
+    ``device_lost``     the GPU was lost, and the model with it; the next load restores it
+    ``deleted``         the program deleted its files
+    ``evicted``         the browser deleted files to free space; ``message`` says how many
+    ``error``           a load or download failed, with ``error``
     ==================  ==============================================================================
     """
 

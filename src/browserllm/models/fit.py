@@ -1,8 +1,7 @@
-"""Fit: can this device run a model, and why not, in words that a user understands.
+"""Fit: whether this device can run a model, and if not why, in words that a user understands.
 
-What a device tells is taken for what it is. ``maxBufferSize`` is not GPU memory; the memory of an adapter of its own
-is told by nobody, so it is called unknown, never guessed. Only where the GPU works in the computer's memory does
-``memory_gb`` bound it.
+Nothing is guessed. ``maxBufferSize`` does not measure GPU memory, and browsers do not report the memory of a graphics
+card, so it stays unknown. ``memory_gb`` is a limit only for a GPU that shares the computer's memory.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from .machine import MIB, Memory, computer_memory, gpu_memory, graphics, metered
 NO_WEBGPU = {
     "insecure_context": "WebGPU needs a secure page (https, or localhost)",
     "no_api": "this browser has no WebGPU",
-    "no_adapter": "WebGPU finds no adapter on this machine",
+    "no_adapter": "WebGPU found no adapter on this machine",
     "turned_off": "WebGPU is turned off for this browser (webgpu='off')",
-    "device_failed": "the WebGPU adapter gives no device",
+    "device_failed": "the WebGPU adapter did not return a device",
 }
-"""What the reasons of a page without WebGPU mean."""
+"""The meaning of each reason why a page has no WebGPU."""
 
-# Up to this need, memory that nobody tells is not worth a warning.
+# Below this, unknown GPU memory is not worth a warning.
 SMALL_MB = 1024
 
-# A WebAssembly memory ends at 4 GiB, and the runtime needs room beside the weights.
+# A WebAssembly memory is limited to 4 GiB, and the runtime needs room beside the weights.
 WASM_MB = 3584
 
-# Kept free beside a download: what else the origin stores, and that sizes are estimates.
+# Free space beyond the download's size: the origin stores other data, and sizes are estimates.
 STORAGE_MARGIN = 1.1
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why not, or what to mind: a ``code`` for programs, a ``message`` for people, and the build it is about."""
+    """An obstacle or a warning: a ``code`` for programs, a ``message`` for people, and the build it concerns."""
 
     code: str
     message: str
@@ -47,17 +46,17 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JudgedBuild(NamedTuple):
-    """A build that could run a model, and what on this device stands against it."""
+    """A build of a model, and what keeps this device from running it (``None`` if nothing)."""
 
     artifact: Artifact
     obstacle: BrowserLLMError | None
 
 
 class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether a device can take a model.
+    """Whether a device can download and run a model.
 
-    ``artifact`` is the best build that fits, ``None`` when none does. ``reasons`` say why the builds that come before
-    it, or all of them, do not; ``warnings`` what to mind about the one that does.
+    ``artifact`` is the best build that fits, or ``None``. ``reasons`` say why the builds before it (or all of them) do
+    not fit; ``warnings`` are about the build that does.
     """
 
     model: str
@@ -76,12 +75,12 @@ def candidates(
 ) -> list[JudgedBuild]:
     """Return the builds of a model, the best first, each with what keeps this device from running it (or ``None``).
 
-    ``engine`` and ``device`` leave only theirs; ``engines`` are those the page has, where that is known. A build with
-    whole weights is left out where the engine has a quantized one: it is taken by its own id only. Space and connection
-    are no part of this: what is downloaded already needs neither (see `fit`). Raises `Unsupported` when the model has
-    no build for that engine and device.
+    ``engine`` and ``device`` select builds; ``engines`` are those the page has, if known. A build with unquantized
+    weights is left out if the engine has a quantized one: it is chosen by its own id only. Storage and network are not
+    considered, since a downloaded build needs neither (see `fit`). Raises `Unsupported` when the model has no build for
+    that engine and device.
     """
-    # Raised by itself, a sentence needs its subject.
+    # These messages are also raised on their own, so they name the build.
     return _judge(card, facts, engine, device, engines, named=True)
 
 
@@ -95,17 +94,17 @@ def fit(
     free_bytes: int | None = None,
     stored: Collection[str] = (),
 ) -> Fit:
-    """Say whether this device can download and run a model, and why not.
+    """Return whether this device can download and run a model, and if not why.
 
-    ``free_bytes`` is the space for downloads, otherwise the browser's quota less its usage; ``stored`` are the ids of
-    the builds that are downloaded already. Raises `Unsupported` as `candidates` does.
+    ``free_bytes`` is the space for downloads and defaults to the browser's quota less its usage; ``stored`` are the ids
+    of downloaded builds. Raises `Unsupported` as `candidates` does.
     """
     if isinstance(card, Artifact):
         card = ModelCard(id=card.id or card.url, artifacts=[card])
     reasons: list[Reason] = []
     for artifact, unfit in _judge(card, facts, engine, device, engines):
         here = registry.is_here(artifact, facts) or artifact.id in stored
-        obstacle = unfit or (None if here else _unobtainable(artifact, facts, free_bytes))
+        obstacle = unfit or (None if here else _download_obstacle(artifact, facts, free_bytes))
         if obstacle is None:
             return Fit(card.id, True, artifact, reasons, warnings(artifact, facts, stored=here))
         reason = Reason(_code(obstacle), str(obstacle), artifact.id)
@@ -115,32 +114,32 @@ def fit(
 
 
 def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) -> list[Reason]:
-    """Return what to mind about a build that this device can run."""
+    """Return the warnings about a build that this device can run."""
     found: list[Reason] = []
 
-    def mind(code: str, message: str) -> None:
+    def warn(code: str, message: str) -> None:
         found.append(Reason(code, message, artifact.id))
 
     if artifact.device == "webgpu":
         if graphics(facts) == "software":
-            mind("software_adapter", "WebGPU runs in software on this device, which is slow; take a small model")
+            warn("software_adapter", "WebGPU runs in software on this device, which is slow; choose a small model")
         need, memory = memory_need(artifact), gpu_memory(facts)
         if memory.usable_mb is None and need.mb > SMALL_MB:
-            mind("memory_unknown", f"{need} of GPU memory; the browser does not tell how much there is")
+            warn("memory_unknown", f"{need} of GPU memory; the browser does not report how much there is")
         elif memory.usable_mb is not None and need.mb > memory.usable_mb:
-            mind(
+            warn(
                 "memory_unknown",
-                f"{need} of memory; the browser tells only that there are {memory.total_gb:g} GB or more",
+                f"{need} of memory; the browser reports only {memory.total_gb:g} GB or more",
             )
     engine = registry.find(artifact.engine)
     for code, message in [] if engine is None else engine.warnings(artifact, facts):
-        mind(code, message)
+        warn(code, message)
     size = None if stored else artifact.download_bytes
     if size is not None:
         about = "about " if artifact.download_estimated else ""
-        dear = metered(facts)
-        if dear is not None:
-            mind("metered", f"downloads {about}{size_text(size)}, and {dear}")
+        why_metered = metered(facts)
+        if why_metered is not None:
+            warn("metered", f"downloads {about}{size_text(size)}, and {why_metered}")
     return found
 
 
@@ -164,27 +163,27 @@ def _judge(
         )
         there = ", ".join(dict.fromkeys(f"{artifact.engine} on {artifact.device}" for artifact in card.artifacts))
         raise Unsupported(
-            f"model {card.id!r} has nothing for {wanted}; it has: {there}",
+            f"model {card.id!r} has no build for {wanted}. Choose one of: {there}",
             data={"parameter": "device" if engine is None else "engine"},
         )
-    quantized = {artifact.engine for artifact in chosen if not _is_whole(artifact)}
+    quantized = {artifact.engine for artifact in chosen if not _is_unquantized(artifact)}
     return [
         JudgedBuild(
             artifact, _obstacle(artifact, card, facts, engines, f"{artifact.id or card.id!r} " if named else "")
         )
         for artifact in sorted(chosen, key=_rank)
-        if not (_is_whole(artifact) and artifact.engine in quantized)
+        if not (_is_unquantized(artifact) and artifact.engine in quantized)
     ]
 
 
 def _obstacle(
     artifact: Artifact, card: ModelCard, facts: DeviceFacts, engines: Collection[str] | None, subject: str
 ) -> BrowserLLMError | None:
-    """Return what keeps a device from running a build; ``subject`` begins the sentences that say what it needs."""
+    """Return what keeps a device from running a build; ``subject`` begins the messages that say what it needs."""
     engine = registry.find(artifact.engine)
     if engine is None:
         return Unavailable(
-            f"Unknown engine {artifact.engine!r}. Choose one of: {', '.join(registry.names())}; or add it with "
+            f"Unknown engine {artifact.engine!r}. Choose one of: {', '.join(registry.names())}; or add your own with "
             "engines.register()",
             reason="missing_feature",
         )
@@ -201,7 +200,7 @@ def _obstacle(
     return (
         _missing_features(artifact, card, facts, subject)
         or engine.obstacle(artifact, facts)
-        or _little_memory(memory_need(artifact), gpu_memory(facts), subject)
+        or _too_little_memory(memory_need(artifact), gpu_memory(facts), subject)
     )
 
 
@@ -210,15 +209,15 @@ def _wasm_obstacle(artifact: Artifact, facts: DeviceFacts, subject: str) -> Brow
         return Unavailable("this browser's WebAssembly has no SIMD", reason="missing_feature")
     need = memory_need(artifact)
     if need.mb > WASM_MB:
-        return OutOfMemory(f"{subject}{need} of memory; WebAssembly has room for {memory_text(WASM_MB)} at most")
-    return _little_memory(need, computer_memory(facts), subject)
+        return OutOfMemory(f"{subject}{need} of memory; WebAssembly is limited to {memory_text(WASM_MB)}")
+    return _too_little_memory(need, computer_memory(facts), subject)
 
 
 def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts, subject: str) -> BrowserLLMError | None:
     missing = sorted(set(artifact.features) - set(facts.webgpu.features))
     if not missing:
         return None
-    message = f"{subject}needs {' and '.join(missing)}, this adapter has none"
+    message = f"{subject}needs {' and '.join(missing)}, which this adapter does not have"
     for other in sorted(card.artifacts, key=_rank):
         if other.engine != artifact.engine or set(other.features) - set(facts.webgpu.features):
             continue
@@ -228,7 +227,7 @@ def _missing_features(artifact: Artifact, card: ModelCard, facts: DeviceFacts, s
     return Unavailable(message, reason="missing_feature", data={"missing": missing})
 
 
-def _little_memory(need: Need, memory: Memory, subject: str) -> BrowserLLMError | None:
+def _too_little_memory(need: Need, memory: Memory, subject: str) -> BrowserLLMError | None:
     usable = memory.usable_mb
     if usable is None or not memory.exact or need.mb <= usable:
         return None
@@ -239,8 +238,8 @@ def _little_memory(need: Need, memory: Memory, subject: str) -> BrowserLLMError 
     )
 
 
-def _unobtainable(artifact: Artifact, facts: DeviceFacts, free_bytes: int | None) -> BrowserLLMError | None:
-    """Return why this device cannot download a build now."""
+def _download_obstacle(artifact: Artifact, facts: DeviceFacts, free_bytes: int | None) -> BrowserLLMError | None:
+    """Return what keeps this device from downloading a build now."""
     size = artifact.download_bytes
     free: float | None = free_bytes
     if free is None and facts.storage.quota is not None:
@@ -258,7 +257,7 @@ def _unobtainable(artifact: Artifact, facts: DeviceFacts, free_bytes: int | None
 
 
 class Need(NamedTuple):
-    """The memory a build needs, in mebibytes; unless ``exact`` it needs at least as much."""
+    """The memory that a build needs, in mebibytes; a lower bound unless ``exact``."""
 
     mb: float
     exact: bool
@@ -268,29 +267,29 @@ class Need(NamedTuple):
 
 
 def memory_need(artifact: Artifact) -> Need:
-    """Return the memory that a build needs: its catalog's word, or else at least its weights."""
+    """Return the memory that a build needs: the catalog's figure, or at least the size of its weights."""
     if artifact.vram_mb is not None:
         return Need(artifact.vram_mb, True)
     return Need((artifact.download_bytes or 0) / MIB, False)
 
 
 def _code(error: BrowserLLMError) -> str:
-    """Return the most telling word for a reason: why it is unavailable, or else the error's own code."""
+    """Return the most specific code for an obstacle: the reason of `Unavailable`, else the error's own code."""
     if isinstance(error, DownloadInterrupted):
         return "offline"
     return error.reason if isinstance(error, Unavailable) else error.code
 
 
-# Four bits before three, half-width arithmetic before full, and whole weights last: they cost four times the memory.
+# Four bits before three, f16 before f32, and unquantized weights last: they take four times the memory.
 _QUANTIZATION = ("q4f16_1", "q4f32_1", "q3f16_1", "q4f16", "q4", "q0f16", "q0f32")
 
 
-def _is_whole(artifact: Artifact) -> bool:
+def _is_unquantized(artifact: Artifact) -> bool:
     return (artifact.quantization or "").startswith("q0")
 
 
 def _rank(artifact: Artifact) -> tuple[int, int, int]:
-    """Order builds: by engine and device, then precision, then the longer context (it costs no other download)."""
+    """Order builds by engine and device, then precision, then the longer context (the download is the same)."""
     quantization = artifact.quantization or ""
     return (
         registry.rank(artifact),

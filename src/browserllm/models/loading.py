@@ -1,4 +1,4 @@
-"""A model onto an engine: its artifacts one after the other, each proven by a short answer, none left half loaded."""
+"""Loading a model: try its artifacts in order, validate each with a short answer, and leave none half loaded."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ SOFTWARE = "(software)"
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model in the page's memory: on which engine, device and adapter, and which steps were passed over.
+    """A model in the page's memory: its engine, device and adapter, and in ``route`` the builds that failed before it.
 
-    ``artifact_id`` is the engine's own id of the build, where it is known. ``input`` is what the model itself, now
-    that it is loaded, takes: ``text``, ``image``. ``memory_bytes`` is what the catalog says that the build takes, or at
-    least its weights; no browser tells what it really takes.
+    ``artifact_id`` is the engine's own id of the build, if known. ``input`` lists what the loaded model accepts:
+    ``text``, ``image``. ``memory_bytes`` is the catalog's figure for the build, or at least the size of its weights;
+    browsers do not report the memory in use.
     """
 
     model: str
@@ -52,8 +52,8 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     route: list[Hop] = []
 
 
-class Wish(NamedTuple):
-    """What a load was asked for; ``None`` leaves the choice open. ``artifact_id`` is an engine's own id."""
+class LoadRequest(NamedTuple):
+    """The arguments of a load; ``None`` allows any. ``artifact_id`` is an engine's own id of a build."""
 
     engine: str | None = None
     device: str | None = None
@@ -61,8 +61,8 @@ class Wish(NamedTuple):
     keep_others: bool = False
     download: bool = True
 
-    def is_met(self, loaded: LoadedModel) -> bool:
-        """Whether what is loaded is what was asked for."""
+    def is_met_by(self, loaded: LoadedModel) -> bool:
+        """Whether a loaded model satisfies this request."""
         return (
             self.engine in (None, loaded.engine)
             and self.device in (None, loaded.device)
@@ -79,17 +79,17 @@ class _EmbedResult(msgspec.Struct):
 
 
 class SharedLoad:
-    """A load under way, and everybody who waits for it: it is cancelled when the last one leaves."""
+    """A load in progress, shared by its callers: it is cancelled when the last one stops waiting."""
 
     task: asyncio.Task[LoadedModel]
 
     def __init__(self) -> None:
-        """Wait to be started."""
+        """Prepare the load; `start` begins it."""
         self._waiting = 0
         self._listeners: list[OnProgress] = []
 
     def start(self, work: Coroutine[Any, Any, LoadedModel], at_end: Callable[[], None]) -> None:
-        """Begin, and call ``at_end`` when it is over or nobody wants it any more."""
+        """Begin, and call ``at_end`` when the load has ended or no caller waits for it."""
         self._at_end = at_end
         self.task = asyncio.get_running_loop().create_task(work)
         self.task.add_done_callback(self._on_end)
@@ -97,15 +97,15 @@ class SharedLoad:
     def _on_end(self, task: asyncio.Task[LoadedModel]) -> None:
         self._at_end()
         if not task.cancelled():
-            task.exception()  # callers that still wait get it; after the last one has left it is not reported as lost
+            task.exception()  # waiting callers get it; without any, asyncio must not log it as never retrieved
 
     def report(self, progress: Progress) -> None:
-        """Tell everybody who waits."""
+        """Report progress to every waiting caller."""
         for listener in list(self._listeners):
             listener(progress)
 
     async def wait(self, on_progress: OnProgress | None) -> LoadedModel:
-        """Wait for the model with the others."""
+        """Wait for the model; cancelling the last waiting caller cancels the load."""
         self._waiting += 1
         if on_progress is not None:
             self._listeners.append(on_progress)
@@ -121,7 +121,7 @@ class SharedLoad:
 
 
 def describe_adapter(adapter: AdapterInfo) -> str:
-    """Return an adapter's name for people: what WebGPU tells of it, and whether it is software."""
+    """Return an adapter's display name: what WebGPU reports, and whether it runs in software."""
     words = [adapter.description] if adapter.description else [adapter.vendor, adapter.architecture, adapter.device]
     name = " ".join(word for word in words if word) or "unnamed adapter"
     return f"{name} {SOFTWARE}" if adapter.fallback else name
@@ -132,13 +132,13 @@ async def load_first(
     candidates: Sequence[tuple[Artifact, BrowserLLMError | None]],
     load: Callable[[Artifact, list[Hop], bool], Awaitable[LoadedModel]],
 ) -> LoadedModel:
-    """Return the first of a model's candidates that loads; the steps passed over are on its route.
+    """Load the first of a model's candidates that works; the result's ``route`` lists the ones that failed before it.
 
-    ``load`` gets the artifact, the steps before it, and whether it may download: after one download that failed only
-    what is on the device already is tried, never a second download that nobody asked for.
+    ``load`` gets the artifact, the route so far, and whether it may download. After a failed download only builds
+    already on the device are tried, so that a failure never starts a second, unexpected download.
 
-    Raises the one error when one was tried, the failed download's, or `LoadFailed` with every try. When none could be
-    tried, it is an error of the best one's type, with what stands against each.
+    Raises the error of the only attempt, the error of the failed download, or `LoadFailed` listing every attempt. When
+    no candidate could be tried, the error has the type of the best one's obstacle and lists them all.
     """
     route: list[Hop] = []
     obstacles: list[BrowserLLMError] = []
@@ -150,7 +150,7 @@ async def load_first(
                 raise obstacle
             return await load(artifact, list(route), failed_download is None)
         except BrowserLLMError as error:
-            if _is_the_end(error):
+            if _ends_the_search(error):
                 raise
             if isinstance(error, (DownloadInterrupted, IntegrityError, ModelNotDownloaded, QuotaExceeded)):
                 failed_download = failed_download or error
@@ -171,7 +171,7 @@ async def load_first(
 
 
 def _join_obstacles(card: ModelCard, obstacles: Sequence[BrowserLLMError], route: list[Hop]) -> BrowserLLMError:
-    """Return one error for what stands against every candidate, of the best one's type: that is the one to clear."""
+    """Return one error with every candidate's obstacle, of the best one's type: that is the one to fix first."""
     first = obstacles[0]
     if len(obstacles) == 1:
         first.data.setdefault("steps", msgspec.to_builtins(route))
@@ -185,14 +185,14 @@ def _join_obstacles(card: ModelCard, obstacles: Sequence[BrowserLLMError], route
 
 
 def _steps_text(route: list[Hop]) -> str:
-    # Several builds for one device may fail for one reason: it is said once.
+    # Several builds for one device may fail for the same reason: give it once.
     return "; ".join(dict.fromkeys(f"{hop.engine} on {hop.device}: {hop.reason}" for hop in route))
 
 
 async def load_one(
     host: Host, card: ModelCard, artifact: Artifact, route: list[Hop], report: OnProgress
 ) -> LoadedModel:
-    """Load one artifact and let it prove itself; what fails, or is cancelled, leaves nothing in memory."""
+    """Load one artifact and validate it with a short answer; a failed or cancelled load frees its memory."""
     args = {
         "model": card.id,
         "engine": artifact.engine,
@@ -201,12 +201,10 @@ async def load_one(
     }
     result = read(await host.call("load", args, report), LoadedModel, "'load'")
     try:
-        report(Progress("warming_up", text="making sure that the model answers"))
+        report(Progress("warming_up", text="checking that the model answers"))
         await _validate(host, card)
     except BaseException:
-        with suppress(
-            BrowserLLMError
-        ):  # a page that is gone has freed its memory; the first failure is the one to tell
+        with suppress(BrowserLLMError):  # a closed page has freed its memory; raise the first failure
             await host.call("unload", {"model": card.id})
         raise
     report(Progress("ready", 1.0, "ready to answer"))
@@ -217,7 +215,7 @@ async def load_one(
 
 
 async def name_adapter(host: Host, loaded: LoadedModel) -> LoadedModel:
-    """Return what is loaded with its adapter called software where it is: only the probe tells, no engine."""
+    """Mark a loaded model's adapter as software where it is: the probe reports this, the engines do not."""
     if loaded.adapter is None:
         return loaded
     probed = (await host.probe()).webgpu.adapter
@@ -227,11 +225,13 @@ async def name_adapter(host: Host, loaded: LoadedModel) -> LoadedModel:
 
 
 async def _validate(host: Host, card: ModelCard) -> None:
-    """Let the model answer two tokens, one from the prompt and one from decoding: what compiles may fail to run."""
+    """Generate two tokens, one from the prompt and one from decoding: a model that compiles may still fail to run."""
     if card.type == "embedding":
         result = read(await host.call("embed", {"model": card.id, "input": ["Hi"]}), _EmbedResult, "'embed'")
         if not result.vectors or not result.vectors[0]:
-            raise LoadFailed(f"model {card.id!r} was loaded but it made no vector of a text")
+            raise LoadFailed(
+                f"model {card.id!r} was loaded, but its test embedding is empty; try another engine or device"
+            )
         return
     args: dict[str, Any] = {
         "model": card.id,
@@ -241,11 +241,13 @@ async def _validate(host: Host, card: ModelCard) -> None:
     }
     answer = read(await host.call("chat", args), _ChatResult, "'chat'")
     if answer.usage.completion_tokens < 1:
-        raise LoadFailed(f"model {card.id!r} was loaded but its validation generation gave no token")
+        raise LoadFailed(
+            f"model {card.id!r} was loaded, but generated no token in its test; try another engine or device"
+        )
 
 
-def _is_the_end(error: BrowserLLMError) -> bool:
-    """Whether there is no use in another candidate: somebody stopped it, or the page itself is not there."""
+def _ends_the_search(error: BrowserLLMError) -> bool:
+    """Whether trying another candidate is pointless: the load was cancelled, or the page is closed."""
     return isinstance(error, (Cancelled, ProtocolError)) or (
         isinstance(error, Unavailable) and error.reason == "closed"
     )

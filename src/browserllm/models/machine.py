@@ -1,4 +1,4 @@
-"""What a device's facts say of its memory, its GPU and its connection, and what they leave open."""
+"""What a device's facts tell about its memory, its GPU and its connection, and what they leave unknown."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ MIB = 2**20
 
 Graphics = Literal["cpu", "software", "phone", "integrated", "apple", "card"]
 
-# What is left of the computer's memory for a model on a GPU that shares it: macOS, for one, hands out three quarters.
+# The share of the computer's memory that a model can use on a GPU that shares it: macOS, for one, grants 3/4.
 _USABLE = 0.75
 
 COUNTS_TO_32 = 156
-"""A Chromium that tells up to 32 GB: seen in this one; announced for 147, where it may have been turned off."""
+"""The Chromium version that reports up to 32 GB: seen in 156; announced for 147, where it may have been turned off."""
 
 
 class Memory(NamedTuple):
-    """Memory as far as the browser tells: ``total_gb`` is None where it does not, a lower bound unless ``exact``."""
+    """Memory as the browser reports it: ``total_gb`` is ``None`` if it does not, and a lower bound unless ``exact``."""
 
     total_gb: float | None
     exact: bool
 
     @property
     def usable_mb(self) -> float | None:
-        """What of it a model can use, in mebibytes."""
+        """The memory that a model can use, in mebibytes."""
         return None if self.total_gb is None else self.total_gb * 1024 * _USABLE
 
 
 def mb_text(mebibytes: float) -> str:
-    """Return memory for people, in mebibytes: "1,060 MB"."""
+    """Format memory in mebibytes: "1,060 MB"."""
     return f"{mebibytes:,.0f} MB"
 
 
@@ -38,7 +38,7 @@ def computer_memory(facts: DeviceFacts) -> Memory:
     """Return the computer's memory.
 
     Browsers round to a power of two and stop counting at 8 GB, newer Chromium at 32 except on phones
-    (https://chromestatus.com/feature/6330376953921536). Where the count stopped, there may be more.
+    (https://chromestatus.com/feature/6330376953921536). At that maximum, the computer may have more.
     """
     total = facts.memory_gb
     most = 32 if _chromium(facts) >= COUNTS_TO_32 and not is_mobile(facts) else 8
@@ -46,7 +46,7 @@ def computer_memory(facts: DeviceFacts) -> Memory:
 
 
 def gpu_memory(facts: DeviceFacts) -> Memory:
-    """Return the GPU's memory: the computer's where they share it; that of a graphics card is told by nobody."""
+    """Return the GPU's memory: the computer's where they share it; browsers do not report that of a graphics card."""
     adapter = facts.webgpu.adapter
     if adapter is not None and (adapter.fallback or _shares_memory(adapter)):
         return computer_memory(facts)
@@ -54,8 +54,9 @@ def gpu_memory(facts: DeviceFacts) -> Memory:
 
 
 def graphics(facts: DeviceFacts) -> Graphics:
-    """Return what computes here: the CPU alone, WebGPU in software, a phone's GPU, one of Apple's or another that
-    shares the computer's memory, or a card of its own memory (or one that nothing is known of).
+    """Return the kind of processor that runs models here.
+
+    ``card`` is a graphics card with memory of its own, or an unknown GPU; ``integrated`` shares the computer's memory.
     """
     adapter = facts.webgpu.adapter
     if not facts.webgpu.available or adapter is None:
@@ -70,7 +71,7 @@ def graphics(facts: DeviceFacts) -> Graphics:
 
 
 def _chromium(facts: DeviceFacts) -> int:
-    """Return the version of Chromium under whatever browser this is; 0 when it is another."""
+    """Return the version of Chromium that the browser is based on; 0 for other browsers."""
     version = facts.user_agent.partition("Chrome/")[2].partition(".")[0]
     return int(version) if version.isdecimal() else 0
 
@@ -81,7 +82,7 @@ def is_mobile(facts: DeviceFacts) -> bool:
 
 
 def metered(facts: DeviceFacts) -> str | None:
-    """Return why bytes are dear on this device's connection, or ``None``."""
+    """Return why downloads should be kept small on this device's connection, or ``None``."""
     connection = facts.connection
     if connection is not None and connection.metered:
         return f"this connection is {connection.type}"
@@ -91,7 +92,7 @@ def metered(facts: DeviceFacts) -> str | None:
 
 
 def _shares_memory(adapter: AdapterInfo) -> bool:
-    """Whether the GPU works in the computer's memory, by the names that Chromium's Dawn gives (gpu_info.json)."""
+    """Whether the GPU shares the computer's memory, by the names in Chromium's Dawn (gpu_info.json)."""
     if adapter.vendor == "intel":
         return not (adapter.architecture or "").endswith(("hp", "hpg"))  # these are graphics cards
     return adapter.vendor in ("apple", "arm", "broadcom", "img-tec", "imagination", "qualcomm", "samsung")

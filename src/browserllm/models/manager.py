@@ -1,4 +1,4 @@
-"""ModelManager: the models of a device, from the catalog to the page's memory. The one face of this folder."""
+"""ModelManager: finds, downloads, loads and deletes models. The public interface of this package."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import msgspec
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.arguments import check_kind, check_model
-from ..errors import BrowserLLMError, Cancelled, InvalidRequest, ModelNotDownloaded, Unsupported
+from ..errors import BrowserLLMError, Cancelled, ModelNotDownloaded, Unsupported
 from ..page.host import Host, Progress, check_host, read
 from . import engines
 from .activity import Activity
 from .catalog.card import Artifact, ModelCard
 from .catalog.catalog import Catalog, check_purpose
 from .catalog.entry import ModelEntry, describe
+from .choosing import choose_builds, fit_here, fit_options, only_pinned
 from .events import ModelEvent
-from .fit import Fit, JudgedBuild, candidates, fit
-from .loading import LoadedModel, OnProgress, SharedLoad, Wish, load_first, load_one, name_adapter
-from .readiness import Standing, judge_files
+from .fit import Fit
+from .loading import LoadedModel, LoadRequest, OnProgress, SharedLoad, load_first, load_one, name_adapter
+from .readiness import Readiness, judge_readiness
 from .space import OnFull, Space
 from .storage import Storage, StoredModel, plan_eviction
 
@@ -42,7 +43,7 @@ class _Status(msgspec.Struct):
 
 
 class ModelManager:
-    """Finds, downloads, loads, unloads and deletes models. All managers of a host know of each other."""
+    """Finds, downloads, loads, unloads and deletes models. All managers of a host share their state."""
 
     def __init__(
         self,
@@ -53,12 +54,13 @@ class ModelManager:
         on_full: OnFull = "fail",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Manage the models of ``host``; ``catalog`` knows them by name.
+        """Manage the models of ``host``; ``catalog`` defaults to the built-in models.
 
-        ``storage_budget_bytes`` bounds what all models take, beside the browser's own quota. When a download needs more
-        than is left, ``on_full`` decides: ``"fail"`` raises `QuotaExceeded`, whose ``data["plan"]`` names what could be
-        deleted; ``"evict"`` deletes the models unused for longest, never one that is loaded or being fetched; an async
-        function gets the `EvictionPlan` and answers whether to follow it. ``clock`` returns seconds since the epoch.
+        ``storage_budget_bytes`` limits the size of all models together, beside the browser's own quota. If a download
+        needs more space than is left, ``on_full`` decides: ``"fail"`` raises `QuotaExceeded`, whose ``data["plan"]``
+        names what could be deleted; ``"evict"`` deletes the least recently used models, but none that is loaded or
+        being downloaded; an async function gets the `EvictionPlan` and returns whether to follow it. ``clock`` returns
+        seconds since the epoch.
         """
         check_host(host)
         check_kind("catalog", catalog, (Catalog, type(None)), "a catalog", write="use Catalog([card, ...])")
@@ -69,46 +71,48 @@ class ModelManager:
         self._clock = clock
         self._space = Space(host, self.catalog, clock)
 
-    # What there is
+    # Finding models
 
     async def fit(self, name: str, *, engine: str | None = None, device: str | None = None) -> Fit:
-        """Say whether this device can run a model, and why not; raises `ModelNotFound`, `Unsupported`."""
+        """Return whether this device can run a model, and if not why; raises `ModelNotFound`, `Unsupported`."""
         card, pinned = self._find(name)
-        return await self._fit(_only(card, pinned), await self.storage(), engine, device)
+        return await fit_here(self.host, only_pinned(card, pinned), await self.storage(), engine, device)
 
     async def recommend(self, purpose: str = "chat", count: int = 3) -> builtins.list[Recommendation]:
-        """Return the best models of this device for a purpose: ``chat``, ``code``, ``math``, ``multilingual``, ..."""
+        """Return the best models for a purpose on this device: ``chat``, ``code``, ``math``, ``multilingual``, ..."""
         from .recommend import recommend
 
-        return recommend(self.catalog, await self.host.probe(), purpose, count, **self._means(await self.storage()))
+        options = fit_options(self.host, await self.storage())
+        return recommend(self.catalog, await self.host.probe(), purpose, count, **options)
 
     async def tiers(self) -> Tiers:
-        """Return the models that are Quick, Smart and Genius on this device."""
+        """Return the Quick, Smart and Genius models for this device."""
         from .recommend import tiers
 
-        return tiers(self.catalog, await self.host.probe(), **self._means(await self.storage()))
+        return tiers(self.catalog, await self.host.probe(), **fit_options(self.host, await self.storage()))
 
     async def list(
         self, *, fits: bool | None = None, purpose: str | None = None, downloaded: bool | None = None
     ) -> builtins.list[ModelEntry]:
-        """Return the catalog's models as they stand with this device; each argument leaves only those that agree."""
+        """Return the catalog's models with their state on this device, filtered by the arguments."""
         if purpose is not None:
             check_purpose(purpose, self.catalog)
-        stock = await self.storage()
+        storage = await self.storage()
         loaded = {model.model: model for model in await self.status()}
         entries: builtins.list[ModelEntry] = []
         for card in self.catalog:
             if purpose is not None and purpose not in card.purposes:
                 continue
-            entry = describe(card, await self._fit(card, stock), stock, loaded.get(card.id), await self.host.probe())
+            judged = await fit_here(self.host, card, storage)
+            entry = describe(card, judged, storage, loaded.get(card.id), await self.host.probe())
             if fits in (None, entry.fit.fits) and downloaded in (None, entry.downloaded):
                 entries.append(entry)
         return entries
 
     async def add(self, source: str | Path | None = None, *, id: str | None = None, **options: Any) -> ModelCard:  # noqa: A002
-        """Add a custom model to the catalog: a folder of this machine, an address, or one picked in the page.
+        """Add a custom model to the catalog: from a folder of this machine, a URL, or a folder picked in the page.
 
-        See `add_custom` for ``id``, ``options`` and what is raised; an ``id`` that is taken raises `InvalidRequest`.
+        See `add_custom` for ``id``, ``options`` and errors. Raises `InvalidRequest` when the ``id`` is taken.
         """
         from .custom import add_custom
 
@@ -116,7 +120,7 @@ class ModelManager:
         self.catalog.add(card)
         return card
 
-    # Onto the device
+    # Downloading and loading
 
     async def start_download(
         self,
@@ -126,22 +130,22 @@ class ModelManager:
         device: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Download:
-        """Begin to fetch a model's files, without touching the GPU; await the `Download`, pause it, cancel it.
+        """Begin to download a model's files, without using the GPU; the `Download` can be awaited, paused, cancelled.
 
-        Of its builds the best that this device can run is taken, or that of ``engine`` and ``device``, or the one that
-        ``name`` is the engine's own id of. Who asks for a build that is being fetched shares that download.
+        Chooses the best build that this device can run, the one for ``engine`` and ``device``, or the one whose id is
+        ``name``. Callers who ask for a build that is being downloaded share that download.
 
-        Raises `ModelNotFound`, `Unsupported`, and `Unavailable` when the device can run none. Awaiting the download
-        raises `QuotaExceeded` when there is too little space (see ``on_full``), and what else `Download` says.
+        Raises `ModelNotFound`, `Unsupported`, and `Unavailable` when the device can run no build. Awaiting the download
+        raises `QuotaExceeded` when there is too little space (see ``on_full``), and the errors of `start_download`.
         """
         card, pinned = self._find(name)
-        choice = await self._candidates(card, pinned, engine, device)
+        choice = await choose_builds(self.host, card, pinned, engine, device, self.storage)
         for artifact, obstacle in choice:
             if obstacle is None:
                 if not artifact.bundled and not engines.keeps_files(artifact):
                     raise Unsupported(
-                        f"model {card.id!r} is the browser's own, which only the browser can download: load it, and "
-                        "the browser does that first",
+                        f"model {card.id!r} is the browser's own, and only the browser can download it: load it, and "
+                        "the browser downloads it first",
                         data={"model": card.id},
                     )
                 return self._fetcher.start(card, artifact, on_progress)
@@ -155,7 +159,7 @@ class ModelManager:
         device: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> DownloadResult:
-        """Fetch a model's files to the end: `start_download`, awaited. Cancelling it keeps what has come."""
+        """Download a model's files and wait for the end. Cancelling keeps the files and parts downloaded so far."""
         return await (await self.start_download(name, engine=engine, device=device, on_progress=on_progress))
 
     async def load(
@@ -168,33 +172,34 @@ class ModelManager:
         download: bool = True,
         on_progress: OnProgress | None = None,
     ) -> LoadedModel:
-        """Bring a model into memory, prove that it answers, and return how it runs.
+        """Load a model into memory, check that it answers, and return where it runs.
 
-        Tries its artifacts, the best first, or only those of ``engine`` and ``device``; the steps passed over are on
-        the result's ``route``. What is not on the device is downloaded first, unless ``download`` is false. Other
-        models are freed before this one takes memory, unless ``keep_others``. Loads of the same model share one load,
-        others wait their turn. A cancelled load stops in the page once nobody waits for it any more; what it has
-        fetched stays, for the next one to go on with.
+        Tries its artifacts, the best first, or only those for ``engine`` and ``device``; the result's ``route`` lists
+        those that failed. Missing files are downloaded first, unless ``download`` is false. Other models are unloaded
+        before this one takes memory, unless ``keep_others``. Concurrent loads of the same model share one load; others
+        wait their turn. A load is cancelled in the page when its last caller is; its downloaded files stay for the next
+        load.
 
         Raises `ModelNotFound`; `Unsupported` when the model has no artifact for that engine and device; `Unavailable`
-        when the device can run none; `ModelNotDownloaded` when its files are not here and cannot or must not be
-        fetched; what the page reported when one was tried, `LoadFailed` with every try when more were.
+        when the device can run none; `ModelNotDownloaded` when its files are not on the device and cannot or must not
+        be downloaded; the page's error after one attempt, or `LoadFailed` listing several attempts.
         """
         card, pinned = self._find(name)
-        wish = Wish(engine, device, pinned.id if pinned is not None else None, keep_others, download)
+        request = LoadRequest(engine, device, pinned.id if pinned is not None else None, keep_others, download)
         activity = self._activity
         known = activity.loaded.get(card.id)
-        if known is not None and wish.is_met(known):
+        if known is not None and request.is_met_by(known):
             activity.note_use(self.host, card.id, self._clock() * 1000)
             return known
-        load = activity.loads.get((card.id, wish))
+        load = activity.loads.get((card.id, request))
         if load is None:
-            load = activity.loads[card.id, wish] = SharedLoad()
-            load.start(self._load(card, pinned, wish, load.report), partial(activity.end_load, (card.id, wish), load))
+            load = activity.loads[card.id, request] = SharedLoad()
+            at_end = partial(activity.end_load, (card.id, request), load)
+            load.start(self._load(card, pinned, request, load.report), at_end)
         return await load.wait(on_progress)
 
     async def unload(self, name: str | None = None) -> builtins.list[str]:
-        """Free a model's memory, or that of all models; returns the ids that were loaded."""
+        """Free the memory of a model, or of all models; returns the ids of those that were loaded."""
         check_model("name", name)
         model = self._find(name)[0].id if name is not None and name in self.catalog else name
         result = await self.host.call("unload", {} if model is None else {"model": model})
@@ -210,7 +215,7 @@ class ModelManager:
         return [known.get(model.model) or await name_adapter(self.host, model) for model in status.loaded]
 
     async def current(self) -> str:
-        """Return the model that was loaded last, or the built-in one when there is none."""
+        """Return the model that was loaded last, or the built-in model if none is loaded."""
         known = self._activity.loaded
         if known:
             return list(known)[-1]
@@ -218,65 +223,65 @@ class ModelManager:
         return loaded[-1] if loaded else DEFAULT_MODEL
 
     def forget(self, name: str) -> None:
-        """Take note that the page has lost a model, so that the next load asks the page."""
+        """Record that the page has lost a model, so that the next load asks the page."""
         self._activity.loaded.pop(name, None)
-        self._activity.standings.forget()
+        self._activity.readiness_cache.forget()
 
-    async def standing(
+    async def readiness(
         self, name: str | None = None, *, engine: str | None = None, device: str | None = None, download: bool = True
-    ) -> Standing:
-        """Say what a chat with a model (without a name: the `current` one) would have to do first; loads nothing.
+    ) -> Readiness:
+        """Return what must happen before a model (by default the `current` one) can answer; loads nothing.
 
-        May be asked before every chat: the page is asked once, and again after something happened to a model or to the
-        network, or after some seconds. Raises `ModelNotFound`, `Unsupported`, as `load` would with these arguments.
+        Cheap enough to call before every chat: the answer is kept until a model or the network changes, or for some
+        seconds. Raises `ModelNotFound` and `Unsupported` as `load` does.
         """
-        standings = self._activity.standings
+        cache = self._activity.readiness_cache
         key = (name, engine, device, download)
-        return standings.get(key, self._clock()) or await standings.ask(key, self._clock, partial(self._judge, *key))
+        kept = cache.get(key, self._clock())
+        return kept or await cache.ask(key, self._clock, partial(self._judge_readiness, *key))
 
     def subscribe(self, callback: Callable[[ModelEvent], None]) -> Callable[[], None]:
-        """Call ``callback`` with every `ModelEvent` of this host's models; returns what ends that."""
+        """Call ``callback`` with every `ModelEvent` of this host; returns a function that unsubscribes it."""
         return self._activity.subscribe(callback)
 
     # Storage
 
     async def storage(self) -> Storage:
-        """Ask the browser what it keeps: the space there is, every model's bytes and last use, and what is nobody's."""
+        """Return the browser's storage: its space, each model's size and last use, and files that belong to none."""
         return await self._fetcher.stock()
 
     async def persist(self) -> bool:
-        """Ask the browser to keep models when the disk is full, as the first download does; returns what it says."""
+        """Ask the browser to keep models even if the disk is full, as the first download does; returns its answer."""
         self._activity.persist_asked = True
         return bool((await self.host.call("persist")).get("persisted"))
 
     async def delete(self, name: str) -> int:
-        """Delete a model's files from the device, and free its memory; returns the bytes that became free.
+        """Delete a model's files from the device, and free its memory; returns the bytes freed.
 
-        An engine's own id deletes that build alone. Files that another model needs too stay.
+        An engine's own id deletes only that build. Files that another model also needs stay.
 
-        Raises `ModelNotFound`, and `InvalidRequest` while it is being fetched or loaded.
+        Raises `ModelNotFound`, and `InvalidRequest` while the model is being downloaded or loaded.
         """
-        stock = await self.storage()
-        return await self._delete(self.select(name, stock), stock)
+        storage = await self.storage()
+        return await self._delete(self.select(name, storage), storage)
 
-    def select(self, name: str, stock: Storage) -> builtins.list[StoredModel]:
-        """Return what is stored under a name: all builds of a model, or the one with that id; none when it is not here.
+    def select(self, name: str, storage: Storage) -> builtins.list[StoredModel]:
+        """Return the stored builds with a name: all builds of a model, or the one with that id.
 
         Raises `ModelNotFound` when neither the storage nor the catalog knows the name.
         """
-        # The storage first: it may know a custom model that this program has not added.
-        found = [kept for kept in stock.models if name in (kept.model, kept.key)]
+        # First the storage: it may have a custom model that this program has not added.
+        found = [kept for kept in storage.models if name in (kept.model, kept.key)]
         if found:
             return found
         card, pinned = self._find(name)
-        return [
-            kept for kept in stock.models if kept.model == card.id and (pinned is None or kept.artifact_id == pinned.id)
-        ]
+        builds = [kept for kept in storage.models if kept.model == card.id]
+        return builds if pinned is None else [kept for kept in builds if kept.artifact_id == pinned.id]
 
     async def clear(self) -> int:
-        """Delete everything: all models, parts of files and orphans; returns the bytes that became free.
+        """Delete all models, partial files and orphans; returns the bytes freed.
 
-        Raises `InvalidRequest` while a model is being fetched or loaded.
+        Raises `InvalidRequest` while a model is being downloaded or loaded.
         """
         models = (await self.storage()).models
         await self._release({kept.model for kept in models} | self._activity.busy)
@@ -285,28 +290,28 @@ class ModelManager:
         return freed
 
     async def evict(self, budget_bytes: int) -> builtins.list[StoredModel]:
-        """Delete models, those unused for longest first, until all take at most ``budget_bytes``; returns which.
+        """Delete the least recently used models until all take at most ``budget_bytes``; returns the deleted ones.
 
-        Models that are loaded or being fetched stay.
+        Models that are loaded or being downloaded stay.
         """
-        stock = await self.storage()
+        storage = await self.storage()
         plan = plan_eviction(
-            stock.models,
-            stock.models_bytes - budget_bytes,
+            storage.models,
+            storage.models_bytes - budget_bytes,
             keep={*self._activity.busy, *(loaded.model for loaded in await self.status())},
         )
-        await self._delete(plan.models, stock)
+        await self._delete(plan.models, storage)
         return plan.models
 
     async def remove_orphans(self) -> int:
-        """Delete files that belong to no model, and parts of files that nobody went on with for a week.
+        """Delete files that belong to no model, and partial files unchanged for a week; returns the bytes freed.
 
-        Raises `InvalidRequest` while a model is being fetched: its files may be those of no model known here.
+        Raises `InvalidRequest` while a model is being downloaded, since its files may not be recorded yet.
         """
-        self._refuse_busy(set(self._activity.fetching.values()))
+        self._activity.refuse_busy(set(self._activity.fetching.values()))
         return await self._space.delete_orphans(await self.storage())
 
-    # Behind the face
+    # Private
 
     @property
     def _activity(self) -> Activity:
@@ -316,7 +321,7 @@ class ModelManager:
 
     @property
     def _fetcher(self) -> Fetcher:
-        # Not before it is needed: most programs load what is there, and start sooner without it.
+        # Imported on first use: most programs load a stored model, and start faster without it.
         from .downloads.fetching import Fetcher
 
         return Fetcher(
@@ -328,126 +333,86 @@ class ModelManager:
             clock=self._clock,
         )
 
-    @property
-    def _engines(self) -> builtins.list[str]:
-        return [engine.name for engine in self.host.hello.engines]
-
     def _find(self, name: str) -> tuple[ModelCard, Artifact | None]:
         match = self.catalog.find(name)
         return match.card, match.artifact
 
-    async def _candidates(
-        self,
-        card: ModelCard,
-        pinned: Artifact | None,
-        engine: str | None,
-        device: str | None,
-        stock: Storage | None = None,
-    ) -> builtins.list[JudgedBuild]:
-        """Return what could run, the best first; of the builds for one engine and device, those already here first."""
-        choice = candidates(_only(card, pinned), await self.host.probe(), engine, device, self._engines)
-        if len(choice) == 1 or all(artifact.bundled for artifact, _ in choice):
-            return choice
-        stock = stock or await self.storage()
-        steps = [(artifact.engine, artifact.device) for artifact, _ in choice]
-
-        def rank(candidate: JudgedBuild) -> tuple[int, bool]:
-            artifact = candidate.artifact
-            kept = stock.find(card.id, artifact)
-            return steps.index((artifact.engine, artifact.device)), kept is None or not kept.complete
-
-        return sorted(choice, key=rank)
-
-    async def _judge(self, name: str | None, engine: str | None, device: str | None, download: bool) -> Standing:
+    async def _judge_readiness(
+        self, name: str | None, engine: str | None, device: str | None, download: bool
+    ) -> Readiness:
         card, pinned = self._find(name or await self.current())
-        wish = Wish(engine, device, pinned.id if pinned is not None else None)
+        request = LoadRequest(engine, device, pinned.id if pinned is not None else None)
         for loaded in await self.status():
-            if loaded.model == card.id and wish.is_met(loaded):
-                return Standing(model=card.id, loaded=True, context_window=loaded.context_window or card.context_window)
-        stock = Storage() if all(artifact.bundled for artifact in card.artifacts) else await self.storage()
-        choice = await self._candidates(card, pinned, engine, device, stock)
-        return judge_files(card, choice, await self.host.probe(), stock, may_download=download)
+            if loaded.model == card.id and request.is_met_by(loaded):
+                window = loaded.context_window or card.context_window
+                return Readiness(model=card.id, loaded=True, context_window=window)
+        storage = Storage() if all(artifact.bundled for artifact in card.artifacts) else await self.storage()
+        choice = await choose_builds(self.host, card, pinned, engine, device, storage)
+        return judge_readiness(card, choice, await self.host.probe(), storage, may_download=download)
 
-    async def _fit(self, card: ModelCard, stock: Storage, engine: str | None = None, device: str | None = None) -> Fit:
-        return fit(card, await self.host.probe(), engine=engine, device=device, **self._means(stock))
-
-    def _means(self, stock: Storage) -> dict[str, Any]:
-        """Return what beside the device decides on a fit: the page's engines, the space, what is downloaded."""
-        return {
-            "engines": self._engines,
-            "free_bytes": stock.available_bytes,
-            "stored": {model.artifact_id for model in stock.models if model.complete and model.artifact_id},
-        }
-
-    async def _load(self, card: ModelCard, pinned: Artifact | None, wish: Wish, report: OnProgress) -> LoadedModel:
+    async def _load(
+        self, card: ModelCard, pinned: Artifact | None, request: LoadRequest, report: OnProgress
+    ) -> LoadedModel:
         activity = self._activity
-        activity.tell("loading", card.id)
+        activity.publish("loading", card.id)
         try:
-            loaded = await self._load_best(card, pinned, wish, report)
+            loaded = await self._load_best(card, pinned, request, report)
         except asyncio.CancelledError:
-            message = f"the load of model {card.id!r} was stopped"
-            activity.tell("error", card.id, error=Cancelled(message), message=message)
+            message = f"the load of model {card.id!r} was cancelled"
+            activity.publish("error", card.id, error=Cancelled(message), message=message)
             raise
         except BrowserLLMError as error:
-            activity.tell("error", card.id, error=error, message=str(error))
+            activity.publish("error", card.id, error=error, message=str(error))
             raise
         activity.loaded[card.id] = loaded
         if loaded.engine in (await self.host.probe()).engines:
             await self.host.probe(refresh=True)  # the browser has its model now
-        activity.tell("ready", card.id, loaded=loaded)
+        activity.publish("ready", card.id, loaded=loaded)
         activity.note_use(self.host, card.id, self._clock() * 1000)
         return loaded
 
-    async def _load_best(self, card: ModelCard, pinned: Artifact | None, wish: Wish, report: OnProgress) -> LoadedModel:
+    async def _load_best(
+        self, card: ModelCard, pinned: Artifact | None, request: LoadRequest, report: OnProgress
+    ) -> LoadedModel:
         for present in await self.status():
-            if present.model == card.id and wish.is_met(present):
+            if present.model == card.id and request.is_met_by(present):
                 return present
         activity = self._activity
 
         def report_load(progress: Progress) -> None:
             report(progress)
-            activity.tell("progress", card.id, progress=progress)
+            activity.publish("progress", card.id, progress=progress)
 
         async def load(artifact: Artifact, route: builtins.list[Hop], may_download: bool) -> LoadedModel:
             if engines.keeps_files(artifact):
-                await self._fetcher.ensure(card, artifact, wish.download and may_download, report)
-            elif not (wish.download and may_download) and not engines.is_here(artifact, await self.host.probe()):
+                await self._fetcher.ensure(card, artifact, request.download and may_download, report)
+            elif not (request.download and may_download) and not engines.is_here(artifact, await self.host.probe()):
                 raise ModelNotDownloaded(
-                    f"model {card.id!r} is not on this device: the browser downloads it when it is loaded with "
-                    "download=True",
+                    f"model {card.id!r} is not on this device: load it with download=True, and the browser downloads "
+                    "it first",
                     data={"model": card.id, "download_bytes": None},
                 )
             async with activity.turn:
-                # Whoever had the turn before may have loaded this very model, or another one.
+                # The load before this one may have loaded this very model, or another one.
                 for other in await self.status():
-                    if other.model == card.id and wish.is_met(other):
+                    if other.model == card.id and request.is_met_by(other):
                         return other
-                    if other.model == card.id or not wish.keep_others:
+                    if other.model == card.id or not request.keep_others:
                         await self.unload(other.model)
                 return await load_one(self.host, card, artifact, route, report_load)
 
-        return await load_first(card, await self._candidates(card, pinned, wish.engine, wish.device), load)
+        choice = await choose_builds(self.host, card, pinned, request.engine, request.device, self.storage)
+        return await load_first(card, choice, load)
 
-    async def _delete(self, chosen: builtins.list[StoredModel], stock: Storage) -> int:
+    async def _delete(self, chosen: builtins.list[StoredModel], storage: Storage) -> int:
         await self._release({kept.model for kept in chosen})
-        freed = await self._space.delete(chosen, stock)
+        freed = await self._space.delete(chosen, storage)
         self._activity.note_deleted(chosen)
         return freed
 
     async def _release(self, names: set[str]) -> None:
-        """Free the memory of models that are to be deleted; refuses those on their way here."""
-        self._refuse_busy(names & self._activity.busy)
+        """Unload models that are to be deleted; raises `InvalidRequest` for those being downloaded or loaded."""
+        self._activity.refuse_busy(names)
         for loaded in await self.status():
             if loaded.model in names:
                 await self.unload(loaded.model)
-
-    def _refuse_busy(self, busy: set[str]) -> None:
-        if busy:
-            raise InvalidRequest(
-                f"model {min(busy)!r} is being fetched or loaded: cancel that before you delete", parameter="name"
-            )
-
-
-def _only(card: ModelCard, pinned: Artifact | None) -> ModelCard:
-    """Return a card with the one artifact that was asked for by its own id."""
-    return card if pinned is None else msgspec.structs.replace(card, artifacts=[pinned])

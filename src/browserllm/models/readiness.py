@@ -1,4 +1,4 @@
-"""Standing: what a chat with a model would have to do first, for whoever chooses between models before he asks one."""
+"""Readiness: what must happen before a model can answer, for routers that choose between models."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .fit import JudgedBuild, fit
 from .storage import Storage
 
 LASTS_S = 10.0
-"""How long it holds that a model is not loaded: another tab may fetch it, the browser may delete it."""
+"""How long an answer is kept for a model that is not loaded: another tab may download it, the browser delete it."""
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model stands with this device now.
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a model can answer on this device now, and what it needs first.
 
-    ``fits`` says whether the device can run it, ``fetch_bytes`` how much is still to be fetched before it can answer
-    (``None`` where nobody knows). ``obstacle`` says why it cannot answer at all, and is empty when it can.
-    ``context_window`` is the loaded model's, else what its card promises.
+    ``fits`` says whether the device can run it, ``fetch_bytes`` how many bytes must be downloaded before it can answer
+    (``None`` if unknown). ``obstacle`` says why it cannot answer at all, and is empty when it can. ``context_window``
+    is the loaded model's, or else the card's.
     """
 
     model: str
@@ -35,30 +35,30 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Key = tuple[str | None, str | None, str | None, bool]
-"""What was asked: the model's name, engine, device, and whether it may be downloaded."""
+"""The arguments of `ModelManager.readiness`: name, engine, device, and whether the model may be downloaded."""
 
 
-class Standings:
-    """What was found out, kept until something happens to a model or around the device."""
+class ReadinessCache:
+    """Keeps answers until something changes for a model, the device or the network."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
-        self._known: dict[Key, tuple[float, Standing]] = {}
+        """Start empty."""
+        self._known: dict[Key, tuple[float, Readiness]] = {}
         self._asking = asyncio.Lock()
 
     def forget(self) -> None:
-        """Let the next question go to the page. What is being asked right now is not kept either."""
+        """Drop all answers, also the one to a question that is being asked right now."""
         self._known = {}
 
-    def get(self, key: Key, now_s: float) -> Standing | None:
-        """Return what is known; a model that is loaded stays so until an event says otherwise."""
+    def get(self, key: Key, now_s: float) -> Readiness | None:
+        """Return a kept answer; a loaded model counts as loaded until an event says otherwise."""
         known = self._known.get(key)
         if known is None or not (known[1].loaded or abs(now_s - known[0]) < LASTS_S):
             return None
         return known[1]
 
-    async def ask(self, key: Key, clock: Callable[[], float], judge: Callable[[], Awaitable[Standing]]) -> Standing:
-        """Find out, once for all who ask at the same time."""
+    async def ask(self, key: Key, clock: Callable[[], float], judge: Callable[[], Awaitable[Readiness]]) -> Readiness:
+        """Return the kept answer or call ``judge``, once for concurrent callers."""
         async with self._asking:
             found = self.get(key, clock())
             if found is None:
@@ -68,15 +68,15 @@ class Standings:
             return found
 
 
-def judge_files(
+def judge_readiness(
     card: ModelCard, choice: Sequence[JudgedBuild], facts: DeviceFacts, stock: Storage, *, may_download: bool
-) -> Standing:
-    """Say how a model stands that is not loaded; ``choice`` are its builds, in the order in which they are tried."""
+) -> Readiness:
+    """Return the readiness of a model that is not loaded; ``choice`` are its builds in the order they are tried."""
     runnable = [artifact for artifact, obstacle in choice if obstacle is None]
     if not runnable:
         obstacles = dict.fromkeys(str(obstacle) for _, obstacle in choice)
         here = any(_is_here(card, artifact, facts, stock) for artifact, _ in choice)
-        return Standing(
+        return Readiness(
             model=card.id,
             fits=False,
             downloaded=here,
@@ -87,15 +87,15 @@ def judge_files(
     first = runnable[0]
     window = first.context_window or card.context_window
     if _is_here(card, first, facts, stock):
-        return Standing(model=card.id, context_window=window)
+        return Readiness(model=card.id, context_window=window)
     left = _bytes_left(card, first, stock)
     why_not = _why_no_download(card, first, facts, stock, may_download)
     if not why_not:
-        return Standing(model=card.id, downloaded=False, fetch_bytes=left, context_window=window)
+        return Readiness(model=card.id, downloaded=False, fetch_bytes=left, context_window=window)
     if any(_is_here(card, artifact, facts, stock) for artifact in runnable):
-        # The next best build, which is here, answers in its place.
-        return Standing(model=card.id, context_window=card.context_window)
-    return Standing(model=card.id, downloaded=False, fetch_bytes=left, obstacle=why_not, context_window=window)
+        # The best build cannot be downloaded, but another one is on the device and answers.
+        return Readiness(model=card.id, context_window=card.context_window)
+    return Readiness(model=card.id, downloaded=False, fetch_bytes=left, obstacle=why_not, context_window=window)
 
 
 def _is_here(card: ModelCard, artifact: Artifact, facts: DeviceFacts, stock: Storage) -> bool:
@@ -114,7 +114,7 @@ def _why_no_download(
     card: ModelCard, artifact: Artifact, facts: DeviceFacts, stock: Storage, may_download: bool
 ) -> str:
     if not may_download:
-        return f"model {card.id!r} is not on this device, and may not be downloaded (download=False)"
+        return f"model {card.id!r} is not on this device and must not be downloaded (download=False)"
     alone = msgspec.structs.replace(card, artifacts=[artifact])
     judged = fit(alone, facts, free_bytes=stock.available_bytes)
     return "" if judged.fits else f"model {card.id!r} {'; '.join(reason.message for reason in judged.reasons)}"

@@ -1,4 +1,4 @@
-"""Space: orders to the storage. Make room for a download, delete a model, remove what is nobody's."""
+"""Space: makes room for downloads and deletes stored files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .engines import ModelFile
 
 OnFull = Literal["fail", "evict"] | Callable[[EvictionPlan], Awaitable[bool]]
-"""What to do when a download needs more space than is left: an error, delete what the plan says, or ask somebody."""
+"""What to do if a download needs more space than is left: fail, follow the eviction plan, or call a function."""
 
 
 class Space:
@@ -29,23 +29,23 @@ class Space:
         self._clock = clock
 
     async def stock(self) -> Storage:
-        """Ask the page what it keeps, and sort it by model."""
+        """Ask the page for its stored files, and group them by model."""
         return self._sort(await ask_stored(self._host))
 
     def _sort(self, stored: Stored) -> Storage:
         return take_stock(stored, self._catalog, self._clock() * 1000)
 
     async def delete(self, models: Collection[StoredModel], stock: Storage) -> int:
-        """Delete models, but no file that another model needs too; returns the bytes that became free."""
+        """Delete models, except files that another model also needs; returns the bytes freed."""
         files, partials = only_of(models, stock.models)
         return await delete_files(self._host, files, partials, [model.key for model in models])
 
     async def delete_orphans(self, stock: Storage) -> int:
-        """Delete the files that belong to no model, and the parts of files that nobody goes on with."""
+        """Delete files that belong to no model, and abandoned partial downloads."""
         return await delete_files(self._host, stock.orphans, stock.abandoned, [])
 
     async def clear(self) -> int:
-        """Delete every file, every part of one and every record; returns the bytes that became free."""
+        """Delete all files, partial files and journal records; returns the bytes freed."""
         stored = await ask_stored(self._host)
         return await delete_files(self._host, stored.entries, stored.partials, list(stored.journal))
 
@@ -59,9 +59,9 @@ class Space:
         keep: Collection[str],
         on_full: OnFull,
     ) -> list[StoredModel]:
-        """See to it that ``files`` of ``model`` can be fetched, deleting none of the models in ``keep``.
+        """Make room to download ``files`` of ``model``, deleting none of the models in ``keep``.
 
-        Returns the models that were deleted for it. Raises `QuotaExceeded` when there is too little space.
+        Returns the models that were deleted. Raises `QuotaExceeded` when there is too little space.
         """
         stock = self._sort(stored)
         short, why = _shortage(files, stored, stock, budget_bytes)
@@ -72,13 +72,13 @@ class Space:
             await self.delete(plan.models, stock)
             return plan.models
         raise QuotaExceeded(
-            f"no space for model {model!r}: {why}; {_advice(plan)}",
+            f"not enough space for model {model!r}: {why}; {_advice(plan)}",
             data={"needed_bytes": short, "plan": {**_describe(plan), "enough": plan.enough}},
         )
 
 
 def _shortage(files: Sequence[ModelFile], stored: Stored, stock: Storage, budget_bytes: int | None) -> tuple[int, str]:
-    """Return how many bytes are missing for a download, and in which words; none are when it is 0 or less."""
+    """Return how many bytes a download lacks (enough if 0 or less), and the explanation."""
     there = {entry.key for entry in stored.entries}
     begun = {part.url: part.loaded_bytes for part in stored.partials}
     missing = [file for file in files if (file.cache, file.url) not in there]
@@ -86,12 +86,12 @@ def _shortage(files: Sequence[ModelFile], stored: Stored, stock: Storage, budget
     to_fetch = sum(sizes) - sum(min(begun.get(file.url, 0), file.size_bytes or 0) for file in missing)
     shortages: list[tuple[int, str]] = []
     if stock.available_bytes is not None:
-        # A file that is whole goes from its partial into the cache: for a moment it is there twice.
+        # A finished file is copied from its partial into the cache: for a moment it exists twice.
         need = to_fetch + max(sizes, default=0)
         have = f"the browser has {size_text(stock.available_bytes)} left"
-        shortages.append((need - stock.available_bytes, f"it needs {size_text(need)} for the time being and {have}"))
+        shortages.append((need - stock.available_bytes, f"it temporarily needs {size_text(need)} and {have}"))
     if budget_bytes is not None:
-        have = f"of the budget of {size_text(budget_bytes)}, models take {size_text(stock.models_bytes)}"
+        have = f"models already take {size_text(stock.models_bytes)} of the {size_text(budget_bytes)} budget"
         shortages.append((stock.models_bytes + to_fetch - budget_bytes, f"it needs {size_text(to_fetch)} and {have}"))
     return max(shortages, default=(0, ""))
 
@@ -101,8 +101,8 @@ def _advice(plan: EvictionPlan) -> str:
     if plan.enough:
         return f"delete {names}, which frees {size_text(plan.freed_bytes)}"
     if names:
-        return f"deleting all that is not in use ({names}) frees only {size_text(plan.freed_bytes)}: free disk space"
-    return "no other model could be deleted: free disk space, or take a smaller model"
+        return f"deleting all unused models ({names}) frees only {size_text(plan.freed_bytes)}; free some disk space"
+    return "no other model can be deleted; free some disk space, or choose a smaller model"
 
 
 def _describe(plan: EvictionPlan) -> dict[str, object]:

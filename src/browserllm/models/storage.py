@@ -1,7 +1,7 @@
-"""What the browser keeps of our models: how much, of which model, last used when; what to evict, and what is nobody's.
+"""Storage: the files of each model in the browser, when it was last used, what to evict, and which files are orphans.
 
-What is there is what the caches say. The journal adds which files a finished download had and when the model was last
-used; comparing the two shows what the browser has evicted and what belongs to nobody.
+The caches say which files exist. The journal records the files of each finished download and when its model was last
+used. Comparing the two shows what the browser has evicted, and which files belong to no model.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .catalog.card import Artifact, ModelCard
 from .stored import Partial, Stored, StoredFile
 
 ABANDONED_MS = 7 * 24 * 3600 * 1000
-"""A part of a file that was not touched for so long is nobody's: who wanted it would have come back."""
+"""A partial file that has not changed for this long counts as abandoned."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journal says of a download that was finished; times are milliseconds since the epoch."""
+    """The journal's record of a finished download; times are milliseconds since the epoch."""
 
     model: str
     engine: str
@@ -36,9 +36,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one build of a model on this device.
 
-    ``complete`` when nothing has to be fetched: nothing is missing of what its download had, or it came with the site,
-    and the files are what an engine keeps of it. ``evicted`` when it was complete once and the browser
-    has taken files away since. ``size_bytes`` is what is there now, parts of files included.
+    ``complete`` if nothing has to be downloaded: no file of its download is missing, or the build ships with the site
+    and the files are an engine's copies of it. ``evicted`` if it was complete and the browser has deleted files since.
+    ``size_bytes`` is its present size, partial files included.
     """
 
     key: str
@@ -56,7 +56,7 @@ class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
     missing: list[StoredFile] = []
 
     def to_record(self) -> Record:
-        """Return the journal's record of a model that is complete."""
+        """Return the journal's record of a complete model."""
         return Record(
             model=self.model,
             engine=self.engine,
@@ -70,10 +70,10 @@ class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Storage(msgspec.Struct, frozen=True, kw_only=True):
-    """The storage of the page's origin, in bytes; ``None`` where the browser does not say.
+    """The storage of the page's origin, in bytes; ``None`` if the browser does not report a figure.
 
-    ``used_bytes`` counts everything of the origin, ``models`` what we know of it. ``orphans`` are files in the engines'
-    caches that belong to no model, ``abandoned`` parts of files that nobody has gone on with for a week.
+    ``used_bytes`` counts everything that the origin stores, ``models`` are the files of known models. ``orphans`` are
+    files in the engines' caches that belong to no model, ``abandoned`` partial files unchanged for a week.
     """
 
     used_bytes: int | None = None
@@ -86,22 +86,22 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def models_bytes(self) -> int:
-        """The bytes of all models, each file counted once."""
+        """The size of all models, each file counted once."""
         files = {file.key: file.size_bytes or 0 for model in self.models for file in model.files}
         partials = {partial.url: partial.loaded_bytes for model in self.models for partial in model.partials}
         return sum(files.values()) + sum(partials.values())
 
     def find(self, model: str, artifact: Artifact) -> StoredModel | None:
-        """Return what is kept of a build of a model."""
-        # A part that came on top of a build that is whole has an entry of its own, after the record's.
+        """Return the stored files of a build of a model."""
+        # A partial file beside a complete build has an entry of its own, after the record's.
         here = {kept.key: kept for kept in reversed(self.models)}
         return here.get(journal_key(model, artifact))
 
 
 class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which models to delete, the one unused for longest first, so that ``needed_bytes`` become free.
+    """The models to delete to free ``needed_bytes``, the least recently used first.
 
-    ``enough`` is false when that cannot be reached: the rest is in use.
+    ``enough`` is false if deleting every model that is not in use does not suffice.
     """
 
     needed_bytes: int
@@ -110,7 +110,7 @@ class EvictionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def enough(self) -> bool:
-        """Whether the plan frees what is needed."""
+        """Whether the plan frees enough bytes."""
         return self.freed_bytes >= self.needed_bytes
 
 
@@ -120,7 +120,7 @@ def journal_key(model: str, artifact: Artifact) -> str:
 
 
 def take_stock(stored: Stored, cards: Iterable[ModelCard], now_ms: float) -> Storage:
-    """Sort what the page keeps by model: by the journal first, then by the folders of the catalog's artifacts."""
+    """Group stored files by model: by the journal first, then by the folders of the catalog's artifacts."""
     files = {entry.key: entry for entry in stored.entries}
     partials = {partial.url: partial for partial in stored.partials}
     models: list[StoredModel] = []
@@ -173,9 +173,9 @@ def take_stock(stored: Stored, cards: Iterable[ModelCard], now_ms: float) -> Sto
 
 
 def plan_eviction(models: Collection[StoredModel], needed_bytes: int, keep: Collection[str]) -> EvictionPlan:
-    """Choose what to delete for ``needed_bytes``: the models unused for longest, never one whose name is in ``keep``.
+    """Choose the least recently used models to delete to free ``needed_bytes``, but none named in ``keep``.
 
-    A file that a model which stays needs too is not counted, because it is not deleted.
+    Files that a remaining model also needs are not counted, because they are not deleted.
     """
     order = sorted((model for model in models if model.model not in keep), key=_last_used)
     chosen: list[StoredModel] = []
@@ -190,7 +190,7 @@ def plan_eviction(models: Collection[StoredModel], needed_bytes: int, keep: Coll
 
 
 def only_of(chosen: Collection[StoredModel], models: Collection[StoredModel]) -> tuple[list[StoredFile], list[Partial]]:
-    """Return the files and parts of files of ``chosen`` that no other of ``models`` needs."""
+    """Return the files and partial files of ``chosen`` that no other of ``models`` needs."""
     keys = {model.key for model in chosen}
     others = [model for model in models if model.key not in keys]
     needed = {file.key for model in others for file in model.files}
@@ -203,7 +203,7 @@ def only_of(chosen: Collection[StoredModel], models: Collection[StoredModel]) ->
 async def delete_files(
     host: Host, files: Collection[StoredFile], partials: Collection[Partial], keys: Collection[str]
 ) -> int:
-    """Delete files, parts of files and journal records; returns the bytes that became free."""
+    """Delete files, partial files and journal records; returns the bytes freed."""
     if keys:
         await host.call("journal", {"put": {}, "remove": list(keys)})
     if not files and not partials:
@@ -219,7 +219,7 @@ async def delete_files(
 
 
 async def put_record(host: Host, key: str, record: Record) -> None:
-    """Write a record into the journal, over the one that is there."""
+    """Write a record to the journal, replacing an earlier one."""
     await host.call("journal", {"put": {key: msgspec.to_builtins(record)}, "remove": []})
 
 
@@ -227,7 +227,7 @@ def _read_record(raw: Any) -> Record | None:
     try:
         return msgspec.convert(raw, Record)
     except msgspec.ValidationError:
-        # A record that cannot be read says nothing of its files: they count by their folder, or as orphans.
+        # Without a readable record, the files are grouped by their folder, or are orphans.
         return None
 
 
@@ -242,7 +242,7 @@ def _unrecorded(
     partials: dict[str, Partial],
     everything: dict[tuple[str, str], StoredFile],
 ) -> list[StoredModel]:
-    """Take from what is loose what lies in the folders of a card's artifacts, and the libraries of those."""
+    """Remove from ``loose`` the files in the folders of a card's artifacts, and return them as stored models."""
     found: list[StoredModel] = []
     for artifact in card.artifacts:
         files = [file for file in loose.values() if _may_have(artifact, card, file)]
@@ -250,7 +250,7 @@ def _unrecorded(
         if not files and not parts:
             continue
         if artifact.library is not None:
-            # A library serves many models: it is this one's too, whoever else has claimed it.
+            # Several models share a library: count it for this one too, even if another has claimed it.
             files += [file for file in everything.values() if _is_in(artifact.library, file.url) and file not in files]
             parts += [part for part in partials.values() if _is_in(artifact.library, part.url) and part not in parts]
         for file in files:
@@ -265,7 +265,7 @@ def _unrecorded(
                 device=artifact.device,
                 artifact_id=artifact.id,
                 size_bytes=_size(files, parts),
-                # What an engine keeps of a model that came with the site is no download: the site has the rest.
+                # An engine's copies of a bundled model are no download: the site has all files.
                 complete=artifact.bundled,
                 files=files,
                 partials=parts,
@@ -275,7 +275,7 @@ def _unrecorded(
 
 
 def _may_have(artifact: Artifact, card: ModelCard, file: StoredFile | Partial) -> bool:
-    """Whether a file that no record claims is, by its place, an artifact's, and not of another build of the card."""
+    """Whether a file without a record may, by its folder and name, belong to this artifact."""
     if not _is_in(artifact.url, file.url):
         return False
     own = _owns(artifact, file)
@@ -291,7 +291,7 @@ def _reads(artifact: Artifact, file: StoredFile | Partial) -> bool:
 
 
 def _owns(artifact: Artifact, file: StoredFile | Partial) -> bool | None:
-    """Whether a file is of a build alone; ``None`` when it may be of all builds in its folder."""
+    """Whether a file belongs to this build alone; ``None`` if all builds in its folder may share it."""
     engine = engines.find(artifact.engine)
     if engine is None or file.cache not in engine.caches:
         return False
@@ -299,7 +299,7 @@ def _owns(artifact: Artifact, file: StoredFile | Partial) -> bool | None:
 
 
 def _is_in(place: str, url: str) -> bool:
-    """Whether a URL is ``place`` or lies in that folder; a place without a host is the site's own."""
+    """Whether a URL is ``place`` or lies in that folder; a place without a host is on the site itself."""
     if "://" not in place:
         place = "/" + place.removeprefix("./")
         start = url.find(place, url.find("://") + 3)

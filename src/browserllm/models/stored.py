@@ -1,4 +1,4 @@
-"""What the page keeps, as it reports it: whole files in the caches, parts of files, and the journal."""
+"""Stored files as the page reports them: complete files in the caches, partial files, and the journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..page.host import Host, read
 
 
 class StoredFile(msgspec.Struct, frozen=True):
-    """A whole file in one of the caches that the engines read."""
+    """A complete file in one of the engines' caches."""
 
     cache: str
     url: str
@@ -18,12 +18,12 @@ class StoredFile(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from all others."""
+        """The file's identity: its cache and URL."""
         return (self.cache, self.url)
 
 
 class Partial(msgspec.Struct, frozen=True):
-    """The beginning of a file whose download has not ended; ``updated_ms`` since the epoch."""
+    """A partly downloaded file; ``updated_ms`` counts since the epoch."""
 
     url: str
     cache: str = ""
@@ -33,7 +33,7 @@ class Partial(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page says it keeps."""
+    """The page's answer to ``stored``."""
 
     usage_bytes: int | None = None
     quota_bytes: int | None = None
@@ -44,7 +44,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def ask_stored(host: Host) -> Stored:
-    """Ask the page what it keeps; its quota is no more than the disk has room for, where that is known."""
+    """Ask the page for its stored files; the quota is limited to the free disk space, if known."""
     stored = read(await host.call("stored"), Stored, "'stored'")
     free = host.disk_free_bytes()
     if free is None or stored.usage_bytes is None or stored.quota_bytes is None:

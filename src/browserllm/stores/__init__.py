@@ -1,4 +1,4 @@
-"""Where values are kept that outlive a program: in memory, in SQLite, or in the page's IndexedDB."""
+"""Key-value stores: in memory, in a SQLite file, or in the page's IndexedDB."""
 
 from __future__ import annotations
 

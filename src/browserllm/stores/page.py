@@ -1,4 +1,4 @@
-"""HostStore: a `KeyValueStore` in the page, for Python inside of it and for programs that drive it."""
+"""HostStore: a `KeyValueStore` in the page, for Python in the page and for programs that control it."""
 
 from __future__ import annotations
 
@@ -33,39 +33,38 @@ class _Nothing(msgspec.Struct):
 
 
 class HostStore:
-    """Keeps values in the page's own storage (IndexedDB), where they outlive page and program.
+    """Keeps values in the page's IndexedDB, where they outlive the page and the program.
 
-    With a browser that `browserllm.connect` launched, that is its profile; a site's storage is its visitor's, who may
-    clear it, and the browser may when the disk is full. What is kept is shared by all pages and programs that use a
-    store of this name there. A list of more than 2 MB comes in several steps: what changes meanwhile may be on it, or
-    not.
+    For a browser launched by `browserllm.connect` they are in its profile. On a site, the visitor can clear them, and
+    the browser may do so when the disk is full. All pages and programs of the same origin share the store with this
+    name. A list of more than 2 MB is read in several steps, and may or may not show changes made meanwhile.
 
-    Each method raises `InvalidRequest` for a key or value that no store takes, `QuotaExceeded` when there is no room,
-    and `Unavailable` where the browser keeps nothing or the page has gone.
+    Each method raises `InvalidRequest` for an invalid key or value, `QuotaExceeded` when there is no space, and
+    `Unavailable` when the browser offers no storage or the page is closed.
     """
 
     def __init__(self, host: Host, name: str = "default") -> None:
-        """Keep values under ``name`` (1 to 128 characters); ``host`` stays the caller's to close."""
+        """Use the store ``name`` (1 to 128 characters) of ``host``, which the caller must close."""
         check_host(host)
         self.host = host
         self.name = check_name(name)
         self._closed = False
 
     async def get(self, key: str) -> bytes | None:
-        """Return the value of ``key``; ``None`` when there is none."""
+        """Return the value of ``key``, or ``None``."""
         return (await self._ask(_Value, "get", key=check_key(key))).value
 
     async def put(self, key: str, value: bytes) -> None:
-        """Keep ``value`` as ``key``, in place of what was there."""
+        """Set ``key`` to ``value``."""
         await self._ask(_Nothing, "put", key=check_key(key), value=check_value(key, value))
 
     async def swap(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
-        """Put ``value`` in place of ``expected``, and say so; do nothing where something else is kept by now."""
+        """Replace ``expected`` with ``value`` and return ``True``; if the current value differs, return ``False``."""
         check_swap(key, expected, value)
         return (await self._ask(_Swapped, "swap", key=key, expected=expected, value=value)).swapped
 
     async def delete(self, key: str) -> None:
-        """Forget ``key``, if it is there."""
+        """Delete ``key``, if it exists."""
         await self._ask(_Nothing, "delete", key=check_key(key))
 
     async def items(self, prefix: str = "") -> list[tuple[str, bytes]]:
@@ -77,17 +76,17 @@ class HostStore:
             page = await self._ask(_Items, "items", prefix=check_prefix(prefix), after=after)
             found += page.items
             more = page.more
-        return sorted(found)  # the page has another order for what is beyond U+FFFF
+        return sorted(found)  # IndexedDB orders characters beyond U+FFFF differently
 
     async def clear(self, prefix: str = "") -> None:
-        """Forget every key that begins with ``prefix``."""
+        """Delete every key that begins with ``prefix``."""
         await self._ask(_Nothing, "clear", prefix=check_prefix(prefix))
 
     async def close(self) -> None:
-        """Use the store no more; what is in it stays."""
+        """Close the store; its values stay."""
         self._closed = True
 
     async def _ask(self, kind: type[T], action: str, **args: Any) -> T:
         if self._closed:
-            raise Unavailable(f"the store {self.name!r} is closed; make a new one", reason="closed")
+            raise Unavailable(f"the store {self.name!r} is closed; create a new one", reason="closed")
         return read(await self.host.call("values", {"name": self.name, "action": action, **args}), kind, "'values'")

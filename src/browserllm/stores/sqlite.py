@@ -1,4 +1,4 @@
-"""SQLiteStore: a `KeyValueStore` in a file, for programs outside of a page."""
+"""SQLiteStore: a `KeyValueStore` in a file, for programs outside a page."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ if TYPE_CHECKING:
     import sqlite3
 
 BUSY_S = 10.0
-"""How long a statement waits for another process that writes."""
+"""How long a statement waits for another process's write."""
 
 Result = TypeVar("Result")
 
 _CREATE = "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
-# A key that begins with the prefix is not before it, which lets SQLite start at the right place.
+# A key with the prefix is never less than it, so SQLite can start the scan there.
 _PREFIX = "key >= :prefix AND substr(key, 1, length(:prefix)) = :prefix"
 
 
 class SQLiteStore:
-    """Keeps values in one file, which any number of tasks, loops and processes may share.
+    """Keeps values in one file, which any number of tasks, event loops and processes may share.
 
-    Each call is one statement in a thread of its own, so that the event loop does not wait for the disk; SQLite puts
-    them in order. The file is made when it is first needed, readable by its owner alone, for answers are kept in it.
+    Each call is one statement in the store's own thread, so that it does not block the event loop; SQLite orders them.
+    The file is created on first use, readable only by its owner, since it may contain answers.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Keep everything in the file ``path``; its folder is made too. Raises `Unsupported` in a page."""
+        """Use the file ``path``; its folder is created if needed. Raises `Unsupported` in a page."""
         if sys.platform == "emscripten":
-            raise Unsupported("SQLiteStore needs threads, and a page's Python has none: use the store of the page")
+            raise Unsupported("SQLiteStore needs threads, which Python in a page does not have; use HostStore")
         self.path = _checked_path(path)
         self._connection: sqlite3.Connection | None = None
         self._opening: asyncio.Lock | None = None
         self._closed = False
         self._process = os.getpid()
         self._parents: sqlite3.Connection | None = None
-        # One, for the connection does one thing at a time, and tells only of the last how many rows it changed; a file
-        # on a disk that hangs takes no other thread.
+        # One thread: a connection runs one statement at a time, and its row count is that of the last one. If the disk
+        # hangs, no other thread is blocked.
         self._threads = Threads("a SQLite store", places=1)
 
     async def get(self, key: str) -> bytes | None:
-        """Return the value of ``key``; ``None`` when there is none."""
+        """Return the value of ``key``, or ``None``."""
         rows = await self._run("SELECT value FROM entries WHERE key = :key", key=check_key(key))
         return self._bytes(key, rows[0][0]) if rows else None
 
     async def put(self, key: str, value: bytes) -> None:
-        """Keep ``value`` as ``key``. Raises `QuotaExceeded` when the disk is full."""
+        """Set ``key`` to ``value``. Raises `QuotaExceeded` when the disk is full."""
         statement = "INSERT OR REPLACE INTO entries VALUES (:key, :value)"
         await self._run(statement, key=check_key(key), value=check_value(key, value))
 
     async def swap(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
-        """Put ``value`` in place of ``expected``, and say so; do nothing where something else is kept by now."""
+        """Replace ``expected`` with ``value`` and return ``True``; if the current value differs, return ``False``."""
         check_swap(key, expected, value)
-        # Each is one statement, so nobody else's comes in between.
+        # One statement each, so that the swap is atomic.
         if expected is None and value is None:
             return await self.get(key) is None
         if expected is None:
@@ -74,7 +74,7 @@ class SQLiteStore:
         return await self._in_thread(lambda: self._execute(connection, statement, values)[1] == 1)
 
     async def delete(self, key: str) -> None:
-        """Forget ``key``, if it is there."""
+        """Delete ``key``, if it exists."""
         await self._run("DELETE FROM entries WHERE key = :key", key=check_key(key))
 
     async def items(self, prefix: str = "") -> list[tuple[str, bytes]]:
@@ -84,11 +84,11 @@ class SQLiteStore:
         return [(str(key), self._bytes(key, value)) for key, value in rows]
 
     async def clear(self, prefix: str = "") -> None:
-        """Forget every key that begins with ``prefix``."""
+        """Delete every key that begins with ``prefix``."""
         await self._run(f"DELETE FROM entries WHERE {_PREFIX}", prefix=check_prefix(prefix))  # noqa: S608
 
     async def close(self) -> None:
-        """Close the file; what is in it stays."""
+        """Close the file; its values stay."""
         self._closed = True
         self._leave_to_parent()
         connection, self._connection = self._connection, None
@@ -99,8 +99,8 @@ class SQLiteStore:
         if isinstance(value, bytes):
             return value
         raise IntegrityError(
-            f"the value of {key!a} in the store {str(self.path)!r} is of type {type(value).__name__}: something else "
-            "wrote it; delete it to go on"
+            f"the value of {key!a} in the store {str(self.path)!r} is of type {type(value).__name__}, which "
+            "another program wrote; delete the key"
         )
 
     async def _run(self, statement: str, **values: Any) -> list[Any]:
@@ -108,7 +108,7 @@ class SQLiteStore:
         return (await self._in_thread(lambda: self._execute(connection, statement, values)))[0]
 
     def _execute(self, connection: sqlite3.Connection, statement: str, values: dict[str, Any]) -> tuple[list[Any], int]:
-        """Return the rows, and how many were changed."""
+        """Return the rows, and the number of changed rows."""
         cursor = connection.execute(statement, values)
         return cursor.fetchall(), cursor.rowcount
 
@@ -120,13 +120,13 @@ class SQLiteStore:
             self._opening = asyncio.Lock()
         async with self._opening:
             if self._closed:
-                raise Unavailable(f"the store {str(self.path)!r} is closed; make a new one", reason="closed")
+                raise Unavailable(f"the store {str(self.path)!r} is closed; create a new one", reason="closed")
             if self._connection is None:
                 self._connection = await self._in_thread(self._connect)
             return self._connection
 
     def _leave_to_parent(self) -> None:
-        """In a fork, begin anew: SQLite forbids to use the parent's connection there, or to close it."""
+        """After a fork, open a new connection: SQLite forbids using or closing the parent's one."""
         if self._process != os.getpid():
             self._process = os.getpid()
             self._parents, self._connection, self._opening = self._connection, None, None
@@ -136,10 +136,10 @@ class SQLiteStore:
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        # Without a transaction around it, each statement is one.
+        # In autocommit mode, each statement is its own transaction.
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            # Readers and one writer at the same time; a crash of the machine may lose the last writes, never more.
+            # Readers do not block the writer; if the machine crashes, only the last writes may be lost.
             _write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_CREATE)
@@ -161,9 +161,9 @@ class SQLiteStore:
 
         code = getattr(error, "sqlite_errorcode", None)
         if code == sqlite3.SQLITE_FULL:
-            return QuotaExceeded(f"the disk has no room for the store {str(self.path)!r}: {error}; free some space")
+            return QuotaExceeded(f"no disk space left for the store {str(self.path)!r}: {error}; free some space")
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            return IntegrityError(f"the store {str(self.path)!r} is damaged: {error}; delete the file to start anew")
+            return IntegrityError(f"the store {str(self.path)!r} is damaged: {error}; delete the file to start again")
         if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
             return Unavailable(
                 f"the store {str(self.path)!r} was locked by another program for {BUSY_S:g} s: {error}; try again",
@@ -179,15 +179,15 @@ def _checked_path(path: Any) -> Path:
     try:
         named = os.fsencode(path)
     except (TypeError, UnicodeEncodeError) as error:
-        raise InvalidRequest(f"path={path!a} names no file: {error}", parameter="path") from None
+        raise InvalidRequest(f"path={path!a} is not a file path: {error}", parameter="path") from None
     if not named or b"\0" in named:
-        why = "holds a NUL character" if named else "is empty"
-        raise InvalidRequest(f"path={path!a} {why}; name a file", parameter="path")
+        why = "contains a NUL character" if named else "is empty"
+        raise InvalidRequest(f"path={path!a} {why}; use the path of a file", parameter="path")
     return Path(os.fsdecode(named))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch a new file to write-ahead mode. When two do it at once SQLite refuses one, whatever its time limit."""
+    """Switch a new file to write-ahead mode. If two connections do so at once, SQLite rejects one at once: retry."""
     import sqlite3
     import time
 
@@ -198,6 +198,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_s:
                 raise
-            time.sleep(0.01)  # in the store's own thread, as SQLite waits for other locks
+            time.sleep(0.01)  # blocks only the store's own thread
         else:
             return

@@ -1,4 +1,4 @@
-"""Test doubles: a backend, a host and files that follow a script, and a clock that the test moves."""
+"""Test doubles: a backend, a host and files that follow a script, and a clock that the test controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ScriptedBackend: a backend that plays a script (see `browserllm.testing.script`), for tests without a model."""
+"""ScriptedBackend: a backend that follows a script (see `browserllm.testing.script`), for tests without a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .script import Answer, Clock, Cue, Script, Wait, count_words
 
 
 class ScriptedBackend(Backend):
-    """A backend that plays answers. ``requests`` holds every request, ``stopped`` those that were ended early."""
+    """A backend with scripted answers. ``requests`` lists all requests, ``stopped`` those that were ended early."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class ScriptedBackend(Backend):
         facts: BackendFacts | None = None,
         environment: Environment | None = None,
     ) -> None:
-        """Play ``answers``; ``finish_reason`` is ``tool_calls`` after a tool call and else ``stop``, or this one.
+        """Return ``answers`` in order; ``finish_reason`` defaults to ``tool_calls`` after a tool call, else ``stop``.
 
-        ``leaves_device``, ``facts`` and ``environment`` are what a router is told.
+        ``leaves_device``, ``facts`` and ``environment`` are what a router sees.
         """
         self.name = name
         self.leaves_device = self.needs_network = leaves_device
@@ -60,7 +60,7 @@ class ScriptedBackend(Backend):
         return [self.name, self.model, self._finish_reason, self._identity]
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Play the next answer."""
+        """Stream the next answer."""
         self.requests.append(request)
         draft.model = request.model or self.model
         draft.cost_usd = 0.0
@@ -100,7 +100,7 @@ class ScriptedBackend(Backend):
         return count_words(build_request(prompt, {} if model is None else {"model": model}).messages)
 
     async def facts(self, request: ChatRequest) -> BackendFacts:
-        """Say what the script says (``known_facts``), or that nothing stands in the way."""
+        """Return ``known_facts``, or facts without an obstacle."""
         if self.known_facts is not None:
             return self.known_facts
         return BackendFacts(
@@ -111,17 +111,17 @@ class ScriptedBackend(Backend):
         )
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
-        """Return what its facts say."""
+        """Return the cost from its facts."""
         return (await self.facts(build_request(prompt, options))).cost_usd
 
     def environment(self) -> Environment | None:
-        """Say what the script says (``known_environment``)."""
+        """Return ``known_environment``."""
         return self.known_environment
 
     async def prepare(self, request: ChatRequest) -> None:
-        """Note it in ``prepared``."""
+        """Add the request to ``prepared``."""
         self.prepared.append(request)
 
     async def close(self) -> None:
-        """Note that it was closed."""
+        """Set ``closed``."""
         self.closed = True

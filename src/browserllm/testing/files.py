@@ -1,17 +1,16 @@
 """ScriptedFiles: the web and the browser's storage of a `ScriptedHost`, for tests of downloads without a browser.
 
-What comes of a download is told by the steps of its files, which are used up as they are played: a download that is
-asked for again goes on with the rest.
+The steps of its files decide how a download goes. Each step is used once: a repeated download continues with the rest.
 
 ==================  =================================================================
-a number            so many bytes arrive
-`Wait`              seconds on the script's `Clock`, which the test moves
-an exception        fails the download here; what arrived before stays
-`HANG`              nothing more comes until the download is stopped
+a number            this many bytes arrive
+`Wait`              seconds on the script's `Clock`, which the test controls
+an exception        the download fails here; the bytes before it stay
+`HANG`              nothing more arrives until the download is stopped
 `CLOSE`             the connection to the page closes here
 ==================  =================================================================
 
-A file whose steps are at their end arrives whole.
+After its last step a file arrives completely.
 """
 
 from __future__ import annotations
@@ -24,31 +23,31 @@ from ..models import engines
 from .script import CLOSE, Cue, Wait
 
 BASE = "http://scripted.test/"
-"""What relative addresses are relative to."""
+"""The base of relative URLs."""
 
 FileStep = int | Wait | Cue | BrowserLLMError
 
 
 class ScriptedFile:
-    """A file on the scripted web: its text or its size, its status, and what happens while it is fetched."""
+    """A file on the scripted web: its text or size, its status, and the steps of its download."""
 
     def __init__(
-        self, content: str | int, *, steps: Sequence[FileStep] = (), status: int = 200, tells_size: bool = True
+        self, content: str | int, *, steps: Sequence[FileStep] = (), status: int = 200, reports_size: bool = True
     ) -> None:
-        """Hold a text, or so many bytes that nobody looks at; ``tells_size`` is false for a server that does not."""
+        """Serve a text, or a number of arbitrary bytes; ``reports_size`` says whether the server reports the size."""
         self.text = content if isinstance(content, str) else None
         self.size_bytes = len(content.encode()) if isinstance(content, str) else content
         self.steps = list(steps)
         self.status = status
-        self.tells_size = tells_size
+        self.reports_size = reports_size
 
 
 class ScriptedFiles:
-    """Files on the web, and what the browser keeps of them. Two hosts with the same one are a browser started twice.
+    """Files on the web, and the browser's storage. Two hosts that share one act as a browser started twice.
 
-    ``entries`` are the files in the caches with their sizes, by cache and address; ``partials`` the beginnings of
-    files; ``journal`` the records, ``values`` what a `HostStore` keeps. ``online`` and
-    ``quota_bytes`` may be changed at any time, and so may ``web``.
+    ``entries`` are the sizes of the files in the caches, by cache and URL; ``partials`` the partly downloaded files;
+    ``journal`` the records; ``values`` the data of a `HostStore`. ``online``, ``quota_bytes`` and ``web`` may be
+    changed at any time.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class ScriptedFiles:
         grants_persistence: bool = True,
         picked: Mapping[str, str | int] | None = None,
     ) -> None:
-        """Offer ``web`` by address (relative ones are the site's); ``picked`` is the folder that a person picks."""
+        """Serve ``web`` by URL (relative ones are the site's); ``picked`` is the folder that the user picks."""
         self.web = {_absolute(url): _scripted(file) for url, file in (web or {}).items()}
         self.picked = picked
         self.online = True
@@ -75,7 +74,7 @@ class ScriptedFiles:
 
     @property
     def used_bytes(self) -> int:
-        """The bytes of all that is kept."""
+        """The size of all stored files, partial ones included."""
         return sum(self.entries.values()) + sum(part["loaded_bytes"] for part in self.partials.values())
 
     def store(self, cache: str, url: str, content: str | int) -> None:
@@ -87,7 +86,7 @@ class ScriptedFiles:
             self.texts[key] = file.text
 
     async def answer(self, op: str, args: Mapping[str, Any], page: PageSide) -> dict[str, Any]:
-        """Carry out one of `OPS` for a page."""
+        """Perform one of `OPS` for a page."""
         if op == "download":
             return await self._download(args, page)
         answer: dict[str, Any] = getattr(self, f"_{op}")(args)
@@ -99,7 +98,7 @@ class ScriptedFiles:
         if key not in self.texts or args.get("refresh"):
             file = self._fetch(key[1])
             if file.text is None:
-                raise IntegrityError(f"{key[1]} is no text", data={"url": key[1]})
+                raise IntegrityError(f"{key[1]} is not a text file", data={"url": key[1]})
             self.store(*key, file.text)
             origin = "network"
         return {"text": self.texts[key], "size_bytes": self.entries[key], "from": origin}
@@ -109,8 +108,7 @@ class ScriptedFiles:
         for url in (_absolute(url) for url in args["urls"]):
             file = self.web.get(url)
             status = None if not self.online else 404 if file is None else file.status
-            told = file is not None and status == 200 and file.tells_size
-            size_bytes = file.size_bytes if file is not None and told else None
+            size_bytes = file.size_bytes if file is not None and status == 200 and file.reports_size else None
             files.append({"url": url, "status": status, "size_bytes": size_bytes, "ranges": status == 200})
         return {"files": files}
 
@@ -172,7 +170,7 @@ class ScriptedFiles:
                 and (args.get("after") is None or key > args["after"])
             )
             if args["action"] == "items":
-                # In pages of two, so that whoever reads them has to turn one.
+                # In pages of two, so that the reader has to ask for more.
                 return {"items": found[:2], "more": len(found) > 2}
             for key, _ in found:
                 del self.values[name, key]
@@ -180,7 +178,7 @@ class ScriptedFiles:
 
     def _pick_files(self, args: Mapping[str, Any]) -> dict[str, Any]:
         if self.picked is None:
-            raise Cancelled("no folder was picked")
+            raise Cancelled("the user picked no folder")
         folder = f"{BASE}own/{args['key']}/resolve/picked/"
         entries: list[dict[str, Any]] = []
         for name, content in self.picked.items():
@@ -236,7 +234,7 @@ class ScriptedFiles:
             if promised not in (None, loaded):
                 self.partials.pop(order["url"], None)
                 raise IntegrityError(
-                    f"{order['url']} has {loaded} bytes, {promised} were promised", data={"url": order["url"]}
+                    f"{order['url']} has {loaded} bytes, but {promised} were expected", data={"url": order["url"]}
                 )
             self.partials.pop(order["url"], None)
             self.store(*key, file.text if file.text is not None else loaded)
@@ -248,7 +246,7 @@ class ScriptedFiles:
 
     def _take(self, order: dict[str, Any], loaded: int, arrived: int, state: dict[str, Any]) -> None:
         if self.used_bytes + arrived > self.quota_bytes:
-            raise QuotaExceeded(f"no space for {order['url']}", data={"url": order["url"]})
+            raise QuotaExceeded(f"not enough space for {order['url']}", data={"url": order["url"]})
         self.fetched_bytes += arrived
         state["loaded_bytes"] = loaded
         self.partials[order["url"]] = {
@@ -267,7 +265,7 @@ class ScriptedFiles:
             status = 404 if file is None else file.status
             reason = "missing" if status in (404, 410) else "refused" if status in (401, 403) else "server"
             raise DownloadInterrupted(
-                f"{url} did not come: the server answered {status}",
+                f"{url} could not be downloaded: the server answered {status}",
                 data={"url": url, "status": status, "reason": reason},
             )
         return file
@@ -276,11 +274,11 @@ class ScriptedFiles:
 OPS = frozenset(
     {"read_file", "inspect_files", "download", "stored", "delete_files", "journal", "persist", "pick_files", "values"}
 )
-"""The operations of the protocol that are about what the browser keeps."""
+"""The protocol's operations on files and storage."""
 
 
 class PageSide:
-    """What a scripted file may do to the page that fetches it."""
+    """What a scripted file can do to the page that downloads it."""
 
     def __init__(
         self,
@@ -288,7 +286,7 @@ class PageSide:
         wait: Callable[[Wait | Cue], Awaitable[bool]],
         drop: Callable[[], None],
     ) -> None:
-        """``wait`` returns whether the request was stopped meanwhile; ``drop`` closes the connection."""
+        """Take the page's functions: ``wait`` returns whether the request was stopped, ``drop`` disconnects."""
         self.report = report
         self.wait = wait
         self.drop = drop
@@ -319,7 +317,7 @@ def _progress(states: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _cache_of(name: str, folder: Mapping[str, Any]) -> str | None:
-    """Return the cache of the first engine that reads the file, ``None`` when no engine does."""
+    """Return the cache of the first engine that reads the file, or ``None``."""
     return next(
         (cache for engine in engines.known() if (cache := engine.cache_of(name, folder.keys())) is not None), None
     )

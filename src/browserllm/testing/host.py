@@ -1,4 +1,4 @@
-"""ScriptedHost: a host whose page plays a script (see `browserllm.testing.script`), for tests without a browser."""
+"""ScriptedHost: a host whose page follows a script (see `browserllm.testing.script`), for tests without a browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def device_facts(
     features: Sequence[str] = (),
     wasm: bool = True,
 ) -> DeviceFacts:
-    """Return the facts of a device for a script: with WebGPU, or without and then why."""
+    """Return the facts of a scripted device; ``reason`` says why it has no WebGPU."""
     return DeviceFacts(
         webgpu=WebGPUFacts(
             available=webgpu,
@@ -42,7 +42,7 @@ def _environment_of(facts: DeviceFacts) -> dict[str, Any]:
 
 
 def _engines(names: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Return what ``hello`` says of the engines of these names; without names, of those that every page has."""
+    """Return the engines for ``hello``; without names, those that every page has."""
     if names is None:
         names = [engine.name for engine in registry.known() if engine.in_every_page]
     found = {name: registry.find(name) for name in names}
@@ -57,11 +57,11 @@ Target = str | tuple[str, str]
 
 
 class ScriptedHost(ChannelHost):
-    """A host whose page is a script. It speaks the whole protocol, so all of `ChannelHost` is at work.
+    """A host whose page follows a script. It speaks the whole protocol, so that tests exercise all of `ChannelHost`.
 
-    ``requests`` holds every ``(op, args)`` the page was asked, ``cancelled`` the ops that were stopped, ``loaded`` the
-    models in memory. The first chat after a load is taken for its validation and answered from
-    ``fail_validation``, not from the script.
+    ``requests`` lists every ``(op, args)`` that the page received, ``cancelled`` the ops that were stopped, ``loaded``
+    the models in memory. The first chat after a load counts as its validation: ``fail_validation`` decides about it,
+    not the script.
     """
 
     def __init__(
@@ -79,11 +79,12 @@ class ScriptedHost(ChannelHost):
         clock: Clock | None = None,
         prompt_end: str | None = None,
     ) -> None:
-        """Play ``answers`` on a device of ``facts``; fail loads and validations where told.
+        """Return ``answers`` in order on a device with ``facts``.
 
-        ``files`` is the web by address and the storage of the browser, or the web alone. ``engines`` are those of the
-        page, else all registered ones that every page has. ``prompt_end`` is how prompts end, with ``<think>`` where
-        a chat template opens a thought.
+        ``fail_load`` and ``fail_validation`` give the errors of loads and validations, by engine or by engine and
+        device. ``files`` is the web and the browser's storage, or the web alone. ``engines`` are the page's engines, by
+        default all registered ones that every page has. ``prompt_end`` is the end of each prompt, with ``<think>`` if
+        the chat template opens a thought.
         """
         self.clock = clock or Clock()
         self.files = files if isinstance(files, ScriptedFiles) else ScriptedFiles(files)
@@ -107,12 +108,12 @@ class ScriptedHost(ChannelHost):
             },
         )
         super().__init__(self.page)
-        # A script needs no waiting: its hello is there before the first call.
+        # The script's hello is available before the first call.
         self.page.open(self._on_text, self._on_closed)
 
     @property
     def requests(self) -> list[tuple[str, dict[str, Any]]]:
-        """Every request the page got, in order."""
+        """Every request that the page received, in order."""
         return self.page.requests
 
     @property
@@ -126,7 +127,7 @@ class ScriptedHost(ChannelHost):
         return self.engine.loaded
 
     def emit(self, name: str, **data: Any) -> None:
-        """Let the page report an event."""
+        """Send an event from the page."""
         self.page.say({"type": "event", "name": name, "data": data})
 
     def break_connection(self, why: str = "the page was closed") -> None:
@@ -135,7 +136,7 @@ class ScriptedHost(ChannelHost):
 
 
 class ScriptedEngine:
-    """The engines of a `ScriptedHost`'s page: what is loaded, what fails, and how chats are played."""
+    """The engines of a `ScriptedHost`'s page: loaded models, failures, and chats."""
 
     def __init__(
         self,
@@ -148,7 +149,7 @@ class ScriptedEngine:
         warnings: Sequence[Mapping[str, str]],
         prompt_end: str | None,
     ) -> None:
-        """Play ``script`` on a device of ``facts``; see `ScriptedHost` for the rest."""
+        """Follow ``script`` on a device with ``facts``; see `ScriptedHost` for the rest."""
         self.script = script
         self.facts = facts
         self.fail_load = fail_load
@@ -159,10 +160,10 @@ class ScriptedEngine:
         self.finish_reason = "stop"
         self.validation: list[Step] = ["ok"]
         self.loaded: dict[str, dict[str, Any]] = {}
-        self._unproven: set[str] = set()
+        self._unvalidated: set[str] = set()
 
     async def answer(self, op: str, args: dict[str, Any], request: _Request) -> Any:
-        """Carry out one of the operations on models."""
+        """Perform one of the operations on models."""
         return await getattr(self, f"_{op}")(args, request)
 
     async def _probe(self, args: dict[str, Any], request: _Request) -> Any:
@@ -192,7 +193,7 @@ class ScriptedEngine:
             "context_window": 2048,
             "input": ["text", "image"] if args["artifact"].get("model_type") == "vision" else ["text"],
         }
-        self._unproven.add(model)
+        self._unvalidated.add(model)
         return {**self.loaded[model], "load_ms": 1.0}
 
     async def _unload(self, args: dict[str, Any], request: _Request) -> Any:
@@ -203,25 +204,25 @@ class ScriptedEngine:
         return {"unloaded": gone}
 
     async def _embed(self, args: dict[str, Any], request: _Request) -> Any:
-        self._must_be_loaded(args["model"])
-        # Some vector, always the same for the same text.
+        self._check_loaded(args["model"])
+        # An arbitrary vector, always the same for the same text.
         vectors = [[float(len(text)), float(len(text.split())), 1.0] for text in args["input"]]
         usage = msgspec.to_builtins(Usage(prompt_tokens=count_words(args["input"])))
         return {"vectors": vectors, "usage": usage}
 
     async def _count_tokens(self, args: dict[str, Any], request: _Request) -> Any:
-        self._must_be_loaded(args["model"])
+        self._check_loaded(args["model"])
         return {"tokens": count_words([message["content"] for message in args["messages"]])}
 
-    def _must_be_loaded(self, model: str) -> None:
+    def _check_loaded(self, model: str) -> None:
         if model not in self.loaded:
             raise ModelNotLoaded(f"model {model!r} is not loaded")
 
     async def _chat(self, args: dict[str, Any], request: _Request) -> Any:
         model = args["model"]
-        self._must_be_loaded(model)
-        if model in self._unproven:
-            self._unproven.discard(model)
+        self._check_loaded(model)
+        if model in self._unvalidated:
+            self._unvalidated.discard(model)
             engine, device = self.loaded[model]["engine"], self.loaded[model]["device"]
             failure = self.fail_validation.get((engine, device)) or self.fail_validation.get(engine)
             if failure is not None:
@@ -259,7 +260,7 @@ class ScriptedEngine:
 
 
 class _Request(NamedTuple):
-    """One request to the page, as whatever carries it out sees it."""
+    """One request to the page, with the functions to answer it."""
 
     page: _Page
     id: int
@@ -275,7 +276,7 @@ class _Request(NamedTuple):
         self.page.drop("the browser was killed")
 
     async def wait(self, step: Wait | Cue) -> bool:
-        """Wait out a step; return whether the request was stopped meanwhile."""
+        """Wait for a step to pass; return whether the request was stopped meanwhile."""
         stopped = await self.page.wait(self.id, step)
         if stopped:
             self.page.cancelled.append(self.op)
@@ -283,7 +284,7 @@ class _Request(NamedTuple):
 
 
 class _Page:
-    """The other end of a `ScriptedHost`: a channel that hands requests to the engine and the files of a script."""
+    """The page's end of a `ScriptedHost`: a channel that passes requests to the scripted engine and files."""
 
     def __init__(self, *, engine: ScriptedEngine, files: ScriptedFiles, hello: dict[str, Any]) -> None:
         self.engine = engine
@@ -322,7 +323,7 @@ class _Page:
         self.drop("closed")
 
     def say(self, message: Mapping[str, Any] | str) -> None:
-        """Send a message, or any text at all, to the program."""
+        """Send a message, or arbitrary text, to the program."""
         if self._on_text is not None:
             text = message if isinstance(message, str) else msgspec.json.encode({"v": PROTOCOL_VERSION, **message})
             self._on_text(text)
@@ -347,14 +348,14 @@ class _Page:
             elif op in OPS:
                 data = await self.files.answer(op, args, PageSide(request.report, request.wait, request.drop))
             else:
-                raise ProtocolError(f"there is no op {op!r}")
+                raise ProtocolError(f"Unknown op {op!r}")
         except BrowserLLMError as error:
             self.say({"id": request_id, "type": "error", "error": to_wire(error)})
         else:
             self.say({"id": request_id, "type": "result", "data": data})
 
     async def wait(self, request_id: int, step: Wait | Cue) -> bool:
-        """Wait out a step; return whether the request was stopped meanwhile."""
+        """Wait for a step to pass; return whether the request was stopped meanwhile."""
         stop = self._stops[request_id]
         if isinstance(step, Cue):
             await (stop if step is HANG else asyncio.get_running_loop().create_future())

@@ -1,16 +1,16 @@
-"""The words of a script that plays a backend or a page, and the clock that a test moves.
+"""The steps of a script for a backend or a page, and the clock that the test controls.
 
-A script is a list of answers, one for each chat; the last one is used again when the list is at its end. An answer is a
-text, which is cut into words, or a list of steps:
+A script is a list of answers, one for each chat; the last answer is repeated. An answer is a text, which is split into
+words, or a list of steps:
 
 ==================  =================================================================
 a text              one chunk
 `ReasoningDelta`    a piece of thinking (`ScriptedBackend` only)
 `ToolCallPart`      a whole tool call (`ScriptedBackend` only)
-`Wait`              seconds on the script's `Clock`, which the test moves
-an exception        fails the answer at this point
-`HANG`              nothing more comes until the answer is stopped
-`DEAF`              nothing more comes, and a stop is not heard either
+`Wait`              seconds on the script's `Clock`, which the test controls
+an exception        the answer fails here
+`HANG`              nothing more arrives until the answer is stopped
+`DEAF`              nothing more arrives, and a stop is ignored
 `CLOSE`             the connection closes here (`ScriptedHost` only)
 ==================  =================================================================
 """
@@ -27,13 +27,13 @@ from ..types import ReasoningDelta, ToolCallPart
 
 
 class Wait(NamedTuple):
-    """A pause of so many seconds on the script's clock."""
+    """A pause on the script's clock, in seconds."""
 
     seconds: float
 
 
 class Cue(Enum):
-    """A step that is no text."""
+    """A step without text."""
 
     HANG = "hang"
     DEAF = "deaf"
@@ -49,7 +49,7 @@ Answer = str | Sequence[Step]
 
 
 class Clock:
-    """A clock that stands still until the test moves it."""
+    """A clock that advances only when the test calls `advance`."""
 
     def __init__(self) -> None:
         """Start at 0 seconds."""
@@ -57,14 +57,14 @@ class Clock:
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the clock has been moved by ``seconds``."""
+        """Wait until the clock has advanced by ``seconds``."""
         if seconds > 0:
             future = asyncio.get_running_loop().create_future()
             self._sleepers.append((self.now_s + seconds, future))
             await future
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and wake whoever has slept long enough."""
+        """Advance the clock, and wake the tasks whose sleep is over."""
         self.now_s += seconds
         for due, future in list(self._sleepers):
             if due <= self.now_s:
@@ -74,10 +74,10 @@ class Clock:
 
 
 class Script:
-    """The answers that are still to be played, and the clock on which they wait."""
+    """The remaining answers, and the clock for their pauses."""
 
     def __init__(self, answers: str | Sequence[Answer], clock: Clock) -> None:
-        """Play ``answers`` in order, the last one again and again."""
+        """Return ``answers`` in order, and then repeat the last one."""
         self._answers: list[Answer] = [answers] if isinstance(answers, str) else list(answers)
         self.clock = clock
 
@@ -94,5 +94,5 @@ def _words(text: str) -> list[Step]:
 
 
 def count_words(request: Sequence[Any]) -> int:
-    """Count the words of messages or texts: a script's tokens."""
+    """Count the words of messages or texts, which stand for tokens."""
     return sum(len(str(message).split()) for message in request)

@@ -88,7 +88,7 @@ async def test_what_was_passed_over_is_a_notice() -> None:
     """A user on the CPU is told why."""
     page, _ = await started(facts=device_facts(webgpu=False))
     assert page.state["device"] == "wasm"
-    assert "webllm on webgpu was passed over: WebGPU finds no adapter" in page.state["notice"]
+    assert "webllm on webgpu was passed over: WebGPU found no adapter" in page.state["notice"]
 
 
 async def test_an_answer_streams_into_a_message() -> None:

@@ -178,7 +178,7 @@ def test_a_name_is_found(name: str, card: str, build: str | None) -> None:
     assert bl.models.Catalog().get(name) is match.card
 
 
-def test_a_model_that_nobody_has_described_yet_has_a_card() -> None:
+def test_a_model_of_an_unknown_family_has_a_card() -> None:
     """A newer web-llm may list a model before the table knows it: then only what its name says is known."""
     build = bl.models.Artifact(engine="webllm", device="webgpu", url="u", quantization="q4f16_1", context_window=4096)
     card = complete(bl.models.ModelCard(id="Newcomer-3B-it", artifacts=[build]))
@@ -195,10 +195,12 @@ def test_a_name_of_several_lists_them_the_smallest_first() -> None:
     with pytest.raises(bl.errors.ModelNotFound) as caught:
         bl.models.Catalog().get("qwen3")
     assert str(caught.value) == (
-        "'qwen3' begins the names of 4 models, the smallest first: 'Qwen3-0.6B', 'Qwen3-1.7B', 'Qwen3-4B', "
-        "'Qwen3-8B'; name one of them"
+        "4 models have names that begin with 'qwen3': 'Qwen3-0.6B', 'Qwen3-1.7B', 'Qwen3-4B', "
+        "'Qwen3-8B'; choose one of them"
     )
-    with pytest.raises(bl.errors.ModelNotFound, match=r"begins the names of 22 models.* and 14 larger ones") as caught:
+    with pytest.raises(
+        bl.errors.ModelNotFound, match=r"22 models have names that begin with .* and 14 larger ones"
+    ) as caught:
         bl.models.Catalog().get("Qwen")
     assert len(caught.value.data["candidates"]) == 22
 
@@ -206,12 +208,12 @@ def test_a_name_of_several_lists_them_the_smallest_first() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("poket", "no model 'poket' in the catalog; did you mean 'pocket'? Add your own with Catalog.add()"),
+        ("poket", "Unknown model 'poket': did you mean 'pocket'? Add your own with Catalog.add()"),
         ("gemma-3-1b-it", "did you mean 'gemma3-1b-it'"),
         ("Qwen3-0.6B-q4f16-MLC", "did you mean 'Qwen3-0.6B'"),
         ("SmolLM2-135M-Instruct-q4f32_1-MLC-b4-v1", "did you mean 'SmolLM2-135M-Instruct'"),
-        ("!!!", "no model '!!!' in the catalog; it has 73, [card.id for card in Catalog()] names them. Add"),
-        ("", "no model '' in the catalog; it has 73"),
+        ("!!!", "Unknown model '!!!': [card.id for card in Catalog()] lists all 73. Add"),
+        ("", "Unknown model '': [card.id for card in Catalog()] lists all 73"),
     ],
 )
 def test_an_unknown_model_names_its_neighbours(name: str, said: str) -> None:
@@ -235,7 +237,7 @@ def test_custom_models_are_added_never_replaced() -> None:
     assert mine.artifacts[0].to_wire() == {"url": "u", "vram_mb": 10.0}
     assert "mine" not in bl.models.Catalog()
     for taken in ("mine", "pocket", "Qwen3-0.6B"):
-        with pytest.raises(bl.InvalidRequest, match=f"'{taken}' is in the catalog already"):
+        with pytest.raises(bl.InvalidRequest, match=f"'{taken}' is already in the catalog"):
             catalog.add(bl.models.ModelCard(id=taken, artifacts=mine.artifacts))
     with pytest.raises(bl.InvalidRequest, match="no artifacts"):
         catalog.add(bl.models.ModelCard(id="empty", artifacts=[]))
@@ -249,12 +251,12 @@ def test_custom_models_are_added_never_replaced() -> None:
         ({"url": None}, "Expected `str`, got `null` - at `$.artifacts[0].url`"),
     ],
 )
-def test_a_card_of_ones_own_is_held_to_the_schema(wrong: dict[str, Any], said: str) -> None:
+def test_the_card_of_a_custom_model_is_validated(wrong: dict[str, Any], said: str) -> None:
     """A wrong type is refused when the card is added, with the place it stands in."""
     build: dict[str, Any] = {"engine": "webllm", "device": "webgpu", "url": "u", **wrong}
     with pytest.raises(bl.InvalidRequest) as caught:
         bl.models.Catalog([bl.models.ModelCard(id="mine", artifacts=[bl.models.Artifact(**build)])])
-    assert str(caught.value) == f"model 'mine' is no valid card: {said}"
+    assert str(caught.value) == f"the card of model 'mine' is not valid: {said}"
 
 
 def test_the_generated_list_has_no_field_that_cards_lack() -> None:

@@ -107,7 +107,7 @@ async def test_a_folder_of_this_machine(tmp_path: Path) -> None:
 
 
 async def test_a_snapshot_in_hugging_faces_cache_is_named_after_its_model(tmp_path: Path) -> None:
-    """Its folder's name is a revision, which tells nobody anything; its files may be links."""
+    """Its folder is named by a revision, not by the model; its files may be links."""
     folder = tmp_path / "models--org--Tiny-1B" / "snapshots" / ("5f" * 20)
     written(folder, webllm())
     card = await add_custom(SharingHost(), folder)
@@ -167,7 +167,7 @@ async def test_a_repository_of_the_hub() -> None:
 
 @pytest.mark.parametrize("files", [webllm(), network("q8")])
 async def test_picked_files_are_there_without_a_server(files: dict[str, str | int]) -> None:
-    """They lie in the caches; nobody serves them, and nothing is left to download."""
+    """They are in the caches; no server has them, and nothing is left to download."""
     host = ScriptedHost(files=ScriptedFiles(picked=files))
     card = await add_custom(host, id="picked")
     assert card.artifacts[0].url == "http://scripted.test/own/picked/resolve/picked/"
@@ -186,7 +186,7 @@ async def test_nothing_picked_is_cancelled() -> None:
 async def test_a_wrong_file_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
     """With its size and the promised one, wherever the folder is."""
     broken = webllm(shard=12, promised=33_554_432)
-    expected = r"params_shard_0\.bin is 12 bytes, tensor-cache\.json promises 33,554,432"
+    expected = r"params_shard_0\.bin has 12 bytes, but tensor-cache\.json lists 33,554,432"
     url, picked, folder = (
         ScriptedHost(files=at(URL, broken)),
         ScriptedHost(files=ScriptedFiles(picked=broken)),
@@ -226,22 +226,22 @@ async def test_a_refused_or_unanswered_file_says_so() -> None:
     web = at(URL, webllm())
     web[URL + "params_shard_0.bin"] = ScriptedFile(1000, status=403)
     with pytest.raises(
-        bl.errors.LoadFailed, match=r"params_shard_0\.bin' is missing, its server answers 403, and follows no link"
+        bl.errors.LoadFailed, match=r"params_shard_0\.bin' is missing: the server answered 403 \(links that lead out"
     ):
         await add_custom(ScriptedHost(files=web), URL, library="tiny.wasm")
 
 
 async def test_a_folder_without_networks_says_what_was_looked_for() -> None:
     """All names that would have done."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"none of .*onnx/model\.onnx, .*onnx/model_quantized\.onnx"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"looked for .*onnx/model\.onnx, .*onnx/model_quantized\.onnx"):
         await add_custom(ScriptedHost(files=at(URL, network())), URL)
 
 
 @pytest.mark.parametrize(
     ("libraries", "message"),
     [
-        ([], r"'x' has no \.wasm; give library="),
-        (["b.wasm", "a.wasm"], r"'x' has several: a\.wasm, b\.wasm; give library="),
+        ([], r"'x' has no \.wasm; pass library="),
+        (["b.wasm", "a.wasm"], r"'x' has several: a\.wasm, b\.wasm; pass library="),
     ],
 )
 async def test_a_library_that_cannot_be_told_has_to_be_given(
@@ -259,7 +259,7 @@ async def test_a_library_that_cannot_be_told_has_to_be_given(
 
 async def test_a_server_lists_nothing_so_the_library_has_to_be_given() -> None:
     """The error says why."""
-    with pytest.raises(bl.errors.LoadFailed, match=rf"the files of {URL} cannot be listed; give library="):
+    with pytest.raises(bl.errors.LoadFailed, match=rf"the files of {URL} cannot be listed; pass library="):
         await add_custom(ScriptedHost(files=at(URL, webllm())), URL)
 
 
@@ -267,7 +267,7 @@ async def test_webllm_wants_a_revision_in_the_address() -> None:
     """It would look elsewhere than where the files are; said here instead of failing there."""
     plain = "https://my.test/tiny/"
     with pytest.raises(
-        bl.errors.LoadFailed, match=r"https://my\.test/tiny/resolve/main/.*serve the folder under such an address"
+        bl.errors.LoadFailed, match=r"https://my\.test/tiny/resolve/main/.*serve the folder at such a URL"
     ):
         await add_custom(ScriptedHost(files=at(plain, webllm())), plain, library="tiny.wasm")
 
@@ -283,7 +283,7 @@ async def test_a_folder_without_a_model_names_what_was_looked_for(tmp_path: Path
         await add_custom(host, URL, engine="webllm")
 
 
-async def test_an_address_that_nobody_answers_is_named() -> None:
+async def test_an_address_without_an_answer_is_named() -> None:
     """Offline, misspelt, or not shared with this page."""
     storage = ScriptedFiles()
     storage.online = False
@@ -295,8 +295,8 @@ async def test_an_address_that_nobody_answers_is_named() -> None:
     ("source", "options", "message"),
     [
         ("ftp://my.test/x", {}, r"source='ftp://my\.test/x'.*http"),
-        (URL, {"engine": "llama"}, "engine='llama' is not valid"),
-        (URL, {"dtype": "q9"}, "dtype='q9' is not valid"),
+        (URL, {"engine": "llama"}, "Unknown engine 'llama'"),
+        (URL, {"dtype": "q9"}, "Unknown dtype 'q9'"),
     ],
 )
 async def test_arguments_that_cannot_be_are_refused(source: str, options: dict[str, Any], message: str) -> None:
@@ -306,7 +306,7 @@ async def test_arguments_that_cannot_be_are_refused(source: str, options: dict[s
 
 
 async def test_a_page_that_goes_away_is_reported_as_that() -> None:
-    """Also when there is nobody left to clean up."""
+    """Also when the page is closed and cannot clean up."""
     host = ScriptedHost(files=at(URL, webllm()))
     host.files.answer = _closing(host)  # type: ignore[method-assign]
     with pytest.raises(bl.Unavailable):
@@ -324,7 +324,7 @@ def _closing(host: ScriptedHost) -> Any:
     return close
 
 
-async def test_a_configuration_that_tells_no_window_leaves_it_open() -> None:
+async def test_a_configuration_without_a_context_window_leaves_it_unknown() -> None:
     """It is asked of the engine once the model is loaded."""
     files = {**network("q8"), "config.json": '{"max_position_embeddings": "many"}'}
     assert (await add_custom(ScriptedHost(files=at(URL, files)), URL)).context_window is None

@@ -210,7 +210,7 @@ async def test_a_pause_before_the_first_byte_holds() -> None:
 
 
 async def test_cancel_keeps_what_came_for_the_next_one() -> None:
-    """The page is told to stop; a later download goes on from the byte that was the last."""
+    """The page stops; a later download resumes from the last byte."""
     host = ScriptedHost(files=web(400, HANG))
     download = start(host)
     await settle()
@@ -298,8 +298,8 @@ async def test_the_last_waiter_to_leave_stops_the_download() -> None:
     assert host.files.partials[WEIGHTS]["loaded_bytes"] == 400
 
 
-async def test_after_a_cancelled_wait_cancel_returns_once_the_page_has_stopped_and_tells_what_is_kept() -> None:
-    """Ctrl-C cancels the wait; what is said to be kept after it is what the page keeps."""
+async def test_after_a_cancelled_wait_cancel_returns_when_the_page_has_stopped() -> None:
+    """Ctrl-C cancels the wait; the reported size is what the page keeps."""
     host = ScriptedHost(files=web(400, HANG))
     download = start(host)
     waiting = asyncio.ensure_future(_result(download))
@@ -328,7 +328,7 @@ async def test_after_a_cancelled_wait_what_came_can_still_be_deleted() -> None:
 
 
 async def test_one_who_does_not_wait_keeps_it_going() -> None:
-    """A download that nobody awaits yet is wanted all the same."""
+    """A download goes on even if no task awaits it yet."""
     host = ScriptedHost(files=web(400, Wait(1), 600))
     background, other = start(host), start(host)
     waiting = asyncio.ensure_future(_result(other))
@@ -352,7 +352,7 @@ async def test_a_page_that_goes_away_is_unavailable_and_a_later_one_goes_on() ->
 
 
 async def test_room_is_made_before_the_first_byte() -> None:
-    """Whoever makes room is told the files and what is stored, and may refuse."""
+    """The function that makes room gets the files and the storage, and may refuse."""
     host = ScriptedHost(files=web())
     asked: list[tuple[int | None, int | None]] = []
 
@@ -384,9 +384,9 @@ async def test_a_missing_file_is_named_before_anything_is_fetched() -> None:
 
 
 async def test_a_stop_of_the_page_itself_is_no_pause() -> None:
-    """The page may end a download that nobody here cancelled: it is over."""
-    download = start(ScriptedHost(files=web(400, bl.Cancelled("the page was told so by another"))))
-    with pytest.raises(bl.Cancelled, match="by another"):
+    """The page may end a download that no caller cancelled: it has ended."""
+    download = start(ScriptedHost(files=web(400, bl.Cancelled("another program cancelled it"))))
+    with pytest.raises(bl.Cancelled, match="another program cancelled it"):
         await download
     assert download.state == "cancelled"
 

@@ -121,7 +121,7 @@ async def test_what_it_asks_of_a_device_is_said() -> None:
 async def test_a_page_without_it_says_so() -> None:
     """What a page has is the page's word, whatever is registered."""
     manager = bl.ModelManager(ScriptedHost(engines=["webllm"]), bl.models.Catalog([card()]))
-    with pytest.raises(bl.Unavailable, match="the page has no engine 'paper', only 'webllm'"):
+    with pytest.raises(bl.Unavailable, match="this page does not have the engine 'paper'; it has: 'webllm'"):
         await manager.load("folio")
 
 
@@ -152,7 +152,7 @@ def test_the_engines_stand_in_the_order_of_preference(paper: Paper) -> None:
 
 def test_a_name_belongs_to_one_engine(paper: Paper) -> None:
     """A second one of the name is refused, and so is a name that is not known."""
-    with pytest.raises(bl.InvalidRequest, match="an engine 'paper' is registered already"):
+    with pytest.raises(bl.InvalidRequest, match="engine 'paper' is already registered"):
         engines.register(paper)
     with pytest.raises(
         bl.errors.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"

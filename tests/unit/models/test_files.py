@@ -119,7 +119,7 @@ async def test_a_bundled_artifact_has_no_files_of_its_own() -> None:
 
 async def test_webllm_needs_a_library() -> None:
     """And the error says how to give it."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"has no library.*give library="):
+    with pytest.raises(bl.errors.LoadFailed, match=r"has no library.*pass library="):
         await list_files(ScriptedHost(files=webllm_web()), webllm(library=None))
 
 
@@ -157,7 +157,9 @@ async def test_webllm_needs_a_library() -> None:
 )
 def test_a_list_of_shards_that_cannot_be_is_refused(records: object) -> None:
     """With the address of the list, before a byte is fetched."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"https://x\.test/tensor-cache\.json is not a manifest") as caught:
+    with pytest.raises(
+        bl.errors.LoadFailed, match=r"https://x\.test/tensor-cache\.json is not a valid manifest"
+    ) as caught:
         read_shards(json.dumps({"records": records}), "https://x.test/tensor-cache.json")
     assert caught.value.data["url"] == "https://x.test/tensor-cache.json"
 
@@ -165,7 +167,7 @@ def test_a_list_of_shards_that_cannot_be_is_refused(records: object) -> None:
 @pytest.mark.parametrize("text", ["", "<html>not found</html>", "[]", "null", "{}", '{"records":'])
 def test_what_is_no_list_is_refused(text: str) -> None:
     """An HTML page instead of JSON is what many servers answer for a missing file."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"u is not a manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"u is not a valid manifest"):
         read_shards(text, "u")
 
 
@@ -178,7 +180,7 @@ def test_names_are_written_as_addresses() -> None:
 @pytest.mark.parametrize("config", ["no object", {}, {"tokenizer_files": "tokenizer.json"}, {"tokenizer_files": ["x"]}])
 async def test_a_chat_configuration_without_a_tokenizer_is_refused(config: object) -> None:
     """The error names the file that is wrong."""
-    with pytest.raises(bl.errors.LoadFailed, match=r"mlc-chat-config\.json is not a manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"mlc-chat-config\.json is not a valid manifest"):
         await list_files(ScriptedHost(files=webllm_web(config)), webllm())
 
 
@@ -188,7 +190,7 @@ async def test_a_missing_file_is_named(gone: str) -> None:
     web = webllm_web()
     url = gone if gone == LIBRARY else FOLDER + gone
     del web[url]
-    with pytest.raises(bl.errors.LoadFailed, match=rf"is missing, its server answers 404 for {url}") as caught:
+    with pytest.raises(bl.errors.LoadFailed, match=rf"is missing: the server answered 404 for {url}") as caught:
         await list_files(ScriptedHost(files=web), webllm())
     assert caught.value.data == {"url": url, "status": 404}
 
@@ -201,11 +203,11 @@ async def test_a_missing_manifest_is_what_the_page_says() -> None:
         await list_files(ScriptedHost(files=web), webllm())
 
 
-async def test_a_server_that_fails_or_tells_nothing_leaves_the_size_open() -> None:
+async def test_a_server_that_fails_or_reports_no_size_leaves_it_unknown() -> None:
     """The download will see; until then the total is not known."""
     web = webllm_web()
     web[FOLDER + "tokenizer.json"] = ScriptedFile(500, status=503)
-    web[LIBRARY] = ScriptedFile(3000, tells_size=False)
+    web[LIBRARY] = ScriptedFile(3000, reports_size=False)
     files = await list_files(ScriptedHost(files=web), webllm())
     assert [file.size_bytes for file in files.files[2:4]] == [None, None]
     assert files.total_bytes is None
@@ -245,7 +247,7 @@ async def test_refresh_asks_the_server_again() -> None:
 
 
 async def test_what_is_stored_counts_before_what_a_server_says() -> None:
-    """A server may answer for a picked folder with a page of its own; and nobody is asked for what is here."""
+    """A server may answer for a picked folder with a page of its own; stored files are not looked up."""
     storage = ScriptedFiles(webllm_web())
     host = ScriptedHost(files=storage)
     for cache, url in (("webllm/model", FOLDER + "tokenizer.json"), ("webllm/wasm", LIBRARY)):
@@ -287,7 +289,7 @@ async def test_without_a_dtype_the_device_decides() -> None:
     host = ScriptedHost(files=network_web(**{"model_quantized.onnx": 7, "model.onnx": 9}))
     assert (await list_files(host, transformersjs(dtype=None))).files[-1].size_bytes == 7
     assert (await list_files(host, transformersjs(dtype=None, device="webgpu"))).files[-1].size_bytes == 9
-    with pytest.raises(bl.errors.LoadFailed, match=r"dtype 'q9'.* use one of fp32, q8"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"dtype 'q9'.* Choose one of: fp32, q8"):
         await list_files(host, transformersjs(dtype="q9"))
 
 
@@ -317,12 +319,12 @@ async def test_data_beside_the_network_is_listed(value: object, count: int) -> N
 async def test_a_count_of_data_files_that_cannot_be_is_refused(value: object) -> None:
     """The library takes at most 100."""
     config = {"transformers.js_config": {"use_external_data_format": value}}
-    with pytest.raises(bl.errors.LoadFailed, match=r"config\.json is not a manifest"):
+    with pytest.raises(bl.errors.LoadFailed, match=r"config\.json is not a valid manifest"):
         await list_files(ScriptedHost(files=network_web(config)), transformersjs())
 
 
 async def test_the_card_may_name_the_files() -> None:
-    """Where they cannot be told from the dtype; a name is checked as a manifest's is."""
+    """If they do not follow from the dtype; names are validated like a manifest's."""
     host = ScriptedHost(files=network_web(**{"decoder_q4.onnx": 7}))
     files = await list_files(host, transformersjs(files=["onnx/decoder_q4.onnx"]))
     assert [file.url.rpartition("/")[2] for file in files.files[3:]] == ["decoder_q4.onnx"]
@@ -330,7 +332,7 @@ async def test_the_card_may_name_the_files() -> None:
         await list_files(host, transformersjs(files=["../x.onnx"]))
 
 
-async def test_the_hub_tells_sizes_and_hashes() -> None:
+async def test_the_hub_reports_sizes_and_hashes() -> None:
     """One listing instead of a question for each file; what git itself keeps has no hash."""
     sha256 = "ab" * 32
     listing = [
@@ -407,6 +409,6 @@ def _no_answers(answer: Any) -> Any:
     return short
 
 
-def test_a_file_goes_to_the_page_without_what_nobody_knows() -> None:
+def test_a_file_goes_to_the_page_without_unknown_fields() -> None:
     """The page takes an absent size, not one that is null."""
     assert msgspec.to_builtins(ModelFile("u", "c")) == {"url": "u", "cache": "c"}

@@ -14,8 +14,8 @@ from unit.models.devices import ANDROID, DEVICES, device, gpu, no_gpu
 
 CATALOG = bl.models.Catalog()
 
-NO_F16 = "needs shader-f16, this adapter has none; the f32 build needs {} MB"
-UNKNOWN = "needs {} MB of GPU memory; the browser does not tell how much there is"
+NO_F16 = "needs shader-f16, which this adapter does not have; the f32 build needs {} MB"
+UNKNOWN = "needs {} MB of GPU memory; the browser does not report how much there is"
 ONLY_4_GB = "needs {} MB of memory; this device has about 4 GB, of which a model can use 3,072 MB"
 
 # Device, model, the build it takes, why not the better ones, and what to mind.
@@ -70,7 +70,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "gemma-2-9b-it",
         "gemma-2-9b-it-q4f16_1-MLC",
         [],
-        [("memory_unknown", "needs 6,422 MB of memory; the browser tells only that there are 8 GB or more")],
+        [("memory_unknown", "needs 6,422 MB of memory; the browser reports only 8 GB or more")],
     ),
     ("Mac with 64 GB", "gemma-2-9b-it", "gemma-2-9b-it-q4f16_1-MLC", [], []),
     (
@@ -78,7 +78,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "Llama-3.1-70B-Instruct",
         "Llama-3.1-70B-Instruct-q3f16_1-MLC",
         [],
-        [("memory_unknown", "needs 31,153 MB of memory; the browser tells only that there are 32 GB or more")],
+        [("memory_unknown", "needs 31,153 MB of memory; the browser reports only 32 GB or more")],
     ),
     (
         "gaming PC",
@@ -97,10 +97,10 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "gemma-2-9b-it-q4f16_1-MLC",
         [],
         [
-            ("memory_unknown", "needs 6,422 MB of memory; the browser tells only that there are 8 GB or more"),
+            ("memory_unknown", "needs 6,422 MB of memory; the browser reports only 8 GB or more"),
             (
                 "not_for_phones",
-                "WebLLM does not count this build as one for phones: the page may be closed for want of memory",
+                "WebLLM does not list this build as one for phones: the page may run out of memory and be closed",
             ),
         ],
     ),
@@ -112,7 +112,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         [
             (
                 "not_for_phones",
-                "WebLLM does not count this build as one for phones: the page may be closed for want of memory",
+                "WebLLM does not list this build as one for phones: the page may run out of memory and be closed",
             )
         ],
     ),
@@ -136,8 +136,11 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "gemma3-1b-it",
         "onnx-community/gemma-3-1b-it-ONNX/q4",
         [
-            ("missing_feature", "needs shader-f16, this adapter has none"),
-            ("missing_feature", "needs shader-f16, this adapter has none; the f32 build needs at least 834 MB"),
+            ("missing_feature", "needs shader-f16, which this adapter does not have"),
+            (
+                "missing_feature",
+                "needs shader-f16, which this adapter does not have; the f32 build needs at least 834 MB",
+            ),
         ],
         [],
     ),
@@ -152,7 +155,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "machine without an adapter",
         "Qwen3-8B",
         None,
-        [("no_adapter", "WebGPU finds no adapter on this machine")],
+        [("no_adapter", "WebGPU found no adapter on this machine")],
         [],
     ),
     (
@@ -167,7 +170,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "SmolLM2-360M-Instruct",
         "SmolLM2-360M-Instruct-q4f32_1-MLC",
         [("missing_feature", NO_F16.format("580"))],
-        [("software_adapter", "WebGPU runs in software on this device, which is slow; take a small model")],
+        [("software_adapter", "WebGPU runs in software on this device, which is slow; choose a small model")],
     ),
     ("nearly full disk", "SmolLM2-360M-Instruct", "SmolLM2-360M-Instruct-q4f16_1-MLC", [], []),
     (
@@ -196,7 +199,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "old laptop with its CPU only",
         "Qwen2.5-0.5B-Instruct",
         "onnx-community/Qwen2.5-0.5B-Instruct/q8",
-        [("no_adapter", "WebGPU finds no adapter on this machine")],
+        [("no_adapter", "WebGPU found no adapter on this machine")],
         [],
     ),
     (
@@ -204,7 +207,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "Qwen2.5-Coder-1.5B-Instruct",
         None,
         [
-            ("no_adapter", "WebGPU finds no adapter on this machine"),
+            ("no_adapter", "WebGPU found no adapter on this machine"),
             (
                 "out_of_memory",
                 "needs at least 1,731 MB of memory; this device has about 2 GB, of which a model can use 1,536 MB",
@@ -332,19 +335,19 @@ def test_a_short_context_takes_what_memory_there_is() -> None:
 
 
 def test_an_engine_or_a_device_can_be_chosen() -> None:
-    """What has no build for it is told which there are; what the page lacks is an obstacle with a reason."""
+    """The error names the existing builds; an engine that the page lacks is an obstacle with a reason."""
     card, facts = CATALOG.get("Qwen3-0.6B"), DEVICES["gaming PC"]
     assert ids(card, facts, device="wasm") == [("onnx-community/Qwen3-0.6B-ONNX/q8", None)]
     assert len(ids(card, facts, engine="transformersjs")) == 3
     with pytest.raises(bl.errors.Unsupported) as caught:
         candidates(CATALOG.get("Qwen3-8B"), facts, engine="transformersjs", device="wasm")
     assert str(caught.value) == (
-        "model 'Qwen3-8B' has nothing for engine 'transformersjs' and device 'wasm'; it has: webllm on webgpu"
+        "model 'Qwen3-8B' has no build for engine 'transformersjs' and device 'wasm'. Choose one of: webllm on webgpu"
     )
     (first, *_) = candidates(card, facts, engines=["transformersjs"])
     assert isinstance(first.obstacle, bl.Unavailable)
     assert (str(first.obstacle), first.obstacle.reason) == (
-        "the page has no engine 'webllm', only 'transformersjs'",
+        "this page does not have the engine 'webllm'; it has: 'transformersjs'",
         "missing_feature",
     )
 
@@ -378,7 +381,7 @@ def test_what_is_stored_needs_no_space_and_no_network() -> None:
 
 
 def test_space_can_be_told_and_keeps_a_margin() -> None:
-    """``free_bytes`` overrules the browser's estimate; a tenth stays free; where nobody tells, nothing is refused."""
+    """``free_bytes`` overrides the browser's estimate; a tenth stays free; unknown space refuses nothing."""
     card, facts = CATALOG.get("Qwen3-8B"), DEVICES["gaming PC"]
     size = card.artifacts[0].download_bytes
     assert size is not None
@@ -404,10 +407,10 @@ def test_webassembly_has_its_own_bound() -> None:
     """A model larger than a WebAssembly memory runs on no CPU, however much there is."""
     big = bl.models.Artifact(engine="transformersjs", device="wasm", url="u", id="big", vram_mb=4000)
     (reason,) = fit(big, DEVICES["gaming PC"]).reasons
-    assert reason.message == "needs 4,000 MB of memory; WebAssembly has room for 3,584 MB at most"
+    assert reason.message == "needs 4,000 MB of memory; WebAssembly is limited to 3,584 MB"
 
 
-def test_a_model_of_ones_own_is_judged_by_what_it_says() -> None:
+def test_a_custom_model_is_judged_by_its_card() -> None:
     """With nothing said there is nothing against it; an unknown reason of the page is passed on as it is."""
     mine = bl.models.ModelCard(id="mine", artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u")])
     assert fit(mine, DEVICES["Firefox"]).fits
@@ -426,7 +429,7 @@ def test_a_model_of_ones_own_is_judged_by_what_it_says() -> None:
     )
     bare = DeviceFacts(webgpu=msgspec.structs.replace(gpu("amd", None), features=[], adapter=AdapterInfo()))
     assert fit(other, bare).reasons[0].message == (
-        "needs subgroups and timestamp-query, this adapter has none; the other build needs 10 MB"
+        "needs subgroups and timestamp-query, which this adapter does not have; the other build needs 10 MB"
     )
 
 

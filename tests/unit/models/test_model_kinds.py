@@ -35,7 +35,7 @@ async def listed(web: dict[str, Any], build: bl.models.Artifact) -> list[str]:
 
 
 async def test_a_vision_model_has_three_networks_and_a_processor() -> None:
-    """All in one precision; the kind is the artifact's, or what config.json tells."""
+    """All in one precision; the kind is the artifact's, or else from config.json."""
     names = ["preprocessor_config.json", "processor_config.json", *(f"onnx/{name}_q4f16.onnx" for name in NETWORKS)]
     expected = ["config.json", "tokenizer.json", "tokenizer_config.json", *names]
     assert await listed(folder(SEES, *names), artifact(dtype="q4f16")) == expected
@@ -87,7 +87,7 @@ def test_what_a_model_is_for_is_in_its_configuration(architecture: str, model_ty
     assert NetworkConfig(architectures=[]).kind is None
 
 
-async def test_a_vision_model_of_ones_own_takes_images() -> None:
+async def test_a_custom_vision_model_takes_images() -> None:
     """Its precisions are those that its decoder has, its window that of the language model in it."""
     names = [f"onnx/{name}{suffix}.onnx" for name in NETWORKS for suffix in ("", "_q4f16")]
     web = folder({**SEES, "text_config": {"max_position_embeddings": 512}}, *names)
@@ -101,7 +101,7 @@ async def test_a_vision_model_of_ones_own_takes_images() -> None:
     ]
 
 
-async def test_an_embedding_model_of_ones_own_makes_vectors() -> None:
+async def test_a_custom_embedding_model_makes_vectors() -> None:
     """Its card says so, and a load is proven by a vector."""
     web = folder(EMBEDS, "onnx/model.onnx", "1_Pooling/config.json", "modules.json")
     host = ScriptedHost(files=web)

@@ -14,8 +14,8 @@ ENGINES = ["webllm", "transformersjs", "prompt-api"]
 
 def host_with(availability: str | None, *, webgpu: bool = True, engines: list[str] = ENGINES) -> ScriptedHost:
     """A page whose browser says this of its own model."""
-    told = {} if availability is None else {"prompt-api": availability}
-    facts = msgspec.structs.replace(device_facts(webgpu=webgpu), engines=told)
+    reported = {} if availability is None else {"prompt-api": availability}
+    facts = msgspec.structs.replace(device_facts(webgpu=webgpu), engines=reported)
     return ScriptedHost(["Hello from the browser."], facts=facts, engines=engines)
 
 
@@ -37,9 +37,9 @@ async def test_what_the_browser_still_has_to_download_is_said(availability: str)
     manager = bl.ModelManager(host_with(availability))
     judged = await manager.fit("browser")
     assert (judged.fits, [warning.code for warning in judged.warnings]) == (True, ["browser_downloads"])
-    standing = await manager.standing("browser")
-    assert (standing.downloaded, standing.fetch_bytes, standing.obstacle) == (False, None, "")
-    with pytest.raises(bl.errors.ModelNotDownloaded, match="the browser downloads it when it is loaded"):
+    readiness = await manager.readiness("browser")
+    assert (readiness.downloaded, readiness.fetch_bytes, readiness.obstacle) == (False, None, "")
+    with pytest.raises(bl.errors.ModelNotDownloaded, match="load it with download=True, and the browser downloads"):
         await manager.load("browser", download=False)
     with pytest.raises(bl.errors.Unsupported, match="only the browser can download"):
         await manager.download("browser")
@@ -53,7 +53,7 @@ async def test_after_a_load_the_browser_has_it() -> None:
     host.engine.facts = msgspec.structs.replace(host.engine.facts, engines={"prompt-api": "available"})
     await manager.load("browser")
     await manager.unload("browser")
-    assert (await manager.standing("browser", download=False)).downloaded is True
+    assert (await manager.readiness("browser", download=False)).downloaded is True
 
 
 async def test_a_device_that_the_browser_refuses_is_named() -> None:
@@ -81,7 +81,7 @@ async def test_it_is_never_recommended() -> None:
 
 async def test_no_folder_is_for_it() -> None:
     """Its files are the browser's."""
-    with pytest.raises(bl.InvalidRequest, match="use one of webllm, transformersjs"):
+    with pytest.raises(bl.InvalidRequest, match="Choose one of: webllm, transformersjs"):
         await add_custom(ScriptedHost(), "https://models.test/x/", engine="prompt-api")
 
 

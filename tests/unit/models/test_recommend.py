@@ -59,9 +59,9 @@ def test_every_device_has_its_tiers() -> None:
 def test_a_tier_says_why() -> None:
     """What it is to the others, what it suits, and the honest numbers."""
     found = tiers(CATALOG, DEVICES["laptop with an integrated GPU"])
-    assert found.quick.reason == ("answers soonest: 0.8 billion parameters, needs 1,629 MB, downloads about 465 MB")
+    assert found.quick.reason == ("the fastest answers: 0.8 billion parameters, needs 1,629 MB, downloads about 465 MB")
     assert found.smart.reason == (
-        "between speed and strength: 2.0 billion parameters, needs 2,245 MB, downloads about 1.1 GB"
+        "a balance of speed and strength: 2.0 billion parameters, needs 2,245 MB, downloads about 1.1 GB"
     )
     assert found.genius.reason == (
         "the strongest that suits an integrated GPU and half of its 16 GB: 4.0 billion parameters, needs 3,868 MB, "
@@ -72,15 +72,16 @@ def test_a_tier_says_why() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("gaming PC", "suits a GPU whose memory the browser does not tell (4,096 MB are assumed):"),
-        ("Mac with 8 GB", "suits a GPU of Apple's and half of its 8 GB:"),
+        ("gaming PC", "suits a GPU whose memory the browser does not report (4,096 MB assumed):"),
+        ("Mac with 8 GB", "suits an Apple GPU and half of its 8 GB:"),
         ("phone with f16", "suits a phone:"),
         ("tablet on a cellular network", "suits a phone, over a metered connection (1.0 GB at most):"),
-        ("software adapter", "suits a WebGPU that runs in software:"),
-        ("old laptop with its CPU only", "suits a computer that answers with its CPU:"),
+        ("software adapter", "suits a WebGPU adapter that runs in software:"),
+        ("old laptop with its CPU only", "suits a computer without WebGPU:"),
         (
             "full disk",
-            "the built-in model; the smallest other one, 'SmolLM2-135M-Instruct': needs about 215 MB of storage; the "
+            "the built-in model, since even the smallest other one does not fit (SmolLM2-135M-Instruct): "
+            "needs about 215 MB of storage; the "
             "browser has 50.0 MB left for this site",
         ),
         ("laptop that is offline", "is not downloaded, and this device is offline"),
@@ -88,7 +89,7 @@ def test_a_tier_says_why() -> None:
     ],
 )
 def test_the_bound_of_a_device_is_named(name: str, said: str) -> None:
-    """Genius says what kept it from being larger; where nothing suits, the reason of the smallest model is told."""
+    """Genius says what kept it from being larger; if nothing suits, the reason is the smallest model's."""
     assert said in tiers(CATALOG, DEVICES[name]).genius.reason
 
 
@@ -98,7 +99,7 @@ def test_a_device_with_hardly_any_memory_has_the_built_in_model() -> None:
     assert found.genius.model == "pocket"
     assert found.genius.reason.startswith("the built-in model")
     barely = tiers(CATALOG, device(gpu("apple", None), memory_gb=0.5))
-    assert barely.quick.reason == "the built-in model: no other suits a GPU of Apple's and half of its 0.5 GB"
+    assert barely.quick.reason == "the built-in model, since no other suits an Apple GPU and half of its 0.5 GB"
 
 
 def test_what_is_downloaded_comes_first() -> None:
@@ -106,7 +107,7 @@ def test_what_is_downloaded_comes_first() -> None:
     stored = {"Qwen3-4B-q4f16_1-MLC"}
     found = tiers(CATALOG, DEVICES["laptop with an integrated GPU"], stored=stored)
     assert found.genius.model == "Qwen3-4B"
-    assert found.genius.reason.endswith("4.0 billion parameters, needs 3,432 MB, is downloaded already")
+    assert found.genius.reason.endswith("4.0 billion parameters, needs 3,432 MB, already downloaded")
     offline = tiers(CATALOG, DEVICES["laptop that is offline"], stored=stored)
     assert offline.quick.model == offline.genius.model == "Qwen3-4B"
     metered = tiers(CATALOG, DEVICES["laptop that saves data"], stored=stored)
@@ -158,7 +159,7 @@ def test_an_unknown_purpose_is_refused() -> None:
     with pytest.raises(bl.InvalidRequest) as caught:
         recommend(CATALOG, DEVICES["gaming PC"], "poetry")
     assert str(caught.value) == (
-        "'poetry' is no purpose; there are: chat, code, math, multilingual, vision, embedding, low-end"
+        "Unknown purpose 'poetry'. Choose one of: chat, code, math, multilingual, vision, embedding, low-end"
     )
     assert caught.value.data["parameter"] == "purpose"
 
@@ -169,7 +170,7 @@ def test_where_nothing_suits_nothing_is_recommended() -> None:
     assert recommend(CATALOG, DEVICES["gaming PC"], engines=[]) == []
 
 
-def test_a_model_of_ones_own_is_recommended_too() -> None:
+def test_a_custom_model_is_recommended_too() -> None:
     """By its purposes, like one of today's families."""
     mine = bl.models.ModelCard(
         id="mine",
@@ -202,7 +203,7 @@ async def test_a_manager_knows_what_is_there() -> None:
         "files": [whole],
         "size_bytes": whole["size_bytes"],
     }
-    assert (await manager.tiers()).genius.reason.endswith("needs 3,432 MB, is downloaded already")
+    assert (await manager.tiers()).genius.reason.endswith("needs 3,432 MB, already downloaded")
 
     files.quota_bytes = files.used_bytes + 300_000_000
     assert [pick.model for pick in await manager.recommend("low-end")] == ["SmolLM2-135M-Instruct"]

@@ -67,7 +67,7 @@ def stock(stored: Stored, *cards: bl.models.ModelCard) -> bl.models.Storage:
 
 
 def test_the_journals_key_is_the_engines_own_id() -> None:
-    """Or, for a build without one, what tells it from the model's others."""
+    """Or, for a build without one, what distinguishes it from the model's others."""
     assert journal_key("qwen", webllm_card("qwen").artifacts[0]) == "qwen-MLC"
     plain = bl.models.Artifact(engine="transformersjs", device="wasm", url="u")
     assert journal_key("own", plain) == "own/transformersjs/wasm"
@@ -173,7 +173,7 @@ def test_what_belongs_to_no_model_is_an_orphan() -> None:
     assert found.orphans == [*entries[:3], entries[4]]
 
 
-def test_a_part_that_nobody_touched_for_a_week_is_abandoned() -> None:
+def test_a_partial_file_unchanged_for_a_week_is_abandoned() -> None:
     """Whether its model is known or not."""
     parts = [
         Partial(f"{HUB}/qwen/shard_0.bin", "webllm/model", 40, 100, NOW_MS - ABANDONED_MS - 1),
@@ -272,7 +272,7 @@ SIZE = 1006  # the weights and three texts of two characters
 
 
 async def test_a_download_asks_for_persistence_once() -> None:
-    """The first one does; the program may ask by itself too, and is told what the browser says."""
+    """The first one does; the program may also ask, and gets the browser's answer."""
     device = Device("a", "b")
     await device.manager.download("a")
     await device.manager.download("b")
@@ -282,7 +282,7 @@ async def test_a_download_asks_for_persistence_once() -> None:
 
 
 async def test_a_model_is_deleted_with_all_that_is_its_own() -> None:
-    """Files, parts and record are gone, the others stay, the bytes are told, and the memory is freed first."""
+    """Files, parts and record are gone, the others stay, the bytes are returned, and the memory is freed first."""
     device = Device("a", "b")
     for name in ("a", "b"):
         await device.manager.download(name)
@@ -351,7 +351,7 @@ async def test_a_download_over_the_budget_names_what_could_go() -> None:
     """And fetches nothing; with "evict" it goes, and the download comes."""
     device = Device("a", "b", storage_budget_bytes=SIZE + 500)
     await device.manager.download("a")
-    with pytest.raises(bl.errors.QuotaExceeded, match=r"no space for model 'b'.*budget.*delete a") as caught:
+    with pytest.raises(bl.errors.QuotaExceeded, match=r"not enough space for model 'b'.*budget.*delete a") as caught:
         await device.manager.download("b")
     plan = caught.value.data["plan"]
     assert (plan["enough"], [model["model"] for model in plan["models"]]) == (True, ["a"])
@@ -385,7 +385,7 @@ async def test_the_quota_is_looked_at_before_the_first_byte() -> None:
     device = Device("a", "b", quota_bytes=2 * SIZE + 900, on_full="evict")
     await device.manager.load("a")
     fetched = device.files.fetched_bytes
-    with pytest.raises(bl.errors.QuotaExceeded, match="no other model could be deleted") as caught:
+    with pytest.raises(bl.errors.QuotaExceeded, match="no other model can be deleted") as caught:
         await device.manager.download("b")
     assert caught.value.data["plan"]["enough"] is False
     assert device.files.fetched_bytes == fetched
@@ -417,11 +417,11 @@ async def test_a_model_that_is_being_fetched_is_not_deleted() -> None:
     download = await device.manager.start_download("slow")
     while not device.files.partials:
         await asyncio.sleep(0)
-    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched or loaded"):
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being downloaded or loaded"):
         await device.manager.delete("slow")
-    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched"):
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being downloaded"):
         await bl.ModelManager(device.host).remove_orphans()
-    with pytest.raises(bl.InvalidRequest, match="'slow' is being fetched"):
+    with pytest.raises(bl.InvalidRequest, match="'slow' is being downloaded"):
         await device.manager.clear()
     await download.cancel()
     assert await device.manager.delete("slow") == 10 + 3 * 2
@@ -456,10 +456,10 @@ async def test_a_clock_that_jumps_by_a_day_breaks_nothing(jump_s: float) -> None
         device.now_s += 3600
     part = {"url": f"{HUB}/d/shard_0.bin", "cache": "webllm/model", "loaded_bytes": 5}
     device.files.partials[part["url"]] = {**part, "updated_ms": device.now_s * 1000}
-    assert (await device.manager.standing("c")).loaded
-    assert (await device.manager.standing("a")).downloaded
+    assert (await device.manager.readiness("c")).loaded
+    assert (await device.manager.readiness("a")).downloaded
     device.now_s += jump_s
-    assert (await device.manager.standing("a")).downloaded
+    assert (await device.manager.readiness("a")).downloaded
     await device.manager.load("b")
     await asyncio.sleep(0)
     storage = await device.manager.storage()
@@ -488,7 +488,7 @@ async def test_the_last_use_is_noted_at_loads_and_once_a_minute() -> None:
     for pause_s in (0, 59, 1, 30):
         device.now_s += pause_s
         await device.manager.load("a")
-        await asyncio.sleep(0)  # nobody waits for the note
+        await asyncio.sleep(0)  # the journal is written in the background
         uses.append((await device.manager.storage()).models[0].last_used_ms or 0)
     assert uses == [1_000_000, 1_000_000, 1_060_000, 1_060_000]
     await device.manager.download("a")

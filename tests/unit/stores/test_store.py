@@ -1,4 +1,4 @@
-"""The store in memory keeps what every `KeyValueStore` keeps; the file and the page are held to the same scenario."""
+"""The store in memory passes the scenario of every `KeyValueStore`, as the file and the page do."""
 
 from __future__ import annotations
 

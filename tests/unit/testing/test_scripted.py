@@ -93,16 +93,16 @@ def test_facts_of_a_device() -> None:
     assert device_facts().webgpu.reason is None
 
 
-async def test_a_backend_tells_a_router_what_the_script_says() -> None:
+async def test_a_router_sees_the_scripted_facts_of_a_backend() -> None:
     """Without a script nothing stands in the way and nothing leaves the device."""
     request = bl.ChatRequest(messages=[bl.Message("user", "hi")])
     here = ScriptedBackend()
     facts = await here.facts(request)
     assert (facts.leaves_device, facts.needs_network, facts.available, facts.model) == (False, False, True, "scripted")
     assert here.environment() is None
-    told = bl.backends.BackendFacts(leaves_device=True, needs_network=True, fetch_bytes=5)
-    there = ScriptedBackend(leaves_device=True, facts=told, environment=bl.page.Environment(online=False))
-    assert there.leaves_device and await there.facts(request) == told
+    scripted = bl.backends.BackendFacts(leaves_device=True, needs_network=True, fetch_bytes=5)
+    there = ScriptedBackend(leaves_device=True, facts=scripted, environment=bl.page.Environment(online=False))
+    assert there.leaves_device and await there.facts(request) == scripted
     assert there.environment() == bl.page.Environment(online=False)
     await there.prepare(request)
     assert there.prepared == [request]

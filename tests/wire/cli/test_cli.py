@@ -195,7 +195,7 @@ def test_what_is_no_text_is_refused_before_a_browser_starts(given: bytes) -> Non
     command = [sys.executable, "-m", "browserllm", "run", "-"]
     done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert b"must be text in UTF-8" in done.stderr
+    assert b"must be valid UTF-8 text" in done.stderr
     assert b"codec" not in done.stderr
 
 
@@ -211,7 +211,7 @@ def test_run_says_what_was_passed_over(page: Callable[..., Connect]) -> None:
 
     page(host)
     stderr = invoke("run", "hi").stderr
-    assert "passed over webllm on webgpu: WebGPU finds no adapter" in stderr
+    assert "passed over webllm on webgpu: WebGPU found no adapter" in stderr
     assert "seed: not [here]" in stderr
     assert "a temporary profile" in stderr
 
@@ -280,11 +280,11 @@ IN_PYTHON = re.compile(r"\w\(|\b\w+=|\bCatalog\b|\bErrno\b|Error: \w+Error\b")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "hi", "--model", "nosuch"], "`browserllm models list` shows all there are"),
+        (["run", "hi", "--model", "nosuch"], "`browserllm models list` lists all models"),
         (["run", "hi", "--model", "pockt"], "did you mean 'pocket'?"),
-        (["models", "info", "nosuch"], "no model 'nosuch'"),
-        (["models", "pull", "llama"], "name one of them"),
-        (["models", "info", "https://x.test/a b"], "no model"),
+        (["models", "info", "nosuch"], "Unknown model 'nosuch'"),
+        (["models", "pull", "llama"], "choose one of them"),
+        (["models", "info", "https://x.test/a b"], "Unknown model"),
         (["run", "hi", "--browser", "/no/such"], "--browser '/no/such' is not an executable program"),
         (["run", "hi", "--profile", ""], "--profile '' is not a folder"),
         (["run", "hi", "--profile", "/dev/null"], "choose another with --profile"),
@@ -331,7 +331,7 @@ def test_an_output_that_is_full_is_one_line(arguments: list[str]) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == "Error: the output cannot be written: No space left on device; write it to another place\n"
+    assert done.stderr == "Error: the output cannot be written: No space left on device; write it elsewhere\n"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["models", "list"], ["models", "list", "--json"]])
@@ -388,7 +388,7 @@ def test_a_timeout_of_the_library_is_shown_as_it_is(page: Callable[..., Connect]
 
 
 def test_ctrl_c_stops_the_generation(page: Callable[..., Connect], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page is told, the host is closed, and the exit code is 130."""
+    """The page stops, the host is closed, and the exit code is 130."""
     connect = page(lambda: ScriptedHost([["Once ", HANG]]))
     echo = click.echo
 
@@ -524,8 +524,8 @@ def test_doctor_finds_an_able_machine_able(page: Callable[..., Connect]) -> None
     [
         (facts(PLENTY, webgpu=False), "WebGPU", "run on the CPU"),
         (facts(PLENTY, adapter=AdapterInfo(vendor="google", fallback=True)), "WebGPU", "software adapter"),
-        (facts(StorageFacts(usage=0, quota=5e8)), "storage", "free some space"),
-        (facts(StorageFacts()), "storage", "does not say"),
+        (facts(StorageFacts(usage=0, quota=5e8)), "storage", "free some disk space"),
+        (facts(StorageFacts()), "storage", "does not report"),
     ],
 )
 def test_doctor_warns_of_what_is_less_than_good(

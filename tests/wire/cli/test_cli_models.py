@@ -188,7 +188,7 @@ def test_pull_then_list_then_info_then_rm(browser: Callable[..., Browser]) -> No
     made = browser()
     result = invoke("pull", "tiny")
     assert result.exit_code == 0, result.output
-    assert result.stdout == "tiny is on this device: 2.0 MB, 2.0 MB fetched.\n"
+    assert result.stdout == "tiny is on this device: 2.0 MB, 2.0 MB downloaded.\n"
     assert "browserllm run --model tiny" in result.stderr
     assert made.profiles == [cli_models.default_folder()]
     assert invoke("pull", "tiny").stdout == "tiny is on this device: 2.0 MB, nothing was missing.\n"
@@ -251,22 +251,22 @@ def test_ctrl_c_keeps_what_came(browser: Callable[..., Browser], monkeypatch: py
         if (progress.loaded_bytes or 0) >= 700_000:
             signal.raise_signal(signal.SIGINT)
 
-    # The first update is told at once, the next one 250 ms later: the clock of the speed must not wait.
+    # The first update is sent at once, the next one 250 ms later: the clock of the speed must not wait.
     monkeypatch.setattr("browserllm.models.downloads.progress.UPDATE_EVERY_S", 0)
     monkeypatch.setattr(cli_models.DownloadBars, "show", interrupt)
     result = invoke("pull", "tiny")
     assert result.exit_code == 130
-    assert "Stopped; 700 kB fetched so far are kept." in result.stderr
-    assert "go on from there: browserllm models pull tiny" in result.stderr
+    assert "Stopped; 700 kB downloaded so far are kept." in result.stderr
+    assert "To resume: browserllm models pull tiny" in result.stderr
     assert [part["loaded_bytes"] for part in made.files.partials.values()] == [700_000]
     monkeypatch.setattr(cli_models.DownloadBars, "show", show)
     made.files.web[f"{FOLDER}onnx/model_quantized.onnx"].steps.clear()
-    assert invoke("pull", "tiny").stdout == "tiny is on this device: 2.0 MB, 1.3 MB fetched.\n"
+    assert invoke("pull", "tiny").stdout == "tiny is on this device: 2.0 MB, 1.3 MB downloaded.\n"
 
 
 @pytest.mark.parametrize(
     ("kept", "said"),
-    [(None, "the browser did not say how much of it is kept"), (0, "nothing had been fetched yet"), (5, "5 bytes")],
+    [(None, "the browser did not report how much is kept"), (0, "nothing was downloaded yet"), (5, "5 bytes")],
 )
 def test_ctrl_c_says_what_the_browser_keeps(
     kept: int | None, said: str, browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch
@@ -288,14 +288,14 @@ def test_ctrl_c_says_what_the_browser_keeps(
 
 
 def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With somebody there, what could go is named and may be deleted; else it is an error."""
+    """At a terminal the command names the models to delete and asks; otherwise it is an error."""
     other = "https://hub.test/other/"
     files = web() | web(other)
     made = browser(card(), card("other", other), files=files, quota_bytes=5_000_000)
     assert invoke("pull", "other").exit_code == 0
     refused = invoke("pull", "tiny")
     assert refused.exit_code == 1
-    assert "no space for model 'tiny'" in refused.stderr and "delete other" in refused.stderr
+    assert "not enough space for model 'tiny'" in refused.stderr and "delete other" in refused.stderr
     monkeypatch.setattr(cli_models, "_can_ask", lambda: True)
     assert invoke("pull", "tiny", input="n\n").exit_code == 1
     agreed = invoke("pull", "tiny", input="y\n")
@@ -304,7 +304,7 @@ def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch
 
 
 def test_rm_asks_and_says_what_it_frees(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
-    """No is no; where nobody can be asked, --yes is needed."""
+    """No means no; without a terminal, --yes is required."""
     made = browser()
     invoke("pull", "tiny")
     alone = invoke("rm", "tiny")
@@ -332,7 +332,7 @@ def test_rm_all_and_orphans(browser: Callable[..., Browser], monkeypatch: pytest
     )
     monkeypatch.setattr(cli_models, "_can_ask", lambda: True)
     assert "1 file that belongs to no model" in invoke("rm", "--orphans", input="n\n").stderr
-    assert invoke("rm", "--orphans", "--yes").stdout == "Deleted what belonged to no model: 3.0 MB freed.\n"
+    assert invoke("rm", "--orphans", "--yes").stdout == "Deleted the files that belonged to no model: 3.0 MB freed.\n"
     assert list(made.files.journal) == ["tiny-q8"]
     everything = json.loads(invoke("rm", "--all", "--yes", "--json").stdout)
     assert everything == {"deleted": ["tiny-q8"], "freed_bytes": 2_000_006}
@@ -358,9 +358,9 @@ def test_what_is_not_whole_is_called_so(browser: Callable[..., Browser]) -> None
     invoke("pull", "other")
     del made.files.entries["transformers-cache", f"{other}config.json"]
     text = invoke("list", "--downloaded").stdout
-    assert "the browser deleted 1 of its files" in text and "not complete; pull goes on with it" in text
+    assert "the browser deleted 1 of its files" in text and "incomplete; pull resumes it" in text
     assert "the browser deleted 1 of its files" in invoke("info", "other").stdout
-    assert "not complete; pull goes on with it" in invoke("info", "tiny").stdout
+    assert "incomplete; pull resumes it" in invoke("info", "tiny").stdout
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_a_file_that_is_tried_again_says_so() -> None:
         bars.show(Progress("downloading", 1.0, loaded_bytes=20_000, total_bytes=20_000, files=done))
         left = bars.text()
     assert "15 kB of 20 kB  50%" in shown
-    assert "a.bin" in shown and "5 kB of 10 kB  try 2 in 3 s" in shown
+    assert "a.bin" in shown and "5 kB of 10 kB  attempt 2 in 3 s" in shown
     assert "b.bin" in shown and "10 kB of 10 kB  verifying" in shown
     assert max(len(line) for line in shown.splitlines()) <= 80
     assert "a.bin" not in left and "20 kB of 20 kB" in left

@@ -60,7 +60,7 @@ def command(*arguments: str, stderr: int) -> subprocess.CompletedProcess[str]:
         (["models", "list"], 0, "Which of them fit this device"),
         (["models", "list", "--fits"], 0, "models fit this device"),
         (["models", "info", "pocket"], 0, "This model fits this device"),
-        (["models", "pull", "pocket"], 0, "pocket is part of browserllm: there is nothing to fetch.\n"),
+        (["models", "pull", "pocket"], 0, "pocket is part of browserllm: there is nothing to download.\n"),
         (["models", "rm", "--all", "--yes"], 0, "freed.\n"),
         (["--help"], 0, "Usage: browserllm"),
         # What fails, fails as it always does, without a word.

@@ -93,7 +93,7 @@ async def test_what_something_else_wrote_is_not_taken_for_a_value(tmp_path: Path
         other.execute("INSERT INTO entries VALUES ('b', 'text'), ('c', 7)")
     other.close()
     for key in ("b", "c"):
-        with pytest.raises(bl.errors.IntegrityError, match=f"'{key}'.*something else wrote it"):
+        with pytest.raises(bl.errors.IntegrityError, match=f"'{key}'.*which another program wrote"):
             await store.get(key)
         assert not await store.swap(key, None, b"1")
     with pytest.raises(bl.errors.IntegrityError, match="'b'"):

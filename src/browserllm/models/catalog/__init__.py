@@ -1,1 +1,1 @@
-"""What models there are, and in which artifacts."""
+"""The known models and their artifacts."""

@@ -1,4 +1,4 @@
-"""ModelCard: one model as people name it, with its artifacts: a build for each engine, device and precision."""
+"""ModelCard: a model with its artifacts: one build for each engine, device and precision."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any, Literal
 import msgspec
 
 Device = Literal["webgpu", "wasm", "browser"]
-"""What computes: the GPU, the CPU (WebAssembly), or for its own model the browser, which does not say on what."""
+"""Where a model runs: the GPU, the CPU (WebAssembly), or the browser for its own model, wherever it runs that."""
 
 Purpose = Literal["chat", "code", "math", "multilingual", "vision", "embedding", "low-end"]
 
 Thinking = Literal["never", "always", "template", "words"]
-"""Whether a model thinks before it answers, and what says so in a request: its chat template's own switch, or words."""
+"""Whether a model thinks before it answers, and how a request switches that: by its chat template, or by words."""
 
-# What the page's `load` takes of an artifact; the rest is for choosing and downloading one.
+# The fields of an artifact that the page's `load` takes; the others are for choosing and downloading one.
 _WIRE = ("url", "library", "dtype", "overrides", "low_resource", "vram_mb", "features", "model_type", "manifest")
 _EMBEDDING = ("pooling", "normalize")
 
@@ -23,15 +23,15 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model's files for one engine on one device, and what they need.
 
     ``id`` is the engine's own name for this build. ``url`` is the folder with the files, absolute or relative to the
-    site; ``bundled`` says that they are the site's own and need no download. ``library`` is WebLLM's compiled model,
-    ``model_type`` the kind of pipeline it needs when that is no chat (``"embedding"``, ``"vision"``), ``manifest`` the
-    name of a model's own list of its resources. ``dtype`` is the precision that Transformers.js takes, ``files`` the
-    names to fetch where they cannot be told from it. ``pooling`` says how an embedding model's vectors of tokens become
-    one (their mean, the first, the last), and ``normalize`` whether that gets length 1; without ``pooling``
+    site; ``bundled`` files ship with the site and need no download. ``library`` is WebLLM's compiled model,
+    ``model_type`` the kind of pipeline if it is not a text chat (``"embedding"``, ``"vision"``), ``manifest`` the name
+    of a model's own list of its resources. ``dtype`` is the precision for Transformers.js, ``files`` the names to
+    download if they do not follow from it. ``pooling`` says how an embedding model combines its token vectors (their
+    mean, the first, the last), and ``normalize`` whether the result is scaled to length 1; without ``pooling``
     Transformers.js reads both from the folder's ``1_Pooling/config.json`` and ``modules.json``. ``features`` are the
-    WebGPU features the device must have, ``vram_mb`` the memory and ``buffer_mb`` the largest buffer it needs, in
-    mebibytes. ``download_bytes`` is computed from the parameters while ``download_estimated``. ``low_resource`` is
-    WebLLM's word that limited devices (phones) can run it.
+    WebGPU features that the device must have, ``vram_mb`` the memory and ``buffer_mb`` the largest buffer that it
+    needs, in mebibytes. ``download_bytes`` is computed from the parameters while ``download_estimated``.
+    ``low_resource`` is WebLLM's mark for builds that limited devices (phones) can run.
     """
 
     engine: str
@@ -63,15 +63,15 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A model that can run in the page: what it is and is good for, and its artifacts.
+    """A model that can run in the page: its description, its purposes and its artifacts.
 
     ``family`` is its line of models ("Qwen3"), ``license`` an SPDX id or the name of its terms. ``context_window`` is
-    the most that a build of it takes, in tokens. ``tools`` says that it was trained to call tools, ``vision`` that it
-    takes images. ``cloud_equivalent`` names a cloud model of about its strength, where there is one.
+    the largest of its builds, in tokens. ``tools`` says that it was trained to call tools, ``vision`` that it accepts
+    images. ``cloud_equivalent`` names a cloud model of about the same strength, if there is one.
 
-    ``thinking`` says whether it thinks before it answers: ``"never"``, ``"always"``, or as a request says by
+    ``thinking`` says whether it thinks before it answers: ``"never"``, ``"always"``, or as the request asks, by
     ``enable_thinking`` of its chat template (``"template"``: Qwen3) or by ``/think`` and ``/no_think`` in the system
-    message (``"words"``: SmolLM3). Without it a template that has the switch is used, and nothing else.
+    message (``"words"``: SmolLM3). If it is ``None``, only a chat template with the option can switch thinking.
     """
 
     id: str

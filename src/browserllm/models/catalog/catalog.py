@@ -14,7 +14,7 @@ from ...errors import InvalidRequest, ModelNotFound
 from .card import Artifact, ModelCard
 from .pocket_version import POCKET_VERSION
 
-# A version in the address: browsers keep models by address, and must not pair a new file with an old one.
+# The version is part of the URL: browsers cache models by URL, and must not mix files of two versions.
 _POCKET = f"models/pocket/resolve/{POCKET_VERSION}/"
 
 POCKET = ModelCard(
@@ -58,7 +58,7 @@ POCKET = ModelCard(
         ),
     ],
 )
-"""The model that ships with the site: small, for trying things out, and always there."""
+"""The model that ships with the site: small, always available, for trying things out."""
 
 BROWSER = ModelCard(
     id="browser",
@@ -67,11 +67,11 @@ BROWSER = ModelCard(
     thinking="never",
     artifacts=[Artifact(engine="prompt-api", device="browser", id="browser", url="browser:language-model")],
 )
-"""The model that a browser brings (Prompt API): which one, how large and how good it is, the browser does not say."""
+"""The browser's built-in model (Prompt API). Browsers do not report its name, size or quality."""
 
 
 SHOWN = 8
-"""How many candidates an error names; its data has all of them."""
+"""How many candidates an error's message names; its data has all of them."""
 
 
 class Match(NamedTuple):
@@ -83,7 +83,7 @@ class Match(NamedTuple):
 
 @functools.cache
 def built_in() -> dict[str, ModelCard]:
-    """Return every model browserllm knows by itself, by id: the pocket model first. Read at the first question."""
+    """Return all built-in models by id, the pocket model first. They are read on first use."""
     from .curated import complete, only_onnx
     from .prebuilt import PREBUILT
 
@@ -93,7 +93,7 @@ def built_in() -> dict[str, ModelCard]:
 
 
 class Catalog:
-    """The built-in models and those a program adds. Making one is free: the list is read at the first question."""
+    """The built-in models and those that a program adds. Creating one is cheap: the list is read on first use."""
 
     def __init__(self, cards: Iterable[ModelCard] = ()) -> None:
         """Start with the built-in models, and add ``cards``."""
@@ -113,25 +113,23 @@ class Catalog:
 
     @property
     def added(self) -> list[ModelCard]:
-        """The models that a program added."""
+        """The models that the program added."""
         return list(self._added.values())
 
     def add(self, card: ModelCard) -> None:
-        """Add a model; raises `InvalidRequest` when its id is taken, or it is no card that an engine could run."""
+        """Add a model; raises `InvalidRequest` when its id is taken or the card is not valid."""
         check_kind("card", card, ModelCard, "a model card", write="use ModelCard(id=..., artifacts=[...])")
         if card.id in self:
-            raise InvalidRequest(
-                f"a model {card.id!r} is in the catalog already; give yours another id", parameter="id"
-            )
+            raise InvalidRequest(f"model {card.id!r} is already in the catalog; use another id", parameter="id")
         if not card.artifacts:
             raise InvalidRequest(
-                f"model {card.id!r} has no artifacts, so no engine could run it", parameter="artifacts"
+                f"model {card.id!r} has no artifacts; add one for each engine that can run it", parameter="artifacts"
             )
         try:
-            # A card made in Python has the types its caller gave it; a page would only say later what is wrong.
+            # Structs do not check types when they are created in Python; without this the page would fail later.
             msgspec.convert(msgspec.to_builtins(card), ModelCard)
         except msgspec.ValidationError as error:
-            raise InvalidRequest(f"model {card.id!r} is no valid card: {error}", parameter="card") from error
+            raise InvalidRequest(f"the card of model {card.id!r} is not valid: {error}", parameter="card") from error
         self._added[card.id] = card
 
     def get(self, name: str) -> ModelCard:
@@ -139,14 +137,13 @@ class Catalog:
         return self.find(name).card
 
     def find(self, name: str) -> Match:
-        """Return what a name means.
+        """Find a model by name.
 
-        That is, in this order: a model's id; the id of one build of it, which pins that build; either of them in other
-        letter case or with spaces or underscores for hyphens; the first words of one model's id and of no other
-        ("llama-3.2-1b").
+        A name is, in this order: a model's id; the id of a build, which pins that build; either one in another letter
+        case, or with spaces or underscores for hyphens; the first words of exactly one model's id ("llama-3.2-1b").
 
-        Raises `ModelNotFound` with the candidates, the smallest first, when a name begins several, and with the nearest
-        names when it is none.
+        Raises `ModelNotFound`, with the candidates (the smallest first) if several ids begin with the name, or else
+        with similar names.
         """
         if name == POCKET.id:
             return Match(POCKET, None)
@@ -171,10 +168,10 @@ class Catalog:
 
 
 def check_purpose(purpose: str, catalog: Iterable[ModelCard]) -> None:
-    """Raise `InvalidRequest` for a purpose that no model of the catalog has; the error names those there are."""
+    """Raise `InvalidRequest` for a purpose that no model of the catalog has."""
     known = sorted({word for card in catalog for word in card.purposes})
     if purpose not in known:
-        raise InvalidRequest(f"unknown purpose {purpose!r}. Choose one of: {', '.join(known)}", parameter="purpose")
+        raise InvalidRequest(f"Unknown purpose {purpose!r}. Choose one of: {', '.join(known)}", parameter="purpose")
 
 
 def _plain(name: str) -> str:
@@ -185,7 +182,7 @@ def _ambiguous(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     names = [card.id for card in sorted(cards, key=lambda card: card.parameters or 0)]
     listed = _quoted(names[:SHOWN]) + (f" and {len(names) - SHOWN} larger ones" if len(names) > SHOWN else "")
     return ModelNotFound(
-        f"{name!r} begins the names of {len(names)} models, the smallest first: {listed}; name one of them",
+        f"{len(names)} models have names that begin with {name!r}: {listed}; choose one of them",
         data={"model": name, "candidates": names},
     )
 
@@ -196,13 +193,9 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     near: list[str] = []
     for ids in (models, builds):
         near = near or [ids[plain] for plain in difflib.get_close_matches(_plain(name), ids, n=3, cutoff=0.5)]
-    hint = (
-        f"did you mean {_quoted(near)}?"
-        if near
-        else f"it has {len(cards)}, [card.id for card in Catalog()] names them."
-    )
+    hint = f"did you mean {_quoted(near)}?" if near else f"[card.id for card in Catalog()] lists all {len(cards)}."
     return ModelNotFound(
-        f"no model {name!r} in the catalog; {hint} Add your own with Catalog.add()",
+        f"Unknown model {name!r}: {hint} Add your own with Catalog.add()",
         data={"model": name, "candidates": near, "reason": "unknown_name"},
     )
 

@@ -1,4 +1,4 @@
-"""What is known of the models beyond web-llm's list: licences, purposes, sizes, and their builds for Transformers.js.
+"""Facts about models that web-llm's list lacks: licences, purposes, sizes, and builds for Transformers.js.
 
 Kept by hand, as of 2026-11-21. The ONNX builds: each file was seen, with its size, in the Hub's listing of the
 repository's ``onnx`` folder, those of Qwen3 and gemma-3 in what published programs download. SmolLM2's two small ones
@@ -6,9 +6,9 @@ have no 8-bit file, so the CPU takes their 4-bit one; of Qwen3-1.7B and gemma-3 
 SmolVLM-256M is three networks, which were seen together as q4f16 and int8. The mean and length 1 for all-MiniLM-L6-v2
 are what its makers' card computes. Licences and parameters are those that the makers publish; looked up again were
 Gemma 3, Llama 3.2, MiniLM, Ministral 3, Phi 3.5, Qwen2.5 Coder, SmolLM2, SmolVLM and StableLM 2. Purposes are our
-judgement. How a model is told to think is what its makers' card says (Qwen3: ``enable_thinking``; Qwen3.5: the same,
+judgement. How to switch a model's thinking is from its makers' card (Qwen3: ``enable_thinking``; Qwen3.5: the same,
 without Qwen3's words in a message; Qwen3 of 2507: two models, one that thinks and one that does not; SmolLM3: words in
-the system message). Gemma 4 thinks only between marks that no engine here shows, and so is not asked to.
+the system message). Gemma 4 thinks only between marks that no engine here shows, so its thinking stays off.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .card import Artifact, Device, ModelCard, Purpose, Thinking
 
 
 class _Family(msgspec.Struct, frozen=True):
-    """What the models whose names start alike have in common."""
+    """What models with a common name prefix share."""
 
     name: str
     license: str | None
@@ -45,12 +45,12 @@ LICENSE_URLS = {
         "https://huggingface.co/stabilityai/stablelm-2-zephyr-1_6b/blob/main/LICENSE"
     ),
 }
-"""Where the terms of a licence are to be read."""
+"""The text of each licence."""
 
 _APACHE, _MIT, _GEMMA = "Apache-2.0", "MIT", "Gemma Terms of Use"
 _LLAMA = "Llama {} Community License"
 
-# The first start that matches counts, so the longer ones stand first.
+# The first matching prefix counts, so longer ones come first.
 _FAMILIES: tuple[tuple[str, _Family], ...] = (
     ("Llama-3.2", _Family("Llama 3.2", _LLAMA.format("3.2"), ("chat", "multilingual"), tools=True)),
     ("Llama-3.1", _Family("Llama 3.1", _LLAMA.format("3.1"), ("chat", "multilingual", "code"), tools=True)),
@@ -102,7 +102,7 @@ _FAMILIES: tuple[tuple[str, _Family], ...] = (
     ("snowflake-arctic-embed", _Family("Arctic Embed", _APACHE, ("embedding",))),
 )
 
-# In millions, where the name does not say it or rounds by more than a twentieth.
+# In millions, if the name has no figure or one that is rounded by more than a twentieth.
 _PARAMETERS_M = {
     "DeepSeek-R1-Distill-Qwen-1.5B": 1777,
     "DeepSeek-R1-Distill-Qwen-7B": 7616,
@@ -126,7 +126,7 @@ _PARAMETERS_M = {
     "gemma-2-2b-it": 2614,
     "gemma-2-2b-jpn-it": 2614,
     "gemma-2b-it": 2506,
-    # Two thousand million of it at work for a token; the rest are embeddings, which are downloaded all the same.
+    # Two billion are active per token; the rest are embeddings, which are downloaded all the same.
     "gemma-4-E2B-it": 5100,
     "phi-1_5": 1418,
     "phi-2": 2780,
@@ -135,7 +135,7 @@ _PARAMETERS_M = {
     "snowflake-arctic-embed-s": 33,
 }
 
-# Tokens that a family was made for; the builds of WebLLM take 4096 of them. SmolVLM has what SmolLM2 has, its language.
+# The context that a family was trained for, in tokens; WebLLM's builds take 4096. SmolVLM's language model is SmolLM2.
 _CONTEXT_WINDOWS = {
     "DeepSeek R1": 131072,
     "Gemma 3": 32768,
@@ -151,7 +151,7 @@ _CONTEXT_WINDOWS = {
     "SmolVLM": 8192,
 }
 
-# Bits for a weight in a download. MLC keeps groups of 32 four-bit weights with a scale of 16 bits (of 40 three-bit
+# Bits per weight in a download. MLC keeps groups of 32 four-bit weights with a scale of 16 bits (of 40 three-bit
 # ones, ten to a word, see mlc_llm/quantization), and stores as bf16 what is f32 in memory. It shows in the shards of
 # Qwen2-0.5B-Instruct-q4f32_1 (278 MB for 494 million parameters) and of Qwen1.5-0.5B-Chat with 620 million (q4f32_1:
 # 349 MB, q3f16_1: 283 MB).
@@ -200,13 +200,13 @@ _ONNX: dict[str, _Onnx] = {
 
 
 def only_onnx(prebuilt: set[str]) -> list[ModelCard]:
-    """Return cards, still without artifacts, for the models that WebLLM's list has not."""
+    """Return cards, still without artifacts, for the models that are not in WebLLM's list."""
     return [ModelCard(id=name, artifacts=[]) for name in _ONNX if name not in prebuilt]
 
 
 def thinking_for(name: str) -> Thinking | None:
-    """Return whether the model with this name thinks, as far as its family is known."""
-    # Of a family that can do both, some models do one of them.
+    """Return whether a model thinks, by its name; ``None`` if its family is unknown."""
+    # Some models of a family that can switch always think, or never do.
     if re.match(r"Qwen3-.*Thinking", name):
         return "always"
     if re.match(r"Qwen3-(.*Instruct|Coder|Embedding|Reranker)", name):
@@ -220,7 +220,7 @@ def _family(name: str) -> _Family | None:
 
 
 def complete(card: ModelCard) -> ModelCard:
-    """Return a card of web-llm's list with everything that is known of its model."""
+    """Complete a card of web-llm's list with the facts about its model."""
     family = _family(card.id) or _Family(card.id, None)
     parameters = _parameters(card.id)
     window = _CONTEXT_WINDOWS.get(family.name)
@@ -292,7 +292,7 @@ def _onnx_artifacts(name: str, window: int | None) -> list[Artifact]:
 
 
 def _cloud_equivalent(parameters: int | None, embedding: bool) -> str | None:
-    """Return the nearest model of a cloud, by size: the smallest that is offered is still above most of these."""
+    """Return the nearest cloud model by size: even the smallest ones are larger than most of these."""
     if embedding:
         return "text-embedding-3-small"
     if parameters is None or parameters < 0.5e9:

@@ -1,4 +1,4 @@
-"""ModelEntry: a model of the catalog as it stands with a device."""
+"""ModelEntry: a model of the catalog with its state on this device."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .card import ModelCard
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A model of the catalog as it stands with a device.
+    """A model of the catalog with its state on this device.
 
-    ``size_bytes`` is what its files take here; ``evicted`` says that the browser has deleted some of them. ``loaded``
-    says where it runs, while it is in memory. ``last_used_ms`` counts since the epoch.
+    ``size_bytes`` is the size of its stored files; ``evicted`` says that the browser has deleted some of them.
+    ``loaded`` says where it runs while it is in memory. ``last_used_ms`` counts since the epoch.
     """
 
     card: ModelCard
@@ -31,7 +31,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
 def describe(
     card: ModelCard, judged: Fit, stock: Storage, loaded: LoadedModel | None, facts: DeviceFacts
 ) -> ModelEntry:
-    """Put together what is known of a model: the card, whether it fits, what of it is stored, where it runs."""
+    """Combine a model's card, its fit, its stored files and where it runs."""
     kept = [model for model in stock.models if model.model == card.id]
     return ModelEntry(
         card=card,

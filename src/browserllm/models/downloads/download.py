@@ -1,8 +1,8 @@
-"""Download: a model's files on their way to the device, as a handle to await, watch, pause, resume and cancel.
+"""Download: a handle to await, watch, pause, resume and cancel the download of a model's files.
 
-All callers who want the same artifact from the same host share one `DownloadJob`; each holds a `Download` of its own. A
-caller leaves by `Download.cancel`, or when the task that waits for it is cancelled; the last one who leaves stops the
-job. What has arrived stays, and the next download goes on from there.
+All callers who download the same artifact from the same host share one `DownloadJob`; each has its own `Download`. A
+caller leaves by `Download.cancel`, or when its waiting task is cancelled; the job stops when the last caller leaves.
+The bytes received so far stay, and the next download resumes from there.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def start_download(
     clock: Callable[[], float] = time.monotonic,
     epoch: Callable[[], float] = time.time,
 ) -> Download:
-    """Begin to download an artifact of ``model``, or join the download of it that is under way.
+    """Begin to download an artifact of ``model``, or join its download that is in progress.
 
-    ``parallel`` files (1..16) are fetched at a time; ``refresh`` reads the manifest anew. ``on_progress`` gets at most
-    four updates a second. ``make_room`` is asked before the first byte. ``clock`` and ``epoch`` return seconds; speeds
-    are measured with the one, the journal's dates are of the other.
+    ``parallel`` files (1..16) are downloaded at a time; ``refresh`` reads the manifest from its server again.
+    ``on_progress`` gets at most four updates a second. ``make_room`` is called before the first byte. ``clock`` and
+    ``epoch`` return seconds: the first measures speed, the second dates the journal's record.
 
-    Raises `InvalidRequest` for a ``parallel`` out of range. Everything else is raised where the download is awaited:
-    `LoadFailed` for a manifest that is none or lacks files, `QuotaExceeded`, `IntegrityError`, `DownloadInterrupted`,
-    `Stalled`, `AuthenticationError`, `RateLimited`, `Unavailable` when the page goes away, `Cancelled`.
+    Raises `InvalidRequest` for a ``parallel`` out of range. All other errors are raised where the download is awaited:
+    `LoadFailed` for an invalid manifest or missing files, `QuotaExceeded`, `IntegrityError`, `DownloadInterrupted`,
+    `Stalled`, `AuthenticationError`, `RateLimited`, `Unavailable` when the page is closed, `Cancelled`.
     """
     if not 1 <= parallel <= 16:
         raise InvalidRequest(f"parallel={parallel!r} is not valid; use 1 to 16 files at a time", parameter="parallel")
@@ -55,14 +55,14 @@ def start_download(
 
 
 class Download:
-    """A download under way or over. Await it for its `DownloadResult`, as often as you like.
+    """A download, in progress or ended. Await it for its `DownloadResult`, as often as you like.
 
-    Iterated with ``async for`` it gives its `Progress`, always the latest, and raises what it failed with. Whoever
-    waits in one of these ways and is cancelled leaves the download; it stops when nobody is left.
+    ``async for`` yields its latest `Progress`, and raises the download's error. A task that is cancelled while it waits
+    leaves the download, which stops when its last caller has left.
     """
 
     def __init__(self, job: DownloadJob, on_progress: OnProgress | None) -> None:
-        """Made by `start_download`."""
+        """Join ``job``; call `start_download` to get a download."""
         self._job = job
         self._waiting = 0
         self._left = False
@@ -71,17 +71,17 @@ class Download:
 
     @property
     def model(self) -> str:
-        """The model whose files these are."""
+        """The id of the model."""
         return self._job.model
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """The latest progress."""
         return self._job.subscribers.progress
 
     @property
     def state(self) -> State:
-        """What it does: ``waiting`` is before the first byte, ``paused`` until `resume`, the last three are the end."""
+        """``waiting`` (before the first byte), ``downloading``, ``paused``, ``done``, ``cancelled`` or ``failed``."""
         return "cancelled" if self._left else self._job.state
 
     def __await__(self) -> Generator[Any, None, DownloadResult]:
@@ -91,17 +91,17 @@ class Download:
         return DownloadUpdates(self)
 
     def pause(self) -> None:
-        """Let nothing more be fetched until `resume`, for everybody who shares this download."""
+        """Pause the download until `resume`, for all its callers."""
         self._job.pause()
 
     def resume(self) -> None:
-        """Go on after `pause`, from the byte that was the last; does nothing when it is not paused."""
+        """Resume after `pause`, from the last byte; does nothing if the download is not paused."""
         self._job.resume()
 
     async def cancel(self, *, delete: bool = False) -> None:
-        """Leave the download; it stops when no other caller wants it. Returns once it has stopped, every time.
+        """Leave the download; the last caller to leave stops it, and waits until it has stopped.
 
-        What arrived stays for a later download, unless ``delete`` asks to remove what this download brought.
+        The bytes received stay for a later download; ``delete`` deletes what this download has brought.
         """
         if not self._left and self._job.ended:
             return
@@ -113,19 +113,19 @@ class Download:
                 await self._job.delete_what_came()
 
     async def kept_bytes(self) -> int:
-        """Ask the page how many bytes of these files it keeps: what a later download need not fetch."""
+        """Ask the page how many bytes of these files are stored, which a later download can skip."""
         return await self._job.kept_bytes()
 
     async def outcome(self) -> BaseException | None:
-        """Wait for the end without wanting it: who watches in this way does not keep the download going.
+        """Wait for the end without keeping the download going.
 
-        Returns what it failed with, `Cancelled`, or ``None`` when all is there.
+        Returns its error (`Cancelled` if it was cancelled), or ``None`` if it succeeded.
         """
         await asyncio.shield(self._job.finished)
         return self._job.error
 
     async def wait_for_update(self, seen: Progress | None) -> Progress:
-        """Return the progress once it is another than ``seen``; raises when the download ends badly meanwhile."""
+        """Return the progress once it differs from ``seen``; raises the download's error."""
         while not self._left and self._job.subscribers.progress is seen and not self._job.ended:
             await self._wait(self._job.subscribers.changed)
         if self._left or self._job.subscribers.progress is seen:
@@ -154,20 +154,20 @@ class Download:
         self._left = True
         self._job.leave(self)
 
-    def tell(self, progress: Progress) -> None:
-        """Hand an update to the caller's function; called by the job."""
+    def notify(self, progress: Progress) -> None:
+        """Call the caller's ``on_progress`` with an update; called by the job."""
         if self._on_progress is not None:
             try:
                 self._on_progress(progress)
-            except Exception as error:  # a caller's bug must not end the download of the others
+            except Exception as error:  # one caller's bug must not end the download for the others
                 report(error, "an on_progress callback failed")
 
 
 class DownloadUpdates:
-    """The updates of one `Download`, as an async iterator; a slow reader misses some, never the last."""
+    """The updates of a `Download` as an async iterator; a slow reader skips some, but never the last."""
 
     def __init__(self, download: Download) -> None:
-        """Made by iterating a `Download`."""
+        """Start before the first update of ``download``."""
         self._download = download
         self._seen: Progress | None = None
 
@@ -183,7 +183,7 @@ class DownloadUpdates:
 
 
 class _Jobs:
-    """The downloads of a host that are under way."""
+    """The downloads in progress on a host."""
 
     def __init__(self) -> None:
         self.running: dict[tuple[str, str, str | None], DownloadJob] = {}

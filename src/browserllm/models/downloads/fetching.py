@@ -1,4 +1,4 @@
-"""Fetcher: sees to it that a model's files are on the device, and that there is room for them."""
+"""Fetcher: downloads a model's files if they are missing, after making room for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .download import Download, start_download
 
 
 class Fetcher:
-    """Starts the downloads of a host's models, each with room made for it and everybody told."""
+    """Starts the downloads of a host's models, makes room for them, and publishes their events."""
 
     def __init__(
         self,
@@ -40,27 +40,28 @@ class Fetcher:
         self._clock = clock
 
     async def stock(self) -> Storage:
-        """Ask the page what it keeps, and tell of what the browser has evicted."""
+        """Ask the page for its stored models, and publish an event for each one that the browser evicted."""
         stock = await self._space.stock()
         self._activity.note_stored(stock)
         return stock
 
     async def ensure(self, card: ModelCard, artifact: Artifact, may_download: bool, report: OnProgress) -> None:
-        """Return once an artifact's files are on the device.
+        """Download an artifact's files unless they are on the device.
 
-        Raises `ModelNotDownloaded` when they must not be fetched or there is no network, and what a download raises.
+        Raises `ModelNotDownloaded` if they are missing and ``may_download`` is false or there is no network, and the
+        errors of a download.
         """
         kept = (await self.stock()).find(card.id, artifact)
         if kept is None or not kept.complete:
             if not may_download:
                 raise ModelNotDownloaded(
-                    f"model {card.id!r} is not on this device: {_to_fetch(artifact)} to download; "
-                    f"ModelManager.download({card.id!r}) does that, and so does load() with download=True",
+                    f"model {card.id!r} is not on this device ({_to_fetch(artifact)} to download); call "
+                    f"ModelManager.download({card.id!r}), or load() with download=True",
                     data={"model": card.id, "download_bytes": artifact.download_bytes},
                 )
 
             def report_download(progress: Progress) -> None:
-                # The end of the download is not the end of the load that waits for it.
+                # The end of the download is not the end of the load.
                 if progress.phase not in ("ready", "error"):
                     report(progress)
 
@@ -71,7 +72,7 @@ class Fetcher:
                     raise
                 raise ModelNotDownloaded(
                     f"model {card.id!r} is not on this device ({_to_fetch(artifact)} to download) and the browser is "
-                    f"offline: connect it and load again, which goes on with what has come already ({error})",
+                    f"offline; connect to the network and load again, which resumes the download ({error})",
                     data={"model": card.id, "download_bytes": artifact.download_bytes, "reason": "offline"},
                 ) from error
             kept = (await self.stock()).find(card.id, artifact)
@@ -79,15 +80,15 @@ class Fetcher:
             self._activity.kept[card.id] = kept
 
     def start(self, card: ModelCard, artifact: Artifact, on_progress: OnProgress | None) -> Download:
-        """Begin to fetch an artifact, or join who does."""
+        """Begin to download an artifact, or join the download that is in progress."""
         key = journal_key(card.id, artifact)
         activity = self._activity
 
-        def tell(progress: Progress) -> None:
-            # Everybody who shares a download is told the same update: as an event it counts once.
-            if activity.told.get(key) is not progress:
-                activity.told[key] = progress
-                activity.tell("progress", card.id, progress=progress)
+        def report_progress(progress: Progress) -> None:
+            # All callers of a download get the same update, which is published once.
+            if activity.last_progress.get(key) is not progress:
+                activity.last_progress[key] = progress
+                activity.publish("progress", card.id, progress=progress)
             if on_progress is not None:
                 on_progress(progress)
 
@@ -95,26 +96,26 @@ class Fetcher:
             self._host,
             artifact,
             model=card.id,
-            on_progress=tell,
+            on_progress=report_progress,
             make_room=partial(self._make_room, card.id),
             epoch=self._clock,
         )
         if key not in activity.fetching:
             activity.fetching[key] = card.id
-            activity.tell("downloading", card.id)
-            activity.spawn(self._tell_end(key, card.id, download))
+            activity.publish("downloading", card.id)
+            activity.spawn(self._publish_end(key, card.id, download))
         return download
 
-    async def _tell_end(self, key: str, model: str, download: Download) -> None:
+    async def _publish_end(self, key: str, model: str, download: Download) -> None:
         try:
             error = await download.outcome()
         finally:
             del self._activity.fetching[key]
-            self._activity.told.pop(key, None)
+            self._activity.last_progress.pop(key, None)
         if error is None:
-            self._activity.tell("downloaded", model)
+            self._activity.publish("downloaded", model)
         else:
-            self._activity.tell(
+            self._activity.publish(
                 "error", model, error=error if isinstance(error, BrowserLLMError) else None, message=str(error)
             )
 
@@ -135,5 +136,5 @@ class Fetcher:
 
 def _to_fetch(artifact: Artifact) -> str:
     if artifact.download_bytes is None:
-        return "a size that is not known yet"
+        return "an unknown size"
     return ("about " if artifact.download_estimated else "") + size_text(artifact.download_bytes)

@@ -1,4 +1,4 @@
-"""DownloadJob: the work behind all `Download` handles of one artifact, from its manifest to its journal record."""
+"""DownloadJob: downloads one artifact for all its `Download` handles, from its manifest to its journal record."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..storage import Record, delete_files, journal_key, put_record
 from ..stored import Stored, StoredFile, ask_stored
 from .order import PausableOrder
 from .progress import Meter
-from .subscribers import Caller, Subscribers
+from .subscribers import Caller, DownloadSubscribers
 
 MakeRoom = Callable[[FileList, Stored], Awaitable[None]]
-"""Sees to it that a list of files can be stored, or raises `QuotaExceeded`; told what is stored now."""
+"""Makes room for a list of files, given what is stored now, or raises `QuotaExceeded`."""
 
 State = Literal["waiting", "downloading", "paused", "done", "cancelled", "failed"]
 
 
 class DownloadedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is whole and in its cache.
+    """A complete file in its cache.
 
-    ``resumed_from`` counts the bytes that an earlier download had left. ``verified`` is ``hash`` or ``size`` (compared
-    with what was promised), ``stored`` (it was there already) or ``none`` (nobody promised anything).
+    ``resumed_from`` counts the bytes left by an earlier download. ``verified`` is ``hash`` or ``size`` (compared with
+    the manifest or the server), ``stored`` (it was stored already) or ``none`` (there was nothing to compare with).
     """
 
     cache: str
@@ -40,10 +40,10 @@ class DownloadedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DownloadResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a download brought: its files, and the bytes that it fetched for them from the network.
+    """The result of a download: its files, and the bytes received from the network.
 
-    ``fetched_bytes`` counts from the first byte of the handle to its last, however often it was paused; what an earlier
-    download had left is not in it. Of an order that a pause ended, it counts what the page kept.
+    ``fetched_bytes`` counts the whole download, however often it was paused, but not what an earlier download left. If
+    a pause interrupted a file, only the bytes that the page kept count.
     """
 
     model: str
@@ -62,15 +62,15 @@ class _PageResult(msgspec.Struct):
 
 
 class DownloadJob:
-    """One download: reads the manifest, asks for room, orders the files from the page, writes the journal."""
+    """One download: reads the manifest, makes room, requests the files from the page, writes the journal."""
 
     def __init__(
         self, host: Host, artifact: Artifact, model: str, clock: Callable[[], float], epoch: Callable[[], float]
     ) -> None:
-        """Wait to be started; ``clock`` and ``epoch`` return seconds."""
+        """Prepare the download; ``clock`` and ``epoch`` return seconds."""
         self.model = model
         self.state: State = "waiting"
-        self.subscribers = Subscribers()
+        self.subscribers = DownloadSubscribers()
         self._host = host
         self._artifact = artifact
         self._epoch = epoch
@@ -83,59 +83,59 @@ class DownloadJob:
         self._error: BaseException | None = None
 
     def start(self, parallel: int, refresh: bool, make_room: MakeRoom | None, at_end: Callable[[], None]) -> None:
-        """Begin, and call ``at_end`` when it is over or nobody wants it any more."""
+        """Begin, and call ``at_end`` when the download has ended or has no caller left."""
         self._at_end = at_end
         self._task = asyncio.create_task(self._run(parallel, refresh, make_room))
         self._task.add_done_callback(self._on_end)
 
     @property
     def ended(self) -> bool:
-        """Whether it is over, well or not."""
+        """Whether it has ended, successfully or not."""
         return self.finished.done()
 
     @property
     def wanted(self) -> bool:
-        """Whether a caller is left that wants it."""
+        """Whether it has callers left."""
         return bool(self.subscribers)
 
     @property
     def error(self) -> BaseException | None:
-        """What it failed with, once it is over; ``None`` when all is there."""
+        """The error it ended with; ``None`` if it succeeded."""
         if self._result is not None:
             return None
         return self._error or Cancelled(f"the download of {self.model!r} was cancelled")
 
     def result(self) -> DownloadResult:
-        """Return what it brought, once it is over; raises what it failed with."""
+        """Return the result of an ended download, or raise its error."""
         if self._result is None:
             raise self._error or Cancelled(f"the download of {self.model!r} was cancelled")
         return self._result
 
     def leave(self, caller: Caller) -> None:
-        """Remove a caller; without the last one the download stops."""
+        """Remove a caller; without callers the download stops."""
         self.subscribers.leave(caller)
         if not self.wanted:
-            self._at_end()  # a caller that comes now begins anew
+            self._at_end()  # a new caller starts a new download
             if self._order.under_way:
-                self._order.cancel()  # and the task ends when the page has stopped
+                self._order.cancel()  # the task ends when the page has stopped
             else:
                 self._task.cancel()
         self.subscribers.wake()
 
     async def stopped(self) -> None:
-        """Wait until nothing is written any more."""
+        """Wait until the page has stopped writing."""
         await asyncio.wait([self._task])
 
     def pause(self) -> None:
-        """Let nothing more be fetched; does nothing when it is paused or over."""
+        """Pause; does nothing if it is paused or ended."""
         if self.ended or self._order.paused:
             return
         self.state = "paused"
         self._order.pause()
-        self.subscribers.tell(self._meter.pause())
+        self.subscribers.notify(self._meter.pause())
 
     def resume(self) -> None:
-        """Go on; does nothing when it is not paused."""
+        """Resume; does nothing if it is not paused."""
         if self.ended or not self._order.paused:
             return
         self._order.resume()
@@ -143,7 +143,7 @@ class DownloadJob:
         self._meter.resume()
 
     async def delete_what_came(self) -> None:
-        """Delete the files and parts of files that were not there before."""
+        """Delete the files and partial files that this download brought."""
         before = self._before or Stored()
         there = {entry.key for entry in before.entries}
         mine = {(file.cache, file.url) for file in self._files.files}
@@ -153,19 +153,19 @@ class DownloadJob:
         await delete_files(self._host, files, partials, [])
 
     async def kept_bytes(self) -> int:
-        """Ask the page how many bytes of the files it keeps, whole ones and parts."""
-        return sum(file.loaded_bytes for file in _what_is_there(self._files, await ask_stored(self._host)))
+        """Ask the page how many bytes of the files are stored, partial files included."""
+        return sum(file.loaded_bytes for file in _stored_progress(self._files, await ask_stored(self._host)))
 
     async def _run(self, parallel: int, refresh: bool, make_room: MakeRoom | None) -> DownloadResult:
         if self._artifact.bundled:
             return DownloadResult(model=self.model, files=[], fetched_bytes=0)
-        # First what is stored: reading the manifest stores it.
+        # Ask this first, because reading the manifest stores it.
         self._before = stored = await ask_stored(self._host)
         self._files = files = await list_files(self._host, self._artifact, refresh=refresh)
         if make_room is not None:
             await make_room(files, stored)
         args = {"files": msgspec.to_builtins(files.files), "parallel": parallel}
-        there = _what_is_there(files, await ask_stored(self._host))  # the manifest has come, others may have gone
+        there = _stored_progress(files, await ask_stored(self._host))  # the manifest was stored, others may be deleted
         self._meter = self._meter.of(there)
         fetched = 0
         while True:
@@ -176,9 +176,9 @@ class DownloadJob:
                 break
             if not self.wanted:
                 raise Cancelled(f"the download of {self.model!r} was cancelled")
-            # An order that was stopped tells nothing: what it brought is what has come to be there.
-            before, there = there, _what_is_there(files, await ask_stored(self._host))
-            fetched += _brought(before, there)
+            # A stopped request has no result: compare what is stored before and after.
+            before, there = there, _stored_progress(files, await ask_stored(self._host))
+            fetched += _growth(before, there)
         result = read(raw, _PageResult, "'download'")
         await self._write_journal(result)
         return DownloadResult(model=self.model, files=result.files, fetched_bytes=fetched + result.fetched_bytes)
@@ -195,7 +195,7 @@ class DownloadJob:
             files=files,
             size_bytes=sum(file.size_bytes for file in result.files),
             downloaded_ms=self._epoch() * 1000,
-            # Of the record that this one replaces: fetching again is no use.
+            # From the record that this one replaces: downloading again is not a use.
             last_used_ms=_last_used_ms(journal.get(key)) or None,
         )
         await put_record(self._host, key, record)
@@ -205,9 +205,9 @@ class DownloadJob:
         if self._order.paused:
             return
         if update is not None:
-            self.subscribers.tell(update)
+            self.subscribers.notify(update)
         else:
-            self.subscribers.tell_late(self._meter.emit)
+            self.subscribers.notify_later(self._meter.emit)
 
     def _on_end(self, task: asyncio.Task[DownloadResult]) -> None:
         self._at_end()
@@ -223,7 +223,7 @@ class DownloadJob:
                 self.state = "cancelled" if isinstance(error, Cancelled) else "failed"
         self.finished.set_result(None)
         text = str(self._error) if self._error is not None else ""
-        self.subscribers.tell(self._meter.finish("ready" if self.state == "done" else "error", text))
+        self.subscribers.notify(self._meter.finish("ready" if self.state == "done" else "error", text))
 
 
 def _last_used_ms(raw: Any) -> float:
@@ -233,8 +233,8 @@ def _last_used_ms(raw: Any) -> float:
         return 0
 
 
-def _what_is_there(files: FileList, stored: Stored) -> list[FileProgress]:
-    """Return how far each file is before the download begins."""
+def _stored_progress(files: FileList, stored: Stored) -> list[FileProgress]:
+    """Return how much of each file is stored."""
     whole = {entry.key: entry for entry in stored.entries}
     begun = {(part.cache, part.url): part for part in stored.partials}
     there: list[FileProgress] = []
@@ -249,6 +249,6 @@ def _what_is_there(files: FileList, stored: Stored) -> list[FileProgress]:
     return there
 
 
-def _brought(before: list[FileProgress], after: list[FileProgress]) -> int:
-    """Return the bytes that came between two moments; a file that begins anew brings nothing less than nothing."""
+def _growth(before: list[FileProgress], after: list[FileProgress]) -> int:
+    """Return the bytes added between two moments; a file that was started again counts as 0, not less."""
     return sum(max(0, now.loaded_bytes - then.loaded_bytes) for then, now in zip(before, after, strict=True))

@@ -1,4 +1,4 @@
-"""A download that is ordered from the page, again after each pause."""
+"""PausableOrder: a download request to the page that can be paused and sent again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ...page.host import Host, HostStream, Progress
 
 
 class PausableOrder:
-    """Orders files from the page; a pause ends the order, and the next one goes on from what the page kept."""
+    """Requests files from the page; a pause ends the request, and the next one resumes from what the page kept."""
 
     def __init__(self, host: Host) -> None:
-        """Order nothing yet; it runs until it is paused."""
+        """Prepare requests to ``host``; `fetch` sends one."""
         self._host = host
         self._stream: HostStream | None = None
         self._pausing = False
@@ -23,37 +23,37 @@ class PausableOrder:
 
     @property
     def paused(self) -> bool:
-        """Whether nothing may be ordered now."""
+        """Whether the download is paused."""
         return not self._running.is_set()
 
     @property
     def under_way(self) -> bool:
-        """Whether the page works on an order."""
+        """Whether the page is working on a request."""
         return self._stream is not None
 
     async def resumed(self) -> None:
-        """Wait until orders may be given."""
+        """Wait while the download is paused."""
         await self._running.wait()
 
     def pause(self) -> None:
-        """End the order that runs, and give no other one before `resume`."""
+        """End the current request; `resume` allows the next one."""
         self._running.clear()
         if self._stream is not None:
             self._pausing = True
             self._stream.cancel()
 
     def resume(self) -> None:
-        """Let orders be given again."""
+        """Allow requests again."""
         self._running.set()
 
     def cancel(self) -> None:
-        """Have the page stop; `fetch` ends when it has."""
+        """Ask the page to stop; `fetch` returns when it has stopped."""
         if self._stream is not None:
             self._stream.cancel()
 
     async def fetch(self, args: dict[str, Any], on_progress: Callable[[Progress], None]) -> dict[str, Any] | None:
-        """Order files; return the page's result, or ``None`` when a pause ended the order."""
-        # Streamed, not called: a pause, a resume and a deletion have to wait for what the page still writes.
+        """Request files; return the page's result, or ``None`` when a pause ended the request."""
+        # A stream, not a call: a pause, a resume and a deletion must wait until the page has stopped writing.
         stream = self._stream = self._host.stream("download", args, on_progress)
         try:
             async for _ in stream:

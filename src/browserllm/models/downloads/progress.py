@@ -1,4 +1,4 @@
-"""Meter: a page's byte counts become a download's progress, with speed, time left, and a bar that never goes back."""
+"""Meter: turns the page's byte counts into a download's progress: speed, time left, and a bar that never goes back."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import msgspec
 from ...page.host import FileProgress, Progress
 
 UPDATE_EVERY_S = 0.25
-"""At most one update in so many seconds; the last one always comes."""
+"""The shortest time between two updates; the last one is always sent."""
 
 SMOOTHING_S = 5.0
-"""A change of speed is two thirds visible after so many seconds."""
+"""After this time, about two thirds of a change in speed are visible."""
 
 PHASES = ("queued", "downloading", "verifying", "loading", "compiling", "warming_up", "ready", "error")
 """In this order. A download goes back from ``verifying`` only when a bad file is fetched again."""
 
 
 class Meter:
-    """Reads the progress that a page reports of one download. ``clock`` returns seconds, from any start.
+    """Reads the page's progress reports of one download. ``clock`` returns seconds, from any start.
 
-    It keeps a table of all files, so that each update is complete whatever the page left out. What was on the device
-    before counts in the fraction, not in the speed.
+    It keeps a table of all files, so that each update is complete even if the page leaves files out. Bytes that were
+    stored before count in the fraction, but not in the speed.
     """
 
     def __init__(self, clock: Callable[[], float], files: Iterable[FileProgress] = ()) -> None:
-        """Start with the ``files`` to come: their sizes, and how much of each is there."""
+        """Start with ``files``: their sizes, and how much of each is stored."""
         self._clock = clock
         self._files = {file.url: file for file in files}
         self._fraction = 0.0
@@ -36,11 +36,11 @@ class Meter:
         self.progress = self._measure("downloading", "")
 
     def of(self, files: Iterable[FileProgress]) -> Meter:
-        """Return a meter of these files, with the same clock."""
+        """Return a meter for these files with the same clock."""
         return Meter(self._clock, files)
 
     def update(self, raw: Progress) -> Progress | None:
-        """Take a message of the page; returns the update for people, or ``None`` while the last one is too fresh."""
+        """Process a report of the page; returns an update, or ``None`` if the last one is too recent."""
         received = 0
         for file in raw.files:
             known = self._files.get(file.url)
@@ -54,22 +54,22 @@ class Meter:
         return self.emit() if now - self._emitted_s >= UPDATE_EVERY_S else None
 
     def emit(self) -> Progress:
-        """Return how things are now, as an update."""
+        """Return the current progress as an update."""
         self._emitted_s = self._clock()
         return self.progress
 
     def pause(self) -> Progress:
-        """Take note that nothing comes for a while: the speed is measured anew after it."""
+        """Stop measuring speed until `resume`."""
         self._speed = _Speed(self._clock())
         self.progress = msgspec.structs.replace(self.progress, bytes_per_s=None, seconds_left=None)
         return self.progress
 
     def resume(self) -> None:
-        """Measure from now on."""
+        """Measure speed from now on."""
         self._speed = _Speed(self._clock())
 
     def finish(self, phase: str, text: str = "") -> Progress:
-        """Return the last update: ``ready`` with everything there, or ``error`` with what there is."""
+        """Return the last update: ``ready`` with all files complete, or ``error`` with the current state."""
         if phase == "ready":
             self._files = {
                 url: msgspec.structs.replace(
@@ -95,7 +95,7 @@ class Meter:
         if phase == "ready":
             self._fraction = 1.0
         elif total:
-            # Never back: a file that starts again is loaded while the bar stands still.
+            # Never back: while a file is downloaded again, the bar stands still.
             self._fraction = max(self._fraction, min(1.0, loaded / total))
         if phase in ("downloading", "verifying"):
             under_way = any(file.state in ("waiting", "downloading", "retrying") for file in files)
@@ -119,7 +119,7 @@ class Meter:
 
 
 class _Speed:
-    """Bytes per second, smoothed: each moment's weight fades with its age, whatever the pace of the messages."""
+    """Bytes per second as a moving average, weighted by age, whatever the interval between reports."""
 
     def __init__(self, now_s: float) -> None:
         self._last_s = now_s
@@ -131,7 +131,7 @@ class _Speed:
         self._waiting += received
         passed = now_s - self._last_s
         if passed <= 0:
-            return  # two messages in one tick of a coarse clock: together with the next
+            return  # two reports in one tick of a coarse clock: count them with the next
         keep = math.exp(-passed / SMOOTHING_S)
         self._mean = keep * self._mean + (1 - keep) * self._waiting / passed
         self._weight = keep * self._weight + (1 - keep)
@@ -140,6 +140,6 @@ class _Speed:
 
     @property
     def bytes_per_s(self) -> float | None:
-        """The speed; ``None`` before anything was measured."""
-        # The weight makes up for the mean's start at zero, so that the first seconds are not too slow.
+        """The speed; ``None`` before the first measurement."""
+        # The mean starts at zero; dividing by the weight corrects that in the first seconds.
         return self._mean / self._weight if self._weight > 0 else None

@@ -1,4 +1,4 @@
-"""The callers of one download: each is told of its progress, at once or a little later."""
+"""The callers of one download, who all get its progress."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .progress import UPDATE_EVERY_S
 
 
 class Caller(Protocol):
-    """One that wants the files."""
+    """A caller that waits for the files."""
 
-    def tell(self, progress: Progress) -> None:
-        """Take an update."""
+    def notify(self, progress: Progress) -> None:
+        """Receive an update."""
         ...
 
 
-class Subscribers:
-    """The callers, and the last update that they were told. ``changed`` is a future of the next change."""
+class DownloadSubscribers:
+    """The callers of a download and their last update. ``changed`` is a future that resolves at the next change."""
 
     def __init__(self) -> None:
-        """Begin without callers."""
+        """Start without callers."""
         self.progress = Progress("queued")
         self._callers: list[Caller] = []
         self._loop = asyncio.get_running_loop()
@@ -40,23 +40,23 @@ class Subscribers:
         """Remove a caller."""
         self._callers.remove(caller)
 
-    def tell(self, progress: Progress) -> None:
-        """Tell every caller; a late update is then not needed any more."""
+    def notify(self, progress: Progress) -> None:
+        """Send an update to every caller; this cancels a delayed one."""
         if self._late is not None:
             self._late.cancel()
             self._late = None
         self.progress = progress
         for caller in list(self._callers):
-            caller.tell(progress)
+            caller.notify(progress)
         self.wake()
 
-    def tell_late(self, emit: Callable[[], Progress]) -> None:
-        """Tell what ``emit`` returns a little later, unless another update comes before: it may be the last one."""
+    def notify_later(self, emit: Callable[[], Progress]) -> None:
+        """Send what ``emit`` returns after a short delay, unless another update comes first."""
         if self._late is None:
-            self._late = self._loop.call_later(UPDATE_EVERY_S, lambda: self.tell(emit()))
+            self._late = self._loop.call_later(UPDATE_EVERY_S, lambda: self.notify(emit()))
 
     def wake(self) -> None:
-        """Let those that wait for a change look again."""
+        """Wake the tasks that wait for a change."""
         changed, self.changed = self.changed, self._loop.create_future()
         if not changed.done():
             changed.set_result(None)

@@ -1,4 +1,4 @@
-"""The engines of the page, as Python knows them: one module an engine, and a registry that the rest asks.
+"""The page's engines: one module for each, and a registry for the rest of the package.
 
 To add one, write an `Engine` and `register` it::
 
@@ -11,8 +11,8 @@ To add one, write an `Engine` and `register` it::
 
     engines.register(Mine())
 
-From then on cards may have artifacts for it, which are listed, judged, downloaded and loaded as any other. A page has
-the engine when its ``hello`` names it.
+Cards may then have artifacts for it, which are listed, judged, downloaded and loaded like any other. A page has the
+engine if its ``hello`` names it.
 """
 
 from .engine import Capability as Capability

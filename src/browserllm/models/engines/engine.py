@@ -1,8 +1,8 @@
-"""Engine: what Python knows of an inference runtime of the page. To add one, write one of these and register it.
+"""Engine: the Python side of an inference runtime in the page. To add one, write a subclass and register it.
 
-The page's half loads a model and runs it (``web/src/engine/NAME/``). This half knows the engine's models: which files a
-build has and where they are kept, what a device must offer, how a folder of the user's is recognised. Nothing else in
-the package knows engines by name.
+The page's side loads and runs models (``web/src/engine/NAME/``). This side knows the engine's models: the files of a
+build and their caches, what a device must offer, and how to recognise a user's folder. Nothing else in the package
+knows engines by name.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from ..machine import MIB, mb_text
 from .files import FileList
 
 Capability = Literal["chat", "embed", "images", "logprobs", "structured_output", "json_schema"]
-"""What the page's half can do with a model that is made for it, as its ``hello`` says."""
+"""What the page's side can do with a suitable model, as its ``hello`` says."""
 
 
 class Folder(NamedTuple):
-    """A folder that may hold a model: its address, which ends in a slash, and what is known of its files.
+    """A folder that may hold a model: its URL, which ends in a slash, and its files as far as known.
 
-    ``names`` are all its files where they can be listed, else ``None``. ``present`` are those of the engines'
-    `Engine.markers` that are there.
+    ``names`` are all its files if they can be listed, else ``None``. ``present`` are the `Engine.markers` that exist.
     """
 
     url: str
@@ -36,7 +35,7 @@ class Folder(NamedTuple):
 
 
 class FolderOptions(NamedTuple):
-    """What the user said of a folder: the model's id, and where it matters its library and its precision."""
+    """The user's options for a folder: the model's id, and optionally its library and its precision."""
 
     model: str
     library: str | None = None
@@ -44,21 +43,21 @@ class FolderOptions(NamedTuple):
 
 
 class Engine(ABC):
-    """One engine: class attributes say what it is, methods answer questions about its models.
+    """One engine: class attributes describe it, methods answer questions about its models.
 
-    Only ``name``, ``devices`` and `list_files` are needed; `register` takes an instance. The ``name`` is the one that
-    the page's ``hello`` and `Artifact.engine` have. Whether a page has the engine is the page's to say.
+    Only ``name``, ``devices`` and `list_files` are required; `register` takes an instance. ``name`` is the name in the
+    page's ``hello`` and in `Artifact.engine`. Each page says whether it has the engine.
     """
 
     name: str
     devices: tuple[Device, ...]
-    """The devices that it runs on, the preferred one first."""
+    """The devices it runs on, the preferred one first."""
 
     capabilities: tuple[Capability, ...] = ("chat",)
-    """What its half in the page can do; a `ScriptedHost` says the same."""
+    """What its side in the page can do; a `ScriptedHost` reports the same."""
 
     caches: tuple[str, ...] = ()
-    """The browser's caches that it reads files from; empty for one that keeps no files."""
+    """The browser's caches that it reads files from; empty for an engine that keeps no files."""
 
     dtypes: tuple[str, ...] = ()
     """The precisions that a build may name in `Artifact.dtype`."""
@@ -67,10 +66,10 @@ class Engine(ABC):
     """Whether its models are files that this package downloads, stores and deletes. A browser keeps its own."""
 
     in_every_page: bool = True
-    """Whether every page of ours has it; false where the browser must bring it."""
+    """Whether every browserllm page has it; false if the browser must provide it."""
 
     reads_thinking_switch: bool = True
-    """Whether ``enable_thinking`` reaches the chat template of a model that no card describes."""
+    """Whether ``enable_thinking`` reaches the chat template of a model whose card does not set ``thinking``."""
 
     # Files
 
@@ -78,71 +77,71 @@ class Engine(ABC):
     async def list_files(self, host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:
         """Read a build's manifest through the page; return its files with their caches, sizes and hashes.
 
-        What the page keeps of the manifest is used, unless ``refresh`` asks the server for it anew. Addresses are
-        absolute, as the page reports them everywhere else. A size that no manifest and no server tells is that of the
-        stored file, where there is one: what is complete on the device can be listed without a network.
+        A stored manifest is used unless ``refresh`` is true. URLs are absolute, as everywhere in the page's reports. If
+        neither the manifest nor the server gives a size, the stored file's size is used, so that a complete model can
+        be listed without a network.
 
-        Raises `LoadFailed` when the manifest is not valid or a file is missing, and what the page reports when the
-        manifest does not come. `files.py` has the helpers.
+        Raises `LoadFailed` when the manifest is not valid or a file is missing, and the page's error when the manifest
+        cannot be read. `files.py` has helpers.
         """
 
     def is_own_file(self, artifact: Artifact, url: str) -> bool | None:
-        """Say whether a file in a build's folder is of this build alone (true), of another (false), or of all (None).
+        """Return whether a file in the folder belongs to this build only (``True``), another one, or all (``None``).
 
-        Several builds of a model may share a folder, and then the names of their weights tell them apart.
+        Several builds of a model may share a folder; the names of their weights then tell them apart.
         """
         return None
 
     def cache_of(self, name: str, names: Collection[str]) -> str | None:
         """Return the cache that the page puts a file into when the user picks a folder with ``names``.
 
-        ``None`` for a file, or a folder, that the engine does not read.
+        ``None`` for a file or a folder that the engine does not read.
         """
         return None
 
-    # A folder of the user's
+    # The user's folders
 
     def markers(self, folder: str) -> tuple[str, ...]:
-        """Return the addresses by which a folder shows that it is for this engine, the required one first."""
+        """Return the URLs of the files that mark a folder as one for this engine, the required one first."""
         return ()
 
     def recognises(self, folder: Folder) -> bool:
-        """Say whether a folder holds a model for this engine; may raise `LoadFailed` to say what keeps it from that."""
+        """Return whether a folder holds a model for this engine; may raise `LoadFailed` to explain why it does not."""
         markers = self.markers(folder.url)
         return bool(markers) and markers[0] in folder.present
 
     async def read_folder(self, host: Host, folder: Folder, options: FolderOptions) -> list[Artifact]:
-        """Return the builds in a folder that it recognises; raises `LoadFailed` naming what is missing."""
-        raise NotImplementedError(f"engine {self.name!r} recognises a folder and must read it")
+        """Return the builds in a recognised folder; raises `LoadFailed` naming what is missing."""
+        raise NotImplementedError(f"engine {self.name!r} recognises folders, so it must implement read_folder")
 
     async def context_window(self, host: Host, artifact: Artifact) -> int | None:
-        """Return the context window that a build's configuration tells, in tokens."""
+        """Return the context window from a build's configuration, in tokens, or ``None``."""
         return None
 
-    # What a device must offer
+    # Requirements
 
     def obstacle(self, artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
-        """Return what this engine misses on a device, beside the features and the memory that every build names.
+        """Return what this engine lacks on a device, beside the features and memory that each build names.
 
-        On WebGPU and WebAssembly it is asked where the device has that; on the device ``browser`` it alone judges.
+        For WebGPU and WebAssembly it is called if the device has them; for the device ``browser`` it alone decides.
         """
         return small_buffer(artifact, facts, facts.webgpu.limits.get("maxStorageBufferBindingSize"))
 
     def warnings(self, artifact: Artifact, facts: DeviceFacts) -> list[tuple[str, str]]:
-        """Return what to mind about a build that this device can run: a code for programs and a sentence for people."""
+        """Return warnings about a build that this device can run: a code for programs and a message for people."""
         return []
 
     def is_here(self, artifact: Artifact, facts: DeviceFacts) -> bool:
-        """Say whether nothing has to be fetched for a build: it came with the site, or the browser has it."""
+        """Return whether a build needs no download: it ships with the site, or the browser has it."""
         return artifact.bundled
 
     def why_missing(self, present: Collection[str]) -> str:
-        """Say why a page whose engines are ``present`` does not have this one."""
-        return f"the page has no engine {self.name!r}, only {', '.join(map(repr, present)) or 'none'}"
+        """Return the message for a page that has the engines ``present`` but not this one."""
+        return f"this page does not have the engine {self.name!r}; it has: {', '.join(map(repr, present)) or 'none'}"
 
 
 def small_buffer(artifact: Artifact, facts: DeviceFacts, granted: float | None) -> BrowserLLMError | None:
-    """Return why a build's largest buffer does not fit into the ``granted`` bytes; ``None`` where it does."""
+    """Return the error for a build whose largest buffer exceeds the ``granted`` bytes; ``None`` if it fits."""
     name, need = "maxStorageBufferBindingSize", artifact.buffer_mb
     if artifact.device != "webgpu" or need is None or granted is None or granted >= need * MIB:
         return None
@@ -154,7 +153,7 @@ def small_buffer(artifact: Artifact, facts: DeviceFacts, granted: float | None) 
 
 
 def small_limit(name: str, value: float, need: str) -> Unavailable:
-    """Return the error for a limit of a WebGPU adapter that is too small; ``need`` is a clause that says for what."""
+    """Return the error for a WebGPU limit that is too small; ``need`` is a clause that says what for."""
     return Unavailable(
         f"this adapter's {name} is {value:,.0f}; {need}", reason="missing_feature", data={"limit": name, "value": value}
     )

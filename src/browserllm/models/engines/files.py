@@ -1,7 +1,6 @@
-"""Lists of a model's files, and what engines need to make them: reading manifests and asking servers for sizes.
+"""Lists of a model's files, and helpers to build them: reading manifests and asking servers for sizes.
 
-A manifest comes from a server, so it is validated: names that leave the folder, impossible sizes and endless lists are
-refused.
+A manifest is untrusted input: names that leave the folder, impossible sizes and overlong lists are rejected.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from ..stored import ask_stored
 T = TypeVar("T")
 
 HUB = "https://huggingface.co"
-"""Where files have a listing with hashes besides the files themselves."""
+"""The Hugging Face Hub, which lists a repository's files with sizes and hashes."""
 
 MAX_FILE_BYTES = 64 * 2**30
 MAX_MODEL_BYTES = 512 * 2**30
 
 
 class FileHash(msgspec.Struct, frozen=True):
-    """What the bytes of a file hash to, in lower-case hexadecimal."""
+    """The hash of a file's bytes, in lower-case hexadecimal."""
 
     algorithm: Literal["md5", "sha256"]
     value: str
 
 
 class ModelFile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file of a model, and the cache that its engine reads it from; the size and hash that its list promises."""
+    """A file of a model, the cache that its engine reads it from, and its listed size and hash."""
 
     url: str
     cache: str
@@ -43,14 +42,14 @@ class ModelFile(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FileList(msgspec.Struct, frozen=True):
-    """All files of an artifact; ``manifest_url`` is where the list was read from."""
+    """All files of an artifact; ``manifest_url`` is the source of the list."""
 
     files: list[ModelFile]
     manifest_url: str
 
     @property
     def total_bytes(self) -> int | None:
-        """The size of all files, or ``None`` when the size of one is unknown."""
+        """The size of all files, or ``None`` if the size of one is unknown."""
         sizes = [file.size_bytes for file in self.files]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
@@ -61,7 +60,7 @@ class _Text(msgspec.Struct):
 
 
 class Inspected(msgspec.Struct, frozen=True):
-    """A server's answer for a file; ``status`` is ``None`` without an answer, ``size_bytes`` when it is not told."""
+    """A server's answer for a file; ``status`` is ``None`` without an answer, ``size_bytes`` if it is not reported."""
 
     url: str
     status: int | None = None
@@ -70,7 +69,7 @@ class Inspected(msgspec.Struct, frozen=True):
 
     @property
     def is_missing(self) -> bool:
-        """Whether the server says that there is no such file; one that fails says nothing."""
+        """Whether the server says that the file does not exist; other failures do not count."""
         return self.status in (404, 410)
 
 
@@ -90,16 +89,16 @@ async def inspect(host: Host, urls: Iterable[str]) -> list[Inspected]:
 
 
 async def read_text(host: Host, url: str, cache: str, refresh: bool = False) -> tuple[ModelFile, str]:
-    """Read a manifest through the page, which keeps it in ``cache``; ``refresh`` asks the server for it anew."""
+    """Read a manifest through the page, which keeps it in ``cache``; ``refresh`` reads it from the server again."""
     args: dict[str, Any] = {"url": url, "cache": cache, "refresh": refresh}
     answer = read(await host.call("read_file", args), _Text, "'read_file'")
     return ModelFile(url, cache, answer.size_bytes), answer.text
 
 
 async def read_number(host: Host, url: str, cache: str, name: str) -> int | None:
-    """Return a whole number above 0 of a JSON configuration, ``None`` where it has none.
+    """Return a positive integer from a JSON configuration, or ``None``.
 
-    What a model that takes more than text says in its ``text_config`` counts, too.
+    It may also be in ``text_config``, where multimodal models have it.
     """
     answer = await host.call("read_file", {"url": url, "cache": cache})
     try:
@@ -124,14 +123,14 @@ def decode_manifest(text: str, kind: type[T], url: str) -> T:
 def refuse_manifest(url: str, why: str) -> NoReturn:
     """Raise `LoadFailed` for a manifest that cannot be used."""
     raise LoadFailed(
-        f"{url} is not a manifest that can be used: {why}; check that the address is a model's folder, or report it "
-        "to the model's publisher",
+        f"{url} is not a valid manifest: {why}; check that the address is a model's folder, or report the error to the "
+        "model's publisher",
         data={"url": url},
     )
 
 
 def name_in(name: str, manifest_url: str) -> str:
-    """Return a manifest's name of a file, as an address below its folder; refuses one that could lead elsewhere."""
+    """Return a file name from a manifest as a relative URL; rejects names that could lead out of the folder."""
     from urllib.parse import quote
 
     parts = name.split("/")
@@ -143,10 +142,9 @@ def name_in(name: str, manifest_url: str) -> str:
 async def look_up(
     host: Host, needed: list[ModelFile], optional: Iterable[ModelFile] = (), *, refresh: bool
 ) -> list[ModelFile]:
-    """Return files with their sizes and absolute addresses; an optional one only when it is there.
+    """Return files with their sizes and absolute URLs, and optional files only if they exist.
 
-    What is stored is what counts, as with the manifest, and the servers are asked for the rest; with ``refresh`` they
-    are asked for all, and what is stored counts where they have no answer.
+    Stored files are not looked up again; ``refresh`` asks the servers for all files, and falls back to stored ones.
     """
     files = [*needed, *optional]
     stored = {entry.key: entry.size_bytes for entry in (await ask_stored(host)).entries}
@@ -158,7 +156,7 @@ async def look_up(
         key = (file.cache, answer.url)
         if answer.is_missing and key not in stored and index < len(needed):
             raise LoadFailed(
-                f"the model is not complete: {answer.url.rpartition('/')[2]!r} is missing, its server answers "
+                f"the model is incomplete: {answer.url.rpartition('/')[2]!r} is missing: the server answered "
                 f"{answer.status} for {answer.url}",
                 data={"url": answer.url, "status": answer.status},
             )
@@ -169,7 +167,7 @@ async def look_up(
 
 
 def as_answered(files: FileList, folder: str, asked: str, answered: str) -> FileList:
-    """Write all addresses in ``folder`` as the page wrote one of them: absolute, and in its spelling."""
+    """Rewrite all URLs in ``folder`` the way the page answered one of them: absolute and normalised."""
     real = answered.removesuffix(asked.removeprefix(folder))
 
     def write(url: str) -> str:

@@ -14,7 +14,7 @@ from .files import FileList
 
 
 class PromptApi(Engine):
-    """The engine ``prompt-api``. A page has it where its window has ``LanguageModel``, as some of Chrome and Edge do.
+    """The engine ``prompt-api``. A page has it if its window has ``LanguageModel``, as in some versions of Chrome.
 
     What ``LanguageModel.availability()`` says is in `DeviceFacts.engines`: ``unavailable``, ``downloadable``,
     ``downloading`` or ``available``.
@@ -27,11 +27,11 @@ class PromptApi(Engine):
     in_every_page = False
 
     async def list_files(self, host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:
-        """Return no files: those of the model are the browser's, which does not show them."""
+        """Return no files: the browser keeps the model's files to itself."""
         return FileList([], artifact.url)
 
     def obstacle(self, artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
-        """Return that the browser says that its model is not available on this device."""
+        """Return an error if the browser says that its model is not available on this device."""
         if facts.engines.get(self.name) != "unavailable":
             return None
         return Unavailable(
@@ -41,19 +41,21 @@ class PromptApi(Engine):
         )
 
     def warnings(self, artifact: Artifact, facts: DeviceFacts) -> list[tuple[str, str]]:
-        """Warn of the download that the browser has still to make; it does not report the size."""
+        """Warn if the browser must still download its model; it does not report the size."""
         if self.is_here(artifact, facts):
             return []
-        dear = metered(facts)
-        said = "the browser downloads its model when it is first loaded, usually several gigabytes; it reports no size"
-        return [("browser_downloads", f"{said}, and {dear}" if dear else said)]
+        why = metered(facts)
+        text = (
+            "the browser downloads its model on the first load, usually several gigabytes; it does not report the size"
+        )
+        return [("browser_downloads", f"{text}, and {why}" if why else text)]
 
     def is_here(self, artifact: Artifact, facts: DeviceFacts) -> bool:
-        """Say whether the browser has its model already."""
+        """Return whether the browser has downloaded its model."""
         return facts.engines.get(self.name) == "available"
 
     def why_missing(self, present: Collection[str]) -> str:
-        """Say that the browser offers no model of its own."""
+        """Return the message for a browser without a model of its own."""
         return (
             "this browser offers no model of its own: its window has no LanguageModel (Prompt API). "
             "Use a desktop Chrome or Edge that has it, over https or on localhost, or choose another model"

@@ -1,4 +1,4 @@
-"""The engines that are known, the preferred one first."""
+"""The registered engines, the preferred one first."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ _engines: dict[str, Engine] = {engine.name: engine for engine in (WebLlm(), Tran
 
 
 def register(engine: Engine, *, before: str | None = None) -> None:
-    """Make an engine known to the whole package: from now on models may have builds for it.
+    """Register an engine, so that models may have builds for it.
 
-    Where a model has builds for several engines, the engine that was registered first is preferred; ``before`` puts
-    the new one in front of another. Raises `InvalidRequest` when the name is taken, `Unsupported` when ``before`` is
-    not known.
+    If a model has builds for several engines, the one registered first is preferred; ``before`` inserts the new engine
+    before another. Raises `InvalidRequest` when the name is taken, `Unsupported` when ``before`` is unknown.
     """
     if engine.name in _engines:
-        raise InvalidRequest(
-            f"an engine {engine.name!r} is registered already; give yours another name", parameter="engine"
-        )
+        raise InvalidRequest(f"engine {engine.name!r} is already registered; use another name", parameter="engine")
     place = len(_engines) if before is None else names().index(get(before).name)
     order = list(_engines.values())
     order.insert(place, engine)
@@ -34,7 +31,7 @@ def register(engine: Engine, *, before: str | None = None) -> None:
 
 
 def unregister(name: str) -> None:
-    """Forget an engine; raises `Unsupported` when it is not known."""
+    """Remove an engine; raises `Unsupported` when it is unknown."""
     del _engines[get(name).name]
 
 
@@ -49,47 +46,47 @@ def known() -> list[Engine]:
 
 
 def find(name: str) -> Engine | None:
-    """Return the engine of a name, or ``None``."""
+    """Return the engine with a name, or ``None``."""
     return _engines.get(name)
 
 
 def get(name: str) -> Engine:
-    """Return the engine of a name; raises `Unsupported` when it is not known."""
+    """Return the engine with a name; raises `Unsupported` when it is unknown."""
     engine = _engines.get(name)
     if engine is None:
         raise Unsupported(
-            f"Unknown engine {name!r}. Choose one of: {', '.join(_engines)}; or add it with engines.register()",
+            f"Unknown engine {name!r}. Choose one of: {', '.join(_engines)}; or add your own with engines.register()",
             data={"parameter": "engine"},
         )
     return engine
 
 
 def devices() -> list[str]:
-    """Return the names of all devices that an engine runs on."""
+    """Return the names of all devices that engines run on."""
     return list(dict.fromkeys(device for engine in known() for device in engine.devices))
 
 
 def rank(artifact: Artifact) -> int:
-    """Return how early a build is tried: by its engine, then by the engine's order of devices; unknown ones last."""
+    """Return a build's sort key: the order of its engine, then of the engine's devices; unknown ones come last."""
     steps = [(engine.name, device) for engine in known() for device in engine.devices]
     step = (artifact.engine, artifact.device)
     return steps.index(step) if step in steps else len(steps)
 
 
 def is_here(artifact: Artifact, facts: DeviceFacts) -> bool:
-    """Say whether nothing has to be fetched for a build (`Engine.is_here`)."""
+    """Return whether a build needs no download (`Engine.is_here`)."""
     engine = find(artifact.engine)
     return artifact.bundled if engine is None else engine.is_here(artifact, facts)
 
 
 def keeps_files(artifact: Artifact) -> bool:
-    """Say whether a build is files that this package downloads and stores: not the browser's, nor the site's own."""
+    """Return whether this package downloads and stores a build's files, rather than the browser or the site."""
     engine = find(artifact.engine)
     return not artifact.bundled and (engine is None or engine.keeps_files)
 
 
 async def list_files(host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:
-    """Return the files of a build, as its engine reads them (`Engine.list_files`); what came with the site has none."""
+    """Return the files of a build (`Engine.list_files`); a bundled build has none."""
     if artifact.bundled:
         return FileList([], artifact.url)
     return await get(artifact.engine).list_files(host, artifact, refresh=refresh)

@@ -38,19 +38,19 @@ DTYPE_SUFFIXES: Mapping[str, str] = {
     "q8": "_quantized",
     **{name: f"_{name}" for name in ("fp16", "int8", "uint8", "q4", "q2", "q1", "q4f16", "q2f16", "q1f16", "bnb4")},
 }
-"""What a precision adds to the name of an ONNX file (``DEFAULT_DTYPE_SUFFIX_MAPPING`` of Transformers.js 4.3.1)."""
+"""The suffix of an ONNX file's name for each precision (Transformers.js 4.3.1's ``DEFAULT_DTYPE_SUFFIX_MAPPING``)."""
 
 DEFAULT_DTYPES: Mapping[Device, str] = {"webgpu": "fp32", "wasm": "q8"}
-"""The precision that the library takes where a build names none."""
+"""The library's default precision for each device."""
 
 PREFERRED_DTYPES: Mapping[Device, tuple[str, ...]] = {
     "webgpu": ("q4f16", "q4", "fp16", "fp32", "q8"),
     "wasm": ("q8", "int8", "uint8", "q4", "fp32"),
 }
-"""Which of several networks in a folder a device runs, the best first."""
+"""The precisions to choose for each device, the best first."""
 
 MAX_DATA_FILES = 100
-"""The most ``.onnx_data`` files that Transformers.js takes for one ``.onnx``."""
+"""The most ``.onnx_data`` files that Transformers.js reads for one ``.onnx``."""
 
 
 class _TransformersJsConfig(msgspec.Struct):
@@ -58,7 +58,7 @@ class _TransformersJsConfig(msgspec.Struct):
 
 
 class NetworkConfig(msgspec.Struct):
-    """What a model's ``config.json`` says of its networks."""
+    """The parts of a model's ``config.json`` that describe its networks."""
 
     model_type: str | None = None
     architectures: list[str] | None = None
@@ -66,7 +66,7 @@ class NetworkConfig(msgspec.Struct):
 
     @property
     def kind(self) -> Literal["embedding", "vision"] | None:
-        """What the model is for, unless it chats in texts; the page finds out alike (``transformersjs/config.ts``)."""
+        """The kind of model, ``None`` for a text chat; the page decides alike (``transformersjs/config.ts``)."""
         if self.model_type in {"idefics3", "smolvlm"}:
             return "vision"
         architecture = self.architectures[0] if self.architectures else ""
@@ -93,11 +93,11 @@ class TransformersJs(Engine):
     dtypes = tuple(DTYPE_SUFFIXES)
 
     def __init__(self, hub: str = HUB) -> None:
-        """``hub`` is the server whose listings have sizes and hashes."""
+        """Use ``hub``, a server whose listings have sizes and hashes."""
         self._hub = hub
 
     async def list_files(self, host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:
-        """Read ``config.json``; the Hub's listing, or else each server, tells the sizes of the others."""
+        """Read ``config.json``; the other sizes come from the Hub's listing, or else from each server."""
         folder = artifact.url.rstrip("/") + "/"
         config_url = folder + MARKER
         config_file, text = await read_text(host, config_url, CACHE, refresh)
@@ -119,7 +119,7 @@ class TransformersJs(Engine):
         return as_answered(FileList([config_file, *found], config_url), folder, asked[0].url, found[0].url)
 
     def is_own_file(self, artifact: Artifact, url: str) -> bool | None:
-        """Tell networks apart by their precision; everything else in the folder is of all builds."""
+        """Tell networks apart by their precision; all builds share the other files in the folder."""
         if ".onnx" not in url:
             return None
         if artifact.files is not None:
@@ -129,15 +129,15 @@ class TransformersJs(Engine):
         return re.search(rf"/onnx/model{suffix}\.onnx(_data(_\d+)?)?$", url) is not None
 
     def cache_of(self, name: str, names: Collection[str]) -> str | None:
-        """Return the one cache that there is."""
+        """Return the engine's only cache."""
         return CACHE if MARKER in names else None
 
     def markers(self, folder: str) -> tuple[str, ...]:
-        """Return where the configuration is."""
+        """Return the URL of the configuration."""
         return (folder + MARKER,)
 
     async def read_folder(self, host: Host, folder: Folder, options: FolderOptions) -> list[Artifact]:
-        """Return a build for each device; on a GPU also one that needs no f16, if there is one."""
+        """Return a build for each device, and for a GPU also one that needs no f16, if there is one."""
         kind = (await read_network_config(host, folder.url)).kind
         return [
             Artifact(
@@ -158,7 +158,7 @@ class TransformersJs(Engine):
 
 
 def network_names(kind: Literal["embedding", "vision"] | None) -> tuple[str, ...]:
-    """Return the names of a model's ONNX files, the one that every precision has first."""
+    """Return the names of a model's ONNX files; the first exists in every precision."""
     return ("decoder_model_merged", "embed_tokens", "vision_encoder") if kind == "vision" else ("model",)
 
 
@@ -174,7 +174,7 @@ def _onnx_files(artifact: Artifact, config: NetworkConfig, url: str) -> list[str
     dtype = artifact.dtype or DEFAULT_DTYPES.get(artifact.device, "fp32")
     if dtype not in DTYPE_SUFFIXES:
         raise LoadFailed(
-            f"dtype {dtype!r} of the model at {artifact.url} is not valid; use one of {', '.join(DTYPE_SUFFIXES)}",
+            f"Unknown dtype {dtype!r} for the model at {artifact.url}. Choose one of: {', '.join(DTYPE_SUFFIXES)}",
             data={"url": artifact.url},
         )
     data = config.transformers_js.use_external_data_format if config.transformers_js is not None else None
@@ -189,21 +189,21 @@ def _onnx_files(artifact: Artifact, config: NetworkConfig, url: str) -> list[str
 
 
 async def _read_listing(host: Host, folder: str, hub: str) -> tuple[ModelFile | None, dict[str, ModelFile]]:
-    """Ask the Hub what a folder holds, which has sizes and hashes; without an answer the servers tell the sizes.
+    """Read the Hub's listing of a folder, with sizes and hashes; empty if the Hub does not answer.
 
-    The listing stays in the cache beside the files, and is one of them: so it is deleted with them.
+    The listing is kept in the cache with the model's files, and is deleted with them.
     """
     match = re.fullmatch(re.escape(hub) + "/([^/]+/[^/]+)/resolve/([^/]+)/(.*)", folder)
     if match is None:
         return None, {}
     repository, revision, below = match.groups()
     url = f"{hub}/api/models/{repository}/tree/{revision}?recursive=1"
-    # Reading retries, looking does not: a listing that is not needed must not keep the user waiting.
+    # Reading retries, inspecting does not: the listing is optional and must not keep the user waiting.
     (answer,) = await inspect(host, [url])
     if answer.status != 200:
         return None, {}
     try:
-        # Anew each time: a kept list of another day would accuse the files of today.
+        # Read again each time: an old listing could have wrong sizes and hashes for the present files.
         file, text = await read_text(host, url, CACHE, refresh=True)
     except (Cancelled, ProtocolError, Unavailable):
         raise
@@ -221,14 +221,14 @@ async def _read_listing(host: Host, folder: str, hub: str) -> tuple[ModelFile | 
 
 
 def _sha256(lfs: _Lfs | None) -> FileHash | None:
-    # A small file is kept by git itself, and has no hash of its bytes alone.
+    # A small file is in git itself, without a SHA-256 of its bytes.
     if lfs is None or re.fullmatch("[0-9a-f]{64}", lfs.oid) is None:
         return None
     return FileHash("sha256", lfs.oid)
 
 
 async def _networks(host: Host, folder: Folder, dtype: str | None, network: str) -> list[tuple[Device, str]]:
-    """Return which network each device runs: on a GPU also one that needs no f16, if there is one."""
+    """Return the networks for each device, and for a GPU also one that needs no f16, if there is one."""
     there = [dtype] if dtype is not None else await _present_dtypes(host, folder, network)
     networks: list[tuple[Device, str]] = []
     for device, preferred in PREFERRED_DTYPES.items():
@@ -253,7 +253,7 @@ async def _present_dtypes(host: Host, folder: Folder, network: str) -> list[str]
     ]
     if not there:
         raise LoadFailed(
-            f"the model is not complete: its networks are missing, there is none of {', '.join(urls.values())}",
+            f"the model is incomplete: it has no network; looked for {', '.join(urls.values())}",
             data={"url": urls["fp32"]},
         )
     return there

@@ -34,7 +34,7 @@ CONFIG, WEIGHTS, LIBRARY = "webllm/config", "webllm/model", "webllm/wasm"
 MARKER = "mlc-chat-config.json"
 MAX_SHARDS = 5000
 
-# What web-llm 0.2.86 asks of an adapter whatever the model is (detectGPUDevice in its TVM runtime).
+# What web-llm 0.2.86 requires of an adapter for any model (detectGPUDevice in its TVM runtime).
 LIMITS = {
     "maxBufferSize": 256 * MIB,
     "maxStorageBufferBindingSize": 128 * MIB,
@@ -58,7 +58,7 @@ class _TensorCache(msgspec.Struct):
 
 
 class WebLlm(Engine):
-    """The engine ``webllm``. A build needs `Artifact.library`, the ``.wasm`` that was compiled for it."""
+    """The engine ``webllm``. A build needs `Artifact.library`, the ``.wasm`` compiled for it."""
 
     name = "webllm"
     devices: tuple[Device, ...] = ("webgpu",)
@@ -67,11 +67,11 @@ class WebLlm(Engine):
     reads_thinking_switch = False
 
     async def list_files(self, host: Host, artifact: Artifact, *, refresh: bool = False) -> FileList:
-        """Read ``mlc-chat-config.json`` and ``tensor-cache.json``; the tokenizer and the library are looked up."""
+        """Read ``mlc-chat-config.json`` and ``tensor-cache.json``; look up the tokenizer and the library."""
         folder = folder_of(artifact.url)
         if artifact.library is None:
             raise LoadFailed(
-                f"the model at {folder} has no library: WebLLM needs the .wasm that was compiled for it; give library=",
+                f"the model at {folder} has no library: WebLLM needs the .wasm compiled for it; pass library=",
                 data={"url": folder},
             )
         config_url, shards_url = folder + MARKER, f"{folder}tensor-cache.json"
@@ -90,7 +90,7 @@ class WebLlm(Engine):
         return as_answered(FileList(files, shards_url), folder, tokenizer_url, tokenizer.url)
 
     def cache_of(self, name: str, names: Collection[str]) -> str | None:
-        """Return one of the three caches, by the name of the file."""
+        """Return the cache for a file, by its name."""
         if MARKER not in names:
             return None
         if name.endswith(".wasm"):
@@ -98,22 +98,22 @@ class WebLlm(Engine):
         return CONFIG if name == MARKER else WEIGHTS
 
     def markers(self, folder: str) -> tuple[str, ...]:
-        """Return where WebLLM looks for the configuration, and where a folder without a revision has it."""
+        """Return where WebLLM expects the configuration, and where a folder without a revision has it."""
         return folder_of(folder) + MARKER, folder + MARKER
 
     def recognises(self, folder: Folder) -> bool:
-        """Say whether the configuration is where WebLLM looks; raises `LoadFailed` when it lies beside."""
+        """Return whether WebLLM finds the configuration; raises `LoadFailed` if it is outside ``/resolve/``."""
         expected, plain = self.markers(folder.url)
         if expected not in folder.present and plain in folder.present:
             raise LoadFailed(
-                f"WebLLM looks for this model in {folder_of(folder.url)}: it reads models only from addresses with "
-                "/resolve/REVISION/ in them; serve the folder under such an address",
+                f"WebLLM would look for this model in {folder_of(folder.url)}, because it reads models only from URLs "
+                "that contain /resolve/REVISION/; serve the folder at such a URL",
                 data={"url": expected},
             )
         return expected in folder.present
 
     async def read_folder(self, host: Host, folder: Folder, options: FolderOptions) -> list[Artifact]:
-        """Return the one build that such a folder has."""
+        """Return the folder's only build."""
         library = _library(folder, options.library)
         return [Artifact(engine=self.name, device="webgpu", id=options.model, url=folder.url, library=library)]
 
@@ -122,45 +122,45 @@ class WebLlm(Engine):
         return await read_number(host, folder_of(artifact.url) + MARKER, CONFIG, "context_window_size")
 
     def obstacle(self, artifact: Artifact, facts: DeviceFacts) -> BrowserLLMError | None:
-        """Return which of the runtime's limits this adapter does not reach, or that the largest buffer does not fit."""
+        """Return an error if the adapter is below one of the runtime's limits, or the largest buffer does not fit."""
         limits = facts.webgpu.limits
         for name, least in LIMITS.items():
             if limits.get(name, least) < least:
                 return small_limit(name, limits[name], f"WebLLM needs at least {least:,}")
         granted = limits.get("maxStorageBufferBindingSize")
         if granted is not None and granted < 1024 * MIB:
-            granted = 128 * MIB  # its runtime asks for 1 GiB or, where that is too much, for the least there is
+            granted = 128 * MIB  # the runtime requests 1 GiB or, if that is too much, only the minimum
         return small_buffer(artifact, facts, granted)
 
     def warnings(self, artifact: Artifact, facts: DeviceFacts) -> list[tuple[str, str]]:
-        """Warn of a build on a phone that web-llm's list does not mark as one for phones."""
+        """Warn if web-llm's list does not mark a build as suitable for phones, and this is a phone."""
         if artifact.low_resource is not False or not is_mobile(facts):
             return []
-        message = "WebLLM does not count this build as one for phones: the page may be closed for want of memory"
+        message = "WebLLM does not list this build as one for phones: the page may run out of memory and be closed"
         return [("not_for_phones", message)]
 
 
 def folder_of(url: str) -> str:
-    """Return the folder that WebLLM reads a model from: like it, with ``resolve/main/`` where no revision is named."""
+    """Return the folder that WebLLM reads a model from: it adds ``resolve/main/`` to a URL without a revision."""
     folder = url.rstrip("/") + "/"
-    # A path of the site has a host before it by the time WebLLM looks.
+    # A relative URL gets a host before WebLLM sees it.
     revision = f"//{folder}".partition("/resolve/")[2]
     return folder if "/" in revision[1:] else f"{folder}resolve/main/"
 
 
 def read_shards(text: str, url: str) -> list[ModelFile]:
-    """Read the text of a ``tensor-cache.json``: its shards, with names relative to its folder.
+    """Return the shards that a ``tensor-cache.json`` lists, with names relative to its folder.
 
-    Raises `LoadFailed`, which names ``url``, when it is not such a list.
+    Raises `LoadFailed`, which names ``url``, for an invalid list.
     """
     records = decode_manifest(text, _TensorCache, url).records
     if not 1 <= len(records) <= MAX_SHARDS:
-        refuse_manifest(url, f"it lists {len(records)} shards; there must be 1 to {MAX_SHARDS}")
+        refuse_manifest(url, f"it lists {len(records)} shards; 1 to {MAX_SHARDS} are allowed")
     shards: dict[str, ModelFile] = {}
     for record in records:
         name = name_in(record.data_path, url)
         if not 0 < record.nbytes <= MAX_FILE_BYTES:
-            refuse_manifest(url, f"it says that {record.data_path!r} has {record.nbytes} bytes")
+            refuse_manifest(url, f"its size for {record.data_path!r}, {record.nbytes} bytes, is not valid")
         if record.md5sum is not None and re.fullmatch("[0-9a-fA-F]{32}", record.md5sum) is None:
             refuse_manifest(url, f"the md5sum {record.md5sum!r} of {record.data_path!r} is not valid")
         md5 = FileHash("md5", record.md5sum.lower()) if record.md5sum is not None else None
@@ -168,7 +168,7 @@ def read_shards(text: str, url: str) -> list[ModelFile]:
         if shards.setdefault(name, shard) != shard:
             refuse_manifest(url, f"it lists {record.data_path!r} twice, as different files")
     if sum(record.nbytes for record in records) > MAX_MODEL_BYTES:
-        refuse_manifest(url, f"it promises more than {MAX_MODEL_BYTES:,} bytes")
+        refuse_manifest(url, f"it lists more than {MAX_MODEL_BYTES:,} bytes in all")
     return list(shards.values())
 
 
@@ -192,7 +192,6 @@ def _library(folder: Folder, library: str | None) -> str:
     else:
         why = f"{folder.name!r} has {'no .wasm' if not wasm else 'several: ' + ', '.join(sorted(wasm))}"
     raise LoadFailed(
-        f"WebLLM needs the library that was compiled for this model, and {why}; give library= (a file of the folder, "
-        "or an address)",
+        f"WebLLM needs the library compiled for this model, and {why}; pass library= (a file of the folder or a URL)",
         data={"url": folder.url},
     )

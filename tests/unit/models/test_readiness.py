@@ -1,4 +1,4 @@
-"""What a router is told of a local model: true, and asked of the page no more often than need be."""
+"""A router's facts about a local model are true, and the page is asked only when they may have changed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_a_model_that_is_loaded_is_known_without_asking_the_page() -> None
 
 
 async def test_the_built_in_model_is_here_before_anything_is_fetched() -> None:
-    """Not loaded, nothing to fetch; whoever names it is told that it is known."""
+    """Not loaded, nothing to download; a request that names it learns that it is known."""
     found = await facts(bl.LocalBackend(ScriptedHost()), model="pocket")
     assert (found.knows_model, found.available, found.downloaded, found.fetch_bytes) == (True, True, True, 0)
     assert found.loaded is False
@@ -124,7 +124,7 @@ async def test_what_is_missing_is_said_in_bytes() -> None:
 
 
 async def test_the_page_is_asked_again_when_something_happened() -> None:
-    """A load, an unload, a deletion and a lost device are seen at once; in between nobody is asked."""
+    """A load, an unload, a deletion and a lost device are seen at once; in between the page is not asked."""
     host = ScriptedHost(files=web())
     llm = backend(host)
     assert (await facts(llm)).downloaded is False
@@ -150,14 +150,14 @@ async def test_what_is_not_loaded_is_asked_again_after_a_while() -> None:
     host = ScriptedHost(files=web())
     now = [0.0]
     manager = bl.ModelManager(host, bl.models.Catalog([ALPHA]), clock=lambda: now[0])
-    assert (await manager.standing("alpha")).downloaded is False
+    assert (await manager.readiness("alpha")).downloaded is False
     await bl.ModelManager(ScriptedHost(files=host.files), bl.models.Catalog([ALPHA])).download("alpha")
     asked = len(host.requests)
     now[0] = LASTS_S - 1
-    assert (await manager.standing("alpha")).downloaded is False
+    assert (await manager.readiness("alpha")).downloaded is False
     assert len(host.requests) == asked
     now[0] = LASTS_S
-    assert (await manager.standing("alpha")).downloaded is True
+    assert (await manager.readiness("alpha")).downloaded is True
 
 
 async def test_many_who_ask_at_once_ask_once() -> None:
@@ -175,7 +175,7 @@ async def test_what_changes_while_the_page_is_asked_is_not_missed() -> None:
     llm = backend(host)
     asking = asyncio.create_task(facts(llm))
     await until(lambda: "stored" in ops(host))
-    llm.models._activity.tell("downloaded", "alpha")
+    llm.models._activity.publish("downloaded", "alpha")
     await asking
     asked = len(host.requests)
     await facts(llm)
@@ -183,7 +183,7 @@ async def test_what_changes_while_the_page_is_asked_is_not_missed() -> None:
 
 
 async def test_offline_only_what_is_here_can_answer() -> None:
-    """What must be fetched is unavailable, and says so, until the network is back; nobody has to ask for that."""
+    """What must be fetched is unavailable, with a reason, until the network is back; no call is needed for that."""
     host = ScriptedHost(files=web(), facts=msgspec.structs.replace(device_facts(), online=True))
     llm = backend(host)
     assert (await facts(llm)).available is True
@@ -211,7 +211,7 @@ async def test_offline_the_next_best_build_answers_if_it_is_here() -> None:
 
 
 async def test_without_leave_to_download_only_what_is_here_can_answer() -> None:
-    """`download=False` is part of what is said, and of what `prepare` does."""
+    """`download=False` applies to the facts and to `prepare`."""
     host = ScriptedHost(files=web())
     llm = backend(host, download=False)
     found = await facts(llm)
@@ -234,11 +234,11 @@ async def test_a_full_disk_and_a_weak_device_say_so() -> None:
     assert full.reason == "model 'alpha' needs about 1.0 MB of storage; the browser has 1 kB left for this site"
     weak = await facts(backend(ScriptedHost(facts=device_facts(webgpu=False, wasm=False))))
     assert (weak.available, weak.fits, weak.downloaded) == (False, False, False)
-    assert weak.reason.startswith("this device cannot run model 'alpha': WebGPU finds no adapter")
+    assert weak.reason.startswith("this device cannot run model 'alpha': WebGPU found no adapter")
     assert "no SIMD" in weak.reason
 
 
-async def test_a_model_that_nobody_knows_is_said_so() -> None:
+async def test_an_unknown_model_is_unavailable_with_a_reason() -> None:
     """A router learns that this backend has no such model; the name of one's own that is wrong is no such thing."""
     llm = bl.LocalBackend(ScriptedHost())
     found = await facts(llm, model="gpt-5-mini")
