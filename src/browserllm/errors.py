@@ -56,23 +56,10 @@ FaultOf = Literal["caller", "backend", "device", "policy"]
 """What has to change before the request can succeed."""
 
 UnavailableReason = Literal[
-    "no_window",
-    "insecure_context",
-    "no_api",
-    "no_adapter",
-    "turned_off",
-    "device_failed",
-    "missing_feature",
-    "blocked",
-    "no_browser",
-    "closed",
-    "profile_in_use",
-    "offline",
-    "unreachable",
-    "server_error",
-    "circuit_open",
+    "no_window", "insecure_context", "no_api", "no_adapter", "turned_off", "device_failed", "missing_feature",
+    "blocked", "no_browser", "closed", "profile_in_use", "offline", "unreachable", "server_error", "circuit_open",
     "private",
-]
+]  # fmt: skip
 
 
 class BrowserLLMError(Exception):

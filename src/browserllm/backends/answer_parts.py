@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ..types import (
-    ContentPart,
-    Message,
-    ReasoningDelta,
-    ReasoningPart,
-    TextPart,
-    ToolCallDelta,
-    ToolCallPart,
-    content_of,
-)
+from .._internal.content import content_of
+from ..types import ContentPart, Message, ReasoningDelta, ReasoningPart, TextPart, ToolCallDelta, ToolCallPart
 
 
 class _Text(msgspec.Struct):

@@ -11,9 +11,10 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.content import content_of
 from .._internal.nesting import check_depth
 from ..errors import InvalidRequest
-from ..types import MAX_REQUEST_BYTES, OPTION_RANGES, ROLE_PARTS, ChatRequest, ContentPart, Message, Role, content_of
+from ..types import MAX_REQUEST_BYTES, OPTION_RANGES, ROLE_PARTS, ChatRequest, ContentPart, Message, Role
 from .private_context import is_within_private
 
 Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest

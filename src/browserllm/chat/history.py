@@ -10,10 +10,11 @@ from typing import Any, Self
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.content import content_of
 from .._internal.nesting import decode_json
 from ..backends.request import check_parts
 from ..errors import InvalidRequest
-from ..types import ContentPart, Message, ReasoningPart, ToolCallPart, ToolResultPart, Usage, content_of
+from ..types import ContentPart, Message, ReasoningPart, ToolCallPart, ToolResultPart, Usage
 
 VERSION = 1
 """Of the JSON format. Later versions are refused, because their fields may mean something else."""

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.content import content_of
 from .._internal.nesting import decode_json
 from ..backends.request import check_options
 from ..errors import InvalidRequest
-from ..types import AudioPart, ChatRequest, ChatWarning, ContentPart, ImagePart, Message, TextPart, content_of
+from ..types import AudioPart, ChatRequest, ChatWarning, ContentPart, ImagePart, Message, TextPart
 from .history import VERSION, History, SavedHistory, decode_saved, restored_history
 
 TAKEABLE: Mapping[str, str] = {

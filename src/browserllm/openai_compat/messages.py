@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from .._internal.content import content_of
 from ..backends.media import SOUND_FORMATS
 from ..errors import InvalidRequest, Unsupported
 from ..types import (
@@ -21,7 +22,6 @@ from ..types import (
     Tool,
     ToolCallPart,
     ToolResultPart,
-    content_of,
 )
 from .shapes import MessageExtras, Shape, ToolCallExtras
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.content import content_of, with_joined_texts
 from ..errors import InvalidRequest, Unsupported
 from ..json_schema.problem import Misfit
 from ..json_schema.types import OutputType
@@ -23,8 +24,6 @@ from ..types import (
     TextPart,
     Tool,
     ToolResultPart,
-    content_of,
-    with_joined_texts,
 )
 
 _SCHEMA = "Answer with JSON that matches this JSON schema: {schema}"

@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 import browserllm as bl
+from browserllm._internal.content import with_joined_texts
 from browserllm.backends.request import build_request, check_options
-from browserllm.types import MAX_REQUEST_BYTES, ROLE_PARTS, ChatRequest, Role, with_joined_texts
+from browserllm.types import MAX_REQUEST_BYTES, ROLE_PARTS, ChatRequest, Role
 
 HI = [bl.Message("user", "hi")]
 

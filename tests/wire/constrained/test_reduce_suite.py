@@ -24,7 +24,8 @@ import pydantic
 import pytest
 
 from browserllm.constrained.grammars.grammar import grammar_of_schema, written
-from browserllm.constrained.grammars.reduce import Dropped, Reduced, reduce_schema
+from browserllm.constrained.grammars.reduce import reduce_schema
+from browserllm.constrained.grammars.reduced import Dropped, Reduced
 from browserllm.constrained.tool_calls.choice import ToolChoice
 from browserllm.constrained.tool_calls.constraint import tool_constraint
 from browserllm.constrained.tool_calls.formats import FORMATS, FormatName

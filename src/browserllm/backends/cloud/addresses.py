@@ -8,6 +8,7 @@ manual; with blanks from an environment file; or as ``0.0.0.0``, where a server 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -142,3 +143,10 @@ def _with_scheme(text: str, form: Form, own_hosts: tuple[str, ...], *, allow_htt
     if not port and form.port is not None and not own:
         port = f":{form.port}"
     return f"{'http' if plain else 'https'}://{bare['host'] or '127.0.0.1'}{port}{path}"
+
+
+@lru_cache(maxsize=64)
+def is_below(url: str, hosts: tuple[str, ...]) -> bool:
+    """Return whether the host of a URL is one of these, or below one. Kept, because routers ask for each request."""
+    host = host_of(url)
+    return any(host == each or host.endswith("." + each) for each in hosts)

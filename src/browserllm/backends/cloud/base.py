@@ -15,7 +15,7 @@ import msgspec
 
 from ..._internal.arguments import check_kind, check_model
 from ..._internal.clock import AnyClock, SystemClock
-from ..._internal.http.address import host_of, is_loopback
+from ..._internal.http.address import is_loopback
 from ..._internal.http.client import HttpClient, HttpRequest, HttpResponse, Timeouts
 from ..._internal.http.platform import open_client
 from ..._internal.http.secrets import Mask, Secret, hidden_fields, hidden_headers, hidden_key, hidden_url, secrets_in
@@ -27,7 +27,7 @@ from ..facts import BackendFacts
 from ..privacy import refusal
 from ..request import Prompt, build_request
 from ..stream import Delta, Draft
-from .addresses import PLAIN_FORM, Form, with_query
+from .addresses import PLAIN_FORM, Form, is_below, with_query
 from .environment import ConfiguredAddress, find_address, headers_of, key_of, keys_of
 from .failures import ErrorSource, VendorError, failure, quote, read_error_body
 from .key_masking import masks_keys
@@ -132,7 +132,6 @@ class CloudBackend(Backend, ABC):
         self.clock: AnyClock = clock or SystemClock()
         self._credentials = given.credentials()
         self._mask: tuple[list[Secret], Mask] | None = None
-        self._judged: tuple[str | None, bool] = (None, False)
         self._client = client
         self._own_client = client is not None
         self._prices = prices
@@ -388,12 +387,7 @@ class CloudBackend(Backend, ABC):
         )
 
     def _is_vendors_own(self) -> bool:
-        judged, own = self._judged
-        if judged is not self.base_url:  # parsed once per URL: routers ask for each request
-            host = host_of(self.base_url)
-            own = any(host == each or host.endswith("." + each) for each in self.key_hosts)
-            self._judged = (self.base_url, own)
-        return own
+        return is_below(self.base_url, self.key_hosts)
 
     def _takes_key_of_environment(self) -> bool:
         """Return whether the environment's key may be sent to the base URL: the vendor's or the environment's."""

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..._internal.arguments import check_callable, check_list, check_text
+from ..._internal.content import content_of
 from ..._internal.identity import Hashed, identity_of, own_identity
 from ...errors import ProtocolError, Unsupported
 from ...types import (
@@ -30,7 +31,6 @@ from ...types import (
     ToolCallDelta,
     ToolCallPart,
     ToolResultPart,
-    content_of,
 )
 from ..base import Backend, Middleware
 from ..router.checks import check

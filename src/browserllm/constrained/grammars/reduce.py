@@ -18,6 +18,7 @@ from .checks import check_keywords, check_readable
 from .kinds import Schema, SchemaMerger, union
 from .negation import negated
 from .overlap import Overlap
+from .reduced import Dropped, Reduced
 from .references import References, Subschema, aliased_definitions, record
 from .shared import Shared
 
@@ -37,28 +38,6 @@ _ATOMIC = frozenset(
 )
 _NOT_IN_DRAFT7 = {"prefixItems", "minContains", "maxContains"}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-
-
-class Dropped(NamedTuple):
-    """A keyword that is not enforced: its path (``$.properties.age``), its name, and why.
-
-    ``excludes`` is true for the opposite: the grammar enforces more than the schema requires.
-    """
-
-    path: str
-    keyword: str
-    reason: str
-    excludes: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.path}.{self.keyword}: {self.reason}"
-
-
-class Reduced(NamedTuple):
-    """A schema that `grammar_of_schema` takes, and what it leaves out of the original."""
-
-    schema: Schema
-    dropped: list[Dropped]
 
 
 def reduce_schema(schema: Any, *, close: bool = True) -> Reduced:

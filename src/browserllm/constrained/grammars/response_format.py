@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from ..._internal.nesting import decode_json
 from ...errors import InvalidRequest
 from .grammar import grammar_of_schema
-from .reduce import Dropped, reduce_schema
+from .reduce import reduce_schema
+from .reduced import Dropped
 from .references import record
 
 _MOST_NAMED = 4

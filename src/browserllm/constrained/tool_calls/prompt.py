@@ -5,17 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..._internal.content import content_of, with_joined_texts
 from ...errors import InvalidRequest
-from ...types import (
-    ChatRequest,
-    ContentPart,
-    Message,
-    TextPart,
-    Tool,
-    ToolResultPart,
-    content_of,
-    with_joined_texts,
-)
+from ...types import ChatRequest, ContentPart, Message, TextPart, Tool, ToolResultPart
 from .choice import ToolChoice, tool_choice_of
 from .constraint import ToolConstraint, tool_constraint
 from .formats import ToolFormat, format_for
