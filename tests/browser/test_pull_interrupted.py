@@ -23,7 +23,7 @@ COMMAND = """
 import signal, sys
 import msgspec
 import browserllm as bl
-from browserllm import cli, cli_models
+from browserllm.cli import main as cli, models as cli_models
 
 # A shell starts what runs in the background with Ctrl-C ignored, and so perhaps these tests; a terminal does not.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -75,10 +75,10 @@ def test_the_cloud_answers_what_this_device_cannot(world: World) -> None:
     assert set(reasons) == {"far-gpu", "far"}
     code, reason = reasons["far-gpu"]
     assert code == "unavailable"
-    assert "WebGPU found no adapter" in reason
+    assert "WebGPU" in reason
     code, reason = reasons["far"]
     assert code == "model_not_downloaded"
-    assert "1.0 GB to fetch" in reason
+    assert "download of 1.0 GB" in reason
 
 
 def test_offline_the_device_answers_and_online_the_cloud_again(world: World, server: VendorServer) -> None:

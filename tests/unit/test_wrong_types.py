@@ -88,7 +88,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("no manager to observe", lambda: bl.backends.middleware.observe_models(BACKEND), "is not a model manager"),
     # A name of a model
     ("a number for a model", lambda: bl.LocalBackend(host(), model=5), "model=5 is not the name of a model"),
-    ("a number for a vendor's", lambda: bl.OpenAI(5), "model=5 is not the name of a model; write the vendor's name"),
+    ("a number for a vendor's", lambda: bl.OpenAI(5), "model=5 is not the name of a model; write the vendor's model name"),
     ("a number for Claude", lambda: bl.Anthropic(5), "model=5 is not the name"),
     ("a number for Gemini", lambda: bl.Gemini(5), "model=5 is not the name"),
     ("a number for Ollama", lambda: bl.Ollama(5), "model=5 is not the name"),
@@ -154,7 +154,7 @@ async def test_a_detector_that_returns_no_spans_is_named_without_its_result(foun
         return found
 
     redaction = bl.Redaction(bl.ScriptedBackend(leaves_device=True), detectors=[find_mine])
-    with pytest.raises(bl.InvalidRequest, match=r"'find_mine' gave a .*; give a list of Span") as caught:
+    with pytest.raises(bl.InvalidRequest, match=r"'find_mine' returned a .*; return a list of Span") as caught:
         await redaction.complete("secret-1")
     assert "secret-1" not in str(caught.value)
 

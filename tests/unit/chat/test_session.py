@@ -71,7 +71,7 @@ async def test_a_reply_says_what_it_took() -> None:
 async def test_a_turn_streams_numbered_chunks(mode: Any, shown: list[str]) -> None:
     """Those of the backend, and the reply at the end; text as it was asked for."""
     turn = bl.Session(bl.ScriptedBackend("a b")).stream("Hi", text=mode)
-    with pytest.raises(bl.InvalidRequest, match="not there yet"):
+    with pytest.raises(bl.InvalidRequest, match="no result yet"):
         _ = turn.reply
     chunks = [chunk async for chunk in turn]
     assert [type(chunk) for chunk in chunks] == [

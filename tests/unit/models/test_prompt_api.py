@@ -91,7 +91,7 @@ async def test_tools_are_asked_for_by_prompt_with_a_warning() -> None:
     host = host_with("available")
     response = await bl.LocalBackend(host, "browser").complete("Hi", tools=[weather])
     assert [warning.message for warning in response.warnings] == [
-        "engine 'prompt-api' cannot hold a model to the tools' schemas: check the arguments"
+        "engine 'prompt-api' cannot constrain a model by the tools' schemas; check the arguments"
     ]
     chat = host.requests[-1][1]
     assert "weather" in chat["messages"][0]["content"] and "response_format" not in chat

@@ -303,7 +303,7 @@ async def test_models() -> None:
     assert [model.id async for model in models.list()] == ["qwen3-0.6b", "pocket"]
     assert [model.id async for model in await models.list()] == ["qwen3-0.6b", "pocket"]
     assert (await models.retrieve("Qwen3 0.6B")).id == (await models.retrieve("qwen3-0.6b")).id == "qwen3-0.6b"
-    with pytest.raises(bl.errors.ModelNotFound, match="no model 'pocked'; did you mean 'pocket'"):
+    with pytest.raises(bl.errors.ModelNotFound, match="model 'pocked'; did you mean 'pocket'"):
         await models.retrieve("pocked")
     with pytest.raises(bl.errors.ModelNotFound, match=r"models.list\(\) returns"):
         await models.retrieve("gpt-4o")

@@ -425,7 +425,7 @@ async def test_a_stop_before_and_after_everything() -> None:
     assert await shown(stream) == [] and llm.requests == []
     with pytest.raises(bl.Cancelled):
         await stream.finish()
-    with pytest.raises(bl.InvalidRequest, match="not there yet"):
+    with pytest.raises(bl.InvalidRequest, match="no result yet"):
         _ = stream.response
     stream = bl.stream_generate(play([TEXT, HANG]), "Pasta", output=Recipe)
     assert await anext(stream) == VALUE

@@ -63,11 +63,11 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("base_url", "said"),
     [
-        ("openai", "no web address"),
-        ("ftp://api.openai.com", "no web address"),
-        ("https://", "no web address"),
-        ("https://[::1", "no address"),
-        ("https://example.com:99999/", "no address"),
+        ("openai", "not a web address"),
+        ("ftp://api.openai.com", "not a web address"),
+        ("https://", "not a web address"),
+        ("https://[::1", "not a valid address"),
+        ("https://example.com:99999/", "not a valid address"),
         ("http://api.openai.com/v1", "allow_http"),
         ("http://192.168.1.5:8000/v1", "allow_http"),
         ("http://localhost.example.com/v1", "allow_http"),
