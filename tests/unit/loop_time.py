@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+SHORTEST_S = 0.5
+"""A shorter delay is the loop's own: in a page, whatever is to run soon is a timer."""
+
 
 class _Timer:
     def __init__(self, at_s: float, callback: Callable[[], Any]) -> None:
@@ -29,10 +32,13 @@ class LoopTime:
         self.now_s = 1000.0
         self._timers: list[_Timer] = []
         loop = asyncio.get_running_loop()
+        self._really_call_later = loop.call_later
         monkeypatch.setattr(loop, "time", lambda: self.now_s, raising=False)
         monkeypatch.setattr(loop, "call_later", self._call_later, raising=False)
 
-    def _call_later(self, delay_s: float, callback: Callable[..., Any], *args: Any, **_: Any) -> _Timer:
+    def _call_later(self, delay_s: float, callback: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if delay_s < SHORTEST_S:
+            return self._really_call_later(delay_s, callback, *args, **options)
         timer = _Timer(self.now_s + delay_s, lambda: callback(*args))
         self._timers.append(timer)
         return timer

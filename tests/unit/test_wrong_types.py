@@ -88,7 +88,11 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("no manager to observe", lambda: bl.backends.middleware.observe_models(BACKEND), "is not a model manager"),
     # A name of a model
     ("a number for a model", lambda: bl.LocalBackend(host(), model=5), "model=5 is not the name of a model"),
-    ("a number for a vendor's", lambda: bl.OpenAI(5), "model=5 is not the name of a model; write the vendor's model name"),
+    (
+        "a number for a vendor's",
+        lambda: bl.OpenAI(5),
+        "model=5 is not the name of a model; write the vendor's model name",
+    ),
     ("a number for Claude", lambda: bl.Anthropic(5), "model=5 is not the name"),
     ("a number for Gemini", lambda: bl.Gemini(5), "model=5 is not the name"),
     ("a number for Ollama", lambda: bl.Ollama(5), "model=5 is not the name"),

@@ -392,7 +392,7 @@ async def main():
     async with bl.connect(browser=settings["browser"], profile=settings["profile"]) as host:
         ports = [host._server.port, host._folders.port]
         visitors = [await asyncio.open_connection("127.0.0.1", port) for port in ports]
-        while not all(server._visitors._connections for server in (host._server, host._folders)):
+        while not all(server._connections._connections for server in (host._server, host._folders)):
             await asyncio.sleep(0)
         for _ in range(3):
             fork()

@@ -167,5 +167,5 @@ def test_a_secret_is_masked_and_still_itself() -> None:
     assert f"{secret:>20}" == "[secret]"
     assert secret == scenarios.KEY and secret.encode() == scenarios.KEY.encode() and "".join(secret) == scenarios.KEY
     assert Secret(secret) is secret and copy.deepcopy([secret])[0] is secret and copy.copy(secret) is secret
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
