@@ -9,25 +9,19 @@ import pytest
 import browserllm as bl
 from native_scenarios import (
     KEY,
-    TEXT,
     WEATHER,
-    Scenario,
+    Scenarios,
     answer_of,
     check_broken_streams,
     check_statuses,
     failure_of,
+    hello_of,
     warned,
 )
 
 MODEL = "claude-sonnet-5-5"
 
-SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(run: Scenario) -> Scenario:
-    """Add a scenario."""
-    SCENARIOS[run.__name__] = run
-    return run
+SCENARIOS = Scenarios()
 
 
 def play(url: str, name: str, **options: Any) -> bl.Anthropic:
@@ -35,16 +29,10 @@ def play(url: str, name: str, **options: Any) -> bl.Anthropic:
     return bl.Anthropic(MODEL, base_url=f"{url}/{name}", api_key=KEY, **options)
 
 
-@scenario
+@SCENARIOS.add
 async def an_answer_streams(url: str) -> None:
     """Text comes piece by piece between pings, then everything that is known of it."""
-    async with play(url, "hello") as llm:
-        chunks = [chunk async for chunk in llm.stream("Say hello.")]
-    assert [chunk.text for chunk in chunks[1:-1]] == ["Grüße", ", ", "Welt", " 👋", "!"]
-    done = chunks[-1]
-    assert isinstance(done, bl.types.ChatDone)
-    response = done.response
-    assert (response.text, response.finish_reason, response.warnings) == (TEXT, "stop", [])
+    response = await hello_of(play(url, "hello"))
     assert (response.backend, response.model) == ("anthropic", MODEL)
     assert response.provider_request_id == "req_018EeWyXxfu5pfWkrYcMdjWG"
     # 11 fresh ones, 5 written to the cache, 3 read from it; of the 15 that came, 7 were thinking.
@@ -53,7 +41,7 @@ async def an_answer_streams(url: str) -> None:
     )
 
 
-@scenario
+@SCENARIOS.add
 async def each_kind_of_token_has_its_price(url: str) -> None:
     """Fresh ones, those written to the cache and read from it, and what was answered."""
     prices = {MODEL: bl.backends.cloud.Price(input=2, output=10, cached_input=0.1, cache_write=2.5)}
@@ -61,7 +49,7 @@ async def each_kind_of_token_has_its_price(url: str) -> None:
     assert response.cost_usd == pytest.approx((11 * 2 + 3 * 0.1 + 5 * 2.5 + 15 * 10) / 1e6)
 
 
-@scenario
+@SCENARIOS.add
 async def tools_are_called(url: str) -> None:
     """Two calls come with their ids, names and arguments as the model wrote them; no arguments are an object."""
     response = await answer_of(play(url, "tools"), tools=[WEATHER])
@@ -74,7 +62,7 @@ async def tools_are_called(url: str) -> None:
     assert call.arguments == "{}"
 
 
-@scenario
+@SCENARIOS.add
 async def thinking_keeps_its_signatures(url: str) -> None:
     """Thinking, hidden thinking and thinking without words are parts of their own, each with its signature."""
     response = await answer_of(play(url, "thinking"), tools=[WEATHER])
@@ -90,7 +78,7 @@ async def thinking_keeps_its_signatures(url: str) -> None:
     assert response.reasoning == "Oslo is in Norway."
 
 
-@scenario
+@SCENARIOS.add
 async def ends_are_told_apart(url: str) -> None:
     """Length, the context's end, a refusal with its reason, a paused turn, and unknown reasons."""
     for name, reason in (("max-tokens", "length"), ("stop-sequence", "stop"), ("context-full", "length")):
@@ -107,13 +95,13 @@ async def ends_are_told_apart(url: str) -> None:
     assert (unknown.text, unknown.warnings) == ("Hi", [])
 
 
-@scenario
+@SCENARIOS.add
 async def broken_streams_are_errors(url: str) -> None:
     """See `check_broken_streams`."""
     await check_broken_streams(play, url)
 
 
-@scenario
+@SCENARIOS.add
 async def errors_in_the_middle_are_typed(url: str) -> None:
     """An error event ends the answer with what it means; what came before it stays."""
     error, response = await failure_of(play(url, "error-mid-stream"), bl.Unavailable)
@@ -143,7 +131,7 @@ STATUSES = {
 }
 
 
-@scenario
+@SCENARIOS.add
 async def every_error_has_its_type(url: str) -> None:
     """Each documented type of error becomes one of ours, with the vendor's words and what to do."""
     errors = await check_statuses(play, url, STATUSES)
@@ -155,7 +143,7 @@ async def every_error_has_its_type(url: str) -> None:
     assert "upstream connect error" in str(errors["not-json"])
 
 
-@scenario
+@SCENARIOS.add
 async def models_are_listed(url: str) -> None:
     """All pages, with their names and context windows."""
     async with play(url, "models") as llm:

@@ -7,13 +7,13 @@ from typing import Any
 import browserllm as bl
 from native_scenarios import (
     KEY,
-    TEXT,
     WEATHER,
-    Scenario,
+    Scenarios,
     answer_of,
     check_broken_streams,
     check_statuses,
     failure_of,
+    hello_of,
     warned,
 )
 
@@ -21,13 +21,7 @@ MODEL = "gemini-3.8-flash"
 MARK = f"gemini/{MODEL}:"
 SIGNATURE = "CiQB0e2Kb+/wM6yL0Q=="
 
-SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(run: Scenario) -> Scenario:
-    """Add a scenario."""
-    SCENARIOS[run.__name__] = run
-    return run
+SCENARIOS = Scenarios()
 
 
 def play(url: str, name: str, **options: Any) -> bl.Gemini:
@@ -35,23 +29,17 @@ def play(url: str, name: str, **options: Any) -> bl.Gemini:
     return bl.Gemini(MODEL, base_url=f"{url}/{name}", api_key=KEY, **options)
 
 
-@scenario
+@SCENARIOS.add
 async def an_answer_streams(url: str) -> None:
     """Text comes piece by piece, then everything that is known of it."""
-    async with play(url, "hello") as llm:
-        chunks = [chunk async for chunk in llm.stream("Say hello.")]
-    assert [chunk.text for chunk in chunks[1:-1]] == ["Grüße", ", ", "Welt", " 👋", "!"]
-    done = chunks[-1]
-    assert isinstance(done, bl.types.ChatDone)
-    response = done.response
-    assert (response.text, response.finish_reason, response.warnings) == (TEXT, "stop", [])
+    response = await hello_of(play(url, "hello"))
     assert (response.backend, response.model) == ("gemini", "gemini-3.8-flash-001")
     assert response.provider_request_id == "aBcD1234"
     # 8 tokens of answer, and 7 of thoughts.
     assert response.usage == bl.types.Usage(prompt_tokens=19, completion_tokens=15, cached_tokens=3, reasoning_tokens=7)
 
 
-@scenario
+@SCENARIOS.add
 async def tools_are_called(url: str) -> None:
     """Calls come with their ids, and the signature of those that have one; a missing id is made up."""
     response = await answer_of(play(url, "tools"), tools=[WEATHER])
@@ -64,7 +52,7 @@ async def tools_are_called(url: str) -> None:
     assert call.id.startswith("call_") and call.arguments == "{}"
 
 
-@scenario
+@SCENARIOS.add
 async def thoughts_are_no_part_of_the_answer(url: str) -> None:
     """Thoughts are reasoning; a signature is kept with the text that it came with."""
     response = await answer_of(play(url, "thinking"))
@@ -74,7 +62,7 @@ async def thoughts_are_no_part_of_the_answer(url: str) -> None:
     assert response.message.content == said
 
 
-@scenario
+@SCENARIOS.add
 async def logprobs_are_openai_shaped(url: str) -> None:
     """Each token with its logprob and the best others."""
     response = await answer_of(play(url, "logprobs"), logprobs=True, top_logprobs=1)
@@ -82,7 +70,7 @@ async def logprobs_are_openai_shaped(url: str) -> None:
     assert response.logprobs == [{"token": "Hi", "logprob": -0.1, "top_logprobs": top}]
 
 
-@scenario
+@SCENARIOS.add
 async def ends_are_told_apart(url: str) -> None:
     """Length, the filters with their reason, a blocked prompt, a failed call, and unknown reasons."""
     assert (await answer_of(play(url, "max-tokens"))).finish_reason == "length"
@@ -102,13 +90,13 @@ async def ends_are_told_apart(url: str) -> None:
     assert (unknown.text, unknown.warnings) == ("Hi", [])
 
 
-@scenario
+@SCENARIOS.add
 async def broken_streams_are_errors(url: str) -> None:
     """See `check_broken_streams`."""
     await check_broken_streams(play, url)
 
 
-@scenario
+@SCENARIOS.add
 async def errors_in_the_middle_are_typed(url: str) -> None:
     """An error event ends the answer with what it means; what came before it stays."""
     error, response = await failure_of(play(url, "error-mid-stream"), bl.Unavailable)
@@ -135,7 +123,7 @@ STATUSES = {
 }
 
 
-@scenario
+@SCENARIOS.add
 async def every_error_has_its_type(url: str) -> None:
     """Each status becomes one of our errors; the delay to wait comes from the details."""
     errors = await check_statuses(play, url, STATUSES)
@@ -145,7 +133,7 @@ async def every_error_has_its_type(url: str) -> None:
     assert "The model is overloaded" in str(errors["in-a-list"])
 
 
-@scenario
+@SCENARIOS.add
 async def models_are_listed(url: str) -> None:
     """All pages, those that answer chats, with their names and context windows."""
     async with play(url, "models") as llm:

@@ -38,10 +38,31 @@ PIXEL = bytes.fromhex(
 Scenario = Callable[[str], Awaitable[None]]
 
 
+class Scenarios(dict[str, Scenario]):
+    """The scenarios of one vendor, by name; `add` is their decorator."""
+
+    def add(self, run: Scenario) -> Scenario:
+        """Add a scenario under its name."""
+        self[run.__name__] = run
+        return run
+
+
 class Play(Protocol):
     """Makes a backend that plays an exchange."""
 
     def __call__(self, url: str, name: str, **options: Any) -> bl.backends.cloud.CloudBackend: ...
+
+
+async def hello_of(llm: bl.backends.cloud.CloudBackend) -> bl.ChatResponse:
+    """Stream the exchange of a greeting piece by piece, and return its response, which has no warnings."""
+    async with llm:
+        chunks = [chunk async for chunk in llm.stream("Say hello.")]
+    assert [chunk.text for chunk in chunks[1:-1]] == HELLO
+    done = chunks[-1]
+    assert isinstance(done, bl.types.ChatDone)
+    response = done.response
+    assert (response.text, response.finish_reason, response.warnings) == (TEXT, "stop", [])
+    return response
 
 
 async def answer_of(llm: bl.backends.cloud.CloudBackend, prompt: Any = "Say hello.", **options: Any) -> bl.ChatResponse:

@@ -11,23 +11,18 @@ from native_scenarios import (
     KEY,
     TEXT,
     WEATHER,
-    Scenario,
+    Scenarios,
     answer_of,
     check_broken_streams,
     check_statuses,
     failure_of,
+    hello_of,
     warned,
 )
 
 MODEL = "qwen3:0.6b"
 
-SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(run: Scenario) -> Scenario:
-    """Add a scenario."""
-    SCENARIOS[run.__name__] = run
-    return run
+SCENARIOS = Scenarios()
 
 
 def play(url: str, name: str, model: str = MODEL, **options: Any) -> bl.Ollama:
@@ -35,16 +30,10 @@ def play(url: str, name: str, model: str = MODEL, **options: Any) -> bl.Ollama:
     return bl.Ollama(model, base_url=f"{url}/{name}", api_key=KEY, **options)
 
 
-@scenario
+@SCENARIOS.add
 async def an_answer_streams(url: str) -> None:
     """Text comes piece by piece, then what it took by the server's own measure, at no cost."""
-    async with play(url, "hello") as llm:
-        chunks = [chunk async for chunk in llm.stream("Say hello.")]
-    assert [chunk.text for chunk in chunks[1:-1]] == ["Grüße", ", ", "Welt", " 👋", "!"]
-    done = chunks[-1]
-    assert isinstance(done, bl.types.ChatDone)
-    response = done.response
-    assert (response.text, response.finish_reason, response.warnings) == (TEXT, "stop", [])
+    response = await hello_of(play(url, "hello"))
     assert (response.backend, response.model, response.cost_usd) == ("ollama", MODEL, 0.0)
     assert response.usage == bl.types.Usage(prompt_tokens=19, completion_tokens=10)
     timings = response.timings
@@ -54,7 +43,7 @@ async def an_answer_streams(url: str) -> None:
         assert (response.text, response.finish_reason, response.warnings) == (text, "stop", []), name
 
 
-@scenario
+@SCENARIOS.add
 async def tools_are_called(url: str) -> None:
     """Calls come whole, with their ids, or made-up ones from servers that have none."""
     response = await answer_of(play(url, "tools"), tools=[WEATHER])
@@ -64,14 +53,14 @@ async def tools_are_called(url: str) -> None:
     assert second.id.startswith("call_") and second.arguments == '{"city":"Rome"}'
 
 
-@scenario
+@SCENARIOS.add
 async def thinking_is_no_part_of_the_answer(url: str) -> None:
     """What a model thinks is reasoning."""
     response = await answer_of(play(url, "thinking"))
     assert (response.text, response.reasoning) == ("It rains.", "Oslo is in Norway.")
 
 
-@scenario
+@SCENARIOS.add
 async def ends_are_told_apart(url: str) -> None:
     """Length, and reasons that have no place here; logprobs come with their text."""
     assert (await answer_of(play(url, "length"))).finish_reason == "length"
@@ -81,13 +70,13 @@ async def ends_are_told_apart(url: str) -> None:
     assert (response.text, response.logprobs[0]["token"]) == ("Hi", "Hi")
 
 
-@scenario
+@SCENARIOS.add
 async def broken_streams_are_errors(url: str) -> None:
     """See `check_broken_streams`."""
     await check_broken_streams(play, url)
 
 
-@scenario
+@SCENARIOS.add
 async def errors_in_the_middle_are_typed(url: str) -> None:
     """A line with an error ends the answer with what it means, by its status where it has one."""
     error, response = await failure_of(play(url, "error-mid-stream"), bl.Unavailable)
@@ -110,7 +99,7 @@ STATUSES = {
 }
 
 
-@scenario
+@SCENARIOS.add
 async def every_error_has_its_type(url: str) -> None:
     """Each status becomes one of our errors; a model that is missing can be fetched, and how."""
     errors = await check_statuses(play, url, STATUSES)
@@ -120,7 +109,7 @@ async def every_error_has_its_type(url: str) -> None:
     assert "404 page not found" in str(error)
 
 
-@scenario
+@SCENARIOS.add
 async def models_are_listed(url: str) -> None:
     """What is on the device, and what the server passes on."""
     async with play(url, "models") as llm:
@@ -131,7 +120,7 @@ async def models_are_listed(url: str) -> None:
         assert llm.keeps_on_device(MODEL) and not llm.keeps_on_device("passed-on")
 
 
-@scenario
+@SCENARIOS.add
 async def private_requests_stay(url: str) -> None:
     """A private request is sent once the server has said that the model runs here, and not before."""
     assert (await answer_of(play(url, "private"), private=True)).text == TEXT
@@ -149,7 +138,7 @@ async def private_requests_stay(url: str) -> None:
             await llm.complete("A secret.", private=True)
 
 
-@scenario
+@SCENARIOS.add
 async def what_is_passed_on_is_not_free(url: str) -> None:
     """An answer that came from elsewhere has no known cost, and its model is remembered for it."""
     async with play(url, "passed-on", "mine") as llm:
