@@ -192,7 +192,7 @@ def test_an_answer_that_is_stopped_leaves_nothing_behind(launched: Launched, llm
     [
         ({"type": "grammar", "grammar": "root ::= ("}, "EBNF"),
         ({"type": "grammar", "grammar": "root ::= other"}, "other"),
-        ({"type": "structural_tag", "structural_tag": {"format": {"type": "tag", "begin": "a"}}}, "refused it"),
+        ({"type": "structural_tag", "structural_tag": {"format": {"type": "tag", "begin": "a"}}}, "gave no reason"),
         ({"type": "xml"}, "xml"),
     ],
     ids=["grammar", "rule", "structural tag", "no such format"],

@@ -93,7 +93,7 @@ async def test_a_file_that_is_cut_short_is_named(folder: Path, tmp_path: Path) -
     os.truncate(shard, 12)
     (broken / "linked.json").symlink_to("/etc/passwd")
     async with bl.connect(profile=tmp_path / "profile", webgpu="off") as host:
-        expected = rf"params_shard_0\.bin is 12 bytes, tensor-cache\.json promises {promised:,}"
+        expected = rf"params_shard_0\.bin has 12 bytes, but tensor-cache\.json lists {promised:,}"
         with pytest.raises(bl.errors.IntegrityError, match=expected):
             await add_custom(host, broken)
         assert (await host.call("stored"))["entries"] == []
