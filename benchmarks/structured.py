@@ -28,7 +28,8 @@ import browserllm as bl
 from _extraction import EXTRACTIONS, Extraction
 from _prompts import ToolPrompt, tool_prompts
 from _report import Row, report
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 DEVICES = {"webllm": "webgpu", "transformersjs": "wasm"}
 MOST_TOKENS = 160

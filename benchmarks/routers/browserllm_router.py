@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 from measure import Calls, Contender, main
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 
 class Fake(bl.Backend):

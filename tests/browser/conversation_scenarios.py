@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 PATIENCE_S = 30.0
 QUESTION = "Set the bedroom to 19 degrees."

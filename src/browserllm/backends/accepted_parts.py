@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..types import ROLE_PARTS, ContentPart, Message
 from .base import unsupported
-from .stream import Draft
+from .draft import Draft
 
 
 class PlacedPart(NamedTuple):

@@ -15,10 +15,11 @@ from ..errors import Unsupported
 from ..json_schema.satisfiable import check_request_schemas
 from ..page.environment import Environment
 from ..types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, TextMode
+from .draft import Draft
 from .facts import BackendFacts
 from .privacy import delegates_facts, guard_methods, guarded_generate
 from .request import Prompt, build_request
-from .stream import ChatStream, Delta, Draft
+from .stream import ChatStream, Delta
 
 
 class Backend(ABC):

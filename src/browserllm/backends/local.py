@@ -18,11 +18,12 @@ from ..page.environment import Environment
 from ..page.host import Host, check_host, read
 from ..types import ENGINE_OPTIONS, Capabilities, ChatRequest, Embeddings, Health, ModelInfo, Usage
 from .base import Backend
+from .draft import Draft
 from .facts import BackendFacts
 from .local_chat import LocalChat, messages_of, tool_use
 from .page_messages import wire_messages, without_images
 from .request import Prompt, build_request
-from .stream import Delta, Draft
+from .stream import Delta
 
 
 class _Vectors(msgspec.Struct):

@@ -7,8 +7,8 @@ from typing import Any
 from ..types import AudioPart, ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
 from .accepted_parts import accepted_parts
 from .base import unsupported
+from .draft import Draft
 from .media import IMAGE_TYPES, Media, media_of
-from .stream import Draft
 
 WireMessage = dict[str, Any]
 """A message in the page's format: its content is a text, or a list of text and image parts."""

@@ -23,9 +23,10 @@ from msgspec.structs import replace
 
 from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..types import AudioPart, ChatRequest, ImagePart
+from .draft import Draft
 from .facts import BackendFacts
 from .private_context import is_admitted, is_within_private, privately
-from .stream import Delta, Draft
+from .stream import Delta
 
 _GUARDED = "_keeps_private"
 _DELEGATES = "_delegates_facts"

@@ -8,9 +8,10 @@ from typing import Any
 from .._internal import lazy_asyncio as asyncio
 from .._internal.identity import Hashed
 from ..backends.base import Backend
+from ..backends.draft import Draft
 from ..backends.facts import BackendFacts
 from ..backends.request import Prompt, build_request
-from ..backends.stream import Delta, Draft
+from ..backends.stream import Delta
 from ..page.environment import Environment
 from ..types import Capabilities, ChatRequest, FinishReason, ToolCallDelta, ToolCallPart, Usage
 from .script import Answer, Clock, Cue, Script, Wait, count_words

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator
 
 import browserllm as bl
 from browserllm._internal.clock import SystemClock
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.script import Wait
 
 

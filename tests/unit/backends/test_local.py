@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Draft
+from browserllm.backends.draft import Draft
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import CLOSE, HANG
 

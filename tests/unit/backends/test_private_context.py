@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 import browserllm as bl
+from browserllm.backends.draft import Draft
 from browserllm.backends.private_context import is_within_private
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.backend import ScriptedBackend
 
 SECRET = "my diary"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 Open = Callable[[bl.Backend], Any]
 

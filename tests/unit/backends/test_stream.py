@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.script import DEAF, HANG, Wait
 from browserllm.types import TextMode
 

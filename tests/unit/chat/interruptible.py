@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 
 class Interruptible(bl.Backend):

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import browserllm as bl
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import Prompt, build_request
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.stream import Delta
 from browserllm.chat.context import tokens_of
 from browserllm.testing.host import ScriptedHost
 

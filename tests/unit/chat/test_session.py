@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.host import ScriptedHost
 from browserllm.testing.script import HANG
 from unit.chat.interruptible import Interruptible

@@ -644,7 +644,7 @@ async def test_a_backend_is_switched_with_calls_in_the_history() -> None:
     """Each vendor is sent its own seals alone; a local model text."""
     from browserllm.backends.cloud.anthropic.backend import message_body
     from browserllm.backends.cloud.gemini.backend import content_body
-    from browserllm.backends.stream import Draft
+    from browserllm.backends.draft import Draft
     from browserllm.testing.host import ScriptedHost
 
     thought = bl.types.ReasoningDelta(reasoning="hm", signature="anthropic/m:EqQB")

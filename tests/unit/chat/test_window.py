@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 LONG = "word " * 400
 """More than fits every model's window for sure."""

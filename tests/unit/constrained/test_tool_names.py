@@ -15,8 +15,8 @@ import pytest
 import browserllm as bl
 from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.tool_calls import ToolCalls
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from browserllm.constrained.tool_calls.names import resolve_tool_name
 from unit.backends.cloud.native_formats import FORMATS
 from unit.backends.cloud.wire_formats import message_of

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from browserllm.backends.draft import Draft
 from browserllm.backends.page_messages import wire_messages
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from browserllm.constrained.tool_calls import ToolCallParser, ToolUse, format_for
 from browserllm.constrained.tool_calls.formats import FORMATS
 from browserllm.models import Catalog

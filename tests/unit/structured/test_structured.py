@@ -11,7 +11,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.base import unsupported
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.json_schema.types import OutputType, output_type
 from browserllm.structured.generate import MAX_REPAIRS
 from browserllm.structured.modes import INSTRUCTIONS

@@ -16,8 +16,8 @@ from openai.types.chat.completion_create_params import (
 from openai.types.shared import ErrorObject
 
 import browserllm as bl
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from browserllm.errors import ERRORS
 from browserllm.openai_compat.client import Options
 from browserllm.openai_compat.failures import error_reply

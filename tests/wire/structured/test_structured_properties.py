@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.json_schema.partial import MISSING
 from browserllm.json_schema.problem import Misfit
 from browserllm.json_schema.types import output_type

@@ -23,10 +23,11 @@ from ..._internal.identity import Hashed, own_identity
 from ...errors import AuthenticationError, BrowserLLMError, InvalidRequest, ProtocolError
 from ...types import ChatRequest, Health, ModelInfo, Timings
 from ..base import Backend
+from ..draft import Draft
 from ..facts import BackendFacts
 from ..privacy import refusal
 from ..request import Prompt, build_request
-from ..stream import Delta, Draft
+from ..stream import Delta
 from .addresses import PLAIN_FORM, Form, is_below, with_query
 from .environment import ConfiguredAddress, find_address, headers_of, key_of, keys_of
 from .failures import ErrorSource, VendorError, failure, quote, read_error_body

@@ -20,7 +20,7 @@ from ...errors import InvalidRequest
 from ...types import ContentPart, Message, ToolCallPart, ToolResultPart
 from ..accepted_parts import PlacedPart, accepted_parts
 from ..base import unsupported
-from ..stream import Draft
+from ..draft import Draft
 
 NO_SIGNATURE = "skip_thought_signature_validator"
 """What stands for the signature of a call that this model did not make: Gemini 3 and later refuse a chat without one.

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, cast
 from msgspec.structs import replace
 
 from ..._internal.http.secrets import Mask, bare
-from ..stream import Draft
+from ..draft import Draft
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from ...errors import BrowserLLMError, ProtocolError, Unavailable
 from ...types import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta
-from ..stream import Delta, Draft
+from ..draft import Draft
+from ..stream import Delta
 from .error_bodies import CertainError
 from .failures import ErrorSource, VendorError, failure, quote, read_error
 from .fields import each_value, json_text, json_texts, says_something

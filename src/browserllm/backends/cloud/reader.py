@@ -12,7 +12,8 @@ import msgspec
 from ..._internal import lazy_asyncio as asyncio
 from ..._internal.http.client import MAX_BODY_BYTES, HttpResponse
 from ...errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
-from ..stream import Delta, Draft
+from ..draft import Draft
+from ..stream import Delta
 from .error_bodies import CertainError
 from .failures import ErrorSource, VendorError, failure, quote
 from .format_mismatch import detect_other_format, wrong_format_error

@@ -37,7 +37,7 @@ from typing import Any, Literal, NamedTuple
 from ...constrained.tool_calls.choice import tool_choice_of
 from ...types import ChatRequest, ThinkingEffort
 from ..base import unsupported
-from ..stream import Draft
+from ..draft import Draft
 from .local_only import merged
 
 Way = Literal[

@@ -20,10 +20,11 @@ from ...stores.base import KeyValueStore, check_key, check_store
 from ...stores.memory import MemoryStore
 from ...types import ChatRequest, TextPart, ToolCallPart, ToolResultPart
 from ..base import Backend, Middleware
+from ..draft import Draft
 from ..facts import BackendFacts
 from ..router.checks import check, check_above_0
 from ..router.routed import is_empty
-from ..stream import Delta, Draft
+from ..stream import Delta
 from .ledger import Ledger, Spent
 
 BYTES_PER_TOKEN = 4

@@ -27,9 +27,9 @@ from ...types import (
     ToolCallDelta,
 )
 from ..base import Backend, Middleware
-from ..draft import AnswerRecord
+from ..draft import AnswerRecord, Draft
 from ..router.checks import check, check_above_0
-from ..stream import Delta, Draft
+from ..stream import Delta
 
 Piece = str | TextDelta | ReasoningDelta | ToolCallDelta
 

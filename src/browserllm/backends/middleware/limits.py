@@ -12,9 +12,10 @@ from ..._internal.clock import AnyClock, SystemClock
 from ...errors import BrowserLLMError, InvalidRequest, Stalled, Timeout
 from ...types import ChatRequest
 from ..base import Backend, Middleware
+from ..draft import Draft
 from ..router.checks import check_above_0
 from ..router.routed import is_empty
-from ..stream import Delta, Draft
+from ..stream import Delta
 
 _Phase = Literal["first_token", "between_tokens", "total"]
 

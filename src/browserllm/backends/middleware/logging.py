@@ -12,7 +12,8 @@ from ..._internal.clock import AnyClock, SystemClock
 from ...errors import BrowserLLMError
 from ...types import ChatRequest, ChatRestart, TextDelta
 from ..base import Backend, Middleware
-from ..stream import Delta, Draft
+from ..draft import Draft
+from ..stream import Delta
 from .reporting import error_code, error_facts, known, model_of, route_texts
 
 MAX_CONTENT = 10_000

@@ -33,8 +33,9 @@ from ...types import (
     ToolResultPart,
 )
 from ..base import Backend, Middleware
+from ..draft import Draft
 from ..router.checks import check
-from ..stream import Delta, Draft
+from ..stream import Delta
 from .detectors import DETECTORS, Detector, checked_terms, find_terms
 from .placeholders import Placeholders, literals
 from .restoring import Restorer

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from ...errors import ERRORS, BrowserLLMError, UnavailableReason
 from ...types import FinishReason, Hop
-from ..stream import Draft
+from ..draft import Draft
 
 _PHASES = frozenset({"connect", "send", "first_token", "between_tokens", "body", "total"})
 _KNOWN = {

@@ -11,9 +11,10 @@ from ..._internal.clock import AnyClock, SystemClock
 from ...errors import BrowserLLMError
 from ...types import ChatRequest, Hop
 from ..base import Backend, Middleware
+from ..draft import Draft
 from ..router.checks import check
 from ..router.routed import is_empty
-from ..stream import Delta, Draft
+from ..stream import Delta
 
 
 class Retry(Middleware):

@@ -15,8 +15,9 @@ from ..._internal.version import __version__
 from ...errors import Unsupported
 from ...types import ChatRequest
 from ..base import Backend, Middleware
+from ..draft import Draft
 from ..router.routed import is_empty
-from ..stream import Delta, Draft
+from ..stream import Delta
 from .reporting import error_code, known, model_of, route_texts
 from .telemetry_content import AnswerContent, input_content
 

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 from ...errors import Unavailable
 from ...types import Capabilities, ChatRequest, ReasoningDelta, TextDelta
 from ..base import Backend
-from ..stream import Delta, Draft
+from ..draft import Draft
+from ..stream import Delta
 from .breaker import CircuitBreaker
 from .candidate import Candidate
 from .measurements import Measurements

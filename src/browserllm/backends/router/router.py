@@ -19,10 +19,11 @@ from ...errors import AllBackendsFailed, InvalidRequest
 from ...page.environment import Environment
 from ...types import Capabilities, ChatRequest, Health, ModelInfo
 from ..base import Backend, check_backend
+from ..draft import Draft
 from ..facts import BackendFacts
 from ..privacy import delegates_facts
 from ..request import Prompt, build_request
-from ..stream import Delta, Draft
+from ..stream import Delta
 from .attempts import Attempts
 from .breaker import Breaker, CircuitBreaker
 from .candidate import Choice, Explanation, knows_model

@@ -11,8 +11,9 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.cloud.failures import ErrorSource
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.stream import Delta
 from unit.backends.cloud.wire_formats import message_of, read
 
 WORDS = "the kettle is over its limit"

@@ -15,7 +15,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.cloud.history import with_own_ids
-from browserllm.backends.stream import Draft
+from browserllm.backends.draft import Draft
 
 IDS = ["", "call_0", "call_1", "functions.f:0", "functions_f_0", "call_0_2", "a" * 39 + "b", "x" * 60, "ä", "123456789"]
 BACKENDS: dict[str, Callable[[], bl.backends.cloud.CloudBackend]] = {

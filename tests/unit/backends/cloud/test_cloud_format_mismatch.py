@@ -10,8 +10,8 @@ import pytest
 import browserllm as bl
 from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.reader import read_answer
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from unit.backends.cloud.native_formats import FORMATS, claude_items, gemini_items, lines, ollama_items, sse
 
 BACKENDS: dict[str, bl.backends.cloud.CloudBackend] = {

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backends.cloud.history import ToolNames, arguments_object, mark_signature, new_call_id, signature_for
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from unit.backends.cloud.wire_formats import body_of
 
 BACKENDS = {

@@ -16,8 +16,8 @@ from browserllm.backends.cloud.gemini.reader import GeminiReader
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.reader import Reader
 from browserllm.backends.cloud.sse import Event
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from unit.backends.cloud.wire_formats import message_of
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}

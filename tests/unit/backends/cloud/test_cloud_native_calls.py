@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from unit.backends.cloud.native_formats import (
     FORMATS,
     calls_of,

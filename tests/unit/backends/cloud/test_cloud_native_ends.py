@@ -9,8 +9,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.cloud.failures import ErrorSource
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from unit.backends.cloud.native_formats import (
     FORMATS,
     HEARD,

@@ -8,8 +8,8 @@ import pytest
 
 import browserllm as bl
 from browserllm.backends.cloud.presets import PRESETS, PresetName
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOL = bl.Tool("weather", "Tells the weather", SCHEMA)

@@ -12,7 +12,8 @@ import browserllm as bl
 from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.sse import Event
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from unit.backends.cloud.openai_odd import BESIDE, DONE, END, GOOD, IN_CHOICE, IN_DELTA, NOTHING, odd_answers
 
 USAGE: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}

@@ -14,7 +14,8 @@ import browserllm as bl
 from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader, read_error
 from browserllm.backends.cloud.sse import Event
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 CHUNK: dict[str, Any] = {
     "id": "chatcmpl-1",

@@ -15,8 +15,8 @@ import pytest
 from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.sse import Event
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from browserllm.types import Usage
 
 WHOLE = {"prompt_tokens": 30, "completion_tokens": 7}

@@ -9,8 +9,8 @@ import pytest
 import browserllm as bl
 from browserllm.backends.cloud.local_only import forwarding_risk
 from browserllm.backends.cloud.presets import PRESETS
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import Draft
 from unit.backends.cloud.thinking_requests import CASES, Case, added, backend
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import browserllm as bl
 from browserllm.backends.cloud.failures import ErrorSource, failure
+from browserllm.backends.draft import Draft
 from browserllm.backends.request import build_request
-from browserllm.backends.stream import ChatStream, Delta, Draft
+from browserllm.backends.stream import ChatStream, Delta
 
 TOOL = bl.Tool("weather", "Tells the weather", {"type": "object", "properties": {"city": {"type": "string"}}})
 

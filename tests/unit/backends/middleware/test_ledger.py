@@ -14,8 +14,8 @@ import pytest
 
 import browserllm as bl
 from browserllm._internal.clock import AnyClock
+from browserllm.backends.draft import Draft
 from browserllm.backends.middleware.ledger import KEPT_DAYS, MAX_TOKENS, MAX_USD, RESERVATION_S
-from browserllm.backends.stream import Draft
 from browserllm.testing.script import HANG
 from unit.backends.middleware.test_budget import Day, Priced, settle
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import browserllm as bl
+from browserllm.backends.draft import Draft
 from browserllm.backends.middleware import DETECTORS, Span
 from browserllm.backends.middleware.placeholders import merge
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.backend import ScriptedBackend
 
 # Put together here, so that no scanner takes this file for a leak.

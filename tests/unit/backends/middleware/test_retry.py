@@ -9,7 +9,8 @@ from random import Random
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import Clock
 from unit.chat.interruptible import Interruptible, stopped

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.script import HANG, Answer, Wait
 
 DOWN = bl.Unavailable("the server answers 503", reason="server_error")

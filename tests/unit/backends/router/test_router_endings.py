@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.script import DEAF, HANG, Answer, Wait
 
 CUT = bl.Unavailable("the connection was cut", reason="unreachable")

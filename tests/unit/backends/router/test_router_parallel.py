@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import browserllm as bl
+from browserllm.backends.draft import Draft
 from browserllm.backends.router.race import PIPE_LENGTH
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.script import HANG, Answer, Wait
 
 DOWN = bl.Unavailable("down", reason="server_error")

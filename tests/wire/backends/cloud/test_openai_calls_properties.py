@@ -17,7 +17,8 @@ from browserllm.backends.cloud.failures import ErrorSource
 from browserllm.backends.cloud.json_text import JsonText
 from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.sse import Event
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.draft import Draft
+from browserllm.backends.stream import Delta
 
 pytestmark = pytest.mark.no_cover
 

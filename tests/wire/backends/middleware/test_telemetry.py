@@ -23,8 +23,9 @@ from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from opentelemetry.trace import SpanKind, StatusCode
 
 import browserllm as bl
+from browserllm.backends.draft import Draft
 from browserllm.backends.middleware.telemetry import SECONDS, TOKENS
-from browserllm.backends.stream import Delta, Draft
+from browserllm.backends.stream import Delta
 from browserllm.testing.backend import ScriptedBackend
 from browserllm.testing.script import Clock, Wait
 from unit.chat.interruptible import Interruptible, stopped

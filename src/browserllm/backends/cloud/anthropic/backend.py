@@ -32,8 +32,8 @@ from ....types import (
     ToolResultPart,
 )
 from ...base import unsupported
+from ...draft import Draft
 from ...media import Media, media_of
-from ...stream import Draft
 from ..addresses import ANTHROPIC_FORM
 from ..base import CloudBackend
 from ..failures import ErrorSource, VendorError, read_error

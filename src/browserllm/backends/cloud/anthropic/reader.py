@@ -8,7 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from ....types import FinishReason, ReasoningDelta, Usage
-from ...stream import Delta, Draft
+from ...draft import Draft
+from ...stream import Delta
 from ..failures import ErrorSource, quote
 from ..fields import json_text, name_of, objects_of, shape, words_of
 from ..history import mark_signature

@@ -28,8 +28,8 @@ from ....types import (
     ToolResultPart,
 )
 from ...base import unsupported
+from ...draft import Draft
 from ...media import Media, media_of, named_type
-from ...stream import Draft
 from ..addresses import GEMINI_FORM
 from ..base import CloudBackend
 from ..failures import ErrorSource, VendorError, read_error

@@ -8,7 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from ....types import FinishReason, ReasoningDelta, TextDelta, Usage
-from ...stream import Delta, Draft
+from ...draft import Draft
+from ...stream import Delta
 from ..failures import ErrorSource, Meaning, VendorError, failure, quote
 from ..fields import entries_of, json_text, name_of, objects_of, says_something, shape, words_of
 from ..history import mark_signature

@@ -31,8 +31,8 @@ from ....types import (
 )
 from ...accepted_parts import PlacedPart
 from ...base import unsupported
+from ...draft import Draft
 from ...media import Media, media_of
-from ...stream import Draft
 from ..addresses import OLLAMA_FORM
 from ..base import CloudBackend
 from ..failures import ErrorSource, VendorError

@@ -13,7 +13,8 @@ from ...._internal.nesting import left_open
 from ....errors import ProtocolError
 from ....reasoning import ThoughtReader, template_opens
 from ....types import FinishReason, ReasoningDelta, Timings, Usage
-from ...stream import Delta, Draft
+from ...draft import Draft
+from ...stream import Delta
 from .. import failures
 from ..failures import ErrorSource, VendorError, quote
 from ..fields import entries_of, json_text, name_of, objects_of, shape, words_of

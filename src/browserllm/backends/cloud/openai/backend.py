@@ -32,8 +32,8 @@ from ....types import (
 )
 from ...accepted_parts import PlacedPart, accepted_parts
 from ...base import unsupported
+from ...draft import Draft
 from ...media import Media, media_of, sound_format
-from ...stream import Draft
 from ..base import CloudBackend
 from ..failures import ErrorSource, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, with_own_ids

@@ -17,7 +17,8 @@ import msgspec
 from ....errors import BrowserLLMError, ProtocolError
 from ....reasoning import ThoughtReader
 from ....types import FinishReason, TextDelta, Usage
-from ...stream import Delta, Draft
+from ...draft import Draft
+from ...stream import Delta
 from ..failures import ErrorSource, VendorError, failure, quote, read_error
 from ..history import mark_signature
 from ..provider_metadata import ExtraFieldReader, ThoughtObjectReader
