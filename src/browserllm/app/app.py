@@ -1,0 +1,77 @@
+"""App: the state, and the actions that change it. It knows no page: a `Pipe` connects it to one, or to several."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Literal, TypeVar
+
+from .._internal import lazy_asyncio as asyncio
+from .._internal.version import __version__
+from ..errors import InvalidRequest
+from .actions import Action
+from .live_state import LiveState
+from .state import AppState
+
+A = TypeVar("A", bound=Action)
+Emit = Callable[[Any], None]
+Handler = Callable[[Any, Emit], Awaitable[Any]]
+
+
+class App:
+    """The app's state and actions.
+
+    Each room of the app (conversations, models, routing, ...) registers its actions with `on`. ``now``
+    returns the time in seconds since the epoch.
+    """
+
+    def __init__(
+        self, *, python: Literal["page", "process", "notebook"] = "page", now: Callable[[], float] = time.time
+    ) -> None:
+        """Begin with an empty state; ``python`` says where this Python runs."""
+        self.state = LiveState(AppState(version=__version__, python=python))
+        self._now = now
+        self._handlers: dict[type[Action], Handler] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def on(self, action: type[A], handler: Callable[[A], Awaitable[Any]]) -> None:
+        """Let ``handler`` carry out an action."""
+        self.on_events(action, lambda given, emit: handler(given))
+
+    def on_events(self, action: type[A], handler: Callable[[A, Emit], Awaitable[Any]]) -> None:
+        """Let ``handler`` carry out an action that has events; it calls its second argument with each."""
+        if action in self._handlers:
+            raise ValueError(f"the action {action.name!r} has a handler already")
+        self._handlers[action] = handler
+
+    async def call(self, action: Action, emit: Emit | None = None) -> Any:
+        """Carry out an action and return its result. Cancelling this cancels the action.
+
+        Raises `InvalidRequest` for an action without a handler, and what the action raises.
+        """
+        handler = self._handlers.get(type(action))
+        if handler is None:
+            raise InvalidRequest(f"this app has no action {type(action).name!r}", parameter="action")
+        return await handler(action, emit or _ignore)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run ``work`` in a task that ends with the app."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def now_ms(self) -> float:
+        """Return the time in milliseconds since the epoch."""
+        return self._now() * 1000
+
+    async def close(self) -> None:
+        """Cancel what still runs, and wait for its end."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _ignore(event: Any) -> None:
+    pass
