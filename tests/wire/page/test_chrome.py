@@ -20,6 +20,7 @@ from browserllm.models.fit import NO_WEBGPU
 from browserllm.page.chrome import launch as chrome
 from browserllm.page.chrome import process, profile
 from browserllm.page.chrome.launch import ChromeHost
+from browserllm.page.serving.static import SOCKET_PATH
 
 FAKE = Path(__file__).parents[1] / "fake_browser.py"
 
@@ -71,7 +72,7 @@ async def test_the_command_line_has_the_options(fake: Path, tmp_path: Path, monk
     async with bl.connect(browser=fake, profile=tmp_path / "p", webgpu="software") as host:
         flags = await arguments(host)
         assert isinstance(host, ChromeHost)
-        secret = host._server._secret
+        secret = host._server._sockets[SOCKET_PATH].token
     assert "--headless=new" in flags
     assert "--remote-debugging-pipe" in flags
     assert f"--user-data-dir={tmp_path / 'p'}" in flags

@@ -4,16 +4,15 @@ import { serveWindow } from "./window/serve.ts";
 
 export interface EngineHandle {
   readonly worker: Worker;
-  /** The folder of the page: every file of the site is found from here. */
+  /** The folder of the site: its files are found from here. */
   readonly base: string;
   /** A channel to the engine: one end is connected, the other is returned. */
   connect(): MessagePort;
   onCrash(listener: (reason: string) => void): void;
 }
 
-/** Start the engine; `seen` is whether a person may see this page. */
-export function startEngine({ seen = true } = {}): EngineHandle {
-  const base = new URL("./", document.baseURI).href;
+/** Start the engine of the site at `base` (by default the page's folder); `seen`: whether a person may see this page. */
+export function startEngine({ seen = true, base = new URL("./", document.baseURI).href } = {}): EngineHandle {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "browserllm-engine" });
   serveWindow(worker, seen);
   return {
