@@ -32,11 +32,12 @@ export default defineConfig({
         python: page("python.html"),
         connect: page("src/connect/local.ts"),
         "connect-served": page("src/connect/served.ts"),
+        sw: page("src/offline/service-worker.ts"),
       },
-      // Other pages import these two, by names that stay the same.
+      // These are found by their names, which stay the same.
       preserveEntrySignatures: "allow-extension",
       output: {
-        entryFileNames: ({ name }) => (name.startsWith("connect") ? "[name].js" : "assets/[name]-[hash].js"),
+        entryFileNames: ({ name }) => (/^(connect|sw)/.test(name) ? "[name].js" : "assets/[name]-[hash].js"),
       },
     },
   },

@@ -65,6 +65,12 @@ class PageApp {
     });
   }
 
+  /** The addresses of the files that this page and its engine have fetched. */
+  async usedFiles(): Promise<string[]> {
+    const own = performance.getEntriesByType("resource").map(({ name }) => name);
+    return [...own, ...(await this.#engine.usedFiles())];
+  }
+
   #end(reason: string): void {
     this.#ended = reason;
     if (app === this) app = null; // what failed can be tried again
@@ -73,6 +79,11 @@ class PageApp {
 }
 
 let app: PageApp | null = null;
+
+/** The files that this visit has used so far, for the service worker to keep. */
+export function usedFiles(): Promise<string[]> {
+  return app === null ? Promise.resolve([]) : app.usedFiles();
+}
 
 /** Open a pipe to the app; the first call starts it. */
 export function connect(onBoot?: OnBoot): Promise<AppPipe> {
