@@ -30,7 +30,6 @@ from ..types import ChatDone, ChatResponse, Message, TextDelta
 from .build import copy_site
 from .console import (
     Commands,
-    as_typed,
     browser_options,
     finish,
     let_stderr_fail,
@@ -202,8 +201,7 @@ def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bo
 
     async def work() -> int:
         checks: list[Check] = []
-        async for found in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
-            check = msgspec.structs.replace(found, detail=as_typed(found.detail))
+        async for check in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
             checks.append(check)
             if not as_json:
                 _print_check(check)

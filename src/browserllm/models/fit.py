@@ -22,7 +22,7 @@ NO_WEBGPU = {
     "insecure_context": "WebGPU needs a secure page (https, or localhost)",
     "no_api": "this browser has no WebGPU",
     "no_adapter": "WebGPU found no adapter on this machine",
-    "turned_off": "WebGPU is turned off for this browser (webgpu='off')",
+    "turned_off": "WebGPU is turned off for this browser (the webgpu option is 'off')",
     "device_failed": "the WebGPU adapter did not return a device",
 }
 """The meaning of each reason why a page has no WebGPU."""

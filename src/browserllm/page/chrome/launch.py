@@ -349,13 +349,13 @@ def _timed_out(launching: _Launching | None, profile: str | Path | None, timeout
     if launching is None:
         which = "the default profile" if profile is None else f"the profile {str(profile)!r}"
         return Timeout(
-            f"the browser and {which} could not be opened within timeout_s={timeout_s:g}; check that the disk "
-            "responds, choose another folder with profile=, or increase timeout_s",
-            data={"timeout_s": timeout_s, "stderr": ""},
+            f"the browser and {which} could not be opened within {timeout_s:g} s; check that the disk responds, "
+            "choose another folder with the profile option, or increase the timeout",
+            data={"timeout_s": timeout_s, "stderr": "", "parameter": "profile"},
         )
     tail = launching.stderr_tail
     return Timeout(
-        f"the page in {str(launching.program)!r} did not answer within timeout_s={timeout_s:g}; "
+        f"the page in {str(launching.program)!r} did not answer within {timeout_s:g} s; "
         f"the browser's last output: {tail or 'none'}",
         data={"timeout_s": timeout_s, "stderr": tail},
     )

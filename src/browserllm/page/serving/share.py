@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self
 from urllib.parse import unquote
 
+from ..._internal.formatting import system_text
 from ..._internal.system.listening import listen
 from ..._internal.system.opening import open_real
 from ..._internal.system.private_files import own_folder
@@ -76,7 +77,8 @@ class FolderServer:
             )
         except OSError as error:
             raise Unavailable(
-                f"cannot listen on 127.0.0.1: {error}; allow this program to open a port there", reason="blocked"
+                f"cannot listen on 127.0.0.1: {system_text(error)}; allow this program to open a port there",
+                reason="blocked",
             ) from error
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
+from ..._internal.formatting import system_text
 from ..._internal.system.listening import listen
 from ..._internal.system.opening import open_linked, open_real
 from ..._internal.threads import Threads
@@ -129,8 +130,9 @@ class SiteServer:
             )
         except OSError as error:
             raise Unavailable(
-                f"cannot listen on 127.0.0.1:{self._wanted_port}: {error}; choose another port with port=",
+                f"cannot listen on 127.0.0.1:{self._wanted_port}: {system_text(error)}; choose another port",
                 reason="blocked",
+                data={"parameter": "port"},
             ) from error
         self.port = int(next(iter(self._server.sockets)).getsockname()[1])
         if not self._launched or not self._hosts:
