@@ -140,7 +140,7 @@ async def test_the_methods_of_models_reject_what_is_not_a_name() -> None:
     for name in calls:
         with pytest.raises(bl.InvalidRequest, match="name=5 is not the name of a model"):
             await getattr(manager, name)(5)
-    with pytest.raises(bl.InvalidRequest, match=r"Unknown purpose 'cod'. Choose one of: chat, code"):
+    with pytest.raises(bl.InvalidRequest, match=r"unknown purpose 'cod'. Choose one of: chat, code"):
         await manager.list(purpose="cod")
     local: Any = bl.LocalBackend(manager.host)
     for asked in (local.embed("x", model=5), local.count_tokens("x", model=5)):

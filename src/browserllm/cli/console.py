@@ -159,7 +159,7 @@ def _remedy_text(error: BrowserLLMError) -> str:
     if isinstance(error, ModelNotFound) and error.data.get("reason") == "unknown_name":
         near = error.data.get("candidates", ())
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
-        return f"Unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
+        return f"unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
     return re.sub(r"\[Errno \d+\] ", "", error.message)
 
 

@@ -144,7 +144,7 @@ class PartialJson:
                 reader.marks.clear()
                 reader.at = mark
                 if kind and self.root not in (kind, "any"):
-                    self.problems.append(Problem("$", f"Expected an {self.root}, got an {kind}"))
+                    self.problems.append(Problem("$", f"expected an {self.root}, got an {kind}"))
                     return False
                 if kind:
                     return True

@@ -90,10 +90,10 @@ def _candidates(engine: str | None, dtype: str | None) -> list[Engine]:
     able = [known for known in engines.known() if known.markers("")]
     names = [known.name for known in able]
     if engine is not None and engine not in names:
-        raise InvalidRequest(f"Unknown engine {engine!r}. Choose one of: {', '.join(names)}", parameter="engine")
+        raise InvalidRequest(f"unknown engine {engine!r}. Choose one of: {', '.join(names)}", parameter="engine")
     dtypes = list(dict.fromkeys(name for known in able for name in known.dtypes))
     if dtype is not None and dtype not in dtypes:
-        raise InvalidRequest(f"Unknown dtype {dtype!r}. Choose one of: {', '.join(dtypes)}", parameter="dtype")
+        raise InvalidRequest(f"unknown dtype {dtype!r}. Choose one of: {', '.join(dtypes)}", parameter="dtype")
     return [known for known in able if engine in (None, known.name)]
 
 

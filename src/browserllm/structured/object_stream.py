@@ -231,7 +231,7 @@ class _Generation(Producer[Any, Generated[Any]]):
         except Misfit as misfit:
             calls = response.message.tool_calls
             if self.form.mode == "tool" and calls and not reading.called:
-                return Misfit([Problem("$", f"There is no tool `{calls[0].name}`")])
+                return Misfit([Problem("$", f"there is no tool `{calls[0].name}`")])
             return misfit
         self._found = Generated(
             output=output,

@@ -451,7 +451,7 @@ async def test_a_class_in_a_function_is_found_by_its_name() -> None:
     [
         (dict[str, list[int]], {"a": [1], "b": [2, "x"]}, "$.one.b[1]"),
         (dict[str, dict[str, Item]], {"a": {}, "b": {"c": {"name": "q"}, "d": {"name": 1}}}, "$.one.b.d.name"),
-        (dict[int, int], {"1": 1, "x": 2}, "The key `x` cannot be used"),
+        (dict[int, int], {"1": 1, "x": 2}, "the key `x` cannot be used"),
         (list[Item], [{"name": "a"}, {"name": None}], "$.one[1].name"),
         (dict[str, Path], {"a": "b", "c": 5}, "$.one.c"),
         (deque[int], [1, "x"], "$.one[1]"),
@@ -538,8 +538,8 @@ async def test_all_arguments_that_do_not_fit_are_told_at_once() -> None:
 
     result = await answered(take, {"one": "x", "two": [{"name": "a"}, {}], "four": "4", "five": 1})
     assert result.content == (
-        "the arguments do not fit: Object missing required field `three`; Expected `int`, got `str` - at `$.one`; "
-        "Object missing required field `name` - at `$.two[1]`; Object contains unknown field `five`"
+        "the arguments do not fit: object missing required field `three`; expected `int`, got `str` - at `$.one`; "
+        "object missing required field `name` - at `$.two[1]`; object contains unknown field `five`"
     )
 
 

@@ -114,7 +114,7 @@ async def test_a_tool_runs_with_checked_arguments() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ('{"city": 5}', "Expected `str`, got `int` - at `$.city`"),
+        ('{"city": 5}', "expected `str`, got `int` - at `$.city`"),
         ('{"town": "Oslo"}', "town"),
         ("{}", "missing required field `city`"),
         ('{"city": "Oslo", "unit": "kelvin"}', "$.unit"),

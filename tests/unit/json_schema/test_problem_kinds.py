@@ -30,12 +30,12 @@ def test_alternatives_of_one_place_are_joined_by_what_they_expected() -> None:
         [Mismatch("$", "5", '"a, got b"')],
     ]
     (joined,) = no_alternative_fits(tries, "$")
-    assert joined == ("$", 'Expected `string` or 5, got "a, got b"')
+    assert joined == ("$", 'expected `string` or 5, got "a, got b"')
     assert isinstance(joined, Mismatch)
     assert (joined.expected, joined.got, joined.kind) == ("`string` or 5", '"a, got b"', "type")
 
 
 def test_words_that_look_like_a_mismatch_are_not_one() -> None:
     """A message of another piece is preview, and not read."""
-    (told,) = no_alternative_fits([[Problem("$", "Expected a, got b")], [Problem("$", "Expected c, got b")]], "$")
-    assert told.message == "Does not fit any of the 2 alternatives: Expected a, got b; or Expected c, got b"
+    (told,) = no_alternative_fits([[Problem("$", "expected a, got b")], [Problem("$", "expected c, got b")]], "$")
+    assert told.message == "does not fit any of the 2 alternatives: expected a, got b; or expected c, got b"

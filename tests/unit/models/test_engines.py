@@ -155,10 +155,10 @@ def test_a_name_belongs_to_one_engine(paper: Paper) -> None:
     with pytest.raises(bl.InvalidRequest, match="engine 'paper' is already registered"):
         engines.register(paper)
     with pytest.raises(
-        bl.errors.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
+        bl.errors.Unsupported, match=r"unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
     ):
         engines.get("pen")
-    with pytest.raises(bl.errors.Unsupported, match="Unknown engine 'pen'"):
+    with pytest.raises(bl.errors.Unsupported, match="unknown engine 'pen'"):
         engines.register(_Pen(), before="pen")
     assert engines.find("pencil") is None
 

@@ -183,7 +183,7 @@ async def test_forcing_another_engine_replaces_what_is_loaded() -> None:
             bl.models.Artifact(engine="mine", device="webgpu", url="u"),
             device_facts(),
             ["mine"],
-            "Unknown engine 'mine'",
+            "unknown engine 'mine'",
         ),
         (bl.models.Artifact(engine="webllm", device="wasm", url="u"), device_facts(wasm=False), ["webllm"], "SIMD"),
     ],

@@ -282,9 +282,9 @@ IN_PYTHON = re.compile(r"\w\(|\b\w+=|\bCatalog\b|\bErrno\b|Error: \w+Error\b")
     [
         (["run", "hi", "--model", "nosuch"], "`browserllm models list` lists all models"),
         (["run", "hi", "--model", "pockt"], "did you mean 'pocket'?"),
-        (["models", "info", "nosuch"], "Unknown model 'nosuch'"),
+        (["models", "info", "nosuch"], "unknown model 'nosuch'"),
         (["models", "pull", "llama"], "choose one of them"),
-        (["models", "info", "https://x.test/a b"], "Unknown model"),
+        (["models", "info", "https://x.test/a b"], "unknown model"),
         (["run", "hi", "--browser", "/no/such"], "--browser '/no/such' is not an executable program"),
         (["run", "hi", "--profile", ""], "--profile '' is not a folder"),
         (["run", "hi", "--profile", "/dev/null"], "choose another with --profile"),

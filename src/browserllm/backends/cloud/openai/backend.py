@@ -82,7 +82,7 @@ class OpenAI(CloudBackend):
         options = hidden_options(options)  # before anything can fail: see CloudBackend
         if preset not in PRESETS:
             raise InvalidRequest(
-                f"Unknown preset={preset!r}; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
+                f"unknown preset={preset!r}; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
                 parameter="preset",
             )
         self.preset: Preset = PRESETS[preset]
