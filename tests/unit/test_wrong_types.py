@@ -81,7 +81,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("a class of a store", lambda: bl.ResponseCache(BACKEND, store=bl.stores.MemoryStore), "is not a store"),
     ("a tool's store", lambda: builtin.storage("x"), "store='x' is not a store"),
     ("a list's store", lambda: builtin.todo_list("x"), "store='x' is not a store"),
-    ("a text of tries", lambda: bl.Retry(BACKEND, retries="3"), "retries='3' is not valid"),
+    ("a text as a number of retries", lambda: bl.Retry(BACKEND, retries="3"), "retries='3' is not valid"),
     ("a retry's rule", lambda: bl.Retry(BACKEND, when=True), "when=True is not a function"),
     ("a text of seconds", lambda: bl.TimeLimits(BACKEND, total_s="3"), "total_s='3' is not valid"),
     ("a name of a logger", lambda: bl.Logging(BACKEND, logger="x"), "logger='x' is not a logger"),

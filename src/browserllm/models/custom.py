@@ -130,7 +130,7 @@ def _name_of(place: str) -> str:
 
 
 async def _recognise(host: Host, place: _Source, candidates: list[Engine]) -> list[tuple[Engine, Folder]]:
-    """Return the engines that can run the folder's model; raises `ModelNotFound` when there are none."""
+    """Return the engines that can run the folder's model; raises `ModelNotFound` if no engine can."""
     urls = list(dict.fromkeys(url for engine in candidates for url in engine.markers(place.url)))
     there = await _are_there(host, place, urls)
     present = [url for url, is_there in zip(urls, there, strict=True) if is_there]

@@ -74,7 +74,7 @@ class ObjectStream(ResponseStream[Any, Generated[T]]):
 
     @property
     def response(self) -> ChatResponse:
-        """The last response. Raises `InvalidRequest` while there is none."""
+        """The last response. Raises `InvalidRequest` before the first one."""
         if self._generation.response is None:
             raise InvalidRequest("the stream has no result yet: iterate it to its end, or await finish()")
         return self._generation.response

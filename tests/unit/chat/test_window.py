@@ -42,7 +42,7 @@ class Counting(bl.LocalFirst):
 
 @pytest.mark.parametrize("window", [4000, None], ids=["known", "unknown"])
 async def test_a_turn_with_a_router_plans_once(window: int | None) -> None:
-    """The first turn does, where its prompt is short, and so do all later ones, however long they get."""
+    """The first turn does if its prompt is short, and so do all later ones, however long they get."""
     policy = Counting()
     chat = bl.Session(bl.Router([Asked("a", window), Asked("b", window)], policy=policy))
     for turn in range(1, 4):
@@ -56,7 +56,7 @@ async def test_a_turn_with_a_router_plans_once(window: int | None) -> None:
 
 
 async def test_a_long_first_prompt_asks_for_the_window() -> None:
-    """Once, and what is then known is enough."""
+    """Once; the answer is then enough."""
     backend = Asked()
     chat = bl.Session(backend)
     await chat.send(LONG)
@@ -65,7 +65,7 @@ async def test_a_long_first_prompt_asks_for_the_window() -> None:
 
 
 async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
-    """The window may have grown; by what the backend says now, nothing need go."""
+    """The window may have grown; with the backend's current answer, nothing need be dropped."""
     backend = Asked(window=2000)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     for _ in range(3):
@@ -76,8 +76,8 @@ async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
     assert (backend.asked, chat.history.start) == (2, 0)
 
 
-async def test_another_answer_asks_again() -> None:
-    """What one backend said of its window is forgotten when another one has answered."""
+async def test_another_backend_is_asked_for_its_window() -> None:
+    """The window of one backend is forgotten when another one has answered."""
     one, other = Asked("one", 8000), Asked("other", 1200)
     chat = bl.Session(
         bl.Router([one, other], policy=bl.backends.router.RoundRobin()), context=bl.chat.DropOldest(reserve=100)
@@ -112,8 +112,8 @@ async def test_a_refusal_on_the_way_asks_again() -> None:
     assert chat.history.start == 2
 
 
-async def test_what_is_known_of_a_window_is_not_taken_for_another_model() -> None:
-    """Nor for another backend, nor where the conversation becomes private."""
+async def test_a_known_window_does_not_apply_to_another_model() -> None:
+    """Nor to another backend, nor after the conversation has become private."""
     backend = Asked()
     chat = bl.Session(backend, model="one")
     await chat.send(LONG)

@@ -25,11 +25,11 @@ def test_a_problem_of_any_kind_is_its_path_and_its_message(problem: Any) -> None
 
 def test_alternatives_of_one_place_are_joined_by_what_they_expected() -> None:
     """Whatever the words are: a value that quotes them is not taken apart."""
-    tries: list[list[Problem]] = [
+    attempts: list[list[Problem]] = [
         [Mismatch("$", "`string`", '"a, got b"', "type")],
         [Mismatch("$", "5", '"a, got b"')],
     ]
-    (joined,) = no_alternative_fits(tries, "$")
+    (joined,) = no_alternative_fits(attempts, "$")
     assert joined == ("$", 'expected `string` or 5, got "a, got b"')
     assert isinstance(joined, Mismatch)
     assert (joined.expected, joined.got, joined.kind) == ("`string` or 5", '"a, got b"', "type")

@@ -195,7 +195,7 @@ def test_a_file_that_two_models_share_counts_once() -> None:
 
 
 def test_a_library_is_also_the_one_of_a_download_that_has_not_ended() -> None:
-    """Whoever has claimed it already: deleting that one must not take it away."""
+    """Even if another model uses it, too: deleting that model must not delete the library."""
     entries = [weights("a"), weights("b"), LIBRARY_FILE]
     journal = {"a-MLC": record("a", [weights("a"), LIBRARY_FILE])}
     whole, begun = stock(Stored(entries=entries, journal=journal), webllm_card("b")).models
@@ -296,7 +296,7 @@ async def test_a_model_is_deleted_with_all_that_is_its_own() -> None:
     assert device.events[-2:] == [("unloaded", "a"), ("deleted", "a")]
     assert await device.manager.delete("a") == 0
     with pytest.raises(bl.errors.ModelNotFound):
-        await device.manager.delete("nobody")
+        await device.manager.delete("unknown")
 
 
 async def test_a_model_of_another_program_can_be_deleted_by_its_name() -> None:

@@ -25,7 +25,7 @@ class ConfiguredAddress(NamedTuple):
 def find_address(
     given: str | None, variables: Iterable[str], form: Form, *, own_hosts: tuple[str, ...], allow_http: bool
 ) -> ConfiguredAddress | None:
-    """Return the given URL, else the environment's, completed and checked; ``None`` if there is none."""
+    """Return the given URL, else the environment's, completed and checked; ``None`` if neither is set."""
     variable = "" if given and given.strip() else variable_of(variables)
     url: str = hidden_url(os.environ[variable]) if variable else given or ""
     if not url.strip():
