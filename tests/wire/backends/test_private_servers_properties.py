@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import browserllm as bl
 from browserllm._internal.http.client import HttpRequest, HttpResponse
 from browserllm._internal.http.sockets import SocketClient
-from browserllm.backends.cloud.local_only import KNOWN, SHAPES, forwarding_risk, names_cloud
+from browserllm.backends.cloud.local_only import KNOWN, SHAPES, forwarding_risk, is_ollama_cloud_model
 from vendor_server import Reply, VendorServer, answer, events, stream
 
 SECRET = "the-word-of-my-diary"
@@ -275,7 +275,7 @@ def test_no_model_of_ollamas_cloud_gets_a_private_request(
     server: VendorServer, kind: Any, model: str, place: str, wrap: int
 ) -> None:
     """By its name, wherever that comes from, in any format: Ollama speaks OpenAI's and Anthropic's too."""
-    assert names_cloud(model)
+    assert is_ollama_cloud_model(model)
     name = fresh(server, kind)
     backend = backend_at(server, kind, name, model=model if place == "own" else "m")
     request = REQUEST if place == "own" else msgspec.structs.replace(REQUEST, model=model)

@@ -91,7 +91,7 @@ class OpenAI(CloudBackend):
         self.key_variables = self.preset.key_variables
         self.key_hosts = self.preset.key_hosts
         self.url_variables = self.preset.url_variables
-        self.address_form = self.preset.address_form
+        self.address_format = self.preset.address_format
         self.header_variables = self.preset.header_variables
         self.capabilities = Capabilities(
             images=True,
