@@ -61,7 +61,7 @@ def browser_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice(["auto", "software", "off"]),
             default="auto",
             show_default=True,
-            help="The GPU where there is one, always the software adapter, or none.",
+            help="The GPU if there is one, always the software adapter, or no adapter.",
         ),
         click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
         click.option("--browser", metavar="PATH", help="The browser to launch; by default one is searched for."),

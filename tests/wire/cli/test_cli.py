@@ -95,8 +95,8 @@ def test_run_says_that_the_answer_was_cut_and_by_what(page: Callable[..., Connec
 
     page(cut)
     assert "the answer was cut off at --max-tokens 3" in invoke("run", "hi", "--max-tokens", "3").stderr
-    assert "where the model's context window is full" in invoke("run", "hi", "--max-tokens", "300").stderr
-    assert "where the model's context window is full" in invoke("run", "hi").stderr
+    assert "because the model's context window is full" in invoke("run", "hi", "--max-tokens", "300").stderr
+    assert "because the model's context window is full" in invoke("run", "hi").stderr
     page()
     assert "cut off" not in invoke("run", "hi").stderr
 

@@ -330,7 +330,7 @@ def _budget(request: ChatRequest, model: str, max_tokens: int) -> ThinkingFields
     # The caller's limit covers both.
     budget = min(wanted, max_tokens // 2)
     if budget < _LEAST_BUDGET:
-        why = f"max_tokens={max_tokens} leaves no room for thoughts, which count; give at least {2 * _LEAST_BUDGET}"
+        why = f"max_tokens={max_tokens} leaves no room for thoughts, which count; set at least {2 * _LEAST_BUDGET}"
         return ThinkingFields({}, why)
     short = f"max_tokens={max_tokens} leaves {budget} tokens for thoughts, not {wanted}" if budget < wanted else ""
     return ThinkingFields({"thinking": {"type": "enabled", "budget_tokens": budget}}, short)
@@ -372,7 +372,7 @@ def _gemini_off(name: str, model: str) -> tuple[dict[str, Any], str]:
         return {}, ""
     # Later models refuse the lowest level.
     level = "MINIMAL" if re.match(r"gemini-3(\.[15])?-flash", name) else "LOW"
-    return {"thinkingLevel": level}, f"{model!r} always thinks; the least, {level!r}, was used"
+    return {"thinkingLevel": level}, f"{model!r} always thinks; the lowest level, {level!r}, was used"
 
 
 def _has_levels(name: str) -> bool:
@@ -392,5 +392,5 @@ def ollama_thinking(request: ChatRequest, model: str) -> ThinkingFields:
     if "gpt-oss" in model:
         level, short = _effort(_STEADY, thinking, model)
         return ThinkingFields({"think": level}, short)
-    short = "levels are known of gpt-oss only; it was only asked to think" if isinstance(thinking, str) else ""
+    short = "only gpt-oss has efforts here; thinking was only switched on" if isinstance(thinking, str) else ""
     return ThinkingFields({"think": thinking is not False}, short)

@@ -292,7 +292,7 @@ class OpenAI(CloudBackend):
             kind = sound_format(media.media_type) if isinstance(media, Media) else None
             if isinstance(media, Media) and kind is not None:
                 return {"type": "input_audio", "input_audio": {"data": media.base64, "format": kind}}
-            unsupported(draft, where, "a sound must be given by value, as WAV or MP3; it was left out")
+            unsupported(draft, where, "audio must be sent as data, in WAV or MP3; it was left out")
         return None
 
     def _call_id(self, call_id: str) -> str:

@@ -290,7 +290,7 @@ class ChatCompletionReader(Reader):
             yield from self._read_message(_Message(content=whole[len(said) :]))
         elif whole and whole != delta.content:
             self.draft.warn(
-                "messages", f"a whole message that is not what came in pieces was left out: {quote(whole, 200)}"
+                "messages", f"the whole message differs from its pieces and was left out: {quote(whole, 200)}"
             )
         calls = message.tool_calls or message.function_call
         if calls:

@@ -176,7 +176,7 @@ class ToolCalls:
             return of_key
         if not _same(of_key.arguments.said(), piece.text):
             self.problems.append(
-                f"after the whole arguments of {of_key.name!r} came more, which was left out: {_quoted(piece.text)}"
+                f"text after the complete arguments of {of_key.name!r} was left out: {_quoted(piece.text)}"
             )
         return None
 
