@@ -161,7 +161,7 @@ class VendorServer:
             raise self._failures[0]
 
     def add(self, name: str, *replies: Reply) -> str:
-        """Play these replies, one after another, to whoever asks under ``/name``; returns the address."""
+        """Play these replies, one per request under ``/name``; returns the address."""
         self._replies[name] = list(replies)
         return f"{self.url}/{name}"
 

@@ -60,7 +60,7 @@ def browser_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice(["auto", "software", "off"]),
             default="auto",
             show_default=True,
-            help="The GPU where there is one, always the software adapter, or none.",
+            help="The GPU if there is one, always the software adapter, or no adapter.",
         ),
         click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
         click.option("--browser", metavar="PATH", help="The browser to launch; by default one is searched for."),
@@ -158,7 +158,7 @@ def _remedy_text(error: BrowserLLMError) -> str:
     if isinstance(error, ModelNotFound) and error.data.get("reason") == "unknown_name":
         near = error.data.get("candidates", ())
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
-        return f"Unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
+        return f"unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
     return error.message
 
 

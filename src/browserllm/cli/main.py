@@ -147,7 +147,7 @@ def _is_text(given: str) -> bool:
 def _summarise(console: Console, response: ChatResponse, max_tokens: int | None) -> None:
     if response.finish_reason == "length":
         by_option = max_tokens is not None and response.usage.completion_tokens >= max_tokens
-        why = f"at --max-tokens {max_tokens}" if by_option else "where the model's context window is full"
+        why = f"at --max-tokens {max_tokens}" if by_option else "because the model's context window is full"
         console.print(f"[yellow]the answer was cut off {why}[/]", highlight=False)
     for hop in response.route:
         console.print(f"[dim]passed over {hop.engine} on {hop.device}: {escape(hop.reason)}[/]", highlight=False)

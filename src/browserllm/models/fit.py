@@ -183,7 +183,7 @@ def _obstacle(
     engine = registry.find(artifact.engine)
     if engine is None:
         return Unavailable(
-            f"Unknown engine {artifact.engine!r}. Choose one of: {', '.join(registry.names())}; or add your own with "
+            f"unknown engine {artifact.engine!r}. Choose one of: {', '.join(registry.names())}; or add your own with "
             "engines.register()",
             reason="missing_feature",
         )

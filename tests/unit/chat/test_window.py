@@ -105,7 +105,7 @@ async def test_a_hook_that_changes_the_request_plans_again() -> None:
 
 
 async def test_a_long_first_prompt_asks_for_the_window() -> None:
-    """Once, and what is then known is enough."""
+    """Once; the answer is then enough."""
     backend = Asked()
     chat = bl.Session(backend)
     await chat.send(LONG)
@@ -114,7 +114,7 @@ async def test_a_long_first_prompt_asks_for_the_window() -> None:
 
 
 async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
-    """The window may have grown; by what the backend says now, nothing need go."""
+    """The window may have grown; with the backend's current answer, nothing need be dropped."""
     backend = Asked(window=2000)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     for _ in range(3):
@@ -125,8 +125,8 @@ async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
     assert (backend.asked, chat.history.start) == (2, 0)
 
 
-async def test_another_answer_asks_again() -> None:
-    """What one backend said of its window is forgotten when another one has answered."""
+async def test_another_backend_is_asked_for_its_window() -> None:
+    """The window of one backend is forgotten when another one has answered."""
     one, other = Asked("one", 8000), Asked("other", 1200)
     chat = bl.Session(
         bl.Router([one, other], policy=bl.backends.router.RoundRobin()), context=bl.chat.DropOldest(reserve=100)
@@ -160,8 +160,8 @@ async def test_a_refusal_on_the_way_asks_again() -> None:
     assert chat.history.start == 2
 
 
-async def test_what_is_known_of_a_window_is_not_taken_for_another_model() -> None:
-    """Nor for another backend, nor where the conversation becomes private."""
+async def test_a_known_window_does_not_apply_to_another_model() -> None:
+    """Nor to another backend, nor after the conversation has become private."""
     backend = Asked()
     chat = bl.Session(backend, model="one")
     await chat.send(LONG)

@@ -95,8 +95,8 @@ def test_run_says_that_the_answer_was_cut_and_by_what(page: Callable[..., Connec
 
     page(cut)
     assert "the answer was cut off at --max-tokens 3" in invoke("run", "hi", "--max-tokens", "3").stderr
-    assert "where the model's context window is full" in invoke("run", "hi", "--max-tokens", "300").stderr
-    assert "where the model's context window is full" in invoke("run", "hi").stderr
+    assert "because the model's context window is full" in invoke("run", "hi", "--max-tokens", "300").stderr
+    assert "because the model's context window is full" in invoke("run", "hi").stderr
     page()
     assert "cut off" not in invoke("run", "hi").stderr
 
@@ -282,9 +282,9 @@ IN_PYTHON = re.compile(r"\w\(|\b\w+=|\bCatalog\b|\bErrno\b|Error: \w+Error\b")
     [
         (["run", "hi", "--model", "nosuch"], "`browserllm models list` lists all models"),
         (["run", "hi", "--model", "pockt"], "did you mean 'pocket'?"),
-        (["models", "info", "nosuch"], "Unknown model 'nosuch'"),
+        (["models", "info", "nosuch"], "unknown model 'nosuch'"),
         (["models", "pull", "llama"], "choose one of them"),
-        (["models", "info", "https://x.test/a b"], "Unknown model"),
+        (["models", "info", "https://x.test/a b"], "unknown model"),
         (["run", "hi", "--browser", "/no/such"], "--browser: the browser '/no/such' is not an executable program"),
         (["run", "hi", "--profile", ""], "--profile: the profile '' is not a folder"),
         (

@@ -234,7 +234,7 @@ class Router(Backend):
         return Health(ok=len(wrong) < len(self._order), reason="; ".join(wrong))
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
-        """Return the estimate of the backend that would be asked first; ``None`` if there is none."""
+        """Return the estimate of the backend that would be asked first; ``None`` if no backend may answer."""
         request = build_request(prompt, options)
         choices = (await self._plan(request)).choices
         if not choices:
@@ -242,7 +242,7 @@ class Router(Backend):
         return await self._routed[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
-        """Return the token count of the backend that would be asked first; ``None`` if there is none, or it cannot."""
+        """Return the token count of the backend that would be asked first; ``None`` if it cannot count."""
         request = build_request(prompt, {} if model is None else {"model": model})
         choices = (await self._planner.plan_ahead(self.policy, request, self.environment(), again=False)).choices
         if not choices:

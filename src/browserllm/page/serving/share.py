@@ -147,7 +147,7 @@ class FolderServer:
         return Answer(status, known, file=file, start=start, length=stop - start)
 
     def _open(self, url_path: str) -> BinaryIO:
-        """Open the file for a path; raises `OSError` if there is none or it is outside the shared folder."""
+        """Open the file for a path; raises `OSError` if it is missing or outside the shared folder."""
         _, name, *_ = [*url_path.split("/", 2), ""]
         below = unquote(url_path.removeprefix(f"/{name}/{REVISION}"))
         folder = self._folders.get(name)

@@ -268,7 +268,7 @@ def read_file(
 
 
 def _open(folder: Path, path: str, hidden: str | None, follow_links: bool) -> BinaryIO | None:
-    """Open the file for a path of the site, or return ``None`` if there is none."""
+    """Open the file for a path of the site, or return ``None`` if it is missing."""
     if path.endswith("/"):
         path += "index.html"
     parts = PurePosixPath(path).parts[1:]
