@@ -8,6 +8,13 @@ export default defineConfig({
   root: project,
   resolve: {
     alias: {
+      "@browserllm/react": resolve(import.meta.dirname, "react/src/index.ts"),
+      "@testing-library/react": resolve(import.meta.dirname, "node_modules/@testing-library/react/dist/@testing-library/react.esm.js"),
+      "@testing-library/user-event": resolve(import.meta.dirname, "node_modules/@testing-library/user-event/dist/esm/index.js"),
+      "happy-dom": resolve(import.meta.dirname, "node_modules/happy-dom/lib/index.js"),
+      "react/jsx-dev-runtime": resolve(import.meta.dirname, "node_modules/react/jsx-dev-runtime.js"),
+      "react/jsx-runtime": resolve(import.meta.dirname, "node_modules/react/jsx-runtime.js"),
+      react: resolve(import.meta.dirname, "node_modules/react/index.js"),
       vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
       // The file that Transformers.js itself gets from Node, so that both have the same InferenceSession.
       "onnxruntime-web/webgpu": resolve(import.meta.dirname, "node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"),
