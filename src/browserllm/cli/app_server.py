@@ -33,8 +33,8 @@ OpenApp = Callable[[Host], Awaitable[App]]
 class AppServer:
     """The app of this process, for every page that has its address.
 
-    The first page that offers its engine is the app's; when it is closed, the next one takes over. The address has a key
-    in its fragment, without which no page and no other program of this machine can connect.
+    The app uses the engine of the first page; when that page is closed, the next one takes over. The address has a key
+    in its fragment: without it, no page and no other program of this machine can connect.
     """
 
     def __init__(self, site: Path, open_app: OpenApp, *, port: int = 0) -> None:
@@ -45,7 +45,7 @@ class AppServer:
             site,
             port=port,
             sockets={APP_PATH: Socket(self._key, self._on_page), SOCKET_PATH: Socket(self._key, self._on_engine)},
-            # The site's own connect.js would start Python in the page, and its service worker would bring that file back.
+            # The site's own connect.js starts Python in the page, and its service worker would bring that file back.
             instead={"/connect.js": "/connect-served.js", "/sw.js": "/sw-none.js"},
         )
         self._pages: set[_Page] = set()
