@@ -10,26 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-import anthropic_exchanges
-import anthropic_scenarios
-import cloud_scenarios
-import gemini_exchanges
-import gemini_scenarios
-import ollama_exchanges
-import ollama_scenarios
-import openai_exchanges
 from browserllm._internal.http.fetch import BROWSERS_OWN, FORBIDDEN
 from in_page import open_python, run_python
 from pytest_in_page import TESTS, put_tests
 from vendor_server import PATIENCE_S, Hold, Reply, VendorServer, answer, stream
-
-SCENARIOS = {
-    "openai": (cloud_scenarios.OPENAI, openai_exchanges.EXCHANGES),
-    "anthropic": (anthropic_scenarios.SCENARIOS, anthropic_exchanges.EXCHANGES),
-    "gemini": (gemini_scenarios.SCENARIOS, gemini_exchanges.EXCHANGES),
-    "ollama": (ollama_scenarios.SCENARIOS, ollama_exchanges.EXCHANGES),
-}
-"""By vendor: what it must do, and what its server plays."""
+from vendors import SCENARIOS, VENDORS
 
 MANY = 1000
 
@@ -40,7 +25,7 @@ def servers() -> Iterator[Mapping[str, VendorServer]]:
     with ExitStack() as stack:
         yield {
             vendor: stack.enter_context(VendorServer(exchanges, cors=True))
-            for vendor, (_, exchanges) in SCENARIOS.items()
+            for vendor, (_, exchanges) in VENDORS.items()
         }
 
 
@@ -59,12 +44,10 @@ def page(start_browser: Callable[..., BrowserContext], site_url: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize(
-    ("vendor", "name"), [(vendor, name) for vendor, (scenarios, _) in SCENARIOS.items() for name in scenarios]
-)
+@pytest.mark.parametrize(("vendor", "name"), SCENARIOS)
 def test_scenario(page: Page, servers: Mapping[str, VendorServer], vendor: str, name: str) -> None:
     """A page gets the same answers, and the same errors."""
-    module = SCENARIOS[vendor][0][name].__module__
+    module = VENDORS[vendor][0][name].__module__
     run_python(page, f"import {module}\nawait {module}.{name}({servers[vendor].url!r})\nNone")
 
 

@@ -113,7 +113,7 @@ def test_a_growing_history_is_computed_once(world: World) -> None:
 
 
 def test_without_hooks_the_call_runs(world: World) -> None:
-    """Held to its schema here, too."""
+    """Its schema constrains it here, too."""
     told = world.call("ask")
     assert called(told) == [CALL]
     assert told["done"] == [{"room": "bedroom", "degrees": 19}]

@@ -276,9 +276,9 @@ WATCH_GPU = """() => {
     entry.lost = device.lost.then(() => { entry.live = false; });
     self.devices.push(entry);
     const create = device.createBuffer.bind(device);
-    device.createBuffer = (wish) => {
-      entry.bytes += wish.size;
-      return create(wish);
+    device.createBuffer = (descriptor) => {
+      entry.bytes += descriptor.size;
+      return create(descriptor);
     };
     return device;
   };

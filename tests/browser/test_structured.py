@@ -1,4 +1,4 @@
-"""Objects from real engines: types of every kind, with the pocket model held to each of them, in both worlds.
+"""Objects from real engines: types of every kind, with the pocket model constrained by each of them, in both worlds.
 
 What an engine's constraint itself can do is tested beside it; here it is `generate`, from the type to the object.
 """
@@ -127,7 +127,7 @@ def asked(launched: Launched, engine: str, kind: str, **options: Any) -> tuple[l
 
 @pytest.mark.parametrize(("engine", "kind"), ASKED)
 def test_every_type_is_given_as_it_is(launched: Launched, engine: str, kind: str) -> None:
-    """Held to its schema, the first answer is of the type, right where that is simple, and shown as it grows."""
+    """Constrained by the schema, the first answer fits the type, has the right value if that is simple, and grows."""
     values, made = asked(launched, engine, kind)
     assert (made.mode, made.repairs, made.response.engine) == ("constrained", 0, engine)
     assert (made.response.finish_reason, made.response.warnings) == ("stop", [])

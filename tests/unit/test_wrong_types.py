@@ -81,7 +81,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("a class of a store", lambda: bl.ResponseCache(BACKEND, store=bl.stores.MemoryStore), "is not a store"),
     ("a tool's store", lambda: builtin.storage("x"), "store='x' is not a store"),
     ("a list's store", lambda: builtin.todo_list("x"), "store='x' is not a store"),
-    ("a text of tries", lambda: bl.Retry(BACKEND, retries="3"), "retries='3' is not valid"),
+    ("a text as a number of retries", lambda: bl.Retry(BACKEND, retries="3"), "retries='3' is not valid"),
     ("a retry's rule", lambda: bl.Retry(BACKEND, when=True), "when=True is not a function"),
     ("a text of seconds", lambda: bl.TimeLimits(BACKEND, total_s="3"), "total_s='3' is not valid"),
     ("a name of a logger", lambda: bl.Logging(BACKEND, logger="x"), "logger='x' is not a logger"),
@@ -140,7 +140,7 @@ async def test_the_methods_of_models_reject_what_is_not_a_name() -> None:
     for name in calls:
         with pytest.raises(bl.InvalidRequest, match="name=5 is not the name of a model"):
             await getattr(manager, name)(5)
-    with pytest.raises(bl.InvalidRequest, match=r"Unknown purpose 'cod'. Choose one of: chat, code"):
+    with pytest.raises(bl.InvalidRequest, match=r"unknown purpose 'cod'. Choose one of: chat, code"):
         await manager.list(purpose="cod")
     local: Any = bl.LocalBackend(manager.host)
     for asked in (local.embed("x", model=5), local.count_tokens("x", model=5)):

@@ -191,7 +191,7 @@ def test_gzip_has_the_compressed_length_and_no_ranges(server: FaultServer) -> No
 
 
 def test_a_redirect_has_a_token_for_one_answer(server: FaultServer) -> None:
-    """Whoever asks the first address gets through once; the address with the used token is refused."""
+    """A request to the first address succeeds once; the address with the used token is refused."""
     server.add("/signed", FILE, Fault(needs_token=True))
     server.add("/file", FILE, Fault(redirect=server.other_origin + "/signed"))
     first = Answer(server, "/file")
@@ -219,8 +219,8 @@ def test_it_can_share_with_nobody(server: FaultServer) -> None:
     assert Answer(server, "/plain").headers["access-control-allow-origin"] == "*"
 
 
-def test_it_can_be_gone_and_waited_for() -> None:
-    """After `stop` nobody answers; `wait_until` sees what was sent as it is sent."""
+def test_it_can_be_stopped_and_waited_for() -> None:
+    """After `stop` no connection is accepted; `wait_until` sees bytes as they are sent."""
     with FaultServer() as server:
         server.add("/file", FILE)
         assert Answer(server, "/file").whole

@@ -108,7 +108,7 @@ SEED = 20261129
 @pytest.mark.parametrize("reader", TEXT_READERS)
 @pytest.mark.parametrize("length", [0, 1])
 def test_what_a_model_writes_is_read_in_time_that_grows_with_its_length(reader: str, length: int) -> None:
-    """Calls that are none, values that never end, quotes, blanks and brackets without end: whole, and in pieces."""
+    """False calls, values that never end, endless quotes, blanks and brackets: whole, and in pieces."""
     run = TEXT_READERS[reader]
     rng = random.Random(f"{SEED}{reader}{length}")  # noqa: S311
     for before, unit in [*REPORTED, *((rng.choice(BEFORE), unit) for unit in rng.sample(UNITS, 5))]:
@@ -499,7 +499,7 @@ def test_the_counter_sees_what_costs() -> None:
 
 
 def copying(texts: list[str]) -> None:
-    """Put texts together as nobody should, in code that is counted by hand."""
+    """Join texts in quadratic time, in code that is counted by hand."""
     text = ""
     for each in texts:
         text += each

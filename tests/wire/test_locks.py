@@ -52,12 +52,12 @@ def read_lock(text: str) -> list[Pin]:
     return [Pin(str(canonicalize_name(line.name)), str(line.specifier).removeprefix("=="), line) for line in lines]
 
 
-def wishes(name: str) -> list[Requirement]:
+def requirements_of(name: str) -> list[Requirement]:
     """Return what a lock was made for: the lines of its ``.in`` file, and of the files that one includes."""
     found: list[Requirement] = []
     for line in (REQUIREMENTS / f"{name}.in").read_text().splitlines():
         if line.startswith("-r "):
-            found += wishes(line.removeprefix("-r ").removesuffix(".in"))
+            found += requirements_of(line.removeprefix("-r ").removesuffix(".in"))
         elif line and not line.startswith("#"):
             found.append(Requirement(line))
     return found
@@ -120,7 +120,7 @@ def holes(pins: list[Pin], roots: list[Requirement], where: Mapping[str, str]) -
 def test_every_requirement_of_a_locked_package_is_met_by_a_locked_version(lock: str, python: str, system: str) -> None:
     """Extras and markers included, on each Python and system that we support."""
     pins = read_lock((REQUIREMENTS / f"{lock}.txt").read_text())
-    assert holes(pins, wishes(lock), environment(python, system)) == []
+    assert holes(pins, requirements_of(lock), environment(python, system)) == []
 
 
 @pytest.mark.parametrize("python", [PYTHONS[0], PYTHONS[-1]])
@@ -128,7 +128,7 @@ def test_every_requirement_of_a_locked_package_is_met_by_a_locked_version(lock: 
 def test_a_lock_that_lacks_a_line_is_not_closed(lock: str, python: str) -> None:
     """Whichever line is taken out, the package is missed where it is installed at all."""
     pins = read_lock((REQUIREMENTS / f"{lock}.txt").read_text())
-    roots = wishes(lock)
+    roots = requirements_of(lock)
     for system in SYSTEMS:
         where = environment(python, system)
         for taken in (pin for pin in pins if holds(pin.requirement, where)):

@@ -241,8 +241,8 @@ class Toolbox:
             return await made.run(call)
         if made is not None:
             return _failed(call, f"the tool {call.name!r} has no function here")
-        known = ", ".join(map(repr, self._tools)) or "there are none"
-        return _failed(call, f"unknown tool {call.name!r}; the tools are: {known}")
+        known = f"the tools are: {', '.join(map(repr, self._tools))}" if self._tools else "there are no tools"
+        return _failed(call, f"unknown tool {call.name!r}; {known}")
 
 
 def check_tools(tools: Any) -> list[Any]:

@@ -94,7 +94,7 @@ def decode_other(kind: Any, value: Any, *, strict: bool) -> Any:
         return kind.read(value, strict)
     if _text_format(kind):
         if not isinstance(value, str):
-            raise Misfit([Problem("$", f"Expected `str`, got `{_name_of(value)}`")])
+            raise Misfit([Problem("$", f"expected `str`, got `{_name_of(value)}`")])
         try:
             return kind(value)
         except ValueError as error:
@@ -239,7 +239,9 @@ def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: 
     if isinstance(cause, Misfit):  # from a custom type, with relative paths
         start = _exact(_problem(str(error).removeprefix(str(cause))), value, str(error), error_for).path
         return relocated(cause.problems, start)
-    return [_exact(_problem(str(error)), value, str(error), error_for)]
+    text = str(error)
+    message = text if cause else text[:1].lower() + text[1:]  # msgspec's own messages begin with a capital
+    return [_exact(_problem(message), value, text, error_for)]
 
 
 class _KeyProblem(Problem):
@@ -247,7 +249,7 @@ class _KeyProblem(Problem):
 
     def of_key(self, path: str, name: str = "") -> Problem:
         """Return the problem in full."""
-        return Problem(path, f"The key {f'`{name}` ' if name else ''}cannot be used: {self.message}")
+        return Problem(path, f"the key {f'`{name}` ' if name else ''}cannot be used: {self.message}")
 
 
 def _problem(message: str) -> Problem:

@@ -36,10 +36,10 @@ def unwrapping_check(convert: Callable[[Any, str], Any]) -> Callable[[Any, str],
     def check(value: Any, path: str) -> Any:
         problems: list[Problem] = []
         if not is_object(value):
-            raise Misfit([Problem(path, f"Expected an object with the key `{WRAPPER}`")])
+            raise Misfit([Problem(path, f"expected an object with the key `{WRAPPER}`")])
         if WRAPPER not in value:
-            problems.append(Problem(path, f"Object missing required field `{WRAPPER}`"))
-        problems += [Problem(path, f"Object contains unknown field `{key}`") for key in value if key != WRAPPER]
+            problems.append(Problem(path, f"object missing required field `{WRAPPER}`"))
+        problems += [Problem(path, f"object contains unknown field `{key}`") for key in value if key != WRAPPER]
         if problems:
             raise Misfit(problems)
         start = path_to(path, WRAPPER)

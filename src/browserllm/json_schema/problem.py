@@ -50,7 +50,7 @@ class Mismatch(Problem):
 
     def __new__(cls, path: str, expected: str, got: str, kind: Literal["type", "text", ""] = "") -> Self:
         """Make the message of what was expected and found."""
-        self = super().__new__(cls, path, f"Expected {expected}, got {got}")
+        self = super().__new__(cls, path, f"expected {expected}, got {got}")
         self.expected, self.got, self.kind = expected, got, kind
         return self
 
@@ -162,7 +162,7 @@ def no_alternative_fits(attempts: list[list[Problem]], path: str) -> list[Proble
     if len(near) == 1:
         return near[0]
     described = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or attempts)[:_ALTERNATIVES])
-    return [Problem(path, f"Does not fit any of the {len(attempts)} alternatives: {truncated(described)}")]
+    return [Problem(path, f"does not fit any of the {len(attempts)} alternatives: {truncated(described)}")]
 
 
 def truncated(text: str) -> str:

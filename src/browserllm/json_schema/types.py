@@ -220,7 +220,7 @@ class _MsgspecCheck:
         config = self._kind.__struct_config__
         fields = {field.encode_name: field for field in msgspec.structs.fields(self._kind)}
         missing = [name for name, field in fields.items() if field.required and name not in value]
-        problems = [Problem(path, f"Object missing required field `{name}`") for name in missing]
+        problems = [Problem(path, f"object missing required field `{name}`") for name in missing]
         for name, inner in value.items():
             if name in fields:
                 try:
@@ -228,7 +228,7 @@ class _MsgspecCheck:
                 except Misfit as misfit:
                     problems += relocated(misfit.problems, path_to(path, name))
             elif config.forbid_unknown_fields and name != config.tag_field:
-                problems.append(Problem(path, f"Object contains unknown field `{name}`"))
+                problems.append(Problem(path, f"object contains unknown field `{name}`"))
         return problems
 
 

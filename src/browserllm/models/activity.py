@@ -117,9 +117,9 @@ class Activity:
         self.kept[model] = kept = msgspec.structs.replace(kept, last_used_ms=now_ms)
         self.spawn(put_record(host, kept.key, kept.to_record()))
 
-    def note_stored(self, stock: Storage) -> None:
+    def note_stored(self, storage: Storage) -> None:
         """Publish one ``evicted`` event for each model whose files the browser has deleted."""
-        for model in stock.models:
+        for model in storage.models:
             if not model.evicted:
                 self._evicted.discard(model.key)
             elif model.key not in self._evicted:

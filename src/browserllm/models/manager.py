@@ -247,7 +247,7 @@ class ModelManager(KeepAlive):
 
     async def storage(self) -> Storage:
         """Return the browser's storage: its space, each model's size and last use, and files that belong to none."""
-        return await self._fetcher.stock()
+        return await self._fetcher.storage()
 
     async def persist(self) -> bool:
         """Ask the browser to keep models even if the disk is full, as the first download does; returns its answer."""

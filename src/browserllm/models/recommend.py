@@ -106,7 +106,7 @@ def recommend(
     in `PURPOSES`.
     """
     if purpose not in PURPOSES:
-        raise InvalidRequest(f"Unknown purpose {purpose!r}. Choose one of: {', '.join(PURPOSES)}", parameter="purpose")
+        raise InvalidRequest(f"unknown purpose {purpose!r}. Choose one of: {', '.join(PURPOSES)}", parameter="purpose")
     limits = _limits(facts)
     suited = _suited(catalog, facts, purpose, limits, engines, free_bytes, stored)
     if purpose == "low-end":

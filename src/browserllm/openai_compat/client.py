@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, overload
 
+from .._internal.async_only import AsyncOnly
 from ..backends.base import Backend
 from ..backends.request import contradiction
 from ..backends.stream import ChatStream
@@ -237,7 +238,7 @@ class AsyncCompletions:
         return response
 
 
-class AsyncStream:
+class AsyncStream(AsyncOnly):
     """The chunks of an answer: iterate it; ``async with``, `close` and leaving the loop end the answer at once."""
 
     def __init__(self, stream: ChatStream, request: ChatRequest, writer: ChunkWriter) -> None:
@@ -260,15 +261,9 @@ class AsyncStream:
         return self._ready.popleft()
 
     async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
-        try:
-            while True:
-                try:
-                    chunk = await anext(self)
-                except StopAsyncIteration:
-                    return
+        async with self:
+            while (chunk := await anext(self, None)) is not None:
                 yield chunk
-        finally:
-            await self.close()
 
     async def __aenter__(self) -> Self:
         return self

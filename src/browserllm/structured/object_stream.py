@@ -74,7 +74,7 @@ class ObjectStream(ResponseStream[Any, Generated[T]]):
 
     @property
     def response(self) -> ChatResponse:
-        """The last response. Raises `InvalidRequest` while there is none."""
+        """The last response. Raises `InvalidRequest` before the first one."""
         if self._generation.response is None:
             raise InvalidRequest("the stream has no result yet: iterate it to its end, or await finish()")
         return self._generation.response
@@ -231,7 +231,7 @@ class _Generation(Producer[Any, Generated[Any]]):
         except Misfit as misfit:
             calls = response.message.tool_calls
             if self.form.mode == "tool" and calls and not reading.called:
-                return Misfit([Problem("$", f"There is no tool `{calls[0].name}`")])
+                return Misfit([Problem("$", f"there is no tool `{calls[0].name}`")])
             return misfit
         self._found = Generated(
             output=output,

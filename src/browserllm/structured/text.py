@@ -188,7 +188,7 @@ class AnswerReader(Generic[T]):
                 self.value = value
             except Misfit as misfit:
                 if not self._misfit_is_meant:  # with paths in the text as the model wrote it
-                    around = Problem("$", f"Expected an object with the key `{WRAPPER}`")
+                    around = Problem("$", f"expected an object with the key `{WRAPPER}`")
                     self._misfit, self._misfit_is_meant = Misfit([around, *misfit.own], misfit.own), True
 
 

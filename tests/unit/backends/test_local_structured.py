@@ -82,7 +82,7 @@ async def test_an_engine_that_cannot_constrain_gets_the_schema_itself() -> None:
 
 @pytest.mark.parametrize("unsupported", ["warn", "error"])
 async def test_a_grammar_that_the_engine_refuses_is_left_out(unsupported: Any) -> None:
-    """The answer comes without it, and says so; or there is none, if the caller wants it so."""
+    """The answer comes without it, with a warning; or it is an error, if the caller prefers one."""
     refused = InvalidRequest("no such grammar", parameter="response_format")
     host = ScriptedHost([[refused], [ANSWER]])
     backend = bl.LocalBackend(host)

@@ -165,7 +165,7 @@ async def test_a_session_and_generate_take_it_as_any_option() -> None:
         ("Llama-3.2-1B-Instruct", "never"),
         ("Phi-4-mini-instruct", "never"),
         ("gemma-4-E2B-it", "never"),
-        ("somebody's-own", None),
+        ("a-custom-model", None),
     ],
 )
 def test_a_family_is_known_to_think_or_not(name: str, expected: str | None) -> None:

@@ -133,7 +133,7 @@ async def ask_in_every_way(backend: bl.Backend, request: bl.ChatRequest) -> list
 async def test_a_private_request_gets_as_far_as_no_method_of_a_backend_that_leaves_the_device(
     kind: Callable[[], Any], wrap: Callable[[bl.Backend], bl.Backend] | None
 ) -> None:
-    """Whoever asks, for whatever, and wherever the backend says so: class, instance, facts, or not at all."""
+    """For every caller and method, wherever the backend declares it: class, instance, facts, or nowhere."""
     spy = kind()
     whole: bl.Backend = spy if wrap is None else wrap(spy)
     if kind is ByMixin:
@@ -160,7 +160,7 @@ async def test_what_stays_gets_private_requests_and_may_be_asked_everything() ->
 
 
 async def test_a_word_changed_later_counts() -> None:
-    """On an instance, and between two tries."""
+    """On an instance, and between two attempts."""
     spy = Spy(leaves_device=False)
     await spy.complete(private())
     spy.leaves_device = True

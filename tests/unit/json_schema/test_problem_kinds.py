@@ -25,17 +25,17 @@ def test_a_problem_of_any_kind_is_its_path_and_its_message(problem: Any) -> None
 
 def test_alternatives_of_one_place_are_joined_by_what_they_expected() -> None:
     """Whatever the words are: a value that quotes them is not taken apart."""
-    tries: list[list[Problem]] = [
+    attempts: list[list[Problem]] = [
         [Mismatch("$", "`string`", '"a, got b"', "type")],
         [Mismatch("$", "5", '"a, got b"')],
     ]
-    (joined,) = no_alternative_fits(tries, "$")
-    assert joined == ("$", 'Expected `string` or 5, got "a, got b"')
+    (joined,) = no_alternative_fits(attempts, "$")
+    assert joined == ("$", 'expected `string` or 5, got "a, got b"')
     assert isinstance(joined, Mismatch)
     assert (joined.expected, joined.got, joined.kind) == ("`string` or 5", '"a, got b"', "type")
 
 
 def test_words_that_look_like_a_mismatch_are_not_one() -> None:
     """A message of another piece is preview, and not read."""
-    (told,) = no_alternative_fits([[Problem("$", "Expected a, got b")], [Problem("$", "Expected c, got b")]], "$")
-    assert told.message == "Does not fit any of the 2 alternatives: Expected a, got b; or Expected c, got b"
+    (told,) = no_alternative_fits([[Problem("$", "expected a, got b")], [Problem("$", "expected c, got b")]], "$")
+    assert told.message == "does not fit any of the 2 alternatives: expected a, got b; or expected c, got b"

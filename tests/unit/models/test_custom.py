@@ -295,8 +295,8 @@ async def test_an_address_without_an_answer_is_named() -> None:
     ("source", "options", "message"),
     [
         ("ftp://my.test/x", {}, r"source='ftp://my\.test/x'.*http"),
-        (URL, {"engine": "llama"}, "Unknown engine 'llama'"),
-        (URL, {"dtype": "q9"}, "Unknown dtype 'q9'"),
+        (URL, {"engine": "llama"}, "unknown engine 'llama'"),
+        (URL, {"dtype": "q9"}, "unknown dtype 'q9'"),
     ],
 )
 async def test_arguments_that_cannot_be_are_refused(source: str, options: dict[str, Any], message: str) -> None:

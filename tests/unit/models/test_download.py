@@ -405,7 +405,7 @@ async def test_a_failing_callback_ends_nothing() -> None:
 
 @pytest.mark.parametrize("parallel", [0, 17])
 async def test_parallel_has_bounds(parallel: int) -> None:
-    """At the door, before anything is asked of the page."""
+    """At once, before any request to the page."""
     with pytest.raises(bl.InvalidRequest, match=f"parallel={parallel}"):
         start(ScriptedHost(), parallel=parallel)
 

@@ -105,9 +105,9 @@ async def test_its_files_are_sorted_to_its_model_without_a_journal() -> None:
     files = ScriptedFiles(WEB)
     files.store("paper/files", FOLDER + "weights.bin", 900)
     files.store("transformers-cache", FOLDER + "weights.bin", 900)
-    stock = await bl.ModelManager(ScriptedHost(files=files), bl.models.Catalog([card()])).storage()
-    assert [(kept.model, kept.size_bytes, kept.complete) for kept in stock.models] == [("folio", 900, False)]
-    assert [orphan.cache for orphan in stock.orphans] == ["transformers-cache"]
+    storage = await bl.ModelManager(ScriptedHost(files=files), bl.models.Catalog([card()])).storage()
+    assert [(kept.model, kept.size_bytes, kept.complete) for kept in storage.models] == [("folio", 900, False)]
+    assert [orphan.cache for orphan in storage.orphans] == ["transformers-cache"]
 
 
 async def test_what_it_asks_of_a_device_is_said() -> None:
@@ -155,10 +155,10 @@ def test_a_name_belongs_to_one_engine(paper: Paper) -> None:
     with pytest.raises(bl.InvalidRequest, match="engine 'paper' is already registered"):
         engines.register(paper)
     with pytest.raises(
-        bl.errors.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
+        bl.errors.Unsupported, match=r"unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
     ):
         engines.get("pen")
-    with pytest.raises(bl.errors.Unsupported, match="Unknown engine 'pen'"):
+    with pytest.raises(bl.errors.Unsupported, match="unknown engine 'pen'"):
         engines.register(_Pen(), before="pen")
     assert engines.find("pencil") is None
 

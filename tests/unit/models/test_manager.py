@@ -183,7 +183,7 @@ async def test_forcing_another_engine_replaces_what_is_loaded() -> None:
             bl.models.Artifact(engine="mine", device="webgpu", url="u"),
             device_facts(),
             ["mine"],
-            "Unknown engine 'mine'",
+            "unknown engine 'mine'",
         ),
         (bl.models.Artifact(engine="webllm", device="wasm", url="u"), device_facts(wasm=False), ["webllm"], "SIMD"),
     ],
@@ -202,7 +202,7 @@ async def test_what_the_device_lacks_is_named(
 
 
 async def test_two_loads_of_one_model_share_one() -> None:
-    """Whoever asks, through whichever manager of the host, hears the progress of the one load."""
+    """Each caller, through any manager of the host, gets the progress of the one load."""
     host = ScriptedHost(load_steps=[Wait(1)])
     heard: list[list[str]] = [[], []]
     managers = [bl.ModelManager(host), bl.ModelManager(host)]

@@ -115,7 +115,7 @@ def test_a_total_that_grows_does_not_move_the_bar_back() -> None:
 
 
 def test_without_a_size_there_is_no_fraction_until_it_is_known() -> None:
-    """Nobody knows is ``None``, not a guess."""
+    """An unknown fraction is ``None``, not a guess."""
     clock = Clock()
     meter = meter_of(clock, 100, None)
     clock.advance(1)

@@ -159,7 +159,7 @@ def test_an_unknown_purpose_is_refused() -> None:
     with pytest.raises(bl.InvalidRequest) as caught:
         recommend(CATALOG, DEVICES["gaming PC"], "poetry")
     assert str(caught.value) == (
-        "Unknown purpose 'poetry'. Choose one of: chat, code, math, multilingual, vision, embedding, low-end"
+        "unknown purpose 'poetry'. Choose one of: chat, code, math, multilingual, vision, embedding, low-end"
     )
     assert caught.value.data["parameter"] == "purpose"
 

@@ -438,7 +438,7 @@ def test_a_model_whose_template_opens_the_thought_is_recognized_by_name(model: s
     for pieces in cuts("Hm.\n</think>\n\nHi"):
         expected = ("Hi", "Hm.") if opens else ("Hm.\n</think>\n\nHi", "")
         assert answer_of(llm, *(chunk(content=piece) for piece in pieces), *end) == expected
-    # If the server separates thoughts itself, or there are none, the text is the answer.
+    # If the server separates thoughts itself, or the model did not think, the text is the answer.
     assert answer_of(llm, chunk(reasoning="Hm."), chunk(content="Hi"), *end) == ("Hi", "Hm.")
     assert answer_of(llm, chunk(content="Hi"), *end) == ("Hi", "")
 

@@ -85,37 +85,37 @@ async def told(output: Any, answer: Any, mode: StructuredMode = "json") -> tuple
 
 WRAPPED: list[tuple[Any, Any, str, str]] = [
     (list[Literal["a", "b"]], ["a", "c"], "[1]", '"c" is not one of "a", "b"'),
-    (list[int], [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    (list[list[int]], [[1], [2, None]], "[1][1]", "Expected `integer`, got `null`"),
-    (list[Item], [{"name": "a"}, {"name": 5}], "[1].name", "Expected `string`, got `integer`"),
-    (list[Item], [{"name": "a"}, {"count": 5}], "[1]", "Object missing required field `name`"),
+    (list[int], [1, "x"], "[1]", "expected `integer`, got `string`"),
+    (list[list[int]], [[1], [2, None]], "[1][1]", "expected `integer`, got `null`"),
+    (list[Item], [{"name": "a"}, {"name": 5}], "[1].name", "expected `string`, got `integer`"),
+    (list[Item], [{"name": "a"}, {"count": 5}], "[1]", "object missing required field `name`"),
     (
         list[Entry],
         [{"name": "a", "colours": ["red", "green"]}],
         "[0].colours[1]",
         '"green" is not one of "blue", "red"',
     ),
-    (tuple[int, str], [1, 2], "[1]", "Expected `string`, got `integer`"),
-    (Point, [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    (set[int], [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    (int, "five", "", "Expected `integer`, got `string`"),
+    (tuple[int, str], [1, 2], "[1]", "expected `string`, got `integer`"),
+    (Point, [1, "x"], "[1]", "expected `integer`, got `string`"),
+    (set[int], [1, "x"], "[1]", "expected `integer`, got `string`"),
+    (int, "five", "", "expected `integer`, got `string`"),
     (Colour, "green", "", '"green" is not one of "blue", "red"'),
     (Literal["a", "b"], "c", "", '"c" is not one of "a", "b"'),
-    (int | None, "x", "", "Expected `integer` or `null`, got `string`"),
+    (int | None, "x", "", "expected `integer` or `null`, got `string`"),
     (Literal["a", "b"] | None, "c", "", '"c" is not one of "a", "b"'),
-    (Item | None, {"name": 5}, ".name", "Expected `string`, got `integer`"),
-    (Item | int, {"name": 5}, ".name", "Expected `string`, got `integer`"),
-    (Annotated[int, msgspec.Meta(le=10)], 11, "", "Expected a number up to 10, got 11"),
-    (Annotated[int, msgspec.Meta(le=10)] | None, 11, "", "Expected a number up to 10, got 11"),
-    (list[Cat | Dog], [{"type": "Dog", "name": "a", "teeth": 43}], "[0].teeth", "Expected a number up to 42, got 43"),
-    (date, "tomorrow", "", "Invalid RFC3339 encoded date"),
-    (list[datetime], ["2025-01-01T00:00:00", "soon"], "[1]", "Invalid RFC3339 encoded datetime"),
-    (list[UUID], ["x"], "[0]", "Invalid UUID"),
-    (list[Decimal], ["1.5", "x"], "[1]", "Invalid decimal string"),
+    (Item | None, {"name": 5}, ".name", "expected `string`, got `integer`"),
+    (Item | int, {"name": 5}, ".name", "expected `string`, got `integer`"),
+    (Annotated[int, msgspec.Meta(le=10)], 11, "", "expected a number up to 10, got 11"),
+    (Annotated[int, msgspec.Meta(le=10)] | None, 11, "", "expected a number up to 10, got 11"),
+    (list[Cat | Dog], [{"type": "Dog", "name": "a", "teeth": 43}], "[0].teeth", "expected a number up to 42, got 43"),
+    (date, "tomorrow", "", "invalid RFC3339 encoded date"),
+    (list[datetime], ["2025-01-01T00:00:00", "soon"], "[1]", "invalid RFC3339 encoded datetime"),
+    (list[UUID], ["x"], "[0]", "invalid UUID"),
+    (list[Decimal], ["1.5", "x"], "[1]", "invalid decimal string"),
     (list[Span], [{"low": 1, "high": 2}, {"low": 2, "high": 1}], "[1]", "low is above high"),
-    (list[dict[str, int]], [{"a": 1, "b b": "x"}], '[0]["b b"]', "Expected `integer`, got `string`"),
-    ({"type": "array", "items": {"type": "integer"}}, [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "x", "", "Expected `integer` or `null`, got `string`"),
+    (list[dict[str, int]], [{"a": 1, "b b": "x"}], '[0]["b b"]', "expected `integer`, got `string`"),
+    ({"type": "array", "items": {"type": "integer"}}, [1, "x"], "[1]", "expected `integer`, got `string`"),
+    ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "x", "", "expected `integer` or `null`, got `string`"),
 ]
 
 
@@ -131,10 +131,10 @@ async def test_a_wrapped_type_is_told_of_at_both_places(
 
 
 PLAIN: list[tuple[Any, Any, str, str]] = [
-    (Item, {"name": 5}, "$.name", "Expected `string`, got `integer`"),
-    (dict[str, int], {"a": 1, "b": "x"}, "$.b", "Expected `integer`, got `string`"),
-    (dict[str, list[date]], {"a": [], "b": ["2025-01-01", "x"]}, "$.b[1]", "Invalid RFC3339 encoded date"),
-    (dict[str, dict[str, UUID]], {"a": {}, "b": {"c": "x"}}, "$.b.c", "Invalid UUID"),
+    (Item, {"name": 5}, "$.name", "expected `string`, got `integer`"),
+    (dict[str, int], {"a": 1, "b": "x"}, "$.b", "expected `integer`, got `string`"),
+    (dict[str, list[date]], {"a": [], "b": ["2025-01-01", "x"]}, "$.b[1]", "invalid RFC3339 encoded date"),
+    (dict[str, dict[str, UUID]], {"a": {}, "b": {"c": "x"}}, "$.b.c", "invalid UUID"),
     (Entry, {"name": "a", "colours": ["red", "green"]}, "$.colours[1]", '"green" is not one of "blue", "red"'),
     (Span, {"low": 2, "high": 1}, "$", "low is above high"),
 ]
@@ -155,7 +155,7 @@ async def test_a_value_without_its_object_is_told_of_where_it_stands(around: str
     """The model wrote no ``value``, so no place begins with one; that there should be one, it is told."""
     lines, problems = await told(list[Literal["a", "b"]], around.format('["a", "c"]'))
     said = '"c" is not one of "a", "b"'
-    assert lines == ["Expected an object with the key `value`", f"{said} - at `$[1]`"]
+    assert lines == ["expected an object with the key `value`", f"{said} - at `$[1]`"]
     assert problems == [("$[1]", said)], "the caller knows nothing of an object around it"
 
 
@@ -233,5 +233,5 @@ async def test_a_call_of_another_tool_is_told_of_as_one() -> None:
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(llm, "x", output=list[int], mode="tool")
     (part,) = llm.requests[1].messages[-1].content
-    assert "There is no tool `other`" in part.content  # type: ignore[union-attr]
+    assert "there is no tool `other`" in part.content  # type: ignore[union-attr]
     assert "Call answer again" in part.content  # type: ignore[union-attr]

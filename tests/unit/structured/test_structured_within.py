@@ -80,7 +80,7 @@ async def test_a_key_around_the_answer_is_taken_away(output: Any, value: Any, ri
 
 @pytest.mark.parametrize(("output", "value", "right"), TYPES[:3])
 async def test_the_quotes_of_a_text_are_taken_away(output: Any, value: Any, right: Any) -> None:
-    """Where an object was asked for; a list is none, though it may have only one."""
+    """If an object is expected; a list with one object does not count as an object."""
     assert await given(json.dumps(json.dumps(value)), output) == right
     assert await given(json.dumps([value]), output) is None
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import browserllm as bl
 from browserllm._internal.http.client import HttpRequest, HttpResponse
 from browserllm._internal.http.sockets import SocketClient
-from browserllm.backends.cloud.local_only import KNOWN, SHAPES, forwarding_risk, names_cloud
+from browserllm.backends.cloud.local_only import KNOWN, SHAPES, forwarding_risk, is_ollama_cloud_model
 from vendor_server import Reply, VendorServer, answer, events, stream
 
 SECRET = "the-word-of-my-diary"
@@ -122,7 +122,7 @@ inner = st.lists(
     max_size=3,
 )
 bodies = st.builds(nested, spelled, values, inner)
-# At the top "model" is judged as the request's model is; anywhere else it means something to somebody.
+# At the top, "model" is checked like the request's model; anywhere else some server may interpret it.
 bodies |= st.builds(lambda depth: nested("model", "m", depth), inner.filter(bool))
 # Nor is it part of a schema, but as the name of a property.
 bodies |= st.builds(
@@ -192,7 +192,7 @@ FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthChe
 def test_no_option_in_the_body_that_may_name_another_model_or_place_gets_a_private_request_out(
     server: VendorServer, kind: Any, body: dict[str, Any], more: dict[str, Any], wrap: int
 ) -> None:
-    """Whatever else is beside it, and whoever asks; nothing is sent at all."""
+    """Whatever other options there are, and for every kind of backend; nothing is sent at all."""
     backend = backend_at(server, kind, fresh(server, kind), extra_body={**more, **body})
     with pytest.raises(bl.BrowserLLMError, match="private"):
         asyncio.run(ask(backend, wrap))
@@ -275,7 +275,7 @@ def test_no_model_of_ollamas_cloud_gets_a_private_request(
     server: VendorServer, kind: Any, model: str, place: str, wrap: int
 ) -> None:
     """By its name, wherever that comes from, in any format: Ollama speaks OpenAI's and Anthropic's too."""
-    assert names_cloud(model)
+    assert is_ollama_cloud_model(model)
     name = fresh(server, kind)
     backend = backend_at(server, kind, name, model=model if place == "own" else "m")
     request = REQUEST if place == "own" else msgspec.structs.replace(REQUEST, model=model)
@@ -347,7 +347,7 @@ class Notes(SocketClient):
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         self.urls.append(request.url)
-        raise bl.Unavailable("nobody is there", reason="unreachable")
+        raise bl.Unavailable("no server is there", reason="unreachable")
 
 
 @pytest.mark.parametrize("kind", KINDS)

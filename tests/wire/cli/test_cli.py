@@ -95,8 +95,8 @@ def test_run_says_that_the_answer_was_cut_and_by_what(page: Callable[..., Connec
 
     page(cut)
     assert "the answer was cut off at --max-tokens 3" in invoke("run", "hi", "--max-tokens", "3").stderr
-    assert "where the model's context window is full" in invoke("run", "hi", "--max-tokens", "300").stderr
-    assert "where the model's context window is full" in invoke("run", "hi").stderr
+    assert "because the model's context window is full" in invoke("run", "hi", "--max-tokens", "300").stderr
+    assert "because the model's context window is full" in invoke("run", "hi").stderr
     page()
     assert "cut off" not in invoke("run", "hi").stderr
 
@@ -145,7 +145,7 @@ def test_a_port_that_is_taken_is_told_with_the_option(built: Path, capsys: pytes
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = invoke("chat", "--no-open", "--port", str(taken.getsockname()[1]))
     assert result.exit_code == 1
-    assert "choose another port with --port" in result.stderr
+    assert "--port: cannot listen" in result.stderr
 
 
 def test_ctrl_c_while_the_command_is_imported_prints_nothing() -> None:
@@ -282,14 +282,20 @@ IN_PYTHON = re.compile(r"\w\(|\b\w+=|\bCatalog\b|\bErrno\b|Error: \w+Error\b")
     [
         (["run", "hi", "--model", "nosuch"], "`browserllm models list` lists all models"),
         (["run", "hi", "--model", "pockt"], "did you mean 'pocket'?"),
-        (["models", "info", "nosuch"], "Unknown model 'nosuch'"),
+        (["models", "info", "nosuch"], "unknown model 'nosuch'"),
         (["models", "pull", "llama"], "choose one of them"),
-        (["models", "info", "https://x.test/a b"], "Unknown model"),
-        (["run", "hi", "--browser", "/no/such"], "--browser '/no/such' is not an executable program"),
-        (["run", "hi", "--profile", ""], "--profile '' is not a folder"),
-        (["run", "hi", "--profile", "/dev/null"], "choose another with --profile"),
-        (["models", "list", "--fits", "--browser", "/no/such"], "--browser '/no/such' is not an executable program"),
-        (["doctor", "--browser", "/no/such"], "--browser '/no/such' is not an executable program"),
+        (["models", "info", "https://x.test/a b"], "unknown model"),
+        (["run", "hi", "--browser", "/no/such"], "--browser: the browser '/no/such' is not an executable program"),
+        (["run", "hi", "--profile", ""], "--profile: the profile '' is not a folder"),
+        (
+            ["run", "hi", "--profile", "/dev/null"],
+            "--profile: the profile folder '/dev/null' cannot be used: ",
+        ),
+        (
+            ["models", "list", "--fits", "--browser", "/no/such"],
+            "--browser: the browser '/no/such' is not an executable program",
+        ),
+        (["doctor", "--browser", "/no/such"], "--browser: the browser '/no/such' is not an executable program"),
         (["build", "/dev/null/site"], "Not a directory ('/dev/null/site')"),
     ],
 )

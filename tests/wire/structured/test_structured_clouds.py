@@ -6,7 +6,7 @@ The recipe is written by pydantic, as the SDKs take it, so that our schema is co
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import anthropic.lib._parse._transform as their_anthropic
@@ -26,7 +26,7 @@ import ollama_exchanges
 import openai_exchanges
 from browserllm.types import StructuredMode
 from native_scenarios import KEY
-from vendor_server import Reply, VendorServer, answer, events, stream
+from vendor_server import Reply, VendorServer, answer, events, server_playing, stream
 
 
 class Step(BaseModel):
@@ -104,11 +104,7 @@ CLOUDS: list[tuple[str, StructuredMode]] = [
 ]
 
 
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """A server that plays whatever a test adds."""
-    with VendorServer({}) as running:
-        yield running
+server = server_playing()
 
 
 def cloud(vendor: str, url: str) -> bl.backends.cloud.CloudBackend:

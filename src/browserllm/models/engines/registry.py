@@ -55,7 +55,7 @@ def get(name: str) -> Engine:
     engine = _engines.get(name)
     if engine is None:
         raise Unsupported(
-            f"Unknown engine {name!r}. Choose one of: {', '.join(_engines)}; or add your own with engines.register()",
+            f"unknown engine {name!r}. Choose one of: {', '.join(_engines)}; or add your own with engines.register()",
             data={"parameter": "engine"},
         )
     return engine

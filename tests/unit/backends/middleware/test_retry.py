@@ -142,11 +142,11 @@ async def test_the_metadata_of_a_failed_attempt_is_dropped() -> None:
 
     class Twice(bl.Backend):
         name = "twice"
-        tries = 0
+        attempts = 0
 
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-            self.tries += 1
-            if self.tries == 1:
+            self.attempts += 1
+            if self.attempts == 1:
                 draft.cost_usd, draft.usage = 5.0, bl.types.Usage(prompt_tokens=9)
                 draft.interrupt = lambda: None
                 raise DOWN

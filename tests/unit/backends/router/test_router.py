@@ -294,8 +294,8 @@ async def test_explain_gives_the_order_with_reasons_and_sends_nothing() -> None:
     assert [(excluded.name, excluded.code) for excluded in explanation.excluded] == [("small", "unavailable")]
     assert (await router.complete("hello")).backend == "cloud"
     assert (await router.complete("hello")).backend == "local"
-    nobody = await bl.Router([away]).explain("hello", private=True)
-    assert str(nobody).startswith("LocalFirst has no backend to ask:\n  -  cloud: the request is private")
+    refused = await bl.Router([away]).explain("hello", private=True)
+    assert str(refused).startswith("LocalFirst has no backend to ask:\n  -  cloud: the request is private")
 
 
 async def test_candidates_that_a_policy_does_not_rank_have_a_reason() -> None:
@@ -522,9 +522,9 @@ async def test_a_router_has_facts_for_another_one() -> None:
         False,
     )
     assert not (await router.facts(private)).leaves_device
-    nobody = await bl.Router([cloud()]).facts(private)
-    assert (nobody.available, nobody.leaves_device) == (False, False)
-    assert nobody.reason == "'cloud': the request is private, and this backend may leave the device"
+    facts = await bl.Router([cloud()]).facts(private)
+    assert (facts.available, facts.leaves_device) == (False, False)
+    assert facts.reason == "'cloud': the request is private, and this backend may leave the device"
 
 
 async def test_a_router_is_healthy_if_one_backend_is() -> None:

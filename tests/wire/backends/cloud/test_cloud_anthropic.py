@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import traceback
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,24 +15,12 @@ from anthropic.types import MessageStreamEvent, RawMessageStreamEvent
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
 from pydantic import TypeAdapter
 
-import anthropic_scenarios as scenarios
 import browserllm as bl
 from anthropic_exchanges import EXCHANGES, FAILURES, ITEMS, MODEL, error, sse
 from native_scenarios import KEY, PIXEL, RECIPE, WEATHER
-from vendor_server import Hold, VendorServer, answer, stream
+from vendor_server import Hold, VendorServer, answer, server_playing, stream
 
-
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """A server that plays Anthropic."""
-    with VendorServer(EXCHANGES) as running:
-        yield running
-
-
-@pytest.mark.parametrize("name", scenarios.SCENARIOS)
-async def test_scenario(server: VendorServer, name: str) -> None:
-    """The scenarios that a page runs, too."""
-    await scenarios.SCENARIOS[name](server.url)
+server = server_playing(EXCHANGES)
 
 
 def sdk(server: VendorServer, name: str) -> anthropic.AsyncAnthropic:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,23 +12,11 @@ from google import genai
 from google.genai import errors, types
 
 import browserllm as bl
-import gemini_scenarios as scenarios
 from gemini_exchanges import EXCHANGES, FAILURES, MODEL, PIECES, SIGNATURE
 from native_scenarios import KEY, PIXEL, RECIPE, WEATHER
-from vendor_server import VendorServer
+from vendor_server import VendorServer, server_playing
 
-
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """A server that plays Gemini."""
-    with VendorServer(EXCHANGES) as running:
-        yield running
-
-
-@pytest.mark.parametrize("name", scenarios.SCENARIOS)
-async def test_scenario(server: VendorServer, name: str) -> None:
-    """The scenarios that a page runs, too."""
-    await scenarios.SCENARIOS[name](server.url)
+server = server_playing(EXCHANGES)
 
 
 def sdk(server: VendorServer, name: str) -> genai.Client:

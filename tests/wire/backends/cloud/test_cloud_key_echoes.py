@@ -89,7 +89,7 @@ NAMES = list(replies(""))
 
 @asynccontextmanager
 async def server(reply: bytes, *, holds: bool = False) -> AsyncGenerator[str, None]:
-    """A server that sends these bytes to whoever asks, and ends the connection, or ``holds`` it."""
+    """A server that sends these bytes to each client, and closes the connection, or ``holds`` it open."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -7,7 +7,7 @@ import copy
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,17 +19,13 @@ from browserllm._internal.http.client import HttpRequest, Secret
 from browserllm.backends.cloud.failures import MAX_QUOTE
 from browserllm.backends.cloud.sse import QUOTE
 from openai_exchanges import EXCHANGES
-from vendor_server import Hold, Reply, VendorServer, answer, stream
+from vendor_server import Hold, Reply, VendorServer, answer, server_playing, stream
 
 SHOWN = scenarios.KEY[3:]
 """A part of the key that would give it away."""
 
 
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """A server that plays OpenAI."""
-    with VendorServer(EXCHANGES) as running:
-        yield running
+server = server_playing(EXCHANGES)
 
 
 @pytest.fixture

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import browserllm as bl
 from unit.backends.cloud.native_formats import FORMATS, Format, each_format
-from vendor_server import CUT, SILENCE, Hold, Reply, VendorServer, answer
+from vendor_server import CUT, SILENCE, Hold, Reply, VendorServer, answer, server_playing
 
-
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """A server that plays what a test adds."""
-    with VendorServer({}) as running:
-        yield running
+server = server_playing()
 
 
 def asked(form: Format, server: VendorServer, reply: Reply, **options: Any) -> bl.backends.cloud.CloudBackend:

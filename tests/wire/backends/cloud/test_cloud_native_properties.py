@@ -190,7 +190,7 @@ def written(draw: Callable[..., Any], name: str, events: list[Any]) -> bytes:
 def test_an_answer_is_the_same_however_it_is_cut_and_written(
     line: Line, name: str, data: st.DataObject, answer: Said, cuts: list[int]
 ) -> None:
-    """Characters, calls, arguments and bytes cut anywhere; ends, errors and nulls that are none; counts that fall."""
+    """Characters, calls, arguments and bytes cut anywhere; false ends, empty errors and nulls; counts that fall."""
     body = written(data.draw, name, EVENTS[name](data.draw, answer))
     response = line.ask(name, body, cuts)
     calls = response.message.tool_calls

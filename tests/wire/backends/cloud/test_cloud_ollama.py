@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import ollama
@@ -11,23 +10,11 @@ import pytest
 from ollama._types import ChatRequest
 
 import browserllm as bl
-import ollama_scenarios as scenarios
 from native_scenarios import KEY, PIXEL, RECIPE, WEATHER
 from ollama_exchanges import EXCHANGES, FAILURES, LINES, MODEL, TAGS
-from vendor_server import VendorServer
+from vendor_server import VendorServer, server_playing
 
-
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """A server that plays Ollama."""
-    with VendorServer(EXCHANGES) as running:
-        yield running
-
-
-@pytest.mark.parametrize("name", scenarios.SCENARIOS)
-async def test_scenario(server: VendorServer, name: str) -> None:
-    """The scenarios that a page runs, too."""
-    await scenarios.SCENARIOS[name](server.url)
+server = server_playing(EXCHANGES)
 
 
 def sdk(server: VendorServer, name: str) -> ollama.AsyncClient:

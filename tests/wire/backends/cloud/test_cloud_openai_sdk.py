@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -13,7 +12,7 @@ from pydantic import TypeAdapter
 import browserllm as bl
 import cloud_scenarios as scenarios
 from openai_exchanges import ERRORS, EXCHANGES
-from vendor_server import VendorServer
+from vendor_server import VendorServer, server_playing
 
 # Kept: what it checks lazily, it checks only while it lives.
 REQUEST_TYPE = TypeAdapter(CompletionCreateParamsStreaming)
@@ -170,11 +169,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """A server that plays OpenAI."""
-    with VendorServer(EXCHANGES) as running:
-        yield running
+server = server_playing(EXCHANGES)
 
 
 def sdk(server: VendorServer, name: str) -> openai.AsyncOpenAI:

@@ -1,0 +1,116 @@
+/** Markdown as models write it: GitHub's, with formulas in $...$, $$...$$, \(...\) and \[...\]. */
+
+import { Lexer, Marked, Tokenizer, type TokenizerAndRendererExtension, type Tokens } from "marked";
+
+/** A formula on lines of its own ends at its closing sign or, like every paragraph, at a blank line. */
+const MATH_OPENS = /^ {0,3}(\$\$|\\\[)/;
+const MATH_CLOSES = { $$: /\$\$[ \t]*(?:\n|$)/g, "\\[": /\\\][ \t]*(?:\n|$)/g };
+const BLANK_LINE = /\n[ \t]*(?:\n|$)/;
+const MATH_BLOCK_START = /\n {0,3}(?:\$\$|\\\[)/;
+
+/**
+ * A line that begins with $$ or \[ always begins a block, whatever follows. Were it to depend on what follows, a block
+ * that is already drawn could become another one.
+ */
+const mathBlock: TokenizerAndRendererExtension = {
+  name: "mathBlock",
+  level: "block",
+  start(src) {
+    const at = src.search(MATH_BLOCK_START);
+    return at === -1 ? undefined : at + 1;
+  },
+  tokenizer(src) {
+    const sign = MATH_OPENS.exec(src);
+    if (!sign) return undefined;
+    const paragraph = src.slice(0, BLANK_LINE.exec(src)?.index ?? src.length);
+    const closes = MATH_CLOSES[sign[1] as keyof typeof MATH_CLOSES];
+    closes.lastIndex = sign[0].length;
+    const end = closes.exec(paragraph);
+    if (end) {
+      return { type: "mathBlock", raw: paragraph.slice(0, closes.lastIndex), tex: paragraph.slice(sign[0].length, end.index).trim(), tokens: [] };
+    }
+    return { type: "mathBlock", raw: paragraph, tex: null, tokens: this.lexer.inline(paragraph, []) };
+  },
+  renderer(token) {
+    const { tex, tokens = [] } = token as Tokens.Generic & { tex: string | null };
+    return tex === null ? `<p>${this.parser.parseInline(tokens)}</p>` : `<div class="md-math" data-display="true">${escapeHtml(tex)}</div>`;
+  },
+};
+
+const INLINE_MATH: readonly RegExp[] = [
+  /^\$\$((?:\\[^]|[^\\$\n])+?)\$\$/,
+  // Prices are not formulas: "$5 and $10" has a space before its second sign, "$5/$10" a digit after it.
+  /^\$(?!\s)((?:\\[^\n]|[^\\$\n])+?)(?<!\s)\$(?!\d)/,
+  /^\\\(((?:[^\\\n]|\\[^)\n])+?)\\\)/,
+];
+
+const mathInline: TokenizerAndRendererExtension = {
+  name: "mathInline",
+  level: "inline",
+  start(src) {
+    const at = src.search(/\$|\\\(/);
+    return at === -1 ? undefined : at;
+  },
+  tokenizer(src) {
+    for (const [index, pattern] of INLINE_MATH.entries()) {
+      const found = pattern.exec(src);
+      if (found?.[1] !== undefined) return { type: "mathInline", raw: found[0], tex: found[1].trim(), display: index === 0 };
+    }
+    return undefined;
+  },
+  renderer(token) {
+    const { tex, display } = token as Tokens.Generic & { tex: string; display: boolean };
+    return `<span class="md-math" data-display="${display}">${escapeHtml(tex)}</span>`;
+  },
+};
+
+/** A link's definition is one line. marked would let its title run over blank lines, into blocks that are drawn already. */
+const DEFINITION = /^ {0,3}\[((?:\\[^\n]|[^\\[\]\n])+)\]:[ \t]*(?:<([^<>\n]*)>|([^\s<]\S*))(?:[ \t]+(?:"([^"\n]*)"|'([^'\n]*)'|\(([^()\n]*)\)))?[ \t]*(?:\n+|$)/;
+
+export const markdown = new Marked({
+  gfm: true,
+  extensions: [mathBlock, mathInline],
+  tokenizer: {
+    // A title underlined with = or - ends where a formula begins, as a paragraph does.
+    lheading(src) {
+      const formula = src.search(MATH_BLOCK_START);
+      return Tokenizer.prototype.lheading.call(this, formula === -1 ? src : src.slice(0, formula + 1));
+    },
+    def(src) {
+      const found = DEFINITION.exec(src);
+      if (!found) return undefined;
+      const [raw, label = "", bracketed, bare] = found;
+      const title = found[4] ?? found[5] ?? found[6] ?? "";
+      return { type: "def", tag: labelOf(label), raw, href: bracketed ?? bare ?? "", title };
+    },
+  },
+  renderer: {
+    code({ text, lang }) {
+      const language = (lang ?? "").trim().split(/\s/, 1)[0] ?? "";
+      return `<pre data-lang="${escapeHtml(language)}"><code>${escapeHtml(text)}\n</code></pre>`;
+    },
+    checkbox({ checked }) {
+      return checked ? "☑ " : "☐ ";
+    },
+  },
+});
+
+/** A block of the outermost level, as far as splitting a text needs it. */
+export interface Block {
+  readonly type: string;
+  readonly raw: string;
+}
+
+/** Splits a text into its outermost blocks. What is inside them is not looked at, which makes this cheap. */
+export function blocksOf(text: string): readonly Block[] {
+  return new Lexer(markdown.defaults).blockTokens(text, []);
+}
+
+/** Returns a label of a link definition as it is compared. */
+export function labelOf(label: string): string {
+  return label.toLowerCase().replace(/\s+/g, " ").trim();
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}

@@ -1,0 +1,74 @@
+/** Turns the source of a block into nodes: Markdown to HTML, made harmless, then given what HTML alone has not. */
+
+import { escapeHtml, markdown } from "./lexer.ts";
+import { sanitizeAnswer } from "./sanitize.ts";
+
+/** The words that are drawn into an answer. */
+export interface MarkdownWords {
+  readonly copyCode: string;
+  readonly table: string;
+  readonly rowsLeftOut: (shown: number, all: number) => string;
+}
+
+/** A block that nests deeper than this is shown as it was written: only an attack, or a broken model, writes it. */
+const DEEPEST = 60;
+const TOO_DEEP = new RegExp(`^[ \\t]*(?:(?:>|[-*+]|\\d{1,9}[.)])[ \\t]*){${DEEPEST}}`, "m");
+const MOST_ROWS = 500;
+
+/** Returns a block's nodes. `definitions` are those of links that it refers to. */
+export function renderBlock(source: string, definitions: string, words: MarkdownWords): DocumentFragment {
+  const fragment = sanitizeAnswer(htmlOf(source, definitions));
+  for (const code of fragment.querySelectorAll("pre")) frameCode(code, words);
+  for (const table of fragment.querySelectorAll("table")) frameTable(table, words);
+  for (const element of fragment.querySelectorAll("p, li, h1, h2, h3, h4, h5, h6, td, th, summary, dd, dt")) {
+    element.setAttribute("dir", "auto");
+  }
+  return fragment;
+}
+
+function htmlOf(source: string, definitions: string): string {
+  if (!TOO_DEEP.test(source)) {
+    try {
+      return markdown.parse(definitions === "" ? source : `${source}\n\n${definitions}`, { async: false });
+    } catch {
+      // Too deep in a way that the pattern does not see.
+    }
+  }
+  return `<pre data-lang=""><code>${escapeHtml(source)}</code></pre>`;
+}
+
+function frameCode(code: HTMLPreElement, words: MarkdownWords): void {
+  const language = code.getAttribute("data-lang") ?? "";
+  const frame = document.createElement("div");
+  frame.className = "md-code";
+  frame.dir = "ltr";
+  const head = document.createElement("div");
+  head.className = "md-code-head";
+  const label = document.createElement("span");
+  label.textContent = language;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "md-copy";
+  button.textContent = words.copyCode;
+  head.append(label, button);
+  code.tabIndex = 0;
+  code.replaceWith(frame);
+  frame.append(head, code);
+}
+
+function frameTable(table: HTMLTableElement, words: MarkdownWords): void {
+  const frame = document.createElement("div");
+  frame.className = "md-table";
+  frame.tabIndex = 0;
+  frame.setAttribute("role", "region");
+  frame.setAttribute("aria-label", words.table);
+  table.replaceWith(frame);
+  frame.append(table);
+  const rows = table.querySelectorAll("tbody > tr");
+  if (rows.length <= MOST_ROWS) return;
+  for (const row of [...rows].slice(MOST_ROWS)) row.remove();
+  const note = document.createElement("p");
+  note.className = "md-note";
+  note.textContent = words.rowsLeftOut(MOST_ROWS, rows.length);
+  frame.after(note);
+}

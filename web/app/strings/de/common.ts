@@ -1,0 +1,19 @@
+import type { Strings } from "../index.ts";
+
+export const common: Strings["common"] = {
+  add: "Hinzufügen",
+  cancel: "Abbrechen",
+  close: "Schließen",
+  copied: "Kopiert",
+  copy: "Kopieren",
+  delete: "Löschen",
+  dismiss: "Ausblenden",
+  done: "Fertig",
+  edit: "Bearbeiten",
+  more: "Mehr",
+  open: "Öffnen",
+  reset: "Zurücksetzen",
+  save: "Speichern",
+  undo: "Rückgängig",
+  unknown: "nicht bekannt",
+};

@@ -1,0 +1,17 @@
+export const common = {
+  add: "Add",
+  cancel: "Cancel",
+  close: "Close",
+  copied: "Copied",
+  copy: "Copy",
+  delete: "Delete",
+  dismiss: "Dismiss",
+  done: "Done",
+  edit: "Edit",
+  more: "More",
+  open: "Open",
+  reset: "Reset",
+  save: "Save",
+  undo: "Undo",
+  unknown: "not known",
+};

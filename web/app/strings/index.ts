@@ -1,0 +1,63 @@
+/**
+ * The texts of the app, one folder a language. English is part of the app; another language is loaded when it is chosen.
+ *
+ * A view adds a file of its own to each language (`en/models.ts`, `de/models.ts`) and a line to each `index.ts`.
+ */
+
+import { createContext, useContext, useEffect, useState } from "react";
+import { en } from "./en/index.ts";
+
+export type Strings = typeof en;
+
+/** The languages that the app speaks, in their own words. */
+export const LANGUAGES: readonly (readonly [code: string, name: string])[] = [
+  ["en", "English"],
+  ["de", "Deutsch"],
+];
+
+const LOADERS: Readonly<Record<string, () => Promise<Strings>>> = {
+  en: () => Promise.resolve(en),
+  de: async () => (await import("./de/index.ts")).de,
+};
+
+export interface Language {
+  /** Its code, as `lang` and `Intl` take it. */
+  readonly code: string;
+  readonly strings: Strings;
+}
+
+export const ENGLISH: Language = { code: "en", strings: en };
+
+export const LanguageContext = createContext<Language>(ENGLISH);
+
+/** Returns the texts in the chosen language. */
+export function useStrings(): Strings {
+  return useContext(LanguageContext).strings;
+}
+
+/** Returns the code of the chosen language, for `Intl`. */
+export function useLanguageCode(): string {
+  return useContext(LanguageContext).code;
+}
+
+/** Returns which language to speak: the chosen one or, for `auto`, the first of the browser's that the app knows. */
+export function languageFor(setting: string, preferred: readonly string[] = navigator.languages): string {
+  const wanted = setting === "auto" ? preferred : [setting];
+  return wanted.map((code) => code.toLowerCase().split("-", 1)[0] ?? "").find((code) => code in LOADERS) ?? "en";
+}
+
+/** Loads the language of `settings.language`; until it is there the texts stay as they are. */
+export function useLanguage(setting: string): Language {
+  const code = languageFor(setting);
+  const [language, setLanguage] = useState(ENGLISH);
+  useEffect(() => {
+    let wanted = true;
+    void LOADERS[code]?.().then((strings) => {
+      if (wanted) setLanguage({ code, strings });
+    });
+    return () => {
+      wanted = false;
+    };
+  }, [code]);
+  return language;
+}
