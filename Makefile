@@ -20,7 +20,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test test-pythons newest check unit properties explore page browser format stubs site catalog prices wheel lock clean setup
+.PHONY: help run chat test test-pythons newest check unit properties explore page browser format stubs app-types site catalog prices wheel lock clean setup
 
 BENCHMARKS = $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
@@ -100,6 +100,9 @@ format: setup ## Format and fix what can be fixed
 
 stubs: setup ## Write the stubs of the packages whose names are imported lazily
 	$(BIN)/python scripts/stubs.py
+
+app-types: setup ## Write the TypeScript of the app's state and actions anew from src/browserllm/app
+	$(BIN)/python scripts/app_types.py
 
 site: $(VENV)/.run ## Build the static site into src/browserllm/static (skips what is unchanged)
 	@$(BIN)/python web/build_site.py

@@ -1,20 +1,26 @@
 import { resolve } from "node:path";
+import { type Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const project = resolve(import.meta.dirname, "..");
+const tests = resolve(project, "tests/page");
+
+/** The tests lie beside the other tests of the project, where there is no node_modules above them: their packages are ours. */
+const ownPackages: Plugin = {
+  name: "own-packages",
+  enforce: "pre",
+  resolveId(id, importer, options) {
+    if (!importer?.startsWith(tests) || !/^@?[a-z]/.test(id)) return null;
+    return this.resolve(id, import.meta.filename, { ...options, skipSelf: true });
+  },
+};
 
 export default defineConfig({
-  // The tests lie beside the other tests of the project, where there is no node_modules above them.
   root: project,
+  plugins: [ownPackages],
   resolve: {
     alias: {
-      "@browserllm/react": resolve(import.meta.dirname, "react/src/index.ts"),
-      "@testing-library/react": resolve(import.meta.dirname, "node_modules/@testing-library/react/dist/@testing-library/react.esm.js"),
-      "@testing-library/user-event": resolve(import.meta.dirname, "node_modules/@testing-library/user-event/dist/esm/index.js"),
-      "happy-dom": resolve(import.meta.dirname, "node_modules/happy-dom/lib/index.js"),
-      "react/jsx-dev-runtime": resolve(import.meta.dirname, "node_modules/react/jsx-dev-runtime.js"),
-      "react/jsx-runtime": resolve(import.meta.dirname, "node_modules/react/jsx-runtime.js"),
-      react: resolve(import.meta.dirname, "node_modules/react/index.js"),
+      "@browserllm/react": resolve(import.meta.dirname, "react/src"),
       vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
       // The file that Transformers.js itself gets from Node, so that both have the same InferenceSession.
       "onnxruntime-web/webgpu": resolve(import.meta.dirname, "node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"),
@@ -35,7 +41,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       reportsDirectory: "web/coverage",
-      include: ["web/src/**/*.ts"],
+      include: ["web/src/**/*.ts", "web/react/src/**/*.{ts,tsx}"],
       // What needs a browser (a GPU, wasm runtimes, a DOM) is covered by tests/browser.
       exclude: [
         "web/src/engine/{worker,start,engines,engine}.ts",

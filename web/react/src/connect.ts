@@ -1,0 +1,58 @@
+/** Starts the app of a site: its `connect.js` brings the engine and Python, wherever they run. */
+
+import { createClient, type AppClient, type AppPipe, type Boot } from "./client.ts";
+
+/** What a site's `connect.js` exports. */
+export interface ConnectModule {
+  connect(onBoot?: (boot: Boot) => void): Promise<AppPipe>;
+}
+
+export interface ConnectOptions {
+  /** The address of the site that `browserllm build` wrote, such as `/llm/`. */
+  readonly base: string;
+  /** Called while Python and the engine start. */
+  readonly onBoot?: ((boot: Boot) => void) | undefined;
+}
+
+interface Connecting {
+  readonly client: Promise<AppClient>;
+  readonly watchers: Set<(boot: Boot) => void>;
+  boot: Boot | null;
+}
+
+const connections = new Map<string, Connecting>();
+
+/** Connect to the app of a site. A page has one per base: a second call returns the same client. */
+export function connect({ base, onBoot }: ConnectOptions): Promise<AppClient> {
+  const address = new URL(base.endsWith("/") ? base : `${base}/`, document.baseURI).href;
+  const connecting = connections.get(address) ?? begin(address);
+  if (onBoot) {
+    connecting.watchers.add(onBoot);
+    if (connecting.boot) onBoot(connecting.boot);
+  }
+  return connecting.client;
+}
+
+function begin(address: string): Connecting {
+  const watchers = new Set<(boot: Boot) => void>();
+  const connecting: Connecting = {
+    watchers,
+    boot: null,
+    client: start(address, (boot) => {
+      connecting.boot = boot;
+      for (const watcher of watchers) watcher(boot);
+    }),
+  };
+  connections.set(address, connecting);
+  // What has failed or ended may be tried again.
+  const forget = (): void => { if (connections.get(address) === connecting) connections.delete(address); };
+  connecting.client.then((client) => client.onClose(forget), forget);
+  return connecting;
+}
+
+async function start(address: string, onBoot: (boot: Boot) => void): Promise<AppClient> {
+  const module = (await import(/* @vite-ignore */ `${address}connect.js`)) as ConnectModule;
+  const client = createClient(await module.connect(onBoot));
+  await client.ready;
+  return client;
+}

@@ -1,0 +1,199 @@
+/** A connection that begins, may fail and may be tried again, behind one client that is always the same. */
+
+import { added, type AppClient, type Boot, type Call, type CallOptions } from "./client.ts";
+import { BrowserLLMError, cancelled, connectFailed, disconnected } from "./errors.ts";
+import { EMPTY_STATE, type AppState } from "./state.ts";
+
+export interface ConnectionStatus {
+  readonly status: "connecting" | "ready" | "failed";
+  readonly boot: Boot | null;
+  readonly error: BrowserLLMError | null;
+}
+
+export type Connector = (onBoot: (boot: Boot) => void) => AppClient | Promise<AppClient>;
+
+const CONNECTING: ConnectionStatus = { status: "connecting", boot: null, error: null };
+const READY: ConnectionStatus = { status: "ready", boot: null, error: null };
+
+/** Connects when it is mounted. Calls wait until it is connected; after a failure they reject until `retry`. */
+export class Connection {
+  readonly client: AppClient;
+  #now: ConnectionStatus = CONNECTING;
+  #target: AppClient | null = null;
+  #attempt = 0;
+  #mounts = 0;
+  #started = false;
+  #closed = false;
+  #state: AppState = EMPTY_STATE;
+  #connected = waiting();
+  readonly #connector: Connector;
+  readonly #owned: boolean;
+  readonly #listeners = new Set<() => void>();
+  readonly #stateListeners = new Set<() => void>();
+  readonly #closeListeners = new Set<(error: BrowserLLMError) => void>();
+  #unsubscribes: (() => void)[] = [];
+
+  /** `owned`: the client is closed with this connection. */
+  constructor(connector: Connector, owned: boolean) {
+    this.#connector = connector;
+    this.#owned = owned;
+    const call = async (action: never, args: never, options?: CallOptions): Promise<unknown> => {
+      const target = this.#target ?? (await until(this.#connected.promise, options?.signal));
+      return (target.call as (...rest: unknown[]) => Promise<unknown>)(action, args, options);
+    };
+    this.client = {
+      getState: () => this.#target?.getState() ?? this.#state,
+      subscribe: (listener) => added(this.#stateListeners, listener),
+      call: call as unknown as Call,
+      ready: this.#connected.promise.then(() => undefined),
+      onClose: (listener) => added(this.#closeListeners, listener),
+      close: () => { this.close(); },
+    };
+    this.client.ready.catch(() => undefined);
+  }
+
+  /** A client that is connected already, so that the first render has its state. */
+  static of(client: AppClient): Connection {
+    const connection = new Connection(() => client, false);
+    connection.#target = client;
+    connection.#connected.resolve(client);
+    connection.#now = READY;
+    return connection;
+  }
+
+  readonly getStatus = (): ConnectionStatus => this.#now;
+
+  readonly subscribe = (listener: () => void): (() => void) => added(this.#listeners, listener);
+
+  /** Begin when the first component is there; the function that it returns ends it when the last one is gone. */
+  readonly mount = (): (() => void) => {
+    this.#mounts += 1;
+    if (this.#mounts === 1 && !this.#started) this.#start();
+    return () => {
+      this.#mounts -= 1;
+      // StrictMode unmounts and mounts again in one go: only what stays unmounted is closed.
+      queueMicrotask(() => { if (this.#mounts === 0) this.close(); });
+    };
+  };
+
+  #start(): void {
+    this.#started = true;
+    if (this.#target) this.#use(this.#target);
+    else {
+      if (this.#closed) this.#connected = waiting();
+      void this.#connect();
+    }
+  }
+
+  /** Connect again after a failure. */
+  readonly retry = (): void => {
+    if (this.#now.status !== "failed") return;
+    this.#connected = waiting();
+    this.#show(CONNECTING);
+    void this.#connect();
+  };
+
+  /** End it. A client that is not ours stays as it is; with one that is, calls reject from now on. */
+  close(): void {
+    this.#started = false;
+    const target = this.#target;
+    if (!this.#owned && target) {
+      this.#unfollow();
+      return;
+    }
+    this.#attempt += 1;
+    this.#closed = true;
+    this.#drop();
+    this.#reject(disconnected());
+    this.#show(CONNECTING);
+    target?.close();
+  }
+
+  async #connect(): Promise<void> {
+    const attempt = ++this.#attempt;
+    try {
+      const client = await this.#connector((boot) => {
+        if (attempt === this.#attempt && this.#now.status === "connecting") this.#show({ ...CONNECTING, boot });
+      });
+      await client.ready;
+      if (attempt === this.#attempt) this.#use(client);
+      else if (this.#owned) client.close();
+    } catch (error) {
+      if (attempt === this.#attempt) this.#fail(connectFailed(error));
+    }
+  }
+
+  #use(client: AppClient): void {
+    this.#target = client;
+    this.#unsubscribes = [
+      client.subscribe(() => { tell(this.#stateListeners); }),
+      client.onClose((error) => {
+        this.#fail(error);
+        for (const listener of [...this.#closeListeners]) listener(error);
+      }),
+    ];
+    this.#connected.resolve(client);
+    this.#show(READY);
+    tell(this.#stateListeners);
+  }
+
+  #fail(error: BrowserLLMError): void {
+    this.#drop();
+    this.#reject(error);
+    this.#show({ status: "failed", boot: null, error });
+  }
+
+  /** Calls that wait, and those to come, reject with this. */
+  #reject(error: BrowserLLMError): void {
+    this.#connected.reject(error);
+    this.#connected = waiting();
+    this.#connected.reject(error);
+  }
+
+  #unfollow(): void {
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
+    this.#unsubscribes = [];
+  }
+
+  #drop(): void {
+    this.#unfollow();
+    this.#state = this.#target?.getState() ?? this.#state; // the last one stays to be seen
+    this.#target = null;
+  }
+
+  #show(now: ConnectionStatus): void {
+    if (Object.is(now, this.#now)) return;
+    this.#now = now;
+    tell(this.#listeners);
+  }
+}
+
+function tell(listeners: Set<() => void>): void {
+  for (const listener of [...listeners]) listener();
+}
+
+interface Waiting {
+  readonly promise: Promise<AppClient>;
+  readonly resolve: (client: AppClient) => void;
+  readonly reject: (error: BrowserLLMError) => void;
+}
+
+function waiting(): Waiting {
+  const { promise, resolve, reject } = Promise.withResolvers<AppClient>();
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/** Wait for the connection, or for the caller to give up. */
+async function until(connected: Promise<AppClient>, signal: AbortSignal | undefined): Promise<AppClient> {
+  if (!signal) return connected;
+  if (signal.aborted) throw cancelled(signal.reason);
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => { reject(cancelled(signal.reason)); };
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([connected, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
