@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -27,7 +27,7 @@ def apply(copy: Any, patches: list[Patch]) -> Any:
             del holder[last]
         elif patch.op == "append":
             holder[last] += patch.value
-        elif isinstance(holder, list) and last == len(cast(list[Any], holder)):
+        elif isinstance(last, int) and last == len(holder):
             holder.append(patch.value)
         else:
             holder[last] = patch.value
