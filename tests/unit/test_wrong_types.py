@@ -105,6 +105,10 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("one tool", lambda: bl.chat.Toolbox(print), "is not a list of tools; put it into a list, as in tools=[weather]"),
     ("one tool in a session", lambda: bl.Session(BACKEND, tools=print), "is not a list of tools"),
     ("one tool to approve", lambda: bl.Approvals(tools=print), "is not a list of tools"),
+    # An id that a saved session could not be loaded with
+    ("a number for an id", lambda: bl.Session(BACKEND, id=5), "id=5 is not the id of a session; use a text"),
+    ("a long id", lambda: bl.Session(BACKEND, id="x" * 201), "is not the id of a session"),
+    ("two lines as an id", lambda: bl.Session(BACKEND, id="a\nb"), "is not the id of a session"),
     # Detectors and terms
     (
         "a name of a detector",

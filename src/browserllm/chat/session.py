@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .._internal.arguments import check_kind, check_list, check_model, check_text
+from .._internal.arguments import check_kind, check_list, check_model, check_text, wrong
 from ..backends.base import Backend, check_backend
 from ..backends.request import build_request, check_options
 from ..constrained.tool_calls.choice import tool_choice_of
@@ -22,7 +22,7 @@ from .history import History, saved_history, sum_usage
 from .hooks import HookChain, Hooks
 from .options import check_names
 from .reply import Reply
-from .saved import SavedSession, restore
+from .saved import ID_FORM, SavedSession, is_valid_id, restore
 from .turn import Turn
 from .turn_stream import TurnStream
 
@@ -62,7 +62,7 @@ class Session:
         ``id`` as ``metadata["session"]``. Once a turn was ``private``, all later turns are, also after `fork` and
         `save`; tools that send data off the device (`FunctionTool.leaves_device`) do not run then.
 
-        Raises `InvalidRequest` for an option, tool, hook or history that is not valid.
+        Raises `InvalidRequest` for an option, tool, hook, history or id that is not valid.
         """
         if not isinstance(max_rounds, int) or max_rounds < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequest(
@@ -83,6 +83,8 @@ class Session:
             "a context strategy",
             write="use DropOldest(), Summarize() or FailWhenFull()",
         )
+        if id not in (None, "") and not is_valid_id(id):
+            raise wrong("id", id, "the id of a session", f"use a text of {ID_FORM}, or None for a new id")
         check_kind("history", history, (History, type(None)), "a history", write="use that of another session")
         self.backend = backend
         self.system = system
