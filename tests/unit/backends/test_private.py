@@ -180,6 +180,22 @@ async def test_a_word_changed_later_counts() -> None:
     assert turns.seen == ["generate"]
 
 
+async def test_a_word_changed_while_the_facts_are_read_counts() -> None:
+    """Reading them takes a while, and another task may send the backend elsewhere meanwhile."""
+
+    class Moves(Spy):
+        leaves_device = False
+
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+            self.leaves_device = True
+            return bl.backends.BackendFacts(leaves_device=False, needs_network=False)
+
+    backend = Moves()
+    with pytest.raises(bl.Unavailable, match="private"):
+        await backend.complete(SECRET, private=True)
+    assert backend.seen == []
+
+
 async def test_no_middleware_makes_a_private_request_public() -> None:
     """Neither by what it passes on, nor by wrapping a router that would then have a choice."""
 

@@ -86,6 +86,18 @@ async def test_text_can_be_both() -> None:
     assert pairs == [("", ""), ("a ", "a "), ("b", "a b"), ("", "a b")]
 
 
+@pytest.mark.parametrize("mode", ["accumulated", "both"])
+async def test_the_chunks_of_a_long_text_are_joined(mode: TextMode) -> None:
+    """Beyond 65,536 characters each chunk that repeats the text adds 1/1024 of the rest; nothing is lost."""
+    long, pieces = "x" * (65_536 + 64 * 1024), [str(number % 10) for number in range(200)]
+    chunks = [chunk async for chunk in bl.ScriptedBackend([[long, *pieces]]).stream("hi", text=mode)]
+    texts = [chunk for chunk in chunks if isinstance(chunk, bl.types.TextDelta)]
+    so_far = [chunk.accumulated if mode == "both" else chunk.text for chunk in texts]
+    assert [len(text or "") - len(long) for text in so_far] == [0, 64, 129, 194, 200]
+    assert so_far[-1] == long + "".join(pieces)
+    assert [chunk.sequence for chunk in chunks] == list(range(len(chunks)))
+
+
 def test_an_unknown_text_mode_is_refused() -> None:
     """The error names the value and the choices."""
     with pytest.raises(bl.InvalidRequest, match=r"text='all'.*'delta', 'accumulated' or 'both'"):
@@ -166,6 +178,19 @@ async def test_a_call_that_may_be_cut_off_gets_no_arguments(finish_reason: Any, 
     """Only in a whole answer does a call without arguments mean that there are none."""
     backend = bl.ScriptedBackend([[bl.ToolCallPart("1", "f", "")]], finish_reason=finish_reason)
     assert (await backend.complete("hi")).message.tool_calls == [bl.ToolCallPart("1", "f", arguments)]
+
+
+async def test_calls_are_in_the_order_of_their_numbers() -> None:
+    """A server may begin the second call first; the text before and between them stays where it is."""
+
+    class Mixed(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield bl.types.ToolCallDelta(index=1, id="2", name="g")
+            yield "so"
+            yield bl.types.ToolCallDelta(index=0, id="1", name="f")
+
+    parts = (await Mixed().complete("hi")).message.parts
+    assert parts == [bl.ToolCallPart("1", "f"), bl.TextPart("so"), bl.ToolCallPart("2", "g")]
 
 
 async def test_logprobs_ride_on_the_chunk_and_the_response() -> None:
