@@ -236,7 +236,7 @@ class Session:
         history = self.history.copy()
         if at is not None:
             turns = len(history.turn_starts())
-            if not 0 <= at <= turns:
+            if type(at) is not int or not 0 <= at <= turns:
                 raise InvalidRequest(f"at={at!r} is out of range: there are {turns} turns", parameter="at")
             history.cut([*history.turn_starts(), len(history.messages)][at])
         forked = Session(
@@ -356,7 +356,7 @@ class Session:
     @staticmethod
     def _turn_start(history: History, turn: int) -> int:
         starts = history.turn_starts()
-        if not -len(starts) <= turn < len(starts):
+        if type(turn) is not int or not -len(starts) <= turn < len(starts):
             raise InvalidRequest(f"turn {turn!r} is out of range: there are {len(starts)} turns", parameter="turn")
         return starts[turn]
 
