@@ -332,6 +332,20 @@ async def test_a_hook_cannot_open_a_private_conversation() -> None:
     assert cloud.seen == []
 
 
+async def test_a_hook_cannot_open_a_request_that_another_one_closed() -> None:
+    """Neither by saying so, nor by making a new request, which is public unless it says otherwise."""
+
+    class Copies(bl.Hooks):
+        async def before_request(self, request: bl.ChatRequest) -> bl.ChatRequest:
+            return bl.ChatRequest(messages=request.messages)
+
+    for opens in (Hook(private=False), Copies()):
+        cloud = SaysNothing()
+        with pytest.raises(bl.Unavailable, match="private"):
+            await bl.Session(cloud, hooks=[Hook(private=True), opens]).send(SECRET)
+        assert cloud.seen == []
+
+
 async def test_one_private_turn_makes_the_conversation_private() -> None:
     """For every later request carries it: also after a fork, in what is saved, and with another backend."""
     local, cloud = Spy(leaves_device=False), SaysNothing()
