@@ -100,7 +100,6 @@ class Session:
         # Through JSON: a history that was put together by hand is checked, and the caller's copy stays separate.
         self._conversation = Conversation(History() if history is None else History.from_json(history.to_json()))
         self._left_out: list[ChatWarning] = []
-        self._unreported: tuple[ChatWarning, ...] = ()
         self._settings({})
 
     @property
@@ -251,6 +250,8 @@ class Session:
             **self.options,
         )
         forked._conversation.history = history
+        forked._conversation.unreported = self._conversation.unreported
+        forked._left_out = self.left_out
         return forked
 
     async def count_tokens(self) -> int | None:
@@ -289,7 +290,7 @@ class Session:
         session = cls(backend, **restored.arguments)
         session._conversation.history = restored.history
         session._left_out = restored.left_out
-        session._unreported = tuple(restored.left_out)
+        session._conversation.unreported = tuple(restored.left_out)
         return session
 
     async def save(self, store: KeyValueStore, key: str) -> None:
@@ -348,9 +349,8 @@ class Session:
             context=self.context,
             max_rounds=self.max_rounds,
             mode=mode,
-            warnings=self._unreported,
+            warnings=self._conversation.unreported,
         )
-        self._unreported = ()
         return TurnStream(Turn(self._conversation, setup, begin))
 
     @staticmethod
