@@ -102,6 +102,12 @@ async def test_too_many_failures_and_too_long_a_wait_are_raised() -> None:
     with pytest.raises(bl.RateLimited):
         await bl.Retry(inner, max_wait_s=6.9, clock=Clock()).complete("hi")
     assert len(inner.requests) == 1
+    clock = Clock()
+    inner = ScriptedBackend([[LATER], "just in time"], clock=clock)
+    answer = asyncio.create_task(bl.Retry(inner, max_wait_s=7, clock=clock).complete("hi"))
+    await settle()
+    clock.advance(7)
+    assert (await answer).text == "just in time"
 
 
 async def test_a_stop_ends_the_wait_at_once() -> None:
