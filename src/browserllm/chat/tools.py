@@ -96,7 +96,7 @@ class FunctionTool:
         try:
             value = self._read(text)
         except Misfit as misfit:
-            said = str(misfit).replace("\n", "; ")
+            said = "; ".join(map(str, misfit.problems))
             raise InvalidRequest(f"the arguments do not fit: {said}", parameter="arguments") from misfit
         if self._callee is None:
             return {"": value}

@@ -20,7 +20,7 @@ import msgspec
 from .._internal.nesting import decode_json
 from ..errors import InvalidRequest
 from .annotations import check_fields, field_descriptions, for_msgspec, for_pydantic
-from .custom import converted, custom, schema_of
+from .custom import CustomError, converted, custom, schema_of
 from .docstrings import parse_docstring
 from .object_root import WRAPPER, Schema, unwrapping_check, with_object_root
 from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
@@ -200,7 +200,7 @@ class _MsgspecCheck:
     def _problems(self, value: Any, path: str, misfit: Misfit) -> list[Problem]:
         found = relocated(misfit.problems, path)
         error = misfit.__cause__
-        theirs = not isinstance(error, msgspec.ValidationError) or isinstance(error.__cause__, Misfit)
+        theirs = not isinstance(error, msgspec.ValidationError) or isinstance(error.__cause__, CustomError)
         if not self._strict:
             return self._of_fields(value, path) or found
         if theirs:  # a custom type or a caller's class knows more than the schema

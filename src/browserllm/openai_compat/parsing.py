@@ -90,5 +90,5 @@ def _function(tool: Any) -> dict[str, Any] | None:
 
 def _invalid(what: str, error: Exception, text: str, hint: str = "") -> InvalidOutput:
     problems = [{"path": each.path, "message": each.message} for each in getattr(error, "own", ())]
-    said = "; ".join(map(str, getattr(error, "own", ()))) or "; ".join(str(error).splitlines())
+    said = "; ".join(map(str, getattr(error, "own", ()))) or str(error)
     return InvalidOutput(f"{what}: {said[:500]}{hint}", data={"problems": problems, "text": text[:2000]})

@@ -379,3 +379,9 @@ def test_an_ambiguous_union_is_rejected_with_advice() -> None:
         output_type(Named | list[int])
     with pytest.raises(InvalidRequest, match=r"Literal\['red'\]"):
         output_type(Literal[Colour.RED])
+    for kind in (Colour | str, list[Colour | str]):
+        with pytest.raises(InvalidRequest) as caught:
+            output_type(kind)
+        assert "tag" not in str(caught.value), "a tag would not help"
+    with pytest.raises(InvalidRequest, match=r"JSON cannot represent .*Unknown.*; use a str, a number or a data class"):
+        output_type(list[Unknown])
