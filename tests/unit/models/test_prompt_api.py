@@ -19,7 +19,7 @@ def host_with(availability: str | None, *, webgpu: bool = True, engines: list[st
     return ScriptedHost(["Hello from the browser."], facts=facts, engines=engines)
 
 
-async def test_it_answers_with_nothing_downloaded_or_stored_by_us() -> None:
+async def test_the_browsers_model_answers_without_our_files() -> None:
     """No file, no journal, no space: the storage list does not count it."""
     host = host_with("available", webgpu=False)
     llm = bl.LocalBackend(host, "browser")
