@@ -60,7 +60,7 @@ def read_answer(kind: Any) -> Callable[[Iterator[str]], None]:
         reader = ANSWER.AnswerReader(OUTPUT.output_type(kind))
         for piece in text:
             reader.feed(piece)
-        with suppress(OUTPUT.Misfit):
+        with suppress(OUTPUT.InvalidValue):
             reader.finish()
 
     return read
@@ -402,7 +402,7 @@ def test_a_long_conversation_is_read_in_linear_time(make: Make, reader: str) -> 
 
 
 def read_twice(text: str) -> None:
-    with pytest.raises(OUTPUT.Misfit):
+    with pytest.raises(OUTPUT.InvalidValue):
         OUTPUT.read_json(text)
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from ..errors import InvalidRequest
-from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
+from .problem import InvalidValue, Problem, is_list, is_object, path_to, relocated
 from .pydantic_types import decode_model, is_model, model_schema
 
 Schema = dict[str, Any]
@@ -62,7 +62,7 @@ class _Anything(type):
 
 
 class CustomType(metaclass=_Anything):
-    """A type with a schema, and a function that reads a decoded value or raises `Misfit`."""
+    """A type with a schema, and a function that reads a decoded value or raises `InvalidValue`."""
 
     schema: ClassVar[Callable[[], Schema]]
     read: ClassVar[Callable[[Any, bool], Any]]
@@ -94,11 +94,11 @@ def decode_other(kind: Any, value: Any, *, strict: bool) -> Any:
         return kind.read(value, strict)
     if _text_format(kind):
         if not isinstance(value, str):
-            raise Misfit([Problem("$", f"expected `str`, got `{_name_of(value)}`")])
+            raise InvalidValue([Problem("$", f"expected `str`, got `{_name_of(value)}`")])
         try:
             return kind(value)
         except ValueError as error:
-            raise Misfit([Problem("$", str(error))]) from error
+            raise InvalidValue([Problem("$", str(error))]) from error
     origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin in LISTS:
         return LISTS[origin](converted(value, list[args[0]] if args else list, strict=strict))
@@ -207,15 +207,15 @@ def _with_advice(message: str) -> str:
 
 
 def converted(value: Any, kind: Any, *, strict: bool) -> Any:
-    """Convert a decoded JSON value to a type; raise `Misfit` with the path at which it does not fit."""
+    """Convert a decoded JSON value to a type; raise `InvalidValue` with the path at which it does not fit."""
     try:
         return _convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise Misfit(_problems(value, kind, error, strict=strict)) from error
+        raise InvalidValue(_problems(value, kind, error, strict=strict)) from error
     except (RecursionError, UnicodeError) as error:  # nested too deeply for JSON, or a lone surrogate
-        raise Misfit([Problem("$", f"the value cannot be read: {error}")]) from error
+        raise InvalidValue([Problem("$", f"the value cannot be read: {error}")]) from error
     except Exception as error:  # raised by a class of the caller for a value that it rejects
-        raise Misfit([Problem("$", f"{type(error).__name__}: {error}")]) from error
+        raise InvalidValue([Problem("$", f"{type(error).__name__}: {error}")]) from error
 
 
 def _convert(value: Any, kind: Any, *, strict: bool) -> Any:
@@ -236,7 +236,7 @@ def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: 
         return ""
 
     cause = error.__cause__
-    if isinstance(cause, Misfit):  # from a custom type, with relative paths
+    if isinstance(cause, InvalidValue):  # from a custom type, with relative paths
         start = _exact(_problem(str(error).removeprefix(str(cause))), value, str(error), error_for).path
         return relocated(cause.problems, start)
     text = str(error)

@@ -1,4 +1,4 @@
-"""What a repair says is true: the misfit, at its place in what the model wrote. The caller sees it in the type."""
+"""A repair states the real problem with its path in the model's JSON; the caller gets the path in the type."""
 
 from __future__ import annotations
 

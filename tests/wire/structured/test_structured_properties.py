@@ -20,7 +20,7 @@ import browserllm as bl
 from browserllm.backends.draft import Draft
 from browserllm.backends.stream import Delta
 from browserllm.json_schema.partial import MISSING
-from browserllm.json_schema.problem import Misfit
+from browserllm.json_schema.problem import InvalidValue
 from browserllm.json_schema.types import output_type
 from browserllm.json_schema.validate import problems_of
 from browserllm.structured.text import AnswerReader
@@ -272,8 +272,8 @@ def test_an_answer_is_read_the_same_whatever_its_pieces(data: Any, text: str) ->
             reader.feed(piece)
         try:
             result, problem = reader.finish(), ""
-        except Misfit as misfit:
-            result, problem = None, str(misfit)
+        except InvalidValue as invalid:
+            result, problem = None, str(invalid)
         return result, reader.value if result is not None else None, problem
 
     whole = read([text])
