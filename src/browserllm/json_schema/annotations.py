@@ -18,7 +18,7 @@ import msgspec
 from ..errors import InvalidRequest
 from .custom import LISTS, MAPS, converted, custom, is_custom_type, schema_of
 from .fields import fields_of
-from .problem import Misfit, Problem, no_alternative_fits
+from .problem import InvalidValue, Problem, no_alternative_fits
 from .rules import Notes, checked, description_of, is_union, package_of, ruled
 
 
@@ -173,9 +173,9 @@ def _first_fitting(value: Any, kinds: tuple[Any, ...], *, strict: bool) -> Any:
     for kind in kinds:
         try:
             return converted(value, kind, strict=strict)
-        except Misfit as misfit:
-            problems.append(misfit.problems)
-    raise Misfit(no_alternative_fits(problems, "$"))
+        except InvalidValue as invalid:
+            problems.append(invalid.problems)
+    raise InvalidValue(no_alternative_fits(problems, "$"))
 
 
 # For pydantic

@@ -19,7 +19,7 @@ import msgspec
 from .._internal.msgspec_errors import Place, place_of
 from ..errors import InvalidRequest
 from .fields import advice_for
-from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
+from .problem import InvalidValue, Problem, is_list, is_object, path_to, relocated
 from .pydantic_types import decode_model, is_model, model_schema
 
 Schema = dict[str, Any]
@@ -60,7 +60,7 @@ class _Anything(type):
 
 
 class CustomType(metaclass=_Anything):
-    """A type with a schema, and a function that reads a decoded value or raises `Misfit`."""
+    """A type with a schema, and a function that reads a decoded value or raises `InvalidValue`."""
 
     schema: ClassVar[Callable[[], Schema]]
     read: ClassVar[Callable[[Any, bool], Any]]
@@ -92,11 +92,11 @@ def decode_other(kind: Any, value: Any, *, strict: bool) -> Any:
         return kind.read(value, strict)
     if _text_format(kind):
         if not isinstance(value, str):
-            raise Misfit([Problem("$", f"expected `str`, got `{_name_of(value)}`")])
+            raise InvalidValue([Problem("$", f"expected `str`, got `{_name_of(value)}`")])
         try:
             return kind(value)
         except ValueError as error:
-            raise Misfit([Problem("$", str(error))]) from error
+            raise InvalidValue([Problem("$", str(error))]) from error
     origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin in LISTS:
         return LISTS[origin](converted(value, list[args[0]] if args else list, strict=strict))
@@ -195,23 +195,23 @@ def _renamed(schema: Any, new: Mapping[str, str]) -> Any:
 
 
 def converted(value: Any, kind: Any, *, strict: bool) -> Any:
-    """Convert a decoded JSON value to a type; raise `Misfit` with the path at which it does not fit."""
+    """Convert a decoded JSON value to a type; raise `InvalidValue` with the path at which it does not fit."""
     try:
         return _convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise Misfit(_problems(value, kind, error, strict=strict)) from error
+        raise InvalidValue(_problems(value, kind, error, strict=strict)) from error
     except (RecursionError, UnicodeError) as error:  # nested too deeply for JSON, or a lone surrogate
-        raise Misfit([Problem("$", f"the value cannot be read: {error}")]) from error
+        raise InvalidValue([Problem("$", f"the value cannot be read: {error}")]) from error
     except Exception as error:  # raised by a class of the caller for a value that it rejects
-        raise Misfit([Problem("$", f"{type(error).__name__}: {error}")]) from error
+        raise InvalidValue([Problem("$", f"{type(error).__name__}: {error}")]) from error
 
 
 def _convert(value: Any, kind: Any, *, strict: bool) -> Any:
     def other(kind: Any, value: Any) -> Any:
         try:
             return decode_other(kind, value, strict=strict)
-        except Misfit as misfit:
-            raise CustomError(misfit) from misfit
+        except InvalidValue as invalid:
+            raise CustomError(invalid) from invalid
 
     return msgspec.convert(value, kind, strict=strict, str_keys=True, dec_hook=other)
 
@@ -219,9 +219,9 @@ def _convert(value: Any, kind: Any, *, strict: bool) -> Any:
 class CustomError(ValueError):
     """Carries the problems of a custom type through msgspec, which adds the place to the text."""
 
-    def __init__(self, misfit: Misfit) -> None:
+    def __init__(self, invalid: InvalidValue) -> None:
         super().__init__("")
-        self.misfit = misfit
+        self.invalid = invalid
 
 
 def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: bool) -> list[Problem]:
@@ -238,7 +238,7 @@ def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: 
     place = place_of(error)
     path, name = _exact(place, value, is_same)
     if isinstance(error.__cause__, CustomError):
-        return relocated(error.__cause__.misfit.problems, path)
+        return relocated(error.__cause__.invalid.problems, path)
     problem = Problem(path, place.reason)
     return [problem.of_key(path, name) if place.of_key else problem]
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple, Self, TypeGuard
 
 MAX_PROBLEMS = 20
-"""The most problems in a `Misfit`: with more mistakes, a model starts over anyway."""
+"""The most problems in an `InvalidValue`: with more mistakes, a model starts over anyway."""
 
 MAX_PATH = 1000
 """The most characters of a path."""
@@ -118,7 +118,7 @@ class NoAlternative(Problem):
         return (self.path, self.shown, self.alternatives)
 
 
-class Misfit(ValueError):  # noqa: N818 (named for the value)
+class InvalidValue(ValueError):  # noqa: N818 (named for the value)
     """A value that does not fit a type; `problems` has the paths and reasons, ``str()`` is a message for a model.
 
     The paths of `problems` are those in the JSON that the model writes. The paths of `own` are those in the value of
