@@ -95,7 +95,7 @@ class KeyProblem(Problem):
 
 
 class NoAlternative(Problem):
-    """A value that fits none of so many ``alternatives``; ``shown`` are the problems with the most likely ones."""
+    """A value that fits no alternative. ``alternatives`` is their number, ``shown`` the problems of the likeliest."""
 
     shown: list[list[Problem]]
     alternatives: int
