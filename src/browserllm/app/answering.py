@@ -25,6 +25,7 @@ from .turn import Turn
 
 if TYPE_CHECKING:
     from ..chat.reply import ToolDone
+    from ..chat.tools import FunctionTool
     from .sessions import Sessions
     from .tools import BuiltinTools
 
@@ -52,7 +53,7 @@ class Answering:
         """Ask the backend that ``backend_for`` returns for a conversation's settings."""
         self._app = app
         self._conversations = conversations
-        self._backend_for = backend_for
+        self.backend_for = backend_for
         self._desk = desk
         self._sessions: Sessions | None = None
         self._tools: BuiltinTools | None = None
@@ -62,7 +63,7 @@ class Answering:
         backend: Backend | None = None
         try:
             settings = self._conversations.get(turn.conversation).settings
-            backend = self._backend_for(settings)
+            backend = self.backend_for(settings)
             await self._answer(turn, backend, settings)
         except asyncio.CancelledError:
             self.forget(turn.conversation)
@@ -91,6 +92,15 @@ class Answering:
         """Return the fields of a request with these settings."""
         return {**options_of(settings), **({"private": True} if self.is_private(settings) else {})}
 
+    def tools_of(self, settings: ConversationSettings, conversation: str, *, keep: bool) -> list[FunctionTool]:
+        """Return the tools of a conversation; without ``keep`` nothing that they keep is written."""
+        if not settings.tools:
+            return []
+        from .tools import BuiltinTools
+
+        self._tools = self._tools or BuiltinTools(self._conversations.store)
+        return self._tools.named(settings.tools, conversation, keep=keep)
+
     async def _answer(self, turn: Turn, backend: Backend, settings: ConversationSettings) -> None:
         if turn.stopped:
             turn.finish("stopped")
@@ -110,17 +120,15 @@ class Answering:
         # Imported late: sessions import tools, schemas and grammars; by now the user can already type.
         from ..chat.reply import ToolDone, ToolStarted
         from .sessions import Sessions
-        from .tools import BuiltinTools
 
         sessions = self._sessions = self._sessions or Sessions()
-        builtin = self._tools = self._tools or BuiltinTools(self._conversations.store)
         branch = _branch(turn)
         keep = turn.conversation in self._app.state.value.conversations
         private = self.is_private(settings)
         kept = sessions.take(
             turn.conversation, backend, branch if turn.continues else branch[:-1], settings, private=private
         )
-        kept.use(backend, settings, builtin.named(settings.tools, turn.conversation, keep=keep), private=private)
+        kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
         prompt = _continuation(turn) if turn.continues else plain_message("user", branch[-1].parts)
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)

@@ -59,12 +59,12 @@ class ScriptedChat {
     return message.id;
   }
 
-  stop(id: string): null {
+  /** Stop the answer, and return the queued messages: they leave the thread. */
+  stop(id: string): readonly ChatMessage[] {
     this.#running.get(id)?.abort();
-    return this.change(id, (thread) => {
-      const drafts = thread.queue.map((each) => ({ ...get(thread, each), status: "stopped" as const }));
-      return { ...drafts.reduce(put, thread), queue: [] };
-    });
+    const thread = this.thread(id);
+    this.change(id, (now) => now.queue.reduce((rest, each) => (each in rest.messages ? remove(rest, each) : rest), now));
+    return thread.queue.map((each) => get(thread, each));
   }
 
   regenerate(id: string, message: string | null): string {
