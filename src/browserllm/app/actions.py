@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from .state import (
     AnswerInfo,
+    ChatMessage,
     ConversationSettings,
     ErrorInfo,
     FilePart,
@@ -130,9 +131,10 @@ class SendMessage(Action, frozen=True, kw_only=True):
 
 
 class StopAnswer(Action, frozen=True, kw_only=True):
-    """Stop the answer in progress, and take queued messages back out of the queue (they stay as drafts)."""
+    """Stop the answer in progress, and take queued messages back; returns them, so that they can be drafts again."""
 
     name: ClassVar[str] = "chat.stop"
+    result: ClassVar[Any] = list[ChatMessage]
     conversation: str
 
 
