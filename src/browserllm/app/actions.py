@@ -131,7 +131,10 @@ class SendMessage(Action, frozen=True, kw_only=True):
 
 
 class StopAnswer(Action, frozen=True, kw_only=True):
-    """Stop the answer in progress, and take queued messages back; returns them, so that they can be drafts again."""
+    """Stop the answer in progress, and take queued messages out of the thread.
+
+    Returns those messages, oldest first, for the page to put back as drafts: they are kept nowhere else.
+    """
 
     name: ClassVar[str] = "chat.stop"
     result: ClassVar[Any] = list[ChatMessage]
@@ -139,7 +142,10 @@ class StopAnswer(Action, frozen=True, kw_only=True):
 
 
 class Regenerate(Action, frozen=True, kw_only=True):
-    """Answer the user's message again, as a new branch. ``message``: the answer to replace; by default the last one."""
+    """Answer the user's message again, as a new branch; returns the id of the new answer.
+
+    ``message`` is the answer to replace, by default the last one, or a message of the user.
+    """
 
     name: ClassVar[str] = "chat.regenerate"
     result: ClassVar[Any] = str

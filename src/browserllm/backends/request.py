@@ -17,7 +17,7 @@ from ..errors import InvalidRequest
 from ..types import MAX_REQUEST_BYTES, OPTION_RANGES, ROLE_PARTS, ChatRequest, ContentPart, Message, Role
 from .private_context import is_within_private
 
-Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest
+Prompt = str | Message | Sequence[Message | Mapping[str, Any]] | ChatRequest
 """What a backend accepts as a prompt: a text, a message, a list of messages (or dicts), or a whole request."""
 
 _FIELDS = frozenset(ChatRequest.__struct_fields__)

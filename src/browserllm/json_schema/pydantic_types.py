@@ -49,7 +49,7 @@ def model_schema(kind: Any) -> dict[str, Any]:
         raise NotImplementedError(f"JSON cannot represent {kind!r}")
     try:
         return dict(kind.model_json_schema())
-    except (RuntimeError, TypeError, ValueError, NameError) as error:
+    except Exception as error:  # as above, and a model's own json_schema_extra may raise anything
         raise InvalidRequest(f"{kind.__name__!r} has no JSON Schema: {error}", parameter="output") from error
 
 

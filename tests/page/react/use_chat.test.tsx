@@ -2,9 +2,8 @@
 /** useChat, in StrictMode, over a scripted app. */
 
 import { act, cleanup } from "@testing-library/react";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { useChat, type UIMessage, type UseChatOptions } from "@browserllm/react";
-import { make, scriptedError } from "@browserllm/react/testing";
 import { renderOver } from "./helpers.tsx";
 
 afterEach(cleanup);

@@ -131,6 +131,12 @@ def test_a_media_type_is_called_by_the_name_that_backends_know(said: str | None,
     assert true_type(said, b"?") == name
 
 
+def test_bytes_that_begin_like_another_kind_of_file_keep_their_declared_type() -> None:
+    """Two bytes at the start of a raw image are not yet an MP3."""
+    assert true_type("image/x-raw", b"\xff\xfb\0\0") == "image/x-raw"
+    assert true_type(None, b"\xff\xfb\0\0") == "audio/mp3"
+
+
 def test_openai_has_a_name_for_the_sounds_it_takes() -> None:
     """One table, read in both directions."""
     assert {name: sound_format(media_type) for name, media_type in SOUND_FORMATS.items()} == {

@@ -180,6 +180,22 @@ async def test_a_word_changed_later_counts() -> None:
     assert turns.seen == ["generate"]
 
 
+async def test_a_word_changed_while_the_facts_are_read_counts() -> None:
+    """Reading them takes a while, and another task may send the backend elsewhere meanwhile."""
+
+    class Moves(Spy):
+        leaves_device = False
+
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+            self.leaves_device = True
+            return bl.backends.BackendFacts(leaves_device=False, needs_network=False)
+
+    backend = Moves()
+    with pytest.raises(bl.Unavailable, match="private"):
+        await backend.complete(SECRET, private=True)
+    assert backend.seen == []
+
+
 async def test_no_middleware_makes_a_private_request_public() -> None:
     """Neither by what it passes on, nor by wrapping a router that would then have a choice."""
 
@@ -314,6 +330,20 @@ async def test_a_hook_cannot_open_a_private_conversation() -> None:
     with pytest.raises(bl.Unavailable, match="private"):
         await closing.send("And now?")
     assert cloud.seen == []
+
+
+async def test_a_hook_cannot_open_a_request_that_another_one_closed() -> None:
+    """Neither by saying so, nor by making a new request, which is public unless it says otherwise."""
+
+    class Copies(bl.Hooks):
+        async def before_request(self, request: bl.ChatRequest) -> bl.ChatRequest:
+            return bl.ChatRequest(messages=request.messages)
+
+    for opens in (Hook(private=False), Copies()):
+        cloud = SaysNothing()
+        with pytest.raises(bl.Unavailable, match="private"):
+            await bl.Session(cloud, hooks=[Hook(private=True), opens]).send(SECRET)
+        assert cloud.seen == []
 
 
 async def test_one_private_turn_makes_the_conversation_private() -> None:

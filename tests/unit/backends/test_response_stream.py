@@ -210,6 +210,22 @@ async def test_closing_ends_the_wait_of_another_task(open_stream: Open) -> None:
 
 
 @each
+async def test_a_cancelled_close_does_not_cancel_another_one(open_stream: Open) -> None:
+    """Several tasks may wait for the end, and each gives up for itself alone."""
+    backend = Counter()
+    stream = open_stream(backend)
+    reading = asyncio.create_task(read(stream))
+    await backend.waits.wait()
+    one, other = (asyncio.create_task(stream.aclose()) for _ in range(2))
+    await wait_for(lambda: "cancelled" in backend.log)
+    one.cancel()
+    await other
+    assert one.cancelled()
+    assert backend.log == ["asked", "cancelled", "let go"]
+    await reading
+
+
+@each
 async def test_cancelling_the_task_that_reads_ends_it(open_stream: Open) -> None:
     """The backend is told, and the cancellation is raised."""
     backend = Counter()

@@ -335,6 +335,11 @@ def test_unusual_pydantic_models_work() -> None:
     assert made.read('{"inner": {"inner": null}}').inner.inner is None
     with pytest.raises(InvalidRequest, match="has no JSON Schema"):
         output_type(pydantic.create_model("Odd", call=(Callable[[], int], ...)))
+    with pytest.raises(InvalidRequest, match="'BaseModel' has no JSON Schema"):
+        output_type(pydantic.BaseModel)
+    fails = pydantic.ConfigDict(json_schema_extra=lambda schema: schema["missing"])
+    with pytest.raises(InvalidRequest, match="'Fails' has no JSON Schema"):
+        output_type(pydantic.create_model("Fails", __config__=fails, number=(int, ...)))
     with pytest.raises(InvalidRequest, match="has no JSON Schema"):
         output_type(list[Annotated[Unknown, pydantic.Field(title="x")]])
 

@@ -135,12 +135,20 @@ export interface SendMessage {
   readonly parts: readonly UserPart[];
 }
 
-/** Stop the answer in progress, and take queued messages back; returns them, so that they can be drafts again. */
+/**
+ * Stop the answer in progress, and take queued messages out of the thread.
+ *
+ * Returns those messages, oldest first, for the page to put back as drafts: they are kept nowhere else.
+ */
 export interface StopAnswer {
   readonly conversation: string;
 }
 
-/** Answer the user's message again, as a new branch. `message`: the answer to replace; by default the last one. */
+/**
+ * Answer the user's message again, as a new branch; returns the id of the new answer.
+ *
+ * `message` is the answer to replace, by default the last one, or a message of the user.
+ */
 export interface Regenerate {
   readonly conversation: string;
   readonly message?: string | null | undefined;
@@ -376,13 +384,21 @@ export interface Actions {
     readonly result: string;
     readonly event: never;
   };
-  /** Stop the answer in progress, and take queued messages back; returns them, so that they can be drafts again. */
+  /**
+   * Stop the answer in progress, and take queued messages out of the thread.
+   *
+   * Returns those messages, oldest first, for the page to put back as drafts: they are kept nowhere else.
+   */
   readonly "chat.stop": {
     readonly args: StopAnswer;
     readonly result: readonly ChatMessage[];
     readonly event: never;
   };
-  /** Answer the user's message again, as a new branch. `message`: the answer to replace; by default the last one. */
+  /**
+   * Answer the user's message again, as a new branch; returns the id of the new answer.
+   *
+   * `message` is the answer to replace, by default the last one, or a message of the user.
+   */
   readonly "chat.regenerate": {
     readonly args: Regenerate;
     readonly result: string;
