@@ -59,12 +59,13 @@ class ScriptedChat {
     return message.id;
   }
 
-  /** Stop the answer, and return the queued messages: they leave the thread. */
-  stop(id: string): readonly ChatMessage[] {
+  stop(id: string): ChatMessage[] {
     this.#running.get(id)?.abort();
     const thread = this.thread(id);
-    this.change(id, (now) => now.queue.reduce((rest, each) => (each in rest.messages ? remove(rest, each) : rest), now));
-    return thread.queue.map((each) => get(thread, each));
+    const drafts = thread.queue.map((each) => get(thread, each));
+    const first = thread.queue[0];
+    this.change(id, (now) => ({ ...(first === undefined ? now : remove(now, first)), queue: [] }));
+    return drafts;
   }
 
   regenerate(id: string, message: string | null): string {
