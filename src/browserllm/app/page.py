@@ -198,10 +198,27 @@ def _passed_over(route: list[Hop]) -> str | None:
 
 
 def main() -> None:
-    """Start the app in the page's Python; it waits for the page's first action."""
+    """Start the app in the page's Python; it waits for the page's first text.
+
+    The page's parts use the app over numbered pipes (`PagePipes`). A text without a number comes from the page of one
+    conversation, which is served until the app's page has taken its place.
+    """
     page = import_module("_browserllm_page")
+    handlers: dict[str, Callable[[str], None]] = {}
 
     async def open_host() -> Host:
         return await connect()
 
-    page.ui_set_handler(ChatApp(open_host, page.ui_send).on_text)
+    def open_pipes() -> Callable[[str], None]:
+        from .opening import start_app
+        from .page_pipes import PagePipes
+
+        return PagePipes(start_app(open_host), page.ui_send).on_text
+
+    def on_text(text: str) -> None:
+        kind = "chat" if text.startswith("{") else "app"
+        if kind not in handlers:
+            handlers[kind] = ChatApp(open_host, page.ui_send).on_text if kind == "chat" else open_pipes()
+        handlers[kind](text)
+
+    page.ui_set_handler(on_text)
